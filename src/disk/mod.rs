@@ -1,0 +1,84 @@
+//! The only file operations of a store, each with its durability contract.
+//!
+//! Everything above asks a [`Disk`] for files, so that one seam serves the real file system ([`fs`]) and the
+//! simulated one that tests cut, fill and break ([`sim`]).
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+mod fs;
+#[cfg(any(test, feature = "testing"))]
+pub mod sim;
+
+pub use fs::FsDisk;
+
+/// A directory tree. Paths are relative to its root and never leave it.
+pub trait Disk: Send + Sync {
+    /// Opens a file. A newly created one is durable only after [`DiskFile::sync`] *and* [`Disk::sync_dir`] of its parent.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Makes a directory if it is missing; durable after [`Disk::sync_dir`] of its parent.
+    fn make_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// What is in a directory, sorted by name. A missing directory is an error of kind `NotFound`.
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>>;
+
+    /// Gives a file a new name in one step, replacing what had that name; durable after [`Disk::sync_dir`] of both parents.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file's name; durable after [`Disk::sync_dir`] of its parent. Open handles stay readable where the system allows it.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Takes the exclusive lock on a file (made if missing), or says `None` when another process has it. Released when dropped.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
+
+    /// Bytes that can still be written.
+    fn free_bytes(&self) -> io::Result<u64>;
+}
+
+/// An open file, read and written by position. Handles may be shared between threads.
+pub trait DiskFile: Send + Sync {
+    /// Its length in bytes.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Fills `out` from `offset`; a file that ends before is an error of kind `UnexpectedEof`.
+    fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Writes all of `bytes` at `offset`; durable only after [`DiskFile::sync`]. After an error nothing is known of what was written.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Cuts or extends (with zeros) to `len`.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Makes all content written so far durable, and the length. After an error nothing may be assumed and it must not be tried again.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// A held lock. It says nothing; dropping it lets go.
+pub trait DiskLock: Send + Sync {}
+
+/// How to open a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// An existing file, for reading.
+    Read,
+    /// An existing file, for reading and writing.
+    Write,
+    /// A file that must not exist yet, for reading and writing.
+    CreateNew,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The name; names that are not UTF-8 were not made by a store and are left out of listings.
+    pub name: String,
+    /// True for a directory.
+    pub is_dir: bool,
+    /// Bytes, for a file.
+    pub len: u64,
+}

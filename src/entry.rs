@@ -1,0 +1,423 @@
+//! An entry: one archived source, what is known of it, and every attempt to convert it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::Months;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, Sha256};
+use crate::time::Timestamp;
+
+/// Free facts about an entry, sorted by name.
+pub type Meta = BTreeMap<String, String>;
+
+/// Where an entry stands: how its last attempt ended, or that there was none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// No attempt yet.
+    Pending,
+    /// The converter made a report.
+    Success,
+    /// The converter failed, or could not be run.
+    Failed,
+    /// The converter asked to be tried again later.
+    Suspended,
+    /// The converter found nothing to do.
+    Skipped,
+    /// The converter, or the server, refused the content.
+    Rejected,
+}
+
+impl Status {
+    /// Every status, in the order they are listed to people.
+    pub const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Success,
+        Self::Failed,
+        Self::Suspended,
+        Self::Skipped,
+        Self::Rejected,
+    ];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Suspended => "suspended",
+            Self::Skipped => "skipped",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// A report was made.
+    Success,
+    /// It failed.
+    Failed,
+    /// It asked to be tried again later.
+    Suspended,
+    /// There was nothing to do.
+    Skipped,
+    /// The content was refused.
+    Rejected,
+}
+
+impl From<Outcome> for Status {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Success => Self::Success,
+            Outcome::Failed => Self::Failed,
+            Outcome::Suspended => Self::Suspended,
+            Outcome::Skipped => Self::Skipped,
+            Outcome::Rejected => Self::Rejected,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Status::from(*self).fmt(f)
+    }
+}
+
+/// Text that is not one of a fixed set of words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{text}' is not one of {allowed}")]
+pub struct ParseWordError {
+    text: String,
+    allowed: String,
+}
+
+impl ParseWordError {
+    pub(crate) fn new<'a>(text: &str, allowed: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            text: text.to_owned(),
+            allowed: allowed.into_iter().collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+impl FromStr for Status {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let folded = text.to_lowercase();
+        Self::ALL
+            .into_iter()
+            .find(|status| status.name() == folded)
+            .ok_or_else(|| ParseWordError::new(text, Self::ALL.map(Self::name)))
+    }
+}
+
+impl FromStr for Outcome {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        match text.parse::<Status>() {
+            Ok(Status::Success) => Ok(Self::Success),
+            Ok(Status::Failed) => Ok(Self::Failed),
+            Ok(Status::Suspended) => Ok(Self::Suspended),
+            Ok(Status::Skipped) => Ok(Self::Skipped),
+            Ok(Status::Rejected) => Ok(Self::Rejected),
+            Ok(Status::Pending) | Err(_) => Err(ParseWordError::new(
+                text,
+                Status::ALL[1..].iter().map(|status| status.name()),
+            )),
+        }
+    }
+}
+
+/// The unit under test a source speaks of. Absent fields are unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Unit {
+    /// Serial number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// Part number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Test station.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub station: Option<String>,
+    /// Test process (operation).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+}
+
+impl Unit {
+    /// True when nothing is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How long an entry is kept at least: days plus calendar years after it was archived, or for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Retention {
+    /// No rule of age ever lets it go.
+    #[default]
+    Forever,
+    /// It may go once `days` and then `years` calendar years have passed.
+    Period {
+        /// Days of 24 hours.
+        days: u16,
+        /// Calendar years, added to the days.
+        years: u8,
+    },
+}
+
+impl Retention {
+    /// Kept for `days` days.
+    pub const fn days(days: u16) -> Self {
+        Self::Period { days, years: 0 }
+    }
+
+    /// When an entry archived at `archived_at` may go; `None` is never.
+    pub fn expires_at(self, archived_at: Timestamp) -> Option<Timestamp> {
+        let Self::Period { days, years } = self else {
+            return None;
+        };
+        let after_days = archived_at.plus_days(i64::from(days)).to_chrono();
+        after_days
+            .checked_add_months(Months::new(u32::from(years) * 12))
+            .map(Timestamp::from)
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forever => f.write_str("forever"),
+            Self::Period { days, years: 0 } => write!(f, "{days}d"),
+            Self::Period { days: 0, years } => write!(f, "{years}y"),
+            Self::Period { days, years } => write!(f, "{days}d{years}y"),
+        }
+    }
+}
+
+impl FromStr for Retention {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let refused = || ParseWordError::new(text, ["forever", "90d", "10y", "90d1y"]);
+        if text == "forever" {
+            return Ok(Self::Forever);
+        }
+        let (days, rest) = match text.split_once('d') {
+            Some((days, rest)) => (days.parse().map_err(|_| refused())?, rest),
+            None => (0, text),
+        };
+        let years = match rest.strip_suffix('y') {
+            Some(years) => years.parse().map_err(|_| refused())?,
+            None if rest.is_empty() => 0,
+            None => return Err(refused()),
+        };
+        if days == 0 && years == 0 {
+            return Err(refused());
+        }
+        Ok(Self::Period { days, years })
+    }
+}
+
+impl Serialize for Retention {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Retention {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A report a converter made in one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Its content.
+    pub blake3: BlobId,
+    /// The digest of its content.
+    pub sha256: Sha256,
+    /// Bytes of its content.
+    pub size: u64,
+    /// The name the receiving server gave it, once submitted.
+    pub report_id: Option<String>,
+    /// When the server's answer was recorded.
+    pub reported_at: Option<Timestamp>,
+}
+
+/// One run of a converter over an entry. Attempts are added, never changed; only a report's submission is filled in later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// 1 for the first attempt of the entry.
+    pub attempt: AttemptNo,
+    /// How it ended.
+    pub status: Outcome,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The converter's name.
+    pub converter: String,
+    /// The version it claims.
+    pub converter_version: Option<String>,
+    /// What it really was.
+    pub converter_id: Option<ConverterId>,
+    /// The arguments it was given; secret ones are masked.
+    pub arguments: Meta,
+    /// How long it ran.
+    pub duration_ms: Option<u64>,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+    /// What it complained about all the same.
+    pub warnings: Vec<String>,
+    /// The reprocess job it belonged to.
+    pub job: Option<JobId>,
+    /// The reports it made.
+    pub reports: Vec<Report>,
+}
+
+/// One archived source with its metadata and all its attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name: the number of the event that archived it.
+    pub id: EntryId,
+    /// The converter it was archived for.
+    pub converter: String,
+    /// The version that converter claimed, if any.
+    pub converter_version: Option<String>,
+    /// The file name it had; bytes that are not UTF-8 are shown as U+FFFD.
+    pub source_name: String,
+    /// The path it was read from; bytes that are not UTF-8 are shown as U+FFFD.
+    pub source_path: String,
+    /// The bytes of `source_name`, in hexadecimal, where they are not UTF-8.
+    #[serde(default)]
+    pub source_name_hex: Option<String>,
+    /// The file's modification time.
+    pub source_modified: Option<Timestamp>,
+    /// When it was archived.
+    pub archived_at: Timestamp,
+    /// Where it stands.
+    pub status: Status,
+    /// Bytes of the source.
+    pub size: u64,
+    /// Bytes the source took in the store when it was first written.
+    pub stored_size: u64,
+    /// The source's content.
+    pub blake3: BlobId,
+    /// The digest of the source's content.
+    pub sha256: Sha256,
+    /// The unit it speaks of: what was given at archiving, else what the latest attempt detected.
+    pub unit: Unit,
+    /// Which fields of `unit` were given at archiving, and so stand against what converters detect.
+    pub unit_given: UnitGiven,
+    /// Free facts.
+    pub meta: Meta,
+    /// The arguments recorded at archiving.
+    pub arguments: Meta,
+    /// How long it is kept.
+    pub retention: Retention,
+    /// The idempotency key it was archived under.
+    pub key: Option<String>,
+    /// The newest report id of the newest attempt that has one.
+    pub report_id: Option<String>,
+    /// Every attempt, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// The names of the holds on it.
+    pub holds: Vec<String>,
+    /// When its bytes were purged.
+    pub purged_at: Option<Timestamp>,
+    /// The rule that let it go.
+    pub purged_by: Option<String>,
+}
+
+/// Which fields of a [`Unit`] a person or host stated, as opposed to a converter detecting them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnitGiven(u8);
+
+impl UnitGiven {
+    /// The fields that are present in `unit`.
+    pub fn of(unit: &Unit) -> Self {
+        let present = [&unit.serial, &unit.part, &unit.station, &unit.process];
+        Self(
+            present
+                .iter()
+                .enumerate()
+                .map(|(bit, field)| u8::from(field.is_some()) << bit)
+                .sum(),
+        )
+    }
+
+    /// Lets `unit` take over what was `detected`, except for the given fields.
+    pub fn merge(self, unit: &mut Unit, detected: &Unit) {
+        let pairs = [
+            (&mut unit.serial, &detected.serial),
+            (&mut unit.part, &detected.part),
+            (&mut unit.station, &detected.station),
+            (&mut unit.process, &detected.process),
+        ];
+        for (bit, (field, found)) in pairs.into_iter().enumerate() {
+            if self.0 & (1 << bit) == 0 && found.is_some() {
+                field.clone_from(found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_at_archiving_stands_against_what_a_converter_detects() {
+        let mut unit = Unit {
+            serial: Some("SN1".into()),
+            ..Unit::default()
+        };
+        let given = UnitGiven::of(&unit);
+        let detected = Unit {
+            serial: Some("wrong".into()),
+            part: Some("P7".into()),
+            ..Unit::default()
+        };
+        given.merge(&mut unit, &detected);
+        assert_eq!(unit.serial.as_deref(), Some("SN1"));
+        assert_eq!(unit.part.as_deref(), Some("P7"));
+    }
+
+    #[test]
+    fn retention_adds_calendar_years_after_the_days() {
+        let archived: Timestamp = "2024-02-28T12:00:00+00:00".parse().expect("valid");
+        let kept: Retention = "1d1y".parse().expect("valid");
+        let expires = kept.expires_at(archived).expect("not for ever");
+        assert_eq!(expires.to_string(), "2025-02-28T12:00:00.000000+00:00");
+        assert_eq!(Retention::Forever.expires_at(archived), None);
+    }
+
+    #[test]
+    fn retention_survives_being_written_and_read() {
+        for text in ["forever", "90d", "10y", "90d1y"] {
+            let kept: Retention = text.parse().expect(text);
+            assert_eq!(kept.to_string(), text);
+        }
+        for wrong in ["", "d", "y", "0d", "90", "90 days", "1y90d", "-1d"] {
+            assert!(wrong.parse::<Retention>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,518 @@
+//! Every fact that can be recorded, in its versions. The bytes of an event are the business of `format::leaf`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::entry::{Meta, Outcome, Retention, Unit};
+use crate::id::{
+    AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256, StoreId,
+};
+use crate::time::Timestamp;
+
+/// One recorded fact with its place and circumstances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its place in the log. Order is by this alone, never by time.
+    pub seq: EventSeq,
+    /// Wall time when it was recorded.
+    pub time: Timestamp,
+    /// Who caused it.
+    pub actor: Actor,
+    /// What the machine's other clock said.
+    pub clock: ClockReading,
+    /// The fact.
+    pub body: Body,
+}
+
+/// Who caused an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// A person, a service, or annals itself.
+    pub kind: ActorKind,
+    /// The account's name.
+    pub id: String,
+}
+
+impl Actor {
+    /// annals itself, acting on its own account.
+    pub fn system() -> Self {
+        Self {
+            kind: ActorKind::System,
+            id: "annals".to_owned(),
+        }
+    }
+}
+
+/// The kinds of [`Actor`], under their CloudEvents `authtype` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// A person at a keyboard.
+    User,
+    /// A program such as the converter host.
+    ServiceAccount,
+    /// annals itself.
+    System,
+}
+
+/// A reading of the monotonic clock: within one boot, differences are trustworthy even when the wall clock jumps.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClockReading {
+    /// Which run of the machine.
+    pub boot: String,
+    /// Milliseconds into it.
+    pub mono_ms: u64,
+}
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $variant:ident($data:ty) = $kind:literal,)*) => {
+        /// The fact an event states, by its versioned type.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Body {
+            $($(#[$doc])* $variant($data),)*
+            /// A type this version does not know: kept verbatim, projected as nothing.
+            Unknown(Unknown),
+        }
+
+        impl Body {
+            /// The versioned type name.
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Self::$variant(_) => $kind,)*
+                    Self::Unknown(unknown) => &unknown.kind,
+                }
+            }
+
+            /// The fact's own members, as a JSON object.
+            pub(crate) fn data_json(&self) -> serde_json::Result<String> {
+                match self {
+                    $(Self::$variant(data) => serde_json::to_string(data),)*
+                    Self::Unknown(unknown) => Ok(unknown.data.clone()),
+                }
+            }
+
+            /// The fact of type `kind` in `data`, a JSON object.
+            pub(crate) fn from_json(kind: &str, data: &str) -> serde_json::Result<Self> {
+                Ok(match kind {
+                    $($kind => Self::$variant(serde_json::from_str(data)?),)*
+                    _ => Self::Unknown(Unknown {
+                        kind: kind.to_owned(),
+                        data: data.to_owned(),
+                    }),
+                })
+            }
+        }
+    };
+}
+
+bodies! {
+    /// The store was made; always event 1.
+    StoreCreated(StoreCreated) = "annals.store.created.v1",
+    /// A process began to write; recorded with its first other event.
+    StoreOpened(StoreOpened) = "annals.store.opened.v1",
+    /// A torn tail was cut when the store was opened.
+    Recovered(Recovered) = "annals.recovered.v1",
+    /// A source was archived; its sequence number is the entry's id.
+    Archived(Archived) = "annals.archived.v1",
+    /// A converter ran over an entry.
+    Converted(Converted) = "annals.converted.v1",
+    /// A server took a report.
+    Reported(Reported) = "annals.reported.v1",
+    /// A converter's identity and bundle were recorded.
+    ConverterRegistered(ConverterRegistered) = "annals.converter.registered.v1",
+    /// The configuration changed.
+    ConfigChanged(ConfigChanged) = "annals.config.changed.v1",
+    /// Entries were put on hold.
+    HoldPlaced(HoldPlaced) = "annals.hold.placed.v1",
+    /// A hold was lifted.
+    HoldReleased(HoldReleased) = "annals.hold.released.v1",
+    /// It was decided which entries go, and by which rules.
+    PurgePlanned(PurgePlanned) = "annals.purge.planned.v1",
+    /// Entries went.
+    PurgedEntries(PurgedEntries) = "annals.purged.v1",
+    /// Dead bytes were reclaimed.
+    Compacted(Compacted) = "annals.compacted.v1",
+    /// A reprocess job began; its sequence number is the job's id.
+    JobStarted(JobStarted) = "annals.job.started.v1",
+    /// A reprocess job ended.
+    JobFinished(JobFinished) = "annals.job.finished.v1",
+}
+
+/// An event of a type this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Its type.
+    pub kind: String,
+    /// Its data, as it stands in the leaf.
+    pub data: String,
+}
+
+/// See [`Body::StoreCreated`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreCreated {
+    /// The store's name for life.
+    pub store: StoreId,
+    /// Version of the on-disk format.
+    pub format: u16,
+    /// Version of the program.
+    pub program: String,
+}
+
+/// See [`Body::StoreOpened`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreOpened {
+    /// Version of the program.
+    pub program: String,
+    /// Name of the machine.
+    pub host: String,
+    /// Process number.
+    pub pid: u32,
+    /// When an event counts as durable; always "group-fdatasync" for now.
+    pub sync: String,
+}
+
+/// See [`Body::Recovered`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// The journal file.
+    pub journal: String,
+    /// Where the torn bytes began.
+    pub offset: u64,
+    /// How many bytes were cut.
+    pub bytes: u64,
+    /// Digest of what was cut.
+    pub sha256: Sha256,
+    /// The copy kept below the store, unless the disk was full.
+    pub quarantine: Option<String>,
+}
+
+/// Where a source came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Source {
+    /// File name; bytes that are not UTF-8 stand as U+FFFD.
+    pub name: String,
+    /// Full path; bytes that are not UTF-8 stand as U+FFFD.
+    pub path: String,
+    /// The bytes of the name in hexadecimal, where they are not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_hex: Option<String>,
+    /// Modification time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<Timestamp>,
+}
+
+/// A blob an event names, with both digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// The blob's name.
+    pub blake3: BlobId,
+    /// The digest auditors can check.
+    pub sha256: Sha256,
+    /// Bytes of its plaintext.
+    pub size: u64,
+}
+
+/// See [`Body::Archived`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// The converter the source is meant for.
+    pub converter: String,
+    /// The version that converter claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converter_version: Option<String>,
+    /// Where it came from.
+    pub source: Source,
+    /// Its content.
+    pub blob: BlobRef,
+    /// Bytes the content takes in the store, as first written.
+    pub stored_size: u64,
+    /// True when the content was in the store already.
+    pub duplicate: bool,
+    /// What is known of the unit.
+    #[serde(default, skip_serializing_if = "Unit::is_empty")]
+    pub unit: Unit,
+    /// Free facts.
+    #[serde(default, skip_serializing_if = "Meta::is_empty")]
+    pub meta: Meta,
+    /// The converter's arguments, secret ones masked.
+    #[serde(default, skip_serializing_if = "Meta::is_empty")]
+    pub arguments: Meta,
+    /// How long it is kept.
+    #[serde(default)]
+    pub retention: Retention,
+    /// The idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// See [`Body::Converted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Converted {
+    /// The entry it ran over.
+    pub entry: EntryId,
+    /// Which of the entry's attempts this is.
+    pub attempt: AttemptNo,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The converter's name.
+    pub converter: String,
+    /// The version it claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converter_version: Option<String>,
+    /// What it really was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converter_id: Option<ConverterId>,
+    /// Its arguments, secret ones masked.
+    #[serde(default, skip_serializing_if = "Meta::is_empty")]
+    pub arguments: Meta,
+    /// How long it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Why it did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What it complained about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// What it found out about the unit.
+    #[serde(default, skip_serializing_if = "Unit::is_empty")]
+    pub unit: Unit,
+    /// The reports it made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<BlobRef>,
+    /// The reprocess job it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+}
+
+/// See [`Body::Reported`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The entry.
+    pub entry: EntryId,
+    /// The attempt that made the report.
+    pub attempt: AttemptNo,
+    /// Which report of the attempt, from 0.
+    pub report: u32,
+    /// The name the server gave it.
+    pub report_id: String,
+    /// Where it was sent, without secrets; absent when a person recorded the submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+}
+
+/// One file of a converter's bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleFile {
+    /// Its name relative to the bundle's folder, with `/` between parts.
+    pub name: String,
+    /// Its content.
+    pub blob: BlobRef,
+}
+
+/// See [`Body::ConverterRegistered`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConverterRegistered {
+    /// What the converter really is.
+    pub converter_id: ConverterId,
+    /// Its name.
+    pub name: String,
+    /// The version it claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// How it is called.
+    pub command: Vec<String>,
+    /// One process a conversion, or a long-lived one: "oneshot" or "worker".
+    pub mode: String,
+    /// What it ran on: a note such as the interpreter's version.
+    pub environment: String,
+    /// Its files.
+    pub bundle: Vec<BundleFile>,
+}
+
+/// See [`Body::ConfigChanged`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigChanged {
+    /// What changed.
+    pub what: String,
+    /// The value before, secrets masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// The value now, secrets masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<String>,
+}
+
+/// Entry ids as ascending, disjoint, inclusive ranges.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EntryRanges(Vec<(EntryId, EntryId)>);
+
+impl EntryRanges {
+    /// The ranges that cover just `ids`, which may come in any order.
+    pub fn of(ids: impl IntoIterator<Item = EntryId>) -> Self {
+        let mut ids: Vec<EntryId> = ids.into_iter().collect();
+        ids.sort_unstable();
+        let mut ranges: Vec<(EntryId, EntryId)> = Vec::new();
+        for id in ids {
+            match ranges.last_mut() {
+                Some((_, last)) if id.0 <= last.0.saturating_add(1) => *last = id,
+                _ => ranges.push((id, id)),
+            }
+        }
+        Self(ranges)
+    }
+
+    /// The ranges, ascending.
+    pub fn ranges(&self) -> &[(EntryId, EntryId)] {
+        &self.0
+    }
+
+    /// True when `id` is in one of the ranges.
+    pub fn contains(&self, id: EntryId) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= id);
+        after > 0 && id <= self.0[after - 1].1
+    }
+
+    /// Every number in the ranges, ascending. Ranges read from a log may be absurdly wide: bound the walk.
+    pub fn iter(&self) -> impl Iterator<Item = EntryId> + '_ {
+        self.0
+            .iter()
+            .flat_map(|(first, last)| (first.0..=last.0).map(EntryId))
+    }
+}
+
+/// See [`Body::HoldPlaced`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldPlaced {
+    /// The hold's name; several holds may lie on one entry.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// On which entries.
+    pub entries: EntryRanges,
+}
+
+/// See [`Body::HoldReleased`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldReleased {
+    /// The hold's name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// See [`Body::PurgePlanned`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgePlanned {
+    /// Names the plan: a digest of what it holds.
+    pub plan_id: String,
+    /// The newest event the plan took into account.
+    pub at_seq: EventSeq,
+    /// The time the rules were applied for.
+    pub effective_now: Timestamp,
+    /// The rules, in words.
+    pub rules: Vec<String>,
+    /// How many entries are to go.
+    pub count: u64,
+    /// Bytes of their sources and reports.
+    pub bytes_logical: u64,
+    /// How many entries would have gone but for a hold.
+    pub held_skipped: u64,
+    /// Why, in a person's words.
+    pub reason: String,
+}
+
+/// See [`Body::PurgedEntries`]. A large purge is several of these, each complete by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgedEntries {
+    /// The plan that was carried out.
+    pub plan_id: String,
+    /// The rule that let these entries go.
+    pub rule: String,
+    /// Why, in a person's words.
+    pub reason: String,
+    /// The entries.
+    pub entries: EntryRanges,
+    /// How many they are.
+    pub count: u64,
+    /// Bytes of their sources and reports.
+    pub bytes_logical: u64,
+}
+
+/// See [`Body::Compacted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compacted {
+    /// Packs that are no longer needed once this is recorded.
+    pub removed: Vec<PackId>,
+    /// Packs that hold what was alive in them.
+    pub written: Vec<PackId>,
+    /// Bytes the store shrinks by.
+    pub bytes_freed: u64,
+}
+
+/// See [`Body::JobStarted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobStarted {
+    /// What kind of job; always "reprocess" for now.
+    pub kind: String,
+    /// The selection, as it was asked for.
+    pub selection: String,
+    /// Which converter: "recorded", "current", or a name.
+    pub converter_version: String,
+    /// Which arguments: "recorded" or "current".
+    pub params: String,
+    /// How many entries were selected.
+    pub total: u64,
+    /// Why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// See [`Body::JobFinished`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JobFinished {
+    /// The job.
+    pub job: JobId,
+    /// Entries tried.
+    pub processed: u64,
+    /// Attempts that succeeded.
+    pub successful: u64,
+    /// Attempts that did not.
+    pub failed: u64,
+    /// Entries passed over.
+    pub skipped: u64,
+    /// Reports equal to the one before.
+    pub unchanged: u64,
+    /// Reports that differ from the one before.
+    pub changed: u64,
+    /// Entries that failed before and succeed now.
+    pub fixed: u64,
+    /// Entries that succeeded before and fail now.
+    pub broken: u64,
+    /// True when it was stopped before its end.
+    #[serde(default)]
+    pub interrupted: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_just_the_ids_they_were_made_of() {
+        let ranges = EntryRanges::of([5, 3, 4, 9, 9, 1].map(EntryId));
+        assert_eq!(
+            serde_json::to_string(&ranges).expect("json"),
+            "[[1,1],[3,5],[9,9]]"
+        );
+        assert!(ranges.contains(EntryId(4)) && ranges.contains(EntryId(9)));
+        assert!(
+            !ranges.contains(EntryId(2))
+                && !ranges.contains(EntryId(10))
+                && !ranges.contains(EntryId(0))
+        );
+        let ids: Vec<u64> = ranges.iter().map(|id| id.0).collect();
+        assert_eq!(ids, [1, 3, 4, 5, 9]);
+    }
+}

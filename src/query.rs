@@ -1,0 +1,309 @@
+//! What to look for: filters, order and pages, as plain values.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entry::{ParseWordError, Status};
+use crate::id::{EntryId, JobId};
+use crate::time::Timestamp;
+
+/// Which entries. Empty means all that are not purged; every stated field must hold.
+///
+/// Text is compared without regard to letter case, except metadata values, which must be equal.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filter {
+    /// Only these entries, if any are named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<EntryId>,
+    /// Archived for any of these converters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub converter: Vec<String>,
+    /// The version the converter claimed at archiving.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub converter_version: Option<String>,
+    /// In any of these states.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<Status>,
+    /// Archived at or after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Archived before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// Serial number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// Part number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Test station.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub station: Option<String>,
+    /// Test process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// A glob over the file name: `*` any run, `?` any one character, `[a-z]` one of a set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Metadata that must be present with exactly this value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub meta: Vec<(String, String)>,
+    /// Has an attempt of this reprocess job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+    /// Has a report with this id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_id: Option<String>,
+    /// A part of the file name, serial, part, an attempt's error, or a metadata value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What to do with purged entries.
+    #[serde(skip_serializing_if = "Purged::is_default")]
+    pub purged: Purged,
+}
+
+impl Filter {
+    /// True when it selects every entry that is not purged.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a query does with purged entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purged {
+    /// Leaves them out.
+    #[default]
+    Exclude,
+    /// Lists them among the others.
+    Include,
+    /// Lists nothing else.
+    Only,
+}
+
+impl Purged {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The column a listing is ordered by; equal values are ordered by id in the same direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortField {
+    /// The order of archiving.
+    #[default]
+    Id,
+    /// The wall time of archiving; differs from `Id` where the clock was set back.
+    ArchivedAt,
+    /// Converter name.
+    Converter,
+    /// File name.
+    SourceName,
+    /// Status name.
+    Status,
+    /// Bytes of the source.
+    Size,
+    /// Serial number.
+    Serial,
+    /// Part number.
+    Part,
+    /// Test station.
+    Station,
+    /// Test process.
+    Process,
+}
+
+impl SortField {
+    /// Every column a listing can be ordered by.
+    pub const ALL: [Self; 10] = [
+        Self::Id,
+        Self::ArchivedAt,
+        Self::Converter,
+        Self::SourceName,
+        Self::Status,
+        Self::Size,
+        Self::Serial,
+        Self::Part,
+        Self::Station,
+        Self::Process,
+    ];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::ArchivedAt => "archived_at",
+            Self::Converter => "converter",
+            Self::SourceName => "source_name",
+            Self::Status => "status",
+            Self::Size => "size",
+            Self::Serial => "serial",
+            Self::Part => "part",
+            Self::Station => "station",
+            Self::Process => "process",
+        }
+    }
+}
+
+impl FromStr for SortField {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        Self::ALL
+            .into_iter()
+            .find(|field| field.name() == text)
+            .ok_or_else(|| ParseWordError::new(text, Self::ALL.map(Self::name)))
+    }
+}
+
+/// Which way a listing runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Smallest or oldest first. Absent values come last.
+    #[default]
+    Asc,
+    /// Largest or newest first. Absent values come first.
+    Desc,
+}
+
+/// The order of a listing. Written `size:desc`; the direction may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Sort {
+    /// By which column.
+    pub field: SortField,
+    /// Which way.
+    pub direction: Direction,
+}
+
+impl FromStr for Sort {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let (field, direction) = match text.split_once(':') {
+            None => (text, Direction::Asc),
+            Some((field, "asc")) => (field, Direction::Asc),
+            Some((field, "desc")) => (field, Direction::Desc),
+            Some((_, other)) => return Err(ParseWordError::new(other, ["asc", "desc"])),
+        };
+        Ok(Self {
+            field: field.parse()?,
+            direction,
+        })
+    }
+}
+
+/// A filter, an order, and which part of the result.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Query {
+    /// Which entries.
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// How many at the most; `None` is all.
+    pub limit: Option<usize>,
+    /// How many to pass over first.
+    pub offset: usize,
+    /// Go on after the row this cursor stands for.
+    pub after: Option<Cursor>,
+}
+
+/// The place of one row in one order: where the next page begins. Printed as opaque text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The order it belongs to.
+    pub sort: Sort,
+    /// The row's encoded value in the sort column.
+    pub value: Vec<u8>,
+    /// The row.
+    pub id: EntryId,
+}
+
+/// Text that is not a cursor this program printed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a cursor; pass one that a listing printed")]
+pub struct ParseCursorError(String);
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let direction = match self.sort.direction {
+            Direction::Asc => "asc",
+            Direction::Desc => "desc",
+        };
+        write!(f, "{}.{direction}.{}.", self.sort.field.name(), self.id)?;
+        self.value
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ParseCursorError;
+
+    fn from_str(text: &str) -> Result<Self, ParseCursorError> {
+        let parse = || {
+            let mut parts = text.split('.');
+            let field = parts.next()?;
+            let direction = parts.next()?;
+            let id = parts.next()?.parse().ok()?;
+            let digits = parts.next()?.as_bytes();
+            if parts.next().is_some() || digits.len() % 2 != 0 {
+                return None;
+            }
+            let value = digits
+                .chunks_exact(2)
+                .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
+                .collect::<Option<_>>()?;
+            let sort = format!("{field}:{direction}").parse().ok()?;
+            Some(Self { sort, value, id })
+        };
+        parse().ok_or_else(|| ParseCursorError(text.to_owned()))
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_being_printed_and_read() {
+        let cursor = Cursor {
+            sort: "size:desc".parse().expect("valid"),
+            value: vec![0, 1, 0xfe],
+            id: EntryId(42),
+        };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for wrong in [
+            "",
+            "x",
+            "size.desc.42.0",
+            "size.up.42.00",
+            "size.desc.42.00.1",
+            "size.desc.42.Ä",
+        ] {
+            assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
+        }
+    }
+}
