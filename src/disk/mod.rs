@@ -1,7 +1,7 @@
 //! The only file operations of a store, each with its durability contract.
 //!
-//! Everything above asks a [`Disk`] for files, so that one seam serves the real file system ([`fs`]) and the
-//! simulated one that tests cut, fill and break ([`sim`]).
+//! Everything above asks a [`Disk`] for files, so that one seam serves the real file system ([`FsDisk`]) and
+//! the simulated one that tests cut, fill and break (`sim`).
 
 use std::io;
 use std::path::Path;
