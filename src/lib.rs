@@ -8,6 +8,8 @@ pub mod disk;
 pub mod entry;
 mod error;
 pub mod event;
+mod evidence;
+mod format;
 pub mod id;
 pub mod query;
 pub mod time;

@@ -1,0 +1,224 @@
+//! An event as bytes: one line of UTF-8 JSON, a valid CloudEvents 1.0 object.
+//!
+//! The line is written once and never written again: what is hashed, shipped and shown to an auditor is these very
+//! bytes. Members stand in this order:
+//!
+//! | member | value |
+//! |---|---|
+//! | `specversion` | `"1.0"` |
+//! | `id` | the sequence number in decimal; unique together with `source` |
+//! | `source` | `urn:annals:<store id>` |
+//! | `type` | `annals.<what>.v<n>` |
+//! | `subject` | the entry it speaks of, where it speaks of one |
+//! | `time` | RFC 3339 with microseconds and the wall clock's offset |
+//! | `sequence` | the sequence number as 20 digits, so that text order is log order |
+//! | `authtype`, `authid` | who caused it |
+//! | `bootid`, `monotonicms` | the other clock |
+//! | `data` | the fact, an object |
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::event::{Actor, ActorKind, Body, ClockReading, Event};
+use crate::id::{EventSeq, StoreId};
+use crate::time::Timestamp;
+
+/// The longest leaf, in bytes. Transparency-log tiles give an entry's length 16 bits.
+pub(crate) const LEAF_BYTES_MAX: usize = 65_535;
+
+/// Bytes that are not a leaf.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LeafError {
+    #[error("the event would take {0} bytes; at most {LEAF_BYTES_MAX} are allowed")]
+    TooLong(usize),
+    #[error("not a JSON event: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("member '{0}' is not what an event of this store has there")]
+    Member(&'static str),
+}
+
+/// Writes `event` of `store` as one line, without the newline.
+pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError> {
+    let data = event.body.data_json()?;
+    let mut line = String::with_capacity(data.len() + 384);
+    let seq = event.seq;
+    // Writing into a String cannot fail.
+    let _ = write!(
+        line,
+        r#"{{"specversion":"1.0","id":"{seq}","source":"urn:annals:{store}","type":"{}""#,
+        event.body.kind()
+    );
+    if let Some(subject) = subject(event) {
+        let _ = write!(line, r#","subject":"{subject}""#);
+    }
+    let _ = write!(
+        line,
+        r#","time":"{}","sequence":"{:020}","authtype":"{}","authid":{},"bootid":{},"monotonicms":"{}","data":"#,
+        event.time,
+        seq.0,
+        match event.actor.kind {
+            ActorKind::User => "user",
+            ActorKind::ServiceAccount => "service_account",
+            ActorKind::System => "system",
+        },
+        serde_json::to_string(&event.actor.id)?,
+        serde_json::to_string(&event.clock.boot)?,
+        event.clock.mono_ms,
+    );
+    line.push_str(&data);
+    line.push('}');
+    if line.len() > LEAF_BYTES_MAX {
+        return Err(LeafError::TooLong(line.len()));
+    }
+    Ok(line)
+}
+
+fn subject(event: &Event) -> Option<u64> {
+    match &event.body {
+        Body::Archived(_) => Some(event.seq.0),
+        Body::Converted(fact) => Some(fact.entry.0),
+        Body::Reported(fact) => Some(fact.entry.0),
+        _ => None,
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    specversion: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    time: Timestamp,
+    authtype: ActorKind,
+    authid: String,
+    bootid: String,
+    #[serde(borrow)]
+    monotonicms: Cow<'a, str>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// Reads a line written by [`encode`], by this version or a later one.
+pub(crate) fn decode(line: &str) -> Result<Event, LeafError> {
+    let envelope: Envelope<'_> = serde_json::from_str(line)?;
+    if envelope.specversion != "1.0" {
+        return Err(LeafError::Member("specversion"));
+    }
+    let seq: EventSeq = envelope.id.parse().map_err(|_| LeafError::Member("id"))?;
+    let mono_ms = envelope
+        .monotonicms
+        .parse()
+        .map_err(|_| LeafError::Member("monotonicms"))?;
+    Ok(Event {
+        seq,
+        time: envelope.time,
+        actor: Actor {
+            kind: envelope.authtype,
+            id: envelope.authid,
+        },
+        clock: ClockReading {
+            boot: envelope.bootid,
+            mono_ms,
+        },
+        body: Body::from_json(&envelope.kind, envelope.data.get())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Reported, StoreCreated};
+    use crate::id::{AttemptNo, EntryId};
+
+    fn store() -> StoreId {
+        StoreId::from_bytes([0xab; 16])
+    }
+
+    fn event(body: Body) -> Event {
+        Event {
+            seq: EventSeq(7),
+            time: "2026-03-01T08:30:00.000001+01:00".parse().expect("valid"),
+            actor: Actor {
+                kind: ActorKind::User,
+                id: "kari \"k\"\n".into(),
+            },
+            clock: ClockReading {
+                boot: "b1".into(),
+                mono_ms: 12,
+            },
+            body,
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_leaf_are_pinned() {
+        let line = encode(
+            &store(),
+            &event(Body::Reported(Reported {
+                entry: EntryId(3),
+                attempt: AttemptNo(1),
+                report: 0,
+                report_id: "R-1".into(),
+                endpoint: None,
+            })),
+        )
+        .expect("encodes");
+        assert_eq!(
+            line,
+            concat!(
+                r#"{"specversion":"1.0","id":"7","source":"urn:annals:abababababababababababababababab","#,
+                r#""type":"annals.reported.v1","subject":"3","time":"2026-03-01T08:30:00.000001+01:00","#,
+                r#""sequence":"00000000000000000007","authtype":"user","authid":"kari \"k\"\n","bootid":"b1","#,
+                r#""monotonicms":"12","data":{"entry":3,"attempt":1,"report":0,"report_id":"R-1"}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn an_event_survives_being_written_and_read() {
+        let created = event(Body::StoreCreated(StoreCreated {
+            store: store(),
+            format: 1,
+            program: "0.1.0".into(),
+        }));
+        let line = encode(&store(), &created).expect("encodes");
+        assert_eq!(decode(&line).expect("decodes"), created);
+    }
+
+    #[test]
+    fn an_event_of_a_later_version_is_kept_verbatim() {
+        let line = encode(
+            &store(),
+            &event(Body::StoreCreated(StoreCreated {
+                store: store(),
+                format: 1,
+                program: String::new(),
+            })),
+        )
+        .expect("encodes")
+        .replace("annals.store.created.v1", "annals.teleported.v9");
+        let read = decode(&line).expect("decodes");
+        assert_eq!(read.body.kind(), "annals.teleported.v9");
+        assert_eq!(encode(&store(), &read).expect("encodes"), line);
+    }
+
+    #[test]
+    fn a_fact_too_long_for_a_leaf_is_refused() {
+        let long = event(Body::Reported(Reported {
+            entry: EntryId(3),
+            attempt: AttemptNo(1),
+            report: 0,
+            report_id: "R".repeat(LEAF_BYTES_MAX),
+            endpoint: None,
+        }));
+        assert!(matches!(
+            encode(&store(), &long),
+            Err(LeafError::TooLong(_))
+        ));
+    }
+}

@@ -1,0 +1,444 @@
+//! A blob record: one piece of content with what is needed to check and unpack it. The same bytes stand in journal frames and in packs.
+//!
+//! | offset | bytes | field |
+//! |---:|---:|---|
+//! | 0 | 4 | magic `ANBR` |
+//! | 4 | 1 | kind: 1 content, 2 manifest |
+//! | 5 | 1 | codec: 0 raw, 1 zstd |
+//! | 6 | 2 | reserved, 0 |
+//! | 8 | 4 | dictionary number, 0 for none |
+//! | 12 | 4 | bytes of the plaintext |
+//! | 16 | 4 | bytes stored after this header |
+//! | 20 | 32 | blob id |
+//! | 52 | 4 | CRC32C of the stored bytes |
+//! | 56 | 4 | CRC32C of bytes 0 to 55 |
+//! | 60 | | the stored bytes |
+//!
+//! A raw record stores exactly its plaintext; a zstd record stores one frame that is shorter than its plaintext.
+
+use std::num::NonZeroU32;
+
+use crate::format::bytes::{Put, Reader, Truncated};
+use crate::id::BlobId;
+
+/// Bytes before the stored bytes.
+pub const RECORD_HEADER_BYTES: usize = 60;
+/// The longest plaintext one record may hold. Longer content is cut into chunks.
+pub const RECORD_RAW_BYTES_MAX: u32 = 8 << 20;
+/// The longest record, header included.
+pub const RECORD_BYTES_MAX: usize = RECORD_HEADER_BYTES + RECORD_RAW_BYTES_MAX as usize;
+/// What every record starts with.
+pub const RECORD_MAGIC: [u8; 4] = *b"ANBR";
+
+/// Bytes the header's own checksum covers.
+const HEADER_CRC_AT: usize = 56;
+const _: () = assert!(HEADER_CRC_AT + 4 == RECORD_HEADER_BYTES);
+
+/// What the plaintext is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKind {
+    /// The bytes the id is the hash of.
+    Content,
+    /// The root of a list of chunks; the id is the hash of what the chunks make together.
+    Manifest,
+}
+
+impl RecordKind {
+    /// The byte that stands for it.
+    pub const fn to_byte(self) -> u8 {
+        match self {
+            Self::Content => 1,
+            Self::Manifest => 2,
+        }
+    }
+
+    /// What a byte stands for.
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Content),
+            2 => Some(Self::Manifest),
+            _ => None,
+        }
+    }
+}
+
+/// How the plaintext is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    /// As it is.
+    Raw,
+    /// One zstd frame.
+    Zstd,
+}
+
+/// The number of a trained dictionary within its store; 1 is the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DictNo(NonZeroU32);
+
+impl DictNo {
+    /// The dictionary numbered `number`; 0 means none.
+    pub const fn new(number: u32) -> Option<Self> {
+        match NonZeroU32::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    /// Its number.
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl std::fmt::Display for DictNo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A record to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// What the plaintext is.
+    pub kind: RecordKind,
+    /// How it is stored.
+    pub codec: Codec,
+    /// The dictionary it was compressed with.
+    pub dictionary: Option<DictNo>,
+    /// Bytes of the plaintext.
+    pub raw_len: u32,
+    /// Its name.
+    pub id: BlobId,
+    /// The bytes that are stored.
+    pub stored: &'a [u8],
+}
+
+impl Record<'_> {
+    /// Bytes it takes, header included.
+    pub const fn len(&self) -> usize {
+        RECORD_HEADER_BYTES + self.stored.len()
+    }
+}
+
+/// What the header of a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHeader {
+    /// What the plaintext is.
+    pub kind: RecordKind,
+    /// How it is stored.
+    pub codec: Codec,
+    /// The dictionary it was compressed with.
+    pub dictionary: Option<DictNo>,
+    /// Bytes of the plaintext, at most [`RECORD_RAW_BYTES_MAX`].
+    pub raw_len: u32,
+    /// Bytes stored, at most `raw_len`.
+    pub stored_len: u32,
+    /// Its name.
+    pub id: BlobId,
+    /// The checksum its stored bytes must have.
+    stored_crc: u32,
+}
+
+impl RecordHeader {
+    /// Bytes of the whole record, this header included.
+    #[expect(clippy::cast_possible_truncation, reason = "the constant is 60")]
+    pub const fn record_len(&self) -> u32 {
+        RECORD_HEADER_BYTES as u32 + self.stored_len
+    }
+}
+
+/// Why bytes are not a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The bytes end before the record does.
+    #[error("the record is cut short: {0}")]
+    Truncated(#[from] Truncated),
+    /// No record starts here.
+    #[error("no record starts here")]
+    NotARecord,
+    /// The header is not what was written.
+    #[error("the checksum of the record's header does not match")]
+    HeaderChecksum,
+    /// The stored bytes are not what was written.
+    #[error("the checksum of the record's stored bytes does not match")]
+    StoredChecksum,
+    /// A kind, codec or reserved field of a later version.
+    #[error("the record's {field} is {value}, which this version does not know")]
+    Unknown {
+        /// Which field.
+        field: &'static str,
+        /// What it holds.
+        value: u32,
+    },
+    /// Lengths that contradict each other or the limit.
+    #[error("a record of {raw_len} bytes cannot be stored as {stored_len} bytes of its codec")]
+    Length {
+        /// Bytes of the plaintext.
+        raw_len: u32,
+        /// Bytes stored.
+        stored_len: u32,
+    },
+    /// A raw record has no use for a dictionary.
+    #[error("a raw record names dictionary {0}")]
+    NeedlessDictionary(DictNo),
+}
+
+/// Appends the bytes of `record` to `out`; a record that [`decode`] would refuse is an error and appends nothing.
+pub fn encode_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordError> {
+    let stored_len = u32::try_from(record.stored.len()).unwrap_or(u32::MAX);
+    check(record.codec, record.dictionary, record.raw_len, stored_len)?;
+    let start = out.len();
+    out.reserve(record.len());
+    out.put(&RECORD_MAGIC);
+    out.put_u8(record.kind.to_byte());
+    out.put_u8(match record.codec {
+        Codec::Raw => 0,
+        Codec::Zstd => 1,
+    });
+    out.put_u16(0);
+    out.put_u32(record.dictionary.map_or(0, DictNo::get));
+    out.put_u32(record.raw_len);
+    out.put_u32(stored_len);
+    out.put(record.id.as_bytes());
+    out.put_u32(crc32c::crc32c(record.stored));
+    let header_crc = crc32c::crc32c(&out[start..]);
+    out.put_u32(header_crc);
+    out.put(record.stored);
+    Ok(())
+}
+
+/// Reads the record that `bytes` begin with, whatever follows it: its header and its stored bytes, both checked.
+pub fn decode(bytes: &[u8]) -> Result<(RecordHeader, &[u8]), RecordError> {
+    let header = decode_header(bytes)?;
+    let mut reader = Reader::new(&bytes[RECORD_HEADER_BYTES..]);
+    let stored = reader.take(header.stored_len as usize)?;
+    check_stored(&header, stored)?;
+    Ok((header, stored))
+}
+
+/// Reads only the header that `bytes` begin with.
+pub fn decode_header(bytes: &[u8]) -> Result<RecordHeader, RecordError> {
+    let header = Reader::new(bytes).take(RECORD_HEADER_BYTES)?;
+    let (covered, crc) = header.split_at(HEADER_CRC_AT);
+    let mut reader = Reader::new(covered);
+    if reader.take_array()? != RECORD_MAGIC {
+        return Err(RecordError::NotARecord);
+    }
+    if Reader::new(crc).take_u32()? != crc32c::crc32c(covered) {
+        return Err(RecordError::HeaderChecksum);
+    }
+    let unknown = |field, value| RecordError::Unknown { field, value };
+    let kind = reader.take_u8()?;
+    let kind = RecordKind::from_byte(kind).ok_or(unknown("kind", kind.into()))?;
+    let codec = match reader.take_u8()? {
+        0 => Codec::Raw,
+        1 => Codec::Zstd,
+        other => return Err(unknown("codec", other.into())),
+    };
+    match reader.take_u16()? {
+        0 => {}
+        other => return Err(unknown("reserved field", other.into())),
+    }
+    let header = RecordHeader {
+        kind,
+        codec,
+        dictionary: DictNo::new(reader.take_u32()?),
+        raw_len: reader.take_u32()?,
+        stored_len: reader.take_u32()?,
+        id: BlobId::from_bytes(reader.take_array()?),
+        stored_crc: reader.take_u32()?,
+    };
+    check(
+        header.codec,
+        header.dictionary,
+        header.raw_len,
+        header.stored_len,
+    )?;
+    Ok(header)
+}
+
+/// Checks stored bytes that were read apart from their header.
+pub fn check_stored(header: &RecordHeader, stored: &[u8]) -> Result<(), RecordError> {
+    if crc32c::crc32c(stored) == header.stored_crc {
+        Ok(())
+    } else {
+        Err(RecordError::StoredChecksum)
+    }
+}
+
+/// The rules that tie the fields together, the same for writing and for reading.
+fn check(
+    codec: Codec,
+    dictionary: Option<DictNo>,
+    raw_len: u32,
+    stored_len: u32,
+) -> Result<(), RecordError> {
+    let fits = match codec {
+        Codec::Raw => stored_len == raw_len,
+        Codec::Zstd => stored_len < raw_len,
+    };
+    if !fits || raw_len > RECORD_RAW_BYTES_MAX {
+        return Err(RecordError::Length {
+            raw_len,
+            stored_len,
+        });
+    }
+    match (codec, dictionary) {
+        (Codec::Raw, Some(dictionary)) => Err(RecordError::NeedlessDictionary(dictionary)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn small() -> Record<'static> {
+        Record {
+            kind: RecordKind::Manifest,
+            codec: Codec::Zstd,
+            dictionary: DictNo::new(0x0403_0201),
+            raw_len: 5,
+            id: BlobId::from_bytes([0xab; 32]),
+            stored: b"zip!",
+        }
+    }
+
+    fn encoded(record: &Record<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode_into(&mut bytes, record).expect("a valid record");
+        bytes
+    }
+
+    #[test]
+    fn the_bytes_of_a_record_never_change() {
+        let mut golden = b"ANBR\x02\x01\0\0\x01\x02\x03\x04\x05\0\0\0\x04\0\0\0".to_vec();
+        golden.extend([0xab; 32]);
+        golden.extend(GOLDEN_CRCS);
+        golden.extend(b"zip!");
+        assert_eq!(encoded(&small()), golden);
+    }
+    const GOLDEN_CRCS: [u8; 8] = [0xdd, 0xff, 0x1d, 0x42, 0x7d, 0x6d, 0x34, 0x6b];
+
+    #[test]
+    fn every_flipped_bit_and_every_missing_byte_of_a_record_is_noticed() {
+        let whole = encoded(&small());
+        for bit in 0..whole.len() * 8 {
+            let mut damaged = whole.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&damaged).is_err(), "bit {bit}");
+        }
+        for len in 0..whole.len() {
+            assert!(
+                matches!(decode(&whole[..len]), Err(RecordError::Truncated(_))),
+                "{len} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_at_the_limit_is_written_and_one_past_it_is_refused() {
+        let max = vec![7; RECORD_RAW_BYTES_MAX as usize + 1];
+        let record = |raw_len: u32, stored| Record {
+            kind: RecordKind::Content,
+            codec: Codec::Raw,
+            dictionary: None,
+            raw_len,
+            stored,
+            ..small()
+        };
+        let fits = record(RECORD_RAW_BYTES_MAX, &max[1..]);
+        assert_eq!(encoded(&fits).len(), RECORD_BYTES_MAX);
+        let too_long = record(RECORD_RAW_BYTES_MAX + 1, &max);
+        let mut out = Vec::new();
+        assert!(matches!(
+            encode_into(&mut out, &too_long),
+            Err(RecordError::Length { .. })
+        ));
+        assert!(out.is_empty());
+    }
+
+    /// A header that is consistent in itself, so that only the rules between its fields can refuse it.
+    fn resealed(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+        let mut bytes = encoded(&small());
+        change(&mut bytes);
+        let crc = crc32c::crc32c(&bytes[..HEADER_CRC_AT]);
+        bytes[HEADER_CRC_AT..RECORD_HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_header_that_contradicts_itself_is_refused_before_its_lengths_are_used() {
+        let cases: [fn(&mut [u8]); 6] = [
+            |bytes| bytes[4] = 3,
+            |bytes| bytes[5] = 2,
+            |bytes| bytes[6] = 1,
+            |bytes| bytes[5] = 0,
+            |bytes| bytes[12..16].copy_from_slice(&u32::MAX.to_le_bytes()),
+            |bytes| bytes[16..20].copy_from_slice(&5_u32.to_le_bytes()),
+        ];
+        for (case, change) in cases.into_iter().enumerate() {
+            let bytes = resealed(change);
+            let refused = decode(&bytes);
+            assert!(
+                matches!(
+                    refused,
+                    Err(RecordError::Unknown { .. } | RecordError::Length { .. })
+                ),
+                "case {case}: {refused:?}"
+            );
+        }
+        let raw_with_dictionary = resealed(|bytes| {
+            bytes[5] = 0;
+            bytes[12] = 4;
+        });
+        assert!(matches!(
+            decode(&raw_with_dictionary),
+            Err(RecordError::NeedlessDictionary(_))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read_and_what_follows_is_left_alone(
+            stored in prop::collection::vec(any::<u8>(), 0..200),
+            more in 0_u32..100,
+            dictionary in any::<u32>(),
+            id in any::<[u8; 32]>(),
+            tail in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let stored_len = u32::try_from(stored.len()).expect("short");
+            let (codec, dictionary) = if more == 0 {
+                (Codec::Raw, None)
+            } else {
+                (Codec::Zstd, DictNo::new(dictionary))
+            };
+            let record = Record {
+                kind: RecordKind::Content,
+                codec,
+                dictionary,
+                raw_len: stored_len + more,
+                id: BlobId::from_bytes(id),
+                stored: &stored,
+            };
+            let mut bytes = encoded(&record);
+            prop_assert_eq!(bytes.len(), record.len());
+            bytes.extend(&tail);
+            let (header, body) = decode(&bytes).expect("a whole record");
+            prop_assert_eq!(body, &stored[..]);
+            prop_assert_eq!(header.record_len() as usize, record.len());
+            prop_assert_eq!(
+                (header.kind, header.codec, header.dictionary, header.raw_len, header.id),
+                (record.kind, record.codec, record.dictionary, record.raw_len, record.id)
+            );
+        }
+
+        #[test]
+        fn any_bytes_at_all_are_answered_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&bytes);
+            let _ = decode(&[&RECORD_MAGIC[..], &bytes].concat());
+        }
+    }
+}
