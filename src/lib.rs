@@ -4,6 +4,7 @@
 //! every input byte and every fact about it, finds it by serial number years later, runs the same or the corrected
 //! converter over any selection again, shows what changed, and proves that nothing was altered.
 
+mod blob;
 pub mod disk;
 pub mod entry;
 mod error;

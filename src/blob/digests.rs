@@ -1,0 +1,68 @@
+//! Both digests of a content in one pass.
+
+use sha2::Digest;
+
+use crate::event::BlobRef;
+use crate::id::{BlobId, Sha256};
+
+/// Bytes given to both hashes before the next ones, so that the second finds them in the cache.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// BLAKE3, SHA-256 and length of what has gone by so far.
+#[derive(Debug, Clone, Default)]
+pub struct Digests {
+    blake3: blake3::Hasher,
+    sha256: sha2::Sha256,
+    size: u64,
+}
+
+impl Digests {
+    /// Of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of a whole content.
+    pub fn of(content: &[u8]) -> BlobRef {
+        let mut digests = Self::new();
+        digests.update(content);
+        digests.finish()
+    }
+
+    /// Takes in the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(PIECE_BYTES) {
+            self.blake3.update(piece);
+            self.sha256.update(piece);
+        }
+        self.size += bytes.len() as u64;
+    }
+
+    /// The name of the content, and its length.
+    pub fn finish(self) -> BlobRef {
+        BlobRef {
+            blake3: BlobId::from_bytes(*self.blake3.finalize().as_bytes()),
+            sha256: Sha256::from_bytes(self.sha256.finalize().into()),
+            size: self.size,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_has_the_same_digests_whole_and_in_pieces() {
+        let content: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        let mut pieces = Digests::new();
+        for piece in content.chunks(99_991) {
+            pieces.update(piece);
+        }
+        let whole = Digests::of(&content);
+        assert_eq!(pieces.finish(), whole);
+        assert_eq!(whole.blake3, BlobId::of(&content));
+        assert_eq!(whole.sha256, Sha256::of(&content));
+        assert_eq!(whole.size, 800_000);
+    }
+}

@@ -1,0 +1,634 @@
+//! Writing packs: buffered, poisoned by the first failed write, named only after everything is on disk.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::disk::{Disk, DiskFile, OpenMode};
+use crate::format::pack::{self, PackClass, PackEntry, PackHeader, PackOffset};
+use crate::format::record::{self, Record, RecordError};
+use crate::id::{BlobId, PackId};
+
+/// Bytes gathered before they are written.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// Why a pack could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PackWriteError {
+    /// The operating system failed. The writer is of no use any more; what it wrote is a file that nothing names.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The record is none that could be read back. Nothing was written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// An earlier write failed.
+    #[error("an earlier write to pack {0} failed")]
+    Poisoned(PackId),
+}
+
+/// A pack that is whole and durable under its own name. Only [`PackWriter::seal_and_publish`] makes one, so that whoever
+/// holds it may name its blobs in an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncedPack {
+    /// Its number.
+    pub id: PackId,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which blobs it gathers.
+    pub class: PackClass,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// What it holds, ascending by blob id.
+    pub entries: Vec<PackEntry>,
+    _sealed: Sealed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sealed;
+
+/// A pack that is being written, under a name that nothing looks for.
+///
+/// Dropped unsealed it leaves its file behind; opening the store clears those away.
+pub struct PackWriter {
+    disk: Arc<dyn Disk>,
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    header: PackHeader,
+    entries: BTreeMap<BlobId, PackEntry>,
+    /// Where in the file the buffer belongs.
+    written: u64,
+    buffer: Vec<u8>,
+    poisoned: bool,
+}
+
+impl std::fmt::Debug for PackWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PackWriter")
+            .field("path", &self.path)
+            .field("entries", &self.entries.len())
+            .field("bytes", &self.bytes())
+            .field("poisoned", &self.poisoned)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PackWriter {
+    /// Starts a pack in the new file `tmp_path`, on the same file system as its later name.
+    pub fn create(
+        disk: &Arc<dyn Disk>,
+        tmp_path: &Path,
+        header: PackHeader,
+    ) -> Result<Self, PackWriteError> {
+        let file = disk
+            .open(tmp_path, OpenMode::CreateNew)
+            .map_err(io_error("create", tmp_path))?;
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+        buffer.extend(pack::encode_header(&header));
+        Ok(Self {
+            disk: Arc::clone(disk),
+            file,
+            path: tmp_path.to_owned(),
+            header,
+            entries: BTreeMap::new(),
+            written: 0,
+            buffer,
+            poisoned: false,
+        })
+    }
+
+    /// Adds a record and says where it stands. Of two records with one id only the first is kept.
+    pub fn append(&mut self, record: &Record<'_>) -> Result<PackOffset, PackWriteError> {
+        if self.poisoned {
+            return Err(PackWriteError::Poisoned(self.header.pack));
+        }
+        if let Some(entry) = self.entries.get(&record.id) {
+            return Ok(entry.offset);
+        }
+        let offset = PackOffset(self.bytes());
+        if self.buffer.len() + record.len() > BUFFER_BYTES {
+            self.flush()?;
+        }
+        record::encode_into(&mut self.buffer, record)?;
+        let len = u32::try_from(record.len()).expect("an encoded record is within its limit");
+        let entry = PackEntry {
+            id: record.id,
+            offset,
+            len,
+            raw_len: record.raw_len,
+            kind: record.kind,
+        };
+        self.entries.insert(record.id, entry);
+        Ok(offset)
+    }
+
+    /// Where the next record will stand: bytes so far, header included, footer not.
+    pub fn bytes(&self) -> u64 {
+        self.written + self.buffer.len() as u64
+    }
+
+    /// True before the first record.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Writes the footer, makes the file durable, then gives it its name and makes that durable.
+    ///
+    /// On `Ok` the pack survives power loss. On an error it may be there under either name, whole or not; nothing names it
+    /// then, and its blobs have to be written again.
+    pub fn seal_and_publish(mut self, final_path: &Path) -> Result<SyncedPack, PackWriteError> {
+        if self.poisoned {
+            return Err(PackWriteError::Poisoned(self.header.pack));
+        }
+        self.flush()?;
+        let footer = pack::encode_footer(self.header.pack, self.written, self.entries.values());
+        self.write(&footer)?;
+        self.file.sync().map_err(io_error("sync", &self.path))?;
+        self.disk
+            .rename(&self.path, final_path)
+            .map_err(io_error("rename", &self.path))?;
+        let parent = final_path.parent().unwrap_or(Path::new(""));
+        self.disk
+            .sync_dir(parent)
+            .map_err(io_error("sync directory", parent))?;
+        Ok(SyncedPack {
+            id: self.header.pack,
+            path: final_path.to_owned(),
+            class: self.header.class,
+            bytes: self.written,
+            entries: self.entries.into_values().collect(),
+            _sealed: Sealed,
+        })
+    }
+
+    fn flush(&mut self) -> Result<(), PackWriteError> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.write(&buffer)?;
+        buffer.clear();
+        // One long record must not be what the buffer takes from then on.
+        buffer.shrink_to(BUFFER_BYTES);
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), PackWriteError> {
+        match self.file.write_all_at(bytes, self.written) {
+            Ok(()) => {
+                self.written += bytes.len() as u64;
+                Ok(())
+            }
+            Err(source) => {
+                self.poisoned = true;
+                Err(io_error("write", &self.path)(source))
+            }
+        }
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PackWriteError {
+    move |source| PackWriteError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Where the next pack goes.
+#[derive(Debug, Clone)]
+pub struct PackPlace {
+    /// What it says of itself.
+    pub header: PackHeader,
+    /// The new file it is written to.
+    pub tmp_path: PathBuf,
+    /// The name it gets when it is whole.
+    pub final_path: PathBuf,
+}
+
+/// Packs written one after the other, each closed before it would grow past a limit.
+///
+/// Dropped unfinished it leaves an unnamed file, and whole packs that nothing names.
+pub struct PackSeries<P> {
+    disk: Arc<dyn Disk>,
+    pack_bytes: u64,
+    place: P,
+    open: Option<(PackWriter, PathBuf)>,
+    synced: Vec<SyncedPack>,
+    /// A pack that could not be closed, and with which the whole series fails.
+    failed: Option<PackId>,
+}
+
+impl<P: FnMut() -> PackPlace> PackSeries<P> {
+    /// Packs of at most `pack_bytes` (a longer record gets one of its own), each where `place` says; its directory exists.
+    pub const fn new(disk: Arc<dyn Disk>, pack_bytes: u64, place: P) -> Self {
+        Self {
+            disk,
+            pack_bytes,
+            place,
+            open: None,
+            synced: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Adds a record to the pack that has room for it.
+    pub fn append(&mut self, record: &Record<'_>) -> Result<(), PackWriteError> {
+        self.check()?;
+        let full = |writer: &PackWriter| {
+            !writer.is_empty() && writer.bytes() + record.len() as u64 > self.pack_bytes
+        };
+        if self.open.as_ref().is_some_and(|(writer, _)| full(writer)) {
+            self.close()?;
+        }
+        let (writer, _) = match &mut self.open {
+            Some(open) => open,
+            none => {
+                let place = (self.place)();
+                let writer = PackWriter::create(&self.disk, &place.tmp_path, place.header)?;
+                none.insert((writer, place.final_path))
+            }
+        };
+        writer.append(record)?;
+        Ok(())
+    }
+
+    /// Closes the last pack; answers all of them.
+    pub fn finish(mut self) -> Result<Vec<SyncedPack>, PackWriteError> {
+        self.check()?;
+        self.close()?;
+        Ok(self.synced)
+    }
+
+    fn check(&self) -> Result<(), PackWriteError> {
+        match self.failed {
+            Some(pack) => Err(PackWriteError::Poisoned(pack)),
+            None => Ok(()),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), PackWriteError> {
+        if let Some((writer, final_path)) = self.open.take() {
+            let pack = writer.header.pack;
+            let synced = writer.seal_and_publish(&final_path);
+            self.synced
+                .push(synced.inspect_err(|_| self.failed = Some(pack))?);
+        }
+        Ok(())
+    }
+}
+
+impl<P> std::fmt::Debug for PackSeries<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PackSeries")
+            .field("open", &self.open)
+            .field("synced", &self.synced.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::blob::pack_reader::{PackReadError, PackReader};
+    use crate::disk::{DirEntry, DiskLock, FsDisk};
+    use crate::format::pack::{PackError, PackOrigin};
+    use crate::format::record::{Codec, RecordKind};
+    use crate::id::{EventSeq, StoreId};
+
+    /// A directory with `tmp` and `packs` in it.
+    pub(in crate::blob) fn new_disk() -> (tempfile::TempDir, Arc<dyn Disk>) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let disk = FsDisk::new(dir.path());
+        disk.make_dir(Path::new("tmp")).expect("made");
+        disk.make_dir(Path::new("packs")).expect("made");
+        (dir, Arc::new(disk))
+    }
+
+    /// Pack 1, pack 2 and so on.
+    pub(in crate::blob) fn places() -> impl FnMut() -> PackPlace {
+        let mut number = 0;
+        move || {
+            number += 1;
+            PackPlace {
+                header: PackHeader {
+                    origin: PackOrigin::Streamed,
+                    store: StoreId::from_bytes([9; 16]),
+                    pack: PackId(number),
+                    first_seq: EventSeq(0),
+                    last_seq: EventSeq(0),
+                    class: PackClass::new("forever/none").expect("a class"),
+                },
+                tmp_path: format!("tmp/{number}.pack").into(),
+                final_path: format!("packs/{number}.pack").into(),
+            }
+        }
+    }
+
+    fn raw(content: &[u8]) -> Record<'_> {
+        Record {
+            kind: RecordKind::Content,
+            codec: Codec::Raw,
+            dictionary: None,
+            raw_len: u32::try_from(content.len()).expect("short"),
+            id: BlobId::of(content),
+            stored: content,
+        }
+    }
+
+    /// A published pack with three small blobs in it.
+    pub(in crate::blob) fn small_pack(disk: &Arc<dyn Disk>) -> SyncedPack {
+        let place = places()();
+        let mut writer = PackWriter::create(disk, &place.tmp_path, place.header).expect("created");
+        for content in [&b"one"[..], b"", b"three"] {
+            writer.append(&raw(content)).expect("appended");
+        }
+        writer
+            .seal_and_publish(&place.final_path)
+            .expect("published")
+    }
+
+    #[test]
+    fn a_pack_has_its_name_only_when_it_is_whole() {
+        let (_dir, disk) = new_disk();
+        let names = |dir| -> Vec<String> {
+            let entries = disk.list(Path::new(dir)).expect("a directory");
+            entries.into_iter().map(|entry| entry.name).collect()
+        };
+        let place = places()();
+        let mut writer = PackWriter::create(&disk, &place.tmp_path, place.header).expect("created");
+        let at = writer.append(&raw(b"one")).expect("appended");
+        assert_eq!(
+            writer.append(&raw(b"one")).expect("appended"),
+            at,
+            "a second copy is not written"
+        );
+        assert_eq!(
+            (names("tmp"), names("packs")),
+            (vec!["1.pack".into()], vec![])
+        );
+        let pack = writer
+            .seal_and_publish(&place.final_path)
+            .expect("published");
+        assert_eq!(
+            (names("tmp"), names("packs")),
+            (vec![], vec!["1.pack".into()])
+        );
+        assert_eq!(pack.entries.len(), 1);
+        assert_eq!(
+            disk.list(Path::new("packs")).expect("a directory")[0].len,
+            pack.bytes
+        );
+    }
+
+    #[test]
+    fn records_longer_than_the_buffer_and_many_short_ones_stand_where_the_entries_say() {
+        let (_dir, disk) = new_disk();
+        let place = places()();
+        let mut writer = PackWriter::create(&disk, &place.tmp_path, place.header).expect("created");
+        let long = vec![b'x'; BUFFER_BYTES * 3];
+        let mut contents: Vec<Vec<u8>> = (0..500_u32)
+            .map(|number| vec![b'y'; 3000 + number as usize])
+            .collect();
+        contents.insert(7, long);
+        for content in &contents {
+            writer.append(&raw(content)).expect("appended");
+        }
+        let pack = writer
+            .seal_and_publish(&place.final_path)
+            .expect("published");
+        let reader = PackReader::open(&*disk, &pack.path).expect("opened");
+        assert_eq!(reader.header().pack, pack.id);
+        for content in &contents {
+            let id = BlobId::of(content);
+            let entry = pack.entries[pack
+                .entries
+                .binary_search_by_key(&id, |entry| entry.id)
+                .expect("listed")];
+            let plain = reader
+                .read_plain(entry.offset, entry.len, &id, &())
+                .expect("readable");
+            assert_eq!(&plain.bytes, content);
+        }
+    }
+
+    /// Everything there is in a pack, or the first thing that is wrong with it.
+    fn read_all(disk: &dyn Disk, path: &Path) -> Result<Vec<Vec<u8>>, PackReadError> {
+        let reader = PackReader::open(disk, path)?;
+        let read = |entry: PackEntry| {
+            Ok(reader
+                .read_plain(entry.offset, entry.len, &entry.id, &())?
+                .bytes)
+        };
+        reader.entries()?.into_iter().map(read).collect()
+    }
+
+    // There is no byte in a pack that may change unnoticed: header, trailer and footer are checked as a whole, records fill
+    // the rest without a gap, and each is checked from its first byte to its last.
+    #[test]
+    fn every_flipped_bit_and_every_missing_byte_of_a_pack_is_noticed() {
+        let (dir, disk) = new_disk();
+        let pack = small_pack(&disk);
+        assert_eq!(read_all(&*disk, &pack.path).expect("whole").len(), 3);
+        let path = dir.path().join(&pack.path);
+        let whole = std::fs::read(&path).expect("readable");
+        for at in 0..whole.len() {
+            for bit in [0, 3, 7] {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 1 << bit;
+                std::fs::write(&path, damaged).expect("writable");
+                let noticed = read_all(&*disk, &pack.path);
+                assert!(noticed.is_err(), "bit {bit} of byte {at}");
+            }
+        }
+        for len in 0..whole.len() {
+            std::fs::write(&path, &whole[..len]).expect("writable");
+            let noticed = read_all(&*disk, &pack.path);
+            assert!(
+                matches!(noticed, Err(PackReadError::Pack(_))),
+                "{len} bytes"
+            );
+        }
+        std::fs::write(&path, [&whole[..], b"\0"].concat()).expect("writable");
+        assert!(read_all(&*disk, &pack.path).is_err(), "a byte too many");
+    }
+
+    #[test]
+    fn a_locator_that_is_out_of_date_is_an_error_and_never_another_blob() {
+        let (_dir, disk) = new_disk();
+        let pack = small_pack(&disk);
+        let reader = PackReader::open(&*disk, &pack.path).expect("opened");
+        let [first, second, ..] = pack.entries[..] else {
+            panic!("three entries");
+        };
+        let other = reader.read_plain(first.offset, first.len, &second.id, &());
+        assert!(matches!(other, Err(PackReadError::OtherBlob { .. })));
+        for (at, len) in [
+            (first.offset.0 + 1, first.len),
+            (first.offset.0, first.len - 1),
+            (first.offset.0, first.len + 1),
+            (pack.bytes - 100, 100),
+            (u64::MAX, 60),
+            (128, u32::MAX),
+            (128, 0),
+        ] {
+            let wrong = reader.read_record(PackOffset(at), len);
+            assert!(
+                matches!(
+                    wrong,
+                    Err(PackReadError::Record { .. } | PackReadError::Place { .. })
+                ),
+                "{len} bytes at {at}"
+            );
+        }
+        let missing = PackReader::open(&*disk, Path::new("packs/2.pack"));
+        assert!(
+            matches!(missing, Err(PackReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound)
+        );
+    }
+
+    #[test]
+    fn the_end_of_another_pack_is_not_accepted() {
+        let (dir, disk) = new_disk();
+        let pack = small_pack(&disk);
+        let path = dir.path().join(&pack.path);
+        let mut bytes = std::fs::read(&path).expect("readable");
+        let mut other = places();
+        other();
+        bytes[..128].copy_from_slice(&pack::encode_header(&other().header));
+        std::fs::write(&path, bytes).expect("writable");
+        let mixed = PackReader::open(&*disk, &pack.path);
+        assert!(matches!(
+            mixed,
+            Err(PackReadError::Pack(PackError::Contradiction { .. }))
+        ));
+    }
+
+    /// A disk whose writes fail from a given one on, for a while.
+    struct Failing {
+        disk: Arc<dyn Disk>,
+        writes: Arc<AtomicU32>,
+        syncs: bool,
+    }
+
+    struct FailingFile(Arc<dyn DiskFile>, Arc<AtomicU32>, bool);
+
+    impl DiskFile for FailingFile {
+        fn size(&self) -> io::Result<u64> {
+            self.0.size()
+        }
+        fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+            self.0.read_exact_at(out, offset)
+        }
+        fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            match self.1.fetch_sub(1, Ordering::Relaxed) {
+                1 => Err(io::ErrorKind::StorageFull.into()),
+                _ => self.0.write_all_at(bytes, offset),
+            }
+        }
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.0.set_len(len)
+        }
+        fn sync(&self) -> io::Result<()> {
+            if self.2 {
+                self.0.sync()
+            } else {
+                Err(io::Error::other("lost"))
+            }
+        }
+    }
+
+    impl Disk for Failing {
+        fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+            let file = self.disk.open(path, mode)?;
+            Ok(Arc::new(FailingFile(
+                file,
+                Arc::clone(&self.writes),
+                self.syncs,
+            )))
+        }
+        fn make_dir(&self, path: &Path) -> io::Result<()> {
+            self.disk.make_dir(path)
+        }
+        fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+            self.disk.list(dir)
+        }
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            self.disk.rename(from, to)
+        }
+        fn remove(&self, path: &Path) -> io::Result<()> {
+            self.disk.remove(path)
+        }
+        fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+            self.disk.sync_dir(dir)
+        }
+        fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+            self.disk.try_lock(path)
+        }
+        fn free_bytes(&self) -> io::Result<u64> {
+            self.disk.free_bytes()
+        }
+    }
+
+    #[test]
+    fn a_failed_write_is_not_tried_again_and_a_failed_sync_publishes_nothing() {
+        for (failing_write, syncs) in [(1, true), (2, true), (3, true), (u32::MAX, false)] {
+            let (_dir, disk) = new_disk();
+            let failing: Arc<dyn Disk> = Arc::new(Failing {
+                disk: Arc::clone(&disk),
+                writes: Arc::new(AtomicU32::new(failing_write)),
+                syncs,
+            });
+            let place = places()();
+            let mut writer =
+                PackWriter::create(&failing, &place.tmp_path, place.header).expect("created");
+            let contents: Vec<Vec<u8>> = (0..3).map(|fill| vec![fill; 600_000]).collect();
+            let mut failed = false;
+            for content in &contents {
+                match writer.append(&raw(content)) {
+                    Ok(_) => assert!(
+                        !failed,
+                        "the disk works again, and still nothing is written"
+                    ),
+                    Err(PackWriteError::Io { .. }) => {
+                        assert!(!failed, "the write is not tried again");
+                        failed = true;
+                    }
+                    Err(other) => assert!(failed && matches!(other, PackWriteError::Poisoned(_))),
+                }
+            }
+            assert!(writer.seal_and_publish(&place.final_path).is_err());
+            assert_eq!(disk.list(Path::new("packs")).expect("a directory"), []);
+        }
+    }
+
+    #[test]
+    fn a_series_with_a_pack_that_could_not_be_closed_is_never_finished() {
+        let (_dir, disk) = new_disk();
+        let failing: Arc<dyn Disk> = Arc::new(Failing {
+            disk,
+            writes: Arc::new(AtomicU32::new(u32::MAX)),
+            syncs: false,
+        });
+        let mut series = PackSeries::new(failing, 300, places());
+        series.append(&raw(b"one")).expect("appended");
+        let closing = series.append(&raw(&[2; 200]));
+        assert!(matches!(
+            closing,
+            Err(PackWriteError::Io { action: "sync", .. })
+        ));
+        let after = series.append(&raw(b"three"));
+        assert!(matches!(after, Err(PackWriteError::Poisoned(PackId(1)))));
+        assert!(matches!(
+            series.finish(),
+            Err(PackWriteError::Poisoned(PackId(1)))
+        ));
+    }
+}
