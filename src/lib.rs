@@ -12,7 +12,9 @@ pub mod event;
 mod evidence;
 mod format;
 pub mod id;
+mod log;
 pub mod query;
+pub mod retention;
 pub mod time;
 
 pub use error::{Error, ErrorKind, Result};

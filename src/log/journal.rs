@@ -1,0 +1,133 @@
+//! One journal file: made once at full size, then filled and recycled.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::disk::{Disk, DiskFile, OpenMode};
+use crate::format::frame::{FRAME_ALIGN, JOURNAL_HEADER_BYTES, JournalHeader};
+use crate::id::{EventSeq, StoreId};
+use crate::log::{JOURNAL_DIR, LogError};
+
+/// The smallest journal file that holds the largest frame twice over would be 32 MiB; stores of tiny test files use
+/// this and refuse larger events.
+pub(crate) const JOURNAL_BYTES_MIN: u64 = 64 << 10;
+
+/// Zeros written after each group, so that its end is told from stale bytes of an earlier generation.
+pub(crate) const TERMINATOR_BYTES: usize = 64;
+const _: () = assert!(TERMINATOR_BYTES.is_multiple_of(FRAME_ALIGN));
+
+/// Where journal file number `slot` is.
+pub(crate) fn journal_path(slot: u32) -> PathBuf {
+    Path::new(JOURNAL_DIR).join(format!("{slot:04}.journal"))
+}
+
+/// The slot a file name stands for.
+pub(crate) fn slot_of(name: &str) -> Option<u32> {
+    let digits = name.strip_suffix(".journal")?;
+    (digits.len() == 4).then(|| digits.parse().ok())?
+}
+
+/// Where a blob record lies in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JournalPlace {
+    pub(crate) slot: u32,
+    /// Tells whether the file was recycled since.
+    pub(crate) generation: u64,
+    pub(crate) offset: u64,
+    /// Bytes of the record, header included.
+    pub(crate) bytes: u32,
+}
+
+/// An open journal file.
+#[derive(Clone)]
+pub(crate) struct Journal {
+    pub(crate) slot: u32,
+    pub(crate) file: Arc<dyn DiskFile>,
+    /// What its header says; meaningless while it is free.
+    pub(crate) header: JournalHeader,
+}
+
+impl Journal {
+    /// Makes a journal file of `file_bytes` zeros. It holds nothing until [`Journal::start`].
+    ///
+    /// On error the half-made file is removed again, as far as the disk lets us: a full disk must not keep it.
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        slot: u32,
+        store: StoreId,
+        file_bytes: u64,
+    ) -> Result<Self, LogError> {
+        let path = journal_path(slot);
+        let made = Self::write_zeros(disk, &path, file_bytes);
+        match made {
+            Ok(file) => Ok(Self {
+                slot,
+                file,
+                header: JournalHeader {
+                    store,
+                    generation: 0,
+                    first_seq: EventSeq(0),
+                    file_bytes,
+                },
+            }),
+            Err(error) => {
+                // The first error is the one to tell; a leftover file is found free at the next open.
+                let _ = disk.remove(&path);
+                Err(error)
+            }
+        }
+    }
+
+    fn write_zeros(
+        disk: &dyn Disk,
+        path: &Path,
+        file_bytes: u64,
+    ) -> Result<Arc<dyn DiskFile>, LogError> {
+        const PIECE: usize = 1 << 20;
+        let zeros = vec![0; PIECE];
+        let file = disk
+            .open(path, OpenMode::CreateNew)
+            .map_err(LogError::io("create", path))?;
+        let mut at = 0;
+        while at < file_bytes {
+            // At most PIECE, which is a usize.
+            let piece = usize::try_from(file_bytes - at).unwrap_or(PIECE).min(PIECE);
+            file.write_all_at(&zeros[..piece], at)
+                .map_err(LogError::io("fill", path))?;
+            at += piece as u64;
+        }
+        file.sync().map_err(LogError::io("sync", path))?;
+        disk.sync_dir(Path::new(JOURNAL_DIR))
+            .map_err(LogError::io("sync", Path::new(JOURNAL_DIR)))?;
+        Ok(file)
+    }
+
+    /// Begins a new generation of the file: what it held before is void once this is durable.
+    pub(crate) fn start(&mut self, generation: u64, first_seq: EventSeq) -> Result<(), LogError> {
+        let path = journal_path(self.slot);
+        self.header.generation = generation;
+        self.header.first_seq = first_seq;
+        let mut block = self.header.encode();
+        // The terminator of an empty file.
+        block.resize(JOURNAL_HEADER_BYTES + TERMINATOR_BYTES, 0);
+        self.file
+            .write_all_at(&block, 0)
+            .map_err(LogError::io("write to", &path))?;
+        self.file.sync().map_err(LogError::io("sync", &path))
+    }
+
+    /// Overwrites everything after the header with zeros, so that purged content does not linger in a recycled file.
+    pub(crate) fn wipe(&self) -> io::Result<()> {
+        const PIECE: usize = 1 << 20;
+        let zeros = vec![0; PIECE];
+        let mut at = JOURNAL_HEADER_BYTES as u64;
+        while at < self.header.file_bytes {
+            let left = self.header.file_bytes - at;
+            let piece = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            self.file.write_all_at(&zeros[..piece], at)?;
+            at += piece as u64;
+        }
+        self.file.sync()
+    }
+}

@@ -1,0 +1,321 @@
+//! The reading end of the log: every event in order, wherever it is by now.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use crate::disk::{Disk, DiskFile};
+use crate::format::frame::{FRAME_HEADER_BYTES, Frame, FrameError, FrameHeader};
+use crate::format::segment::BlockIndex;
+use crate::id::{EventSeq, StoreId};
+use crate::log::journal::journal_path;
+use crate::log::segment::{SegmentReader, first_seq_of};
+use crate::log::{EVENTS_DIR, LogError};
+
+/// An event that is still in the journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LiveFrame {
+    pub(crate) seq: EventSeq,
+    pub(crate) slot: u32,
+    pub(crate) generation: u64,
+    pub(crate) offset: u64,
+    pub(crate) frame_bytes: u32,
+}
+
+/// A frame with its bytes.
+pub(crate) struct OwnedFrame {
+    bytes: Vec<u8>,
+}
+
+impl OwnedFrame {
+    /// The frame.
+    pub(crate) fn frame(&self) -> Result<Frame<'_>, FrameError> {
+        Frame::decode(&self.bytes)
+    }
+}
+
+/// Reads one frame of a journal file; `None` when the file was recycled since.
+pub(crate) fn read_frame(
+    file: &dyn DiskFile,
+    live: &LiveFrame,
+) -> Result<Option<OwnedFrame>, LogError> {
+    let path = journal_path(live.slot);
+    let mut bytes = vec![0; live.frame_bytes as usize];
+    file.read_exact_at(&mut bytes, live.offset)
+        .map_err(LogError::io("read", &path))?;
+    let same = bytes
+        .get(..FRAME_HEADER_BYTES)
+        .and_then(|head| FrameHeader::decode(head).ok())
+        .is_some_and(|header| header.generation == live.generation && header.seq == live.seq);
+    if !same {
+        return Ok(None);
+    }
+    Ok(Some(OwnedFrame { bytes }))
+}
+
+/// Which file holds which events. Shared between the writer, the sealer and all readers.
+pub(crate) struct LogFiles {
+    state: RwLock<State>,
+}
+
+#[derive(Default)]
+struct State {
+    segments: BTreeMap<EventSeq, Arc<SegmentReader>>,
+    /// Events not sealed yet, ascending without gaps.
+    live: VecDeque<LiveFrame>,
+    journals: BTreeMap<u32, Arc<dyn DiskFile>>,
+}
+
+impl LogFiles {
+    /// Opens every segment of the store; each must go on where the one before it ends.
+    ///
+    /// Damage is told in `damage`, one line for each place, and what can be opened is opened.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        store: &StoreId,
+        damage: &mut Vec<String>,
+    ) -> Result<Self, LogError> {
+        let dir = Path::new(EVENTS_DIR);
+        let mut segments: BTreeMap<EventSeq, Arc<SegmentReader>> = BTreeMap::new();
+        let mut expected = EventSeq(1);
+        for entry in disk.list(dir).map_err(LogError::io("list", dir))? {
+            let Some(first_seq) = first_seq_of(&entry.name) else {
+                continue;
+            };
+            match SegmentReader::open(disk, store, first_seq) {
+                Ok(segment) => {
+                    if first_seq != expected {
+                        damage.push(format!(
+                            "events {expected} to {} are missing before {}",
+                            first_seq.0.saturating_sub(1),
+                            segment.path().display()
+                        ));
+                    }
+                    expected = segment.last_seq().next();
+                    segments.insert(first_seq, Arc::new(segment));
+                }
+                Err(error) => damage.push(error.to_string()),
+            }
+        }
+        Ok(Self {
+            state: RwLock::new(State {
+                segments,
+                ..State::default()
+            }),
+        })
+    }
+
+    /// The last sealed event.
+    pub(crate) fn sealed(&self) -> EventSeq {
+        let state = self.state.read().expect("no panic while held");
+        state
+            .segments
+            .last_key_value()
+            .map_or(EventSeq(0), |(_, segment)| segment.last_seq())
+    }
+
+    /// The last event.
+    pub(crate) fn last(&self) -> EventSeq {
+        let state = self.state.read().expect("no panic while held");
+        match state.live.back() {
+            Some(frame) => frame.seq,
+            None => state
+                .segments
+                .last_key_value()
+                .map_or(EventSeq(0), |(_, segment)| segment.last_seq()),
+        }
+    }
+
+    /// Every segment, oldest first.
+    pub(crate) fn segments(&self) -> Vec<Arc<SegmentReader>> {
+        let state = self.state.read().expect("no panic while held");
+        state.segments.values().cloned().collect()
+    }
+
+    /// Every event still in the journal, oldest first.
+    pub(crate) fn live(&self) -> Vec<LiveFrame> {
+        let state = self.state.read().expect("no panic while held");
+        state.live.iter().copied().collect()
+    }
+
+    /// The journal file in `slot`.
+    pub(crate) fn journal(&self, slot: u32) -> Option<Arc<dyn DiskFile>> {
+        let state = self.state.read().expect("no panic while held");
+        state.journals.get(&slot).cloned()
+    }
+
+    /// Bytes of the journal files in use.
+    pub(crate) fn journal_bytes(&self) -> Result<u64, LogError> {
+        let state = self.state.read().expect("no panic while held");
+        let sizes = state.journals.iter().map(|(slot, file)| {
+            file.size()
+                .map_err(LogError::io("measure", &journal_path(*slot)))
+        });
+        sizes.sum()
+    }
+
+    /// Makes a journal file known, so that readers find it.
+    pub(crate) fn add_journal(&self, slot: u32, file: Arc<dyn DiskFile>) {
+        let mut state = self.state.write().expect("no panic while held");
+        state.journals.insert(slot, file);
+    }
+
+    /// Makes frames visible to readers; they are durable by now.
+    pub(crate) fn add_live(&self, frames: impl IntoIterator<Item = LiveFrame>) {
+        let mut state = self.state.write().expect("no panic while held");
+        state.live.extend(frames);
+    }
+
+    /// From here on a segment serves the events it holds, and their journal file may be recycled.
+    pub(crate) fn add_segment(&self, segment: SegmentReader) {
+        let mut state = self.state.write().expect("no panic while held");
+        let last = segment.last_seq();
+        while state.live.front().is_some_and(|frame| frame.seq <= last) {
+            state.live.pop_front();
+        }
+        state
+            .segments
+            .insert(segment.first_seq(), Arc::new(segment));
+    }
+
+    fn place(&self, seq: EventSeq) -> Place {
+        let state = self.state.read().expect("no panic while held");
+        if let Some((_, segment)) = state.segments.range(..=seq).next_back()
+            && seq <= segment.last_seq()
+        {
+            return Place::Segment(Arc::clone(segment));
+        }
+        let first = state.live.front().map_or(0, |frame| frame.seq.0);
+        let live = seq
+            .0
+            .checked_sub(first)
+            .and_then(|nth| state.live.get(usize::try_from(nth).ok()?))
+            .filter(|frame| frame.seq == seq)
+            .or_else(|| state.live.iter().find(|frame| frame.seq == seq));
+        match live {
+            Some(frame) => match state.journals.get(&frame.slot) {
+                Some(file) => Place::Journal(*frame, Arc::clone(file)),
+                None => Place::Nowhere,
+            },
+            None => Place::Nowhere,
+        }
+    }
+}
+
+enum Place {
+    Segment(Arc<SegmentReader>),
+    Journal(LiveFrame, Arc<dyn DiskFile>),
+    Nowhere,
+}
+
+/// Reads leaves one after the other, following events as they move from journal to segments.
+pub(crate) struct LogReader {
+    files: Arc<LogFiles>,
+    next: EventSeq,
+    last: EventSeq,
+    block: Option<OpenBlock>,
+}
+
+struct OpenBlock {
+    segment: Arc<SegmentReader>,
+    index: Arc<[BlockIndex]>,
+    nth: usize,
+    plain: Vec<u8>,
+    /// Where the next leaf begins in `plain`.
+    at: usize,
+}
+
+impl LogReader {
+    /// Reads from `from` to `last`, both included.
+    pub(crate) fn new(files: Arc<LogFiles>, from: EventSeq, last: EventSeq) -> Self {
+        Self {
+            files,
+            next: from,
+            last,
+            block: None,
+        }
+    }
+
+    /// The next leaf; after an error the reader is at its end (events are never skipped silently).
+    pub(crate) fn next_leaf(&mut self) -> Option<Result<(EventSeq, Vec<u8>), LogError>> {
+        if self.next > self.last {
+            return None;
+        }
+        let seq = self.next;
+        let leaf = self.leaf(seq);
+        match &leaf {
+            Ok(_) => self.next = seq.next(),
+            Err(_) => self.next = self.last.next(),
+        }
+        Some(leaf.map(|leaf| (seq, leaf)))
+    }
+
+    fn leaf(&mut self, seq: EventSeq) -> Result<Vec<u8>, LogError> {
+        if let Some(leaf) = self.from_open_block() {
+            return Ok(leaf);
+        }
+        if let Some(mut open) = self.block.take()
+            && open.nth + 1 < open.index.len()
+            && open.index[open.nth + 1].first_seq == seq
+        {
+            open.nth += 1;
+            open.plain = open.segment.block(&open.index[open.nth])?;
+            open.at = 0;
+            self.block = Some(open);
+            return self.from_open_block().ok_or(LogError::Missing { seq });
+        }
+        // A recycled journal file means that the event has moved to a segment since we asked.
+        for _ in 0..3 {
+            match self.files.place(seq) {
+                Place::Segment(segment) => {
+                    self.open_block(segment, seq)?;
+                    return self.from_open_block().ok_or(LogError::Missing { seq });
+                }
+                Place::Journal(live, file) => {
+                    if let Some(owned) = read_frame(&*file, &live)? {
+                        let frame = owned.frame().map_err(|why| LogError::Frame {
+                            path: journal_path(live.slot),
+                            offset: live.offset,
+                            why,
+                        })?;
+                        return Ok(frame.leaf.to_vec());
+                    }
+                }
+                Place::Nowhere => break,
+            }
+        }
+        Err(LogError::Missing { seq })
+    }
+
+    fn open_block(&mut self, segment: Arc<SegmentReader>, seq: EventSeq) -> Result<(), LogError> {
+        let index: Arc<[BlockIndex]> = segment.footer()?.blocks.into();
+        let nth = index
+            .partition_point(|block| block.first_seq <= seq)
+            .checked_sub(1)
+            .ok_or(LogError::Missing { seq })?;
+        let plain = segment.block(&index[nth])?;
+        let skip = seq.0 - index[nth].first_seq.0;
+        let mut at = 0;
+        for _ in 0..skip {
+            let length = plain[at..].iter().position(|byte| *byte == b'\n');
+            at += length.ok_or(LogError::Missing { seq })? + 1;
+        }
+        self.block = Some(OpenBlock {
+            segment,
+            index,
+            nth,
+            plain,
+            at,
+        });
+        Ok(())
+    }
+
+    fn from_open_block(&mut self) -> Option<Vec<u8>> {
+        let open = self.block.as_mut()?;
+        let rest = &open.plain[open.at..];
+        let length = rest.iter().position(|byte| *byte == b'\n')?;
+        let leaf = rest[..length].to_vec();
+        open.at += length + 1;
+        Some(leaf)
+    }
+}

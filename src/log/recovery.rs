@@ -1,0 +1,303 @@
+//! Finds the end of the log after whatever happened, and tells a torn tail from damage.
+//!
+//! A group is written only after the one before it is durable. So a frame that does not check out is
+//! - **damage**, if an intact frame of a *later group* (or a later journal file) proves that it had been durable,
+//! - a **torn tail** otherwise: the group was in flight and was never acknowledged.
+//!
+//! Damage in the very last group cannot be told from a torn write by the journal alone; the index knows how far the
+//! log had been durable and is asked by the caller.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::disk::{Disk, DiskFile, OpenMode};
+use crate::format::frame::{
+    FRAME_ALIGN, FRAME_HEADER_BYTES, Frame, FrameHeader, JOURNAL_HEADER_BYTES, JournalHeader,
+};
+use crate::id::{EventSeq, Sha256, StoreId};
+use crate::log::journal::{Journal, TERMINATOR_BYTES, journal_path, slot_of};
+use crate::log::{JOURNAL_DIR, LogError};
+
+/// What the journal files hold beyond the sealed segments.
+pub(crate) struct Found {
+    /// Full files that wait to be sealed, oldest first, with their last event.
+    pub(crate) full: Vec<(Journal, EventSeq)>,
+    /// The file to go on in and where; `None` when every file is free.
+    pub(crate) current: Option<(Journal, u64)>,
+    /// Files that hold nothing unsealed.
+    pub(crate) free: VecDeque<Journal>,
+    /// How many slots are taken.
+    pub(crate) slots: u32,
+    /// The number the next event gets.
+    pub(crate) next_seq: EventSeq,
+    /// Bytes of a group that never became durable.
+    pub(crate) torn: Option<TornTail>,
+    /// Why the journal is not whole, one line for each place.
+    pub(crate) damage: Vec<String>,
+}
+
+/// A torn tail, still in its file.
+pub(crate) struct TornTail {
+    pub(crate) slot: u32,
+    pub(crate) offset: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl TornTail {
+    /// The digest of the torn bytes.
+    pub(crate) fn sha256(&self) -> Sha256 {
+        Sha256::of(&self.bytes)
+    }
+}
+
+/// A file with what it holds.
+struct Candidate {
+    journal: Journal,
+    bytes: Vec<u8>,
+}
+
+/// Reads every journal file and calls `each` with every intact frame after `sealed`, in order. Writes nothing.
+pub(crate) fn recover(
+    disk: &dyn Disk,
+    store: &StoreId,
+    sealed: EventSeq,
+    access: OpenMode,
+    mut each: impl FnMut(u32, u64, &Frame<'_>),
+) -> Result<Found, LogError> {
+    let dir = Path::new(JOURNAL_DIR);
+    let mut found = Found {
+        full: Vec::new(),
+        current: None,
+        free: VecDeque::new(),
+        slots: 0,
+        next_seq: sealed.next(),
+        torn: None,
+        damage: Vec::new(),
+    };
+    let mut live: Vec<Candidate> = Vec::new();
+    for entry in disk.list(dir).map_err(LogError::io("list", dir))? {
+        let Some(slot) = slot_of(&entry.name) else {
+            continue;
+        };
+        found.slots = found.slots.max(slot + 1);
+        let path = journal_path(slot);
+        let file = disk
+            .open(&path, access)
+            .map_err(LogError::io("open", &path))?;
+        let bytes = read_all(&*file, entry.len).map_err(LogError::io("read", &path))?;
+        let free = |file| Journal {
+            slot,
+            file,
+            header: JournalHeader {
+                store: *store,
+                generation: 0,
+                first_seq: EventSeq(0),
+                file_bytes: entry.len,
+            },
+        };
+        match JournalHeader::decode(&bytes, store) {
+            Ok(mut header) => {
+                if header.file_bytes > entry.len {
+                    // Cut short behind our back: what is left is still read, and the gap shows below.
+                    header.file_bytes = entry.len;
+                }
+                let journal = Journal { slot, file, header };
+                live.push(Candidate { journal, bytes });
+            }
+            // A header torn while the file was started anew covers nothing: all it held was sealed by then. But if
+            // there is an unsealed frame behind it, the header itself was damaged.
+            Err(why) => {
+                if first_frame_after(&bytes, JOURNAL_HEADER_BYTES, |frame| frame.seq > sealed) {
+                    found
+                        .damage
+                        .push(format!("{}: header: {why}", path.display()));
+                } else if entry.len >= crate::log::JOURNAL_BYTES_MIN {
+                    found.free.push_back(free(file));
+                } else if access == OpenMode::Write {
+                    // Half made when the disk filled up or the power went: holds nothing.
+                    disk.remove(&path).map_err(LogError::io("remove", &path))?;
+                }
+            }
+        }
+    }
+    live.sort_by_key(|candidate| {
+        (
+            candidate.journal.header.first_seq,
+            candidate.journal.header.generation,
+        )
+    });
+    let mut remaining = live.into_iter().peekable();
+    while let Some(Candidate { journal, bytes }) = remaining.next() {
+        let path = journal_path(journal.slot);
+        let starts = journal.header.first_seq;
+        let later = remaining.peek().map(|next| next.journal.header.first_seq);
+        if later.is_some_and(|next| next <= found.next_seq) && starts <= sealed {
+            // Everything in it was sealed.
+            found.free.push_back(journal);
+            continue;
+        }
+        let mut scan = Scan::new(&journal, &bytes);
+        let mut last = EventSeq(starts.0.saturating_sub(1));
+        while let Some((offset, frame)) = scan.next_frame() {
+            last = frame.header.seq;
+            if frame.header.seq == found.next_seq {
+                found.next_seq = found.next_seq.next();
+                each(journal.slot, offset, &frame);
+            } else if frame.header.seq > found.next_seq {
+                found.damage.push(format!(
+                    "{}: event {} is missing before event {} at byte {offset}",
+                    path.display(),
+                    found.next_seq,
+                    frame.header.seq
+                ));
+                found.next_seq = frame.header.seq.next();
+                each(journal.slot, offset, &frame);
+            }
+        }
+        let tail = scan.tail();
+        let expected = last.next();
+        let proven = later.is_some_and(|next| next > expected && next > found.next_seq);
+        match tail {
+            Tail::Clean if !proven => {}
+            Tail::Torn(range) if !proven && later.is_none() => {
+                found.torn = Some(TornTail {
+                    slot: journal.slot,
+                    offset: range.start as u64,
+                    bytes: bytes[range].to_vec(),
+                });
+            }
+            // A later file was started only after all of this one was durable.
+            Tail::Torn(_) if !proven => {}
+            Tail::Clean | Tail::Torn(_) | Tail::Damaged => {
+                found.damage.push(format!(
+                    "{}: event {expected} at byte {} does not check out, and later events prove that it was durable",
+                    path.display(),
+                    scan.at
+                ));
+                for (offset, seq) in scan.survivors() {
+                    if let Ok(frame) = Frame::decode(&bytes[offset..])
+                        && seq >= found.next_seq
+                    {
+                        found.next_seq = seq.next();
+                        each(journal.slot, offset as u64, &frame);
+                    }
+                }
+            }
+        }
+        if last <= sealed && later.is_some() {
+            found.free.push_back(journal);
+        } else if later.is_some() {
+            let end = EventSeq(found.next_seq.0 - 1);
+            found.full.push((journal, end));
+        } else if last <= sealed && starts <= sealed {
+            // The newest file was sealed to its end and not started anew yet.
+            found.free.push_back(journal);
+        } else {
+            let at = scan.at as u64;
+            found.current = Some((journal, at));
+        }
+    }
+    Ok(found)
+}
+
+/// Zeroes a torn tail so that no stray frame of it can ever line up with what is written next. Durable on `Ok`.
+pub(crate) fn cut(file: &Arc<dyn DiskFile>, tail: &TornTail) -> Result<(), LogError> {
+    let path = journal_path(tail.slot);
+    file.write_all_at(&vec![0; tail.bytes.len()], tail.offset)
+        .map_err(LogError::io("write to", &path))?;
+    file.sync().map_err(LogError::io("sync", &path))
+}
+
+fn read_all(file: &dyn DiskFile, len: u64) -> std::io::Result<Vec<u8>> {
+    // A journal file is as long as the configuration says; one that grew behind our back is cut to 1 GiB.
+    let len = usize::try_from(len.min(1 << 30)).map_err(std::io::Error::other)?;
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+enum Tail {
+    /// Zeros where the next frame would be, and nothing of this generation behind them.
+    Clean,
+    /// Traces of a group that never became durable.
+    Torn(std::ops::Range<usize>),
+    /// Proof that what should be here had been durable.
+    Damaged,
+}
+
+/// Walks the frames of one generation of a file.
+struct Scan<'a> {
+    bytes: &'a [u8],
+    generation: u64,
+    expected: EventSeq,
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn new(journal: &Journal, bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            generation: journal.header.generation,
+            expected: journal.header.first_seq,
+            at: JOURNAL_HEADER_BYTES,
+        }
+    }
+
+    fn next_frame(&mut self) -> Option<(u64, Frame<'a>)> {
+        let frame = Frame::decode(self.bytes.get(self.at..)?).ok()?;
+        if frame.header.generation != self.generation || frame.header.seq != self.expected {
+            return None;
+        }
+        let offset = self.at;
+        self.at += frame.header.frame_bytes();
+        self.expected = self.expected.next();
+        Some((offset as u64, frame))
+    }
+
+    /// Headers of this generation behind the place where the walk stopped.
+    fn survivors(&self) -> impl Iterator<Item = (usize, EventSeq)> + '_ {
+        let expected = self.expected;
+        self.headers()
+            .filter(move |(_, header)| header.seq > expected)
+            .map(|(offset, header)| (offset, header.seq))
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
+        (self.at..self.bytes.len())
+            .step_by(FRAME_ALIGN)
+            .filter_map(|offset| {
+                let header =
+                    FrameHeader::decode(self.bytes.get(offset..offset + FRAME_HEADER_BYTES)?)
+                        .ok()?;
+                (header.generation == self.generation && header.seq >= self.expected)
+                    .then_some((offset, header))
+            })
+    }
+
+    fn tail(&self) -> Tail {
+        let mut end = None;
+        for (offset, header) in self.headers() {
+            if header.group > self.expected {
+                return Tail::Damaged;
+            }
+            end = Some((offset + header.frame_bytes()).min(self.bytes.len()));
+        }
+        let rest = &self.bytes[self.at.min(self.bytes.len())..];
+        let head = &rest[..rest.len().min(TERMINATOR_BYTES)];
+        match end {
+            Some(end) => Tail::Torn(self.at..end),
+            None if head.iter().all(|byte| *byte == 0) => Tail::Clean,
+            None => Tail::Torn(self.at..self.at + head.len()),
+        }
+    }
+}
+
+fn first_frame_after(bytes: &[u8], from: usize, wanted: impl Fn(&FrameHeader) -> bool) -> bool {
+    (from..bytes.len()).step_by(FRAME_ALIGN).any(|offset| {
+        bytes
+            .get(offset..offset + FRAME_HEADER_BYTES)
+            .and_then(|head| FrameHeader::decode(head).ok())
+            .is_some_and(|header| wanted(&header))
+    })
+}

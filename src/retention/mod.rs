@@ -1,0 +1,9 @@
+//! Policy, holds and entries make a plan. Nothing here deletes.
+
+mod plan;
+mod policy;
+
+pub use plan::{PlannedPurge, PurgePlan};
+pub use policy::{EmptyPolicy, Policy};
+
+pub(crate) use plan::{Candidate, Planner};

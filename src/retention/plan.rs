@@ -1,0 +1,313 @@
+//! Which entries go, and by which rule each: a value that can be shown, stored, compared and refused as stale.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entry::Retention;
+use crate::id::{EntryId, EventSeq};
+use crate::retention::policy::{EXPIRED, EmptyPolicy, Policy, max_count, max_size, older_than};
+use crate::time::Timestamp;
+
+/// What a purge would take, as of one event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgePlan {
+    /// A digest of what the plan holds; two equal plans have the same.
+    pub plan_id: String,
+    /// The newest event that was taken into account.
+    pub at_seq: EventSeq,
+    /// The time the rules were applied for.
+    pub effective_now: Timestamp,
+    /// The rules, in words.
+    pub rules: Vec<String>,
+    /// The entries that go, oldest first.
+    pub items: Vec<PlannedPurge>,
+    /// How many they are.
+    pub count: u64,
+    /// Bytes of their sources and reports.
+    pub bytes_logical: u64,
+    /// Bytes the store shrinks by: content that no other entry shares, as stored.
+    pub bytes_freed: u64,
+    /// How many would have gone but for a hold.
+    pub held_skipped: u64,
+    /// When the oldest of them was archived.
+    pub oldest: Option<Timestamp>,
+    /// When the newest of them was archived.
+    pub newest: Option<Timestamp>,
+    /// The rules in one line.
+    pub reason: String,
+}
+
+/// One entry of a plan, with the reason it was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPurge {
+    /// The entry.
+    pub id: EntryId,
+    /// The rule that lets it go.
+    pub rule: String,
+    /// Bytes the store shrinks by through this entry, the ones before it in the plan being gone.
+    pub bytes_freed: u64,
+}
+
+/// What a plan needs to know of an entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    pub(crate) id: EntryId,
+    pub(crate) archived_at: Timestamp,
+    pub(crate) retention: Retention,
+    pub(crate) held: bool,
+    /// Bytes of its source and all its reports.
+    pub(crate) bytes: u64,
+}
+
+/// Builds a plan from the live entries, handed over oldest first.
+pub(crate) struct Planner<'a> {
+    policy: &'a Policy,
+    now: Timestamp,
+    cutoff: Option<Timestamp>,
+    /// Entries and bytes that would be left if nothing more went.
+    left_count: u64,
+    left_bytes: u64,
+    plan: PurgePlan,
+}
+
+impl<'a> Planner<'a> {
+    /// Starts a plan over `entries` live entries of `bytes` bytes altogether.
+    pub(crate) fn new(
+        policy: &'a Policy,
+        now: Timestamp,
+        at_seq: EventSeq,
+        entries: u64,
+        bytes: u64,
+    ) -> Result<Self, EmptyPolicy> {
+        let rules = policy.rules()?;
+        Ok(Self {
+            policy,
+            now,
+            cutoff: policy.cutoff(now),
+            left_count: entries,
+            left_bytes: bytes,
+            plan: PurgePlan {
+                plan_id: String::new(),
+                at_seq,
+                effective_now: now,
+                reason: rules.join(", "),
+                rules,
+                items: Vec::new(),
+                count: 0,
+                bytes_logical: 0,
+                bytes_freed: 0,
+                held_skipped: 0,
+                oldest: None,
+                newest: None,
+            },
+        })
+    }
+
+    /// Decides on the next entry. `freed` is asked only when it goes: the stored bytes nobody else shares.
+    pub(crate) fn consider<E>(
+        &mut self,
+        entry: &Candidate,
+        freed: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<(), E> {
+        let Some(rule) = self.rule_for(entry) else {
+            return Ok(());
+        };
+        if entry.held {
+            // A hold beats every rule; the entry goes on counting towards size and count.
+            self.plan.held_skipped += 1;
+            return Ok(());
+        }
+        let bytes_freed = freed()?;
+        self.left_count = self.left_count.saturating_sub(1);
+        self.left_bytes = self.left_bytes.saturating_sub(entry.bytes);
+        let plan = &mut self.plan;
+        plan.count += 1;
+        plan.bytes_logical += entry.bytes;
+        plan.bytes_freed += bytes_freed;
+        let at = entry.archived_at;
+        plan.oldest = Some(plan.oldest.map_or(at, |time| time.min(at)));
+        plan.newest = Some(plan.newest.map_or(at, |time| time.max(at)));
+        plan.items.push(PlannedPurge {
+            id: entry.id,
+            rule,
+            bytes_freed,
+        });
+        Ok(())
+    }
+
+    fn rule_for(&self, entry: &Candidate) -> Option<String> {
+        if let (Some(cutoff), Some(micros)) = (self.cutoff, self.policy.older_than_micros)
+            && entry.archived_at <= cutoff
+        {
+            return Some(older_than(micros));
+        }
+        if self.policy.expired
+            && entry
+                .retention
+                .expires_at(entry.archived_at)
+                .is_some_and(|expires| expires <= self.now)
+        {
+            return Some(EXPIRED.to_owned());
+        }
+        if let Some(limit) = self.policy.max_size
+            && self.left_bytes > limit
+        {
+            return Some(max_size(limit));
+        }
+        if let Some(limit) = self.policy.max_count
+            && self.left_count > limit
+        {
+            return Some(max_count(limit));
+        }
+        None
+    }
+
+    /// The finished plan.
+    pub(crate) fn finish(mut self) -> PurgePlan {
+        self.plan.plan_id = self.plan.digest();
+        self.plan
+    }
+}
+
+impl PurgePlan {
+    /// What `plan_id` must be for the plan to be the one that was made.
+    pub(crate) fn digest(&self) -> String {
+        let mut digest = blake3::Hasher::new_derive_key("annals purge plan v1");
+        digest.update(&self.at_seq.0.to_le_bytes());
+        digest.update(&self.effective_now.micros().to_le_bytes());
+        for item in &self.items {
+            digest.update(&item.id.0.to_le_bytes());
+            digest.update(item.rule.as_bytes());
+            digest.update(&[0]);
+        }
+        digest.finalize().to_hex()[..16].to_owned()
+    }
+}
+
+impl fmt::Display for PurgePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "plan {} at event {}: {} entries, {} bytes of content, {} bytes to free ({})",
+            self.plan_id,
+            self.at_seq,
+            self.count,
+            self.bytes_logical,
+            self.bytes_freed,
+            self.reason
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000;
+
+    fn entry(id: u64, age_days: i64) -> Candidate {
+        Candidate {
+            id: EntryId(id),
+            archived_at: now().plus_days(-age_days),
+            retention: Retention::days(10),
+            held: false,
+            bytes: 100,
+        }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_micros(1_000 * DAY)
+    }
+
+    fn plan(policy: &Policy, entries: &[Candidate]) -> PurgePlan {
+        let bytes = entries.iter().map(|entry| entry.bytes).sum();
+        let mut planner = Planner::new(policy, now(), EventSeq(9), entries.len() as u64, bytes)
+            .expect("has a rule");
+        for entry in entries {
+            planner
+                .consider(entry, || Ok::<_, std::convert::Infallible>(10))
+                .expect("infallible");
+        }
+        planner.finish()
+    }
+
+    fn ids(plan: &PurgePlan) -> Vec<u64> {
+        plan.items.iter().map(|item| item.id.0).collect()
+    }
+
+    #[test]
+    fn a_policy_without_a_rule_is_refused_and_not_taken_for_everything() {
+        let policy = Policy {
+            converter: Some("ICT".into()),
+            ..Policy::default()
+        };
+        assert_eq!(policy.rules(), Err(EmptyPolicy));
+    }
+
+    #[test]
+    fn an_entry_goes_by_the_first_rule_that_lets_it_and_says_so() {
+        let policy = Policy {
+            older_than_micros: Some(30 * DAY),
+            expired: true,
+            ..Policy::default()
+        };
+        let plan = plan(&policy, &[entry(1, 40), entry(2, 20), entry(3, 5)]);
+        assert_eq!(ids(&plan), [1, 2]);
+        assert_eq!(plan.items[0].rule, "older-than 30d");
+        assert_eq!(plan.items[1].rule, "expired");
+        assert_eq!(
+            (plan.count, plan.bytes_logical, plan.bytes_freed),
+            (2, 200, 20)
+        );
+        assert_eq!(plan.oldest, Some(now().plus_days(-40)));
+    }
+
+    #[test]
+    fn a_hold_beats_every_rule_and_the_held_entry_still_counts_towards_the_size() {
+        let policy = Policy {
+            max_size: Some(200),
+            ..Policy::default()
+        };
+        let held = Candidate {
+            held: true,
+            ..entry(1, 40)
+        };
+        let plan = plan(&policy, &[held, entry(2, 30), entry(3, 20), entry(4, 10)]);
+        assert_eq!(ids(&plan), [2, 3]);
+        assert_eq!(plan.held_skipped, 1);
+    }
+
+    #[test]
+    fn the_oldest_go_until_at_most_the_allowed_number_is_left() {
+        let policy = Policy {
+            max_count: Some(1),
+            ..Policy::default()
+        };
+        let plan = plan(&policy, &[entry(1, 3), entry(2, 2), entry(3, 1)]);
+        assert_eq!(ids(&plan), [1, 2]);
+    }
+
+    #[test]
+    fn equal_plans_have_equal_names_and_different_ones_do_not() {
+        let policy = Policy {
+            older_than_micros: Some(DAY),
+            ..Policy::default()
+        };
+        let one = plan(&policy, &[entry(1, 3), entry(2, 2)]);
+        assert_eq!(
+            one.plan_id,
+            plan(&policy, &[entry(1, 3), entry(2, 2)]).plan_id
+        );
+        assert_ne!(one.plan_id, plan(&policy, &[entry(1, 3)]).plan_id);
+    }
+
+    #[test]
+    fn ages_at_the_ends_of_the_range_do_not_wrap_around() {
+        let policy = Policy {
+            older_than_micros: Some(i64::MAX),
+            ..Policy::default()
+        };
+        assert!(plan(&policy, &[entry(1, 3)]).items.is_empty());
+    }
+}

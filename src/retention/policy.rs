@@ -1,0 +1,68 @@
+//! What may go.
+
+use crate::time::Timestamp;
+
+/// Rules that say which entries may go. An entry goes when any rule lets it go and no hold is on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Only entries of this converter, whatever its letter case.
+    pub converter: Option<String>,
+    /// Entries archived more than this many microseconds ago.
+    pub older_than_micros: Option<i64>,
+    /// Entries past the retention recorded with each of them.
+    pub expired: bool,
+    /// The oldest, until the live sources and reports take at most this many bytes.
+    pub max_size: Option<u64>,
+    /// The oldest, until at most this many entries are left.
+    pub max_count: Option<u64>,
+}
+
+/// A policy without a rule selects nothing, and is refused rather than understood as "everything".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the policy has no rule, so nothing can be selected by it")]
+pub struct EmptyPolicy;
+
+impl Policy {
+    /// The rules in words, in the order they are tried.
+    pub fn rules(&self) -> Result<Vec<String>, EmptyPolicy> {
+        let rules: Vec<String> = [
+            self.older_than_micros.map(older_than),
+            self.expired.then(|| EXPIRED.to_owned()),
+            self.max_size.map(max_size),
+            self.max_count.map(max_count),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if rules.is_empty() {
+            Err(EmptyPolicy)
+        } else {
+            Ok(rules)
+        }
+    }
+
+    /// Entries archived at or before this instant are too old.
+    pub(crate) fn cutoff(&self, now: Timestamp) -> Option<Timestamp> {
+        self.older_than_micros
+            .map(|micros| now.plus_micros(micros.saturating_neg()))
+    }
+}
+
+pub(crate) const EXPIRED: &str = "expired";
+
+pub(crate) fn older_than(micros: i64) -> String {
+    const DAY: i64 = 86_400_000_000;
+    if micros % DAY == 0 {
+        format!("older-than {}d", micros / DAY)
+    } else {
+        format!("older-than {}s", micros / 1_000_000)
+    }
+}
+
+pub(crate) fn max_size(bytes: u64) -> String {
+    format!("max-size {bytes}")
+}
+
+pub(crate) fn max_count(entries: u64) -> String {
+    format!("max-count {entries}")
+}
