@@ -12,6 +12,7 @@ pub mod event;
 mod evidence;
 mod format;
 pub mod id;
+mod index;
 mod log;
 pub mod query;
 pub mod retention;

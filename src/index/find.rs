@@ -1,0 +1,255 @@
+//! The commonest question: which entries go by this serial, part, file name, report id or hash?
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use super::IndexError;
+use super::postings::{Bits, Low};
+use super::rows::{self, EntryRow};
+use super::tables::{Field, Span, entry_at, posting_key, term_bounds};
+use super::terms::{self, DIGEST_TERM_BYTES};
+use super::text::fold;
+use super::view::View;
+use crate::entry::Entry;
+use crate::id::EntryId;
+
+/// Fewer digits of a hash would name half the archive.
+const DIGEST_DIGITS_MIN: usize = 6;
+const DIGEST_DIGITS_MAX: usize = 64;
+
+impl View {
+    /// Entries, purged or not, whose serial, part, file name or report id is `text` or begins with it, without regard
+    /// to letter case; whose id it is; or of whose source or reports a BLAKE3 or SHA-256 begins with it, from six
+    /// digits on. Whole matches come before beginnings, and each of them the newest first.
+    pub(crate) fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>, IndexError> {
+        let wanted = Wanted::new(text);
+        if wanted.text.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut found = Found::default();
+        let changed = self.changed_rows(EntryId(0)..=EntryId(u64::MAX));
+        for (id, row) in &changed {
+            found.note(*id, wanted.look_at(*id, &rows::decode(row)?));
+        }
+        if let Some(id) = wanted.id
+            && self.stored(id)?.is_some()
+        {
+            found.note(id, Some(Match::Whole));
+        }
+        for (span, _) in self.reader.spans()?.into_iter().rev() {
+            // Only what is newer than this span stands before what is in it.
+            let enough = |ids: &BTreeSet<EntryId>| {
+                let newer = ids.range(entry_at(span, Low::MAX)..);
+                newer.take(limit).count() == limit
+            };
+            if enough(&found.whole) {
+                break;
+            }
+            let (whole, mut begun) = self.find_in(span, &wanted, !enough(&found.begun))?;
+            begun.subtract(&whole);
+            for (bits, kind) in [(whole, Match::Whole), (begun, Match::Beginning)] {
+                for low in bits.iter() {
+                    let id = entry_at(span, low);
+                    // What the overlays have a row of was looked at already.
+                    if !changed.contains_key(&id) {
+                        found.note(id, Some(kind));
+                    }
+                }
+            }
+        }
+        let begun = found
+            .begun
+            .iter()
+            .rev()
+            .filter(|id| !found.whole.contains(id));
+        let ids = found.whole.iter().rev().chain(begun).copied();
+        let ids: Vec<EntryId> = ids.take(limit).collect();
+        self.entries(&ids)
+    }
+
+    /// The entries of a span that match wholly, and those that match at the beginning if `beginnings` are asked for.
+    fn find_in(
+        &self,
+        span: Span,
+        wanted: &Wanted,
+        beginnings: bool,
+    ) -> Result<(Bits, Bits), IndexError> {
+        const FIELDS: [Field; 4] = [Field::Serial, Field::Part, Field::SourceName, Field::Report];
+        let (mut whole, mut begun) = (Bits::none(), Bits::none());
+        let mut doubtful = Bits::none();
+        for field in FIELDS {
+            let first = posting_key(span, field, &wanted.term);
+            if wanted.is_whole && !beginnings {
+                self.reader
+                    .add_posting(span, field, &wanted.term, &mut whole)?;
+                continue;
+            }
+            let (_, end) = term_bounds(span, field);
+            for row in self
+                .reader
+                .postings
+                .range::<&[u8]>(first.as_slice()..&end[..])?
+            {
+                let (key, packed) = row?;
+                let Some(more) = key.value().strip_prefix(first.as_slice()) else {
+                    break;
+                };
+                let bits = match (wanted.is_whole, more) {
+                    (false, _) => &mut doubtful,
+                    (true, []) => &mut whole,
+                    (true, _) => &mut begun,
+                };
+                bits.insert_packed(packed.value())?;
+            }
+        }
+        if let Some(digest) = &wanted.digest
+            && (beginnings || digest.digits.len() == DIGEST_DIGITS_MAX)
+        {
+            let first = posting_key(span, Field::Digest, digest.terms.start());
+            let last = posting_key(span, Field::Digest, digest.terms.end());
+            let terms = first.as_slice()..=last.as_slice();
+            for row in self.reader.postings.range::<&[u8]>(terms)? {
+                let bits = if digest.is_whole() {
+                    &mut begun
+                } else {
+                    &mut doubtful
+                };
+                bits.insert_packed(row?.1.value())?;
+            }
+        }
+        for low in doubtful.iter() {
+            let id = entry_at(span, low);
+            let Some(row) = self.reader.entries.get(id.0)? else {
+                return Err(IndexError::Damaged("the entries"));
+            };
+            match wanted.look_at(id, &rows::decode(row.value())?) {
+                Some(Match::Whole) => whole.insert(low),
+                Some(Match::Beginning) => begun.insert(low),
+                None => {}
+            }
+        }
+        Ok((whole, begun))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Match {
+    Whole,
+    Beginning,
+}
+
+#[derive(Default)]
+struct Found {
+    whole: BTreeSet<EntryId>,
+    begun: BTreeSet<EntryId>,
+}
+
+impl Found {
+    fn note(&mut self, id: EntryId, kind: Option<Match>) {
+        match kind {
+            Some(Match::Whole) => self.whole.insert(id),
+            Some(Match::Beginning) => self.begun.insert(id),
+            None => false,
+        };
+    }
+}
+
+/// What was asked for, in every way it can be meant.
+struct Wanted {
+    text: String,
+    term: Vec<u8>,
+    /// True when a term says all there is to say about the text.
+    is_whole: bool,
+    id: Option<EntryId>,
+    digest: Option<DigestBeginning>,
+}
+
+impl Wanted {
+    fn new(text: &str) -> Self {
+        let folded = fold(text).into_owned();
+        Self {
+            term: terms::text_term(Some(text)),
+            is_whole: terms::is_whole(&folded),
+            id: text.parse().ok(),
+            digest: DigestBeginning::new(&folded),
+            text: folded,
+        }
+    }
+
+    fn look_at(&self, id: EntryId, row: &EntryRow<'_>) -> Option<Match> {
+        let mut best = (self.id == Some(id)).then_some(Match::Whole);
+        let mut note = |text: &str, wanted: &str| {
+            if text == wanted {
+                best = Some(Match::Whole);
+            } else if text.starts_with(wanted) {
+                best = best.or(Some(Match::Beginning));
+            }
+        };
+        let texts = [Some(row.source_name), row.serial, row.part];
+        let reported = row.reports().map(|report| report.report_id);
+        for text in texts.into_iter().chain(reported).flatten() {
+            note(&fold(text), &self.text);
+        }
+        if let Some(digest) = &self.digest {
+            let of_reports = row.reports().map(|report| (report.blake3, report.sha256));
+            for (blake3, sha256) in of_reports.chain([(row.blake3, row.sha256)]) {
+                note(&blake3.to_string(), &digest.digits);
+                note(&sha256.to_string(), &digest.digits);
+            }
+        }
+        best
+    }
+}
+
+/// The first digits of a digest.
+struct DigestBeginning {
+    digits: String,
+    /// The terms that begin with them.
+    terms: RangeInclusive<[u8; DIGEST_TERM_BYTES]>,
+}
+
+impl DigestBeginning {
+    fn new(folded: &str) -> Option<Self> {
+        let fits = (DIGEST_DIGITS_MIN..=DIGEST_DIGITS_MAX).contains(&folded.len());
+        if !fits || !folded.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        let bound = |fill: u8| {
+            let mut nibbles = folded
+                .chars()
+                .filter_map(|digit| u8::try_from(digit.to_digit(16)?).ok())
+                .chain(std::iter::repeat(fill));
+            std::array::from_fn(|_| {
+                let high = nibbles.next().unwrap_or(fill);
+                high << 4 | nibbles.next().unwrap_or(fill)
+            })
+        };
+        Some(Self {
+            digits: folded.to_owned(),
+            terms: bound(0)..=bound(15),
+        })
+    }
+
+    /// True when the terms say all there is to say about the digits.
+    fn is_whole(&self) -> bool {
+        self.digits.len() <= DIGEST_TERM_BYTES * 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_number_of_digits_covers_both_halves_of_the_last_byte() {
+        let digest = DigestBeginning::new("abcdef1").expect("seven digits");
+        assert_eq!(digest.terms.start(), &[0xab, 0xcd, 0xef, 0x10, 0, 0, 0, 0]);
+        assert_eq!(
+            digest.terms.end(),
+            &[0xab, 0xcd, 0xef, 0x1f, 0xff, 0xff, 0xff, 0xff]
+        );
+        for other in ["abcde", "abcdeg", &"a".repeat(65)] {
+            assert!(DigestBeginning::new(other).is_none(), "{other}");
+        }
+    }
+}

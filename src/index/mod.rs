@@ -1,0 +1,240 @@
+//! The index: what the log says, folded into tables that answer questions quickly. Disposable: index == fold(log).
+//!
+//! An [`Overlay`] takes the newest events in memory; [`Index::commit`] moves one into the tables in a single
+//! transaction, together with the number of its last event; a [`View`] reads overlays and tables as one state. The
+//! index may lag behind the log, never lead it, and a damaged one is made anew from the log.
+
+use std::sync::Arc;
+
+use redb::{Builder, Database, ReadableDatabase};
+
+use crate::disk::DiskFile;
+use crate::error::{Error, ErrorKind};
+use crate::id::{EventSeq, StoreId};
+
+mod backend;
+mod find;
+mod fold;
+mod glob;
+#[cfg(test)]
+mod model;
+mod overlay;
+mod postings;
+mod query;
+mod rows;
+mod scratch;
+mod sort;
+mod stats;
+mod tables;
+mod terms;
+mod text;
+mod view;
+mod write;
+
+pub(crate) use fold::{PackRow, Placement};
+pub(crate) use overlay::Overlay;
+pub(crate) use query::Page;
+pub(crate) use rows::{BlobRow, HoldRow, Place};
+pub(crate) use stats::{CounterGroup, Counters};
+pub(crate) use view::View;
+
+/// Memory that redb may take for pages, unless told otherwise.
+pub(crate) const CACHE_BYTES: usize = 32 << 20;
+
+/// A rebuild checkpoints fastest right after the events whose number is a multiple of this: it then only appends.
+pub(crate) const CHECKPOINT_EVENTS: u64 = tables::SPAN_IDS as u64;
+
+/// Why the index cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IndexError {
+    /// Made for another store.
+    #[error("the index belongs to store {0}")]
+    OtherStore(StoreId),
+    /// Made by another version.
+    #[error("the index has layout {0}, this version knows {known}", known = tables::SCHEMA)]
+    OtherSchema(u32),
+    /// Bytes that were never written so.
+    #[error("the index is damaged in {0}")]
+    Damaged(&'static str),
+    /// A row that cannot be read.
+    #[error("the index is damaged in a row")]
+    Row(#[source] bincode::error::DecodeError),
+    /// redb failed, or its file did.
+    #[error("the index cannot be read or written")]
+    Redb(#[source] redb::Error),
+    /// A cursor of another listing.
+    #[error("the cursor belongs to a listing in another order")]
+    OtherOrder,
+    /// A number no entry can have.
+    #[error("event {0} is beyond what an index can hold")]
+    TooManyEvents(EventSeq),
+}
+
+impl IndexError {
+    /// True when making the index anew from the log is the remedy.
+    pub(crate) fn calls_for_rebuild(&self) -> bool {
+        match self {
+            Self::OtherStore(_) | Self::OtherSchema(_) | Self::Damaged(_) | Self::Row(_) => true,
+            Self::OtherOrder | Self::TooManyEvents(_) => false,
+            Self::Redb(redb::Error::Io(error)) => matches!(
+                error.kind(),
+                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+            ),
+            Self::Redb(error) => matches!(
+                error,
+                redb::Error::Corrupted(_)
+                    | redb::Error::UpgradeRequired(_)
+                    | redb::Error::RepairAborted
+                    | redb::Error::TableTypeMismatch { .. }
+                    | redb::Error::TypeDefinitionChanged { .. }
+                    | redb::Error::TableIsMultimap(_)
+                    | redb::Error::TableDoesNotExist(_)
+            ),
+        }
+    }
+}
+
+impl From<IndexError> for Error {
+    fn from(error: IndexError) -> Self {
+        if let IndexError::Redb(redb::Error::Io(io)) = error {
+            return Self::io("read or write", "the index", io);
+        }
+        let rebuild = error.calls_for_rebuild();
+        let kind = match &error {
+            _ if rebuild => ErrorKind::Damaged,
+            IndexError::OtherOrder => ErrorKind::Invalid,
+            IndexError::TooManyEvents(_) => ErrorKind::Unsupported,
+            _ => ErrorKind::Io,
+        };
+        let built = Self::new(kind, error.to_string());
+        let built = match error {
+            _ if rebuild => built.hint("make it anew from the log with 'annals rebuild'"),
+            IndexError::OtherOrder => {
+                built.hint("pass the cursor with the same --sort it was printed for")
+            }
+            _ => built,
+        };
+        built.caused_by(error)
+    }
+}
+
+macro_rules! from_redb {
+    ($($error:ident)*) => {$(
+        impl From<redb::$error> for IndexError {
+            fn from(error: redb::$error) -> Self {
+                Self::Redb(error.into())
+            }
+        }
+    )*};
+}
+
+from_redb!(DatabaseError TransactionError TableError StorageError CommitError CursorError);
+
+/// The tables of one store.
+pub(crate) struct Index {
+    db: Database,
+}
+
+impl Index {
+    /// Opens the index in `file`. It must belong to `store` and be of this version's layout; where
+    /// [`IndexError::calls_for_rebuild`] is true, make a new one.
+    ///
+    /// After a crash it opens at once, at its last commit.
+    pub(crate) fn open(
+        file: Arc<dyn DiskFile>,
+        store: StoreId,
+        cache_bytes: usize,
+    ) -> Result<Self, IndexError> {
+        let db = Builder::new()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(backend::DiskBackend::new(file))?;
+        let index = Self { db };
+        let meta = index.db.begin_read()?.open_table(tables::META)?;
+        let value = |name| -> Result<_, IndexError> {
+            meta.get(name)?.ok_or(IndexError::Damaged("its header"))
+        };
+        let schema = value(tables::META_SCHEMA)?;
+        let schema = schema.value().try_into().map_or(0, u32::from_le_bytes);
+        if schema != tables::SCHEMA {
+            return Err(IndexError::OtherSchema(schema));
+        }
+        let owner = value(tables::META_STORE)?;
+        let owner = owner
+            .value()
+            .try_into()
+            .map_or(StoreId::from_bytes([0; 16]), StoreId::from_bytes);
+        if owner != store {
+            return Err(IndexError::OtherStore(owner));
+        }
+        Ok(index)
+    }
+
+    /// The same for a file that must not be written: what redb writes while opening, and what is committed, stays in memory.
+    pub(crate) fn open_scratch(
+        file: Arc<dyn DiskFile>,
+        store: StoreId,
+        cache_bytes: usize,
+    ) -> Result<Self, IndexError> {
+        let scratch = scratch::Scratch::over(file).map_err(redb::Error::Io);
+        let scratch = scratch.map_err(IndexError::Redb)?;
+        Self::open(Arc::new(scratch), store, cache_bytes)
+    }
+
+    /// Makes an empty index in `file`, which must be empty. It is durable once the file's name is.
+    pub(crate) fn create(
+        file: Arc<dyn DiskFile>,
+        store: StoreId,
+        cache_bytes: usize,
+    ) -> Result<Self, IndexError> {
+        let db = Builder::new()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(backend::DiskBackend::new(file))?;
+        Self::begin(db, store)
+    }
+
+    /// Makes an empty index in memory.
+    pub(crate) fn in_memory(store: StoreId) -> Result<Self, IndexError> {
+        let backend = redb::backends::InMemoryBackend::new();
+        let db = Builder::new()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)?;
+        Self::begin(db, store)
+    }
+
+    fn begin(db: Database, store: StoreId) -> Result<Self, IndexError> {
+        write::begin(&db, store)?;
+        Ok(Self { db })
+    }
+
+    /// The newest event in the tables.
+    pub(crate) fn applied(&self) -> Result<EventSeq, IndexError> {
+        Ok(self.view(Vec::new())?.applied())
+    }
+
+    /// The tables as they are now, under `layers`, the newest first.
+    pub(crate) fn view(&self, layers: Vec<Arc<Overlay>>) -> Result<View, IndexError> {
+        let reader = view::Reader::open(&self.db.begin_read()?)?;
+        Ok(View::new(layers, Arc::new(reader)))
+    }
+
+    /// Moves `overlay` into the tables, in one durable transaction. It must lie on what the tables hold now; one that
+    /// was committed already changes nothing.
+    pub(crate) fn commit(&self, overlay: &Overlay) -> Result<(), IndexError> {
+        let reader = view::Reader::open(&self.db.begin_read()?)?;
+        if overlay.applied() < reader.applied {
+            return Ok(());
+        }
+        write::commit(&self.db, &reader, overlay)
+    }
+
+    /// Compares every page with its checksum; false when the file is damaged. Waits for views to go away.
+    pub(crate) fn verify(&mut self) -> Result<bool, IndexError> {
+        Ok(self.db.check_integrity()?)
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,357 @@
+//! Sets of entry ids within one span: dense for set algebra, packed for the table.
+
+use super::IndexError;
+use super::tables::SPAN_IDS;
+
+const WORDS: usize = SPAN_IDS / 64;
+const BITMAP_BYTES: usize = WORDS * 8;
+
+/// The place of an id within its span.
+pub(super) type Low = u16;
+
+/// A set of ids of one span, one bit each.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Bits(Box<[u64; WORDS]>);
+
+impl Bits {
+    pub(super) fn none() -> Self {
+        Self(Box::new([0; WORDS]))
+    }
+
+    pub(super) fn insert(&mut self, low: Low) {
+        self.0[usize::from(low >> 6)] |= 1 << (low & 63);
+    }
+
+    pub(super) fn contains(&self, low: Low) -> bool {
+        self.0[usize::from(low >> 6)] & (1 << (low & 63)) != 0
+    }
+
+    /// Adds `first` to `last`, both included.
+    pub(super) fn insert_range(&mut self, first: Low, last: Low) {
+        if first > last {
+            return;
+        }
+        let (from, to) = (usize::from(first >> 6), usize::from(last >> 6));
+        let head = u64::MAX << (first & 63);
+        let tail = u64::MAX >> (63 - (last & 63));
+        if from == to {
+            self.0[from] |= head & tail;
+        } else {
+            self.0[from] |= head;
+            self.0[from + 1..to].fill(u64::MAX);
+            self.0[to] |= tail;
+        }
+    }
+
+    pub(super) fn union(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(other.0.iter()) {
+            *word |= other;
+        }
+    }
+
+    pub(super) fn intersect(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(other.0.iter()) {
+            *word &= other;
+        }
+    }
+
+    pub(super) fn subtract(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(other.0.iter()) {
+            *word &= !other;
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// The members, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Low> + '_ {
+        self.iter_words(0..WORDS)
+    }
+
+    /// The members from word `words.start * 64` on, ascending.
+    pub(super) fn iter_words(
+        &self,
+        words: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = Low> + '_ {
+        words.flat_map(|at| {
+            let mut word = self.0[at];
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros())?;
+                word &= word - 1;
+                Some(low(at * 64 + bit as usize))
+            })
+        })
+    }
+
+    /// The smallest member at or above `from`.
+    pub(super) fn next_from(&self, from: Low) -> Option<Low> {
+        let start = usize::from(from >> 6);
+        let first = self.0[start] & (u64::MAX << (from & 63));
+        std::iter::once(first)
+            .chain(self.0[start + 1..].iter().copied())
+            .zip(start..)
+            .find(|(word, _)| *word != 0)
+            .map(|(word, at)| low(at * 64 + word.trailing_zeros() as usize))
+    }
+
+    /// The greatest member at or below `from`.
+    pub(super) fn last_from(&self, from: Low) -> Option<Low> {
+        let start = usize::from(from >> 6);
+        let first = self.0[start] & (u64::MAX >> (63 - (from & 63)));
+        std::iter::once(first)
+            .chain(self.0[..start].iter().rev().copied())
+            .zip((0..=start).rev())
+            .find(|(word, _)| *word != 0)
+            .map(|(word, at)| low(at * 64 + 63 - word.leading_zeros() as usize))
+    }
+
+    /// True when no member lies in the 64-bit words `words`.
+    pub(super) fn is_empty_in(&self, words: std::ops::Range<usize>) -> bool {
+        self.0[words].iter().all(|word| *word == 0)
+    }
+
+    /// Adds the members of a packed set.
+    pub(super) fn insert_packed(&mut self, packed: &[u8]) -> Result<(), IndexError> {
+        match Packed::parse(packed)? {
+            Packed::Array(pairs) => {
+                for pair in pairs {
+                    self.insert(Low::from_le_bytes(*pair));
+                }
+            }
+            Packed::Runs(runs) => {
+                for [a, b, c, d] in runs {
+                    self.insert_range(Low::from_le_bytes([*a, *b]), Low::from_le_bytes([*c, *d]));
+                }
+            }
+            Packed::Bitmap(words) => {
+                for (word, bytes) in self.0.iter_mut().zip(words) {
+                    *word |= u64::from_le_bytes(*bytes);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where each member of a set stands among the others, counted from 0.
+pub(super) struct Ranks {
+    bits: Bits,
+    before: Vec<u32>,
+}
+
+impl Ranks {
+    pub(super) fn of(bits: Bits) -> Self {
+        let mut before = Vec::with_capacity(WORDS + 1);
+        let mut sum = 0;
+        for word in bits.0.iter() {
+            before.push(sum);
+            sum += word.count_ones();
+        }
+        before.push(sum);
+        Self { bits, before }
+    }
+
+    /// How many members there are.
+    pub(super) fn len(&self) -> usize {
+        self.before.last().map_or(0, |sum| *sum as usize)
+    }
+
+    /// Hands out each member of `some`, which are members of this set too, with its rank; ascending.
+    pub(super) fn each_rank(&self, some: &Bits, mut each: impl FnMut(Low, usize)) {
+        let words = self.bits.0.iter().zip(some.0.iter()).zip(&self.before);
+        for (at, ((all, some), before)) in words.enumerate() {
+            let mut some = *some;
+            while some != 0 {
+                let bit = some.trailing_zeros();
+                let below = all & !(u64::MAX << bit);
+                each(
+                    low(at * 64 + bit as usize),
+                    (before + below.count_ones()) as usize,
+                );
+                some &= some - 1;
+            }
+        }
+    }
+
+    /// How many members are smaller than `low`.
+    pub(super) fn rank(&self, low: Low) -> usize {
+        let at = usize::from(low >> 6);
+        let below = self.bits.0[at] & !(u64::MAX << (low & 63));
+        (self.before[at] + below.count_ones()) as usize
+    }
+}
+
+/// A packed set as it stands in the table: one byte for the form, then that form's elements, all little-endian.
+enum Packed<'a> {
+    /// Ascending members.
+    Array(&'a [[u8; 2]]),
+    /// Ascending (first, last) pairs, both included.
+    Runs(&'a [[u8; 4]]),
+    /// One bit a member.
+    Bitmap(&'a [[u8; 8]]),
+}
+
+const ARRAY: u8 = 0;
+const RUNS: u8 = 1;
+const BITMAP: u8 = 2;
+
+impl<'a> Packed<'a> {
+    fn parse(packed: &'a [u8]) -> Result<Self, IndexError> {
+        let damaged = || IndexError::Damaged("a posting list");
+        let (form, body) = packed.split_first().ok_or_else(damaged)?;
+        match *form {
+            ARRAY => match body.as_chunks() {
+                (pairs, []) => Ok(Self::Array(pairs)),
+                _ => Err(damaged()),
+            },
+            RUNS => match body.as_chunks() {
+                (runs, []) => Ok(Self::Runs(runs)),
+                _ => Err(damaged()),
+            },
+            BITMAP if body.len() == BITMAP_BYTES => Ok(Self::Bitmap(body.as_chunks().0)),
+            _ => Err(damaged()),
+        }
+    }
+}
+
+/// The members of a packed set, ascending.
+pub(super) fn unpack(packed: &[u8]) -> Result<Vec<Low>, IndexError> {
+    match Packed::parse(packed)? {
+        Packed::Array(pairs) => Ok(pairs.iter().map(|pair| Low::from_le_bytes(*pair)).collect()),
+        _ => {
+            let mut bits = Bits::none();
+            bits.insert_packed(packed)?;
+            Ok(bits.iter().collect())
+        }
+    }
+}
+
+/// Packs ascending, distinct members into the smallest form, so that equal sets have equal bytes.
+pub(super) fn pack(members: &[Low]) -> Vec<u8> {
+    let runs = 1 + members
+        .windows(2)
+        .filter(|pair| pair[1] != pair[0] + 1)
+        .count();
+    let (array_bytes, runs_bytes) = (members.len() * 2, runs * 4);
+    if array_bytes <= runs_bytes.min(BITMAP_BYTES) {
+        let mut packed = Vec::with_capacity(1 + array_bytes);
+        packed.push(ARRAY);
+        packed.extend(members.iter().flat_map(|low| low.to_le_bytes()));
+        packed
+    } else if runs_bytes <= BITMAP_BYTES {
+        let mut packed = Vec::with_capacity(1 + runs_bytes);
+        packed.push(RUNS);
+        for run in members.chunk_by(|a, b| *b == a + 1) {
+            packed.extend(run[0].to_le_bytes());
+            packed.extend(run[run.len() - 1].to_le_bytes());
+        }
+        packed
+    } else {
+        let mut bits = Bits::none();
+        for low in members {
+            bits.insert(*low);
+        }
+        let mut packed = Vec::with_capacity(1 + BITMAP_BYTES);
+        packed.push(BITMAP);
+        packed.extend(bits.0.iter().flat_map(|word| word.to_le_bytes()));
+        packed
+    }
+}
+
+/// Adds `added` to a packed set and takes `removed` out; both ascending. `None` is the empty set.
+pub(super) fn edit(
+    packed: Option<&[u8]>,
+    added: &[Low],
+    removed: &[Low],
+) -> Result<Option<Vec<u8>>, IndexError> {
+    let mut members = packed.map(unpack).transpose()?.unwrap_or_default();
+    if members.last() < added.first() {
+        members.extend(added);
+    } else {
+        members.extend(added);
+        members.sort_unstable();
+        members.dedup();
+    }
+    if !removed.is_empty() {
+        members.retain(|low| removed.binary_search(low).is_err());
+    }
+    Ok((!members.is_empty()).then(|| pack(&members)))
+}
+
+fn low(number: usize) -> Low {
+    Low::try_from(number).expect("a span has as many ids as this type has values")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn bits(members: &[Low]) -> Bits {
+        let mut bits = Bits::none();
+        bits.insert_packed(&pack(members)).expect("just packed");
+        bits
+    }
+
+    #[test]
+    fn every_form_gives_back_its_members() {
+        let sparse = vec![0, 7, 65_535];
+        let runs: Vec<Low> = (100..20_000).collect();
+        let dense: Vec<Low> = (0..60_000).step_by(2).collect();
+        for (members, form) in [(sparse, ARRAY), (runs, RUNS), (dense, BITMAP)] {
+            let packed = pack(&members);
+            assert_eq!(packed[0], form);
+            assert_eq!(unpack(&packed).expect("just packed"), members);
+            assert_eq!(bits(&members).iter().collect::<Vec<_>>(), members);
+        }
+        let all: Vec<Low> = (0..=Low::MAX).collect();
+        assert_eq!(bits(&all).len(), 65_536);
+    }
+
+    #[test]
+    fn damaged_sets_are_refused() {
+        for wrong in [&[][..], &[9], &[ARRAY, 1], &[RUNS, 1, 2], &[BITMAP, 0]] {
+            assert!(unpack(wrong).is_err());
+        }
+        // A run that ends before it begins holds nothing.
+        assert!(unpack(&[RUNS, 9, 0, 3, 0]).expect("harmless").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn sets_behave_like_sets(
+            a in proptest::collection::btree_set(0_u16.., 0..300),
+            b in proptest::collection::btree_set(0_u16.., 0..300),
+            at in 0_u16..,
+        ) {
+            let list = |set: &BTreeSet<Low>| set.iter().copied().collect::<Vec<_>>();
+            let (left, right) = (list(&a), list(&b));
+            let edited = edit(Some(&pack(&left)), &right, &[]).expect("sound");
+            let union: Vec<Low> = a.union(&b).copied().collect();
+            prop_assert_eq!(edited, (!union.is_empty()).then(|| pack(&union)));
+            let edited = edit((!left.is_empty()).then(|| pack(&left)).as_deref(), &[], &right).expect("sound");
+            let rest: Vec<Low> = a.difference(&b).copied().collect();
+            prop_assert_eq!(edited, (!rest.is_empty()).then(|| pack(&rest)));
+
+            let (mut and, mut or, mut not) = (bits(&left), bits(&left), bits(&left));
+            and.intersect(&bits(&right));
+            or.union(&bits(&right));
+            not.subtract(&bits(&right));
+            prop_assert_eq!(and.iter().collect::<Vec<_>>(), a.intersection(&b).copied().collect::<Vec<_>>());
+            prop_assert_eq!(or.iter().collect::<Vec<_>>(), union);
+            prop_assert_eq!(not.iter().collect::<Vec<_>>(), rest);
+            prop_assert_eq!(bits(&left).next_from(at), a.range(at..).next().copied());
+            prop_assert_eq!(bits(&left).last_from(at), a.range(..=at).next_back().copied());
+            let ranks = Ranks::of(bits(&left));
+            prop_assert_eq!(ranks.rank(at), a.range(..at).count());
+            prop_assert_eq!(ranks.len(), a.len());
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! Row values, in bincode. The index is disposable, so these may change whenever `SCHEMA` grows; nothing that must be
+//! readable for long is encoded this way.
+//!
+//! The rows mirror the types of the vocabulary by hand: those leave absent fields out of their JSON, which a format
+//! without field names cannot follow. Texts are borrowed from the stored bytes, so a row is looked at without copying.
+
+use serde::{Deserialize, Serialize};
+
+use super::IndexError;
+use crate::entry::{Attempt, Entry, Meta, Outcome, Report, Retention, Status, Unit, UnitGiven};
+use crate::event::{
+    Archived, BlobRef, BundleFile, Converted, ConverterRegistered, EntryRanges, JobFinished,
+    JobStarted,
+};
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256};
+use crate::time::Timestamp;
+
+const CONFIG: bincode::config::Configuration = bincode::config::standard();
+
+/// The bytes of a row.
+pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
+    bincode::serde::encode_to_vec(row, CONFIG)
+        .expect("rows hold only what bincode can encode, and a vector takes every byte")
+}
+
+/// The row that `bytes` hold.
+pub(super) fn decode<'a, Row: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Row, IndexError> {
+    match bincode::serde::borrow_decode_from_slice(bytes, CONFIG) {
+        Ok((row, read)) if read == bytes.len() => Ok(row),
+        Ok(_) => Err(IndexError::Damaged("a row")),
+        Err(error) => Err(IndexError::Row(error)),
+    }
+}
+
+type Pairs<'a> = Vec<(&'a str, &'a str)>;
+
+fn pairs(meta: &Meta) -> Pairs<'_> {
+    let text = |(name, value)| (String::as_str(name), String::as_str(value));
+    meta.iter().map(text).collect()
+}
+
+fn meta(pairs: &Pairs<'_>) -> Meta {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+/// An [`Entry`] but for its id, which is the key, and its holds, which are looked up where they are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct EntryRow<'a> {
+    pub(super) status: Status,
+    pub(super) archived_at: Timestamp,
+    pub(super) size: u64,
+    pub(super) stored_size: u64,
+    pub(super) blake3: BlobId,
+    pub(super) sha256: Sha256,
+    #[serde(borrow)]
+    pub(super) converter: &'a str,
+    #[serde(borrow)]
+    pub(super) converter_version: Option<&'a str>,
+    #[serde(borrow)]
+    pub(super) source_name: &'a str,
+    #[serde(borrow)]
+    pub(super) serial: Option<&'a str>,
+    #[serde(borrow)]
+    pub(super) part: Option<&'a str>,
+    #[serde(borrow)]
+    pub(super) station: Option<&'a str>,
+    #[serde(borrow)]
+    pub(super) process: Option<&'a str>,
+    #[serde(borrow)]
+    pub(super) meta: Pairs<'a>,
+    pub(super) purged_at: Option<Timestamp>,
+    #[serde(borrow)]
+    pub(super) purged_by: Option<&'a str>,
+    #[serde(borrow)]
+    pub(super) attempts: Vec<AttemptRow<'a>>,
+    #[serde(borrow)]
+    report_id: Option<&'a str>,
+    #[serde(borrow)]
+    source_path: &'a str,
+    #[serde(borrow)]
+    source_name_hex: Option<&'a str>,
+    source_modified: Option<Timestamp>,
+    unit_given: UnitGiven,
+    #[serde(borrow)]
+    arguments: Pairs<'a>,
+    retention: RetentionRow,
+    #[serde(borrow)]
+    key: Option<&'a str>,
+}
+
+/// An [`Attempt`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct AttemptRow<'a> {
+    pub(super) attempt: AttemptNo,
+    status: Outcome,
+    at: Timestamp,
+    #[serde(borrow)]
+    converter: &'a str,
+    #[serde(borrow)]
+    converter_version: Option<&'a str>,
+    converter_id: Option<ConverterId>,
+    #[serde(borrow)]
+    arguments: Pairs<'a>,
+    duration_ms: Option<u64>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a str>,
+    #[serde(borrow)]
+    warnings: Vec<&'a str>,
+    pub(super) job: Option<JobId>,
+    #[serde(borrow)]
+    pub(super) reports: Vec<ReportRow<'a>>,
+}
+
+/// A [`Report`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ReportRow<'a> {
+    pub(super) blake3: BlobId,
+    pub(super) sha256: Sha256,
+    size: u64,
+    #[serde(borrow)]
+    pub(super) report_id: Option<&'a str>,
+    reported_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+enum RetentionRow {
+    Forever,
+    Period(u16, u8),
+}
+
+impl<'a> EntryRow<'a> {
+    /// The row of an entry that was just archived.
+    pub(super) fn archived(at: Timestamp, event: &'a Archived) -> Self {
+        Self {
+            status: Status::Pending,
+            archived_at: at,
+            size: event.blob.size,
+            stored_size: event.stored_size,
+            blake3: event.blob.blake3,
+            sha256: event.blob.sha256,
+            converter: &event.converter,
+            converter_version: event.converter_version.as_deref(),
+            source_name: &event.source.name,
+            serial: event.unit.serial.as_deref(),
+            part: event.unit.part.as_deref(),
+            station: event.unit.station.as_deref(),
+            process: event.unit.process.as_deref(),
+            meta: pairs(&event.meta),
+            purged_at: None,
+            purged_by: None,
+            attempts: Vec::new(),
+            report_id: None,
+            source_path: &event.source.path,
+            source_name_hex: event.source.name_hex.as_deref(),
+            source_modified: event.source.modified,
+            unit_given: UnitGiven::of(&event.unit),
+            arguments: pairs(&event.arguments),
+            retention: match event.retention {
+                Retention::Forever => RetentionRow::Forever,
+                Retention::Period { days, years } => RetentionRow::Period(days, years),
+            },
+            key: event.key.as_deref(),
+        }
+    }
+
+    /// Adds an attempt. What it found out about the unit is merged by the caller, see [`EntryRow::merged_unit`].
+    pub(super) fn add_attempt(&mut self, at: Timestamp, event: &'a Converted) {
+        self.status = event.outcome.into();
+        self.attempts.push(AttemptRow {
+            attempt: event.attempt,
+            status: event.outcome,
+            at,
+            converter: &event.converter,
+            converter_version: event.converter_version.as_deref(),
+            converter_id: event.converter_id,
+            arguments: pairs(&event.arguments),
+            duration_ms: event.duration_ms,
+            error: event.error.as_deref(),
+            warnings: event.warnings.iter().map(String::as_str).collect(),
+            job: event.job,
+            reports: event.reports.iter().map(ReportRow::made).collect(),
+        });
+    }
+
+    /// The unit with what an attempt detected merged in.
+    pub(super) fn merged_unit(&self, detected: &Unit) -> Unit {
+        let mut unit = self.unit();
+        self.unit_given.merge(&mut unit, detected);
+        unit
+    }
+
+    /// Takes over a whole unit.
+    pub(super) fn set_unit(&mut self, unit: &'a Unit) {
+        self.serial = unit.serial.as_deref();
+        self.part = unit.part.as_deref();
+        self.station = unit.station.as_deref();
+        self.process = unit.process.as_deref();
+    }
+
+    /// Fills in the submission of one report; false when there is no such report.
+    pub(super) fn submit(
+        &mut self,
+        at: Timestamp,
+        attempt: AttemptNo,
+        report: u32,
+        report_id: &'a str,
+    ) -> bool {
+        let of_attempt = |row: &AttemptRow<'_>| row.attempt == attempt;
+        let Some(position) = self.attempts.iter().position(of_attempt) else {
+            return false;
+        };
+        let (upto, later) = self.attempts.split_at_mut(position + 1);
+        let place = usize::try_from(report).ok();
+        let Some(row) = place.and_then(|at| upto[position].reports.get_mut(at)) else {
+            return false;
+        };
+        row.report_id = Some(report_id);
+        row.reported_at = Some(at);
+        let submitted =
+            |attempt: &AttemptRow<'_>| attempt.reports.iter().any(|row| row.report_id.is_some());
+        if !later.iter().any(submitted) {
+            self.report_id = Some(report_id);
+        }
+        true
+    }
+
+    /// Every report of every attempt.
+    pub(super) fn reports(&self) -> impl Iterator<Item = &ReportRow<'a>> {
+        self.attempts.iter().flat_map(|attempt| &attempt.reports)
+    }
+
+    fn unit(&self) -> Unit {
+        Unit {
+            serial: self.serial.map(str::to_owned),
+            part: self.part.map(str::to_owned),
+            station: self.station.map(str::to_owned),
+            process: self.process.map(str::to_owned),
+        }
+    }
+
+    /// The entry that `id` and `holds` complete.
+    pub(super) fn entry(&self, id: EntryId, holds: Vec<String>) -> Entry {
+        Entry {
+            id,
+            converter: self.converter.to_owned(),
+            converter_version: self.converter_version.map(str::to_owned),
+            source_name: self.source_name.to_owned(),
+            source_path: self.source_path.to_owned(),
+            source_name_hex: self.source_name_hex.map(str::to_owned),
+            source_modified: self.source_modified,
+            archived_at: self.archived_at,
+            status: self.status,
+            size: self.size,
+            stored_size: self.stored_size,
+            blake3: self.blake3,
+            sha256: self.sha256,
+            unit: self.unit(),
+            unit_given: self.unit_given,
+            meta: meta(&self.meta),
+            arguments: meta(&self.arguments),
+            retention: match self.retention {
+                RetentionRow::Forever => Retention::Forever,
+                RetentionRow::Period(days, years) => Retention::Period { days, years },
+            },
+            key: self.key.map(str::to_owned),
+            report_id: self.report_id.map(str::to_owned),
+            attempts: self.attempts.iter().map(AttemptRow::attempt).collect(),
+            holds,
+            purged_at: self.purged_at,
+            purged_by: self.purged_by.map(str::to_owned),
+        }
+    }
+}
+
+impl AttemptRow<'_> {
+    fn attempt(&self) -> Attempt {
+        Attempt {
+            attempt: self.attempt,
+            status: self.status,
+            at: self.at,
+            converter: self.converter.to_owned(),
+            converter_version: self.converter_version.map(str::to_owned),
+            converter_id: self.converter_id,
+            arguments: meta(&self.arguments),
+            duration_ms: self.duration_ms,
+            error: self.error.map(str::to_owned),
+            warnings: self.warnings.iter().map(|&text| text.to_owned()).collect(),
+            job: self.job,
+            reports: self.reports.iter().map(ReportRow::report).collect(),
+        }
+    }
+}
+
+impl ReportRow<'_> {
+    fn made(blob: &BlobRef) -> Self {
+        Self {
+            blake3: blob.blake3,
+            sha256: blob.sha256,
+            size: blob.size,
+            report_id: None,
+            reported_at: None,
+        }
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            blake3: self.blake3,
+            sha256: self.sha256,
+            size: self.size,
+            report_id: self.report_id.map(str::to_owned),
+            reported_at: self.reported_at,
+        }
+    }
+}
+
+/// What is known of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct BlobRow {
+    /// Bytes of its plaintext.
+    pub(crate) size: u64,
+    /// How many facts need it: sources, reports and bundle files that are not purged, and live blobs cut into it.
+    pub(crate) refs: u32,
+    /// How many of those are facts, not blobs.
+    pub(crate) named: u32,
+    /// Where it lies; `None` while it is only in the journal.
+    pub(crate) place: Option<Place>,
+    /// True when its content is that of its children, one behind the other.
+    pub(crate) chunked: bool,
+}
+
+/// Where a blob lies in a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The pack.
+    pub(crate) pack: PackId,
+    /// Where in it.
+    pub(crate) offset: u64,
+    /// Bytes there.
+    pub(crate) len: u32,
+}
+
+/// What is known of a pack.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct PackState {
+    /// Class, bytes and blobs of the file, once it was added.
+    pub(super) file: Option<(String, u64, u64)>,
+    pub(super) live_bytes: u64,
+    pub(super) live_blobs: u64,
+}
+
+/// Sums that would need a walk over everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Totals {
+    /// Plaintext bytes of the blobs that facts name.
+    pub(super) unique_bytes: u64,
+    /// The newest entry; 0 is none.
+    pub(super) newest_entry: u64,
+}
+
+/// One hold: every time it was placed adds entries to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HoldRow {
+    /// Why, in the newest words.
+    pub(crate) reason: String,
+    /// When it was placed last.
+    pub(crate) placed_at: Timestamp,
+    /// The entries, as they were named by each placing event; an event holds only what was archived before it.
+    pub(crate) placements: Vec<(EventSeq, EntryRanges)>,
+}
+
+impl HoldRow {
+    /// True when the hold lies on `id`.
+    pub(crate) fn covers(&self, id: EntryId) -> bool {
+        self.placements
+            .iter()
+            .any(|(placed, ranges)| id.0 < placed.0 && ranges.contains(id))
+    }
+}
+
+/// A [`ConverterRegistered`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ConverterRow {
+    converter_id: ConverterId,
+    name: String,
+    version: Option<String>,
+    command: Vec<String>,
+    mode: String,
+    environment: String,
+    bundle: Vec<BundleFile>,
+}
+
+impl From<&ConverterRegistered> for ConverterRow {
+    fn from(event: &ConverterRegistered) -> Self {
+        Self {
+            converter_id: event.converter_id,
+            name: event.name.clone(),
+            version: event.version.clone(),
+            command: event.command.clone(),
+            mode: event.mode.clone(),
+            environment: event.environment.clone(),
+            bundle: event.bundle.clone(),
+        }
+    }
+}
+
+impl From<ConverterRow> for ConverterRegistered {
+    fn from(row: ConverterRow) -> Self {
+        Self {
+            converter_id: row.converter_id,
+            name: row.name,
+            version: row.version,
+            command: row.command,
+            mode: row.mode,
+            environment: row.environment,
+            bundle: row.bundle,
+        }
+    }
+}
+
+/// A reprocess job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct JobRow {
+    kind: String,
+    selection: String,
+    converter_version: String,
+    params: String,
+    total: u64,
+    reason: Option<String>,
+    /// How it ended; every field of that type is always written, so it needs no mirror.
+    pub(super) finished: Option<JobFinished>,
+}
+
+impl From<&JobStarted> for JobRow {
+    fn from(event: &JobStarted) -> Self {
+        Self {
+            kind: event.kind.clone(),
+            selection: event.selection.clone(),
+            converter_version: event.converter_version.clone(),
+            params: event.params.clone(),
+            total: event.total,
+            reason: event.reason.clone(),
+            finished: None,
+        }
+    }
+}
+
+impl From<JobRow> for (JobStarted, Option<JobFinished>) {
+    fn from(row: JobRow) -> Self {
+        let started = JobStarted {
+            kind: row.kind,
+            selection: row.selection,
+            converter_version: row.converter_version,
+            params: row.params,
+            total: row.total,
+            reason: row.reason,
+        };
+        (started, row.finished)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_row_are_refused() {
+        for wrong in [&[][..], &[0; 3], &[0xff; 400], &[1; 4000]] {
+            assert!(decode::<EntryRow<'_>>(wrong).is_err());
+        }
+        let row = encode(&BlobRow::default());
+        assert_eq!(
+            decode::<BlobRow>(&row).expect("just encoded"),
+            BlobRow::default()
+        );
+        assert!(decode::<BlobRow>(&[&row[..], &[0]].concat()).is_err());
+    }
+}

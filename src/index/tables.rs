@@ -1,0 +1,295 @@
+//! Every table of the index: what its keys and values are, in this one place.
+//!
+//! Ids are cut into **spans** of 65,536 and spans into **blocks** of 1,024. Everything that speaks of many entries is
+//! keyed by span first: a checkpoint touches the few spans its entries are in and leaves the rest of the file alone,
+//! however large the archive is, and a new span is written by appending. A search asks each span in turn.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `meta` | name | `schema` u32, `store` 16 bytes, `applied` u64, `totals` row |
+//! | `entries` | entry | entry row |
+//! | `postings` | span u32, field u8, term | packed set of the ids that have the term |
+//! | `trigrams` | span, three bytes of folded text | packed set of the ids with that text |
+//! | `ordinals` | span, field | for each entry of the span, by rank: which of the field's terms is its own |
+//! | `times` | block | for each entry of the block: place in the block u16, archived-at micros i64 |
+//! | `zones` | span | oldest and newest archived-at of the span, then of each of its 64 blocks: (i64, i64) |
+//! | `blobs` | blob | blob row |
+//! | `children` | blob | the blobs it is cut into, 32 bytes each |
+//! | `packs` | pack | pack row |
+//! | `keys` | first 16 bytes of the BLAKE3 of an idempotency key | entry |
+//! | `converters`, `converter_names` | identity; name | converter row; newest identity of that name |
+//! | `jobs`, `config`, `holds` | job; item; name | rows |
+//! | `counters` | day i64, status, purged, converter name | entries u64, bytes u64 |
+//!
+//! Numbers in keys are big-endian so that they sort, numbers in values little-endian. `totals` and the other rows are
+//! bincode, see `rows`.
+
+use redb::TableDefinition;
+
+use crate::id::EntryId;
+use crate::query::SortField;
+
+/// Grows with every change of a layout or of what is projected; another number calls for a rebuild.
+pub(super) const SCHEMA: u32 = 1;
+
+/// How many entry ids one span covers.
+pub(super) const SPAN_IDS: usize = 1 << SPAN_BITS;
+const SPAN_BITS: u32 = 16;
+/// How many entry ids one block covers.
+pub(super) const BLOCK_IDS: usize = 1 << BLOCK_BITS;
+const BLOCK_BITS: u32 = 10;
+pub(super) const SPAN_BLOCKS: usize = SPAN_IDS / BLOCK_IDS;
+
+pub(super) type Bytes = &'static [u8];
+
+pub(super) const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
+pub(super) const ENTRIES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("entries");
+pub(super) const POSTINGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("postings");
+pub(super) const TRIGRAMS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("trigrams");
+pub(super) const ORDINALS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("ordinals");
+pub(super) const TIMES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("times");
+pub(super) const ZONES: TableDefinition<'_, u32, Bytes> = TableDefinition::new("zones");
+pub(super) const BLOBS: TableDefinition<'_, &[u8; 32], Bytes> = TableDefinition::new("blobs");
+pub(super) const CHILDREN: TableDefinition<'_, &[u8; 32], Bytes> = TableDefinition::new("children");
+pub(super) const PACKS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("packs");
+pub(super) const KEYS: TableDefinition<'_, &[u8; 16], u64> = TableDefinition::new("keys");
+pub(super) const CONVERTERS: TableDefinition<'_, &[u8; 32], Bytes> =
+    TableDefinition::new("converters");
+pub(super) const CONVERTER_NAMES: TableDefinition<'_, &str, &[u8; 32]> =
+    TableDefinition::new("converter_names");
+pub(super) const JOBS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("jobs");
+pub(super) const CONFIG: TableDefinition<'_, &str, Bytes> = TableDefinition::new("config");
+pub(super) const HOLDS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("holds");
+pub(super) const COUNTERS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("counters");
+
+pub(super) const META_SCHEMA: &str = "schema";
+pub(super) const META_STORE: &str = "store";
+pub(super) const META_APPLIED: &str = "applied";
+pub(super) const META_TOTALS: &str = "totals";
+
+/// The number of a span.
+pub(super) type Span = u32;
+
+/// The largest entry id a span number can be made for.
+pub(super) const ENTRY_ID_MAX: u64 = (1 << (32 + SPAN_BITS)) - 1;
+
+/// Which span an entry is in, and where in it; `None` for an id no entry can have.
+pub(super) fn locate(id: u64) -> Option<(Span, u16)> {
+    let low = u16::try_from(id & (SPAN_IDS as u64 - 1)).ok()?;
+    Some((Span::try_from(id >> SPAN_BITS).ok()?, low))
+}
+
+/// The entry at a place of a span.
+pub(super) fn entry_at(span: Span, low: u16) -> EntryId {
+    EntryId(u64::from(span) << SPAN_BITS | u64::from(low))
+}
+
+/// The key of a block of a span, in `times`.
+pub(super) fn block_key(span: Span, block: usize) -> u64 {
+    u64::from(span) << (SPAN_BITS - BLOCK_BITS) | block as u64
+}
+
+/// The key of a trigram in a span.
+pub(super) fn trigram_key(span: Span, trigram: u32) -> u64 {
+    u64::from(span) << 24 | u64::from(trigram)
+}
+
+/// The key of a field's ordinals in a span.
+pub(super) fn ordinals_key(span: Span, field: Field) -> u64 {
+    u64::from(span) << 8 | u64::from(field as u8)
+}
+
+/// The key of a term in a span.
+pub(super) fn posting_key(span: Span, field: Field, term: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(POSTING_PREFIX + term.len());
+    key.extend(span.to_be_bytes());
+    key.push(field as u8);
+    key.extend(term);
+    key
+}
+
+/// Bytes before the term in the key of a posting.
+pub(super) const POSTING_PREFIX: usize = 5;
+
+/// From where, and up to but not including where, the terms of a field in a span have their keys.
+pub(super) fn term_bounds(
+    span: Span,
+    field: Field,
+) -> ([u8; POSTING_PREFIX], [u8; POSTING_PREFIX]) {
+    let [a, b, c, d] = span.to_be_bytes();
+    let field = field as u8;
+    ([a, b, c, d, field], [a, b, c, d, field + 1])
+}
+
+/// What a posting list speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub(super) enum Field {
+    /// Every entry; the term is empty.
+    All,
+    /// Purged entries; the term is empty.
+    Purged,
+    Converter,
+    Version,
+    Status,
+    Serial,
+    Part,
+    Station,
+    Process,
+    SourceName,
+    Size,
+    Job,
+    Report,
+    Meta,
+    /// The first bytes of any digest of the source or of a report.
+    Digest,
+}
+
+impl Field {
+    /// True when most entries have a term of their own.
+    pub(super) const fn identifies(self) -> bool {
+        matches!(
+            self,
+            Self::Serial | Self::SourceName | Self::Size | Self::Report | Self::Digest
+        )
+    }
+
+    /// The fields a listing can be ordered by through their terms: each entry has exactly one term in each.
+    pub(super) const ORDERED: [Self; 8] = [
+        Self::Converter,
+        Self::Status,
+        Self::Serial,
+        Self::Part,
+        Self::Station,
+        Self::Process,
+        Self::SourceName,
+        Self::Size,
+    ];
+
+    /// The field behind a column; `None` for those that are ordered in another way.
+    pub(super) const fn of(column: SortField) -> Option<Self> {
+        match column {
+            SortField::Id | SortField::ArchivedAt => None,
+            SortField::Converter => Some(Self::Converter),
+            SortField::SourceName => Some(Self::SourceName),
+            SortField::Status => Some(Self::Status),
+            SortField::Size => Some(Self::Size),
+            SortField::Serial => Some(Self::Serial),
+            SortField::Part => Some(Self::Part),
+            SortField::Station => Some(Self::Station),
+            SortField::Process => Some(Self::Process),
+        }
+    }
+}
+
+/// The oldest and the newest archived-at of a span or a block; of nothing, `NEVER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Zone {
+    pub(super) oldest: i64,
+    pub(super) newest: i64,
+}
+
+impl Zone {
+    pub(super) const NEVER: Self = Self {
+        oldest: i64::MAX,
+        newest: i64::MIN,
+    };
+
+    pub(super) fn take_in(&mut self, micros: i64) {
+        self.oldest = self.oldest.min(micros);
+        self.newest = self.newest.max(micros);
+    }
+
+    fn parse(bytes: [u8; 16]) -> Self {
+        let (oldest, newest) = bytes.split_at(8);
+        let number = |half: &[u8]| half.try_into().map_or(0, i64::from_le_bytes);
+        Self {
+            oldest: number(oldest),
+            newest: number(newest),
+        }
+    }
+}
+
+/// The value of a span in `zones`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Zones {
+    pub(super) whole: Zone,
+    pub(super) blocks: [Zone; SPAN_BLOCKS],
+}
+
+impl Zones {
+    pub(super) const NEVER: Self = Self {
+        whole: Zone::NEVER,
+        blocks: [Zone::NEVER; SPAN_BLOCKS],
+    };
+
+    /// Only the zone of the whole span.
+    pub(super) fn parse_whole(bytes: &[u8]) -> Option<Zone> {
+        Some(Zone::parse(*bytes.first_chunk()?))
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (zones, []) = bytes.as_chunks::<16>() else {
+            return None;
+        };
+        let (whole, blocks) = zones.split_first()?;
+        let mut parsed = Self::NEVER;
+        parsed.whole = Zone::parse(*whole);
+        let blocks: &[[u8; 16]; SPAN_BLOCKS] = blocks.try_into().ok()?;
+        for (zone, bytes) in parsed.blocks.iter_mut().zip(blocks) {
+            *zone = Zone::parse(*bytes);
+        }
+        Some(parsed)
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        std::iter::once(&self.whole)
+            .chain(&self.blocks)
+            .flat_map(|zone| [zone.oldest.to_le_bytes(), zone.newest.to_le_bytes()])
+            .flatten()
+            .collect()
+    }
+}
+
+/// Bytes of one entry in the value of a block in `times`.
+const TIME_BYTES: usize = 10;
+
+/// Adds one entry to the value of a block.
+pub(super) fn push_time(block: &mut Vec<u8>, low: u16, micros: i64) {
+    block.extend(low.to_le_bytes());
+    block.extend(micros.to_le_bytes());
+}
+
+/// The entries of a block, ascending, each with its place in the *span* and its archived-at micros.
+pub(super) fn times(block: &[u8]) -> impl Iterator<Item = (u16, i64)> + '_ {
+    let (entries, _) = block.as_chunks::<TIME_BYTES>();
+    entries
+        .iter()
+        .map(|[a, b, micros @ ..]| (u16::from_le_bytes([*a, *b]), i64::from_le_bytes(*micros)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_span_and_its_place_in_it() {
+        for id in [0, 1, 65_535, 65_536, 1 << 40, ENTRY_ID_MAX] {
+            let (span, low) = locate(id).expect("in range");
+            assert_eq!(entry_at(span, low), EntryId(id));
+        }
+        assert_eq!(locate(ENTRY_ID_MAX + 1), None);
+    }
+
+    #[test]
+    fn zones_survive_being_written_and_read() {
+        let mut zones = Zones::NEVER;
+        zones.whole.take_in(-7);
+        zones.blocks[63].take_in(-7);
+        zones.blocks[63].take_in(9);
+        assert_eq!(Zones::parse(&zones.bytes()), Some(zones.clone()));
+        assert_eq!(Zones::parse_whole(&zones.bytes()), Some(zones.whole));
+        assert_eq!(Zones::parse(&zones.bytes()[1..]), None);
+        assert_eq!(Zones::parse(&[]), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! What an entry is found and ordered by: its terms, its order values, its searched texts.
+
+use super::rows::EntryRow;
+use super::tables::Field;
+use super::text::{self, Trigram, fold};
+use crate::entry::Status;
+use crate::query::SortField;
+
+/// Bytes of a text that count for order and for the terms of a posting list. Two texts that agree so far have one
+/// place in every order, and a filter on a longer text looks at the rows.
+pub(super) const TERM_BYTES_MAX: usize = 120;
+
+/// Bytes of a digest in a term.
+pub(super) const DIGEST_TERM_BYTES: usize = 8;
+
+const PRESENT: u8 = 1;
+/// Alone, so that absent values sort behind every present one.
+const ABSENT: u8 = 2;
+
+/// The term of a text. Sorts as the folded text does, absent last.
+pub(super) fn text_term(text: Option<&str>) -> Vec<u8> {
+    let mut term = Vec::new();
+    put_text_term(&mut term, text);
+    term
+}
+
+/// True when having the term of `folded` means being that text, and not only beginning like it.
+pub(super) fn is_whole(folded: &str) -> bool {
+    folded.len() < TERM_BYTES_MAX
+}
+
+fn put_text_term(out: &mut Vec<u8>, text: Option<&str>) {
+    let Some(text) = text else {
+        out.push(ABSENT);
+        return;
+    };
+    out.push(PRESENT);
+    let folded = fold(text);
+    out.extend_from_slice(clip(folded.as_bytes()));
+}
+
+fn clip(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(TERM_BYTES_MAX)]
+}
+
+/// The term of a piece of metadata.
+pub(super) fn meta_term(name: &str, value: &str) -> Vec<u8> {
+    let mut term = [name.as_bytes(), &[0], value.as_bytes()].concat();
+    term.truncate(TERM_BYTES_MAX);
+    term
+}
+
+/// True when equal terms mean equal metadata.
+pub(super) fn is_whole_meta(name: &str, value: &str) -> bool {
+    name.len() + 1 + value.len() < TERM_BYTES_MAX && !name.contains('\0')
+}
+
+/// The term of a status.
+pub(super) fn status_term(status: Status) -> &'static [u8] {
+    status.name().as_bytes()
+}
+
+/// Hands out every term of `row`, each with its field. Terms may come twice.
+pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
+    let mut term = Vec::with_capacity(TERM_BYTES_MAX + 1);
+    let mut text = |field, value: Option<&str>, emit: &mut dyn FnMut(Field, &[u8])| {
+        term.clear();
+        put_text_term(&mut term, value);
+        emit(field, &term);
+    };
+    emit(Field::All, &[]);
+    if row.purged_at.is_some() {
+        emit(Field::Purged, &[]);
+    }
+    text(Field::Converter, Some(row.converter), &mut emit);
+    text(Field::Version, row.converter_version, &mut emit);
+    emit(Field::Status, status_term(row.status));
+    text(Field::Serial, row.serial, &mut emit);
+    text(Field::Part, row.part, &mut emit);
+    text(Field::Station, row.station, &mut emit);
+    text(Field::Process, row.process, &mut emit);
+    text(Field::SourceName, Some(row.source_name), &mut emit);
+    emit(Field::Size, &row.size.to_be_bytes());
+    for (name, value) in &row.meta {
+        emit(Field::Meta, &meta_term(name, value));
+    }
+    emit(Field::Digest, &row.blake3.as_bytes()[..DIGEST_TERM_BYTES]);
+    emit(Field::Digest, &row.sha256.as_bytes()[..DIGEST_TERM_BYTES]);
+    for attempt in &row.attempts {
+        if let Some(job) = attempt.job {
+            emit(Field::Job, &job.0.to_be_bytes());
+        }
+    }
+    for report in row.reports() {
+        emit(
+            Field::Digest,
+            &report.blake3.as_bytes()[..DIGEST_TERM_BYTES],
+        );
+        emit(
+            Field::Digest,
+            &report.sha256.as_bytes()[..DIGEST_TERM_BYTES],
+        );
+        if report.report_id.is_some() {
+            text(Field::Report, report.report_id, &mut emit);
+        }
+    }
+}
+
+/// Hands out every text of `row` that a text filter looks into.
+pub(super) fn searched_texts<'a>(row: &EntryRow<'a>, mut emit: impl FnMut(&'a str)) {
+    emit(row.source_name);
+    row.serial.map(&mut emit);
+    row.part.map(&mut emit);
+    for attempt in &row.attempts {
+        attempt.error.map(&mut emit);
+    }
+    for (_, value) in &row.meta {
+        emit(value);
+    }
+}
+
+/// Hands out every trigram of every searched text, with repetitions.
+pub(super) fn trigrams(row: &EntryRow<'_>, mut emit: impl FnMut(Trigram)) {
+    searched_texts(row, |text| text::trigrams(text, &mut emit));
+}
+
+/// The bytes by which `row` is ordered in a column; ascending bytes are ascending values.
+pub(super) fn order_value(column: SortField, row: &EntryRow<'_>) -> Vec<u8> {
+    match column {
+        SortField::Id => Vec::new(),
+        SortField::ArchivedAt => time_value(row.archived_at.micros()).to_vec(),
+        SortField::Converter => text_term(Some(row.converter)),
+        SortField::SourceName => text_term(Some(row.source_name)),
+        SortField::Status => status_term(row.status).to_vec(),
+        SortField::Size => row.size.to_be_bytes().to_vec(),
+        SortField::Serial => text_term(row.serial),
+        SortField::Part => text_term(row.part),
+        SortField::Station => text_term(row.station),
+        SortField::Process => text_term(row.process),
+    }
+}
+
+const SIGN: u64 = 1 << 63;
+
+/// A time as bytes that sort as times do.
+pub(super) fn time_value(micros: i64) -> [u8; 8] {
+    (micros.cast_unsigned() ^ SIGN).to_be_bytes()
+}
+
+/// The time that [`time_value`] made bytes of.
+pub(super) fn time_of(value: &[u8]) -> Option<i64> {
+    let number = u64::from_be_bytes(value.try_into().ok()?);
+    Some((number ^ SIGN).cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_sort_as_their_values_do() {
+        assert!(text_term(Some("")) < text_term(Some("a")));
+        assert!(text_term(Some("B")) > text_term(Some("a")));
+        assert!(text_term(Some("zzz")) < text_term(None));
+        let times = [i64::MIN, -1, 0, 1, i64::MAX];
+        assert!(times.is_sorted_by_key(|micros| time_value(*micros)));
+        assert!(times.map(|micros| time_of(&time_value(micros))) == times.map(Some));
+        assert_eq!(time_of(&[1]), None);
+    }
+
+    #[test]
+    fn a_long_text_has_a_short_term() {
+        let long = "ä".repeat(500);
+        assert_eq!(text_term(Some(&long)).len(), TERM_BYTES_MAX + 1);
+        assert!(!is_whole(&long) && is_whole("short"));
+        assert!(is_whole_meta("k", "v") && !is_whole_meta("k\0", "v"));
+    }
+}

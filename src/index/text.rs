@@ -1,0 +1,152 @@
+//! Letter case and trigrams: how text is compared, and how a part of it is found again.
+
+use std::borrow::Cow;
+
+/// `text` without letter case.
+///
+/// Folded character by character, so a part of a text folds to a part of the folded text.
+pub(super) fn fold(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(text)
+        }
+    } else {
+        Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
+    }
+}
+
+/// True when `text` is `folded` but for letter case.
+pub(super) fn equals_folded(text: &str, folded: &str) -> bool {
+    if text.is_ascii() {
+        text.eq_ignore_ascii_case(folded)
+    } else {
+        fold(text) == folded
+    }
+}
+
+/// True when `folded` is a part of `text` but for letter case.
+pub(super) fn contains_folded(text: &str, folded: &str) -> bool {
+    if !text.is_ascii() {
+        return fold(text).contains(folded);
+    }
+    let needle = folded.as_bytes();
+    let Some((first, rest)) = needle.split_first() else {
+        return true;
+    };
+    let hay = text.as_bytes();
+    hay.len() >= needle.len()
+        && hay[..=hay.len() - needle.len()]
+            .iter()
+            .enumerate()
+            .any(|(at, byte)| {
+                byte.to_ascii_lowercase() == *first
+                    && hay[at + 1..at + needle.len()].eq_ignore_ascii_case(rest)
+            })
+}
+
+/// Three consecutive bytes of folded text, the first in the highest place.
+pub(super) type Trigram = u32;
+
+/// What stands behind the end of a text: it lets the last one or two bytes begin a trigram, so that every part of
+/// a text, however short, is the beginning of a trigram.
+pub(super) const TEXT_END: [u8; 2] = [0, 0];
+
+/// Every trigram of `text`, end marks included, in order and with repetitions.
+pub(super) fn trigrams(text: &str, mut emit: impl FnMut(Trigram)) {
+    let folded = fold(text);
+    let mut window: Trigram = 0;
+    let bytes = folded.bytes().chain(TEXT_END);
+    for (at, byte) in bytes.enumerate() {
+        window = (window << 8 | Trigram::from(byte)) & 0x00ff_ffff;
+        if at >= 2 {
+            emit(window);
+        }
+    }
+}
+
+/// The trigrams that `part` occupies in any text that contains it, as inclusive ranges that must all be met.
+///
+/// A part of three bytes or more gives one single-trigram range for each of its trigrams, a shorter one the range of
+/// trigrams that begin with it. Empty for an empty part.
+pub(super) fn trigram_ranges(part: &[u8]) -> Vec<(Trigram, Trigram)> {
+    match *part {
+        [] => Vec::new(),
+        [a] => vec![(Trigram::from(a) << 16, Trigram::from(a) << 16 | 0xffff)],
+        [a, b] => {
+            let first = Trigram::from(a) << 16 | Trigram::from(b) << 8;
+            vec![(first, first | 0xff)]
+        }
+        _ => {
+            let mut codes: Vec<Trigram> = part
+                .windows(3)
+                .map(|three| {
+                    Trigram::from(three[0]) << 16
+                        | Trigram::from(three[1]) << 8
+                        | Trigram::from(three[2])
+                })
+                .collect();
+            codes.sort_unstable();
+            codes.dedup();
+            codes.into_iter().map(|code| (code, code)).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(text: &str) -> Vec<Trigram> {
+        let mut all = Vec::new();
+        trigrams(text, |code| all.push(code));
+        all
+    }
+
+    #[test]
+    fn folding_a_part_gives_a_part_of_the_folded_whole() {
+        // `str::to_lowercase` turns the last sigma of a word into another letter than one inside it.
+        assert!(fold("ΟΔΟΣ").contains(&*fold("ΟΣ")));
+        assert!(fold("ΟΔΟΣΑ").contains(&*fold("ΟΔΟΣ")));
+        assert!(contains_folded("Straße ÄÖ", "äö"));
+        assert!(equals_folded("ÄB", "äb") && equals_folded("AB", "ab"));
+    }
+
+    #[test]
+    fn a_part_is_found_wherever_it_stands() {
+        for (part, found) in [
+            ("", true),
+            ("ab", true),
+            ("1", true),
+            ("b-1", true),
+            ("b1", false),
+        ] {
+            assert_eq!(contains_folded("xAB-1", part), found, "{part}");
+        }
+        assert!(!contains_folded("a", "ab"));
+    }
+
+    #[test]
+    fn every_part_of_a_text_meets_all_its_ranges() {
+        let text = "SN-42 Ä";
+        let all = codes(text);
+        let folded = fold(text);
+        for (from, _) in folded.char_indices() {
+            for to in from + 1..=folded.len() {
+                let ranges = trigram_ranges(&folded.as_bytes()[from..to]);
+                assert!(!ranges.is_empty());
+                for (low, high) in ranges {
+                    assert!(all.iter().any(|code| (low..=high).contains(code)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_text_has_no_trigrams_and_a_short_one_has_one_a_byte() {
+        assert!(codes("").is_empty());
+        assert_eq!(codes("a"), [0x0061_0000]);
+        assert_eq!(codes("aB"), [0x0061_6200, 0x0062_0000]);
+    }
+}

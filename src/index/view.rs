@@ -1,0 +1,668 @@
+//! One consistent state to read: the newest overlays on top of the tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, RangeInclusive};
+use std::sync::Arc;
+
+use redb::{AccessGuard, ReadOnlyTable, ReadTransaction};
+
+use super::IndexError;
+use super::fold::PackRow;
+use super::overlay::{Counter, CounterKey, KeyDigest, Overlay, key_digest};
+use super::postings::Bits;
+use super::rows::{self, BlobRow, ConverterRow, EntryRow, HoldRow, JobRow, PackState, Totals};
+use super::tables::{self, Bytes, Field, Span, entry_at, locate};
+use crate::entry::Entry;
+use crate::event::{ConverterRegistered, JobFinished, JobStarted};
+use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
+
+/// The tables at one moment. Later commits do not change what it reads.
+pub(super) struct Reader {
+    pub(super) applied: EventSeq,
+    pub(super) totals: Totals,
+    pub(super) entries: ReadOnlyTable<u64, Bytes>,
+    pub(super) postings: ReadOnlyTable<Bytes, Bytes>,
+    pub(super) trigrams: ReadOnlyTable<u64, Bytes>,
+    pub(super) ordinals: ReadOnlyTable<u64, Bytes>,
+    pub(super) times: ReadOnlyTable<u64, Bytes>,
+    pub(super) zones: ReadOnlyTable<u32, Bytes>,
+    blobs: ReadOnlyTable<&'static [u8; 32], Bytes>,
+    children: ReadOnlyTable<&'static [u8; 32], Bytes>,
+    packs: ReadOnlyTable<u64, Bytes>,
+    keys: ReadOnlyTable<&'static [u8; 16], u64>,
+    converters: ReadOnlyTable<&'static [u8; 32], Bytes>,
+    converter_names: ReadOnlyTable<&'static str, &'static [u8; 32]>,
+    jobs: ReadOnlyTable<u64, Bytes>,
+    config: ReadOnlyTable<&'static str, Bytes>,
+    holds: BTreeMap<String, Arc<HoldRow>>,
+    counters: ReadOnlyTable<Bytes, Bytes>,
+}
+
+impl Reader {
+    pub(super) fn open(txn: &ReadTransaction) -> Result<Self, IndexError> {
+        let meta = txn.open_table(tables::META)?;
+        let applied = meta
+            .get(tables::META_APPLIED)?
+            .and_then(|value| Some(u64::from_le_bytes(value.value().try_into().ok()?)))
+            .ok_or(IndexError::Damaged("its header"))?;
+        let totals = meta
+            .get(tables::META_TOTALS)?
+            .ok_or(IndexError::Damaged("its header"))?;
+        let mut holds = BTreeMap::new();
+        for row in txn.open_table(tables::HOLDS)?.range::<&str>(..)? {
+            let (name, hold) = row?;
+            let hold = rows::decode(hold.value())?;
+            holds.insert(name.value().to_owned(), Arc::new(hold));
+        }
+        Ok(Self {
+            applied: EventSeq(applied),
+            totals: rows::decode(totals.value())?,
+            entries: txn.open_table(tables::ENTRIES)?,
+            postings: txn.open_table(tables::POSTINGS)?,
+            trigrams: txn.open_table(tables::TRIGRAMS)?,
+            ordinals: txn.open_table(tables::ORDINALS)?,
+            times: txn.open_table(tables::TIMES)?,
+            zones: txn.open_table(tables::ZONES)?,
+            blobs: txn.open_table(tables::BLOBS)?,
+            children: txn.open_table(tables::CHILDREN)?,
+            packs: txn.open_table(tables::PACKS)?,
+            keys: txn.open_table(tables::KEYS)?,
+            converters: txn.open_table(tables::CONVERTERS)?,
+            converter_names: txn.open_table(tables::CONVERTER_NAMES)?,
+            jobs: txn.open_table(tables::JOBS)?,
+            config: txn.open_table(tables::CONFIG)?,
+            holds,
+            counters: txn.open_table(tables::COUNTERS)?,
+        })
+    }
+
+    /// The spans that have entries, ascending, each with the zone of the whole of it.
+    pub(super) fn spans(&self) -> Result<Vec<(Span, tables::Zone)>, IndexError> {
+        let mut spans = Vec::new();
+        for row in self.zones.range::<u32>(..)? {
+            let (span, zones) = row?;
+            let whole =
+                tables::Zones::parse_whole(zones.value()).ok_or(IndexError::Damaged("a zone"))?;
+            spans.push((span.value(), whole));
+        }
+        Ok(spans)
+    }
+
+    /// The packed set of the entries of `span` with `term`.
+    pub(super) fn posting(
+        &self,
+        span: Span,
+        field: Field,
+        term: &[u8],
+    ) -> Result<Option<AccessGuard<'static, Bytes>>, IndexError> {
+        let key = tables::posting_key(span, field, term);
+        Ok(self.postings.get(key.as_slice())?)
+    }
+
+    /// The same, added to `bits`.
+    pub(super) fn add_posting(
+        &self,
+        span: Span,
+        field: Field,
+        term: &[u8],
+        bits: &mut Bits,
+    ) -> Result<(), IndexError> {
+        match self.posting(span, field, term)? {
+            Some(packed) => bits.insert_packed(packed.value()),
+            None => Ok(()),
+        }
+    }
+
+    fn counters(&self) -> Result<BTreeMap<CounterKey, Counter>, IndexError> {
+        let mut counters = BTreeMap::new();
+        for row in self.counters.range::<&[u8]>(..)? {
+            let (key, value) = row?;
+            let damaged = || IndexError::Damaged("a counter");
+            let key = CounterKey::parse(key.value()).ok_or_else(damaged)?;
+            let value = Counter::parse(value.value()).ok_or_else(damaged)?;
+            counters.insert(key, value);
+        }
+        Ok(counters)
+    }
+}
+
+/// One consistent state: overlays, the newest first, on top of the tables. Later changes do not reach it.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(super) layers: Vec<Arc<Overlay>>,
+    pub(super) reader: Arc<Reader>,
+}
+
+/// The row of an entry where it lies.
+pub(super) enum Stored {
+    Layer(Arc<[u8]>),
+    Table(AccessGuard<'static, Bytes>),
+}
+
+impl Stored {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Layer(row) => row,
+            Self::Table(row) => row.value(),
+        }
+    }
+}
+
+impl View {
+    pub(super) fn new(layers: Vec<Arc<Overlay>>, reader: Arc<Reader>) -> Self {
+        Self { layers, reader }
+    }
+
+    /// The same state under one more overlay.
+    pub(crate) fn under(&self, overlay: impl Into<Arc<Overlay>>) -> Self {
+        let mut layers = vec![overlay.into()];
+        layers.extend(self.layers.iter().cloned());
+        Self::new(layers, Arc::clone(&self.reader))
+    }
+
+    /// An overlay for what happens next.
+    pub(crate) fn overlay(&self) -> Overlay {
+        Overlay::over(self.applied(), self.totals())
+    }
+
+    /// The newest event in it.
+    pub(crate) fn applied(&self) -> EventSeq {
+        self.layers
+            .first()
+            .map_or(self.reader.applied, |layer| layer.applied())
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.layers
+            .first()
+            .map_or(self.reader.totals, |layer| layer.totals)
+    }
+
+    fn layered<T: Clone>(&self, get: impl Fn(&Overlay) -> Option<&T>) -> Option<T> {
+        self.layers.iter().find_map(|layer| get(layer).cloned())
+    }
+
+    /// One entry, purged or not.
+    pub(crate) fn entry(&self, id: EntryId) -> Result<Option<Entry>, IndexError> {
+        let Some(stored) = self.stored(id)? else {
+            return Ok(None);
+        };
+        let row: EntryRow<'_> = rows::decode(stored.bytes())?;
+        Ok(Some(row.entry(id, names_on(&self.hold_rows(), id))))
+    }
+
+    /// Entries in the order of `ids`; those that do not exist are left out.
+    pub(super) fn entries(&self, ids: &[EntryId]) -> Result<Vec<Entry>, IndexError> {
+        let holds = self.hold_rows();
+        let mut entries = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(stored) = self.stored(*id)? {
+                let row: EntryRow<'_> = rows::decode(stored.bytes())?;
+                entries.push(row.entry(*id, names_on(&holds, *id)));
+            }
+        }
+        Ok(entries)
+    }
+
+    pub(super) fn stored(&self, id: EntryId) -> Result<Option<Stored>, IndexError> {
+        if let Some(row) = self.layered(|layer| layer.entries.get(&id)) {
+            return Ok(Some(Stored::Layer(row)));
+        }
+        Ok(self.reader.entries.get(id.0)?.map(Stored::Table))
+    }
+
+    pub(super) fn entry_row(&self, id: EntryId) -> Result<Option<Arc<[u8]>>, IndexError> {
+        Ok(self.stored(id)?.map(|stored| match stored {
+            Stored::Layer(row) => row,
+            Stored::Table(row) => row.value().into(),
+        }))
+    }
+
+    /// The rows of the overlays, each entry's newest.
+    pub(super) fn changed_rows(&self, ids: RangeInclusive<EntryId>) -> BTreeMap<EntryId, &[u8]> {
+        let mut changed = BTreeMap::new();
+        for layer in self.layers.iter().rev() {
+            let rows = layer.entries.range(ids.clone());
+            changed.extend(rows.map(|(id, row)| (*id, &**row)));
+        }
+        changed
+    }
+
+    /// The entries that exist among `ids`, ascending.
+    pub(super) fn entry_ids(
+        &self,
+        ids: RangeInclusive<EntryId>,
+    ) -> Result<Vec<EntryId>, IndexError> {
+        let mut found = BTreeSet::new();
+        for layer in &self.layers {
+            found.extend(layer.entries.range(ids.clone()).map(|(id, _)| *id));
+        }
+        let (Some((first, _)), Some((last, _))) = (
+            locate(ids.start().0),
+            locate(ids.end().0.min(tables::ENTRY_ID_MAX)),
+        ) else {
+            return Ok(found.into_iter().collect());
+        };
+        for row in self.reader.zones.range(first..=last)? {
+            let span = row?.0.value();
+            let mut all = Bits::none();
+            self.reader.add_posting(span, Field::All, &[], &mut all)?;
+            let of_span = all.iter().map(|low| entry_at(span, low));
+            found.extend(of_span.filter(|id| ids.contains(id)));
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Hands out every row, the oldest entry first, one in memory at a time.
+    pub(super) fn walk_rows(
+        &self,
+        mut each: impl FnMut(EntryId, &[u8]) -> Result<ControlFlow<()>, IndexError>,
+    ) -> Result<(), IndexError> {
+        let changed = self.changed_rows(EntryId(0)..=EntryId(u64::MAX));
+        let mut changed = changed.into_iter().peekable();
+        for row in self.reader.entries.range::<u64>(..)? {
+            let (id, row) = row?;
+            let id = EntryId(id.value());
+            while let Some((id, row)) = changed.next_if(|(newer, _)| *newer < id) {
+                if each(id, row)?.is_break() {
+                    return Ok(());
+                }
+            }
+            let flow = match changed.next_if(|(newer, _)| *newer == id) {
+                Some((id, row)) => each(id, row)?,
+                None => each(id, row.value())?,
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+        for (id, row) in changed {
+            if each(id, row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands out every entry that is not purged, the oldest first, until `each` breaks off. One is in memory at a time.
+    pub(crate) fn walk_oldest(
+        &self,
+        mut each: impl FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<(), IndexError> {
+        let holds = self.hold_rows();
+        self.walk_rows(|id, row| {
+            let row: EntryRow<'_> = rows::decode(row)?;
+            Ok(match row.purged_at {
+                Some(_) => ControlFlow::Continue(()),
+                None => each(row.entry(id, names_on(&holds, id))),
+            })
+        })
+    }
+
+    /// What is known of a blob.
+    pub(crate) fn blob(&self, id: &BlobId) -> Result<Option<BlobRow>, IndexError> {
+        if let Some(row) = self.layered(|layer| layer.blobs.get(id)) {
+            return Ok(row);
+        }
+        let stored = self.reader.blobs.get(id.as_bytes())?;
+        stored.map(|row| rows::decode(row.value())).transpose()
+    }
+
+    /// The blobs that `id` is cut into, in order; empty for a whole one.
+    pub(crate) fn children(&self, id: &BlobId) -> Result<Arc<[BlobId]>, IndexError> {
+        if let Some(list) = self.layered(|layer| layer.children.get(id)) {
+            return Ok(list.unwrap_or_default());
+        }
+        match self.reader.children.get(id.as_bytes())? {
+            Some(list) => parse_children(list.value()),
+            None => Ok(Arc::default()),
+        }
+    }
+
+    /// Every blob that lies in `pack`. Reads the whole table of blobs.
+    pub(crate) fn blobs_in_pack(&self, pack: PackId) -> Result<Vec<(BlobId, BlobRow)>, IndexError> {
+        let inside = |row: &BlobRow| row.place.is_some_and(|place| place.pack == pack);
+        let mut blobs = BTreeMap::new();
+        self.walk_blobs(|id, row| {
+            if inside(&row) {
+                blobs.insert(id, row);
+            }
+        })?;
+        Ok(blobs.into_iter().collect())
+    }
+
+    fn walk_blobs(&self, mut each: impl FnMut(BlobId, BlobRow)) -> Result<(), IndexError> {
+        let mut changed = BTreeMap::new();
+        for layer in self.layers.iter().rev() {
+            changed.extend(layer.blobs.iter().map(|(id, row)| (*id, *row)));
+        }
+        for stored in self.reader.blobs.range::<&[u8; 32]>(..)? {
+            let (id, row) = stored?;
+            let id = BlobId::from_bytes(*id.value());
+            if !changed.contains_key(&id) {
+                each(id, rows::decode(row.value())?);
+            }
+        }
+        for (id, row) in changed {
+            if let Some(row) = row {
+                each(id, row);
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry that was archived first under an idempotency key.
+    pub(crate) fn key(&self, key: &str) -> Result<Option<EntryId>, IndexError> {
+        self.key_of(&key_digest(key))
+    }
+
+    pub(super) fn key_of(&self, digest: &KeyDigest) -> Result<Option<EntryId>, IndexError> {
+        if let Some(id) = self.layered(|layer| layer.keys.get(digest)) {
+            return Ok(Some(id));
+        }
+        Ok(self.reader.keys.get(digest)?.map(|id| EntryId(id.value())))
+    }
+
+    /// A converter by what it really is.
+    pub(crate) fn converter(
+        &self,
+        id: &ConverterId,
+    ) -> Result<Option<ConverterRegistered>, IndexError> {
+        if let Some(row) = self.layered(|layer| layer.small.converters.get(id)) {
+            return Ok(Some(row.into()));
+        }
+        let stored = self.reader.converters.get(id.as_bytes())?;
+        stored
+            .map(|row| Ok(rows::decode::<ConverterRow>(row.value())?.into()))
+            .transpose()
+    }
+
+    /// The converter that was registered last under a name.
+    pub(crate) fn converter_named(
+        &self,
+        name: &str,
+    ) -> Result<Option<ConverterRegistered>, IndexError> {
+        let id = match self.layered(|layer| layer.small.converter_names.get(name)) {
+            Some(id) => Some(id),
+            None => {
+                let stored = self.reader.converter_names.get(name)?;
+                stored.map(|id| ConverterId::from_bytes(*id.value()))
+            }
+        };
+        match id {
+            Some(id) => self.converter(&id),
+            None => Ok(None),
+        }
+    }
+
+    /// Every converter, by identity.
+    pub(crate) fn converters(&self) -> Result<Vec<ConverterRegistered>, IndexError> {
+        let mut all = BTreeMap::new();
+        for stored in self.reader.converters.range::<&[u8; 32]>(..)? {
+            let (id, row) = stored?;
+            let row: ConverterRow = rows::decode(row.value())?;
+            all.insert(ConverterId::from_bytes(*id.value()), row);
+        }
+        for layer in self.layers.iter().rev() {
+            all.extend(layer.small.converters.clone());
+        }
+        Ok(all.into_values().map(Into::into).collect())
+    }
+
+    pub(super) fn job_row(&self, id: JobId) -> Result<Option<JobRow>, IndexError> {
+        if let Some(row) = self.layered(|layer| layer.small.jobs.get(&id)) {
+            return Ok(Some(row));
+        }
+        let stored = self.reader.jobs.get(id.0)?;
+        stored.map(|row| rows::decode(row.value())).transpose()
+    }
+
+    /// A job: how it began and, once it ended, how.
+    pub(crate) fn job(
+        &self,
+        id: JobId,
+    ) -> Result<Option<(JobStarted, Option<JobFinished>)>, IndexError> {
+        Ok(self.job_row(id)?.map(Into::into))
+    }
+
+    /// Every job, the oldest first.
+    pub(crate) fn jobs(&self) -> Result<Vec<(JobId, JobStarted, Option<JobFinished>)>, IndexError> {
+        let mut all = BTreeMap::new();
+        for stored in self.reader.jobs.range::<u64>(..)? {
+            let (id, row) = stored?;
+            all.insert(JobId(id.value()), rows::decode::<JobRow>(row.value())?);
+        }
+        for layer in self.layers.iter().rev() {
+            all.extend(layer.small.jobs.clone());
+        }
+        let parts = |(id, row): (_, JobRow)| {
+            let (started, finished) = row.into();
+            (id, started, finished)
+        };
+        Ok(all.into_iter().map(parts).collect())
+    }
+
+    /// The newest recorded value of a configuration item.
+    pub(crate) fn config(&self, what: &str) -> Result<Option<String>, IndexError> {
+        if let Some(value) = self.layered(|layer| layer.small.config.get(what)) {
+            return Ok(value);
+        }
+        match self.reader.config.get(what)? {
+            Some(value) => rows::decode(value.value()),
+            None => Ok(None),
+        }
+    }
+
+    /// The hold of that name, while it lies.
+    pub(crate) fn hold(&self, name: &str) -> Result<Option<Arc<HoldRow>>, IndexError> {
+        if let Some(hold) = self.layered(|layer| layer.small.holds.get(name)) {
+            return Ok(hold);
+        }
+        Ok(self.reader.holds.get(name).cloned())
+    }
+
+    /// Every hold that lies, by name.
+    pub(crate) fn holds(&self) -> BTreeMap<String, Arc<HoldRow>> {
+        self.hold_rows()
+    }
+
+    fn hold_rows(&self) -> BTreeMap<String, Arc<HoldRow>> {
+        let mut all = self.reader.holds.clone();
+        for layer in self.layers.iter().rev() {
+            for (name, hold) in &layer.small.holds {
+                match hold {
+                    Some(hold) => all.insert(name.clone(), Arc::clone(hold)),
+                    None => all.remove(name),
+                };
+            }
+        }
+        all
+    }
+
+    /// How many entries a hold lies on. Looks at the id of every entry.
+    pub(crate) fn held_entries(&self, hold: &HoldRow) -> Result<u64, IndexError> {
+        let mut held = 0;
+        for (span, _) in self.reader.spans()? {
+            let mut all = Bits::none();
+            self.reader.add_posting(span, Field::All, &[], &mut all)?;
+            let of_span = all.iter().map(|low| entry_at(span, low));
+            held += of_span.filter(|id| hold.covers(*id)).count() as u64;
+        }
+        let newer = EntryId(self.reader.totals.newest_entry).next()..=EntryId(u64::MAX);
+        let changed = self.changed_rows(newer);
+        held += changed.keys().filter(|id| hold.covers(**id)).count() as u64;
+        Ok(held)
+    }
+
+    pub(super) fn pack_state(&self, id: PackId) -> Result<Option<PackState>, IndexError> {
+        if let Some(state) = self.layered(|layer| layer.small.packs.get(&id)) {
+            return Ok(state);
+        }
+        let stored = self.reader.packs.get(id.0)?;
+        stored.map(|row| rows::decode(row.value())).transpose()
+    }
+
+    /// A pack that was added.
+    pub(crate) fn pack(&self, id: PackId) -> Result<Option<PackRow>, IndexError> {
+        Ok(self.pack_state(id)?.and_then(|state| pack_row(id, state)))
+    }
+
+    fn pack_states(&self) -> Result<BTreeMap<PackId, PackState>, IndexError> {
+        let mut all = BTreeMap::new();
+        for stored in self.reader.packs.range::<u64>(..)? {
+            let (id, row) = stored?;
+            all.insert(PackId(id.value()), rows::decode(row.value())?);
+        }
+        for layer in self.layers.iter().rev() {
+            for (id, state) in &layer.small.packs {
+                match state {
+                    Some(state) => all.insert(*id, state.clone()),
+                    None => all.remove(id),
+                };
+            }
+        }
+        Ok(all)
+    }
+
+    /// Every pack that was added, by number.
+    pub(crate) fn packs(&self) -> Result<Vec<PackRow>, IndexError> {
+        let states = self.pack_states()?.into_iter();
+        Ok(states
+            .filter_map(|(id, state)| pack_row(id, state))
+            .collect())
+    }
+
+    pub(super) fn counter(&self, key: &CounterKey) -> Result<Counter, IndexError> {
+        if let Some(counter) = self.layered(|layer| layer.small.counters.get(key)) {
+            return Ok(counter);
+        }
+        match self.reader.counters.get(key.bytes().as_slice())? {
+            Some(value) => Counter::parse(value.value()).ok_or(IndexError::Damaged("a counter")),
+            None => Ok(Counter::default()),
+        }
+    }
+
+    /// Every counter that is not zero.
+    pub(super) fn counters(&self) -> Result<BTreeMap<CounterKey, Counter>, IndexError> {
+        let mut all = self.reader.counters()?;
+        for layer in self.layers.iter().rev() {
+            let newer = layer.small.counters.iter();
+            all.extend(newer.map(|(key, counter)| (key.clone(), *counter)));
+        }
+        all.retain(|_, counter| *counter != Counter::default());
+        Ok(all)
+    }
+
+    /// Everything in it, one fact a line, in a fixed order: two states are equal when their dumps are. Holds all blobs
+    /// and keys in memory, so it is for tests and for `verify`.
+    pub(crate) fn dump(&self, mut line: impl FnMut(String)) -> Result<(), IndexError> {
+        line(format!("applied {} {:?}", self.applied(), self.totals()));
+        let holds = self.hold_rows();
+        self.walk_rows(|id, row| {
+            let row: EntryRow<'_> = rows::decode(row)?;
+            line(format!("{:?}", row.entry(id, names_on(&holds, id))));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut blobs = BTreeMap::new();
+        self.walk_blobs(|id, row| {
+            blobs.insert(id, row);
+        })?;
+        for (id, row) in blobs {
+            line(format!("{id:?} {row:?} {:?}", self.children(&id)?));
+        }
+        let mut keys = BTreeMap::new();
+        for stored in self.reader.keys.range::<&[u8; 16]>(..)? {
+            let (key, id) = stored?;
+            keys.insert(*key.value(), EntryId(id.value()));
+        }
+        for layer in self.layers.iter().rev() {
+            keys.extend(layer.keys.iter().map(|(key, id)| (*key, *id)));
+        }
+        line(format!("{keys:?}"));
+        let mut names = BTreeMap::new();
+        for stored in self.reader.converter_names.range::<&str>(..)? {
+            let (name, id) = stored?;
+            names.insert(
+                name.value().to_owned(),
+                ConverterId::from_bytes(*id.value()),
+            );
+        }
+        let mut config = BTreeMap::new();
+        for stored in self.reader.config.range::<&str>(..)? {
+            let (what, value) = stored?;
+            config.insert(what.value().to_owned(), rows::decode(value.value())?);
+        }
+        for layer in self.layers.iter().rev() {
+            names.extend(layer.small.converter_names.clone());
+            config.extend(layer.small.config.clone());
+        }
+        line(format!("{names:?} {config:?}"));
+        line(format!("{:?} {:?}", self.converters()?, self.jobs()?));
+        line(format!("{holds:?} {:?}", self.pack_states()?));
+        line(format!("{:?}", self.counters()?));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl View {
+    /// Every key and value of every table, as they stand.
+    pub(super) fn raw(&self) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+        fn add<K: redb::Key, V: redb::Value>(
+            out: &mut Vec<(&'static str, Vec<u8>, Vec<u8>)>,
+            name: &'static str,
+            table: &ReadOnlyTable<K, V>,
+        ) {
+            for row in redb::ReadableTable::iter(table).expect("sound") {
+                let (key, value) = row.expect("sound");
+                let key = K::as_bytes(&key.value()).as_ref().to_vec();
+                out.push((name, key, V::as_bytes(&value.value()).as_ref().to_vec()));
+            }
+        }
+        let (mut out, reader) = (Vec::new(), &self.reader);
+        add(&mut out, "entries", &reader.entries);
+        add(&mut out, "postings", &reader.postings);
+        add(&mut out, "trigrams", &reader.trigrams);
+        add(&mut out, "ordinals", &reader.ordinals);
+        add(&mut out, "times", &reader.times);
+        add(&mut out, "zones", &reader.zones);
+        add(&mut out, "blobs", &reader.blobs);
+        add(&mut out, "children", &reader.children);
+        add(&mut out, "packs", &reader.packs);
+        add(&mut out, "keys", &reader.keys);
+        add(&mut out, "converters", &reader.converters);
+        add(&mut out, "converter_names", &reader.converter_names);
+        add(&mut out, "jobs", &reader.jobs);
+        add(&mut out, "config", &reader.config);
+        add(&mut out, "counters", &reader.counters);
+        out
+    }
+}
+
+fn pack_row(id: PackId, state: PackState) -> Option<PackRow> {
+    let (class, bytes, blobs) = state.file?;
+    Some(PackRow {
+        id,
+        class,
+        bytes,
+        blobs,
+        live_bytes: state.live_bytes,
+        live_blobs: state.live_blobs,
+    })
+}
+
+/// The names of the holds on an entry.
+fn names_on(holds: &BTreeMap<String, Arc<HoldRow>>, id: EntryId) -> Vec<String> {
+    holds
+        .iter()
+        .filter(|(_, hold)| hold.covers(id))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+fn parse_children(bytes: &[u8]) -> Result<Arc<[BlobId]>, IndexError> {
+    match bytes.as_chunks() {
+        (ids, []) => Ok(ids.iter().map(|id| BlobId::from_bytes(*id)).collect()),
+        _ => Err(IndexError::Damaged("a list of chunks")),
+    }
+}
