@@ -4,6 +4,7 @@
 //! every input byte and every fact about it, finds it by serial number years later, runs the same or the corrected
 //! converter over any selection again, shows what changed, and proves that nothing was altered.
 
+pub mod archive;
 mod blob;
 pub mod disk;
 pub mod entry;
@@ -18,4 +19,5 @@ pub mod query;
 pub mod retention;
 pub mod time;
 
+pub use archive::Archive;
 pub use error::{Error, ErrorKind, Result};

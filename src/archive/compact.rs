@@ -1,0 +1,173 @@
+//! Reclaiming dead bytes: packs with nothing alive in them go, packs that are mostly dead are rewritten.
+//!
+//! What is alive is copied record by record into new packs, which are synced, read back and named; then the event is made
+//! durable; then the index learns of it; then the old packs are unlinked. A crash leaves both copies or only the new one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use serde::Serialize;
+
+use crate::archive::sealer::place_packs;
+use crate::archive::shared::{Shared, pack_path, read_error, write_error};
+use crate::archive::writer::{Control, Draft, ask};
+use crate::blob::pack_reader::PackReader;
+use crate::blob::pack_writer::{PackSeries, SyncedPack};
+use crate::event::{Body, Compacted};
+use crate::format::pack::{PackClass, PackEntry, PackOrigin};
+use crate::format::record::RecordKind;
+use crate::id::{BlobId, EventSeq, PackId};
+use crate::index::{Overlay, PackRow, View};
+use crate::{Error, ErrorKind, Result};
+
+/// A pack is rewritten once this share of it is dead: then no more is copied than is freed.
+const DEAD_PERCENT: u64 = 50;
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct CompactOutcome {
+    /// Packs that went.
+    pub packs_removed: u64,
+    /// Packs that hold what was alive in them.
+    pub packs_written: u64,
+    /// Bytes the store shrank by.
+    pub bytes_freed: u64,
+}
+
+/// Compacts every pack that is worth it, until `max_bytes` were freed. Runs on the sealing thread.
+pub(super) fn run(
+    shared: &Arc<Shared>,
+    control: &Sender<Control>,
+    max_bytes: Option<u64>,
+) -> Result<CompactOutcome> {
+    let mut total = CompactOutcome::default();
+    // One pack at a time: never more space than one pack is needed beside what is there.
+    for pack in worth_it(&shared.view().packs()?) {
+        if max_bytes.is_some_and(|max| total.bytes_freed >= max) {
+            break;
+        }
+        let done = compact(shared, control, &pack)?;
+        total.packs_removed += done.packs_removed;
+        total.packs_written += done.packs_written;
+        total.bytes_freed += done.bytes_freed;
+    }
+    Ok(total)
+}
+
+/// The packs to compact, those that cost nothing to free first.
+pub(super) fn worth_it(packs: &[PackRow]) -> Vec<PackRow> {
+    let mut chosen: Vec<PackRow> = packs
+        .iter()
+        .filter(|pack| pack.live_blobs == 0 || dead(pack) * 100 >= pack.bytes * DEAD_PERCENT)
+        .cloned()
+        .collect();
+    chosen.sort_by_key(|pack| (pack.live_bytes, pack.id));
+    chosen
+}
+
+fn dead(pack: &PackRow) -> u64 {
+    pack.bytes.saturating_sub(pack.live_bytes)
+}
+
+fn compact(
+    shared: &Arc<Shared>,
+    control: &Sender<Control>,
+    pack: &PackRow,
+) -> Result<CompactOutcome> {
+    let (reader, path) = shared.pack(pack.id)?;
+    let listed = reader.entries().map_err(|error| read_error(&path, error))?;
+    let inside: Vec<BlobId> = listed.iter().map(|entry| entry.id).collect();
+    let written = if pack.live_blobs == 0 {
+        Vec::new()
+    } else {
+        rewrite(shared, pack, &reader, listed)?
+    };
+    let bytes_written: u64 = written.iter().map(|pack| pack.bytes).sum();
+    let ids: Vec<PackId> = written.iter().map(|pack| pack.id).collect();
+    place_packs(shared, control, written)?;
+    let bytes_freed = pack.bytes.saturating_sub(bytes_written);
+    let fact = Draft::fact(Body::Compacted(Compacted {
+        removed: vec![pack.id],
+        written: ids.clone(),
+        bytes_freed,
+    }));
+    ask(shared, control, |reply| {
+        Control::Record(Box::new(fact), reply)
+    })?;
+    let gone = pack.id;
+    ask(shared, control, |reply| {
+        let change = move |active: &mut Overlay, below: &View| {
+            Ok(active.drop_pack(gone, Some(inside), below)?)
+        };
+        Control::Change(Box::new(change), reply)
+    })?;
+    shared.forget_pack(pack.id);
+    let folder = path
+        .parent()
+        .expect("a pack lies in the folder of its class");
+    shared
+        .disk
+        .remove(&path)
+        .and_then(|()| shared.disk.sync_dir(folder))
+        .map_err(|error| Error::io("remove", &path, error))?;
+    Ok(CompactOutcome {
+        packs_removed: 1,
+        packs_written: ids.len() as u64,
+        bytes_freed,
+    })
+}
+
+/// Copies what is alive in `pack` to new packs, and reads it back from there.
+fn rewrite(
+    shared: &Arc<Shared>,
+    pack: &PackRow,
+    reader: &PackReader,
+    mut entries: Vec<PackEntry>,
+) -> Result<Vec<SyncedPack>> {
+    let class = PackClass::new(pack.class.as_str())
+        .map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
+    shared.make_class_dir(&class)?;
+    let path = pack_path(&pack.class, pack.id);
+    let header = reader.header();
+    let sealed: (EventSeq, EventSeq) = (header.first_seq, header.last_seq);
+    let place = || shared.next_pack_place(&class, PackOrigin::Compacted, sealed);
+    let mut series = PackSeries::new(Arc::clone(&shared.disk), shared.options.pack_bytes, place);
+    entries.sort_by_key(|entry| entry.offset);
+    let mut copied: BTreeMap<BlobId, RecordKind> = BTreeMap::new();
+    for entry in entries {
+        let row = shared.view().blob(&entry.id)?;
+        let alive = row.is_some_and(|row| {
+            row.refs > 0 && row.place.is_some_and(|place| place.pack == pack.id)
+        });
+        if alive {
+            // A damaged record stops the compaction: the old pack stays as it is, for 'repair' to look at.
+            reader
+                .read_plain(entry.offset, entry.len, &entry.id, &())
+                .map_err(|error| read_error(&path, error))?;
+            let record = reader
+                .read_record(entry.offset, entry.len)
+                .map_err(|error| read_error(&path, error))?;
+            series.append(&record.as_record()).map_err(write_error)?;
+            copied.insert(entry.id, entry.kind);
+        }
+    }
+    let written = series.finish().map_err(write_error)?;
+    for new in &written {
+        let reader = PackReader::open(&*shared.disk, &new.path)
+            .map_err(|error| read_error(&new.path, error))?;
+        for entry in &new.entries {
+            reader
+                .read_plain(entry.offset, entry.len, &entry.id, &())
+                .map_err(|error| read_error(&new.path, error))?;
+            copied.remove(&entry.id);
+        }
+    }
+    match copied.keys().next() {
+        None => Ok(written),
+        Some(id) => Err(Error::new(
+            ErrorKind::Damaged,
+            format!("blob {id} did not arrive in the rewritten pack; the old one stays"),
+        )),
+    }
+}

@@ -1,0 +1,433 @@
+//! The archive: one handle that owns the lock and knows the order of writes.
+//!
+//! - [`open`](self): making and opening a store; `rebuild` brings the index up to the log.
+//! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
+//! - `put`, `record`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`.
+
+mod compact;
+mod open;
+mod purge;
+mod put;
+mod read;
+mod rebuild;
+mod record;
+mod sealer;
+mod shared;
+mod snapshot;
+mod verify;
+mod writer;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded};
+
+use crate::archive::sealer::Job;
+use crate::archive::shared::Shared;
+use crate::archive::writer::{Control, Draft, Receipt, Request};
+use crate::blob::pack_writer::SyncedPack;
+use crate::disk::{Disk, DiskLock, FsDisk};
+use crate::event::{Actor, BlobRef};
+use crate::id::{EntryId, EventSeq, StoreId};
+use crate::time::{Clock, SystemClock};
+use crate::{Error, ErrorKind, Result};
+
+pub use compact::CompactOutcome;
+pub use open::HEADER_FILE;
+pub use purge::PurgeOutcome;
+pub use put::{Archived, NAME_BYTES_MAX, NewEntry};
+pub use read::{BlobReader, Events, Leaf};
+pub use record::{Hold, NewAttempt, NewConverter};
+pub use snapshot::{Group, Page, Snapshot, Stats};
+pub use verify::{Depth, Finding, VerifyReport};
+
+/// How many events may lie ahead of the index when a store is closed: the next open folds them in again.
+const CLOSE_LAG_ENTRIES: usize = 512;
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Who causes the events recorded through this handle.
+    pub actor: Actor,
+    /// For writing, or only to look.
+    pub access: Access,
+    /// How long to wait for another process to let go of the store.
+    pub lock_wait: Duration,
+    /// Bytes of one journal file; 64 KiB at the least. An event with its inline content must fit one.
+    pub journal_bytes: u64,
+    /// A pack is closed before it would grow past this many bytes.
+    pub pack_bytes: u64,
+    /// Memory the index may take for pages, in bytes.
+    pub index_cache_bytes: usize,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Told how far long work has come.
+    pub progress: Progress,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            actor: Actor::system(),
+            access: Access::ReadWrite,
+            lock_wait: Duration::ZERO,
+            journal_bytes: 32 << 20,
+            pack_bytes: 128 << 20,
+            index_cache_bytes: 32 << 20,
+            clock: Arc::new(SystemClock),
+            progress: Progress::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("actor", &self.actor)
+            .field("access", &self.access)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a handle may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything. One process at a time.
+    ReadWrite,
+    /// Only look. Nothing on disk is changed, not even the index.
+    ReadOnly,
+}
+
+/// Receives how far long work has come: done, total, and what it is.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<ProgressFn>>);
+
+type ProgressFn = dyn Fn(u64, u64, &str) + Send + Sync;
+
+impl Progress {
+    /// Calls `receive` now and then, from any thread.
+    pub fn to(receive: impl Fn(u64, u64, &str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(receive)))
+    }
+
+    /// Says how far the work has come.
+    pub fn report(&self, done: u64, total: u64, what: &str) {
+        if let Some(receive) = &self.0 {
+            receive(done, total, what);
+        }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Progress").field(&self.0.is_some()).finish()
+    }
+}
+
+/// A store, open in this process. Cheap to clone; all clones share one writer, and the store is let go with the last.
+#[derive(Clone)]
+pub struct Archive {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    threads: Mutex<Option<Threads>>,
+    /// The same channels, without the lock, for those who hand in work.
+    channels: Option<Channels>,
+    /// Let go after the threads have ended.
+    lock: Mutex<Option<Box<dyn DiskLock>>>,
+}
+
+#[derive(Clone)]
+struct Channels {
+    requests: Sender<Request>,
+    controls: Sender<Control>,
+    jobs: Sender<Job>,
+}
+
+/// The threads of a store that is open for writing.
+struct Threads {
+    channels: Channels,
+    writer: JoinHandle<()>,
+    sealer: JoinHandle<()>,
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Archive")
+            .field("store", &self.store_id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Archive {
+    /// Makes a store in `dir`, which must be missing or empty, and opens it. On `Ok` the store survives a power cut.
+    pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let dir = dir.as_ref();
+        let disk = open::new_dir(dir)?;
+        open::create(Arc::new(disk), dir.to_owned(), options)
+    }
+
+    /// Opens the store in `dir`. One process at a time may have it open for writing.
+    ///
+    /// A torn tail is cut and recorded, a missing or damaged index is made anew. A store whose log is damaged opens for
+    /// reading only; [`Archive::damage`] says what was found.
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let dir = dir.as_ref();
+        open::open(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
+    }
+
+    /// Makes a store on a disk of the caller's, whose root is empty.
+    pub fn create_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
+        open::create(disk, Path::new("").to_owned(), options)
+    }
+
+    /// Opens a store on a disk of the caller's.
+    pub fn open_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
+        open::open(disk, Path::new("").to_owned(), options)
+    }
+
+    /// True when there is a store in `dir`.
+    pub fn is_store(dir: impl AsRef<Path>) -> bool {
+        dir.as_ref().join(HEADER_FILE).is_file()
+    }
+
+    fn assemble(
+        shared: Arc<Shared>,
+        threads: Option<Threads>,
+        lock: Option<Box<dyn DiskLock>>,
+    ) -> Self {
+        let channels = threads.as_ref().map(|threads| threads.channels.clone());
+        Self {
+            handle: Arc::new(Handle {
+                shared,
+                threads: Mutex::new(threads),
+                channels,
+                lock: Mutex::new(lock),
+            }),
+        }
+    }
+
+    /// The store's name for life.
+    pub fn store_id(&self) -> StoreId {
+        self.shared().store
+    }
+
+    /// Where the store is.
+    pub fn dir(&self) -> &Path {
+        &self.shared().dir
+    }
+
+    /// What was found damaged when the store was opened, one line for each place. Empty when all is well.
+    pub fn damage(&self) -> &[String] {
+        &self.shared().damage
+    }
+
+    /// The newest acknowledged event.
+    pub fn newest(&self) -> EventSeq {
+        self.shared().newest()
+    }
+
+    /// Waits until there is an event after `seq`, at most for `timeout`; answers the newest.
+    pub fn wait_past(&self, seq: EventSeq, timeout: Duration) -> EventSeq {
+        self.shared().wait_past(seq, timeout)
+    }
+
+    /// Moves what is in the journal into segments and packs, and the index up to the log. Callers go on meanwhile.
+    pub fn seal(&self) -> Result<()> {
+        let channels = self.channels()?;
+        let (reply, answer) = bounded(1);
+        let sent = channels.requests.send(Request::Rotate(reply)).is_ok();
+        match answer.recv() {
+            Ok(rotated) if sent => rotated?,
+            _ => return Err(sealer::ended(self.shared())),
+        }
+        self.settle()
+    }
+
+    /// Waits until everything handed to the sealer is sealed, and writes the index.
+    fn settle(&self) -> Result<()> {
+        self.ask_sealer(Job::Settle)
+    }
+
+    fn ask_sealer<T>(&self, job: impl FnOnce(Sender<Result<T>>) -> Job) -> Result<T> {
+        let channels = self.channels()?;
+        let (reply, answer) = bounded(1);
+        let sent = channels.jobs.send(job(reply)).is_ok();
+        match answer.recv() {
+            Ok(answer) if sent => answer,
+            _ => Err(sealer::ended(self.shared())),
+        }
+    }
+
+    /// Runs `work` on the sealing thread, where no seal and no compaction can come in between.
+    fn beside_the_sealer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Shared>, &Sender<Control>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.ask_sealer(|reply| {
+            Job::Run(Box::new(move |shared, control| {
+                // Who asked may have gone; the work was done all the same.
+                let _ = reply.send(work(shared, control));
+            }))
+        })
+    }
+
+    /// Drops the index and folds the whole log into a new one. Callers wait meanwhile. Answers the newest event in it.
+    pub fn rebuild(&self) -> Result<EventSeq> {
+        self.beside_the_sealer(rebuild::anew)
+    }
+
+    /// Ends the background work and lets go of the store. What was acknowledged is safe without it, too; an error here says
+    /// that background work had failed before.
+    pub fn close(self) -> Result<()> {
+        self.handle.shut_down()
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+
+    /// The shared state, if this handle may write.
+    fn writable(&self) -> Result<&Arc<Shared>> {
+        self.channels()?;
+        Ok(self.shared())
+    }
+
+    fn channels(&self) -> Result<&Channels> {
+        let shared = self.shared();
+        if let Some(channels) = &self.handle.channels {
+            return Ok(channels);
+        }
+        Err(match shared.damage.first() {
+            Some(first) => Error::new(
+                ErrorKind::Damaged,
+                format!("the log is damaged, so the store is open for reading only: {first}"),
+            )
+            .hint("run 'annals verify' for the whole picture; what is undamaged can be read and restored"),
+            None => Error::new(ErrorKind::ReadOnly, "the store is open for reading only"),
+        })
+    }
+
+    /// Hands facts to the writer and waits until they are durable.
+    fn append(&self, drafts: Vec<Draft>) -> Result<Receipt> {
+        let channels = self.channels()?;
+        let (reply, answer) = bounded(1);
+        let sent = channels
+            .requests
+            .send(Request::Append(drafts, reply))
+            .is_ok();
+        match answer.recv() {
+            Ok(answer) if sent => answer,
+            _ => Err(sealer::ended(self.shared())),
+        }
+    }
+
+    /// Hands over one fact; answers its number.
+    fn append_fact(&self, draft: Draft) -> Result<EventSeq> {
+        match self.append(vec![draft])? {
+            Receipt::Durable { events, .. } => Ok(events.last().copied().unwrap_or_default()),
+            Receipt::Known(_) | Receipt::BringContent => Err(Error::new(
+                ErrorKind::Invalid,
+                "BUG: a plain fact was answered as if it had content",
+            )),
+        }
+    }
+
+    /// What an archived source became; `blob` is the content that was handed in.
+    fn archived(&self, receipt: Receipt, blob: BlobRef) -> Result<Archived> {
+        match receipt {
+            Receipt::Durable {
+                archived: Some(archived),
+                ..
+            } => Ok(archived),
+            Receipt::Known(id) => self.known(id, blob),
+            Receipt::Durable { archived: None, .. } | Receipt::BringContent => Err(Error::new(
+                ErrorKind::Invalid,
+                "BUG: an archived source was answered as if it had been something else",
+            )),
+        }
+    }
+
+    fn known(&self, id: EntryId, blob: BlobRef) -> Result<Archived> {
+        let entry = self
+            .shared()
+            .view()
+            .entry(id)?
+            .ok_or_else(|| no_entry(id))?;
+        if entry.blake3 != blob.blake3 {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "the key '{}' was used for other content: entry {id}",
+                    entry.key.as_deref().unwrap_or_default()
+                ),
+            )
+            .hint("use one key for one source; nothing was archived"));
+        }
+        Ok(Archived {
+            id,
+            blob,
+            stored_size: entry.stored_size,
+            duplicate: true,
+            existing: true,
+        })
+    }
+
+    fn place_packs(&self, packs: Vec<SyncedPack>) -> Result<()> {
+        sealer::place_packs(self.shared(), &self.channels()?.controls, packs)
+    }
+}
+
+fn no_entry(id: EntryId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no entry {id}"))
+        .hint("'annals list' shows what there is, 'annals find TEXT' searches")
+}
+
+impl Handle {
+    fn shut_down(&self) -> Result<()> {
+        let threads = self.threads.lock().expect("no panic while held").take();
+        let Some(threads) = threads else {
+            return Ok(());
+        };
+        let mut written = Ok(());
+        if self.shared.changed_entries() > CLOSE_LAG_ENTRIES && self.shared.failure().is_none() {
+            let (reply, answer) = bounded(1);
+            if threads.channels.jobs.send(Job::Settle(reply)).is_ok() {
+                written = answer.recv().unwrap_or(Ok(()));
+            }
+        }
+        // A thread that has ended already does not hear us, which is as good.
+        let _ = threads.channels.jobs.send(Job::Stop);
+        let sealer_ended = threads.sealer.join().is_ok();
+        let _ = threads.channels.requests.send(Request::Stop);
+        let writer_ended = threads.writer.join().is_ok();
+        self.lock.lock().expect("no panic while held").take();
+        if !sealer_ended || !writer_ended {
+            return Err(
+                Error::new(ErrorKind::Poisoned, "BUG: a thread of the store panicked")
+                    .hint("what was acknowledged is safe; open the store again"),
+            );
+        }
+        match self.shared.failure() {
+            Some(why) => Err(Error::new(ErrorKind::Poisoned, why)
+                .hint("what was acknowledged is safe; open the store again")),
+            // A full disk keeps the index behind, which costs the next open a moment and nobody a byte.
+            None => match written {
+                Err(error) if error.kind() == ErrorKind::Full => Ok(()),
+                other => other,
+            },
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Whoever wants to hear of a failure calls `close`; what was acknowledged is durable either way.
+        let _ = self.shut_down();
+    }
+}

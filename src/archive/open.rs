@@ -1,0 +1,563 @@
+//! Making a store, and opening one after whatever happened to it.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{bounded, unbounded};
+
+use crate::archive::rebuild;
+use crate::archive::sealer::{Job, Sealer};
+use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
+use crate::archive::writer::{Draft, Writer};
+use crate::archive::{Access, Archive, Channels, Options, Threads};
+use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
+use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
+use crate::format::header::{self, HeaderError};
+use crate::format::record::{self};
+use crate::id::{BlobId, StoreId};
+use crate::index::Index;
+use crate::log::{
+    Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, JournalPlace,
+    LiveFrame, LogFiles, TornTail, cut, journal_path, recover,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// The file that makes a folder a store.
+pub const HEADER_FILE: &str = "FORMAT";
+const LOCK_FILE: &str = "LOCK";
+const INDEX_FILE: &str = "index.redb";
+const QUARANTINE_DIR: &str = "quarantine";
+/// Requests that wait for the writer; who comes later waits to be let in.
+const REQUESTS_MAX: usize = 1024;
+
+/// Makes a store in `disk`, whose root exists and is empty.
+pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
+    let at = |path: &Path| dir.join(path);
+    let lock = take_lock(&*disk, &dir, Duration::ZERO)?;
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("cannot draw a store id: {error}")))?;
+    let store = StoreId::from_bytes(bytes);
+    for folder in [JOURNAL_DIR, EVENTS_DIR, PACKS_DIR, TMP_DIR, QUARANTINE_DIR] {
+        disk.make_dir(Path::new(folder))
+            .map_err(|error| Error::io("make", at(Path::new(folder)), error))?;
+    }
+    let index = make_index(&disk, store, &options)?;
+    let appender = Appender::create(Arc::clone(&disk), store, journal_bytes(&options))?;
+    // The header comes last: a folder without it is no store, whatever else is in it.
+    let tmp = Path::new(TMP_DIR).join(HEADER_FILE);
+    let path = Path::new(HEADER_FILE);
+    disk.open(&tmp, OpenMode::CreateNew)
+        .and_then(|file| {
+            file.write_all_at(header::encode(&store).as_bytes(), 0)?;
+            file.sync()
+        })
+        .and_then(|()| disk.rename(&tmp, path))
+        .and_then(|()| disk.sync_dir(Path::new("")))
+        .map_err(|error| Error::io("write", at(path), error))?;
+    let mut damage = Vec::new();
+    let files = Arc::new(LogFiles::open(&*disk, &store, &mut damage)?);
+    let (slot, file) = appender.current_file();
+    files.add_journal(slot, file);
+    let active = index.view(Vec::new())?.overlay();
+    let shared = Arc::new(Shared::new(
+        disk,
+        dir,
+        store,
+        options,
+        files,
+        damage,
+        index,
+        active,
+        HashMap::new(),
+        crate::id::PackId(1),
+    )?);
+    let archive = start(shared, Some((appender, Vec::new())), Some(lock))?;
+    archive.append(vec![Draft::fact(Body::StoreCreated(StoreCreated {
+        store,
+        format: header::FORMAT_VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+    }))])?;
+    Ok(archive)
+}
+
+/// Opens the store in `disk`.
+pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
+    let store = read_header(&*disk, &dir)?;
+    let mut access = options.access;
+    let lock = match take_lock(&*disk, &dir, options.lock_wait) {
+        Ok(lock) => Some(lock),
+        // On a read-only disk nobody else can be writing either.
+        Err(error) if access == Access::ReadOnly && cannot_write(&error) => None,
+        Err(error) => return Err(error),
+    };
+    let mut damage = Vec::new();
+    let files = LogFiles::open(&*disk, &store, &mut damage)?;
+    let mode = match access {
+        Access::ReadWrite => OpenMode::Write,
+        Access::ReadOnly => OpenMode::Read,
+    };
+    let mut live = Vec::new();
+    let mut inline = HashMap::new();
+    let mut found = recover(
+        &*disk,
+        &store,
+        files.sealed(),
+        mode,
+        |slot, offset, frame| {
+            live.push(LiveFrame {
+                seq: frame.header.seq,
+                slot,
+                generation: frame.header.generation,
+                offset,
+                frame_bytes: u32::try_from(frame.header.frame_bytes()).unwrap_or(u32::MAX),
+            });
+            note_records(slot, offset, frame, &mut inline);
+        },
+    )?;
+    damage.append(&mut found.damage);
+    let journals = found.full.iter().map(|(journal, _)| journal);
+    for journal in journals.chain(found.current.iter().map(|(journal, _)| journal)) {
+        files.add_journal(journal.slot, Arc::clone(&journal.file));
+    }
+    files.add_live(live);
+    let files = Arc::new(files);
+    let last = files.last();
+
+    let index = open_index(&disk, store, &options, access)?;
+    // The index is written only up to what was durable. If it knows of more than the journal holds, a torn tail is none.
+    if let Some(tail) = &found.torn
+        && index
+            .as_ref()
+            .is_some_and(|index| index.applied().is_ok_and(|applied| applied > last))
+    {
+        damage.push(format!(
+            "{}: event {} at byte {} does not check out, and the index knows that it was durable",
+            journal_path(tail.slot).display(),
+            last.next(),
+            tail.offset
+        ));
+        found.torn = None;
+    }
+    if !damage.is_empty() {
+        access = Access::ReadOnly;
+    }
+    if access == Access::ReadWrite {
+        clear_tmp(&*disk)?;
+    }
+    let recovered = match (&found.torn, access) {
+        (Some(tail), Access::ReadWrite) => Some(set_tail_aside(&*disk, &found, tail)?),
+        _ => None,
+    };
+    let options = Options { access, ..options };
+    let mut packs = rebuild::pack_files(&*disk)?;
+    if access == Access::ReadWrite {
+        rebuild::remove_orphans(&*disk, &mut packs, files.sealed(), index.as_ref())?;
+    }
+    let caught_up = rebuild::catch_up(&disk, &options, &files, &packs, index, last, || {
+        make_index_for(&disk, store, &options, access)
+    })?;
+    let shared = Arc::new(Shared::new(
+        Arc::clone(&disk),
+        dir,
+        store,
+        options,
+        files,
+        damage,
+        caught_up.index,
+        caught_up.active,
+        inline,
+        caught_up.next_pack,
+    )?);
+    if access == Access::ReadOnly {
+        return start(shared, None, lock);
+    }
+    let journal_bytes = journal_bytes(&shared.options);
+    let Found {
+        full,
+        current,
+        mut free,
+        mut slots,
+        next_seq,
+        ..
+    } = found;
+    let (current, end) = match current {
+        Some((journal, end)) => (journal, end),
+        None => {
+            let newest = free.iter().map(|journal| journal.header.generation).max();
+            let mut journal = match free.pop_front() {
+                Some(journal) => journal,
+                None => {
+                    slots += 1;
+                    crate::log::Journal::create(&*disk, slots - 1, store, journal_bytes)?
+                }
+            };
+            journal.start(newest.unwrap_or(0) + 1, next_seq)?;
+            (journal, crate::format::frame::JOURNAL_HEADER_BYTES as u64)
+        }
+    };
+    shared
+        .files
+        .add_journal(current.slot, Arc::clone(&current.file));
+    let appender = Appender::resume(
+        disk,
+        store,
+        journal_bytes,
+        current,
+        end,
+        free,
+        slots,
+        next_seq,
+    );
+    let full = full
+        .into_iter()
+        .map(|(journal, last_seq)| FullJournal { journal, last_seq })
+        .collect();
+    let archive = start(shared, Some((appender, full)), lock)?;
+    if let Some(recovered) = recovered {
+        archive.append(vec![Draft::fact(Body::Recovered(recovered))])?;
+    }
+    Ok(archive)
+}
+
+/// Starts the threads of a store that is open for writing.
+fn start(
+    shared: Arc<Shared>,
+    writing: Option<(Appender, Vec<FullJournal>)>,
+    lock: Option<Box<dyn DiskLock>>,
+) -> Result<Archive> {
+    let threads = match writing {
+        None => None,
+        Some((appender, full)) => {
+            let (requests, for_writer) = bounded(REQUESTS_MAX);
+            let (controls, for_writer_too) = unbounded();
+            let (jobs, for_sealer) = unbounded();
+            let opened = StoreOpened {
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                host: host_name(),
+                pid: std::process::id(),
+                sync: "group-fdatasync".to_owned(),
+            };
+            for journal in full {
+                jobs.send(Job::Seal(journal)).expect("the receiver is ours");
+            }
+            let writer = Writer::new(
+                Arc::clone(&shared),
+                appender,
+                for_writer,
+                for_writer_too,
+                jobs.clone(),
+                opened,
+            );
+            let sealer = Sealer::new(Arc::clone(&shared), for_sealer, controls.clone());
+            let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+                thread::Builder::new()
+                    .name(name.to_owned())
+                    .spawn(work)
+                    .map_err(|error| Error::io("start", "a thread", error))
+            };
+            let writer = spawn("annals-writer", Box::new(move || writer.run()))?;
+            let sealer = spawn("annals-sealer", Box::new(move || sealer.run()))?;
+            let channels = Channels {
+                requests,
+                controls,
+                jobs,
+            };
+            Some(Threads {
+                channels,
+                writer,
+                sealer,
+            })
+        }
+    };
+    Ok(Archive::assemble(shared, threads, lock))
+}
+
+/// Which store it is, or why it can't be opened.
+pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
+    let path = Path::new(HEADER_FILE);
+    let shown = dir.join(path);
+    let no_store = |what: &str| {
+        Error::new(ErrorKind::NoStore, format!("{what} {}", dir.display()))
+            .hint("make a store with 'annals init', or name one with --store")
+    };
+    let file = match disk.open(path, OpenMode::Read) {
+        Ok(file) => file,
+        Err(error) => {
+            return Err(match error.kind() {
+                io::ErrorKind::NotFound => no_store("there is no store in"),
+                io::ErrorKind::NotADirectory => {
+                    no_store("a store is a folder, and a file is what is at")
+                }
+                _ => Error::io("read", shown, error),
+            });
+        }
+    };
+    let size = file
+        .size()
+        .map_err(|error| Error::io("measure", &shown, error))?;
+    let mut bytes = vec![0; usize::try_from(size.min(header::HEADER_BYTES_MAX)).unwrap_or(0)];
+    file.read_exact_at(&mut bytes, 0)
+        .map_err(|error| Error::io("read", &shown, error))?;
+    header::decode(&bytes).map_err(|error| {
+        let kind = match error {
+            HeaderError::NotAStore => ErrorKind::NoStore,
+            HeaderError::Checksum => ErrorKind::Damaged,
+            HeaderError::Version(_) | HeaderError::Feature(_) => ErrorKind::Unsupported,
+        };
+        let built = Error::new(
+            kind,
+            format!("cannot open the store in {}: {error}", dir.display()),
+        );
+        match kind {
+            ErrorKind::Unsupported => {
+                built.hint("use the version of annals that wrote it, or a newer one")
+            }
+            ErrorKind::Damaged => {
+                built.hint("restore the file FORMAT from a copy; nothing else depends on it")
+            }
+            _ => built,
+        }
+    })
+}
+
+fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<Box<dyn DiskLock>> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let until = Instant::now() + wait;
+    loop {
+        let taken = disk
+            .try_lock(Path::new(LOCK_FILE))
+            .map_err(|error| Error::io("lock", dir.join(LOCK_FILE), error))?;
+        if let Some(lock) = taken {
+            return Ok(lock);
+        }
+        if Instant::now() >= until {
+            return Err(Error::new(
+                ErrorKind::Locked,
+                format!("another process has the store in {} open", dir.display()),
+            )
+            .hint("wait until it is done, or stop it"));
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn cannot_write(error: &Error) -> bool {
+    let denied = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    denied || error.kind() == ErrorKind::ReadOnly
+}
+
+fn journal_bytes(options: &Options) -> u64 {
+    options.journal_bytes.max(JOURNAL_BYTES_MIN)
+}
+
+/// Remembers where the blobs of a frame lie.
+fn note_records(
+    slot: u32,
+    offset: u64,
+    frame: &crate::format::frame::Frame<'_>,
+    inline: &mut HashMap<BlobId, JournalPlace>,
+) {
+    let mut at = offset + frame.header.records_at() as u64;
+    let mut rest = frame.records;
+    while let Ok((header, _)) = record::decode(rest) {
+        let bytes = header.record_len();
+        inline.insert(
+            header.id,
+            JournalPlace {
+                slot,
+                generation: frame.header.generation,
+                offset: at,
+                bytes,
+            },
+        );
+        at += u64::from(bytes);
+        rest = &rest[bytes as usize..];
+        if rest.is_empty() {
+            break;
+        }
+    }
+}
+
+/// Keeps a copy of torn bytes, then cuts them off. What was torn was never acknowledged; the copy is for the curious, and
+/// is left out when the disk has no room for it.
+fn set_tail_aside(disk: &dyn Disk, found: &Found, tail: &TornTail) -> Result<Recovered> {
+    let name = format!("{QUARANTINE_DIR}/torn-{}-{}", found.next_seq, tail.offset);
+    let kept = keep_copy(disk, Path::new(&name), &tail.bytes);
+    let quarantine = match kept {
+        Ok(()) => Some(name),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            ) =>
+        {
+            None
+        }
+        Err(error) => return Err(Error::io("write", name, error)),
+    };
+    if let Some((journal, _)) = &found.current {
+        cut(&journal.file, tail)?;
+    }
+    Ok(Recovered {
+        journal: journal_path(tail.slot).display().to_string(),
+        offset: tail.offset,
+        bytes: tail.bytes.len() as u64,
+        sha256: tail.sha256(),
+        quarantine,
+    })
+}
+
+fn keep_copy(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    disk.make_dir(Path::new(QUARANTINE_DIR))?;
+    let file = match disk.open(path, OpenMode::CreateNew) {
+        // Cut once before, and the power went again before it was recorded.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        other => other?,
+    };
+    let written = file.write_all_at(bytes, 0).and_then(|()| file.sync());
+    if written.is_err() {
+        disk.remove(path)?;
+    }
+    written?;
+    disk.sync_dir(Path::new(QUARANTINE_DIR))
+}
+
+/// Removes what was being written when the store was last let go: nothing names it.
+fn clear_tmp(disk: &dyn Disk) -> Result<()> {
+    let dir = Path::new(TMP_DIR);
+    disk.make_dir(dir)
+        .map_err(|error| Error::io("make", dir, error))?;
+    for entry in disk
+        .list(dir)
+        .map_err(|error| Error::io("list", dir, error))?
+    {
+        if !entry.is_dir {
+            let path = dir.join(entry.name);
+            disk.remove(&path)
+                .map_err(|error| Error::io("remove", &path, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The index as it is; `None` when it is missing or of no use and has to be made anew.
+fn open_index(
+    disk: &Arc<dyn Disk>,
+    store: StoreId,
+    options: &Options,
+    access: Access,
+) -> Result<Option<Index>> {
+    let path = Path::new(INDEX_FILE);
+    let mode = match access {
+        Access::ReadWrite => OpenMode::Write,
+        Access::ReadOnly => OpenMode::Read,
+    };
+    let file = match disk.open(path, mode) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("open", path, error)),
+    };
+    let opened = match access {
+        Access::ReadWrite => Index::open(file, store, options.index_cache_bytes),
+        Access::ReadOnly => Index::open_scratch(file, store, options.index_cache_bytes),
+    };
+    match opened {
+        Ok(index) => Ok(Some(index)),
+        Err(error) if error.calls_for_rebuild() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes an empty index where the store is open for writing, else in memory.
+fn make_index_for(
+    disk: &Arc<dyn Disk>,
+    store: StoreId,
+    options: &Options,
+    access: Access,
+) -> Result<Index> {
+    match access {
+        Access::ReadWrite => make_index(disk, store, options),
+        Access::ReadOnly => Ok(Index::in_memory(store)?),
+    }
+}
+
+/// Makes an empty index in place of the one that is there.
+pub(super) fn make_index(disk: &Arc<dyn Disk>, store: StoreId, options: &Options) -> Result<Index> {
+    let path = Path::new(INDEX_FILE);
+    match disk.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io("remove", path, error));
+        }
+        _ => {}
+    }
+    let file = disk
+        .open(path, OpenMode::CreateNew)
+        .map_err(|error| Error::io("create", path, error))?;
+    let index = Index::create(file, store, options.index_cache_bytes)?;
+    disk.sync_dir(Path::new(""))
+        .map_err(|error| Error::io("sync", "the store's folder", error))?;
+    Ok(index)
+}
+
+/// Bytes of the index file.
+pub(super) fn index_bytes(disk: &dyn Disk) -> Result<u64> {
+    let path = Path::new(INDEX_FILE);
+    match disk.open(path, OpenMode::Read).and_then(|file| file.size()) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(Error::io("measure", path, error)),
+    }
+}
+
+/// A [`Disk`] over `dir`, which must be missing or empty for a new store.
+pub(super) fn new_dir(dir: &Path) -> Result<FsDisk> {
+    match std::fs::read_dir(dir) {
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    format!("{} is not empty", dir.display()),
+                )
+                .hint("a store wants a folder of its own; name a new or empty one"));
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut builder = std::fs::DirBuilder::new();
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::DirBuilderExt;
+                builder.mode(0o700);
+            }
+            builder
+                .recursive(true)
+                .create(dir)
+                .map_err(|error| Error::io("make", dir, error))?;
+        }
+        Err(error) => return Err(Error::io("read", dir, error)),
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+            .map_err(|error| Error::io("protect", dir, error))?;
+    }
+    Ok(FsDisk::new(dir))
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
+}

@@ -1,0 +1,208 @@
+//! What goes for good: a plan is made and looked at, then recorded, then its bytes are freed.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crossbeam_channel::bounded;
+use serde::Serialize;
+
+use crate::archive::sealer::{self, Job};
+use crate::archive::writer::{Receipt, Request, logical_bytes};
+use crate::archive::{Archive, CompactOutcome};
+use crate::entry::Entry;
+use crate::event::Body;
+use crate::id::BlobId;
+use crate::index::View;
+use crate::retention::{Candidate, Planner, Policy, PurgePlan};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// What a purge did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PurgeOutcome {
+    /// Entries that went.
+    pub archives_purged: u64,
+    /// Bytes the store's packs shrank by. Content that was still in the journal is overwritten there as well.
+    pub bytes_freed: u64,
+    /// When the oldest of them was archived.
+    pub oldest_purged: Option<Timestamp>,
+    /// When the newest of them was archived.
+    pub newest_purged: Option<Timestamp>,
+    /// Why, in a person's words.
+    pub reason: String,
+    /// The plan that was carried out.
+    pub plan_id: String,
+}
+
+impl Archive {
+    /// What `policy` would take, as of now. Changes nothing.
+    ///
+    /// Refused when the policy has no rule.
+    pub fn plan_purge(&self, policy: &Policy, now: Timestamp) -> Result<PurgePlan> {
+        let view = self.shared().view();
+        let wanted = policy.converter.as_ref().map(|name| name.to_lowercase());
+        let selected = |entry: &Entry| {
+            wanted
+                .as_ref()
+                .is_none_or(|name| entry.converter.to_lowercase() == *name)
+        };
+        let mut entries = 0;
+        let mut bytes = 0;
+        if policy.max_size.is_some() || policy.max_count.is_some() {
+            view.walk_oldest(|entry| {
+                if selected(&entry) {
+                    entries += 1;
+                    bytes += logical_bytes(&entry);
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        let mut planner = Planner::new(policy, now, view.applied(), entries, bytes).map_err(|error| {
+            Error::new(ErrorKind::Refused, error.to_string())
+                .hint("state at least one rule, such as --older-than 90d, --expired, --max-size or --max-count")
+        })?;
+        let mut leaving = Leaving {
+            view: &view,
+            refs: HashMap::new(),
+        };
+        let mut failed = None;
+        view.walk_oldest(|entry| {
+            if !selected(&entry) {
+                return ControlFlow::Continue(());
+            }
+            let candidate = Candidate {
+                id: entry.id,
+                archived_at: entry.archived_at,
+                retention: entry.retention,
+                held: !entry.holds.is_empty(),
+                bytes: logical_bytes(&entry),
+            };
+            match planner.consider(&candidate, || leaving.take(&entry)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(planner.finish()),
+        }
+    }
+
+    /// Carries a plan out: records it, then frees the bytes.
+    ///
+    /// Refused when the plan is empty or stale: holds or purges came after it, or it was made by another program's hand. On
+    /// `Ok` the purge is durable. When only the freeing fails, the entries are gone all the same and a later
+    /// [`Archive::compact`] frees their bytes.
+    pub fn purge(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
+        if plan.items.is_empty() {
+            return Err(Error::new(ErrorKind::Refused, "the plan takes nothing"));
+        }
+        if reason.trim().is_empty() {
+            return Err(Error::new(ErrorKind::Refused, "a purge needs a reason")
+                .hint("state it with --reason TEXT; it is recorded for good"));
+        }
+        self.refuse_stale(plan)?;
+        let channels = self.channels()?;
+        let (reply, answer) = bounded(1);
+        let request = Request::Purge(Arc::new(plan.clone()), reason.to_owned(), reply);
+        let sent = channels.requests.send(request).is_ok();
+        match answer.recv() {
+            Ok(receipt) if sent => {
+                let _: Receipt = receipt?;
+            }
+            _ => return Err(sealer::ended(self.shared())),
+        }
+        // Content that is still in the journal is left out when that is sealed, and overwritten before the file is reused.
+        let _ = channels.jobs.send(Job::Wipe(true));
+        let sealed = self.seal();
+        let _ = channels.jobs.send(Job::Wipe(false));
+        sealed?;
+        let compacted = self.compact(None)?;
+        Ok(PurgeOutcome {
+            archives_purged: plan.count,
+            bytes_freed: compacted.bytes_freed,
+            oldest_purged: plan.oldest,
+            newest_purged: plan.newest,
+            reason: reason.to_owned(),
+            plan_id: plan.plan_id.clone(),
+        })
+    }
+
+    /// A plan is stale once a hold was placed or released, or anything was purged, after it was made.
+    fn refuse_stale(&self, plan: &PurgePlan) -> Result<()> {
+        if plan.at_seq > self.newest() {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "plan {} is stale: it was made at event {}, which this store has not reached",
+                    plan.plan_id, plan.at_seq
+                ),
+            )
+            .hint("make a new plan with 'annals retention preview'"));
+        }
+        for leaf in self.events(plan.at_seq.next(), None)? {
+            let leaf = leaf?;
+            let event = super::rebuild::decode(leaf.seq, leaf.line.as_bytes())?;
+            if matches!(
+                event.body,
+                Body::HoldPlaced(_) | Body::HoldReleased(_) | Body::PurgedEntries(_)
+            ) {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    format!(
+                        "plan {} is stale: event {} ({}) came after it",
+                        plan.plan_id,
+                        event.seq,
+                        event.body.kind()
+                    ),
+                )
+                .hint("make a new plan with 'annals retention preview' and look at it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reclaims the bytes of what was purged, until `max_bytes` were freed.
+    pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
+        self.ask_sealer(|reply| Job::Compact(max_bytes, reply))
+    }
+}
+
+/// Counts down who still needs a blob while entries leave one after the other.
+struct Leaving<'a> {
+    view: &'a View,
+    refs: HashMap<BlobId, u32>,
+}
+
+impl Leaving<'_> {
+    /// The stored bytes that go with this entry, those before it being gone.
+    fn take(&mut self, entry: &Entry) -> Result<u64> {
+        let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
+        let blobs = reports.map(|report| report.blake3);
+        let mut freed = 0;
+        for blob in std::iter::once(entry.blake3).chain(blobs) {
+            freed += self.release(blob, entry.stored_size)?;
+        }
+        Ok(freed)
+    }
+
+    fn release(&mut self, blob: BlobId, unplaced: u64) -> Result<u64> {
+        let Some(row) = self.view.blob(&blob)? else {
+            return Ok(0);
+        };
+        let left = self.refs.entry(blob).or_insert(row.refs);
+        *left = left.saturating_sub(1);
+        if *left > 0 {
+            return Ok(0);
+        }
+        let mut freed = row.place.map_or(unplaced, |place| u64::from(place.len));
+        for part in self.view.children(&blob)?.iter() {
+            freed += self.release(*part, 0)?;
+        }
+        Ok(freed)
+    }
+}

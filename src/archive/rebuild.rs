@@ -1,0 +1,420 @@
+//! Bringing an index up to the log: the few events it lags behind at open, or all of them into an empty one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::archive::shared::{Manifest, PACKS_DIR, Shared, pack_of, place_pack, read_error};
+use crate::archive::writer::{Control, ask};
+use crate::archive::{Options, open};
+use crate::blob::pack_reader::PackReader;
+use crate::disk::Disk;
+use crate::event::{Body, Event};
+use crate::format::leaf;
+use crate::format::pack::{PackEntry, PackOrigin};
+use crate::id::{BlobId, EventSeq, PackId};
+use crate::index::{CHECKPOINT_EVENTS, Index, Overlay, View};
+use crate::log::{LogError, LogFiles, LogReader};
+use crate::{Error, ErrorKind, Result};
+
+/// So many events are left in memory at open instead of being written to the index; a small store opens without a write.
+const LAG_EVENTS_MAX: u64 = 4_096;
+/// The index is written at the latest when this many entries changed.
+const CHANGED_ENTRIES_MAX: usize = 65_536;
+/// Or when the changes take about this much memory.
+const WEIGHT_MAX: usize = 48 << 20;
+/// Events decoded ahead of the fold, in batches.
+const BATCH_EVENTS: usize = 1_024;
+const BATCHES_AHEAD: usize = 4;
+
+/// An index that, together with its overlay, says what the log says.
+pub(super) struct CaughtUp {
+    pub(super) index: Index,
+    pub(super) active: Overlay,
+    pub(super) next_pack: PackId,
+}
+
+/// A pack file on disk.
+pub(super) struct PackFile {
+    pub(super) path: PathBuf,
+    pub(super) class: String,
+    pub(super) bytes: u64,
+}
+
+/// Every pack file, by number.
+pub(super) fn pack_files(disk: &dyn Disk) -> Result<BTreeMap<PackId, PackFile>> {
+    let list = |dir: &Path| match disk.list(dir) {
+        Ok(entries) => Ok(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::io("list", dir, error)),
+    };
+    let mut files = BTreeMap::new();
+    let root = Path::new(PACKS_DIR);
+    for retention in list(root)?.into_iter().filter(|entry| entry.is_dir) {
+        let folder = root.join(&retention.name);
+        for bucket in list(&folder)?.into_iter().filter(|entry| entry.is_dir) {
+            let folder = folder.join(&bucket.name);
+            for file in list(&folder)? {
+                if let Some(id) = pack_of(&file.name) {
+                    let pack = PackFile {
+                        path: folder.join(&file.name),
+                        class: format!("{}/{}", retention.name, bucket.name),
+                        bytes: file.len,
+                    };
+                    files.insert(id, pack);
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Removes packs of a seal that was cut off before its segment got its name: the journal still holds all of it.
+///
+/// Packs the index knows were named by a whole seal, and are not looked into.
+pub(super) fn remove_orphans(
+    disk: &dyn Disk,
+    files: &mut BTreeMap<PackId, PackFile>,
+    sealed: EventSeq,
+    index: Option<&Index>,
+) -> Result<()> {
+    let known: BTreeSet<PackId> = match index {
+        Some(index) => {
+            let packs = index.view(Vec::new())?.packs()?;
+            packs.into_iter().map(|pack| pack.id).collect()
+        }
+        None => BTreeSet::new(),
+    };
+    let mut orphans = Vec::new();
+    for (id, file) in &*files {
+        if known.contains(id) {
+            continue;
+        }
+        // A damaged one is left for 'verify' to tell and for 'repair' to set aside.
+        if let Ok(pack) = PackReader::open(disk, &file.path)
+            && pack.header().origin == PackOrigin::Sealed
+            && pack.header().last_seq > sealed
+        {
+            orphans.push(*id);
+        }
+    }
+    for id in orphans {
+        if let Some(file) = files.remove(&id) {
+            disk.remove(&file.path)
+                .map_err(|error| Error::io("remove", &file.path, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Folds into `index` what it lacks, up to event `last`; an index that is missing, of no use or ahead of the log is made anew by `make`.
+///
+/// `packs` are the pack files that count. Damaged ones are left out: what lies in them is then missing, and said to be.
+pub(super) fn catch_up(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    files: &Arc<LogFiles>,
+    packs: &BTreeMap<PackId, PackFile>,
+    index: Option<Index>,
+    last: EventSeq,
+    make: impl Fn() -> Result<Index>,
+) -> Result<CaughtUp> {
+    let usable = match index {
+        Some(index) if index.applied()? <= last => Some(index),
+        _ => None,
+    };
+    let index = match usable {
+        Some(index) => index,
+        None => make()?,
+    };
+    let mut catching = Catching {
+        below: index.view(Vec::new())?,
+        active: index.view(Vec::new())?.overlay(),
+        index,
+        disk,
+    };
+    catching.place_unknown(packs)?;
+    let applied = catching.active.applied();
+    let lag = last.0.saturating_sub(applied.0);
+    if lag > 0 {
+        catching.fold(options, files, applied.next(), last, packs)?;
+    }
+    if lag > LAG_EVENTS_MAX {
+        catching.write()?;
+    }
+    let highest = packs.keys().next_back().map_or(0, |pack| pack.0);
+    let known = catching.below.packs()?;
+    let highest = known
+        .iter()
+        .map(|pack| pack.id.0)
+        .max()
+        .unwrap_or(0)
+        .max(highest);
+    Ok(CaughtUp {
+        index: catching.index,
+        active: catching.active,
+        next_pack: PackId(highest + 1),
+    })
+}
+
+/// Makes the index of an open store anew. Runs on the sealing thread, with the writer paused: nothing moves meanwhile.
+pub(super) fn anew(shared: &Arc<Shared>, control: &Sender<Control>) -> Result<EventSeq> {
+    let (pause, resume) = bounded::<()>(0);
+    ask(shared, control, |reply| Control::Pause(reply, resume))?;
+    let caught_up = whole(shared, || {
+        open::make_index(&shared.disk, shared.store, &shared.options)
+    });
+    let newest = caught_up.and_then(|caught_up| {
+        let newest = caught_up.active.applied();
+        shared.replace_index(caught_up.index, caught_up.active)?;
+        Ok(newest)
+    });
+    drop(pause);
+    newest
+}
+
+/// Folds the whole log into an index that `make` makes.
+pub(super) fn whole(shared: &Shared, make: impl Fn() -> Result<Index>) -> Result<CaughtUp> {
+    let packs = pack_files(&*shared.disk)?;
+    let last = shared.files.last();
+    catch_up(
+        &shared.disk,
+        &shared.options,
+        &shared.files,
+        &packs,
+        None,
+        last,
+        make,
+    )
+}
+
+struct Catching<'a> {
+    index: Index,
+    below: View,
+    active: Overlay,
+    disk: &'a Arc<dyn Disk>,
+}
+
+impl Catching<'_> {
+    /// Places the blobs of packs that were published after the index was last written.
+    fn place_unknown(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
+        let known: BTreeMap<PackId, ()> = self
+            .below
+            .packs()?
+            .into_iter()
+            .map(|pack| (pack.id, ()))
+            .collect();
+        for (id, file) in packs {
+            if known.contains_key(id) {
+                continue;
+            }
+            let Ok(reader) = PackReader::open(&**self.disk, &file.path) else {
+                continue;
+            };
+            let Ok(mut entries) = reader.entries() else {
+                continue;
+            };
+            // A pack that was compacted away and came back must not take blobs from its successor.
+            let mut moved = Vec::new();
+            for entry in &entries {
+                let row = self.below.under(self.active.clone()).blob(&entry.id)?;
+                if row
+                    .and_then(|row| row.place)
+                    .is_some_and(|place| place.pack > *id)
+                {
+                    moved.push(entry.id);
+                }
+            }
+            entries.retain(|entry| moved.binary_search(&entry.id).is_err());
+            let manifests = self.manifests(packs, &reader, file, &entries)?;
+            let mut manifests = manifests.into_iter().collect::<HashMap<_, _>>();
+            place_pack(
+                &mut self.active,
+                &self.below,
+                *id,
+                &file.class,
+                file.bytes,
+                &entries,
+                |entry| {
+                    manifests.remove(&entry.id).ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::Damaged,
+                            format!("manifest {} is missing", entry.id),
+                        )
+                    })
+                },
+            )?;
+            if self.active.weight() > WEIGHT_MAX {
+                self.write()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn manifests(
+        &self,
+        packs: &BTreeMap<PackId, PackFile>,
+        reader: &PackReader,
+        file: &PackFile,
+        entries: &[PackEntry],
+    ) -> Result<Vec<(BlobId, Manifest)>> {
+        let mut manifests = Vec::new();
+        let roots = entries
+            .iter()
+            .filter(|entry| entry.kind == crate::format::record::RecordKind::Manifest);
+        for entry in roots {
+            let root = reader
+                .read_plain(entry.offset, entry.len, &entry.id, &())
+                .map_err(|error| read_error(&file.path, error))?;
+            let manifest = Manifest::read(&root.bytes, |id| self.node(packs, entries, reader, id))?;
+            manifests.push((entry.id, manifest));
+        }
+        Ok(manifests)
+    }
+
+    /// An inner node of a manifest: in the same pack, or wherever it was placed before.
+    fn node(
+        &self,
+        packs: &BTreeMap<PackId, PackFile>,
+        entries: &[PackEntry],
+        reader: &PackReader,
+        id: &BlobId,
+    ) -> Result<Vec<u8>> {
+        let missing = || Error::new(ErrorKind::Damaged, format!("blob {id} is missing"));
+        if let Ok(at) = entries.binary_search_by_key(id, |entry| entry.id) {
+            let entry = &entries[at];
+            let plain = reader
+                .read_plain(entry.offset, entry.len, id, &())
+                .map_err(|error| read_error(Path::new(PACKS_DIR), error))?;
+            return Ok(plain.bytes);
+        }
+        let row = self.below.under(self.active.clone()).blob(id)?;
+        let place = row.and_then(|row| row.place).ok_or_else(missing)?;
+        let file = packs.get(&place.pack).ok_or_else(missing)?;
+        let read = |error| read_error(&file.path, error);
+        let reader = PackReader::open(&**self.disk, &file.path).map_err(read)?;
+        let at = crate::format::pack::PackOffset(place.offset);
+        let plain = reader.read_plain(at, place.len, id, &()).map_err(read)?;
+        Ok(plain.bytes)
+    }
+
+    fn fold(
+        &mut self,
+        options: &Options,
+        files: &Arc<LogFiles>,
+        from: EventSeq,
+        last: EventSeq,
+        packs: &BTreeMap<PackId, PackFile>,
+    ) -> Result<()> {
+        let total = last.0 + 1 - from.0;
+        thread::scope(|scope| {
+            let (ahead, batches) = bounded(BATCHES_AHEAD);
+            let reader = LogReader::new(Arc::clone(files), from, last);
+            scope.spawn(move || decode_ahead(reader, |batch| ahead.send(batch).is_ok()));
+            let mut done = 0;
+            for batch in receive(&batches) {
+                for event in batch? {
+                    self.active.apply(&event, &self.below)?;
+                    if let Body::Compacted(fact) = &event.body {
+                        for pack in &fact.removed {
+                            self.drop_pack(*pack, packs)?;
+                        }
+                    }
+                    done += 1;
+                    let whole_span = event.seq.0.is_multiple_of(CHECKPOINT_EVENTS);
+                    if (whole_span && total > LAG_EVENTS_MAX)
+                        || self.active.changed_entries() >= CHANGED_ENTRIES_MAX
+                        || self.active.weight() >= WEIGHT_MAX
+                    {
+                        self.write()?;
+                    }
+                }
+                options
+                    .progress
+                    .report(done, total, "folding the log into the index");
+            }
+            Ok(())
+        })
+    }
+
+    /// What a compaction took away is no place for a blob any more.
+    fn drop_pack(&mut self, pack: PackId, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
+        let known = self.below.under(self.active.clone()).pack(pack)?.is_some();
+        if known {
+            let inside = match packs.get(&pack) {
+                Some(file) => PackReader::open(&**self.disk, &file.path)
+                    .and_then(|reader| reader.entries())
+                    .ok()
+                    .map(|entries| entries.iter().map(|entry| entry.id).collect()),
+                None => None,
+            };
+            self.active.drop_pack(pack, inside, &self.below)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        self.index.commit(&self.active)?;
+        self.below = self.index.view(Vec::new())?;
+        self.active = self.below.overlay();
+        Ok(())
+    }
+}
+
+fn receive<T>(batches: &Receiver<T>) -> impl Iterator<Item = T> + '_ {
+    std::iter::from_fn(|| batches.recv().ok())
+}
+
+fn decode_ahead(mut reader: LogReader, mut send: impl FnMut(Result<Vec<Event>>) -> bool) {
+    loop {
+        let mut batch = Vec::with_capacity(BATCH_EVENTS);
+        let mut failed = None;
+        while batch.len() < BATCH_EVENTS {
+            match reader.next_leaf() {
+                None => break,
+                Some(Ok((seq, line))) => match decode(seq, &line) {
+                    Ok(event) => batch.push(event),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                },
+                Some(Err(error)) => {
+                    failed = Some(error.into());
+                    break;
+                }
+            }
+        }
+        let end = batch.len() < BATCH_EVENTS;
+        if !batch.is_empty() && !send(Ok(batch)) {
+            return;
+        }
+        if let Some(error) = failed {
+            send(Err(error));
+            return;
+        }
+        if end {
+            return;
+        }
+    }
+}
+
+/// The event in a leaf, which must be the one its place promises.
+pub(super) fn decode(seq: EventSeq, line: &[u8]) -> Result<Event> {
+    let damaged = |why: String| {
+        Error::new(
+            ErrorKind::Damaged,
+            format!("event {seq} cannot be read: {why}"),
+        )
+    };
+    let line = str::from_utf8(line).map_err(|error| damaged(error.to_string()))?;
+    let event = leaf::decode(line).map_err(|error| damaged(LogError::from(error).to_string()))?;
+    if event.seq != seq {
+        return Err(damaged(format!("it calls itself {}", event.seq)));
+    }
+    Ok(event)
+}

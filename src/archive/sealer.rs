@@ -1,0 +1,389 @@
+//! The background thread, off the acknowledgement path: moves full journal files into segments and packs, writes the
+//! index, recycles the files; and compacts packs, so that sealing and compaction never meet.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::archive::CompactOutcome;
+use crate::archive::compact;
+use crate::archive::shared::{Manifest, Shared, pack_class, place_pack, read_error, write_error};
+use crate::archive::writer::{Control, ask};
+use crate::blob::compression::{Compressor, Level, decompress};
+use crate::blob::pack_reader::PackReader;
+use crate::blob::pack_writer::{PackPlace, PackSeries, SyncedPack};
+use crate::evidence::tree::Frontier;
+use crate::format::frame::Frame;
+use crate::format::pack::{PackClass, PackOrigin};
+use crate::format::record::{self, Record, RecordKind};
+use crate::id::{BlobId, EventSeq};
+use crate::index::{Overlay, View};
+use crate::log::{FullJournal, LiveFrame, LogError, SegmentWriter, journal_path, read_frame};
+use crate::{Error, ErrorKind, Result};
+
+/// How long to wait before sealing is tried again after the disk was full.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What the sealer is asked to do.
+pub(super) enum Job {
+    /// Seal a journal file that takes no more frames.
+    Seal(FullJournal),
+    /// Reclaim dead bytes, at the most so many.
+    Compact(Option<u64>, Sender<Result<CompactOutcome>>),
+    /// Answer when everything handed over before is sealed, after writing the index.
+    Settle(Sender<Result<()>>),
+    /// Do something that no seal and no compaction may come in between of.
+    Run(Work),
+    /// From now on overwrite sealed journal files with zeros before they are used again, or no longer.
+    Wipe(bool),
+    /// End.
+    Stop,
+}
+
+/// Work for the sealing thread.
+pub(super) type Work = Box<dyn FnOnce(&Arc<Shared>, &Sender<Control>) + Send>;
+
+pub(super) struct Sealer {
+    shared: Arc<Shared>,
+    jobs: Receiver<Job>,
+    control: Sender<Control>,
+    /// Handed over while an earlier one could not be sealed.
+    waiting: VecDeque<FullJournal>,
+    wipe: bool,
+}
+
+impl Sealer {
+    pub(super) fn new(shared: Arc<Shared>, jobs: Receiver<Job>, control: Sender<Control>) -> Self {
+        Self {
+            shared,
+            jobs,
+            control,
+            waiting: VecDeque::new(),
+            wipe: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let job = match self.waiting.pop_front() {
+                Some(full) => Job::Seal(full),
+                None => match self.jobs.recv() {
+                    Ok(job) => job,
+                    Err(_) => return,
+                },
+            };
+            match job {
+                Job::Seal(full) => {
+                    if let Err(error) = self.seal_until_done(&full) {
+                        // The journal still holds everything; but nothing is sealed after a gap.
+                        self.shared
+                            .fail(format!("sealing failed: {}", error.message()));
+                        return;
+                    }
+                }
+                Job::Compact(max_bytes, reply) => {
+                    let _ = reply.send(compact::run(&self.shared, &self.control, max_bytes));
+                }
+                Job::Settle(reply) => {
+                    let _ = reply.send(checkpoint(&self.shared, &self.control));
+                }
+                Job::Run(work) => work(&self.shared, &self.control),
+                Job::Wipe(wipe) => self.wipe = wipe,
+                Job::Stop => return,
+            }
+        }
+    }
+
+    /// Seals `full`; as long as the disk is full, again and again. Purges make room meanwhile.
+    fn seal_until_done(&mut self, full: &FullJournal) -> Result<()> {
+        loop {
+            match self.seal(full) {
+                Ok(()) => {
+                    self.shared.set_stalled(None);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Full => {
+                    self.shared.set_stalled(Some(error.message().to_owned()));
+                    if self.wait_for_room()? {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Serves what may make room while sealing can't get on. `true` when it is time to end.
+    fn wait_for_room(&mut self) -> Result<bool> {
+        match self.jobs.recv_timeout(RETRY) {
+            Ok(Job::Compact(max_bytes, reply)) => {
+                let _ = reply.send(compact::run(&self.shared, &self.control, max_bytes));
+            }
+            Ok(Job::Settle(reply)) => {
+                let why = self.shared.stalled().unwrap_or_default();
+                let _ =
+                    reply
+                        .send(Err(Error::new(ErrorKind::Full, why)
+                            .hint("free some space; nothing was lost")));
+            }
+            Ok(Job::Run(work)) => work(&self.shared, &self.control),
+            Ok(Job::Wipe(wipe)) => self.wipe = wipe,
+            // In its turn; the journal holds it until then.
+            Ok(Job::Seal(full)) => self.waiting.push_back(full),
+            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(true),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        Ok(false)
+    }
+
+    /// Packs first, then the segment: its name in the folder is what makes the seal true. Before that, a crash leaves
+    /// packs that nothing names, and the journal, which still has it all.
+    fn seal(&self, full: &FullJournal) -> Result<()> {
+        let shared = &self.shared;
+        let journal = &full.journal;
+        let frames: Vec<LiveFrame> = shared
+            .files
+            .live()
+            .into_iter()
+            .filter(|frame| {
+                (frame.slot, frame.generation) == (journal.slot, journal.header.generation)
+            })
+            .collect();
+        let Some(first) = frames.first().map(|frame| frame.seq) else {
+            return self.recycle(full);
+        };
+        let frontier = match shared.files.segments().last() {
+            Some(segment) => segment.frontier()?,
+            None => Frontier::new(),
+        };
+        let mut segment = SegmentWriter::create(
+            Arc::clone(&shared.disk),
+            shared.tmp_path("segment"),
+            &shared.store,
+            first,
+            frontier,
+        )?;
+        let mut packs = SealPacks::new(shared, (first, full.last_seq));
+        for live in &frames {
+            let owned =
+                read_frame(&*journal.file, live)?.ok_or(LogError::Missing { seq: live.seq })?;
+            let frame = owned.frame().map_err(|why| LogError::Frame {
+                path: journal_path(live.slot),
+                offset: live.offset,
+                why,
+            })?;
+            segment.push(frame.leaf)?;
+            packs.add(&frame)?;
+        }
+        let packs = packs.finish()?;
+        let sizes = packs.iter().map(|pack| (pack.id, pack.bytes)).collect();
+        let (reader, _) = segment.publish(sizes)?;
+        place_packs(shared, &self.control, packs)?;
+        shared.files.add_segment(reader);
+        checkpoint(shared, &self.control)?;
+        shared.forget_inline(journal.slot, journal.header.generation);
+        self.recycle(full)
+    }
+
+    fn recycle(&self, full: &FullJournal) -> Result<()> {
+        if self.wipe {
+            let path = journal_path(full.journal.slot);
+            full.journal
+                .wipe()
+                .map_err(|error| Error::io("overwrite", path, error))?;
+        }
+        // When the writer is gone there is nobody to use the file again.
+        let _ = self.control.send(Control::Recycle(full.journal.clone()));
+        Ok(())
+    }
+}
+
+/// Moves what is newer than the index into the index.
+pub(super) fn checkpoint(shared: &Shared, control: &Sender<Control>) -> Result<()> {
+    ask(shared, control, Control::Freeze)?;
+    shared.write_frozen()
+}
+
+/// Makes packs that were just published known to the index.
+pub(super) fn place_packs(
+    shared: &Arc<Shared>,
+    control: &Sender<Control>,
+    packs: Vec<SyncedPack>,
+) -> Result<()> {
+    if packs.is_empty() {
+        return Ok(());
+    }
+    // Lists of chunks are read before the writer is asked to wait.
+    let mut manifests = HashMap::new();
+    for pack in &packs {
+        let reader = PackReader::open(&*shared.disk, &pack.path)
+            .map_err(|error| read_error(&pack.path, error))?;
+        for entry in pack
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == RecordKind::Manifest)
+        {
+            let root = reader
+                .read_plain(entry.offset, entry.len, &entry.id, &())
+                .map_err(|error| read_error(&pack.path, error))?;
+            let manifest = Manifest::read(&root.bytes, |id| fetch_node(shared, &packs, id))?;
+            manifests.insert(entry.id, manifest);
+        }
+    }
+    ask(shared, control, |reply| {
+        let change = move |active: &mut Overlay, below: &View| {
+            for pack in &packs {
+                place_pack(
+                    active,
+                    below,
+                    pack.id,
+                    pack.class.as_str(),
+                    pack.bytes,
+                    &pack.entries,
+                    |entry| {
+                        manifests.remove(&entry.id).ok_or_else(|| {
+                            Error::new(
+                                ErrorKind::Damaged,
+                                format!("manifest {} is missing", entry.id),
+                            )
+                        })
+                    },
+                )?;
+            }
+            Ok(())
+        };
+        Control::Change(Box::new(change), reply)
+    })
+}
+
+/// An inner node of a manifest, which lies in one of the new packs or in the store.
+fn fetch_node(shared: &Shared, packs: &[SyncedPack], id: &BlobId) -> Result<Vec<u8>> {
+    for pack in packs {
+        if let Ok(at) = pack.entries.binary_search_by_key(id, |entry| entry.id) {
+            let entry = &pack.entries[at];
+            let reader = PackReader::open(&*shared.disk, &pack.path)
+                .map_err(|error| read_error(&pack.path, error))?;
+            let plain = reader
+                .read_plain(entry.offset, entry.len, id, &())
+                .map_err(|error| read_error(&pack.path, error))?;
+            return Ok(plain.bytes);
+        }
+    }
+    match shared.plain(id)? {
+        Some(plain) => Ok(plain.bytes),
+        None => Err(Error::new(
+            ErrorKind::Damaged,
+            format!("blob {id} is missing"),
+        )),
+    }
+}
+
+/// Says that the background thread is no more.
+pub(super) fn ended(shared: &Shared) -> Error {
+    let why = shared
+        .failure()
+        .unwrap_or_else(|| "the sealing thread has ended".to_owned());
+    Error::new(ErrorKind::Poisoned, why)
+        .hint("close the store and open it again; what was acknowledged is safe")
+}
+
+type Places<'a> = Box<dyn FnMut() -> PackPlace + 'a>;
+
+/// Packs of one seal, one series a class.
+struct SealPacks<'a> {
+    shared: &'a Shared,
+    sealed: (EventSeq, EventSeq),
+    series: BTreeMap<PackClass, PackSeries<Places<'a>>>,
+    written: HashSet<BlobId>,
+    compressors: BTreeMap<u8, Compressor>,
+}
+
+impl<'a> SealPacks<'a> {
+    fn new(shared: &'a Shared, sealed: (EventSeq, EventSeq)) -> Self {
+        Self {
+            shared,
+            sealed,
+            series: BTreeMap::new(),
+            written: HashSet::new(),
+            compressors: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the blobs of a frame, except those that were purged meanwhile or lie in a pack already.
+    fn add(&mut self, frame: &Frame<'_>) -> Result<()> {
+        let mut rest = frame.records;
+        while !rest.is_empty() {
+            let (header, stored) = record::decode(rest).map_err(|why| {
+                Error::new(
+                    ErrorKind::Damaged,
+                    format!("event {} holds a damaged blob: {why}", frame.header.seq),
+                )
+            })?;
+            rest = &rest[header.record_len() as usize..];
+            if self.written.contains(&header.id) {
+                continue;
+            }
+            let row = self.shared.view().blob(&header.id)?;
+            let needed = row.is_some_and(|row| row.refs > 0 && row.place.is_none());
+            if needed {
+                self.write(frame, &header, stored)?;
+                self.written.insert(header.id);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        frame: &Frame<'_>,
+        header: &record::RecordHeader,
+        stored: &[u8],
+    ) -> Result<()> {
+        let mut plain = Vec::new();
+        decompress(header, stored, &(), &mut plain).map_err(|error| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("blob {} does not unpack: {error}", header.id),
+            )
+        })?;
+        if header.kind == RecordKind::Content && BlobId::of(&plain) != header.id {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "the bytes of blob {} are not the ones it is named by",
+                    header.id
+                ),
+            ));
+        }
+        let class = pack_class(frame.header.retention, frame.header.time);
+        if !self.series.contains_key(&class) {
+            self.shared.make_class_dir(&class)?;
+            let (shared, sealed, named) = (self.shared, self.sealed, class.clone());
+            let place: Places<'a> =
+                Box::new(move || shared.next_pack_place(&named, PackOrigin::Sealed, sealed));
+            let pack_bytes = shared.options.pack_bytes;
+            let series = PackSeries::new(Arc::clone(&shared.disk), pack_bytes, place);
+            self.series.insert(class.clone(), series);
+        }
+        let series = self.series.get_mut(&class).expect("made above");
+        let level = Level::new(frame.header.level).unwrap_or(Level::DEFAULT);
+        let compressor = self
+            .compressors
+            .entry(frame.header.level)
+            .or_insert_with(|| Compressor::new(level));
+        let mut scratch = Vec::new();
+        let packed = compressor.compress(&plain, &mut scratch);
+        let record: Record<'_> = packed.record(header.kind, header.id, header.raw_len);
+        series.append(&record).map_err(write_error)
+    }
+
+    fn finish(self) -> Result<Vec<SyncedPack>> {
+        let mut packs = Vec::new();
+        for series in self.series.into_values() {
+            packs.extend(series.finish().map_err(write_error)?);
+        }
+        Ok(packs)
+    }
+}

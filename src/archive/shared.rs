@@ -1,0 +1,574 @@
+//! What the threads of an open store share: the log's files, the index with its layers, and where blobs are.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+use crate::archive::Options;
+use crate::blob::manifest::ManifestReader;
+use crate::blob::pack_reader::{PackReadError, PackReader, Plain, read_record};
+use crate::blob::pack_writer::{PackPlace, PackWriteError};
+use crate::disk::Disk;
+use crate::entry::Retention;
+use crate::format::pack::{PackClass, PackEntry, PackHeader, PackOffset, PackOrigin};
+use crate::format::record::{self, RecordKind};
+use crate::id::{BlobId, EventSeq, PackId, StoreId};
+use crate::index::{Index, Overlay, PackRow, Place, Placement, View};
+use crate::log::{JournalPlace, LiveFrame, LogFiles, journal_path};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// The folder of packs.
+pub(super) const PACKS_DIR: &str = "packs";
+/// The folder of files that are not part of the store yet.
+pub(super) const TMP_DIR: &str = "tmp";
+
+/// Packs kept open at once.
+const PACKS_OPEN_MAX: usize = 64;
+
+/// Everything the handle, the writer and the sealer have in common.
+pub(super) struct Shared {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) dir: PathBuf,
+    pub(super) store: StoreId,
+    pub(super) options: Options,
+    pub(super) files: Arc<LogFiles>,
+    /// What was found damaged when the store was opened; then nothing is written.
+    pub(super) damage: Vec<String>,
+    index: RwLock<Arc<Index>>,
+    layers: RwLock<Layers>,
+    /// Blobs whose bytes are in the journal.
+    inline: RwLock<HashMap<BlobId, JournalPlace>>,
+    packs: Mutex<HashMap<PackId, (Arc<PackReader>, PathBuf)>>,
+    classes: Mutex<BTreeSet<PackClass>>,
+    next_pack: AtomicU64,
+    next_tmp: AtomicU64,
+    newest: Mutex<EventSeq>,
+    grown: Condvar,
+    failure: Mutex<Option<String>>,
+    stalled: Mutex<Option<String>>,
+}
+
+/// What is newer than the index on disk, newest first.
+struct Layers {
+    active: Arc<Overlay>,
+    /// Being written to the index right now.
+    frozen: Option<Arc<Overlay>>,
+    /// The tables of the index as of its last commit.
+    tables: View,
+}
+
+impl Layers {
+    fn below(&self) -> View {
+        match &self.frozen {
+            Some(frozen) => self.tables.under(Arc::clone(frozen)),
+            None => self.tables.clone(),
+        }
+    }
+}
+
+impl Shared {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "opening the store is the one caller and knows all of it"
+    )]
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        store: StoreId,
+        options: Options,
+        files: Arc<LogFiles>,
+        damage: Vec<String>,
+        index: Index,
+        active: Overlay,
+        inline: HashMap<BlobId, JournalPlace>,
+        next_pack: PackId,
+    ) -> Result<Self> {
+        let newest = files.last();
+        let tables = index.view(Vec::new())?;
+        Ok(Self {
+            disk,
+            dir,
+            store,
+            options,
+            files,
+            damage,
+            index: RwLock::new(Arc::new(index)),
+            layers: RwLock::new(Layers {
+                active: Arc::new(active),
+                frozen: None,
+                tables,
+            }),
+            inline: RwLock::new(inline),
+            packs: Mutex::default(),
+            classes: Mutex::default(),
+            next_pack: AtomicU64::new(next_pack.0),
+            next_tmp: AtomicU64::new(0),
+            newest: Mutex::new(newest),
+            grown: Condvar::new(),
+            failure: Mutex::default(),
+            stalled: Mutex::default(),
+        })
+    }
+
+    /// The index on disk.
+    pub(super) fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index.read().expect("no panic while held"))
+    }
+
+    /// Everything acknowledged so far.
+    pub(super) fn view(&self) -> View {
+        let layers = self.layers.read().expect("no panic while held");
+        layers.below().under(Arc::clone(&layers.active))
+    }
+
+    /// What the active layer lies on, and the active layer. For the writer, the only one who changes it.
+    pub(super) fn layers(&self) -> (View, Arc<Overlay>) {
+        let layers = self.layers.read().expect("no panic while held");
+        (layers.below(), Arc::clone(&layers.active))
+    }
+
+    /// The newest acknowledged event.
+    pub(super) fn newest(&self) -> EventSeq {
+        *self.newest.lock().expect("no panic while held")
+    }
+
+    /// Waits until there is an event after `seq`, at most for `timeout`.
+    pub(super) fn wait_past(&self, seq: EventSeq, timeout: Duration) -> EventSeq {
+        let until = Instant::now() + timeout;
+        let mut newest = self.newest.lock().expect("no panic while held");
+        while *newest <= seq {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            newest = self
+                .grown
+                .wait_timeout(newest, left)
+                .expect("no panic while held")
+                .0;
+        }
+        *newest
+    }
+
+    /// Lets readers see a group that is durable: bytes first, then the rows that name them. Only the writer does this.
+    pub(super) fn publish(
+        &self,
+        active: Arc<Overlay>,
+        frames: Vec<LiveFrame>,
+        inline: Vec<(BlobId, JournalPlace)>,
+    ) {
+        if !inline.is_empty() {
+            self.inline
+                .write()
+                .expect("no panic while held")
+                .extend(inline);
+        }
+        let last = frames.last().map(|frame| frame.seq);
+        self.files.add_live(frames);
+        self.layers.write().expect("no panic while held").active = active;
+        if let Some(last) = last {
+            *self.newest.lock().expect("no panic while held") = last;
+            self.grown.notify_all();
+        }
+    }
+
+    /// Puts an empty layer on top, so that the one below can be written to the index. Only the writer does this.
+    pub(super) fn freeze(&self) {
+        let mut layers = self.layers.write().expect("no panic while held");
+        // While an earlier one could not be written it stays, and what is newer goes on gathering above it.
+        if layers.frozen.is_none() {
+            let above = layers.below().under(Arc::clone(&layers.active)).overlay();
+            layers.frozen = Some(std::mem::replace(&mut layers.active, Arc::new(above)));
+        }
+    }
+
+    /// Writes the frozen layer to the index. Readers see the same before, meanwhile and after.
+    pub(super) fn write_frozen(&self) -> Result<()> {
+        let frozen = self
+            .layers
+            .read()
+            .expect("no panic while held")
+            .frozen
+            .clone();
+        if let Some(frozen) = frozen {
+            let index = self.index();
+            index.commit(&frozen)?;
+            let tables = index.view(Vec::new())?;
+            let mut layers = self.layers.write().expect("no panic while held");
+            layers.tables = tables;
+            layers.frozen = None;
+        }
+        Ok(())
+    }
+
+    /// Takes another index into use, with what is newer than it. The writer is paused meanwhile.
+    pub(super) fn replace_index(&self, index: Index, active: Overlay) -> Result<()> {
+        let tables = index.view(Vec::new())?;
+        let mut layers = self.layers.write().expect("no panic while held");
+        *self.index.write().expect("no panic while held") = Arc::new(index);
+        *layers = Layers {
+            active: Arc::new(active),
+            frozen: None,
+            tables,
+        };
+        Ok(())
+    }
+
+    /// How many entries changed since the index was written.
+    pub(super) fn changed_entries(&self) -> usize {
+        let layers = self.layers.read().expect("no panic while held");
+        layers.active.changed_entries()
+    }
+
+    /// True when an entry that was not purged names this blob.
+    pub(super) fn is_live(&self, id: &BlobId) -> Result<bool> {
+        Ok(self.view().blob(id)?.is_some_and(|blob| blob.refs > 0))
+    }
+
+    /// Bytes a blob takes where it lies now, without headers; 0 when it is not there.
+    pub(super) fn stored_bytes(&self, id: &BlobId) -> Result<u64> {
+        let header = record::RECORD_HEADER_BYTES as u64;
+        if let Some(place) = self.inline(id) {
+            return Ok(u64::from(place.bytes).saturating_sub(header));
+        }
+        let view = self.view();
+        let mut bytes = 0;
+        if let Some(row) = view.blob(id)? {
+            bytes += row
+                .place
+                .map_or(0, |place| u64::from(place.len).saturating_sub(header));
+            for child in view.children(id)?.iter() {
+                if let Some(place) = view.blob(child)?.and_then(|row| row.place) {
+                    bytes += u64::from(place.len).saturating_sub(header);
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Where in the journal a blob lies.
+    pub(super) fn inline(&self, id: &BlobId) -> Option<JournalPlace> {
+        self.inline
+            .read()
+            .expect("no panic while held")
+            .get(id)
+            .copied()
+    }
+
+    /// Bytes of all records in the journal.
+    pub(super) fn inline_bytes(&self) -> u64 {
+        let inline = self.inline.read().expect("no panic while held");
+        inline.values().map(|place| u64::from(place.bytes)).sum()
+    }
+
+    /// Forgets the blobs of one generation of a journal file.
+    pub(super) fn forget_inline(&self, slot: u32, generation: u64) {
+        let mut inline = self.inline.write().expect("no panic while held");
+        inline.retain(|_, place| (place.slot, place.generation) != (slot, generation));
+    }
+
+    /// Reads one record, wherever it is by now, and checks it against its name. `None` when the blob is not there.
+    pub(super) fn plain(&self, id: &BlobId) -> Result<Option<Plain>> {
+        // Places are hints, the hash is the truth: a record that moved while we looked is looked up again.
+        let mut last = None;
+        for _ in 0..4 {
+            if let Some(place) = self.inline(id) {
+                match self.plain_inline(id, &place) {
+                    Ok(plain) => return Ok(Some(plain)),
+                    Err(error) => last = Some(error),
+                }
+                if self.inline(id) == Some(place) {
+                    break;
+                }
+                continue;
+            }
+            let Some(row) = self.view().blob(id)? else {
+                return Ok(None);
+            };
+            let Some(place) = row.place else {
+                if self.inline(id).is_some() {
+                    continue;
+                }
+                // A purged blob whose journal file was sealed without it.
+                return Ok(None);
+            };
+            match self.plain_packed(id, &place) {
+                Ok(plain) => return Ok(Some(plain)),
+                Err(error) => last = Some(error),
+            }
+            if self.view().blob(id)?.and_then(|row| row.place) == Some(place) {
+                break;
+            }
+        }
+        match last {
+            Some(error) => Err(error),
+            None => Ok(None),
+        }
+    }
+
+    fn plain_inline(&self, id: &BlobId, place: &JournalPlace) -> Result<Plain> {
+        let path = journal_path(place.slot);
+        let file = self.files.journal(place.slot).ok_or_else(|| {
+            Error::new(ErrorKind::Damaged, format!("{} is missing", path.display()))
+        })?;
+        let at = PackOffset(place.offset);
+        let end = place.offset + u64::from(place.bytes);
+        let unpacked = read_record(&*file, end, at, place.bytes)
+            .and_then(|record| record.into_plain(at, id, &()));
+        unpacked.map_err(|error| read_error(&path, error))
+    }
+
+    fn plain_packed(&self, id: &BlobId, place: &Place) -> Result<Plain> {
+        let (pack, path) = self.pack(place.pack)?;
+        pack.read_plain(PackOffset(place.offset), place.len, id, &())
+            .map_err(|error| read_error(&path, error))
+    }
+
+    /// An open pack, and where it is.
+    pub(super) fn pack(&self, id: PackId) -> Result<(Arc<PackReader>, PathBuf)> {
+        let mut packs = self.packs.lock().expect("no panic while held");
+        if let Some(open) = packs.get(&id) {
+            return Ok(open.clone());
+        }
+        let row = self.view().pack(id)?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("the index does not know pack {id}"),
+            )
+            .hint("make the index anew with 'annals rebuild'")
+        })?;
+        let path = pack_path(&row.class, id);
+        let pack =
+            PackReader::open(&*self.disk, &path).map_err(|error| read_error(&path, error))?;
+        if packs.len() >= PACKS_OPEN_MAX {
+            packs.clear();
+        }
+        let open = (Arc::new(pack), path);
+        packs.insert(id, open.clone());
+        Ok(open)
+    }
+
+    /// Closes a pack that is about to go.
+    pub(super) fn forget_pack(&self, id: PackId) {
+        self.packs.lock().expect("no panic while held").remove(&id);
+    }
+
+    /// What a manifest stands for; `root` is its plaintext.
+    pub(super) fn manifest(&self, root: &[u8]) -> Result<Manifest> {
+        Manifest::read(root, |id| match self.plain(id)? {
+            Some(plain) => Ok(plain.bytes),
+            None => Err(Error::new(
+                ErrorKind::Damaged,
+                format!("blob {id} is missing"),
+            )),
+        })
+    }
+
+    /// A name below `tmp/` that nobody else uses.
+    pub(super) fn tmp_path(&self, what: &str) -> PathBuf {
+        let number = self.next_tmp.fetch_add(1, Ordering::Relaxed);
+        Path::new(TMP_DIR).join(format!("{what}-{number}"))
+    }
+
+    /// Where the next pack of a class goes; [`Shared::make_class_dir`] comes first.
+    pub(super) fn next_pack_place(
+        &self,
+        class: &PackClass,
+        origin: PackOrigin,
+        sealed: (EventSeq, EventSeq),
+    ) -> PackPlace {
+        let pack = PackId(self.next_pack.fetch_add(1, Ordering::Relaxed));
+        PackPlace {
+            header: PackHeader {
+                origin,
+                store: self.store,
+                pack,
+                first_seq: sealed.0,
+                last_seq: sealed.1,
+                class: class.clone(),
+            },
+            tmp_path: self.tmp_path("pack"),
+            final_path: pack_path(class.as_str(), pack),
+        }
+    }
+
+    /// Makes the folder of a class durable.
+    pub(super) fn make_class_dir(&self, class: &PackClass) -> Result<()> {
+        let mut known = self.classes.lock().expect("no panic while held");
+        if known.contains(class) {
+            return Ok(());
+        }
+        let mut path = PathBuf::from(PACKS_DIR);
+        for part in class.as_str().split('/') {
+            let parent = path.clone();
+            path.push(part);
+            self.disk
+                .make_dir(&path)
+                .and_then(|()| self.disk.sync_dir(&parent))
+                .map_err(|error| Error::io("make", &path, error))?;
+        }
+        known.insert(class.clone());
+        Ok(())
+    }
+
+    /// Why the writer has stopped, if it has.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure.lock().expect("no panic while held").clone()
+    }
+
+    /// Stops the writer for good.
+    pub(super) fn fail(&self, why: String) {
+        self.failure
+            .lock()
+            .expect("no panic while held")
+            .get_or_insert(why);
+    }
+
+    /// Why sealing does not get on, while it does not.
+    pub(super) fn stalled(&self) -> Option<String> {
+        self.stalled.lock().expect("no panic while held").clone()
+    }
+
+    pub(super) fn set_stalled(&self, why: Option<String>) {
+        *self.stalled.lock().expect("no panic while held") = why;
+    }
+}
+
+/// Which pack a blob kept like this goes to: those that may go at the same time lie together, so that whole packs go.
+pub(super) fn pack_class(retention: Retention, archived_at: Timestamp) -> PackClass {
+    let name = match retention.expires_at(archived_at) {
+        None => "forever/none".to_owned(),
+        Some(expires) => {
+            let short = matches!(
+                retention,
+                Retention::Period {
+                    days: ..=31,
+                    years: 0
+                }
+            );
+            let bucket = if short { "%Y-%m-%d" } else { "%Y-%m" };
+            format!(
+                "{retention}/{}",
+                expires.to_chrono().to_utc().format(bucket)
+            )
+        }
+    };
+    PackClass::new(name).expect("a retention and a date make a short name")
+}
+
+/// Where a pack is.
+pub(super) fn pack_path(class: &str, pack: PackId) -> PathBuf {
+    Path::new(PACKS_DIR)
+        .join(class)
+        .join(format!("{:016}.pack", pack.0))
+}
+
+/// The number a pack's file name stands for.
+pub(super) fn pack_of(name: &str) -> Option<PackId> {
+    let digits = name.strip_suffix(".pack")?;
+    (digits.len() == 16).then(|| digits.parse().ok().map(PackId))?
+}
+
+/// Tells the index where the blobs of a pack lie. `fetch` reads a blob, for the lists of chunks.
+pub(super) fn place_pack(
+    pending: &mut Overlay,
+    below: &View,
+    pack: PackId,
+    class: &str,
+    bytes: u64,
+    entries: &[PackEntry],
+    mut fetch: impl FnMut(&PackEntry) -> Result<Manifest>,
+) -> Result<()> {
+    let row = PackRow {
+        id: pack,
+        class: class.to_owned(),
+        bytes,
+        blobs: entries.len() as u64,
+        live_bytes: 0,
+        live_blobs: 0,
+    };
+    pending.add_pack(&row, below)?;
+    for entry in entries {
+        let manifest = match entry.kind {
+            RecordKind::Content => None,
+            RecordKind::Manifest => Some(fetch(entry)?),
+        };
+        let (size, children) = match manifest {
+            None => (u64::from(entry.raw_len), Vec::new()),
+            Some(manifest) => (manifest.size, manifest.parts),
+        };
+        let place = Place {
+            pack,
+            offset: entry.offset.0,
+            len: entry.len,
+        };
+        let placement = Placement {
+            id: entry.id,
+            size,
+            place,
+            children,
+        };
+        pending.place(&placement, below)?;
+    }
+    Ok(())
+}
+
+/// What a manifest stands for.
+pub(super) struct Manifest {
+    /// Bytes of the content.
+    pub(super) size: u64,
+    /// Every blob it is made of: chunks, and the manifest's own inner nodes.
+    pub(super) parts: Vec<BlobId>,
+}
+
+impl Manifest {
+    /// Walks the whole tree below `root`; `fetch` answers the plaintext of an inner node.
+    pub(super) fn read(
+        root: &[u8],
+        mut fetch: impl FnMut(&BlobId) -> Result<Vec<u8>>,
+    ) -> Result<Self> {
+        let mut parts = Vec::new();
+        let mut nodes = Vec::new();
+        let reader = ManifestReader::new(root, |id: &BlobId| {
+            nodes.push(*id);
+            fetch(id)
+        })
+        .map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
+        let size = reader.total_len();
+        for chunk in reader {
+            let chunk = chunk.map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
+            parts.push(chunk.id);
+        }
+        parts.append(&mut nodes);
+        Ok(Self { size, parts })
+    }
+}
+
+/// Adds the file to what went wrong in it.
+pub(super) fn read_error(path: &Path, error: PackReadError) -> Error {
+    match error {
+        PackReadError::Io(error) => Error::io("read", path, error),
+        other => Error::new(
+            ErrorKind::Damaged,
+            format!("{} is damaged: {other}", path.display()),
+        )
+        .hint(
+            "run 'annals verify --deep' for the whole picture; the undamaged rest stays readable",
+        ),
+    }
+}
+
+/// Turns a failed pack into an error of the store.
+pub(super) fn write_error(error: PackWriteError) -> Error {
+    match error {
+        PackWriteError::Io {
+            action,
+            path,
+            source,
+        } => Error::io(action, path, source),
+        other => Error::new(ErrorKind::Io, other.to_string()),
+    }
+}

@@ -1,0 +1,194 @@
+//! A view of everything acknowledged at one moment, to look entries up in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::Result;
+use crate::archive::shared::Shared;
+use crate::archive::{Archive, compact, open};
+use crate::entry::{Entry, Status};
+use crate::id::{EntryId, EventSeq};
+use crate::index::{CounterGroup, View};
+use crate::query::{Cursor, Filter, Query};
+use crate::time::Timestamp;
+
+impl Archive {
+    /// Everything acknowledged so far. What comes later does not show in it.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Ok(Snapshot {
+            view: self.shared().view(),
+            shared: Arc::clone(self.shared()),
+        })
+    }
+}
+
+/// The store as it was at one event. Holding one for long keeps old index pages from being used again.
+pub struct Snapshot {
+    view: View,
+    shared: Arc<Shared>,
+}
+
+/// Part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// The entries, in the order asked for.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// Sums over the whole store. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stats {
+    /// Entries that are not purged.
+    pub entries: u64,
+    /// Bytes of their sources, each counted as often as it was archived.
+    pub sources_bytes: u64,
+    /// Bytes of their sources and reports, each content counted once.
+    pub unique_bytes: u64,
+    /// Bytes that content takes on disk: packs, and records in the journal.
+    pub stored_bytes: u64,
+    /// Bytes of sealed events and of the journal files.
+    pub log_bytes: u64,
+    /// Bytes of the index.
+    pub index_bytes: u64,
+    /// Bytes that a compaction would free now.
+    pub reclaimable_bytes: u64,
+    /// `unique_bytes` by `stored_bytes`: how much smaller content became.
+    pub ratio: f64,
+    /// When the oldest entry was archived.
+    pub oldest: Option<Timestamp>,
+    /// When the newest entry was archived.
+    pub newest: Option<Timestamp>,
+    /// Entries that were purged.
+    pub purged: u64,
+    /// The entries by converter.
+    pub converters: Vec<Group>,
+    /// The entries by day of archiving, in UTC.
+    pub days: Vec<Group>,
+    /// The entries by status.
+    pub statuses: Vec<Group>,
+}
+
+/// Entries that have something in common.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Group {
+    /// What they share: a converter's name, a day such as 2026-03-01, or a status.
+    pub name: String,
+    /// How many they are.
+    pub entries: u64,
+    /// Bytes of their sources.
+    pub sources_bytes: u64,
+    /// How many of them succeeded.
+    pub success: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// How many of them were not converted yet.
+    pub pending: u64,
+    /// How many of them were suspended, skipped or rejected.
+    pub other: u64,
+}
+
+impl Snapshot {
+    /// The newest event it knows of.
+    pub fn at(&self) -> EventSeq {
+        self.view.applied()
+    }
+
+    /// One entry, purged or not.
+    pub fn entry(&self, id: EntryId) -> Result<Option<Entry>> {
+        Ok(self.view.entry(id)?)
+    }
+
+    /// The entries a query asks for.
+    pub fn query(&self, query: &Query) -> Result<Page> {
+        let page = self.view.query(query)?;
+        Ok(Page {
+            entries: page.entries,
+            next: page.next,
+        })
+    }
+
+    /// How many entries a filter selects.
+    pub fn count(&self, filter: &Filter) -> Result<u64> {
+        Ok(self.view.count(filter)?)
+    }
+
+    /// Looks `text` up as entry id, serial, part, file name or report id (whole, then as a beginning, whatever the letter
+    /// case), and as the beginning of a hash from 6 digits on. Best matches first, newest first among equals; purged
+    /// entries too.
+    pub fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>> {
+        Ok(self.view.find(text, limit)?)
+    }
+
+    /// Sums over the whole store.
+    pub fn stats(&self) -> Result<Stats> {
+        let counters = self.view.stats()?;
+        let live = || counters.groups.iter().filter(|group| !group.purged);
+        let packs = self.view.packs()?;
+        let segments = self.shared.files.segments();
+        let sealed: u64 = segments.iter().map(|segment| segment.bytes()).sum();
+        let stored_bytes = counters.pack_bytes + self.shared.inline_bytes();
+        let unique_bytes = counters.unique_bytes;
+        Ok(Stats {
+            entries: live().map(|group| group.entries).sum(),
+            sources_bytes: live().map(|group| group.bytes).sum(),
+            unique_bytes,
+            stored_bytes,
+            log_bytes: sealed + self.shared.files.journal_bytes()?,
+            index_bytes: open::index_bytes(&*self.shared.disk)?,
+            reclaimable_bytes: compact::worth_it(&packs)
+                .iter()
+                .map(|pack| pack.bytes.saturating_sub(pack.live_bytes))
+                .sum(),
+            ratio: if stored_bytes == 0 {
+                1.0
+            } else {
+                unique_bytes as f64 / stored_bytes as f64
+            },
+            oldest: counters.oldest,
+            newest: counters.newest,
+            purged: counters
+                .groups
+                .iter()
+                .filter(|group| group.purged)
+                .map(|group| group.entries)
+                .sum(),
+            converters: grouped(live(), |group| group.converter.clone()),
+            days: grouped(live(), |group| day(group.day)),
+            statuses: grouped(live(), |group| group.status.name().to_owned()),
+        })
+    }
+}
+
+fn day(day: i64) -> String {
+    let noon = Timestamp::from_micros(0).plus_days(day).to_chrono();
+    noon.format("%Y-%m-%d").to_string()
+}
+
+fn grouped<'a>(
+    counters: impl Iterator<Item = &'a CounterGroup>,
+    name: impl Fn(&CounterGroup) -> String,
+) -> Vec<Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for counter in counters {
+        let name = name(counter);
+        let group = groups.entry(name.clone()).or_insert_with(|| Group {
+            name,
+            ..Group::default()
+        });
+        group.entries += counter.entries;
+        group.sources_bytes += counter.bytes;
+        match counter.status {
+            Status::Success => group.success += counter.entries,
+            Status::Failed => group.failed += counter.entries,
+            Status::Pending => group.pending += counter.entries,
+            Status::Suspended | Status::Skipped | Status::Rejected => {
+                group.other += counter.entries;
+            }
+        }
+    }
+    groups.into_values().collect()
+}

@@ -1,0 +1,642 @@
+//! The one thread that appends: gathers what callers hand in while the last sync is in flight, decides what only the
+//! single writer can decide (numbers, duplicates, keys, stale plans), makes the group durable, and only then lets it be seen.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::archive::shared::Shared;
+use crate::archive::{Archived, sealer};
+use crate::entry::{Entry, Retention};
+use crate::event::{
+    Body, ClockReading, EntryRanges, Event, PurgePlanned, PurgedEntries, StoreOpened,
+};
+use crate::format::leaf;
+use crate::id::{AttemptNo, BlobId, EntryId, EventSeq};
+use crate::index::{Overlay, View};
+use crate::log::{Appender, FrameDraft, Journal, JournalPlace, LiveFrame, LogError};
+use crate::retention::PurgePlan;
+use crate::{Error, ErrorKind, Result};
+
+/// At the most so many requests share a sync.
+const GROUP_REQUESTS_MAX: usize = 512;
+/// Journal space that archiving leaves alone, so that a purge can still be recorded when the disk is full.
+const RESERVE_BYTES: usize = 256 << 10;
+/// So many entry ids always fit one leaf, however scattered they are.
+const PURGED_PER_EVENT: usize = 1_500;
+/// More journal files than this are not made; the writer waits for the sealer instead.
+const JOURNAL_FILES_MAX: u32 = 8;
+
+/// A fact to be recorded, with the content it brings along.
+pub(super) struct Draft {
+    pub(super) body: Body,
+    /// New blobs as encoded records.
+    pub(super) records: Vec<(BlobId, Vec<u8>)>,
+    /// Blobs the caller found in the store and therefore does not bring along.
+    pub(super) relies_on: Vec<BlobId>,
+    pub(super) retention: Retention,
+    pub(super) level: u8,
+}
+
+impl Draft {
+    /// A fact without content.
+    pub(super) fn fact(body: Body) -> Self {
+        Self {
+            body,
+            records: Vec::new(),
+            relies_on: Vec::new(),
+            retention: Retention::Forever,
+            level: 1,
+        }
+    }
+
+    fn record_bytes(&self) -> usize {
+        self.records.iter().map(|(_, record)| record.len()).sum()
+    }
+
+    /// Facts that must find room even when archiving is refused: they lead to space, or tell of trouble.
+    fn may_use_reserve(&self) -> bool {
+        !matches!(self.body, Body::Archived(_) | Body::Converted(_))
+    }
+}
+
+/// What became of a request.
+pub(super) enum Receipt {
+    /// Durable, under these numbers; for an archived source also what it became, for a conversion which attempt it is.
+    Durable {
+        events: Vec<EventSeq>,
+        archived: Option<Archived>,
+        attempt: Option<AttemptNo>,
+    },
+    /// The idempotency key was known: this is the earlier entry.
+    Known(EntryId),
+    /// Content the caller relied on is gone by now: bring it along and ask again.
+    BringContent,
+}
+
+pub(super) type Reply = Result<Receipt>;
+
+/// What the writer is asked to do.
+pub(super) enum Request {
+    /// Record these facts, in this order, in one group.
+    Append(Vec<Draft>, Sender<Reply>),
+    /// Record that the entries of a plan go, unless the plan is stale.
+    Purge(Arc<PurgePlan>, String, Sender<Reply>),
+    /// Hand the current journal file to the sealer even though it is not full.
+    Rotate(Sender<Result<()>>),
+    /// Finish what is staged and end.
+    Stop,
+}
+
+/// What the other threads of the store need of the writer, who alone changes what is newer than the index.
+pub(super) enum Control {
+    /// Change the active layer by facts about files, which are no events.
+    Change(Change, Sender<Result<()>>),
+    /// Put a new layer on top, so that the one below can be written to the index.
+    Freeze(Sender<Result<()>>),
+    /// Answer, then wait until the other end of the channel is dropped.
+    Pause(Sender<Result<()>>, Receiver<()>),
+    /// Record a fact of the store's own. It is refused when it does not fit the current journal file, because the one who
+    /// asks is the one who would make room.
+    Record(Box<Draft>, Sender<Result<()>>),
+    /// A sealed journal file, to be written again.
+    Recycle(Journal),
+}
+
+/// A change of the active layer, which lies on the view.
+pub(super) type Change = Box<dyn FnOnce(&mut Overlay, &View) -> Result<()> + Send>;
+
+/// Sends the writer a control and waits for its answer.
+pub(super) fn ask(
+    shared: &Shared,
+    control: &Sender<Control>,
+    make: impl FnOnce(Sender<Result<()>>) -> Control,
+) -> Result<()> {
+    let (reply, answer) = bounded(1);
+    let sent = control.send(make(reply)).is_ok();
+    match answer.recv() {
+        Ok(answer) if sent => answer,
+        _ => Err(sealer::ended(shared)),
+    }
+}
+
+/// The writer's end of the threads' channels.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    appender: Appender,
+    requests: Receiver<Request>,
+    controls: Receiver<Control>,
+    sealer: Sender<sealer::Job>,
+    /// Recorded with the first event of this session.
+    opened: Option<StoreOpened>,
+}
+
+/// What was staged and waits for the sync.
+#[derive(Default)]
+struct Group {
+    /// The active layer with the staged events folded in, and what it lies on; nothing while nothing is staged.
+    state: Option<(Arc<Overlay>, View)>,
+    frames: Vec<LiveFrame>,
+    inline: Vec<(BlobId, JournalPlace)>,
+    waiting: Vec<(Sender<Reply>, Receipt)>,
+}
+
+impl Group {
+    /// The layer to fold into, and what it lies on.
+    fn state(&mut self, shared: &Shared) -> &mut (Arc<Overlay>, View) {
+        self.state.get_or_insert_with(|| {
+            let (below, active) = shared.layers();
+            (active, below)
+        })
+    }
+
+    /// Everything acknowledged or staged. To be dropped before the next event is folded in, or that has to copy.
+    fn view(&mut self, shared: &Shared) -> View {
+        let (pending, below) = self.state(shared);
+        below.under(Arc::clone(pending))
+    }
+}
+
+impl Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        appender: Appender,
+        requests: Receiver<Request>,
+        controls: Receiver<Control>,
+        sealer: Sender<sealer::Job>,
+        opened: StoreOpened,
+    ) -> Self {
+        Self {
+            shared,
+            appender,
+            requests,
+            controls,
+            sealer,
+            opened: Some(opened),
+        }
+    }
+
+    /// Works until told to stop, or until nobody can ask any more.
+    pub(super) fn run(mut self) {
+        loop {
+            let mut group = Group::default();
+            let mut next = crossbeam_channel::select! {
+                recv(self.controls) -> control => {
+                    match control {
+                        Ok(control) => self.control(control, &mut group),
+                        Err(_) => return,
+                    }
+                    None
+                }
+                recv(self.requests) -> request => match request {
+                    Ok(request) => Some(request),
+                    Err(_) => return,
+                },
+            };
+            let mut taken = 1;
+            while let Some(request) = next.take() {
+                match request {
+                    Request::Append(drafts, reply) => self.append(drafts, reply, &mut group),
+                    Request::Purge(plan, reason, reply) => {
+                        self.purge(&plan, &reason, reply, &mut group);
+                    }
+                    Request::Rotate(reply) => {
+                        let rotated = self
+                            .commit(&mut group)
+                            .and_then(|()| self.rotate_for_seal());
+                        // The asker may have given up; nothing depends on its hearing.
+                        let _ = reply.send(rotated);
+                    }
+                    Request::Stop => {
+                        let _ = self.commit(&mut group);
+                        return;
+                    }
+                }
+                if taken < GROUP_REQUESTS_MAX && !self.appender.group_is_full() {
+                    next = self.requests.try_recv().ok();
+                    taken += 1;
+                }
+            }
+            // Every caller of the group has been told by then, also of a failure.
+            let _ = self.commit(&mut group);
+        }
+    }
+
+    fn control(&mut self, control: Control, group: &mut Group) {
+        match control {
+            Control::Recycle(journal) => self.appender.give_back(journal),
+            Control::Change(change, reply) => {
+                let _ = reply.send(self.change(change, group));
+            }
+            Control::Record(draft, reply) => {
+                let recorded = self.commit(group).and_then(|()| self.record(&draft));
+                let _ = reply.send(recorded);
+            }
+            Control::Freeze(reply) => {
+                let frozen = self.commit(group).map(|()| self.shared.freeze());
+                let _ = reply.send(frozen);
+            }
+            Control::Pause(reply, resume) => {
+                let committed = self.commit(group);
+                let _ = reply.send(committed);
+                // Nothing is ever sent: this returns when the sender goes.
+                let _ = resume.recv();
+            }
+        }
+    }
+
+    fn record(&mut self, draft: &Draft) -> Result<()> {
+        let mut group = Group::default();
+        self.stage_event(draft, &mut group, Room::Here)?;
+        self.commit(&mut group)
+    }
+
+    fn change(&mut self, change: Change, group: &mut Group) -> Result<()> {
+        self.commit(group)?;
+        let (below, mut active) = self.shared.layers();
+        change(Arc::make_mut(&mut active), &below)?;
+        self.shared.publish(active, Vec::new(), Vec::new());
+        Ok(())
+    }
+
+    fn append(&mut self, mut drafts: Vec<Draft>, reply: Sender<Reply>, group: &mut Group) {
+        match self.stage_all(&mut drafts, group) {
+            Ok(receipt) => group.waiting.push((reply, receipt)),
+            Err(error) => {
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+
+    fn stage_all(&mut self, drafts: &mut [Draft], group: &mut Group) -> Result<Receipt> {
+        let mut seqs = Vec::with_capacity(drafts.len());
+        let mut archived = None;
+        let mut attempt = None;
+        for draft in drafts {
+            if let Some(receipt) = settle(draft, &group.view(&self.shared))? {
+                return Ok(receipt);
+            }
+            let seq = self.stage(draft, group)?;
+            if let Body::Archived(fact) = &draft.body {
+                archived = Some(Archived {
+                    id: EntryId::from(seq),
+                    blob: fact.blob,
+                    stored_size: fact.stored_size,
+                    duplicate: fact.duplicate,
+                    existing: false,
+                });
+            }
+            if let Body::Converted(fact) = &draft.body {
+                attempt = Some(fact.attempt);
+            }
+            seqs.push(seq);
+        }
+        Ok(Receipt::Durable {
+            events: seqs,
+            archived,
+            attempt,
+        })
+    }
+
+    /// Gives the fact its number and its place in the group.
+    fn stage(&mut self, draft: &Draft, group: &mut Group) -> Result<EventSeq> {
+        if let Some(opened) = self.opened.take() {
+            let first = Draft::fact(Body::StoreOpened(opened.clone()));
+            if let Err(error) = self.stage_event(&first, group, Room::Anywhere) {
+                self.opened = Some(opened);
+                return Err(error);
+            }
+        }
+        self.stage_event(draft, group, Room::Anywhere)
+    }
+
+    fn stage_event(&mut self, draft: &Draft, group: &mut Group, room: Room) -> Result<EventSeq> {
+        if let Some(failure) = self.shared.failure() {
+            return Err(Error::new(ErrorKind::Poisoned, failure)
+                .hint("close the store and open it again; what was acknowledged is safe"));
+        }
+        let clock = Arc::clone(&self.shared.options.clock);
+        let mut event = Event {
+            seq: self.appender.next_seq(),
+            time: clock.now(),
+            actor: self.shared.options.actor.clone(),
+            clock: ClockReading {
+                boot: clock.boot().to_owned(),
+                mono_ms: clock.monotonic_ms(),
+            },
+            body: draft.body.clone(),
+        };
+        let mut line = leaf::encode(&self.shared.store, &event).map_err(LogError::from)?;
+        let bytes = self
+            .appender
+            .frame_bytes(line.len(), draft.record_bytes())?;
+        let reserve = if draft.may_use_reserve() {
+            0
+        } else {
+            RESERVE_BYTES
+        };
+        if !self.appender.fits(bytes, reserve) {
+            self.commit(group)?;
+            let fits_reserve = draft.may_use_reserve() && self.appender.fits(bytes, 0);
+            match room {
+                Room::Here if fits_reserve => {}
+                Room::Here => return Err(journal_full("it holds nothing more")),
+                Room::Anywhere => match self.rotate() {
+                    // No room for another journal file, but the rest of this one is for just such facts.
+                    Err(error) if error.kind() == ErrorKind::Full && fits_reserve => {}
+                    rotated => rotated?,
+                },
+            }
+            // Waiting for the sealer may have taken a while.
+            event.seq = self.appender.next_seq();
+            event.time = clock.now();
+            line = leaf::encode(&self.shared.store, &event).map_err(LogError::from)?;
+        }
+        let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
+        let staged = self.appender.stage(&FrameDraft {
+            time: event.time,
+            retention: draft.retention,
+            level: draft.level,
+            leaf: line.as_bytes(),
+            records: &records,
+        })?;
+        let mut offset = staged.records_at;
+        for (id, record) in &draft.records {
+            let bytes = u32::try_from(record.len()).expect("a record fits a frame");
+            group.inline.push((
+                *id,
+                JournalPlace {
+                    slot: staged.slot,
+                    generation: staged.generation,
+                    offset,
+                    bytes,
+                },
+            ));
+            offset += u64::from(bytes);
+        }
+        group.frames.push(LiveFrame {
+            seq: event.seq,
+            slot: staged.slot,
+            generation: staged.generation,
+            offset: staged.offset,
+            frame_bytes: staged.frame_bytes,
+        });
+        let (pending, below) = group.state(&self.shared);
+        Arc::make_mut(pending).apply(&event, below)?;
+        Ok(event.seq)
+    }
+
+    /// Makes the group durable, visible, and then known to those who wait for it, in this order.
+    fn commit(&mut self, group: &mut Group) -> Result<()> {
+        let mut done = std::mem::take(group);
+        if self.appender.has_staged()
+            && let Err(error) = self.appender.commit()
+        {
+            let error = Error::from(error);
+            self.shared
+                .fail(format!("{}; the writer has stopped", error.message()));
+            for (reply, _) in done.waiting.drain(..) {
+                let _ = reply.send(Err(Error::new(error.kind(), error.message())
+                    .hint("this was not acknowledged; close the store and open it again")));
+            }
+            return Err(error);
+        }
+        if let Some((active, _)) = done.state {
+            self.shared.publish(active, done.frames, done.inline);
+        }
+        for (reply, receipt) in done.waiting.drain(..) {
+            let _ = reply.send(Ok(receipt));
+        }
+        Ok(())
+    }
+
+    /// Goes on in another journal file and hands the full one to the sealer.
+    fn rotate(&mut self) -> Result<()> {
+        while let Ok(control) = self.controls.try_recv() {
+            self.control(control, &mut Group::default());
+        }
+        while self.appender.free_files() == 0 && self.appender.files() >= JOURNAL_FILES_MAX {
+            // The sealer is behind: callers wait here, in a bounded channel, instead of in memory.
+            if let Some(why) = self.shared.stalled() {
+                return Err(journal_full(&why));
+            }
+            if self.shared.failure().is_some() {
+                return Err(sealer::ended(&self.shared));
+            }
+            match self.controls.recv_timeout(Duration::from_millis(50)) {
+                Ok(control) => self.control(control, &mut Group::default()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(sealer::ended(&self.shared)),
+            }
+        }
+        let full = self.appender.rotate()?;
+        let (slot, file) = self.appender.current_file();
+        self.shared.files.add_journal(slot, file);
+        self.sealer
+            .send(sealer::Job::Seal(full))
+            .map_err(|_| sealer::ended(&self.shared))
+    }
+
+    fn rotate_for_seal(&mut self) -> Result<()> {
+        if self.appender.current_is_empty() {
+            return Ok(());
+        }
+        self.rotate()
+    }
+
+    fn purge(&mut self, plan: &PurgePlan, reason: &str, reply: Sender<Reply>, group: &mut Group) {
+        let staged = self
+            .purge_facts(plan, reason, group)
+            .and_then(|mut facts| self.stage_all(&mut facts, group));
+        match staged {
+            Ok(receipt) => group.waiting.push((reply, receipt)),
+            Err(error) => {
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+
+    /// The facts a plan becomes, if every entry of it may still go. Nobody can place a hold between this look and the
+    /// record of the purge: both go through this thread.
+    fn purge_facts(&self, plan: &PurgePlan, reason: &str, group: &mut Group) -> Result<Vec<Draft>> {
+        let view = group.view(&self.shared);
+        let stale = |why: String| {
+            Error::new(
+                ErrorKind::Refused,
+                format!("plan {} is stale: {why}", plan.plan_id),
+            )
+            .hint("make a new plan with 'annals retention preview' and look at it")
+        };
+        if plan.digest() != plan.plan_id {
+            return Err(stale("it was changed after it was made".to_owned()));
+        }
+        let mut by_rule: BTreeMap<&str, Vec<EntryId>> = BTreeMap::new();
+        let mut bytes_by_rule: BTreeMap<&str, u64> = BTreeMap::new();
+        for item in &plan.items {
+            let entry = view
+                .entry(item.id)?
+                .ok_or_else(|| stale(format!("entry {} is not in this store", item.id)))?;
+            if entry.purged_at.is_some() {
+                return Err(stale(format!("entry {} was purged meanwhile", item.id)));
+            }
+            if let Some(hold) = entry.holds.first() {
+                return Err(stale(format!(
+                    "entry {} is on hold '{hold}' by now",
+                    item.id
+                )));
+            }
+            by_rule.entry(&item.rule).or_default().push(item.id);
+            *bytes_by_rule.entry(&item.rule).or_default() += logical_bytes(&entry);
+        }
+        let mut facts = vec![Draft::fact(Body::PurgePlanned(PurgePlanned {
+            plan_id: plan.plan_id.clone(),
+            at_seq: plan.at_seq,
+            effective_now: plan.effective_now,
+            rules: plan.rules.clone(),
+            count: plan.count,
+            bytes_logical: bytes_by_rule.values().sum(),
+            held_skipped: plan.held_skipped,
+            reason: reason.to_owned(),
+        }))];
+        for (rule, ids) in by_rule {
+            for part in ids.chunks(PURGED_PER_EVENT) {
+                let mut bytes_logical = 0;
+                for id in part {
+                    bytes_logical += view.entry(*id)?.map_or(0, |entry| logical_bytes(&entry));
+                }
+                facts.push(Draft::fact(Body::PurgedEntries(PurgedEntries {
+                    plan_id: plan.plan_id.clone(),
+                    rule: rule.to_owned(),
+                    reason: reason.to_owned(),
+                    entries: EntryRanges::of(part.iter().copied()),
+                    count: part.len() as u64,
+                    bytes_logical,
+                })));
+            }
+        }
+        Ok(facts)
+    }
+}
+
+/// Where a fact may go.
+#[derive(Clone, Copy)]
+enum Room {
+    /// Into the current journal file or the next.
+    Anywhere,
+    /// Into the current journal file only.
+    Here,
+}
+
+fn journal_full(why: &str) -> Error {
+    Error::new(
+        ErrorKind::Full,
+        format!("the journal is full and cannot be sealed: {why}"),
+    )
+    .hint("free some space, or purge old entries; nothing was lost")
+}
+
+/// Bytes of an entry's source and of all its reports.
+pub(super) fn logical_bytes(entry: &Entry) -> u64 {
+    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
+    entry.size + reports.map(|report| report.size).sum::<u64>()
+}
+
+/// Decides what only the single writer can decide. `Some` answers the request without recording anything.
+fn settle(draft: &mut Draft, view: &View) -> Result<Option<Receipt>> {
+    let live =
+        |id: &BlobId| -> Result<bool> { Ok(view.blob(id)?.is_some_and(|blob| blob.refs > 0)) };
+    for id in &draft.relies_on {
+        if !live(id)? {
+            return Ok(Some(Receipt::BringContent));
+        }
+    }
+    match &mut draft.body {
+        Body::Archived(fact) => {
+            if let Some(key) = &fact.key
+                && let Some(entry) = view.key(key)?
+            {
+                return Ok(Some(Receipt::Known(entry)));
+            }
+            fact.duplicate = live(&fact.blob.blake3)?;
+        }
+        Body::Converted(fact) => {
+            let entry = living(fact.entry, view)?;
+            let before = entry.attempts.last().map_or(0, |attempt| attempt.attempt.0);
+            fact.attempt = AttemptNo(before.saturating_add(1));
+        }
+        Body::Reported(fact) => {
+            let entry = living(fact.entry, view)?;
+            let attempt = entry
+                .attempts
+                .iter()
+                .find(|attempt| attempt.attempt == fact.attempt)
+                .ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::NotFound,
+                        format!("entry {} has no attempt {}", fact.entry, fact.attempt),
+                    )
+                })?;
+            if fact.report as usize >= attempt.reports.len() {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "attempt {} of entry {} has no report {}",
+                        fact.attempt, fact.entry, fact.report
+                    ),
+                ));
+            }
+        }
+        Body::ConverterRegistered(fact) => {
+            if view.converter(&fact.converter_id)?.is_some() {
+                return Ok(Some(Receipt::Durable {
+                    events: Vec::new(),
+                    archived: None,
+                    attempt: None,
+                }));
+            }
+        }
+        Body::HoldPlaced(fact) => {
+            if view.hold(&fact.name)?.is_some() {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    format!("there is a hold named '{}' already", fact.name),
+                )
+                .hint("choose another name, or release that one first"));
+            }
+        }
+        Body::HoldReleased(fact) => {
+            if view.hold(&fact.name)?.is_none() {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("there is no hold named '{}'", fact.name),
+                ));
+            }
+        }
+        _ => {}
+    }
+    let mut brought = std::mem::take(&mut draft.records);
+    let mut seen = HashSet::new();
+    for (id, record) in brought.drain(..) {
+        if seen.insert(id) && !live(&id)? {
+            draft.records.push((id, record));
+        }
+    }
+    Ok(None)
+}
+
+/// The entry, unless there is none or it was purged.
+pub(super) fn living(id: EntryId, view: &View) -> Result<Entry> {
+    let entry = view.entry(id)?.ok_or_else(|| super::no_entry(id))?;
+    match (entry.purged_at, &entry.purged_by) {
+        (None, _) => Ok(entry),
+        (Some(at), rule) => Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "entry {id} was purged at {at} by rule '{}'",
+                rule.as_deref().unwrap_or("unknown")
+            ),
+        )),
+    }
+}
