@@ -6,12 +6,16 @@
 
 pub mod archive;
 mod blob;
+#[cfg(feature = "host")]
+pub mod convert;
 pub mod disk;
 pub mod entry;
 mod error;
 pub mod event;
 mod evidence;
 mod format;
+#[cfg(feature = "host")]
+pub mod host;
 pub mod id;
 mod index;
 mod log;

@@ -1,0 +1,196 @@
+//! One attempt: a source out of the archive, through a converter, and what came of it back into the archive.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::definition::Arguments;
+use super::process::Cancel;
+use super::protocol::Conversion;
+use super::runner::{Request, Runner, Session};
+use crate::archive::{Archive, NewAttempt};
+use crate::entry::Entry;
+use crate::id::{AttemptNo, ConverterId, EntryId, JobId};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// One recorded attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptSummary {
+    /// The entry.
+    pub entry: EntryId,
+    /// Which of its attempts.
+    pub attempt: AttemptNo,
+    /// What the converter really was.
+    pub converter_id: ConverterId,
+    /// What it came to.
+    pub conversion: Conversion,
+}
+
+/// What is recorded with an attempt besides the run itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) arguments: &'a Arguments,
+    pub(crate) job: Option<JobId>,
+    pub(crate) keep_reports: bool,
+    /// A circumstance to be recorded among the warnings.
+    pub(crate) note: Option<&'a str>,
+}
+
+/// Converts an archived source again and records the attempt with its reports. `None` when cancelled; then nothing is
+/// recorded. On `Ok` the attempt is durable.
+///
+/// # Errors
+/// `NotFound` for an unknown entry, `Refused` for a purged one, `Converter` when the program cannot be started; and
+/// whatever the archive says. Nothing is recorded then.
+pub fn convert_entry(
+    archive: &Archive,
+    runner: &Runner,
+    id: EntryId,
+    job: Option<JobId>,
+    cancel: &Cancel,
+) -> Result<Option<AttemptSummary>> {
+    let entry = archive.snapshot()?.entry(id)?.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("there is no entry {id}"))
+            .hint("`list` shows the entries there are")
+    })?;
+    let terms = Terms {
+        arguments: &runner.converter().arguments,
+        job,
+        keep_reports: true,
+        note: None,
+    };
+    attempt(archive, runner, &entry, terms, cancel)
+}
+
+/// Converts a file without recording anything. `None` when cancelled.
+///
+/// # Errors
+/// `Invalid` when it is not a regular file; as [`Runner::run`].
+pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Option<Conversion>> {
+    let metadata = path
+        .metadata()
+        .map_err(|error| Error::io("read", path, error))?;
+    if !metadata.is_file() {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!("{} is not a regular file", path.display()),
+        ));
+    }
+    let mut file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let request = Request {
+        name: &name,
+        modified: metadata.modified().ok(),
+        entry: None,
+        arguments: &runner.converter().arguments,
+    };
+    runner.run(request, &mut file, cancel)
+}
+
+/// Runs a converter over an entry and records what came of it.
+pub(crate) fn attempt(
+    archive: &Archive,
+    runner: &Runner,
+    entry: &Entry,
+    terms: Terms<'_>,
+    cancel: &Cancel,
+) -> Result<Option<AttemptSummary>> {
+    let session = runner.session()?;
+    let Some(conversion) = run_over(archive, runner, &session, entry, terms, cancel)? else {
+        return Ok(None);
+    };
+    let converter = runner.converter();
+    let converter_id = session.register(archive, converter)?;
+    let attempt = archive.record_attempt(
+        entry.id,
+        NewAttempt {
+            outcome: conversion.outcome,
+            converter: converter.name.clone(),
+            converter_version: converter.version.clone(),
+            converter_id: Some(converter_id),
+            arguments: terms.arguments.recorded(),
+            duration_ms: Some(milliseconds(conversion.duration)),
+            error: conversion.error.clone(),
+            warnings: conversion.warnings.clone(),
+            unit: conversion.unit.clone(),
+            reports: if terms.keep_reports {
+                conversion.reports.clone()
+            } else {
+                Vec::new()
+            },
+            job: terms.job,
+        },
+    )?;
+    Ok(Some(AttemptSummary {
+        entry: entry.id,
+        attempt,
+        converter_id,
+        conversion,
+    }))
+}
+
+/// Runs a converter over an entry's bytes and records nothing.
+pub(crate) fn run_over(
+    archive: &Archive,
+    runner: &Runner,
+    session: &Arc<Session>,
+    entry: &Entry,
+    terms: Terms<'_>,
+    cancel: &Cancel,
+) -> Result<Option<Conversion>> {
+    if let Some(reason) = purged(entry) {
+        return Err(Error::new(ErrorKind::Refused, reason));
+    }
+    let mut source = archive.read(&entry.blake3)?;
+    let request = Request {
+        name: &entry.source_name,
+        modified: entry.source_modified.and_then(system_time),
+        entry: Some(entry.id),
+        arguments: terms.arguments,
+    };
+    let conversion = runner.run_in(session, request, &mut source, cancel)?;
+    Ok(conversion.map(|mut conversion| {
+        conversion.warnings.extend(terms.note.map(str::to_owned));
+        conversion
+    }))
+}
+
+/// Why an entry has no source any more, if so.
+pub(crate) fn purged(entry: &Entry) -> Option<String> {
+    let at = entry.purged_at?;
+    let rule = entry.purged_by.as_deref().unwrap_or("an unknown rule");
+    Some(format!(
+        "the source of entry {} was purged at {at} by {rule}",
+        entry.id
+    ))
+}
+
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn system_time(time: Timestamp) -> Option<SystemTime> {
+    let distance = Duration::from_micros(time.micros().unsigned_abs());
+    if time.micros() < 0 {
+        UNIX_EPOCH.checked_sub(distance)
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_time_comes_back_as_the_files_time() {
+        let time: Timestamp = "1969-12-31T23:59:58+00:00".parse().expect("valid");
+        let system = system_time(time).expect("representable");
+        let before = UNIX_EPOCH.duration_since(system).expect("earlier");
+        assert_eq!(before, Duration::from_secs(2));
+        // Whatever a log says, nothing panics.
+        let _ = system_time(Timestamp::from_micros(i64::MIN));
+    }
+}

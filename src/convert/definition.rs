@@ -1,0 +1,297 @@
+//! A converter as it is configured: its program, its files, its arguments.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::entry::{Meta, ParseWordError};
+
+/// What stands for a secret wherever one would be recorded or shown.
+pub const MASK: &str = "***";
+
+/// One converter: any program that turns one source into a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Converter {
+    /// Its name, which entries are archived for.
+    pub name: String,
+    /// The version it claims. Shown to people, never trusted as identity.
+    pub version: Option<String>,
+    /// Program and arguments, started without a shell. `{input}` stands for the source's path.
+    pub command: Vec<String>,
+    /// Where its files are; relative names in `command` and `bundle` are relative to it, and it is the program's
+    /// current folder.
+    pub dir: PathBuf,
+    /// The files that make it what it is, relative to `dir`, with `/` between parts.
+    pub bundle: Vec<String>,
+    /// How processes and conversions relate.
+    pub mode: Mode,
+    /// How long one conversion may take before its processes are killed.
+    pub timeout: Duration,
+    /// What it is told besides the source.
+    pub arguments: Arguments,
+    /// What it runs on, in words; `None` asks the program for its `--version`.
+    pub environment: Option<String>,
+}
+
+/// How processes and conversions relate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// One process for each conversion; the report comes on standard output.
+    #[default]
+    OneShot,
+    /// A long-lived process that answers one JSON line for each JSON line it is given.
+    Worker,
+}
+
+impl Mode {
+    /// The name used in the configuration and in events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneShot => "oneshot",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        match text {
+            "oneshot" => Ok(Self::OneShot),
+            "worker" => Ok(Self::Worker),
+            _ => Err(ParseWordError::new(text, ["oneshot", "worker"])),
+        }
+    }
+}
+
+/// A converter's arguments. Secret ones never show in what is recorded or printed.
+///
+/// A secret value may be written `${NAME}` (an environment variable) or `${file:PATH}` (the content of a file,
+/// without its line end), so that configurations hold no secret themselves.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Arguments {
+    values: Meta,
+    secret: BTreeSet<String>,
+}
+
+impl Arguments {
+    /// Arguments of which those named in `secret` are never recorded in clear.
+    pub fn new(values: Meta, secret: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            values,
+            secret: secret.into_iter().collect(),
+        }
+    }
+
+    /// What may be recorded: every value, secret ones masked.
+    pub fn recorded(&self) -> Meta {
+        self.values
+            .iter()
+            .map(|(name, value)| {
+                let value = if self.secret.contains(name) {
+                    MASK
+                } else {
+                    value
+                };
+                (name.clone(), value.to_owned())
+            })
+            .collect()
+    }
+
+    /// The names of secret arguments.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.secret.iter().map(String::as_str)
+    }
+
+    /// The arguments an earlier run `recorded`, with secrets, which no record holds, taken from here.
+    ///
+    /// # Errors
+    /// Names a secret argument that was recorded but is not configured here.
+    pub(crate) fn recalled(&self, recorded: &Meta) -> Result<Self, String> {
+        let mut values = Meta::new();
+        let mut secret = self.secret.clone();
+        for (name, value) in recorded {
+            if value == MASK {
+                let current = self.values.get(name).ok_or_else(|| name.clone())?;
+                values.insert(name.clone(), current.clone());
+                secret.insert(name.clone());
+            } else {
+                values.insert(name.clone(), value.clone());
+            }
+        }
+        Ok(Self { values, secret })
+    }
+
+    /// The values as the converter gets them. `dir` is what `${file:PATH}` is relative to.
+    pub(crate) fn reveal(&self, dir: &Path) -> Result<Revealed, MissingSecret> {
+        let mut values = Meta::new();
+        let mut secrets = Vec::new();
+        for (name, value) in &self.values {
+            if self.secret.contains(name) {
+                let clear = expand(value, dir)?;
+                secrets.push(clear.clone());
+                values.insert(name.clone(), clear);
+            } else {
+                values.insert(name.clone(), value.clone());
+            }
+        }
+        Ok(Revealed {
+            values,
+            secrets: Secrets::new(secrets),
+        })
+    }
+}
+
+impl fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.recorded().fmt(f)
+    }
+}
+
+/// Arguments in clear, for the converter's eyes only.
+pub(crate) struct Revealed {
+    pub(crate) values: Meta,
+    pub(crate) secrets: Secrets,
+}
+
+/// Secret values, to be kept out of whatever a converter says.
+#[derive(Default)]
+pub(crate) struct Secrets(Vec<String>);
+
+impl Secrets {
+    fn new(values: Vec<String>) -> Self {
+        let mut spellings: Vec<String> = values
+            .into_iter()
+            .flat_map(|value| {
+                // Converters quote what they were given: the JSON spelling hides a secret with a quote in it.
+                let quoted = serde_json::Value::from(value.as_str()).to_string();
+                let inner = quoted[1..quoted.len() - 1].to_owned();
+                [value, inner]
+            })
+            .filter(|spelling| !spelling.is_empty())
+            .collect();
+        // Longest first, so that a secret that contains another leaves no rest.
+        spellings.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        spellings.dedup();
+        Self(spellings)
+    }
+
+    pub(crate) fn mask(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |masked, spelling| {
+            masked.replace(spelling.as_str(), MASK)
+        })
+    }
+}
+
+/// A secret that is not where the configuration says it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MissingSecret {
+    /// `${NAME}` of a variable that is not set, or not UTF-8.
+    #[error("the environment variable {0} is not set")]
+    Variable(String),
+    /// `${file:PATH}` of a file that cannot be read.
+    #[error("the secret file {path} cannot be read: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// `${` without its `}`.
+    #[error("a '${{' has no closing '}}'")]
+    Unclosed,
+}
+
+/// Replaces each `${NAME}` by an environment variable and each `${file:PATH}` by a file's content.
+pub(crate) fn expand(text: &str, dir: &Path) -> Result<String, MissingSecret> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        out.push_str(&rest[..start]);
+        let inside = &rest[start + 2..];
+        let end = inside.find('}').ok_or(MissingSecret::Unclosed)?;
+        let name = &inside[..end];
+        if let Some(file) = name.strip_prefix("file:") {
+            let path = dir.join(file);
+            let content = std::fs::read_to_string(&path).map_err(|error| MissingSecret::File {
+                path: path.display().to_string(),
+                reason: error.kind().to_string(),
+            })?;
+            out.push_str(content.trim_end_matches(['\r', '\n']));
+        } else {
+            let value =
+                std::env::var(name).map_err(|_| MissingSecret::Variable(name.to_owned()))?;
+            out.push_str(&value);
+        }
+        rest = &inside[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(pairs: &[(&str, &str)], secret: &[&str]) -> Arguments {
+        let values = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Arguments::new(values, secret.iter().map(|name| (*name).to_owned()))
+    }
+
+    #[test]
+    fn a_secret_shows_neither_in_records_nor_in_debug_output() {
+        let given = arguments(&[("operation", "10"), ("token", "s3cret")], &["token"]);
+        assert_eq!(given.recorded()["token"], MASK);
+        assert_eq!(given.recorded()["operation"], "10");
+        assert!(!format!("{given:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_recorded_secret_is_taken_from_the_configuration_or_refused_by_name() {
+        let configured = arguments(&[("token", "new"), ("operation", "20")], &["token"]);
+        let recorded = arguments(&[("token", "old"), ("operation", "10")], &["token"]).recorded();
+        let recalled = configured.recalled(&recorded).expect("configured");
+        assert_eq!(recalled.values["token"], "new");
+        assert_eq!(recalled.values["operation"], "10");
+        assert_eq!(
+            Arguments::default().recalled(&recorded),
+            Err("token".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_secret_file_is_read_without_its_line_end() {
+        let dir = tempfile::tempdir().expect("folder");
+        std::fs::write(dir.path().join("token"), "abc\r\n").expect("written");
+        assert_eq!(
+            expand("Basic ${file:token}!", dir.path()),
+            Ok("Basic abc!".to_owned())
+        );
+        let missing = expand("${ANNALS_TEST_NO_SUCH_VARIABLE}", dir.path());
+        assert_eq!(
+            missing,
+            Err(MissingSecret::Variable(
+                "ANNALS_TEST_NO_SUCH_VARIABLE".into()
+            ))
+        );
+        assert_eq!(expand("${open", dir.path()), Err(MissingSecret::Unclosed));
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_each_of_its_spellings() {
+        let secrets = Secrets::new(vec!["ab".into(), "ab\"cd".into()]);
+        assert_eq!(secrets.mask(r#"got ab"cd and ab\"cd"#), "got *** and ***");
+    }
+}

@@ -1,0 +1,34 @@
+//! Converters: what they are, how they are run, what one run says, and how two runs differ.
+//!
+//! A converter is any program. It is given a private copy of one source and answers with a report. On standard output
+//! a one-shot converter writes one JSON value. It is an *answer* when it is an object whose `status` is `success`,
+//! `failed`, `suspended`, `skipped` or `rejected`, and which either has a member only answers have (`report`, `reports`,
+//! `error`, `warnings`, `retry_after_s`, `post_action`) or none that answers have not. Every other object, and every
+//! array, is a *bare report*. A worker answers one line for each line it is given.
+//!
+//! Nothing here decides what happens to a watched file.
+
+mod attempt;
+mod compare;
+mod definition;
+mod identity;
+mod process;
+mod protocol;
+mod reprocess;
+mod runner;
+mod scratch;
+mod worker;
+
+pub use attempt::{AttemptSummary, convert_entry, convert_path};
+pub(crate) use attempt::{Terms, attempt};
+pub use compare::{Change, Difference, Verdict, compare, compare_reports};
+pub(crate) use definition::expand;
+pub use definition::{Arguments, Converter, MASK, MissingSecret, Mode};
+pub(crate) use identity::is_bundle_name;
+pub use process::Cancel;
+pub use protocol::{Conversion, PostAction};
+pub use reprocess::{
+    EntryError, OnError, Params, Reprocess, ReprocessResult, Selection, Step, StepOutcome, Which,
+    reprocess, select,
+};
+pub use runner::{Request, Runner};

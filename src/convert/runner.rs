@@ -1,0 +1,544 @@
+//! Runs one converter, in whichever mode, and knows which identity did the work.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::definition::{Arguments, Converter, Mode, Revealed};
+use super::identity::{Identity, is_bundle_name};
+use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
+use super::protocol::{self, Conversion, WorkerRequest};
+use super::scratch::{Scratch, make_private, safe_name};
+use super::worker::{Pool, seconds, too_much_output};
+use crate::archive::Archive;
+use crate::event::ConverterRegistered;
+use crate::id::{ConverterId, EntryId, StoreId};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of one file of a recorded bundle that are put back for a run.
+const BUNDLE_FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Runs one converter. Shared between threads; `workers` conversions run at a time in worker mode.
+pub struct Runner {
+    converter: Converter,
+    scratch_root: PathBuf,
+    workers: usize,
+    session: Mutex<Arc<Session>>,
+    /// The files of a recorded converter, put back for as long as it runs.
+    _files: Option<Scratch>,
+}
+
+/// The converter as it stood when its files were last read.
+pub(crate) struct Session {
+    pub(crate) identity: Identity,
+    pool: Pool,
+    home: Scratch,
+    registered: Mutex<BTreeSet<StoreId>>,
+}
+
+/// One source to convert.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The file name it had. The converter sees it under this name, made safe.
+    pub name: &'a str,
+    /// The modification time it had.
+    pub modified: Option<SystemTime>,
+    /// The entry it is.
+    pub entry: Option<EntryId>,
+    /// What the converter is told besides.
+    pub arguments: &'a Arguments,
+}
+
+impl Runner {
+    /// Reads the converter's files. Temporary folders are made below `scratch_root`.
+    ///
+    /// # Errors
+    /// `Invalid` for a missing bundle file or an empty command.
+    pub fn new(converter: Converter, workers: usize, scratch_root: &Path) -> Result<Self> {
+        Self::over(converter, workers, scratch_root, None)
+    }
+
+    /// Puts the files of a recorded converter back and runs those. The timeout and the arguments are no part of a
+    /// converter's identity, and so are given anew.
+    ///
+    /// # Errors
+    /// `NotFound` or `Damaged` when a file of the bundle cannot be read from the archive.
+    pub fn recorded(
+        archive: &Archive,
+        registered: &ConverterRegistered,
+        timeout: Duration,
+        arguments: Arguments,
+        workers: usize,
+        scratch_root: &Path,
+    ) -> Result<Self> {
+        let files = Scratch::new(scratch_root)
+            .map_err(|error| Error::io("make a folder below", scratch_root, error))?;
+        for file in &registered.bundle {
+            if !is_bundle_name(&file.name) {
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    format!(
+                        "the recorded converter {} has a file with an unusable name: {:?}",
+                        registered.converter_id, file.name
+                    ),
+                ));
+            }
+            let content = archive.read_all(&file.blob.blake3, BUNDLE_FILE_BYTES_MAX)?;
+            let path = files.path().join(&file.name);
+            put_back(&path, files.path(), &content)
+                .map_err(|error| Error::io("write", &path, error))?;
+        }
+        let mode = registered.mode.parse::<Mode>().map_err(|error| {
+            Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the recorded converter {} runs in a mode this version does not know",
+                    registered.converter_id
+                ),
+            )
+            .caused_by(error)
+        })?;
+        let converter = Converter {
+            name: registered.name.clone(),
+            version: registered.version.clone(),
+            command: registered.command.clone(),
+            dir: files.path().to_owned(),
+            bundle: registered
+                .bundle
+                .iter()
+                .map(|file| file.name.clone())
+                .collect(),
+            mode,
+            timeout,
+            arguments,
+            environment: None,
+        };
+        Self::over(converter, workers, scratch_root, Some(files))
+    }
+
+    fn over(
+        converter: Converter,
+        workers: usize,
+        scratch_root: &Path,
+        files: Option<Scratch>,
+    ) -> Result<Self> {
+        if converter.command.first().is_none_or(String::is_empty) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("converter '{}' has no command", converter.name),
+            ));
+        }
+        let session = Session::begin(&converter, workers, scratch_root)?;
+        Ok(Self {
+            converter,
+            scratch_root: scratch_root.to_owned(),
+            workers,
+            session: Mutex::new(Arc::new(session)),
+            _files: files,
+        })
+    }
+
+    /// The converter.
+    pub fn converter(&self) -> &Converter {
+        &self.converter
+    }
+
+    /// Converts one source, read from `source` to its end. `None` when cancelled.
+    ///
+    /// A converter that fails, whatever way, is an `Ok` with the reason.
+    ///
+    /// # Errors
+    /// `Converter` when the program cannot be started or a secret is missing; the source is not to blame. Errors of
+    /// reading `source` and of writing the private copy.
+    pub fn run(
+        &self,
+        request: Request<'_>,
+        source: &mut dyn Read,
+        cancel: &Cancel,
+    ) -> Result<Option<Conversion>> {
+        let session = self.session()?;
+        self.run_in(&session, request, source, cancel)
+    }
+
+    /// The converter as its files are now. Workers of an older state finish what they are doing.
+    pub(crate) fn session(&self) -> Result<Arc<Session>> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if !session.identity.is_current() {
+            *session = Arc::new(Session::begin(
+                &self.converter,
+                self.workers,
+                &self.scratch_root,
+            )?);
+        }
+        Ok(Arc::clone(&session))
+    }
+
+    pub(crate) fn run_in(
+        &self,
+        session: &Session,
+        request: Request<'_>,
+        source: &mut dyn Read,
+        cancel: &Cancel,
+    ) -> Result<Option<Conversion>> {
+        let revealed = request
+            .arguments
+            .reveal(&self.converter.dir)
+            .map_err(|missing| self.unusable(missing.to_string()).caused_by(missing))?;
+        let scratch = Scratch::new(&self.scratch_root)
+            .map_err(|error| Error::io("make a folder below", &self.scratch_root, error))?;
+        let folder = scratch.path().join("in");
+        let input = folder.join(safe_name(request.name));
+        make_private(&folder)
+            .and_then(|()| make_private(&scratch.path().join("home")))
+            .map_err(|error| Error::io("make a folder in", scratch.path(), error))?;
+        copy_in(source, &input, request.modified)?;
+
+        let converted = match self.converter.mode {
+            Mode::OneShot => self.run_once(&scratch, &input, request, &revealed, cancel),
+            Mode::Worker => self.ask_worker(session, &input, request, &revealed, cancel),
+        };
+        let converted = converted.map_err(|error| {
+            let program = self.converter.command.first().map_or("", String::as_str);
+            let reason = match error.kind() {
+                io::ErrorKind::NotFound => "there is no such program".to_owned(),
+                io::ErrorKind::PermissionDenied => "it may not be executed".to_owned(),
+                _ => error.to_string(),
+            };
+            self.unusable(format!("cannot start '{program}': {reason}"))
+                .hint("check `command` of the converter; the source is safe where it is")
+                .caused_by(error)
+        })?;
+        Ok(converted.map(|conversion| {
+            let mut masked = conversion.map_text(|text| revealed.secrets.mask(text));
+            if !session.identity.is_current() {
+                masked.warnings.push(
+                    "the converter's files changed during the run: its identity is not certain"
+                        .to_owned(),
+                );
+            }
+            masked
+        }))
+    }
+
+    fn run_once(
+        &self,
+        scratch: &Scratch,
+        input: &Path,
+        request: Request<'_>,
+        revealed: &Revealed,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Conversion>> {
+        let arguments = serde_json::to_string(&revealed.values)?;
+        let mut variables: Vec<(&'static str, OsString)> = vec![
+            ("ANNALS_ARGUMENTS", arguments.into()),
+            // A name with a NUL in it cannot be passed, and is no file name either.
+            ("ANNALS_NAME", request.name.replace('\0', "\u{fffd}").into()),
+        ];
+        if let Some(entry) = request.entry {
+            variables.push(("ANNALS_ENTRY", entry.to_string().into()));
+        }
+        let home = scratch.path().join("home");
+        let invocation = Invocation {
+            program: self.program(),
+            arguments: process::fill_in(&self.converter.command[1..], input.as_os_str()),
+            dir: &self.converter.dir,
+            home: &home,
+            variables,
+        };
+        let finished = process::run(
+            &invocation,
+            self.converter.timeout,
+            STDOUT_BYTES_MAX,
+            cancel,
+        )?;
+        let failed =
+            |reason: &str| Conversion::failed(process::with_stderr(reason, &finished.stderr));
+        let conversion = match finished.end {
+            End::Cancelled => return Ok(None),
+            End::TimedOut => failed(&format!(
+                "timed out after {}",
+                seconds(self.converter.timeout)
+            )),
+            End::TooMuchOutput => failed(&too_much_output()),
+            End::Exited(status) => match process::exit_reason(status) {
+                None => protocol::understand(&finished.stdout),
+                Some(reason) => protocol::understand_failure(&finished.stdout)
+                    .unwrap_or_else(|| failed(&reason)),
+            },
+        };
+        Ok(Some(Conversion {
+            duration: finished.took,
+            ..conversion
+        }))
+    }
+
+    fn ask_worker(
+        &self,
+        session: &Session,
+        input: &Path,
+        request: Request<'_>,
+        revealed: &Revealed,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Conversion>> {
+        let input = input
+            .to_str()
+            .ok_or_else(|| io::Error::other("the temporary folder's name is not UTF-8"))?;
+        // A worker gets its input by request; the placeholder has no meaning for it.
+        let words: Vec<OsString> = self.converter.command[1..]
+            .iter()
+            .filter(|word| *word != "{input}")
+            .map(OsString::from)
+            .collect();
+        let invocation = Invocation {
+            program: self.program(),
+            arguments: words,
+            dir: &self.converter.dir,
+            home: session.home.path(),
+            variables: Vec::new(),
+        };
+        let line = WorkerRequest {
+            id: 0,
+            input,
+            name: request.name,
+            arguments: &revealed.values,
+            entry: request.entry,
+        };
+        session
+            .pool
+            .convert(&invocation, line, self.converter.timeout, cancel)
+    }
+
+    fn program(&self) -> PathBuf {
+        let word = self.converter.command.first().map_or("", String::as_str);
+        process::program(word, &self.converter.dir, &self.converter.bundle)
+    }
+
+    fn unusable(&self, reason: String) -> Error {
+        Error::new(
+            ErrorKind::Converter,
+            format!("converter '{}': {reason}", self.converter.name),
+        )
+    }
+}
+
+impl Session {
+    fn begin(converter: &Converter, workers: usize, scratch_root: &Path) -> Result<Self> {
+        Ok(Self {
+            identity: Identity::of(converter)?,
+            pool: Pool::new(workers),
+            home: Scratch::new(scratch_root)
+                .map_err(|error| Error::io("make a folder below", scratch_root, error))?,
+            registered: Mutex::default(),
+        })
+    }
+
+    /// Records the converter's identity and files in `archive`, once.
+    pub(crate) fn register(&self, archive: &Archive, converter: &Converter) -> Result<ConverterId> {
+        let mut registered = self
+            .registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let store = archive.store_id();
+        if !registered.contains(&store) {
+            archive.register_converter(self.identity.to_record(converter)?)?;
+            registered.insert(store);
+        }
+        Ok(self.identity.id)
+    }
+}
+
+fn copy_in(source: &mut dyn Read, input: &Path, modified: Option<SystemTime>) -> Result<()> {
+    let mut file = File::create_new(input).map_err(|error| Error::io("create", input, error))?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        // Told apart: a source that cannot be read is another trouble than a full temporary folder.
+        let read = match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(
+                    Error::new(ErrorKind::Io, format!("cannot read the source: {error}"))
+                        .caused_by(error),
+                );
+            }
+        };
+        file.write_all(&buffer[..read])
+            .map_err(|error| Error::io("write", input, error))?;
+    }
+    if let Some(modified) = modified {
+        // Some converters take the file's time for the test's; one that cannot be set is no reason not to convert.
+        let _ = file.set_modified(modified);
+    }
+    Ok(())
+}
+
+/// Writes one file of a recorded bundle, executable for its owner: modes are not recorded, commands may need one.
+fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| *folder != root) {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o700);
+    }
+    options.open(path)?.write_all(content)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::entry::{Meta, Outcome};
+
+    fn converter(dir: &Path, script: &str) -> Converter {
+        fs::write(dir.join("run.sh"), script).expect("written");
+        Converter {
+            name: "test".into(),
+            version: None,
+            command: vec!["sh".into(), "run.sh".into(), "{input}".into()],
+            dir: dir.to_owned(),
+            bundle: vec!["run.sh".into()],
+            mode: Mode::OneShot,
+            timeout: Duration::from_secs(20),
+            arguments: Arguments::default(),
+            environment: Some(String::new()),
+        }
+    }
+
+    fn run(converter: Converter, name: &str, source: &[u8]) -> Result<Conversion> {
+        let scratch = tempfile::tempdir().expect("folder");
+        let runner = Runner::new(converter, 1, scratch.path())?;
+        let request = Request {
+            name,
+            modified: Some(UNIX_EPOCH + Duration::from_secs(1_000_000_000)),
+            entry: Some(EntryId(4711)),
+            arguments: &runner.converter.arguments,
+        };
+        let said = runner.run(request, &mut &*source, &Cancel::default())?;
+        drop(runner);
+        assert_eq!(
+            fs::read_dir(scratch.path()).expect("folder").count(),
+            0,
+            "temporary folders are removed"
+        );
+        Ok(said.expect("not cancelled"))
+    }
+
+    #[test]
+    fn a_converter_sees_the_content_the_name_and_the_time_of_the_source() {
+        let dir = tempfile::tempdir().expect("folder");
+        let script = r#"printf '["%s","%s","%s","%s","%s"]' "$(cat "$1")" "$(basename "$1")" \
+            "$(date -u -r "$1" +%Y)" "$ANNALS_ENTRY" "$ANNALS_NAME""#;
+        let said = run(converter(dir.path(), script), "../unit 42.csv", b"data").expect("ran");
+        assert_eq!(said.error, None);
+        assert_eq!(
+            String::from_utf8_lossy(&said.reports[0]),
+            r#"["data","unit 42.csv","2001","4711","../unit 42.csv"]"#
+        );
+    }
+
+    #[test]
+    fn a_secret_never_shows_in_what_a_converter_complains_about() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut converter = converter(dir.path(), "echo \"$ANNALS_ARGUMENTS\" >&2; exit 1");
+        let values = Meta::from([("token".into(), "s3\"cret".into())]);
+        converter.arguments = Arguments::new(values, ["token".to_owned()]);
+        let error = run(converter, "x", b"")
+            .expect("ran")
+            .error
+            .expect("a reason");
+        assert_eq!(error, r#"exited with code 1: {"token":"***"}"#);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_no_fault_of_the_source() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut converter = converter(dir.path(), "");
+        converter.command[0] = "no-such-program-of-annals".into();
+        let error = run(converter, "x", b"").expect_err("not there");
+        assert_eq!(error.kind(), ErrorKind::Converter);
+        assert!(error.message().contains("no such program"), "{error}");
+    }
+
+    #[test]
+    fn a_timeout_and_an_exit_code_are_reasons() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut slow = converter(dir.path(), "echo started >&2; sleep 60");
+        slow.timeout = Duration::from_millis(300);
+        let said = run(slow, "x", b"").expect("ran");
+        assert_eq!(said.outcome, Outcome::Failed);
+        assert_eq!(
+            said.error.as_deref(),
+            Some("timed out after 0.3 s: started")
+        );
+        let said = run(converter(dir.path(), "echo '{\"x\":1}'; exit 2"), "x", b"").expect("ran");
+        assert_eq!(said.error.as_deref(), Some("exited with code 2"));
+    }
+
+    #[test]
+    fn an_edited_converter_gets_a_new_identity_without_a_restart() {
+        let dir = tempfile::tempdir().expect("folder");
+        let runner = Runner::new(converter(dir.path(), "echo '{}'"), 1, dir.path()).expect("made");
+        let before = runner.session().expect("there").identity.id;
+        fs::write(dir.path().join("run.sh"), "echo '{\"edited\":true}'").expect("written");
+        let after = runner.session().expect("there").identity.id;
+        assert_ne!(before, after);
+    }
+
+    #[test]
+    fn a_python_worker_keeps_its_process_and_gets_its_arguments() {
+        if std::process::Command::new("python3")
+            .arg("--version")
+            .output()
+            .is_err()
+        {
+            return;
+        }
+        let dir = tempfile::tempdir().expect("folder");
+        let mut converter = converter(dir.path(), "");
+        fs::write(
+            dir.path().join("worker.py"),
+            "import json, os, sys\n\
+             for line in sys.stdin:\n    \
+                 q = json.loads(line)\n    \
+                 text = open(q['input']).read()\n    \
+                 report = {'pid': os.getpid(), 'text': text, 'op': q['arguments']['operation']}\n    \
+                 print(json.dumps({'id': q['id'], 'status': 'success', 'report': report, 'serial': q['name']}), flush=True)\n",
+        )
+        .expect("written");
+        converter.command = vec!["python3".into(), "worker.py".into(), "{input}".into()];
+        converter.bundle = vec!["worker.py".into()];
+        converter.mode = Mode::Worker;
+        converter.arguments = Arguments::new(Meta::from([("operation".into(), "10".into())]), []);
+        let runner = Runner::new(converter, 1, dir.path()).expect("made");
+        let mut pids = BTreeSet::new();
+        for text in ["one", "two"] {
+            let request = Request {
+                name: text,
+                modified: None,
+                entry: None,
+                arguments: &runner.converter.arguments,
+            };
+            let said = runner
+                .run(request, &mut text.as_bytes(), &Cancel::default())
+                .expect("ran")
+                .expect("not cancelled");
+            assert_eq!(said.error, None);
+            assert_eq!(said.unit.serial.as_deref(), Some(text));
+            let report: serde_json::Value = serde_json::from_slice(&said.reports[0]).expect("JSON");
+            assert_eq!(report["text"], text);
+            assert_eq!(report["op"], "10");
+            pids.insert(report["pid"].to_string());
+        }
+        assert_eq!(pids.len(), 1);
+    }
+}

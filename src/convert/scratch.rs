@@ -1,0 +1,154 @@
+//! Private temporary folders, and file names that are safe to make in them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A fresh folder only this account may enter (mode 0700 on Unix), removed with all it holds when dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Makes a folder below `root`, under a name drawn at random.
+    pub(crate) fn new(root: &Path) -> io::Result<Self> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        let number = u128::from_le_bytes(bytes);
+        // Absolute, because converters are started in another folder than this process.
+        let path = std::path::absolute(root)?.join(format!("annals-{number:032x}"));
+        make_private(&path)?;
+        Ok(Self { path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system's own cleaning of temporary files: nothing refers to it.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Makes one folder that must not exist yet, closed to other accounts.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+/// Bytes of the longest name made; leaves room for what others append to it.
+const NAME_BYTES_MAX: usize = 180;
+
+/// A name close to `original` that is one plain file on every system: no folder, no device, no reserved character.
+///
+/// The extension survives, because converters look at it.
+pub(crate) fn safe_name(original: &str) -> String {
+    let last = original.rsplit(['/', '\\']).next().unwrap_or_default();
+    let mut name: String = last
+        .chars()
+        .map(|c| match c {
+            '<' | '>' | ':' | '"' | '|' | '?' | '*' => '_',
+            c if c.is_control() => '_',
+            c => c,
+        })
+        .collect();
+    name.truncate(name.trim_end_matches(['.', ' ']).len());
+    if name.is_empty() {
+        return "source".to_owned();
+    }
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    if is_device(stem) {
+        name.insert(0, '_');
+    }
+    shorten(name)
+}
+
+/// Windows opens a device for these, whatever the extension.
+fn is_device(stem: &str) -> bool {
+    let upper = stem.to_uppercase();
+    matches!(
+        upper.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+    ) || ["COM", "LPT"].iter().any(|port| {
+        upper.strip_prefix(port).is_some_and(|rest| {
+            let mut digits = rest.chars();
+            digits
+                .next()
+                .is_some_and(|c| c.is_ascii_digit() || "¹²³".contains(c))
+                && digits.next().is_none()
+        })
+    })
+}
+
+fn shorten(name: String) -> String {
+    if name.len() <= NAME_BYTES_MAX {
+        return name;
+    }
+    let extension = match name.rfind('.') {
+        Some(dot) if name.len() - dot <= 20 => &name[dot..],
+        _ => "",
+    };
+    let mut end = NAME_BYTES_MAX - extension.len();
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{extension}", &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_from_outside_never_leaves_the_folder() {
+        for (given, made) in [
+            ("unit 42.csv", "unit 42.csv"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\in\\a.csv", "a.csv"),
+            ("..", "source"),
+            ("", "source"),
+            ("a/", "source"),
+            ("a:stream", "a_stream"),
+            ("x\0\u{1b}[2J.csv", "x__[2J.csv"),
+            ("nul.txt", "_nul.txt"),
+            ("COM1", "_COM1"),
+            ("common.csv", "common.csv"),
+            ("name. . ", "name"),
+            ("Prüfling-Ø.csv", "Prüfling-Ø.csv"),
+        ] {
+            assert_eq!(safe_name(given), made, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters_and_keeps_its_extension() {
+        let name = safe_name(&format!("{}.stdf", "ø".repeat(300)));
+        assert!(name.len() <= NAME_BYTES_MAX);
+        assert_eq!(Path::new(&name).extension(), Some("stdf".as_ref()));
+    }
+
+    #[test]
+    fn a_scratch_folder_is_gone_after_use() {
+        let root = tempfile::tempdir().expect("folder");
+        let scratch = Scratch::new(root.path()).expect("made");
+        let path = scratch.path().to_owned();
+        fs::write(path.join("x"), "y").expect("written");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o700);
+        }
+        drop(scratch);
+        assert!(!path.exists());
+    }
+}

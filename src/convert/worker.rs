@@ -1,0 +1,424 @@
+//! Long-lived converters: one JSON line in, one JSON line out, restarted when they die or stall.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::process::{
+    Cancel, Capture, Invocation, Process, STDOUT_BYTES_MAX, capture_stderr, exit_reason,
+    with_stderr,
+};
+use super::protocol::{Conversion, WorkerRequest, excerpt, read_answer};
+
+/// The wait before a second start; doubled with each failure in a row.
+const RESTART_AFTER: Duration = Duration::from_millis(100);
+/// The longest wait before a start.
+const RESTART_AFTER_MAX: Duration = Duration::from_secs(10);
+/// How long a worker that is no longer needed may take to notice.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// The longest time between two looks for a cancellation.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// A fixed number of workers, each started when it is first needed.
+pub(super) struct Pool {
+    give_back: Sender<Worker>,
+    take: Receiver<Worker>,
+}
+
+impl Pool {
+    pub(super) fn new(workers: usize) -> Self {
+        let (give_back, take) = crossbeam_channel::bounded(workers.max(1));
+        for _ in 0..workers.max(1) {
+            // Has room for just so many.
+            let _ = give_back.send(Worker::default());
+        }
+        Self { give_back, take }
+    }
+
+    /// Has the next free worker do one conversion; `None` when cancelled. An error is a worker that cannot be started.
+    pub(super) fn convert(
+        &self,
+        invocation: &Invocation<'_>,
+        request: WorkerRequest<'_>,
+        timeout: Duration,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Conversion>> {
+        let mut worker = loop {
+            match self.take.recv_timeout(LOOK_EVERY) {
+                Ok(worker) => break worker,
+                Err(_) if cancel.is_cancelled() => return Ok(None),
+                Err(_) => {}
+            }
+        };
+        let converted = worker.convert(invocation, request, timeout, cancel);
+        // Cannot fail: this pool holds the receiving end, with room for every worker.
+        let _ = self.give_back.send(worker);
+        converted
+    }
+}
+
+/// One worker, running or not.
+#[derive(Default)]
+struct Worker {
+    running: Option<Running>,
+    failures_in_a_row: u32,
+    last_id: u64,
+}
+
+struct Running {
+    process: Process,
+    /// `None` once standard input is to be closed.
+    requests: Option<Sender<Vec<u8>>>,
+    answers: Receiver<Line>,
+    stderr: Capture,
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+}
+
+impl Worker {
+    fn convert(
+        &mut self,
+        invocation: &Invocation<'_>,
+        mut request: WorkerRequest<'_>,
+        timeout: Duration,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Conversion>> {
+        if self
+            .running
+            .as_mut()
+            .is_some_and(|running| running.process.has_exited())
+        {
+            // It died while nobody needed it: no conversion's fault.
+            self.running = None;
+            self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        }
+        let running = match &mut self.running {
+            Some(running) => running,
+            none => {
+                if self.failures_in_a_row > 0 && !cancel.sleep(back_off(self.failures_in_a_row)) {
+                    return Ok(None);
+                }
+                none.insert(Running::start(invocation)?)
+            }
+        };
+        self.last_id += 1;
+        request.id = self.last_id;
+        let started = Instant::now();
+        let answered = running.ask(&request, timeout, cancel);
+        let conversion = match answered {
+            Ok(conversion) => {
+                self.failures_in_a_row = 0;
+                conversion
+            }
+            Err(lost) => {
+                let reason = self.running.take().map(|running| running.bury(&lost));
+                if matches!(lost, Lost::Cancelled) {
+                    return Ok(None);
+                }
+                self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                Conversion::failed(reason.unwrap_or_default())
+            }
+        };
+        Ok(Some(Conversion {
+            duration: started.elapsed(),
+            ..conversion
+        }))
+    }
+}
+
+fn back_off(failures: u32) -> Duration {
+    RESTART_AFTER
+        .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)))
+        .min(RESTART_AFTER_MAX)
+}
+
+/// Why a worker cannot be used any longer.
+enum Lost {
+    TimedOut(Duration),
+    Gone,
+    TooLong,
+    Garbage(String),
+    Cancelled,
+}
+
+impl Running {
+    fn start(invocation: &Invocation<'_>) -> io::Result<Self> {
+        let mut command = invocation.command();
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut process = Process::start(command)?;
+        let unpiped = || io::Error::other("a standard stream is not piped");
+        let stdin = process.child().stdin.take().ok_or_else(unpiped)?;
+        let stdout = process.child().stdout.take().ok_or_else(unpiped)?;
+        let (wake, _) = crossbeam_channel::bounded(1);
+        let stderr = capture_stderr(&mut process, wake)?;
+        let (requests, to_write) = crossbeam_channel::bounded(1);
+        spawn("annals-worker-input", move || write_all(stdin, &to_write))?;
+        let (found, answers) = crossbeam_channel::bounded(1);
+        spawn("annals-worker-output", move || read_lines(stdout, &found))?;
+        Ok(Self {
+            process,
+            requests: Some(requests),
+            answers,
+            stderr,
+        })
+    }
+
+    fn ask(
+        &self,
+        request: &WorkerRequest<'_>,
+        timeout: Duration,
+        cancel: &Cancel,
+    ) -> Result<Conversion, Lost> {
+        self.stderr.clear();
+        let mut line =
+            serde_json::to_vec(request).map_err(|error| Lost::Garbage(error.to_string()))?;
+        line.push(b'\n');
+        if let Some(requests) = &self.requests {
+            // A worker that is gone is noticed below, by its closed output.
+            let _ = requests.send_timeout(line, timeout);
+        }
+        let deadline = Instant::now() + timeout;
+        loop {
+            if cancel.is_cancelled() {
+                return Err(Lost::Cancelled);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Lost::TimedOut(timeout));
+            }
+            let line = match self.answers.recv_timeout(left.min(LOOK_EVERY)) {
+                Ok(Line::Whole(line)) => line,
+                Ok(Line::TooLong) => return Err(Lost::TooLong),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Err(Lost::Gone),
+            };
+            let text = str::from_utf8(&line)
+                .map(str::trim)
+                .map_err(|_| Lost::Garbage(excerpt(&line)))?;
+            if text.is_empty() {
+                continue;
+            }
+            match read_answer(text).map_err(Lost::Garbage)? {
+                (Some(id), conversion) if id == request.id => return Ok(conversion),
+                (Some(id), _) if id < request.id => {}
+                (id, _) => {
+                    let id = id.map_or("none".to_owned(), |id| id.to_string());
+                    return Err(Lost::Garbage(format!(
+                        "the answer's id is {id}, not {}",
+                        request.id
+                    )));
+                }
+            }
+        }
+    }
+
+    /// Ends a worker that failed and says why it did.
+    fn bury(mut self, lost: &Lost) -> String {
+        // One that closed its output is given the moment to exit by itself: its exit code is the better reason.
+        if matches!(lost, Lost::Gone) {
+            self.wait(FAREWELL);
+        }
+        let killed = !self.process.has_exited();
+        let status = self.process.end();
+        let until = Instant::now() + FAREWELL;
+        while !self.stderr.is_closed() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let reason = match lost {
+            Lost::TimedOut(after) => format!("timed out after {}", seconds(*after)),
+            Lost::Gone if killed => "closed its output without answering".to_owned(),
+            Lost::Gone => format!(
+                "the worker {} before it answered",
+                exit_reason(status).unwrap_or_else(|| "exited".to_owned())
+            ),
+            Lost::TooLong => too_much_output(),
+            Lost::Garbage(what) => format!("the worker did not keep to the protocol: {what}"),
+            Lost::Cancelled => "cancelled".to_owned(),
+        };
+        with_stderr(&reason, &self.stderr.tail_text())
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.process.has_exited() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The end of its input tells a worker to finish; one that does not is killed when `process` is dropped.
+        self.requests = None;
+        self.wait(FAREWELL);
+    }
+}
+
+/// The words for a conversion that wrote more than is taken.
+pub(super) fn too_much_output() -> String {
+    format!(
+        "wrote more than {} MiB to standard output",
+        STDOUT_BYTES_MAX >> 20
+    )
+}
+
+/// A time in the words of an error.
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(|_| ())
+}
+
+fn write_all(mut stdin: impl Write, lines: &Receiver<Vec<u8>>) {
+    for line in lines {
+        // A worker that does not read any more is noticed by its closed output, or by the time it takes.
+        if stdin.write_all(&line).and_then(|()| stdin.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_lines(stdout: impl Read, found: &Sender<Line>) {
+    let limit = STDOUT_BYTES_MAX as u64;
+    let mut stdout = BufReader::new(stdout);
+    loop {
+        let mut line = Vec::new();
+        match stdout.by_ref().take(limit).read_until(b'\n', &mut line) {
+            Ok(0) => return,
+            Ok(read) if read as u64 == limit && !line.ends_with(b"\n") => {
+                let _ = found.send(Line::TooLong);
+                return;
+            }
+            Ok(_) => {
+                if found.send(Line::Whole(line)).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    //! A worker that crashes on one file must cost that file's attempt and nothing else.
+
+    use super::*;
+    use crate::entry::{Meta, Outcome};
+
+    /// Answers by the name it is asked about.
+    const WORKER: &str = r#"
+        while read -r line; do
+            id=$(printf '%s' "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
+            case "$line" in
+                *crash*) echo "about to crash" >&2; exit 7 ;;
+                *stall*) sleep 60 ;;
+                *babble*) echo "hello there" ;;
+                *stranger*) echo '{"id":999,"status":"success","report":{}}' ;;
+                *late*) echo '{"id":0,"status":"failed","error":"stale"}'
+                        echo "{\"id\":$id,\"status\":\"success\",\"report\":{\"pid\":$$}}" ;;
+                *) echo "{\"id\":$id,\"status\":\"success\",\"report\":{\"pid\":$$}}" ;;
+            esac
+        done"#;
+
+    struct Bench {
+        home: tempfile::TempDir,
+        pool: Pool,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self {
+                home: tempfile::tempdir().expect("folder"),
+                pool: Pool::new(1),
+            }
+        }
+
+        fn convert(&self, name: &str) -> Conversion {
+            let invocation = Invocation {
+                program: "sh".into(),
+                arguments: vec!["-c".into(), WORKER.into()],
+                dir: self.home.path(),
+                home: self.home.path(),
+                variables: Vec::new(),
+            };
+            let request = WorkerRequest {
+                id: 0,
+                input: "/in",
+                name,
+                arguments: &Meta::new(),
+                entry: None,
+            };
+            let timeout = Duration::from_millis(if name == "stall" { 300 } else { 10_000 });
+            self.pool
+                .convert(&invocation, request, timeout, &Cancel::default())
+                .expect("sh starts")
+                .expect("not cancelled")
+        }
+    }
+
+    #[test]
+    fn one_process_serves_many_conversions() {
+        let bench = Bench::new();
+        let first = bench.convert("a");
+        let second = bench.convert("late");
+        assert_eq!(first.outcome, Outcome::Success);
+        assert_eq!(first.reports, second.reports);
+    }
+
+    #[test]
+    fn a_crash_fails_that_attempt_with_its_reason_and_the_next_one_works() {
+        let bench = Bench::new();
+        let before = bench.convert("a");
+        let crashed = bench.convert("crash");
+        assert_eq!(crashed.outcome, Outcome::Failed);
+        assert_eq!(
+            crashed.error.as_deref(),
+            Some("the worker exited with code 7 before it answered: about to crash")
+        );
+        let after = bench.convert("b");
+        assert_eq!(after.outcome, Outcome::Success);
+        assert_ne!(before.reports, after.reports);
+    }
+
+    #[test]
+    fn a_stalled_worker_is_killed_in_time_and_replaced() {
+        let bench = Bench::new();
+        let started = Instant::now();
+        let stalled = bench.convert("stall");
+        assert_eq!(stalled.error.as_deref(), Some("timed out after 0.3 s"));
+        assert!(started.elapsed() < Duration::from_secs(3));
+        assert_eq!(bench.convert("a").outcome, Outcome::Success);
+    }
+
+    #[test]
+    fn babble_and_answers_to_nobody_are_failures() {
+        let bench = Bench::new();
+        let babbled = bench.convert("babble").error.expect("a reason");
+        assert!(babbled.contains("hello there"), "{babbled}");
+        let stranger = bench.convert("stranger").error.expect("a reason");
+        assert!(stranger.contains("999"), "{stranger}");
+        assert_eq!(bench.convert("a").outcome, Outcome::Success);
+    }
+
+    #[test]
+    fn waits_between_restarts_grow_to_a_bound() {
+        assert_eq!(back_off(1), RESTART_AFTER);
+        assert_eq!(back_off(3), RESTART_AFTER * 4);
+        assert_eq!(back_off(u32::MAX), RESTART_AFTER_MAX);
+    }
+}

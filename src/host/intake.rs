@@ -1,0 +1,194 @@
+//! What lies in a watch folder, and whether it has stopped changing.
+
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::config::ConverterConfig;
+
+/// What can be seen of a file without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) size: u64,
+    pub(super) modified: SystemTime,
+    /// When anything about it last changed. Unlike `modified`, no copying program sets it back.
+    changed: SystemTime,
+}
+
+impl Look {
+    pub(super) fn of(metadata: &Metadata) -> io::Result<Self> {
+        let modified = metadata.modified()?;
+        Ok(Self {
+            size: metadata.len(),
+            modified,
+            changed: changed(metadata).unwrap_or(modified).max(modified),
+        })
+    }
+
+    /// How long the file has certainly been as it is; nothing when its times lie in the future.
+    pub(super) fn age(&self, now: SystemTime) -> Duration {
+        now.duration_since(self.changed).unwrap_or_default()
+    }
+}
+
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = u64::try_from(metadata.ctime()).ok()?;
+    let nanos = u32::try_from(metadata.ctime_nsec()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
+}
+
+// Windows keeps the time of change to itself; copies there show their size and time only at their end.
+#[cfg(not(unix))]
+fn changed(_metadata: &Metadata) -> Option<SystemTime> {
+    None
+}
+
+/// A file somebody may want converted.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) path: PathBuf,
+    pub(super) name: OsString,
+    pub(super) look: Look,
+    /// Place of its converter in the configuration.
+    pub(super) converter: usize,
+}
+
+/// Looks at a file without following a link; `None` when it is no regular file, or gone.
+pub(super) fn look(path: &Path) -> io::Result<Option<Look>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Look::of(&metadata).map(Some),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The regular files directly in a converter's watch folder that it takes. Links, folders, pipes and hidden files are
+/// passed over.
+pub(super) fn scan(
+    config: &ConverterConfig,
+    folder: &Path,
+    converter: usize,
+) -> io::Result<Vec<Candidate>> {
+    let mut found = Vec::new();
+    for item in fs::read_dir(folder)? {
+        let item = item?;
+        let name = item.file_name();
+        if !config.takes(&name.to_string_lossy()) {
+            continue;
+        }
+        let path = item.path();
+        if let Some(look) = look(&path)? {
+            found.push(Candidate {
+                path,
+                name,
+                look,
+                converter,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Orders by the converter's priority, then the oldest first, and keeps each file once.
+pub(super) fn order(candidates: &mut Vec<Candidate>, converters: &[ConverterConfig]) {
+    let priority = |candidate: &Candidate| {
+        let config = converters.get(candidate.converter);
+        config.map_or(u8::MAX, |config| config.priority)
+    };
+    candidates.sort_by(|a, b| {
+        (priority(a), a.converter)
+            .cmp(&(priority(b), b.converter))
+            .then_with(|| a.path.cmp(&b.path))
+    });
+    let mut taken = std::collections::HashSet::new();
+    candidates.retain(|candidate| taken.insert(candidate.path.clone()));
+    candidates.sort_by(|a, b| {
+        (priority(a), a.look.modified, &a.name).cmp(&(priority(b), b.look.modified, &b.name))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Config;
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, Path::new("host.toml")).expect("valid")
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_settled_looking_regular_files_of_the_right_name_are_found() {
+        let dir = tempfile::tempdir().expect("folder");
+        let at = |name: &str| dir.path().join(name);
+        for name in ["a.csv", "B.CSV", ".hidden.csv", "c.csv.part", "d.log"] {
+            fs::write(at(name), "x").expect("written");
+        }
+        fs::create_dir(at("folder.csv")).expect("made");
+        std::os::unix::fs::symlink(at("a.csv"), at("link.csv")).expect("made");
+        let fifo = std::process::Command::new("mkfifo")
+            .arg(at("pipe.csv"))
+            .status();
+        assert!(fifo.is_ok_and(|status| status.success()));
+        let config = config(
+            "[[converter]]\nname = \"x\"\ncommand = [\"x\", \"{input}\"]\npatterns = [\"*.csv*\"]\n",
+        );
+        let mut found = scan(&config.converters[0], dir.path(), 0).expect("read");
+        order(&mut found, &config.converters);
+        let mut names: Vec<_> = found.iter().map(|c| c.name.to_string_lossy()).collect();
+        names.sort();
+        assert_eq!(names, ["B.CSV", "a.csv"]);
+    }
+
+    #[test]
+    fn urgent_converters_come_first_then_old_files_and_each_file_once() {
+        let config = config(
+            "[[converter]]\nname = \"slow\"\ncommand = [\"x\", \"{input}\"]\npriority = 9\n\
+             [[converter]]\nname = \"fast\"\ncommand = [\"x\", \"{input}\"]\npriority = 1\n",
+        );
+        let candidate = |path: &str, seconds: u64, converter| {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            Candidate {
+                path: path.into(),
+                name: path.into(),
+                look: Look {
+                    size: 1,
+                    modified: time,
+                    changed: time,
+                },
+                converter,
+            }
+        };
+        let mut all = vec![
+            candidate("both", 5, 0),
+            candidate("old", 1, 0),
+            candidate("new", 7, 1),
+            candidate("both", 5, 1),
+        ];
+        order(&mut all, &config.converters);
+        let order: Vec<_> = all
+            .iter()
+            .map(|c| (c.path.to_string_lossy(), c.converter))
+            .collect();
+        assert_eq!(
+            order,
+            [("both".into(), 1), ("new".into(), 1), ("old".into(), 0)]
+        );
+    }
+
+    #[test]
+    fn a_file_from_the_future_has_no_age() {
+        let now = SystemTime::now();
+        let look = Look {
+            size: 0,
+            modified: now,
+            changed: now + Duration::from_secs(60),
+        };
+        assert_eq!(look.age(now), Duration::ZERO);
+    }
+}

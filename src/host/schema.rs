@@ -1,0 +1,348 @@
+//! The keys of the configuration: one table for reading, for checking and for telling people.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use toml::de::DeValue;
+
+use crate::entry::Meta;
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// `store`, `host` or `converter`.
+    pub(super) section: &'static str,
+    /// Its name; with a dot inside for a key of an inner table.
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// What holds when it is not given, as it would be written.
+    pub(super) default: Option<&'static str>,
+    /// May stand in `[defaults]`.
+    pub(super) inherited: Inherited,
+    pub(super) about: &'static str,
+}
+
+/// Whether a converter takes a key over from `[defaults]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inherited {
+    Yes,
+    No,
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    Words(&'static [&'static str]),
+    Flag,
+    Whole(i64, i64),
+    Number(f64, f64),
+    Texts,
+    /// A table of texts; numbers and booleans are taken by their spelling.
+    TextMap,
+    /// Whole days in a range, or `"forever"`.
+    Days(i64, i64),
+    Address,
+    Url,
+}
+
+/// A value that fits its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    Flag(bool),
+    Whole(i64),
+    Number(f64),
+    Texts(Vec<String>),
+    TextMap(Meta),
+    Forever,
+}
+
+use Inherited::{No, Yes};
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    inherited: Inherited,
+    about: &'static str,
+) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        default,
+        inherited,
+        about,
+    }
+}
+
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("store", "path", Kind::Text, None, No, "the store; relative to the configuration's folder"),
+    key("host", "listen", Kind::Address, Some("\"127.0.0.1:7878\""), No, "address of the owner API and web UI"),
+    key("host", "max_concurrent", Kind::Whole(1, 64), Some("4"), No, "conversions at a time"),
+    key("host", "min_free_disk_gb", Kind::Number(0.0, 10_000.0), Some("1.0"), No, "GiB; with less on the store's disk no files are taken"),
+    key("converter", "name", Kind::Text, None, No, "required; entries are archived for this name"),
+    key("converter", "version", Kind::Text, None, No, "what it claims to be; never its identity"),
+    key("converter", "command", Kind::Texts, None, No, "required; program and arguments, no shell, {input} is the source"),
+    key("converter", "bundle", Kind::Texts, Some("[]"), No, "its files below the configuration's folder, archived by content"),
+    key("converter", "environment", Kind::Text, None, Yes, "what it runs on; asked of the program with --version when not given"),
+    key("converter", "mode", Kind::Words(&["oneshot", "worker"]), Some("\"oneshot\""), Yes, "a process for each conversion, or a long-lived one"),
+    key("converter", "timeout_s", Kind::Number(0.1, 86_400.0), Some("120"), Yes, "seconds one conversion may take"),
+    key("converter", "arguments", Kind::TextMap, Some("{}"), No, "given to the converter; secret ones may be ${VAR} or ${file:PATH}"),
+    key("converter", "secret_arguments", Kind::Texts, Some("[]"), Yes, "names of arguments never recorded in clear"),
+    key("converter", "watch_folder", Kind::Text, None, No, "where files appear; without it the converter is only run by hand"),
+    key("converter", "patterns", Kind::Texts, Some("[\"*\"]"), Yes, "file names taken, in any letter case"),
+    key("converter", "ignore", Kind::Texts, Some("[\"*.tmp\", \"*.part\"]"), Yes, "file names not taken; hidden files never are"),
+    key("converter", "priority", Kind::Whole(1, 10), Some("5"), Yes, "1 first .. 10 last"),
+    key("converter", "settle_s", Kind::Number(0.0, 3_600.0), Some("2"), Yes, "seconds a file must stay the same before it is taken"),
+    key("converter", "post_process", Kind::Words(&["delete", "move", "zip", "keep", "archive"]), Some("\"keep\""), Yes, "what becomes of a converted file"),
+    key("converter", "done_folder", Kind::Text, Some("\"\""), Yes, "for move and zip; not inside a watched folder"),
+    key("converter", "error_folder", Kind::Text, Some("\"\""), Yes, "for files that failed; empty: they stay"),
+    key("converter", "retry.max_attempts", Kind::Whole(1, 100), Some("1"), Yes, "attempts before a failure is final"),
+    key("converter", "retry.delay_s", Kind::Number(0.0, 86_400.0), Some("60"), Yes, "seconds between attempts"),
+    key("converter", "archive_enabled", Kind::Flag, Some("false"), Yes, "archive at all"),
+    key("converter", "archive_source_files", Kind::Flag, Some("true"), Yes, "archive what is converted; without it nothing is archived"),
+    key("converter", "archive_output_reports", Kind::Flag, Some("true"), Yes, "archive the reports too"),
+    key("converter", "archive_folder", Kind::Text, Some("\"\""), Yes, "a store of its own; empty: the shared store"),
+    key("converter", "retention_days", Kind::Days(1, 3650), Some("90"), Yes, "days entries are kept"),
+    key("converter", "retention_years", Kind::Whole(0, 100), Some("0"), Yes, "calendar years added to the days"),
+    key("converter", "max_archive_size_gb", Kind::Number(0.1, 1_000.0), Some("10.0"), Yes, "GiB of archived bytes before the oldest may go"),
+    key("converter", "max_archive_count", Kind::Whole(0, 1_000_000_000), Some("0"), Yes, "entries before the oldest may go; 0: any number"),
+    key("converter", "compression_level", Kind::Whole(1, 9), Some("6"), Yes, "1 fast .. 9 small"),
+    key("converter", "submit.url", Kind::Url, None, Yes, "where reports are sent"),
+    key("converter", "submit.headers", Kind::TextMap, Some("{}"), Yes, "sent along; values may hold ${VAR} or ${file:PATH}"),
+    key("converter", "submit.timeout_s", Kind::Number(0.1, 3_600.0), Some("30"), Yes, "seconds one submission may take"),
+];
+
+pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter()
+        .find(|key| key.section == section && key.name == name)
+}
+
+impl Kind {
+    /// What a value may be, in words.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Text => "a text".to_owned(),
+            Self::Words(words) => format!("one of {}", words.join(", ")),
+            Self::Flag => "true or false".to_owned(),
+            Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Number(min, max) => format!("a number from {min} to {max}"),
+            Self::Texts => "a list of texts".to_owned(),
+            Self::TextMap => "a table of texts".to_owned(),
+            Self::Days(min, max) => format!("a whole number from {min} to {max}, or \"forever\""),
+            Self::Address => "an address and port such as \"127.0.0.1:7878\"".to_owned(),
+            Self::Url => "a URL that begins with http:// or https://".to_owned(),
+        }
+    }
+
+    /// Understands a value; the error tells what it is instead.
+    pub(super) fn read(self, value: &DeValue<'_>) -> Result<Value, String> {
+        let whole = || {
+            let integer = value.as_integer()?;
+            i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+        };
+        let text = || value.as_str().map(str::to_owned);
+        let read = match self {
+            Self::Text => text().map(Value::Text),
+            Self::Words(words) => text()
+                .filter(|text| words.contains(&text.as_str()))
+                .map(Value::Text),
+            Self::Flag => value.as_bool().map(Value::Flag),
+            Self::Whole(min, max) => whole()
+                .filter(|number| (min..=max).contains(number))
+                .map(Value::Whole),
+            Self::Days(min, max) => match value.as_str() {
+                Some("forever") => Some(Value::Forever),
+                _ => whole()
+                    .filter(|number| (min..=max).contains(number))
+                    .map(Value::Whole),
+            },
+            Self::Number(min, max) => value
+                .as_float()
+                .and_then(|float| float.as_str().parse().ok())
+                .or_else(|| {
+                    let integer = whole()?;
+                    i32::try_from(integer).ok().map(f64::from)
+                })
+                .filter(|number| (min..=max).contains(number))
+                .map(Value::Number),
+            Self::Texts => value
+                .as_array()
+                .and_then(|list| {
+                    list.iter()
+                        .map(|item| item.get_ref().as_str().map(str::to_owned))
+                        .collect::<Option<Vec<_>>>()
+                })
+                .map(Value::Texts),
+            Self::TextMap => value
+                .as_table()
+                .and_then(|table| {
+                    table
+                        .iter()
+                        .map(|(name, value)| {
+                            let text = scalar(value.get_ref())?;
+                            Some((name.get_ref().to_string(), text))
+                        })
+                        .collect::<Option<Meta>>()
+                })
+                .map(Value::TextMap),
+            Self::Address => text()
+                .filter(|text| text.parse::<SocketAddr>().is_ok())
+                .map(Value::Text),
+            Self::Url => text().filter(|text| is_url(text)).map(Value::Text),
+        };
+        read.ok_or_else(|| spelled(value))
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Float(number) => Some(number.to_string()),
+        DeValue::Boolean(flag) => Some(flag.to_string()),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// A value as it stands in the file, or what it is where it is no plain one.
+fn spelled(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) if text.chars().count() > 60 => "a long text".to_owned(),
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Array(_) => "a list that does not fit".to_owned(),
+        DeValue::Table(_) => "a table that does not fit".to_owned(),
+        other => scalar(other).unwrap_or_else(|| other.type_str().to_owned()),
+    }
+}
+
+impl Value {
+    /// As it would be written in the file.
+    pub(super) fn to_toml(&self) -> String {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        match self {
+            Self::Text(text) => quoted(text),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Whole(number) => number.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Texts(texts) => {
+                let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+                format!("[{}]", texts.join(", "))
+            }
+            Self::TextMap(map) => {
+                let pairs: Vec<String> = map
+                    .iter()
+                    .map(|(name, value)| format!("{} = {}", quoted(name), quoted(value)))
+                    .collect();
+                format!("{{ {} }}", pairs.join(", "))
+            }
+            Self::Forever => quoted("forever"),
+        }
+    }
+}
+
+/// The table of keys, as Markdown.
+pub(super) fn markdown() -> String {
+    let mut out = String::new();
+    let sections = [
+        ("store", "[store]"),
+        ("host", "[host]"),
+        ("converter", "[[converter]]"),
+    ];
+    for (section, title) in sections {
+        let _ = writeln!(
+            out,
+            "## {title}\n\n| key | value | default | in [defaults] | meaning |\n|---|---|---|---|---|"
+        );
+        for key in KEYS.iter().filter(|key| key.section == section) {
+            let _ = writeln!(
+                out,
+                "| `{}` | {} | {} | {} | {} |",
+                key.name,
+                key.kind.words(),
+                key.default
+                    .map_or_else(String::new, |text| format!("`{text}`")),
+                match key.inherited {
+                    Yes => "yes",
+                    No => "",
+                },
+                key.about
+            );
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The one of `known` that was most likely meant by `word`.
+pub(super) fn suggest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    known
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Letters to insert, drop, change or swap with their neighbour to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.to_lowercase().chars().take(64).collect();
+    let b: Vec<char> = b.to_lowercase().chars().take(64).collect();
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_fits_its_own_key() {
+        for key in KEYS {
+            let Some(default) = key.default else { continue };
+            let value = DeValue::parse(default).expect(key.name);
+            assert!(key.kind.read(value.get_ref()).is_ok(), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn a_misspelled_word_finds_the_one_that_was_meant() {
+        let known = || ["watch_folder", "done_folder", "timeout_s"].into_iter();
+        assert_eq!(suggest("watch_foler", known()), Some("watch_folder"));
+        assert_eq!(suggest("timeuot_s", known()), Some("timeout_s"));
+        assert_eq!(suggest("Watch_Folder", known()), Some("watch_folder"));
+        assert_eq!(suggest("colour", known()), None);
+    }
+
+    #[test]
+    fn the_schema_lists_every_key() {
+        let text = markdown();
+        for key in KEYS {
+            assert!(text.contains(&format!("`{}`", key.name)), "{}", key.name);
+        }
+    }
+}

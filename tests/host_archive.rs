@@ -1,0 +1,213 @@
+//! A converter was wrong for a week. Its sources were archived, so the corrected converter runs over them again, and
+//! what it changed is known; the wrong one, run from its recorded files, still says what it said.
+#![cfg(all(unix, feature = "host"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use annals::archive::{Archive, Options};
+use annals::convert::{
+    Cancel, OnError, Params, Reprocess, ReprocessResult, Step, StepOutcome, Which, reprocess,
+    select,
+};
+use annals::entry::Status;
+use annals::host::{Archives, Config, Hooks, RunSummary, run_once};
+use annals::id::EntryId;
+use annals::query::Filter;
+
+const WRONG: &str = r#"case "$(cat "$1")" in
+    fails*) echo "no header" >&2; exit 1 ;;
+    *) printf '{"sn":"%s","value":1}' "$(cat "$1")" ;;
+esac"#;
+const CORRECTED: &str = r#"printf '{"value":2,"sn":"%s"}' "$(cat "$1")""#;
+
+struct Plant {
+    dir: tempfile::TempDir,
+    archive: Archive,
+}
+
+impl Plant {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("folder");
+        fs::create_dir(dir.path().join("in")).expect("made");
+        fs::write(dir.path().join("run.sh"), WRONG).expect("written");
+        let archive = Archive::create(dir.path().join("store"), Options::default()).expect("made");
+        Self { dir, archive }
+    }
+
+    fn put(&self, name: &str, content: &str) {
+        fs::write(self.dir.path().join("in").join(name), content).expect("written");
+    }
+
+    fn config(&self) -> Config {
+        let text = "[host]\nmin_free_disk_gb = 0\n[[converter]]\nname = \"T\"\ncommand = [\"sh\", \"run.sh\", \"{input}\"]\n\
+                    bundle = [\"run.sh\"]\nenvironment = \"sh\"\nwatch_folder = \"in\"\nsettle_s = 0\n\
+                    archive_enabled = true\npost_process = \"archive\"\nerror_folder = \"error\"\n\
+                    arguments = { token = \"s3cret\" }\nsecret_arguments = [\"token\"]\n";
+        Config::parse(text, &self.dir.path().join("host.toml")).expect("valid")
+    }
+
+    fn run(&self) -> RunSummary {
+        let archives = Archives::shared(Some(self.archive.clone()));
+        run_once(
+            archives,
+            self.config(),
+            &Cancel::default(),
+            &Hooks::default(),
+        )
+        .expect("ran")
+    }
+
+    fn left_in(&self, folder: &str) -> usize {
+        fs::read_dir(self.dir.path().join(folder)).map_or(0, Iterator::count)
+    }
+
+    fn reprocess(&self, which: Which, compare_only: bool) -> (ReprocessResult, Vec<Step>) {
+        let selection = select(&self.archive, &Filter::default()).expect("selected");
+        let config = self.config();
+        let converters: Vec<_> = config
+            .converters
+            .iter()
+            .map(|config| config.converter.clone())
+            .collect();
+        let options = Reprocess {
+            which,
+            params: Params::Recorded,
+            on_error: OnError::Skip,
+            jobs: 2,
+            rate: None,
+            compare_only,
+            reason: Some("wrong limits".into()),
+            resume: None,
+            scratch: scratch(self.dir.path()),
+        };
+        let steps = Mutex::new(Vec::new());
+        let result = reprocess(
+            &self.archive,
+            &selection,
+            &converters,
+            &options,
+            &Cancel::default(),
+            &|step| steps.lock().expect("no panic").push(step.clone()),
+        )
+        .expect("ran");
+        (result, steps.into_inner().expect("no panic"))
+    }
+}
+
+fn scratch(dir: &Path) -> PathBuf {
+    let scratch = dir.join("scratch");
+    fs::create_dir_all(&scratch).expect("made");
+    scratch
+}
+
+#[test]
+
+fn a_corrected_converter_runs_over_what_the_wrong_one_converted() {
+    let plant = Plant::new();
+    plant.put("1.csv", "SN1");
+    plant.put("2.csv", "SN2");
+    plant.put("3.csv", "fails");
+    let summary = plant.run();
+    assert_eq!(summary.errors, []);
+    assert_eq!(
+        (summary.archived, summary.successful, summary.failed),
+        (3, 2, 1)
+    );
+    assert_eq!((plant.left_in("in"), plant.left_in("error")), (0, 1));
+
+    let (same, _) = plant.reprocess(Which::Recorded, true);
+    assert_eq!((same.unchanged, same.changed, same.job), (3, 0, None));
+
+    fs::write(plant.dir.path().join("run.sh"), CORRECTED).expect("written");
+    let (dry, steps) = plant.reprocess(Which::Current, true);
+    assert_eq!((dry.changed, dry.fixed), (2, 1));
+    let changed: Vec<&str> = steps
+        .iter()
+        .filter_map(|step| match &step.outcome {
+            StepOutcome::Ran { difference, .. } => difference.changes.first(),
+            _ => None,
+        })
+        .map(|change| change.path.as_str())
+        .collect();
+    assert_eq!(changed, ["/value", "/value"]);
+
+    let (result, _) = plant.reprocess(Which::Current, false);
+    assert_eq!(
+        (
+            result.processed,
+            result.changed,
+            result.fixed,
+            result.broken
+        ),
+        (3, 2, 1, 0)
+    );
+    let job = result.job.expect("recorded");
+    let (_, finished) = plant.archive.job(job).expect("read").expect("known");
+    assert_eq!(finished.map(|finished| finished.fixed), Some(1));
+
+    let snapshot = plant.archive.snapshot().expect("taken");
+    let ids = select(&plant.archive, &Filter::default())
+        .expect("selected")
+        .ids;
+    assert_eq!(ids.len(), 3);
+    for id in ids {
+        let entry = snapshot.entry(id).expect("read").expect("there");
+        assert_eq!(entry.status, Status::Success);
+        assert_eq!(entry.attempts.len(), 2);
+        assert_ne!(
+            entry.attempts[0].converter_id,
+            entry.attempts[1].converter_id
+        );
+        assert_eq!(entry.attempts[1].job, Some(job));
+        assert_eq!(entry.arguments["token"], "***");
+    }
+    assert_eq!(plant.left_in("scratch"), 0);
+}
+
+#[test]
+
+fn the_same_file_twice_is_one_entry_and_one_conversion_after_a_crash() {
+    let plant = Plant::new();
+    plant.put("1.csv", "SN1");
+    let path = plant.dir.path().join("in/1.csv");
+    let modified = fs::metadata(&path)
+        .and_then(|m| m.modified())
+        .expect("time");
+    assert_eq!(plant.run().converted, 1);
+    // The crash: everything was recorded, and the file had not been removed yet.
+    plant.put("1.csv", "SN1");
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|file| file.set_modified(modified))
+        .expect("set");
+    let second = plant.run();
+    assert_eq!((second.archived, second.converted), (0, 0));
+    assert_eq!(plant.left_in("in"), 0);
+    let entries = select(&plant.archive, &Filter::default()).expect("selected");
+    assert_eq!(entries.ids.len(), 1);
+    let id: EntryId = entries.ids[0];
+    let snapshot = plant.archive.snapshot().expect("taken");
+    let entry = snapshot.entry(id).expect("read").expect("there");
+    assert_eq!(entry.attempts.len(), 1);
+}
+
+#[test]
+
+fn the_configuration_is_recorded_once_and_without_secrets() {
+    let plant = Plant::new();
+    plant.run();
+    let recorded = plant.archive.recorded_config("host").expect("read");
+    let at = plant.archive.snapshot().expect("taken").at();
+    plant.run();
+    assert!(recorded.is_some());
+    assert_eq!(plant.archive.snapshot().expect("taken").at(), at);
+    let section = plant
+        .archive
+        .recorded_config("converter \"T\"")
+        .expect("read")
+        .expect("recorded");
+    assert!(section.contains("***") && !section.contains("s3cret"));
+}
