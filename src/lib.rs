@@ -6,6 +6,9 @@
 
 pub mod archive;
 mod blob;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 #[cfg(feature = "host")]
 pub mod convert;
 pub mod disk;

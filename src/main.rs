@@ -1,3 +1,5 @@
 //! The `annals` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    annals::cli::main()
+}

@@ -1,0 +1,39 @@
+//! `annals compact`: reclaims dead bytes now.
+
+use crate::archive::Access;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::{counted, size};
+use crate::cli::when::parse_size;
+
+/// Reclaim the space of purged bytes now
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  annals compact --max-bytes 10GB")]
+pub(crate) struct Args {
+    /// Rewrite at most this much, such as 500M or 10GB
+    #[arg(long, value_name = "SIZE")]
+    max_bytes: Option<String>,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let max_bytes = args
+        .max_bytes
+        .as_deref()
+        .map(parse_size)
+        .transpose()?;
+    let archive = context.open(Access::ReadWrite)?;
+    let outcome = archive.compact(max_bytes)?;
+    archive.close()?;
+    context.meter.clear();
+    if context.json() {
+        context.print_json(&outcome)?;
+    } else {
+        context.print(format!(
+            "{} freed: {} removed, {} written\n",
+            size(outcome.bytes_freed),
+            counted(outcome.packs_removed, "pack", "packs"),
+            counted(outcome.packs_written, "pack", "packs"),
+        ))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,23 @@
+//! `annals completions`: completion scripts for shells.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::args::Cli;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+
+/// Print a completion script for a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  annals completions bash > /etc/bash_completion.d/annals")]
+pub(crate) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "annals", &mut script);
+    context.print(script)?;
+    Ok(Exit::Done)
+}

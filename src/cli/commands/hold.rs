@@ -1,0 +1,195 @@
+//! `annals hold`: reasons why entries may not go.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::archive::{Access, Hold, Snapshot};
+use crate::cli::args::{Filters, Selected};
+use crate::cli::content::no_entry;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::listing::each_page;
+use crate::cli::render::{Cell, Column, Table, count, counted, escape};
+use crate::id::EntryId;
+use crate::query::Query;
+use crate::{Error, ErrorKind};
+
+/// Keep entries from being purged, whatever the rules say
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals hold add 4711 4712 --name recall-26-04 --reason 'field returns'
+  annals hold add -c 'ICT CSV' --from 2026-03-01 --to 2026-04-01 --name audit --reason 'IATF audit'
+  annals hold release audit --reason 'audit closed'")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Add(Box<Add>),
+    Release(Release),
+    List(List),
+}
+
+/// Put entries on hold
+///
+/// Filters select the entries that are there now; later ones are not held.
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// Entries by id; or use filters
+    #[arg(value_name = "ID")]
+    ids: Vec<EntryId>,
+    /// What the hold is called
+    #[arg(long)]
+    name: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    filters: Filters,
+}
+
+/// Lift a hold from all its entries
+#[derive(Debug, clap::Args)]
+struct Release {
+    /// The hold
+    name: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// List the holds
+#[derive(Debug, clap::Args)]
+struct List {}
+
+#[derive(Serialize)]
+struct Placed<'a> {
+    name: &'a str,
+    reason: &'a str,
+    entries: u64,
+}
+
+#[derive(Serialize)]
+struct Released<'a> {
+    released: &'a str,
+    reason: &'a str,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    match args.action {
+        Action::Add(args) => add(*args, context),
+        Action::Release(args) => release(&args, context),
+        Action::List(List {}) => list(context),
+    }
+}
+
+fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let filter = args.filters.to_filter(context)?;
+    let selected = Selected::of(args.ids, filter)?;
+    let archive = context.open(Access::ReadWrite)?;
+    let ids = ids_of(selected, &archive.snapshot()?)?;
+    let placed = Placed {
+        name: &args.name,
+        reason: &args.reason,
+        entries: ids.len() as u64,
+    };
+    archive.place_hold(&args.name, &args.reason, ids)?;
+    archive.close()?;
+    if context.json() {
+        context.print_json(&placed)?;
+    } else {
+        context.print(format!(
+            "hold {} on {}\n",
+            escape(placed.name),
+            counted(placed.entries, "entry", "entries")
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The entries meant. A hold that would miss one of them is not placed at all.
+fn ids_of(selected: Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Failure> {
+    match selected {
+        Selected::Ids(mut ids) => {
+            ids.sort_unstable();
+            ids.dedup();
+            for &id in &ids {
+                if snapshot.entry(id)?.is_none() {
+                    return Err(no_entry(id).into());
+                }
+            }
+            Ok(ids)
+        }
+        Selected::Filter(filter) => {
+            let query = Query {
+                filter: *filter,
+                ..Query::default()
+            };
+            let mut ids = Vec::new();
+            each_page(snapshot, query, |entries| {
+                ids.extend(entries.iter().map(|entry| entry.id));
+                Ok(())
+            })?;
+            if ids.is_empty() {
+                return Err(Error::new(ErrorKind::NotFound, "no entry matches").into());
+            }
+            Ok(ids)
+        }
+    }
+}
+
+fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let archive = context.open(Access::ReadWrite)?;
+    archive.release_hold(&args.name, &args.reason)?;
+    archive.close()?;
+    if context.json() {
+        context.print_json(&Released {
+            released: &args.name,
+            reason: &args.reason,
+        })?;
+    } else {
+        context.print(format!("hold {} is lifted\n", escape(&args.name)))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let archive = context.open(Access::ReadOnly)?;
+    let holds = archive.holds()?;
+    let zone = context.zone();
+    if context.json() {
+        for hold in holds {
+            context.print_json(&Hold {
+                placed_at: zone.exact(hold.placed_at),
+                ..hold
+            })?;
+        }
+        return Ok(Exit::Done);
+    }
+    let columns = [
+        Column::left("NAME"),
+        Column::right("ENTRIES"),
+        Column::left("PLACED"),
+        Column::clipped("REASON"),
+    ];
+    let rows: Vec<_> = holds
+        .iter()
+        .map(|hold| {
+            vec![
+                Cell::new(&hold.name),
+                Cell::new(count(hold.entries)),
+                Cell::new(zone.short(hold.placed_at)),
+                Cell::new(&hold.reason),
+            ]
+        })
+        .collect();
+    let page = Table::new(&columns, context.canvas()).page(&rows);
+    context.print(page)?;
+    if holds.is_empty() {
+        context.note("no holds");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,139 @@
+//! `annals list`: entries by what is known of them.
+
+use serde::Serialize;
+
+use crate::archive::Access;
+use crate::cli::args::Filters;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::listing::{Listing, Output, each_page};
+use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField};
+use crate::{Error, ErrorKind};
+
+/// Rows of a table on a terminal, unless --limit says otherwise.
+const ROWS_ON_A_TERMINAL: usize = 100;
+
+/// List entries
+///
+/// Newest first. On a terminal the table stops after 100 rows and says how to go on; everywhere else, and with --json
+/// or -o csv, all entries are printed unless --limit is given.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals list --status failed --from yesterday
+  annals list -c 'ICT CSV' --sort size:desc --limit 20
+  annals list --serial SN1042 --json
+  annals list --from 2026-03-01 --to 2026-04-01 -o csv > march.csv")]
+pub(crate) struct Args {
+    /// id, archived_at, converter, source_name, status, size, serial, part, station or process; then :asc or :desc
+    /// [default: id:desc]
+    #[arg(long, value_name = "FIELD[:DIR]")]
+    sort: Option<Sort>,
+    /// At most this many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Pass over this many first
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    offset: usize,
+    /// Go on where an earlier listing stopped
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<Cursor>,
+    /// How to print them
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    output: Output,
+    /// Also those whose bytes were purged
+    #[arg(long)]
+    purged: bool,
+    #[command(flatten)]
+    filters: Filters,
+}
+
+/// Where a listing that `--limit` cut short goes on.
+#[derive(Serialize)]
+struct More<'a> {
+    next: &'a Cursor,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let mut filter = args.filters.to_filter(context)?;
+    if args.purged {
+        filter.purged = Purged::Include;
+    }
+    let sort = order(args.sort, args.after.as_ref())?;
+    let tabular = !context.json() && args.output != Output::Csv;
+    let limit = match args.limit {
+        None if tabular && context.stdout_is_terminal() => Some(ROWS_ON_A_TERMINAL),
+        limit => limit,
+    };
+    let query = Query {
+        filter,
+        sort,
+        limit,
+        offset: args.offset,
+        after: args.after,
+    };
+    let archive = context.open(Access::ReadOnly)?;
+    let snapshot = archive.snapshot()?;
+    let mut listing = Listing::new(context, args.output);
+    let mut rows = 0;
+    let next = each_page(&snapshot, query, |entries| {
+        rows += entries.len();
+        listing.print(entries, context)
+    })?;
+    match next {
+        Some(next) if context.json() => context.aside_json(&More { next: &next }),
+        Some(next) => context.note(format_args!("more: --after {next}")),
+        None if rows == 0 => context.note("no entries"),
+        None => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// The order asked for. A cursor brings its own and must not be used in another.
+fn order(asked: Option<Sort>, after: Option<&Cursor>) -> Result<Sort, Error> {
+    let newest_first = Sort {
+        field: SortField::Id,
+        direction: Direction::Desc,
+    };
+    match (asked, after.map(|cursor| cursor.sort)) {
+        (Some(asked), Some(of_cursor)) if asked != of_cursor => Err(Error::new(
+            ErrorKind::Invalid,
+            "--after belongs to a listing in another order",
+        )
+        .hint("leave out --sort, the cursor knows it")),
+        (asked, of_cursor) => Ok(asked.or(of_cursor).unwrap_or(newest_first)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::EntryId;
+
+    #[test]
+    fn a_cursor_keeps_its_order() {
+        let by_size: Sort = "size:desc".parse().expect("valid");
+        let by_id: Sort = "id".parse().expect("valid");
+        let cursor = Cursor {
+            sort: by_size,
+            value: vec![1],
+            id: EntryId(7),
+        };
+        assert_eq!(order(None, Some(&cursor)).expect("its own"), by_size);
+        assert_eq!(order(Some(by_size), Some(&cursor)).expect("same"), by_size);
+        assert_eq!(order(Some(by_id), None).expect("asked"), by_id);
+        assert!(order(Some(by_id), Some(&cursor)).is_err());
+        let newest = order(None, None).expect("default");
+        assert_eq!((newest.field, newest.direction), (SortField::Id, Direction::Desc));
+    }
+}

@@ -1,0 +1,42 @@
+//! The verbs, one file each: `Args` is what it is given, `run` is what it does.
+
+use super::context::Context;
+use super::exit::{Exit, Failure};
+
+macro_rules! verbs {
+    ($($Verb:ident = $module:ident,)*) => {
+        $(mod $module;)*
+
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Verb {
+            $($Verb($module::Args),)*
+        }
+
+        pub(crate) fn run(verb: Verb, context: &mut Context<'_>) -> Result<Exit, Failure> {
+            match verb {
+                $(Verb::$Verb(args) => $module::run(args, context),)*
+            }
+        }
+    };
+}
+
+// In the order `annals --help` lists them.
+verbs! {
+    Init = init,
+    Archive = archive,
+    Report = report,
+    List = list,
+    Find = find,
+    Show = show,
+    Cat = cat,
+    Restore = restore,
+    Retention = retention,
+    Hold = hold,
+    Compact = compact,
+    Stats = stats,
+    Verify = verify,
+    Rebuild = rebuild,
+    Events = events,
+    Completions = completions,
+    Man = man,
+}

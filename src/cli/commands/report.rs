@@ -1,0 +1,148 @@
+//! `annals report`: records the outcome of a conversion done elsewhere.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::archive::{Access, NewAttempt};
+use crate::cli::content::no_entry;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::escape;
+use crate::entry::{Meta, Outcome, Unit};
+use crate::event::BlobRef;
+use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
+use crate::{Error, ErrorKind};
+
+/// A report is held in memory while it is recorded.
+const REPORT_BYTES_MAX: u64 = 256 << 20;
+
+/// Record the outcome of a conversion that was done elsewhere
+///
+/// Adds an attempt to the entry; earlier attempts stay. A successful one has a report.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals report 4711 report.json --report-id 8f2c
+  annals report 4711 --status failed --error 'limit file is missing'")]
+pub(crate) struct Args {
+    /// The entry
+    id: EntryId,
+    /// The report; - is stdin. Needed when the status is success
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// success, failed, suspended, skipped or rejected
+    #[arg(long, default_value = "success")]
+    status: Outcome,
+    /// The id a server gave the report
+    #[arg(long, value_name = "RID")]
+    report_id: Option<String>,
+    /// Why it did not succeed
+    #[arg(long, value_name = "TEXT")]
+    error: Option<String>,
+    /// How long it took, in milliseconds
+    #[arg(long, value_name = "N")]
+    duration_ms: Option<u64>,
+    /// The converter [default: the one the entry was archived for]
+    #[arg(short, long, value_name = "NAME")]
+    converter: Option<String>,
+    /// The version of that converter
+    #[arg(long, value_name = "V")]
+    version: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Recorded<'a> {
+    id: EntryId,
+    attempt: AttemptNo,
+    status: Outcome,
+    report: Option<BlobRef>,
+    report_id: Option<&'a str>,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    if args.file.is_none() && (args.status == Outcome::Success || args.report_id.is_some()) {
+        return Err(Error::new(ErrorKind::Invalid, "there is no report")
+            .hint("name its FILE, - for stdin, or another --status such as failed")
+            .into());
+    }
+    let report = args.file.as_deref().map(read_report).transpose()?;
+    let archive = context.open(Access::ReadWrite)?;
+    let entry = archive
+        .snapshot()?
+        .entry(args.id)?
+        .ok_or_else(|| no_entry(args.id))?;
+    let blob = report.as_ref().map(|content| BlobRef {
+        blake3: BlobId::of(content),
+        sha256: Sha256::of(content),
+        size: content.len() as u64,
+    });
+    let same_converter = args.converter.is_none();
+    let attempt = archive.record_attempt(
+        args.id,
+        NewAttempt {
+            outcome: args.status,
+            converter: args.converter.unwrap_or(entry.converter),
+            converter_version: args
+                .version
+                .or(entry.converter_version.filter(|_| same_converter)),
+            converter_id: None,
+            arguments: Meta::new(),
+            duration_ms: args.duration_ms,
+            error: args.error,
+            warnings: Vec::new(),
+            unit: Unit::default(),
+            reports: report.into_iter().collect(),
+            job: None,
+        },
+    )?;
+    if let Some(report_id) = &args.report_id {
+        archive.record_submission(args.id, attempt, 0, report_id, None)?;
+    }
+    archive.close()?;
+    let recorded = Recorded {
+        id: args.id,
+        attempt,
+        status: args.status,
+        report: blob,
+        report_id: args.report_id.as_deref(),
+    };
+    if context.json() {
+        context.print_json(&recorded)?;
+    } else {
+        let submitted = recorded
+            .report_id
+            .map(|id| format!(", submitted as {}", escape(id)))
+            .unwrap_or_default();
+        context.print(format!(
+            "entry {}: attempt {attempt}, {}{submitted}\n",
+            args.id, args.status
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn read_report(file: &Path) -> Result<Vec<u8>, Failure> {
+    if file == Path::new("-") {
+        return read_bounded(std::io::stdin().lock(), "stdin".as_ref());
+    }
+    let failed = |error| Failure::plain(Error::io("read", file, error));
+    let opened = File::open(file).map_err(failed)?;
+    read_bounded(opened, file)
+}
+
+fn read_bounded(from: impl Read, place: &Path) -> Result<Vec<u8>, Failure> {
+    let mut content = Vec::new();
+    from.take(REPORT_BYTES_MAX + 1)
+        .read_to_end(&mut content)
+        .map_err(|error| Failure::plain(Error::io("read", place, error)))?;
+    if content.len() as u64 > REPORT_BYTES_MAX {
+        return Err(Failure::plain(Error::new(
+            ErrorKind::Invalid,
+            format!("{} is larger than a report may be, 256 MiB", place.display()),
+        )));
+    }
+    Ok(content)
+}

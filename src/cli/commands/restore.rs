@@ -1,0 +1,442 @@
+//! `annals restore`: sources back as files.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde::Serialize;
+use sha2::Digest;
+
+use crate::archive::{Access, Archive};
+use crate::cli::args::{Criteria, Period, Selected};
+use crate::cli::content::{copy, no_entry, open_source};
+use crate::cli::context::{Context, path_text};
+use crate::cli::exit::{Exit, Failure, Tally};
+use crate::cli::listing::each_page;
+use crate::cli::render::{counted, escape, size};
+use crate::cli::restore_name::{distinct, numbered, original};
+use crate::entry::Entry;
+use crate::id::{BlobId, EntryId, Sha256};
+use crate::query::Query;
+use crate::{Error, ErrorKind, Result};
+
+/// Restore sources as files
+///
+/// Each file is checked against its hash, made durable and only then given its name. A file that is there already is
+/// never replaced unless --overwrite always says so.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals restore 4711 4712 --to back/
+  annals restore --serial SN1042 --to back/ --original-names
+  annals restore -c 'ICT CSV' --from yesterday --until today --to back/")]
+pub(crate) struct Args {
+    /// Entries by id; or use filters
+    #[arg(value_name = "ID")]
+    ids: Vec<EntryId>,
+    /// The folder to restore into; made if missing
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Use the recorded file names instead of ID_NAME; equal ones get " (2)" and so on
+    #[arg(long)]
+    original_names: bool,
+    /// What to do about files that are there already
+    #[arg(long, value_name = "WHEN", default_value = "never")]
+    overwrite: Overwrite,
+    /// Read each file back from the disk and compare its hash again
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    criteria: Criteria,
+    /// Archived at or after, such as 2026-03-01, yesterday, 90d
+    #[arg(long, value_name = "DATE", help_heading = "Filters")]
+    from: Option<String>,
+    /// Archived before
+    #[arg(long, value_name = "DATE", help_heading = "Filters")]
+    until: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Overwrite {
+    /// Leave them, and count the entry as failed
+    Never,
+    /// Replace them
+    Always,
+}
+
+#[derive(Serialize)]
+struct Restored {
+    id: EntryId,
+    path: String,
+    size: u64,
+    sha256: Sha256,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let period = Period {
+        from: args.from,
+        to: args.until,
+    };
+    let filter = args.criteria.to_filter(&period, context)?;
+    let selected = Selected::of(args.ids, filter)?;
+    let archive = context.open(Access::ReadOnly)?;
+    let snapshot = archive.snapshot()?;
+    fs::create_dir_all(&args.to)
+        .map_err(|error| Failure::plain(Error::io("create", &args.to, error)))?;
+    let mut restore = Restore {
+        archive: &archive,
+        target: Target {
+            dir: args.to,
+            overwrite: args.overwrite,
+            taken: HashSet::new(),
+        },
+        original_names: args.original_names,
+        read_back: args.verify,
+        tally: Tally::default(),
+        bytes: 0,
+        mute: false,
+    };
+    match selected {
+        Selected::Ids(ids) => {
+            let total = ids.len() as u64;
+            for (done, id) in (0..).zip(ids) {
+                context.meter.report(done, total, "restoring");
+                match snapshot.entry(id)? {
+                    Some(entry) => restore.one(&entry, context)?,
+                    None => restore.fail(&no_entry(id), context),
+                }
+            }
+        }
+        Selected::Filter(filter) => {
+            let total = snapshot.count(&filter)?;
+            if total == 0 {
+                return Err(Error::new(ErrorKind::NotFound, "no entry matches").into());
+            }
+            let query = Query {
+                filter: *filter,
+                ..Query::default()
+            };
+            let mut done = 0;
+            each_page(&snapshot, query, |entries| {
+                entries.iter().try_for_each(|entry| {
+                    context.meter.report(done, total, "restoring");
+                    done += 1;
+                    restore.one(entry, context)
+                })
+            })?;
+        }
+    }
+    context.meter.clear();
+    let failed = match restore.tally.failed {
+        0 => String::new(),
+        failed => format!("; {failed} failed"),
+    };
+    context.note(format_args!(
+        "{} restored, {}{failed}",
+        counted(restore.tally.done, "file", "files"),
+        size(restore.bytes)
+    ));
+    Ok(restore.tally.exit())
+}
+
+struct Restore<'a> {
+    archive: &'a Archive,
+    target: Target,
+    original_names: bool,
+    read_back: bool,
+    tally: Tally,
+    bytes: u64,
+    /// Nobody reads the lines any more; the work goes on all the same.
+    mute: bool,
+}
+
+impl Restore<'_> {
+    fn one(&mut self, entry: &Entry, context: &mut Context<'_>) -> Result<(), Failure> {
+        let restored = match self.file(entry, context) {
+            Ok(path) => Restored {
+                id: entry.id,
+                path: path_text(&path),
+                size: entry.size,
+                sha256: entry.sha256,
+            },
+            Err(error) => {
+                self.fail(&error, context);
+                return Ok(());
+            }
+        };
+        self.tally.done += 1;
+        self.bytes += entry.size;
+        if self.mute {
+            return Ok(());
+        }
+        let printed = if context.json() {
+            context.print_json(&restored)
+        } else {
+            context.print(format!(
+                "{:>8}  {:>10}  {}\n",
+                restored.id,
+                size(restored.size),
+                escape(&restored.path)
+            ))
+        };
+        match printed.and_then(|()| context.flush()) {
+            Err(Failure::ReaderGone) => {
+                self.mute = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn fail(&mut self, error: &Error, context: &mut Context<'_>) {
+        // A file in the way or a full disk is a plain failure; a missing entry keeps its own code.
+        let exit = match error.kind() {
+            ErrorKind::NotFound => Exit::NotFound,
+            _ => Exit::Failed,
+        };
+        self.tally.fail(exit);
+        context.error(error);
+    }
+
+    fn file(&mut self, entry: &Entry, context: &Context<'_>) -> Result<PathBuf> {
+        let name = if self.original_names {
+            original(entry)?
+        } else {
+            numbered(entry).into()
+        };
+        let path = self.target.choose(name, entry.id)?;
+        let mut content = open_source(self.archive, entry, context.zone())?;
+        let mut partial = Partial::create(&self.target.dir, entry.id)?;
+        let mut sha256 = sha2::Sha256::new();
+        copy(&mut content, |chunk| {
+            sha256.update(chunk);
+            partial.write(chunk)
+        })?;
+        let read = Sha256::from_bytes(sha256.finalize().into());
+        if read != entry.sha256 {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!("entry {}: the content does not have its SHA-256", entry.id),
+            )
+            .hint("`annals verify` shows the extent of the damage"));
+        }
+        partial.sync()?;
+        if self.read_back {
+            partial.compare(entry.blake3)?;
+        }
+        self.target.place(partial, &path, entry.id)?;
+        Ok(path)
+    }
+}
+
+/// The folder that is restored into, and the names already given there.
+struct Target {
+    dir: PathBuf,
+    overwrite: Overwrite,
+    /// In lower case, because some file systems see no difference.
+    taken: HashSet<String>,
+}
+
+impl Target {
+    /// Where the entry goes. Only names of this run make way for each other; a file from before stays in the way.
+    fn choose(&mut self, name: OsString, id: EntryId) -> Result<PathBuf> {
+        let mut chosen = name.clone();
+        let mut number = 2;
+        while !self.taken.insert(chosen.to_string_lossy().to_lowercase()) {
+            chosen = distinct(&name, number);
+            number += 1;
+        }
+        let path = self.dir.join(chosen);
+        // Told early, so that nothing large is read in vain; `place` holds even if a file appears meanwhile.
+        if self.overwrite == Overwrite::Never && path.symlink_metadata().is_ok() {
+            return Err(exists(&path, id));
+        }
+        Ok(path)
+    }
+
+    fn place(&self, mut partial: Partial, path: &Path, id: EntryId) -> Result<()> {
+        let placed = match self.overwrite {
+            Overwrite::Always => fs::rename(&partial.path, path),
+            Overwrite::Never => rename_without_replacing(&partial.path, path),
+        };
+        match placed {
+            Ok(()) => partial.placed = true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(exists(path, id));
+            }
+            Err(error) => return Err(Error::io("create", path, error)),
+        }
+        sync_dir(&self.dir).map_err(|error| Error::io("sync", &self.dir, error))
+    }
+}
+
+fn exists(path: &Path, id: EntryId) -> Error {
+    Error::new(
+        ErrorKind::Refused,
+        format!("entry {id}: {} is there already", path.display()),
+    )
+    .hint("restore into another folder, or add --overwrite always")
+}
+
+fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // A file system without links: the name is claimed with an empty file of our own, which is then replaced.
+        Err(_) => {
+            OpenOptions::new().write(true).create_new(true).open(to)?;
+            fs::rename(from, to).inspect_err(|_| {
+                let _ = fs::remove_file(to);
+            })
+        }
+    }
+}
+
+#[cfg(unix)]
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+// Windows has no handle to sync a directory by; NTFS journals names itself.
+#[cfg(not(unix))]
+fn sync_dir(_dir: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// A file under a temporary name; removed again unless it was placed.
+struct Partial {
+    path: PathBuf,
+    file: File,
+    placed: bool,
+}
+
+impl Partial {
+    fn create(dir: &Path, id: EntryId) -> Result<Self> {
+        let path = dir.join(format!(".annals-{}-{id}.partial", std::process::id()));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| Error::io("create", &path, error))?;
+        Ok(Self {
+            path,
+            file,
+            placed: false,
+        })
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> Result<()> {
+        let written = self.file.write_all(chunk);
+        written.map_err(|error| Error::io("write", &self.path, error))
+    }
+
+    fn sync(&self) -> Result<()> {
+        let synced = self.file.sync_all();
+        synced.map_err(|error| Error::io("sync", &self.path, error))
+    }
+
+    /// Reads the file again and compares it with `expected`.
+    fn compare(&self, expected: BlobId) -> Result<()> {
+        let mut hasher = blake3::Hasher::new();
+        let file = File::open(&self.path).map_err(|e| Error::io("read", &self.path, e))?;
+        hasher
+            .update_reader(file)
+            .map_err(|error| Error::io("read", &self.path, error))?;
+        if BlobId::from_bytes(*hasher.finalize().as_bytes()) == expected {
+            Ok(())
+        } else {
+            Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "{} does not read back as it was written",
+                    self.path.display()
+                ),
+            )
+            .hint("the disk restored to is not to be trusted"))
+        }
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.placed {
+            // A leftover has a name that says what it is; nothing depends on its being gone.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(dir: &Path, overwrite: Overwrite) -> Target {
+        Target {
+            dir: dir.to_owned(),
+            overwrite,
+            taken: HashSet::new(),
+        }
+    }
+
+    fn restore(target: &mut Target, name: &str, content: &[u8]) -> Result<PathBuf> {
+        let id = EntryId(7);
+        let path = target.choose(name.into(), id)?;
+        let mut partial = Partial::create(&target.dir, id)?;
+        partial.write(content)?;
+        partial.sync()?;
+        partial.compare(BlobId::of(content))?;
+        target.place(partial, &path, id)?;
+        Ok(path)
+    }
+
+    #[test]
+    fn a_file_that_was_there_before_is_not_replaced_unless_that_is_asked_for() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let there = dir.path().join("SN1.csv");
+        fs::write(&there, "precious").expect("write");
+
+        let error = restore(&mut target(dir.path(), Overwrite::Never), "SN1.csv", b"new")
+            .expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert_eq!(fs::read(&there).expect("read"), b"precious");
+
+        restore(&mut target(dir.path(), Overwrite::Always), "SN1.csv", b"new").expect("replaced");
+        assert_eq!(fs::read(&there).expect("read"), b"new");
+    }
+
+    #[test]
+    fn a_file_that_appears_while_we_write_is_not_replaced_either() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let mut target = target(dir.path(), Overwrite::Never);
+        let path = target.choose("SN1.csv".into(), EntryId(7)).expect("free");
+        let partial = Partial::create(dir.path(), EntryId(7)).expect("partial");
+        fs::write(&path, "faster").expect("write");
+        assert!(target.place(partial, &path, EntryId(7)).is_err());
+        assert_eq!(fs::read(&path).expect("read"), b"faster");
+        assert_eq!(fs::read_dir(dir.path()).expect("list").count(), 1);
+    }
+
+    #[test]
+    fn two_entries_of_one_name_both_come_back() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        for overwrite in [Overwrite::Never, Overwrite::Always] {
+            let dir = dir.path().join(format!("{overwrite:?}"));
+            fs::create_dir(&dir).expect("dir");
+            let mut target = target(&dir, overwrite);
+            for (name, content, expected) in [
+                ("SN1.csv", "a", "SN1.csv"),
+                ("sn1.CSV", "b", "sn1 (2).CSV"),
+                ("SN1.csv", "c", "SN1 (3).csv"),
+            ] {
+                let path = restore(&mut target, name, content.as_bytes()).expect("restored");
+                assert_eq!(path, dir.join(expected));
+                assert_eq!(fs::read_to_string(path).expect("read"), content);
+            }
+            assert_eq!(fs::read_dir(&dir).expect("list").count(), 3);
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! `annals retention`: what may go, and letting it go.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use crate::archive::{Access, Archive, PurgeOutcome, Snapshot};
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
+use crate::cli::when::{parse_age, parse_size};
+use crate::retention::{PlannedPurge, Policy, PurgePlan};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind};
+
+/// Rows looked up and printed at a time.
+const PAGE: usize = 1_000;
+
+/// See what the rules would purge, and purge it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Purging removes the bytes of sources and reports. That they existed, when they went and by which rule stays on record. \
+A hold outranks every rule.
+
+Examples:
+  annals retention preview --expired
+  annals retention preview -c 'ICT CSV' --older-than 1y --plan plan.json
+  annals retention apply --plan plan.json --reason 'yearly clean-up'
+  annals retention apply --max-size 500GB --yes")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Preview(Preview),
+    Apply(Apply),
+}
+
+/// Print what would be purged, and change nothing
+#[derive(Debug, clap::Args)]
+struct Preview {
+    #[command(flatten)]
+    rules: Rules,
+    /// Also write the plan to this file, for `retention apply --plan`
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Why; kept in the plan
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Purge what the rules, or a plan made before, select
+///
+/// Asks first; where nobody can be asked, --yes is needed. A plan is refused when the store has changed since.
+#[derive(Debug, clap::Args)]
+struct Apply {
+    #[command(flatten)]
+    rules: Rules,
+    /// Carry out the plan in this file
+    #[arg(long, value_name = "FILE", conflicts_with = "Rules")]
+    plan: Option<PathBuf>,
+    /// Why; recorded for good [default: that of the plan, or manual]
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Rules {
+    /// Only entries of this converter
+    #[arg(short, long, value_name = "NAME")]
+    converter: Option<String>,
+    /// Entries archived longer ago, such as 90d or 1y
+    #[arg(long, value_name = "AGE")]
+    older_than: Option<String>,
+    /// Entries past the retention recorded with each of them
+    #[arg(long)]
+    expired: bool,
+    /// The oldest, until sources and reports take at most this much, such as 500GB
+    #[arg(long, value_name = "SIZE")]
+    max_size: Option<String>,
+    /// The oldest, until at most this many are left
+    #[arg(long, value_name = "N")]
+    max_count: Option<u64>,
+    /// Apply the rules as of this time instead of now
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
+}
+
+impl Rules {
+    fn plan(&self, archive: &Archive, context: &Context<'_>) -> Result<PurgePlan, Error> {
+        let (policy, now) = self.policy(context)?;
+        archive.plan_purge(&policy, now)
+    }
+
+    fn policy(&self, context: &Context<'_>) -> Result<(Policy, Timestamp), Error> {
+        let now = match &self.now {
+            Some(text) => context.when(text)?,
+            None => context.now(),
+        };
+        let older_than = self.older_than.as_deref();
+        let max_size = self.max_size.as_deref();
+        let policy = Policy {
+            converter: self.converter.clone(),
+            older_than_micros: older_than.map(|age| parse_age(age, now)).transpose()?,
+            expired: self.expired,
+            max_size: max_size.map(parse_size).transpose()?,
+            max_count: self.max_count,
+        };
+        let has_rule = policy.older_than_micros.is_some()
+            || policy.expired
+            || policy.max_size.is_some()
+            || policy.max_count.is_some();
+        if !has_rule {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "empty policy: there is no rule that lets anything go",
+            )
+            .hint("add --expired, --older-than, --max-size or --max-count"));
+        }
+        Ok((policy, now))
+    }
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    match args.action {
+        Action::Preview(args) => preview(&args, context),
+        Action::Apply(args) => apply(&args, context),
+    }
+}
+
+fn preview(args: &Preview, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    // Before the store, so that a wrong rule is told apart from a missing store.
+    args.rules.policy(context)?;
+    let archive = context.open(Access::ReadOnly)?;
+    let mut plan = args.rules.plan(&archive, context)?;
+    if let Some(reason) = &args.reason {
+        plan.reason.clone_from(reason);
+    }
+    context.meter.clear();
+    if let Some(file) = &args.plan {
+        write_plan(&plan, file)
+            .map_err(|error| Failure::plain(Error::io("write the plan to", file, error)))?;
+    }
+    if context.json() {
+        context.print_json(&plan)?;
+    } else {
+        print_plan(&plan, &archive.snapshot()?, context)?;
+        if let Some(file) = &args.plan {
+            context.note(format_args!(
+                "to carry it out: annals retention apply --plan {}",
+                escape(&file.to_string_lossy())
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let from_file = args.plan.as_deref().map(read_plan).transpose()?;
+    if from_file.is_none() {
+        args.rules.policy(context)?;
+    }
+    let archive = context.open(Access::ReadWrite)?;
+    let plan = match from_file {
+        Some(plan) => plan,
+        None => args.rules.plan(&archive, context)?,
+    };
+    let of_plan = Some(plan.reason.as_str()).filter(|reason| !reason.is_empty());
+    let reason = args.reason.as_deref().or(of_plan).unwrap_or("manual");
+    let outcome = if plan.items.is_empty() {
+        nothing_purged(&plan, reason)
+    } else {
+        context.meter.clear();
+        context.confirm(&format!(
+            "purge {}, {} of sources and reports?",
+            counted(plan.count, "entry", "entries"),
+            size(plan.bytes_logical)
+        ))?;
+        archive.purge(&plan, reason)?
+    };
+    archive.close()?;
+    context.meter.clear();
+    let zone = context.zone();
+    if context.json() {
+        context.print_json(&PurgeOutcome {
+            oldest_purged: outcome.oldest_purged.map(|time| zone.exact(time)),
+            newest_purged: outcome.newest_purged.map(|time| zone.exact(time)),
+            ..outcome
+        })?;
+    } else {
+        context.print(format!(
+            "{} purged, {} freed\n",
+            counted(outcome.archives_purged, "entry", "entries"),
+            size(outcome.bytes_freed)
+        ))?;
+        if plan.held_skipped > 0 {
+            context.note(format_args!("{} kept by holds", count(plan.held_skipped)));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A night on which nothing has expired is a success, not an error.
+fn nothing_purged(plan: &PurgePlan, reason: &str) -> PurgeOutcome {
+    PurgeOutcome {
+        archives_purged: 0,
+        bytes_freed: 0,
+        oldest_purged: None,
+        newest_purged: None,
+        reason: reason.to_owned(),
+        plan_id: plan.plan_id.clone(),
+    }
+}
+
+fn write_plan(plan: &PurgePlan, file: &Path) -> std::io::Result<()> {
+    let mut text = serde_json::to_string_pretty(plan)?;
+    text.push('\n');
+    let mut out = File::create(file)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()
+}
+
+fn read_plan(file: &Path) -> Result<PurgePlan, Failure> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::plain(Error::io("read the plan in", file, error)))?;
+    let plan = serde_json::from_str(&text).map_err(|error| {
+        Error::new(
+            ErrorKind::Invalid,
+            format!("{} is not a plan: {error}", file.display()),
+        )
+        .hint("make one with `annals retention preview ... --plan FILE`")
+    })?;
+    Ok(plan)
+}
+
+fn print_plan(
+    plan: &PurgePlan,
+    snapshot: &Snapshot,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let zone = context.zone();
+    let columns = [
+        Column::right("ID"),
+        Column::left("ARCHIVED"),
+        Column::right("FREES"),
+        Column::left("RULE"),
+        Column::clipped("CONVERTER"),
+        Column::clipped("FILE"),
+    ];
+    let mut table = Table::new(&columns, context.canvas());
+    for items in plan.items.chunks(PAGE) {
+        let row = |item: &PlannedPurge| -> Result<Vec<Cell>, Error> {
+            let entry = snapshot.entry(item.id)?;
+            let entry = entry.as_ref();
+            Ok(vec![
+                Cell::new(item.id.to_string()),
+                Cell::maybe(entry.map(|entry| zone.short(entry.archived_at))),
+                Cell::new(size(item.bytes_freed)),
+                Cell::new(&item.rule),
+                Cell::maybe(entry.map(|entry| entry.converter.as_str())),
+                Cell::maybe(entry.map(|entry| entry.source_name.as_str())),
+            ])
+        };
+        let rows = items.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        context.print(table.page(&rows))?;
+    }
+    context.print(format!("{}\n", summary(plan, zone)))
+}
+
+/// A plan in one line, in the conditional: nothing has happened yet.
+fn summary(plan: &PurgePlan, zone: crate::cli::render::Zone) -> String {
+    let text = match (plan.oldest, plan.newest) {
+        (Some(oldest), Some(newest)) if plan.count > 0 => format!(
+            "would purge {} archived from {} to {}: {} of sources and reports, {} on disk",
+            counted(plan.count, "entry", "entries"),
+            zone.short(oldest),
+            zone.short(newest),
+            size(plan.bytes_logical),
+            size(plan.bytes_freed)
+        ),
+        _ => "would purge nothing".to_owned(),
+    };
+    match plan.held_skipped {
+        0 => text,
+        held => format!("{text}; {} kept by holds", count(held)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Globals;
+    use crate::cli::context::Streams;
+    use crate::cli::render::Zone;
+    use crate::id::{EntryId, EventSeq};
+
+    fn plan() -> PurgePlan {
+        let time = |text: &str| text.parse::<Timestamp>().expect("valid");
+        PurgePlan {
+            plan_id: "p".into(),
+            at_seq: EventSeq(9),
+            effective_now: time("2026-11-23T12:00:00Z"),
+            rules: vec!["older than 90d".into()],
+            items: vec![PlannedPurge {
+                id: EntryId(3),
+                rule: "older than 90d".into(),
+                bytes_freed: 2048,
+            }],
+            count: 1,
+            bytes_logical: 4096,
+            bytes_freed: 2048,
+            held_skipped: 2,
+            oldest: Some(time("2026-03-01T07:30:00Z")),
+            newest: Some(time("2026-03-01T07:30:00Z")),
+            reason: "manual".into(),
+        }
+    }
+
+    fn with_context<T>(test: impl FnOnce(&Context<'_>) -> T) -> T {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        test(&Context::new(
+            Globals::default(),
+            Streams {
+                stdout: &mut stdout,
+                stderr: &mut stderr,
+                stdout_is_terminal: false,
+                stderr_is_terminal: false,
+            },
+        ))
+    }
+
+    fn rules(args: &[&str]) -> Rules {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Alone {
+            #[command(flatten)]
+            rules: Rules,
+        }
+        let args = std::iter::once("x").chain(args.iter().copied());
+        Alone::parse_from(args).rules
+    }
+
+    #[test]
+    fn a_policy_without_a_rule_is_refused_even_when_it_names_a_converter() {
+        with_context(|context| {
+            for args in [&[][..], &["-c", "ICT CSV"], &["--now", "2026-03-01"]] {
+                let error = rules(args).policy(context).expect_err("empty");
+                assert_eq!(error.kind(), ErrorKind::Refused, "{args:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn rules_are_read_as_they_are_written() {
+        with_context(|context| {
+            let args = ["--older-than", "90d", "--max-size", "10GB", "--max-count", "5"];
+            let (policy, _) = rules(&args).policy(context).expect("valid");
+            assert_eq!(policy.older_than_micros, Some(90 * 86_400_000_000));
+            assert_eq!(policy.max_size, Some(10 << 30));
+            assert_eq!(policy.max_count, Some(5));
+            for args in [["--older-than", "soon"], ["--max-size", "big"]] {
+                let error = rules(&args).policy(context).expect_err("wrong");
+                assert_eq!(error.kind(), ErrorKind::Invalid, "{args:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_plan_comes_back_from_its_file_as_it_was() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let file = dir.path().join("plan.json");
+        write_plan(&plan(), &file).expect("written");
+        assert_eq!(read_plan(&file).expect("read"), plan());
+        fs::write(&file, "{}").expect("write");
+        assert!(read_plan(&file).is_err());
+    }
+
+    #[test]
+    fn a_preview_never_speaks_in_the_past_tense() {
+        assert_eq!(
+            summary(&plan(), Zone::Utc),
+            "would purge 1 entry archived from 2026-03-01 07:30:00Z to 2026-03-01 07:30:00Z: \
+             4.0 KiB of sources and reports, 2.0 KiB on disk; 2 kept by holds"
+        );
+        let nothing = PurgePlan {
+            count: 0,
+            items: Vec::new(),
+            oldest: None,
+            newest: None,
+            held_skipped: 0,
+            ..plan()
+        };
+        assert_eq!(summary(&nothing, Zone::Utc), "would purge nothing");
+    }
+}

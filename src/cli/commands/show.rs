@@ -1,0 +1,432 @@
+//! `annals show`: every fact and the timeline of one entry.
+
+use serde::Serialize;
+
+use super::events::{Envelope, bare};
+use crate::archive::{Access, Archive, Leaf};
+use crate::cli::content::no_entry;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::listing::{status_cell, status_style};
+use crate::cli::objects::EntryObject;
+use crate::cli::render::{
+    Canvas, Cell, Column, Style, Table, Zone, counted, duration, escape, facts, size,
+};
+use crate::entry::{Attempt, Entry, Meta};
+use crate::event::Body;
+use crate::id::{EntryId, EventSeq};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// Show every fact and the timeline of one entry
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals show 4711
+  annals show 4711 --json | jq .timeline")]
+pub(crate) struct Args {
+    /// The entry
+    id: EntryId,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    entry: EntryObject<'a>,
+    timeline: &'a [Moment],
+}
+
+/// One event of an entry's life.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Moment {
+    seq: EventSeq,
+    #[serde(rename = "type")]
+    kind: String,
+    time: Timestamp,
+    actor: Option<String>,
+    summary: String,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let archive = context.open(Access::ReadOnly)?;
+    let entry = archive
+        .snapshot()?
+        .entry(args.id)?
+        .ok_or_else(|| no_entry(args.id))?;
+    let zone = context.zone();
+    let timeline = timeline(&archive, args.id, zone)?;
+    if context.json() {
+        context.print_json(&Shown {
+            entry: EntryObject::new(&entry, zone),
+            timeline: &timeline,
+        })?;
+    } else {
+        let text = page(&entry, &timeline, zone, context.canvas());
+        context.print(text)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The events that name the entry. None of them is older than the entry itself.
+fn timeline(archive: &Archive, id: EntryId, zone: Zone) -> Result<Vec<Moment>> {
+    let mut life = Life::of(id);
+    let mut timeline = Vec::new();
+    for leaf in archive.events(id.event(), None)? {
+        if let Some(mut moment) = life.moment(&leaf?)? {
+            moment.time = zone.exact(moment.time);
+            timeline.push(moment);
+        }
+    }
+    Ok(timeline)
+}
+
+/// Tells the events of one entry from those of others.
+struct Life {
+    id: EntryId,
+    /// How a leaf spells the member that names this entry; a quick look spares parsing the others.
+    spelled: String,
+    /// Holds on the entry: the event that lifts one names the hold only.
+    holds: Vec<String>,
+}
+
+impl Life {
+    fn of(id: EntryId) -> Self {
+        Self {
+            id,
+            spelled: format!("\"entry\":{id}"),
+            holds: Vec::new(),
+        }
+    }
+
+    fn moment(&mut self, leaf: &Leaf) -> Result<Option<Moment>> {
+        let may_concern = leaf.seq == self.id.event()
+            || leaf.line.contains(&self.spelled)
+            || leaf.line.contains("\"annals.hold.")
+            || leaf.line.contains("\"annals.purged.");
+        if !may_concern {
+            return Ok(None);
+        }
+        let envelope = Envelope::of(leaf)?;
+        let body = Body::from_json(&envelope.kind, envelope.data.get()).map_err(|error| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("event {} does not state a valid {}", leaf.seq, envelope.kind),
+            )
+            .caused_by(error)
+        })?;
+        let summary = self.summary(leaf.seq, body);
+        Ok(summary.map(|summary| Moment {
+            seq: leaf.seq,
+            kind: envelope.kind.into_owned(),
+            time: envelope.time,
+            actor: envelope.authid.map(std::borrow::Cow::into_owned),
+            summary,
+        }))
+    }
+
+    /// What the event says of this entry, if anything.
+    fn summary(&mut self, seq: EventSeq, body: Body) -> Option<String> {
+        match body {
+            Body::Archived(archived) if seq == self.id.event() => {
+                let duplicate = if archived.duplicate {
+                    ", content already stored"
+                } else {
+                    ""
+                };
+                Some(format!(
+                    "archived {} for {}, {}{duplicate}",
+                    archived.source.name,
+                    archived.converter,
+                    size(archived.blob.size)
+                ))
+            }
+            Body::Converted(converted) if converted.entry == self.id => {
+                let reports = converted.reports.len() as u64;
+                let mut parts = vec![format!(
+                    "attempt {} by {}: {}",
+                    converted.attempt, converted.converter, converted.outcome
+                )];
+                if reports > 0 {
+                    parts.push(counted(reports, "report", "reports"));
+                }
+                parts.extend(converted.job.map(|job| format!("job {job}")));
+                parts.extend(converted.error);
+                Some(parts.join(", "))
+            }
+            Body::Reported(reported) if reported.entry == self.id => {
+                let endpoint = reported.endpoint.map(|place| format!(" to {place}"));
+                Some(format!(
+                    "report of attempt {} submitted{} as {}",
+                    reported.attempt,
+                    endpoint.unwrap_or_default(),
+                    reported.report_id
+                ))
+            }
+            Body::HoldPlaced(hold) if hold.entries.contains(self.id) => {
+                let summary = format!("held by {}: {}", hold.name, hold.reason);
+                self.holds.push(hold.name);
+                Some(summary)
+            }
+            Body::HoldReleased(hold) if self.holds.contains(&hold.name) => {
+                self.holds.retain(|name| *name != hold.name);
+                Some(format!("released by {}: {}", hold.name, hold.reason))
+            }
+            Body::PurgedEntries(purged) if purged.entries.contains(self.id) => Some(format!(
+                "purged by rule {}, plan {}: {}",
+                purged.rule, purged.plan_id, purged.reason
+            )),
+            _ => None,
+        }
+    }
+}
+
+fn page(entry: &Entry, timeline: &[Moment], zone: Zone, canvas: Canvas) -> String {
+    let heading = |text: &str| format!("\n{}\n", Style::Bold.paint(text, canvas.colour));
+    let mut out = title(entry, canvas);
+    out += &facts(known(entry, zone), canvas);
+    if !entry.attempts.is_empty() {
+        out += &heading("Attempts");
+        out += &attempts(&entry.attempts, zone, canvas);
+    }
+    out += &heading("Timeline");
+    let columns = [
+        Column::right("SEQ"),
+        Column::left("TIME"),
+        Column::left("ACTOR"),
+        Column::left("EVENT"),
+        Column::left("WHAT"),
+    ];
+    let rows: Vec<_> = timeline
+        .iter()
+        .map(|moment| {
+            vec![
+                Cell::new(moment.seq.to_string()),
+                Cell::new(zone.short(moment.time)),
+                Cell::maybe(moment.actor.as_deref()),
+                Cell::new(bare(&moment.kind)),
+                Cell::new(&moment.summary),
+            ]
+        })
+        .collect();
+    out + &Table::new(&columns, canvas).page(&rows)
+}
+
+fn title(entry: &Entry, canvas: Canvas) -> String {
+    let name = format!("Entry {}", entry.id);
+    let name = Style::Bold.paint(&name, canvas.colour);
+    format!("{name}  {}\n", status_cell(entry).painted(canvas.colour))
+}
+
+fn known(entry: &Entry, zone: Zone) -> Vec<(&'static str, String)> {
+    let mut known = vec![
+        ("file", entry.source_name.clone()),
+        ("path", entry.source_path.clone()),
+    ];
+    if let Some(modified) = entry.source_modified {
+        known.push(("modified", zone.long(modified)));
+    }
+    known.push(("archived", zone.long(entry.archived_at)));
+    known.push((
+        "size",
+        format!("{} ({} stored)", size(entry.size), size(entry.stored_size)),
+    ));
+    let version = entry.converter_version.as_deref().unwrap_or_default();
+    known.push((
+        "converter",
+        format!("{} {version}", entry.converter).trim_end().to_owned(),
+    ));
+    for (name, value) in [
+        ("serial", &entry.unit.serial),
+        ("part", &entry.unit.part),
+        ("station", &entry.unit.station),
+        ("process", &entry.unit.process),
+        ("report id", &entry.report_id),
+        ("key", &entry.key),
+    ] {
+        if let Some(value) = value {
+            known.push((name, value.clone()));
+        }
+    }
+    for (name, pairs) in [("meta", &entry.meta), ("arguments", &entry.arguments)] {
+        if !pairs.is_empty() {
+            known.push((name, pairs_text(pairs)));
+        }
+    }
+    let kept = match entry.retention.expires_at(entry.archived_at) {
+        Some(until) => format!("{}, until {}", entry.retention, zone.long(until)),
+        None => entry.retention.to_string(),
+    };
+    known.push(("kept", kept));
+    if !entry.holds.is_empty() {
+        known.push(("held by", entry.holds.join(", ")));
+    }
+    if let Some(purged_at) = entry.purged_at {
+        let rule = entry.purged_by.as_deref().unwrap_or("-");
+        known.push(("purged", format!("{}, by: {rule}", zone.long(purged_at))));
+    }
+    known.push(("blake3", entry.blake3.to_string()));
+    known.push(("sha256", entry.sha256.to_string()));
+    known
+}
+
+fn pairs_text(pairs: &Meta) -> String {
+    let pairs: Vec<String> = pairs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    pairs.join(", ")
+}
+
+fn attempts(attempts: &[Attempt], zone: Zone, canvas: Canvas) -> String {
+    let columns = [
+        Column::right("#"),
+        Column::left("TIME"),
+        Column::left("STATUS"),
+        Column::left("CONVERTER"),
+        Column::right("TOOK"),
+        Column::left("RESULT"),
+    ];
+    let mut table = Table::new(&columns, canvas);
+    let rows: Vec<_> = attempts
+        .iter()
+        .map(|attempt| {
+            let version = attempt.converter_version.as_deref().unwrap_or_default();
+            vec![
+                Cell::new(attempt.attempt.to_string()),
+                Cell::new(zone.short(attempt.at)),
+                Cell::new(attempt.status.to_string()).style(status_style(attempt.status.into())),
+                Cell::new(format!("{} {version}", attempt.converter).trim_end()),
+                Cell::maybe(attempt.duration_ms.map(duration)),
+                Cell::maybe(Some(result(attempt))),
+            ]
+        })
+        .collect();
+    let mut out = table.page(&rows);
+    for attempt in attempts {
+        for warning in &attempt.warnings {
+            let label = Style::Warn.paint("warning", canvas.colour);
+            let number = attempt.attempt;
+            let remark = format!("  {label} in attempt {number}: {}\n", escape(warning));
+            out.push_str(&remark);
+        }
+    }
+    out
+}
+
+/// What came of an attempt, in a few words.
+fn result(attempt: &Attempt) -> String {
+    let mut parts = Vec::new();
+    for report in &attempt.reports {
+        let submitted = report.report_id.as_ref().map(|id| format!(" as {id}"));
+        parts.push(format!(
+            "report {}{}",
+            size(report.size),
+            submitted.unwrap_or_default()
+        ));
+    }
+    parts.extend(attempt.error.clone());
+    parts.extend(attempt.job.map(|job| format!("job {job}")));
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::objects::tests::sample;
+
+    fn leaf(seq: u64, kind: &str, data: &str) -> Leaf {
+        Leaf {
+            seq: EventSeq(seq),
+            line: format!(
+                r#"{{"specversion":"1.0","type":"annals.{kind}.v1","time":"2026-03-01T08:30:00+01:00","authid":"mia","data":{data}}}"#
+            ),
+        }
+    }
+
+    #[test]
+    fn the_timeline_of_an_entry_leaves_out_other_entries() {
+        let mut life = Life::of(EntryId(47));
+        let mut told = |leaf: Leaf| {
+            let moment = life.moment(&leaf).expect("valid leaf");
+            moment.map(|moment| moment.summary)
+        };
+        let of = |entry: u64| {
+            format!(
+                r#"{{"entry":{entry},"attempt":1,"report":0,"report_id":"R-9","endpoint":"http://x"}}"#
+            )
+        };
+        let hold = |name: &str, ranges: &str| {
+            format!(r#"{{"name":"{name}","reason":"audit","entries":{ranges}}}"#)
+        };
+        assert_eq!(
+            told(leaf(50, "reported", &of(47))).as_deref(),
+            Some("report of attempt 1 submitted to http://x as R-9")
+        );
+        assert_eq!(told(leaf(51, "reported", &of(470))), None);
+        assert_eq!(told(leaf(52, "reported", &of(4))), None);
+        assert_eq!(
+            told(leaf(53, "hold.placed", &hold("h", "[[40,50]]"))).as_deref(),
+            Some("held by h: audit")
+        );
+        assert_eq!(told(leaf(54, "hold.placed", &hold("g", "[[1,46]]"))), None);
+        assert_eq!(
+            told(leaf(55, "hold.released", r#"{"name":"g","reason":"over"}"#)),
+            None
+        );
+        assert_eq!(
+            told(leaf(56, "hold.released", r#"{"name":"h","reason":"over"}"#)).as_deref(),
+            Some("released by h: over")
+        );
+    }
+
+    #[test]
+    fn a_leaf_that_cannot_be_read_is_told_as_damage_and_not_left_out() {
+        let broken = leaf(47, "archived", r#"{"converter":1}"#);
+        let error = Life::of(EntryId(47)).moment(&broken).expect_err("damaged");
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+    }
+
+    #[test]
+    fn the_page_of_an_entry_tells_every_fact_in_lines_that_align() {
+        let plain = Canvas {
+            colour: false,
+            width: None,
+        };
+        let moment = Moment {
+            seq: EventSeq(4711),
+            kind: "annals.archived.v1".into(),
+            time: sample().archived_at,
+            actor: Some("mia".into()),
+            summary: "archived SN1042.csv for ICT CSV, 5.0 KiB".into(),
+        };
+        let page = page(&sample(), &[moment], Zone::Utc, plain);
+        let (blake3, sha256) = (sample().blake3, sample().sha256);
+        let expected = format!(
+            "\
+Entry 4711  success, held
+  file       SN1042.csv
+  path       /data/ict/in/SN1042.csv
+  modified   2026-03-01 07:29:58Z
+  archived   2026-03-01 07:30:00Z
+  size       5.0 KiB (1.2 KiB stored)
+  converter  ICT CSV 1.4.0
+  serial     SN1042
+  part       PCB-7
+  report id  R-9
+  meta       line=3
+  arguments  operation=10
+  kept       365d, until 2027-03-01 07:30:00Z
+  held by    audit-2026
+  blake3     {blake3}
+  sha256     {sha256}
+
+Attempts
+#  TIME                  STATUS   CONVERTER       TOOK  RESULT
+1  2026-03-01 07:30:02Z  success  ICT CSV 1.4.0  1.5 s  report 812 B as R-9
+  warning in attempt 1: no limits for step 3
+
+Timeline
+ SEQ  TIME                  ACTOR  EVENT     WHAT
+4711  2026-03-01 07:30:00Z  mia    archived  archived SN1042.csv for ICT CSV, 5.0 KiB
+"
+        );
+        assert_eq!(page, expected);
+    }
+}

@@ -1,0 +1,225 @@
+//! `annals stats`: how much there is.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::archive::{Access, Group, Stats};
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::{Canvas, Cell, Column, Table, Zone, count, facts, size};
+use crate::time::Timestamp;
+
+/// Show how much there is, by converter, day or status
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals stats
+  annals stats --by day
+  annals stats --by status --json | jq .groups")]
+pub(crate) struct Args {
+    /// Break it down
+    #[arg(long, value_name = "WHAT")]
+    by: Option<By>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    Converter,
+    /// Days are those of UTC
+    Day,
+    Status,
+}
+
+impl By {
+    fn groups(self, stats: &Stats) -> &[Group] {
+        match self {
+            Self::Converter => &stats.converters,
+            Self::Day => &stats.days,
+            Self::Status => &stats.statuses,
+        }
+    }
+}
+
+/// The totals and, if asked for, one breakdown: that by day alone can be thousands of rows.
+#[derive(Serialize)]
+struct StatsObject<'a> {
+    entries: u64,
+    purged: u64,
+    sources_bytes: u64,
+    unique_bytes: u64,
+    stored_bytes: u64,
+    log_bytes: u64,
+    index_bytes: u64,
+    reclaimable_bytes: u64,
+    ratio: f64,
+    oldest: Option<Timestamp>,
+    newest: Option<Timestamp>,
+    converters: &'a [Group],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<By>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<&'a [Group]>,
+}
+
+impl<'a> StatsObject<'a> {
+    fn new(stats: &'a Stats, by: Option<By>, zone: Zone) -> Self {
+        Self {
+            entries: stats.entries,
+            purged: stats.purged,
+            sources_bytes: stats.sources_bytes,
+            unique_bytes: stats.unique_bytes,
+            stored_bytes: stats.stored_bytes,
+            log_bytes: stats.log_bytes,
+            index_bytes: stats.index_bytes,
+            reclaimable_bytes: stats.reclaimable_bytes,
+            ratio: stats.ratio,
+            oldest: stats.oldest.map(|time| zone.exact(time)),
+            newest: stats.newest.map(|time| zone.exact(time)),
+            converters: &stats.converters,
+            by,
+            groups: by.map(|by| by.groups(stats)),
+        }
+    }
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let archive = context.open(Access::ReadOnly)?;
+    let stats = archive.snapshot()?.stats()?;
+    let zone = context.zone();
+    if context.json() {
+        context.print_json(&StatsObject::new(&stats, args.by, zone))?;
+    } else {
+        let canvas = context.canvas();
+        let text = match args.by {
+            None => totals(&stats, zone, canvas),
+            Some(by) => breakdown(by.groups(&stats), by, canvas),
+        };
+        context.print(text)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn totals(stats: &Stats, zone: Zone, canvas: Canvas) -> String {
+    let mut known = vec![
+        ("entries", count(stats.entries)),
+        ("purged", count(stats.purged)),
+        ("sources", size(stats.sources_bytes)),
+        ("unique", size(stats.unique_bytes)),
+        (
+            "stored",
+            format!("{} ({:.1} to 1)", size(stats.stored_bytes), stats.ratio),
+        ),
+        ("log", size(stats.log_bytes)),
+        ("index", size(stats.index_bytes)),
+        ("reclaimable", size(stats.reclaimable_bytes)),
+    ];
+    if let (Some(oldest), Some(newest)) = (stats.oldest, stats.newest) {
+        known.push(("oldest", zone.long(oldest)));
+        known.push(("newest", zone.long(newest)));
+    }
+    let mut out = facts(known, canvas);
+    if !stats.converters.is_empty() {
+        out.push('\n');
+        out += &breakdown(&stats.converters, By::Converter, canvas);
+    }
+    out
+}
+
+fn breakdown(groups: &[Group], by: By, canvas: Canvas) -> String {
+    let title = match by {
+        By::Converter => "CONVERTER",
+        By::Day => "DAY (UTC)",
+        By::Status => "STATUS",
+    };
+    let columns = [
+        Column::left(title),
+        Column::right("ENTRIES"),
+        Column::right("SOURCES"),
+        Column::right("SUCCESS"),
+        Column::right("FAILED"),
+        Column::right("PENDING"),
+        Column::right("OTHER"),
+    ];
+    let rows: Vec<_> = groups
+        .iter()
+        .map(|group| {
+            vec![
+                Cell::new(&group.name),
+                Cell::new(count(group.entries)),
+                Cell::new(size(group.sources_bytes)),
+                Cell::new(count(group.success)),
+                Cell::new(count(group.failed)),
+                Cell::new(count(group.pending)),
+                Cell::new(count(group.other)),
+            ]
+        })
+        .collect();
+    Table::new(&columns, canvas).page(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Stats {
+        let group = Group {
+            name: "ICT CSV".into(),
+            entries: 1_200,
+            sources_bytes: 5 << 20,
+            success: 1_190,
+            failed: 8,
+            pending: 2,
+            other: 0,
+        };
+        Stats {
+            entries: 1_200,
+            sources_bytes: 5 << 20,
+            unique_bytes: 4 << 20,
+            stored_bytes: 1 << 20,
+            log_bytes: 700 << 10,
+            index_bytes: 900 << 10,
+            reclaimable_bytes: 0,
+            ratio: 5.0,
+            oldest: Some("2026-03-01T08:30:00+01:00".parse().expect("valid")),
+            newest: None,
+            purged: 3,
+            converters: vec![group.clone()],
+            days: vec![group.clone()],
+            statuses: vec![group],
+        }
+    }
+
+    #[test]
+    fn totals_are_one_object_and_a_breakdown_comes_only_when_asked_for() {
+        let stats = sample();
+        let plain =
+            serde_json::to_value(StatsObject::new(&stats, None, Zone::Utc)).expect("json");
+        assert_eq!(plain["entries"], 1_200);
+        assert_eq!(plain["oldest"], "2026-03-01T07:30:00.000000+00:00");
+        assert_eq!(plain["converters"][0]["name"], "ICT CSV");
+        assert!(plain.get("groups").is_none());
+        let by_day = StatsObject::new(&stats, Some(By::Day), Zone::Utc);
+        let by_day = serde_json::to_value(by_day).expect("json");
+        assert_eq!(by_day["by"], "day");
+        assert_eq!(by_day["groups"][0]["failed"], 8);
+    }
+
+    #[test]
+    fn people_get_round_numbers() {
+        let canvas = Canvas {
+            colour: false,
+            width: None,
+        };
+        let text = totals(&sample(), Zone::Utc, canvas);
+        assert!(text.starts_with("  entries      1,200\n  purged       3\n"), "{text}");
+        assert!(text.contains("  stored       1.0 MiB (5.0 to 1)\n"), "{text}");
+        assert!(
+            text.ends_with(
+                "\nCONVERTER  ENTRIES  SOURCES  SUCCESS  FAILED  PENDING  OTHER\n\
+                 ICT CSV      1,200  5.0 MiB    1,190       8        2      0\n"
+            ),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! `annals verify`: compares the log, the packs and the index.
+
+use crate::archive::{Access, Depth, Finding, VerifyReport};
+use crate::cli::context::{Context, path_text};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::{Cell, Column, Style, Table, counted, size};
+use crate::cli::store;
+use crate::{Error, ErrorKind};
+
+/// Check that nothing is damaged: log, packs, index
+///
+/// Reads everything and changes nothing. Exit code 6 when something is wrong; all that was found is printed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals verify
+  annals verify --quick --json")]
+pub(crate) struct Args {
+    /// Check the log and what it names, without reading every blob
+    #[arg(long, conflicts_with = "deep")]
+    quick: bool,
+    /// Read every blob and compare its hash (the default)
+    #[arg(long)]
+    deep: bool,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let depth = if args.quick { Depth::Quick } else { Depth::Deep };
+    let verified = context
+        .open(Access::ReadOnly)
+        .and_then(|archive| archive.verify(depth));
+    let report = match verified {
+        Ok(report) => report,
+        // Too damaged to be opened is a verdict too, and the gravest.
+        Err(error) if error.kind() == ErrorKind::Damaged => unreadable(&error, context)?,
+        Err(error) => return Err(error.into()),
+    };
+    context.meter.clear();
+    if context.json() {
+        context.print_json(&report)?;
+    } else {
+        print(&report, context)?;
+    }
+    Ok(if report.ok { Exit::Done } else { Exit::Damaged })
+}
+
+fn unreadable(error: &Error, context: &Context<'_>) -> Result<VerifyReport, Error> {
+    Ok(VerifyReport {
+        ok: false,
+        findings: vec![Finding {
+            kind: "unreadable".to_owned(),
+            r#where: path_text(&store::locate(&context.globals)?),
+            detail: error.message().to_owned(),
+        }],
+        events: 0,
+        packs: 0,
+        blobs: 0,
+        checked_bytes: 0,
+    })
+}
+
+fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure> {
+    let canvas = context.canvas();
+    let columns = [
+        Column::left("FINDING"),
+        Column::left("WHERE"),
+        Column::left("DETAIL"),
+    ];
+    let rows: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            vec![
+                Cell::new(&finding.kind).style(Style::Bad),
+                Cell::new(&finding.r#where),
+                Cell::new(&finding.detail),
+            ]
+        })
+        .collect();
+    context.print(Table::new(&columns, canvas).page(&rows))?;
+    let verdict = if report.ok {
+        Style::Good.paint("intact", canvas.colour)
+    } else {
+        Style::Bad.paint("damaged", canvas.colour)
+    };
+    let findings = if report.ok {
+        String::new()
+    } else {
+        let number = report.findings.len() as u64;
+        format!(", {}", counted(number, "finding", "findings"))
+    };
+    context.print(format!(
+        "{verdict}: {}, {}, {}, {} checked{findings}\n",
+        counted(report.events, "event", "events"),
+        counted(report.packs, "pack", "packs"),
+        counted(report.blobs, "blob", "blobs"),
+        size(report.checked_bytes),
+    ))
+}

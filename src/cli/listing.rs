@@ -1,0 +1,322 @@
+//! Entries as a table, as CSV or as JSON lines, page by page.
+
+use clap::ValueEnum;
+
+use super::context::Context;
+use super::exit::Failure;
+use super::objects::EntryObject;
+use super::render::{Cell, Column, Style, Table, Zone, escape, size};
+use crate::Result;
+use crate::archive::Snapshot;
+use crate::entry::{Entry, Meta, Status};
+use crate::query::{Cursor, Query};
+
+/// Entries held in memory at a time.
+const PAGE: usize = 1_000;
+
+/// Walks the result of `query` page by page; answers where it goes on when the query's limit cut it short.
+pub(crate) fn each_page(
+    snapshot: &Snapshot,
+    mut query: Query,
+    mut page: impl FnMut(&[Entry]) -> Result<(), Failure>,
+) -> Result<Option<Cursor>, Failure> {
+    let mut left = query.limit;
+    loop {
+        query.limit = Some(left.map_or(PAGE, |left| left.min(PAGE)));
+        let found = snapshot.query(&query)?;
+        page(&found.entries)?;
+        left = left.map(|left| left.saturating_sub(found.entries.len()));
+        match found.next {
+            Some(next) if left != Some(0) && !found.entries.is_empty() => {
+                query.after = Some(next);
+                query.offset = 0;
+            }
+            next => return Ok(next),
+        }
+    }
+}
+
+/// How entries are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Output {
+    /// The columns people ask for first
+    #[default]
+    Table,
+    /// More columns
+    Wide,
+    /// Every scalar field, with a header line
+    Csv,
+}
+
+/// Prints entries in one format, page by page.
+pub(crate) struct Listing {
+    format: Format,
+    zone: Zone,
+}
+
+enum Format {
+    Json,
+    Csv { titled: bool, escaped: bool },
+    Table { table: Table, wide: bool },
+}
+
+impl Listing {
+    /// `--json` wins over `output`.
+    pub(crate) fn new(context: &Context<'_>, output: Output) -> Self {
+        let format = match output {
+            _ if context.json() => Format::Json,
+            Output::Csv => Format::Csv {
+                titled: false,
+                escaped: context.stdout_is_terminal(),
+            },
+            Output::Table => Format::Table {
+                table: Table::new(&COLUMNS, context.canvas()),
+                wide: false,
+            },
+            Output::Wide => Format::Table {
+                table: Table::new(&WIDE_COLUMNS, context.canvas()),
+                wide: true,
+            },
+        };
+        Self {
+            format,
+            zone: context.zone(),
+        }
+    }
+
+    pub(crate) fn print(
+        &mut self,
+        entries: &[Entry],
+        context: &mut Context<'_>,
+    ) -> Result<(), Failure> {
+        let zone = self.zone;
+        match &mut self.format {
+            Format::Json => entries
+                .iter()
+                .try_for_each(|entry| context.print_json(&EntryObject::new(entry, zone))),
+            Format::Csv { titled, escaped } => {
+                let mut text = String::new();
+                if !*titled {
+                    *titled = true;
+                    text.push_str(&CSV_FIELDS.join(","));
+                    text.push_str("\r\n");
+                }
+                for entry in entries {
+                    csv_line(entry, zone, *escaped, &mut text);
+                }
+                context.print(text)
+            }
+            Format::Table { table, wide } => {
+                let rows: Vec<_> = entries
+                    .iter()
+                    .map(|entry| row(entry, zone, *wide))
+                    .collect();
+                context.print(table.page(&rows))
+            }
+        }
+    }
+}
+
+const COLUMNS: [Column; 8] = [
+    Column::right("ID"),
+    Column::left("ARCHIVED"),
+    Column::left("STATUS"),
+    Column::clipped("CONVERTER"),
+    Column::clipped("SERIAL"),
+    Column::clipped("PART"),
+    Column::right("SIZE"),
+    Column::clipped("FILE"),
+];
+
+const WIDE_COLUMNS: [Column; 14] = [
+    Column::right("ID"),
+    Column::left("ARCHIVED"),
+    Column::left("STATUS"),
+    Column::clipped("CONVERTER"),
+    Column::clipped("VERSION"),
+    Column::clipped("SERIAL"),
+    Column::clipped("PART"),
+    Column::clipped("STATION"),
+    Column::clipped("PROCESS"),
+    Column::right("SIZE"),
+    Column::right("ATTEMPTS"),
+    Column::clipped("REPORT ID"),
+    Column::left("BLAKE3"),
+    Column::clipped("FILE"),
+];
+
+fn row(entry: &Entry, zone: Zone, wide: bool) -> Vec<Cell> {
+    let mut row = vec![
+        Cell::new(entry.id.to_string()),
+        Cell::new(zone.short(entry.archived_at)),
+        status_cell(entry),
+        Cell::new(&entry.converter),
+    ];
+    if wide {
+        row.push(Cell::maybe(entry.converter_version.as_deref()));
+    }
+    row.push(Cell::maybe(entry.unit.serial.as_deref()));
+    row.push(Cell::maybe(entry.unit.part.as_deref()));
+    if wide {
+        row.push(Cell::maybe(entry.unit.station.as_deref()));
+        row.push(Cell::maybe(entry.unit.process.as_deref()));
+    }
+    row.push(Cell::new(size(entry.size)));
+    if wide {
+        row.push(Cell::new(entry.attempts.len().to_string()));
+        row.push(Cell::maybe(entry.report_id.as_deref()));
+        row.push(Cell::new(format!("{entry:.12}", entry = entry.blake3)));
+    }
+    row.push(Cell::new(&entry.source_name));
+    row
+}
+
+/// Where an entry stands, with what outranks its status.
+pub(crate) fn status_cell(entry: &Entry) -> Cell {
+    if entry.purged_at.is_some() {
+        return Cell::new("purged").style(Style::Dim);
+    }
+    let held = if entry.holds.is_empty() { "" } else { ", held" };
+    Cell::new(format!("{}{held}", entry.status)).style(status_style(entry.status))
+}
+
+pub(crate) const fn status_style(status: Status) -> Style {
+    match status {
+        Status::Pending => Style::Plain,
+        Status::Success => Style::Good,
+        Status::Failed | Status::Rejected => Style::Bad,
+        Status::Suspended | Status::Skipped => Style::Warn,
+    }
+}
+
+const CSV_FIELDS: [&str; 24] = [
+    "id",
+    "archived_at",
+    "status",
+    "converter",
+    "converter_version",
+    "serial",
+    "part",
+    "station",
+    "process",
+    "source_name",
+    "source_path",
+    "source_modified",
+    "size",
+    "stored_size",
+    "blake3",
+    "sha256",
+    "report_id",
+    "attempts",
+    "held",
+    "retention",
+    "key",
+    "meta",
+    "purged_at",
+    "purged_by",
+];
+
+/// One RFC 4180 line. `meta` stands as a JSON object, `attempts` is their number, unknown fields are empty.
+fn csv_line(entry: &Entry, zone: Zone, escaped: bool, out: &mut String) {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let time = |time: Option<crate::time::Timestamp>| {
+        time.map(|time| zone.exact(time).to_string())
+            .unwrap_or_default()
+    };
+    let fields: [String; CSV_FIELDS.len()] = [
+        entry.id.to_string(),
+        time(Some(entry.archived_at)),
+        entry.status.to_string(),
+        entry.converter.clone(),
+        text(&entry.converter_version),
+        text(&entry.unit.serial),
+        text(&entry.unit.part),
+        text(&entry.unit.station),
+        text(&entry.unit.process),
+        entry.source_name.clone(),
+        entry.source_path.clone(),
+        time(entry.source_modified),
+        entry.size.to_string(),
+        entry.stored_size.to_string(),
+        entry.blake3.to_string(),
+        entry.sha256.to_string(),
+        text(&entry.report_id),
+        entry.attempts.len().to_string(),
+        (!entry.holds.is_empty()).to_string(),
+        entry.retention.to_string(),
+        text(&entry.key),
+        meta_json(&entry.meta),
+        time(entry.purged_at),
+        text(&entry.purged_by),
+    ];
+    for (at, field) in fields.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        let field = if escaped {
+            escape(field)
+        } else {
+            field.as_str().into()
+        };
+        if field.contains([',', '"', '\n', '\r']) {
+            out.push('"');
+            out.push_str(&field.replace('"', "\"\""));
+            out.push('"');
+        } else {
+            out.push_str(&field);
+        }
+    }
+    out.push_str("\r\n");
+}
+
+fn meta_json(meta: &Meta) -> String {
+    if meta.is_empty() {
+        return String::new();
+    }
+    serde_json::json!(meta).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::objects::tests::sample;
+    use super::super::render::Canvas;
+    use super::*;
+
+    #[test]
+    fn a_listing_is_one_line_an_entry_and_lines_up() {
+        let plain = Canvas {
+            colour: false,
+            width: None,
+        };
+        let mut hostile = sample();
+        hostile.source_name = "a\u{1b}[31m\nb.csv".into();
+        hostile.holds.clear();
+        hostile.status = Status::Failed;
+        let entries = [sample(), hostile];
+        let rows: Vec<_> = entries.iter().map(|e| row(e, Zone::Utc, false)).collect();
+        let page = Table::new(&COLUMNS, plain).page(&rows);
+        assert_eq!(
+            page,
+            "  ID  ARCHIVED              STATUS         CONVERTER  SERIAL  PART      SIZE  FILE\n\
+             4711  2026-03-01 07:30:00Z  success, held  ICT CSV    SN1042  PCB-7  5.0 KiB  SN1042.csv\n\
+             4711  2026-03-01 07:30:00Z  failed         ICT CSV    SN1042  PCB-7  5.0 KiB  a\\x1b[31m\\x0ab.csv\n"
+        );
+        for (columns, wide) in [(&COLUMNS[..], false), (&WIDE_COLUMNS[..], true)] {
+            assert_eq!(row(&sample(), Zone::Utc, wide).len(), columns.len());
+        }
+    }
+
+    #[test]
+    fn csv_quotes_what_would_break_a_line_into_fields() {
+        let mut entry = sample();
+        entry.source_name = "a,\"b\"\n.csv".into();
+        let mut line = String::new();
+        csv_line(&entry, Zone::Utc, false, &mut line);
+        assert!(line.contains(",\"a,\"\"b\"\"\n.csv\","), "{line}");
+        assert!(line.contains(",\"{\"\"line\"\":\"\"3\"\"}\","), "{line}");
+        assert!(line.ends_with("\r\n"));
+        let mut shown = String::new();
+        csv_line(&entry, Zone::Utc, true, &mut shown);
+        assert_eq!(shown.lines().count(), 1, "on a terminal it is escaped");
+    }
+}

@@ -1,0 +1,114 @@
+//! Which store a command is about.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::args::Globals;
+use crate::{Error, ErrorKind, Result};
+
+/// Every store has this file at its root.
+const MARKER: &str = "FORMAT";
+
+/// The store that is named, or else the nearest parent directory that is one.
+pub(crate) fn locate(globals: &Globals) -> Result<PathBuf> {
+    if let Some(named) = named(globals)? {
+        return Ok(named);
+    }
+    let here = std::env::current_dir()
+        .map_err(|error| Error::io("find", "the current directory", error))?;
+    here.ancestors()
+        .find(|dir| dir.join(MARKER).is_file())
+        .map(Path::to_owned)
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoStore,
+                format!("no store in {} or above it", here.display()),
+            )
+            .hint("make one with `annals init DIR`, or name one with --store DIR or ANNALS_STORE")
+        })
+}
+
+/// The store named by flag, environment or configuration, in this order.
+pub(crate) fn named(globals: &Globals) -> Result<Option<PathBuf>> {
+    if let Some(store) = &globals.store {
+        return Ok(Some(store.clone()));
+    }
+    if let Some(store) = variable("ANNALS_STORE") {
+        return Ok(Some(store.into()));
+    }
+    match config_file(globals) {
+        Some(file) => store_path_from_config(&file),
+        None => Ok(None),
+    }
+}
+
+/// The configuration file named by flag or environment.
+pub(crate) fn config_file(globals: &Globals) -> Option<PathBuf> {
+    let named = globals.config.clone();
+    named.or_else(|| variable("ANNALS_CONFIG").map(PathBuf::from))
+}
+
+/// An environment variable; an empty one counts as unset.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// `store.path` of a configuration file; a relative one is relative to the file's directory.
+fn store_path_from_config(file: &Path) -> Result<Option<PathBuf>> {
+    let invalid = |problem: String| {
+        Error::new(
+            ErrorKind::Invalid,
+            format!("configuration {}: {problem}", file.display()),
+        )
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        invalid("cannot read it".to_owned())
+            .hint("check --config and ANNALS_CONFIG")
+            .caused_by(error)
+    })?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| invalid(error.message().to_owned()).caused_by(error))?;
+    match table.get("store").and_then(|store| store.get("path")) {
+        None => Ok(None),
+        Some(toml::Value::String(path)) => {
+            let folder = file.parent().unwrap_or(Path::new(""));
+            Ok(Some(folder.join(path)))
+        }
+        Some(_) => Err(invalid("store.path is not a text".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_store_path_is_relative_to_its_configuration() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let file = dir.path().join("annals.toml");
+        for (text, expected) in [
+            ("[store]\npath = \"archive\"\n", Some("archive")),
+            ("[host]\nmax_concurrent = 4\n", None),
+        ] {
+            std::fs::write(&file, text).expect("write");
+            let path = store_path_from_config(&file).expect("valid");
+            assert_eq!(path, expected.map(|name| dir.path().join(name)));
+        }
+        for wrong in ["[store", "[store]\npath = 3\n"] {
+            std::fs::write(&file, wrong).expect("write");
+            let error = store_path_from_config(&file).expect_err(wrong);
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+    }
+
+    #[test]
+    fn the_flag_names_the_store_before_everything_else() {
+        let globals = Globals {
+            store: Some(PathBuf::from("here")),
+            config: Some(PathBuf::from("missing.toml")),
+            ..Globals::default()
+        };
+        assert_eq!(locate(&globals).expect("named"), Path::new("here"));
+    }
+}

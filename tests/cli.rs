@@ -1,0 +1,625 @@
+//! Scripts in factories call the program by name: what they type, what they parse and the code they test must hold.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A store in a folder of its own, and the program to ask it.
+struct Plant {
+    dir: TempDir,
+}
+
+struct Ran {
+    code: i32,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl Ran {
+    fn text(&self) -> &str {
+        str::from_utf8(&self.stdout).expect("UTF-8")
+    }
+
+    fn objects(&self) -> Vec<Value> {
+        self.text()
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("one object a line"))
+            .collect()
+    }
+
+    fn object(&self) -> Value {
+        let mut objects = self.objects();
+        assert_eq!(objects.len(), 1, "{}", self.text());
+        objects.remove(0)
+    }
+
+    fn error(&self) -> Value {
+        let line = self.stderr.lines().next().expect("an error on stderr");
+        let object: Value = serde_json::from_str(line).expect("JSON");
+        object["error"].clone()
+    }
+
+    #[track_caller]
+    fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.stderr, self.text());
+        self
+    }
+}
+
+impl Plant {
+    fn new() -> Self {
+        let plant = Self::without_store();
+        plant.run(&["init"]).expect(0);
+        plant
+    }
+
+    fn without_store() -> Self {
+        let dir = tempfile::tempdir().expect("temp dir");
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("parent")).expect("folder");
+        fs::write(&path, content).expect("file");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env("ANNALS_STORE", self.path("store"))
+            .env_remove("ANNALS_CONFIG")
+            .env("USER", "mia");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.run_with(args, b"")
+    }
+
+    fn run_with(&self, args: &[&str], stdin: &[u8]) -> Ran {
+        ran(&mut self.command(args), stdin)
+    }
+
+    fn archive(&self, path: &str, more: &[&str]) -> u64 {
+        let args = [&["archive", path, "-c", "ICT CSV", "--json"], more].concat();
+        let receipt = self.run(&args).expect(0).object();
+        receipt["id"].as_u64().expect("a number")
+    }
+}
+
+fn ran(command: &mut Command, stdin: &[u8]) -> Ran {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // A program that does not read its input may be gone before it is written.
+    let _ = child.stdin.take().expect("piped").write_all(stdin);
+    let output = child.wait_with_output().expect("the program ends");
+    Ran {
+        code: output.status.code().expect("no signal"),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+#[test]
+fn a_file_is_archived_found_shown_and_given_back_byte_for_byte() {
+    let plant = Plant::new();
+    let content = b"serial,SN1042\r\nvolts,4.98\r\n\0\xff";
+    let path = plant.file("in/SN1042.csv", content);
+    let receipt = plant
+        .run(&[
+            "archive",
+            &path,
+            "-c",
+            "ICT CSV",
+            "--version",
+            "1.4.0",
+            "--serial",
+            "SN1042",
+            "--part",
+            "PCB-7",
+            "--station",
+            "ICT-3",
+            "--process",
+            "ICT",
+            "--meta",
+            "line=3",
+            "--param",
+            "operation=10",
+            "--retention",
+            "10y",
+            "--json",
+        ])
+        .expect(0)
+        .object();
+    for member in [
+        "path",
+        "id",
+        "blake3",
+        "sha256",
+        "size",
+        "stored_size",
+        "duplicate",
+    ] {
+        assert!(!receipt[member].is_null(), "{member}: {receipt}");
+    }
+    assert_eq!(receipt["path"], path.as_str());
+    assert_eq!(receipt["size"], content.len());
+    assert_eq!(receipt["duplicate"], false);
+    let id = receipt["id"].as_u64().expect("a number").to_string();
+
+    let entry = plant.run(&["--json", "list"]).expect(0).object();
+    for member in [
+        "id",
+        "converter",
+        "converter_version",
+        "source_name",
+        "source_path",
+        "archived_at",
+        "status",
+        "size",
+        "stored_size",
+        "blake3",
+        "sha256",
+        "serial",
+        "part",
+        "station",
+        "process",
+        "meta",
+        "report_id",
+        "attempts",
+        "held",
+        "purged_at",
+    ] {
+        assert!(entry.get(member).is_some(), "{member}: {entry}");
+    }
+    assert_eq!(entry["status"], "pending");
+    assert_eq!(entry["serial"], "SN1042");
+    assert_eq!(entry["meta"]["line"], "3");
+    assert_eq!(entry["source_name"], "SN1042.csv");
+    assert_eq!(entry["retention"], "10y");
+
+    let found = plant.run(&["find", "SN10", "--json"]).expect(0).object();
+    assert_eq!(found["id"], receipt["id"]);
+    let hash = receipt["blake3"].as_str().expect("text");
+    plant.run(&["find", &hash[..12]]).expect(0);
+
+    let shown = plant
+        .run(&["show", &id, "--json", "--utc"])
+        .expect(0)
+        .object();
+    assert_eq!(shown["timeline"][0]["type"], "annals.archived.v1");
+    assert_eq!(shown["timeline"][0]["seq"], receipt["id"]);
+    assert!(
+        shown["archived_at"]
+            .as_str()
+            .expect("text")
+            .ends_with("+00:00")
+    );
+    let page = plant.run(&["show", &id]).expect(0);
+    assert!(page.text().contains("SN1042") && page.text().contains("Timeline"));
+
+    assert_eq!(plant.run(&["cat", &id]).expect(0).stdout, content);
+
+    let restored = plant
+        .run(&["restore", &id, "--to", "back", "--verify", "--json"])
+        .expect(0)
+        .object();
+    assert_eq!(restored["sha256"], receipt["sha256"]);
+    let back = plant.path(&format!("back/{id}_SN1042.csv"));
+    assert_eq!(fs::read(back).expect("restored"), content);
+    plant.run(&["restore", &id, "--to", "back"]).expect(1);
+    plant
+        .run(&["restore", &id, "--to", "back", "--overwrite", "always"])
+        .expect(0);
+    plant.run(&["verify"]).expect(0);
+    plant.run(&["verify", "--quick"]).expect(0);
+}
+
+#[test]
+fn a_report_is_recorded_beside_the_source_and_found_by_its_id() {
+    let plant = Plant::new();
+    let id = plant.archive(&plant.file("SN1.csv", "1"), &[]);
+    let id = id.to_string();
+    plant
+        .run(&["report", &id, "--status", "failed", "--error", "no limits"])
+        .expect(0);
+    let recorded = plant
+        .run_with(
+            &[
+                "report",
+                &id,
+                "-",
+                "--report-id",
+                "R-77",
+                "--duration-ms",
+                "12",
+                "--json",
+            ],
+            b"{\"result\":\"P\"}",
+        )
+        .expect(0)
+        .object();
+    assert_eq!(
+        (&recorded["id"], &recorded["attempt"]),
+        (
+            &Value::from(id.parse::<u64>().expect("number")),
+            &Value::from(2)
+        )
+    );
+
+    let entry = plant.run(&["find", "R-77", "--json"]).expect(0).object();
+    assert_eq!(entry["status"], "success");
+    assert_eq!(entry["report_id"], "R-77");
+    assert_eq!(entry["attempts"][0]["error"], "no limits");
+    assert_eq!(entry["attempts"][1]["duration_ms"], 12);
+    assert_eq!(entry["attempts"][1]["reports"][0]["report_id"], "R-77");
+    assert_eq!(
+        plant.run(&["cat", &id, "--report"]).expect(0).stdout,
+        b"{\"result\":\"P\"}"
+    );
+    assert_eq!(
+        plant.run(&["cat", &id, "--report=2"]).expect(0).stdout,
+        b"{\"result\":\"P\"}"
+    );
+    plant.run(&["cat", &id, "--report=1"]).expect(4);
+
+    let shown = plant.run(&["show", &id, "--json"]).expect(0).object();
+    let kinds: Vec<&str> = shown["timeline"]
+        .as_array()
+        .expect("array")
+        .iter()
+        .map(|moment| moment["type"].as_str().expect("text"))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "annals.archived.v1",
+            "annals.converted.v1",
+            "annals.converted.v1",
+            "annals.reported.v1"
+        ]
+    );
+}
+
+#[test]
+fn a_directory_is_archived_whole_and_one_bad_path_does_not_stop_the_rest() {
+    let plant = Plant::new();
+    for number in 0..25 {
+        plant.file(
+            &format!("in/{}/SN{number}.csv", number % 3),
+            format!("unit {number}"),
+        );
+    }
+    let receipts = plant
+        .run(&["archive", "in", "missing.csv", "-c", "ICT CSV", "--json"])
+        .expect(3);
+    assert_eq!(receipts.objects().len(), 25);
+    assert_eq!(receipts.error()["kind"], "not_found");
+    plant
+        .run(&["archive", "missing.csv", "-c", "ICT CSV"])
+        .expect(1);
+
+    let listed = plant.run(&["list", "--json"]).expect(0).objects();
+    assert_eq!(listed.len(), 25);
+    let ids: Vec<u64> = listed
+        .iter()
+        .filter_map(|entry| entry["id"].as_u64())
+        .collect();
+    assert!(ids.is_sorted_by(|a, b| a > b), "newest first: {ids:?}");
+    let csv = plant
+        .run(&["list", "-o", "csv", "--sort", "source_name"])
+        .expect(0);
+    assert_eq!(csv.text().lines().count(), 26);
+
+    let first = plant.run(&["list", "--limit", "10", "--json"]).expect(0);
+    let more: Value = serde_json::from_str(&first.stderr).expect("where to go on");
+    let cursor = more["next"].as_str().expect("a cursor");
+    let rest = plant.run(&["list", "--after", cursor, "--json"]).expect(0);
+    assert_eq!([first.objects(), rest.objects()].concat(), listed);
+
+    let stats = plant.run(&["stats", "--json"]).expect(0).object();
+    assert_eq!(stats["entries"], 25);
+    assert_eq!(stats["converters"][0]["name"], "ICT CSV");
+}
+
+#[test]
+fn the_same_content_is_a_new_entry_and_the_same_key_is_the_old_one() {
+    let plant = Plant::new();
+    let path = plant.file("SN1.csv", "same");
+    let first = plant.archive(&path, &["--key", "run-1"]);
+    let again = plant.archive(&path, &["--key", "run-1"]);
+    assert_eq!(first, again);
+    let args = ["archive", &path, "-c", "ICT CSV", "--json"];
+    let copy = plant.run(&args).expect(0).object();
+    assert_ne!(copy["id"], first);
+    assert_eq!(copy["duplicate"], true);
+
+    let piped = ["archive", "-", "--name", "dump.log", "-c", "FCT", "--json"];
+    let piped = plant.run_with(&piped, b"from a pipe").expect(0).object();
+    assert_eq!(piped["path"], "-");
+    let found = plant
+        .run(&["find", "dump.log", "--json"])
+        .expect(0)
+        .object();
+    assert_eq!(found["source_name"], "dump.log");
+    assert_eq!(
+        plant
+            .run(&["list", "-c", "FCT", "--json"])
+            .expect(0)
+            .objects()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_hold_keeps_an_entry_that_a_rule_would_let_go_and_what_went_stays_on_record() {
+    let plant = Plant::new();
+    let path = plant.file("a.csv", "a");
+    let (held, goes) = (
+        plant.archive(&path, &[]),
+        plant.archive(&plant.file("b.csv", "b"), &[]),
+    );
+    plant
+        .run(&[
+            "hold",
+            "add",
+            &held.to_string(),
+            "--name",
+            "audit",
+            "--reason",
+            "IATF",
+        ])
+        .expect(0);
+    let hold = plant.run(&["hold", "list", "--json"]).expect(0).object();
+    assert_eq!(
+        (&hold["name"], &hold["entries"]),
+        (&Value::from("audit"), &Value::from(1))
+    );
+
+    plant.run(&["retention", "apply", "--yes"]).expect(5);
+    let later = ["--older-than", "90d", "--now", "2100-01-01"];
+    let preview = [
+        &["retention", "preview", "--json", "--plan", "plan.json"],
+        &later[..],
+    ]
+    .concat();
+    let plan = plant.run(&preview).expect(0).object();
+    assert_eq!(
+        (&plan["count"], &plan["held_skipped"]),
+        (&Value::from(1), &Value::from(1))
+    );
+    assert_eq!(plan["items"][0]["id"], goes);
+
+    plant
+        .run(&["retention", "apply", "--plan", "plan.json"])
+        .expect(5);
+    plant.archive(&plant.file("c.csv", "c"), &[]);
+    let stale = [
+        "retention",
+        "apply",
+        "--plan",
+        "plan.json",
+        "--yes",
+        "--json",
+    ];
+    assert_eq!(plant.run(&stale).expect(5).error()["kind"], "refused");
+
+    let apply = [
+        &["retention", "apply", "--yes", "--reason", "space", "--json"],
+        &later[..],
+    ]
+    .concat();
+    let outcome = plant.run(&apply).expect(0).object();
+    assert_eq!(outcome["archives_purged"], 2);
+    assert_eq!(outcome["reason"], "space");
+    assert_eq!(plant.run(&apply).expect(0).object()["archives_purged"], 0);
+
+    let goes = goes.to_string();
+    let gone = plant.run(&["cat", &goes, "--json"]).expect(4);
+    assert!(
+        gone.error()["message"]
+            .as_str()
+            .expect("text")
+            .contains("purged")
+    );
+    assert_eq!(plant.run(&["list", "--json"]).expect(0).objects().len(), 1);
+    assert_eq!(
+        plant
+            .run(&["list", "--purged", "--json"])
+            .expect(0)
+            .objects()
+            .len(),
+        3
+    );
+    let shown = plant.run(&["show", &goes, "--json"]).expect(0).object();
+    assert!(shown["purged_at"].is_string() && shown["purged_by"].is_string());
+
+    plant
+        .run(&["hold", "release", "audit", "--reason", "over"])
+        .expect(0);
+    plant
+        .run(&["hold", "release", "audit", "--reason", "over"])
+        .expect(4);
+    plant.run(&["compact"]).expect(0);
+    plant.run(&["verify"]).expect(0);
+}
+
+#[test]
+fn events_are_the_exact_lines_with_json_and_without() {
+    let plant = Plant::new();
+    let id = plant.archive(&plant.file("a.csv", "a"), &[]).to_string();
+    let plain = plant.run(&["events"]).expect(0);
+    let json = plant.run(&["events", "--json", "--utc"]).expect(0);
+    assert_eq!(plain.stdout, json.stdout);
+    assert_eq!(plain.objects()[0]["type"], "annals.store.created.v1");
+    let one = plant.run(&["events", "--from", &id, "--to", &id]).expect(0);
+    assert_eq!(one.objects().len(), 1);
+    assert!(plain.text().contains(one.text()));
+    let of_type = plant.run(&["events", "--type", "archived"]).expect(0);
+    assert_eq!(of_type.stdout, one.stdout);
+    plant.run(&["rebuild"]).expect(0);
+    assert_eq!(plant.run(&["list", "--json"]).expect(0).objects().len(), 1);
+}
+
+#[test]
+fn equal_original_names_both_come_back_and_a_hostile_one_stays_in_its_folder() {
+    let plant = Plant::new();
+    plant.archive(&plant.file("x/SN1.csv", "x"), &["--serial", "S"]);
+    plant.archive(&plant.file("y/SN1.csv", "y"), &["--serial", "S"]);
+    let restored = plant
+        .run(&[
+            "restore",
+            "--serial",
+            "S",
+            "--to",
+            "back",
+            "--original-names",
+            "--json",
+        ])
+        .expect(0);
+    assert_eq!(restored.objects().len(), 2);
+    assert!(plant.path("back/SN1.csv").is_file() && plant.path("back/SN1 (2).csv").is_file());
+
+    let args = [
+        "archive",
+        "-",
+        "--name",
+        "../../evil\u{1b}[2J",
+        "-c",
+        "X",
+        "--json",
+    ];
+    let id = plant.run_with(&args, b"e").expect(0).object()["id"].to_string();
+    plant
+        .run(&["restore", &id, "--to", "back", "--original-names"])
+        .expect(1);
+    let restored = plant
+        .run(&["restore", &id, "--to", "back", "--json"])
+        .expect(0)
+        .object();
+    let path = Path::new(restored["path"].as_str().expect("text"));
+    assert_eq!(path.parent(), Some(Path::new("back")));
+    let listed = plant.run(&["list"]).expect(0);
+    assert!(!listed.text().contains('\u{1b}') && listed.text().contains("\\x1b"));
+}
+
+#[test]
+fn bad_input_has_its_code_one_clear_error_and_no_data() {
+    let plant = Plant::new();
+    plant.archive(&plant.file("a.csv", "a"), &[]);
+    for (code, kind, args) in [
+        (2, "invalid", &["list", "--from", "gestern"][..]),
+        (
+            2,
+            "invalid",
+            &["list", "--from", "2026-03-02", "--to", "2026-03-01"],
+        ),
+        (2, "invalid", &["list", "--status", "lost"]),
+        (2, "invalid", &["list", "--after", "nonsense"]),
+        (2, "invalid", &["show", "abc"]),
+        (2, "invalid", &["archive", "-", "-c", "X"]),
+        (
+            2,
+            "invalid",
+            &["archive", "a.csv", "-c", "X", "--retention", "soon"],
+        ),
+        (
+            2,
+            "invalid",
+            &[
+                "archive", "a.csv", "-c", "X", "--meta", "a=1", "--meta", "a=2",
+            ],
+        ),
+        (2, "invalid", &["restore", "--to", "back"]),
+        (2, "invalid", &["report", "1"]),
+        (
+            2,
+            "invalid",
+            &["hold", "add", "--name", "n", "--reason", "r"],
+        ),
+        (2, "invalid", &["compact", "--max-bytes", "much"]),
+        (
+            2,
+            "invalid",
+            &["retention", "preview", "--older-than", "soon"],
+        ),
+        (2, "invalid", &["frobnicate"]),
+        (4, "not_found", &["show", "999999"]),
+        (4, "not_found", &["cat", "999999"]),
+        (4, "not_found", &["find", "nothing-like-this"]),
+        (4, "not_found", &["restore", "999999", "--to", "back"]),
+        (4, "not_found", &["report", "999999", "a.csv"]),
+        (
+            4,
+            "not_found",
+            &["hold", "add", "999999", "--name", "n", "--reason", "r"],
+        ),
+        (5, "refused", &["retention", "preview"]),
+        (
+            5,
+            "refused",
+            &["retention", "apply", "-c", "ICT CSV", "--yes"],
+        ),
+        (10, "no_store", &["--store", "nowhere", "list"]),
+    ] {
+        let ran = plant.run(&[&["--json"], args].concat());
+        assert_eq!(ran.code, code, "{args:?}: {}", ran.stderr);
+        assert_eq!(ran.error()["kind"], kind, "{args:?}");
+        assert!(ran.stdout.is_empty(), "{args:?}: {}", ran.text());
+        assert_eq!(
+            plant.run(args).code,
+            code,
+            "the same without --json: {args:?}"
+        );
+    }
+}
+
+#[test]
+fn without_a_store_the_next_step_is_named() {
+    let plant = Plant::without_store();
+    let mut command = plant.command(&["--json", "list"]);
+    let ran = ran(command.env_remove("ANNALS_STORE"), b"").expect(10);
+    assert_eq!(ran.error()["kind"], "no_store");
+    assert!(
+        ran.error()["hint"]
+            .as_str()
+            .expect("text")
+            .contains("annals init")
+    );
+
+    plant.file("full/something", "x");
+    assert_ne!(plant.run(&["init", "full"]).code, 0);
+    assert!(plant.path("full/something").is_file());
+}
+
+#[test]
+fn a_store_is_found_from_a_folder_inside_it() {
+    let plant = Plant::without_store();
+    let store = plant.path("plant-a");
+    plant
+        .run(&["init", store.to_str().expect("UTF-8")])
+        .expect(0);
+    let inside = store.join("notes/deep");
+    fs::create_dir_all(&inside).expect("folder");
+    let mut command = plant.command(&["stats", "--json"]);
+    command.env_remove("ANNALS_STORE").current_dir(inside);
+    ran(&mut command, b"").expect(0);
+}
