@@ -1,0 +1,774 @@
+//! Who may know whom, and what no file may contain. Layers that nothing checks are gone within a year: one import
+//! upward is convenient, the second is precedent. Each check is also run on a bad example that it must catch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+/// Plain values; everybody may know them.
+const VOCABULARY: &[&str] = &["error", "id", "time", "entry", "event", "query"];
+
+/// A room may know the rooms on the lines above its own.
+const ROOMS: &[&[&str]] = &[
+    &["disk", "format", "index", "retention", "evidence"],
+    &["blob", "log"],
+    &["archive"],
+    &["convert", "export"],
+    &["host", "serve"],
+    &["cli"],
+];
+
+/// What the table does not say: who, whom, why.
+const NEIGHBOURS: &[(&str, &str, &str)] = &[
+    (
+        "index",
+        "disk",
+        "redb keeps its pages in a file of the disk",
+    ),
+    (
+        "evidence",
+        "format",
+        "trees are kept in bytes like all else",
+    ),
+];
+
+/// Crates that only some places may name.
+const FOREIGN: &[(&str, &[&str])] = &[
+    ("redb", &["src/index/"]),
+    ("bincode", &["src/index/"]),
+    ("roaring", &["src/index/"]),
+    ("clap", &["src/cli/", "src/main.rs"]),
+    ("clap_complete", &["src/cli/", "src/main.rs"]),
+    ("clap_mangen", &["src/cli/", "src/main.rs"]),
+    ("indicatif", &["src/cli/", "src/main.rs"]),
+];
+
+/// Rooms whose bytes go through the disk room, so that a simulated disk sees all of them.
+const ON_DISK_ONLY: &[&str] = &["format", "index", "retention", "evidence", "blob", "log"];
+
+/// Files beside `src/time.rs` that may ask the machine for the time, and why nothing recorded depends on it.
+const CLOCKS: &[(&str, &str)] = &[
+    ("src/cli/progress.rs", "when to redraw a progress bar"),
+    ("src/convert/process.rs", "deadlines of a subprocess"),
+    ("src/convert/worker.rs", "deadlines of a worker's answer"),
+];
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: &[&str] = &[
+    "manager", "helper", "helpers", "util", "utils", "misc", "common",
+];
+
+const SOURCE_LINES_MAX: usize = 1500;
+
+struct Source {
+    /// From the root of the package, with `/`.
+    path: String,
+    text: String,
+    tokens: Vec<Token>,
+}
+
+/// A word or a sign of the code; comments and the insides of literals are left out.
+struct Token {
+    line: usize,
+    text: String,
+    /// The module it stands in, inline modules included.
+    module: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Complaint {
+    path: String,
+    line: usize,
+    what: String,
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.what)
+    }
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            tokens: if is_rust(path) {
+                tokens(path, text)
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    fn complain(&self, line: usize, what: impl Into<String>) -> Complaint {
+        Complaint {
+            path: self.path.clone(),
+            line,
+            what: what.into(),
+        }
+    }
+
+    fn in_src(&self) -> bool {
+        is_rust(&self.path) && self.path.starts_with("src/")
+    }
+
+    /// The room it belongs to; the crate root belongs to none.
+    fn room(&self) -> Option<String> {
+        module_of(&self.path).into_iter().next()
+    }
+}
+
+impl Token {
+    fn is_test(&self) -> bool {
+        self.module.iter().any(|name| name == "tests")
+    }
+}
+
+fn is_rust(path: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension == "rs")
+}
+
+/// `src/log/reader.rs` is `["log", "reader"]`, a `mod.rs` its folder.
+fn module_of(path: &str) -> Vec<String> {
+    let inside = path.strip_prefix("src/").unwrap_or(path);
+    let stem = inside.strip_suffix(".rs").unwrap_or(inside);
+    let mut module: Vec<String> = stem.split('/').map(str::to_owned).collect();
+    if matches!(stem, "lib" | "main") || module.last().is_some_and(|last| last == "mod") {
+        module.pop();
+    }
+    module
+}
+
+/// Cuts Rust into words and signs. It knows what hides code: comments, strings, raw strings, characters.
+fn lex(text: &str) -> Vec<(usize, String)> {
+    let chars: Vec<char> = text.chars().collect();
+    let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut out = Vec::new();
+    let (mut i, mut line) = (0, 1);
+    while i < chars.len() {
+        let start = i;
+        match chars[i] {
+            '/' if at(i + 1) == '/' => {
+                while i < chars.len() && chars[i] != '\n' {
+                    i += 1;
+                }
+            }
+            '/' if at(i + 1) == '*' => {
+                let mut depth = 0;
+                loop {
+                    match (at(i), at(i + 1)) {
+                        ('/', '*') => (depth, i) = (depth + 1, i + 2),
+                        ('*', '/') => (depth, i) = (depth - 1, i + 2),
+                        _ => i += 1,
+                    }
+                    if depth == 0 || i >= chars.len() {
+                        break;
+                    }
+                }
+            }
+            '"' => {
+                i += 1;
+                while i < chars.len() && chars[i] != '"' {
+                    i += if chars[i] == '\\' { 2 } else { 1 };
+                }
+                i += 1;
+                out.push((line, "\"\"".to_owned()));
+            }
+            // A character, and not a lifetime.
+            '\'' if at(i + 1) == '\\' || at(i + 2) == '\'' => {
+                i += if at(i + 1) == '\\' { 3 } else { 2 };
+                while i < chars.len() && chars[i] != '\'' {
+                    i += 1;
+                }
+                i += 1;
+            }
+            c if word(c) => {
+                while i < chars.len() && word(chars[i]) {
+                    i += 1;
+                }
+                let found: String = chars[start..i].iter().collect();
+                let hashes = chars[i..].iter().take_while(|c| **c == '#').count();
+                if matches!(&*found, "r" | "br" | "cr") && at(i + hashes) == '"' {
+                    let end: Vec<char> = ['"'].into_iter().chain(vec!['#'; hashes]).collect();
+                    i += hashes + 1;
+                    while i < chars.len() && !chars[i..].starts_with(&end) {
+                        i += 1;
+                    }
+                    i += end.len();
+                } else {
+                    out.push((line, found));
+                }
+            }
+            ':' if at(i + 1) == ':' => {
+                i += 2;
+                out.push((line, "::".to_owned()));
+            }
+            c => {
+                i += 1;
+                if !c.is_whitespace() {
+                    out.push((line, c.to_string()));
+                }
+            }
+        }
+        let passed = &chars[start..i.min(chars.len())];
+        line += passed.iter().filter(|c| **c == '\n').count();
+    }
+    out
+}
+
+fn tokens(path: &str, text: &str) -> Vec<Token> {
+    let lexed = lex(text);
+    let mut module = module_of(path);
+    let mut depth = 0;
+    let mut opened = Vec::new();
+    let mut out: Vec<Token> = Vec::new();
+    for (line, text) in lexed {
+        match &*text {
+            "{" => {
+                depth += 1;
+                if let [.., keyword, name] = &*out
+                    && keyword.text == "mod"
+                {
+                    module.push(name.text.clone());
+                    opened.push(depth);
+                }
+            }
+            "}" => {
+                if opened.last() == Some(&depth) {
+                    opened.pop();
+                    module.pop();
+                }
+                depth -= 1;
+            }
+            _ => {}
+        }
+        out.push(Token {
+            line,
+            text,
+            module: module.clone(),
+        });
+    }
+    out
+}
+
+/// The paths of the use tree (or plain path) that begins at `at`: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn use_tree(tokens: &[Token], at: &mut usize, before: &[String]) -> Vec<(usize, Vec<String>)> {
+    let mut path = before.to_vec();
+    let mut line = 0;
+    while let Some(token) = tokens.get(*at) {
+        line = token.line;
+        if token.text == "{" {
+            let mut found = Vec::new();
+            while tokens.get(*at).is_some_and(|token| token.text != "}") {
+                *at += 1;
+                if tokens.get(*at).is_some_and(|token| token.text != "}") {
+                    found.extend(use_tree(tokens, at, &path));
+                }
+            }
+            *at += 1;
+            return found;
+        }
+        path.push(token.text.clone());
+        *at += 1;
+        if tokens.get(*at).is_none_or(|token| token.text != "::") {
+            break;
+        }
+        *at += 1;
+    }
+    if tokens.get(*at).is_some_and(|token| token.text == "as") {
+        path.pop();
+        path.extend(tokens.get(*at + 1).map(|token| token.text.clone()));
+        *at += 2;
+    }
+    vec![(line, path)]
+}
+
+/// Every path that starts at the crate root, by `crate::` or by enough `super::`.
+fn root_paths(source: &Source) -> Vec<(usize, Vec<String>)> {
+    let tokens = &source.tokens;
+    let text = |i: usize| tokens.get(i).map_or("", |token| &*token.text);
+    let mut found = Vec::new();
+    for i in 0..tokens.len() {
+        if i > 0 && text(i - 1) == "::" {
+            continue;
+        }
+        let mut at = i;
+        match text(i) {
+            "crate" => at += 1,
+            "super" => {
+                let mut ups = 1;
+                at += 1;
+                while text(at) == "::" && text(at + 1) == "super" {
+                    ups += 1;
+                    at += 2;
+                }
+                if ups != tokens[i].module.len() {
+                    continue;
+                }
+            }
+            _ => continue,
+        }
+        if text(at) == "::" {
+            at += 1;
+            found.extend(use_tree(tokens, &mut at, &[]));
+        }
+    }
+    found
+}
+
+/// Which room the names of the crate root come from.
+fn reexports(sources: &[Source]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for source in sources.iter().filter(|source| source.path == "src/lib.rs") {
+        for i in 0..source.tokens.len() {
+            if source.tokens[i].text == "use" {
+                for (_, path) in use_tree(&source.tokens, &mut (i + 1), &[]) {
+                    if let [room, .., name] = &*path {
+                        found.insert(name.clone(), room.clone());
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+fn height(room: &str) -> Option<usize> {
+    if VOCABULARY.contains(&room) {
+        return Some(0);
+    }
+    let line = ROOMS.iter().position(|line| line.contains(&room))?;
+    Some(line + 1)
+}
+
+fn upward_imports(sources: &[Source]) -> Vec<Complaint> {
+    let reexports = reexports(sources);
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.in_src()) {
+        let Some(room) = source.room() else { continue };
+        let Some(own) = height(&room) else {
+            found.push(source.complain(1, format!("'{room}' is not in the table of rooms")));
+            continue;
+        };
+        for (line, path) in root_paths(source) {
+            let Some(first) = path.first() else { continue };
+            let named = match height(first) {
+                Some(_) => first,
+                None => reexports.get(first).unwrap_or(first),
+            };
+            let Some(theirs) = height(named) else {
+                found.push(source.complain(
+                    line,
+                    format!("'{room}' names crate::{first}, which is no room"),
+                ));
+                continue;
+            };
+            let neighbour = NEIGHBOURS
+                .iter()
+                .any(|(who, whom, _)| *who == room && whom == named);
+            if *named != room && theirs > 0 && theirs >= own && !neighbour {
+                found.push(source.complain(line, format!("'{room}' must not know '{named}'")));
+            }
+        }
+    }
+    found
+}
+
+fn foreign_crates(sources: &[Source]) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.in_src()) {
+        let text = |i: usize| source.tokens.get(i).map_or("", |token| &*token.text);
+        for (i, token) in source.tokens.iter().enumerate() {
+            let Some((name, places)) = FOREIGN.iter().find(|(name, _)| *name == token.text) else {
+                continue;
+            };
+            let before = if i == 0 { "" } else { text(i - 1) };
+            let is_path = text(i + 1) == "::" || before == "use";
+            let is_start = before != "::" && before != ".";
+            if is_path && is_start && !places.iter().any(|place| source.path.starts_with(place)) {
+                found.push(source.complain(token.line, format!("only {places:?} may name {name}")));
+            }
+        }
+    }
+    found
+}
+
+fn file_operations(sources: &[Source]) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.in_src()) {
+        let room = source.room();
+        if !room.is_some_and(|room| ON_DISK_ONLY.contains(&&*room)) {
+            continue;
+        }
+        for (i, token) in source.tokens.iter().enumerate() {
+            if token.text != "std" || token.is_test() {
+                continue;
+            }
+            for (line, path) in use_tree(&source.tokens, &mut i.clone(), &[]) {
+                if path.get(1).is_some_and(|second| second == "fs") {
+                    found.push(source.complain(line, "files are touched by src/disk only"));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn clocks(sources: &[Source]) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.in_src()) {
+        let excepted = CLOCKS.iter().any(|(path, _)| *path == source.path);
+        let mut asked = false;
+        for three in source.tokens.windows(3) {
+            let [clock, colons, now] = three else {
+                continue;
+            };
+            let is_clock = matches!(&*clock.text, "SystemTime" | "Instant" | "Local" | "Utc");
+            if !(is_clock && colons.text == "::" && now.text == "now") || clock.is_test() {
+                continue;
+            }
+            asked = true;
+            if source.path != "src/time.rs" && !excepted {
+                let what = format!("{}::now() outside src/time.rs: take a Clock", clock.text);
+                found.push(source.complain(clock.line, what));
+            }
+        }
+        if excepted && !asked {
+            found.push(source.complain(1, "is excepted from the clock rule and needs it no more"));
+        }
+    }
+    found
+}
+
+fn beginnings(sources: &[Source]) -> Vec<Complaint> {
+    sources
+        .iter()
+        .filter(|source| is_rust(&source.path))
+        .filter(|source| !source.text.starts_with("//! "))
+        .map(|source| source.complain(1, "the first line does not say what the file is for"))
+        .collect()
+}
+
+fn names(sources: &[Source]) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for source in sources {
+        let stem = |part: &str| part.split('.').next().unwrap_or(part).to_owned();
+        for part in source.path.split('/').map(stem) {
+            if EMPTY_NAMES.contains(&&*part) {
+                found.push(source.complain(1, format!("'{part}' does not say what is inside")));
+            }
+        }
+    }
+    found
+}
+
+fn leftovers(sources: &[Source]) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.in_src()) {
+        for pair in source.tokens.windows(2) {
+            let [name, bang] = pair else { continue };
+            if matches!(&*name.text, "todo" | "unimplemented" | "dbg") && bang.text == "!" {
+                found.push(source.complain(name.line, format!("{}! is left over", name.text)));
+            }
+        }
+        for (line, text) in (1..).zip(source.text.lines()) {
+            for mark in ["FIXME", "XXX"] {
+                if text.contains(mark) {
+                    found.push(source.complain(line, format!("{mark} is left over")));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn lengths(sources: &[Source]) -> Vec<Complaint> {
+    sources
+        .iter()
+        .filter(|source| source.in_src() && source.text.lines().count() > SOURCE_LINES_MAX)
+        .map(|source| source.complain(SOURCE_LINES_MAX + 1, "too long to hold one idea: split it"))
+        .collect()
+}
+
+fn untidy(sources: &[Source]) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for source in sources {
+        for (line, text) in (1..).zip(source.text.split('\n')) {
+            if text.ends_with('\r') {
+                found.push(source.complain(line, "ends in CR LF"));
+            } else if text.ends_with([' ', '\t']) {
+                found.push(source.complain(line, "ends in blanks"));
+            }
+            if text.contains('\t') && is_rust(&source.path) {
+                found.push(source.complain(line, "has a tab"));
+            }
+        }
+        if !source.text.is_empty() && !source.text.ends_with('\n') {
+            found.push(source.complain(source.text.lines().count(), "does not end in a newline"));
+        }
+    }
+    found
+}
+
+struct Check {
+    name: &'static str,
+    run: fn(&[Source]) -> Vec<Complaint>,
+    /// Files it must complain about.
+    bad: &'static [(&'static str, &'static str)],
+    /// Where, exactly.
+    places: &'static [(&'static str, usize)],
+}
+
+const CHECKS: &[Check] = &[
+    Check {
+        name: "imports go downward",
+        run: upward_imports,
+        bad: &[
+            (
+                "src/lib.rs",
+                "//! x\npub use archive::{Archive as Store};\npub use error::Error;\n",
+            ),
+            (
+                "src/log/mod.rs",
+                "//! x\nuse crate::{disk, Error, archive::Archive};\nuse crate::event::Event;\n",
+            ),
+            (
+                "src/log/reader.rs",
+                "//! x\n// crate::cli\nfn f() {\n    super::super::host::run();\n}\n",
+            ),
+            (
+                "src/blob/mod.rs",
+                "//! x\nmod tests {\n    use super::super::index;\n    use super::super::log;\n}\n",
+            ),
+            (
+                "src/disk/mod.rs",
+                "//! x\nuse crate::Store;\nuse crate::surprise::X;\n",
+            ),
+            (
+                "src/index/mod.rs",
+                "//! x\nuse crate::disk::Disk;\nuse crate::format::Frame;\n",
+            ),
+            ("src/drawer/mod.rs", "//! x\n"),
+            ("src/id.rs", "//! x\nuse crate::disk::Disk;\n"),
+        ],
+        places: &[
+            ("src/log/mod.rs", 2),
+            ("src/log/reader.rs", 4),
+            ("src/blob/mod.rs", 4),
+            ("src/disk/mod.rs", 2),
+            ("src/disk/mod.rs", 3),
+            ("src/index/mod.rs", 3),
+            ("src/drawer/mod.rs", 1),
+            ("src/id.rs", 2),
+        ],
+    },
+    Check {
+        name: "foreign crates are named in their place",
+        run: foreign_crates,
+        bad: &[
+            ("src/index/rows.rs", "//! x\nuse bincode::config;\n"),
+            (
+                "src/log/mod.rs",
+                "//! redb::x\nuse redb::Database;\nlet redb = self.redb;\n",
+            ),
+            (
+                "src/cli/mod.rs",
+                "//! x\n#[derive(clap::Parser)]\nstruct A;\n",
+            ),
+            (
+                "src/host/mod.rs",
+                "//! x\n#[derive(clap::Parser)]\nstruct A;\n",
+            ),
+        ],
+        places: &[("src/log/mod.rs", 2), ("src/host/mod.rs", 2)],
+    },
+    Check {
+        name: "only the disk room touches a store's files",
+        run: file_operations,
+        bad: &[
+            ("src/disk/fs.rs", "//! x\nuse std::fs::File;\n"),
+            (
+                "src/log/mod.rs",
+                "//! x\nuse std::{io, fs::File};\nmod tests {\n    use std::fs;\n}\n",
+            ),
+            (
+                "src/blob/mod.rs",
+                "//! x\nfn f() {\n    std::fs::remove_file(\"x\");\n}\n",
+            ),
+        ],
+        places: &[("src/log/mod.rs", 2), ("src/blob/mod.rs", 3)],
+    },
+    Check {
+        name: "the time is asked in one place",
+        run: clocks,
+        bad: &[
+            ("src/time.rs", "//! x\nfn f() { Utc::now() }\n"),
+            (
+                "src/log/mod.rs",
+                "//! SystemTime::now\nfn f() {\n    std::time::SystemTime::now();\n}\n",
+            ),
+            (
+                "src/host/mod.rs",
+                "//! x\nfn f() {\n    let s = \"Utc::now\";\n    x.get_or_insert_with(Instant::now);\n}\n",
+            ),
+            ("src/cli/progress.rs", "//! x\nfn f() {}\n"),
+        ],
+        places: &[
+            ("src/log/mod.rs", 3),
+            ("src/host/mod.rs", 4),
+            ("src/cli/progress.rs", 1),
+        ],
+    },
+    Check {
+        name: "each file says what it is for",
+        run: beginnings,
+        bad: &[
+            ("tests/a.rs", "use x;\n"),
+            ("src/b.rs", "//! For x.\n"),
+            ("README.md", "x\n"),
+        ],
+        places: &[("tests/a.rs", 1)],
+    },
+    Check {
+        name: "names say what is inside",
+        run: names,
+        bad: &[
+            ("src/log/utils.rs", "//! x\n"),
+            ("src/common/mod.rs", "//! x\n"),
+            ("src/uncommon.rs", "//! x\n"),
+        ],
+        places: &[("src/log/utils.rs", 1), ("src/common/mod.rs", 1)],
+    },
+    Check {
+        name: "nothing is left over",
+        run: leftovers,
+        bad: &[
+            (
+                "src/a.rs",
+                "//! x\nfn f() { todo!() }\nfn todo() {}\n// FIXME later\n",
+            ),
+            (
+                "src/b.rs",
+                "//! x\nlet s = r#\"todo!()\"#;\nlet c = '\"';\ndbg!(c);\n",
+            ),
+        ],
+        places: &[("src/a.rs", 2), ("src/a.rs", 4), ("src/b.rs", 4)],
+    },
+    Check {
+        name: "text is tidy",
+        run: untidy,
+        bad: &[
+            ("src/a.rs", "//! x\r\nlet a;\n\tlet b; \nend"),
+            ("run", "if\n\tx\nfi\n"),
+        ],
+        places: &[
+            ("src/a.rs", 1),
+            ("src/a.rs", 3),
+            ("src/a.rs", 3),
+            ("src/a.rs", 4),
+        ],
+    },
+];
+
+fn package() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    collect(root, "", &mut found);
+    found
+}
+
+fn collect(root: &Path, folder: &str, found: &mut Vec<Source>) {
+    let entries: BTreeSet<_> = fs::read_dir(root.join(folder))
+        .expect("the package can be read")
+        .map(|entry| entry.expect("the package can be read").file_name())
+        .filter_map(|name| name.into_string().ok())
+        .collect();
+    for name in entries {
+        let path = if folder.is_empty() {
+            name.clone()
+        } else {
+            format!("{folder}/{name}")
+        };
+        let full = root.join(&path);
+        let kind = fs::symlink_metadata(&full).expect("the package can be read");
+        // What is built, or fed to fuzzers and golden tests, is not ours to tidy.
+        let foreign = [
+            "target",
+            ".git",
+            "corpus",
+            "artifacts",
+            "golden",
+            "node_modules",
+        ];
+        if kind.is_dir() && !foreign.contains(&&*name) {
+            collect(root, &path, found);
+        } else if kind.is_file() && is_text(&name) {
+            let text = fs::read_to_string(&full).unwrap_or_else(|error| panic!("{path}: {error}"));
+            found.push(Source::new(&path, &text));
+        }
+    }
+}
+
+fn is_text(name: &str) -> bool {
+    match Path::new(name).extension() {
+        Some(extension) => ["rs", "toml", "md", "py", "sh", "yml"]
+            .iter()
+            .any(|e| extension == *e),
+        None => name == "run" || name == "check",
+    }
+}
+
+#[test]
+fn the_package_keeps_its_architecture() {
+    let sources = package();
+    let rust = sources.iter().filter(|source| source.in_src());
+    let lines: usize = rust.clone().map(|source| source.text.lines().count()).sum();
+    let paths: usize = rust.clone().map(|source| root_paths(source).len()).sum();
+    let rooms: BTreeSet<_> = rust.clone().filter_map(Source::room).collect();
+    println!(
+        "{} texts; in src {} files, {lines} lines, {paths} paths from the crate root, {} of {} rooms",
+        sources.len(),
+        rust.count(),
+        rooms.len(),
+        VOCABULARY.len() + ROOMS.concat().len(),
+    );
+    assert!(paths > 20, "the check reads the imports");
+    let mut complaints = Vec::new();
+    for check in CHECKS {
+        let found = (check.run)(&sources);
+        println!("{:>4} complaints: {}", found.len(), check.name);
+        complaints.extend(found);
+    }
+    let found = lengths(&sources);
+    println!(
+        "{:>4} complaints: files are at most {SOURCE_LINES_MAX} lines",
+        found.len()
+    );
+    complaints.extend(found);
+    let told: Vec<_> = complaints.iter().map(Complaint::to_string).collect();
+    assert!(told.is_empty(), "\n{}", told.join("\n"));
+}
+
+#[test]
+fn each_check_catches_its_bad_example_and_nothing_beside_it() {
+    for check in CHECKS {
+        let sources: Vec<_> = check
+            .bad
+            .iter()
+            .map(|(path, text)| Source::new(path, text))
+            .collect();
+        let found = (check.run)(&sources);
+        let places: Vec<_> = found
+            .iter()
+            .map(|found| (&*found.path, found.line))
+            .collect();
+        assert_eq!(places, check.places, "{}: {found:#?}", check.name);
+    }
+    let long = format!("//! x\n{}", "x\n".repeat(SOURCE_LINES_MAX));
+    assert_eq!(lengths(&[Source::new("src/a.rs", &long)]).len(), 1);
+}
