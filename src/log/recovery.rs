@@ -108,7 +108,7 @@ pub(crate) fn recover(
             // A header torn while the file was started anew covers nothing: all it held was sealed by then. But if
             // there is an unsealed frame behind it, the header itself was damaged.
             Err(why) => {
-                if first_frame_after(&bytes, JOURNAL_HEADER_BYTES, |frame| frame.seq > sealed) {
+                if headers(&bytes, JOURNAL_HEADER_BYTES).any(|(_, frame)| frame.seq > sealed) {
                     found
                         .damage
                         .push(format!("{}: header: {why}", path.display()));
@@ -264,15 +264,9 @@ impl<'a> Scan<'a> {
     }
 
     fn headers(&self) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
-        (self.at..self.bytes.len())
-            .step_by(FRAME_ALIGN)
-            .filter_map(|offset| {
-                let header =
-                    FrameHeader::decode(self.bytes.get(offset..offset + FRAME_HEADER_BYTES)?)
-                        .ok()?;
-                (header.generation == self.generation && header.seq >= self.expected)
-                    .then_some((offset, header))
-            })
+        headers(self.bytes, self.at).filter(|(_, header)| {
+            header.generation == self.generation && header.seq >= self.expected
+        })
     }
 
     fn tail(&self) -> Tail {
@@ -293,11 +287,24 @@ impl<'a> Scan<'a> {
     }
 }
 
-fn first_frame_after(bytes: &[u8], from: usize, wanted: impl Fn(&FrameHeader) -> bool) -> bool {
-    (from..bytes.len()).step_by(FRAME_ALIGN).any(|offset| {
-        bytes
-            .get(offset..offset + FRAME_HEADER_BYTES)
-            .and_then(|head| FrameHeader::decode(head).ok())
-            .is_some_and(|header| wanted(&header))
+/// Everything from `from` on that reads as the head of a frame, of whatever generation.
+fn headers(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
+    // Most of a journal file that is not full is zeros: those are passed over a block at a time.
+    const BLOCK: usize = 4096;
+    const ZEROS: [u8; BLOCK] = [0; BLOCK];
+    let mut offset = from;
+    std::iter::from_fn(move || {
+        while let Some(head) = bytes.get(offset..offset.checked_add(FRAME_HEADER_BYTES)?) {
+            let at = offset;
+            if offset.is_multiple_of(BLOCK) && bytes.get(offset..offset + BLOCK) == Some(&ZEROS) {
+                offset += BLOCK;
+                continue;
+            }
+            offset += FRAME_ALIGN;
+            if let Ok(header) = FrameHeader::decode(head) {
+                return Some((at, header));
+            }
+        }
+        None
     })
 }
