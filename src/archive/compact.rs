@@ -143,7 +143,7 @@ fn rewrite(
         if alive {
             // A damaged record stops the compaction: the old pack stays as it is, for 'repair' to look at.
             reader
-                .read_plain(entry.offset, entry.len, &entry.id, &())
+                .read_plain(entry.offset, entry.len, &entry.id)
                 .map_err(|error| read_error(&path, error))?;
             let record = reader
                 .read_record(entry.offset, entry.len)
@@ -158,7 +158,7 @@ fn rewrite(
             .map_err(|error| read_error(&new.path, error))?;
         for entry in &new.entries {
             reader
-                .read_plain(entry.offset, entry.len, &entry.id, &())
+                .read_plain(entry.offset, entry.len, &entry.id)
                 .map_err(|error| read_error(&new.path, error))?;
             copied.remove(&entry.id);
         }

@@ -268,7 +268,7 @@ impl Catching<'_> {
             .filter(|entry| entry.kind == crate::format::record::RecordKind::Manifest);
         for entry in roots {
             let root = reader
-                .read_plain(entry.offset, entry.len, &entry.id, &())
+                .read_plain(entry.offset, entry.len, &entry.id)
                 .map_err(|error| read_error(&file.path, error))?;
             let manifest = Manifest::read(&root.bytes, |id| self.node(packs, entries, reader, id))?;
             manifests.push((entry.id, manifest));
@@ -288,7 +288,7 @@ impl Catching<'_> {
         if let Ok(at) = entries.binary_search_by_key(id, |entry| entry.id) {
             let entry = &entries[at];
             let plain = reader
-                .read_plain(entry.offset, entry.len, id, &())
+                .read_plain(entry.offset, entry.len, id)
                 .map_err(|error| read_error(Path::new(PACKS_DIR), error))?;
             return Ok(plain.bytes);
         }
@@ -298,7 +298,7 @@ impl Catching<'_> {
         let read = |error| read_error(&file.path, error);
         let reader = PackReader::open(&**self.disk, &file.path).map_err(read)?;
         let at = crate::format::pack::PackOffset(place.offset);
-        let plain = reader.read_plain(at, place.len, id, &()).map_err(read)?;
+        let plain = reader.read_plain(at, place.len, id).map_err(read)?;
         Ok(plain.bytes)
     }
 

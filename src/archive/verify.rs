@@ -236,7 +236,7 @@ impl Verifier<'_> {
             }
             for entry in entries {
                 self.report.blobs += 1;
-                match pack.read_plain(entry.offset, entry.len, &entry.id, &()) {
+                match pack.read_plain(entry.offset, entry.len, &entry.id) {
                     Ok(plain) => self.report.checked_bytes += plain.bytes.len() as u64,
                     Err(error) => self.find("blob", &place, error),
                 }

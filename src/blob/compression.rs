@@ -1,11 +1,9 @@
-//! Zstandard for one record at a time: contexts are reused, output is bounded, dictionaries are looked up by number.
+//! Zstandard for one record at a time: contexts are reused, output is bounded.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use zstd::zstd_safe::{CCtx, CParameter, DCtx, DDict, ResetDirective, SafeResult, get_error_name};
+use zstd::zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, get_error_name};
 
 use crate::format::record::{Codec, DictNo, Record, RecordHeader, RecordKind};
 use crate::id::BlobId;
@@ -35,70 +33,11 @@ impl Level {
     }
 }
 
-/// Bytes that are not a zstd dictionary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("dictionary {0} is no zstd dictionary")]
-pub struct InvalidDictionary(pub DictNo);
-
-/// A trained dictionary, ready for decompression by any number of threads.
-pub struct Dictionary {
-    number: DictNo,
-    content: Vec<u8>,
-    prepared: DDict<'static>,
-}
-
-impl Dictionary {
-    /// Prepares `content`, which the store knows under `number`.
-    pub fn new(number: DictNo, content: Vec<u8>) -> Result<Self, InvalidDictionary> {
-        let prepared = DDict::try_create(&content).ok_or(InvalidDictionary(number))?;
-        Ok(Self {
-            number,
-            content,
-            prepared,
-        })
-    }
-
-    /// Its number in the store.
-    pub const fn number(&self) -> DictNo {
-        self.number
-    }
-}
-
-impl fmt::Debug for Dictionary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dictionary")
-            .field("number", &self.number)
-            .field("bytes", &self.content.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where dictionaries are found by their number.
-pub trait Dictionaries {
-    /// That dictionary, or `None` when the store has no such one.
-    fn dictionary(&self, number: DictNo) -> Option<Arc<Dictionary>>;
-}
-
-/// Knows none.
-impl Dictionaries for () {
-    fn dictionary(&self, _number: DictNo) -> Option<Arc<Dictionary>> {
-        None
-    }
-}
-
-impl Dictionaries for BTreeMap<DictNo, Arc<Dictionary>> {
-    fn dictionary(&self, number: DictNo) -> Option<Arc<Dictionary>> {
-        self.get(&number).cloned()
-    }
-}
-
 /// What is to be stored of a plaintext.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compressed<'a> {
     /// Whether zstd made it shorter.
     pub codec: Codec,
-    /// What it takes to get the plaintext back.
-    pub dictionary: Option<DictNo>,
     /// The plaintext itself, or a shorter zstd frame.
     pub stored: &'a [u8],
 }
@@ -109,7 +48,7 @@ impl<'a> Compressed<'a> {
         Record {
             kind,
             codec: self.codec,
-            dictionary: self.dictionary,
+            dictionary: None,
             raw_len,
             id,
             stored: self.stored,
@@ -117,14 +56,13 @@ impl<'a> Compressed<'a> {
     }
 }
 
-/// Compresses at one level, with one dictionary or none. Keeps its tables between calls.
+/// Compresses at one level. Keeps its tables between calls.
 pub struct Compressor {
     context: CCtx<'static>,
-    dictionary: Option<DictNo>,
 }
 
 impl Compressor {
-    /// Without a dictionary.
+    /// At that level.
     pub fn new(level: Level) -> Self {
         let mut context = CCtx::create();
         let parameters = [
@@ -139,24 +77,7 @@ impl Compressor {
                 .set_parameter(parameter)
                 .expect("a new context takes parameters in their range");
         }
-        Self {
-            context,
-            dictionary: None,
-        }
-    }
-
-    /// With a dictionary, whose tables are built at the first use and then kept.
-    pub fn with_dictionary(
-        level: Level,
-        dictionary: &Dictionary,
-    ) -> Result<Self, InvalidDictionary> {
-        let mut compressor = Self::new(level);
-        compressor
-            .context
-            .load_dictionary(&dictionary.content)
-            .map_err(|_| InvalidDictionary(dictionary.number))?;
-        compressor.dictionary = Some(dictionary.number);
-        Ok(compressor)
+        Self { context }
     }
 
     /// Compresses `raw` into `scratch`; where that wins nothing, `raw` itself is what is to be stored.
@@ -176,13 +97,11 @@ impl Compressor {
         if won {
             Compressed {
                 codec: Codec::Zstd,
-                dictionary: self.dictionary,
                 stored: scratch,
             }
         } else {
             Compressed {
                 codec: Codec::Raw,
-                dictionary: None,
                 stored: raw,
             }
         }
@@ -191,9 +110,7 @@ impl Compressor {
 
 impl fmt::Debug for Compressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compressor")
-            .field("dictionary", &self.dictionary)
-            .finish_non_exhaustive()
+        f.debug_struct("Compressor").finish_non_exhaustive()
     }
 }
 
@@ -223,7 +140,6 @@ pub enum DecompressError {
 pub fn decompress(
     header: &RecordHeader,
     stored: &[u8],
-    dictionaries: &(impl Dictionaries + ?Sized),
     out: &mut Vec<u8>,
 ) -> Result<(), DecompressError> {
     thread_local! {
@@ -235,17 +151,11 @@ pub fn decompress(
         Codec::Raw => out.extend_from_slice(stored),
         Codec::Zstd => {
             out.reserve_exact(raw_len);
-            let unpacked: SafeResult = match header.dictionary {
-                None => CONTEXT.with_borrow_mut(|context| context.decompress(out, stored)),
-                Some(number) => {
-                    let dictionary = dictionaries
-                        .dictionary(number)
-                        .ok_or(DecompressError::UnknownDictionary(number))?;
-                    CONTEXT.with_borrow_mut(|context| {
-                        context.decompress_using_ddict(out, stored, &dictionary.prepared)
-                    })
-                }
-            };
+            // Records name their dictionary from the first version on, so that stores with dictionaries are told apart.
+            if let Some(number) = header.dictionary {
+                return Err(DecompressError::UnknownDictionary(number));
+            }
+            let unpacked = CONTEXT.with_borrow_mut(|context| context.decompress(out, stored));
             unpacked.map_err(|code| DecompressError::Zstd(get_error_name(code)))?;
         }
     }
@@ -265,28 +175,6 @@ mod tests {
 
     use super::*;
     use crate::format::record;
-
-    fn reports(count: u32) -> Vec<Vec<u8>> {
-        (0..count)
-            .map(|number| {
-                let serial = number.wrapping_mul(2_654_435_761);
-                format!(
-                    "<report serial=\"{serial:08x}\"><step name=\"Voltage\" value=\"{}\" status=\"Passed\"/></report>",
-                    f64::from(serial % 5000) / 1000.0
-                )
-                .into_bytes()
-            })
-            .collect()
-    }
-
-    fn number(number: u32) -> DictNo {
-        DictNo::new(number).expect("not 0")
-    }
-
-    fn trained() -> Arc<Dictionary> {
-        let content = zstd::dict::from_samples(&reports(2000), 4096).expect("trained");
-        Arc::new(Dictionary::new(number(3), content).expect("a dictionary"))
-    }
 
     /// The record that is made of a plaintext, written and read again.
     fn through_record(compressed: Compressed<'_>, raw: &[u8]) -> (RecordHeader, Vec<u8>) {
@@ -314,41 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn a_dictionary_makes_small_reports_smaller_and_is_needed_to_read_them() {
-        let dictionary = trained();
-        let report = reports(2001).pop().expect("one");
-        let (mut plain, mut with) = (Vec::new(), Vec::new());
-        let alone = Compressor::new(Level::DEFAULT).compress(&report, &mut plain);
-        let mut compressor =
-            Compressor::with_dictionary(Level::DEFAULT, &dictionary).expect("valid");
-        let helped = compressor.compress(&report, &mut with);
-        assert_eq!(helped.dictionary, Some(number(3)));
-        assert!(
-            helped.stored.len() * 2 < alone.stored.len(),
-            "{} {}",
-            helped.stored.len(),
-            alone.stored.len()
-        );
-
-        let (header, stored) = through_record(helped, &report);
-        let mut out = Vec::new();
-        assert_eq!(
-            decompress(&header, &stored, &(), &mut out),
-            Err(DecompressError::UnknownDictionary(number(3)))
-        );
-        let dictionaries = BTreeMap::from([(dictionary.number(), dictionary)]);
-        assert_eq!(
-            decompress(&header, &stored, &dictionaries, &mut out),
-            Ok(())
-        );
-        assert_eq!(out, report);
-    }
-
-    #[test]
-    fn a_damaged_dictionary_is_refused_when_it_is_loaded() {
-        let mut content = zstd::dict::from_samples(&reports(2000), 4096).expect("trained");
-        content[8..40].fill(0xff);
-        assert!(Dictionary::new(number(1), content).is_err());
+    fn a_record_of_a_later_version_that_needs_a_dictionary_is_refused_by_its_number() {
+        let mut header = claim(1000, &[0x28, 0xb5, 0x2f, 0xfd]);
+        header.dictionary = DictNo::new(3);
+        let refused = decompress(&header, &[0x28, 0xb5, 0x2f, 0xfd], &mut Vec::new());
+        let needed = DictNo::new(3).map(DecompressError::UnknownDictionary);
+        assert_eq!(refused.err(), needed);
     }
 
     #[test]
@@ -377,13 +236,13 @@ mod tests {
         assert!(bomb.len() < 2000);
         for raw_len in [3000, 4 << 20, (8 << 20) - 1] {
             let mut out = Vec::new();
-            let cut = decompress(&claim(raw_len, &bomb), &bomb, &(), &mut out);
+            let cut = decompress(&claim(raw_len, &bomb), &bomb, &mut out);
             assert!(matches!(cut, Err(DecompressError::Zstd(_))), "{cut:?}");
             assert!(out.capacity() <= raw_len as usize);
         }
         let two = [&bomb[..], &bomb].concat();
         let mut out = Vec::new();
-        assert!(decompress(&claim(8 << 20, &two), &two, &(), &mut out).is_err());
+        assert!(decompress(&claim(8 << 20, &two), &two, &mut out).is_err());
     }
 
     #[test]
@@ -395,7 +254,7 @@ mod tests {
             .to_vec();
         let mut out = Vec::new();
         assert_eq!(
-            decompress(&claim(1001, &frame), &frame, &(), &mut out),
+            decompress(&claim(1001, &frame), &frame, &mut out),
             Err(DecompressError::Length {
                 expected: 1001,
                 got: 1000
@@ -416,7 +275,7 @@ mod tests {
             assert_eq!(context.sizeof(), before, "{unpacked:?}");
 
             let mut out = Vec::new();
-            let answer = decompress(&claim(200, &frame), &frame, &(), &mut out);
+            let answer = decompress(&claim(200, &frame), &frame, &mut out);
             assert!(answer.is_err() || out == [b'A'; 200], "{answer:?}");
             assert!(out.capacity() <= 200);
         }
@@ -427,19 +286,11 @@ mod tests {
         fn every_level_gives_back_what_it_was_given(
             raw in prop::collection::vec(prop_oneof![Just(b'a'), any::<u8>()], 0..3000),
             level in 1_u8..=9,
-            with_dictionary in any::<bool>(),
         ) {
-            let dictionary = trained();
-            let level = Level::new(level).expect("1 to 9");
-            let mut compressor = if with_dictionary {
-                Compressor::with_dictionary(level, &dictionary).expect("valid")
-            } else {
-                Compressor::new(level)
-            };
-            let dictionaries = BTreeMap::from([(dictionary.number(), dictionary)]);
+            let mut compressor = Compressor::new(Level::new(level).expect("1 to 9"));
             let (mut scratch, mut out) = (Vec::new(), Vec::new());
             let (header, stored) = through_record(compressor.compress(&raw, &mut scratch), &raw);
-            prop_assert_eq!(decompress(&header, &stored, &dictionaries, &mut out), Ok(()));
+            prop_assert_eq!(decompress(&header, &stored, &mut out), Ok(()));
             prop_assert_eq!(out, raw);
         }
 
@@ -450,7 +301,7 @@ mod tests {
         ) {
             let stored = [&b"\x28\xb5\x2f\xfd"[..], &stored].concat();
             let mut out = Vec::new();
-            let _ = decompress(&claim(raw_len + 4, &stored), &stored, &(), &mut out);
+            let _ = decompress(&claim(raw_len + 4, &stored), &stored, &mut out);
             prop_assert!(out.capacity() <= raw_len as usize + 4);
         }
     }

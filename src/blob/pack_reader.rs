@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::blob::compression::{DecompressError, Dictionaries, decompress};
+use crate::blob::compression::{DecompressError, decompress};
 use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::format::pack::{
     self, PACK_HEADER_BYTES, PACK_TRAILER_BYTES, PackEntry, PackError, PackHeader, PackOffset,
@@ -83,14 +83,9 @@ impl StoredRecord {
     }
 
     /// The plaintext of this record, which was read at `at`, if it is the one of blob `expected`.
-    pub fn into_plain(
-        self,
-        at: PackOffset,
-        expected: &BlobId,
-        dictionaries: &(impl Dictionaries + ?Sized),
-    ) -> Result<Plain, PackReadError> {
+    pub fn into_plain(self, at: PackOffset, expected: &BlobId) -> Result<Plain, PackReadError> {
         let mut bytes = Vec::new();
-        decompress(&self.header, self.stored(), dictionaries, &mut bytes)
+        decompress(&self.header, self.stored(), &mut bytes)
             .map_err(|error| PackReadError::Decompress { at, error })?;
         let kind = self.header.kind;
         let named_right = self.header.id == *expected
@@ -209,10 +204,8 @@ impl PackReader {
         at: PackOffset,
         len: u32,
         expected: &BlobId,
-        dictionaries: &(impl Dictionaries + ?Sized),
     ) -> Result<Plain, PackReadError> {
-        self.read_record(at, len)?
-            .into_plain(at, expected, dictionaries)
+        self.read_record(at, len)?.into_plain(at, expected)
     }
 }
 

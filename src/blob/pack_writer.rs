@@ -413,7 +413,7 @@ pub(super) mod tests {
                 .binary_search_by_key(&id, |entry| entry.id)
                 .expect("listed")];
             let plain = reader
-                .read_plain(entry.offset, entry.len, &id, &())
+                .read_plain(entry.offset, entry.len, &id)
                 .expect("readable");
             assert_eq!(&plain.bytes, content);
         }
@@ -422,11 +422,8 @@ pub(super) mod tests {
     /// Everything there is in a pack, or the first thing that is wrong with it.
     fn read_all(disk: &dyn Disk, path: &Path) -> Result<Vec<Vec<u8>>, PackReadError> {
         let reader = PackReader::open(disk, path)?;
-        let read = |entry: PackEntry| {
-            Ok(reader
-                .read_plain(entry.offset, entry.len, &entry.id, &())?
-                .bytes)
-        };
+        let read =
+            |entry: PackEntry| Ok(reader.read_plain(entry.offset, entry.len, &entry.id)?.bytes);
         reader.entries()?.into_iter().map(read).collect()
     }
 
@@ -468,7 +465,7 @@ pub(super) mod tests {
         let [first, second, ..] = pack.entries[..] else {
             panic!("three entries");
         };
-        let other = reader.read_plain(first.offset, first.len, &second.id, &());
+        let other = reader.read_plain(first.offset, first.len, &second.id);
         assert!(matches!(other, Err(PackReadError::OtherBlob { .. })));
         for (at, len) in [
             (first.offset.0 + 1, first.len),

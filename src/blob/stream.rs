@@ -361,7 +361,7 @@ mod tests {
             let reader = PackReader::open(disk, &pack.path)?;
             assert_eq!(reader.entries()?, pack.entries);
             for entry in &pack.entries {
-                let plain = reader.read_plain(entry.offset, entry.len, &entry.id, &())?;
+                let plain = reader.read_plain(entry.offset, entry.len, &entry.id)?;
                 assert_eq!(plain.kind, entry.kind);
                 assert!(
                     plains.insert(entry.id, plain).is_none(),
