@@ -15,7 +15,7 @@ pub mod disk;
 pub mod entry;
 mod error;
 pub mod event;
-mod evidence;
+pub mod evidence;
 mod format;
 #[cfg(feature = "host")]
 pub mod host;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, FixedOffset, Local, Offset, SecondsFormat, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -205,6 +205,27 @@ fn uptime_at_start_ms() -> u64 {
             .and_then(|whole| whole.parse::<u64>().ok());
         seconds.unwrap_or(0) * 1000
     })
+}
+
+/// How long something takes. Only differences are ever asked for, so it needs no [`Clock`].
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since it was started.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// What is left of `limit`; nothing once it has passed.
+    pub fn left_of(&self, limit: Duration) -> Duration {
+        limit.saturating_sub(self.elapsed())
+    }
 }
 
 #[cfg(test)]

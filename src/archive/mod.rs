@@ -14,6 +14,8 @@ mod record;
 mod sealer;
 mod shared;
 mod snapshot;
+#[cfg(feature = "tokio")]
+mod task;
 mod verify;
 mod writer;
 
@@ -27,7 +29,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::archive::sealer::Job;
 use crate::archive::shared::Shared;
-use crate::archive::writer::{Control, Draft, Receipt, Request};
+use crate::archive::writer::{Control, Draft, Receipt, ReplyTo, Request};
 use crate::blob::pack_writer::SyncedPack;
 use crate::disk::{Disk, DiskLock, FsDisk};
 use crate::event::{Actor, BlobRef};
@@ -42,6 +44,8 @@ pub use put::{Archived, NAME_BYTES_MAX, NewEntry};
 pub use read::{BlobReader, Events, Leaf};
 pub use record::{Hold, NewAttempt, NewConverter};
 pub use snapshot::{Group, Page, Snapshot, Stats};
+#[cfg(feature = "tokio")]
+pub use task::AsyncArchive;
 pub use verify::{Depth, Finding, VerifyReport};
 
 /// How many events may lie ahead of the index when a store is closed: the next open folds them in again.
@@ -97,7 +101,7 @@ impl fmt::Debug for Options {
 pub enum Access {
     /// Everything. One process at a time.
     ReadWrite,
-    /// Only look. Nothing on disk is changed, not even the index.
+    /// Only look. Log and packs are not touched; the index, which holds nothing the log does not, may be brought up to date.
     ReadOnly,
 }
 
@@ -315,16 +319,25 @@ impl Archive {
 
     /// Hands facts to the writer and waits until they are durable.
     fn append(&self, drafts: Vec<Draft>) -> Result<Receipt> {
-        let channels = self.channels()?;
+        self.wait(|reply| Request::Append(drafts, reply))
+    }
+
+    /// Hands the writer a request and waits for the answer.
+    fn wait(&self, request: impl FnOnce(ReplyTo) -> Request) -> Result<Receipt> {
         let (reply, answer) = bounded(1);
-        let sent = channels
+        // Who waits is there to hear it.
+        self.submit(request(Box::new(move |receipt| drop(reply.send(receipt)))))?;
+        answer
+            .recv()
+            .unwrap_or_else(|_| Err(sealer::ended(self.shared())))
+    }
+
+    /// Hands the writer a request; waits only while too many are before it.
+    fn submit(&self, request: Request) -> Result<()> {
+        self.channels()?
             .requests
-            .send(Request::Append(drafts, reply))
-            .is_ok();
-        match answer.recv() {
-            Ok(answer) if sent => answer,
-            _ => Err(sealer::ended(self.shared())),
-        }
+            .send(request)
+            .map_err(|_| sealer::ended(self.shared()))
     }
 
     /// Hands over one fact; answers its number.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
 
@@ -24,6 +24,7 @@ use crate::log::{
     Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, JournalPlace,
     LiveFrame, LogFiles, TornTail, cut, journal_path, recover,
 };
+use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
 
 /// The file that makes a folder a store.
@@ -128,7 +129,8 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
     let files = Arc::new(files);
     let last = files.last();
 
-    let index = open_index(&disk, store, &options, access)?;
+    let index_file = IndexFile::of(access, lock.is_some() && damage.is_empty());
+    let index = index_file.open(&disk, store, &options)?;
     // The index is written only up to what was durable. If it knows of more than the journal holds, a torn tail is none.
     if let Some(tail) = &found.torn
         && index
@@ -159,7 +161,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
         rebuild::remove_orphans(&*disk, &mut packs, files.sealed(), index.as_ref())?;
     }
     let caught_up = rebuild::catch_up(&disk, &options, &files, &packs, index, last, || {
-        make_index_for(&disk, store, &options, access)
+        index_file.make(&disk, store, &options)
     })?;
     let shared = Arc::new(Shared::new(
         Arc::clone(&disk),
@@ -327,7 +329,7 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
 
 fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<Box<dyn DiskLock>> {
     const PAUSE: Duration = Duration::from_millis(20);
-    let until = Instant::now() + wait;
+    let waited = Stopwatch::start();
     loop {
         let taken = disk
             .try_lock(Path::new(LOCK_FILE))
@@ -335,7 +337,7 @@ fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<Box<dyn Disk
         if let Some(lock) = taken {
             return Ok(lock);
         }
-        if Instant::now() >= until {
+        if waited.left_of(wait).is_zero() {
             return Err(Error::new(
                 ErrorKind::Locked,
                 format!("another process has the store in {} open", dir.display()),
@@ -347,10 +349,16 @@ fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<Box<dyn Disk
 }
 
 fn cannot_write(error: &Error) -> bool {
-    let denied = std::error::Error::source(error)
+    std::error::Error::source(error)
         .and_then(|source| source.downcast_ref::<io::Error>())
-        .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-    denied || error.kind() == ErrorKind::ReadOnly
+        .is_some_and(refuses_writing)
+}
+
+fn refuses_writing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 fn journal_bytes(options: &Options) -> u64 {
@@ -447,44 +455,71 @@ fn clear_tmp(disk: &dyn Disk) -> Result<()> {
     Ok(())
 }
 
-/// The index as it is; `None` when it is missing or of no use and has to be made anew.
-fn open_index(
-    disk: &Arc<dyn Disk>,
-    store: StoreId,
-    options: &Options,
-    access: Access,
-) -> Result<Option<Index>> {
-    let path = Path::new(INDEX_FILE);
-    let mode = match access {
-        Access::ReadWrite => OpenMode::Write,
-        Access::ReadOnly => OpenMode::Read,
-    };
-    let file = match disk.open(path, mode) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("open", path, error)),
-    };
-    let opened = match access {
-        Access::ReadWrite => Index::open(file, store, options.index_cache_bytes),
-        Access::ReadOnly => Index::open_scratch(file, store, options.index_cache_bytes),
-    };
-    match opened {
-        Ok(index) => Ok(Some(index)),
-        Err(error) if error.calls_for_rebuild() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// What may be done with the index file. It holds nothing that the log does not, so a handle that only looks may bring it
+/// up to date as well, if it has the lock and the disk allows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IndexFile {
+    /// Read and written.
+    Kept,
+    /// Written if that is possible.
+    KeptIfPossible,
+    /// Read; what would be written stays in memory.
+    Untouched,
 }
 
-/// Makes an empty index where the store is open for writing, else in memory.
-fn make_index_for(
-    disk: &Arc<dyn Disk>,
-    store: StoreId,
-    options: &Options,
-    access: Access,
-) -> Result<Index> {
-    match access {
-        Access::ReadWrite => make_index(disk, store, options),
-        Access::ReadOnly => Ok(Index::in_memory(store)?),
+impl IndexFile {
+    fn of(access: Access, locked_and_sound: bool) -> Self {
+        match access {
+            _ if !locked_and_sound => Self::Untouched,
+            Access::ReadWrite => Self::Kept,
+            Access::ReadOnly => Self::KeptIfPossible,
+        }
+    }
+
+    /// The index as it is; `None` when it is missing or of no use and has to be made anew.
+    fn open(
+        self,
+        disk: &Arc<dyn Disk>,
+        store: StoreId,
+        options: &Options,
+    ) -> Result<Option<Index>> {
+        let path = Path::new(INDEX_FILE);
+        let cache_bytes = options.index_cache_bytes;
+        let opened = match disk.open(path, self.mode()) {
+            Ok(file) if self == Self::Untouched => Index::open_scratch(file, store, cache_bytes),
+            Ok(file) => Index::open(file, store, cache_bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if self == Self::KeptIfPossible && refuses_writing(&error) => {
+                return Self::Untouched.open(disk, store, options);
+            }
+            Err(error) => return Err(Error::io("open", path, error)),
+        };
+        match opened {
+            Ok(index) => Ok(Some(index)),
+            Err(error) if error.calls_for_rebuild() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn mode(self) -> OpenMode {
+        match self {
+            Self::Kept | Self::KeptIfPossible => OpenMode::Write,
+            Self::Untouched => OpenMode::Read,
+        }
+    }
+
+    /// Makes an empty index, in place of the one that is there or in memory.
+    fn make(self, disk: &Arc<dyn Disk>, store: StoreId, options: &Options) -> Result<Index> {
+        match self {
+            Self::Kept => make_index(disk, store, options),
+            Self::KeptIfPossible => match make_index(disk, store, options) {
+                Err(error) if error.kind() == ErrorKind::Full || cannot_write(&error) => {
+                    Ok(Index::in_memory(store)?)
+                }
+                made => made,
+            },
+            Self::Untouched => Ok(Index::in_memory(store)?),
+        }
     }
 }
 

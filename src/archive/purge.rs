@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crossbeam_channel::bounded;
 use serde::Serialize;
 
-use crate::archive::sealer::{self, Job};
-use crate::archive::writer::{Receipt, Request, logical_bytes};
+use crate::archive::sealer::Job;
+use crate::archive::writer::{Request, logical_bytes};
 use crate::archive::{Archive, CompactOutcome};
 use crate::entry::Entry;
 use crate::event::Body;
@@ -106,16 +105,9 @@ impl Archive {
                 .hint("state it with --reason TEXT; it is recorded for good"));
         }
         self.refuse_stale(plan)?;
+        let carried_out = Arc::new(plan.clone());
+        self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), reply))?;
         let channels = self.channels()?;
-        let (reply, answer) = bounded(1);
-        let request = Request::Purge(Arc::new(plan.clone()), reason.to_owned(), reply);
-        let sent = channels.requests.send(request).is_ok();
-        match answer.recv() {
-            Ok(receipt) if sent => {
-                let _: Receipt = receipt?;
-            }
-            _ => return Err(sealer::ended(self.shared())),
-        }
         // Content that is still in the journal is left out when that is sealed, and overwritten before the file is reused.
         let _ = channels.jobs.send(Job::Wipe(true));
         let sealed = self.seal();

@@ -85,7 +85,7 @@ impl Archive {
             .read_to_end(&mut head);
         read_head.map_err(|error| Error::io("read", &new.source.path, error))?;
         if head.len() < STREAM_BYTES {
-            put_small(self, shared, &new, level, &head)
+            put_small(self, &new, &head)
         } else {
             let rest = io::Cursor::new(head).chain(content);
             put_large(self, shared, &new, level, rest)
@@ -196,33 +196,49 @@ fn at_source(error: Error, path: &str) -> Error {
     }
 }
 
-fn put_small(
-    archive: &Archive,
-    shared: &Arc<Shared>,
+/// Whether content that seems to be in the store is handed in all the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bring {
+    /// Only if it is not there.
+    IfMissing,
+    /// Also if it seems to be there: it was purged after an earlier look.
+    Always,
+}
+
+/// What is handed to the writer for content below [`STREAM_BYTES`].
+pub(super) fn small_draft(
+    shared: &Shared,
     new: &NewEntry,
-    level: Level,
     content: &[u8],
-) -> Result<Archived> {
+    bring: Bring,
+) -> Result<(BlobRef, Draft)> {
+    check(new)?;
+    let level = level(new)?;
     let blob = Digests::of(content);
-    let mut bring = !shared.is_live(&blob.blake3)?;
-    loop {
-        let (records, relies_on, stored_size) = if bring {
-            let (record, stored_size) = inline_record(blob.blake3, content)?;
-            (vec![(blob.blake3, record)], Vec::new(), stored_size)
-        } else {
+    let (records, relies_on, stored_size) =
+        if bring == Bring::IfMissing && shared.is_live(&blob.blake3)? {
             let stored_size = shared.stored_bytes(&blob.blake3)?;
             (Vec::new(), vec![blob.blake3], stored_size)
+        } else {
+            let (record, stored_size) = inline_record(blob.blake3, content)?;
+            (vec![(blob.blake3, record)], Vec::new(), stored_size)
         };
-        let draft = Draft {
-            body: Body::Archived(fact(new, blob, stored_size)),
-            records,
-            relies_on,
-            retention: new.retention,
-            level: level.get(),
-        };
+    let draft = Draft {
+        body: Body::Archived(fact(new, blob, stored_size)),
+        records,
+        relies_on,
+        retention: new.retention,
+        level: level.get(),
+    };
+    Ok((blob, draft))
+}
+
+fn put_small(archive: &Archive, new: &NewEntry, content: &[u8]) -> Result<Archived> {
+    let mut bring = Bring::IfMissing;
+    loop {
+        let (blob, draft) = small_draft(archive.shared(), new, content, bring)?;
         match archive.append(vec![draft])? {
-            // The content we relied on was purged since we looked.
-            Receipt::BringContent => bring = true,
+            Receipt::BringContent => bring = Bring::Always,
             receipt => return archive.archived(receipt, blob),
         }
     }

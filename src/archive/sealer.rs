@@ -226,7 +226,7 @@ pub(super) fn place_packs(
             .filter(|entry| entry.kind == RecordKind::Manifest)
         {
             let root = reader
-                .read_plain(entry.offset, entry.len, &entry.id, &())
+                .read_plain(entry.offset, entry.len, &entry.id)
                 .map_err(|error| read_error(&pack.path, error))?;
             let manifest = Manifest::read(&root.bytes, |id| fetch_node(shared, &packs, id))?;
             manifests.insert(entry.id, manifest);
@@ -266,7 +266,7 @@ fn fetch_node(shared: &Shared, packs: &[SyncedPack], id: &BlobId) -> Result<Vec<
             let reader = PackReader::open(&*shared.disk, &pack.path)
                 .map_err(|error| read_error(&pack.path, error))?;
             let plain = reader
-                .read_plain(entry.offset, entry.len, id, &())
+                .read_plain(entry.offset, entry.len, id)
                 .map_err(|error| read_error(&pack.path, error))?;
             return Ok(plain.bytes);
         }
@@ -342,7 +342,7 @@ impl<'a> SealPacks<'a> {
         stored: &[u8],
     ) -> Result<()> {
         let mut plain = Vec::new();
-        decompress(header, stored, &(), &mut plain).map_err(|error| {
+        decompress(header, stored, &mut plain).map_err(|error| {
             Error::new(
                 ErrorKind::Damaged,
                 format!("blob {} does not unpack: {error}", header.id),

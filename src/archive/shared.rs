@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::archive::Options;
 use crate::blob::manifest::ManifestReader;
@@ -17,7 +17,7 @@ use crate::format::record::{self, RecordKind};
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
 use crate::index::{Index, Overlay, PackRow, Place, Placement, View};
 use crate::log::{JournalPlace, LiveFrame, LogFiles, journal_path};
-use crate::time::Timestamp;
+use crate::time::{Stopwatch, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
 /// The folder of packs.
@@ -137,10 +137,10 @@ impl Shared {
 
     /// Waits until there is an event after `seq`, at most for `timeout`.
     pub(super) fn wait_past(&self, seq: EventSeq, timeout: Duration) -> EventSeq {
-        let until = Instant::now() + timeout;
+        let waited = Stopwatch::start();
         let mut newest = self.newest.lock().expect("no panic while held");
         while *newest <= seq {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = waited.left_of(timeout);
             if left.is_zero() {
                 break;
             }
@@ -316,14 +316,14 @@ impl Shared {
         })?;
         let at = PackOffset(place.offset);
         let end = place.offset + u64::from(place.bytes);
-        let unpacked = read_record(&*file, end, at, place.bytes)
-            .and_then(|record| record.into_plain(at, id, &()));
+        let unpacked =
+            read_record(&*file, end, at, place.bytes).and_then(|record| record.into_plain(at, id));
         unpacked.map_err(|error| read_error(&path, error))
     }
 
     fn plain_packed(&self, id: &BlobId, place: &Place) -> Result<Plain> {
         let (pack, path) = self.pack(place.pack)?;
-        pack.read_plain(PackOffset(place.offset), place.len, id, &())
+        pack.read_plain(PackOffset(place.offset), place.len, id)
             .map_err(|error| read_error(&path, error))
     }
 

@@ -78,12 +78,15 @@ pub(super) enum Receipt {
 
 pub(super) type Reply = Result<Receipt>;
 
+/// Who is told: a thread that waits, or a task that is woken. Must not block.
+pub(super) type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
+
 /// What the writer is asked to do.
 pub(super) enum Request {
     /// Record these facts, in this order, in one group.
-    Append(Vec<Draft>, Sender<Reply>),
+    Append(Vec<Draft>, ReplyTo),
     /// Record that the entries of a plan go, unless the plan is stale.
-    Purge(Arc<PurgePlan>, String, Sender<Reply>),
+    Purge(Arc<PurgePlan>, String, ReplyTo),
     /// Hand the current journal file to the sealer even though it is not full.
     Rotate(Sender<Result<()>>),
     /// Finish what is staged and end.
@@ -140,7 +143,7 @@ struct Group {
     state: Option<(Arc<Overlay>, View)>,
     frames: Vec<LiveFrame>,
     inline: Vec<(BlobId, JournalPlace)>,
-    waiting: Vec<(Sender<Reply>, Receipt)>,
+    waiting: Vec<(ReplyTo, Receipt)>,
 }
 
 impl Group {
@@ -261,12 +264,10 @@ impl Writer {
         Ok(())
     }
 
-    fn append(&mut self, mut drafts: Vec<Draft>, reply: Sender<Reply>, group: &mut Group) {
+    fn append(&mut self, mut drafts: Vec<Draft>, reply: ReplyTo, group: &mut Group) {
         match self.stage_all(&mut drafts, group) {
             Ok(receipt) => group.waiting.push((reply, receipt)),
-            Err(error) => {
-                let _ = reply.send(Err(error));
-            }
+            Err(error) => reply(Err(error)),
         }
     }
 
@@ -398,8 +399,9 @@ impl Writer {
             self.shared
                 .fail(format!("{}; the writer has stopped", error.message()));
             for (reply, _) in done.waiting.drain(..) {
-                let _ = reply.send(Err(Error::new(error.kind(), error.message())
-                    .hint("this was not acknowledged; close the store and open it again")));
+                reply(Err(Error::new(error.kind(), error.message()).hint(
+                    "this was not acknowledged; close the store and open it again",
+                )));
             }
             return Err(error);
         }
@@ -407,7 +409,7 @@ impl Writer {
             self.shared.publish(active, done.frames, done.inline);
         }
         for (reply, receipt) in done.waiting.drain(..) {
-            let _ = reply.send(Ok(receipt));
+            reply(Ok(receipt));
         }
         Ok(())
     }
@@ -446,15 +448,13 @@ impl Writer {
         self.rotate()
     }
 
-    fn purge(&mut self, plan: &PurgePlan, reason: &str, reply: Sender<Reply>, group: &mut Group) {
+    fn purge(&mut self, plan: &PurgePlan, reason: &str, reply: ReplyTo, group: &mut Group) {
         let staged = self
             .purge_facts(plan, reason, group)
             .and_then(|mut facts| self.stage_all(&mut facts, group));
         match staged {
             Ok(receipt) => group.waiting.push((reply, receipt)),
-            Err(error) => {
-                let _ = reply.send(Err(error));
-            }
+            Err(error) => reply(Err(error)),
         }
     }
 

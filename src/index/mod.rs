@@ -33,9 +33,8 @@ mod write;
 
 pub(crate) use fold::{PackRow, Placement};
 pub(crate) use overlay::Overlay;
-pub(crate) use query::Page;
-pub(crate) use rows::{BlobRow, HoldRow, Place};
-pub(crate) use stats::{CounterGroup, Counters};
+pub(crate) use rows::Place;
+pub(crate) use stats::CounterGroup;
 pub(crate) use view::View;
 
 /// Memory that redb may take for pages, unless told otherwise.

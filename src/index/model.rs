@@ -574,7 +574,7 @@ fn run(ops: &[Op]) -> (Model, Live, Vec<Event>) {
             Op::DropPack(pack) => {
                 model.places.retain(|_, of| of != pack);
                 model.packs.remove(pack);
-                top.drop_pack(PackId(*pack), below).expect("sound");
+                top.drop_pack(PackId(*pack), None, below).expect("sound");
             }
             Op::Freeze => live.freeze(),
             Op::Checkpoint => live.checkpoint(),
