@@ -15,7 +15,9 @@ use crate::archive::writer::{Control, Draft, ask};
 use crate::blob::pack_reader::PackReader;
 use crate::blob::pack_writer::{PackSeries, SyncedPack};
 use crate::event::{Body, Compacted};
-use crate::format::pack::{PackClass, PackEntry, PackOrigin};
+use crate::format::pack::{
+    FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BYTES, PackClass, PackEntry, PackOrigin,
+};
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq, PackId};
 use crate::index::{Overlay, PackRow, View};
@@ -66,8 +68,18 @@ pub(super) fn worth_it(packs: &[PackRow]) -> Vec<PackRow> {
     chosen
 }
 
-fn dead(pack: &PackRow) -> u64 {
-    pack.bytes.saturating_sub(pack.live_bytes)
+/// Bytes the store would shrink by if what is alive in a pack were written to one of its own.
+pub(super) fn dead(pack: &PackRow) -> u64 {
+    let around = (PACK_HEADER_BYTES + PACK_TRAILER_BYTES) as u64;
+    let listed = pack.live_blobs.saturating_mul(FOOTER_ENTRY_BYTES as u64);
+    let rewritten = match pack.live_blobs {
+        0 => 0,
+        _ => pack
+            .live_bytes
+            .saturating_add(listed)
+            .saturating_add(around),
+    };
+    pack.bytes.saturating_sub(rewritten)
 }
 
 fn compact(
@@ -169,5 +181,38 @@ fn rewrite(
             ErrorKind::Damaged,
             format!("blob {id} did not arrive in the rewritten pack; the old one stays"),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(bytes: u64, live_bytes: u64, live_blobs: u64) -> PackRow {
+        PackRow {
+            id: PackId(1),
+            class: "forever/none".to_owned(),
+            bytes,
+            blobs: 2,
+            live_bytes,
+            live_blobs,
+        }
+    }
+
+    /// A pack of one 85-byte record takes 329 bytes. Header, footer and trailer counted as dead, so every compaction
+    /// wrote such a pack again, freed nothing, and left an event that said so.
+    #[test]
+    fn a_pack_that_is_alive_throughout_is_left_alone_however_small_it_is() {
+        assert_eq!(dead(&pack(329, 85, 1)), 0);
+        assert!(worth_it(&[pack(329, 85, 1)]).is_empty());
+    }
+
+    #[test]
+    fn what_a_rewrite_would_free_is_what_a_pack_offers() {
+        let two_records = 128 + 85 + 300 + 2 * 52 + 64;
+        assert_eq!(dead(&pack(two_records, 85, 1)), 300 + 52);
+        assert_eq!(worth_it(&[pack(two_records, 85, 1)]).len(), 1);
+        assert!(worth_it(&[pack(two_records, 300, 1)]).is_empty());
+        assert_eq!(dead(&pack(two_records, 0, 0)), two_records);
     }
 }

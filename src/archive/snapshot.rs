@@ -139,10 +139,7 @@ impl Snapshot {
             stored_bytes,
             log_bytes: sealed + self.shared.files.journal_bytes()?,
             index_bytes: open::index_bytes(&*self.shared.disk)?,
-            reclaimable_bytes: compact::worth_it(&packs)
-                .iter()
-                .map(|pack| pack.bytes.saturating_sub(pack.live_bytes))
-                .sum(),
+            reclaimable_bytes: compact::worth_it(&packs).iter().map(compact::dead).sum(),
             ratio: if stored_bytes == 0 {
                 1.0
             } else {
