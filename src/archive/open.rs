@@ -18,7 +18,7 @@ use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
 use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
 use crate::format::header::{self, HeaderError};
 use crate::format::record::{self};
-use crate::id::{BlobId, StoreId};
+use crate::id::{BlobId, EventSeq, StoreId};
 use crate::index::Index;
 use crate::log::{
     Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, JournalPlace,
@@ -78,12 +78,17 @@ pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Res
         crate::id::PackId(1),
     )?);
     let archive = start(shared, Some((appender, Vec::new())), Some(lock))?;
-    archive.append(vec![Draft::fact(Body::StoreCreated(StoreCreated {
+    archive.append(vec![created(store)])?;
+    Ok(archive)
+}
+
+/// The fact every log begins with.
+fn created(store: StoreId) -> Draft {
+    Draft::fact(Body::StoreCreated(StoreCreated {
         store,
         format: header::FORMAT_VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
-    }))])?;
-    Ok(archive)
+    }))
 }
 
 /// Opens the store in `disk`.
@@ -220,6 +225,10 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
         .map(|(journal, last_seq)| FullJournal { journal, last_seq })
         .collect();
     let archive = start(shared, Some((appender, full)), lock)?;
+    if next_seq == EventSeq(1) {
+        // The power went between the header and the first event.
+        archive.append(vec![created(store)])?;
+    }
     if let Some(recovered) = recovered {
         archive.append(vec![Draft::fact(Body::Recovered(recovered))])?;
     }
@@ -595,4 +604,50 @@ fn host_name() -> String {
 #[cfg(not(unix))]
 fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::SimDisk;
+    use crate::event::Actor;
+    use crate::format::frame::JOURNAL_HEADER_BYTES;
+
+    fn options() -> Options {
+        Options {
+            actor: Actor::system(),
+            journal_bytes: JOURNAL_BYTES_MIN,
+            ..Options::default()
+        }
+    }
+
+    fn kinds(archive: &Archive) -> Vec<String> {
+        let events = archive.events(EventSeq(1), None).expect("readable");
+        let kind = |leaf: crate::archive::Leaf| {
+            let event: serde_json::Value = serde_json::from_str(&leaf.line).expect("JSON");
+            event["type"].as_str().expect("text").to_owned()
+        };
+        events.map(|leaf| kind(leaf.expect("whole"))).collect()
+    }
+
+    /// The opening of the store used to be recorded before its making, and a power cut between the header and the first
+    /// event left a store whose making was never recorded.
+    #[test]
+    fn event_1_is_the_making_of_the_store_also_after_a_power_cut_before_it() {
+        let disk = SimDisk::new();
+        let archive = Archive::create_on(Arc::new(disk.clone()), options()).expect("made");
+        assert_eq!(kinds(&archive), ["annals.store.created.v1"]);
+        archive.close().expect("closed");
+
+        // The header is there, the first frame never arrived.
+        let zeros = vec![0; 4096];
+        disk.overwrite("journal/0000.journal", JOURNAL_HEADER_BYTES as u64, &zeros)
+            .expect("overwritten");
+        let archive = Archive::open_on(Arc::new(disk.clone()), options()).expect("opens");
+        assert_eq!(kinds(&archive)[0], "annals.store.created.v1");
+        archive.close().expect("closed");
+        let archive = Archive::open_on(Arc::new(disk), options()).expect("opens");
+        let made = |kind: &&String| *kind == "annals.store.created.v1";
+        assert_eq!(kinds(&archive).iter().filter(made).count(), 1);
+    }
 }

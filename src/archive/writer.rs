@@ -303,7 +303,9 @@ impl Writer {
 
     /// Gives the fact its number and its place in the group.
     fn stage(&mut self, draft: &Draft, group: &mut Group) -> Result<EventSeq> {
-        if let Some(opened) = self.opened.take() {
+        // The making of the store is event 1, whoever records it.
+        let first_of_all = matches!(draft.body, Body::StoreCreated(_));
+        if !first_of_all && let Some(opened) = self.opened.take() {
             let first = Draft::fact(Body::StoreOpened(opened.clone()));
             if let Err(error) = self.stage_event(&first, group, Room::Anywhere) {
                 self.opened = Some(opened);
