@@ -623,3 +623,16 @@ fn a_store_is_found_from_a_folder_inside_it() {
     command.env_remove("ANNALS_STORE").current_dir(inside);
     ran(&mut command, b"").expect(0);
 }
+
+/// A script that reuses a key for another file was told 1, as if the disk had failed, where every other refusal is 5.
+#[test]
+fn a_key_that_was_used_for_other_content_is_refused_like_anything_a_safety_rule_forbids() {
+    let plant = Plant::new();
+    let first = plant.file("a.csv", "a");
+    let other = plant.file("b.csv", "b");
+    plant.archive(&first, &["--key", "run-1"]);
+    let args = [
+        "archive", &other, "-c", "ICT CSV", "--key", "run-1", "--json",
+    ];
+    assert_eq!(plant.run(&args).expect(5).error()["kind"], "refused");
+}

@@ -353,7 +353,11 @@ impl Report {
                 self.print(&path, &archived, context);
             }
             Outcome::Failed(error) => {
-                self.tally.fail(Exit::Failed);
+                // A missing input file is no missing entry; a refusal is one wherever it is met.
+                self.tally.fail(match error.kind() {
+                    ErrorKind::Refused => Exit::Refused,
+                    _ => Exit::Failed,
+                });
                 context.error(&error);
             }
             Outcome::PassedOver(what) => {
