@@ -14,6 +14,7 @@ use super::render::{Canvas, Style, Zone, escape, escape_json};
 use super::{store, when};
 use crate::archive::{Access, Archive, Options};
 use crate::event::{Actor, ActorKind};
+use crate::host::Config;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -64,6 +65,11 @@ impl<'a> Context<'a> {
         self.zone().exact(self.now)
     }
 
+    /// The time now, to tell how long a run took.
+    pub(crate) fn now_again(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
     pub(crate) fn zone(&self) -> Zone {
         if self.globals.utc {
             Zone::Utc
@@ -92,7 +98,22 @@ impl<'a> Context<'a> {
         wants_colour(self.globals.color, self.streams.stderr_is_terminal)
     }
 
+    /// The same streams, for a run within this one.
+    pub(crate) fn streams(&mut self) -> Streams<'_> {
+        Streams {
+            stdout: &mut *self.streams.stdout,
+            stderr: &mut *self.streams.stderr,
+            stdout_is_terminal: self.streams.stdout_is_terminal,
+            stderr_is_terminal: self.streams.stderr_is_terminal,
+        }
+    }
+
     // ---- the store
+
+    /// The configuration named by flag or environment.
+    pub(crate) fn configuration(&self) -> Result<Config> {
+        store::configuration(&self.globals)
+    }
 
     pub(crate) fn open(&self, access: Access) -> Result<Archive> {
         let dir = store::locate(&self.globals)?;
@@ -192,6 +213,10 @@ impl<'a> Context<'a> {
     }
 
     fn say(&mut self, text: &str) {
+        if self.streams.stdout_is_terminal {
+            // On one screen, in the order things were said; what stdout has to say about it comes with the next print.
+            let _ = self.streams.stdout.flush();
+        }
         let stderr = &mut self.streams.stderr;
         // When even stderr is gone there is nobody left to tell; the exit code still speaks.
         let _ = self.meter.aside(|| {

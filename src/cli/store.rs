@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::args::Globals;
+use crate::host::Config;
 use crate::{Error, ErrorKind, Result};
 
 /// Every store has this file at its root.
@@ -53,30 +54,28 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// The configuration named by flag or environment.
+pub(crate) fn configuration(globals: &Globals) -> Result<Config> {
+    let file = config_file(globals).ok_or_else(|| {
+        Error::new(ErrorKind::Invalid, "no configuration is named")
+            .hint("add --config FILE, or set ANNALS_CONFIG")
+    })?;
+    load(&file)
+}
+
+/// Reads and checks a configuration. One that cannot be read is as wrong an argument as one that is wrong inside.
+pub(crate) fn load(file: &Path) -> Result<Config> {
+    Config::load(file).map_err(|error| match error.kind() {
+        ErrorKind::Invalid => error,
+        _ => Error::new(ErrorKind::Invalid, error.message().to_owned())
+            .hint("check the name of the configuration, --config and ANNALS_CONFIG")
+            .caused_by(error),
+    })
+}
+
 /// `store.path` of a configuration file; a relative one is relative to the file's directory.
 fn store_path_from_config(file: &Path) -> Result<Option<PathBuf>> {
-    let invalid = |problem: String| {
-        Error::new(
-            ErrorKind::Invalid,
-            format!("configuration {}: {problem}", file.display()),
-        )
-    };
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        invalid("cannot read it".to_owned())
-            .hint("check --config and ANNALS_CONFIG")
-            .caused_by(error)
-    })?;
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| invalid(error.message().to_owned()).caused_by(error))?;
-    match table.get("store").and_then(|store| store.get("path")) {
-        None => Ok(None),
-        Some(toml::Value::String(path)) => {
-            let folder = file.parent().unwrap_or(Path::new(""));
-            Ok(Some(folder.join(path)))
-        }
-        Some(_) => Err(invalid("store.path is not a text".to_owned())),
-    }
+    Ok(load(file)?.store)
 }
 
 #[cfg(test)]

@@ -28,7 +28,8 @@ pub(crate) use identity::is_bundle_name;
 pub use process::Cancel;
 pub use protocol::{Conversion, PostAction};
 pub use reprocess::{
-    EntryError, OnError, Params, Reprocess, ReprocessResult, Selection, Step, StepOutcome, Which,
-    reprocess, select,
+    ConverterLabel, EntryError, OnError, Params, PlannedRun, PlannedSkip, Ramp, Reprocess,
+    ReprocessPlan, ReprocessResult, Selection, Step, StepOutcome, Which, plan, reprocess,
+    reprocess_by_ramp, select,
 };
 pub use runner::{Request, Runner};

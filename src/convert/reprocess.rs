@@ -1,6 +1,6 @@
 //! Running converters again over a selection, and telling what that changed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::attempt::{self, Terms, milliseconds};
 use super::compare::{Change, Difference, Verdict, compare_reports};
 use super::definition::{Arguments, Converter};
+use super::identity::Identity;
 use super::process::{Cancel, STDOUT_BYTES_MAX};
 use super::protocol::Conversion;
 use super::runner::Runner;
@@ -284,6 +285,14 @@ impl ReprocessResult {
     }
 }
 
+/// Where a job stops to ask whether it shall go on.
+pub struct Ramp<'a> {
+    /// After so many entries in all, in ascending order.
+    pub pauses: &'a [usize],
+    /// Asked with what came of the entries so far.
+    pub go_on: &'a mut dyn FnMut(&ReprocessResult) -> bool,
+}
+
 /// Runs converters over `selection` as one recorded job. `on_step` is called from several threads, after each entry.
 ///
 /// Every attempt is durable before its step is told. When cancelled, running converters are killed and their entries
@@ -299,6 +308,28 @@ pub fn reprocess(
     options: &Reprocess,
     cancel: &Cancel,
     on_step: &(dyn Fn(&Step) + Sync),
+) -> Result<ReprocessResult> {
+    let ramp = Ramp {
+        pauses: &[],
+        go_on: &mut |_| true,
+    };
+    reprocess_by_ramp(
+        archive, selection, converters, options, cancel, on_step, ramp,
+    )
+}
+
+/// The same, stopping on the way to ask whether it shall go on. A job that shall not is recorded as interrupted.
+///
+/// # Errors
+/// As [`reprocess`].
+pub fn reprocess_by_ramp(
+    archive: &Archive,
+    selection: &Selection,
+    converters: &[Converter],
+    options: &Reprocess,
+    cancel: &Cancel,
+    on_step: &(dyn Fn(&Step) + Sync),
+    ramp: Ramp<'_>,
 ) -> Result<ReprocessResult> {
     let started = Instant::now();
     let total = selection.ids.len() as u64;
@@ -337,9 +368,12 @@ pub fn reprocess(
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let go_on = || !stop.load(Ordering::Relaxed) && !cancel.is_cancelled();
-    let take = || {
+    let take = &|until: usize| {
         while go_on() {
-            let Some(&id) = selection.ids.get(next.fetch_add(1, Ordering::Relaxed)) else {
+            let place = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
+                (place < until).then_some(place + 1)
+            });
+            let Some(&id) = place.ok().and_then(|place| selection.ids.get(place)) else {
                 return;
             };
             if !pace.wait(cancel) {
@@ -369,13 +403,27 @@ pub fn reprocess(
             on_step(&step);
         }
     };
-    std::thread::scope(|scope| {
-        let threads = options.jobs.clamp(1, selection.ids.len().max(1));
-        for _ in 1..threads {
-            scope.spawn(take);
+    let all = selection.ids.len();
+    let pauses = ramp.pauses.iter().copied().filter(|&pause| pause < all);
+    for until in pauses.chain([all]) {
+        std::thread::scope(|scope| {
+            for _ in 1..options.jobs.clamp(1, until.max(1)) {
+                scope.spawn(move || take(until));
+            }
+            take(until);
+        });
+        if until == all || !go_on() {
+            break;
         }
-        take();
-    });
+        let mut so_far = result
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        so_far.duration_ms = milliseconds(started.elapsed());
+        if !(ramp.go_on)(&so_far) {
+            break;
+        }
+    }
     let mut result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
     result.interrupted = result.processed + result.skipped < total;
     result.duration_ms = milliseconds(started.elapsed());
@@ -383,6 +431,132 @@ pub fn reprocess(
         archive.finish_job(result.finished(job))?;
     }
     Ok(result)
+}
+
+/// What a job over a selection would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ReprocessPlan {
+    /// Entries selected.
+    pub total: u64,
+    /// What would run, over how many of them.
+    pub runs: Vec<PlannedRun>,
+    /// Why others would be passed over, and how many.
+    pub skipped: Vec<PlannedSkip>,
+}
+
+/// One converter over the entries that another one, or none, converted last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedRun {
+    /// What converted them last; `None` when nothing did.
+    pub before: Option<ConverterLabel>,
+    /// What would run.
+    pub now: ConverterLabel,
+    /// Over how many entries.
+    pub entries: u64,
+}
+
+/// A converter as it is told to people, and what it really is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ConverterLabel {
+    /// Its name.
+    pub converter: String,
+    /// The version it claims.
+    pub version: Option<String>,
+    /// Its identity; `None` when it was not recorded.
+    pub converter_id: Option<ConverterId>,
+}
+
+/// Entries that would be passed over for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedSkip {
+    /// Why.
+    pub reason: String,
+    /// How many.
+    pub entries: u64,
+}
+
+/// Decides what [`reprocess`] would run over `selection`, and runs nothing.
+///
+/// # Errors
+/// When the archive cannot be read, or a configured converter's files cannot.
+pub fn plan(
+    archive: &Archive,
+    selection: &Selection,
+    converters: &[Converter],
+    options: &Reprocess,
+) -> Result<ReprocessPlan> {
+    let work = Work {
+        archive,
+        converters,
+        options,
+        job: None,
+        cancel: &Cancel::default(),
+        runners: Runners::default(),
+    };
+    let snapshot = archive.snapshot()?;
+    let mut identities: BTreeMap<String, ConverterId> = BTreeMap::new();
+    let mut runs: BTreeMap<(Option<ConverterLabel>, ConverterLabel), u64> = BTreeMap::new();
+    let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    for &id in &selection.ids {
+        let chosen = match snapshot.entry(id)? {
+            None => Err(Unfit::Skip("there is no such entry".to_owned())),
+            Some(entry) if entry.purged_at.is_some() => {
+                Err(Unfit::Skip("the source was purged".to_owned()))
+            }
+            Some(entry) => work.converter_for(&entry).and_then(|choice| {
+                work.arguments_for(&entry, choice.name())?;
+                Ok((entry, choice))
+            }),
+        };
+        let (entry, choice) = match chosen {
+            Ok(chosen) => chosen,
+            Err(Unfit::Skip(reason)) => {
+                *skipped.entry(reason).or_default() += 1;
+                continue;
+            }
+            Err(Unfit::Error(error)) => return Err(error),
+        };
+        let now = match choice {
+            Choice::Configured(converter) => {
+                let id = match identities.get(&converter.name) {
+                    Some(known) => *known,
+                    None => Identity::of(converter)?.id,
+                };
+                identities.insert(converter.name.clone(), id);
+                ConverterLabel {
+                    converter: converter.name.clone(),
+                    version: converter.version.clone(),
+                    converter_id: Some(id),
+                }
+            }
+            Choice::Recorded(registered) => ConverterLabel {
+                converter: registered.name,
+                version: registered.version,
+                converter_id: Some(registered.converter_id),
+            },
+        };
+        let before = entry.attempts.last().map(|last| ConverterLabel {
+            converter: last.converter.clone(),
+            version: last.converter_version.clone(),
+            converter_id: last.converter_id,
+        });
+        *runs.entry((before, now)).or_default() += 1;
+    }
+    Ok(ReprocessPlan {
+        total: selection.ids.len() as u64,
+        runs: runs
+            .into_iter()
+            .map(|((before, now), entries)| PlannedRun {
+                before,
+                now,
+                entries,
+            })
+            .collect(),
+        skipped: skipped
+            .into_iter()
+            .map(|(reason, entries)| PlannedSkip { reason, entries })
+            .collect(),
+    })
 }
 
 /// Spaces the beginnings of conversions.
@@ -444,6 +618,21 @@ struct Chosen {
     arguments: Arguments,
     /// What is not as it was recorded.
     note: Option<String>,
+}
+
+/// Which converter is to run over an entry.
+enum Choice<'a> {
+    Configured(&'a Converter),
+    Recorded(Box<ConverterRegistered>),
+}
+
+impl Choice<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Configured(converter) => &converter.name,
+            Self::Recorded(registered) => &registered.name,
+        }
+    }
 }
 
 /// Why an entry is not tried.
@@ -561,26 +750,43 @@ impl Work<'_> {
     }
 
     fn choose(&self, entry: &Entry) -> Result<Chosen, Unfit> {
-        let configured = |name: &str| {
-            self.converters
-                .iter()
-                .find(|converter| converter.name == name)
+        let choice = self.converter_for(entry)?;
+        let arguments = self.arguments_for(entry, choice.name())?;
+        let (runner, note) = match choice {
+            Choice::Configured(converter) => (self.configured_runner(converter)?, None),
+            Choice::Recorded(registered) => {
+                let current = self.configured(&registered.name);
+                self.recorded_runner(&registered, current)?
+            }
         };
-        let (runner, note) = match &self.options.which {
+        Ok(Chosen {
+            runner,
+            arguments,
+            note,
+        })
+    }
+
+    fn configured(&self, name: &str) -> Option<&Converter> {
+        self.converters
+            .iter()
+            .find(|converter| converter.name == name)
+    }
+
+    fn converter_for(&self, entry: &Entry) -> Result<Choice<'_>, Unfit> {
+        match &self.options.which {
             Which::Current => {
-                let converter = configured(&entry.converter).ok_or_else(|| {
+                let converter = self.configured(&entry.converter).ok_or_else(|| {
                     Unfit::Skip(format!("no converter '{}' is configured", entry.converter))
                 })?;
-                (self.configured_runner(converter)?, None)
+                Ok(Choice::Configured(converter))
             }
             Which::Named(name) => {
-                if let Some(converter) = configured(name) {
-                    (self.configured_runner(converter)?, None)
-                } else {
-                    let known = self.archive.converters()?;
-                    let registered = pick(&known, &entry.converter, name).map_err(Unfit::Skip)?;
-                    self.recorded_runner(registered, configured(&entry.converter))?
+                if let Some(converter) = self.configured(name) {
+                    return Ok(Choice::Configured(converter));
                 }
+                let known = self.archive.converters()?;
+                let registered = pick(&known, &entry.converter, name).map_err(Unfit::Skip)?;
+                Ok(Choice::Recorded(Box::new(registered.clone())))
             }
             Which::Recorded => {
                 let id = entry
@@ -593,18 +799,20 @@ impl Work<'_> {
                 let registered = self.archive.converter(&id)?.ok_or_else(|| {
                     Unfit::Skip(format!("the files of converter {id} were never recorded"))
                 })?;
-                let current = configured(&registered.name);
-                self.recorded_runner(&registered, current)?
+                Ok(Choice::Recorded(Box::new(registered)))
             }
-        };
-        let current = configured(&runner.converter().name).map(|converter| &converter.arguments);
-        let arguments = match self.options.params {
+        }
+    }
+
+    /// What the converter called `name` is told about the entry.
+    fn arguments_for(&self, entry: &Entry, name: &str) -> Result<Arguments, Unfit> {
+        let current = self.configured(name).map(|converter| &converter.arguments);
+        match self.options.params {
             Params::Current => current.cloned().ok_or_else(|| {
                 Unfit::Skip(format!(
-                    "no converter '{}' is configured to take arguments from",
-                    runner.converter().name
+                    "no converter '{name}' is configured to take arguments from"
                 ))
-            })?,
+            }),
             Params::Recorded => {
                 let recorded = entry
                     .attempts
@@ -617,14 +825,9 @@ impl Work<'_> {
                         Unfit::Skip(format!(
                             "the argument '{name}' is secret, and not configured now"
                         ))
-                    })?
+                    })
             }
-        };
-        Ok(Chosen {
-            runner,
-            arguments,
-            note,
-        })
+        }
     }
 
     fn configured_runner(&self, converter: &Converter) -> Result<Arc<Runner>> {

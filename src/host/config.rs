@@ -168,6 +168,36 @@ pub enum Origin {
     Line(usize),
 }
 
+/// A key of the configuration, as it is told to people.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct KeyInfo {
+    /// `store`, `host` or `converter`.
+    pub section: &'static str,
+    /// Its name.
+    pub key: &'static str,
+    /// What a value may be, in words.
+    pub value: String,
+    /// What holds when it is not given, as it would be written.
+    pub default: Option<&'static str>,
+    /// May stand in `[defaults]`.
+    pub in_defaults: bool,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+impl KeyInfo {
+    fn of(key: &schema::Key) -> Self {
+        Self {
+            section: key.section,
+            key: key.name,
+            value: key.kind.words(),
+            default: key.default,
+            in_defaults: key.inherited == Inherited::Yes,
+            meaning: key.about,
+        }
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -267,6 +297,11 @@ impl Config {
         schema::markdown()
     }
 
+    /// The same, one value a key.
+    pub fn keys() -> impl Iterator<Item = KeyInfo> {
+        KEYS.iter().map(KeyInfo::of)
+    }
+
     /// The converter of that name.
     pub fn converter(&self, name: &str) -> Option<&ConverterConfig> {
         self.converters
@@ -330,6 +365,11 @@ impl Config {
 }
 
 impl ConverterConfig {
+    /// The file names taken, as they are configured.
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+
     /// True when a file of this name in the watch folder is this converter's business.
     pub fn takes(&self, file_name: &str) -> bool {
         !file_name.starts_with('.')

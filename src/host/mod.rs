@@ -8,7 +8,8 @@ mod schema;
 mod zip;
 
 pub use config::{
-    ArchiveSettings, Config, ConfigErrors, ConverterConfig, Origin, Problem, Retry, Setting, Submit,
+    ArchiveSettings, Config, ConfigErrors, ConverterConfig, KeyInfo, Origin, Problem, Retry,
+    Setting, Submit,
 };
 pub use post_process::Disposed;
 pub use run::{Archives, Delivery, FileError, Hooks, Host, Notice, RunSummary, run_once};

@@ -62,7 +62,8 @@ impl Archives {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Archive> {
+    /// Every store, each once.
+    pub fn iter(&self) -> impl Iterator<Item = &Archive> {
         self.shared.iter().chain(self.own.values())
     }
 }
@@ -266,7 +267,7 @@ impl Host {
     /// # Errors
     /// When a store cannot record it.
     pub fn new(archives: Archives, config: Config) -> Result<Self> {
-        for archive in archives.all() {
+        for archive in archives.iter() {
             record_configuration(archive, &config)?;
         }
         Ok(Self {
@@ -348,7 +349,7 @@ impl Host {
         if self.config.min_free_disk == 0 {
             return None;
         }
-        let mut folders: Vec<&Path> = self.archives.all().map(Archive::dir).collect();
+        let mut folders: Vec<&Path> = self.archives.iter().map(Archive::dir).collect();
         if folders.is_empty() {
             folders.push(&self.scratch);
         }

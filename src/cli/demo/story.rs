@@ -350,12 +350,6 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
             "Every event, pack, blob and index row was read and checked.",
             DONE,
         ),
-        annals(
-            "One line that stands for all of it",
-            &["-s", STORE, "checkpoint"],
-            "Signed. Whoever keeps this note can tell later whether anything before it was altered.",
-            DONE,
-        ),
     ]
 }
 
@@ -363,7 +357,6 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
 pub(crate) fn next() -> Vec<(Action, &'static str)> {
     let annals = |words: &[&'static str], why| (Action::Annals(words.to_vec()), why);
     vec![
-        annals(&["-s", STORE, "serve", "--open"], "the same in a browser"),
         annals(
             &[
                 "-s",
@@ -387,17 +380,8 @@ pub(crate) fn next() -> Vec<(Action, &'static str)> {
             "the facts themselves, one JSON line each",
         ),
         annals(
-            &[
-                "-s",
-                STORE,
-                "export",
-                "evidence",
-                "--serial",
-                STORY_SERIAL,
-                "--with-blobs",
-                "--sign",
-            ],
-            "a bundle an auditor can check without this program",
+            &["-s", STORE, "job", "list"],
+            "every time converters were run again, and what came of it",
         ),
     ]
 }

@@ -1,0 +1,375 @@
+//! `annals demo`: makes a small plant and runs the whole story on it.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use crate::archive::Access;
+use crate::cli::args::ColorWhen;
+use crate::cli::context::{Context, Streams, absolute, path_text};
+use crate::cli::demo::converters::Runner;
+use crate::cli::demo::layout::lay_out;
+use crate::cli::demo::story::{self, Action, CONFIG, SEED, STORE, Step, UNITS};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::{Style, count, escape, facts, size};
+use crate::id::EntryId;
+use crate::query::Query;
+use crate::{Error, ErrorKind};
+
+/// Where the plant goes when no folder is named.
+const DIR: &str = "annals-demo";
+/// Siblings tried when that is taken.
+const SIBLINGS_MAX: u32 = 1000;
+/// Lines of a step's output that are shown; of a longer one its beginning and its last line.
+const LINES_MAX: usize = 24;
+/// Columns of the words around the output.
+const WORDS_WIDTH: usize = 88;
+
+/// Make a sample plant and run the whole story on it
+///
+/// Test stations' files are archived and converted, a unit comes back, its converter turns out to be wrong, is
+/// corrected and run again; old files go, and all is verified. Each command is printed as you would type it. The store
+/// is left for looking around.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals demo
+  annals demo plant-a")]
+pub(crate) struct Args {
+    /// The folder; made if missing [default: annals-demo, or the next one that is free]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct StepObject<'a> {
+    step: usize,
+    title: &'a str,
+    command: &'a str,
+    exit: u8,
+    output: &'a str,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::plain(Error::io("find", "this program", error)))?;
+    let runner = Runner::find(&program);
+    let dir = match args.dir {
+        Some(dir) => absolute(&dir),
+        None => free_sibling(&absolute(Path::new(DIR)))?,
+    };
+    let laid = lay_out(&dir, &runner, SEED, UNITS)?;
+    std::env::set_current_dir(&dir).map_err(|error| Error::io("enter", &dir, error))?;
+    let mut stage = Stage {
+        began: context.now(),
+        entry: None,
+        store_is_named: std::env::var_os("ANNALS_STORE").is_some_and(|name| !name.is_empty()),
+        colour: context.canvas().colour,
+    };
+    if !context.json() {
+        let converters = match &runner {
+            Runner::Python(python) => format!("by {python}, from {}/converters", dir.display()),
+            Runner::BuiltIn(_) => "built into annals, as there is no Python here".to_owned(),
+        };
+        let title = stage.bold("A small plant: three kinds of test stations, a week of files");
+        let known = facts(
+            [
+                ("folder", path_text(&dir)),
+                ("files", format!("{}, {}", count(laid.files as u64), size(laid.bytes))),
+                ("converters", converters),
+            ],
+            context.canvas(),
+        );
+        context.print(format!("{title}\n{known}"))?;
+    }
+    let steps = story::steps(&runner);
+    for (place, step) in steps.iter().enumerate() {
+        stage.perform(step, place + 1, steps.len(), context)?;
+    }
+    if !context.json() {
+        let text = stage.farewell(&dir, &program, context);
+        context.print(text)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `dir`, or `dir-2`, `dir-3`: the first that is not there yet.
+fn free_sibling(dir: &Path) -> Result<PathBuf, Error> {
+    let numbered = (2..=SIBLINGS_MAX).map(|number| {
+        let mut name = dir.as_os_str().to_owned();
+        name.push(format!("-{number}"));
+        PathBuf::from(name)
+    });
+    std::iter::once(dir.to_owned())
+        .chain(numbered)
+        .find(|path| fs::symlink_metadata(path).is_err())
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Refused,
+                format!("{} and all its numbered siblings are taken", dir.display()),
+            )
+            .hint("name a folder that does not exist yet")
+        })
+}
+
+/// How far the story has come.
+struct Stage {
+    began: crate::time::Timestamp,
+    /// The entry the story is about, once it is known.
+    entry: Option<EntryId>,
+    /// The caller's own store is named in the environment: every command must say that it means another.
+    store_is_named: bool,
+    colour: bool,
+}
+
+impl Stage {
+    fn bold(&self, text: &str) -> String {
+        Style::Bold.paint(text, self.colour).into_owned()
+    }
+
+    fn perform(
+        &mut self,
+        step: &Step,
+        number: usize,
+        of: usize,
+        context: &mut Context<'_>,
+    ) -> Result<(), Failure> {
+        let action = self.action(&step.action);
+        let typed = action.typed(self.entry);
+        if !context.json() {
+            let title = self.bold(&format!("{number}/{of}  {}", step.title));
+            let command = Style::Good.paint(&typed, self.colour);
+            context.print(format!("\n{title}\n$ {command}\n"))?;
+            context.flush()?;
+        }
+        let (exit, output) = match &action {
+            Action::Annals(words) => self.annals(words, context),
+            Action::Edit { file, replace } => (edit(Path::new(file), replace)?, String::new()),
+        };
+        if context.json() {
+            context.print_json(&StepObject {
+                step: number,
+                title: step.title,
+                command: &typed,
+                exit,
+                output: &output,
+            })?;
+        } else {
+            context.print(excerpt(&output))?;
+            let look = wrapped(step.look);
+            context.print(Style::Dim.paint(&look, self.colour).as_bytes())?;
+            context.flush()?;
+        }
+        if !step.exits.contains(&exit) {
+            return Err(Failure::plain(
+                Error::new(
+                    ErrorKind::Unsupported,
+                    format!("step {number} of the demonstration ended with exit code {exit}: {typed}"),
+                )
+                .hint("what it left is where it was made; nothing else was touched"),
+            ));
+        }
+        if self.entry.is_none() && Path::new(STORE).is_dir() {
+            self.entry = story_entry(context)?;
+        }
+        Ok(())
+    }
+
+    fn action(&self, action: &Action) -> Action {
+        match action {
+            Action::Annals(words)
+                if self.store_is_named && !words.contains(&"-s") && words[0] != "init" =>
+            {
+                Action::Annals([&["-s", STORE], words.as_slice()].concat())
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Runs a command in this process; its output is what a terminal would show.
+    fn annals(&self, words: &[&'static str], context: &mut Context<'_>) -> (u8, String) {
+        let mut args = vec![OsString::from("annals")];
+        match context.globals.color {
+            ColorWhen::Auto => {}
+            ColorWhen::Always => args.push("--color=always".into()),
+            ColorWhen::Never => args.push("--color=never".into()),
+        }
+        if context.globals.utc {
+            args.push("--utc".into());
+        }
+        args.extend(
+            story::filled(words, self.entry)
+                .into_iter()
+                .map(OsString::from),
+        );
+        let screen = Screen::default();
+        let outer = context.streams();
+        let exit = crate::cli::run(
+            args,
+            Streams {
+                stdout: &mut screen.clone(),
+                stderr: &mut screen.clone(),
+                stdout_is_terminal: outer.stdout_is_terminal,
+                stderr_is_terminal: outer.stderr_is_terminal,
+            },
+        );
+        (exit, screen.text())
+    }
+
+    fn farewell(&self, dir: &Path, program: &Path, context: &Context<'_>) -> String {
+        let ms = (context.now_again().micros() - self.began.micros()) / 1_000;
+        let took = crate::cli::render::duration(u64::try_from(ms).unwrap_or(0));
+        let title = self.bold(&format!("That was the story, in {took}. It is all still there"));
+        let inside = |name: &str| path_text(&dir.join(name));
+        let known = facts(
+            [
+                ("store", inside(STORE)),
+                ("configuration", inside(CONFIG)),
+                ("restored file", inside("restored")),
+            ],
+            context.canvas(),
+        );
+        let mut text = format!("\n{title}\n{known}\n{}\n", self.bold("Try next"));
+        let mut lines = vec![(
+            format!("cd {}", shell_word(&path_text(dir))),
+            "where these commands work",
+        )];
+        if !is_on_path() {
+            let program = shell_word(&path_text(program));
+            lines.push((
+                format!("alias annals={program}"),
+                "as annals is not on your PATH",
+            ));
+        }
+        for (action, why) in story::next() {
+            lines.push((self.action(&action).typed(self.entry), why));
+        }
+        for (line, why) in lines {
+            let why = Style::Dim.paint(why, self.colour).into_owned();
+            let line = Style::Good.paint(&line, self.colour).into_owned();
+            text += &format!("  # {why}\n  $ {line}\n");
+        }
+        text
+    }
+}
+
+/// Finds the entry the story is about, as soon as the host has archived it.
+fn story_entry(context: &Context<'_>) -> Result<Option<EntryId>, Error> {
+    let archive = crate::Archive::open(STORE, context.options(Access::ReadOnly))?;
+    let found = archive.snapshot()?.query(&Query {
+        filter: story::story_entry(),
+        limit: Some(1),
+        ..Query::default()
+    })?;
+    Ok(found.entries.first().map(|entry| entry.id))
+}
+
+fn edit(file: &Path, replace: &[(String, String)]) -> Result<u8, Error> {
+    let mut text = fs::read_to_string(file).map_err(|error| Error::io("read", file, error))?;
+    for (from, to) in replace {
+        text = text.replace(from, to);
+    }
+    fs::write(file, text).map_err(|error| Error::io("write", file, error))?;
+    Ok(0)
+}
+
+/// Stdout and stderr as a terminal shows them: in the order they were written.
+#[derive(Clone, Default)]
+struct Screen(Rc<RefCell<Vec<u8>>>);
+
+impl Screen {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.borrow()).into_owned()
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The beginning and the last line of what is too long to read in passing.
+fn excerpt(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
+    if lines.len() <= LINES_MAX {
+        return output.to_owned();
+    }
+    let (head, tail) = lines.split_at(LINES_MAX / 2);
+    let left_out = tail.len() - 1;
+    let last = tail[left_out];
+    format!("{}\n... {left_out} more lines ...\n{last}\n", head.join("\n"))
+}
+
+/// A remark, each line of it marked.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= WORDS_WIDTH {
+            out += &format!("  > {line}\n");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    out + &format!("  > {line}\n")
+}
+
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./\\:".contains(c);
+    if text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("\"{}\"", escape(text))
+    }
+}
+
+fn is_on_path() -> bool {
+    let name = format!("annals{}", std::env::consts::EXE_SUFFIX);
+    std::env::var_os("PATH").is_some_and(|paths| {
+        std::env::split_paths(&paths).any(|folder| folder.join(&name).is_file())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_output_keeps_its_beginning_and_its_last_line() {
+        let text: String = (1..=40).map(|line| format!("{line}\n")).collect();
+        let short = excerpt(&text);
+        assert!(short.starts_with("1\n2\n"));
+        assert!(short.ends_with("\n12\n... 27 more lines ...\n40\n"), "{short}");
+        assert_eq!(excerpt("a\nb\n"), "a\nb\n");
+    }
+
+    #[test]
+    fn a_remark_is_wrapped_between_words() {
+        let text = wrapped(&"word ".repeat(40));
+        assert!(text.lines().count() > 1);
+        assert!(text.lines().all(|line| line.starts_with("  > ") && line.len() <= WORDS_WIDTH + 4));
+    }
+
+    #[test]
+    fn the_next_free_folder_is_taken_and_none_is_overwritten() {
+        let dir = tempfile::tempdir().expect("folder");
+        let wanted = dir.path().join("annals-demo");
+        assert_eq!(free_sibling(&wanted).expect("free"), wanted);
+        fs::create_dir(&wanted).expect("made");
+        let second = dir.path().join("annals-demo-2");
+        assert_eq!(free_sibling(&wanted).expect("free"), second);
+    }
+}

@@ -1,0 +1,243 @@
+//! `annals job`: the reprocess jobs there were.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::events::Envelope;
+use crate::archive::{Access, Archive};
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::{Cell, Column, Style, Table, Zone, count, facts};
+use crate::event::{JobFinished, JobStarted};
+use crate::id::{EventSeq, JobId};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind};
+
+/// Show the reprocess jobs and what came of them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals job list
+  annals job show 5120
+  annals list --job 5120 --status failed")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    List(List),
+    Show(Show),
+}
+
+/// List the jobs, the newest first
+#[derive(Debug, clap::Args)]
+struct List {}
+
+/// Show one job
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// The job
+    #[arg(value_name = "JOB")]
+    id: JobId,
+}
+
+#[derive(Serialize)]
+struct JobObject<'a> {
+    job: JobId,
+    state: State,
+    started_at: Timestamp,
+    #[serde(flatten)]
+    started: &'a JobStarted,
+    processed: Option<u64>,
+    successful: Option<u64>,
+    failed: Option<u64>,
+    skipped: Option<u64>,
+    unchanged: Option<u64>,
+    changed: Option<u64>,
+    fixed: Option<u64>,
+    broken: Option<u64>,
+}
+
+/// How far a job came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Finished,
+    /// Its end is recorded, and comes before the last entry.
+    Interrupted,
+    /// Its end is not recorded: it runs, or its process died.
+    Open,
+}
+
+impl State {
+    const fn of(finished: Option<&JobFinished>) -> Self {
+        match finished {
+            None => Self::Open,
+            Some(finished) if finished.interrupted => Self::Interrupted,
+            Some(_) => Self::Finished,
+        }
+    }
+
+    fn cell(self) -> Cell {
+        match self {
+            Self::Finished => Cell::new("finished").style(Style::Good),
+            Self::Interrupted => Cell::new("interrupted").style(Style::Warn),
+            Self::Open => Cell::new("open").style(Style::Warn),
+        }
+    }
+}
+
+struct Job {
+    id: JobId,
+    at: Timestamp,
+    started: JobStarted,
+    finished: Option<JobFinished>,
+}
+
+impl Job {
+    fn state(&self) -> State {
+        State::of(self.finished.as_ref())
+    }
+
+    fn object(&self) -> JobObject<'_> {
+        let number = |of: fn(&JobFinished) -> u64| self.finished.as_ref().map(of);
+        JobObject {
+            job: self.id,
+            state: self.state(),
+            started_at: self.at,
+            started: &self.started,
+            processed: number(|job| job.processed),
+            successful: number(|job| job.successful),
+            failed: number(|job| job.failed),
+            skipped: number(|job| job.skipped),
+            unchanged: number(|job| job.unchanged),
+            changed: number(|job| job.changed),
+            fixed: number(|job| job.fixed),
+            broken: number(|job| job.broken),
+        }
+    }
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let archive = context.open(Access::ReadOnly)?;
+    match args.action {
+        Action::List(List {}) => list(&archive, context),
+        Action::Show(args) => show(&archive, args.id, context),
+    }
+}
+
+fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let zone = context.zone();
+    let mut jobs = Vec::new();
+    for (id, started, finished) in archive.jobs()?.into_iter().rev() {
+        let at = begun_at(archive, id, zone)?;
+        jobs.push(Job {
+            id,
+            at,
+            started,
+            finished,
+        });
+    }
+    if context.json() {
+        return jobs
+            .iter()
+            .try_for_each(|job| context.print_json(&job.object()))
+            .map(|()| Exit::Done);
+    }
+    let columns = [
+        Column::right("JOB"),
+        Column::left("STARTED"),
+        Column::left("STATE"),
+        Column::clipped("CONVERTER"),
+        Column::right("ENTRIES"),
+        Column::right("SUCCESS"),
+        Column::right("FAILED"),
+        Column::right("CHANGED"),
+        Column::right("FIXED"),
+        Column::right("BROKEN"),
+        Column::clipped("REASON"),
+    ];
+    let row = |job: &Job| {
+        let number = |of: fn(&JobFinished) -> u64| {
+            Cell::maybe(job.finished.as_ref().map(|finished| count(of(finished))))
+        };
+        vec![
+            Cell::new(job.id.to_string()),
+            Cell::new(zone.short(job.at)),
+            job.state().cell(),
+            Cell::new(&job.started.converter_version),
+            Cell::new(count(job.started.total)),
+            number(|job| job.successful),
+            number(|job| job.failed),
+            number(|job| job.changed),
+            number(|job| job.fixed),
+            number(|job| job.broken),
+            Cell::maybe(job.started.reason.as_deref()),
+        ]
+    };
+    let rows: Vec<_> = jobs.iter().map(row).collect();
+    let page = Table::new(&columns, context.canvas()).page(&rows);
+    context.print(page)?;
+    if jobs.is_empty() {
+        context.note("no job has been run");
+    }
+    Ok(Exit::Done)
+}
+
+fn show(archive: &Archive, id: JobId, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let (started, finished) = archive.job(id)?.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("there is no job {id}"))
+            .hint("`annals job list` shows them")
+    })?;
+    let zone = context.zone();
+    let job = Job {
+        id,
+        at: begun_at(archive, id, zone)?,
+        started,
+        finished,
+    };
+    if context.json() {
+        context.print_json(&job.object())?;
+        return Ok(Exit::Done);
+    }
+    let canvas = context.canvas();
+    let title = Style::Bold.paint("Job", canvas.colour).into_owned();
+    let state = job.state().cell().painted(canvas.colour).into_owned();
+    let mut known = vec![
+        ("kind", job.started.kind.clone()),
+        ("started", zone.long(job.at)),
+        ("selection", job.started.selection.clone()),
+        ("converter", job.started.converter_version.clone()),
+        ("arguments", job.started.params.clone()),
+        ("entries", count(job.started.total)),
+    ];
+    if let Some(reason) = &job.started.reason {
+        known.push(("reason", reason.clone()));
+    }
+    if let Some(ended) = &job.finished {
+        known.extend([
+            ("processed", count(ended.processed)),
+            ("successful", count(ended.successful)),
+            ("failed", count(ended.failed)),
+            ("skipped", count(ended.skipped)),
+            ("unchanged", count(ended.unchanged)),
+            ("changed", count(ended.changed)),
+            ("fixed", count(ended.fixed)),
+            ("broken", count(ended.broken)),
+        ]);
+    }
+    context.print(format!("{title} {id}  {state}\n{}", facts(known, canvas)))?;
+    context.note(format_args!("its entries: annals list --job {id}"));
+    Ok(Exit::Done)
+}
+
+/// When the event was recorded that the job is named after.
+fn begun_at(archive: &Archive, id: JobId, zone: Zone) -> Result<Timestamp, Error> {
+    let seq = EventSeq(id.0);
+    let leaf = archive.events(seq, Some(seq))?.next().ok_or_else(|| {
+        Error::new(ErrorKind::Damaged, format!("the event {seq} is not there"))
+    })??;
+    Ok(zone.exact(Envelope::of(&leaf)?.time))
+}

@@ -1,0 +1,600 @@
+//! `annals reprocess`: converters again, over any selection, and what that changes.
+
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use crossbeam_channel::{Sender, bounded};
+use serde::Serialize;
+
+use crate::archive::{Access, Archive};
+use crate::cli::args::{Filters, Selected};
+use crate::cli::content::no_entry;
+use crate::cli::context::Context;
+use crate::cli::differences::{Differences, PlaceObject};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::hearing::hear;
+use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
+use crate::cli::store;
+use crate::convert::{
+    Cancel, Converter, ConverterLabel, EntryError, OnError, Params, Ramp, Reprocess,
+    ReprocessPlan, ReprocessResult, Selection, Step, StepOutcome, Verdict, Which, plan,
+    reprocess_by_ramp, select,
+};
+use crate::host::Config;
+use crate::id::EntryId;
+use crate::query::Filter;
+use crate::{Error, ErrorKind};
+
+/// Entries after which a ramp asks.
+const PAUSES: [usize; 2] = [1, 10];
+/// Entries listed by name where only some are.
+const LISTED_MAX: usize = 8;
+
+/// Run converters again over archived sources, and tell what changes
+///
+/// Each run is a new attempt beside the earlier ones; nothing is overwritten. Nothing is submitted either: the new
+/// reports wait in the store.
+#[derive(Debug, clap::Args)]
+#[command(
+    visible_alias = "replay",
+    after_help = "\
+Examples:
+  annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --dry-run
+  annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'limits corrected'
+  annals reprocess 4711 --converter-version recorded --compare-only --fail-on-change
+
+Exit code 3 when some entries failed or were passed over; 6 with --fail-on-change and a change."
+)]
+pub(crate) struct Args {
+    /// Entries by id; or use filters
+    #[arg(value_name = "ID")]
+    ids: Vec<EntryId>,
+    /// recorded: the one that ran last, from its archived files; current: the one configured now; else a configured
+    /// converter's name, or a recorded version or identity
+    #[arg(long, value_name = "WHICH", default_value = "current")]
+    converter_version: String,
+    /// Which arguments it is given [default: recorded with a recorded converter, else current]
+    #[arg(long)]
+    params: Option<ParamsArg>,
+    /// Reports to submit to the server; only `none` in this version
+    #[arg(long, default_value = "none", hide_possible_values = true)]
+    submit: Submit,
+    /// What a failed attempt means for the rest
+    #[arg(long, default_value = "skip")]
+    on_error: OnErrorArg,
+    /// Conversions at a time [default: max_concurrent of the configuration, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+    /// Conversions a second at the most, such as 5/s or 0.5
+    #[arg(long, value_name = "N/s")]
+    rate: Option<Rate>,
+    /// Stop after 1 and after 10 entries, and ask whether to go on
+    #[arg(long)]
+    ramp: bool,
+    /// Say what would run, and run nothing
+    #[arg(long, conflicts_with_all = ["compare_only", "ramp", "fail_on_change"])]
+    dry_run: bool,
+    /// Run and compare, but record nothing
+    #[arg(long)]
+    compare_only: bool,
+    /// Exit code 6 when anything changed
+    #[arg(long)]
+    fail_on_change: bool,
+    /// Why; recorded for good
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ParamsArg {
+    Recorded,
+    Current,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnErrorArg {
+    /// Go on with the next entry
+    Skip,
+    /// Take no further entries
+    Stop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Submit {
+    None,
+    Changed,
+    All,
+}
+
+/// Conversions a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Rate(f64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_suffix("/s").unwrap_or(text);
+        number
+            .parse()
+            .ok()
+            .filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
+            .map(Self)
+            .ok_or_else(|| "expected a number above 0, such as 5/s or 0.5".to_owned())
+    }
+}
+
+/// What a run came to, for programs.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    #[serde(flatten)]
+    result: &'a ReprocessResult,
+    compare_only: bool,
+    fixed_ids: &'a [EntryId],
+    broken_ids: &'a [EntryId],
+    differences: Vec<PlaceObject<'a>>,
+}
+
+/// What a dry run comes to: the members of an outcome that are known, and the plan.
+#[derive(Serialize)]
+struct Planned<'a> {
+    dry_run: bool,
+    #[serde(flatten)]
+    plan: &'a ReprocessPlan,
+}
+
+/// What a job tells while it runs.
+enum News {
+    Step(Step),
+    /// Shall it go on?
+    Pause(ReprocessResult, Sender<bool>),
+}
+
+/// What is gathered from the steps of a job.
+#[derive(Default)]
+struct Findings {
+    differences: Differences,
+    fixed: Vec<EntryId>,
+    broken: Vec<EntryId>,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    refuse_submission(args.submit)?;
+    let filter = args.filters.to_filter(context)?;
+    let selected = Selected::of(args.ids.clone(), filter)?;
+    let config = match store::config_file(&context.globals) {
+        Some(_) => Some(context.configuration()?),
+        None => None,
+    };
+    let options = options(&args, config.as_ref())?;
+    let converters: Vec<Converter> = config
+        .iter()
+        .flat_map(|config| &config.converters)
+        .map(|config| config.converter.clone())
+        .collect();
+    let only_looks = args.dry_run || args.compare_only;
+    let archive = context.open(if only_looks {
+        Access::ReadOnly
+    } else {
+        Access::ReadWrite
+    })?;
+    let selection = selection(&archive, selected)?;
+    if args.dry_run {
+        let plan = plan(&archive, &selection, &converters, &options)?;
+        return tell_plan(&plan, context);
+    }
+    if selection.ids.is_empty() {
+        return tell_outcome(
+            &ReprocessResult::default(),
+            &Findings::default(),
+            &args,
+            context,
+        );
+    }
+    let (result, findings) = run_job(&archive, &selection, &converters, &options, &args, context)?;
+    archive.close()?;
+    context.meter.clear();
+    tell_outcome(&result, &findings, &args, context)
+}
+
+fn refuse_submission(submit: Submit) -> Result<(), Error> {
+    let word = match submit {
+        Submit::None => return Ok(()),
+        Submit::Changed => "changed",
+        Submit::All => "all",
+    };
+    Err(Error::new(
+        ErrorKind::Invalid,
+        format!("--submit {word}: submitting reports is not in this version"),
+    )
+    .hint("leave --submit out; the new reports wait in the store, and none is lost"))
+}
+
+fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
+    let which = match args.converter_version.as_str() {
+        "recorded" => Which::Recorded,
+        "current" => Which::Current,
+        name => Which::Named(name.to_owned()),
+    };
+    if which == Which::Current && config.is_none() {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "the current converters are those of a configuration, and none is named",
+        )
+        .hint("add --config FILE, or --converter-version recorded"));
+    }
+    let params = match args.params {
+        Some(ParamsArg::Recorded) => Params::Recorded,
+        Some(ParamsArg::Current) => Params::Current,
+        None if which == Which::Recorded => Params::Recorded,
+        None => Params::Current,
+    };
+    let configured = config.map_or(1, |config| config.max_concurrent);
+    Ok(Reprocess {
+        which,
+        params,
+        on_error: match args.on_error {
+            OnErrorArg::Skip => OnError::Skip,
+            OnErrorArg::Stop => OnError::Stop,
+        },
+        jobs: args.jobs.map_or(configured, usize::from),
+        rate: args.rate.map(|rate| rate.0),
+        compare_only: args.compare_only,
+        reason: args.reason.clone(),
+        resume: None,
+        scratch: std::env::temp_dir(),
+    })
+}
+
+/// The entries meant; one that was named and does not exist is refused before anything runs.
+fn selection(archive: &Archive, selected: Selected) -> Result<Selection, Error> {
+    let mut ids = match selected {
+        Selected::Filter(filter) => return select(archive, &filter),
+        Selected::Ids(ids) => ids,
+    };
+    ids.sort_unstable();
+    ids.dedup();
+    let snapshot = archive.snapshot()?;
+    for &id in &ids {
+        if snapshot.entry(id)?.is_none() {
+            return Err(no_entry(id));
+        }
+    }
+    let named = Filter {
+        ids: ids.clone(),
+        ..Filter::default()
+    };
+    let description = serde_json::to_string(&named).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "the ids cannot be written down").caused_by(error)
+    })?;
+    Ok(Selection { description, ids })
+}
+
+fn run_job(
+    archive: &Archive,
+    selection: &Selection,
+    converters: &[Converter],
+    options: &Reprocess,
+    args: &Args,
+    context: &mut Context<'_>,
+) -> Result<(ReprocessResult, Findings), Failure> {
+    let cancel = Cancel::default();
+    let mut findings = Findings::default();
+    let work = |tell: &Sender<News>| {
+        let on_step = |step: &Step| {
+            // Nobody hears it only when the job is cancelled anyway.
+            let _ = tell.send(News::Step(step.clone()));
+        };
+        let mut ask = |so_far: &ReprocessResult| {
+            let (answer, answered) = bounded(1);
+            tell.send(News::Pause(so_far.clone(), answer)).is_ok()
+                && answered.recv().unwrap_or(false)
+        };
+        let ramp = Ramp {
+            pauses: if args.ramp { &PAUSES } else { &[] },
+            go_on: &mut ask,
+        };
+        reprocess_by_ramp(
+            archive, selection, converters, options, &cancel, &on_step, ramp,
+        )
+    };
+    let result = hear(&cancel, work, |news| {
+        match news {
+            News::Step(step) => {
+                findings.add(&step);
+                context.meter.report(step.done, step.total, "converting");
+                if context.globals.verbose && !context.json() {
+                    let line = step_line(&step);
+                    context.print(line)?;
+                }
+            }
+            News::Pause(so_far, answer) => {
+                let _ = answer.send(shall_go_on(&so_far, context)?);
+            }
+        }
+        Ok(())
+    })??;
+    Ok((result, findings))
+}
+
+/// A job that is not to go on is no error: what was done is done, and told.
+fn shall_go_on(so_far: &ReprocessResult, context: &mut Context<'_>) -> Result<bool, Failure> {
+    context.meter.clear();
+    context.flush()?;
+    let question = format!(
+        "{} of {} done: {} unchanged, {} changed, {} fixed, {} broken, {} failed; go on?",
+        count(so_far.processed + so_far.skipped),
+        counted(so_far.total, "entry", "entries"),
+        count(so_far.unchanged),
+        count(so_far.changed),
+        count(so_far.fixed),
+        count(so_far.broken),
+        count(so_far.failed)
+    );
+    match context.confirm(&question) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Refused => {
+            context.warn(format_args!("stopped: {}", error.message()));
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Findings {
+    fn add(&mut self, step: &Step) {
+        let StepOutcome::Ran {
+            verdict,
+            difference,
+            ..
+        } = &step.outcome
+        else {
+            return;
+        };
+        self.differences.add(step.entry, &difference.changes);
+        match verdict {
+            Some(Verdict::Fixed) => self.fixed.push(step.entry),
+            Some(Verdict::Broken) => self.broken.push(step.entry),
+            Some(Verdict::Unchanged | Verdict::Changed) | None => {}
+        }
+    }
+}
+
+/// `31  changed  success, attempt 2`.
+fn step_line(step: &Step) -> String {
+    let words = match &step.outcome {
+        StepOutcome::Ran {
+            attempt,
+            outcome,
+            error,
+            verdict,
+            ..
+        } => {
+            let verdict = match verdict {
+                None => "first",
+                Some(Verdict::Unchanged) => "unchanged",
+                Some(Verdict::Changed) => "changed",
+                Some(Verdict::Fixed) => "fixed",
+                Some(Verdict::Broken) => "broken",
+            };
+            let attempt = attempt.map(|attempt| format!(", attempt {attempt}"));
+            let error = error.as_deref().map(|error| format!(": {}", escape(error)));
+            format!(
+                "{verdict:<9}  {outcome}{}{}",
+                attempt.unwrap_or_default(),
+                error.unwrap_or_default()
+            )
+        }
+        StepOutcome::Skipped { reason } => format!("{:<9}  {}", "skipped", escape(reason)),
+        StepOutcome::Error { reason } => format!("{:<9}  {}", "error", escape(reason)),
+        StepOutcome::Earlier { outcome } => format!("{:<9}  {outcome}", "earlier"),
+    };
+    format!("{:>8}  {words}\n", step.entry)
+}
+
+fn tell_plan(plan: &ReprocessPlan, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    if context.json() {
+        context.print_json(&Planned {
+            dry_run: true,
+            plan,
+        })?;
+        return Ok(Exit::Done);
+    }
+    let columns = [
+        Column::right("ENTRIES"),
+        Column::clipped("LAST CONVERTED BY"),
+        Column::left("IDENTITY"),
+        Column::clipped("WOULD BE CONVERTED BY"),
+        Column::left("IDENTITY"),
+    ];
+    let rows: Vec<_> = plan
+        .runs
+        .iter()
+        .map(|run| {
+            let before = run.before.as_ref();
+            vec![
+                Cell::new(count(run.entries)),
+                Cell::maybe(before.map(in_words)),
+                Cell::maybe(before.and_then(identity)),
+                Cell::new(in_words(&run.now)),
+                Cell::maybe(identity(&run.now)),
+            ]
+        })
+        .collect();
+    let canvas = context.canvas();
+    context.print(Table::new(&columns, canvas).page(&rows))?;
+    for skip in &plan.skipped {
+        context.print(format!(
+            "{} passed over: {}\n",
+            counted(skip.entries, "entry", "entries"),
+            escape(&skip.reason)
+        ))?;
+    }
+    let would: u64 = plan.runs.iter().map(|run| run.entries).sum();
+    context.print(format!(
+        "would convert {} of {}\n",
+        count(would),
+        counted(plan.total, "entry", "entries")
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn in_words(label: &ConverterLabel) -> String {
+    let version = label.version.as_deref().unwrap_or_default();
+    format!("{} {version}", label.converter)
+        .trim_end()
+        .to_owned()
+}
+
+fn identity(label: &ConverterLabel) -> Option<String> {
+    label.converter_id.map(|id| format!("{id:.12}"))
+}
+
+fn tell_outcome(
+    result: &ReprocessResult,
+    findings: &Findings,
+    args: &Args,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
+    if context.json() {
+        context.print_json(&Outcome {
+            result,
+            compare_only: args.compare_only,
+            fixed_ids: &findings.fixed,
+            broken_ids: &findings.broken,
+            differences: findings.differences.objects(),
+        })?;
+    } else {
+        let text = page(result, findings, args, context);
+        context.print(text)?;
+        if result.total == 0 {
+            context.note("no entry is selected");
+        }
+        if let Some(job) = result.job.filter(|_| result.failed > 0) {
+            context.note(format_args!(
+                "the ones that failed: annals list --job {job} --status failed,rejected"
+            ));
+        }
+    }
+    let differs = result.changed + result.fixed + result.broken > 0;
+    Ok(if args.fail_on_change && differs {
+        Exit::Damaged
+    } else if result.failed + result.skipped > 0 || result.interrupted {
+        Exit::Partial
+    } else {
+        Exit::Done
+    })
+}
+
+fn page(
+    result: &ReprocessResult,
+    findings: &Findings,
+    args: &Args,
+    context: &Context<'_>,
+) -> String {
+    let canvas = context.canvas();
+    let (title, after) = match result.job {
+        Some(job) => (format!("Job {job}"), ""),
+        None if args.compare_only => ("Compared".to_owned(), ", nothing recorded"),
+        None => ("Reprocessed".to_owned(), ""),
+    };
+    let stopped = if result.interrupted {
+        ", stopped before its end"
+    } else {
+        ""
+    };
+    let mut text = format!(
+        "{}  {} in {}{after}{stopped}\n",
+        Style::Bold.paint(&title, canvas.colour),
+        counted(result.total, "entry", "entries"),
+        duration(result.duration_ms),
+    );
+    let with_ids = |number: u64, ids: &[EntryId]| {
+        let listed: Vec<String> = ids
+            .iter()
+            .take(LISTED_MAX)
+            .map(ToString::to_string)
+            .collect();
+        let more = if ids.len() > LISTED_MAX { ", ..." } else { "" };
+        match listed.len() {
+            0 => count(number),
+            _ => format!("{}: {}{more}", count(number), listed.join(", ")),
+        }
+    };
+    let mut known = vec![
+        ("successful", count(result.successful)),
+        ("failed", count(result.failed)),
+    ];
+    if result.skipped > 0 {
+        known.push(("passed over", count(result.skipped)));
+    }
+    known.extend([
+        ("unchanged", count(result.unchanged)),
+        ("changed", count(result.changed)),
+        ("fixed", with_ids(result.fixed, &findings.fixed)),
+        ("broken", with_ids(result.broken, &findings.broken)),
+    ]);
+    text += &facts(known, canvas);
+    let table = findings.differences.table(canvas);
+    if !table.is_empty() {
+        text.push('\n');
+        text += &table;
+    }
+    text + &errors(&result.errors, context)
+}
+
+/// The first errors, those with the same words once.
+fn errors(errors: &[EntryError], context: &Context<'_>) -> String {
+    let mut kinds: Vec<(&str, u64, EntryId)> = Vec::new();
+    for error in errors {
+        match kinds.iter_mut().find(|(words, ..)| *words == error.error) {
+            Some((_, number, _)) => *number += 1,
+            None => kinds.push((&error.error, 1, error.id)),
+        }
+    }
+    if kinds.is_empty() {
+        return String::new();
+    }
+    kinds.sort_by_key(|(_, number, _)| std::cmp::Reverse(*number));
+    let hidden = kinds.len().saturating_sub(LISTED_MAX);
+    kinds.truncate(LISTED_MAX);
+    let columns = [
+        Column::right("ENTRIES"),
+        Column::right("SEE ENTRY"),
+        Column::clipped("NOT CONVERTED BECAUSE"),
+    ];
+    let rows: Vec<_> = kinds
+        .iter()
+        .map(|(words, number, example)| {
+            vec![
+                Cell::new(count(*number)),
+                Cell::new(example.to_string()),
+                Cell::new(words),
+            ]
+        })
+        .collect();
+    let mut text = format!(
+        "\n{}",
+        Table::new(&columns, context.canvas()).page(&rows)
+    );
+    if hidden > 0 {
+        text += &format!("and {hidden} more reasons; --json has them all\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_above_nothing() {
+        assert_eq!("5/s".parse(), Ok(Rate(5.0)));
+        assert_eq!("0.5".parse(), Ok(Rate(0.5)));
+        for wrong in ["0", "-1/s", "inf", "NaN", "5/min", "/s", ""] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+    }
+}

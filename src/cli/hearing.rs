@@ -1,0 +1,57 @@
+//! Long work on threads of its own, whose news is heard on this one: only here may stdout be written to.
+
+use std::thread;
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::exit::Failure;
+use crate::convert::Cancel;
+
+/// News on its way. When nobody keeps up with printing it, the work waits.
+const QUEUE: usize = 256;
+
+/// Runs `work`, which tells its news through the sender, and has `hear` told each piece of it. When hearing fails, as
+/// when whoever reads stdout has gone, the work is cancelled and waited for.
+pub(crate) fn hear<News: Send, Done: Send>(
+    cancel: &Cancel,
+    work: impl FnOnce(&Sender<News>) -> Done + Send,
+    mut hear: impl FnMut(News) -> Result<(), Failure>,
+) -> Result<Done, Failure> {
+    let (tell, told) = bounded(QUEUE);
+    thread::scope(|scope| {
+        let working = scope.spawn(move || work(&tell));
+        let mut failure = None;
+        for news in told {
+            if failure.is_none()
+                && let Err(failed) = hear(news)
+            {
+                cancel.cancel();
+                failure = Some(failed);
+            }
+        }
+        let done = working
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        failure.map_or(Ok(done), Err)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_whose_news_nobody_reads_is_cancelled_and_waited_for() {
+        let cancel = Cancel::default();
+        let heard = hear(
+            &cancel,
+            |tell| {
+                while !cancel.is_cancelled() {
+                    let _ = tell.send(1);
+                }
+            },
+            |_| Err(Failure::ReaderGone),
+        );
+        assert!(matches!(heard, Err(Failure::ReaderGone)));
+    }
+}
