@@ -411,7 +411,12 @@ fn a_hold_keeps_an_entry_that_a_rule_would_let_go_and_what_went_stays_on_record(
     plant
         .run(&["retention", "apply", "--plan", "plan.json"])
         .expect(5);
-    plant.archive(&plant.file("c.csv", "c"), &[]);
+    // What is archived later is in no plan; a hold may be on something that is.
+    let later_one = plant.archive(&plant.file("c.csv", "c"), &[]).to_string();
+    let hold = [
+        "hold", "add", &later_one, "--name", "late", "--reason", "seen",
+    ];
+    plant.run(&hold).expect(0);
     let stale = [
         "retention",
         "apply",
@@ -422,6 +427,10 @@ fn a_hold_keeps_an_entry_that_a_rule_would_let_go_and_what_went_stays_on_record(
     ];
     assert_eq!(plant.run(&stale).expect(5).error()["kind"], "refused");
 
+    plant
+        .run(&["hold", "release", "late", "--reason", "over"])
+        .expect(0);
+
     let apply = [
         &["retention", "apply", "--yes", "--reason", "space", "--json"],
         &later[..],
@@ -430,6 +439,10 @@ fn a_hold_keeps_an_entry_that_a_rule_would_let_go_and_what_went_stays_on_record(
     let outcome = plant.run(&apply).expect(0).object();
     assert_eq!(outcome["archives_purged"], 2);
     assert_eq!(outcome["reason"], "space");
+    assert_ne!(
+        outcome["bytes_freed"], 0,
+        "bytes that never left the journal count too"
+    );
     assert_eq!(plant.run(&apply).expect(0).object()["archives_purged"], 0);
 
     let goes = goes.to_string();

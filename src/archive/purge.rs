@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::archive::sealer::Job;
+use crate::archive::shared::Shared;
 use crate::archive::writer::{Request, logical_bytes};
 use crate::archive::{Archive, CompactOutcome};
 use crate::entry::Entry;
@@ -22,7 +23,8 @@ use crate::{Error, ErrorKind, Result};
 pub struct PurgeOutcome {
     /// Entries that went.
     pub archives_purged: u64,
-    /// Bytes the store's packs shrank by. Content that was still in the journal is overwritten there as well.
+    /// Bytes that are used no longer: those the packs shrank by, and those of content that was still in the journal and
+    /// is overwritten there.
     pub bytes_freed: u64,
     /// When the oldest of them was archived.
     pub oldest_purged: Option<Timestamp>,
@@ -61,10 +63,7 @@ impl Archive {
             Error::new(ErrorKind::Refused, error.to_string())
                 .hint("state at least one rule, such as --older-than 90d, --expired, --max-size or --max-count")
         })?;
-        let mut leaving = Leaving {
-            view: &view,
-            refs: HashMap::new(),
-        };
+        let mut leaving = Leaving::new(self.shared(), &view);
         let mut failed = None;
         view.walk_oldest(|entry| {
             if !selected(&entry) {
@@ -105,6 +104,7 @@ impl Archive {
                 .hint("state it with --reason TEXT; it is recorded for good"));
         }
         self.refuse_stale(plan)?;
+        let in_journal = self.leaves_journal(plan)?;
         let carried_out = Arc::new(plan.clone());
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), reply))?;
         let channels = self.channels()?;
@@ -116,12 +116,26 @@ impl Archive {
         let compacted = self.compact(None)?;
         Ok(PurgeOutcome {
             archives_purged: plan.count,
-            bytes_freed: compacted.bytes_freed,
+            bytes_freed: compacted.bytes_freed + in_journal,
             oldest_purged: plan.oldest,
             newest_purged: plan.newest,
             reason: reason.to_owned(),
             plan_id: plan.plan_id.clone(),
         })
+    }
+
+    /// Bytes in the journal that nothing needs once the plan is carried out.
+    fn leaves_journal(&self, plan: &PurgePlan) -> Result<u64> {
+        let view = self.shared().view();
+        let mut leaving = Leaving::new(self.shared(), &view);
+        if self.shared().inline_bytes() > 0 {
+            for item in &plan.items {
+                if let Some(entry) = view.entry(item.id)? {
+                    leaving.take(&entry)?;
+                }
+            }
+        }
+        Ok(leaving.from_journal)
     }
 
     /// A plan is stale once a hold was placed or released, or anything was purged, after it was made.
@@ -166,23 +180,35 @@ impl Archive {
 
 /// Counts down who still needs a blob while entries leave one after the other.
 struct Leaving<'a> {
+    shared: &'a Shared,
     view: &'a View,
     refs: HashMap<BlobId, u32>,
+    /// Of the bytes that left so far, those in the journal.
+    from_journal: u64,
 }
 
-impl Leaving<'_> {
+impl<'a> Leaving<'a> {
+    fn new(shared: &'a Shared, view: &'a View) -> Self {
+        Self {
+            shared,
+            view,
+            refs: HashMap::new(),
+            from_journal: 0,
+        }
+    }
+
     /// The stored bytes that go with this entry, those before it being gone.
     fn take(&mut self, entry: &Entry) -> Result<u64> {
         let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
         let blobs = reports.map(|report| report.blake3);
         let mut freed = 0;
         for blob in std::iter::once(entry.blake3).chain(blobs) {
-            freed += self.release(blob, entry.stored_size)?;
+            freed += self.release(blob)?;
         }
         Ok(freed)
     }
 
-    fn release(&mut self, blob: BlobId, unplaced: u64) -> Result<u64> {
+    fn release(&mut self, blob: BlobId) -> Result<u64> {
         let Some(row) = self.view.blob(&blob)? else {
             return Ok(0);
         };
@@ -191,9 +217,16 @@ impl Leaving<'_> {
         if *left > 0 {
             return Ok(0);
         }
-        let mut freed = row.place.map_or(unplaced, |place| u64::from(place.len));
+        let mut freed = match (row.place, self.shared.inline(&blob)) {
+            (Some(place), _) => u64::from(place.len),
+            (None, Some(place)) => {
+                self.from_journal += u64::from(place.bytes);
+                u64::from(place.bytes)
+            }
+            (None, None) => 0,
+        };
         for part in self.view.children(&blob)?.iter() {
-            freed += self.release(*part, 0)?;
+            freed += self.release(*part)?;
         }
         Ok(freed)
     }
