@@ -48,6 +48,17 @@ pub(crate) enum Output {
     Csv,
 }
 
+/// Which columns a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Columns {
+    /// Those people ask for first.
+    First,
+    /// The same, and why the last attempt did not succeed.
+    Why,
+    /// All that fit a wide terminal.
+    Wide,
+}
+
 /// Prints entries in one format, page by page.
 pub(crate) struct Listing {
     format: Format,
@@ -57,7 +68,7 @@ pub(crate) struct Listing {
 enum Format {
     Json,
     Csv { titled: bool, escaped: bool },
-    Table { table: Table, wide: bool },
+    Table { table: Table, columns: Columns },
 }
 
 impl Listing {
@@ -71,17 +82,33 @@ impl Listing {
             },
             Output::Table => Format::Table {
                 table: Table::new(&COLUMNS, context.canvas()),
-                wide: false,
+                columns: Columns::First,
             },
             Output::Wide => Format::Table {
                 table: Table::new(&WIDE_COLUMNS, context.canvas()),
-                wide: true,
+                columns: Columns::Wide,
             },
         };
         Self {
             format,
             zone: context.zone(),
         }
+    }
+
+    /// Adds to a table why each entry's last attempt did not succeed: for a listing of those that did not.
+    #[must_use]
+    pub(crate) fn with_reasons(mut self, context: &Context<'_>) -> Self {
+        if let Format::Table {
+            columns: Columns::First,
+            ..
+        } = self.format
+        {
+            self.format = Format::Table {
+                table: Table::new(&WHY_COLUMNS, context.canvas()),
+                columns: Columns::Why,
+            };
+        }
+        self
     }
 
     pub(crate) fn print(
@@ -106,10 +133,10 @@ impl Listing {
                 }
                 context.print(text)
             }
-            Format::Table { table, wide } => {
+            Format::Table { table, columns } => {
                 let rows: Vec<_> = entries
                     .iter()
-                    .map(|entry| row(entry, zone, *wide))
+                    .map(|entry| row(entry, zone, *columns))
                     .collect();
                 context.print(table.page(&rows))
             }
@@ -126,6 +153,17 @@ const COLUMNS: [Column; 8] = [
     Column::clipped("PART"),
     Column::right("SIZE"),
     Column::clipped("FILE"),
+];
+
+const WHY_COLUMNS: [Column; 8] = [
+    Column::right("ID"),
+    Column::left("ARCHIVED"),
+    Column::left("STATUS"),
+    Column::clipped("CONVERTER"),
+    Column::clipped("SERIAL"),
+    Column::right("SIZE"),
+    Column::clipped("FILE"),
+    Column::clipped("WHY"),
 ];
 
 const WIDE_COLUMNS: [Column; 14] = [
@@ -145,7 +183,8 @@ const WIDE_COLUMNS: [Column; 14] = [
     Column::clipped("FILE"),
 ];
 
-fn row(entry: &Entry, zone: Zone, wide: bool) -> Vec<Cell> {
+fn row(entry: &Entry, zone: Zone, columns: Columns) -> Vec<Cell> {
+    let wide = columns == Columns::Wide;
     let mut row = vec![
         Cell::new(entry.id.to_string()),
         Cell::new(zone.short(entry.archived_at)),
@@ -156,7 +195,9 @@ fn row(entry: &Entry, zone: Zone, wide: bool) -> Vec<Cell> {
         row.push(Cell::maybe(entry.converter_version.as_deref()));
     }
     row.push(Cell::maybe(entry.unit.serial.as_deref()));
-    row.push(Cell::maybe(entry.unit.part.as_deref()));
+    if columns != Columns::Why {
+        row.push(Cell::maybe(entry.unit.part.as_deref()));
+    }
     if wide {
         row.push(Cell::maybe(entry.unit.station.as_deref()));
         row.push(Cell::maybe(entry.unit.process.as_deref()));
@@ -168,6 +209,10 @@ fn row(entry: &Entry, zone: Zone, wide: bool) -> Vec<Cell> {
         row.push(Cell::new(format!("{entry:.12}", entry = entry.blake3)));
     }
     row.push(Cell::new(&entry.source_name));
+    if columns == Columns::Why {
+        let last = entry.attempts.last();
+        row.push(Cell::maybe(last.and_then(|last| last.error.as_deref())));
+    }
     row
 }
 
@@ -293,7 +338,10 @@ mod tests {
         hostile.holds.clear();
         hostile.status = Status::Failed;
         let entries = [sample(), hostile];
-        let rows: Vec<_> = entries.iter().map(|e| row(e, Zone::Utc, false)).collect();
+        let rows: Vec<_> = entries
+            .iter()
+            .map(|e| row(e, Zone::Utc, Columns::First))
+            .collect();
         let page = Table::new(&COLUMNS, plain).page(&rows);
         assert_eq!(
             page,
@@ -301,8 +349,12 @@ mod tests {
              4711  2026-03-01 07:30:00Z  success, held  ICT CSV    SN1042  PCB-7  5.0 KiB  SN1042.csv\n\
              4711  2026-03-01 07:30:00Z  failed         ICT CSV    SN1042  PCB-7  5.0 KiB  a\\x1b[31m\\x0ab.csv\n"
         );
-        for (columns, wide) in [(&COLUMNS[..], false), (&WIDE_COLUMNS[..], true)] {
-            assert_eq!(row(&sample(), Zone::Utc, wide).len(), columns.len());
+        for (titles, columns) in [
+            (&COLUMNS[..], Columns::First),
+            (&WHY_COLUMNS[..], Columns::Why),
+            (&WIDE_COLUMNS[..], Columns::Wide),
+        ] {
+            assert_eq!(row(&sample(), Zone::Utc, columns).len(), titles.len());
         }
     }
 

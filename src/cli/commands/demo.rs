@@ -26,7 +26,9 @@ const DIR: &str = "annals-demo";
 /// Siblings tried when that is taken.
 const SIBLINGS_MAX: u32 = 1000;
 /// Lines of a step's output that are shown; of a longer one its beginning and its last line.
-const LINES_MAX: usize = 24;
+const LINES_MAX: usize = 30;
+/// Lines of that beginning.
+const LINES_HEAD: usize = 10;
 /// Columns of the words around the output.
 const WORDS_WIDTH: usize = 88;
 
@@ -304,7 +306,7 @@ fn excerpt(output: &str) -> String {
     if lines.len() <= LINES_MAX {
         return output.to_owned();
     }
-    let (head, tail) = lines.split_at(LINES_MAX / 2);
+    let (head, tail) = lines.split_at(LINES_HEAD);
     let left_out = tail.len() - 1;
     let last = tail[left_out];
     format!("{}\n... {left_out} more lines ...\n{last}\n", head.join("\n"))
@@ -352,7 +354,7 @@ mod tests {
         let text: String = (1..=40).map(|line| format!("{line}\n")).collect();
         let short = excerpt(&text);
         assert!(short.starts_with("1\n2\n"));
-        assert!(short.ends_with("\n12\n... 27 more lines ...\n40\n"), "{short}");
+        assert!(short.ends_with("\n10\n... 29 more lines ...\n40\n"), "{short}");
         assert_eq!(excerpt("a\nb\n"), "a\nb\n");
     }
 

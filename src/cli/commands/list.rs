@@ -7,6 +7,7 @@ use crate::cli::args::Filters;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::listing::{Listing, Output, each_page};
+use crate::entry::Status;
 use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField};
 use crate::{Error, ErrorKind};
 
@@ -69,6 +70,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if args.purged {
         filter.purged = Purged::Include;
     }
+    let troubled = |status: &Status| !matches!(status, Status::Pending | Status::Success);
+    let only_troubled = !filter.status.is_empty() && filter.status.iter().all(troubled);
     let sort = order(args.sort, args.after.as_ref())?;
     let tabular = !context.json() && args.output != Output::Csv;
     let limit = match args.limit {
@@ -85,6 +88,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let archive = context.open(Access::ReadOnly)?;
     let snapshot = archive.snapshot()?;
     let mut listing = Listing::new(context, args.output);
+    if only_troubled {
+        listing = listing.with_reasons(context);
+    }
     let mut rows = 0;
     let next = each_page(&snapshot, query, |entries| {
         rows += entries.len();
