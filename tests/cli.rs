@@ -649,3 +649,363 @@ fn a_key_that_was_used_for_other_content_is_refused_like_anything_a_safety_rule_
     ];
     assert_eq!(plant.run(&args).expect(5).error()["kind"], "refused");
 }
+
+/// A converter that loses the second field, and its correction.
+#[cfg(unix)]
+const WRONG: &str = r#"case "$(cat "$1")" in
+    broken*) echo "no serial number; asked with $ANNALS_ARGUMENTS" >&2; exit 1 ;;
+    *) printf '{"sn":"%s"}' "$(cut -d';' -f1 "$1")" ;;
+esac"#;
+#[cfg(unix)]
+const CORRECTED: &str =
+    r#"printf '{"volts":%s,"sn":"%s"}' "$(cut -d';' -f2 "$1")" "$(cut -d';' -f1 "$1")""#;
+
+#[cfg(unix)]
+impl Plant {
+    /// A store and a converter host beside it, with three files in its folder, one of them bad.
+    fn with_host() -> Self {
+        let plant = Self::new();
+        for (name, content) in [
+            ("in/1.csv", "SN1;1"),
+            ("in/2.csv", "SN2;2"),
+            ("in/3.csv", "broken;3"),
+        ] {
+            plant.file(name, content);
+        }
+        plant.file("run.sh", WRONG);
+        plant.file("host.toml", plant.configuration("1.0"));
+        plant
+    }
+
+    fn configuration(&self, version: &str) -> String {
+        format!(
+            r#"
+[store]
+path = "store"
+[host]
+min_free_disk_gb = 0
+[[converter]]
+name = "T"
+version = "{version}"
+command = ["sh", "run.sh", "{{input}}"]
+bundle = ["run.sh"]
+environment = "sh"
+watch_folder = "in"
+patterns = ["*.csv"]
+settle_s = 0
+archive_enabled = true
+post_process = "archive"
+error_folder = "error"
+arguments = {{ token = "s3cret-word" }}
+secret_arguments = ["token"]
+"#
+        )
+    }
+
+    fn correct_the_converter(&self) {
+        self.file("run.sh", CORRECTED);
+        self.file("host.toml", self.configuration("1.1"));
+    }
+
+    fn names_in(&self, folder: &str) -> Vec<String> {
+        let Ok(found) = fs::read_dir(self.path(folder)) else {
+            return Vec::new();
+        };
+        let name = |item: std::io::Result<fs::DirEntry>| {
+            item.expect("listed")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        };
+        let mut names: Vec<String> = found.map(name).collect();
+        names.sort();
+        names
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_host_takes_what_lies_in_its_folder_once_and_records_no_secret() {
+    let plant = Plant::with_host();
+    plant.run(&["host", "check", "host.toml"]).expect(0);
+    let run = ["host", "run", "host.toml", "--once", "--json"];
+    let first = plant.run(&run).expect(3).object();
+    for (member, number) in [
+        ("found", 3),
+        ("archived", 3),
+        ("converted", 3),
+        ("successful", 2),
+        ("failed", 1),
+    ] {
+        assert_eq!(first[member], number, "{member}: {first}");
+    }
+    assert!(plant.names_in("in").is_empty());
+    assert_eq!(plant.names_in("error"), ["3.csv"]);
+    let second = plant.run(&run).expect(0).object();
+    assert_eq!(
+        (&second["found"], &second["archived"]),
+        (&0.into(), &0.into())
+    );
+    let entries = plant.run(&["list", "--json"]).expect(0).objects();
+    assert_eq!(entries.len(), 3);
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry["attempts"].as_array().expect("array").len() == 1)
+    );
+
+    let why = plant.run(&["list", "--status", "failed"]).expect(0);
+    assert!(why.text().contains("no serial number"), "{}", why.text());
+    let events = plant.run(&["events"]).expect(0);
+    assert!(!events.text().contains("s3cret-word") && events.text().contains("***"));
+    let shown = plant
+        .run(&["--config", "host.toml", "config", "show", "--origin"])
+        .expect(0);
+    assert!(!shown.text().contains("s3cret-word") && shown.text().contains("# built in"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_corrected_converter_is_tried_then_run_and_what_it_changed_is_told() {
+    let plant = Plant::with_host();
+    plant.run(&["host", "run", "host.toml", "--once"]).expect(3);
+    plant.correct_the_converter();
+    let before = plant.run(&["events"]).expect(0).stdout;
+    let reprocess = |verb: &str, more: &[&str]| {
+        let args = [&["--config", "host.toml", "--json", verb, "-c", "T"], more].concat();
+        plant.run(&args)
+    };
+
+    let plan = reprocess("reprocess", &["--dry-run"]).expect(0).object();
+    assert_eq!(plan["runs"][0]["entries"], 3);
+    assert_eq!(plan["runs"][0]["before"]["version"], "1.0");
+    assert_eq!(plan["runs"][0]["now"]["version"], "1.1");
+    let compared = reprocess("replay", &["--compare-only", "--fail-on-change"])
+        .expect(6)
+        .object();
+    assert_eq!(compared["job"], Value::Null);
+    assert_eq!(
+        (&compared["changed"], &compared["fixed"]),
+        (&2.into(), &1.into())
+    );
+    assert_eq!(
+        plant.run(&["events"]).expect(0).stdout,
+        before,
+        "neither recorded anything"
+    );
+
+    let ramp = ["--ramp", "--yes", "--reason", "volts were lost"];
+    let result = reprocess("reprocess", &ramp).expect(0).object();
+    for (member, number) in [
+        ("total", 3),
+        ("processed", 3),
+        ("successful", 3),
+        ("failed", 0),
+        ("skipped", 0),
+        ("unchanged", 0),
+        ("changed", 2),
+        ("fixed", 1),
+        ("broken", 0),
+        ("submitted", 0),
+    ] {
+        assert_eq!(result[member], number, "{member}: {result}");
+    }
+    assert!(result["duration_ms"].is_u64() && result["errors"] == serde_json::json!([]));
+    assert_eq!(result["differences"][0]["path"], "/volts");
+    let job = result["job"].to_string();
+    let shown = plant
+        .run(&["job", "show", &job, "--json"])
+        .expect(0)
+        .object();
+    assert_eq!(
+        (&shown["state"], &shown["reason"], &shown["fixed"]),
+        (&"finished".into(), &"volts were lost".into(), &1.into())
+    );
+    assert_eq!(
+        plant
+            .run(&["job", "list", "--json"])
+            .expect(0)
+            .objects()
+            .len(),
+        1
+    );
+    let of_job = plant.run(&["list", "--job", &job, "--json"]).expect(0);
+    assert_eq!(of_job.objects().len(), 3);
+
+    let id = plant.run(&["find", "1.csv", "--json"]).expect(0).object()["id"].to_string();
+    let diff = plant.run(&["diff", &id, "--json"]).expect(0).object();
+    assert_eq!(diff["verdict"], "changed");
+    assert_eq!(
+        diff["changes"],
+        serde_json::json!([{"path": "/volts", "new": 1}])
+    );
+    let page = plant.run(&["diff", &id]).expect(0);
+    assert!(page.text().contains("/volts"), "{}", page.text());
+
+    // The converter that was wrong still says what it said, from its archived files.
+    let recorded = [
+        "--config",
+        "host.toml",
+        "--json",
+        "reprocess",
+        &id,
+        "--converter-version",
+        "1.0",
+        "--compare-only",
+    ];
+    let recorded = plant.run(&recorded).expect(0).object();
+    assert_eq!(
+        recorded["differences"][0]["example"],
+        serde_json::json!({"id": id.parse::<u64>().expect("number"), "old": 1, "new": null})
+    );
+    let unsure = reprocess("reprocess", &["--ramp"]).expect(3);
+    assert_eq!(
+        unsure.object()["processed"],
+        1,
+        "nobody was there to say go on"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn one_conversion_by_hand_is_recorded_for_an_entry_and_printed_for_a_file() {
+    let plant = Plant::with_host();
+    let before = plant.run(&["events"]).expect(0).stdout;
+    let convert = |what: &str| plant.run(&["--config", "host.toml", "convert", what]);
+    let printed = convert("in/1.csv").expect(0);
+    assert_eq!(printed.text(), "{\"sn\":\"SN1\"}\n");
+    let failed = convert("in/3.csv").expect(1);
+    assert!(failed.stdout.is_empty() && failed.stderr.contains("no serial number"));
+    assert!(!failed.stderr.contains("s3cret-word"), "{}", failed.stderr);
+    assert_eq!(plant.run(&["events"]).expect(0).stdout, before);
+
+    plant.run(&["host", "run", "host.toml", "--once"]).expect(3);
+    let id = plant.run(&["find", "1.csv", "--json"]).expect(0).object()["id"].to_string();
+    let recorded = ["--config", "host.toml", "--json", "convert", &id];
+    let recorded = plant.run(&recorded).expect(0).object();
+    assert_eq!(
+        (&recorded["attempt"], &recorded["status"]),
+        (&2.into(), &"success".into())
+    );
+    assert_eq!(recorded["reports"][0]["sn"], "SN1");
+    let unchanged = plant.run(&["diff", &id, "--json"]).expect(0).object();
+    assert_eq!(unchanged["verdict"], "unchanged");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_wrong_use_of_converters_has_its_code_and_runs_nothing() {
+    let plant = Plant::with_host();
+    plant.run(&["host", "run", "host.toml", "--once"]).expect(3);
+    plant.file(
+        "bad.toml",
+        plant
+            .configuration("1")
+            .replace("watch_folder", "watch_foler"),
+    );
+    plant.file(
+        "gone.toml",
+        plant.configuration("1").replace("\"in\"", "\"nowhere\""),
+    );
+    let id = plant.run(&["find", "1.csv", "--json"]).expect(0).object()["id"].to_string();
+    let before = plant.run(&["events"]).expect(0).stdout;
+    let with = ["--config", "host.toml"];
+    for (code, kind, args) in [
+        (2, "invalid", &["host", "run", "bad.toml", "--once"][..]),
+        (2, "invalid", &["host", "check", "bad.toml"]),
+        (2, "invalid", &["host", "run", "none.toml", "--once"]),
+        (2, "invalid", &["--config", "bad.toml", "config", "check"]),
+        (2, "invalid", &["config", "show"]),
+        (2, "invalid", &["reprocess", &id]),
+        (2, "invalid", &["convert", "in/1.csv"]),
+        (2, "invalid", &[&with[..], &["reprocess"]].concat()),
+        (
+            2,
+            "invalid",
+            &[&with[..], &["reprocess", &id, "-c", "T"]].concat(),
+        ),
+        (
+            2,
+            "invalid",
+            &[&with[..], &["reprocess", &id, "--submit", "all"]].concat(),
+        ),
+        (
+            2,
+            "invalid",
+            &[&with[..], &["reprocess", &id, "--rate", "0/s"]].concat(),
+        ),
+        (
+            2,
+            "invalid",
+            &[&with[..], &["reprocess", &id, "--jobs", "0"]].concat(),
+        ),
+        (
+            4,
+            "not_found",
+            &[&with[..], &["reprocess", "999999"]].concat(),
+        ),
+        (
+            4,
+            "not_found",
+            &[&with[..], &["convert", "999999"]].concat(),
+        ),
+        (
+            4,
+            "not_found",
+            &[&with[..], &["convert", &id, "-c", "X"]].concat(),
+        ),
+        (4, "not_found", &["job", "show", "1"]),
+        (4, "not_found", &["diff", &id]),
+        (4, "not_found", &["diff", &id, "--attempt", "7"]),
+        (4, "not_found", &["diff", "999999"]),
+    ] {
+        let ran = plant.run(&[&["--json"], args].concat());
+        assert_eq!(ran.code, code, "{args:?}: {}", ran.stderr);
+        assert_eq!(ran.error()["kind"], kind, "{args:?}");
+        assert!(ran.stdout.is_empty(), "{args:?}: {}", ran.text());
+    }
+    let line = plant.run(&["host", "check", "bad.toml"]).expect(2).stderr;
+    assert!(
+        line.contains("bad.toml:12") && line.contains("did you mean 'watch_folder'"),
+        "{line}"
+    );
+    let missing = plant
+        .run(&["host", "check", "gone.toml", "--json"])
+        .expect(1)
+        .object();
+    assert_eq!(missing["ok"], false);
+    assert!(
+        missing["missing"][0]
+            .as_str()
+            .expect("text")
+            .contains("nowhere")
+    );
+    assert_eq!(plant.run(&["events"]).expect(0).stdout, before);
+}
+
+#[test]
+fn the_demonstration_runs_where_there_is_no_python_and_leaves_the_callers_store_alone() {
+    let plant = Plant::new();
+    let own = plant.run(&["events"]).expect(0).stdout;
+    let empty = plant.path("empty");
+    fs::create_dir(&empty).expect("folder");
+    let mut command = plant.command(&["demo", "plant-a", "--json"]);
+    let steps = ran(command.env("PATH", &empty), b"").expect(0).objects();
+    let commands: Vec<&str> = steps
+        .iter()
+        .map(|step| step["command"].as_str().expect("text"))
+        .collect();
+    assert!(commands.iter().any(|line| line.contains("reprocess")));
+    let diff = commands.iter().position(|line| line.contains(" diff "));
+    let output = steps[diff.expect("compared")]["output"]
+        .as_str()
+        .expect("text");
+    assert!(output.contains("BT1 backup current"), "{output}");
+    assert_eq!(plant.run(&["events"]).expect(0).stdout, own);
+    let again = plant.run(&["demo", "plant-a", "--json"]).expect(5);
+    assert_eq!(again.error()["kind"], "refused");
+
+    let mut command = plant.command(&["-s", "plant-a/store", "verify", "--deep", "--json"]);
+    let verified = ran(&mut command, b"").expect(0).object();
+    assert_eq!(verified["ok"], true);
+}

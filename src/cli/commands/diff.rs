@@ -106,7 +106,7 @@ fn pair<'a>(entry: &'a Entry, args: &Args) -> Result<(&'a Attempt, &'a Attempt),
             })
     };
     let newer = args.attempt.unwrap_or(count);
-    if args.against.is_none() && newer < 2 && newer <= count {
+    if args.against.is_none() && newer == count.min(1) {
         return Err(Error::new(
             ErrorKind::NotFound,
             match count {
@@ -116,8 +116,9 @@ fn pair<'a>(entry: &'a Entry, args: &Args) -> Result<(&'a Attempt, &'a Attempt),
         )
         .hint("`annals reprocess ID` makes another attempt"));
     }
-    let older = args.against.unwrap_or_else(|| newer.saturating_sub(1));
-    Ok((find(older)?, find(newer)?))
+    let new = find(newer)?;
+    let old = find(args.against.unwrap_or(newer - 1))?;
+    Ok((old, new))
 }
 
 fn reports_of(archive: &Archive, attempt: &Attempt) -> Result<Vec<Vec<u8>>, Error> {

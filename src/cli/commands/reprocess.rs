@@ -193,9 +193,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             context,
         );
     }
-    let (result, findings) = run_job(&archive, &selection, &converters, &options, &args, context)?;
+    let (result, mut findings) = run_job(&archive, &selection, &converters, &options, &args, context)?;
     archive.close()?;
     context.meter.clear();
+    // Steps end in any order.
+    findings.fixed.sort_unstable();
+    findings.broken.sort_unstable();
     tell_outcome(&result, &findings, &args, context)
 }
 
@@ -466,12 +469,11 @@ fn tell_outcome(
             broken_ids: &findings.broken,
             differences: findings.differences.objects(),
         })?;
+    } else if result.total == 0 {
+        context.note("no entry is selected");
     } else {
         let text = page(result, findings, args, context);
         context.print(text)?;
-        if result.total == 0 {
-            context.note("no entry is selected");
-        }
         if let Some(job) = result.job.filter(|_| result.failed > 0) {
             context.note(format_args!(
                 "the ones that failed: annals list --job {job} --status failed,rejected"
