@@ -1,7 +1,7 @@
 //! Reclaiming dead bytes: packs with nothing alive in them go, packs that are mostly dead are rewritten.
 //!
 //! What is alive is copied record by record into new packs, which are synced, read back and named; then the event is made
-//! durable; then the index learns of it; then the old packs are unlinked. A crash leaves both copies or only the new one.
+//! durable, unless something began to need the old pack meanwhile; then that is unlinked. A crash leaves both copies or only the new one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::archive::sealer::place_packs;
 use crate::archive::shared::{Shared, pack_path, read_error, write_error};
-use crate::archive::writer::{Control, Draft, ask};
+use crate::archive::writer::{Control, Draft, Retirement, ask};
 use crate::blob::pack_reader::PackReader;
 use crate::blob::pack_writer::{PackSeries, SyncedPack};
 use crate::event::{Body, Compacted};
@@ -20,7 +20,7 @@ use crate::format::pack::{
 };
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq, PackId};
-use crate::index::{Overlay, PackRow, View};
+use crate::index::PackRow;
 use crate::{Error, ErrorKind, Result};
 
 /// A pack is rewritten once this share of it is dead: then no more is copied than is freed.
@@ -99,21 +99,23 @@ fn compact(
     let ids: Vec<PackId> = written.iter().map(|pack| pack.id).collect();
     place_packs(shared, control, written)?;
     let bytes_freed = pack.bytes.saturating_sub(bytes_written);
-    let fact = Draft::fact(Body::Compacted(Compacted {
-        removed: vec![pack.id],
-        written: ids.clone(),
-        bytes_freed,
-    }));
-    ask(shared, control, |reply| {
-        Control::Record(Box::new(fact), reply)
+    let retirement = Retirement {
+        pack: pack.id,
+        inside,
+        fact: Draft::fact(Body::Compacted(Compacted {
+            removed: vec![pack.id],
+            written: ids.clone(),
+            bytes_freed,
+        })),
+    };
+    let goes = ask(shared, control, |reply| {
+        Control::Retire(Box::new(retirement), reply)
     })?;
-    let gone = pack.id;
-    ask(shared, control, |reply| {
-        let change = move |active: &mut Overlay, below: &View| {
-            Ok(active.drop_pack(gone, Some(inside), below)?)
-        };
-        Control::Change(Box::new(change), reply)
-    })?;
+    if !goes {
+        // Something needs it since we looked. What was copied in vain is dead, and goes with the next compaction.
+        return Ok(CompactOutcome::default());
+    }
+    // The index is written by this thread alone, so it cannot say that the pack is gone before it is.
     shared.forget_pack(pack.id);
     let folder = path
         .parent()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::archive::Archive;
-use crate::archive::shared::{Shared, pack_class, write_error};
+use crate::archive::shared::{Pin, Shared, pack_class, write_error};
 use crate::archive::writer::{Draft, Receipt};
 use crate::blob::compression::{Compressor, Level};
 use crate::blob::digests::Digests;
@@ -138,6 +138,10 @@ pub(super) struct Streamed {
     stored_bytes: u64,
     /// What it shares with content that was there before.
     pub(super) relies_on: Vec<BlobId>,
+    /// What was written for it.
+    pub(super) placed: Vec<BlobId>,
+    /// Keeps it from being compacted away until the event is recorded.
+    pub(super) pin: Pin,
 }
 
 impl Archive {
@@ -165,9 +169,13 @@ impl Archive {
             StreamError::Pack(error) => write_error(error),
         })?;
         let mut relies_on = Vec::new();
+        let mut placed = Vec::new();
+        let pin = shared.pin(packs.iter().map(|pack| pack.id).collect());
         if packs.is_empty() {
             relies_on.push(blob.blake3);
         } else {
+            let inside = packs.iter().flat_map(|pack| &pack.entries);
+            placed.extend(inside.map(|entry| entry.id));
             self.place_packs(packs)?;
             // What was known is not ours yet: the entries that name it may be purged before our event is recorded. What
             // was written just now has nobody else to name it.
@@ -182,6 +190,8 @@ impl Archive {
             blob,
             stored_bytes,
             relies_on,
+            placed,
+            pin,
         })
     }
 }
@@ -227,6 +237,7 @@ pub(super) fn small_draft(
         body: Body::Archived(fact(new, blob, stored_size)),
         records,
         relies_on,
+        placed: Vec::new(),
         retention: new.retention,
         level: level.get(),
     };
@@ -255,6 +266,8 @@ fn put_large(
         blob,
         stored_bytes,
         relies_on,
+        placed,
+        pin: _pin,
     } = archive
         .stream(new.retention, level, content)
         .map_err(|error| at_source(error, &new.source.path))?;
@@ -265,6 +278,7 @@ fn put_large(
     let mut draft = Draft::fact(Body::Archived(fact));
     draft.retention = new.retention;
     draft.relies_on = relies_on;
+    draft.placed = placed;
     match archive.append(vec![draft])? {
         Receipt::BringContent => Err(Error::new(
             ErrorKind::Changed,

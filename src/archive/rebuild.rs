@@ -13,7 +13,7 @@ use crate::archive::writer::{Control, ask};
 use crate::archive::{Options, open};
 use crate::blob::pack_reader::PackReader;
 use crate::disk::Disk;
-use crate::event::{Body, Event};
+use crate::event::Event;
 use crate::format::leaf;
 use crate::format::pack::{PackEntry, PackOrigin};
 use crate::id::{BlobId, EventSeq, PackId};
@@ -137,11 +137,12 @@ pub(super) fn catch_up(
         index,
         disk,
     };
+    catching.forget_missing(packs)?;
     catching.place_unknown(packs)?;
     let applied = catching.active.applied();
     let lag = last.0.saturating_sub(applied.0);
     if lag > 0 {
-        catching.fold(options, files, applied.next(), last, packs)?;
+        catching.fold(options, files, applied.next(), last)?;
     }
     if lag > LAG_EVENTS_MAX {
         catching.write()?;
@@ -153,7 +154,8 @@ pub(super) fn catch_up(
         .map(|pack| pack.id.0)
         .max()
         .unwrap_or(0)
-        .max(highest);
+        .max(highest)
+        .max(catching.active_view().highest_pack().0);
     Ok(CaughtUp {
         index: catching.index,
         active: catching.active,
@@ -200,6 +202,18 @@ struct Catching<'a> {
 }
 
 impl Catching<'_> {
+    fn active_view(&self) -> View {
+        self.below.under(self.active.clone())
+    }
+
+    /// Forgets packs whose files are gone. The index knows a pack exactly when its file is there, so that it says the same
+    /// whether a compaction was cut off before, between or after its steps.
+    fn forget_missing(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
+        let known = self.below.packs()?.into_iter().map(|pack| pack.id);
+        let missing: BTreeSet<PackId> = known.filter(|id| !packs.contains_key(id)).collect();
+        Ok(self.active.drop_packs(&missing, &self.below)?)
+    }
+
     /// Places the blobs of packs that were published after the index was last written.
     fn place_unknown(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
         let known: BTreeMap<PackId, ()> = self
@@ -215,21 +229,9 @@ impl Catching<'_> {
             let Ok(reader) = PackReader::open(&**self.disk, &file.path) else {
                 continue;
             };
-            let Ok(mut entries) = reader.entries() else {
+            let Ok(entries) = reader.entries() else {
                 continue;
             };
-            // A pack that was compacted away and came back must not take blobs from its successor.
-            let mut moved = Vec::new();
-            for entry in &entries {
-                let row = self.below.under(self.active.clone()).blob(&entry.id)?;
-                if row
-                    .and_then(|row| row.place)
-                    .is_some_and(|place| place.pack > *id)
-                {
-                    moved.push(entry.id);
-                }
-            }
-            entries.retain(|entry| moved.binary_search(&entry.id).is_err());
             let manifests = self.manifests(packs, &reader, file, &entries)?;
             let mut manifests = manifests.into_iter().collect::<HashMap<_, _>>();
             place_pack(
@@ -308,7 +310,6 @@ impl Catching<'_> {
         files: &Arc<LogFiles>,
         from: EventSeq,
         last: EventSeq,
-        packs: &BTreeMap<PackId, PackFile>,
     ) -> Result<()> {
         let total = last.0 + 1 - from.0;
         thread::scope(|scope| {
@@ -319,11 +320,6 @@ impl Catching<'_> {
             for batch in receive(&batches) {
                 for event in batch? {
                     self.active.apply(&event, &self.below)?;
-                    if let Body::Compacted(fact) = &event.body {
-                        for pack in &fact.removed {
-                            self.drop_pack(*pack, packs)?;
-                        }
-                    }
                     done += 1;
                     let whole_span = event.seq.0.is_multiple_of(CHECKPOINT_EVENTS);
                     if (whole_span && total > LAG_EVENTS_MAX)
@@ -339,22 +335,6 @@ impl Catching<'_> {
             }
             Ok(())
         })
-    }
-
-    /// What a compaction took away is no place for a blob any more.
-    fn drop_pack(&mut self, pack: PackId, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
-        let known = self.below.under(self.active.clone()).pack(pack)?.is_some();
-        if known {
-            let inside = match packs.get(&pack) {
-                Some(file) => PackReader::open(&**self.disk, &file.path)
-                    .and_then(|reader| reader.entries())
-                    .ok()
-                    .map(|entries| entries.iter().map(|entry| entry.id).collect()),
-                None => None,
-            };
-            self.active.drop_pack(pack, inside, &self.below)?;
-        }
-        Ok(())
     }
 
     fn write(&mut self) -> Result<()> {

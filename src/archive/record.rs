@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::archive::Archive;
 use crate::archive::put::{STREAM_BYTES, inline_record};
+use crate::archive::shared::Pin;
 use crate::archive::writer::{Draft, Receipt, living};
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
@@ -133,6 +134,7 @@ impl Archive {
                 body: Body::Converted(fact),
                 records: bring.records.clone(),
                 relies_on: bring.relies_on.clone(),
+                placed: bring.placed.clone(),
                 retention: source.retention,
                 level: Level::DEFAULT.get(),
             };
@@ -195,6 +197,7 @@ impl Archive {
                 }),
                 records: bring.records.clone(),
                 relies_on: bring.relies_on.clone(),
+                placed: bring.placed.clone(),
                 retention: Retention::Forever,
                 level: Level::DEFAULT.get(),
             };
@@ -302,6 +305,8 @@ struct Bring {
     blobs: Vec<BlobRef>,
     records: Vec<(BlobId, Vec<u8>)>,
     relies_on: Vec<BlobId>,
+    placed: Vec<BlobId>,
+    pins: Vec<Pin>,
 }
 
 impl Bring {
@@ -324,6 +329,8 @@ impl Bring {
                 .collect(),
             records: Vec::new(),
             relies_on: Vec::new(),
+            placed: Vec::new(),
+            pins: Vec::new(),
         };
         let mut room = INLINE_BYTES_MAX;
         for (blob, content) in bring.blobs.iter().zip(contents) {
@@ -334,6 +341,8 @@ impl Bring {
             if content.len() >= STREAM_BYTES || content.len() > room {
                 let streamed = archive.stream(Retention::Forever, Level::DEFAULT, *content)?;
                 bring.relies_on.extend(streamed.relies_on);
+                bring.placed.extend(streamed.placed);
+                bring.pins.push(streamed.pin);
                 continue;
             }
             room -= content.len();

@@ -1,6 +1,6 @@
 //! What the threads of an open store share: the log's files, the index with its layers, and where blobs are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     inline: RwLock<HashMap<BlobId, JournalPlace>>,
     packs: Mutex<HashMap<PackId, (Arc<PackReader>, PathBuf)>>,
     classes: Mutex<BTreeSet<PackClass>>,
+    /// Packs of content that no event names yet, by how many wait to name it.
+    pinned: Mutex<BTreeMap<PackId, usize>>,
     next_pack: AtomicU64,
     next_tmp: AtomicU64,
     newest: Mutex<EventSeq>,
@@ -104,6 +106,7 @@ impl Shared {
             inline: RwLock::new(inline),
             packs: Mutex::default(),
             classes: Mutex::default(),
+            pinned: Mutex::default(),
             next_pack: AtomicU64::new(next_pack.0),
             next_tmp: AtomicU64::new(0),
             newest: Mutex::new(newest),
@@ -367,6 +370,24 @@ impl Shared {
         })
     }
 
+    /// Keeps compaction away from packs that hold content on its way into an event, until the pin is dropped.
+    pub(super) fn pin(self: &Arc<Self>, packs: Vec<PackId>) -> Pin {
+        let mut pinned = self.pinned.lock().expect("no panic while held");
+        for pack in &packs {
+            *pinned.entry(*pack).or_default() += 1;
+        }
+        drop(pinned);
+        Pin {
+            shared: Arc::clone(self),
+            packs,
+        }
+    }
+
+    pub(super) fn is_pinned(&self, pack: PackId) -> bool {
+        let pinned = self.pinned.lock().expect("no panic while held");
+        pinned.contains_key(&pack)
+    }
+
     /// A name below `tmp/` that nobody else uses.
     pub(super) fn tmp_path(&self, what: &str) -> PathBuf {
         let number = self.next_tmp.fetch_add(1, Ordering::Relaxed);
@@ -437,6 +458,26 @@ impl Shared {
     }
 }
 
+/// Packs that compaction leaves alone as long as this lives.
+pub(super) struct Pin {
+    shared: Arc<Shared>,
+    packs: Vec<PackId>,
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let mut pinned = self.shared.pinned.lock().expect("no panic while held");
+        for pack in &self.packs {
+            if let Some(waiting) = pinned.get_mut(pack) {
+                *waiting -= 1;
+                if *waiting == 0 {
+                    pinned.remove(pack);
+                }
+            }
+        }
+    }
+}
+
 /// Which pack a blob kept like this goes to: those that may go at the same time lie together, so that whole packs go.
 pub(super) fn pack_class(retention: Retention, archived_at: Timestamp) -> PackClass {
     let name = match retention.expires_at(archived_at) {
@@ -492,6 +533,12 @@ pub(super) fn place_pack(
     };
     pending.add_pack(&row, below)?;
     for entry in entries {
+        // Of two copies the one in the newer pack counts, in whatever order they are told of: the older pack is the one
+        // that was rewritten, or lost a race.
+        let before = pending.place_of(&entry.id, below)?;
+        if before.is_some_and(|place| place.pack > pack) {
+            continue;
+        }
         let manifest = match entry.kind {
             RecordKind::Content => None,
             RecordKind::Manifest => Some(fetch(entry)?),

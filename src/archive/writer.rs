@@ -14,7 +14,7 @@ use crate::event::{
     Body, ClockReading, EntryRanges, Event, PurgePlanned, PurgedEntries, StoreOpened,
 };
 use crate::format::leaf;
-use crate::id::{AttemptNo, BlobId, EntryId, EventSeq};
+use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
 use crate::index::{Overlay, View};
 use crate::log::{Appender, FrameDraft, Journal, JournalPlace, LiveFrame, LogError};
 use crate::retention::PurgePlan;
@@ -36,6 +36,8 @@ pub(super) struct Draft {
     pub(super) records: Vec<(BlobId, Vec<u8>)>,
     /// Blobs the caller found in the store and therefore does not bring along.
     pub(super) relies_on: Vec<BlobId>,
+    /// Blobs the caller put into packs itself; nobody else may name them yet.
+    pub(super) placed: Vec<BlobId>,
     pub(super) retention: Retention,
     pub(super) level: u8,
 }
@@ -47,6 +49,7 @@ impl Draft {
             body,
             records: Vec::new(),
             relies_on: Vec::new(),
+            placed: Vec::new(),
             retention: Retention::Forever,
             level: 1,
         }
@@ -101,22 +104,31 @@ pub(super) enum Control {
     Freeze(Sender<Result<()>>),
     /// Answer, then wait until the other end of the channel is dropped.
     Pause(Sender<Result<()>>, Receiver<()>),
-    /// Record a fact of the store's own. It is refused when it does not fit the current journal file, because the one who
-    /// asks is the one who would make room.
-    Record(Box<Draft>, Sender<Result<()>>),
+    /// Record that a pack goes and forget it, in one step, unless something needs it by now; answers whether it goes.
+    Retire(Box<Retirement>, Sender<Result<bool>>),
     /// A sealed journal file, to be written again.
     Recycle(Journal),
+}
+
+/// A pack that is to go.
+pub(super) struct Retirement {
+    pub(super) pack: PackId,
+    /// The blobs its footer lists.
+    pub(super) inside: Vec<BlobId>,
+    /// What is recorded of it. It is refused when it does not fit the current journal file, because the one who asks is
+    /// the one who would make room.
+    pub(super) fact: Draft,
 }
 
 /// A change of the active layer, which lies on the view.
 pub(super) type Change = Box<dyn FnOnce(&mut Overlay, &View) -> Result<()> + Send>;
 
 /// Sends the writer a control and waits for its answer.
-pub(super) fn ask(
+pub(super) fn ask<T>(
     shared: &Shared,
     control: &Sender<Control>,
-    make: impl FnOnce(Sender<Result<()>>) -> Control,
-) -> Result<()> {
+    make: impl FnOnce(Sender<Result<T>>) -> Control,
+) -> Result<T> {
     let (reply, answer) = bounded(1);
     let sent = control.send(make(reply)).is_ok();
     match answer.recv() {
@@ -233,9 +245,8 @@ impl Writer {
             Control::Change(change, reply) => {
                 let _ = reply.send(self.change(change, group));
             }
-            Control::Record(draft, reply) => {
-                let recorded = self.commit(group).and_then(|()| self.record(&draft));
-                let _ = reply.send(recorded);
+            Control::Retire(retirement, reply) => {
+                let _ = reply.send(self.retire(*retirement, group));
             }
             Control::Freeze(reply) => {
                 let frozen = self.commit(group).map(|()| self.shared.freeze());
@@ -250,10 +261,31 @@ impl Writer {
         }
     }
 
-    fn record(&mut self, draft: &Draft) -> Result<()> {
+    /// Nothing can begin to need the pack in between: what might do so comes through this thread, too.
+    fn retire(&mut self, retirement: Retirement, group: &mut Group) -> Result<bool> {
+        self.commit(group)?;
+        let Retirement { pack, inside, fact } = retirement;
+        let view = self.shared.view();
+        for id in &inside {
+            // Content that is in the journal as well survives there, and is sealed anew.
+            let needed = view.blob(id)?.is_some_and(|row| {
+                row.refs > 0 && row.place.is_some_and(|place| place.pack == pack)
+            });
+            if needed && self.shared.inline(id).is_none() {
+                return Ok(false);
+            }
+        }
+        if self.shared.is_pinned(pack) {
+            return Ok(false);
+        }
+        drop(view);
         let mut group = Group::default();
-        self.stage_event(draft, &mut group, Room::Here)?;
-        self.commit(&mut group)
+        self.stage_event(&fact, &mut group, Room::Here)?;
+        self.commit(&mut group)?;
+        let (below, mut active) = self.shared.layers();
+        Arc::make_mut(&mut active).drop_pack(pack, Some(inside), &below)?;
+        self.shared.publish(active, Vec::new(), Vec::new());
+        Ok(true)
     }
 
     fn change(&mut self, change: Change, group: &mut Group) -> Result<()> {
@@ -551,6 +583,11 @@ fn settle(draft: &mut Draft, view: &View) -> Result<Option<Receipt>> {
         |id: &BlobId| -> Result<bool> { Ok(view.blob(id)?.is_some_and(|blob| blob.refs > 0)) };
     for id in &draft.relies_on {
         if !live(id)? {
+            return Ok(Some(Receipt::BringContent));
+        }
+    }
+    for id in &draft.placed {
+        if view.blob(id)?.is_none_or(|blob| blob.place.is_none()) {
             return Ok(Some(Receipt::BringContent));
         }
     }

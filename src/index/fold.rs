@@ -3,6 +3,7 @@
 //! An event that names what does not exist changes nothing but the place in the log: what an old program wrote must
 //! never stop a new one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::IndexError;
@@ -85,11 +86,21 @@ impl Overlay {
                 self.small_mut().jobs.insert(id, JobRow::from(body));
             }
             Body::JobFinished(body) => fold.finished(body)?,
+            // Which packs there are is what the folder of packs says, not the log. But a number is never given twice.
+            Body::Compacted(body) => {
+                let highest = body
+                    .removed
+                    .iter()
+                    .chain(&body.written)
+                    .map(|pack| pack.0)
+                    .max();
+                let totals = &mut self.totals;
+                totals.highest_pack = totals.highest_pack.max(highest.unwrap_or(0));
+            }
             Body::StoreCreated(_)
             | Body::StoreOpened(_)
             | Body::Recovered(_)
             | Body::PurgePlanned(_)
-            | Body::Compacted(_)
             | Body::Unknown(_) => {}
         }
         self.applied = event.seq;
@@ -100,6 +111,16 @@ impl Overlay {
     /// the blob.
     pub(crate) fn place(&mut self, new: &Placement, below: &View) -> Result<(), IndexError> {
         Fold { top: self, below }.place(new)
+    }
+
+    /// Where a blob lies by now.
+    pub(crate) fn place_of(
+        &mut self,
+        id: &BlobId,
+        below: &View,
+    ) -> Result<Option<Place>, IndexError> {
+        let row = Fold { top: self, below }.blob(id)?;
+        Ok(row.and_then(|row| row.place))
     }
 
     /// Records a sealed pack.
@@ -120,13 +141,8 @@ impl Overlay {
         inside: Option<Vec<BlobId>>,
         below: &View,
     ) -> Result<(), IndexError> {
-        let inside = match inside {
-            Some(listed) => listed,
-            None => {
-                // Through a view, so that blobs moved to another pack a moment ago are seen where they are now.
-                let found = below.under(self.clone()).blobs_in_pack(pack)?;
-                found.into_iter().map(|(id, _)| id).collect()
-            }
+        let Some(inside) = inside else {
+            return self.drop_packs(&BTreeSet::from([pack]), below);
         };
         let mut fold = Fold { top: self, below };
         for id in inside {
@@ -136,6 +152,26 @@ impl Overlay {
             }
         }
         self.small_mut().packs.insert(pack, None);
+        Ok(())
+    }
+
+    /// The same for packs whose footers cannot be read any more. Reads the whole table of blobs, once.
+    pub(crate) fn drop_packs(
+        &mut self,
+        packs: &BTreeSet<PackId>,
+        below: &View,
+    ) -> Result<(), IndexError> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        // Through a view, so that blobs moved to another pack a moment ago are seen where they are now.
+        let found = below.under(self.clone()).blobs_in_packs(packs)?;
+        let mut fold = Fold { top: self, below };
+        for id in found {
+            fold.unplace(id)?;
+        }
+        let small = self.small_mut();
+        small.packs.extend(packs.iter().map(|pack| (*pack, None)));
         Ok(())
     }
 }

@@ -356,6 +356,8 @@ pub(super) struct Totals {
     pub(super) unique_bytes: u64,
     /// The newest entry; 0 is none.
     pub(super) newest_entry: u64,
+    /// The highest number of a pack that was ever compacted away; it is not given again.
+    pub(super) highest_pack: u64,
 }
 
 /// One hold: every time it was placed adds entries to it.

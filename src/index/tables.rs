@@ -30,7 +30,7 @@ use crate::id::EntryId;
 use crate::query::SortField;
 
 /// Grows with every change of a layout or of what is projected; another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 /// How many entry ids one span covers.
 pub(super) const SPAN_IDS: usize = 1 << SPAN_BITS;

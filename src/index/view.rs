@@ -319,16 +319,24 @@ impl View {
         }
     }
 
-    /// Every blob that lies in `pack`. Reads the whole table of blobs.
-    pub(crate) fn blobs_in_pack(&self, pack: PackId) -> Result<Vec<(BlobId, BlobRow)>, IndexError> {
-        let inside = |row: &BlobRow| row.place.is_some_and(|place| place.pack == pack);
-        let mut blobs = BTreeMap::new();
+    /// Every blob that lies in one of `packs`. Reads the whole table of blobs.
+    pub(crate) fn blobs_in_packs(
+        &self,
+        packs: &BTreeSet<PackId>,
+    ) -> Result<Vec<BlobId>, IndexError> {
+        let mut blobs = Vec::new();
         self.walk_blobs(|id, row| {
-            if inside(&row) {
-                blobs.insert(id, row);
+            if row.place.is_some_and(|place| packs.contains(&place.pack)) {
+                blobs.push(id);
             }
         })?;
-        Ok(blobs.into_iter().collect())
+        blobs.sort_unstable();
+        Ok(blobs)
+    }
+
+    /// The highest number of a pack that was ever compacted away; 0 is none.
+    pub(crate) fn highest_pack(&self) -> PackId {
+        PackId(self.totals().highest_pack)
     }
 
     fn walk_blobs(&self, mut each: impl FnMut(BlobId, BlobRow)) -> Result<(), IndexError> {
