@@ -22,7 +22,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// At the most so many requests share a sync.
 const GROUP_REQUESTS_MAX: usize = 512;
-/// Journal space that archiving leaves alone, so that a purge can still be recorded when the disk is full.
+/// Journal space that archiving leaves alone, so that a purge can still be recorded when the disk is full; of a small
+/// journal file an eighth.
 const RESERVE_BYTES: usize = 256 << 10;
 /// So many entry ids always fit one leaf, however scattered they are.
 const PURGED_PER_EVENT: usize = 1_500;
@@ -370,7 +371,7 @@ impl Writer {
         let reserve = if draft.may_use_reserve() {
             0
         } else {
-            RESERVE_BYTES
+            self.appender.reserve_bytes(RESERVE_BYTES)
         };
         if !self.appender.fits(bytes, reserve) {
             self.commit(group)?;

@@ -137,6 +137,11 @@ impl Appender {
         self.end + needed as u64 <= self.current.header.file_bytes
     }
 
+    /// At most `bytes`, and never more than an eighth of a journal file.
+    pub(crate) fn reserve_bytes(&self, bytes: usize) -> usize {
+        usize::try_from(self.journal_bytes / 8).map_or(bytes, |eighth| eighth.min(bytes))
+    }
+
     /// Bytes a frame with this leaf and these records takes, or an error when no journal file could hold it.
     pub(crate) fn frame_bytes(&self, leaf: usize, records: usize) -> Result<usize, LogError> {
         let bytes = (FRAME_HEADER_BYTES + leaf + records).next_multiple_of(8);
