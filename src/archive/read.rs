@@ -80,7 +80,13 @@ type Fetch = Box<dyn FnMut(&BlobId) -> Result<Vec<u8>> + Send>;
 
 impl BlobReader {
     fn open(shared: Arc<Shared>, blob: BlobId) -> Result<Self> {
-        let plain = shared.plain(&blob)?.ok_or_else(|| missing(&blob))?;
+        let Some(plain) = shared.plain(&blob)? else {
+            return Err(if shared.is_live(&blob)? {
+                damaged(&blob, "it is nowhere in the store")
+            } else {
+                missing(&blob)
+            });
+        };
         let (size, chunk, rest) = match plain.kind {
             RecordKind::Content => (plain.bytes.len() as u64, plain.bytes, None),
             RecordKind::Manifest => {

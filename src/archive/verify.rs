@@ -283,8 +283,18 @@ impl Verifier<'_> {
         let placed = view.blob(blob)?.is_some_and(|row| row.place.is_some());
         if depth == Depth::Quick {
             self.report.blobs += 1;
-            let there = placed || self.shared.inline(blob).is_some();
-            return Ok((!there).then(|| "it is nowhere in the store".to_owned()));
+            if self.shared.inline(blob).is_some() {
+                return Ok(None);
+            }
+            if !placed {
+                return Ok(Some("it is nowhere in the store".to_owned()));
+            }
+            for part in view.children(blob)?.iter() {
+                if view.blob(part)?.is_none_or(|row| row.place.is_none()) {
+                    return Ok(Some(format!("its chunk {part} is nowhere in the store")));
+                }
+            }
+            return Ok(None);
         }
         // One piece after the other: a content may be larger than memory.
         let mut digests = Digests::new();
