@@ -1,0 +1,634 @@
+//! A model of what a store promises, and a runner that carries out the same steps on a store and on the model.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test program uses the part of the workload it needs"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use annals::archive::{Archive, NewAttempt, NewConverter, NewEntry, Options};
+use annals::disk::sim::SimDisk;
+use annals::entry::{Outcome, Retention, Unit};
+use annals::event::{JobFinished, JobStarted, Source};
+use annals::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
+use annals::query::{Filter, Purged, Query};
+use annals::retention::Policy;
+use annals::time::{Clock, Timestamp};
+use annals::{Error, Result};
+
+/// The smallest journal file there is, so that a short workload fills, seals and recycles several.
+pub const JOURNAL_BYTES: u64 = 64 << 10;
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// A clock that goes on by an hour each time it is asked.
+pub struct Hourly(AtomicI64);
+
+impl Hourly {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(20_000 * DAY_MICROS)))
+    }
+
+    /// The time without moving it.
+    pub fn peek(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Clock for Hourly {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(DAY_MICROS / 24, Ordering::Relaxed))
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.0.load(Ordering::Relaxed) / 1_000).unwrap_or(0)
+    }
+
+    fn boot(&self) -> &'static str {
+        "test"
+    }
+}
+
+/// Options of a store whose files are as small as they can be.
+pub fn tiny(clock: &Arc<Hourly>) -> Options {
+    Options {
+        journal_bytes: JOURNAL_BYTES,
+        pack_bytes: 256 << 10,
+        index_cache_bytes: 1 << 20,
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        ..Options::default()
+    }
+}
+
+/// Bytes that do not compress, the same for the same seed.
+pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bytes.extend_from_slice(&(z ^ (z >> 31)).to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+/// What a test station writes, the same for the same seed.
+pub fn measurements(seed: u64, len: usize) -> Vec<u8> {
+    let mut text = format!("serial;SN{seed:06}\n").into_bytes();
+    let mut row = seed;
+    while text.len() < len {
+        row = row
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        text.extend_from_slice(format!("R{};{};PASS\n", row % 97, row >> 40).as_bytes());
+    }
+    text.truncate(len);
+    text
+}
+
+/// What an entry must look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryState {
+    /// The hash of the content that was handed in; when observed, the hash of the bytes that came out.
+    pub content: Option<BlobId>,
+    pub size: u64,
+    pub key: Option<String>,
+    pub holds: BTreeSet<String>,
+    pub purged: bool,
+    pub attempts: Vec<AttemptState>,
+}
+
+/// What an attempt must look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptState {
+    pub outcome: Outcome,
+    pub error: Option<String>,
+    /// Of each report the hash of its bytes, unless they were purged, and the id a server gave it.
+    pub reports: Vec<(Option<BlobId>, Option<String>)>,
+}
+
+/// Everything a caller was promised.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    pub entries: BTreeMap<u64, EntryState>,
+    pub holds: BTreeMap<String, u64>,
+    pub converters: BTreeSet<String>,
+    pub jobs: BTreeMap<u64, bool>,
+}
+
+impl State {
+    /// What a store says, with every content read to its end.
+    pub fn observe(archive: &Archive) -> Result<Self> {
+        let mut state = Self::default();
+        let query = Query {
+            filter: Filter {
+                purged: Purged::Include,
+                ..Filter::default()
+            },
+            ..Query::default()
+        };
+        let read = |blob: &BlobId| {
+            archive
+                .read_all(blob, 64 << 20)
+                .map(|bytes| BlobId::of(&bytes))
+        };
+        for entry in archive.snapshot()?.query(&query)?.entries {
+            let purged = entry.purged_at.is_some();
+            let mut attempts = Vec::new();
+            for attempt in &entry.attempts {
+                let mut reports = Vec::new();
+                for report in &attempt.reports {
+                    let content = if purged {
+                        None
+                    } else {
+                        Some(read(&report.blake3)?)
+                    };
+                    reports.push((content, report.report_id.clone()));
+                }
+                attempts.push(AttemptState {
+                    outcome: attempt.status,
+                    error: attempt.error.clone(),
+                    reports,
+                });
+            }
+            let observed = EntryState {
+                content: if purged {
+                    None
+                } else {
+                    Some(read(&entry.blake3)?)
+                },
+                size: entry.size,
+                key: entry.key,
+                holds: entry.holds.into_iter().collect(),
+                purged,
+                attempts,
+            };
+            state.entries.insert(entry.id.0, observed);
+        }
+        for hold in archive.holds()? {
+            state.holds.insert(hold.name, hold.entries);
+        }
+        for converter in archive.converters()? {
+            for file in &converter.bundle {
+                read(&file.blob.blake3)?;
+            }
+            state.converters.insert(converter.name);
+        }
+        for (id, _, finished) in archive.jobs()? {
+            state.jobs.insert(id.0, finished.is_some());
+        }
+        Ok(state)
+    }
+
+    /// The first thing two states disagree about, in words.
+    pub fn difference(&self, other: &Self) -> String {
+        for id in self.entries.keys().chain(other.entries.keys()) {
+            let (ours, theirs) = (self.entries.get(id), other.entries.get(id));
+            if ours != theirs {
+                return format!("entry {id}: expected {ours:?}, found {theirs:?}");
+            }
+        }
+        format!(
+            "expected holds {:?}, converters {:?}, jobs {:?}; found {:?}, {:?}, {:?}",
+            self.holds, self.converters, self.jobs, other.holds, other.converters, other.jobs
+        )
+    }
+}
+
+/// One thing a user does. Entries are named by how many were archived before them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Archive bytes that do not compress.
+    Noise {
+        seed: u64,
+        len: usize,
+    },
+    /// Archive text, kept for so many days, or for ever with 0.
+    Text {
+        seed: u64,
+        len: usize,
+        days: u16,
+    },
+    /// Archive under an idempotency key.
+    Keyed {
+        seed: u64,
+        key: u8,
+    },
+    /// Record an attempt with so many reports of this length.
+    Attempt {
+        entry: usize,
+        outcome: Outcome,
+        reports: usize,
+        len: usize,
+    },
+    /// Record that a server took the first report of the first attempt.
+    Submit {
+        entry: usize,
+    },
+    /// Record a converter with a bundle.
+    Register {
+        seed: u8,
+    },
+    /// Begin a job.
+    StartJob,
+    /// End the newest job.
+    FinishJob,
+    /// Put an entry on hold.
+    Hold {
+        name: u8,
+        entry: usize,
+    },
+    /// Lift a hold.
+    Release {
+        name: u8,
+    },
+    /// Purge the oldest until so many are left, and free their bytes.
+    PurgeTo {
+        left: u64,
+    },
+    Seal,
+    Compact,
+    Rebuild,
+    /// Close the store and open it again.
+    Reopen,
+}
+
+/// A store, what it must say, and what it had to say at each moment before.
+pub struct Runner {
+    pub disk: SimDisk,
+    pub clock: Arc<Hourly>,
+    pub archive: Option<Archive>,
+    pub state: State,
+    /// Entries in the order they were archived.
+    pub ids: Vec<u64>,
+    /// After so many operations of the disk, this was acknowledged.
+    pub history: Vec<(usize, State)>,
+    counter: u64,
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").finish_non_exhaustive()
+    }
+}
+
+impl Runner {
+    /// Makes a store on `disk`.
+    pub fn create(disk: SimDisk) -> Result<Self> {
+        let clock = Hourly::new();
+        let archive = Archive::create_on(Arc::new(disk.clone()), tiny(&clock))?;
+        let made = disk.ops();
+        Ok(Self {
+            disk,
+            clock,
+            archive: Some(archive),
+            state: State::default(),
+            ids: Vec::new(),
+            history: vec![(made, State::default())],
+            counter: 0,
+        })
+    }
+
+    /// The store.
+    pub fn archive(&self) -> Result<&Archive> {
+        self.archive.as_ref().ok_or_else(|| {
+            Error::new(
+                annals::ErrorKind::NoStore,
+                "the store could not be opened again",
+            )
+        })
+    }
+
+    /// Carries out `steps`, each of which must succeed.
+    pub fn run_all(&mut self, steps: &[Step]) -> Result<()> {
+        for step in steps {
+            self.run(step)?;
+        }
+        Ok(())
+    }
+
+    /// Carries out one step on the store and, when it succeeds, on the model. A step that makes no sense now (there is no
+    /// such entry) is passed over.
+    pub fn run(&mut self, step: &Step) -> Result<()> {
+        let done = self.attempt(step);
+        if done.is_ok() {
+            self.history.push((self.disk.ops(), self.state.clone()));
+        }
+        done
+    }
+
+    fn attempt(&mut self, step: &Step) -> Result<()> {
+        match *step {
+            Step::Noise { seed, len } => self.put(&noise(seed, len), 0, None),
+            Step::Text { seed, len, days } => self.put(&measurements(seed, len), days, None),
+            Step::Keyed { seed, key } => {
+                self.put(&measurements(seed, 300), 0, Some(format!("key-{key}")))
+            }
+            Step::Attempt {
+                entry,
+                outcome,
+                reports,
+                len,
+            } => self.record(entry, outcome, reports, len),
+            Step::Submit { entry } => self.submit(entry),
+            Step::Register { seed } => self.register(seed),
+            Step::StartJob => {
+                let job = JobStarted {
+                    kind: "reprocess".to_owned(),
+                    selection: "all".to_owned(),
+                    converter_version: "current".to_owned(),
+                    params: "recorded".to_owned(),
+                    total: 1,
+                    reason: None,
+                };
+                let id = self.archive()?.start_job(job)?;
+                self.state.jobs.insert(id.0, false);
+                Ok(())
+            }
+            Step::FinishJob => {
+                let Some((id, _)) = self.state.jobs.iter().next_back() else {
+                    return Ok(());
+                };
+                let id = *id;
+                self.archive()?.finish_job(JobFinished {
+                    job: JobId(id),
+                    processed: 1,
+                    ..JobFinished::default()
+                })?;
+                self.state.jobs.insert(id, true);
+                Ok(())
+            }
+            Step::Hold { name, entry } => self.hold(&format!("hold-{name}"), entry),
+            Step::Release { name } => self.release(&format!("hold-{name}")),
+            Step::PurgeTo { left } => self.purge(left),
+            Step::Seal => self.archive()?.seal(),
+            Step::Compact => self.archive()?.compact(None).map(|_| ()),
+            Step::Rebuild => self.archive()?.rebuild().map(|_| ()),
+            Step::Reopen => self.reopen(),
+        }
+    }
+
+    /// An entry that is not purged.
+    fn living(&self, nth: usize) -> Option<u64> {
+        let id = *self.ids.get(nth % self.ids.len().max(1))?;
+        (!self.state.entries[&id].purged).then_some(id)
+    }
+
+    fn put(&mut self, content: &[u8], days: u16, key: Option<String>) -> Result<()> {
+        self.counter += 1;
+        let name = format!("unit-{}.csv", self.counter);
+        let new = NewEntry {
+            converter: "ICT".to_owned(),
+            source: Source {
+                path: format!("in/{name}"),
+                name,
+                ..Source::default()
+            },
+            unit: Unit {
+                serial: Some(format!("SN{}", self.counter)),
+                ..Unit::default()
+            },
+            retention: if days == 0 {
+                Retention::Forever
+            } else {
+                Retention::days(days)
+            },
+            key: key.clone(),
+            ..NewEntry::default()
+        };
+        let known = key
+            .as_ref()
+            .and_then(|key| {
+                let mut entries = self.state.entries.values();
+                entries.find(|entry| entry.key.as_ref() == Some(key))
+            })
+            .cloned();
+        let put = self.archive()?.put(new, content);
+        if let Some(known) = known {
+            let same = known.purged || known.content == Some(BlobId::of(content));
+            match put {
+                Ok(archived) => assert!(archived.existing && same, "a known key answers"),
+                Err(error) if error.kind() == annals::ErrorKind::Refused => {
+                    assert!(known.purged || !same, "{error}");
+                }
+                Err(error) => return Err(error),
+            }
+            return Ok(());
+        }
+        let archived = put?;
+        assert!(!archived.existing, "a new entry is new");
+        let entry = EntryState {
+            content: Some(BlobId::of(content)),
+            size: content.len() as u64,
+            key,
+            holds: BTreeSet::new(),
+            purged: false,
+            attempts: Vec::new(),
+        };
+        let before = self.state.entries.insert(archived.id.0, entry);
+        assert_eq!(before, None, "an id is given once");
+        self.ids.push(archived.id.0);
+        Ok(())
+    }
+
+    fn record(&mut self, nth: usize, outcome: Outcome, reports: usize, len: usize) -> Result<()> {
+        let Some(id) = self.living(nth) else {
+            return Ok(());
+        };
+        self.counter += 1;
+        let contents: Vec<Vec<u8>> = (0..reports)
+            .map(|report| noise(self.counter * 1_000 + report as u64, len))
+            .collect();
+        let error = (outcome == Outcome::Failed).then(|| format!("failure {}", self.counter));
+        let number = self.archive()?.record_attempt(
+            EntryId(id),
+            NewAttempt {
+                outcome,
+                converter: "ICT".to_owned(),
+                converter_version: Some("1.0".to_owned()),
+                converter_id: None,
+                arguments: BTreeMap::new(),
+                duration_ms: Some(7),
+                error: error.clone(),
+                warnings: Vec::new(),
+                unit: Unit::default(),
+                reports: contents.clone(),
+                job: None,
+            },
+        )?;
+        let entry = self.state.entries.get_mut(&id).expect("it is there");
+        entry.attempts.push(AttemptState {
+            outcome,
+            error,
+            reports: contents
+                .iter()
+                .map(|content| (Some(BlobId::of(content)), None))
+                .collect(),
+        });
+        assert_eq!(number.0 as usize, entry.attempts.len(), "attempts count up");
+        Ok(())
+    }
+
+    fn submit(&mut self, nth: usize) -> Result<()> {
+        let Some(id) = self.living(nth) else {
+            return Ok(());
+        };
+        let first = self.state.entries[&id].attempts.first();
+        if first.is_none_or(|attempt| attempt.reports.is_empty()) {
+            return Ok(());
+        }
+        self.counter += 1;
+        let report_id = format!("report-{}", self.counter);
+        self.archive()?
+            .record_submission(EntryId(id), AttemptNo(1), 0, &report_id, None)?;
+        let entry = self.state.entries.get_mut(&id).expect("it is there");
+        entry.attempts[0].reports[0].1 = Some(report_id);
+        Ok(())
+    }
+
+    fn register(&mut self, seed: u8) -> Result<()> {
+        let name = format!("converter-{seed}");
+        self.archive()?.register_converter(NewConverter {
+            converter_id: ConverterId::from_bytes([seed; 32]),
+            name: name.clone(),
+            version: None,
+            command: vec!["python3".to_owned(), "ict.py".to_owned()],
+            mode: "oneshot".to_owned(),
+            environment: String::new(),
+            bundle: vec![("ict.py".to_owned(), measurements(u64::from(seed), 900))],
+        })?;
+        self.state.converters.insert(name);
+        Ok(())
+    }
+
+    fn hold(&mut self, name: &str, nth: usize) -> Result<()> {
+        let Some(id) = self.living(nth) else {
+            return Ok(());
+        };
+        if self.state.holds.contains_key(name) {
+            return Ok(());
+        }
+        self.archive()?
+            .place_hold(name, "an audit", vec![EntryId(id)])?;
+        self.state.holds.insert(name.to_owned(), 1);
+        let entry = self.state.entries.get_mut(&id).expect("it is there");
+        entry.holds.insert(name.to_owned());
+        Ok(())
+    }
+
+    fn release(&mut self, name: &str) -> Result<()> {
+        if !self.state.holds.contains_key(name) {
+            return Ok(());
+        }
+        self.archive()?.release_hold(name, "the audit is over")?;
+        self.state.holds.remove(name);
+        for entry in self.state.entries.values_mut() {
+            entry.holds.remove(name);
+        }
+        Ok(())
+    }
+
+    fn purge(&mut self, left: u64) -> Result<()> {
+        let policy = Policy {
+            max_count: Some(left),
+            ..Policy::default()
+        };
+        let plan = self.archive()?.plan_purge(&policy, self.clock.peek())?;
+        if plan.items.is_empty() {
+            return Ok(());
+        }
+        for item in &plan.items {
+            let entry = &self.state.entries[&item.id.0];
+            assert!(
+                entry.holds.is_empty() && !entry.purged,
+                "a hold beats every rule"
+            );
+        }
+        let newest = self.archive()?.newest();
+        let purged = self.archive()?.purge(&plan, "test");
+        // The purge is durable before its bytes are freed; only the log tells which of the two failed.
+        let recorded = match (&purged, self.archive()) {
+            (Ok(_), _) => true,
+            (Err(_), Ok(archive)) => archive.newest() > newest,
+            (Err(_), Err(_)) => false,
+        };
+        if recorded {
+            for item in &plan.items {
+                let entry = self.state.entries.get_mut(&item.id.0).expect("planned");
+                entry.purged = true;
+                entry.content = None;
+                for attempt in &mut entry.attempts {
+                    for report in &mut attempt.reports {
+                        report.0 = None;
+                    }
+                }
+            }
+        }
+        purged.map(|_| ())
+    }
+
+    fn reopen(&mut self) -> Result<()> {
+        if let Some(archive) = self.archive.take() {
+            archive.close()?;
+        }
+        let archive = Archive::open_on(Arc::new(self.disk.clone()), tiny(&self.clock))?;
+        self.archive = Some(archive);
+        Ok(())
+    }
+}
+
+/// Every public operation at least once, with journal files that fill, are sealed and used again.
+pub fn workload() -> Vec<Step> {
+    let text = |seed, len, days| Step::Text { seed, len, days };
+    let noise = |seed, len| Step::Noise { seed, len };
+    let attempt = |entry, outcome, reports, len| Step::Attempt {
+        entry,
+        outcome,
+        reports,
+        len,
+    };
+    vec![
+        text(1, 900, 0),
+        text(2, 0, 30),
+        text(1, 900, 0),
+        Step::Keyed { seed: 3, key: 1 },
+        Step::Keyed { seed: 3, key: 1 },
+        Step::Register { seed: 1 },
+        attempt(0, Outcome::Success, 2, 700),
+        attempt(1, Outcome::Failed, 0, 0),
+        Step::Submit { entry: 0 },
+        Step::StartJob,
+        Step::FinishJob,
+        Step::Hold { name: 1, entry: 0 },
+        noise(4, (1 << 20) + 77),
+        Step::Seal,
+        noise(4, (1 << 20) + 77),
+        noise(5, 20_000),
+        noise(6, 20_000),
+        noise(7, 20_000),
+        noise(8, 20_000),
+        attempt(4, Outcome::Success, 1, 9_000),
+        Step::Reopen,
+        noise(9, 20_000),
+        noise(10, 20_000),
+        Step::Release { name: 1 },
+        Step::PurgeTo { left: 5 },
+        noise(5, 20_000),
+        noise(4, (1 << 20) + 77),
+        Step::Rebuild,
+        attempt(9, Outcome::Success, 1, (1 << 20) + 5),
+        Step::Reopen,
+        noise(11, 20_000),
+        Step::PurgeTo { left: 2 },
+        Step::Compact,
+        text(12, 5_000, 90),
+        Step::Seal,
+        text(13, 5_000, 90),
+    ]
+}
