@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::archive::sealer::Job;
 use crate::archive::shared::Shared;
-use crate::archive::writer::{Request, logical_bytes};
+use crate::archive::writer::{self, Control, Request, logical_bytes};
 use crate::archive::{Archive, CompactOutcome};
 use crate::entry::Entry;
 use crate::event::Body;
@@ -107,13 +107,12 @@ impl Archive {
         let in_journal = self.leaves_journal(plan)?;
         let carried_out = Arc::new(plan.clone());
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), reply))?;
-        let channels = self.channels()?;
-        // Content that is still in the journal is left out when that is sealed, and overwritten before the file is reused.
-        let _ = channels.jobs.send(Job::Wipe(true));
-        let sealed = self.seal();
-        let _ = channels.jobs.send(Job::Wipe(false));
-        sealed?;
+        // Packs go first: on a full disk that is what makes room for the rest.
         let compacted = self.compact(None)?;
+        // Content that is still in the journal is left out when that is sealed; then what the journal held before is
+        // overwritten, wherever it was in it.
+        self.seal()?;
+        writer::ask(self.shared(), &self.channels()?.controls, Control::Wipe)?;
         Ok(PurgeOutcome {
             archives_purged: plan.count,
             bytes_freed: compacted.bytes_freed + in_journal,
@@ -229,5 +228,63 @@ impl<'a> Leaving<'a> {
             freed += self.release(*part)?;
         }
         Ok(freed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{NewEntry, Options};
+    use crate::disk::sim::SimDisk;
+    use crate::log::JOURNAL_BYTES_MIN;
+
+    const SECRET: &[u8] = b"serial 4711 of a unit that must be forgotten";
+
+    fn archive(disk: &SimDisk) -> Archive {
+        let options = Options {
+            journal_bytes: JOURNAL_BYTES_MIN,
+            ..Options::default()
+        };
+        Archive::create_on(Arc::new(disk.clone()), options).expect("a store")
+    }
+
+    fn put(archive: &Archive, content: &[u8]) {
+        let new = NewEntry {
+            converter: "ICT".into(),
+            ..NewEntry::default()
+        };
+        archive.put(new, content).expect("archived");
+    }
+
+    fn is_anywhere(disk: &SimDisk, wanted: &[u8]) -> bool {
+        disk.files().iter().any(|(path, _)| {
+            let content = disk.content(path).expect("a file");
+            content.windows(wanted.len()).any(|window| window == wanted)
+        })
+    }
+
+    /// Purged content used to linger in journal files that had been sealed and recycled before the purge.
+    #[test]
+    fn purged_content_is_nowhere_on_the_disk_however_it_got_there() {
+        let disk = SimDisk::new();
+        let archive = archive(&disk);
+        put(&archive, SECRET);
+        archive.seal().expect("sealed");
+        // Once more in the journal, which is not sealed when the purge comes.
+        put(&archive, SECRET);
+        assert!(
+            is_anywhere(&disk, SECRET),
+            "the test looks in the right place"
+        );
+        let policy = Policy {
+            max_count: Some(0),
+            ..Policy::default()
+        };
+        let plan = archive
+            .plan_purge(&policy, Timestamp::from_micros(0))
+            .expect("a plan");
+        archive.purge(&plan, "asked for").expect("purged");
+        assert!(!is_anywhere(&disk, SECRET));
+        archive.close().expect("closed");
     }
 }

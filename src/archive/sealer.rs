@@ -36,8 +36,6 @@ pub(super) enum Job {
     Settle(Sender<Result<()>>),
     /// Do something that no seal and no compaction may come in between of.
     Run(Work),
-    /// From now on overwrite sealed journal files with zeros before they are used again, or no longer.
-    Wipe(bool),
     /// End.
     Stop,
 }
@@ -51,7 +49,6 @@ pub(super) struct Sealer {
     control: Sender<Control>,
     /// Handed over while an earlier one could not be sealed.
     waiting: VecDeque<FullJournal>,
-    wipe: bool,
 }
 
 impl Sealer {
@@ -61,7 +58,6 @@ impl Sealer {
             jobs,
             control,
             waiting: VecDeque::new(),
-            wipe: false,
         }
     }
 
@@ -90,7 +86,6 @@ impl Sealer {
                     let _ = reply.send(checkpoint(&self.shared, &self.control));
                 }
                 Job::Run(work) => work(&self.shared, &self.control),
-                Job::Wipe(wipe) => self.wipe = wipe,
                 Job::Stop => return,
             }
         }
@@ -129,7 +124,6 @@ impl Sealer {
                             .hint("free some space; nothing was lost")));
             }
             Ok(Job::Run(work)) => work(&self.shared, &self.control),
-            Ok(Job::Wipe(wipe)) => self.wipe = wipe,
             // In its turn; the journal holds it until then.
             Ok(Job::Seal(full)) => self.waiting.push_back(full),
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(true),
@@ -188,12 +182,6 @@ impl Sealer {
     }
 
     fn recycle(&self, full: &FullJournal) -> Result<()> {
-        if self.wipe {
-            let path = journal_path(full.journal.slot);
-            full.journal
-                .wipe()
-                .map_err(|error| Error::io("overwrite", path, error))?;
-        }
         // When the writer is gone there is nobody to use the file again.
         let _ = self.control.send(Control::Recycle(full.journal.clone()));
         Ok(())

@@ -107,6 +107,8 @@ pub(super) enum Control {
     Pause(Sender<Result<()>>, Receiver<()>),
     /// Record that a pack goes and forget it, in one step, unless something needs it by now; answers whether it goes.
     Retire(Box<Retirement>, Sender<Result<bool>>),
+    /// Overwrite what the journal files held before, where nothing of it is needed.
+    Wipe(Sender<Result<()>>),
     /// A sealed journal file, to be written again.
     Recycle(Journal),
 }
@@ -243,6 +245,10 @@ impl Writer {
     fn control(&mut self, control: Control, group: &mut Group) {
         match control {
             Control::Recycle(journal) => self.appender.give_back(journal),
+            Control::Wipe(reply) => {
+                let wiped = self.commit(group).and_then(|()| Ok(self.appender.wipe()?));
+                let _ = reply.send(wiped);
+            }
             Control::Change(change, reply) => {
                 let _ = reply.send(self.change(change, group));
             }

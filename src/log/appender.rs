@@ -235,6 +235,24 @@ impl Appender {
         self.free.push_back(journal);
     }
 
+    /// Overwrites with zeros what the files held in earlier generations: the free ones, and the rest of the current one. The
+    /// group must be committed.
+    pub(crate) fn wipe(&self) -> Result<(), LogError> {
+        debug_assert!(self.group.is_empty(), "what is staged is not written yet");
+        let current = (&self.current, self.end);
+        let free = self
+            .free
+            .iter()
+            .map(|journal| (journal, JOURNAL_HEADER_BYTES as u64));
+        for (journal, from) in free.chain([current]) {
+            let path = journal_path(journal.slot);
+            journal
+                .wipe(from)
+                .map_err(LogError::io("overwrite", &path))?;
+        }
+        Ok(())
+    }
+
     /// How many files could still be started without making one.
     pub(crate) fn free_files(&self) -> usize {
         self.free.len()

@@ -117,11 +117,11 @@ impl Journal {
         self.file.sync().map_err(LogError::io("sync", &path))
     }
 
-    /// Overwrites everything after the header with zeros, so that purged content does not linger in a recycled file.
-    pub(crate) fn wipe(&self) -> io::Result<()> {
+    /// Overwrites everything from `from` on with zeros, so that purged content does not linger behind what is written next.
+    pub(crate) fn wipe(&self, from: u64) -> io::Result<()> {
         const PIECE: usize = 1 << 20;
         let zeros = vec![0; PIECE];
-        let mut at = JOURNAL_HEADER_BYTES as u64;
+        let mut at = from;
         while at < self.header.file_bytes {
             let left = self.header.file_bytes - at;
             let piece = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
