@@ -6,16 +6,19 @@ use std::ops::RangeInclusive;
 use super::IndexError;
 use super::postings::{Bits, Low};
 use super::rows::{self, EntryRow};
-use super::tables::{Field, Span, entry_at, posting_key, term_bounds};
-use super::terms::{self, DIGEST_TERM_BYTES};
+use super::tables::{
+    DigestHead, Field, Span, digest_key, digest_low, entry_at, posting_key, term_bounds,
+};
+use super::terms;
 use super::text::fold;
 use super::view::View;
 use crate::entry::Entry;
-use crate::id::EntryId;
+use crate::id::{EntryId, Sha256};
 
 /// Fewer digits of a hash would name half the archive.
 const DIGEST_DIGITS_MIN: usize = 6;
 const DIGEST_DIGITS_MAX: usize = 64;
+const HEAD_DIGITS: usize = 16;
 
 impl View {
     /// Entries, purged or not, whose serial, part, file name or report id is `text` or begins with it, without regard
@@ -31,6 +34,7 @@ impl View {
         for (id, row) in &changed {
             found.note(*id, wanted.look_at(*id, &rows::decode(row)?));
         }
+        let is_changed = |id: &EntryId| changed.binary_search_by_key(id, |(id, _)| *id).is_ok();
         if let Some(id) = wanted.id
             && self.stored(id)?.is_some()
         {
@@ -51,7 +55,7 @@ impl View {
                 for low in bits.iter() {
                     let id = entry_at(span, low);
                     // What the overlays have a row of was looked at already.
-                    if !changed.contains_key(&id) {
+                    if !is_changed(&id) {
                         found.note(id, Some(kind));
                     }
                 }
@@ -105,16 +109,15 @@ impl View {
         if let Some(digest) = &wanted.digest
             && (beginnings || digest.digits.len() == DIGEST_DIGITS_MAX)
         {
-            let first = posting_key(span, Field::Digest, digest.terms.start());
-            let last = posting_key(span, Field::Digest, digest.terms.end());
-            let terms = first.as_slice()..=last.as_slice();
-            for row in self.reader.postings.range::<&[u8]>(terms)? {
-                let bits = if digest.is_whole() {
-                    &mut begun
-                } else {
-                    &mut doubtful
-                };
-                bits.insert_packed(row?.1.value())?;
+            let first = digest_key(span, *digest.heads.start(), Low::MIN);
+            let last = digest_key(span, *digest.heads.end(), Low::MAX);
+            let bits = if digest.is_whole() {
+                &mut begun
+            } else {
+                &mut doubtful
+            };
+            for row in self.reader.digests.range(first..=last)? {
+                bits.insert(digest_low(row?.0.value()));
             }
         }
         for low in doubtful.iter() {
@@ -178,34 +181,45 @@ impl Wanted {
 
     fn look_at(&self, id: EntryId, row: &EntryRow<'_>) -> Option<Match> {
         let mut best = (self.id == Some(id)).then_some(Match::Whole);
-        let mut note = |text: &str, wanted: &str| {
-            if text == wanted {
-                best = Some(Match::Whole);
-            } else if text.starts_with(wanted) {
-                best = best.or(Some(Match::Beginning));
-            }
+        let mut note = |kind: Option<Match>| match kind {
+            Some(Match::Whole) => best = Some(Match::Whole),
+            Some(Match::Beginning) => best = best.or(Some(Match::Beginning)),
+            None => {}
         };
-        let texts = [Some(row.source_name), row.serial, row.part];
+        let head = &row.head;
+        let texts = [Some(head.source_name), head.serial, head.part];
         let reported = row.reports().map(|report| report.report_id);
         for text in texts.into_iter().chain(reported).flatten() {
-            note(&fold(text), &self.text);
+            note(begins(&fold(text), &self.text));
         }
         if let Some(digest) = &self.digest {
-            let of_reports = row.reports().map(|report| (report.blake3, report.sha256));
-            for (blake3, sha256) in of_reports.chain([(row.blake3, row.sha256)]) {
-                note(&blake3.to_string(), &digest.digits);
-                note(&sha256.to_string(), &digest.digits);
+            let of_reports = row.reports().map(|report| [report.blake3, report.sha256]);
+            for raw in of_reports.chain([[row.blake3, row.sha256]]).flatten() {
+                if digest.heads.contains(&terms::digest_head(raw)) {
+                    note(begins(
+                        &Sha256::from_bytes(*raw.0).to_string(),
+                        &digest.digits,
+                    ));
+                }
             }
         }
         best
     }
 }
 
+fn begins(text: &str, wanted: &str) -> Option<Match> {
+    match text.strip_prefix(wanted) {
+        Some("") => Some(Match::Whole),
+        Some(_) => Some(Match::Beginning),
+        None => None,
+    }
+}
+
 /// The first digits of a digest.
 struct DigestBeginning {
     digits: String,
-    /// The terms that begin with them.
-    terms: RangeInclusive<[u8; DIGEST_TERM_BYTES]>,
+    /// The heads of the digests that begin with them.
+    heads: RangeInclusive<DigestHead>,
 }
 
 impl DigestBeginning {
@@ -214,25 +228,22 @@ impl DigestBeginning {
         if !fits || !folded.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
-        let bound = |fill: u8| {
-            let mut nibbles = folded
-                .chars()
-                .filter_map(|digit| u8::try_from(digit.to_digit(16)?).ok())
-                .chain(std::iter::repeat(fill));
-            std::array::from_fn(|_| {
-                let high = nibbles.next().unwrap_or(fill);
-                high << 4 | nibbles.next().unwrap_or(fill)
-            })
+        let bound = |fill: u32| {
+            let digits = folded.chars().filter_map(|digit| digit.to_digit(16));
+            digits
+                .chain(std::iter::repeat(fill))
+                .take(HEAD_DIGITS)
+                .fold(0, |head, digit| head << 4 | DigestHead::from(digit))
         };
         Some(Self {
             digits: folded.to_owned(),
-            terms: bound(0)..=bound(15),
+            heads: bound(0)..=bound(15),
         })
     }
 
-    /// True when the terms say all there is to say about the digits.
+    /// True when the heads say all there is to say about the digits.
     fn is_whole(&self) -> bool {
-        self.digits.len() <= DIGEST_TERM_BYTES * 2
+        self.digits.len() <= HEAD_DIGITS
     }
 }
 
@@ -243,11 +254,7 @@ mod tests {
     #[test]
     fn an_odd_number_of_digits_covers_both_halves_of_the_last_byte() {
         let digest = DigestBeginning::new("abcdef1").expect("seven digits");
-        assert_eq!(digest.terms.start(), &[0xab, 0xcd, 0xef, 0x10, 0, 0, 0, 0]);
-        assert_eq!(
-            digest.terms.end(),
-            &[0xab, 0xcd, 0xef, 0x1f, 0xff, 0xff, 0xff, 0xff]
-        );
+        assert_eq!(digest.heads, 0xabcd_ef10_0000_0000..=0xabcd_ef1f_ffff_ffff);
         for other in ["abcde", "abcdeg", &"a".repeat(65)] {
             assert!(DigestBeginning::new(other).is_none(), "{other}");
         }

@@ -75,9 +75,9 @@ impl Overlay {
             Body::PurgedEntries(body) => fold.purged(event, body)?,
             Body::ConverterRegistered(body) => fold.registered(body)?,
             Body::ConfigChanged(body) => fold.configured(body),
-            Body::HoldPlaced(body) => fold.held(event, body)?,
+            Body::HoldPlaced(body) => fold.held(event, body),
             Body::HoldReleased(body) => {
-                if fold.hold(&body.name)?.is_some() {
+                if fold.hold(&body.name).is_some() {
                     self.small_mut().holds.insert(body.name.clone(), None);
                 }
             }
@@ -217,7 +217,7 @@ impl Fold<'_> {
         row.set_unit(&unit);
         row.add_attempt(time, event);
         self.count(&row, Change::More)?;
-        let purged = row.purged_at.is_some();
+        let purged = row.head.purged_at.is_some();
         self.top.put_entry(event.entry, rows::encode(&row));
         // A purge takes what an entry's attempts made; what is made afterwards has nobody left to take it.
         if !purged {
@@ -245,17 +245,17 @@ impl Fold<'_> {
                 continue;
             };
             let mut row: EntryRow<'_> = rows::decode(&stored)?;
-            if row.purged_at.is_some() {
+            if row.head.purged_at.is_some() {
                 continue;
             }
             self.count(&row, Change::Less)?;
-            row.purged_at = Some(event.time);
+            row.head.purged_at = Some(event.time);
             row.purged_by = Some(&body.rule);
             self.count(&row, Change::More)?;
             self.top.put_entry(id, rows::encode(&row));
-            self.change_blob(row.blake3, None, Change::Less)?;
+            self.change_blob(BlobId::from_bytes(*row.blake3.0), None, Change::Less)?;
             for report in row.reports() {
-                self.change_blob(report.blake3, None, Change::Less)?;
+                self.change_blob(BlobId::from_bytes(*report.blake3.0), None, Change::Less)?;
             }
         }
         Ok(())
@@ -282,8 +282,8 @@ impl Fold<'_> {
         config.insert(event.what.clone(), event.new.clone());
     }
 
-    fn held(&mut self, event: &Event, body: &HoldPlaced) -> Result<(), IndexError> {
-        let mut placements = match self.hold(&body.name)? {
+    fn held(&mut self, event: &Event, body: &HoldPlaced) {
+        let mut placements = match self.hold(&body.name) {
             Some(hold) => hold.placements.clone(),
             None => Vec::new(),
         };
@@ -295,7 +295,6 @@ impl Fold<'_> {
         };
         let holds = &mut self.top.small_mut().holds;
         holds.insert(body.name.clone(), Some(Arc::new(hold)));
-        Ok(())
     }
 
     fn finished(&mut self, event: &JobFinished) -> Result<(), IndexError> {
@@ -336,22 +335,24 @@ impl Fold<'_> {
         }
     }
 
-    fn hold(&self, name: &str) -> Result<Option<Arc<HoldRow>>, IndexError> {
+    fn hold(&self, name: &str) -> Option<Arc<HoldRow>> {
         match self.top.small.holds.get(name) {
-            Some(hold) => Ok(hold.clone()),
+            Some(hold) => hold.clone(),
             None => self.below.hold(name),
         }
     }
 
     fn count(&mut self, row: &EntryRow<'_>, change: Change) -> Result<(), IndexError> {
-        let place = Status::ALL.iter().position(|status| *status == row.status);
+        let place = Status::ALL
+            .iter()
+            .position(|status| *status == row.head.status);
         let key = CounterKey {
-            day: row.archived_at.day(),
+            day: row.head.archived_at.day(),
             status: place
                 .and_then(|at| u8::try_from(at).ok())
                 .unwrap_or(u8::MAX),
-            purged: row.purged_at.is_some(),
-            converter: row.converter.to_owned(),
+            purged: row.head.purged_at.is_some(),
+            converter: row.head.converter.to_owned(),
         };
         let known = self.top.small.counters.get(&key).copied();
         let mut counter = match known {
@@ -361,11 +362,11 @@ impl Fold<'_> {
         match change {
             Change::More => {
                 counter.entries = counter.entries.saturating_add(1);
-                counter.bytes = counter.bytes.saturating_add(row.size);
+                counter.bytes = counter.bytes.saturating_add(row.head.size);
             }
             Change::Less => {
                 counter.entries = counter.entries.saturating_sub(1);
-                counter.bytes = counter.bytes.saturating_sub(row.size);
+                counter.bytes = counter.bytes.saturating_sub(row.head.size);
             }
         }
         self.top.small_mut().counters.insert(key, counter);

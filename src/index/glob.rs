@@ -95,7 +95,7 @@ impl Glob {
         }
     }
 
-    /// Folded texts that every fitting name contains, the last one with the end marks if the pattern ends in it.
+    /// Folded texts that every fitting name contains, the last one with the end mark if the pattern ends in it.
     pub(super) fn parts(&self) -> Vec<Vec<u8>> {
         let mut parts = Vec::new();
         let mut part = String::new();
@@ -108,7 +108,7 @@ impl Glob {
         }
         if !part.is_empty() {
             let mut last = part.into_bytes();
-            last.extend(TEXT_END);
+            last.push(TEXT_END);
             parts.push(last);
         }
         parts
@@ -183,7 +183,7 @@ mod tests {
     fn a_fitting_name_contains_every_part() {
         assert_eq!(
             Glob::new("ict_*[0-9]x?.CSV").parts(),
-            [&b"ict_"[..], b"x", b".csv\0\0"]
+            [&b"ict_"[..], b"x", b".csv\0"]
         );
         assert!(Glob::new("*?[a]").parts().is_empty());
     }

@@ -95,10 +95,13 @@ impl IndexError {
 
 impl From<IndexError> for Error {
     fn from(error: IndexError) -> Self {
-        if let IndexError::Redb(redb::Error::Io(io)) = error {
-            return Self::io("read or write", "the index", io);
-        }
         let rebuild = error.calls_for_rebuild();
+        let error = match error {
+            IndexError::Redb(redb::Error::Io(io)) if !rebuild => {
+                return Self::io("read or write", "the index", io);
+            }
+            other => other,
+        };
         let kind = match &error {
             _ if rebuild => ErrorKind::Damaged,
             IndexError::OtherOrder => ErrorKind::Invalid,

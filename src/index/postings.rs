@@ -222,14 +222,31 @@ impl<'a> Packed<'a> {
 
 /// The members of a packed set, ascending.
 pub(super) fn unpack(packed: &[u8]) -> Result<Vec<Low>, IndexError> {
-    match Packed::parse(packed)? {
-        Packed::Array(pairs) => Ok(pairs.iter().map(|pair| Low::from_le_bytes(*pair)).collect()),
-        _ => {
-            let mut bits = Bits::none();
-            bits.insert_packed(packed)?;
-            Ok(bits.iter().collect())
-        }
+    if let Packed::Array(pairs) = Packed::parse(packed)? {
+        return Ok(pairs.iter().map(|pair| Low::from_le_bytes(*pair)).collect());
     }
+    let mut bits = Bits::none();
+    bits.insert_packed(packed)?;
+    Ok(bits.iter().collect())
+}
+
+/// The members of a packed set that is a short list, ascending; `None` when it is not one.
+pub(super) fn short_list(packed: &[u8]) -> Result<Option<Vec<Low>>, IndexError> {
+    const SHORT: usize = 32;
+    match Packed::parse(packed)? {
+        Packed::Array(pairs) if pairs.len() <= SHORT => unpack(packed).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The smallest member of a packed set.
+pub(super) fn first(packed: &[u8]) -> Result<Low, IndexError> {
+    let found = match Packed::parse(packed)? {
+        Packed::Array(pairs) => pairs.first().map(|pair| Low::from_le_bytes(*pair)),
+        Packed::Runs(runs) => runs.first().map(|[a, b, ..]| Low::from_le_bytes([*a, *b])),
+        Packed::Bitmap(_) => unpack(packed)?.first().copied(),
+    };
+    found.ok_or(IndexError::Damaged("a posting list"))
 }
 
 /// Packs ascending, distinct members into the smallest form, so that equal sets have equal bytes.

@@ -1,20 +1,27 @@
 //! The query engine: a filter becomes set algebra over posting lists, span by span; a sort walks the result in order.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
+
+use redb::AccessGuard;
 
 use super::IndexError;
 use super::glob::Glob;
 use super::postings::Bits;
-use super::rows::{self, EntryRow};
+use super::rows::{self, EntryHead, EntryRow};
 use super::sort::{Place, Walk};
-use super::tables::{self, BLOCK_IDS, Field, Span, Zone, Zones, entry_at, locate};
+use super::tables::{self, BLOCK_IDS, Bytes, Field, Span, Zone, Zones, entry_at, locate};
 use super::terms;
 use super::text::{self, Trigram, contains_folded, equals_folded, fold};
 use super::view::View;
 use crate::entry::Entry;
 use crate::id::{EntryId, JobId};
-use crate::query::{Cursor, Filter, Purged, Query};
+use crate::query::{Cursor, Direction, Filter, Purged, Query, Sort, SortField};
+use crate::time::Timestamp;
+
+/// After so many candidates that were none, file names are tried in bulk: a span's names take about as long as these.
+const REFUSED_MAX: u32 = 3000;
 
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,47 +39,23 @@ impl View {
         let after = query.after.as_ref().map(|cursor| Place::of(sort, cursor));
         let after = after.transpose()?;
         let search = Search::new(self, &query.filter)?;
-        let changed = search.changed_places(sort, after.as_ref())?;
-        let mut changed = changed.into_iter().peekable();
-        let mut walk = Walk::new(&search, sort, after)?;
-        let mut stored = walk.next()?;
-
+        let mut listing = Listing::new(&search, sort, after)?;
         let limit = query.limit.unwrap_or(usize::MAX);
         let mut skip = query.offset;
         let mut ids = Vec::new();
         let mut last: Option<Place> = None;
-        let more = loop {
-            let place = match (&stored, changed.peek()) {
-                (None, None) => break false,
-                (Some(here), Some(newer)) if here.comes_before(newer, sort.direction) => {
-                    stored.take()
-                }
-                (Some(_), None) => stored.take(),
-                (_, Some(_)) => None,
-            };
-            let place = match place {
-                Some(place) => {
-                    stored = walk.next()?;
-                    if !search.confirms(place.id)? {
-                        continue;
-                    }
-                    place
-                }
-                None => match changed.next() {
-                    Some(place) => place,
-                    None => continue,
-                },
-            };
+        let mut more = false;
+        while let Some(place) = listing.next()? {
             if skip > 0 {
                 skip -= 1;
-                continue;
+            } else if ids.len() == limit {
+                more = true;
+                break;
+            } else {
+                ids.push(place.id);
+                last = Some(place);
             }
-            if ids.len() == limit {
-                break true;
-            }
-            ids.push(place.id);
-            last = Some(place);
-        };
+        }
         let next = last.filter(|_| more).map(|place| Cursor {
             sort,
             value: place.value,
@@ -87,12 +70,16 @@ impl View {
     /// How many entries a filter selects. Exact; rows are only looked at for texts and file patterns.
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64, IndexError> {
         let search = Search::new(self, filter)?;
-        let mut count = search.changed.len() as u64;
+        search.sharpen();
+        let mut count = 0;
+        for (id, row) in &search.changed {
+            count += u64::from(search.matcher.matches(*id, row)?);
+        }
         for (span, zone) in &search.spans {
             let Some(bits) = search.matches(*span, *zone)? else {
                 continue;
             };
-            if search.verify {
+            if search.is_doubtful() {
                 for low in bits.iter() {
                     count += u64::from(search.confirms(entry_at(*span, low))?);
                 }
@@ -110,11 +97,13 @@ pub(super) struct Search<'a> {
     pub(super) spans: Vec<(Span, Zone)>,
     matcher: Matcher<'a>,
     clauses: Vec<Clause>,
-    /// True when the posting lists only give candidates and the rows must be looked at.
+    /// True when the posting lists only give candidates and the rows must be looked at, file names apart.
     verify: bool,
-    /// The rows of the overlays that match.
+    /// True once the file names of a span are held against the pattern all at once.
+    sharp: Cell<bool>,
+    /// The rows of the overlays, matching or not, by id.
     changed: Vec<(EntryId, &'a [u8])>,
-    /// What the overlays have rows of, matching or not: what the tables say of these is out of date.
+    /// What the overlays have rows of: what the tables say of these is out of date.
     outdated: HashMap<Span, Bits>,
 }
 
@@ -122,16 +111,13 @@ impl<'a> Search<'a> {
     fn new(view: &'a View, filter: &'a Filter) -> Result<Self, IndexError> {
         let matcher = Matcher::new(filter);
         let (clauses, verify) = matcher.clauses();
-        let mut changed = Vec::new();
+        let changed = view.changed_rows(EntryId(0)..=EntryId(u64::MAX));
         let mut outdated: HashMap<Span, Bits> = HashMap::new();
-        for (id, row) in view.changed_rows(EntryId(0)..=EntryId(u64::MAX)) {
+        for (id, _) in &changed {
             if id.0 <= view.reader.totals.newest_entry
                 && let Some((span, low)) = locate(id.0)
             {
                 outdated.entry(span).or_insert_with(Bits::none).insert(low);
-            }
-            if matcher.matches(id, &rows::decode(row)?) {
-                changed.push((id, row));
             }
         }
         let mut spans = view.reader.spans()?;
@@ -142,38 +128,101 @@ impl<'a> Search<'a> {
             matcher,
             clauses,
             verify,
+            sharp: Cell::new(false),
             changed,
             outdated,
         })
     }
 
-    /// Where the matching rows of the overlays stand in an order, behind `after`; sorted.
-    fn changed_places(
-        &self,
-        sort: crate::query::Sort,
-        after: Option<&Place>,
-    ) -> Result<Vec<Place>, IndexError> {
-        let mut places = Vec::with_capacity(self.changed.len());
+    /// The matching rows of the overlays in an order, behind `after`.
+    fn changed(&'a self, sort: Sort, after: Option<&Place>) -> Result<Changed<'a>, IndexError> {
+        if sort.field == SortField::Id {
+            let mut rows = self.changed.clone();
+            rows.retain(|(id, _)| match (after, sort.direction) {
+                (None, _) => true,
+                (Some(after), Direction::Asc) => *id > after.id,
+                (Some(after), Direction::Desc) => *id < after.id,
+            });
+            if sort.direction == Direction::Desc {
+                rows.reverse();
+            }
+            let rows = rows.into_iter();
+            return Ok(Changed::ById(&self.matcher, rows));
+        }
+        let mut places = Vec::new();
         for (id, row) in &self.changed {
-            let value = terms::order_value(sort.field, &rows::decode(row)?);
+            if !self.matcher.matches(*id, row)? {
+                continue;
+            }
+            let value = terms::order_value(sort.field, &rows::decode_head(row)?);
             let place = Place { value, id: *id };
             if after.is_none_or(|after| after.comes_before(&place, sort.direction)) {
                 places.push(place);
             }
         }
         places.sort_unstable_by(|a, b| a.compare(b, sort.direction));
-        Ok(places)
+        Ok(Changed::Sorted(places.into_iter()))
     }
 
     /// False when a candidate from the tables is none after all.
     fn confirms(&self, id: EntryId) -> Result<bool, IndexError> {
-        if !self.verify {
+        if !self.is_doubtful() {
             return Ok(true);
         }
-        let Some(row) = self.view.reader.entries.get(id.0)? else {
-            return Err(IndexError::Damaged("the entries"));
-        };
-        Ok(self.matcher.matches(id, &rows::decode(row.value())?))
+        self.matcher.matches(id, self.table_row(id)?.value())
+    }
+
+    /// From now on holds file names against the pattern when a span is opened, all at once, instead of row by row;
+    /// false when there is no pattern.
+    fn sharpen(&self) -> bool {
+        self.sharp.set(self.matcher.file.is_some());
+        self.sharp.get()
+    }
+
+    /// Takes out the candidates whose file name does not fit the pattern.
+    fn keep_fitting_names(
+        &self,
+        glob: &Glob,
+        span: Span,
+        bits: &mut Bits,
+    ) -> Result<(), IndexError> {
+        /// Fewer rows than this are looked at one by one.
+        const FEW: u32 = 1000;
+        let mut fitting = Bits::none();
+        let mut doubtful = Bits::none();
+        if bits.len() > FEW {
+            let (first, end) = tables::term_bounds(span, Field::SourceName);
+            let terms = first.as_slice()..end.as_slice();
+            for row in self.view.reader.postings.range::<&[u8]>(terms)? {
+                let (key, packed) = row?;
+                match terms::text_of(&key.value()[first.len()..]) {
+                    Some(name) if glob.matches(name) => fitting.insert_packed(packed.value())?,
+                    Some(_) => {}
+                    None => doubtful.insert_packed(packed.value())?,
+                }
+            }
+            doubtful.intersect(bits);
+        } else {
+            doubtful.union(bits);
+        }
+        for low in doubtful.iter() {
+            let row = self.table_row(entry_at(span, low))?;
+            if glob.matches(rows::decode_head(row.value())?.source_name) {
+                fitting.insert(low);
+            }
+        }
+        bits.intersect(&fitting);
+        Ok(())
+    }
+
+    fn table_row(&self, id: EntryId) -> Result<AccessGuard<'static, Bytes>, IndexError> {
+        let row = self.view.reader.entries.get(id.0)?;
+        row.ok_or(IndexError::Damaged("the entries"))
+    }
+
+    /// True when a candidate of [`matches`](Self::matches) may still be none.
+    fn is_doubtful(&self) -> bool {
+        self.verify || (self.matcher.file.is_some() && !self.sharp.get())
     }
 
     /// The entries of a span that match by the tables, or may match; `None` when there are none.
@@ -183,6 +232,9 @@ impl<'a> Search<'a> {
         };
         if let Some(outdated) = self.outdated.get(&span) {
             bits.subtract(outdated);
+        }
+        if let (true, Some(glob)) = (self.sharp.get(), &self.matcher.file) {
+            self.keep_fitting_names(glob, span, &mut bits)?;
         }
         Ok((!bits.is_empty()).then_some(bits))
     }
@@ -195,27 +247,21 @@ impl<'a> Search<'a> {
                 return Ok(None);
             }
         }
-        let mut found = match found {
-            Some(found) => found,
-            None => {
-                let mut all = Bits::none();
-                reader.add_posting(span, Field::All, &[], &mut all)?;
-                all
-            }
-        };
-        let purged = match self.matcher.filter.purged {
-            Purged::Include => None,
-            Purged::Exclude | Purged::Only => reader.posting(span, Field::Purged, &[])?,
+        let mut found = if let Some(found) = found {
+            found
+        } else {
+            let mut all = Bits::none();
+            reader.add_posting(span, Field::All, &[], &mut all)?;
+            all
         };
         let mut gone = Bits::none();
-        if let Some(purged) = &purged {
-            gone.insert_packed(purged.value())?;
+        if self.matcher.filter.purged != Purged::Include {
+            reader.add_posting(span, Field::Purged, &[], &mut gone)?;
         }
         match self.matcher.filter.purged {
             Purged::Include => {}
             Purged::Only => found.intersect(&gone),
-            Purged::Exclude if purged.is_some() => found.subtract(&gone),
-            Purged::Exclude => {}
+            Purged::Exclude => found.subtract(&gone),
         }
         Ok(Some(found))
     }
@@ -321,6 +367,88 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Every match in order: what the tables know of, merged with what the overlays know better.
+struct Listing<'a> {
+    search: &'a Search<'a>,
+    sort: Sort,
+    walk: Walk<'a>,
+    /// The next candidate of the walk.
+    stored: Option<Place>,
+    changed: Changed<'a>,
+    /// The next match among the overlays.
+    newer: Option<Place>,
+    /// Candidates that were none, so far.
+    refused: u32,
+}
+
+impl<'a> Listing<'a> {
+    fn new(search: &'a Search<'a>, sort: Sort, after: Option<Place>) -> Result<Self, IndexError> {
+        let mut changed = search.changed(sort, after.as_ref())?;
+        let mut walk = Walk::new(search, sort, after)?;
+        Ok(Self {
+            search,
+            sort,
+            stored: walk.next()?,
+            walk,
+            newer: changed.next()?,
+            changed,
+            refused: 0,
+        })
+    }
+
+    fn next(&mut self) -> Result<Option<Place>, IndexError> {
+        loop {
+            let place = match (self.stored.take(), &self.newer) {
+                (Some(place), None) => place,
+                (Some(place), Some(newer)) if place.comes_before(newer, self.sort.direction) => {
+                    place
+                }
+                (stored, _) => {
+                    self.stored = stored;
+                    let next = match self.newer {
+                        Some(_) => self.changed.next()?,
+                        None => None,
+                    };
+                    return Ok(std::mem::replace(&mut self.newer, next));
+                }
+            };
+            if self.search.confirms(place.id)? {
+                self.stored = self.walk.next()?;
+                return Ok(Some(place));
+            }
+            self.refused += 1;
+            if self.refused == REFUSED_MAX && self.search.sharpen() {
+                self.walk = Walk::new(self.search, self.sort, Some(place))?;
+            }
+            self.stored = self.walk.next()?;
+        }
+    }
+}
+
+/// What matches among the rows of the overlays, in order.
+enum Changed<'a> {
+    Sorted(std::vec::IntoIter<Place>),
+    /// Held against the filter only when their turn comes: a page of the newest looks at few.
+    ById(&'a Matcher<'a>, std::vec::IntoIter<(EntryId, &'a [u8])>),
+}
+
+impl Changed<'_> {
+    fn next(&mut self) -> Result<Option<Place>, IndexError> {
+        match self {
+            Self::Sorted(places) => Ok(places.next()),
+            Self::ById(matcher, rows) => {
+                for (id, row) in rows {
+                    if matcher.matches(id, row)? {
+                        let value = Vec::new();
+                        return Ok(Some(Place { value, id }));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
 /// What posting lists can say of one part of a filter. All clauses must hold.
 enum Clause {
     /// Has any of these terms.
@@ -364,7 +492,7 @@ impl<'a> Matcher<'a> {
         ids.dedup();
         let bounded = filter.from.is_some() || filter.to.is_some();
         let times = bounded.then(|| {
-            let from = filter.from.map_or(i64::MIN, |from| from.micros());
+            let from = filter.from.map_or(i64::MIN, Timestamp::micros);
             match filter.to.map(|to| to.micros().checked_sub(1)) {
                 None => from..=i64::MAX,
                 Some(Some(last)) => from..=last,
@@ -406,7 +534,8 @@ impl<'a> Matcher<'a> {
         in_time && in_ids
     }
 
-    /// The filter as posting lists see it, the clauses that leave least first, and whether rows must be looked at as well.
+    /// The filter as posting lists see it, the clauses that leave least first, and whether rows must be
+    /// looked at as well; for file names they always must.
     fn clauses(&self) -> (Vec<Clause>, bool) {
         let mut clauses = Vec::new();
         let mut verify = false;
@@ -452,12 +581,11 @@ impl<'a> Matcher<'a> {
             clauses.push(Clause::Times(times.clone()));
         }
         if let Some(text) = &self.text {
-            // Up to one trigram, having it is containing the text, unless its end marks are mistaken for a part.
+            // Up to one trigram, having it is containing the text, unless the end mark is mistaken for a part.
             verify |= text.len() > 3 || text.contains('\0');
             clauses.push(Clause::Trigrams(text::trigram_ranges(text.as_bytes())));
         }
         if let Some(glob) = &self.file {
-            verify = true;
             let parts = glob.parts();
             let ranges = parts.iter().filter(|part| part.len() > 2);
             let ranges: Vec<_> = ranges.flat_map(|part| text::trigram_ranges(part)).collect();
@@ -468,56 +596,75 @@ impl<'a> Matcher<'a> {
         (clauses, verify)
     }
 
-    /// Holds the whole filter against one row.
-    pub(super) fn matches(&self, id: EntryId, row: &EntryRow<'_>) -> bool {
+    /// Holds the whole filter against the row of an entry.
+    fn matches(&self, id: EntryId, row: &[u8]) -> Result<bool, IndexError> {
+        let filter = self.filter;
+        if !self.matches_head(id, &rows::decode_head(row)?) {
+            return Ok(false);
+        }
+        let head_says_all = filter.meta.is_empty()
+            && filter.job.is_none()
+            && self.report_id.is_none()
+            && self.text.is_none();
+        Ok(head_says_all || self.matches_rest(&rows::decode(row)?))
+    }
+
+    fn matches_head(&self, id: EntryId, head: &EntryHead<'_>) -> bool {
         let filter = self.filter;
         let purged = match filter.purged {
-            Purged::Exclude => row.purged_at.is_none(),
+            Purged::Exclude => head.purged_at.is_none(),
             Purged::Include => true,
-            Purged::Only => row.purged_at.is_some(),
+            Purged::Only => head.purged_at.is_some(),
         };
-        let is = |wanted: &Option<String>, text: Option<&str>| match (wanted, text) {
-            (None, _) => true,
-            (Some(wanted), Some(text)) => equals_folded(text, wanted),
-            (Some(_), None) => false,
-        };
+        let archived = head.archived_at.micros();
         purged
             && (self.ids.is_empty() || self.ids.binary_search(&id).is_ok())
-            && (filter.status.is_empty() || filter.status.contains(&row.status))
+            && (filter.status.is_empty() || filter.status.contains(&head.status))
             && self
                 .times
                 .as_ref()
-                .is_none_or(|times| times.contains(&row.archived_at.micros()))
+                .is_none_or(|times| times.contains(&archived))
             && (self.converters.is_empty()
                 || self
                     .converters
                     .iter()
-                    .any(|name| equals_folded(row.converter, name)))
-            && is(&self.version, row.converter_version)
-            && is(&self.serial, row.serial)
-            && is(&self.part, row.part)
-            && is(&self.station, row.station)
-            && is(&self.process, row.process)
-            && filter
-                .meta
-                .iter()
-                .all(|(name, value)| row.meta.iter().any(|(has, is)| has == name && is == value))
+                    .any(|name| equals_folded(head.converter, name)))
+            && is(self.version.as_ref(), head.converter_version)
+            && is(self.serial.as_ref(), head.serial)
+            && is(self.part.as_ref(), head.part)
+            && is(self.station.as_ref(), head.station)
+            && is(self.process.as_ref(), head.process)
+            && self
+                .file
+                .as_ref()
+                .is_none_or(|glob| glob.matches(head.source_name))
+    }
+
+    fn matches_rest(&self, row: &EntryRow<'_>) -> bool {
+        let filter = self.filter;
+        let has = |name: &str, value: &str| row.meta.contains(&(name, value));
+        filter.meta.iter().all(|(name, value)| has(name, value))
             && filter
                 .job
                 .is_none_or(|job| row.attempts.iter().any(|attempt| attempt.job == Some(job)))
             && (self.report_id.is_none()
                 || row.reports().any(|report| {
-                    report.report_id.is_some() && is(&self.report_id, report.report_id)
+                    report.report_id.is_some() && is(self.report_id.as_ref(), report.report_id)
                 }))
-            && self
-                .file
-                .as_ref()
-                .is_none_or(|glob| glob.matches(row.source_name))
             && self.text.as_ref().is_none_or(|wanted| {
                 let mut found = false;
                 terms::searched_texts(row, |text| found = found || contains_folded(text, wanted));
                 found
             })
+    }
+}
+
+/// True when nothing is wanted, or just this.
+fn is(wanted: Option<&String>, text: Option<&str>) -> bool {
+    match (wanted, text) {
+        (None, _) => true,
+        (Some(wanted), Some(text)) => equals_folded(text, wanted),
+        (Some(_), None) => false,
     }
 }
 

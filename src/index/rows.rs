@@ -4,7 +4,8 @@
 //! The rows mirror the types of the vocabulary by hand: those leave absent fields out of their JSON, which a format
 //! without field names cannot follow. Texts are borrowed from the stored bytes, so a row is looked at without copying.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::IndexError;
 use crate::entry::{Attempt, Entry, Meta, Outcome, Report, Retention, Status, Unit, UnitGiven};
@@ -19,8 +20,11 @@ const CONFIG: bincode::config::Configuration = bincode::config::standard();
 
 /// The bytes of a row.
 pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
-    bincode::serde::encode_to_vec(row, CONFIG)
-        .expect("rows hold only what bincode can encode, and a vector takes every byte")
+    const USUAL_BYTES: usize = 512;
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    bincode::serde::encode_into_std_write(row, &mut bytes, CONFIG)
+        .expect("rows hold only what bincode can encode, and a vector takes every byte");
+    bytes
 }
 
 /// The row that `bytes` hold.
@@ -30,6 +34,32 @@ pub(super) fn decode<'a, Row: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Row, I
         Ok(_) => Err(IndexError::Damaged("a row")),
         Err(error) => Err(IndexError::Row(error)),
     }
+}
+
+/// A 32-byte name, taken over as a whole instead of number by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Raw<'a>(pub(super) &'a [u8; 32]);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        let sized = bytes.try_into();
+        sized
+            .map(Self)
+            .map_err(|_| D::Error::invalid_length(bytes.len(), &"32 bytes"))
+    }
+}
+
+/// The head of the entry that `bytes` hold.
+pub(super) fn decode_head(bytes: &[u8]) -> Result<EntryHead<'_>, IndexError> {
+    let head = bincode::serde::borrow_decode_from_slice(bytes, CONFIG);
+    head.map(|(head, _)| head).map_err(IndexError::Row)
 }
 
 type Pairs<'a> = Vec<(&'a str, &'a str)>;
@@ -44,15 +74,13 @@ fn meta(pairs: &Pairs<'_>) -> Meta {
     pairs.iter().map(owned).collect()
 }
 
-/// An [`Entry`] but for its id, which is the key, and its holds, which are looked up where they are kept.
+/// What most filters and orders look at; stands first in an entry's row, so that it can be read alone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct EntryRow<'a> {
+pub(super) struct EntryHead<'a> {
     pub(super) status: Status,
     pub(super) archived_at: Timestamp,
     pub(super) size: u64,
-    pub(super) stored_size: u64,
-    pub(super) blake3: BlobId,
-    pub(super) sha256: Sha256,
+    pub(super) purged_at: Option<Timestamp>,
     #[serde(borrow)]
     pub(super) converter: &'a str,
     #[serde(borrow)]
@@ -67,17 +95,30 @@ pub(super) struct EntryRow<'a> {
     pub(super) station: Option<&'a str>,
     #[serde(borrow)]
     pub(super) process: Option<&'a str>,
+}
+
+/// An [`Entry`] but for its id, which is the key, and its holds, which are looked up where they are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct EntryRow<'a> {
+    #[serde(borrow)]
+    pub(super) head: EntryHead<'a>,
+    #[serde(borrow)]
+    pub(super) blake3: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) sha256: Raw<'a>,
     #[serde(borrow)]
     pub(super) meta: Pairs<'a>,
-    pub(super) purged_at: Option<Timestamp>,
-    #[serde(borrow)]
-    pub(super) purged_by: Option<&'a str>,
     #[serde(borrow)]
     pub(super) attempts: Vec<AttemptRow<'a>>,
     #[serde(borrow)]
-    report_id: Option<&'a str>,
+    pub(super) purged_by: Option<&'a str>,
+    stored_size: u64,
     #[serde(borrow)]
-    source_path: &'a str,
+    report_id: Option<&'a str>,
+    /// The path, without the name at its end if it ends in that.
+    #[serde(borrow)]
+    source_dir: &'a str,
+    in_source_dir: bool,
     #[serde(borrow)]
     source_name_hex: Option<&'a str>,
     source_modified: Option<Timestamp>,
@@ -99,7 +140,8 @@ pub(super) struct AttemptRow<'a> {
     converter: &'a str,
     #[serde(borrow)]
     converter_version: Option<&'a str>,
-    converter_id: Option<ConverterId>,
+    #[serde(borrow)]
+    converter_id: Option<Raw<'a>>,
     #[serde(borrow)]
     arguments: Pairs<'a>,
     duration_ms: Option<u64>,
@@ -115,8 +157,10 @@ pub(super) struct AttemptRow<'a> {
 /// A [`Report`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ReportRow<'a> {
-    pub(super) blake3: BlobId,
-    pub(super) sha256: Sha256,
+    #[serde(borrow)]
+    pub(super) blake3: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) sha256: Raw<'a>,
     size: u64,
     #[serde(borrow)]
     pub(super) report_id: Option<&'a str>,
@@ -132,26 +176,30 @@ enum RetentionRow {
 impl<'a> EntryRow<'a> {
     /// The row of an entry that was just archived.
     pub(super) fn archived(at: Timestamp, event: &'a Archived) -> Self {
+        let dir = event.source.path.strip_suffix(event.source.name.as_str());
         Self {
-            status: Status::Pending,
-            archived_at: at,
-            size: event.blob.size,
-            stored_size: event.stored_size,
-            blake3: event.blob.blake3,
-            sha256: event.blob.sha256,
-            converter: &event.converter,
-            converter_version: event.converter_version.as_deref(),
-            source_name: &event.source.name,
-            serial: event.unit.serial.as_deref(),
-            part: event.unit.part.as_deref(),
-            station: event.unit.station.as_deref(),
-            process: event.unit.process.as_deref(),
+            head: EntryHead {
+                status: Status::Pending,
+                archived_at: at,
+                size: event.blob.size,
+                purged_at: None,
+                converter: &event.converter,
+                converter_version: event.converter_version.as_deref(),
+                source_name: &event.source.name,
+                serial: event.unit.serial.as_deref(),
+                part: event.unit.part.as_deref(),
+                station: event.unit.station.as_deref(),
+                process: event.unit.process.as_deref(),
+            },
+            blake3: Raw(event.blob.blake3.as_bytes()),
+            sha256: Raw(event.blob.sha256.as_bytes()),
             meta: pairs(&event.meta),
-            purged_at: None,
-            purged_by: None,
             attempts: Vec::new(),
+            purged_by: None,
+            stored_size: event.stored_size,
             report_id: None,
-            source_path: &event.source.path,
+            source_dir: dir.unwrap_or(&event.source.path),
+            in_source_dir: dir.is_some(),
             source_name_hex: event.source.name_hex.as_deref(),
             source_modified: event.source.modified,
             unit_given: UnitGiven::of(&event.unit),
@@ -166,14 +214,14 @@ impl<'a> EntryRow<'a> {
 
     /// Adds an attempt. What it found out about the unit is merged by the caller, see [`EntryRow::merged_unit`].
     pub(super) fn add_attempt(&mut self, at: Timestamp, event: &'a Converted) {
-        self.status = event.outcome.into();
+        self.head.status = event.outcome.into();
         self.attempts.push(AttemptRow {
             attempt: event.attempt,
             status: event.outcome,
             at,
             converter: &event.converter,
             converter_version: event.converter_version.as_deref(),
-            converter_id: event.converter_id,
+            converter_id: event.converter_id.as_ref().map(|id| Raw(id.as_bytes())),
             arguments: pairs(&event.arguments),
             duration_ms: event.duration_ms,
             error: event.error.as_deref(),
@@ -192,10 +240,10 @@ impl<'a> EntryRow<'a> {
 
     /// Takes over a whole unit.
     pub(super) fn set_unit(&mut self, unit: &'a Unit) {
-        self.serial = unit.serial.as_deref();
-        self.part = unit.part.as_deref();
-        self.station = unit.station.as_deref();
-        self.process = unit.process.as_deref();
+        self.head.serial = unit.serial.as_deref();
+        self.head.part = unit.part.as_deref();
+        self.head.station = unit.station.as_deref();
+        self.head.process = unit.process.as_deref();
     }
 
     /// Fills in the submission of one report; false when there is no such report.
@@ -232,10 +280,10 @@ impl<'a> EntryRow<'a> {
 
     fn unit(&self) -> Unit {
         Unit {
-            serial: self.serial.map(str::to_owned),
-            part: self.part.map(str::to_owned),
-            station: self.station.map(str::to_owned),
-            process: self.process.map(str::to_owned),
+            serial: self.head.serial.map(str::to_owned),
+            part: self.head.part.map(str::to_owned),
+            station: self.head.station.map(str::to_owned),
+            process: self.head.process.map(str::to_owned),
         }
     }
 
@@ -243,18 +291,22 @@ impl<'a> EntryRow<'a> {
     pub(super) fn entry(&self, id: EntryId, holds: Vec<String>) -> Entry {
         Entry {
             id,
-            converter: self.converter.to_owned(),
-            converter_version: self.converter_version.map(str::to_owned),
-            source_name: self.source_name.to_owned(),
-            source_path: self.source_path.to_owned(),
+            converter: self.head.converter.to_owned(),
+            converter_version: self.head.converter_version.map(str::to_owned),
+            source_name: self.head.source_name.to_owned(),
+            source_path: if self.in_source_dir {
+                format!("{}{}", self.source_dir, self.head.source_name)
+            } else {
+                self.source_dir.to_owned()
+            },
             source_name_hex: self.source_name_hex.map(str::to_owned),
             source_modified: self.source_modified,
-            archived_at: self.archived_at,
-            status: self.status,
-            size: self.size,
+            archived_at: self.head.archived_at,
+            status: self.head.status,
+            size: self.head.size,
             stored_size: self.stored_size,
-            blake3: self.blake3,
-            sha256: self.sha256,
+            blake3: BlobId::from_bytes(*self.blake3.0),
+            sha256: Sha256::from_bytes(*self.sha256.0),
             unit: self.unit(),
             unit_given: self.unit_given,
             meta: meta(&self.meta),
@@ -267,7 +319,7 @@ impl<'a> EntryRow<'a> {
             report_id: self.report_id.map(str::to_owned),
             attempts: self.attempts.iter().map(AttemptRow::attempt).collect(),
             holds,
-            purged_at: self.purged_at,
+            purged_at: self.head.purged_at,
             purged_by: self.purged_by.map(str::to_owned),
         }
     }
@@ -281,7 +333,7 @@ impl AttemptRow<'_> {
             at: self.at,
             converter: self.converter.to_owned(),
             converter_version: self.converter_version.map(str::to_owned),
-            converter_id: self.converter_id,
+            converter_id: self.converter_id.map(|id| ConverterId::from_bytes(*id.0)),
             arguments: meta(&self.arguments),
             duration_ms: self.duration_ms,
             error: self.error.map(str::to_owned),
@@ -292,11 +344,11 @@ impl AttemptRow<'_> {
     }
 }
 
-impl ReportRow<'_> {
-    fn made(blob: &BlobRef) -> Self {
+impl<'a> ReportRow<'a> {
+    fn made(blob: &'a BlobRef) -> Self {
         Self {
-            blake3: blob.blake3,
-            sha256: blob.sha256,
+            blake3: Raw(blob.blake3.as_bytes()),
+            sha256: Raw(blob.sha256.as_bytes()),
             size: blob.size,
             report_id: None,
             reported_at: None,
@@ -305,8 +357,8 @@ impl ReportRow<'_> {
 
     fn report(&self) -> Report {
         Report {
-            blake3: self.blake3,
-            sha256: self.sha256,
+            blake3: BlobId::from_bytes(*self.blake3.0),
+            sha256: Sha256::from_bytes(*self.sha256.0),
             size: self.size,
             report_id: self.report_id.map(str::to_owned),
             reported_at: self.reported_at,

@@ -346,7 +346,7 @@ impl Eq for Head {}
 /// The matches of one span in order.
 enum Stream {
     Few(VecDeque<Place>),
-    Terms(TermStream),
+    Terms(Box<TermStream>),
     Ordinals(OrdinalStream),
 }
 
@@ -392,12 +392,8 @@ impl<'a> TermWalk<'a> {
             .reader
             .add_posting(span, Field::All, &[], &mut all)?;
         if matching == all.len() {
-            Ok(Stream::Terms(TermStream::open(
-                self.search,
-                span,
-                bits,
-                order,
-            )?))
+            let stream = TermStream::open(self.search, span, bits, order)?;
+            Ok(Stream::Terms(Box::new(stream)))
         } else {
             let ranks = Ranks::of(all);
             let stream = OrdinalStream::open(self.search, span, bits, &ranks, order)?;
@@ -410,7 +406,10 @@ impl<'a> TermWalk<'a> {
         let Some(row) = self.search.view.reader.entries.get(id.0)? else {
             return Err(IndexError::Damaged("the entries"));
         };
-        Ok(terms::order_value(self.column, &rows::decode(row.value())?))
+        Ok(terms::order_value(
+            self.column,
+            &rows::decode_head(row.value())?,
+        ))
     }
 
     /// Puts the next entry of a stream into the heap. `previous` is the value of the one before.
@@ -423,7 +422,7 @@ impl<'a> TermWalk<'a> {
         let place = match &mut self.streams[stream] {
             Stream::Few(places) => places.pop_front(),
             Stream::Terms(terms) => terms.next()?,
-            Stream::Ordinals(ordinals) => match (ordinals.next()?, previous) {
+            Stream::Ordinals(ordinals) => match (ordinals.next(), previous) {
                 (None, _) => None,
                 (Some((id, Repeat::Same)), Some(value)) => Some(Place { value, id }),
                 (Some((id, _)), _) => {
@@ -528,9 +527,8 @@ impl TermStream {
 
 impl Members {
     fn of(packed: &[u8], direction: Direction) -> Result<Self, IndexError> {
-        const SHORT: usize = 64;
-        if packed.len() <= SHORT {
-            return Ok(Self::List(postings::unpack(packed)?.into()));
+        if let Some(list) = postings::short_list(packed)? {
+            return Ok(Self::List(list.into()));
         }
         let mut bits = Bits::none();
         bits.insert_packed(packed)?;
@@ -617,13 +615,11 @@ impl OrdinalStream {
         Ok(stream)
     }
 
-    fn next(&mut self) -> Result<Option<(EntryId, Repeat)>, IndexError> {
+    fn next(&mut self) -> Option<(EntryId, Repeat)> {
         if self.picked.is_empty() {
             self.pick_more();
         }
-        let Some(rank) = self.picked.pop_front() else {
-            return Ok(None);
-        };
+        let rank = self.picked.pop_front()?;
         let rank = match self.direction {
             Direction::Asc => rank,
             Direction::Desc => !rank,
@@ -636,7 +632,7 @@ impl OrdinalStream {
             Repeat::New
         };
         self.previous = Some(ordinal);
-        Ok(Some((entry_at(self.span, low), repeat)))
+        Some((entry_at(self.span, low), repeat))
     }
 
     /// Picks the smallest ranks from `from` on, more at a time as the walk goes on.
@@ -690,11 +686,8 @@ fn first_behind(
         return Ok(None);
     };
     let (found, packed) = term?;
-    let members = postings::unpack(packed.value())?;
-    let Some(member) = members.first() else {
-        return Err(IndexError::Damaged("a posting list"));
-    };
-    let ordinal = u32::from(column.get(ranks.rank(*member))) << 16;
+    let member = postings::first(packed.value())?;
+    let ordinal = u32::from(column.get(ranks.rank(member))) << 16;
     let (lowest, highest) = (entry_at(span, 0), entry_at(span, Low::MAX));
     let same = found.value() == key;
     Ok(match order.direction {

@@ -9,6 +9,7 @@
 //! | `meta` | name | `schema` u32, `store` 16 bytes, `applied` u64, `totals` row |
 //! | `entries` | entry | entry row |
 //! | `postings` | span u32, field u8, term | packed set of the ids that have the term |
+//! | `digests` | span u32, the first 8 bytes of a digest of the source or of a report, place in the span u16 | nothing |
 //! | `trigrams` | span, three bytes of folded text | packed set of the ids with that text |
 //! | `ordinals` | span, field | for each entry of the span, by rank: which of the field's terms is its own |
 //! | `times` | block | for each entry of the block: place in the block u16, archived-at micros i64 |
@@ -45,6 +46,7 @@ pub(super) type Bytes = &'static [u8];
 pub(super) const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
 pub(super) const ENTRIES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("entries");
 pub(super) const POSTINGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("postings");
+pub(super) const DIGESTS: TableDefinition<'_, u128, ()> = TableDefinition::new("digests");
 pub(super) const TRIGRAMS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("trigrams");
 pub(super) const ORDINALS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("ordinals");
 pub(super) const TIMES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("times");
@@ -87,6 +89,20 @@ pub(super) fn entry_at(span: Span, low: u16) -> EntryId {
 /// The key of a block of a span, in `times`.
 pub(super) fn block_key(span: Span, block: usize) -> u64 {
     u64::from(span) << (SPAN_BITS - BLOCK_BITS) | block as u64
+}
+
+/// The first bytes of a digest.
+pub(super) type DigestHead = u64;
+
+/// The key of an entry under a digest.
+pub(super) fn digest_key(span: Span, digest: DigestHead, low: u16) -> u128 {
+    u128::from(span) << 80 | u128::from(digest) << 16 | u128::from(low)
+}
+
+/// The place of the entry in its span, of a key of `digests`.
+pub(super) fn digest_low(key: u128) -> u16 {
+    let [.., high, low] = key.to_be_bytes();
+    u16::from_be_bytes([high, low])
 }
 
 /// The key of a trigram in a span.
@@ -141,8 +157,6 @@ pub(super) enum Field {
     Job,
     Report,
     Meta,
-    /// The first bytes of any digest of the source or of a report.
-    Digest,
 }
 
 impl Field {
@@ -150,7 +164,7 @@ impl Field {
     pub(super) const fn identifies(self) -> bool {
         matches!(
             self,
-            Self::Serial | Self::SourceName | Self::Size | Self::Report | Self::Digest
+            Self::Serial | Self::SourceName | Self::Size | Self::Report
         )
     }
 
@@ -277,6 +291,7 @@ mod tests {
         for id in [0, 1, 65_535, 65_536, 1 << 40, ENTRY_ID_MAX] {
             let (span, low) = locate(id).expect("in range");
             assert_eq!(entry_at(span, low), EntryId(id));
+            assert_eq!(digest_low(digest_key(span, u64::MAX, low)), low);
         }
         assert_eq!(locate(ENTRY_ID_MAX + 1), None);
     }

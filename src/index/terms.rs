@@ -1,17 +1,14 @@
 //! What an entry is found and ordered by: its terms, its order values, its searched texts.
 
-use super::rows::EntryRow;
-use super::tables::Field;
-use super::text::{self, Trigram, fold};
+use super::rows::{EntryHead, EntryRow, Raw};
+use super::tables::{DigestHead, Field};
+use super::text::{Trigram, Trigrams, fold};
 use crate::entry::Status;
 use crate::query::SortField;
 
 /// Bytes of a text that count for order and for the terms of a posting list. Two texts that agree so far have one
 /// place in every order, and a filter on a longer text looks at the rows.
 pub(super) const TERM_BYTES_MAX: usize = 120;
-
-/// Bytes of a digest in a term.
-pub(super) const DIGEST_TERM_BYTES: usize = 8;
 
 const PRESENT: u8 = 1;
 /// Alone, so that absent values sort behind every present one.
@@ -27,6 +24,14 @@ pub(super) fn text_term(text: Option<&str>) -> Vec<u8> {
 /// True when having the term of `folded` means being that text, and not only beginning like it.
 pub(super) fn is_whole(folded: &str) -> bool {
     folded.len() < TERM_BYTES_MAX
+}
+
+/// The folded text of a term; `None` when the term does not say all of it.
+pub(super) fn text_of(term: &[u8]) -> Option<&str> {
+    match term.split_first() {
+        Some((&PRESENT, text)) if text.len() < TERM_BYTES_MAX => str::from_utf8(text).ok(),
+        _ => None,
+    }
 }
 
 fn put_text_term(out: &mut Vec<u8>, text: Option<&str>) {
@@ -45,9 +50,16 @@ fn clip(bytes: &[u8]) -> &[u8] {
 
 /// The term of a piece of metadata.
 pub(super) fn meta_term(name: &str, value: &str) -> Vec<u8> {
-    let mut term = [name.as_bytes(), &[0], value.as_bytes()].concat();
-    term.truncate(TERM_BYTES_MAX);
+    let mut term = Vec::new();
+    put_meta_term(&mut term, name, value);
     term
+}
+
+fn put_meta_term(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.extend_from_slice(name.as_bytes());
+    out.push(0);
+    out.extend_from_slice(value.as_bytes());
+    out.truncate(TERM_BYTES_MAX);
 }
 
 /// True when equal terms mean equal metadata.
@@ -63,54 +75,65 @@ pub(super) fn status_term(status: Status) -> &'static [u8] {
 /// Hands out every term of `row`, each with its field. Terms may come twice.
 pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
     let mut term = Vec::with_capacity(TERM_BYTES_MAX + 1);
-    let mut text = |field, value: Option<&str>, emit: &mut dyn FnMut(Field, &[u8])| {
+    let mut text = |field, value: Option<&str>| {
         term.clear();
         put_text_term(&mut term, value);
         emit(field, &term);
     };
+    text(Field::Converter, Some(row.head.converter));
+    text(Field::Version, row.head.converter_version);
+    text(Field::Serial, row.head.serial);
+    text(Field::Part, row.head.part);
+    text(Field::Station, row.head.station);
+    text(Field::Process, row.head.process);
+    text(Field::SourceName, Some(row.head.source_name));
+    for report in row.reports() {
+        if report.report_id.is_some() {
+            text(Field::Report, report.report_id);
+        }
+    }
+    for (name, value) in &row.meta {
+        term.clear();
+        put_meta_term(&mut term, name, value);
+        emit(Field::Meta, &term);
+    }
     emit(Field::All, &[]);
-    if row.purged_at.is_some() {
+    if row.head.purged_at.is_some() {
         emit(Field::Purged, &[]);
     }
-    text(Field::Converter, Some(row.converter), &mut emit);
-    text(Field::Version, row.converter_version, &mut emit);
-    emit(Field::Status, status_term(row.status));
-    text(Field::Serial, row.serial, &mut emit);
-    text(Field::Part, row.part, &mut emit);
-    text(Field::Station, row.station, &mut emit);
-    text(Field::Process, row.process, &mut emit);
-    text(Field::SourceName, Some(row.source_name), &mut emit);
-    emit(Field::Size, &row.size.to_be_bytes());
-    for (name, value) in &row.meta {
-        emit(Field::Meta, &meta_term(name, value));
-    }
-    emit(Field::Digest, &row.blake3.as_bytes()[..DIGEST_TERM_BYTES]);
-    emit(Field::Digest, &row.sha256.as_bytes()[..DIGEST_TERM_BYTES]);
+    emit(Field::Status, status_term(row.head.status));
+    emit(Field::Size, &row.head.size.to_be_bytes());
     for attempt in &row.attempts {
         if let Some(job) = attempt.job {
             emit(Field::Job, &job.0.to_be_bytes());
         }
     }
+}
+
+/// Hands out the beginning of every digest of the source and of the reports. They are added to, never taken away.
+pub(super) fn digests(row: &EntryRow<'_>, mut emit: impl FnMut(DigestHead)) {
+    emit(digest_head(row.blake3));
+    emit(digest_head(row.sha256));
     for report in row.reports() {
-        emit(
-            Field::Digest,
-            &report.blake3.as_bytes()[..DIGEST_TERM_BYTES],
-        );
-        emit(
-            Field::Digest,
-            &report.sha256.as_bytes()[..DIGEST_TERM_BYTES],
-        );
-        if report.report_id.is_some() {
-            text(Field::Report, report.report_id, &mut emit);
-        }
+        emit(digest_head(report.blake3));
+        emit(digest_head(report.sha256));
     }
+}
+
+/// The first bytes of a digest.
+pub(super) fn digest_head(digest: Raw<'_>) -> DigestHead {
+    digest
+        .0
+        .first_chunk()
+        .copied()
+        .map_or(0, DigestHead::from_be_bytes)
 }
 
 /// Hands out every text of `row` that a text filter looks into.
 pub(super) fn searched_texts<'a>(row: &EntryRow<'a>, mut emit: impl FnMut(&'a str)) {
-    emit(row.source_name);
-    row.serial.map(&mut emit);
-    row.part.map(&mut emit);
+    emit(row.head.source_name);
+    row.head.serial.map(&mut emit);
+    row.head.part.map(&mut emit);
     for attempt in &row.attempts {
         attempt.error.map(&mut emit);
     }
@@ -121,22 +144,24 @@ pub(super) fn searched_texts<'a>(row: &EntryRow<'a>, mut emit: impl FnMut(&'a st
 
 /// Hands out every trigram of every searched text, with repetitions.
 pub(super) fn trigrams(row: &EntryRow<'_>, mut emit: impl FnMut(Trigram)) {
-    searched_texts(row, |text| text::trigrams(text, &mut emit));
+    let mut trigrams = Trigrams::default();
+    searched_texts(row, |text| trigrams.of(text, &mut emit));
+    trigrams.single_bytes(emit);
 }
 
-/// The bytes by which `row` is ordered in a column; ascending bytes are ascending values.
-pub(super) fn order_value(column: SortField, row: &EntryRow<'_>) -> Vec<u8> {
+/// The bytes by which an entry is ordered in a column; ascending bytes are ascending values.
+pub(super) fn order_value(column: SortField, head: &EntryHead<'_>) -> Vec<u8> {
     match column {
         SortField::Id => Vec::new(),
-        SortField::ArchivedAt => time_value(row.archived_at.micros()).to_vec(),
-        SortField::Converter => text_term(Some(row.converter)),
-        SortField::SourceName => text_term(Some(row.source_name)),
-        SortField::Status => status_term(row.status).to_vec(),
-        SortField::Size => row.size.to_be_bytes().to_vec(),
-        SortField::Serial => text_term(row.serial),
-        SortField::Part => text_term(row.part),
-        SortField::Station => text_term(row.station),
-        SortField::Process => text_term(row.process),
+        SortField::ArchivedAt => time_value(head.archived_at.micros()).to_vec(),
+        SortField::Converter => text_term(Some(head.converter)),
+        SortField::SourceName => text_term(Some(head.source_name)),
+        SortField::Status => status_term(head.status).to_vec(),
+        SortField::Size => head.size.to_be_bytes().to_vec(),
+        SortField::Serial => text_term(head.serial),
+        SortField::Part => text_term(head.part),
+        SortField::Station => text_term(head.station),
+        SortField::Process => text_term(head.process),
     }
 }
 

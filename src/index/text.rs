@@ -49,34 +49,55 @@ pub(super) fn contains_folded(text: &str, folded: &str) -> bool {
 /// Three consecutive bytes of folded text, the first in the highest place.
 pub(super) type Trigram = u32;
 
-/// What stands behind the end of a text: it lets the last one or two bytes begin a trigram, so that every part of
-/// a text, however short, is the beginning of a trigram.
-pub(super) const TEXT_END: [u8; 2] = [0, 0];
+/// What stands behind the end of a text, so that every two bytes of it begin a trigram.
+pub(super) const TEXT_END: u8 = 0;
 
-/// Every trigram of `text`, end marks included, in order and with repetitions.
-pub(super) fn trigrams(text: &str, mut emit: impl FnMut(Trigram)) {
-    let folded = fold(text);
-    let mut window: Trigram = 0;
-    let bytes = folded.bytes().chain(TEXT_END);
-    for (at, byte) in bytes.enumerate() {
-        window = (window << 8 | Trigram::from(byte)) & 0x00ff_ffff;
-        if at >= 2 {
-            emit(window);
+/// The trigrams of a row's texts, with what is needed to find one or two letters as well.
+#[derive(Default)]
+pub(super) struct Trigrams {
+    bytes: [u64; 4],
+}
+
+impl Trigrams {
+    /// Hands out every trigram of `text`, the end mark included, in order and with repetitions.
+    pub(super) fn of(&mut self, text: &str, mut emit: impl FnMut(Trigram)) {
+        let folded = fold(text);
+        let mut window: Trigram = 0;
+        for (at, byte) in folded.bytes().chain([TEXT_END]).enumerate() {
+            window = (window << 8 | Trigram::from(byte)) & 0x00ff_ffff;
+            if at >= 2 {
+                emit(window);
+            }
+            if at < folded.len() {
+                self.bytes[usize::from(byte >> 6)] |= 1 << (byte & 63);
+            }
+        }
+    }
+
+    /// Hands out what stands for each single byte of the texts.
+    pub(super) fn single_bytes(self, mut emit: impl FnMut(Trigram)) {
+        for byte in 0..=u8::MAX {
+            if self.bytes[usize::from(byte >> 6)] & (1 << (byte & 63)) != 0 {
+                emit(single_byte(byte));
+            }
         }
     }
 }
 
-/// The trigrams that `part` occupies in any text that contains it, as inclusive ranges that must all be met.
-///
-/// A part of three bytes or more gives one single-trigram range for each of its trigrams, a shorter one the range of
-/// trigrams that begin with it. Empty for an empty part.
+/// What stands for a byte anywhere in the texts. The byte 0xff is in no text, so this is no trigram of one.
+fn single_byte(byte: u8) -> Trigram {
+    Trigram::from(byte) << 16 | 0xffff
+}
+
+/// The trigrams that `part` occupies in any text that contains it, as inclusive ranges that must all be met; no range
+/// is left out, so up to three bytes having them is containing the part. Empty for an empty part.
 pub(super) fn trigram_ranges(part: &[u8]) -> Vec<(Trigram, Trigram)> {
     match *part {
         [] => Vec::new(),
-        [a] => vec![(Trigram::from(a) << 16, Trigram::from(a) << 16 | 0xffff)],
+        [a] => vec![(single_byte(a), single_byte(a))],
         [a, b] => {
             let first = Trigram::from(a) << 16 | Trigram::from(b) << 8;
-            vec![(first, first | 0xff)]
+            vec![(first, first | 0xfe)]
         }
         _ => {
             let mut codes: Vec<Trigram> = part
@@ -99,8 +120,9 @@ mod tests {
     use super::*;
 
     fn codes(text: &str) -> Vec<Trigram> {
-        let mut all = Vec::new();
-        trigrams(text, |code| all.push(code));
+        let (mut all, mut trigrams) = (Vec::new(), Trigrams::default());
+        trigrams.of(text, |code| all.push(code));
+        trigrams.single_bytes(|code| all.push(code));
         all
     }
 
@@ -144,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_has_no_trigrams_and_a_short_one_has_one_a_byte() {
+    fn a_text_has_the_trigrams_of_its_bytes_and_end() {
         assert!(codes("").is_empty());
-        assert_eq!(codes("a"), [0x0061_0000]);
-        assert_eq!(codes("aB"), [0x0061_6200, 0x0062_0000]);
+        assert_eq!(codes("a"), [0x0061_ffff]);
+        assert_eq!(codes("aB"), [0x0061_6200, 0x0061_ffff, 0x0062_ffff]);
     }
 }

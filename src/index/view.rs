@@ -22,11 +22,12 @@ pub(super) struct Reader {
     pub(super) totals: Totals,
     pub(super) entries: ReadOnlyTable<u64, Bytes>,
     pub(super) postings: ReadOnlyTable<Bytes, Bytes>,
+    pub(super) digests: ReadOnlyTable<u128, ()>,
     pub(super) trigrams: ReadOnlyTable<u64, Bytes>,
     pub(super) ordinals: ReadOnlyTable<u64, Bytes>,
     pub(super) times: ReadOnlyTable<u64, Bytes>,
     pub(super) zones: ReadOnlyTable<u32, Bytes>,
-    blobs: ReadOnlyTable<&'static [u8; 32], Bytes>,
+    pub(super) blobs: ReadOnlyTable<&'static [u8; 32], Bytes>,
     children: ReadOnlyTable<&'static [u8; 32], Bytes>,
     packs: ReadOnlyTable<u64, Bytes>,
     keys: ReadOnlyTable<&'static [u8; 16], u64>,
@@ -59,6 +60,7 @@ impl Reader {
             totals: rows::decode(totals.value())?,
             entries: txn.open_table(tables::ENTRIES)?,
             postings: txn.open_table(tables::POSTINGS)?,
+            digests: txn.open_table(tables::DIGESTS)?,
             trigrams: txn.open_table(tables::TRIGRAMS)?,
             ordinals: txn.open_table(tables::ORDINALS)?,
             times: txn.open_table(tables::TIMES)?,
@@ -188,12 +190,12 @@ impl View {
             return Ok(None);
         };
         let row: EntryRow<'_> = rows::decode(stored.bytes())?;
-        Ok(Some(row.entry(id, names_on(&self.hold_rows(), id))))
+        Ok(Some(row.entry(id, names_on(&self.holds(), id))))
     }
 
     /// Entries in the order of `ids`; those that do not exist are left out.
     pub(super) fn entries(&self, ids: &[EntryId]) -> Result<Vec<Entry>, IndexError> {
-        let holds = self.hold_rows();
+        let holds = self.holds();
         let mut entries = Vec::with_capacity(ids.len());
         for id in ids {
             if let Some(stored) = self.stored(*id)? {
@@ -218,13 +220,16 @@ impl View {
         }))
     }
 
-    /// The rows of the overlays, each entry's newest.
-    pub(super) fn changed_rows(&self, ids: RangeInclusive<EntryId>) -> BTreeMap<EntryId, &[u8]> {
-        let mut changed = BTreeMap::new();
-        for layer in self.layers.iter().rev() {
+    /// The rows of the overlays, each entry's newest, by id.
+    pub(super) fn changed_rows(&self, ids: RangeInclusive<EntryId>) -> Vec<(EntryId, &[u8])> {
+        let mut changed = Vec::new();
+        for layer in &self.layers {
             let rows = layer.entries.range(ids.clone());
             changed.extend(rows.map(|(id, row)| (*id, &**row)));
         }
+        // The sort is stable: of several rows of one entry the newest layer's comes first and stays.
+        changed.sort_by_key(|(id, _)| *id);
+        changed.dedup_by_key(|(id, _)| *id);
         changed
     }
 
@@ -289,13 +294,13 @@ impl View {
         &self,
         mut each: impl FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), IndexError> {
-        let holds = self.hold_rows();
+        let holds = self.holds();
         self.walk_rows(|id, row| {
+            if rows::decode_head(row)?.purged_at.is_some() {
+                return Ok(ControlFlow::Continue(()));
+            }
             let row: EntryRow<'_> = rows::decode(row)?;
-            Ok(match row.purged_at {
-                Some(_) => ControlFlow::Continue(()),
-                None => each(row.entry(id, names_on(&holds, id))),
-            })
+            Ok(each(row.entry(id, names_on(&holds, id))))
         })
     }
 
@@ -390,13 +395,9 @@ impl View {
         &self,
         name: &str,
     ) -> Result<Option<ConverterRegistered>, IndexError> {
-        let id = match self.layered(|layer| layer.small.converter_names.get(name)) {
-            Some(id) => Some(id),
-            None => {
-                let stored = self.reader.converter_names.get(name)?;
-                stored.map(|id| ConverterId::from_bytes(*id.value()))
-            }
-        };
+        let newer = self.layered(|layer| layer.small.converter_names.get(name));
+        let stored = self.reader.converter_names.get(name)?;
+        let id = newer.or_else(|| stored.map(|id| ConverterId::from_bytes(*id.value())));
         match id {
             Some(id) => self.converter(&id),
             None => Ok(None),
@@ -462,19 +463,15 @@ impl View {
     }
 
     /// The hold of that name, while it lies.
-    pub(crate) fn hold(&self, name: &str) -> Result<Option<Arc<HoldRow>>, IndexError> {
+    pub(crate) fn hold(&self, name: &str) -> Option<Arc<HoldRow>> {
         if let Some(hold) = self.layered(|layer| layer.small.holds.get(name)) {
-            return Ok(hold);
+            return hold;
         }
-        Ok(self.reader.holds.get(name).cloned())
+        self.reader.holds.get(name).cloned()
     }
 
     /// Every hold that lies, by name.
     pub(crate) fn holds(&self) -> BTreeMap<String, Arc<HoldRow>> {
-        self.hold_rows()
-    }
-
-    fn hold_rows(&self) -> BTreeMap<String, Arc<HoldRow>> {
         let mut all = self.reader.holds.clone();
         for layer in self.layers.iter().rev() {
             for (name, hold) in &layer.small.holds {
@@ -498,7 +495,7 @@ impl View {
         }
         let newer = EntryId(self.reader.totals.newest_entry).next()..=EntryId(u64::MAX);
         let changed = self.changed_rows(newer);
-        held += changed.keys().filter(|id| hold.covers(**id)).count() as u64;
+        held += changed.iter().filter(|(id, _)| hold.covers(*id)).count() as u64;
         Ok(held)
     }
 
@@ -565,7 +562,7 @@ impl View {
     /// and keys in memory, so it is for tests and for `verify`.
     pub(crate) fn dump(&self, mut line: impl FnMut(String)) -> Result<(), IndexError> {
         line(format!("applied {} {:?}", self.applied(), self.totals()));
-        let holds = self.hold_rows();
+        let holds = self.holds();
         self.walk_rows(|id, row| {
             let row: EntryRow<'_> = rows::decode(row)?;
             line(format!("{:?}", row.entry(id, names_on(&holds, id))));
@@ -630,6 +627,7 @@ impl View {
         let (mut out, reader) = (Vec::new(), &self.reader);
         add(&mut out, "entries", &reader.entries);
         add(&mut out, "postings", &reader.postings);
+        add(&mut out, "digests", &reader.digests);
         add(&mut out, "trigrams", &reader.trigrams);
         add(&mut out, "ordinals", &reader.ordinals);
         add(&mut out, "times", &reader.times);

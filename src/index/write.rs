@@ -32,6 +32,7 @@ pub(super) fn begin(db: &Database, store: StoreId) -> Result<(), IndexError> {
     }
     txn.open_table(tables::ENTRIES)?;
     txn.open_table(tables::POSTINGS)?;
+    txn.open_table(tables::DIGESTS)?;
     txn.open_table(tables::TRIGRAMS)?;
     txn.open_table(tables::ORDINALS)?;
     txn.open_table(tables::TIMES)?;
@@ -237,17 +238,22 @@ fn write_postings(
 ) -> Result<(), IndexError> {
     let mut postings = txn.open_table(tables::POSTINGS)?;
     let mut ordinals = txn.open_table(tables::ORDINALS)?;
+    let mut digests = txn.open_table(tables::DIGESTS)?;
     let mut times = txn.open_table(tables::TIMES)?;
     let mut zones = txn.open_table(tables::ZONES)?;
     for span in spans {
         let mut gained = TermLists::default();
         let mut edits: BTreeMap<Vec<u8>, Edit> = BTreeMap::new();
         let mut archived = Vec::new();
+        let mut heads = Vec::new();
         for entry in &span.entries {
             let row: EntryRow<'_> = rows::decode(entry.row)?;
+            terms::digests(&row, |head| {
+                heads.push(tables::digest_key(span.span, head, entry.low));
+            });
             if !entry.known {
                 terms::terms(&row, |field, term| gained.push(field, term, entry.low));
-                archived.push((entry.low, row.archived_at.micros()));
+                archived.push((entry.low, row.head.archived_at.micros()));
                 continue;
             }
             let Some(old) = reader.entries.get(entry.id.0)? else {
@@ -263,6 +269,9 @@ fn write_postings(
                 edit.removed.push(entry.low);
             }
         }
+        heads.sort_unstable();
+        heads.dedup();
+        write_digests(&mut digests, span.fresh, &heads)?;
         write_times(&mut times, &mut zones, span.span, &archived)?;
         if span.fresh {
             append_terms(&mut postings, &mut ordinals, span.span, gained)?;
@@ -284,6 +293,25 @@ fn term_set(row: &EntryRow<'_>) -> BTreeSet<Vec<u8>> {
         set.insert([&[field as u8], term].concat());
     });
     set
+}
+
+fn write_digests(
+    digests: &mut Table<'_, u128, ()>,
+    fresh: bool,
+    keys: &[u128],
+) -> Result<(), IndexError> {
+    if fresh {
+        let mut end = digests.upper_bound_mut(Bound::<u128>::Unbounded)?;
+        for key in keys {
+            end.insert_before(key, ())?;
+        }
+        end.close()?;
+    } else {
+        for key in keys {
+            digests.insert(key, ())?;
+        }
+    }
+    Ok(())
 }
 
 fn write_times(
@@ -331,7 +359,7 @@ struct TermLists {
 
 struct OwnTerm {
     /// The first bytes of the key, so that most comparisons need not look at the text.
-    head: u64,
+    head: u128,
     text: Range<u32>,
     low: Low,
 }
@@ -346,11 +374,11 @@ impl TermLists {
         let end = u32::try_from(self.texts.len() + self.key.len());
         if let (true, Ok(start), Ok(end)) = (field.identifies(), start, end) {
             self.texts.extend_from_slice(&self.key);
-            let mut head = [0; 8];
-            let known = self.key.len().min(8);
+            let mut head = [0; 16];
+            let known = self.key.len().min(head.len());
             head[..known].copy_from_slice(&self.key[..known]);
             self.own.push(OwnTerm {
-                head: u64::from_be_bytes(head),
+                head: u128::from_be_bytes(head),
                 text: start..end,
                 low,
             });
