@@ -229,7 +229,8 @@ impl Catching<'_> {
             let Ok(reader) = PackReader::open(&**self.disk, &file.path) else {
                 continue;
             };
-            let Ok(entries) = reader.entries() else {
+            // A pack that lost its end still has its records; 'verify' tells of the damage.
+            let Ok(entries) = reader.entries().or_else(|_| reader.salvage()) else {
                 continue;
             };
             let manifests = self.manifests(packs, &reader, file, &entries)?;

@@ -213,6 +213,11 @@ impl Archive {
         Ok(self.shared().view().converter(id)?)
     }
 
+    /// The converter that was recorded last under `name`.
+    pub fn converter_named(&self, name: &str) -> Result<Option<ConverterRegistered>> {
+        Ok(self.shared().view().converter_named(name)?)
+    }
+
     /// Every converter that is recorded.
     pub fn converters(&self) -> Result<Vec<ConverterRegistered>> {
         Ok(self.shared().view().converters()?)

@@ -644,7 +644,7 @@ fn settle(draft: &mut Draft, view: &View) -> Result<Option<Receipt>> {
             }
         }
         Body::HoldPlaced(fact) => {
-            if view.hold(&fact.name)?.is_some() {
+            if view.hold(&fact.name).is_some() {
                 return Err(Error::new(
                     ErrorKind::Refused,
                     format!("there is a hold named '{}' already", fact.name),
@@ -653,7 +653,7 @@ fn settle(draft: &mut Draft, view: &View) -> Result<Option<Receipt>> {
             }
         }
         Body::HoldReleased(fact) => {
-            if view.hold(&fact.name)?.is_none() {
+            if view.hold(&fact.name).is_none() {
                 return Err(Error::new(
                     ErrorKind::NotFound,
                     format!("there is no hold named '{}'", fact.name),

@@ -1,5 +1,6 @@
 //! Reading packs: one positioned read a record, every byte checked before it is handed out.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use crate::blob::compression::{DecompressError, decompress};
 use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::format::pack::{
     self, PACK_HEADER_BYTES, PACK_TRAILER_BYTES, PackEntry, PackError, PackHeader, PackOffset,
-    PackTrailer, ReadAt,
+    PackTrailer, ReadAt, RecordScan,
 };
 use crate::format::record::{
     self, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, Record, RecordError, RecordHeader, RecordKind,
@@ -124,52 +125,42 @@ pub struct Plain {
 }
 
 /// An open pack. Holds no entries and no buffer; shared freely between threads.
+///
+/// A pack that lost its end opens as well: its records can still be read, and [`PackReader::salvage`] finds them.
 #[derive(Clone)]
 pub struct PackReader {
     file: Arc<dyn DiskFile>,
     header: PackHeader,
-    trailer: PackTrailer,
+    end: Result<PackTrailer, PackError>,
+    size: u64,
 }
 
 impl std::fmt::Debug for PackReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PackReader")
             .field("header", &self.header)
-            .field("trailer", &self.trailer)
+            .field("end", &self.end)
             .finish_non_exhaustive()
     }
 }
 
 impl PackReader {
-    /// Opens a pack after a look at its two ends.
+    /// Opens a pack after a look at its two ends. The header must be whole.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, PackReadError> {
         let file = disk.open(path, OpenMode::Read)?;
         let size = file.size()?;
         let mut header = [0; PACK_HEADER_BYTES];
-        let mut trailer = [0; PACK_TRAILER_BYTES];
-        let trailer_at = size.saturating_sub(PACK_TRAILER_BYTES as u64);
-        if trailer_at < PACK_HEADER_BYTES as u64 {
-            return Err(PackError::Truncated(crate::format::bytes::Truncated {
-                needed: PACK_HEADER_BYTES + PACK_TRAILER_BYTES,
-                left: usize::try_from(size).unwrap_or(usize::MAX),
-            })
-            .into());
+        if size < PACK_HEADER_BYTES as u64 {
+            return Err(too_short(size).into());
         }
         file.read_exact_at(&mut header, 0)?;
-        file.read_exact_at(&mut trailer, trailer_at)?;
         let header = pack::decode_header(&header)?;
-        let trailer = pack::decode_trailer(&trailer, size)?;
-        if header.pack != trailer.pack {
-            return Err(PackError::Contradiction {
-                part: pack::PackPart::Trailer,
-                what: "it ends another pack",
-            }
-            .into());
-        }
+        let end = read_end(&*file, size, &header)?;
         Ok(Self {
             file,
             header,
-            trailer,
+            end,
+            size,
         })
     }
 
@@ -178,24 +169,40 @@ impl PackReader {
         &self.header
     }
 
-    /// What the pack's end says.
-    pub const fn trailer(&self) -> &PackTrailer {
-        &self.trailer
-    }
-
-    /// What stands where, ascending by blob id; read from the footer at each call.
+    /// What stands where, ascending by blob id; read from the footer at each call. An error when the pack's end is damaged.
     pub fn entries(&self) -> Result<Vec<PackEntry>, PackReadError> {
-        let len = usize::try_from(self.trailer.footer_len)
+        let trailer = self.end.clone()?;
+        let len = usize::try_from(trailer.footer_len)
             .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         let mut footer = vec![0; len];
         self.file
-            .read_exact_at(&mut footer, self.trailer.footer_offset)?;
-        Ok(pack::decode_footer(&footer, &self.trailer)?)
+            .read_exact_at(&mut footer, trailer.footer_offset)?;
+        Ok(pack::decode_footer(&footer, &trailer)?)
+    }
+
+    /// The same, found by walking over the records instead of asking the footer: every record whose checksums hold.
+    pub fn salvage(&self) -> Result<Vec<PackEntry>, PackReadError> {
+        let mut entries = BTreeMap::new();
+        for found in RecordScan::new(&*self.file)? {
+            let (offset, header) = found?;
+            entries.entry(header.id).or_insert(PackEntry {
+                id: header.id,
+                offset,
+                len: header.record_len(),
+                raw_len: header.raw_len,
+                kind: header.kind,
+            });
+        }
+        Ok(entries.into_values().collect())
     }
 
     /// Reads the record of `len` bytes at `at`: one read, both checksums.
     pub fn read_record(&self, at: PackOffset, len: u32) -> Result<StoredRecord, PackReadError> {
-        read_record(&*self.file, self.trailer.footer_offset, at, len)
+        let records_end = match &self.end {
+            Ok(trailer) => trailer.footer_offset,
+            Err(_) => self.size,
+        };
+        read_record(&*self.file, records_end, at, len)
     }
 
     /// Reads the plaintext of blob `expected` from the record at `at`.
@@ -207,6 +214,37 @@ impl PackReader {
     ) -> Result<Plain, PackReadError> {
         self.read_record(at, len)?.into_plain(at, expected)
     }
+}
+
+/// The trailer, or what is wrong with it; an error only when the system failed.
+fn read_end(
+    file: &dyn DiskFile,
+    size: u64,
+    header: &PackHeader,
+) -> io::Result<Result<PackTrailer, PackError>> {
+    let at = size.saturating_sub(PACK_TRAILER_BYTES as u64);
+    if at < PACK_HEADER_BYTES as u64 {
+        return Ok(Err(too_short(size)));
+    }
+    let mut trailer = [0; PACK_TRAILER_BYTES];
+    file.read_exact_at(&mut trailer, at)?;
+    Ok(pack::decode_trailer(&trailer, size).and_then(|trailer| {
+        if trailer.pack == header.pack {
+            Ok(trailer)
+        } else {
+            Err(PackError::Contradiction {
+                part: pack::PackPart::Trailer,
+                what: "it ends another pack",
+            })
+        }
+    }))
+}
+
+fn too_short(size: u64) -> PackError {
+    PackError::Truncated(crate::format::bytes::Truncated {
+        needed: PACK_HEADER_BYTES + PACK_TRAILER_BYTES,
+        left: usize::try_from(size).unwrap_or(usize::MAX),
+    })
 }
 
 /// Reads one record of a pack whose records end at `records_end`; for a pack without its footer that is the end of the file.
@@ -238,7 +276,6 @@ pub fn read_record(
 mod tests {
     use super::*;
     use crate::blob::pack_writer::tests::{new_disk, small_pack};
-    use crate::format::pack::RecordScan;
 
     #[test]
     fn a_pack_without_its_end_still_gives_up_its_records_byte_for_byte() {
@@ -246,20 +283,18 @@ mod tests {
         let pack = small_pack(&disk);
         let path = dir.path().join(&pack.path);
         let bytes = std::fs::read(&path).expect("readable");
-        let cut = bytes.len() - PACK_TRAILER_BYTES - 10;
-        std::fs::write(&path, &bytes[..cut]).expect("writable");
-        assert!(PackReader::open(&*disk, &pack.path).is_err());
+        let whole = PackReader::open(&*disk, &pack.path).expect("opened");
+        let listed = whole.entries().expect("a footer");
+        assert_eq!(whole.salvage().expect("readable"), listed);
 
-        let file = disk.open(&pack.path, OpenMode::Read).expect("opened");
-        let mut copied = bytes[..PACK_HEADER_BYTES].to_vec();
-        for found in RecordScan::new(&*file).expect("opened") {
-            let (at, header) = found.expect("readable");
+        std::fs::write(&path, &bytes[..bytes.len() - PACK_TRAILER_BYTES - 10]).expect("writable");
+        let cut = PackReader::open(&*disk, &pack.path).expect("the header is whole");
+        assert!(matches!(cut.entries(), Err(PackReadError::Pack(_))));
+        assert_eq!(cut.salvage().expect("readable"), listed);
+        for entry in listed {
             let record =
-                read_record(&*file, cut as u64, at, header.record_len()).expect("a whole record");
-            assert_eq!(record.header, header);
-            record::encode_into(&mut copied, &record.as_record()).expect("valid");
+                |reader: &PackReader| reader.read_record(entry.offset, entry.len).expect("whole");
+            assert_eq!(record(&cut), record(&whole));
         }
-        let records_end = bytes.len() - PACK_TRAILER_BYTES - 3 * pack::FOOTER_ENTRY_BYTES;
-        assert_eq!(copied, bytes[..records_end]);
     }
 }

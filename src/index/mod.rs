@@ -228,11 +228,6 @@ impl Index {
         }
         write::commit(&self.db, &reader, overlay)
     }
-
-    /// Compares every page with its checksum; false when the file is damaged. Waits for views to go away.
-    pub(crate) fn verify(&mut self) -> Result<bool, IndexError> {
-        Ok(self.db.check_integrity()?)
-    }
 }
 
 impl std::fmt::Debug for Index {

@@ -73,6 +73,7 @@ pub(crate) fn plant(seed: u64, units: usize) -> Vec<PlantFile> {
 }
 
 /// The ICT file of unit `n` of an endless plant: about 8.5 KB, each different, as alike as such files are.
+#[allow(dead_code, reason = "for the benches, which include this file")]
 pub(crate) fn ict_file(seed: u64, n: usize) -> Vec<u8> {
     Unit::new(seed, n, usize::MAX).ict(FIRST_SHIFT_S, None)
 }
