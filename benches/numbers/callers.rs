@@ -1,0 +1,162 @@
+//! Ingest: one caller who waits for each file, and many at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use annals::archive::{NewEntry, Options};
+use annals::{Archive, entry, event};
+
+use crate::bare::{self, Hashes, ZeroedFile};
+use crate::plant;
+use crate::table::{Row, Table, Target, count, median, ms, percentile, seconds};
+use crate::{ROUNDS, Result, fresh_dir};
+
+/// Callers in the second measurement.
+pub(crate) const CALLERS: usize = 64;
+const PUTS_ONE_CALLER: usize = 300;
+const BARE_BYTES: usize = 4096;
+
+/// One durable `put` at a time, and one bare append after each, so that both see the same disk.
+pub(crate) fn one(dir: &Path, table: &mut Table) -> Result<()> {
+    let mut ours_p50 = Vec::new();
+    let mut ours_p99 = Vec::new();
+    let mut bare_p50 = Vec::new();
+    let mut bare_p99 = Vec::new();
+    for round in 0..ROUNDS {
+        let store = fresh_dir(&dir.join("one"))?;
+        let archive = Archive::create(&store, Options::default())?;
+        let mut floor = ZeroedFile::create(&dir.join("floor"), 32 << 20)?;
+        let block = vec![0xa5; BARE_BYTES];
+        let contents: Vec<Vec<u8>> = (0..PUTS_ONE_CALLER)
+            .map(|nth| plant::ict_file(1, round * PUTS_ONE_CALLER + nth))
+            .collect();
+        let mut ours = Vec::new();
+        let mut bare = Vec::new();
+        for (nth, content) in contents.iter().enumerate() {
+            let began = Instant::now();
+            archive.put(ict_entry(nth), content.as_slice())?;
+            ours.push(seconds(began.elapsed()));
+            let began = Instant::now();
+            floor.append(&block)?;
+            floor.sync()?;
+            bare.push(seconds(began.elapsed()));
+        }
+        archive.close()?;
+        ours_p50.push(percentile(&mut ours, 50));
+        ours_p99.push(percentile(&mut ours, 99));
+        bare_p50.push(percentile(&mut bare, 50));
+        bare_p99.push(percentile(&mut bare, 99));
+    }
+    for (name, mut ours, mut bare, limit) in [
+        ("p50", ours_p50, bare_p50, Some(1.5)),
+        ("p99", ours_p99, bare_p99, None),
+    ] {
+        let (ours, bare) = (median(&mut ours), median(&mut bare));
+        let ratio = ours / bare;
+        table.push(Row {
+            what: format!("one caller, durable put of an ICT file, {name}"),
+            ours: ms(ours),
+            beside: format!("{} 4 KiB append + fdatasync", ms(bare)),
+            ratio: format!("{ratio:.2}x"),
+            target: limit.map_or(Target::None, |limit| Target::at_most(ratio, limit, "x")),
+        });
+    }
+    Ok(())
+}
+
+/// 64 callers with 20,000 files between them, and the bare loop over the same files before each round.
+///
+/// Leaves the store of the last round behind, sealed, for the measurements of reading.
+pub(crate) fn many(dir: &Path, files: &[PathBuf], table: &mut Table) -> Result<PathBuf> {
+    let store = dir.join("many");
+    let (mut ours, mut sealed) = (Vec::new(), Vec::new());
+    let (mut bare, mut bare_twice) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        bare.push(bare::archive_loop(dir, files, Hashes::Blake3)?);
+        bare_twice.push(bare::archive_loop(dir, files, Hashes::Blake3AndSha256)?);
+        fresh_dir(&store)?;
+        let archive = Archive::create(&store, Options::default())?;
+        let began = Instant::now();
+        put_all(&archive, files)?;
+        ours.push(files.len() as f64 / seconds(began.elapsed()));
+        archive.seal()?;
+        sealed.push(files.len() as f64 / seconds(began.elapsed()));
+        archive.close()?;
+    }
+    let (ours, sealed) = (median(&mut ours), median(&mut sealed));
+    let (bare, bare_twice) = (median(&mut bare), median(&mut bare_twice));
+    let what = format!(
+        "{CALLERS} callers, {} files of ~8.5 KB",
+        count(files.len() as f64)
+    );
+    let ratio = ours / bare;
+    table.push(Row {
+        what: format!("{what}, acknowledged"),
+        ours: format!("{}/s", count(ours)),
+        beside: format!("{}/s bare loop", count(bare)),
+        ratio: format!("{ratio:.2}"),
+        target: Target::at_least(ratio, 0.3, "of the loop"),
+    });
+    table.push(Row {
+        what: format!("{what}, acknowledged"),
+        ours: format!("{}/s", count(ours)),
+        beside: format!("{}/s bare loop with SHA-256", count(bare_twice)),
+        ratio: format!("{:.2}", ours / bare_twice),
+        target: Target::None,
+    });
+    table.push(Row {
+        what: format!("{what}, sealed and indexed"),
+        ours: format!("{}/s", count(sealed)),
+        beside: format!("{}/s bare loop", count(bare)),
+        ratio: format!("{:.2}", sealed / bare),
+        target: Target::None,
+    });
+    Ok(store)
+}
+
+/// Archives `files` from [`CALLERS`] threads, each waiting for the receipt before it takes the next.
+pub(crate) fn put_all(archive: &Archive, files: &[PathBuf]) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let start = Barrier::new(CALLERS);
+    thread::scope(|scope| -> Result<()> {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                scope.spawn(|| -> annals::Result<()> {
+                    start.wait();
+                    loop {
+                        let nth = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(path) = files.get(nth) else {
+                            return Ok(());
+                        };
+                        archive.put_file(path, ict_entry(nth))?;
+                    }
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.join().map_err(|_| "a caller panicked")??;
+        }
+        Ok(())
+    })
+}
+
+fn ict_entry(nth: usize) -> NewEntry {
+    NewEntry {
+        converter: "ICT CSV".to_owned(),
+        converter_version: Some("1.4.0".to_owned()),
+        source: event::Source {
+            name: format!("K2510-{nth:06}.csv"),
+            ..event::Source::default()
+        },
+        unit: entry::Unit {
+            serial: Some(format!("K2510-{nth:06}")),
+            part: Some(format!("118-44{:02}", nth % 40)),
+            station: Some(format!("ICT-{:02}", nth % 7)),
+            process: Some("10".to_owned()),
+        },
+        ..NewEntry::default()
+    }
+}

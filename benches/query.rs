@@ -1,0 +1,116 @@
+//! Asking a store of 20,000 entries: part of them in the tables, the newest still in memory.
+
+use std::sync::LazyLock;
+
+use annals::Archive;
+use annals::archive::{NewEntry, Options};
+use annals::entry::Unit;
+use annals::event::Source;
+use annals::query::{Filter, Query};
+use divan::Bencher;
+use tempfile::TempDir;
+
+const SEALED: usize = 19_000;
+const NEWER: usize = 1_000;
+const CALLERS: usize = 32;
+
+fn main() {
+    divan::main();
+}
+
+static STORE: LazyLock<(TempDir, Archive)> = LazyLock::new(|| {
+    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the store");
+    let archive = Archive::create(dir.path().join("store"), Options::default()).expect("a store");
+    add(&archive, 0..SEALED);
+    archive.seal().expect("sealed");
+    add(&archive, SEALED..SEALED + NEWER);
+    (dir, archive)
+});
+
+fn add(archive: &Archive, numbers: std::ops::Range<usize>) {
+    std::thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let numbers = numbers.clone().skip(caller).step_by(CALLERS);
+            scope.spawn(move || {
+                for nth in numbers {
+                    let content = format!("Serial;{nth}");
+                    archive
+                        .put(entry(nth), content.as_bytes())
+                        .expect("archived");
+                }
+            });
+        }
+    });
+}
+
+fn entry(nth: usize) -> NewEntry {
+    NewEntry {
+        converter: ["ICT CSV", "JUnit XML", "STDF"][nth % 3].to_owned(),
+        source: Source {
+            name: format!("K{nth:06}.csv"),
+            ..Source::default()
+        },
+        unit: Unit {
+            serial: Some(format!("K{nth:06}")),
+            part: Some(format!("118-{:03}", nth % 120)),
+            station: Some(format!("ICT-{:02}", nth % 20)),
+            process: None,
+        },
+        ..NewEntry::default()
+    }
+}
+
+fn page(bencher: Bencher<'_, '_>, filter: Filter, sort: &str) {
+    let archive = &STORE.1;
+    let query = Query {
+        filter,
+        sort: sort.parse().expect("an order"),
+        limit: Some(100),
+        ..Query::default()
+    };
+    bencher.bench(|| archive.snapshot()?.query(&query));
+}
+
+#[divan::bench]
+fn first_100(bencher: Bencher<'_, '_>) {
+    page(bencher, Filter::default(), "id");
+}
+
+#[divan::bench]
+fn newest_100_of_a_converter(bencher: Bencher<'_, '_>) {
+    let filter = Filter {
+        converter: vec!["STDF".to_owned()],
+        ..Filter::default()
+    };
+    page(bencher, filter, "id:desc");
+}
+
+#[divan::bench]
+fn part_and_station(bencher: Bencher<'_, '_>) {
+    let filter = Filter {
+        part: Some("118-017".to_owned()),
+        station: Some("ICT-17".to_owned()),
+        ..Filter::default()
+    };
+    page(bencher, filter, "id");
+}
+
+#[divan::bench]
+fn file_glob(bencher: Bencher<'_, '_>) {
+    let filter = Filter {
+        file: Some("K01?5*.csv".to_owned()),
+        ..Filter::default()
+    };
+    page(bencher, filter, "id");
+}
+
+#[divan::bench]
+fn sorted_by_serial(bencher: Bencher<'_, '_>) {
+    page(bencher, Filter::default(), "serial:desc");
+}
+
+#[divan::bench(args = ["K012345", "K019500", "K0190", "nowhere"])]
+fn find(bencher: Bencher<'_, '_>, text: &str) {
+    let archive = &STORE.1;
+    bencher.bench(|| archive.snapshot()?.find(text, 20));
+}

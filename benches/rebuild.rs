@@ -1,0 +1,68 @@
+//! Starting: opening a store of 20,000 entries, and making its index anew from the log.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use annals::Archive;
+use annals::archive::{NewEntry, Options};
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use tempfile::TempDir;
+
+const ENTRIES: usize = 20_000;
+const CALLERS: usize = 32;
+
+fn main() {
+    divan::main();
+}
+
+static STORE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
+    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the store");
+    let path = dir.path().join("store");
+    let archive = Archive::create(&path, Options::default()).expect("a store");
+    std::thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let archive = &archive;
+            scope.spawn(move || {
+                for nth in (caller..ENTRIES).step_by(CALLERS) {
+                    let mut new = NewEntry {
+                        converter: "ICT CSV".to_owned(),
+                        ..NewEntry::default()
+                    };
+                    new.source.name = format!("K{nth:06}.csv");
+                    new.unit.serial = Some(format!("K{nth:06}"));
+                    let content = format!("Serial;{nth}");
+                    archive.put(new, content.as_bytes()).expect("archived");
+                }
+            });
+        }
+    });
+    archive.seal().expect("sealed");
+    archive.close().expect("closed");
+    (dir, path)
+});
+
+fn open() -> Archive {
+    Archive::open(&STORE.1, Options::default()).expect("a store")
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn open_and_close() -> annals::Result<()> {
+    open().close()
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn index_from_the_log(bencher: Bencher<'_, '_>) {
+    let archive = open();
+    bencher
+        .counter(ItemsCount::new(ENTRIES))
+        .bench_local(|| archive.rebuild());
+}
+
+/// An empty store: what every `annals init` waits for.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn create(bencher: Bencher<'_, '_>) {
+    bencher
+        .with_inputs(|| TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder"))
+        .bench_local_refs(|dir| Archive::create(dir.path().join("store"), Options::default()));
+}
