@@ -14,7 +14,7 @@ use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
 use crate::archive::writer::{Draft, Writer};
 use crate::archive::{Access, Archive, Channels, Options, Threads};
-use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
+use crate::disk::{Disk, DiskLock, FsDisk, OpenMode, PublishError, publish};
 use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
 use crate::format::header::{self, HeaderError};
 use crate::format::record::{self};
@@ -57,8 +57,11 @@ pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Res
             file.write_all_at(header::encode(&store).as_bytes(), 0)?;
             file.sync()
         })
-        .and_then(|()| disk.rename(&tmp, path))
-        .and_then(|()| disk.sync_dir(Path::new("")))
+        .and_then(|()| {
+            publish(&*disk, &tmp, path).map_err(|error| match error {
+                PublishError::Rename(error) | PublishError::SyncDir(error) => error,
+            })
+        })
         .map_err(|error| Error::io("write", at(path), error))?;
     let mut damage = Vec::new();
     let files = Arc::new(LogFiles::open(&*disk, &store, &mut damage)?);

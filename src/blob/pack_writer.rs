@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::disk::{Disk, DiskFile, OpenMode};
+use crate::disk::{Disk, DiskFile, OpenMode, PublishError, publish};
 use crate::format::pack::{self, PackClass, PackEntry, PackHeader, PackOffset};
 use crate::format::record::{self, Record, RecordError};
 use crate::id::{BlobId, PackId};
@@ -151,13 +151,11 @@ impl PackWriter {
         let footer = pack::encode_footer(self.header.pack, self.written, self.entries.values());
         self.write(&footer)?;
         self.file.sync().map_err(io_error("sync", &self.path))?;
-        self.disk
-            .rename(&self.path, final_path)
-            .map_err(io_error("rename", &self.path))?;
         let parent = final_path.parent().unwrap_or(Path::new(""));
-        self.disk
-            .sync_dir(parent)
-            .map_err(io_error("sync directory", parent))?;
+        publish(&*self.disk, &self.path, final_path).map_err(|error| match error {
+            PublishError::Rename(error) => io_error("rename", &self.path)(error),
+            PublishError::SyncDir(error) => io_error("sync directory", parent)(error),
+        })?;
         Ok(SyncedPack {
             id: self.header.pack,
             path: final_path.to_owned(),

@@ -223,6 +223,10 @@ impl Appender {
             });
         if let Err(error) = written {
             self.poisoned = true;
+            // The system may go on showing what it failed to make durable. Whoever opens the store next must not take it
+            // for part of the log and write behind it, so it is taken out of sight, as far as the disk lets us.
+            self.group.fill(0);
+            let _ = self.current.file.write_all_at(&self.group, self.end);
             return Err(error);
         }
         self.end += frames as u64;

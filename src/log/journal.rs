@@ -111,10 +111,18 @@ impl Journal {
         let mut block = self.header.encode();
         // The terminator of an empty file.
         block.resize(JOURNAL_HEADER_BYTES + TERMINATOR_BYTES, 0);
-        self.file
+        let started = self
+            .file
             .write_all_at(&block, 0)
-            .map_err(LogError::io("write to", &path))?;
-        self.file.sync().map_err(LogError::io("sync", &path))
+            .map_err(LogError::io("write to", &path))
+            .and_then(|()| self.file.sync().map_err(LogError::io("sync", &path)));
+        if started.is_err() {
+            // A header that may not be durable must not be seen by whoever opens the store next: without one the file is
+            // free, which it was.
+            block.fill(0);
+            let _ = self.file.write_all_at(&block, 0);
+        }
+        started
     }
 
     /// Overwrites everything from `from` on with zeros, so that purged content does not linger behind what is written next.

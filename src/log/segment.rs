@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::disk::{Disk, DiskFile, OpenMode};
+use crate::disk::{Disk, DiskFile, OpenMode, PublishError, publish};
 use crate::evidence::tree::Frontier;
 use crate::format::segment::{
     BLOCK_HEADER_BYTES, BLOCK_RAW_BYTES_MAX, BlockHeader, BlockIndex, Footer, SEGMENT_HEADER_BYTES,
@@ -146,12 +146,10 @@ impl SegmentWriter {
             .map_err(LogError::io("write to", &tmp))?;
         self.file.sync().map_err(LogError::io("sync", &tmp))?;
         let path = segment_path(self.first_seq);
-        self.disk
-            .rename(&tmp, &path)
-            .map_err(LogError::io("rename", &tmp))?;
-        self.disk
-            .sync_dir(Path::new(EVENTS_DIR))
-            .map_err(LogError::io("sync", Path::new(EVENTS_DIR)))?;
+        publish(&*self.disk, &tmp, &path).map_err(|error| match error {
+            PublishError::Rename(error) => LogError::io("rename", &tmp)(error),
+            PublishError::SyncDir(error) => LogError::io("sync", Path::new(EVENTS_DIR))(error),
+        })?;
         let reader = SegmentReader {
             bytes: self.offset + end.len() as u64,
             file: self.file,
