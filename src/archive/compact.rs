@@ -44,10 +44,17 @@ pub(super) fn run(
     max_bytes: Option<u64>,
 ) -> Result<CompactOutcome> {
     let mut total = CompactOutcome::default();
+    let chosen = worth_it(&shared.view().packs()?);
+    if !chosen.is_empty() {
+        refuse_while_incomplete(shared)?;
+    }
     // One pack at a time: never more space than one pack is needed beside what is there.
-    for pack in worth_it(&shared.view().packs()?) {
+    for pack in chosen {
         if max_bytes.is_some_and(|max| total.bytes_freed >= max) {
             break;
+        }
+        if shared.is_pinned(pack.id) {
+            continue;
         }
         let done = compact(shared, control, &pack)?;
         total.packs_removed += done.packs_removed;
@@ -55,6 +62,23 @@ pub(super) fn run(
         total.bytes_freed += done.bytes_freed;
     }
     Ok(total)
+}
+
+/// Nothing is taken away while content that entries need is missing: what looks dead may be its chunks.
+fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
+    match shared
+        .view()
+        .needed_nowhere(|id| shared.inline(id).is_some())?
+    {
+        None => Ok(()),
+        Some(id) => Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "nothing is compacted, because content {id} is needed and is nowhere in the store"
+            ),
+        )
+        .hint("run 'annals verify', and bring the missing pack back or archive the source again")),
+    }
 }
 
 /// The packs to compact, those that cost nothing to free first.

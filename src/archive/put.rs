@@ -159,7 +159,7 @@ impl Archive {
         let place = || shared.next_pack_place(&class, PackOrigin::Streamed, (none, none));
         let pack_bytes = shared.options.pack_bytes;
         let series = PackSeries::new(Arc::clone(&shared.disk), pack_bytes, place);
-        let known = |id: &BlobId| shared.is_live(id).unwrap_or(false);
+        let known = |id: &BlobId| shared.is_stored(id).unwrap_or(false);
         let StreamedBlob {
             blob,
             stored_bytes,
@@ -226,7 +226,7 @@ pub(super) fn small_draft(
     let level = level(new)?;
     let blob = Digests::of(content);
     let (records, relies_on, stored_size) =
-        if bring == Bring::IfMissing && shared.is_live(&blob.blake3)? {
+        if bring == Bring::IfMissing && shared.is_stored(&blob.blake3)? {
             let stored_size = shared.stored_bytes(&blob.blake3)?;
             (Vec::new(), vec![blob.blake3], stored_size)
         } else {

@@ -8,14 +8,17 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::archive::shared::{Manifest, PACKS_DIR, Shared, pack_of, place_pack, read_error};
+use crate::archive::shared::{
+    Manifest, PACKS_DIR, Shared, pack_of, pack_row, place_blobs, read_error,
+};
 use crate::archive::writer::{Control, ask};
 use crate::archive::{Options, open};
 use crate::blob::pack_reader::PackReader;
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::format::leaf;
-use crate::format::pack::{PackEntry, PackOrigin};
+use crate::format::pack::{PackEntry, PackOffset, PackOrigin};
+use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq, PackId};
 use crate::index::{CHECKPOINT_EVENTS, Index, Overlay, View};
 use crate::log::{LogError, LogFiles, LogReader};
@@ -194,6 +197,16 @@ pub(super) fn whole(shared: &Shared, make: impl Fn() -> Result<Index>) -> Result
     )
 }
 
+/// Where the manifests and their inner nodes lie that the index does not know yet.
+type Nodes = HashMap<BlobId, (PackId, PackEntry)>;
+
+fn no_manifest(entry: &PackEntry) -> Result<Manifest> {
+    Err(Error::new(
+        ErrorKind::Damaged,
+        format!("manifest {} is missing", entry.id),
+    ))
+}
+
 struct Catching<'a> {
     index: Index,
     below: View,
@@ -215,42 +228,58 @@ impl Catching<'_> {
     }
 
     /// Places the blobs of packs that were published after the index was last written.
+    ///
+    /// A pack that cannot be read is left out and tried again at the next open. Nothing is compacted meanwhile: what it
+    /// holds has no place, and its manifests are all that keeps their chunks alive.
     fn place_unknown(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
-        let known: BTreeMap<PackId, ()> = self
-            .below
-            .packs()?
-            .into_iter()
-            .map(|pack| (pack.id, ()))
-            .collect();
-        for (id, file) in packs {
-            if known.contains_key(id) {
+        let known: BTreeSet<PackId> = self.below.packs()?.iter().map(|pack| pack.id).collect();
+        let unknown: Vec<_> = packs.iter().filter(|(id, _)| !known.contains(id)).collect();
+        // Content first: a manifest's inner nodes may lie in any pack, since compaction moves them.
+        let mut nodes = HashMap::new();
+        let mut readable = Vec::new();
+        for (id, file) in unknown {
+            let opened = PackReader::open(&**self.disk, &file.path);
+            // A pack that lost its end still has its records; 'verify' tells of the damage.
+            let Ok(entries) =
+                opened.and_then(|reader| reader.entries().or_else(|_| reader.salvage()))
+            else {
+                continue;
+            };
+            let (content, manifests): (Vec<_>, Vec<_>) = entries
+                .into_iter()
+                .partition(|entry| entry.kind == RecordKind::Content);
+            nodes.extend(manifests.iter().map(|entry| (entry.id, (*id, *entry))));
+            place_blobs(&mut self.active, &self.below, *id, &content, no_manifest)?;
+            readable.push((*id, file, content.len() + manifests.len(), manifests));
+            if self.active.weight() > WEIGHT_MAX {
+                self.write()?;
+            }
+        }
+        for (id, file, blobs, mut entries) in readable {
+            let mut manifests = HashMap::new();
+            let read =
+                entries
+                    .iter()
+                    .try_for_each(|entry| match self.manifest(packs, &nodes, entry) {
+                        Ok(manifest) => {
+                            manifests.insert(entry.id, manifest);
+                            Ok(())
+                        }
+                        Err(error) if error.kind() == ErrorKind::Damaged => Ok(()),
+                        Err(error) => Err(error),
+                    });
+            if read.is_err() {
                 continue;
             }
-            let Ok(reader) = PackReader::open(&**self.disk, &file.path) else {
-                continue;
-            };
-            // A pack that lost its end still has its records; 'verify' tells of the damage.
-            let Ok(entries) = reader.entries().or_else(|_| reader.salvage()) else {
-                continue;
-            };
-            let manifests = self.manifests(packs, &reader, file, &entries)?;
-            let mut manifests = manifests.into_iter().collect::<HashMap<_, _>>();
-            place_pack(
-                &mut self.active,
-                &self.below,
-                *id,
-                &file.class,
-                file.bytes,
-                &entries,
-                |entry| {
-                    manifests.remove(&entry.id).ok_or_else(|| {
-                        Error::new(
-                            ErrorKind::Damaged,
-                            format!("manifest {} is missing", entry.id),
-                        )
-                    })
-                },
-            )?;
+            entries.retain(|entry| manifests.contains_key(&entry.id));
+            // The row of the pack comes last: with it, the pack is known, and not looked into again.
+            place_blobs(&mut self.active, &self.below, id, &entries, |entry| {
+                manifests
+                    .remove(&entry.id)
+                    .map_or_else(|| no_manifest(entry), Ok)
+            })?;
+            let row = pack_row(id, &file.class, file.bytes, blobs);
+            self.active.add_pack(&row, &self.below)?;
             if self.active.weight() > WEIGHT_MAX {
                 self.write()?;
             }
@@ -258,50 +287,36 @@ impl Catching<'_> {
         Ok(())
     }
 
-    fn manifests(
+    fn manifest(
         &self,
         packs: &BTreeMap<PackId, PackFile>,
-        reader: &PackReader,
-        file: &PackFile,
-        entries: &[PackEntry],
-    ) -> Result<Vec<(BlobId, Manifest)>> {
-        let mut manifests = Vec::new();
-        let roots = entries
-            .iter()
-            .filter(|entry| entry.kind == crate::format::record::RecordKind::Manifest);
-        for entry in roots {
-            let root = reader
-                .read_plain(entry.offset, entry.len, &entry.id)
-                .map_err(|error| read_error(&file.path, error))?;
-            let manifest = Manifest::read(&root.bytes, |id| self.node(packs, entries, reader, id))?;
-            manifests.push((entry.id, manifest));
-        }
-        Ok(manifests)
+        nodes: &Nodes,
+        root: &PackEntry,
+    ) -> Result<Manifest> {
+        let root = self.node(packs, nodes, &root.id)?;
+        Manifest::read(&root, |id| self.node(packs, nodes, id))
     }
 
-    /// An inner node of a manifest: in the same pack, or wherever it was placed before.
+    /// A node of a manifest: in a pack that is not placed yet, or wherever it was placed before.
     fn node(
         &self,
         packs: &BTreeMap<PackId, PackFile>,
-        entries: &[PackEntry],
-        reader: &PackReader,
+        nodes: &Nodes,
         id: &BlobId,
     ) -> Result<Vec<u8>> {
         let missing = || Error::new(ErrorKind::Damaged, format!("blob {id} is missing"));
-        if let Ok(at) = entries.binary_search_by_key(id, |entry| entry.id) {
-            let entry = &entries[at];
-            let plain = reader
-                .read_plain(entry.offset, entry.len, id)
-                .map_err(|error| read_error(Path::new(PACKS_DIR), error))?;
-            return Ok(plain.bytes);
-        }
-        let row = self.below.under(self.active.clone()).blob(id)?;
-        let place = row.and_then(|row| row.place).ok_or_else(missing)?;
-        let file = packs.get(&place.pack).ok_or_else(missing)?;
-        let read = |error| read_error(&file.path, error);
-        let reader = PackReader::open(&**self.disk, &file.path).map_err(read)?;
-        let at = crate::format::pack::PackOffset(place.offset);
-        let plain = reader.read_plain(at, place.len, id).map_err(read)?;
+        let (pack, offset, len) = match nodes.get(id) {
+            Some((pack, entry)) => (*pack, entry.offset, entry.len),
+            None => {
+                let row = self.active_view().blob(id)?;
+                let place = row.and_then(|row| row.place).ok_or_else(missing)?;
+                (place.pack, PackOffset(place.offset), place.len)
+            }
+        };
+        let file = packs.get(&pack).ok_or_else(missing)?;
+        let plain = PackReader::open(&**self.disk, &file.path)
+            .and_then(|reader| reader.read_plain(offset, len, id, &()))
+            .map_err(|error| read_error(&file.path, error))?;
         Ok(plain.bytes)
     }
 

@@ -339,7 +339,7 @@ impl Bring {
         };
         let mut room = INLINE_BYTES_MAX;
         for (blob, content) in bring.blobs.iter().zip(contents) {
-            if rely && shared.is_live(&blob.blake3)? {
+            if rely && shared.is_stored(&blob.blake3)? {
                 bring.relies_on.push(blob.blake3);
                 continue;
             }

@@ -9,7 +9,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::archive::CompactOutcome;
 use crate::archive::compact;
-use crate::archive::shared::{Manifest, Shared, pack_class, place_pack, read_error, write_error};
+use crate::archive::shared::{
+    Manifest, Shared, pack_class, pack_row, place_blobs, read_error, write_error,
+};
 use crate::archive::writer::{Control, ask};
 use crate::blob::compression::{Compressor, Level, decompress};
 use crate::blob::pack_reader::PackReader;
@@ -38,6 +40,12 @@ pub(super) enum Job {
     Run(Work),
     /// End.
     Stop,
+}
+
+/// Whether the thread works on.
+enum Next {
+    GoOn,
+    End,
 }
 
 /// Work for the sealing thread.
@@ -71,14 +79,16 @@ impl Sealer {
                 },
             };
             match job {
-                Job::Seal(full) => {
-                    if let Err(error) = self.seal_until_done(&full) {
+                Job::Seal(full) => match self.seal_until_done(&full) {
+                    Ok(Next::GoOn) => {}
+                    Ok(Next::End) => return,
+                    Err(error) => {
                         // The journal still holds everything; but nothing is sealed after a gap.
                         self.shared
                             .fail(format!("sealing failed: {}", error.message()));
                         return;
                     }
-                }
+                },
                 Job::Compact(max_bytes, reply) => {
                     let _ = reply.send(compact::run(&self.shared, &self.control, max_bytes));
                 }
@@ -91,18 +101,18 @@ impl Sealer {
         }
     }
 
-    /// Seals `full`; as long as the disk is full, again and again. Purges make room meanwhile.
-    fn seal_until_done(&mut self, full: &FullJournal) -> Result<()> {
+    /// Seals `full`; as long as the disk is full, again and again, until it is time to end. Purges make room meanwhile.
+    fn seal_until_done(&mut self, full: &FullJournal) -> Result<Next> {
         loop {
             match self.seal(full) {
                 Ok(()) => {
                     self.shared.set_stalled(None);
-                    return Ok(());
+                    return Ok(Next::GoOn);
                 }
                 Err(error) if error.kind() == ErrorKind::Full => {
                     self.shared.set_stalled(Some(error.message().to_owned()));
-                    if self.wait_for_room()? {
-                        return Ok(());
+                    if let Next::End = self.wait_for_room() {
+                        return Ok(Next::End);
                     }
                 }
                 Err(error) => return Err(error),
@@ -110,8 +120,8 @@ impl Sealer {
         }
     }
 
-    /// Serves what may make room while sealing can't get on. `true` when it is time to end.
-    fn wait_for_room(&mut self) -> Result<bool> {
+    /// Serves what may make room while sealing can't get on.
+    fn wait_for_room(&mut self) -> Next {
         match self.jobs.recv_timeout(RETRY) {
             Ok(Job::Compact(max_bytes, reply)) => {
                 let _ = reply.send(compact::run(&self.shared, &self.control, max_bytes));
@@ -126,10 +136,10 @@ impl Sealer {
             Ok(Job::Run(work)) => work(&self.shared, &self.control),
             // In its turn; the journal holds it until then.
             Ok(Job::Seal(full)) => self.waiting.push_back(full),
-            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(true),
+            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return Next::End,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        Ok(false)
+        Next::GoOn
     }
 
     /// Packs first, then the segment: its name in the folder is what makes the seal true. Before that, a crash leaves
@@ -223,22 +233,16 @@ pub(super) fn place_packs(
     ask(shared, control, |reply| {
         let change = move |active: &mut Overlay, below: &View| {
             for pack in &packs {
-                place_pack(
-                    active,
-                    below,
-                    pack.id,
-                    pack.class.as_str(),
-                    pack.bytes,
-                    &pack.entries,
-                    |entry| {
-                        manifests.remove(&entry.id).ok_or_else(|| {
-                            Error::new(
-                                ErrorKind::Damaged,
-                                format!("manifest {} is missing", entry.id),
-                            )
-                        })
-                    },
-                )?;
+                place_blobs(active, below, pack.id, &pack.entries, |entry| {
+                    manifests.remove(&entry.id).ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::Damaged,
+                            format!("manifest {} is missing", entry.id),
+                        )
+                    })
+                })?;
+                let row = pack_row(pack.id, pack.class.as_str(), pack.bytes, pack.entries.len());
+                active.add_pack(&row, below)?;
             }
             Ok(())
         };

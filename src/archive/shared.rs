@@ -1,6 +1,7 @@
 //! What the threads of an open store share: the log's files, the index with its layers, and where blobs are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
@@ -226,6 +227,13 @@ impl Shared {
         layers.active.changed_entries()
     }
 
+    /// True when this blob is needed and can be found: what is needed and lost is welcome to be brought again.
+    pub(super) fn is_stored(&self, id: &BlobId) -> Result<bool> {
+        let row = self.view().blob(id)?;
+        Ok(row
+            .is_some_and(|row| row.refs > 0 && (row.place.is_some() || self.inline(id).is_some())))
+    }
+
     /// True when an entry that was not purged names this blob.
     pub(super) fn is_live(&self, id: &BlobId) -> Result<bool> {
         Ok(self.view().blob(id)?.is_some_and(|blob| blob.refs > 0))
@@ -426,10 +434,17 @@ impl Shared {
         for part in class.as_str().split('/') {
             let parent = path.clone();
             path.push(part);
+            let is_new = self.disk.list(&path).is_err();
             self.disk
                 .make_dir(&path)
                 .and_then(|()| self.disk.sync_dir(&parent))
-                .map_err(|error| Error::io("make", &path, error))?;
+                .map_err(|error| {
+                    if is_new {
+                        // As in `disk::publish`: nobody may build on a folder that never became durable.
+                        let _ = self.disk.rename(&path, &self.tmp_path("folder"));
+                    }
+                    Error::io("make", &path, error)
+                })?;
         }
         known.insert(class.clone());
         Ok(())
@@ -513,25 +528,26 @@ pub(super) fn pack_of(name: &str) -> Option<PackId> {
     (digits.len() == 16).then(|| digits.parse().ok().map(PackId))?
 }
 
-/// Tells the index where the blobs of a pack lie. `fetch` reads a blob, for the lists of chunks.
-pub(super) fn place_pack(
+/// What the index says of a pack before anything in it is needed.
+pub(super) fn pack_row(id: PackId, class: &str, bytes: u64, blobs: usize) -> PackRow {
+    PackRow {
+        id,
+        class: class.to_owned(),
+        bytes,
+        blobs: blobs as u64,
+        live_bytes: 0,
+        live_blobs: 0,
+    }
+}
+
+/// Tells the index where the blobs of a pack lie. `fetch` answers the lists of chunks.
+pub(super) fn place_blobs(
     pending: &mut Overlay,
     below: &View,
     pack: PackId,
-    class: &str,
-    bytes: u64,
     entries: &[PackEntry],
     mut fetch: impl FnMut(&PackEntry) -> Result<Manifest>,
 ) -> Result<()> {
-    let row = PackRow {
-        id: pack,
-        class: class.to_owned(),
-        bytes,
-        blobs: entries.len() as u64,
-        live_bytes: 0,
-        live_blobs: 0,
-    };
-    pending.add_pack(&row, below)?;
     for entry in entries {
         // Of two copies the one in the newer pack counts, in whatever order they are told of: the older pack is the one
         // that was rewritten, or lost a race.
@@ -597,7 +613,14 @@ impl Manifest {
 /// Adds the file to what went wrong in it.
 pub(super) fn read_error(path: &Path, error: PackReadError) -> Error {
     match error {
-        PackReadError::Io(error) => Error::io("read", path, error),
+        PackReadError::Io(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound
+            ) =>
+        {
+            Error::io("read", path, error)
+        }
         other => Error::new(
             ErrorKind::Damaged,
             format!("{} is damaged: {other}", path.display()),

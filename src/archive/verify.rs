@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::Result;
-use crate::archive::Archive;
 use crate::archive::open::read_header;
 use crate::archive::rebuild::{self, PackFile};
 use crate::archive::shared::Shared;
+use crate::archive::{Access, Archive};
 use crate::blob::digests::Digests;
 use crate::blob::pack_reader::PackReader;
 use crate::disk::OpenMode;
@@ -357,16 +357,20 @@ impl Verifier<'_> {
             packs,
             None,
             view.applied(),
-            || {
-                let file = shared
-                    .disk
-                    .open(&path, OpenMode::CreateNew)
-                    .map_err(|error| crate::Error::io("create", &path, error))?;
-                Ok(Index::create(
-                    file,
-                    shared.store,
-                    shared.options.index_cache_bytes,
-                )?)
+            || match shared.options.access {
+                // Nothing on disk is changed, and the disk may be read-only.
+                Access::ReadOnly => Ok(Index::in_memory(shared.store)?),
+                Access::ReadWrite => {
+                    let file = shared
+                        .disk
+                        .open(&path, OpenMode::CreateNew)
+                        .map_err(|error| crate::Error::io("create", &path, error))?;
+                    Ok(Index::create(
+                        file,
+                        shared.store,
+                        shared.options.index_cache_bytes,
+                    )?)
+                }
             },
         );
         let compared = made.and_then(|made| {
@@ -374,7 +378,9 @@ impl Verifier<'_> {
             Ok((dump(&fresh)?, dump(view)?))
         });
         // A leftover is cleared away at the next open.
-        let _ = shared.disk.remove(Path::new(&path));
+        if shared.options.access == Access::ReadWrite {
+            let _ = shared.disk.remove(Path::new(&path));
+        }
         match compared {
             Ok((fresh, live)) if fresh == live => {}
             Ok((fresh, live)) => {

@@ -315,7 +315,14 @@ impl Writer {
         let mut archived = None;
         let mut attempt = None;
         for draft in drafts {
-            if let Some(receipt) = settle(draft, &group.view(&self.shared))? {
+            let view = group.view(&self.shared);
+            let is_inline = |id: &BlobId| {
+                self.shared.inline(id).is_some()
+                    || group.inline.iter().any(|(staged, _)| staged == id)
+            };
+            let settled = settle(draft, &view, is_inline)?;
+            drop(view);
+            if let Some(receipt) = settled {
                 return Ok(receipt);
             }
             let seq = self.stage(draft, group)?;
@@ -585,9 +592,16 @@ pub(super) fn logical_bytes(entry: &Entry) -> u64 {
 }
 
 /// Decides what only the single writer can decide. `Some` answers the request without recording anything.
-fn settle(draft: &mut Draft, view: &View) -> Result<Option<Receipt>> {
-    let live =
-        |id: &BlobId| -> Result<bool> { Ok(view.blob(id)?.is_some_and(|blob| blob.refs > 0)) };
+fn settle(
+    draft: &mut Draft,
+    view: &View,
+    is_inline: impl Fn(&BlobId) -> bool,
+) -> Result<Option<Receipt>> {
+    // What is needed but lies nowhere was lost with a pack; it is taken in again.
+    let live = |id: &BlobId| -> Result<bool> {
+        let row = view.blob(id)?;
+        Ok(row.is_some_and(|blob| blob.refs > 0 && (blob.place.is_some() || is_inline(id))))
+    };
     for id in &draft.relies_on {
         if !live(id)? {
             return Ok(Some(Receipt::BringContent));

@@ -344,6 +344,20 @@ impl View {
         PackId(self.totals().highest_pack)
     }
 
+    /// A blob that is needed and has no place in a pack, those aside that are `elsewhere`. Reads the whole table of blobs.
+    pub(crate) fn needed_nowhere(
+        &self,
+        elsewhere: impl Fn(&BlobId) -> bool,
+    ) -> Result<Option<BlobId>, IndexError> {
+        let mut found = None;
+        self.walk_blobs(|id, row| {
+            if row.refs > 0 && row.place.is_none() && found.is_none() && !elsewhere(&id) {
+                found = Some(id);
+            }
+        })?;
+        Ok(found)
+    }
+
     fn walk_blobs(&self, mut each: impl FnMut(BlobId, BlobRow)) -> Result<(), IndexError> {
         let mut changed = BTreeMap::new();
         for layer in self.layers.iter().rev() {
