@@ -201,6 +201,65 @@ impl State {
     }
 }
 
+/// What was asked for and refused: it may have been recorded all the same, or not.
+#[derive(Debug, Clone, Default)]
+pub struct Doubt {
+    pub contents: BTreeSet<BlobId>,
+    pub purge: bool,
+    pub holds: bool,
+    pub submissions: bool,
+    pub jobs: bool,
+}
+
+impl State {
+    /// What of this, which was acknowledged, `observed` lacks or has otherwise, and what it has that nobody asked for.
+    pub fn lost_in(&self, observed: &Self, doubt: &Doubt) -> Option<String> {
+        for (id, ours) in &self.entries {
+            let Some(theirs) = observed.entries.get(id) else {
+                return Some(format!("entry {id} is gone"));
+            };
+            let kept = theirs.size == ours.size
+                && theirs.key == ours.key
+                && (theirs.purged == ours.purged || theirs.purged && doubt.purge)
+                && (theirs.content == ours.content || theirs.purged)
+                && (theirs.holds == ours.holds || doubt.holds)
+                && theirs.attempts.len() >= ours.attempts.len()
+                && ours
+                    .attempts
+                    .iter()
+                    .zip(&theirs.attempts)
+                    .all(|(ours, theirs)| {
+                        let mut pairs = ours.reports.iter().zip(&theirs.reports);
+                        ours.outcome == theirs.outcome
+                            && ours.error == theirs.error
+                            && ours.reports.len() == theirs.reports.len()
+                            && pairs.all(|(ours, theirs)| {
+                                (ours.0 == theirs.0 || theirs.0.is_none() && doubt.purge)
+                                    && (ours.1 == theirs.1 || doubt.submissions)
+                            })
+                    });
+            if !kept {
+                return Some(format!("entry {id}: expected {ours:?}, found {theirs:?}"));
+            }
+        }
+        for (id, theirs) in &observed.entries {
+            let asked = theirs
+                .content
+                .is_none_or(|content| doubt.contents.contains(&content));
+            if !self.entries.contains_key(id) && !asked {
+                return Some(format!("nobody asked for entry {id}: {theirs:?}"));
+            }
+        }
+        if self.holds != observed.holds && !doubt.holds
+            || !self.converters.is_subset(&observed.converters)
+            || self.jobs != observed.jobs && !doubt.jobs
+        {
+            return Some(self.difference(observed));
+        }
+        None
+    }
+}
+
 /// One thing a user does. Entries are named by how many were archived before them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -269,6 +328,8 @@ pub struct Runner {
     pub ids: Vec<u64>,
     /// After so many operations of the disk, this was acknowledged.
     pub history: Vec<(usize, State)>,
+    /// What failed.
+    pub doubt: Doubt,
     counter: u64,
 }
 
@@ -291,6 +352,7 @@ impl Runner {
             state: State::default(),
             ids: Vec::new(),
             history: vec![(made, State::default())],
+            doubt: Doubt::default(),
             counter: 0,
         })
     }
@@ -319,8 +381,35 @@ impl Runner {
         let done = self.attempt(step);
         if done.is_ok() {
             self.history.push((self.disk.ops(), self.state.clone()));
+        } else {
+            self.note(step);
         }
         done
+    }
+
+    fn note(&mut self, step: &Step) {
+        let doubt = &mut self.doubt;
+        match *step {
+            Step::Noise { seed, len } => {
+                doubt.contents.insert(BlobId::of(&noise(seed, len)));
+            }
+            Step::Text { seed, len, .. } => {
+                doubt.contents.insert(BlobId::of(&measurements(seed, len)));
+            }
+            Step::Keyed { seed, .. } => {
+                doubt.contents.insert(BlobId::of(&measurements(seed, 300)));
+            }
+            Step::Submit { .. } => doubt.submissions = true,
+            Step::StartJob | Step::FinishJob => doubt.jobs = true,
+            Step::Hold { .. } | Step::Release { .. } => doubt.holds = true,
+            Step::PurgeTo { .. } => doubt.purge = true,
+            Step::Attempt { .. }
+            | Step::Register { .. }
+            | Step::Seal
+            | Step::Compact
+            | Step::Rebuild
+            | Step::Reopen => {}
+        }
     }
 
     fn attempt(&mut self, step: &Step) -> Result<()> {
@@ -574,12 +663,10 @@ impl Runner {
     }
 
     fn reopen(&mut self) -> Result<()> {
-        if let Some(archive) = self.archive.take() {
-            archive.close()?;
-        }
+        let closed = self.archive.take().map_or(Ok(()), Archive::close);
         let archive = Archive::open_on(Arc::new(self.disk.clone()), tiny(&self.clock))?;
         self.archive = Some(archive);
-        Ok(())
+        closed
     }
 }
 
