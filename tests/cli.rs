@@ -673,11 +673,11 @@ impl Plant {
             plant.file(name, content);
         }
         plant.file("run.sh", WRONG);
-        plant.file("host.toml", plant.configuration("1.0"));
+        plant.file("host.toml", Plant::configuration("1.0"));
         plant
     }
 
-    fn configuration(&self, version: &str) -> String {
+    fn configuration(version: &str) -> String {
         format!(
             r#"
 [store]
@@ -704,7 +704,7 @@ secret_arguments = ["token"]
 
     fn correct_the_converter(&self) {
         self.file("run.sh", CORRECTED);
-        self.file("host.toml", self.configuration("1.1"));
+        self.file("host.toml", Self::configuration("1.1"));
     }
 
     fn names_in(&self, folder: &str) -> Vec<String> {
@@ -905,7 +905,7 @@ fn a_wrong_use_of_converters_has_its_code_and_runs_nothing() {
     );
     plant.file(
         "gone.toml",
-        plant.configuration("1").replace("\"in\"", "\"nowhere\""),
+        Plant::configuration("1").replace("\"in\"", "\"nowhere\""),
     );
     let id = plant.run(&["find", "1.csv", "--json"]).expect(0).object()["id"].to_string();
     let before = plant.run(&["events"]).expect(0).stdout;

@@ -315,7 +315,7 @@ impl Catching<'_> {
         };
         let file = packs.get(&pack).ok_or_else(missing)?;
         let plain = PackReader::open(&**self.disk, &file.path)
-            .and_then(|reader| reader.read_plain(offset, len, id, &()))
+            .and_then(|reader| reader.read_plain(offset, len, id))
             .map_err(|error| read_error(&file.path, error))?;
         Ok(plain.bytes)
     }

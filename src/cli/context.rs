@@ -65,11 +65,6 @@ impl<'a> Context<'a> {
         self.zone().exact(self.now)
     }
 
-    /// The time now, to tell how long a run took.
-    pub(crate) fn now_again(&self) -> Timestamp {
-        SystemClock.now()
-    }
-
     pub(crate) fn zone(&self) -> Zone {
         if self.globals.utc {
             Zone::Utc

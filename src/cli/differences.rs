@@ -169,7 +169,8 @@ impl Differences {
         rows.truncate(ROWS_MAX);
         let mut out = Table::new(&columns, canvas).page(&rows);
         if hidden > 0 {
-            out += &format!("and {} more; --json has them all\n", count(hidden));
+            let more = format!("and {} more; --json has them all\n", count(hidden));
+            out += &more;
         }
         out
     }

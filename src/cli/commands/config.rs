@@ -78,10 +78,9 @@ fn show(args: &Show, context: &mut Context<'_>) -> Result<Exit, Failure> {
             section = &setting.section;
             let gap = if text.is_empty() { "" } else { "\n" };
             let title = escape(section);
-            text += &format!(
-                "{gap}{}\n",
-                Style::Bold.paint(&format!("[{title}]"), colour)
-            );
+            let title = format!("[{title}]");
+            let heading = format!("{gap}{}\n", Style::Bold.paint(&title, colour));
+            text += &heading;
         }
         text += &line(setting, args.origin, colour);
     }

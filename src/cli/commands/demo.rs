@@ -19,6 +19,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Style, count, escape, facts, size};
 use crate::id::EntryId;
 use crate::query::Query;
+use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind};
 
 /// Where the plant goes when no folder is named.
@@ -120,7 +121,7 @@ fn free_sibling(dir: &Path) -> Result<PathBuf, Error> {
 
 /// How far the story has come.
 struct Stage {
-    began: crate::time::Timestamp,
+    began: Timestamp,
     /// The entry the story is about, once it is known.
     entry: Option<EntryId>,
     /// The caller's own store is named in the environment: every command must say that it means another.
@@ -162,8 +163,9 @@ impl Stage {
             })?;
         } else {
             context.print(excerpt(&output))?;
-            let look = wrapped(step.look);
-            context.print(Style::Dim.paint(&look, self.colour).as_bytes())?;
+            for line in wrapped(step.look).lines() {
+                context.print(format!("{}\n", Style::Dim.paint(line, self.colour)))?;
+            }
             context.flush()?;
         }
         if !step.exits.contains(&exit) {
@@ -223,7 +225,7 @@ impl Stage {
     }
 
     fn farewell(&self, dir: &Path, program: &Path, context: &Context<'_>) -> String {
-        let ms = (context.now_again().micros() - self.began.micros()) / 1_000;
+        let ms = (SystemClock.now().micros() - self.began.micros()) / 1_000;
         let took = crate::cli::render::duration(u64::try_from(ms).unwrap_or(0));
         let title = self.bold(&format!("That was the story, in {took}. It is all still there"));
         let inside = |name: &str| path_text(&dir.join(name));
@@ -253,7 +255,8 @@ impl Stage {
         for (line, why) in lines {
             let why = Style::Dim.paint(why, self.colour).into_owned();
             let line = Style::Good.paint(&line, self.colour).into_owned();
-            text += &format!("  # {why}\n  $ {line}\n");
+            let line = format!("  # {why}\n  $ {line}\n");
+            text += &line;
         }
         text
     }
@@ -318,7 +321,8 @@ fn wrapped(text: &str) -> String {
     let mut line = String::new();
     for word in text.split(' ') {
         if !line.is_empty() && line.chars().count() + word.chars().count() >= WORDS_WIDTH {
-            out += &format!("  > {line}\n");
+            let whole = format!("  > {line}\n");
+            out += &whole;
             line.clear();
         }
         if !line.is_empty() {

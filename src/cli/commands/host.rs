@@ -463,7 +463,8 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
         .collect();
     let mut text = Table::new(&columns, context.canvas()).page(&rows);
     if let Some(store) = shared {
-        text += &format!("store: {}\n", escape(&from_here(store)));
+        let line = format!("store: {}\n", escape(&from_here(store)));
+        text += &line;
     }
     text
 }

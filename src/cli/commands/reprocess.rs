@@ -228,11 +228,13 @@ fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
         )
         .hint("add --config FILE, or --converter-version recorded"));
     }
-    let params = match args.params {
-        Some(ParamsArg::Recorded) => Params::Recorded,
-        Some(ParamsArg::Current) => Params::Current,
-        None if which == Which::Recorded => Params::Recorded,
-        None => Params::Current,
+    let recorded = args
+        .params
+        .map_or(which == Which::Recorded, |params| params == ParamsArg::Recorded);
+    let params = if recorded {
+        Params::Recorded
+    } else {
+        Params::Current
     };
     let configured = config.map_or(1, |config| config.max_concurrent);
     Ok(Reprocess {
@@ -582,7 +584,8 @@ fn errors(errors: &[EntryError], context: &Context<'_>) -> String {
         Table::new(&columns, context.canvas()).page(&rows)
     );
     if hidden > 0 {
-        text += &format!("and {hidden} more reasons; --json has them all\n");
+        let more = format!("and {hidden} more reasons; --json has them all\n");
+        text += &more;
     }
     text
 }

@@ -95,7 +95,7 @@ pub(crate) fn filled(words: &[&str], entry: Option<EntryId>) -> Vec<String> {
 }
 
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
