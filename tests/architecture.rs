@@ -50,8 +50,6 @@ const ON_DISK_ONLY: &[&str] = &["format", "index", "retention", "evidence", "blo
 /// Files beside `src/time.rs` that may ask the machine for the time, and why nothing recorded depends on it.
 const CLOCKS: &[(&str, &str)] = &[
     ("src/cli/progress.rs", "when to redraw a progress bar"),
-    ("src/archive/open.rs", "how long to wait for the lock"),
-    ("src/archive/shared.rs", "how long to wait for an event"),
     ("src/convert/process.rs", "deadlines of a subprocess"),
     (
         "src/convert/reprocess.rs",

@@ -899,9 +899,7 @@ fn a_wrong_use_of_converters_has_its_code_and_runs_nothing() {
     plant.run(&["host", "run", "host.toml", "--once"]).expect(3);
     plant.file(
         "bad.toml",
-        plant
-            .configuration("1")
-            .replace("watch_folder", "watch_foler"),
+        Plant::configuration("1").replace("watch_folder", "watch_foler"),
     );
     plant.file(
         "gone.toml",
