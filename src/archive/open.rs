@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
 
-use crate::archive::rebuild;
+use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
 use crate::archive::writer::{Draft, Writer};
@@ -137,8 +137,11 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
     let files = Arc::new(files);
     let last = files.last();
 
-    let index_file = IndexFile::of(access, lock.is_some() && damage.is_empty());
-    let index = index_file.open(&disk, store, &options)?;
+    if !damage.is_empty() {
+        access = Access::ReadOnly;
+    }
+    let mut index_file = IndexFile::of(access, lock.is_some() && damage.is_empty());
+    let mut index = index_file.open(&disk, store, &options)?;
     // The index is written only up to what was durable. If it knows of more than the journal holds, a torn tail is none.
     if let Some(tail) = &found.torn
         && index
@@ -152,12 +155,17 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
             tail.offset
         ));
         found.torn = None;
-    }
-    if !damage.is_empty() {
         access = Access::ReadOnly;
+        // It is of no use any more; and nothing on disk is changed from here on.
+        index = None;
+        index_file = IndexFile::Untouched;
     }
     if access == Access::ReadWrite {
         clear_tmp(&*disk)?;
+        for path in &found.half_made {
+            disk.remove(path)
+                .map_err(|error| Error::io("remove", path, error))?;
+        }
     }
     let recovered = match (&found.torn, access) {
         (Some(tail), Access::ReadWrite) => Some(set_tail_aside(&*disk, &found, tail)?),
@@ -168,7 +176,12 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
     if access == Access::ReadWrite {
         rebuild::remove_orphans(&*disk, &mut packs, files.sealed(), index.as_ref())?;
     }
-    let caught_up = rebuild::catch_up(&disk, &options, &files, &packs, index, last, || {
+    let whole = if damage.is_empty() {
+        Whole::Every
+    } else {
+        Whole::Readable
+    };
+    let caught_up = rebuild::catch_up(&disk, &options, &files, &packs, index, last, whole, || {
         index_file.make(&disk, store, &options)
     })?;
     let shared = Arc::new(Shared::new(
@@ -190,26 +203,13 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
     let Found {
         full,
         current,
-        mut free,
-        mut slots,
+        free,
+        slots,
         next_seq,
         ..
     } = found;
-    let (current, end) = match current {
-        Some((journal, end)) => (journal, end),
-        None => {
-            let newest = free.iter().map(|journal| journal.header.generation).max();
-            let mut journal = match free.pop_front() {
-                Some(journal) => journal,
-                None => {
-                    slots += 1;
-                    crate::log::Journal::create(&*disk, slots - 1, store, journal_bytes)?
-                }
-            };
-            journal.start(newest.unwrap_or(0) + 1, next_seq)?;
-            (journal, crate::format::frame::JOURNAL_HEADER_BYTES as u64)
-        }
-    };
+    let (current, end) = current
+        .ok_or_else(|| Error::new(ErrorKind::Damaged, "there is no journal file to go on in"))?;
     shared
         .files
         .add_journal(current.slot, Arc::clone(&current.file));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -39,6 +40,15 @@ pub(super) struct CaughtUp {
     pub(super) index: Index,
     pub(super) active: Overlay,
     pub(super) next_pack: PackId,
+}
+
+/// Which events must be in the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// Every one; one that cannot be read is an error.
+    Every,
+    /// Those that can be read: the log is known to be damaged, and the undamaged rest is to be seen.
+    Readable,
 }
 
 /// A pack file on disk.
@@ -124,6 +134,7 @@ pub(super) fn catch_up(
     packs: &BTreeMap<PackId, PackFile>,
     index: Option<Index>,
     last: EventSeq,
+    whole: Whole,
     make: impl Fn() -> Result<Index>,
 ) -> Result<CaughtUp> {
     let usable = match index {
@@ -145,7 +156,7 @@ pub(super) fn catch_up(
     let applied = catching.active.applied();
     let lag = last.0.saturating_sub(applied.0);
     if lag > 0 {
-        catching.fold(options, files, applied.next(), last)?;
+        catching.fold(options, files, applied.next()..=last, whole)?;
     }
     if lag > LAG_EVENTS_MAX {
         catching.write()?;
@@ -193,6 +204,7 @@ pub(super) fn whole(shared: &Shared, make: impl Fn() -> Result<Index>) -> Result
         &packs,
         None,
         last,
+        Whole::Every,
         make,
     )
 }
@@ -324,14 +336,15 @@ impl Catching<'_> {
         &mut self,
         options: &Options,
         files: &Arc<LogFiles>,
-        from: EventSeq,
-        last: EventSeq,
+        events: RangeInclusive<EventSeq>,
+        whole: Whole,
     ) -> Result<()> {
-        let total = last.0 + 1 - from.0;
+        let total = events.end().0 + 1 - events.start().0;
         thread::scope(|scope| {
             let (ahead, batches) = bounded(BATCHES_AHEAD);
-            let reader = LogReader::new(Arc::clone(files), from, last);
-            scope.spawn(move || decode_ahead(reader, |batch| ahead.send(batch).is_ok()));
+            scope.spawn(move || {
+                decode_ahead(files, events, whole, |batch| ahead.send(batch).is_ok());
+            });
             let mut done = 0;
             for batch in receive(&batches) {
                 for event in batch? {
@@ -365,37 +378,42 @@ fn receive<T>(batches: &Receiver<T>) -> impl Iterator<Item = T> + '_ {
     std::iter::from_fn(|| batches.recv().ok())
 }
 
-fn decode_ahead(mut reader: LogReader, mut send: impl FnMut(Result<Vec<Event>>) -> bool) {
-    loop {
-        let mut batch = Vec::with_capacity(BATCH_EVENTS);
-        let mut failed = None;
-        while batch.len() < BATCH_EVENTS {
-            match reader.next_leaf() {
-                None => break,
-                Some(Ok((seq, line))) => match decode(seq, &line) {
-                    Ok(event) => batch.push(event),
-                    Err(error) => {
-                        failed = Some(error);
-                        break;
-                    }
-                },
-                Some(Err(error)) => {
-                    failed = Some(error.into());
-                    break;
+fn decode_ahead(
+    files: &Arc<LogFiles>,
+    events: RangeInclusive<EventSeq>,
+    whole: Whole,
+    mut send: impl FnMut(Result<Vec<Event>>) -> bool,
+) {
+    let (mut next, last) = events.into_inner();
+    let mut reader = LogReader::new(Arc::clone(files), next, last);
+    let mut batch = Vec::with_capacity(BATCH_EVENTS);
+    while next <= last {
+        let event = match reader.next_leaf() {
+            None => break,
+            Some(Ok((seq, line))) => decode(seq, &line),
+            Some(Err(error)) => {
+                // The reader is at its end after an error.
+                reader = LogReader::new(Arc::clone(files), next.next(), last);
+                Err(error.into())
+            }
+        };
+        next = next.next();
+        match event {
+            Ok(event) => batch.push(event),
+            Err(_) if whole == Whole::Readable => {}
+            Err(error) => {
+                if send(Ok(std::mem::take(&mut batch))) {
+                    send(Err(error));
                 }
+                return;
             }
         }
-        let end = batch.len() < BATCH_EVENTS;
-        if !batch.is_empty() && !send(Ok(batch)) {
+        if batch.len() == BATCH_EVENTS && !send(Ok(std::mem::take(&mut batch))) {
             return;
         }
-        if let Some(error) = failed {
-            send(Err(error));
-            return;
-        }
-        if end {
-            return;
-        }
+    }
+    if !batch.is_empty() {
+        send(Ok(batch));
     }
 }
 

@@ -357,6 +357,7 @@ impl Verifier<'_> {
             packs,
             None,
             view.applied(),
+            rebuild::Whole::Every,
             || match shared.options.access {
                 // Nothing on disk is changed, and the disk may be read-only.
                 Access::ReadOnly => Ok(Index::in_memory(shared.store)?),

@@ -4,6 +4,7 @@
 //! transaction, together with the number of its last event; a [`View`] reads overlays and tables as one state. The
 //! index may lag behind the log, never lead it, and a damaged one is made anew from the log.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use redb::{Builder, Database, ReadableDatabase};
@@ -147,9 +148,11 @@ impl Index {
         store: StoreId,
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
-        let db = Builder::new()
-            .set_cache_size(cache_bytes)
-            .create_with_backend(backend::DiskBackend::new(file))?;
+        let db = guarded(|| {
+            Ok(Builder::new()
+                .set_cache_size(cache_bytes)
+                .create_with_backend(backend::DiskBackend::new(file))?)
+        })?;
         let index = Self { db };
         let meta = index.db.begin_read()?.open_table(tables::META)?;
         let value = |name| -> Result<_, IndexError> {
@@ -226,8 +229,14 @@ impl Index {
         if overlay.applied() < reader.applied {
             return Ok(());
         }
-        write::commit(&self.db, &reader, overlay)
+        guarded(|| write::commit(&self.db, &reader, overlay))
     }
+}
+
+/// Turns a panic of redb over bytes that are not its own into what it is: a damaged index, which can be made anew.
+fn guarded<T>(work: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or(Err(IndexError::Damaged("the pages of its tables")))
 }
 
 impl std::fmt::Debug for Index {

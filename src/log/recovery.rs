@@ -8,7 +8,7 @@
 //! log had been durable and is asked by the caller.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::{Disk, DiskFile, OpenMode};
@@ -27,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) current: Option<(Journal, u64)>,
     /// Files that hold nothing unsealed.
     pub(crate) free: VecDeque<Journal>,
+    /// Files too short to be whole: made when the disk filled up or the power went, unless something is damaged.
+    pub(crate) half_made: Vec<PathBuf>,
     /// How many slots are taken.
     pub(crate) slots: u32,
     /// The number the next event gets.
@@ -55,6 +57,8 @@ impl TornTail {
 struct Candidate {
     journal: Journal,
     bytes: Vec<u8>,
+    /// How long it was made; it is begun only after all of that is durable.
+    made_bytes: u64,
 }
 
 /// Reads every journal file and calls `each` with every intact frame after `sealed`, in order. Writes nothing.
@@ -70,6 +74,7 @@ pub(crate) fn recover(
         full: Vec::new(),
         current: None,
         free: VecDeque::new(),
+        half_made: Vec::new(),
         slots: 0,
         next_seq: sealed.next(),
         torn: None,
@@ -98,12 +103,15 @@ pub(crate) fn recover(
         };
         match JournalHeader::decode(&bytes, store) {
             Ok(mut header) => {
-                if header.file_bytes > entry.len {
-                    // Cut short behind our back: what is left is still read, and the gap shows below.
-                    header.file_bytes = entry.len;
-                }
+                let made_bytes = header.file_bytes;
+                // One cut short behind our back is still read as far as it goes.
+                header.file_bytes = made_bytes.min(entry.len);
                 let journal = Journal { slot, file, header };
-                live.push(Candidate { journal, bytes });
+                live.push(Candidate {
+                    journal,
+                    bytes,
+                    made_bytes,
+                });
             }
             // A header torn while the file was started anew covers nothing: all it held was sealed by then. But if
             // there is an unsealed frame behind it, the header itself was damaged.
@@ -114,9 +122,8 @@ pub(crate) fn recover(
                         .push(format!("{}: header: {why}", path.display()));
                 } else if entry.len >= crate::log::JOURNAL_BYTES_MIN {
                     found.free.push_back(free(file));
-                } else if access == OpenMode::Write {
-                    // Half made when the disk filled up or the power went: holds nothing.
-                    disk.remove(&path).map_err(LogError::io("remove", &path))?;
+                } else {
+                    found.half_made.push(path);
                 }
             }
         }
@@ -128,7 +135,12 @@ pub(crate) fn recover(
         )
     });
     let mut remaining = live.into_iter().peekable();
-    while let Some(Candidate { journal, bytes }) = remaining.next() {
+    while let Some(candidate) = remaining.next() {
+        let Candidate {
+            journal,
+            bytes,
+            made_bytes,
+        } = candidate;
         let path = journal_path(journal.slot);
         let starts = journal.header.first_seq;
         let later = remaining.peek().map(|next| next.journal.header.first_seq);
@@ -185,6 +197,14 @@ pub(crate) fn recover(
                 }
             }
         }
+        let unsealed = last > sealed || later.is_none();
+        if unsealed && journal.header.file_bytes < made_bytes {
+            found.damage.push(format!(
+                "{}: {} bytes are left of {made_bytes}; what was recorded in the rest is lost with it",
+                path.display(),
+                journal.header.file_bytes
+            ));
+        }
         if last <= sealed && later.is_some() {
             found.free.push_back(journal);
         } else if later.is_some() {
@@ -197,6 +217,14 @@ pub(crate) fn recover(
             let at = scan.at as u64;
             found.current = Some((journal, at));
         }
+    }
+    if found.current.is_none() {
+        // A file is sealed only after the next one was durably begun, so there always is one to go on in.
+        found.damage.push(format!(
+            "{}: the newest journal file is missing or damaged; what was recorded after event {} is lost with it",
+            dir.display(),
+            found.next_seq.0 - 1
+        ));
     }
     Ok(found)
 }
