@@ -1,9 +1,9 @@
 //! Walking the matches of a search in an order, without sorting more than the page needs.
 //!
 //! Each span knows its own order; a heap merges the spans. By id the spans follow each other. By time a span is only
-//! opened when its zone says that its next entry may be due. By any other column a span gives its entries from its
-//! terms, when all of it matches, or else by picking the smallest ordinals among the matches: the terms stand in
-//! order in the table, so an ordinal is all it takes to compare two entries of one span.
+//! opened when its zone says that its next entry may be due. By any other column a span gives its entries term by
+//! term, as long as most of them match, or else by picking the smallest ordinals among the matches: the terms stand
+//! in order in the table, so an ordinal is all it takes to compare two entries of one span.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
                     direction,
                     after,
                 };
-                Self::Terms(TermWalk::new(search, &order)?)
+                Self::Terms(TermWalk::new(search, order)?)
             }
             None if sort.field == SortField::ArchivedAt => {
                 Self::Times(TimeWalk::new(search, direction, after.as_ref()))
@@ -301,6 +301,7 @@ impl<'a> TimeWalk<'a> {
 }
 
 /// An order by the terms of a field.
+#[derive(Clone)]
 struct Order {
     field: Field,
     column: SortField,
@@ -311,7 +312,7 @@ struct Order {
 /// By any column that has terms: the heads of all spans in a heap.
 pub(super) struct TermWalk<'a> {
     search: &'a Search<'a>,
-    column: SortField,
+    order: Order,
     heads: BinaryHeap<Head>,
     streams: Vec<Stream>,
 }
@@ -343,6 +344,10 @@ impl PartialEq for Head {
 
 impl Eq for Head {}
 
+impl Stream {
+    const END: Self = Self::Few(VecDeque::new());
+}
+
 /// The matches of one span in order.
 enum Stream {
     Few(VecDeque<Place>),
@@ -351,10 +356,10 @@ enum Stream {
 }
 
 impl<'a> TermWalk<'a> {
-    fn new(search: &'a Search<'a>, order: &Order) -> Result<Self, IndexError> {
+    fn new(search: &'a Search<'a>, order: Order) -> Result<Self, IndexError> {
         let mut walk = Self {
             search,
-            column: order.column,
+            order,
             heads: BinaryHeap::new(),
             streams: Vec::new(),
         };
@@ -362,16 +367,17 @@ impl<'a> TermWalk<'a> {
             let Some(bits) = search.matches(*span, *zone)? else {
                 continue;
             };
-            let stream = walk.open(*span, bits, order)?;
+            let stream = walk.open(*span, bits)?;
             walk.streams.push(stream);
-            walk.advance(walk.streams.len() - 1, order.direction, None)?;
+            walk.advance(walk.streams.len() - 1, None)?;
         }
         Ok(walk)
     }
 
-    fn open(&self, span: Span, bits: Bits, order: &Order) -> Result<Stream, IndexError> {
+    fn open(&self, span: Span, bits: Bits) -> Result<Stream, IndexError> {
         /// Up to so many rows are cheaper to read than a column is.
         const FEW: u32 = 16;
+        let order = &self.order;
         let matching = bits.len();
         if matching <= FEW {
             let mut places = Vec::new();
@@ -391,14 +397,36 @@ impl<'a> TermWalk<'a> {
             .view
             .reader
             .add_posting(span, Field::All, &[], &mut all)?;
-        if matching == all.len() {
+        if matching >= all.len() / 4 {
             let stream = TermStream::open(self.search, span, bits, order)?;
-            Ok(Stream::Terms(Box::new(stream)))
-        } else {
-            let ranks = Ranks::of(all);
-            let stream = OrdinalStream::open(self.search, span, bits, &ranks, order)?;
-            Ok(Stream::Ordinals(stream))
+            return Ok(Stream::Terms(Box::new(stream)));
         }
+        self.open_ordinals(span, &bits, &Ranks::of(all), order)
+    }
+
+    fn open_ordinals(
+        &self,
+        span: Span,
+        bits: &Bits,
+        ranks: &Ranks,
+        order: &Order,
+    ) -> Result<Stream, IndexError> {
+        let stream = OrdinalStream::open(self.search, span, bits, ranks, order)?;
+        Ok(Stream::Ordinals(stream))
+    }
+
+    /// Goes on picking ordinals where going term by term led past too many entries that do not match.
+    fn give_up_terms(
+        &self,
+        stream: &TermStream,
+        previous: Option<Place>,
+    ) -> Result<Stream, IndexError> {
+        let mut order = self.order.clone();
+        order.after = previous.or(order.after);
+        let mut all = Bits::none();
+        let reader = &self.search.view.reader;
+        reader.add_posting(stream.span, Field::All, &[], &mut all)?;
+        self.open_ordinals(stream.span, &stream.bits, &Ranks::of(all), &order)
     }
 
     /// What an entry is ordered by.
@@ -407,51 +435,64 @@ impl<'a> TermWalk<'a> {
             return Err(IndexError::Damaged("the entries"));
         };
         Ok(terms::order_value(
-            self.column,
+            self.order.column,
             &rows::decode_head(row.value())?,
         ))
     }
 
-    /// Puts the next entry of a stream into the heap. `previous` is the value of the one before.
-    fn advance(
-        &mut self,
-        stream: usize,
-        direction: Direction,
-        previous: Option<Vec<u8>>,
-    ) -> Result<(), IndexError> {
-        let place = match &mut self.streams[stream] {
-            Stream::Few(places) => places.pop_front(),
-            Stream::Terms(terms) => terms.next()?,
-            Stream::Ordinals(ordinals) => match (ordinals.next(), previous) {
-                (None, _) => None,
-                (Some((id, Repeat::Same)), Some(value)) => Some(Place { value, id }),
-                (Some((id, _)), _) => {
-                    let value = self.value(id)?;
-                    Some(Place { value, id })
-                }
-            },
-        };
+    /// Puts the next entry of a stream into the heap; `previous` is the one before.
+    fn advance(&mut self, stream: usize, previous: Option<Place>) -> Result<(), IndexError> {
+        let mut taken = std::mem::replace(&mut self.streams[stream], Stream::END);
+        let place = self.step(&mut taken, previous)?;
+        self.streams[stream] = taken;
         if let Some(place) = place {
             self.heads.push(Head {
                 place,
-                direction,
+                direction: self.order.direction,
                 stream,
             });
         }
         Ok(())
     }
 
+    fn step(
+        &self,
+        stream: &mut Stream,
+        previous: Option<Place>,
+    ) -> Result<Option<Place>, IndexError> {
+        match stream {
+            Stream::Few(places) => Ok(places.pop_front()),
+            Stream::Terms(terms) => match terms.next()? {
+                Step::Place(place) => Ok(Some(place)),
+                Step::End => Ok(None),
+                Step::TooFar => {
+                    *stream = self.give_up_terms(terms, previous.clone())?;
+                    self.step(stream, previous)
+                }
+            },
+            Stream::Ordinals(ordinals) => match (ordinals.next(), previous) {
+                (None, _) => Ok(None),
+                (Some((id, Repeat::Same)), Some(Place { value, .. })) => {
+                    Ok(Some(Place { value, id }))
+                }
+                (Some((id, _)), _) => {
+                    let value = self.value(id)?;
+                    Ok(Some(Place { value, id }))
+                }
+            },
+        }
+    }
+
     fn next(&mut self) -> Result<Option<Place>, IndexError> {
         let Some(head) = self.heads.pop() else {
             return Ok(None);
         };
-        let previous = Some(head.place.value.clone());
-        self.advance(head.stream, head.direction, previous)?;
+        self.advance(head.stream, Some(head.place.clone()))?;
         Ok(Some(head.place))
     }
 }
 
-/// Every entry of a span, term by term.
+/// Most entries of a span, term by term.
 struct TermStream {
     terms: redb::Range<'static, Bytes, Bytes>,
     span: Span,
@@ -460,9 +501,19 @@ struct TermStream {
     bits: Bits,
     value: Vec<u8>,
     members: Members,
+    /// Terms gone past since the last one with a match.
+    missed: u32,
 }
 
-/// What is left of the members of one term.
+/// What a step along the terms came to.
+enum Step {
+    Place(Place),
+    End,
+    /// Too many terms in a row have no match.
+    TooFar,
+}
+
+/// What is left of the matching members of one term.
 enum Members {
     List(VecDeque<Low>),
     Bits(Bits, Option<Low>),
@@ -496,10 +547,13 @@ impl TermStream {
             bits,
             value: Vec::new(),
             members: Members::List(VecDeque::new()),
+            missed: 0,
         })
     }
 
-    fn next(&mut self) -> Result<Option<Place>, IndexError> {
+    fn next(&mut self) -> Result<Step, IndexError> {
+        /// About as many terms as cost what picking by ordinals does.
+        const MISSED_MAX: u32 = 500;
         loop {
             while let Some(low) = self.members.next(self.direction) {
                 let place = Place {
@@ -507,31 +561,38 @@ impl TermStream {
                     id: entry_at(self.span, low),
                 };
                 let due = |after: &Place| after.comes_before(&place, self.direction);
-                if self.bits.contains(low) && self.after.as_ref().is_none_or(due) {
-                    return Ok(Some(place));
+                if self.after.as_ref().is_none_or(due) {
+                    self.missed = 0;
+                    return Ok(Step::Place(place));
                 }
+            }
+            self.missed += 1;
+            if self.missed > MISSED_MAX {
+                return Ok(Step::TooFar);
             }
             let term = match self.direction {
                 Direction::Asc => self.terms.next(),
                 Direction::Desc => self.terms.next_back(),
             };
             let Some(term) = term else {
-                return Ok(None);
+                return Ok(Step::End);
             };
             let (key, packed) = term?;
             self.value = key.value()[POSTING_PREFIX..].to_vec();
-            self.members = Members::of(packed.value(), self.direction)?;
+            self.members = Members::of(packed.value(), &self.bits, self.direction)?;
         }
     }
 }
 
 impl Members {
-    fn of(packed: &[u8], direction: Direction) -> Result<Self, IndexError> {
-        if let Some(list) = postings::short_list(packed)? {
+    fn of(packed: &[u8], matches: &Bits, direction: Direction) -> Result<Self, IndexError> {
+        if let Some(mut list) = postings::short_list(packed)? {
+            list.retain(|low| matches.contains(*low));
             return Ok(Self::List(list.into()));
         }
         let mut bits = Bits::none();
         bits.insert_packed(packed)?;
+        bits.intersect(matches);
         let from = match direction {
             Direction::Asc => 0,
             Direction::Desc => Low::MAX,
@@ -582,7 +643,7 @@ impl OrdinalStream {
     fn open(
         search: &Search<'_>,
         span: Span,
-        bits: Bits,
+        bits: &Bits,
         ranks: &Ranks,
         order: &Order,
     ) -> Result<Self, IndexError> {
@@ -605,7 +666,7 @@ impl OrdinalStream {
             from: Some(0),
             previous: None,
         };
-        ranks.each_rank(&bits, |low, rank| {
+        ranks.each_rank(bits, |low, rank| {
             let ordinal = u32::from(column.get(rank));
             stream.matches.push(turn(ordinal << 16 | u32::from(low)));
         });
