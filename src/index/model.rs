@@ -1051,6 +1051,14 @@ fn a_commit_that_was_made_already_changes_nothing() {
 }
 
 #[test]
+fn readers_and_the_writer_may_be_on_different_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Index>();
+    shared::<View>();
+    shared::<Overlay>();
+}
+
+#[test]
 fn a_cursor_of_another_order_is_refused() {
     let live = Live::new();
     for text in ["size:desc", "archived_at", "id"] {

@@ -129,6 +129,8 @@ impl Reader {
 }
 
 /// One consistent state: overlays, the newest first, on top of the tables. Later changes do not reach it.
+///
+/// While it lives, commits cannot reuse the pages it reads and the file grows instead: make one, ask, let go.
 #[derive(Clone)]
 pub(crate) struct View {
     pub(super) layers: Vec<Arc<Overlay>>,
