@@ -37,7 +37,6 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
 const FOREIGN: &[(&str, &[&str])] = &[
     ("redb", &["src/index/"]),
     ("bincode", &["src/index/"]),
-    ("roaring", &["src/index/"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("clap_complete", &["src/cli/", "src/main.rs"]),
     ("clap_mangen", &["src/cli/", "src/main.rs"]),
