@@ -118,8 +118,8 @@ pub(super) struct Retirement {
     pub(super) pack: PackId,
     /// The blobs its footer lists.
     pub(super) inside: Vec<BlobId>,
-    /// What is recorded of it. It is refused when it does not fit the current journal file, because the one who asks is
-    /// the one who would make room.
+    /// What is recorded of it. It is refused when it does not fit the current journal file and no other is to be had at
+    /// once, because the one who asks is the one who would make room.
     pub(super) fact: Draft,
 }
 
@@ -287,7 +287,15 @@ impl Writer {
         }
         drop(view);
         let mut group = Group::default();
-        self.stage_event(&fact, &mut group, Room::Here)?;
+        // Whoever asks is the one who would make room in the journal, so there is no waiting for it.
+        let can_rotate =
+            self.appender.free_files() > 0 || self.appender.files() < JOURNAL_FILES_MAX;
+        let room = if can_rotate {
+            Room::Anywhere
+        } else {
+            Room::Here
+        };
+        self.stage_event(&fact, &mut group, room)?;
         self.commit(&mut group)?;
         let (below, mut active) = self.shared.layers();
         Arc::make_mut(&mut active).drop_pack(pack, Some(inside), &below)?;
