@@ -127,6 +127,10 @@ pub(super) fn remove_orphans(
 /// Folds into `index` what it lacks, up to event `last`; an index that is missing, of no use or ahead of the log is made anew by `make`.
 ///
 /// `packs` are the pack files that count. Damaged ones are left out: what lies in them is then missing, and said to be.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "opening, rebuilding and verifying each know different parts of it"
+)]
 pub(super) fn catch_up(
     disk: &Arc<dyn Disk>,
     options: &Options,
@@ -317,13 +321,12 @@ impl Catching<'_> {
         id: &BlobId,
     ) -> Result<Vec<u8>> {
         let missing = || Error::new(ErrorKind::Damaged, format!("blob {id} is missing"));
-        let (pack, offset, len) = match nodes.get(id) {
-            Some((pack, entry)) => (*pack, entry.offset, entry.len),
-            None => {
-                let row = self.active_view().blob(id)?;
-                let place = row.and_then(|row| row.place).ok_or_else(missing)?;
-                (place.pack, PackOffset(place.offset), place.len)
-            }
+        let (pack, offset, len) = if let Some((pack, entry)) = nodes.get(id) {
+            (*pack, entry.offset, entry.len)
+        } else {
+            let row = self.active_view().blob(id)?;
+            let place = row.and_then(|row| row.place).ok_or_else(missing)?;
+            (place.pack, PackOffset(place.offset), place.len)
         };
         let file = packs.get(&pack).ok_or_else(missing)?;
         let plain = PackReader::open(&**self.disk, &file.path)
