@@ -75,6 +75,9 @@ mod error;
 pub mod event;
 pub mod evidence;
 mod format;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod id;

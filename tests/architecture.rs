@@ -16,7 +16,7 @@ const ROOMS: &[&[&str]] = &[
     &["archive"],
     &["convert", "export"],
     &["host", "serve"],
-    &["cli"],
+    &["cli", "fuzz"],
 ];
 
 /// What the table does not say: who, whom, why.

@@ -26,6 +26,8 @@ pub(crate) use definition::expand;
 pub use definition::{Arguments, Converter, MASK, MissingSecret, Mode};
 pub(crate) use identity::is_bundle_name;
 pub use process::Cancel;
+#[cfg(feature = "testing")]
+pub(crate) use protocol::understand;
 pub use protocol::{Conversion, PostAction};
 pub use reprocess::{
     ConverterLabel, EntryError, OnError, Params, PlannedRun, PlannedSkip, Ramp, Reprocess,

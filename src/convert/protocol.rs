@@ -222,7 +222,7 @@ fn is_answer(text: &str) -> bool {
 }
 
 /// Understands what a one-shot converter wrote before it exited with success.
-pub(super) fn understand(stdout: &[u8]) -> Conversion {
+pub(crate) fn understand(stdout: &[u8]) -> Conversion {
     let stdout = stdout.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stdout);
     let text = match str::from_utf8(stdout) {
         Ok(text) => text.trim_matches([' ', '\t', '\r', '\n']),

@@ -248,3 +248,9 @@ impl std::fmt::Debug for Index {
         f.debug_struct("Index").finish_non_exhaustive()
     }
 }
+
+/// Whether a file name fits a glob, for the fuzz target.
+#[cfg(feature = "testing")]
+pub(crate) fn glob_matches(pattern: &str, name: &str) -> bool {
+    glob::Glob::new(pattern).matches(name)
+}

@@ -1,0 +1,6 @@
+//! Feeds any bytes to the decoder 'journal_frame'; see `annals::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    annals::fuzz::run("journal_frame", bytes);
+});

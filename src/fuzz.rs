@@ -1,0 +1,342 @@
+//! Every decoder with one signature, for the fuzz targets and for the test that replays their corpora.
+//!
+//! A target panics when a decoder does, and when what was decoded does not encode to the bytes it came from: a reader that
+//! takes bytes no writer would write is a reader that can be lied to.
+
+use crate::format::frame::{Frame, JournalHeader, NewFrame};
+use crate::format::record::Record;
+use crate::format::segment::{BlockHeader, Footer, Trailer};
+use crate::format::{header, leaf, pack, record, segment};
+use crate::id::{BlobId, EventSeq, PackId, StoreId};
+use crate::query::Cursor;
+
+/// The store all samples belong to.
+const STORE: StoreId = StoreId::from_bytes([0x5a; 16]);
+
+/// Takes any bytes at all.
+pub type Target = fn(&[u8]);
+
+/// Every target by the name of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("store_header", store_header),
+    ("journal_header", journal_header),
+    ("journal_frame", journal_frame),
+    ("event_leaf", event_leaf),
+    ("blob_record", blob_record),
+    ("pack", whole_pack),
+    ("segment_header", segment_header),
+    ("segment_trailer", segment_trailer),
+    ("segment_footer", segment_footer),
+    ("segment_block", segment_block),
+    ("manifest", manifest),
+    ("merkle_frontier", merkle_frontier),
+    ("cursor", cursor),
+    ("glob", glob),
+    #[cfg(feature = "host")]
+    ("converter_answer", converter_answer),
+    #[cfg(feature = "host")]
+    ("configuration", configuration),
+];
+
+/// Feeds `bytes` to the target of that name.
+pub fn run(target: &str, bytes: &[u8]) {
+    let found = TARGETS.iter().find(|(name, _)| *name == target);
+    found.expect("a target of that name").1(bytes);
+}
+
+fn store_header(bytes: &[u8]) {
+    if let Ok(store) = header::decode(bytes) {
+        // Line ends and blanks may differ; what it says may not.
+        assert_eq!(header::decode(header::encode(&store).as_bytes()), Ok(store));
+    }
+}
+
+fn journal_header(bytes: &[u8]) {
+    if let Ok(header) = JournalHeader::decode(bytes, &STORE) {
+        assert_eq!(header.encode()[..52], bytes[..52]);
+    }
+}
+
+fn journal_frame(bytes: &[u8]) {
+    let Ok(frame) = Frame::decode(bytes) else {
+        return;
+    };
+    let head = frame.header;
+    let mut again = Vec::new();
+    NewFrame {
+        generation: head.generation,
+        seq: head.seq,
+        group: head.group,
+        time: head.time,
+        retention: head.retention,
+        level: head.level,
+        leaf: frame.leaf,
+        records: &[frame.records],
+    }
+    .encode_into(&mut again)
+    .expect("what was read fits");
+    // The number of records is not known here, and with it the header's checksum.
+    let body = head.records_at() + frame.records.len();
+    assert_eq!(again[8..60], bytes[8..60]);
+    assert_eq!(again[64..body], bytes[64..body]);
+    let mut rest = frame.records;
+    while let Ok((header, _)) = record::decode(rest) {
+        rest = &rest[header.record_len() as usize..];
+    }
+}
+
+fn event_leaf(bytes: &[u8]) {
+    let Ok(line) = str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(event) = leaf::decode(line)
+        && let Ok(again) = leaf::encode(&STORE, &event)
+    {
+        assert_eq!(leaf::decode(&again).expect("just written"), event);
+    }
+}
+
+fn blob_record(bytes: &[u8]) {
+    let Ok((header, stored)) = record::decode(bytes) else {
+        return;
+    };
+    let mut again = Vec::new();
+    let found = Record {
+        kind: header.kind,
+        codec: header.codec,
+        dictionary: header.dictionary,
+        raw_len: header.raw_len,
+        id: header.id,
+        stored,
+    };
+    record::encode_into(&mut again, &found).expect("what was read can be written");
+    assert_eq!(again, bytes[..again.len()]);
+    let mut plain = Vec::new();
+    // Refused or not, never more than the header said.
+    let _ = crate::blob::compression::decompress(&header, stored, &mut plain);
+    assert!(plain.len() <= header.raw_len as usize);
+}
+
+fn whole_pack(bytes: &[u8]) {
+    if let Ok(header) = pack::decode_header(bytes) {
+        let again = pack::encode_header(&header);
+        assert_eq!(again, bytes[..again.len()]);
+    }
+    let size = bytes.len() as u64;
+    let Some(end) = bytes.len().checked_sub(pack::PACK_TRAILER_BYTES) else {
+        return;
+    };
+    if let Ok(trailer) = pack::decode_trailer(&bytes[end..], size) {
+        let from = usize::try_from(trailer.footer_offset).expect("within the bytes");
+        let to = from + usize::try_from(trailer.footer_len).expect("within the bytes");
+        if let Ok(entries) = pack::decode_footer(&bytes[from..to], &trailer) {
+            let again = pack::encode_footer(trailer.pack, trailer.footer_offset, entries.iter());
+            assert_eq!(again, bytes[from..]);
+        }
+    }
+    let scan = pack::RecordScan::new(bytes).expect("bytes in memory");
+    for found in scan {
+        let (offset, header) = found.expect("bytes in memory");
+        assert!(offset.0 + u64::from(header.record_len()) <= size);
+    }
+}
+
+fn segment_header(bytes: &[u8]) {
+    if let Ok(first) = segment::decode_header(bytes, &STORE) {
+        let again = segment::encode_header(&STORE, first);
+        assert_eq!(again[..36], bytes[..36]);
+    }
+}
+
+fn segment_trailer(bytes: &[u8]) {
+    if let Ok(trailer) = Trailer::decode(bytes) {
+        assert_eq!(trailer.encode()[..48], bytes[..48]);
+    }
+}
+
+fn segment_footer(bytes: &[u8]) {
+    if let Ok(footer) = Footer::decode(bytes) {
+        assert_eq!(footer.encode().expect("what was read fits"), bytes);
+    }
+}
+
+fn segment_block(bytes: &[u8]) {
+    if let Ok(header) = BlockHeader::decode(bytes) {
+        let mut again = Vec::new();
+        header.encode_into(&mut again);
+        assert_eq!(again, bytes[..again.len()]);
+    }
+}
+
+fn manifest(bytes: &[u8]) {
+    use crate::blob::manifest::ManifestReader;
+    let missing = |_: &BlobId| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+    if let Ok(reader) = ManifestReader::new(bytes, missing) {
+        let total = reader.total_len();
+        let mut seen = 0;
+        for chunk in reader {
+            let Ok(chunk) = chunk else {
+                return;
+            };
+            seen += chunk.len;
+        }
+        assert_eq!(seen, total);
+    }
+}
+
+fn merkle_frontier(bytes: &[u8]) {
+    use crate::evidence::tree::Frontier;
+    if let Ok(mut frontier) = Frontier::from_bytes(bytes) {
+        assert_eq!(frontier.to_bytes(), bytes);
+        if frontier.size() < u64::MAX {
+            frontier.push(b"leaf");
+        }
+        let _ = frontier.root();
+    }
+}
+
+fn cursor(bytes: &[u8]) {
+    if let Ok(text) = str::from_utf8(bytes)
+        && let Ok(cursor) = text.parse::<Cursor>()
+    {
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+}
+
+fn glob(bytes: &[u8]) {
+    if let Ok(text) = str::from_utf8(bytes) {
+        let (pattern, name) = text.split_once('\n').unwrap_or((text, text));
+        let _ = crate::index::glob_matches(pattern, name);
+    }
+}
+
+#[cfg(feature = "host")]
+fn converter_answer(bytes: &[u8]) {
+    let _ = crate::convert::understand(bytes);
+}
+
+#[cfg(feature = "host")]
+fn configuration(bytes: &[u8]) {
+    if let Ok(text) = str::from_utf8(bytes) {
+        let _ = crate::host::Config::parse(text, std::path::Path::new("host.toml"));
+    }
+}
+
+/// A sound example for each target, to start from.
+pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
+    let content = b"serial;SN1042\nvolts;4.98\n";
+    let mut blob = Vec::new();
+    let stored = Record {
+        kind: record::RecordKind::Content,
+        codec: record::Codec::Raw,
+        dictionary: None,
+        raw_len: 25,
+        id: BlobId::of(content),
+        stored: content,
+    };
+    record::encode_into(&mut blob, &stored).expect("a sound record");
+    let line = concat!(
+        r#"{"specversion":"1.0","id":"7","source":"urn:annals:5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a","#,
+        r#""type":"annals.reported.v1","subject":"3","time":"2026-03-01T08:30:00.000001+01:00","#,
+        r#""sequence":"00000000000000000007","authtype":"user","authid":"kari","bootid":"b1","#,
+        r#""monotonicms":"12","data":{"entry":3,"attempt":1,"report":0,"report_id":"R-1"}}"#
+    );
+    let mut frame = Vec::new();
+    NewFrame {
+        generation: 1,
+        seq: EventSeq(7),
+        group: EventSeq(5),
+        time: crate::time::Timestamp::from_micros(1),
+        retention: crate::entry::Retention::days(90),
+        level: 6,
+        leaf: line.as_bytes(),
+        records: &[&blob],
+    }
+    .encode_into(&mut frame)
+    .expect("a sound frame");
+    let class = pack::PackClass::new("forever/none").expect("a sound class");
+    let mut whole = pack::encode_header(&pack::PackHeader {
+        origin: pack::PackOrigin::Sealed,
+        store: STORE,
+        pack: PackId(1),
+        first_seq: EventSeq(1),
+        last_seq: EventSeq(7),
+        class,
+    });
+    let entry = pack::PackEntry {
+        id: stored.id,
+        offset: pack::PackOffset(whole.len() as u64),
+        len: u32::try_from(blob.len()).expect("short"),
+        raw_len: 25,
+        kind: stored.kind,
+    };
+    whole.extend_from_slice(&blob);
+    let records_end = whole.len() as u64;
+    whole.extend(pack::encode_footer(PackId(1), records_end, [entry].iter()));
+    let mut tree = crate::evidence::tree::Frontier::new();
+    (0..7).for_each(|_| tree.push(line.as_bytes()));
+    let footer = Footer {
+        tree_size: 7,
+        tree_root: tree.root(),
+        frontier: tree.to_bytes(),
+        packs: vec![(PackId(1), 10)],
+        ..Footer::default()
+    };
+    let trailer = Trailer {
+        first_seq: EventSeq(1),
+        last_seq: EventSeq(7),
+        footer_offset: 64,
+        footer_bytes: 100,
+        footer_crc: 3,
+    };
+    let mut block = Vec::new();
+    BlockHeader {
+        stored_bytes: 10,
+        raw_bytes: 20,
+        events: 2,
+        first_seq: EventSeq(1),
+        body_crc: 1,
+    }
+    .encode_into(&mut block);
+    let journal = JournalHeader {
+        store: STORE,
+        generation: 1,
+        first_seq: EventSeq(1),
+        file_bytes: 1 << 16,
+    };
+    vec![
+        ("store_header", header::encode(&STORE).into_bytes()),
+        ("journal_header", journal.encode()[..56].to_vec()),
+        ("journal_frame", frame),
+        ("event_leaf", line.as_bytes().to_vec()),
+        ("blob_record", blob),
+        ("pack", whole),
+        ("segment_header", segment::encode_header(&STORE, EventSeq(1))),
+        ("segment_trailer", trailer.encode()),
+        ("segment_footer", footer.encode().expect("a sound footer")),
+        ("segment_block", block),
+        ("manifest", sample_manifest()),
+        ("merkle_frontier", tree.to_bytes()),
+        ("cursor", b"size.desc.42.00ff".to_vec()),
+        ("glob", b"*SN[0-9]?42*.csv\nict_SN1042.csv".to_vec()),
+        #[cfg(feature = "host")]
+        ("converter_answer", br#"{"status":"success","report":{"sn":"SN1042"},"warnings":[]}"#.to_vec()),
+        #[cfg(feature = "host")]
+        ("configuration", b"[[converter]]\nname = \"ICT CSV\"\nwatch_folder = \"in\"\npatterns = [\"*.csv\"]\ncommand = [\"python3\", \"ict.py\", \"{input}\"]\n".to_vec()),
+    ]
+}
+
+fn sample_manifest() -> Vec<u8> {
+    use crate::blob::manifest::{ChunkRef, ManifestBuilder};
+    let mut builder = ManifestBuilder::new();
+    let mut nowhere = |_: BlobId, _: &[u8]| Ok::<_, std::convert::Infallible>(());
+    for (content, len) in [(b"one", 3_u64), (b"two", 3)] {
+        let chunk = ChunkRef {
+            id: BlobId::of(content),
+            len,
+        };
+        builder.push(chunk, &mut nowhere).expect("infallible");
+    }
+    let root = builder.finish(&mut nowhere).expect("infallible");
+    root.expect("two chunks")
+}
