@@ -14,14 +14,14 @@ use crate::archive::shared::{
 };
 use crate::archive::writer::{Control, ask};
 use crate::archive::{Options, open};
-use crate::blob::pack_reader::PackReader;
+use crate::blob::pack_reader::{PackReadError, PackReader};
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::format::leaf;
-use crate::format::pack::{PackEntry, PackOffset, PackOrigin};
+use crate::format::pack::{PackEntry, PackHeader, PackOffset, PackOrigin};
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq, PackId};
-use crate::index::{CHECKPOINT_EVENTS, Index, Overlay, View};
+use crate::index::{CHECKPOINT_EVENTS, Index, Overlay, Place, View};
 use crate::log::{LogError, LogFiles, LogReader};
 use crate::{Error, ErrorKind, Result};
 
@@ -29,8 +29,11 @@ use crate::{Error, ErrorKind, Result};
 const LAG_EVENTS_MAX: u64 = 4_096;
 /// The index is written at the latest when this many entries changed.
 const CHANGED_ENTRIES_MAX: usize = 65_536;
-/// Or when the changes take about this much memory.
-const WEIGHT_MAX: usize = 48 << 20;
+/// Or when the changes take about this much memory. A whole span of ordinary entries should fit beside what is kept back:
+/// a span written in parts costs twice.
+const WEIGHT_MAX: usize = 112 << 20;
+/// Of which an index that is made anew keeps back so much for one large write.
+const KEPT_BACK_BYTES: usize = 64 << 20;
 /// Events decoded ahead of the fold, in batches.
 const BATCH_EVENTS: usize = 1_024;
 const BATCHES_AHEAD: usize = 4;
@@ -145,25 +148,30 @@ pub(super) fn catch_up(
         Some(index) if index.applied()? <= last => Some(index),
         _ => None,
     };
-    let index = match usable {
-        Some(index) => index,
-        None => make()?,
+    let (index, anew) = match usable {
+        Some(index) => (index, false),
+        None => (make()?, true),
     };
     let mut catching = Catching {
         below: index.view(Vec::new())?,
         active: index.view(Vec::new())?.overlay(),
         index,
         disk,
+        due: BTreeMap::new(),
+        anew,
+        half_made: false,
     };
     catching.forget_missing(packs)?;
     catching.place_unknown(packs)?;
     let applied = catching.active.applied();
     let lag = last.0.saturating_sub(applied.0);
     if lag > 0 {
-        catching.fold(options, files, applied.next()..=last, whole)?;
+        catching.fold(options, files, applied.next()..=last, whole, packs)?;
     }
-    if lag > LAG_EVENTS_MAX {
-        catching.write()?;
+    // A seal that was cut off left packs of events that are still in the journal; they count where nothing is removed.
+    catching.place_due(EventSeq(u64::MAX), packs)?;
+    if lag > LAG_EVENTS_MAX || catching.half_made {
+        catching.write_all()?;
     }
     let highest = packs.keys().next_back().map_or(0, |pack| pack.0);
     let known = catching.below.packs()?;
@@ -228,6 +236,12 @@ struct Catching<'a> {
     below: View,
     active: Overlay,
     disk: &'a Arc<dyn Disk>,
+    /// Packs that are placed once the last event they were sealed with is folded in.
+    due: BTreeMap<EventSeq, Vec<PackId>>,
+    /// The index began empty.
+    anew: bool,
+    /// The index is of no use before [`Catching::write_all`].
+    half_made: bool,
 }
 
 impl Catching<'_> {
@@ -243,27 +257,30 @@ impl Catching<'_> {
         Ok(self.active.drop_packs(&missing, &self.below)?)
     }
 
-    /// Places the blobs of packs that were published after the index was last written.
+    /// Places the blobs of packs that were published after the index was last written. Packs of events that are still to
+    /// be folded in are put off until those are: then the row of a blob is written once.
     ///
     /// A pack that cannot be read is left out and tried again at the next open. Nothing is compacted meanwhile: what it
     /// holds has no place, and its manifests are all that keeps their chunks alive.
     fn place_unknown(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
         let known: BTreeSet<PackId> = self.below.packs()?.iter().map(|pack| pack.id).collect();
         let unknown: Vec<_> = packs.iter().filter(|(id, _)| !known.contains(id)).collect();
+        let applied = self.active.applied();
         // Content first: a manifest's inner nodes may lie in any pack, since compaction moves them.
         let mut nodes = HashMap::new();
         let mut readable = Vec::new();
         for (id, file) in unknown {
-            let opened = PackReader::open(&**self.disk, &file.path);
-            // A pack that lost its end still has its records; 'verify' tells of the damage.
-            let Ok(entries) =
-                opened.and_then(|reader| reader.entries().or_else(|_| reader.salvage()))
-            else {
+            let Ok((header, entries)) = self.contents(file) else {
                 continue;
             };
             let (content, manifests): (Vec<_>, Vec<_>) = entries
                 .into_iter()
                 .partition(|entry| entry.kind == RecordKind::Content);
+            let later = header.origin == PackOrigin::Sealed && header.last_seq > applied;
+            if later && manifests.is_empty() {
+                self.due.entry(header.last_seq).or_default().push(*id);
+                continue;
+            }
             nodes.extend(manifests.iter().map(|entry| (entry.id, (*id, *entry))));
             place_blobs(&mut self.active, &self.below, *id, &content, no_manifest)?;
             readable.push((*id, file, content.len() + manifests.len(), manifests));
@@ -303,6 +320,33 @@ impl Catching<'_> {
         Ok(())
     }
 
+    /// What kind of pack it is, and what lies in it. A pack that lost its end still has its records; 'verify' tells of the
+    /// damage.
+    fn contents(&self, file: &PackFile) -> Result<(PackHeader, Vec<PackEntry>), PackReadError> {
+        let reader = PackReader::open(&**self.disk, &file.path)?;
+        let entries = reader.entries().or_else(|_| reader.salvage())?;
+        Ok((reader.header().clone(), entries))
+    }
+
+    /// Places the packs that were put off until the events up to `seq` are in.
+    fn place_due(&mut self, seq: EventSeq, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
+        while let Some(due) = self.due.first_entry() {
+            if *due.key() > seq {
+                break;
+            }
+            for id in due.remove() {
+                let file = &packs[&id];
+                let Ok((_, entries)) = self.contents(file) else {
+                    continue;
+                };
+                place_blobs(&mut self.active, &self.below, id, &entries, no_manifest)?;
+                let row = pack_row(id, &file.class, file.bytes, entries.len());
+                self.active.add_pack(&row, &self.below)?;
+            }
+        }
+        Ok(())
+    }
+
     fn manifest(
         &self,
         packs: &BTreeMap<PackId, PackFile>,
@@ -325,7 +369,10 @@ impl Catching<'_> {
             (*pack, entry.offset, entry.len)
         } else {
             let row = self.active_view().blob(id)?;
-            let place = row.and_then(|row| row.place).ok_or_else(missing)?;
+            let place = match row.and_then(|row| row.place) {
+                Some(place) => place,
+                None => self.place_in_due(packs, id).ok_or_else(missing)?,
+            };
             (place.pack, PackOffset(place.offset), place.len)
         };
         let file = packs.get(&pack).ok_or_else(missing)?;
@@ -335,12 +382,26 @@ impl Catching<'_> {
         Ok(plain.bytes)
     }
 
+    /// Where a blob lies in the packs that are still to be placed.
+    fn place_in_due(&self, packs: &BTreeMap<PackId, PackFile>, id: &BlobId) -> Option<Place> {
+        self.due.values().flatten().find_map(|pack| {
+            let (_, entries) = self.contents(packs.get(pack)?).ok()?;
+            let entry = entries.iter().find(|entry| entry.id == *id)?;
+            Some(Place {
+                pack: *pack,
+                offset: entry.offset.0,
+                len: entry.len,
+            })
+        })
+    }
+
     fn fold(
         &mut self,
         options: &Options,
         files: &Arc<LogFiles>,
         events: RangeInclusive<EventSeq>,
         whole: Whole,
+        packs: &BTreeMap<PackId, PackFile>,
     ) -> Result<()> {
         let total = events.end().0 + 1 - events.start().0;
         thread::scope(|scope| {
@@ -352,6 +413,7 @@ impl Catching<'_> {
             for batch in receive(&batches) {
                 for event in batch? {
                     self.active.apply(&event, &self.below)?;
+                    self.place_due(event.seq, packs)?;
                     done += 1;
                     let whole_span = event.seq.0.is_multiple_of(CHECKPOINT_EVENTS);
                     if (whole_span && total > LAG_EVENTS_MAX)
@@ -369,8 +431,23 @@ impl Catching<'_> {
         })
     }
 
+    /// Makes room for more. An index that is made anew keeps back what is written best all at once.
     fn write(&mut self) -> Result<()> {
+        if !self.anew {
+            return self.write_all();
+        }
+        self.half_made = true;
+        let (below, active) = self
+            .index
+            .commit_half_made(&mut self.active, KEPT_BACK_BYTES)?;
+        self.below = below;
+        self.active = active;
+        Ok(())
+    }
+
+    fn write_all(&mut self) -> Result<()> {
         self.index.commit(&self.active)?;
+        self.half_made = false;
         self.below = self.index.view(Vec::new())?;
         self.active = self.below.overlay();
         Ok(())

@@ -233,7 +233,29 @@ impl Index {
         if overlay.applied() < reader.applied {
             return Ok(());
         }
-        guarded(|| write::commit(&self.db, &reader, overlay))
+        guarded(|| write::commit(&self.db, &reader, overlay, write::Extent::Whole))
+    }
+
+    /// A checkpoint on the way to a whole index: rows whose keys come in no order stay in memory while they take less than
+    /// `keep_bytes` or so, because written in many small parts they cost a page each, every time. Answers the tables as
+    /// they are then, and the overlay to go on with.
+    ///
+    /// Until the next [`Index::commit`] the file is no index: who opens it is told to make it anew.
+    pub(crate) fn commit_half_made(
+        &self,
+        overlay: &mut Overlay,
+        keep_bytes: usize,
+    ) -> Result<(View, Overlay), IndexError> {
+        let reader = view::Reader::open(&self.db.begin_read()?)?;
+        let scattered = overlay.scattered_weight() >= keep_bytes;
+        let extent = write::Extent::HalfMade { scattered };
+        guarded(|| write::commit(&self.db, &reader, overlay, extent))?;
+        let view = self.view(Vec::new())?;
+        let mut next = view.overlay();
+        if !scattered {
+            next.take_scattered(overlay);
+        }
+        Ok((view, next))
     }
 }
 

@@ -11,6 +11,8 @@ use proptest::sample::select;
 
 use super::text::fold;
 use super::*;
+use crate::disk::sim::SimDisk;
+use crate::disk::{Disk, OpenMode};
 use crate::entry::{Attempt, Entry, Meta, Outcome, Report, Retention, Status, Unit, UnitGiven};
 use crate::event::{
     Actor, Archived, BlobRef, Body, BundleFile, ClockReading, ConfigChanged, Converted,
@@ -1022,6 +1024,69 @@ proptest! {
         prop_assert_eq!(&in_memory, &dump(&anew.view()));
         prop_assert_eq!(live.below.raw(), anew.below.raw());
     }
+
+    /// A rebuild writes the rows of blobs as seldom as it can, and places packs between the events.
+    #[test]
+    fn an_index_made_in_parts_is_the_same_to_the_last_byte(
+        ops in ops(),
+        every in 1_usize..9,
+        keep_bytes in select(vec![0, 700, usize::MAX]),
+    ) {
+        let (model, mut live, events) = run(&ops);
+        live.checkpoint();
+        let Live { index, mut below, mut top } = Live::new();
+        let mut places = model.places.iter();
+        for (nth, event) in events.iter().enumerate() {
+            top.apply(event, &below).expect("sound");
+            if let Some((content, pack)) = places.next() {
+                top.place(&placement(*content, *pack), &below).expect("sound");
+            }
+            if nth % every == 0 {
+                (below, top) = index.commit_half_made(&mut top, keep_bytes).expect("memory");
+            }
+        }
+        for (content, pack) in places {
+            top.place(&placement(*content, *pack), &below).expect("sound");
+        }
+        for pack in &model.packs {
+            top.add_pack(&pack_row(*pack), &below).expect("sound");
+        }
+        index.commit(&top).expect("memory");
+        let whole = index.view(Vec::new()).expect("memory");
+        prop_assert_eq!(live.below.raw(), whole.raw());
+    }
+}
+
+/// A rebuild that the power ended left an index that lacked the blobs written last, and called itself whole.
+#[test]
+fn a_half_made_index_is_not_opened() {
+    let disk = SimDisk::new();
+    let path = std::path::Path::new("index");
+    let open = |mode| disk.open(path, mode).expect("a file");
+    let index = Index::create(open(OpenMode::CreateNew), STORE, super::CACHE_BYTES).expect("empty");
+    let mut top = index.view(Vec::new()).expect("empty").overlay();
+    let event = Model::default().event(&Body::Unknown(Unknown {
+        kind: "x".into(),
+        data: String::new(),
+    }));
+    top.apply(&event, &index.view(Vec::new()).expect("empty"))
+        .expect("sound");
+    let (_, top) = index
+        .commit_half_made(&mut top, usize::MAX)
+        .expect("written");
+    drop(index);
+    let reopen = || Index::open(open(OpenMode::Write), STORE, super::CACHE_BYTES);
+    let refused = reopen().expect_err("half made");
+    assert!(refused.calls_for_rebuild(), "{refused}");
+
+    disk.remove(path).expect("gone");
+    let index = Index::create(open(OpenMode::CreateNew), STORE, super::CACHE_BYTES).expect("empty");
+    index.commit(&top).expect("written");
+    drop(index);
+    assert_eq!(
+        reopen().expect("whole").applied().expect("read"),
+        EventSeq(1)
+    );
 }
 
 #[test]

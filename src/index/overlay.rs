@@ -21,6 +21,8 @@ pub(crate) struct Overlay {
     pub(super) small: Arc<SmallTables>,
     pub(super) totals: Totals,
     weight: usize,
+    /// The part of blobs, children and keys in it.
+    scattered_weight: usize,
 }
 
 /// Tables that hold few rows.
@@ -73,6 +75,7 @@ impl Overlay {
             small: Arc::default(),
             totals,
             weight: 0,
+            scattered_weight: 0,
         }
     }
 
@@ -83,7 +86,20 @@ impl Overlay {
 
     /// Roughly how many bytes of memory it takes; a checkpoint is due before this is felt.
     pub(crate) fn weight(&self) -> usize {
-        self.weight
+        self.weight + self.scattered_weight
+    }
+
+    /// The part of it that rows take whose keys come in no order: blobs, their children, and idempotency keys.
+    pub(super) fn scattered_weight(&self) -> usize {
+        self.scattered_weight
+    }
+
+    /// Takes those rows out of `other`; this overlay has none yet.
+    pub(super) fn take_scattered(&mut self, other: &mut Self) {
+        self.blobs = std::mem::take(&mut other.blobs);
+        self.children = std::mem::take(&mut other.children);
+        self.keys = std::mem::take(&mut other.keys);
+        self.scattered_weight = std::mem::take(&mut other.scattered_weight);
     }
 
     /// How many entries have a row in it. Each is looked at by every search, so a checkpoint is due by 10,000 or so.
@@ -99,17 +115,18 @@ impl Overlay {
 
     pub(super) fn put_blob(&mut self, id: BlobId, row: Option<BlobRow>) {
         const ROW_BYTES: usize = 120;
-        self.weight += ROW_BYTES;
-        self.blobs.insert(id, row);
+        if self.blobs.insert(id, row).is_none() {
+            self.scattered_weight += ROW_BYTES;
+        }
     }
 
     pub(super) fn put_children(&mut self, id: BlobId, children: Option<Arc<[BlobId]>>) {
-        self.weight += 64 + children.as_ref().map_or(0, |list| list.len() * 32);
+        self.scattered_weight += 64 + children.as_ref().map_or(0, |list| list.len() * 32);
         self.children.insert(id, children);
     }
 
     pub(super) fn put_key(&mut self, key: KeyDigest, id: EntryId) {
-        self.weight += 64;
+        self.scattered_weight += 64;
         self.keys.insert(key, id);
     }
 
@@ -166,11 +183,12 @@ impl<K: Sharded, V: Clone> CowMap<K, V> {
         self.shards.get(&key.shard())?.get(key)
     }
 
-    pub(super) fn insert(&mut self, key: K, value: V) {
+    /// Answers what was there before.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let shard = self.shards.entry(key.shard()).or_default();
-        if Arc::make_mut(shard).insert(key, value).is_none() {
-            self.len += 1;
-        }
+        let before = Arc::make_mut(shard).insert(key, value);
+        self.len += usize::from(before.is_none());
+        before
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {

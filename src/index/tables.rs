@@ -32,6 +32,8 @@ use crate::query::SortField;
 
 /// Grows with every change of a layout or of what is projected; another number calls for a rebuild.
 pub(super) const SCHEMA: u32 = 2;
+/// Of a file that is being made and is no index yet.
+pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
 /// How many entry ids one span covers.
 pub(super) const SPAN_IDS: usize = 1 << SPAN_BITS;

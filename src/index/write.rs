@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::{Bound, Range};
 use std::thread;
 
-use redb::{Database, ReadableTable, Table, WriteTransaction};
+use redb::{Database, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::IndexError;
 use super::overlay::{Counter, Overlay};
@@ -58,15 +58,32 @@ fn begin_write(db: &Database) -> Result<WriteTransaction, IndexError> {
     Ok(txn)
 }
 
+/// How much of an overlay a checkpoint writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it; the file is an index afterwards.
+    Whole,
+    /// Part of it; the file is none before the next checkpoint that writes the whole.
+    HalfMade {
+        /// Whether the rows are among it whose keys come in no order.
+        scattered: bool,
+    },
+}
+
 /// Writes `overlay`, whose rows replace those that `reader` sees.
-pub(super) fn commit(db: &Database, reader: &Reader, overlay: &Overlay) -> Result<(), IndexError> {
+pub(super) fn commit(
+    db: &Database,
+    reader: &Reader,
+    overlay: &Overlay,
+    extent: Extent,
+) -> Result<(), IndexError> {
     let txn = begin_write(db)?;
     let spans = &spans(reader, overlay)?;
     let txn_ref = &txn;
     thread::scope(|scope| {
         let trigrams = scope.spawn(move || write_trigrams(txn_ref, reader, spans));
         let postings = scope.spawn(move || write_postings(txn_ref, reader, spans));
-        let rest = write_rows(txn_ref, reader, overlay);
+        let rest = write_rows(txn_ref, reader, overlay, extent);
         for thread in [trigrams, postings] {
             thread
                 .join()
@@ -569,6 +586,7 @@ fn write_rows(
     txn: &WriteTransaction,
     reader: &Reader,
     overlay: &Overlay,
+    extent: Extent,
 ) -> Result<(), IndexError> {
     let mut entries = txn.open_table(tables::ENTRIES)?;
     let newest = reader.totals.newest_entry;
@@ -585,12 +603,51 @@ fn write_rows(
     }
     end.close()?;
 
-    let mut blobs = txn.open_table(tables::BLOBS)?;
+    if extent != (Extent::HalfMade { scattered: false }) {
+        write_scattered(txn, overlay)?;
+    }
+    write_small(txn, overlay)?;
+
+    let mut meta = txn.open_table(tables::META)?;
+    let schema = match extent {
+        Extent::Whole => tables::SCHEMA,
+        Extent::HalfMade { .. } => tables::SCHEMA_HALF_MADE,
+    };
+    meta.insert(tables::META_SCHEMA, &schema.to_le_bytes()[..])?;
+    meta.insert(tables::META_APPLIED, &overlay.applied.0.to_le_bytes()[..])?;
+    meta.insert(
+        tables::META_TOTALS,
+        rows::encode(&overlay.totals).as_slice(),
+    )?;
+    Ok(())
+}
+
+fn write_blobs(
+    blobs: &mut Table<'_, &'static [u8; 32], Bytes>,
+    overlay: &Overlay,
+) -> Result<(), IndexError> {
     for (id, row) in overlay.blobs.iter() {
         match row {
             Some(row) => drop(blobs.insert(id.as_bytes(), rows::encode(row).as_slice())?),
             None => drop(blobs.remove(id.as_bytes())?),
         }
+    }
+    Ok(())
+}
+
+/// Rows whose keys come in no order.
+fn write_scattered(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexError> {
+    let mut blobs = txn.open_table(tables::BLOBS)?;
+    if blobs.is_empty()? {
+        let mut end = blobs.upper_bound_mut(Bound::<&[u8; 32]>::Unbounded)?;
+        for (id, row) in overlay.blobs.iter() {
+            if let Some(row) = row {
+                end.insert_before(id.as_bytes(), rows::encode(row).as_slice())?;
+            }
+        }
+        end.close()?;
+    } else {
+        write_blobs(&mut blobs, overlay)?;
     }
     let mut children = txn.open_table(tables::CHILDREN)?;
     for (id, list) in overlay.children.iter() {
@@ -606,14 +663,6 @@ fn write_rows(
     for (key, id) in overlay.keys.iter() {
         keys.insert(key, id.0)?;
     }
-    write_small(txn, overlay)?;
-
-    let mut meta = txn.open_table(tables::META)?;
-    meta.insert(tables::META_APPLIED, &overlay.applied.0.to_le_bytes()[..])?;
-    meta.insert(
-        tables::META_TOTALS,
-        rows::encode(&overlay.totals).as_slice(),
-    )?;
     Ok(())
 }
 
