@@ -415,7 +415,7 @@ impl Catching<'_> {
                     self.active.apply(&event, &self.below)?;
                     self.place_due(event.seq, packs)?;
                     done += 1;
-                    let whole_span = event.seq.0.is_multiple_of(CHECKPOINT_EVENTS);
+                    let whole_span = event.seq.next().0.is_multiple_of(CHECKPOINT_EVENTS);
                     if (whole_span && total > LAG_EVENTS_MAX)
                         || self.active.changed_entries() >= CHANGED_ENTRIES_MAX
                         || self.active.weight() >= WEIGHT_MAX

@@ -45,7 +45,7 @@ pub(crate) use view::View;
 /// Memory that redb may take for pages, unless told otherwise.
 pub(crate) const CACHE_BYTES: usize = 32 << 20;
 
-/// A rebuild checkpoints fastest right after the events whose number is a multiple of this: it then only appends.
+/// A rebuild checkpoints fastest right before the events whose number is a multiple of this: it then only appends.
 pub(crate) const CHECKPOINT_EVENTS: u64 = tables::SPAN_IDS as u64;
 
 /// Why the index cannot answer.
