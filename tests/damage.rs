@@ -120,13 +120,16 @@ fn look(disk: &SimDisk, golden: &Golden) -> Result<Fate, String> {
     }
 }
 
+/// At which places of a file damage had which outcome.
+type Outcomes = BTreeMap<(String, Fate), Vec<u64>>;
+
 /// Looks at each damaged disk on two threads; answers for each the place and what came of it.
 fn look_at_all(
     golden: &Golden,
     cases: &[(String, u64, u8)],
     damage: impl Fn(&SimDisk, &str, u64, u8) + Sync,
-) -> (BTreeMap<(String, Fate), Vec<u64>>, Vec<String>) {
-    let mut outcomes: BTreeMap<(String, Fate), Vec<u64>> = BTreeMap::new();
+) -> (Outcomes, Vec<String>) {
+    let mut outcomes = Outcomes::new();
     let mut wrong = Vec::new();
     let damage = &damage;
     thread::scope(|scope| {

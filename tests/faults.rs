@@ -41,10 +41,9 @@ fn ends<T: Send + 'static>(what: String, work: impl FnOnce() -> T + Send + 'stat
     });
     match ended.recv_timeout(Duration::from_secs(60)) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: it hangs"),
-        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => match worker.join() {
-            Ok(result) => result,
-            Err(_) => panic!("{what}: it panics"),
-        },
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => worker
+            .join()
+            .unwrap_or_else(|_| panic!("{what}: it panics")),
     }
 }
 

@@ -181,9 +181,18 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
     } else {
         Whole::Readable
     };
-    let caught_up = rebuild::catch_up(&disk, &options, &files, &packs, index, last, whole, || {
-        index_file.make(&disk, store, &options)
-    })?;
+    let bring_up = |index, index_file: IndexFile| {
+        rebuild::catch_up(&disk, &options, &files, &packs, index, last, whole, || {
+            index_file.make(&disk, store, &options)
+        })
+    };
+    let caught_up = match bring_up(index, index_file) {
+        Err(error) if index_file == IndexFile::KeptIfPossible && cannot_write(&error) => {
+            let index_file = IndexFile::Untouched;
+            bring_up(index_file.open(&disk, store, &options)?, index_file)?
+        }
+        other => other?,
+    };
     let shared = Arc::new(Shared::new(
         Arc::clone(&disk),
         dir,
@@ -360,6 +369,7 @@ fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<Box<dyn Disk
     }
 }
 
+/// True when the disk refuses to be written, for good or for want of room.
 fn cannot_write(error: &Error) -> bool {
     std::error::Error::source(error)
         .and_then(|source| source.downcast_ref::<io::Error>())
@@ -369,7 +379,10 @@ fn cannot_write(error: &Error) -> bool {
 fn refuses_writing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
     )
 }
 
@@ -506,11 +519,15 @@ impl IndexFile {
             }
             Err(error) => return Err(Error::io("open", path, error)),
         };
-        match opened {
-            Ok(index) => Ok(Some(index)),
-            Err(error) if error.calls_for_rebuild() => Ok(None),
-            Err(error) => Err(error.into()),
+        let error = match opened {
+            Ok(index) => return Ok(Some(index)),
+            Err(error) if error.calls_for_rebuild() => return Ok(None),
+            Err(error) => Error::from(error),
+        };
+        if self == Self::KeptIfPossible && cannot_write(&error) {
+            return Self::Untouched.open(disk, store, options);
         }
+        Err(error)
     }
 
     fn mode(self) -> OpenMode {
@@ -525,9 +542,7 @@ impl IndexFile {
         match self {
             Self::Kept => make_index(disk, store, options),
             Self::KeptIfPossible => match make_index(disk, store, options) {
-                Err(error) if error.kind() == ErrorKind::Full || cannot_write(&error) => {
-                    Ok(Index::in_memory(store)?)
-                }
+                Err(error) if cannot_write(&error) => Ok(Index::in_memory(store)?),
                 made => made,
             },
             Self::Untouched => Ok(Index::in_memory(store)?),

@@ -364,7 +364,7 @@ fn cut(mut text: String, bytes: usize) -> String {
         let end = text.floor_char_boundary(bytes);
         let more = text.len() - end;
         text.truncate(end);
-        text.push_str(&format!(" [{more} more bytes]"));
+        text = format!("{text} [{more} more bytes]");
     }
     text
 }

@@ -156,7 +156,8 @@ impl Sealer {
             })
             .collect();
         let Some(first) = frames.first().map(|frame| frame.seq) else {
-            return self.recycle(full);
+            self.recycle(full);
+            return Ok(());
         };
         let frontier = match shared.files.segments().last() {
             Some(segment) => segment.frontier()?,
@@ -188,13 +189,13 @@ impl Sealer {
         shared.files.add_segment(reader);
         checkpoint(shared, &self.control)?;
         shared.forget_inline(journal.slot, journal.header.generation);
-        self.recycle(full)
+        self.recycle(full);
+        Ok(())
     }
 
-    fn recycle(&self, full: &FullJournal) -> Result<()> {
+    fn recycle(&self, full: &FullJournal) {
         // When the writer is gone there is nobody to use the file again.
         let _ = self.control.send(Control::Recycle(full.journal.clone()));
-        Ok(())
     }
 }
 

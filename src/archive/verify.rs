@@ -90,15 +90,15 @@ fn verify(shared: &Arc<Shared>, depth: Depth) -> Result<VerifyReport> {
     for line in &shared.damage {
         verifier.find("log", "journal or events", line);
     }
-    verifier.segments(depth)?;
+    verifier.segments(depth);
     if depth == Depth::Deep {
-        verifier.events(view.applied())?;
+        verifier.events(view.applied());
     }
     let packs = rebuild::pack_files(&*shared.disk)?;
     verifier.packs(&packs, &view, depth)?;
     verifier.entries(&view, depth)?;
     if depth == Depth::Deep {
-        verifier.index(&view, &packs)?;
+        verifier.index(&view, &packs);
     }
     let mut report = verifier.report;
     report.ok = report.findings.is_empty();
@@ -120,7 +120,7 @@ impl Verifier<'_> {
     }
 
     /// Every segment's footer, and that the tree of each goes on where the one before ended.
-    fn segments(&mut self, depth: Depth) -> Result<()> {
+    fn segments(&mut self, depth: Depth) {
         let mut frontier = Some(Frontier::new());
         let segments = self.shared.files.segments();
         let total = segments.len() as u64;
@@ -179,11 +179,10 @@ impl Verifier<'_> {
                 None => frontier = segment.frontier().ok(),
             }
         }
-        Ok(())
     }
 
     /// Reads every event up to `last`, and every live one against its frame.
-    fn events(&mut self, last: EventSeq) -> Result<()> {
+    fn events(&mut self, last: EventSeq) {
         let mut reader = LogReader::new(Arc::clone(&self.shared.files), EventSeq(1), last);
         while let Some(leaf) = reader.next_leaf() {
             match leaf {
@@ -199,7 +198,6 @@ impl Verifier<'_> {
                 Err(error) => self.find("log", "events", error),
             }
         }
-        Ok(())
     }
 
     fn packs(
@@ -347,7 +345,7 @@ impl Verifier<'_> {
     }
 
     /// Folds the log into another index and compares the two.
-    fn index(&mut self, view: &View, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
+    fn index(&mut self, view: &View, packs: &BTreeMap<PackId, PackFile>) {
         let shared = self.shared;
         let path = shared.tmp_path("verify");
         let made = rebuild::catch_up(
@@ -393,7 +391,6 @@ impl Verifier<'_> {
             }
             Err(error) => self.find("index", "index.redb", error.message()),
         }
-        Ok(())
     }
 }
 

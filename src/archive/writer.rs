@@ -656,31 +656,25 @@ fn settle(
                 ));
             }
         }
-        Body::ConverterRegistered(fact) => {
-            if view.converter(&fact.converter_id)?.is_some() {
-                return Ok(Some(Receipt::Durable {
-                    events: Vec::new(),
-                    archived: None,
-                    attempt: None,
-                }));
-            }
+        Body::ConverterRegistered(fact) if view.converter(&fact.converter_id)?.is_some() => {
+            return Ok(Some(Receipt::Durable {
+                events: Vec::new(),
+                archived: None,
+                attempt: None,
+            }));
         }
-        Body::HoldPlaced(fact) => {
-            if view.hold(&fact.name).is_some() {
-                return Err(Error::new(
-                    ErrorKind::Refused,
-                    format!("there is a hold named '{}' already", fact.name),
-                )
-                .hint("choose another name, or release that one first"));
-            }
+        Body::HoldPlaced(fact) if view.hold(&fact.name).is_some() => {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("there is a hold named '{}' already", fact.name),
+            )
+            .hint("choose another name, or release that one first"));
         }
-        Body::HoldReleased(fact) => {
-            if view.hold(&fact.name).is_none() {
-                return Err(Error::new(
-                    ErrorKind::NotFound,
-                    format!("there is no hold named '{}'", fact.name),
-                ));
-            }
+        Body::HoldReleased(fact) if view.hold(&fact.name).is_none() => {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no hold named '{}'", fact.name),
+            ));
         }
         _ => {}
     }

@@ -251,7 +251,7 @@ impl LogReader {
     }
 
     fn leaf(&mut self, seq: EventSeq) -> Result<Vec<u8>, LogError> {
-        if let Some(leaf) = self.from_open_block() {
+        if let Some(leaf) = self.take_from_block() {
             return Ok(leaf);
         }
         if let Some(mut open) = self.block.take()
@@ -262,14 +262,14 @@ impl LogReader {
             open.plain = open.segment.block(&open.index[open.nth])?;
             open.at = 0;
             self.block = Some(open);
-            return self.from_open_block().ok_or(LogError::Missing { seq });
+            return self.take_from_block().ok_or(LogError::Missing { seq });
         }
         // A recycled journal file means that the event has moved to a segment since we asked.
         for _ in 0..3 {
             match self.files.place(seq) {
                 Place::Segment(segment) => {
                     self.open_block(segment, seq)?;
-                    return self.from_open_block().ok_or(LogError::Missing { seq });
+                    return self.take_from_block().ok_or(LogError::Missing { seq });
                 }
                 Place::Journal(live, file) => {
                     if let Some(owned) = read_frame(&*file, &live)? {
@@ -310,7 +310,7 @@ impl LogReader {
         Ok(())
     }
 
-    fn from_open_block(&mut self) -> Option<Vec<u8>> {
+    fn take_from_block(&mut self) -> Option<Vec<u8>> {
         let open = self.block.as_mut()?;
         let rest = &open.plain[open.at..];
         let length = rest.iter().position(|byte| *byte == b'\n')?;
