@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -170,19 +171,21 @@ impl Sealer {
             first,
             frontier,
         )?;
-        let mut packs = SealPacks::new(shared, (first, full.last_seq));
-        for live in &frames {
-            let owned =
-                read_frame(&*journal.file, live)?.ok_or(LogError::Missing { seq: live.seq })?;
-            let frame = owned.frame().map_err(|why| LogError::Frame {
-                path: journal_path(live.slot),
-                offset: live.offset,
-                why,
-            })?;
-            segment.push(frame.leaf)?;
-            packs.add(&frame)?;
-        }
-        let packs = packs.finish()?;
+        let packs = giving_way(|| {
+            let mut packs = SealPacks::new(shared, (first, full.last_seq));
+            for live in &frames {
+                let owned =
+                    read_frame(&*journal.file, live)?.ok_or(LogError::Missing { seq: live.seq })?;
+                let frame = owned.frame().map_err(|why| LogError::Frame {
+                    path: journal_path(live.slot),
+                    offset: live.offset,
+                    why,
+                })?;
+                segment.push(frame.leaf)?;
+                packs.add(&frame)?;
+            }
+            packs.finish()
+        })?;
         let sizes = packs.iter().map(|pack| (pack.id, pack.bytes)).collect();
         let (reader, _) = segment.publish(sizes)?;
         place_packs(shared, &self.control, packs)?;
@@ -197,6 +200,28 @@ impl Sealer {
         // When the writer is gone there is nobody to use the file again.
         let _ = self.control.send(Control::Recycle(full.journal.clone()));
     }
+}
+
+/// Does `work` on a thread that leaves the processor to others first: compressing again takes longer than all that a
+/// caller waits for, and there is no hurry as long as there are journal files.
+///
+/// Elsewhere than on Linux priority belongs to the process, and the work gets its even share.
+fn giving_way<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let quietly = || {
+        #[cfg(target_os = "linux")]
+        {
+            const NICE: i32 = 10;
+            // Where it is not allowed, the work is done all the same.
+            let _ = rustix::process::nice(NICE);
+        }
+        work()
+    };
+    thread::scope(|scope| {
+        let worker = scope.spawn(quietly);
+        worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Moves what is newer than the index into the index.
