@@ -1,5 +1,6 @@
 //! Asking a store of 20,000 entries: part of them in the tables, the newest still in memory.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use annals::Archive;
@@ -8,7 +9,6 @@ use annals::entry::Unit;
 use annals::event::Source;
 use annals::query::{Filter, Query};
 use divan::Bencher;
-use tempfile::TempDir;
 
 const SEALED: usize = 19_000;
 const NEWER: usize = 1_000;
@@ -18,13 +18,15 @@ fn main() {
     divan::main();
 }
 
-static STORE: LazyLock<(TempDir, Archive)> = LazyLock::new(|| {
-    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the store");
-    let archive = Archive::create(dir.path().join("store"), Options::default()).expect("a store");
+/// In a folder of its own that the next run makes anew: what is static is never dropped.
+static STORE: LazyLock<Archive> = LazyLock::new(|| {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-query");
+    let _ = std::fs::remove_dir_all(&dir);
+    let archive = Archive::create(dir, Options::default()).expect("a store");
     add(&archive, 0..SEALED);
     archive.seal().expect("sealed");
     add(&archive, SEALED..SEALED + NEWER);
-    (dir, archive)
+    archive
 });
 
 fn add(archive: &Archive, numbers: std::ops::Range<usize>) {
@@ -61,7 +63,7 @@ fn entry(nth: usize) -> NewEntry {
 }
 
 fn page(bencher: Bencher<'_, '_>, filter: Filter, sort: &str) {
-    let archive = &STORE.1;
+    let archive = &*STORE;
     let query = Query {
         filter,
         sort: sort.parse().expect("an order"),
@@ -111,6 +113,6 @@ fn sorted_by_serial(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(args = ["K012345", "K019500", "K0190", "nowhere"])]
 fn find(bencher: Bencher<'_, '_>, text: &str) {
-    let archive = &STORE.1;
+    let archive = &*STORE;
     bencher.bench(|| archive.snapshot()?.find(text, 20));
 }
