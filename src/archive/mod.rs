@@ -30,6 +30,7 @@ use crossbeam_channel::{Sender, bounded};
 use crate::archive::sealer::Job;
 use crate::archive::shared::Shared;
 use crate::archive::writer::{Control, Draft, Receipt, ReplyTo, Request};
+use crate::blob::chunker::STREAM_BYTES_MAX;
 use crate::blob::pack_writer::SyncedPack;
 use crate::disk::{Disk, DiskLock, FsDisk};
 use crate::event::{Actor, BlobRef};
@@ -64,6 +65,10 @@ pub struct Options {
     pub journal_bytes: u64,
     /// A pack is closed before it would grow past this many bytes.
     pub pack_bytes: u64,
+    /// Content of this size and more goes straight into packs, in chunks of which a change in the middle spares the others;
+    /// rounded down to a power of two between 4 KiB and 1 MiB. Where chunks are cut follows from it: another value shares
+    /// nothing with long content that was stored before.
+    pub stream_bytes: usize,
     /// Memory the index may take for pages, in bytes.
     pub index_cache_bytes: usize,
     /// Where the time comes from.
@@ -80,6 +85,7 @@ impl Default for Options {
             lock_wait: Duration::ZERO,
             journal_bytes: 32 << 20,
             pack_bytes: 128 << 20,
+            stream_bytes: STREAM_BYTES_MAX,
             index_cache_bytes: 32 << 20,
             clock: Arc::new(SystemClock),
             progress: Progress::default(),

@@ -23,8 +23,6 @@ use crate::id::{BlobId, EntryId, EventSeq};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// Content of this size and more is cut into chunks and goes straight into packs.
-pub(super) const STREAM_BYTES: usize = 1 << 20;
 /// Inline content is compressed quickly at first; sealing compresses it again at the level asked for.
 const JOURNAL_LEVEL: Level = Level::FASTEST;
 /// The longest file name or path that is recorded, in bytes of UTF-8.
@@ -78,13 +76,14 @@ impl Archive {
         check(&new)?;
         let level = level(&new)?;
         let shared = self.writable()?;
+        let stream_bytes = shared.cuts().stream_bytes();
         let mut head = Vec::new();
         let read_head = content
             .by_ref()
-            .take(STREAM_BYTES as u64)
+            .take(stream_bytes as u64)
             .read_to_end(&mut head);
         read_head.map_err(|error| Error::io("read", &new.source.path, error))?;
-        if head.len() < STREAM_BYTES {
+        if head.len() < stream_bytes {
             put_small(self, &new, &head)
         } else {
             let rest = io::Cursor::new(head).chain(content);
@@ -164,9 +163,11 @@ impl Archive {
             blob,
             stored_bytes,
             packs,
-        } = stream_into_packs(content, series, level, &known).map_err(|error| match error {
-            StreamError::Source(error) => Error::io("read", "the source", error),
-            StreamError::Pack(error) => write_error(error),
+        } = stream_into_packs(content, shared.cuts(), series, level, &known).map_err(|error| {
+            match error {
+                StreamError::Source(error) => Error::io("read", "the source", error),
+                StreamError::Pack(error) => write_error(error),
+            }
         })?;
         let mut relies_on = Vec::new();
         let mut placed = Vec::new();
@@ -215,7 +216,7 @@ pub(super) enum Bring {
     Always,
 }
 
-/// What is handed to the writer for content below [`STREAM_BYTES`].
+/// What is handed to the writer for content that is too short to be cut.
 pub(super) fn small_draft(
     shared: &Shared,
     new: &NewEntry,

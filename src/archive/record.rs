@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::archive::Archive;
-use crate::archive::put::{STREAM_BYTES, inline_record};
+use crate::archive::put::inline_record;
 use crate::archive::shared::Pin;
 use crate::archive::writer::{Draft, Receipt, living};
 use crate::blob::compression::Level;
@@ -343,7 +343,7 @@ impl Bring {
                 bring.relies_on.push(blob.blake3);
                 continue;
             }
-            if content.len() >= STREAM_BYTES || content.len() > room {
+            if content.len() >= shared.cuts().stream_bytes() || content.len() > room {
                 let streamed = archive.stream(Retention::Forever, Level::DEFAULT, *content)?;
                 bring.relies_on.extend(streamed.relies_on);
                 bring.placed.extend(streamed.placed);

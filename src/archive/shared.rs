@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
 use crate::archive::Options;
+use crate::blob::chunker::Cuts;
 use crate::blob::manifest::ManifestReader;
 use crate::blob::pack_reader::{PackReadError, PackReader, Plain, read_record};
 use crate::blob::pack_writer::{PackPlace, PackWriteError};
@@ -115,6 +116,11 @@ impl Shared {
             failure: Mutex::default(),
             stalled: Mutex::default(),
         })
+    }
+
+    /// From which length on content is cut into chunks, and where.
+    pub(super) fn cuts(&self) -> Cuts {
+        Cuts::from(self.options.stream_bytes)
     }
 
     /// The index on disk.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use crate::archive::put::{Bring, STREAM_BYTES, small_draft};
+use crate::archive::put::{Bring, small_draft};
 use crate::archive::writer::{Receipt, Request};
 use crate::archive::{
     Archive, Archived, CompactOutcome, Depth, NewAttempt, NewEntry, Options, Page, PurgeOutcome,
@@ -55,7 +55,7 @@ impl AsyncArchive {
     /// See [`Archive::put`]; the content is in memory.
     pub async fn put(&self, new: NewEntry, content: impl Into<Arc<[u8]>>) -> Result<Archived> {
         let content = content.into();
-        if content.len() >= STREAM_BYTES {
+        if content.len() >= self.archive.shared().cuts().stream_bytes() {
             return self.run(move |archive| archive.put(new, &*content)).await;
         }
         let new = Arc::new(new);

@@ -1,6 +1,6 @@
 //! Content-defined cutting of long content, so that a file that grew or changed in the middle shares its other chunks.
 //!
-//! A plain gear hash over the last 64 bytes; a chunk ends where the hash's top [`GAP_BITS`] bits are zero, once it is at
+//! A plain gear hash over the last 64 bytes; a chunk ends where the hash's top bits (18 of them) are zero, once it is at
 //! least [`CHUNK_BYTES_MIN`] long. The minimum equals the mean distance between such places, which finds more repetition at
 //! a given mean length than "normalised" chunking does. Noise is cut at 512 KiB on average, test reports at 770 KiB, for they
 //! repeat their windows; twelve edited versions of 38 MB of reports took 27 % less than with a minimum of 512 KiB, and the
@@ -11,13 +11,15 @@
 use std::io::{self, Read};
 use std::sync::LazyLock;
 
+/// Content of this size and more is cut, where nothing else is asked for.
+pub const STREAM_BYTES_MAX: usize = 1 << 20;
+/// The smallest content that can be asked to be cut.
+const STREAM_BYTES_MIN: usize = 4 << 10;
 /// No chunk but the last is shorter.
 pub const CHUNK_BYTES_MIN: usize = 256 << 10;
 /// No chunk is longer.
 pub const CHUNK_BYTES_MAX: usize = 2 << 20;
 
-/// Past the minimum, one position in two to this power ends a chunk.
-const GAP_BITS: u32 = 18;
 /// Bytes asked of the reader at once; also what is carried over from one chunk to the next at most.
 const READ_BYTES: usize = 128 << 10;
 /// Bytes the gear hash reaches back: each step shifts it by one of its 64 bits.
@@ -36,19 +38,46 @@ static GEAR: LazyLock<[u64; 256]> = LazyLock::new(|| {
     })
 });
 
-/// Where to cut. The same everywhere in a store; tests use smaller ones.
-#[derive(Debug, Clone, Copy)]
-struct Cuts {
+/// Where to cut. The same everywhere in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cuts {
     min: usize,
     max: usize,
+    /// Past the minimum, one position in two to this power ends a chunk.
     gap_bits: u32,
 }
 
-const CUTS: Cuts = Cuts {
-    min: CHUNK_BYTES_MIN,
-    max: CHUNK_BYTES_MAX,
-    gap_bits: GAP_BITS,
-};
+impl Cuts {
+    /// The cuts of content that is cut from `bytes` on, rounded down to a power of two between 4 KiB and 1 MiB: chunks of a
+    /// quarter of that at the least and of twice that at the most.
+    pub const fn from(bytes: usize) -> Self {
+        let bytes = match bytes {
+            0..STREAM_BYTES_MIN => STREAM_BYTES_MIN,
+            STREAM_BYTES_MAX.. => STREAM_BYTES_MAX,
+            _ => 1 << bytes.ilog2(),
+        };
+        Self {
+            min: bytes / 4,
+            max: bytes * 2,
+            gap_bits: (bytes / 4).ilog2(),
+        }
+    }
+
+    /// The shortest content to be cut, in bytes.
+    pub const fn stream_bytes(self) -> usize {
+        self.min * 4
+    }
+}
+
+impl Default for Cuts {
+    fn default() -> Self {
+        Self::from(STREAM_BYTES_MAX)
+    }
+}
+
+const _: () = assert!(Cuts::from(STREAM_BYTES_MAX).min == CHUNK_BYTES_MIN);
+const _: () = assert!(Cuts::from(STREAM_BYTES_MAX).max == CHUNK_BYTES_MAX);
+const _: () = assert!(WINDOW_BYTES < Cuts::from(0).min);
 
 /// Cuts what a reader yields into chunks. Holds less than 128 KiB itself.
 #[derive(Debug)]
@@ -61,10 +90,10 @@ pub struct Chunker<R> {
 
 impl<R: Read> Chunker<R> {
     /// Cuts what `reader` yields until its end.
-    pub const fn new(reader: R) -> Self {
+    pub const fn new(reader: R, cuts: Cuts) -> Self {
         Self {
             reader,
-            cuts: CUTS,
+            cuts,
             carried: Vec::new(),
         }
     }
@@ -164,11 +193,7 @@ mod tests {
     }
 
     fn chunks(cuts: Cuts, reader: impl Read) -> Vec<Vec<u8>> {
-        let mut chunker = Chunker {
-            reader,
-            cuts,
-            carried: Vec::new(),
-        };
+        let mut chunker = Chunker::new(reader, cuts);
         let mut chunk = Vec::new();
         let mut all = Vec::new();
         while chunker.next_into(&mut chunk).expect("a slice can be read") {
@@ -194,12 +219,15 @@ mod tests {
     #[test]
     fn chunks_are_cut_where_they_always_were() {
         let content = noise("chunker golden", 6 << 20);
-        let lens: Vec<usize> = chunks(CUTS, &content[..]).iter().map(Vec::len).collect();
+        let lens: Vec<usize> = chunks(Cuts::default(), &content[..])
+            .iter()
+            .map(Vec::len)
+            .collect();
         assert_eq!(lens, GOLDEN_LENS);
         let table: Vec<u8> = GEAR.iter().flat_map(|gear| gear.to_le_bytes()).collect();
         assert_eq!(blake3::hash(&table).to_hex().as_str(), GOLDEN_GEAR);
         assert_eq!(
-            chunks(CUTS, io::repeat(0).take(9 << 20))
+            chunks(Cuts::default(), io::repeat(0).take(9 << 20))
                 .iter()
                 .map(Vec::len)
                 .collect::<Vec<_>>(),

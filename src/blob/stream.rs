@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{Builder, Scope};
 
-use crate::blob::chunker::Chunker;
+use crate::blob::chunker::{Chunker, Cuts};
 use crate::blob::compression::{Compressor, Level};
 use crate::blob::digests::Digests;
 use crate::blob::manifest::{ChunkRef, ManifestBuilder};
@@ -46,18 +46,20 @@ pub enum StreamError {
 /// compression contexts and a write buffer, and 32 bytes for each chunk of the content.
 pub fn stream_into_packs<P: FnMut() -> PackPlace>(
     reader: impl Read,
+    cuts: Cuts,
     packs: PackSeries<P>,
     level: Level,
     known: &dyn Fn(&BlobId) -> bool,
 ) -> Result<StreamedBlob, StreamError> {
     std::thread::scope(|scope| {
         let helper = Helper::spawn(scope, level);
-        stream(reader, packs, level, known, helper)
+        stream(reader, cuts, packs, level, known, helper)
     })
 }
 
 fn stream<P: FnMut() -> PackPlace>(
     reader: impl Read,
+    cuts: Cuts,
     packs: PackSeries<P>,
     level: Level,
     known: &dyn Fn(&BlobId) -> bool,
@@ -76,7 +78,7 @@ fn stream<P: FnMut() -> PackPlace>(
         queue: VecDeque::new(),
         spare: (0..SLOTS).map(|_| Slot::default()).collect(),
     };
-    let mut chunker = Chunker::new(reader);
+    let mut chunker = Chunker::new(reader, cuts);
     let mut digests = Digests::new();
     let mut manifest = ManifestBuilder::new();
     let mut chunk_count = 0_u64;
@@ -401,8 +403,14 @@ mod tests {
             let content = report("any length", len);
             let (_dir, disk) = new_disk();
             let packs = PackSeries::new(Arc::clone(&disk), PACK_BYTES, places());
-            let streamed = stream_into_packs(&content[..], packs, Level::DEFAULT, &|_| false)
-                .expect("written");
+            let streamed = stream_into_packs(
+                &content[..],
+                Cuts::default(),
+                packs,
+                Level::DEFAULT,
+                &|_| false,
+            )
+            .expect("written");
             assert_eq!(streamed.blob, Digests::of(&content));
             let plains = plains(&*disk, &streamed.packs).expect("readable");
             assert_eq!(joined(&streamed.blob, &plains), content, "{len} bytes");
@@ -430,15 +438,16 @@ mod tests {
         let (_dir, disk) = new_disk();
         let mut place = places();
         let first = PackSeries::new(Arc::clone(&disk), u64::MAX, &mut place);
-        let first =
-            stream_into_packs(&old[..], first, Level::DEFAULT, &|_| false).expect("written");
+        let first = stream_into_packs(&old[..], Cuts::default(), first, Level::DEFAULT, &|_| false)
+            .expect("written");
         let mut known: HashMap<BlobId, Plain> = plains(&*disk, &first.packs).expect("readable");
 
         let second = PackSeries::new(Arc::clone(&disk), u64::MAX, &mut place);
-        let second = stream_into_packs(&grown[..], second, Level::DEFAULT, &|id| {
-            known.contains_key(id)
-        })
-        .expect("written");
+        let second =
+            stream_into_packs(&grown[..], Cuts::default(), second, Level::DEFAULT, &|id| {
+                known.contains_key(id)
+            })
+            .expect("written");
         assert!(
             second.stored_bytes * 2 < first.stored_bytes,
             "{} of {}",
@@ -449,7 +458,7 @@ mod tests {
         assert_eq!(joined(&second.blob, &known), grown);
 
         let third = PackSeries::new(Arc::clone(&disk), u64::MAX, &mut place);
-        let third = stream_into_packs(&grown[..], third, Level::DEFAULT, &|id| {
+        let third = stream_into_packs(&grown[..], Cuts::default(), third, Level::DEFAULT, &|id| {
             known.contains_key(id)
         })
         .expect("written");
@@ -462,6 +471,7 @@ mod tests {
         let packs = PackSeries::new(Arc::clone(&disk), u64::MAX, places());
         let streamed = stream_into_packs(
             io::repeat(b'0').take(20 << 20),
+            Cuts::default(),
             packs,
             Level::DEFAULT,
             &|_| false,
@@ -479,7 +489,14 @@ mod tests {
             let packs = PackSeries::new(Arc::clone(&disk), PACK_BYTES, places());
             let streamed = std::thread::scope(|scope| {
                 let helper = Helper::spawn(scope, Level::DEFAULT).filter(|_| helped);
-                stream(&content[..], packs, Level::DEFAULT, &|_| false, helper)
+                stream(
+                    &content[..],
+                    Cuts::default(),
+                    packs,
+                    Level::DEFAULT,
+                    &|_| false,
+                    helper,
+                )
             });
             streamed.expect("written").packs
         };
@@ -501,7 +518,10 @@ mod tests {
         }
         let (_dir, disk) = new_disk();
         let packs = PackSeries::new(Arc::clone(&disk), PACK_BYTES, places());
-        let failed = stream_into_packs(Failing(60), packs, Level::DEFAULT, &|_| false);
+        let failed =
+            stream_into_packs(Failing(60), Cuts::default(), packs, Level::DEFAULT, &|_| {
+                false
+            });
         assert!(matches!(failed, Err(StreamError::Source(_))));
         let published = disk
             .list(std::path::Path::new("packs"))
