@@ -5,15 +5,18 @@
     reason = "each test program uses the part of the workload it needs"
 )]
 
+pub mod prove;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
 
 use annals::archive::{Archive, NewAttempt, NewConverter, NewEntry, Options};
 use annals::disk::sim::SimDisk;
 use annals::entry::{Outcome, Retention, Unit};
-use annals::event::{JobFinished, JobStarted, Source};
+use annals::event::{ConfigChanged, JobFinished, JobStarted, Source};
 use annals::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use annals::query::{Filter, Purged, Query};
 use annals::retention::Policy;
@@ -22,6 +25,8 @@ use annals::{Error, Result};
 
 /// The smallest journal file there is, so that a short workload fills, seals and recycles several.
 pub const JOURNAL_BYTES: u64 = 64 << 10;
+/// Content from which on [`tiniest`] stores cut.
+pub const STREAM_BYTES: usize = 16 << 10;
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A clock that goes on by an hour each time it is asked.
@@ -29,7 +34,11 @@ pub struct Hourly(AtomicI64);
 
 impl Hourly {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(20_000 * DAY_MICROS)))
+        Self::at(Timestamp::from_micros(20_000 * DAY_MICROS))
+    }
+
+    pub fn at(now: Timestamp) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(now.micros())))
     }
 
     /// The time without moving it.
@@ -63,16 +72,41 @@ pub fn tiny(clock: &Arc<Hourly>) -> Options {
     }
 }
 
-/// Bytes that do not compress, the same for the same seed.
-pub fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
+/// [`tiny`], with chunks so small that a few pages of content are several.
+pub fn tiniest(clock: &Arc<Hourly>) -> Options {
+    Options {
+        stream_bytes: STREAM_BYTES,
+        ..tiny(clock)
+    }
+}
+
+/// splitmix64: small, seedable, and the same everywhere.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bytes.extend_from_slice(&(z ^ (z >> 31)).to_le_bytes());
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).expect("below a usize")
+    }
+}
+
+/// Bytes that do not compress, the same for the same seed.
+pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut random = Random::new(seed);
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        bytes.extend_from_slice(&random.next().to_le_bytes());
     }
     bytes.truncate(len);
     bytes
@@ -90,6 +124,11 @@ pub fn measurements(seed: u64, len: usize) -> Vec<u8> {
     }
     text.truncate(len);
     text
+}
+
+/// What the callers of a burst bring.
+fn burst(seed: u64, callers: u64) -> impl Iterator<Item = Vec<u8>> {
+    (0..callers).map(move |caller| measurements(seed * 100 + caller, 400))
 }
 
 /// What an entry must look like.
@@ -120,6 +159,7 @@ pub struct State {
     pub holds: BTreeMap<String, u64>,
     pub converters: BTreeSet<String>,
     pub jobs: BTreeMap<u64, bool>,
+    pub config: Option<String>,
 }
 
 impl State {
@@ -183,6 +223,7 @@ impl State {
         for (id, _, finished) in archive.jobs()? {
             state.jobs.insert(id.0, finished.is_some());
         }
+        state.config = archive.recorded_config("host.toml")?;
         Ok(state)
     }
 
@@ -195,8 +236,15 @@ impl State {
             }
         }
         format!(
-            "expected holds {:?}, converters {:?}, jobs {:?}; found {:?}, {:?}, {:?}",
-            self.holds, self.converters, self.jobs, other.holds, other.converters, other.jobs
+            "expected holds {:?}, converters {:?}, jobs {:?}, {:?}; found {:?}, {:?}, {:?}, {:?}",
+            self.holds,
+            self.converters,
+            self.jobs,
+            self.config,
+            other.holds,
+            other.converters,
+            other.jobs,
+            other.config
         )
     }
 }
@@ -294,6 +342,15 @@ pub enum Step {
     Register {
         seed: u8,
     },
+    /// Archive as many texts at once, each from a thread of its own.
+    Burst {
+        seed: u64,
+        callers: u64,
+    },
+    /// Record another configuration.
+    Configure {
+        seed: u8,
+    },
     /// Begin a job.
     StartJob,
     /// End the newest job.
@@ -318,6 +375,46 @@ pub enum Step {
     Reopen,
 }
 
+/// A step that was acknowledged.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// After so many operations of the disk.
+    pub ops: usize,
+    /// What the store had to say from then on.
+    pub state: State,
+    /// Of several entries acknowledged one by one, which, and after how many operations each.
+    pub one_by_one: Vec<(usize, u64)>,
+}
+
+impl Moment {
+    /// What is wrong with `observed`, found after a power cut that came after operation `cut`, between this moment and the
+    /// `next`: it must be this state or the next one, or have some of the entries that were acknowledged one by one.
+    pub fn contradicts(&self, next: Option<&Self>, cut: usize, observed: &State) -> Option<String> {
+        let none = Vec::new();
+        let (one_by_one, after) =
+            next.map_or((&none, None), |next| (&next.one_by_one, Some(&next.state)));
+        if after == Some(observed) {
+            return None;
+        }
+        let is_there = |id: &u64| observed.entries.contains_key(id);
+        let mut so_far = self.state.clone();
+        for (_, id) in one_by_one {
+            if let Some(entry) = after.and_then(|after| after.entries.get(id))
+                && is_there(id)
+            {
+                so_far.entries.insert(*id, entry.clone());
+            }
+        }
+        if so_far != *observed {
+            return Some(so_far.difference(observed));
+        }
+        let mut acknowledged = one_by_one.iter().filter(|(ops, _)| *ops <= cut);
+        acknowledged
+            .find(|(_, id)| !is_there(id))
+            .map(|(_, id)| format!("entry {id} was acknowledged and is gone"))
+    }
+}
+
 /// A store, what it must say, and what it had to say at each moment before.
 pub struct Runner {
     pub disk: SimDisk,
@@ -326,10 +423,12 @@ pub struct Runner {
     pub state: State,
     /// Entries in the order they were archived.
     pub ids: Vec<u64>,
-    /// After so many operations of the disk, this was acknowledged.
-    pub history: Vec<(usize, State)>,
+    /// What was acknowledged, and when.
+    pub history: Vec<Moment>,
     /// What failed.
     pub doubt: Doubt,
+    options: fn(&Arc<Hourly>) -> Options,
+    one_by_one: Vec<(usize, u64)>,
     counter: u64,
 }
 
@@ -342,19 +441,47 @@ impl fmt::Debug for Runner {
 impl Runner {
     /// Makes a store on `disk`.
     pub fn create(disk: SimDisk) -> Result<Self> {
+        Self::create_as(disk, tiny)
+    }
+
+    /// Makes a store on `disk` that is always opened like this.
+    pub fn create_as(disk: SimDisk, options: fn(&Arc<Hourly>) -> Options) -> Result<Self> {
         let clock = Hourly::new();
-        let archive = Archive::create_on(Arc::new(disk.clone()), tiny(&clock))?;
-        let made = disk.ops();
+        let archive = Archive::create_on(Arc::new(disk.clone()), options(&clock))?;
+        let made = Moment {
+            ops: disk.ops(),
+            state: State::default(),
+            one_by_one: Vec::new(),
+        };
         Ok(Self {
             disk,
             clock,
             archive: Some(archive),
             state: State::default(),
             ids: Vec::new(),
-            history: vec![(made, State::default())],
+            history: vec![made],
             doubt: Doubt::default(),
+            options,
+            one_by_one: Vec::new(),
             counter: 0,
         })
+    }
+
+    /// The same store, let go of, on a disk of its own: to go on from here in several ways.
+    pub fn fork(&self) -> Self {
+        let disk = self.disk.snapshot();
+        Self {
+            clock: Hourly::at(self.clock.peek()),
+            archive: None,
+            state: self.state.clone(),
+            ids: self.ids.clone(),
+            history: self.history.clone(),
+            doubt: self.doubt.clone(),
+            options: self.options,
+            one_by_one: Vec::new(),
+            counter: self.counter,
+            disk,
+        }
     }
 
     /// The store.
@@ -380,7 +507,11 @@ impl Runner {
     pub fn run(&mut self, step: &Step) -> Result<()> {
         let done = self.attempt(step);
         if done.is_ok() {
-            self.history.push((self.disk.ops(), self.state.clone()));
+            self.history.push(Moment {
+                ops: self.disk.ops(),
+                state: self.state.clone(),
+                one_by_one: std::mem::take(&mut self.one_by_one),
+            });
         } else {
             self.note(step);
         }
@@ -399,12 +530,19 @@ impl Runner {
             Step::Keyed { seed, .. } => {
                 doubt.contents.insert(BlobId::of(&measurements(seed, 300)));
             }
+            Step::Burst { seed, callers } => {
+                let contents = burst(seed, callers);
+                doubt
+                    .contents
+                    .extend(contents.map(|content| BlobId::of(&content)));
+            }
             Step::Submit { .. } => doubt.submissions = true,
             Step::StartJob | Step::FinishJob => doubt.jobs = true,
             Step::Hold { .. } | Step::Release { .. } => doubt.holds = true,
             Step::PurgeTo { .. } => doubt.purge = true,
             Step::Attempt { .. }
             | Step::Register { .. }
+            | Step::Configure { .. }
             | Step::Seal
             | Step::Compact
             | Step::Rebuild
@@ -427,6 +565,16 @@ impl Runner {
             } => self.record(entry, outcome, reports, len),
             Step::Submit { entry } => self.submit(entry),
             Step::Register { seed } => self.register(seed),
+            Step::Burst { seed, callers } => self.burst(seed, callers),
+            Step::Configure { seed } => {
+                self.archive()?.record_config_change(ConfigChanged {
+                    what: "host.toml".to_owned(),
+                    old: None,
+                    new: Some(format!("workers = {seed}")),
+                })?;
+                self.state.config = Some(format!("workers = {seed}"));
+                Ok(())
+            }
             Step::StartJob => {
                 let job = JobStarted {
                     kind: "reprocess".to_owned(),
@@ -664,16 +812,55 @@ impl Runner {
 
     fn reopen(&mut self) -> Result<()> {
         let closed = self.archive.take().map_or(Ok(()), Archive::close);
-        let archive = Archive::open_on(Arc::new(self.disk.clone()), tiny(&self.clock))?;
+        let archive = Archive::open_on(Arc::new(self.disk.clone()), (self.options)(&self.clock))?;
         self.archive = Some(archive);
         closed
+    }
+
+    fn burst(&mut self, seed: u64, callers: u64) -> Result<()> {
+        let archive = self.archive()?;
+        let disk = &self.disk;
+        let mut put: Vec<_> = thread::scope(|scope| {
+            let callers: Vec<_> = burst(seed, callers)
+                .map(|content| {
+                    scope.spawn(move || {
+                        let new = NewEntry {
+                            converter: "ICT".to_owned(),
+                            ..NewEntry::default()
+                        };
+                        let put = archive.put(new, &content[..]);
+                        put.map(|archived| (disk.ops(), archived.id, content))
+                    })
+                })
+                .collect();
+            let puts = callers.into_iter().map(thread::ScopedJoinHandle::join);
+            puts.map(|put| put.expect("a caller never panics"))
+                .collect::<Result<_>>()
+        })?;
+        put.sort_by_key(|(_, id, _)| *id);
+        for (ops, id, content) in put {
+            let entry = EntryState {
+                content: Some(BlobId::of(&content)),
+                size: content.len() as u64,
+                key: None,
+                holds: BTreeSet::new(),
+                purged: false,
+                attempts: Vec::new(),
+            };
+            let before = self.state.entries.insert(id.0, entry);
+            assert_eq!(before, None, "an id is given once");
+            self.ids.push(id.0);
+            self.one_by_one.push((ops, id.0));
+        }
+        Ok(())
     }
 }
 
 /// Every public operation at least once, with journal files that fill, are sealed and used again.
 pub fn workload() -> Vec<Step> {
     let text = |seed, len, days| Step::Text { seed, len, days };
-    let noise = |seed, len| Step::Noise { seed, len };
+    let noise = |seed| Step::Noise { seed, len: 15_000 };
+    let long = |seed| Step::Noise { seed, len: 40_000 };
     let attempt = |entry, outcome, reports, len| Step::Attempt {
         entry,
         outcome,
@@ -687,31 +874,42 @@ pub fn workload() -> Vec<Step> {
         Step::Keyed { seed: 3, key: 1 },
         Step::Keyed { seed: 3, key: 1 },
         Step::Register { seed: 1 },
+        Step::Configure { seed: 1 },
         attempt(0, Outcome::Success, 2, 700),
         attempt(1, Outcome::Failed, 0, 0),
         Step::Submit { entry: 0 },
         Step::StartJob,
         Step::FinishJob,
         Step::Hold { name: 1, entry: 0 },
-        noise(4, (1 << 20) + 77),
+        Step::Burst {
+            seed: 1,
+            callers: 4,
+        },
+        long(4),
         Step::Seal,
-        noise(4, (1 << 20) + 77),
-        noise(5, 20_000),
-        noise(6, 20_000),
-        noise(7, 20_000),
-        noise(8, 20_000),
+        long(4),
+        noise(5),
+        noise(6),
+        noise(7),
+        noise(8),
+        noise(20),
         attempt(4, Outcome::Success, 1, 9_000),
         Step::Reopen,
-        noise(9, 20_000),
-        noise(10, 20_000),
+        noise(9),
+        noise(10),
+        Step::Burst {
+            seed: 2,
+            callers: 3,
+        },
         Step::Release { name: 1 },
         Step::PurgeTo { left: 5 },
-        noise(5, 20_000),
-        noise(4, (1 << 20) + 77),
+        noise(5),
+        long(4),
         Step::Rebuild,
-        attempt(9, Outcome::Success, 1, (1 << 20) + 5),
+        attempt(9, Outcome::Success, 1, 30_000),
         Step::Reopen,
-        noise(11, 20_000),
+        noise(11),
+        noise(21),
         Step::PurgeTo { left: 2 },
         Step::Compact,
         text(12, 5_000, 90),
