@@ -127,8 +127,8 @@ pub fn measurements(seed: u64, len: usize) -> Vec<u8> {
 }
 
 /// What the callers of a burst bring.
-fn burst(seed: u64, callers: u64) -> impl Iterator<Item = Vec<u8>> {
-    (0..callers).map(move |caller| measurements(seed * 100 + caller, 400))
+fn burst(seed: u64, callers: u64, len: usize) -> impl Iterator<Item = Vec<u8>> {
+    (0..callers).map(move |caller| noise(seed * 100 + caller, len))
 }
 
 /// What an entry must look like.
@@ -342,10 +342,11 @@ pub enum Step {
     Register {
         seed: u8,
     },
-    /// Archive as many texts at once, each from a thread of its own.
+    /// Archive as many sources of this length at once, each from a thread of its own.
     Burst {
         seed: u64,
         callers: u64,
+        len: usize,
     },
     /// Record another configuration.
     Configure {
@@ -530,8 +531,8 @@ impl Runner {
             Step::Keyed { seed, .. } => {
                 doubt.contents.insert(BlobId::of(&measurements(seed, 300)));
             }
-            Step::Burst { seed, callers } => {
-                let contents = burst(seed, callers);
+            Step::Burst { seed, callers, len } => {
+                let contents = burst(seed, callers, len);
                 doubt
                     .contents
                     .extend(contents.map(|content| BlobId::of(&content)));
@@ -565,7 +566,7 @@ impl Runner {
             } => self.record(entry, outcome, reports, len),
             Step::Submit { entry } => self.submit(entry),
             Step::Register { seed } => self.register(seed),
-            Step::Burst { seed, callers } => self.burst(seed, callers),
+            Step::Burst { seed, callers, len } => self.burst(seed, callers, len),
             Step::Configure { seed } => {
                 self.archive()?.record_config_change(ConfigChanged {
                     what: "host.toml".to_owned(),
@@ -817,11 +818,11 @@ impl Runner {
         closed
     }
 
-    fn burst(&mut self, seed: u64, callers: u64) -> Result<()> {
+    fn burst(&mut self, seed: u64, callers: u64, len: usize) -> Result<()> {
         let archive = self.archive()?;
         let disk = &self.disk;
         let mut put: Vec<_> = thread::scope(|scope| {
-            let callers: Vec<_> = burst(seed, callers)
+            let callers: Vec<_> = burst(seed, callers, len)
                 .map(|content| {
                     scope.spawn(move || {
                         let new = NewEntry {
@@ -884,6 +885,7 @@ pub fn workload() -> Vec<Step> {
         Step::Burst {
             seed: 1,
             callers: 4,
+            len: 400,
         },
         long(4),
         Step::Seal,
@@ -899,7 +901,8 @@ pub fn workload() -> Vec<Step> {
         noise(10),
         Step::Burst {
             seed: 2,
-            callers: 3,
+            callers: 12,
+            len: 15_000,
         },
         Step::Release { name: 1 },
         Step::PurgeTo { left: 5 },

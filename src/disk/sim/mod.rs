@@ -18,6 +18,7 @@ use std::io;
 use std::ops::RangeBounds;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
 
@@ -52,6 +53,7 @@ struct State {
     calls: u64,
     census: Census,
     ignored_sync: Option<IgnoredSync>,
+    write_takes: Duration,
 }
 
 type IgnoredSync = Arc<dyn Fn(Call, &str) -> bool + Send + Sync>;
@@ -82,6 +84,7 @@ impl SimDisk {
             calls: 0,
             census: Census::default(),
             ignored_sync: None,
+            write_takes: Duration::ZERO,
         })))
     }
 
@@ -195,6 +198,11 @@ impl SimDisk {
     /// store as forgetting the call would, to prove that a test notices.
     pub fn ignore_syncs(&self, of: impl Fn(Call, &str) -> bool + Send + Sync + 'static) {
         self.state().ignored_sync = Some(Arc::new(of));
+    }
+
+    /// Lets every write take so long before it begins. Whoever was told too early has the time to go on.
+    pub fn slow_down(&self, write_takes: Duration) {
+        self.state().write_takes = write_takes;
     }
 
     /// All files with their lengths, sorted by path.
@@ -554,6 +562,10 @@ impl DiskFile for SimFile {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let takes = self.disk.state().write_takes;
+        if !takes.is_zero() {
+            std::thread::sleep(takes);
+        }
         let (mut state, fault) = self.begin(Call::Write);
         self.must_be_writable()?;
         bounded(offset, bytes.len())?;
