@@ -2,6 +2,9 @@
 //!
 //! Everything above asks a [`Disk`] for files, so that one seam serves the real file system ([`FsDisk`]) and
 //! the simulated one that tests cut, fill and break (`sim`).
+//!
+//! A call that a signal interrupted is begun again by the implementation. An error that comes through is final: nobody
+//! above tries it again.
 
 use std::io;
 use std::path::Path;

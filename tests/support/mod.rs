@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
-use annals::archive::{Archive, NewAttempt, NewConverter, NewEntry, Options};
+use annals::archive::{Archive, Depth, NewAttempt, NewConverter, NewEntry, Options};
 use annals::disk::sim::SimDisk;
 use annals::entry::{Outcome, Retention, Unit};
 use annals::event::{ConfigChanged, JobFinished, JobStarted, Source};
@@ -372,6 +372,8 @@ pub enum Step {
     Seal,
     Compact,
     Rebuild,
+    /// Look at everything; a finding is a failure.
+    Verify,
     /// Close the store and open it again.
     Reopen,
 }
@@ -547,6 +549,7 @@ impl Runner {
             | Step::Seal
             | Step::Compact
             | Step::Rebuild
+            | Step::Verify
             | Step::Reopen => {}
         }
     }
@@ -608,6 +611,15 @@ impl Runner {
             Step::Seal => self.archive()?.seal(),
             Step::Compact => self.archive()?.compact(None).map(|_| ()),
             Step::Rebuild => self.archive()?.rebuild().map(|_| ()),
+            Step::Verify => {
+                let report = self.archive()?.verify(Depth::Deep)?;
+                let findings = || format!("{:?}", report.findings);
+                if report.ok {
+                    Ok(())
+                } else {
+                    Err(Error::new(annals::ErrorKind::Damaged, findings()))
+                }
+            }
             Step::Reopen => self.reopen(),
         }
     }

@@ -65,18 +65,22 @@ pub enum Fault {
     Kind(io::ErrorKind),
     /// With this error number of the system, and nothing done. It strikes every call.
     Os(i32),
+    /// With an input/output error. It strikes only what makes durable: [`Call::Sync`] and [`Call::SyncDir`].
+    Sync,
     /// A write does its first so many bytes, then finds the disk full. It strikes writes only.
     ShortWrite(usize),
 }
 
 impl Fault {
-    pub(super) fn strikes(self, call: Call) -> bool {
+    /// Whether a call of this kind can fail with it.
+    pub fn strikes(self, call: Call) -> bool {
         match self {
             Self::Kind(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
                 call.needs_space()
             }
             Self::Kind(io::ErrorKind::ReadOnlyFilesystem) => call.changes(),
             Self::Kind(_) | Self::Os(_) => true,
+            Self::Sync => matches!(call, Call::Sync | Call::SyncDir),
             Self::ShortWrite(_) => call == Call::Write,
         }
     }
@@ -85,6 +89,7 @@ impl Fault {
         match self {
             Self::Kind(kind) => kind.into(),
             Self::Os(number) => io::Error::from_raw_os_error(number),
+            Self::Sync => io::Error::from_raw_os_error(5),
             Self::ShortWrite(_) => io::ErrorKind::StorageFull.into(),
         }
     }
@@ -113,6 +118,18 @@ pub struct Census(BTreeMap<(Call, Arc<str>), u64>);
 impl Census {
     pub(super) fn count(&mut self, call: Call, pattern: &Arc<str>) {
         *self.0.entry((call, Arc::clone(pattern))).or_default() += 1;
+    }
+
+    /// Adds what another one counted.
+    pub fn add(&mut self, other: &Self) {
+        for ((call, pattern), count) in &other.0 {
+            *self.0.entry((*call, Arc::clone(pattern))).or_default() += count;
+        }
+    }
+
+    /// Calls of this kind on files of this pattern.
+    pub fn on(&self, call: Call, pattern: &str) -> u64 {
+        self.0.get(&(call, pattern.into())).copied().unwrap_or(0)
     }
 
     /// Calls of this kind on all files.

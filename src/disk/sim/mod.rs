@@ -52,6 +52,7 @@ struct State {
     struck: u64,
     calls: u64,
     census: Census,
+    struck_calls: Census,
     ignored_sync: Option<IgnoredSync>,
     write_takes: Duration,
 }
@@ -83,6 +84,7 @@ impl SimDisk {
             struck: 0,
             calls: 0,
             census: Census::default(),
+            struck_calls: Census::default(),
             ignored_sync: None,
             write_takes: Duration::ZERO,
         })))
@@ -181,6 +183,11 @@ impl SimDisk {
     /// How often each kind of call was made on which files.
     pub fn census(&self) -> Census {
         self.state().census.clone()
+    }
+
+    /// How often each kind of call on which files has failed by [`fail_at`](Self::fail_at).
+    pub fn struck_census(&self) -> Census {
+        self.state().struck_calls.clone()
     }
 
     /// How many bytes fit, in pages of 4 KiB; `None` is no end. Holes take no space. A write does what fits and then
@@ -322,6 +329,7 @@ impl State {
             self.fault = None;
         }
         self.struck += 1;
+        self.struck_calls.count(call, pattern);
         Some(fault)
     }
 
