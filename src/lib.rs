@@ -104,6 +104,8 @@ pub mod docs {
     pub mod format {}
     #[doc = include_str!("../docs/glossary.md")]
     pub mod glossary {}
+    #[doc = include_str!("../docs/reliability.md")]
+    pub mod reliability {}
     #[doc = include_str!("../docs/reprocessing.md")]
     pub mod reprocessing {}
     #[doc = include_str!("../docs/retention.md")]

@@ -307,10 +307,11 @@ fn every_kind_of_file_is_among_those_whose_calls_fail() {
 }
 
 /// Every kind of file and folder of a store.
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     ".",
     "FORMAT",
     "LOCK",
+    "NEWEST",
     "events",
     "events/#.seg",
     "index.redb",

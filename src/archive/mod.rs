@@ -425,6 +425,8 @@ impl Handle {
         let sealer_ended = threads.sealer.join().is_ok();
         let _ = threads.channels.requests.send(Request::Stop);
         let writer_ended = threads.writer.join().is_ok();
+        let shared = &self.shared;
+        open::testify(&*shared.disk, &shared.store, shared.newest());
         self.lock.lock().expect("no panic while held").take();
         if !sealer_ended || !writer_ended {
             return Err(

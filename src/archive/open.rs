@@ -17,9 +17,10 @@ use crate::archive::{Access, Archive, Channels, Options, Threads};
 use crate::disk::{Disk, DiskLock, FsDisk, OpenMode, PublishError, publish};
 use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
 use crate::format::header::{self, HeaderError};
+use crate::format::newest::{NEWEST_BYTES, decode as decode_newest, encode as encode_newest};
 use crate::format::record::{self};
 use crate::id::{BlobId, EventSeq, StoreId};
-use crate::index::Index;
+use crate::index::{Index, IndexError};
 use crate::log::{
     Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, JournalPlace,
     LiveFrame, LogFiles, TornTail, cut, journal_path, recover,
@@ -31,6 +32,7 @@ use crate::{Error, ErrorKind, Result};
 pub const HEADER_FILE: &str = "FORMAT";
 const LOCK_FILE: &str = "LOCK";
 const INDEX_FILE: &str = "index.redb";
+const NEWEST_FILE: &str = "NEWEST";
 const QUARANTINE_DIR: &str = "quarantine";
 /// Requests that wait for the writer; who comes later waits to be let in.
 const REQUESTS_MAX: usize = 1024;
@@ -142,18 +144,28 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
     }
     let mut index_file = IndexFile::of(access, lock.is_some() && damage.is_empty());
     let mut index = index_file.open(&disk, store, &options)?;
-    // The index is written only up to what was durable. If it knows of more than the journal holds, a torn tail is none.
-    if let Some(tail) = &found.torn
-        && index
-            .as_ref()
-            .is_some_and(|index| index.applied().is_ok_and(|applied| applied > last))
-    {
-        damage.push(format!(
-            "{}: event {} at byte {} does not check out, and the index knows that it was durable",
-            journal_path(tail.slot).display(),
-            last.next(),
-            tail.offset
-        ));
+    // Both are written only up to what was durable. If one knows of more than the log holds, a torn tail is none.
+    let applied = index.as_ref().and_then(|index| index.applied().ok());
+    let witnesses = [
+        ("the index", applied),
+        (NEWEST_FILE, newest(&*disk, &store)),
+    ];
+    let witness = witnesses
+        .into_iter()
+        .find_map(|(name, seen)| Some((name, seen.filter(|seen| *seen > last)?)));
+    if let Some((witness, seen)) = witness {
+        damage.push(match &found.torn {
+            Some(tail) => format!(
+                "{}: event {} at byte {} does not check out, and {witness} knows that it was durable",
+                journal_path(tail.slot).display(),
+                last.next(),
+                tail.offset
+            ),
+            None => format!(
+                "the log ends with event {last}, and {witness} knows of event {seen}: it was taken back to an older copy, or \
+                 its end was lost"
+            ),
+        });
         found.torn = None;
         access = Access::ReadOnly;
         // It is of no use any more; and nothing on disk is changed from here on.
@@ -191,6 +203,8 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
             let index_file = IndexFile::Untouched;
             bring_up(index_file.open(&disk, store, &options)?, index_file)?
         }
+        // Damage that shows only when its pages are read.
+        Err(error) if is_index_damage(&error) => bring_up(None, index_file)?,
         other => other?,
     };
     let shared = Arc::new(Shared::new(
@@ -374,6 +388,13 @@ fn cannot_write(error: &Error) -> bool {
     std::error::Error::source(error)
         .and_then(|source| source.downcast_ref::<io::Error>())
         .is_some_and(refuses_writing)
+}
+
+/// True when the index is what is damaged, and making it anew the remedy.
+fn is_index_damage(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<IndexError>())
+        .is_some_and(IndexError::calls_for_rebuild)
 }
 
 fn refuses_writing(error: &io::Error) -> bool {
@@ -566,6 +587,26 @@ pub(super) fn make_index(disk: &Arc<dyn Disk>, store: StoreId, options: &Options
     disk.sync_dir(Path::new(""))
         .map_err(|error| Error::io("sync", "the store's folder", error))?;
     Ok(index)
+}
+
+/// How far the log had come when it was last closed, as far as is known.
+fn newest(disk: &dyn Disk, store: &StoreId) -> Option<EventSeq> {
+    let file = disk.open(Path::new(NEWEST_FILE), OpenMode::Read).ok()?;
+    let mut bytes = [0; NEWEST_BYTES];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    decode_newest(&bytes, store)
+}
+
+/// Leaves a witness to how far the log has come. It is not synced: it is of use if it is there, and missed by nobody.
+pub(super) fn testify(disk: &dyn Disk, store: &StoreId, newest: EventSeq) {
+    let path = Path::new(NEWEST_FILE);
+    let file = disk
+        .open(path, OpenMode::Write)
+        .or_else(|_| disk.open(path, OpenMode::CreateNew));
+    if let Ok(file) = file {
+        // A disk that is full or read-only keeps what was there, which is as true.
+        let _ = file.write_all_at(encode_newest(store, newest).as_bytes(), 0);
+    }
 }
 
 /// Bytes of the index file.

@@ -11,6 +11,7 @@ pub mod bytes;
 pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod leaf;
+pub(crate) mod newest;
 pub mod pack;
 pub mod record;
 pub(crate) mod segment;

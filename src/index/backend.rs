@@ -1,10 +1,25 @@
-//! redb's storage on a file of the disk room.
+//! redb's storage on a file of the disk room, in blocks that are checked whenever they are read.
+//!
+//! redb checks its pages when it repairs, and takes them as they are when it reads: a flipped bit could change an answer, or
+//! stop the process. So each block carries the checksum of its bytes and of its place. What does not check out is an error
+//! of kind `InvalidData`, which calls for making the index anew.
+//!
+//! The first block is left as it is: redb writes its commit slots there in place, and checks them itself. All other pages are
+//! written beside the ones in use, so a power cut can only tear blocks that nothing refers to yet.
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::disk::DiskFile;
+
+/// Bytes of a page of redb's, and of a block.
+const BLOCK_BYTES: u64 = 4096;
+/// Bytes of a block with its checksum behind it.
+const STORED_BYTES: u64 = BLOCK_BYTES + 4;
+const BLOCK: usize = 4096;
+const STORED: usize = BLOCK + 4;
 
 /// A file of the store as redb wants to see it. Locking is the archive's business, so none is offered here.
 pub(super) struct DiskBackend(Arc<dyn DiskFile>);
@@ -13,6 +28,63 @@ impl DiskBackend {
     pub(super) fn new(file: Arc<dyn DiskFile>) -> Self {
         Self(file)
     }
+
+    /// Calls `each` with every checked block of `blocks`, read at once.
+    fn read_blocks(&self, blocks: Range<u64>, mut each: impl FnMut(u64, &[u8])) -> io::Result<()> {
+        let count = usize::try_from(blocks.end - blocks.start).map_err(io::Error::other)?;
+        let bytes = count
+            .checked_mul(STORED)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let mut stored = vec![0; bytes];
+        self.0.read_exact_at(&mut stored, place(blocks.start))?;
+        for (block, stored) in blocks.zip(stored.chunks_exact(STORED)) {
+            let (bytes, sum) = stored.split_at(BLOCK);
+            if sum != checksum(block, bytes) {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("block {block} of the index does not check out"),
+                ));
+            }
+            each(block, bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Where a block stands in the file.
+fn place(block: u64) -> u64 {
+    match block {
+        0 => 0,
+        _ => BLOCK_BYTES + (block - 1) * STORED_BYTES,
+    }
+}
+
+fn checksum(block: u64, bytes: &[u8]) -> [u8; 4] {
+    crc32c::crc32c_append(crc32c::crc32c(&block.to_le_bytes()), bytes).to_le_bytes()
+}
+
+/// The part of a range in the first block, and the one in the others.
+fn split(offset: u64, len: usize) -> (usize, u64) {
+    let first = usize::try_from(BLOCK_BYTES.saturating_sub(offset)).unwrap_or(BLOCK);
+    let first = first.min(len);
+    (first, offset + first as u64)
+}
+
+/// The blocks that `len` bytes from `offset` touch.
+fn touched(offset: u64, len: usize) -> Range<u64> {
+    offset / BLOCK_BYTES..(offset + len as u64).div_ceil(BLOCK_BYTES)
+}
+
+/// The part of `block` that lies within `len` bytes from `offset`: where in the block, and where in the range.
+fn overlap(block: u64, offset: u64, len: usize) -> (Range<usize>, Range<usize>) {
+    let starts = block * BLOCK_BYTES;
+    let from = offset.max(starts);
+    let to = (offset + len as u64).min(starts + BLOCK_BYTES);
+    let within = |at: u64, base: u64| usize::try_from(at - base).expect("within a range in memory");
+    (
+        within(from, starts)..within(to, starts),
+        within(from, offset)..within(to, offset),
+    )
 }
 
 impl fmt::Debug for DiskBackend {
@@ -23,15 +95,38 @@ impl fmt::Debug for DiskBackend {
 
 impl redb::StorageBackend for DiskBackend {
     fn len(&self) -> io::Result<u64> {
-        self.0.size()
+        let stored = self.0.size()?;
+        Ok(match stored.checked_sub(BLOCK_BYTES) {
+            None => stored,
+            Some(rest) => BLOCK_BYTES + rest / STORED_BYTES * BLOCK_BYTES,
+        })
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(out, offset)
+        let (first, offset) = {
+            let (first, rest) = split(offset, out.len());
+            if first > 0 {
+                self.0.read_exact_at(&mut out[..first], offset)?;
+            }
+            (first, rest)
+        };
+        let out = &mut out[first..];
+        if out.is_empty() {
+            return Ok(());
+        }
+        let len = out.len();
+        self.read_blocks(touched(offset, len), |block, bytes| {
+            let (in_block, in_range) = overlap(block, offset, len);
+            out[in_range].copy_from_slice(&bytes[in_block]);
+        })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.0.set_len(if len <= BLOCK_BYTES {
+            len
+        } else {
+            place(len.div_ceil(BLOCK_BYTES))
+        })
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -39,6 +134,111 @@ impl redb::StorageBackend for DiskBackend {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(data, offset)
+        let (first, rest) = split(offset, data.len());
+        if first > 0 {
+            self.0.write_all_at(&data[..first], offset)?;
+        }
+        let (offset, data) = (rest, &data[first..]);
+        if data.is_empty() {
+            return Ok(());
+        }
+        let blocks = touched(offset, data.len());
+        let mut stored = Vec::with_capacity(data.len() / BLOCK * STORED + STORED);
+        for block in blocks.clone() {
+            let (in_block, in_range) = overlap(block, offset, data.len());
+            let start = stored.len();
+            if in_block.len() == BLOCK {
+                stored.extend_from_slice(&data[in_range]);
+            } else {
+                // Part of a block: the rest of it stays.
+                stored.resize(start + BLOCK, 0);
+                self.read_blocks(block..block + 1, |_, bytes| {
+                    stored[start..].copy_from_slice(bytes);
+                })?;
+                stored[start..][in_block].copy_from_slice(&data[in_range]);
+            }
+            let sum = checksum(block, &stored[start..]);
+            stored.extend_from_slice(&sum);
+        }
+        self.0.write_all_at(&stored, place(blocks.start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::StorageBackend;
+
+    use super::*;
+    use crate::disk::sim::SimDisk;
+    use crate::disk::{Disk, OpenMode};
+
+    fn backend(disk: &SimDisk) -> DiskBackend {
+        let file = disk.open("index".as_ref(), OpenMode::CreateNew);
+        DiskBackend::new(file.expect("made"))
+    }
+
+    fn bytes(len: usize, seed: u8) -> Vec<u8> {
+        (0..len)
+            .map(|at| seed.wrapping_add(at.to_le_bytes()[0]))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_written_across_blocks_is_read_back_and_keeps_what_stands_beside_it() {
+        let disk = SimDisk::new();
+        let backend = backend(&disk);
+        backend.set_len(40_960).expect("long enough");
+        assert_eq!(backend.len().expect("measured"), 40_960);
+        let whole = bytes(40_960, 1);
+        backend.write(0, &whole).expect("written");
+        let mut expected = whole;
+        for (offset, len) in [
+            (0, 320),
+            (4_000, 200),
+            (4_096, 4_096),
+            (5_000, 9_000),
+            (8_192, 8_192),
+        ] {
+            let patch = bytes(len, 77);
+            backend.write(offset as u64, &patch).expect("written");
+            expected[offset..offset + len].copy_from_slice(&patch);
+        }
+        for (offset, len) in [
+            (0, 40_960),
+            (4_095, 2),
+            (4_096, 1),
+            (12_000, 9_999),
+            (40_959, 1),
+        ] {
+            let mut out = vec![0; len];
+            backend.read(offset as u64, &mut out).expect("read");
+            assert!(out == expected[offset..offset + len], "{len} at {offset}");
+        }
+        let mut out = [0; 2];
+        assert!(backend.read(40_959, &mut out).is_err(), "past the end");
+    }
+
+    /// redb takes the pages it reads as they are. A flipped bit in one of them changed what a list said, or stopped the
+    /// process with a panic, and only a full check of the index told.
+    #[test]
+    fn a_block_that_is_flipped_or_stands_in_the_place_of_another_is_not_read() {
+        let disk = SimDisk::new();
+        let backend = backend(&disk);
+        backend.set_len(4 * BLOCK_BYTES).expect("long enough");
+        backend.write(0, &bytes(4 * BLOCK, 3)).expect("written");
+        let kind = |block: u64| {
+            let mut out = [0; BLOCK];
+            let read = backend.read(block * BLOCK_BYTES, &mut out);
+            read.map_err(|error| error.kind())
+        };
+        assert_eq!((kind(1), kind(2), kind(3)), (Ok(()), Ok(()), Ok(())));
+        disk.flip_bit("index", (place(2) + 99) * 8).expect("there");
+        assert_eq!(kind(2), Err(io::ErrorKind::InvalidData));
+        let content = disk.content("index").expect("there");
+        let third = usize::try_from(place(3)).expect("small");
+        let third = content[third..third + STORED].to_vec();
+        disk.overwrite("index", place(1), &third).expect("there");
+        assert_eq!(kind(1), Err(io::ErrorKind::InvalidData));
+        assert_eq!(kind(3), Ok(()));
     }
 }

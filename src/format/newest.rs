@@ -1,0 +1,61 @@
+//! The newest event: the file `NEWEST`, a witness outside of the log to how far the log had come when it was last closed.
+//!
+//! ```text
+//! annals newest event
+//! store 0123456789abcdef0123456789abcdef
+//! event 00000000000000001042
+//! crc32c 1a2b3c4d
+//! ```
+//!
+//! Always as long, so that it is overwritten in place. It is never synced and never needed: one that is missing, torn or
+//! old testifies nothing. One that knows of more than the log tells that the log was taken back.
+
+use crate::id::{EventSeq, StoreId};
+
+/// Bytes of the file.
+pub(crate) const NEWEST_BYTES: usize = 102;
+
+/// What the file says.
+pub(crate) fn encode(store: &StoreId, newest: EventSeq) -> String {
+    let body = format!(
+        "annals newest event\nstore {store}\nevent {:020}\n",
+        newest.0
+    );
+    let crc = crc32c::crc32c(body.as_bytes());
+    format!("{body}crc32c {crc:08x}\n")
+}
+
+/// The event it names, if it is whole and of this store.
+pub(crate) fn decode(bytes: &[u8], store: &StoreId) -> Option<EventSeq> {
+    let text = str::from_utf8(bytes).ok()?;
+    let event = text.lines().nth(2)?.strip_prefix("event ")?;
+    let newest = EventSeq(event.parse().ok()?);
+    (text == encode(store, newest)).then_some(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_pinned_and_every_flipped_bit_makes_it_testify_nothing() {
+        let store = StoreId::from_bytes([0x5a; 16]);
+        let text = encode(&store, EventSeq(1042));
+        assert_eq!(
+            text,
+            "annals newest event\nstore 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\nevent 00000000000000001042\ncrc32c cf4d2b38\n"
+        );
+        assert_eq!(text.len(), NEWEST_BYTES);
+        assert_eq!(decode(text.as_bytes(), &store), Some(EventSeq(1042)));
+        let other = StoreId::from_bytes([0x5b; 16]);
+        assert_eq!(decode(text.as_bytes(), &other), None);
+        let mut bytes = text.into_bytes();
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(&bytes, &store), None, "bit {bit}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        bytes.pop();
+        assert_eq!(decode(&bytes, &store), None);
+    }
+}
