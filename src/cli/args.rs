@@ -6,6 +6,7 @@ use clap::{Args, Parser, ValueEnum};
 
 use super::commands::Verb;
 use super::context::Context;
+use super::when::parse_size;
 use crate::entry::{Meta, Status};
 use crate::id::{EntryId, JobId};
 use crate::query::{Filter, Purged};
@@ -77,6 +78,9 @@ pub(crate) struct Globals {
     /// Do not ask, do it
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
+    /// Bytes of one journal file made from now on: 64K at the least, 32M unless said otherwise
+    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) journal_size: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -116,6 +116,7 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn options(&self, access: Access) -> Options {
+        let default = Options::default();
         Options {
             actor: Actor {
                 kind: ActorKind::User,
@@ -123,8 +124,9 @@ impl<'a> Context<'a> {
             },
             access,
             lock_wait: LOCK_WAIT,
+            journal_bytes: self.globals.journal_size.unwrap_or(default.journal_bytes),
             progress: self.meter.as_progress(),
-            ..Options::default()
+            ..default
         }
     }
 
