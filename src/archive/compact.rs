@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use serde::Serialize;
 
-use crate::archive::sealer::place_packs;
+use crate::archive::sealer::{place_packs, unmake};
 use crate::archive::shared::{Shared, pack_path, read_error, write_error};
 use crate::archive::writer::{Control, Draft, Retirement, ask};
 use crate::blob::pack_reader::PackReader;
@@ -191,7 +191,20 @@ fn rewrite(
         }
     }
     let written = series.finish().map_err(write_error)?;
-    for new in &written {
+    let read_back = read_back(shared, &written, copied);
+    if read_back.is_err() {
+        unmake(&*shared.disk, written.iter().map(|pack| &pack.path));
+    }
+    read_back.map(|()| written)
+}
+
+/// Reads every record that was copied once more. The old pack stays when one of them did not arrive.
+fn read_back(
+    shared: &Shared,
+    written: &[SyncedPack],
+    mut copied: BTreeMap<BlobId, RecordKind>,
+) -> Result<()> {
+    for new in written {
         let reader = PackReader::open(&*shared.disk, &new.path)
             .map_err(|error| read_error(&new.path, error))?;
         for entry in &new.entries {
@@ -202,7 +215,7 @@ fn rewrite(
         }
     }
     match copied.keys().next() {
-        None => Ok(written),
+        None => Ok(()),
         Some(id) => Err(Error::new(
             ErrorKind::Damaged,
             format!("blob {id} did not arrive in the rewritten pack; the old one stays"),

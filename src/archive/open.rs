@@ -504,7 +504,7 @@ fn clear_tmp(disk: &dyn Disk) -> Result<()> {
 /// What may be done with the index file. It holds nothing that the log does not, so a handle that only looks may bring it
 /// up to date as well, if it has the lock and the disk allows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum IndexFile {
+pub(super) enum IndexFile {
     /// Read and written.
     Kept,
     /// Written if that is possible.
@@ -523,7 +523,7 @@ impl IndexFile {
     }
 
     /// The index as it is; `None` when it is missing or of no use and has to be made anew.
-    fn open(
+    pub(super) fn open(
         self,
         disk: &Arc<dyn Disk>,
         store: StoreId,

@@ -2,6 +2,7 @@
 //! index, recycles the files; and compacts packs, so that sealing and compaction never meet.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -17,13 +18,17 @@ use crate::archive::writer::{Control, ask};
 use crate::blob::compression::{Compressor, Level, decompress};
 use crate::blob::pack_reader::PackReader;
 use crate::blob::pack_writer::{PackPlace, PackSeries, SyncedPack};
+use crate::disk::Disk;
 use crate::evidence::tree::Frontier;
-use crate::format::frame::Frame;
+use crate::format::frame::{Frame, FrameError};
 use crate::format::pack::{PackClass, PackOrigin};
 use crate::format::record::{self, Record, RecordKind};
 use crate::id::{BlobId, EventSeq};
 use crate::index::{Overlay, View};
-use crate::log::{FullJournal, LiveFrame, LogError, SegmentWriter, journal_path, read_frame};
+use crate::log::{
+    FullJournal, LiveFrame, LogError, OwnedFrame, SegmentReader, SegmentWriter, journal_path,
+    read_frame,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// How long to wait before sealing is tried again after the disk was full.
@@ -157,41 +162,78 @@ impl Sealer {
             })
             .collect();
         let Some(first) = frames.first().map(|frame| frame.seq) else {
-            self.recycle(full);
-            return Ok(());
+            // Sealed before, up to the index, for which there was no room then; or it never held anything.
+            return self.let_go(full);
         };
         let frontier = match shared.files.segments().last() {
             Some(segment) => segment.frontier()?,
             None => Frontier::new(),
         };
-        let mut segment = SegmentWriter::create(
-            Arc::clone(&shared.disk),
-            shared.tmp_path("segment"),
-            &shared.store,
-            first,
-            frontier,
-        )?;
-        let packs = giving_way(|| {
-            let mut packs = SealPacks::new(shared, (first, full.last_seq));
-            for live in &frames {
-                let owned =
-                    read_frame(&*journal.file, live)?.ok_or(LogError::Missing { seq: live.seq })?;
-                let frame = owned.frame().map_err(|why| LogError::Frame {
-                    path: journal_path(live.slot),
-                    offset: live.offset,
-                    why,
-                })?;
-                segment.push(frame.leaf)?;
+        let packs = self.write_packs(full, first, &frames)?;
+        let tmp = shared.tmp_path("segment");
+        let written = self.write_segment(full, &frames, first, frontier, &packs, &tmp);
+        let reader = match written {
+            Ok(reader) => reader,
+            // Then the packs must stay: it may be the log that names them.
+            Err(error @ LogError::Unsure { .. }) => return Err(error.into()),
+            Err(error) => {
+                unmake(
+                    &*shared.disk,
+                    packs.iter().map(|pack| &pack.path).chain([&tmp]),
+                );
+                return Err(error.into());
+            }
+        };
+        place_packs(shared, &self.control, packs)?;
+        shared.files.add_segment(reader);
+        self.let_go(full)
+    }
+
+    fn write_packs(
+        &self,
+        full: &FullJournal,
+        first: EventSeq,
+        frames: &[LiveFrame],
+    ) -> Result<Vec<SyncedPack>> {
+        giving_way(|| {
+            let mut packs = SealPacks::new(&self.shared, (first, full.last_seq));
+            for live in frames {
+                let owned = frame_of(full, live)?;
+                let frame = owned.frame().map_err(|why| damaged(live, why))?;
                 packs.add(&frame)?;
             }
             packs.finish()
-        })?;
+        })
+    }
+
+    fn write_segment(
+        &self,
+        full: &FullJournal,
+        frames: &[LiveFrame],
+        first: EventSeq,
+        frontier: Frontier,
+        packs: &[SyncedPack],
+        tmp: &Path,
+    ) -> Result<SegmentReader, LogError> {
+        let shared = &self.shared;
+        let disk = Arc::clone(&shared.disk);
+        let mut segment =
+            SegmentWriter::create(disk, tmp.to_owned(), &shared.store, first, frontier)?;
+        for live in frames {
+            let owned = frame_of(full, live)?;
+            let frame = owned.frame().map_err(|why| damaged(live, why))?;
+            segment.push(frame.leaf)?;
+        }
         let sizes = packs.iter().map(|pack| (pack.id, pack.bytes)).collect();
-        let (reader, _) = segment.publish(sizes)?;
-        place_packs(shared, &self.control, packs)?;
-        shared.files.add_segment(reader);
-        checkpoint(shared, &self.control)?;
-        shared.forget_inline(journal.slot, journal.header.generation);
+        segment.finish(sizes)?.publish()
+    }
+
+    /// Writes the index, so that nothing looks for content in the file any more, and hands the file back.
+    fn let_go(&self, full: &FullJournal) -> Result<()> {
+        let journal = &full.journal;
+        checkpoint(&self.shared, &self.control)?;
+        self.shared
+            .forget_inline(journal.slot, journal.header.generation);
         self.recycle(full);
         Ok(())
     }
@@ -199,6 +241,27 @@ impl Sealer {
     fn recycle(&self, full: &FullJournal) {
         // When the writer is gone there is nobody to use the file again.
         let _ = self.control.send(Control::Recycle(full.journal.clone()));
+    }
+}
+
+fn frame_of(full: &FullJournal, live: &LiveFrame) -> Result<OwnedFrame, LogError> {
+    read_frame(&*full.journal.file, live)?.ok_or(LogError::Missing { seq: live.seq })
+}
+
+fn damaged(live: &LiveFrame, why: FrameError) -> LogError {
+    LogError::Frame {
+        path: journal_path(live.slot),
+        offset: live.offset,
+        why,
+    }
+}
+
+/// Takes files back that were written before the work they belong to failed: nothing names them, the next try writes them
+/// anew, and a full disk has no room for both.
+pub(super) fn unmake<'a>(disk: &dyn Disk, paths: impl Iterator<Item = &'a PathBuf>) {
+    for path in paths {
+        // What cannot be removed now is garbage, which opening the store or a compaction removes.
+        let _ = disk.remove(path);
     }
 }
 

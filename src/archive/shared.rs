@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
 use crate::archive::Options;
+use crate::archive::open::IndexFile;
 use crate::blob::chunker::Cuts;
 use crate::blob::manifest::ManifestReader;
 use crate::blob::pack_reader::{PackReadError, PackReader, Plain, read_record};
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     /// What was found damaged when the store was opened; then nothing is written.
     pub(super) damage: Vec<String>,
     index: RwLock<Arc<Index>>,
+    /// The file of the index could not be opened to be written again.
+    index_is_stuck: AtomicBool,
     layers: RwLock<Layers>,
     /// Blobs whose bytes are in the journal.
     inline: RwLock<HashMap<BlobId, JournalPlace>>,
@@ -100,6 +103,7 @@ impl Shared {
             files,
             damage,
             index: RwLock::new(Arc::new(index)),
+            index_is_stuck: AtomicBool::new(false),
             layers: RwLock::new(Layers {
                 active: Arc::new(active),
                 frozen: None,
@@ -204,13 +208,45 @@ impl Shared {
             .frozen
             .clone();
         if let Some(frozen) = frozen {
+            if self.index_is_stuck.load(Ordering::Relaxed) {
+                self.reopen_index(IndexFile::Kept)?;
+            }
             let index = self.index();
-            index.commit(&frozen)?;
+            if let Err(error) = index.commit(&frozen) {
+                self.unstick_index();
+                return Err(error.into());
+            }
             let tables = index.view(Vec::new())?;
             let mut layers = self.layers.write().expect("no panic while held");
             layers.tables = tables;
             layers.frozen = None;
         }
+        Ok(())
+    }
+
+    /// After a call to the disk that failed, redb answers nothing more, not even a read, before its file is opened again. What
+    /// is frozen stays above, so readers see the same. Where even that needs room, the file is only read until there is some.
+    fn unstick_index(&self) {
+        let readable = self
+            .reopen_index(IndexFile::Kept)
+            .map(|()| false)
+            .or_else(|_| self.reopen_index(IndexFile::Untouched).map(|()| true));
+        self.index_is_stuck
+            .store(readable.unwrap_or(true), Ordering::Relaxed);
+    }
+
+    fn reopen_index(&self, file: IndexFile) -> Result<()> {
+        let index = file.open(&self.disk, self.store, &self.options)?;
+        let index = index.ok_or_else(|| {
+            Error::new(ErrorKind::Damaged, "the index is missing or of no use")
+                .hint("close the store and open it again: the index is made anew")
+        })?;
+        let tables = index.view(Vec::new())?;
+        let mut layers = self.layers.write().expect("no panic while held");
+        *self.index.write().expect("no panic while held") = Arc::new(index);
+        layers.tables = tables;
+        self.index_is_stuck
+            .store(file == IndexFile::Untouched, Ordering::Relaxed);
         Ok(())
     }
 

@@ -211,7 +211,7 @@ pub struct PackPlace {
 
 /// Packs written one after the other, each closed before it would grow past a limit.
 ///
-/// Dropped unfinished it leaves an unnamed file, and whole packs that nothing names.
+/// Dropped unfinished, as after an error, it takes back what it wrote: nothing names it yet. What cannot be removed is garbage.
 pub struct PackSeries<P> {
     disk: Arc<dyn Disk>,
     pack_bytes: u64,
@@ -260,7 +260,7 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
     pub fn finish(mut self) -> Result<Vec<SyncedPack>, PackWriteError> {
         self.check()?;
         self.close()?;
-        Ok(self.synced)
+        Ok(std::mem::take(&mut self.synced))
     }
 
     fn check(&self) -> Result<(), PackWriteError> {
@@ -273,11 +273,34 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
     fn close(&mut self) -> Result<(), PackWriteError> {
         if let Some((writer, final_path)) = self.open.take() {
             let pack = writer.header.pack;
-            let synced = writer.seal_and_publish(&final_path);
-            self.synced
-                .push(synced.inspect_err(|_| self.failed = Some(pack))?);
+            let tmp_path = writer.path.clone();
+            match writer.seal_and_publish(&final_path) {
+                Ok(synced) => self.synced.push(synced),
+                Err(error) => {
+                    self.failed = Some(pack);
+                    self.take_back([tmp_path, final_path]);
+                    return Err(error);
+                }
+            }
         }
         Ok(())
+    }
+}
+
+impl<P> PackSeries<P> {
+    fn take_back(&self, paths: impl IntoIterator<Item = PathBuf>) {
+        for path in paths {
+            // A file that stays is removed when the store is opened, or found to be dead and compacted.
+            let _ = self.disk.remove(&path);
+        }
+    }
+}
+
+impl<P> Drop for PackSeries<P> {
+    fn drop(&mut self) {
+        let open = self.open.take().map(|(writer, _)| writer.path);
+        let synced: Vec<PathBuf> = self.synced.drain(..).map(|pack| pack.path).collect();
+        self.take_back(open.into_iter().chain(synced));
     }
 }
 

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::disk::DiskFile;
 
@@ -22,11 +22,30 @@ const BLOCK: usize = 4096;
 const STORED: usize = BLOCK + 4;
 
 /// A file of the store as redb wants to see it. Locking is the archive's business, so none is offered here.
-pub(super) struct DiskBackend(Arc<dyn DiskFile>);
+pub(super) struct DiskBackend {
+    file: Arc<dyn DiskFile>,
+    failure: Failure,
+}
+
+/// What the first call that failed said. redb answers everything after it with an error of its own that does not.
+pub(super) type Failure = Arc<OnceLock<io::ErrorKind>>;
 
 impl DiskBackend {
     pub(super) fn new(file: Arc<dyn DiskFile>) -> Self {
-        Self(file)
+        Self {
+            file,
+            failure: Failure::default(),
+        }
+    }
+
+    pub(super) fn failure(&self) -> Failure {
+        Arc::clone(&self.failure)
+    }
+
+    fn note<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        done.inspect_err(|error| {
+            self.failure.get_or_init(|| error.kind());
+        })
     }
 
     /// Calls `each` with every checked block of `blocks`, read at once.
@@ -36,7 +55,7 @@ impl DiskBackend {
             .checked_mul(STORED)
             .ok_or(io::ErrorKind::InvalidInput)?;
         let mut stored = vec![0; bytes];
-        self.0.read_exact_at(&mut stored, place(blocks.start))?;
+        self.file.read_exact_at(&mut stored, place(blocks.start))?;
         for (block, stored) in blocks.zip(stored.chunks_exact(STORED)) {
             let (bytes, sum) = stored.split_at(BLOCK);
             if sum != checksum(block, bytes) {
@@ -95,7 +114,7 @@ impl fmt::Debug for DiskBackend {
 
 impl redb::StorageBackend for DiskBackend {
     fn len(&self) -> io::Result<u64> {
-        let stored = self.0.size()?;
+        let stored = self.file.size()?;
         Ok(match stored.checked_sub(BLOCK_BYTES) {
             None => stored,
             Some(rest) => BLOCK_BYTES + rest / STORED_BYTES * BLOCK_BYTES,
@@ -103,14 +122,33 @@ impl redb::StorageBackend for DiskBackend {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let (first, offset) = {
-            let (first, rest) = split(offset, out.len());
-            if first > 0 {
-                self.0.read_exact_at(&mut out[..first], offset)?;
-            }
-            (first, rest)
-        };
-        let out = &mut out[first..];
+        self.note(self.read_checked(offset, out))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.note(self.file.set_len(if len <= BLOCK_BYTES {
+            len
+        } else {
+            place(len.div_ceil(BLOCK_BYTES))
+        }))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.note(self.file.sync())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.note(self.write_checked(offset, data))
+    }
+}
+
+impl DiskBackend {
+    fn read_checked(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let (first, rest) = split(offset, out.len());
+        if first > 0 {
+            self.file.read_exact_at(&mut out[..first], offset)?;
+        }
+        let (offset, out) = (rest, &mut out[first..]);
         if out.is_empty() {
             return Ok(());
         }
@@ -121,22 +159,10 @@ impl redb::StorageBackend for DiskBackend {
         })
     }
 
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(if len <= BLOCK_BYTES {
-            len
-        } else {
-            place(len.div_ceil(BLOCK_BYTES))
-        })
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+    fn write_checked(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let (first, rest) = split(offset, data.len());
         if first > 0 {
-            self.0.write_all_at(&data[..first], offset)?;
+            self.file.write_all_at(&data[..first], offset)?;
         }
         let (offset, data) = (rest, &data[first..]);
         if data.is_empty() {
@@ -160,7 +186,7 @@ impl redb::StorageBackend for DiskBackend {
             let sum = checksum(block, &stored[start..]);
             stored.extend_from_slice(&sum);
         }
-        self.0.write_all_at(&stored, place(blocks.start))
+        self.file.write_all_at(&stored, place(blocks.start))
     }
 }
 

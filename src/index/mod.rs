@@ -140,6 +140,7 @@ from_redb!(DatabaseError TransactionError TableError StorageError CommitError Cu
 /// The tables of one store.
 pub(crate) struct Index {
     db: Database,
+    failure: backend::Failure,
 }
 
 impl Index {
@@ -152,12 +153,14 @@ impl Index {
         store: StoreId,
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
+        let backend = backend::DiskBackend::new(file);
+        let failure = backend.failure();
         let db = guarded(|| {
             Ok(Builder::new()
                 .set_cache_size(cache_bytes)
-                .create_with_backend(backend::DiskBackend::new(file))?)
+                .create_with_backend(backend)?)
         })?;
-        let index = Self { db };
+        let index = Self { db, failure };
         let meta = index.db.begin_read()?.open_table(tables::META)?;
         let value = |name| -> Result<_, IndexError> {
             meta.get(name)?.ok_or(IndexError::Damaged("its header"))
@@ -195,10 +198,12 @@ impl Index {
         store: StoreId,
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
+        let backend = backend::DiskBackend::new(file);
+        let failure = backend.failure();
         let db = Builder::new()
             .set_cache_size(cache_bytes)
-            .create_with_backend(backend::DiskBackend::new(file))?;
-        Self::begin(db, store)
+            .create_with_backend(backend)?;
+        Self::begin(db, failure, store)
     }
 
     /// Makes an empty index in memory.
@@ -207,12 +212,20 @@ impl Index {
         let db = Builder::new()
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(backend)?;
-        Self::begin(db, store)
+        Self::begin(db, backend::Failure::default(), store)
     }
 
-    fn begin(db: Database, store: StoreId) -> Result<Self, IndexError> {
+    fn begin(db: Database, failure: backend::Failure, store: StoreId) -> Result<Self, IndexError> {
         write::begin(&db, store)?;
-        Ok(Self { db })
+        Ok(Self { db, failure })
+    }
+
+    /// What the disk said, where redb only says that something had failed before.
+    fn cause(&self, error: IndexError) -> IndexError {
+        match (&error, self.failure.get()) {
+            (IndexError::Redb(redb::Error::Io(_)), _) | (_, None) => error,
+            (_, Some(kind)) => IndexError::Redb(redb::Error::Io((*kind).into())),
+        }
     }
 
     /// The newest event in the tables.
@@ -229,11 +242,14 @@ impl Index {
     /// Moves `overlay` into the tables, in one durable transaction. It must lie on what the tables hold now; one that
     /// was committed already changes nothing.
     pub(crate) fn commit(&self, overlay: &Overlay) -> Result<(), IndexError> {
-        let reader = view::Reader::open(&self.db.begin_read()?)?;
-        if overlay.applied() < reader.applied {
-            return Ok(());
-        }
-        guarded(|| write::commit(&self.db, &reader, overlay, write::Extent::Whole))
+        let committed = guarded(|| {
+            let reader = view::Reader::open(&self.db.begin_read()?)?;
+            if overlay.applied() < reader.applied {
+                return Ok(());
+            }
+            write::commit(&self.db, &reader, overlay, write::Extent::Whole)
+        });
+        committed.map_err(|error| self.cause(error))
     }
 
     /// A checkpoint on the way to a whole index: rows whose keys come in no order stay in memory while they take less than

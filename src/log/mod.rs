@@ -20,9 +20,9 @@ use crate::{Error, ErrorKind};
 
 pub(crate) use appender::{Appender, FrameDraft, FullJournal};
 pub(crate) use journal::{JOURNAL_BYTES_MIN, Journal, JournalPlace, journal_path};
-pub(crate) use reader::{LiveFrame, LogFiles, LogReader, read_frame};
+pub(crate) use reader::{LiveFrame, LogFiles, LogReader, OwnedFrame, read_frame};
 pub(crate) use recovery::{Found, TornTail, cut, recover};
-pub(crate) use segment::SegmentWriter;
+pub(crate) use segment::{SegmentReader, SegmentWriter};
 
 /// The folder of journal files.
 pub(crate) const JOURNAL_DIR: &str = "journal";
@@ -38,6 +38,8 @@ pub(crate) enum LogError {
         path: PathBuf,
         source: io::Error,
     },
+    #[error("whether {path} has its name is not known: {source}", path = path.display())]
+    Unsure { path: PathBuf, source: io::Error },
     #[error("{path} is damaged at byte {offset}: {why}", path = path.display())]
     Frame {
         path: PathBuf,
@@ -84,6 +86,9 @@ impl From<LogError> for Error {
                 path,
                 source,
             } => Self::io(action, path, source),
+            // Not to be tried again, whatever the reason was.
+            LogError::Unsure { .. } => Self::new(ErrorKind::Io, error.to_string())
+                .hint("close the store and open it again; what was acknowledged is safe"),
             LogError::Poisoned => Self::new(ErrorKind::Poisoned, error.to_string())
                 .hint("close the store and open it again; what was acknowledged is safe"),
             LogError::Leaf(LeafError::TooLong(_)) => {

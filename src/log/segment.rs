@@ -119,12 +119,8 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Closes the segment, makes it durable and gives it its name. On `Ok` it is part of the log for ever; the answer is
-    /// its reader and the tree over all leaves up to its last.
-    pub(crate) fn publish(
-        mut self,
-        packs: Vec<(PackId, u64)>,
-    ) -> Result<(SegmentReader, Frontier), LogError> {
+    /// Closes the segment and makes its bytes durable. Nobody sees it before it has its name.
+    pub(crate) fn finish(mut self, packs: Vec<(PackId, u64)>) -> Result<SyncedSegment, LogError> {
         self.close_block()?;
         let tmp = self.tmp.clone();
         self.footer.tree_size = self.frontier.size();
@@ -145,18 +141,40 @@ impl SegmentWriter {
             .write_all_at(&end, self.offset)
             .map_err(LogError::io("write to", &tmp))?;
         self.file.sync().map_err(LogError::io("sync", &tmp))?;
-        let path = segment_path(self.first_seq);
-        publish(&*self.disk, &tmp, &path).map_err(|error| match error {
-            PublishError::Rename(error) => LogError::io("rename", &tmp)(error),
-            PublishError::SyncDir(error) => LogError::io("sync", Path::new(EVENTS_DIR))(error),
-        })?;
         let reader = SegmentReader {
             bytes: self.offset + end.len() as u64,
             file: self.file,
-            path,
+            path: segment_path(self.first_seq),
             trailer,
         };
-        Ok((reader, self.frontier))
+        Ok(SyncedSegment {
+            disk: self.disk,
+            tmp,
+            reader,
+        })
+    }
+}
+
+/// A segment whose bytes are durable, and which has no name yet.
+pub(crate) struct SyncedSegment {
+    disk: Arc<dyn Disk>,
+    tmp: PathBuf,
+    reader: SegmentReader,
+}
+
+impl SyncedSegment {
+    /// Gives it its name. On `Ok` it is part of the log for ever. After [`LogError::Unsure`] it may be, too: only opening the
+    /// store again tells. After any other error it is not.
+    pub(crate) fn publish(self) -> Result<SegmentReader, LogError> {
+        let path = &self.reader.path;
+        publish(&*self.disk, &self.tmp, path).map_err(|error| match error {
+            PublishError::Rename(error) => LogError::io("rename", &self.tmp)(error),
+            PublishError::SyncDir(source) => LogError::Unsure {
+                path: path.clone(),
+                source,
+            },
+        })?;
+        Ok(self.reader)
     }
 }
 
