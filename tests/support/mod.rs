@@ -41,6 +41,11 @@ impl Hourly {
         Arc::new(Self(AtomicI64::new(now.micros())))
     }
 
+    /// Moves it by so many days, also back.
+    pub fn jump(&self, days: i64) {
+        self.0.fetch_add(days * DAY_MICROS, Ordering::Relaxed);
+    }
+
     /// The time without moving it.
     pub fn peek(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::Relaxed))
@@ -369,6 +374,14 @@ pub enum Step {
     PurgeTo {
         left: u64,
     },
+    /// Purge what is past its retention, and free its bytes.
+    PurgeExpired,
+    /// The clock jumps by so many days, forward or back.
+    Jump {
+        days: i16,
+    },
+    /// The index is gone when the store is opened again.
+    LoseIndex,
     Seal,
     Compact,
     Rebuild,
@@ -430,6 +443,8 @@ pub struct Runner {
     pub history: Vec<Moment>,
     /// What failed.
     pub doubt: Doubt,
+    /// When each entry may go by its retention.
+    expires: BTreeMap<u64, Timestamp>,
     options: fn(&Arc<Hourly>) -> Options,
     one_by_one: Vec<(usize, u64)>,
     counter: u64,
@@ -464,6 +479,7 @@ impl Runner {
             ids: Vec::new(),
             history: vec![made],
             doubt: Doubt::default(),
+            expires: BTreeMap::new(),
             options,
             one_by_one: Vec::new(),
             counter: 0,
@@ -480,6 +496,7 @@ impl Runner {
             ids: self.ids.clone(),
             history: self.history.clone(),
             doubt: self.doubt.clone(),
+            expires: self.expires.clone(),
             options: self.options,
             one_by_one: Vec::new(),
             counter: self.counter,
@@ -542,10 +559,12 @@ impl Runner {
             Step::Submit { .. } => doubt.submissions = true,
             Step::StartJob | Step::FinishJob => doubt.jobs = true,
             Step::Hold { .. } | Step::Release { .. } => doubt.holds = true,
-            Step::PurgeTo { .. } => doubt.purge = true,
+            Step::PurgeTo { .. } | Step::PurgeExpired => doubt.purge = true,
             Step::Attempt { .. }
             | Step::Register { .. }
             | Step::Configure { .. }
+            | Step::Jump { .. }
+            | Step::LoseIndex
             | Step::Seal
             | Step::Compact
             | Step::Rebuild
@@ -607,7 +626,24 @@ impl Runner {
             }
             Step::Hold { name, entry } => self.hold(&format!("hold-{name}"), entry),
             Step::Release { name } => self.release(&format!("hold-{name}")),
-            Step::PurgeTo { left } => self.purge(left),
+            Step::PurgeTo { left } => self.purge(&Policy {
+                max_count: Some(left),
+                ..Policy::default()
+            }),
+            Step::PurgeExpired => self.purge(&Policy {
+                expired: true,
+                ..Policy::default()
+            }),
+            Step::Jump { days } => {
+                self.clock.jump(i64::from(days));
+                Ok(())
+            }
+            Step::LoseIndex => {
+                let closed = self.archive.take().map_or(Ok(()), Archive::close);
+                let _ = self.disk.lose("index.redb");
+                self.reopen()?;
+                closed
+            }
             Step::Seal => self.archive()?.seal(),
             Step::Compact => self.archive()?.compact(None).map(|_| ()),
             Step::Rebuild => self.archive()?.rebuild().map(|_| ()),
@@ -684,6 +720,11 @@ impl Runner {
         let before = self.state.entries.insert(archived.id.0, entry);
         assert_eq!(before, None, "an id is given once");
         self.ids.push(archived.id.0);
+        if let Some(entry) = self.archive()?.snapshot()?.entry(archived.id)?
+            && let Some(expires) = entry.retention.expires_at(entry.archived_at)
+        {
+            self.expires.insert(archived.id.0, expires);
+        }
         Ok(())
     }
 
@@ -784,12 +825,18 @@ impl Runner {
         Ok(())
     }
 
-    fn purge(&mut self, left: u64) -> Result<()> {
-        let policy = Policy {
-            max_count: Some(left),
-            ..Policy::default()
-        };
-        let plan = self.archive()?.plan_purge(&policy, self.clock.peek())?;
+    fn purge(&mut self, policy: &Policy) -> Result<()> {
+        let now = self.clock.peek();
+        let plan = self.archive()?.plan_purge(policy, now)?;
+        if policy.expired {
+            let goes = |id: &u64| {
+                let entry = &self.state.entries[id];
+                !entry.purged && entry.holds.is_empty() && self.expires[id] <= now
+            };
+            let expected: Vec<u64> = self.expires.keys().copied().filter(goes).collect();
+            let planned: Vec<u64> = plan.items.iter().map(|item| item.id.0).collect();
+            assert_eq!(planned, expected, "what is expired, and nothing else, goes");
+        }
         if plan.items.is_empty() {
             return Ok(());
         }
