@@ -1007,3 +1007,56 @@ fn the_demonstration_runs_where_there_is_no_python_and_leaves_the_callers_store_
     let verified = ran(&mut command, b"").expect(0).object();
     assert_eq!(verified["ok"], true);
 }
+
+/// A machine whose battery had died believed it was years later, and the nightly purge took everything.
+#[test]
+fn a_purge_by_age_is_refused_when_the_clock_is_far_ahead_of_the_newest_event() {
+    use annals::archive::{Archive, NewEntry, Options};
+    use annals::time::{Clock, Timestamp};
+
+    struct LongAgo;
+
+    impl Clock for LongAgo {
+        fn now(&self) -> Timestamp {
+            "2020-03-01T08:30:00Z".parse().expect("a time")
+        }
+
+        fn monotonic_ms(&self) -> u64 {
+            0
+        }
+
+        fn boot(&self) -> &'static str {
+            "test"
+        }
+    }
+
+    let plant = Plant::without_store();
+    let options = Options {
+        clock: std::sync::Arc::new(LongAgo),
+        ..Options::default()
+    };
+    let archive = Archive::create(plant.path("store"), options).expect("made");
+    let new = NewEntry {
+        converter: "ICT".to_owned(),
+        ..NewEntry::default()
+    };
+    archive.put(new, &b"old"[..]).expect("archived");
+    archive.close().expect("closed");
+
+    let purge = [
+        "retention",
+        "apply",
+        "--older-than",
+        "90d",
+        "--yes",
+        "--json",
+    ];
+    let refused = plant.run(&purge).expect(5);
+    let message = refused.error()["message"].to_string();
+    assert!(message.contains("the clock may have jumped"), "{message}");
+    let by_count = ["retention", "preview", "--max-count", "5"];
+    plant.run(&by_count).expect(0);
+    let sure = [&purge[..], &["--now", "2026-01-01"]].concat();
+    let purged = plant.run(&sure).expect(0).object();
+    assert_eq!(purged["archives_purged"], 1);
+}

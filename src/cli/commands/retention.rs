@@ -93,6 +93,10 @@ struct Rules {
 impl Rules {
     fn plan(&self, archive: &Archive, context: &Context<'_>) -> Result<PurgePlan, Error> {
         let (policy, now) = self.policy(context)?;
+        let by_the_clock = policy.expired || policy.older_than_micros.is_some();
+        if by_the_clock && self.now.is_none() {
+            refuse_a_clock_that_jumped(archive, now)?;
+        }
         archive.plan_purge(&policy, now)
     }
 
@@ -123,6 +127,32 @@ impl Rules {
         }
         Ok((policy, now))
     }
+}
+
+/// By how many days the clock may be ahead of the newest event before a purge by age wants to be told the time.
+const CLOCK_AHEAD_DAYS_MAX: i64 = 366;
+
+/// A clock that jumped years ahead makes everything old.
+fn refuse_a_clock_that_jumped(archive: &Archive, now: Timestamp) -> Result<(), Error> {
+    let Some(newest) = archive.events(archive.newest(), None)?.next().transpose()? else {
+        return Ok(());
+    };
+    #[derive(serde::Deserialize)]
+    struct Dated {
+        time: Timestamp,
+    }
+    // An event that does not say when it was is no reason to refuse.
+    let Ok(Dated { time }) = serde_json::from_str(&newest.line) else {
+        return Ok(());
+    };
+    if now <= time.plus_days(CLOCK_AHEAD_DAYS_MAX) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("by this machine's clock it is {now}, and the newest event is of {time}: the clock may have jumped"),
+    )
+    .hint("if the clock is right, say so with --now and today's date; otherwise correct it first"))
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
