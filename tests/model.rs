@@ -110,7 +110,7 @@ fn run_moves(moves: &[Move], each: bool) -> Result<(), TestCaseError> {
 fn any_steps_in_any_order_say_what_the_model_says() {
     let (cases, steps) = match size() {
         Size::Sample => (48, 40),
-        Size::Short => (1_000, 60),
+        Size::Short => (500, 60),
         Size::Long => (10_000, 100),
     };
     let mut bytes = [7; 32];
