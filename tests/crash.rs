@@ -324,7 +324,7 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
     // Who acknowledges before the write is through is found out, because the caller counts the operations meanwhile.
     disk.slow_down(Duration::from_millis(1));
     let runner = run(&disk, &workload());
-    let step = if size() == Size::Sample { 47 } else { 1 };
+    let step = if size() == Size::Sample { 19 } else { 1 };
     let tally = look(&runner, everywhere(&runner), &every(), step, whole);
     let what = format!(
         "power cuts, {} operations, {} acknowledgements",
@@ -360,7 +360,7 @@ fn a_power_cut_in_any_of_many_workloads_loses_nothing_that_was_acknowledged() {
 fn a_second_power_cut_during_recovery_changes_nothing() {
     let (wanted, first, second) = match size() {
         Size::Sample => (20, 307, 41),
-        Size::Short => (50_000, 37, 1),
+        Size::Short => (50_000, 97, 1),
         Size::Long => (1_000_000, 11, 1),
     };
     let mut tally = Tally::default();
