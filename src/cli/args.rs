@@ -79,7 +79,13 @@ pub(crate) struct Globals {
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
     /// Bytes of one journal file made from now on: 64K at the least, 32M unless said otherwise
-    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SIZE",
+        value_parser = parse_size,
+        hide_short_help = true
+    )]
     pub(crate) journal_size: Option<u64>,
 }
 
