@@ -112,6 +112,10 @@ bodies! {
     StoreOpened(StoreOpened) = "annals.store.opened.v1",
     /// A torn tail was cut when the store was opened.
     Recovered(Recovered) = "annals.recovered.v1",
+    /// Stands for an event that was lost with the file it was in, under the number it had.
+    Lost(Lost) = "annals.lost.v1",
+    /// A damaged store was repaired.
+    Repaired(Repaired) = "annals.repaired.v1",
     /// A source was archived; its sequence number is the entry's id.
     Archived(Archived) = "annals.archived.v1",
     /// A converter ran over an entry.
@@ -183,6 +187,53 @@ pub struct Recovered {
     /// Digest of what was cut.
     pub sha256: Sha256,
     /// The copy kept below the store, unless the disk was full.
+    pub quarantine: Option<String>,
+}
+
+/// See [`Body::Lost`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The file it should have been in.
+    pub file: String,
+    /// Nobody can say whether there was such an event, and whether others were behind it: the file that was written last is
+    /// gone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub and_later: bool,
+}
+
+/// See [`Body::Repaired`]. A large repair is several of these.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Repaired {
+    /// Files that were made anew or taken out, as they were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<RepairedFile>,
+    /// Events that are lost, as ascending inclusive ranges. Each has an [`Body::Lost`] in its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<(EventSeq, EventSeq)>,
+    /// The journal file that was written last was gone: what it held from the last of the lost events on is lost, and nobody
+    /// can say how much that was.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub end_is_lost: bool,
+    /// Content that entries name and that is nowhere any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contents: Vec<BlobId>,
+    /// Entries made of content whose own events are among the lost.
+    #[serde(default, skip_serializing_if = "EntryRanges::is_empty")]
+    pub found: EntryRanges,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// A file as it was before a repair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairedFile {
+    /// Its name below the store.
+    pub path: String,
+    /// Where its bytes are kept, below the store; absent when there was no such file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<String>,
 }
 
@@ -366,6 +417,11 @@ impl EntryRanges {
     /// The ranges, ascending.
     pub fn ranges(&self) -> &[(EntryId, EntryId)] {
         &self.0
+    }
+
+    /// True when there is no id in them.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// True when `id` is in one of the ranges.

@@ -64,12 +64,14 @@ pub(super) fn run(
     Ok(total)
 }
 
-/// Nothing is taken away while content that entries need is missing: what looks dead may be its chunks.
+/// Nothing is taken away while content that entries need is missing: what looks dead may be its chunks. What a repair gave
+/// up is known not to come back.
 fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
-    match shared
-        .view()
-        .needed_nowhere(|id| shared.inline(id).is_some())?
-    {
+    let view = shared.view();
+    let given_up = view.losses()?;
+    let missing =
+        view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?;
+    match missing.first() {
         None => Ok(()),
         Some(id) => Err(Error::new(
             ErrorKind::Damaged,
@@ -77,7 +79,7 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
                 "nothing is compacted, because content {id} is needed and is nowhere in the store"
             ),
         )
-        .hint("run 'annals verify', and bring the missing pack back or archive the source again")),
+        .hint("bring the missing pack back, or archive the source again, or run 'annals repair'")),
     }
 }
 

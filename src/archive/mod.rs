@@ -2,7 +2,7 @@
 //!
 //! - [`open`](self): making and opening a store; `rebuild` brings the index up to the log.
 //! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
-//! - `put`, `record`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`.
+//! - `put`, `record`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`; `repair`.
 
 mod compact;
 mod open;
@@ -11,6 +11,7 @@ mod put;
 mod read;
 mod rebuild;
 mod record;
+mod repair;
 mod sealer;
 mod shared;
 mod snapshot;
@@ -44,10 +45,11 @@ pub use purge::PurgeOutcome;
 pub use put::{Archived, NAME_BYTES_MAX, NewEntry};
 pub use read::{BlobReader, Events, Leaf};
 pub use record::{Hold, NewAttempt, NewConverter};
+pub use repair::{Mend, MendKind, Repair, RepairOutcome, RepairPlan};
 pub use snapshot::{Group, Page, Snapshot, Stats};
 #[cfg(feature = "tokio")]
 pub use task::AsyncArchive;
-pub use verify::{Depth, Finding, VerifyReport};
+pub use verify::{Depth, Finding, KnownLosses, VerifyReport};
 
 /// How many events may lie ahead of the index when a store is closed: the next open folds them in again.
 const CLOSE_LAG_ENTRIES: usize = 512;

@@ -31,9 +31,9 @@ use crate::{Error, ErrorKind, Result};
 /// The file that makes a folder a store.
 pub const HEADER_FILE: &str = "FORMAT";
 const LOCK_FILE: &str = "LOCK";
-const INDEX_FILE: &str = "index.redb";
+pub(super) const INDEX_FILE: &str = "index.redb";
 const NEWEST_FILE: &str = "NEWEST";
-const QUARANTINE_DIR: &str = "quarantine";
+pub(super) const QUARANTINE_DIR: &str = "quarantine";
 /// Requests that wait for the writer; who comes later waits to be let in.
 const REQUESTS_MAX: usize = 1024;
 
@@ -99,13 +99,25 @@ fn created(store: StoreId) -> Draft {
 /// Opens the store in `disk`.
 pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
     let store = read_header(&*disk, &dir)?;
-    let mut access = options.access;
+    let access = options.access;
     let lock = match take_lock(&*disk, &dir, options.lock_wait) {
         Ok(lock) => Some(lock),
         // On a read-only disk nobody else can be writing either.
         Err(error) if access == Access::ReadOnly && cannot_write(&error) => None,
         Err(error) => return Err(error),
     };
+    open_locked(disk, dir, options, store, lock)
+}
+
+/// Opens the store in `disk`, which is `store`. Without a lock, which only one who looks may lack, nothing at all is written.
+pub(super) fn open_locked(
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    options: Options,
+    store: StoreId,
+    lock: Option<Box<dyn DiskLock>>,
+) -> Result<Archive> {
+    let mut access = options.access;
     let mut damage = Vec::new();
     let files = LogFiles::open(&*disk, &store, &mut damage)?;
     let mode = match access {
@@ -362,7 +374,7 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
     })
 }
 
-fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<Box<dyn DiskLock>> {
+pub(super) fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<Box<dyn DiskLock>> {
     const PAUSE: Duration = Duration::from_millis(20);
     let waited = Stopwatch::start();
     loop {
@@ -407,7 +419,7 @@ fn refuses_writing(error: &io::Error) -> bool {
     )
 }
 
-fn journal_bytes(options: &Options) -> u64 {
+pub(super) fn journal_bytes(options: &Options) -> u64 {
     options.journal_bytes.max(JOURNAL_BYTES_MIN)
 }
 
@@ -484,7 +496,7 @@ fn keep_copy(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Removes what was being written when the store was last let go: nothing names it.
-fn clear_tmp(disk: &dyn Disk) -> Result<()> {
+pub(super) fn clear_tmp(disk: &dyn Disk) -> Result<()> {
     let dir = Path::new(TMP_DIR);
     disk.make_dir(dir)
         .map_err(|error| Error::io("make", dir, error))?;
@@ -590,7 +602,7 @@ pub(super) fn make_index(disk: &Arc<dyn Disk>, store: StoreId, options: &Options
 }
 
 /// How far the log had come when it was last closed, as far as is known.
-fn newest(disk: &dyn Disk, store: &StoreId) -> Option<EventSeq> {
+pub(super) fn newest(disk: &dyn Disk, store: &StoreId) -> Option<EventSeq> {
     let file = disk.open(Path::new(NEWEST_FILE), OpenMode::Read).ok()?;
     let mut bytes = [0; NEWEST_BYTES];
     file.read_exact_at(&mut bytes, 0).ok()?;

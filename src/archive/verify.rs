@@ -16,7 +16,9 @@ use crate::blob::digests::Digests;
 use crate::blob::pack_reader::PackReader;
 use crate::disk::OpenMode;
 use crate::entry::Entry;
+use crate::event::Body;
 use crate::evidence::tree::Frontier;
+use crate::format::leaf;
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq, PackId, Sha256};
 use crate::index::{Index, View};
@@ -46,6 +48,17 @@ pub struct VerifyReport {
     pub blobs: u64,
     /// Bytes of content and of events that were read and compared.
     pub checked_bytes: u64,
+    /// What is missing and was recorded as lost by a repair; no finding.
+    pub known_losses: KnownLosses,
+}
+
+/// What a repair could not bring back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct KnownLosses {
+    /// Events that another one stands for; not counted when looking quickly.
+    pub events: u64,
+    /// Contents that entries name.
+    pub contents: u64,
 }
 
 /// One thing that is not as it should be.
@@ -73,17 +86,7 @@ impl Archive {
 
 fn verify(shared: &Arc<Shared>, depth: Depth) -> Result<VerifyReport> {
     let view = shared.view();
-    let mut verifier = Verifier {
-        shared,
-        report: VerifyReport {
-            ok: true,
-            findings: Vec::new(),
-            events: 0,
-            packs: 0,
-            blobs: 0,
-            checked_bytes: 0,
-        },
-    };
+    let mut verifier = Verifier::new(shared, view.losses()?);
     if let Err(error) = read_header(&*shared.disk, &shared.dir) {
         verifier.find("log", "FORMAT", error.message());
     }
@@ -105,12 +108,40 @@ fn verify(shared: &Arc<Shared>, depth: Depth) -> Result<VerifyReport> {
     Ok(report)
 }
 
+/// Compares the index with the log; says what is wrong with it, if anything.
+pub(super) fn check_index(shared: &Arc<Shared>) -> Result<Option<String>> {
+    let view = shared.view();
+    let packs = rebuild::pack_files(&*shared.disk)?;
+    let mut verifier = Verifier::new(shared, BTreeMap::new());
+    verifier.index(&view, &packs);
+    let finding = verifier.report.findings.pop();
+    Ok(finding.map(|finding| finding.detail))
+}
+
 struct Verifier<'a> {
     shared: &'a Arc<Shared>,
+    /// Content that is known to be lost.
+    given_up: BTreeMap<BlobId, EventSeq>,
     report: VerifyReport,
 }
 
-impl Verifier<'_> {
+impl<'a> Verifier<'a> {
+    fn new(shared: &'a Arc<Shared>, given_up: BTreeMap<BlobId, EventSeq>) -> Self {
+        Self {
+            shared,
+            given_up,
+            report: VerifyReport {
+                ok: true,
+                findings: Vec::new(),
+                events: 0,
+                packs: 0,
+                blobs: 0,
+                checked_bytes: 0,
+                known_losses: KnownLosses::default(),
+            },
+        }
+    }
+
     fn find(&mut self, kind: &str, place: impl ToString, detail: impl ToString) {
         self.report.findings.push(Finding {
             kind: kind.to_owned(),
@@ -148,14 +179,17 @@ impl Verifier<'_> {
                 self.report.events += segment.last_seq().0 + 1 - segment.first_seq().0;
                 continue;
             }
+            let mut stands = false;
             for block in &footer.blocks {
                 match segment.block(block) {
                     Ok(plain) => {
                         self.report.checked_bytes += plain.len() as u64;
-                        if let Some(tree) = &mut frontier {
-                            plain[..plain.len() - 1]
-                                .split(|byte| *byte == b'\n')
-                                .for_each(|leaf| tree.push(leaf));
+                        let leaves = plain[..plain.len() - 1].split(|byte| *byte == b'\n');
+                        for leaf in leaves {
+                            stands |= is_lost(leaf);
+                            if let Some(tree) = &mut frontier {
+                                tree.push(leaf);
+                            }
                         }
                     }
                     Err(error) => {
@@ -167,11 +201,14 @@ impl Verifier<'_> {
             match &mut frontier {
                 Some(tree) => {
                     if tree.root() != footer.tree_root || tree.size() != footer.tree_size {
-                        self.find(
-                            "log",
-                            &place,
-                            "its events are not the ones its tree was made over",
-                        );
+                        // Of a segment that a repair made, the tree is the one over the leaves as they were.
+                        if !stands {
+                            self.find(
+                                "log",
+                                &place,
+                                "its events are not the ones its tree was made over",
+                            );
+                        }
                         frontier = segment.frontier().ok();
                     }
                 }
@@ -188,6 +225,7 @@ impl Verifier<'_> {
             match leaf {
                 Ok((seq, line)) => {
                     self.report.events += 1;
+                    self.report.known_losses.events += u64::from(is_lost(&line));
                     if let Err(error) = rebuild::decode(seq, &line) {
                         self.find("log", format!("event {seq}"), error.message());
                     }
@@ -251,6 +289,9 @@ impl Verifier<'_> {
             for (blob, sha256) in named(&entry) {
                 match self.content(view, &blob, &sha256, depth) {
                     Ok(None) => {}
+                    Ok(Some(_)) if self.is_given_up(view, &blob) => {
+                        self.report.known_losses.contents += 1;
+                    }
                     Ok(Some(why)) => missing.push((entry.id, blob, why)),
                     Err(error) => {
                         failed = Some(error);
@@ -268,6 +309,22 @@ impl Verifier<'_> {
             );
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// True when a repair recorded that this content, or a part of it, is lost, and it still is.
+    fn is_given_up(&self, view: &View, blob: &BlobId) -> bool {
+        let nowhere = |id: &BlobId| {
+            self.given_up.contains_key(id)
+                && self.shared.inline(id).is_none()
+                && view
+                    .blob(id)
+                    .is_ok_and(|row| row.is_none_or(|row| row.place.is_none()))
+        };
+        let parts = || {
+            view.children(blob)
+                .is_ok_and(|parts| parts.iter().any(nowhere))
+        };
+        !self.given_up.is_empty() && (nowhere(blob) || parts())
     }
 
     /// What is wrong with a content, if anything.
@@ -393,6 +450,21 @@ impl Verifier<'_> {
         }
     }
 }
+
+/// True for a leaf that stands for an event that is lost.
+fn is_lost(leaf: &[u8]) -> bool {
+    // A look at the type before the line is taken apart: every event passes here.
+    let head = &leaf[..leaf.len().min(256)];
+    let named = head.windows(LOST_KIND.len()).any(|part| part == LOST_KIND);
+    named
+        && str::from_utf8(leaf)
+            .ok()
+            .and_then(|line| leaf::decode(line).ok())
+            .is_some_and(|event| matches!(event.body, Body::Lost(_)))
+}
+
+/// The type of an event that stands for a lost one.
+const LOST_KIND: &[u8] = b"annals.lost.v1";
 
 /// How many facts a view holds, and a digest of them all.
 fn dump(view: &View) -> Result<(u64, blake3::Hash)> {

@@ -78,6 +78,15 @@ pub struct StoredRecord {
 }
 
 impl StoredRecord {
+    /// The record at the start of `bytes`.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let (header, _) = record::decode(bytes)?;
+        Ok(Self {
+            bytes: bytes[..header.record_len() as usize].to_vec(),
+            header,
+        })
+    }
+
     /// The stored bytes.
     pub fn stored(&self) -> &[u8] {
         &self.bytes[RECORD_HEADER_BYTES..]

@@ -84,6 +84,9 @@ pub trait DiskFile: Send + Sync {
 /// A held lock. It says nothing; dropping it lets go.
 pub trait DiskLock: Send + Sync {}
 
+/// A lock that several hold together is let go with the last.
+impl DiskLock for Arc<dyn DiskLock> {}
+
 /// How to open a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenMode {

@@ -97,9 +97,14 @@ impl Overlay {
                 let totals = &mut self.totals;
                 totals.highest_pack = totals.highest_pack.max(highest.unwrap_or(0));
             }
+            Body::Repaired(body) => {
+                let losses = &mut self.small_mut().losses;
+                losses.extend(body.contents.iter().map(|id| (*id, event.seq)));
+            }
             Body::StoreCreated(_)
             | Body::StoreOpened(_)
             | Body::Recovered(_)
+            | Body::Lost(_)
             | Body::PurgePlanned(_)
             | Body::Unknown(_) => {}
         }

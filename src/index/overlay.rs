@@ -35,6 +35,8 @@ pub(super) struct SmallTables {
     pub(super) config: BTreeMap<String, Option<String>>,
     pub(super) holds: BTreeMap<String, Option<Arc<HoldRow>>>,
     pub(super) counters: BTreeMap<CounterKey, Counter>,
+    /// Content a repair gave up, with the event that says so.
+    pub(super) losses: BTreeMap<BlobId, EventSeq>,
 }
 
 /// What entries are counted by.

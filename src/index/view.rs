@@ -37,6 +37,7 @@ pub(super) struct Reader {
     config: ReadOnlyTable<&'static str, Bytes>,
     holds: BTreeMap<String, Arc<HoldRow>>,
     counters: ReadOnlyTable<Bytes, Bytes>,
+    losses: ReadOnlyTable<&'static [u8; 32], u64>,
 }
 
 impl Reader {
@@ -75,6 +76,7 @@ impl Reader {
             config: txn.open_table(tables::CONFIG)?,
             holds,
             counters: txn.open_table(tables::COUNTERS)?,
+            losses: txn.open_table(tables::LOSSES)?,
         })
     }
 
@@ -346,18 +348,43 @@ impl View {
         PackId(self.totals().highest_pack)
     }
 
-    /// A blob that is needed and has no place in a pack, those aside that are `elsewhere`. Reads the whole table of blobs.
+    /// Blobs that are needed, lie in no pack, and are not `elsewhere` either, ascending.
     pub(crate) fn needed_nowhere(
         &self,
         elsewhere: impl Fn(&BlobId) -> bool,
-    ) -> Result<Option<BlobId>, IndexError> {
-        let mut found = None;
+    ) -> Result<Vec<BlobId>, IndexError> {
+        let mut found = Vec::new();
         self.walk_blobs(|id, row| {
-            if row.refs > 0 && row.place.is_none() && found.is_none() && !elsewhere(&id) {
-                found = Some(id);
+            if row.refs > 0 && row.place.is_none() && !elsewhere(&id) {
+                found.push(id);
+            }
+        })?;
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Blobs that lie in a pack and that nothing needs, with the pack.
+    pub(crate) fn unneeded(&self) -> Result<BTreeMap<BlobId, PackId>, IndexError> {
+        let mut found = BTreeMap::new();
+        self.walk_blobs(|id, row| {
+            if let (0, Some(place)) = (row.refs, row.place) {
+                found.insert(id, place.pack);
             }
         })?;
         Ok(found)
+    }
+
+    /// Content that repairs gave up, with the events that say so. It may have been archived again since.
+    pub(crate) fn losses(&self) -> Result<BTreeMap<BlobId, EventSeq>, IndexError> {
+        let mut losses = BTreeMap::new();
+        for stored in self.reader.losses.range::<&[u8; 32]>(..)? {
+            let (id, seq) = stored?;
+            losses.insert(BlobId::from_bytes(*id.value()), EventSeq(seq.value()));
+        }
+        for layer in self.layers.iter().rev() {
+            losses.extend(layer.small.losses.iter().map(|(id, seq)| (*id, *seq)));
+        }
+        Ok(losses)
     }
 
     fn walk_blobs(&self, mut each: impl FnMut(BlobId, BlobRow)) -> Result<(), IndexError> {
@@ -620,7 +647,7 @@ impl View {
         line(format!("{names:?} {config:?}"));
         line(format!("{:?} {:?}", self.converters()?, self.jobs()?));
         line(format!("{holds:?} {:?}", self.pack_states()?));
-        line(format!("{:?}", self.counters()?));
+        line(format!("{:?} {:?}", self.counters()?, self.losses()?));
         Ok(())
     }
 }
@@ -657,6 +684,7 @@ impl View {
         add(&mut out, "jobs", &reader.jobs);
         add(&mut out, "config", &reader.config);
         add(&mut out, "counters", &reader.counters);
+        add(&mut out, "losses", &reader.losses);
         out
     }
 }

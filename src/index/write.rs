@@ -47,6 +47,7 @@ pub(super) fn begin(db: &Database, store: StoreId) -> Result<(), IndexError> {
     txn.open_table(tables::CONFIG)?;
     txn.open_table(tables::HOLDS)?;
     txn.open_table(tables::COUNTERS)?;
+    txn.open_table(tables::LOSSES)?;
     txn.commit()?;
     Ok(())
 }
@@ -697,6 +698,10 @@ fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
             Some(hold) => drop(holds.insert(name.as_str(), rows::encode(&**hold).as_slice())?),
             None => drop(holds.remove(name.as_str())?),
         }
+    }
+    let mut losses = txn.open_table(tables::LOSSES)?;
+    for (id, seq) in &small.losses {
+        losses.insert(id.as_bytes(), seq.0)?;
     }
     let mut counters = txn.open_table(tables::COUNTERS)?;
     for (key, counter) in &small.counters {

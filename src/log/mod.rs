@@ -5,8 +5,10 @@
 
 mod appender;
 mod journal;
+mod mend;
 mod reader;
 mod recovery;
+mod salvage;
 mod segment;
 
 use std::io;
@@ -20,8 +22,10 @@ use crate::{Error, ErrorKind};
 
 pub(crate) use appender::{Appender, FrameDraft, FullJournal};
 pub(crate) use journal::{JOURNAL_BYTES_MIN, Journal, JournalPlace, journal_path};
+pub(crate) use mend::LogMend;
 pub(crate) use reader::{LiveFrame, LogFiles, LogReader, OwnedFrame, read_frame};
 pub(crate) use recovery::{Found, TornTail, cut, recover};
+pub(crate) use salvage::Remains;
 pub(crate) use segment::{SegmentReader, SegmentWriter};
 
 /// The folder of journal files.

@@ -237,7 +237,7 @@ pub(crate) fn cut(file: &Arc<dyn DiskFile>, tail: &TornTail) -> Result<(), LogEr
     file.sync().map_err(LogError::io("sync", &path))
 }
 
-fn read_all(file: &dyn DiskFile, len: u64) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_all(file: &dyn DiskFile, len: u64) -> std::io::Result<Vec<u8>> {
     // A journal file is as long as the configuration says; one that grew behind our back is cut to 1 GiB.
     let len = usize::try_from(len.min(1 << 30)).map_err(std::io::Error::other)?;
     let mut bytes = vec![0; len];

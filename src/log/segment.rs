@@ -121,12 +121,32 @@ impl SegmentWriter {
 
     /// Closes the segment and makes its bytes durable. Nobody sees it before it has its name.
     pub(crate) fn finish(mut self, packs: Vec<(PackId, u64)>) -> Result<SyncedSegment, LogError> {
-        self.close_block()?;
-        let tmp = self.tmp.clone();
         self.footer.tree_size = self.frontier.size();
         self.footer.tree_root = self.frontier.root();
         self.footer.frontier = self.frontier.to_bytes();
         self.footer.packs = packs;
+        self.close()
+    }
+
+    /// The same for a segment that was made anew by a repair, over leaves that may not be the ones its tree was made over.
+    pub(crate) fn finish_repaired(mut self, tree: RepairedTree) -> Result<SyncedSegment, LogError> {
+        match tree {
+            RepairedTree::Grown => return self.finish(Vec::new()),
+            RepairedTree::Kept(mut footer) => {
+                footer.blocks.clear();
+                self.footer = Footer {
+                    blocks: std::mem::take(&mut self.footer.blocks),
+                    ..footer
+                };
+            }
+            RepairedTree::Unknown => self.footer.tree_size = self.next_seq.0 - 1,
+        }
+        self.close()
+    }
+
+    fn close(mut self) -> Result<SyncedSegment, LogError> {
+        self.close_block()?;
+        let tmp = self.tmp.clone();
         let footer = self.footer.encode().map_err(LogError::segment(&tmp))?;
         let trailer = Trailer {
             first_seq: self.first_seq,
@@ -153,6 +173,17 @@ impl SegmentWriter {
             reader,
         })
     }
+}
+
+/// What the footer of a segment that a repair made says of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RepairedTree {
+    /// It grows over the leaves as they are now.
+    Grown,
+    /// What the old footer said, which was over the leaves as they were.
+    Kept(Footer),
+    /// Nothing: leaves are lost, and a later segment knows its tree better.
+    Unknown,
 }
 
 /// A segment whose bytes are durable, and which has no name yet.
@@ -274,33 +305,39 @@ impl SegmentReader {
 
     /// The leaves of one block, each followed by a newline, checked.
     pub(crate) fn block(&self, at: &BlockIndex) -> Result<Vec<u8>, LogError> {
-        let refused = |why| LogError::segment(&self.path)(why);
-        let mut head = [0; BLOCK_HEADER_BYTES];
-        self.file
-            .read_exact_at(&mut head, at.offset)
-            .map_err(LogError::io("read", &self.path))?;
-        let header = BlockHeader::decode(&head).map_err(refused)?;
-        if header.first_seq != at.first_seq || header.events != at.events {
-            return Err(refused(SegmentError::Order));
-        }
-        let mut packed = vec![0; header.stored_bytes as usize];
-        self.file
-            .read_exact_at(&mut packed, at.offset + BLOCK_HEADER_BYTES as u64)
-            .map_err(LogError::io("read", &self.path))?;
-        if crc32c::crc32c(&packed) != header.body_crc {
-            return Err(refused(SegmentError::Checksum("block")));
-        }
-        debug_assert!(header.raw_bytes as usize <= BLOCK_RAW_BYTES_MAX);
-        let plain =
-            zstd::bulk::decompress(&packed, header.raw_bytes as usize).map_err(|error| {
-                LogError::Unpack {
-                    path: self.path.clone(),
-                    why: error.to_string(),
-                }
-            })?;
-        if plain.len() != header.raw_bytes as usize || plain.last() != Some(&b'\n') {
-            return Err(refused(SegmentError::Length));
-        }
-        Ok(plain)
+        read_block(&*self.file, &self.path, at)
     }
+}
+
+/// The leaves of the block at `at` of the file at `path`, each followed by a newline, checked.
+pub(super) fn read_block(
+    file: &dyn DiskFile,
+    path: &Path,
+    at: &BlockIndex,
+) -> Result<Vec<u8>, LogError> {
+    let refused = |why| LogError::segment(path)(why);
+    let mut head = [0; BLOCK_HEADER_BYTES];
+    file.read_exact_at(&mut head, at.offset)
+        .map_err(LogError::io("read", path))?;
+    let header = BlockHeader::decode(&head).map_err(refused)?;
+    if header.first_seq != at.first_seq || header.events != at.events {
+        return Err(refused(SegmentError::Order));
+    }
+    let mut packed = vec![0; header.stored_bytes as usize];
+    file.read_exact_at(&mut packed, at.offset + BLOCK_HEADER_BYTES as u64)
+        .map_err(LogError::io("read", path))?;
+    if crc32c::crc32c(&packed) != header.body_crc {
+        return Err(refused(SegmentError::Checksum("block")));
+    }
+    debug_assert!(header.raw_bytes as usize <= BLOCK_RAW_BYTES_MAX);
+    let plain = zstd::bulk::decompress(&packed, header.raw_bytes as usize).map_err(|error| {
+        LogError::Unpack {
+            path: path.to_owned(),
+            why: error.to_string(),
+        }
+    })?;
+    if plain.len() != header.raw_bytes as usize || plain.last() != Some(&b'\n') {
+        return Err(refused(SegmentError::Length));
+    }
+    Ok(plain)
 }

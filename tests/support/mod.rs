@@ -5,6 +5,7 @@
     reason = "each test program uses the part of the workload it needs"
 )]
 
+pub mod golden;
 pub mod prove;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -41,6 +41,7 @@ verbs! {
     Compact = compact,
     Stats = stats,
     Verify = verify,
+    Repair = repair,
     Rebuild = rebuild,
     Events = events,
     Demo = demo,

@@ -1,6 +1,6 @@
 //! `annals verify`: compares the log, the packs and the index.
 
-use crate::archive::{Access, Depth, Finding, VerifyReport};
+use crate::archive::{Access, Depth, Finding, KnownLosses, VerifyReport};
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Style, Table, counted, size};
@@ -9,7 +9,8 @@ use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index
 ///
-/// Reads everything and changes nothing. Exit code 6 when something is wrong; all that was found is printed.
+/// Reads everything and changes nothing. Exit code 6 when something is wrong; all that was found is printed. `annals repair`
+/// mends what can be mended.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -56,6 +57,7 @@ fn unreadable(error: &Error, context: &Context<'_>) -> Result<VerifyReport, Erro
         packs: 0,
         blobs: 0,
         checked_bytes: 0,
+        known_losses: KnownLosses::default(),
     })
 }
 
@@ -89,8 +91,19 @@ fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure
         let number = report.findings.len() as u64;
         format!(", {}", counted(number, "finding", "findings"))
     };
+    let known = match report.known_losses {
+        KnownLosses {
+            events: 0,
+            contents: 0,
+        } => String::new(),
+        KnownLosses { events, contents } => format!(
+            "lost before a repair, and recorded as lost: {}, {}\n",
+            counted(events, "event", "events"),
+            counted(contents, "content", "contents"),
+        ),
+    };
     context.print(format!(
-        "{verdict}: {}, {}, {}, {} checked{findings}\n",
+        "{verdict}: {}, {}, {}, {} checked{findings}\n{known}",
         counted(report.events, "event", "events"),
         counted(report.packs, "pack", "packs"),
         counted(report.blobs, "blob", "blobs"),

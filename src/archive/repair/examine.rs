@@ -1,0 +1,396 @@
+//! The look: what can still be read of a store, and so what has to be made anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::archive::open::{self, HEADER_FILE, INDEX_FILE, read_header};
+use crate::archive::rebuild::{self, PackFile};
+use crate::archive::repair::account;
+use crate::archive::repair::{Findings, Mend, MendKind, PackMend, RepairPlan};
+use crate::archive::shared::read_error;
+use crate::archive::{Access, Options, verify};
+use crate::blob::pack_reader::{PackReadError, PackReader, read_record};
+use crate::disk::{Disk, OpenMode};
+use crate::format::pack::{self, PACK_HEADER_BYTES, PackClass, PackHeader, PackOrigin, RecordScan};
+use crate::format::{frame, segment};
+use crate::id::{BlobId, EventSeq, PackId, StoreId};
+use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains};
+use crate::{Error, ErrorKind, Result};
+
+/// So many files must agree on the id of a store whose header is gone.
+const WITNESSES_MIN: usize = 2;
+
+/// A folder in which nothing looks like a store is left alone, down to the lock.
+pub(super) fn refuse_strangers(disk: &dyn Disk, dir: &Path) -> Result<()> {
+    let header = read_header(disk, dir);
+    match header {
+        Err(error) if error.kind() == ErrorKind::NoStore => {
+            let known = [JOURNAL_DIR, EVENTS_DIR];
+            let is_one = known
+                .iter()
+                .any(|folder| disk.list(Path::new(folder)).is_ok());
+            if is_one { Ok(()) } else { Err(error) }
+        }
+        Err(error) if error.kind() == ErrorKind::Damaged => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+pub(super) fn examine(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    options: &Options,
+) -> Result<(Findings, RepairPlan)> {
+    let mut plan = RepairPlan::default();
+    let pack_files = rebuild::pack_files(&**disk)?;
+    let (store, header) = match read_header(&**disk, dir) {
+        Ok(store) => (store, false),
+        Err(error) => {
+            let store = told_id(&**disk, &pack_files, error.message())?;
+            plan.mends.push(Mend {
+                kind: MendKind::Header,
+                r#where: HEADER_FILE.to_owned(),
+                detail: error.message().to_owned(),
+                action: format!("make it anew: the other files name store {store}"),
+            });
+            (store, true)
+        }
+    };
+    let (packs, newest_sealed) = packs(disk, &store, &pack_files, options)?;
+    let remains = Remains::survey(&**disk, &store)?;
+    let index = open::IndexFile::Untouched.open(disk, store, options);
+    let applied = match &index {
+        Ok(Some(index)) => index.applied().ok(),
+        _ => None,
+    };
+    let witness = [applied, open::newest(&**disk, &store), newest_sealed];
+    let witness = witness.into_iter().flatten().max();
+    let journal_bytes = open::journal_bytes(options);
+    let log = LogMend::plan(&**disk, &store, &remains, witness, journal_bytes)?;
+    tell_log(&log, &mut plan);
+    for pack in &packs {
+        plan.mends.push(Mend {
+            kind: MendKind::Pack,
+            r#where: pack.path.display().to_string(),
+            detail: pack.why.clone(),
+            action: match pack.kept.len() {
+                0 => "take it out: nothing in it can be read".to_owned(),
+                1 => "make it anew of the one blob that can be read".to_owned(),
+                kept => format!("make it anew of the {kept} blobs that can be read"),
+            },
+        });
+    }
+    let doubtful_packs = if log.is_empty() {
+        Vec::new()
+    } else {
+        doubtful(&**disk, &pack_files, log.sealed)
+    };
+    // One that is missing is no damage: it is made when it is needed.
+    let unusable =
+        !matches!(index, Ok(Some(_))) && disk.open(Path::new(INDEX_FILE), OpenMode::Read).is_ok();
+    let mut findings = Findings {
+        store,
+        header,
+        remains,
+        index: unusable || !log.is_empty() || !packs.is_empty(),
+        log,
+        packs,
+        doubtful_packs,
+    };
+    drop(index);
+    if unusable {
+        plan.mends.push(Mend {
+            kind: MendKind::Index,
+            r#where: INDEX_FILE.to_owned(),
+            detail: "it cannot be read".to_owned(),
+            action: "make it anew from the log".to_owned(),
+        });
+    } else if plan.mends.is_empty() {
+        // All files are sound. What remains to be asked is whether they say the same.
+        look_inside(disk, dir, options, &mut findings, &mut plan)?;
+    }
+    plan.lost_events.clone_from(&findings.log.lost);
+    plan.end_is_lost = findings.log.end.is_some();
+    Ok((findings, plan))
+}
+
+/// The id that the files of a store agree on.
+fn told_id(disk: &dyn Disk, packs: &BTreeMap<PackId, PackFile>, why: &str) -> Result<StoreId> {
+    let mut told: BTreeMap<StoreId, usize> = BTreeMap::new();
+    let id_at = |bytes: &[u8], at: usize| {
+        let id: [u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
+        Some(StoreId::from_bytes(id))
+    };
+    let head = |path: &Path, length: usize| -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        let file = disk.open(path, OpenMode::Read).ok()?;
+        file.read_exact_at(&mut bytes, 0).ok()?;
+        Some(bytes)
+    };
+    let mut tell = |id: Option<StoreId>| {
+        if let Some(id) = id {
+            *told.entry(id).or_default() += 1;
+        }
+    };
+    for (folder, length) in [
+        (JOURNAL_DIR, frame::JOURNAL_HEADER_BYTES),
+        (EVENTS_DIR, segment::SEGMENT_HEADER_BYTES),
+    ] {
+        for entry in disk.list(Path::new(folder)).unwrap_or_default() {
+            let bytes = head(&Path::new(folder).join(entry.name), length);
+            tell(bytes.and_then(|bytes| {
+                let id = id_at(&bytes, 12)?;
+                let holds = match folder {
+                    JOURNAL_DIR => frame::JournalHeader::decode(&bytes, &id).is_ok(),
+                    _ => segment::decode_header(&bytes, &id).is_ok(),
+                };
+                holds.then_some(id)
+            }));
+        }
+    }
+    for file in packs.values() {
+        let bytes = head(&file.path, PACK_HEADER_BYTES);
+        tell(bytes.and_then(|bytes| Some(pack::decode_header(&bytes).ok()?.store)));
+    }
+    let candidates: Vec<StoreId> = told.keys().copied().collect();
+    for id in candidates {
+        if open::newest(disk, &id).is_some() {
+            *told.entry(id).or_default() += 1;
+        }
+    }
+    let mut ids = told.into_iter();
+    match (ids.next(), ids.next()) {
+        (Some((id, times)), None) if times >= WITNESSES_MIN => Ok(id),
+        _ => Err(Error::new(
+            ErrorKind::Damaged,
+            format!("{why}; and no two of the other files agree on which store it is"),
+        )
+        .hint("restore the file FORMAT from a copy; nothing else depends on it")),
+    }
+}
+
+fn tell_log(log: &LogMend, plan: &mut RepairPlan) {
+    let action = |lost: u64, first: EventSeq, last: EventSeq| {
+        let events = (last.0 + 1).saturating_sub(first.0);
+        match lost {
+            0 => format!("make it anew, with all {events} events"),
+            1 => format!(
+                "make it anew with {} of {events} events; one is lost",
+                events - 1
+            ),
+            lost => format!(
+                "make it anew with {} of {events} events; {lost} are lost",
+                events - lost
+            ),
+        }
+    };
+    let missing = || "it is missing".to_owned();
+    for mend in &log.segments {
+        plan.mends.push(Mend {
+            kind: MendKind::Log,
+            r#where: mend.path.display().to_string(),
+            detail: mend.why.clone().unwrap_or_else(missing),
+            action: action(mend.lost, mend.first_seq, mend.last_seq),
+        });
+    }
+    for mend in &log.journals {
+        plan.mends.push(Mend {
+            kind: MendKind::Log,
+            r#where: mend.path.display().to_string(),
+            detail: mend
+                .why
+                .clone()
+                .unwrap_or_else(|| "the journal file that was written last is gone".to_owned()),
+            action: match mend.why {
+                Some(_) => action(mend.lost, mend.first_seq(), mend.last_seq),
+                None => format!(
+                    "make one; what was recorded from event {} on, if anything, is lost",
+                    mend.last_seq
+                ),
+            },
+        });
+    }
+    for (path, why) in &log.spare {
+        plan.mends.push(Mend {
+            kind: MendKind::Log,
+            r#where: path.display().to_string(),
+            detail: why.clone(),
+            action: "take it out: the journal holds its events".to_owned(),
+        });
+    }
+}
+
+/// Every pack that is not as it should be, and the newest event that the sound ones were sealed from.
+fn packs(
+    disk: &Arc<dyn Disk>,
+    store: &StoreId,
+    files: &BTreeMap<PackId, PackFile>,
+    options: &Options,
+) -> Result<(Vec<PackMend>, Option<EventSeq>)> {
+    let mut mends = Vec::new();
+    let mut newest = None;
+    for (done, (id, file)) in files.iter().enumerate() {
+        let progress = &options.progress;
+        progress.report(done as u64, files.len() as u64, "checking packs");
+        match check_pack(&**disk, store, *id, file) {
+            Ok(header) => newest = newest.max(Some(header.last_seq)),
+            Err(PackReadError::Io(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                return Err(Error::io("read", &file.path, error));
+            }
+            Err(why) => mends.push(salvage_pack(&**disk, store, *id, file, why.to_string())?),
+        }
+    }
+    Ok((mends, newest))
+}
+
+fn check_pack(
+    disk: &dyn Disk,
+    store: &StoreId,
+    id: PackId,
+    file: &PackFile,
+) -> Result<PackHeader, PackReadError> {
+    let reader = PackReader::open(disk, &file.path)?;
+    let header = reader.header();
+    let named = header.pack == id && header.class.as_str() == file.class && header.store == *store;
+    if !named {
+        return Err(pack::PackError::Contradiction {
+            part: pack::PackPart::Header,
+            what: "it is another pack, or another store's",
+        }
+        .into());
+    }
+    for entry in reader.entries()? {
+        reader.read_plain(entry.offset, entry.len, &entry.id)?;
+    }
+    Ok(header.clone())
+}
+
+fn salvage_pack(
+    disk: &dyn Disk,
+    store: &StoreId,
+    id: PackId,
+    file: &PackFile,
+    why: String,
+) -> Result<PackMend> {
+    let failed = |error: io::Error| Error::io("read", &file.path, error);
+    let opened = disk.open(&file.path, OpenMode::Read).map_err(failed)?;
+    let size = opened.size().map_err(failed)?;
+    let mut kept = Vec::new();
+    let mut seen = BTreeSet::new();
+    for found in RecordScan::new(&*opened).map_err(failed)? {
+        let (offset, header) = found.map_err(failed)?;
+        let whole = read_record(&*opened, size, offset, header.record_len())
+            .and_then(|record| record.into_plain(offset, &header.id));
+        match whole {
+            Ok(_) if seen.insert(header.id) => kept.push((offset, header.record_len(), header.id)),
+            Ok(_) => {}
+            Err(PackReadError::Io(error)) => return Err(read_error(&file.path, error.into())),
+            Err(_) => {}
+        }
+    }
+    let class = PackClass::new(file.class.as_str())
+        .map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
+    let (origin, first_seq, last_seq) = match PackReader::open(disk, &file.path) {
+        Ok(reader) if reader.header().pack == id && reader.header().store == *store => {
+            let header = reader.header();
+            (header.origin, header.first_seq, header.last_seq)
+        }
+        _ => (PackOrigin::Compacted, EventSeq(0), EventSeq(0)),
+    };
+    Ok(PackMend {
+        path: file.path.clone(),
+        why,
+        header: PackHeader {
+            origin,
+            store: *store,
+            pack: id,
+            first_seq,
+            last_seq,
+            class,
+        },
+        kept,
+    })
+}
+
+/// Packs that opening the store removes once its log ends at `sealed`: the journal is taken to hold what is in them. After
+/// damage it may not.
+fn doubtful(
+    disk: &dyn Disk,
+    files: &BTreeMap<PackId, PackFile>,
+    sealed: EventSeq,
+) -> Vec<std::path::PathBuf> {
+    files
+        .values()
+        .filter(|file| {
+            PackReader::open(disk, &file.path).is_ok_and(|pack| {
+                pack.header().origin == PackOrigin::Sealed && pack.header().last_seq > sealed
+            })
+        })
+        .map(|file| file.path.clone())
+        .collect()
+}
+
+/// Compares index, log and packs of a store whose files are sound.
+fn look_inside(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    options: &Options,
+    findings: &mut Findings,
+    plan: &mut RepairPlan,
+) -> Result<()> {
+    let reading = Options {
+        access: Access::ReadOnly,
+        ..options.clone()
+    };
+    let archive = open::open_locked(
+        Arc::clone(disk),
+        dir.to_owned(),
+        reading,
+        findings.store,
+        None,
+    )?;
+    // What a sound log's journal holds beyond its end is cut at the next open; nothing of it was acknowledged.
+    if let Some(line) = archive.damage().first() {
+        return Err(
+            Error::new(ErrorKind::Damaged, format!("cannot be repaired: {line}"))
+                .hint("bring the file back from a copy"),
+        );
+    }
+    let wrong = verify::check_index(archive.shared())?;
+    if let Some(detail) = wrong {
+        findings.index = true;
+        plan.mends.push(Mend {
+            kind: MendKind::Index,
+            r#where: INDEX_FILE.to_owned(),
+            detail,
+            action: "make it anew from the log".to_owned(),
+        });
+    }
+    let undeclared = account::undeclared(&archive)?;
+    let lost: Vec<BlobId> = undeclared.contents;
+    if !lost.is_empty() {
+        plan.mends.push(Mend {
+            kind: MendKind::Content,
+            r#where: format!("content {}", lost[0]),
+            detail: match lost.len() {
+                1 => "it is needed and is nowhere in the store".to_owned(),
+                all => format!(
+                    "it is needed and is nowhere in the store, and so are {} more",
+                    all - 1
+                ),
+            },
+            action: "look for it in the journal; record it as lost if it is not there".to_owned(),
+        });
+    }
+    if !undeclared.events.is_empty() {
+        plan.mends.push(Mend {
+            kind: MendKind::Content,
+            r#where: "the log".to_owned(),
+            detail: "events are lost, and no event says so yet".to_owned(),
+            action: "record it".to_owned(),
+        });
+    }
+    Ok(())
+}

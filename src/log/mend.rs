@@ -1,0 +1,552 @@
+//! Making a damaged log whole: which of its files have to be written anew, and out of what.
+//!
+//! What can be read is kept byte for byte under the number it has. Where an event is lost, another one that says so takes its
+//! place, so that the log has no gaps and readers need to know nothing of repairs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::disk::{Disk, OpenMode, PublishError, publish};
+use crate::evidence::tree::Frontier;
+use crate::format::frame::{JOURNAL_HEADER_BYTES, JournalHeader, NewFrame};
+use crate::format::record;
+use crate::id::{EventSeq, StoreId};
+use crate::log::LogError;
+use crate::log::journal::{TERMINATOR_BYTES, journal_path};
+use crate::log::reader::{LiveFrame, read_frame};
+use crate::log::recovery::recover;
+use crate::log::salvage::{JournalRemains, Leaves, Remains, SegmentState};
+use crate::log::segment::{RepairedTree, SegmentWriter, segment_path};
+use crate::time::Timestamp;
+
+/// More lost events than this are no accident; a witness that claims so is not believed.
+const LOST_MAX: u64 = 1 << 24;
+
+/// What has to be written anew so that the log is whole.
+pub(crate) struct LogMend {
+    pub(crate) segments: Vec<SegmentMend>,
+    pub(crate) journals: Vec<JournalMend>,
+    /// Events that cannot be read anywhere any more, as ascending inclusive ranges.
+    pub(crate) lost: Vec<(EventSeq, EventSeq)>,
+    /// The last event in a segment once this is done.
+    pub(crate) sealed: EventSeq,
+    /// Broken segments that nothing takes the place of, because the journal still holds their events; and what is wrong
+    /// with them.
+    pub(crate) spare: Vec<(PathBuf, String)>,
+    /// The journal file that was written last is gone. This is the event behind all that something else knows of: if it and
+    /// others behind it were recorded, they are lost, and nobody can say how many.
+    pub(crate) end: Option<EventSeq>,
+}
+
+/// A segment to be written.
+pub(crate) struct SegmentMend {
+    pub(crate) path: PathBuf,
+    pub(crate) first_seq: EventSeq,
+    pub(crate) last_seq: EventSeq,
+    /// What is wrong with the one that is there; `None` when there is none.
+    pub(crate) why: Option<String>,
+    pub(crate) lost: u64,
+    tree: RepairedTree,
+}
+
+/// A journal file to be written.
+pub(crate) struct JournalMend {
+    pub(crate) path: PathBuf,
+    /// What is wrong with the one that is there; `None` when there is none.
+    pub(crate) why: Option<String>,
+    pub(crate) lost: u64,
+    pub(crate) last_seq: EventSeq,
+    header: JournalHeader,
+    /// The frames of events that can be read; the others are lost.
+    kept: BTreeMap<EventSeq, LiveFrame>,
+}
+
+impl LogMend {
+    /// True when the log is whole as it is.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty() && self.journals.is_empty() && self.spare.is_empty()
+    }
+
+    /// Decides. `witness` is the newest event that something outside of the log knows of; a journal file that has to be made
+    /// from nothing gets `journal_bytes`.
+    pub(crate) fn plan(
+        disk: &dyn Disk,
+        store: &StoreId,
+        remains: &Remains,
+        witness: Option<EventSeq>,
+        journal_bytes: u64,
+    ) -> Result<Self, LogError> {
+        let leaves = remains.leaves();
+        let in_segments = newest_sealed(remains, &leaves);
+        let mut live: Vec<&JournalRemains> = remains
+            .journals
+            .iter()
+            .filter(|journal| {
+                let begun = matches!(&journal.header, Ok(header) if header.first_seq > in_segments);
+                begun || journal.own().any(|frame| frame.seq > in_segments)
+            })
+            .collect();
+        live.sort_by_key(|journal| (journal.first_seq(), journal.generation()));
+        let begins = live.first().and_then(|journal| journal.first_seq());
+        let newest_live = live
+            .iter()
+            .flat_map(|journal| journal.own())
+            .map(|frame| frame.seq)
+            .max();
+        // A file is begun only when everything before its first event is durable.
+        let begun_last = live
+            .iter()
+            .filter_map(|journal| journal.first_seq())
+            .map(before);
+        let last = begun_last
+            .chain(newest_live)
+            .chain(witness)
+            .chain([in_segments])
+            .max()
+            .unwrap_or_default();
+        let sealed = match begins {
+            Some(first) => before(first).max(in_segments),
+            None => last,
+        };
+        let segments = plan_segments(remains, &leaves, sealed);
+        let sound = match recover(disk, store, sealed, OpenMode::Read, |_, _, _| {}) {
+            Ok(found) => {
+                found.damage.is_empty() && witness.is_none_or(|seen| seen < found.next_seq)
+            }
+            Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        let journals = if sound {
+            Vec::new()
+        } else {
+            plan_journals(store, remains, &live, sealed, last, journal_bytes)
+        };
+        let spare = remains
+            .segments
+            .iter()
+            .filter_map(|segment| match &segment.state {
+                SegmentState::Broken { why, .. } if segment.first_seq > sealed => {
+                    Some((segment.path.clone(), why.clone()))
+                }
+                _ => None,
+            });
+        let mut mend = Self {
+            spare: spare.collect(),
+            end: live.is_empty().then(|| last.next()),
+            segments,
+            journals,
+            lost: Vec::new(),
+            sealed,
+        };
+        mend.note_lost(&leaves)?;
+        Ok(mend)
+    }
+
+    fn note_lost(&mut self, leaves: &Leaves<'_>) -> Result<(), LogError> {
+        let mut lost: Vec<(EventSeq, EventSeq)> = Vec::new();
+        let mut total = 0;
+        let mut note = |seq: EventSeq| {
+            total += 1;
+            match lost.last_mut() {
+                Some((_, last)) if last.next() == seq => *last = seq,
+                _ => lost.push((seq, seq)),
+            }
+        };
+        let too_many = |first: EventSeq, last: EventSeq| last.0 - first.0 > LOST_MAX;
+        for segment in &mut self.segments {
+            if too_many(segment.first_seq, segment.last_seq) {
+                return Err(LogError::Missing {
+                    seq: segment.last_seq,
+                });
+            }
+            for seq in segment.first_seq.0..=segment.last_seq.0 {
+                if !leaves.holds(EventSeq(seq)) {
+                    segment.lost += 1;
+                    note(EventSeq(seq));
+                }
+            }
+        }
+        for journal in &mut self.journals {
+            if too_many(journal.header.first_seq, journal.last_seq.next()) {
+                return Err(LogError::Missing {
+                    seq: journal.last_seq,
+                });
+            }
+            for seq in journal.header.first_seq.0..=journal.last_seq.0 {
+                if !journal.kept.contains_key(&EventSeq(seq)) {
+                    journal.lost += 1;
+                    note(EventSeq(seq));
+                }
+            }
+        }
+        self.lost = lost;
+        Ok(())
+    }
+}
+
+fn before(seq: EventSeq) -> EventSeq {
+    EventSeq(seq.0.saturating_sub(1))
+}
+
+/// The newest event that is, or was, in a segment.
+fn newest_sealed(remains: &Remains, leaves: &Leaves<'_>) -> EventSeq {
+    let ends = remains
+        .segments
+        .iter()
+        .filter_map(|segment| match &segment.state {
+            SegmentState::Intact(reader) => Some(reader.last_seq()),
+            SegmentState::Broken { end, .. } => end.as_ref().map(|(reader, _)| reader.last_seq()),
+        });
+    ends.chain(leaves.newest_in_blocks())
+        .max()
+        .unwrap_or_default()
+}
+
+/// The stretches up to `sealed` that no intact segment covers, cut where a broken one has its name.
+fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Vec<SegmentMend> {
+    let mut mends = Vec::new();
+    let mut next = EventSeq(1);
+    let intact = remains
+        .segments
+        .iter()
+        .filter_map(|segment| match &segment.state {
+            SegmentState::Intact(reader) => Some((segment.first_seq, reader.last_seq())),
+            SegmentState::Broken { .. } => None,
+        });
+    for (first, last) in intact.chain([(sealed.next(), sealed)]) {
+        while next < first {
+            let broken = |seq: EventSeq| {
+                remains
+                    .segments
+                    .iter()
+                    .find(|segment| segment.first_seq == seq)
+            };
+            let end = remains
+                .segments
+                .iter()
+                .map(|segment| segment.first_seq)
+                .filter(|name| *name > next && *name < first)
+                .min()
+                .map_or(before(first), before);
+            let (why, old_end) = match broken(next).map(|segment| &segment.state) {
+                Some(SegmentState::Broken { why, end, .. }) => (Some(why.clone()), end.as_ref()),
+                _ => (None, None),
+            };
+            let kept = old_end.filter(|(reader, _)| reader.last_seq() == end);
+            let whole = (next.0..=end.0).all(|seq| leaves.holds(EventSeq(seq)));
+            let tree = match kept {
+                Some((_, footer)) => RepairedTree::Kept(footer.clone()),
+                None if whole => RepairedTree::Grown,
+                None => RepairedTree::Unknown,
+            };
+            mends.push(SegmentMend {
+                path: segment_path(next),
+                first_seq: next,
+                last_seq: end,
+                why,
+                lost: 0,
+                tree,
+            });
+            next = end.next();
+        }
+        next = next.max(last.next());
+    }
+    // The log goes on from its last segment, whose tree must be known. Behind leaves that are lost it begins to grow over
+    // those that stand for them.
+    let newest_intact = remains
+        .segments
+        .iter()
+        .filter(|segment| matches!(segment.state, SegmentState::Intact(_)))
+        .map(|segment| segment.first_seq)
+        .max();
+    let last_known = mends
+        .iter()
+        .filter(|mend| matches!(mend.tree, RepairedTree::Kept(_)))
+        .map(|mend| mend.first_seq)
+        .chain(newest_intact)
+        .max();
+    for mend in &mut mends {
+        if mend.tree == RepairedTree::Unknown && last_known.is_none_or(|last| last < mend.first_seq)
+        {
+            mend.tree = RepairedTree::Grown;
+        }
+    }
+    mends
+}
+
+/// The journal files that are not whole from the first event they must hold to the last.
+fn plan_journals(
+    store: &StoreId,
+    remains: &Remains,
+    live: &[&JournalRemains],
+    sealed: EventSeq,
+    last: EventSeq,
+    journal_bytes: u64,
+) -> Vec<JournalMend> {
+    let mut frames: BTreeMap<EventSeq, LiveFrame> = BTreeMap::new();
+    for frame in live.iter().flat_map(|journal| journal.own()) {
+        if frame.seq > sealed {
+            frames.entry(frame.seq).or_insert(*frame);
+        }
+    }
+    let newest_generation = remains
+        .journals
+        .iter()
+        .flat_map(|journal| {
+            let named = journal.header.as_ref().ok().map(|header| header.generation);
+            let seen = journal.frames.iter().map(|frame| frame.generation);
+            seen.chain(named)
+        })
+        .max()
+        .unwrap_or(0);
+    let mut mends = Vec::new();
+    for (nth, journal) in live.iter().enumerate() {
+        let begins = journal.first_seq().unwrap_or_default();
+        let first_seq = begins.max(sealed.next());
+        let later = live.get(nth + 1).and_then(|next| next.first_seq());
+        let last_seq = later.map_or(last, before);
+        let mut kept = frames.split_off(&first_seq);
+        frames = kept.split_off(&last_seq.next());
+        let why = match &journal.header {
+            Err(why) => Some(format!("header: {why}")),
+            Ok(header) if header.file_bytes > journal.bytes => Some(format!(
+                "{} bytes are left of {}",
+                journal.bytes, header.file_bytes
+            )),
+            Ok(_) => {
+                let own = journal.own().map(|frame| frame.seq.0);
+                let whole = own.eq(begins.0..=last_seq.0);
+                (!whole).then(|| "not all of its events can be read".to_owned())
+            }
+        };
+        let Some(why) = why else {
+            continue;
+        };
+        let header = JournalHeader {
+            store: *store,
+            generation: journal.generation().unwrap_or(newest_generation + 1),
+            first_seq,
+            file_bytes: match &journal.header {
+                Ok(header) => header.file_bytes,
+                Err(_) => journal.bytes.max(journal_bytes),
+            },
+        };
+        mends.push(JournalMend {
+            path: journal_path(journal.slot),
+            why: Some(why),
+            lost: 0,
+            last_seq,
+            header,
+            kept,
+        });
+    }
+    if live.is_empty() {
+        let slots = remains.journals.iter().map(|journal| journal.slot + 1);
+        mends.push(JournalMend {
+            path: journal_path(slots.max().unwrap_or(0)),
+            why: None,
+            lost: 0,
+            last_seq: last.next(),
+            header: JournalHeader {
+                store: *store,
+                generation: newest_generation + 1,
+                first_seq: last.next(),
+                file_bytes: journal_bytes,
+            },
+            kept: BTreeMap::new(),
+        });
+    }
+    mends
+}
+
+/// Makes the leaf that stands for an event that is lost from the file at a path.
+pub(crate) type Stand<'a> = dyn Fn(EventSeq, &Path) -> Result<Vec<u8>, LogError> + 'a;
+
+impl LogMend {
+    /// Writes the segments, oldest first, each through `tmp`. Durable on `Ok`; after an error some may be written, and to
+    /// plan and write again is right.
+    pub(crate) fn write_segments(
+        &self,
+        disk: &Arc<dyn Disk>,
+        store: &StoreId,
+        remains: &Remains,
+        tmp: &Path,
+        stand: &Stand<'_>,
+    ) -> Result<(), LogError> {
+        let mut leaves = remains.leaves();
+        for mend in &self.segments {
+            let frontier = self.tree_before(mend, remains, &mut leaves, stand)?;
+            let mut writer = SegmentWriter::create(
+                Arc::clone(disk),
+                tmp.to_owned(),
+                store,
+                mend.first_seq,
+                frontier,
+            )?;
+            for seq in mend.first_seq.0..=mend.last_seq.0 {
+                let seq = EventSeq(seq);
+                match leaves.leaf(seq)? {
+                    Some(leaf) => writer.push(&leaf)?,
+                    None => writer.push(&stand(seq, &mend.path)?)?,
+                }
+            }
+            writer.finish_repaired(mend.tree.clone())?.publish()?;
+        }
+        Ok(())
+    }
+
+    /// The tree over all leaves before a segment: as the segment before states it, or else grown from the last that does.
+    fn tree_before(
+        &self,
+        mend: &SegmentMend,
+        remains: &Remains,
+        leaves: &mut Leaves<'_>,
+        stand: &Stand<'_>,
+    ) -> Result<Frontier, LogError> {
+        let mut known: BTreeMap<EventSeq, Frontier> = BTreeMap::new();
+        for segment in &remains.segments {
+            if let SegmentState::Intact(reader) = &segment.state
+                && let Ok(frontier) = reader.frontier()
+            {
+                known.insert(reader.last_seq().next(), frontier);
+            }
+        }
+        for earlier in &self.segments {
+            if let RepairedTree::Kept(footer) = &earlier.tree
+                && let Ok(frontier) = Frontier::from_bytes(&footer.frontier)
+            {
+                known.insert(earlier.last_seq.next(), frontier);
+            }
+        }
+        let (mut next, mut frontier) = known
+            .range(..=mend.first_seq)
+            .next_back()
+            .map_or((EventSeq(1), Frontier::new()), |(seq, frontier)| {
+                (*seq, frontier.clone())
+            });
+        // What lies between was written a moment ago, out of the same leaves.
+        while next < mend.first_seq {
+            match leaves.leaf(next)? {
+                Some(leaf) => frontier.push(&leaf),
+                None => frontier.push(&stand(next, &mend.path)?),
+            }
+            next = next.next();
+        }
+        Ok(frontier)
+    }
+
+    /// Writes the journal files. Durable on `Ok`.
+    pub(crate) fn write_journals(
+        &self,
+        disk: &dyn Disk,
+        remains: &Remains,
+        tmp: &Path,
+        stand: &Stand<'_>,
+    ) -> Result<(), LogError> {
+        for mend in &self.journals {
+            let image = mend.image(remains, stand)?;
+            let write = || {
+                let file = disk.open(tmp, OpenMode::CreateNew)?;
+                file.write_all_at(&image, 0)?;
+                file.sync()?;
+                publish(disk, tmp, &mend.path).map_err(|error| match error {
+                    PublishError::Rename(error) | PublishError::SyncDir(error) => error,
+                })
+            };
+            write().map_err(LogError::io("write", &mend.path))?;
+        }
+        Ok(())
+    }
+}
+
+impl JournalMend {
+    /// The first event it must hold.
+    pub(crate) fn first_seq(&self) -> EventSeq {
+        self.header.first_seq
+    }
+
+    /// The whole file.
+    fn image(&self, remains: &Remains, stand: &Stand<'_>) -> Result<Vec<u8>, LogError> {
+        let mut frames = Vec::new();
+        for seq in self.header.first_seq.0..=self.last_seq.0 {
+            let seq = EventSeq(seq);
+            match self.kept.get(&seq) {
+                Some(live) => self.copy_frame(live, remains, &mut frames)?,
+                None => {
+                    let leaf = stand(seq, &self.path)?;
+                    let frame = NewFrame {
+                        generation: self.header.generation,
+                        seq,
+                        group: seq,
+                        time: Timestamp::from_micros(0),
+                        retention: crate::entry::Retention::Forever,
+                        level: 0,
+                        leaf: &leaf,
+                        records: &[],
+                    };
+                    self.encode(&frame, &mut frames)?;
+                }
+            }
+        }
+        let needed = (JOURNAL_HEADER_BYTES + frames.len() + TERMINATOR_BYTES) as u64;
+        let header = JournalHeader {
+            file_bytes: self.header.file_bytes.max(needed.next_multiple_of(4096)),
+            ..self.header
+        };
+        let mut image = header.encode();
+        image.append(&mut frames);
+        image.resize(usize::try_from(header.file_bytes).unwrap_or(image.len()), 0);
+        Ok(image)
+    }
+
+    /// The frame with the generation of this file: it may have been found in another.
+    fn copy_frame(
+        &self,
+        live: &LiveFrame,
+        remains: &Remains,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LogError> {
+        let journal = remains
+            .journals
+            .iter()
+            .find(|journal| journal.slot == live.slot);
+        let missing = LogError::Missing { seq: live.seq };
+        let owned = match journal {
+            Some(journal) => read_frame(&*journal.file, live)?.ok_or(missing)?,
+            None => return Err(missing),
+        };
+        let frame = owned.frame().map_err(|why| LogError::Frame {
+            path: journal_path(live.slot),
+            offset: live.offset,
+            why,
+        })?;
+        let mut records = Vec::new();
+        let mut rest = frame.records;
+        while let Ok((header, _)) = record::decode(rest) {
+            let (one, behind) = rest.split_at(header.record_len() as usize);
+            records.push(one);
+            rest = behind;
+        }
+        let copy = NewFrame {
+            generation: self.header.generation,
+            seq: frame.header.seq,
+            group: frame.header.group,
+            time: frame.header.time,
+            retention: frame.header.retention,
+            level: frame.header.level,
+            leaf: frame.leaf,
+            records: &records,
+        };
+        self.encode(&copy, out)
+    }
+
+    fn encode(&self, frame: &NewFrame<'_>, out: &mut Vec<u8>) -> Result<(), LogError> {
+        frame.encode_into(out).map_err(|why| LogError::Frame {
+            path: self.path.clone(),
+            offset: 0,
+            why,
+        })
+    }
+}
