@@ -179,6 +179,60 @@ fn a_compaction_leaves_alone_what_is_on_its_way_into_an_event() {
     sound(&archive);
 }
 
+/// Purges and compacts when the first half was read.
+struct PurgesHalfWay<'a> {
+    archive: &'a Archive,
+    first: &'a [u8],
+    second: &'a [u8],
+}
+
+impl Read for PurgesHalfWay<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        if self.first.is_empty() && !self.second.is_empty() {
+            // What was read so far is looked up in the store meanwhile.
+            thread::sleep(Duration::from_millis(300));
+            let policy = Policy {
+                max_count: Some(0),
+                ..Policy::default()
+            };
+            let now = annals::time::Clock::now(&annals::time::SystemClock);
+            let plan = self.archive.plan_purge(&policy, now).expect("planned");
+            self.archive.purge(&plan, "test").expect("purged");
+            self.archive.compact(None).expect("compacted");
+            self.first = std::mem::take(&mut self.second);
+        }
+        self.first.read(out)
+    }
+}
+
+/// A source shared its first chunks with another entry, which was purged while the source was read: the chunks went with it,
+/// and the source was acknowledged without them. One schedule of threads in ten thousand showed it.
+#[test]
+fn a_source_whose_shared_chunks_are_purged_while_it_is_read_is_never_acknowledged_without_them() {
+    let options = Options {
+        stream_bytes: 16 << 10,
+        ..small()
+    };
+    let archive = Archive::create_on(Arc::new(SimDisk::new()), options).expect("made");
+    let shared = noise(1, 400_000);
+    archive.put(entry(), &shared[..]).expect("archived");
+    archive.seal().expect("sealed");
+    let tail = noise(2, 400_000);
+    let source = PurgesHalfWay {
+        archive: &archive,
+        first: &shared,
+        second: &tail,
+    };
+    match archive.put(entry(), source) {
+        Ok(put) => {
+            let read = archive.read_all(&put.blob.blake3, 1 << 20).expect("whole");
+            assert_eq!(read.len(), 800_000);
+        }
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Changed, "{error}"),
+    }
+    sound(&archive);
+}
+
 #[test]
 fn a_second_owner_is_told_at_once_that_the_store_is_taken() {
     let dir = tempfile::tempdir().expect("folder");

@@ -1,6 +1,7 @@
 //! Taking content in: read once, name it, and hand it to the writer, small content inline, large content through packs.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
@@ -178,14 +179,13 @@ impl Archive {
             let inside = packs.iter().flat_map(|pack| &pack.entries);
             placed.extend(inside.map(|entry| entry.id));
             self.place_packs(packs)?;
-            // What was known is not ours yet: the entries that name it may be purged before our event is recorded. What
-            // was written just now has nobody else to name it.
+            // What was known is not ours yet: the entries that name it may be purged before our event is recorded, or have
+            // been since we looked. Only what was written just now is there because of us.
+            let ours: HashSet<BlobId> = placed.iter().copied().collect();
             let view = shared.view();
-            for part in view.children(&blob.blake3)?.iter() {
-                if view.blob(part)?.is_some_and(|part| part.refs > 0) {
-                    relies_on.push(*part);
-                }
-            }
+            let parts = view.children(&blob.blake3)?;
+            let whole = std::iter::once(&blob.blake3);
+            relies_on.extend(whole.chain(&*parts).filter(|id| !ours.contains(*id)));
         }
         Ok(Streamed {
             blob,
