@@ -16,7 +16,7 @@ use annals::archive::{Archive, Depth, NewEntry, Options};
 use annals::disk::sim::SimDisk;
 use annals::id::BlobId;
 use annals::query::Query;
-use annals::retention::Policy;
+use annals::retention::{AsOf, Policy};
 use annals::{ErrorKind, Result};
 use support::{Hourly, State, measurements, noise, tiny};
 
@@ -129,7 +129,7 @@ fn readers_always_see_whole_content_while_it_is_sealed_compacted_and_purged() {
                 max_count: Some(9),
                 ..Policy::default()
             };
-            let plan = archive.plan_purge(&policy, clock.peek()).expect("planned");
+            let plan = archive.plan_purge(&policy, AsOf::Vouched(clock.peek())).expect("planned");
             if !plan.items.is_empty() {
                 archive.purge(&plan, "to make room").expect("purged");
             }
@@ -196,7 +196,7 @@ impl Read for PurgesHalfWay<'_> {
                 ..Policy::default()
             };
             let now = annals::time::Clock::now(&annals::time::SystemClock);
-            let plan = self.archive.plan_purge(&policy, now).expect("planned");
+            let plan = self.archive.plan_purge(&policy, AsOf::Vouched(now)).expect("planned");
             self.archive.purge(&plan, "test").expect("purged");
             self.archive.compact(None).expect("compacted");
             self.first = std::mem::take(&mut self.second);

@@ -16,7 +16,7 @@ use annals::archive::{Access, Archive, Depth, NewEntry, Options};
 use annals::disk::sim::{Call, Census, Fault, Repeat, SimDisk, Variants};
 use annals::entry::Outcome;
 use annals::id::EntryId;
-use annals::retention::Policy;
+use annals::retention::{AsOf, Policy};
 use annals::{Error, ErrorKind};
 use support::prove::{Size, size};
 use support::{Hourly, Runner, State, Step, tiniest, tiny};
@@ -471,7 +471,7 @@ fn a_full_disk_refuses_sources_and_lets_people_read_and_purge() {
         ..Policy::default()
     };
     let plan = archive
-        .plan_purge(&policy, runner.clock.peek())
+        .plan_purge(&policy, AsOf::Vouched(runner.clock.peek()))
         .expect("planned");
     let newest = archive.newest();
     // It may not find room to seal at first; the purge itself must be recorded.

@@ -7,8 +7,7 @@ use annals::Archive;
 use annals::archive::Options;
 use annals::id::BlobId;
 use annals::query::Query;
-use annals::retention::Policy;
-use annals::time::{Clock, SystemClock};
+use annals::retention::{AsOf, Policy};
 
 use crate::table::{Row, Table, Target, count, median, mib, ms, percentile, seconds};
 use crate::{ROUNDS, Result};
@@ -114,7 +113,7 @@ fn purge(archive: &Archive, files: &[PathBuf], table: &mut Table) -> Result<()> 
             ..Policy::default()
         };
         let began = Instant::now();
-        let plan = archive.plan_purge(&policy, SystemClock.now())?;
+        let plan = archive.plan_purge(&policy, AsOf::Clock)?;
         planned.push(seconds(began.elapsed()));
         let began = Instant::now();
         archive.purge(&plan, "bench")?;

@@ -17,6 +17,7 @@ mod shared;
 mod snapshot;
 #[cfg(feature = "tokio")]
 mod task;
+mod today;
 mod verify;
 mod writer;
 

@@ -14,7 +14,7 @@ use crate::entry::Entry;
 use crate::event::Body;
 use crate::id::BlobId;
 use crate::index::View;
-use crate::retention::{Candidate, Planner, Policy, PurgePlan};
+use crate::retention::{AsOf, Candidate, Planner, Policy, PurgePlan};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -37,10 +37,16 @@ pub struct PurgeOutcome {
 }
 
 impl Archive {
-    /// What `policy` would take, as of now. Changes nothing.
+    /// What `policy` would take on that day. Changes nothing.
     ///
-    /// Refused when the policy has no rule.
-    pub fn plan_purge(&self, policy: &Policy, now: Timestamp) -> Result<PurgePlan> {
+    /// Refused when the policy has no rule, and when it asks the clock for the day and the log says that the clock may have
+    /// jumped: one that is years ahead makes everything old.
+    pub fn plan_purge(&self, policy: &Policy, as_of: AsOf) -> Result<PurgePlan> {
+        let now = match as_of {
+            AsOf::Vouched(day) => day,
+            AsOf::Clock if policy.asks_the_day() => self.believable_now()?,
+            AsOf::Clock => self.shared().options.clock.now(),
+        };
         let view = self.shared().view();
         let wanted = policy.converter.as_ref().map(|name| name.to_lowercase());
         let selected = |entry: &Entry| {
@@ -281,7 +287,7 @@ mod tests {
             ..Policy::default()
         };
         let plan = archive
-            .plan_purge(&policy, Timestamp::from_micros(0))
+            .plan_purge(&policy, AsOf::Clock)
             .expect("a plan");
         archive.purge(&plan, "asked for").expect("purged");
         assert!(!is_anywhere(&disk, SECRET));

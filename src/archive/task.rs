@@ -15,8 +15,7 @@ use crate::archive::{
 use crate::entry::Entry;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq};
 use crate::query::Query;
-use crate::retention::{Policy, PurgePlan};
-use crate::time::Timestamp;
+use crate::retention::{AsOf, Policy, PurgePlan};
 use crate::{Error, ErrorKind, Result};
 
 /// A store whose operations are futures. Cheap to clone; it shares the writer with the [`Archive`] it was made from.
@@ -139,8 +138,8 @@ impl AsyncArchive {
     }
 
     /// See [`Archive::plan_purge`].
-    pub async fn plan_purge(&self, policy: Policy, now: Timestamp) -> Result<PurgePlan> {
-        self.run(move |archive| archive.plan_purge(&policy, now))
+    pub async fn plan_purge(&self, policy: Policy, as_of: AsOf) -> Result<PurgePlan> {
+        self.run(move |archive| archive.plan_purge(&policy, as_of))
             .await
     }
 

@@ -4,6 +4,6 @@ mod plan;
 mod policy;
 
 pub use plan::{PlannedPurge, PurgePlan};
-pub use policy::{EmptyPolicy, Policy};
+pub use policy::{AsOf, EmptyPolicy, Policy};
 
 pub(crate) use plan::{Candidate, Planner};

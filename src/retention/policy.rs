@@ -17,6 +17,15 @@ pub struct Policy {
     pub max_count: Option<u64>,
 }
 
+/// The day on which a policy is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// The day on the store's clock, unless the log makes that doubtful.
+    Clock,
+    /// This one, for which somebody vouches.
+    Vouched(Timestamp),
+}
+
 /// A policy without a rule selects nothing, and is refused rather than understood as "everything".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the policy has no rule, so nothing can be selected by it")]
@@ -39,6 +48,11 @@ impl Policy {
         } else {
             Ok(rules)
         }
+    }
+
+    /// Whether what it selects depends on the day.
+    pub(crate) fn asks_the_day(&self) -> bool {
+        self.expired || self.older_than_micros.is_some()
     }
 
     /// Entries archived at or before this instant are too old.

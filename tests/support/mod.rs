@@ -20,7 +20,7 @@ use annals::entry::{Outcome, Retention, Unit};
 use annals::event::{ConfigChanged, JobFinished, JobStarted, Source};
 use annals::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use annals::query::{Filter, Purged, Query};
-use annals::retention::Policy;
+use annals::retention::{AsOf, Policy};
 use annals::time::{Clock, Timestamp};
 use annals::{Error, Result};
 
@@ -828,7 +828,7 @@ impl Runner {
 
     fn purge(&mut self, policy: &Policy) -> Result<()> {
         let now = self.clock.peek();
-        let plan = self.archive()?.plan_purge(policy, now)?;
+        let plan = self.archive()?.plan_purge(policy, AsOf::Vouched(now))?;
         if policy.expired {
             let goes = |id: &u64| {
                 let entry = &self.state.entries[id];

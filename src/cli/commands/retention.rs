@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::when::{parse_age, parse_size};
-use crate::retention::{PlannedPurge, Policy, PurgePlan};
+use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
@@ -93,11 +93,11 @@ struct Rules {
 impl Rules {
     fn plan(&self, archive: &Archive, context: &Context<'_>) -> Result<PurgePlan, Error> {
         let (policy, now) = self.policy(context)?;
-        let by_the_clock = policy.expired || policy.older_than_micros.is_some();
-        if by_the_clock && self.now.is_none() {
-            refuse_a_clock_that_jumped(archive, now)?;
-        }
-        archive.plan_purge(&policy, now)
+        let as_of = match self.now {
+            Some(_) => AsOf::Vouched(now),
+            None => AsOf::Clock,
+        };
+        archive.plan_purge(&policy, as_of)
     }
 
     fn policy(&self, context: &Context<'_>) -> Result<(Policy, Timestamp), Error> {
@@ -127,32 +127,6 @@ impl Rules {
         }
         Ok((policy, now))
     }
-}
-
-/// By how many days the clock may be ahead of the newest event before a purge by age wants to be told the time.
-const CLOCK_AHEAD_DAYS_MAX: i64 = 366;
-
-/// A clock that jumped years ahead makes everything old.
-fn refuse_a_clock_that_jumped(archive: &Archive, now: Timestamp) -> Result<(), Error> {
-    let Some(newest) = archive.events(archive.newest(), None)?.next().transpose()? else {
-        return Ok(());
-    };
-    #[derive(serde::Deserialize)]
-    struct Dated {
-        time: Timestamp,
-    }
-    // An event that does not say when it was is no reason to refuse.
-    let Ok(Dated { time }) = serde_json::from_str(&newest.line) else {
-        return Ok(());
-    };
-    if now <= time.plus_days(CLOCK_AHEAD_DAYS_MAX) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Refused,
-        format!("by this machine's clock it is {now}, and the newest event is of {time}: the clock may have jumped"),
-    )
-    .hint("if the clock is right, say so with --now and today's date; otherwise correct it first"))
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {

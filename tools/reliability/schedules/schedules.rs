@@ -8,7 +8,7 @@ use annals::archive::{Archive, NewEntry, Options};
 use annals::disk::sim::{Fault, Repeat, SimDisk, Variants};
 use annals::entry::Retention;
 use annals::id::{BlobId, EntryId};
-use annals::retention::Policy;
+use annals::retention::{AsOf, Policy};
 use annals::time::{Clock, SystemClock, Timestamp};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::Mutex;
@@ -171,7 +171,7 @@ fn purge_expired(archive: &Archive) {
     };
     let now = SystemClock.now();
     let later = Timestamp::from_micros(now.micros() + 365 * 86_400_000_000);
-    let plan = archive.plan_purge(&policy, later).expect("planned");
+    let plan = archive.plan_purge(&policy, AsOf::Vouched(later)).expect("planned");
     archive.purge(&plan, "schedules").expect("purged");
     archive.compact(None).expect("compacted");
 }
