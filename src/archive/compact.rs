@@ -228,6 +228,11 @@ fn read_back(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::writer::Request;
+    use crate::archive::{Archive, Depth, NewEntry, Options};
+    use crate::disk::sim::SimDisk;
+    use crate::log::JOURNAL_BYTES_MIN;
+    use crate::retention::{AsOf, Policy};
 
     fn pack(bytes: u64, live_bytes: u64, live_blobs: u64) -> PackRow {
         PackRow {
@@ -255,5 +260,81 @@ mod tests {
         assert_eq!(worth_it(&[pack(two_records, 85, 1)]).len(), 1);
         assert!(worth_it(&[pack(two_records, 300, 1)]).is_empty());
         assert_eq!(dead(&pack(two_records, 0, 0)), two_records);
+    }
+
+    /// A store with so many packs, in each a long source of converter `goes` and a short one of `stays`.
+    fn packs(disk: &SimDisk, packs: u64) -> Archive {
+        let options = Options {
+            journal_bytes: JOURNAL_BYTES_MIN,
+            ..Options::default()
+        };
+        let archive = Archive::create_on(Arc::new(disk.clone()), options).expect("a store");
+        for pack in 0..packs {
+            for (converter, len) in [("goes", 4_000), ("stays", 500)] {
+                put(&archive, converter, pack, len);
+            }
+            archive.seal().expect("sealed");
+        }
+        archive
+    }
+
+    fn put(archive: &Archive, converter: &str, seed: u64, len: usize) {
+        let mut content = Vec::new();
+        while content.len() < len {
+            let nth = (seed, content.len(), converter);
+            content.extend(blake3::hash(format!("{nth:?}").as_bytes()).as_bytes());
+        }
+        let new = NewEntry {
+            converter: converter.into(),
+            ..NewEntry::default()
+        };
+        archive.put(new, &content[..]).expect("archived");
+    }
+
+    /// Records that what this converter made goes, and frees nothing.
+    fn purge_without_compaction(archive: &Archive, converter: &str) {
+        let policy = Policy {
+            converter: Some(converter.into()),
+            max_count: Some(0),
+            ..Policy::default()
+        };
+        let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+        let purge = |reply| Request::Purge(Arc::new(plan), "test".into(), reply);
+        archive.wait(purge).expect("recorded");
+    }
+
+    #[test]
+    fn a_compaction_says_what_it_did_and_stops_where_it_was_told_to() {
+        let disk = SimDisk::new();
+        let archive = packs(&disk, 4);
+        purge_without_compaction(&archive, "goes");
+        let first = archive.compact(Some(1)).expect("compacted");
+        assert_eq!((first.packs_removed, first.packs_written), (1, 1));
+        assert!(first.bytes_freed > 4_000, "{first:?}");
+        let nothing = archive.compact(Some(0)).expect("compacted");
+        assert_eq!(nothing, CompactOutcome::default());
+        let rest = archive.compact(None).expect("compacted");
+        assert_eq!((rest.packs_removed, rest.packs_written), (3, 3));
+        assert_eq!(rest.bytes_freed, 3 * first.bytes_freed);
+        assert!(archive.verify(Depth::Deep).expect("verified").ok);
+    }
+
+    /// A pack is missing; what lies in the others may be all that its manifests need.
+    #[test]
+    fn nothing_is_compacted_while_content_that_is_needed_is_nowhere() {
+        let disk = SimDisk::new();
+        let archive = packs(&disk, 2);
+        purge_without_compaction(&archive, "goes");
+        let lost = archive.shared().view().packs().expect("listed")[0].clone();
+        archive.close().expect("closed");
+        disk.lose(pack_path(&lost.class, lost.id)).expect("lost");
+        disk.lose("index.redb").expect("lost");
+        let archive = Archive::open_on(Arc::new(disk.clone()), Options::default()).expect("opened");
+        let refused = archive.compact(None).expect_err("incomplete");
+        assert_eq!(refused.kind(), ErrorKind::Damaged);
+        // Archived again it is in the journal, which is as good a place.
+        put(&archive, "stays", 0, 500);
+        let done = archive.compact(None).expect("complete again");
+        assert_eq!((done.packs_removed, done.packs_written), (1, 1));
     }
 }
