@@ -129,7 +129,9 @@ fn readers_always_see_whole_content_while_it_is_sealed_compacted_and_purged() {
                 max_count: Some(9),
                 ..Policy::default()
             };
-            let plan = archive.plan_purge(&policy, AsOf::Vouched(clock.peek())).expect("planned");
+            let plan = archive
+                .plan_purge(&policy, AsOf::Vouched(clock.peek()))
+                .expect("planned");
             if !plan.items.is_empty() {
                 archive.purge(&plan, "to make room").expect("purged");
             }
@@ -196,7 +198,10 @@ impl Read for PurgesHalfWay<'_> {
                 ..Policy::default()
             };
             let now = annals::time::Clock::now(&annals::time::SystemClock);
-            let plan = self.archive.plan_purge(&policy, AsOf::Vouched(now)).expect("planned");
+            let plan = self
+                .archive
+                .plan_purge(&policy, AsOf::Vouched(now))
+                .expect("planned");
             self.archive.purge(&plan, "test").expect("purged");
             self.archive.compact(None).expect("compacted");
             self.first = std::mem::take(&mut self.second);

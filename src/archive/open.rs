@@ -210,14 +210,20 @@ pub(super) fn open_locked(
             index_file.make(&disk, store, &options)
         })
     };
-    let caught_up = match bring_up(index, index_file) {
-        Err(error) if index_file == IndexFile::KeptIfPossible && cannot_write(&error) => {
-            let index_file = IndexFile::Untouched;
-            bring_up(index_file.open(&disk, store, &options)?, index_file)?
+    let mut made_anew = false;
+    let caught_up = loop {
+        match bring_up(index.take(), index_file) {
+            Err(error) if index_file == IndexFile::KeptIfPossible && cannot_write(&error) => {
+                index_file = IndexFile::Untouched;
+                // Making it anew was broken off: what is there now is of no use.
+                if !made_anew {
+                    index = index_file.open(&disk, store, &options)?;
+                }
+            }
+            // Damage that shows only when its pages are read.
+            Err(error) if is_index_damage(&error) && !made_anew => made_anew = true,
+            caught_up => break caught_up?,
         }
-        // Damage that shows only when its pages are read.
-        Err(error) if is_index_damage(&error) => bring_up(None, index_file)?,
-        other => other?,
     };
     let shared = Arc::new(Shared::new(
         Arc::clone(&disk),

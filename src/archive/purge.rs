@@ -286,9 +286,7 @@ mod tests {
             max_count: Some(0),
             ..Policy::default()
         };
-        let plan = archive
-            .plan_purge(&policy, AsOf::Clock)
-            .expect("a plan");
+        let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
         archive.purge(&plan, "asked for").expect("purged");
         assert!(!is_anywhere(&disk, SECRET));
         archive.close().expect("closed");

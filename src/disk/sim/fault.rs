@@ -8,8 +8,10 @@ use std::sync::Arc;
 /// A kind of call on a disk or an open file. Every one of them can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
-    /// Opening an existing file.
+    /// Opening an existing file to read.
     Open,
+    /// Opening an existing file to write.
+    OpenToWrite,
     /// Making a file.
     Create,
     /// Making a directory.
@@ -53,7 +55,7 @@ impl Call {
     }
 
     const fn changes(self) -> bool {
-        self.needs_space() || matches!(self, Self::Remove)
+        self.needs_space() || matches!(self, Self::OpenToWrite | Self::Lock | Self::Remove)
     }
 }
 
@@ -61,7 +63,7 @@ impl Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// With this kind of error and nothing done. A full disk or quota strikes only calls that need space, a read-only
-    /// file system only calls that change something; any other kind strikes every call.
+    /// file system only calls that change something or want to be able to; any other kind strikes every call.
     Kind(io::ErrorKind),
     /// With this error number of the system, and nothing done. It strikes every call.
     Os(i32),

@@ -407,7 +407,8 @@ impl State {
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let call = match mode {
-            OpenMode::Read | OpenMode::Write => Call::Open,
+            OpenMode::Read => Call::Open,
+            OpenMode::Write => Call::OpenToWrite,
             OpenMode::CreateNew => Call::Create,
         };
         let (mut state, path) = self.begin(call, path)?;

@@ -1,0 +1,255 @@
+//! Opening a store when something is in the way. A store on a full or read-only disk must still open for whoever only looks;
+//! an index that turns out to be damaged half-way must be made anew *on the disk*, or every later open pays for it again;
+//! and a disk that fails for a moment must not cost an index that is whole.
+
+mod support;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use annals::archive::{Access, Archive, Depth, Options};
+use annals::disk::Disk;
+use annals::disk::sim::{Call, Fault, Repeat, SimDisk};
+use annals::entry::Outcome;
+use annals::{ErrorKind, Result};
+use support::prove::{Size, size};
+use support::{Hourly, Runner, State, Step, tiny};
+
+const INDEX: &str = "index.redb";
+const NO_SPACE: Fault = Fault::Kind(io::ErrorKind::StorageFull);
+const IO_ERROR: Fault = Fault::Os(5);
+
+/// A store with sealed content, whose index lags behind the log by a few events of entries it knows, as after a kill.
+fn left_behind() -> Runner {
+    let mut runner = Runner::create(SimDisk::new()).expect("made");
+    for seed in 0..12 {
+        let noise = Step::Noise { seed, len: 9_000 };
+        runner.run(&noise).expect("archived");
+    }
+    runner.run(&Step::Seal).expect("sealed");
+    for entry in 0..12 {
+        let attempt = Step::Attempt {
+            entry,
+            outcome: Outcome::Success,
+            reports: 1,
+            len: 300,
+        };
+        runner.run(&attempt).expect("recorded");
+    }
+    runner
+}
+
+/// A store whose index is missing, with more events than are left in memory when it is made anew.
+fn without_index() -> Runner {
+    let mut runner = left_behind();
+    for seed in 0..4_200_u32 {
+        let configure = Step::Configure {
+            seed: (seed % 100) as u8,
+        };
+        runner.run(&configure).expect("recorded");
+    }
+    let bare = runner.fork();
+    bare.disk.lose(INDEX).expect("lost");
+    bare
+}
+
+/// At every how many calls the disk is made to fail.
+fn every() -> usize {
+    match size() {
+        Size::Sample => 13,
+        Size::Short | Size::Long => 1,
+    }
+}
+
+fn open(disk: &SimDisk, access: Access) -> Result<Archive> {
+    let options = Options {
+        access,
+        ..tiny(&Hourly::new())
+    };
+    Archive::open_on(Arc::new(disk.clone()), options)
+}
+
+/// Whether opening the store once more makes its index anew.
+fn makes_the_index_anew(disk: &SimDisk) -> bool {
+    let disk = disk.snapshot();
+    let archive = open(&disk, Access::ReadWrite).expect("a sound disk");
+    archive.close().expect("closed");
+    disk.census().on(Call::Create, INDEX) > 0
+}
+
+/// The index was being made anew when there was no room left; what there was of it by then was taken for an index.
+#[test]
+fn who_only_looks_needs_no_room_on_the_disk() {
+    let bare = without_index();
+    for calls in (0..).step_by(every()) {
+        let disk = bare.disk.snapshot();
+        disk.fail_at(calls, NO_SPACE, Repeat::Sticky);
+        let archive = open(&disk, Access::ReadOnly).expect("nothing needs to be written");
+        let state = State::observe(&archive).expect("readable");
+        assert!(state == bare.state, "{}", bare.state.difference(&state));
+        drop(archive);
+        if disk.struck() == 0 {
+            assert!(calls > 10, "no call needed any space");
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_store_that_is_opened_to_be_written_has_its_index_on_the_disk_or_is_refused() {
+    let bare = without_index();
+    let mut refused = 0;
+    for calls in (0..).step_by(every()) {
+        let disk = bare.disk.snapshot();
+        disk.fail_at(calls, NO_SPACE, Repeat::Sticky);
+        match open(&disk, Access::ReadWrite) {
+            Ok(archive) => {
+                let struck = disk.struck();
+                drop(archive);
+                disk.heal();
+                assert!(!makes_the_index_anew(&disk), "no space from call {calls}");
+                if struck == 0 {
+                    break;
+                }
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Full, "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 10, "a full disk was in the way {refused} times");
+}
+
+#[test]
+fn index_damage_that_shows_only_half_way_is_healed_on_the_disk() {
+    let runner = left_behind();
+    let len = runner.fork().disk.content(INDEX).expect("there").len() as u64;
+    let mut made_anew = 0;
+    for block in 0..len / 4_096 {
+        let disk = runner.fork().disk;
+        disk.flip_bit(INDEX, (block * 4_096 + 100) * 8)
+            .expect("flipped");
+        let archive = open(&disk, Access::ReadWrite).expect("an index is disposable");
+        let state = State::observe(&archive).expect("readable");
+        assert!(state == runner.state, "block {block} is damaged");
+        // What was met while opening is healed; damage that nothing has looked at yet may still be there.
+        if disk.census().on(Call::Create, INDEX) > 0 {
+            archive.close().expect("closed");
+            assert!(!makes_the_index_anew(&disk), "block {block} was damaged");
+            made_anew += 1;
+        }
+    }
+    assert!(made_anew > 2, "only {made_anew} blocks were looked at");
+}
+
+#[test]
+fn an_error_of_the_disk_is_told_and_is_no_reason_to_make_the_index_anew() {
+    let runner = left_behind();
+    let mut told = 0;
+    for access in [Access::ReadWrite, Access::ReadOnly] {
+        for calls in 0.. {
+            let disk = runner.fork().disk;
+            disk.fail_at(calls, IO_ERROR, Repeat::Once);
+            let opened = open(&disk, access);
+            let struck = disk.struck();
+            let lock = disk.struck_census().on(Call::Lock, "LOCK");
+            let anew = disk.census().on(Call::Create, INDEX);
+            assert_eq!(anew, 0, "{access:?}, call {calls}");
+            match opened {
+                Ok(archive) => {
+                    assert_eq!(lock, 0, "{access:?}: a lock that was not taken");
+                    drop(archive);
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Io, "{access:?}: {error}");
+                    told += 1;
+                }
+            }
+            if struck == 0 {
+                break;
+            }
+        }
+    }
+    assert!(told > 20, "only {told} errors were told");
+}
+
+/// The power went after the packs of a seal had their names and before its segment had: the journal still has all of it.
+#[test]
+fn a_pack_of_a_seal_that_was_cut_off_goes_when_the_store_is_written_again() {
+    let mut runner = Runner::create(SimDisk::new()).expect("made");
+    let noise = Step::Noise {
+        seed: 1,
+        len: 9_000,
+    };
+    runner.run(&noise).expect("archived");
+    let disk = runner.fork().disk;
+    runner.run(&Step::Seal).expect("sealed");
+    let is_pack = |path: &String| path.starts_with("packs/");
+    let paths = |disk: &SimDisk| -> Vec<String> {
+        let files = disk.files().into_iter().map(|(path, _)| path);
+        files.filter(is_pack).collect()
+    };
+    let sealed = paths(&runner.disk);
+    assert_eq!(sealed.len(), 1);
+    for path in &sealed {
+        for folder in ["packs/forever", "packs/forever/none"] {
+            disk.make_dir(Path::new(folder)).expect("made");
+        }
+        let content = runner.disk.content(path).expect("a pack");
+        disk.plant(path, &content).expect("planted");
+    }
+    let looked = open(&disk, Access::ReadOnly).expect("opened to look");
+    assert_eq!(State::observe(&looked).expect("readable"), runner.state);
+    drop(looked);
+    assert_eq!(paths(&disk), sealed, "who looks removes nothing");
+    let archive = open(&disk, Access::ReadWrite).expect("opened");
+    assert_eq!(paths(&disk), Vec::<String>::new());
+    assert_eq!(State::observe(&archive).expect("readable"), runner.state);
+    assert!(archive.verify(Depth::Deep).expect("verified").ok);
+}
+
+#[test]
+fn a_header_that_does_not_open_says_what_to_do() {
+    let runner = left_behind();
+    let header = |text: &str| {
+        let disk = runner.fork().disk;
+        let crc = crc32c::crc32c(text.as_bytes());
+        let whole = format!("{text}crc32c {crc:08x}\n");
+        disk.plant("FORMAT", whole.as_bytes()).expect("planted");
+        open(&disk, Access::ReadWrite).expect_err("refused")
+    };
+    let store = "store 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+    let newer = header(&format!("annals store\nformat 99\n{store}\nneeds\n"));
+    assert_eq!(newer.kind(), ErrorKind::Unsupported);
+    assert!(newer.next_step().is_some_and(|hint| hint.contains("newer")));
+    let needs = header(&format!("annals store\nformat 1\n{store}\nneeds moon\n"));
+    assert_eq!(needs.kind(), ErrorKind::Unsupported);
+    assert!(needs.to_string().contains("'moon'"), "{needs}");
+    let other = header("another store\n");
+    assert_eq!(other.kind(), ErrorKind::NoStore);
+
+    let disk = runner.fork().disk;
+    let text = format!("annals store\nformat 1\n{store}\nneeds\ncrc32c 00000000\n");
+    disk.plant("FORMAT", text.as_bytes()).expect("planted");
+    let damaged = open(&disk, Access::ReadWrite).expect_err("refused");
+    assert_eq!(damaged.kind(), ErrorKind::Damaged);
+    assert!(
+        damaged
+            .next_step()
+            .is_some_and(|hint| hint.contains("FORMAT"))
+    );
+}
+
+#[test]
+fn a_file_is_no_store() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").expect("written");
+    for path in [file, dir.path().join("nothing"), dir.path().to_owned()] {
+        let error = Archive::open(&path, Options::default()).expect_err("no store");
+        assert_eq!(error.kind(), ErrorKind::NoStore, "{error}");
+        assert!(error.next_step().is_some(), "{error}");
+    }
+}
