@@ -12,6 +12,7 @@ use annals::archive::{Access, Archive, Depth, Options};
 use annals::disk::Disk;
 use annals::disk::sim::{Call, Fault, Repeat, SimDisk};
 use annals::entry::Outcome;
+use annals::id::EventSeq;
 use annals::{ErrorKind, Result};
 use support::prove::{Size, size};
 use support::{Hourly, Runner, State, Step, tiny};
@@ -145,6 +146,22 @@ fn index_damage_that_shows_only_half_way_is_healed_on_the_disk() {
 }
 
 #[test]
+fn who_writes_is_not_given_an_index_that_is_never_written() {
+    let runner = left_behind();
+    for calls in 0.. {
+        let disk = runner.fork().disk;
+        let denied = Fault::Kind(io::ErrorKind::PermissionDenied);
+        disk.fail_at(calls, denied, Repeat::Once);
+        let opened = open(&disk, Access::ReadWrite).map(drop);
+        if disk.struck_census().on(Call::OpenToWrite, INDEX) > 0 {
+            opened.expect_err("the index cannot be written");
+            return;
+        }
+        assert!(disk.struck() > 0, "the index is not opened");
+    }
+}
+
+#[test]
 fn an_error_of_the_disk_is_told_and_is_no_reason_to_make_the_index_anew() {
     let runner = left_behind();
     let mut told = 0;
@@ -208,6 +225,74 @@ fn a_pack_of_a_seal_that_was_cut_off_goes_when_the_store_is_written_again() {
     assert_eq!(paths(&disk), Vec::<String>::new());
     assert_eq!(State::observe(&archive).expect("readable"), runner.state);
     assert!(archive.verify(Depth::Deep).expect("verified").ok);
+}
+
+/// A store whose last write was torn: bytes that are no frame stand where the next one would be.
+fn torn() -> (SimDisk, State) {
+    const JOURNAL: &str = "journal/0000.journal";
+    let mut runner = Runner::create(SimDisk::new()).expect("made");
+    let noise = Step::Noise { seed: 1, len: 900 };
+    runner.run(&noise).expect("archived");
+    let disk = runner.fork().disk;
+    let journal = disk.content(JOURNAL).expect("there");
+    let last = journal
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .expect("a frame");
+    let end = (last as u64 + 1).next_multiple_of(8);
+    disk.overwrite(JOURNAL, end, &[0xAB; 40]).expect("torn");
+    (disk, runner.state)
+}
+
+/// The bytes of torn tails that were kept.
+fn kept(disk: &SimDisk) -> Vec<Vec<u8>> {
+    let files = disk.files().into_iter().map(|(path, _)| path);
+    let kept = files.filter(|path| path.starts_with("quarantine/torn-"));
+    kept.map(|path| disk.content(path).expect("a copy"))
+        .collect()
+}
+
+/// The tail was cut, then the disk failed once more before that was recorded; the next open found nothing to record.
+#[test]
+fn a_torn_tail_is_cut_only_when_a_copy_is_kept_or_there_is_no_room_for_one() {
+    let (disk, state) = torn();
+    let mut without_copy = 0;
+    for fault in [IO_ERROR, NO_SPACE] {
+        for calls in 0.. {
+            let disk = disk.snapshot();
+            disk.fail_at(calls, fault, Repeat::Once);
+            let opened = open(&disk, Access::ReadWrite);
+            let struck = disk.struck();
+            let at_copy = [Call::Create, Call::Write, Call::Sync]
+                .iter()
+                .any(|call| disk.struck_census().on(*call, "tmp/torn") > 0);
+            match &opened {
+                Ok(_) if fault == NO_SPACE && struck > 0 && kept(&disk).is_empty() => {
+                    without_copy += 1;
+                }
+                Ok(_) => assert!(kept(&disk)[0].starts_with(&[0xAB; 40]), "call {calls}"),
+                Err(_) => assert!(fault == IO_ERROR || !at_copy, "call {calls}"),
+            }
+            drop(opened);
+            disk.heal();
+            let archive = open(&disk, Access::ReadWrite).expect("a sound disk");
+            let seen = State::observe(&archive).expect("readable");
+            assert!(seen == state, "{}", state.difference(&seen));
+            let cut = archive.events(EventSeq(1), None).expect("readable");
+            let cut = cut.filter(|leaf| {
+                let leaf = leaf.as_ref().expect("readable");
+                leaf.line.contains("annals.recovered.v1")
+            });
+            assert_eq!(cut.count(), 1, "{fault:?}, call {calls}");
+            if struck == 0 {
+                break;
+            }
+        }
+    }
+    assert!(
+        without_copy > 1,
+        "a full disk was in the way {without_copy} times"
+    );
 }
 
 #[test]

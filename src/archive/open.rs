@@ -19,7 +19,7 @@ use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
 use crate::format::header::{self, HeaderError};
 use crate::format::newest::{NEWEST_BYTES, decode as decode_newest, encode as encode_newest};
 use crate::format::record::{self};
-use crate::id::{BlobId, EventSeq, StoreId};
+use crate::id::{BlobId, EventSeq, Sha256, StoreId};
 use crate::index::{Index, IndexError};
 use crate::log::{
     Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, JournalPlace,
@@ -192,8 +192,9 @@ pub(super) fn open_locked(
         }
     }
     let recovered = match (&found.torn, access) {
+        (_, Access::ReadOnly) => None,
         (Some(tail), Access::ReadWrite) => Some(set_tail_aside(&*disk, &found, tail)?),
-        _ => None,
+        (None, Access::ReadWrite) => cut_and_not_recorded(&*disk, &found)?,
     };
     let options = Options { access, ..options };
     let mut packs = rebuild::pack_files(&*disk)?;
@@ -486,19 +487,56 @@ fn set_tail_aside(disk: &dyn Disk, found: &Found, tail: &TornTail) -> Result<Rec
     })
 }
 
+/// The copy has its name only when all of it is durable.
 fn keep_copy(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let tmp = Path::new(TMP_DIR).join("torn");
     disk.make_dir(Path::new(QUARANTINE_DIR))?;
-    let file = match disk.open(path, OpenMode::CreateNew) {
-        // Cut once before, and the power went again before it was recorded.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        other => other?,
-    };
-    let written = file.write_all_at(bytes, 0).and_then(|()| file.sync());
-    if written.is_err() {
-        disk.remove(path)?;
+    let kept = disk
+        .open(&tmp, OpenMode::CreateNew)
+        .and_then(|file| file.write_all_at(bytes, 0).and_then(|()| file.sync()))
+        .and_then(|()| {
+            publish(disk, &tmp, path).map_err(|error| match error {
+                PublishError::Rename(error) | PublishError::SyncDir(error) => error,
+            })
+        });
+    if kept.is_err() {
+        // On a full disk it must not stay; elsewhere the next open clears it away.
+        let _ = disk.remove(&tmp);
     }
-    written?;
-    disk.sync_dir(Path::new(QUARANTINE_DIR))
+    kept
+}
+
+/// A tail that was cut off when the store was opened before, and whose record was lost to another fault: its copy is named
+/// after the event that comes next, which would otherwise be the record of it.
+fn cut_and_not_recorded(disk: &dyn Disk, found: &Found) -> Result<Option<Recovered>> {
+    let Some((journal, _)) = &found.current else {
+        return Ok(None);
+    };
+    let dir = Path::new(QUARANTINE_DIR);
+    let listed = match disk.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        listed => listed.map_err(|error| Error::io("list", dir, error))?,
+    };
+    let prefix = format!("torn-{}-", found.next_seq);
+    for file in listed {
+        let offset = file.name.strip_prefix(&prefix).map(str::parse);
+        let (Some(Ok(offset)), Ok(len)) = (offset, usize::try_from(file.len)) else {
+            continue;
+        };
+        let name = format!("{QUARANTINE_DIR}/{}", file.name);
+        let mut bytes = vec![0; len];
+        disk.open(Path::new(&name), OpenMode::Read)
+            .and_then(|copy| copy.read_exact_at(&mut bytes, 0))
+            .map_err(|error| Error::io("read", &name, error))?;
+        return Ok(Some(Recovered {
+            journal: journal_path(journal.slot).display().to_string(),
+            offset,
+            bytes: file.len,
+            sha256: Sha256::of(&bytes),
+            quarantine: Some(name),
+        }));
+    }
+    Ok(None)
 }
 
 /// Removes what was being written when the store was last let go: nothing names it.
