@@ -617,11 +617,7 @@ impl IndexFile {
     /// Makes an empty index, in place of the one that is there or in memory.
     fn make(self, disk: &Arc<dyn Disk>, store: StoreId, options: &Options) -> Result<Index> {
         match self {
-            Self::Kept => make_index(disk, store, options),
-            Self::KeptIfPossible => match make_index(disk, store, options) {
-                Err(error) if cannot_write(&error) => Ok(Index::in_memory(store)?),
-                made => made,
-            },
+            Self::Kept | Self::KeptIfPossible => make_index(disk, store, options),
             Self::Untouched => Ok(Index::in_memory(store)?),
         }
     }
