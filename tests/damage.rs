@@ -9,66 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use annals::archive::{Archive, Depth};
+use annals::ErrorKind;
+use annals::archive::Archive;
 use annals::disk::sim::SimDisk;
-use annals::{ErrorKind, Result};
 use support::golden::{Damage, Golden, JOURNAL, SEALED_JOURNAL, SEGMENT, smallest};
+use support::look::{Fate, look};
 use support::prove::{Size, size};
-use support::{Hourly, Runner, State, Step};
-
-/// What came of some damage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
-    /// The store is as it was, and verify finds nothing.
-    Harmless,
-    /// An error, a damage line or a finding says so.
-    Told,
-}
-
-/// Opens a damaged store, reads all of it, and verifies it. An error says that the damage went by unseen or did worse.
-fn look(disk: &SimDisk, golden: &Golden) -> Result<Fate, String> {
-    let archive = match Archive::open_on(Arc::new(disk.clone()), smallest(&Hourly::new())) {
-        Ok(archive) => archive,
-        Err(error) if error.message().contains("BUG") => return Err(error.to_string()),
-        Err(_) => return Ok(Fate::Told),
-    };
-    let mut told = !archive.damage().is_empty();
-    let observed = State::observe(&archive);
-    match archive.verify(Depth::Deep) {
-        Ok(report) => told |= !report.ok,
-        Err(_) => told = true,
-    }
-    // A torn tail that was cut is told by an event.
-    let leaves: Result<Vec<_>> = archive
-        .events(annals::id::EventSeq(1), None)
-        .and_then(Iterator::collect);
-    match leaves {
-        Ok(leaves) => {
-            told |= leaves
-                .iter()
-                .any(|leaf| leaf.line.contains("annals.recovered"));
-        }
-        Err(_) => told = true,
-    }
-    let closed = archive.close();
-    if let Err(error) = &closed
-        && error.message().contains("BUG")
-    {
-        return Err(error.to_string());
-    }
-    match observed {
-        Err(error) if error.kind() == ErrorKind::NotFound && !told => {
-            Err(format!("it calls damaged content unknown: {error}"))
-        }
-        Err(_) => Ok(Fate::Told),
-        Ok(state) if state == golden.state => Ok(if told { Fate::Told } else { Fate::Harmless }),
-        Ok(_) if told => Ok(Fate::Told),
-        Ok(state) => Err(format!(
-            "nothing is told, and {}",
-            golden.state.difference(&state)
-        )),
-    }
-}
+use support::{Hourly, Runner, Step};
 
 /// Places in a file where damage may go unseen, because nothing is there or nothing depends on it.
 struct Harmless {
@@ -167,12 +114,12 @@ fn look_at_all(what: &str, golden: &Golden, cases: &[(String, Damage)]) {
                         return;
                     };
                     let disk = golden.disk.snapshot();
-                    damage.strike(golden, &disk, path);
+                    damage.strike(golden, &disk, path).expect("there");
                     let unchanged = disk.fingerprint() == golden.disk.fingerprint();
                     let outcome = if unchanged {
                         Ok(Fate::Harmless)
                     } else {
-                        look(&disk, golden)
+                        look(&disk, &[&golden.state])
                     };
                     let mut total = total.lock().expect("nobody panicked");
                     match outcome {
@@ -426,11 +373,11 @@ fn an_index_of_any_bytes_is_made_anew_and_says_what_the_log_says() {
     ] {
         let disk = golden.disk.snapshot();
         disk.plant("index.redb", &bytes).expect("planted");
-        assert_eq!(look(&disk, &golden), Ok(Fate::Harmless));
+        assert_eq!(look(&disk, &[&golden.state]), Ok(Fate::Harmless));
     }
     let disk = golden.disk.snapshot();
     disk.lose("index.redb").expect("there");
-    assert_eq!(look(&disk, &golden), Ok(Fate::Harmless));
+    assert_eq!(look(&disk, &[&golden.state]), Ok(Fate::Harmless));
 }
 
 /// A flipped bit in the middle of the log: nothing is cut off, the rest stays readable, and nothing is written.

@@ -3,22 +3,13 @@
 
 mod support;
 
-use std::sync::Arc;
-
-use annals::archive::{Archive, Depth};
-use annals::disk::sim::{SimDisk, Variants};
+use annals::disk::sim::SimDisk;
 use annals::entry::Outcome;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use support::moves::{Look, Move, cut, run, same};
 use support::prove::{Size, seed, size};
-use support::{Random, Runner, State, Step, tiniest};
-
-#[derive(Debug, Clone)]
-enum Move {
-    Do(Step),
-    /// The power goes; of what was not synced everything, or nothing, or some is left.
-    Cut(u64),
-}
+use support::{Random, Runner, Step, tiniest};
 
 fn moves() -> impl Strategy<Value = Move> {
     let outcome = prop_oneof![Just(Outcome::Success), Just(Outcome::Failed)];
@@ -49,63 +40,6 @@ fn moves() -> impl Strategy<Value = Move> {
     prop_oneof![10 => step.prop_map(Move::Do), 1 => any::<u64>().prop_map(Move::Cut)]
 }
 
-fn same(runner: &Runner, when: &str) -> Result<(), TestCaseError> {
-    let archive = runner.archive().map_err(fail)?;
-    let observed = State::observe(archive).map_err(fail)?;
-    prop_assert!(
-        observed == runner.state,
-        "{when}: {}",
-        runner.state.difference(&observed)
-    );
-    let report = archive.verify(Depth::Deep).map_err(fail)?;
-    prop_assert!(report.ok, "{when}: {:?}", report.findings);
-    Ok(())
-}
-
-fn fail(error: annals::Error) -> TestCaseError {
-    TestCaseError::fail(error.to_string())
-}
-
-/// Goes on with what a power cut left.
-fn cut(runner: &mut Runner, seed: u64) -> Result<(), TestCaseError> {
-    let variants = Variants {
-        each: 1,
-        torn_at: vec![512],
-        random: 2,
-        seed,
-    };
-    let ops = runner.disk.ops();
-    let images: Vec<_> = runner.disk.crash_images(ops..=ops, &variants).collect();
-    let nth = usize::try_from(seed).unwrap_or(0) % images.len();
-    // What the open store still does afterwards happens to a disk that nobody looks at any more.
-    drop(runner.archive.take());
-    runner.disk = images[nth].disk.clone();
-    let opened = Archive::open_on(Arc::new(runner.disk.clone()), tiniest(&runner.clock));
-    runner.archive = Some(opened.map_err(fail)?);
-    same(runner, &images[nth].to_string())
-}
-
-/// After these, what was not synced may be lost and the model still says what is there: the power goes only when all callers
-/// have been answered.
-fn run_moves(moves: &[Move], each: bool) -> Result<(), TestCaseError> {
-    let mut runner = Runner::create_as(SimDisk::new(), tiniest).map_err(fail)?;
-    for step in moves {
-        match step {
-            Move::Do(step) => {
-                runner.run(step).map_err(fail)?;
-                let opened = matches!(step, Step::Reopen | Step::Rebuild | Step::LoseIndex);
-                if opened || each {
-                    same(&runner, "after a step")?;
-                }
-            }
-            Move::Cut(seed) => cut(&mut runner, *seed)?,
-        }
-    }
-    runner.run(&Step::Reopen).map_err(fail)?;
-    same(&runner, "at last")
-}
-
-/// `same` verifies deeply, and that folds the whole log into an index of its own and compares the two: index == fold(log).
 #[test]
 fn any_steps_in_any_order_say_what_the_model_says() {
     let (cases, steps) = match size() {
@@ -122,11 +56,16 @@ fn any_steps_in_any_order_say_what_the_model_says() {
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let run = TestRunner::new_with_rng(config, rng)
+    let look = if size() == Size::Sample {
+        Look::AtOpens
+    } else {
+        Look::AtMoves
+    };
+    let ran = TestRunner::new_with_rng(config, rng)
         .run(&proptest::collection::vec(moves(), 1..steps), |moves| {
-            run_moves(&moves, size() != Size::Sample)
+            run(SimDisk::new(), &moves, look).map_err(TestCaseError::fail)
         });
-    if let Err(failed) = run {
+    if let Err(failed) = ran {
         panic!("{failed}");
     }
     println!(

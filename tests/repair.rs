@@ -10,226 +10,11 @@ use std::thread;
 
 use annals::archive::{Archive, Depth, NewEntry, RepairOutcome};
 use annals::disk::sim::{SimDisk, Variants};
-use annals::id::{BlobId, EntryId, EventSeq};
-use annals::{ErrorKind, Result};
+use annals::id::{BlobId, EventSeq};
 use support::golden::{Damage, Golden, JOURNAL, SEALED_JOURNAL, SEGMENT, smallest};
+use support::mend::{Fate, content_of, is_whole, repair, repair_within};
 use support::prove::{Size, seed, size};
-use support::{Hourly, Runner, State, Step};
-
-/// What a repair came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
-    /// There was nothing to repair.
-    Sound,
-    /// Nothing was lost.
-    Whole,
-    /// Something was, and the log says what.
-    Less,
-    /// It says why it can't be done, and has changed nothing.
-    Refused,
-}
-
-/// Repairs `disk`, and looks whether the store is what it should be. An error says what is not.
-fn repair(disk: &SimDisk, golden: &Golden) -> Result<Fate, String> {
-    repair_within(disk, golden, |_| true)
-}
-
-/// The same, and whether what was lost is no more than `least` allows.
-fn repair_within(
-    disk: &SimDisk,
-    golden: &Golden,
-    least: impl Fn(&RepairOutcome) -> bool,
-) -> Result<Fate, String> {
-    let before = disk.snapshot();
-    let open = || Archive::repair_on(Arc::new(disk.clone()), smallest(&Hourly::new()));
-    let repair = match open() {
-        Ok(repair) => repair,
-        Err(error) if error.message().contains("BUG") => return Err(error.to_string()),
-        Err(error) => {
-            let about_header = ["annals header", "FORMAT", "which store it is", "no store"];
-            let told = about_header
-                .iter()
-                .any(|what| error.message().contains(what));
-            let refuses = [ErrorKind::NoStore, ErrorKind::Unsupported].contains(&error.kind());
-            return if told || refuses {
-                Ok(Fate::Refused)
-            } else {
-                Err(format!("refused: {error}"))
-            };
-        }
-    };
-    let unchanged = content_of(disk) == content_of(&before);
-    if !unchanged {
-        return Err("planning changed something".to_owned());
-    }
-    let plan = repair.plan().clone();
-    let only_index = plan
-        .mends
-        .iter()
-        .all(|mend| mend.r#where.starts_with("index"));
-    let outcome = repair
-        .apply()
-        .map_err(|error| format!("{error}; planned {plan:?}"))?;
-    let told = |why: String| format!("{why}; planned {plan:?}, did {outcome:?}");
-    is_whole(disk, golden, &outcome).map_err(told)?;
-    if !least(&outcome) {
-        return Err(told("more is lost than was damaged".to_owned()));
-    }
-    kept_what_it_replaced(disk, &before, &outcome).map_err(told)?;
-    if only_index && outcome.ok {
-        primary_is_unchanged(disk, &before).map_err(told)?;
-    }
-    let again = open().map_err(|error| told(format!("a second look: {error}")))?;
-    if !again.plan().mends.is_empty() {
-        return Err(told(format!("a second look finds {:?}", again.plan())));
-    }
-    Ok(match (plan.mends.is_empty(), outcome.ok) {
-        (true, _) => Fate::Sound,
-        (false, true) => Fate::Whole,
-        (false, false) => Fate::Less,
-    })
-}
-
-/// Every file but the lock.
-fn content_of(disk: &SimDisk) -> BTreeMap<String, Vec<u8>> {
-    let files = disk.files().into_iter().filter(|(path, _)| path != "LOCK");
-    files
-        .map(|(path, _)| {
-            let content = disk.content(&path).expect("there");
-            (path, content)
-        })
-        .collect()
-}
-
-/// Opens the store for writing and asks for everything that was in it.
-fn is_whole(disk: &SimDisk, golden: &Golden, outcome: &RepairOutcome) -> Result<(), String> {
-    let clock = Hourly::new();
-    let archive = Archive::open_on(Arc::new(disk.clone()), smallest(&clock))
-        .map_err(|error| format!("opening: {error}"))?;
-    if !archive.damage().is_empty() {
-        return Err(format!("it is still damaged: {:?}", archive.damage()));
-    }
-    let report = archive
-        .verify(Depth::Deep)
-        .map_err(|error| format!("verifying: {error}"))?;
-    if !report.ok {
-        return Err(format!("verify: {:?}", report.findings));
-    }
-    let lost_events: u64 = outcome
-        .lost_events
-        .iter()
-        .map(|(first, last)| last.0 + 1 - first.0)
-        .sum();
-    if report.known_losses.events != lost_events {
-        return Err(format!(
-            "{lost_events} events are called lost, verify knows of {}",
-            report.known_losses.events
-        ));
-    }
-    let lost = |seq: u64| {
-        let ranges = outcome.lost_events.iter();
-        ranges
-            .clone()
-            .any(|(first, last)| (first.0..=last.0).contains(&seq))
-    };
-    let snapshot = archive.snapshot().map_err(|error| error.to_string())?;
-    for (id, promised) in &golden.state.entries {
-        let entry = snapshot
-            .entry(EntryId(*id))
-            .map_err(|error| format!("entry {id}: {error}"))?;
-        let Some(entry) = entry else {
-            if lost(*id) || outcome.end_is_lost {
-                continue;
-            }
-            return Err(format!("entry {id} is gone, and no event says so"));
-        };
-        let given_up = |blob: &BlobId| {
-            let parts_too = !outcome.lost_contents.is_empty() && entry.size > 4_096;
-            outcome.lost_contents.contains(blob) || parts_too
-        };
-        match archive.read_all(&entry.blake3, 1 << 20) {
-            Ok(bytes) if Some(BlobId::of(&bytes)) == promised.content => {}
-            Ok(_) => return Err(format!("entry {id} reads as something else")),
-            Err(error) if error.kind() == ErrorKind::Damaged && given_up(&entry.blake3) => {}
-            Err(error) => return Err(format!("entry {id}: {error}")),
-        }
-        let nothing_lost = outcome.lost_events.is_empty() && !outcome.end_is_lost;
-        if entry.attempts.len() < promised.attempts.len() && nothing_lost {
-            return Err(format!("attempts of entry {id} are gone"));
-        }
-        for report in entry.attempts.iter().flat_map(|attempt| &attempt.reports) {
-            match archive.read_all(&report.blake3, 1 << 20) {
-                Ok(_) => {}
-                Err(_) if given_up(&report.blake3) => {}
-                Err(error) => return Err(format!("a report of entry {id}: {error}")),
-            }
-        }
-    }
-    if outcome.ok {
-        let state = State::observe(&archive).map_err(|error| error.to_string())?;
-        if state != golden.state {
-            return Err(golden.state.difference(&state));
-        }
-    }
-    drop(snapshot);
-    let new = NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    };
-    let content = b"archived after the repair";
-    let put = archive
-        .put(new, &content[..])
-        .map_err(|error| format!("the next file: {error}"))?;
-    archive
-        .seal()
-        .map_err(|error| format!("sealing: {error}"))?;
-    archive
-        .compact(None)
-        .map_err(|error| format!("compacting: {error}"))?;
-    let read = archive.read_all(&put.blob.blake3, 1 << 20);
-    if read.map_err(|error| error.to_string())? != content {
-        return Err("the next file reads as something else".to_owned());
-    }
-    let report = archive
-        .verify(Depth::Deep)
-        .map_err(|error| format!("verifying: {error}"))?;
-    if !report.ok {
-        return Err(format!("verify, later: {:?}", report.findings));
-    }
-    archive.close().map_err(|error| format!("closing: {error}"))
-}
-
-fn kept_what_it_replaced(
-    disk: &SimDisk,
-    before: &SimDisk,
-    outcome: &RepairOutcome,
-) -> Result<(), String> {
-    for file in &outcome.files {
-        let was = before.content(&file.path).ok();
-        let kept = match &file.quarantine {
-            Some(kept) => Some(
-                disk.content(kept)
-                    .map_err(|error| format!("{kept}: {error}"))?,
-            ),
-            None => None,
-        };
-        if was != kept {
-            return Err(format!("{} is not kept as it was", file.path));
-        }
-    }
-    Ok(())
-}
-
-/// The log and the packs that were there are there, byte for byte: a bad index never condemns what it is made of.
-fn primary_is_unchanged(disk: &SimDisk, before: &SimDisk) -> Result<(), String> {
-    for (path, content) in content_of(before) {
-        let is_log = path.starts_with("events/") || path.starts_with("packs/") || path == "FORMAT";
-        if is_log && disk.content(&path).ok() != Some(content) {
-            return Err(format!("{path} was touched for the sake of the index"));
-        }
-    }
-    Ok(())
-}
+use support::{Hourly, Runner, Step};
 
 /// The most that one flipped bit may cost: the one event or content it is in. Events in a segment share a block, and a header
 /// or a footer costs nothing.
@@ -256,9 +41,9 @@ fn repair_all(what: &str, golden: &Golden, cases: &[(String, Damage)]) -> BTreeM
             scope.spawn(|| {
                 while let Some((path, damage)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let disk = golden.disk.snapshot();
-                    damage.strike(golden, &disk, path);
+                    damage.strike(golden, &disk, path).expect("there");
                     disk.settle();
-                    let repaired = repair_within(&disk, golden, |outcome| {
+                    let repaired = repair_within(&disk, &golden.state, |outcome| {
                         !matches!(damage, Damage::Flip { .. }) || is_least(path, outcome)
                     });
                     let mut total = total.lock().expect("nobody panicked");
@@ -285,18 +70,6 @@ fn repair_all(what: &str, golden: &Golden, cases: &[(String, Damage)]) -> BTreeM
     fates
 }
 
-/// The golden store after its first journal file was used again: what is in the segment is nowhere else.
-fn worn() -> Golden {
-    let golden = Golden::new();
-    let len = golden.content(SEALED_JOURNAL).len();
-    golden
-        .disk
-        .overwrite(SEALED_JOURNAL, 0, &vec![0; len])
-        .expect("there");
-    golden.disk.settle();
-    golden
-}
-
 /// One in so many bytes.
 fn stride() -> usize {
     match size() {
@@ -320,7 +93,10 @@ fn a_sound_store_is_left_alone() {
 
 #[test]
 fn after_a_flipped_bit_anywhere_the_store_is_whole_again_or_says_what_is_lost() {
-    for (name, golden) in [("flips", Golden::new()), ("flips, journal reused", worn())] {
+    for (name, golden) in [
+        ("flips", Golden::new()),
+        ("flips, journal reused", Golden::worn()),
+    ] {
         let mut cases = Vec::new();
         for (path, len) in golden.files() {
             let used = golden.used(&path).min(len);
@@ -345,7 +121,10 @@ fn after_a_flipped_bit_anywhere_the_store_is_whole_again_or_says_what_is_lost() 
 
 #[test]
 fn after_files_are_cut_lost_emptied_exchanged_or_taken_back_the_rest_is_whole() {
-    for (name, golden) in [("files", Golden::new()), ("files, journal reused", worn())] {
+    for (name, golden) in [
+        ("files", Golden::new()),
+        ("files, journal reused", Golden::worn()),
+    ] {
         let files = golden.files();
         let mut cases = Vec::new();
         for (path, len) in &files {
@@ -378,7 +157,7 @@ fn a_bad_index_never_condemns_what_it_is_made_of() {
     for bytes in [Vec::new(), vec![0; 4096], support::noise(7, 65_536)] {
         let disk = golden.disk.snapshot();
         disk.plant("index.redb", &bytes).expect("planted");
-        assert_eq!(repair(&disk, &golden), Ok(Fate::Whole));
+        assert_eq!(repair(&disk, &golden.state), Ok(Fate::Whole));
     }
 }
 
@@ -389,7 +168,7 @@ fn a_store_whose_journal_lost_an_event_takes_files_in_again() {
     let disk = golden.disk.snapshot();
     disk.flip_bit(JOURNAL, (4_096 + 100) * 8).expect("there");
     disk.settle();
-    assert_eq!(repair(&disk, &golden), Ok(Fate::Less));
+    assert_eq!(repair(&disk, &golden.state), Ok(Fate::Less));
     let archive = Archive::open_on(Arc::new(disk), smallest(&Hourly::new())).expect("opens");
     let leaves: Vec<_> = archive
         .events(EventSeq(1), None)
@@ -408,11 +187,11 @@ fn a_store_whose_journal_lost_an_event_takes_files_in_again() {
 /// names it: the next compaction would have taken it for purged.
 #[test]
 fn content_whose_events_are_lost_becomes_entries_of_its_own() {
-    let golden = worn();
+    let golden = Golden::worn();
     let disk = golden.disk.snapshot();
     disk.flip_bit(SEGMENT, 120 * 8).expect("there");
     disk.settle();
-    assert_eq!(repair(&disk, &golden), Ok(Fate::Less));
+    assert_eq!(repair(&disk, &golden.state), Ok(Fate::Less));
     let archive = Archive::open_on(Arc::new(disk), smallest(&Hourly::new())).expect("opens");
     let query = annals::query::Query::default();
     let page = archive.snapshot().expect("readable").query(&query);
@@ -486,7 +265,7 @@ fn a_header_that_is_lost_is_made_again_from_what_the_other_files_say() {
     let disk = golden.disk.snapshot();
     disk.lose("FORMAT").expect("there");
     disk.settle();
-    assert_eq!(repair(&disk, &golden), Ok(Fate::Whole));
+    assert_eq!(repair(&disk, &golden.state), Ok(Fate::Whole));
     assert_eq!(
         disk.content("FORMAT").expect("made"),
         golden.content("FORMAT")
@@ -498,7 +277,7 @@ fn a_header_that_is_lost_is_made_again_from_what_the_other_files_say() {
 fn a_repair_that_is_cut_off_is_finished_by_the_next_one() {
     let mut images = 0;
     for (golden, path, damage) in [
-        (worn(), SEGMENT, Damage::Flip { bit: 120 * 8 }),
+        (Golden::worn(), SEGMENT, Damage::Flip { bit: 120 * 8 }),
         (
             Golden::new(),
             JOURNAL,
@@ -507,12 +286,12 @@ fn a_repair_that_is_cut_off_is_finished_by_the_next_one() {
                 len: 512,
             },
         ),
-        (worn(), SEGMENT, Damage::Lose),
+        (Golden::worn(), SEGMENT, Damage::Lose),
         (Golden::new(), "FORMAT", Damage::Lose),
         (Golden::new(), JOURNAL, Damage::Lose),
     ] {
         let damaged = golden.disk.snapshot();
-        damage.strike(&golden, &damaged, path);
+        damage.strike(&golden, &damaged, path).expect("there");
         damaged.settle();
         let packs: Vec<String> = damaged
             .files()
@@ -552,7 +331,7 @@ fn a_repair_that_is_cut_off_is_finished_by_the_next_one() {
                 .unwrap_or_else(|error| panic!("{path}, {damage}, {image}: {error}"));
             let mut outcome = again;
             declared(&cut, &mut outcome);
-            is_whole(&cut, &golden, &outcome)
+            is_whole(&cut, &golden.state, &outcome)
                 .unwrap_or_else(|why| panic!("{path}, {damage}, {image}: {why}"));
         }
     }

@@ -1,6 +1,7 @@
 //! A small store, and everything that can happen to its files.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use annals::archive::Options;
@@ -24,12 +25,17 @@ pub const SEGMENT: &str = "events/00000000000000000001.seg";
 /// The second one, which holds two events.
 pub const JOURNAL: &str = "journal/0001.journal";
 
+/// After so many of its steps all there was had been sealed.
+pub const SEALED_STEPS: usize = 4;
+
 /// A small store with a sealed segment, packs and a journal with two events in it, and what it must say.
 pub struct Golden {
     pub disk: SimDisk,
     pub state: State,
     /// The same store as it was earlier, oldest first.
     pub before: Vec<SimDisk>,
+    /// What it had to say then.
+    pub states: Vec<State>,
 }
 
 impl Golden {
@@ -61,11 +67,28 @@ impl Golden {
         }
         let disk = runner.disk.snapshot();
         disk.settle();
+        let history = runner.history.into_iter();
         Self {
             disk,
             state: runner.state,
+            states: history
+                .map(|moment| moment.state)
+                .take(before.len())
+                .collect(),
             before,
         }
+    }
+
+    /// The same after its first journal file was used again: what is in the segment is nowhere else.
+    pub fn worn() -> Self {
+        let golden = Self::new();
+        let len = golden.content(SEALED_JOURNAL).len();
+        golden
+            .disk
+            .overwrite(SEALED_JOURNAL, 0, &vec![0; len])
+            .expect("there");
+        golden.disk.settle();
+        golden
     }
 
     pub fn files(&self) -> Vec<(String, u64)> {
@@ -153,42 +176,41 @@ impl Damage {
         }
     }
 
-    pub fn strike(&self, golden: &Golden, disk: &SimDisk, path: &str) {
+    /// Does it to a disk that has the file; one that hasn't is left as it is.
+    pub fn strike(&self, golden: &Golden, disk: &SimDisk, path: &str) -> io::Result<()> {
         let read = |path: &str, at: u64, len: u64| -> Vec<u8> {
             let content = golden.content(path);
             let start = usize::try_from(at).expect("small").min(content.len());
             let end = usize::try_from(at + len).expect("small").min(content.len());
             content[start..end].to_vec()
         };
-        let write = |path: &str, at: u64, bytes: &[u8]| {
-            disk.overwrite(path, at, bytes).expect("there");
-        };
+        let write = |path: &str, at: u64, bytes: &[u8]| disk.overwrite(path, at, bytes);
         match self {
-            Self::Flip { bit } => disk.flip_bit(path, *bit).expect("there"),
+            Self::Flip { bit } => disk.flip_bit(path, *bit),
             Self::Set { at, byte } => write(path, *at, &[*byte]),
-            Self::Cut { len } => disk.truncate(path, *len).expect("there"),
+            Self::Cut { len } => disk.truncate(path, *len),
             Self::Zero { at, len } => write(path, *at, &vec![0; read(path, *at, *len).len()]),
             Self::Swap { at, with, len } => {
                 let (here, there) = (read(path, *at, *len), read(path, *with, *len));
                 let both = here.len().min(there.len());
-                write(path, *at, &there[..both]);
-                write(path, *with, &here[..both]);
+                write(path, *at, &there[..both])?;
+                write(path, *with, &here[..both])
             }
             Self::Double { from, to, len } => {
                 let room = read(path, *to, *len).len();
                 let bytes = read(path, *from, *len);
-                write(path, *to, &bytes[..bytes.len().min(room)]);
+                write(path, *to, &bytes[..bytes.len().min(room)])
             }
             Self::Misplace { at, len, meant } => write(path, *at, &read(meant, *at, *len)),
-            Self::Lose => disk.lose(path).expect("there"),
+            Self::Lose => disk.lose(path),
             Self::Blank => write(path, 0, &vec![0; golden.content(path).len()]),
             Self::Exchange { other } => {
-                disk.plant(path, &golden.content(other)).expect("planted");
-                disk.plant(other, &golden.content(path)).expect("planted");
+                disk.plant(path, &golden.content(other))?;
+                disk.plant(other, &golden.content(path))
             }
             Self::TakeBack { step } => match golden.before[*step].content(path) {
-                Ok(old) => disk.plant(path, &old).expect("planted"),
-                Err(_) => disk.lose(path).expect("there"),
+                Ok(old) => disk.plant(path, &old),
+                Err(_) => disk.lose(path),
             },
         }
     }

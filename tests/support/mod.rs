@@ -5,8 +5,13 @@
     reason = "each test program uses the part of the workload it needs"
 )]
 
+pub mod damages;
 pub mod golden;
+pub mod look;
+pub mod mend;
+pub mod moves;
 pub mod prove;
+pub mod stories;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
