@@ -140,6 +140,9 @@ macro_rules! number_id {
         pub struct $name(pub u64);
 
         impl $name {
+            /// The last there can be. No store gets there, so each has one after it.
+            pub const MAX: Self = Self(u64::MAX >> 1);
+
             /// The one after this.
             #[must_use]
             pub const fn next(self) -> Self {
@@ -163,8 +166,8 @@ macro_rules! number_id {
                     && (text == "0" || !text.starts_with('0'));
                 text.parse()
                     .ok()
-                    .filter(|_| plain)
                     .map(Self)
+                    .filter(|number| plain && *number <= Self::MAX)
                     .ok_or_else(|| ParseIdError {
                         text: text.to_owned(),
                         expected: $expected,

@@ -13,7 +13,11 @@ static SOUND: LazyLock<Golden> = LazyLock::new(Golden::new);
 static WORN: LazyLock<Golden> = LazyLock::new(Golden::worn);
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let golden = if asks_for_worn(bytes) { &*WORN } else { &*SOUND };
+    let golden = if asks_for_worn(bytes) {
+        &*WORN
+    } else {
+        &*SOUND
+    };
     let damages = decode(bytes, golden);
     if let Err(wrong) = judge(golden, &damages) {
         panic!("{wrong}\nafter {damages:?}");

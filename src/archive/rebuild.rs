@@ -471,11 +471,16 @@ fn decode_ahead(
         let event = match reader.next_leaf() {
             None => break,
             Some(Ok((seq, line))) => decode(seq, &line),
-            Some(Err(error)) => {
+            Some(Err(_)) if whole == Whole::Readable => {
                 // The reader is at its end after an error.
-                reader = LogReader::new(Arc::clone(files), next.next(), last);
-                Err(error.into())
+                let Some(begins) = files.begins_after(next) else {
+                    break;
+                };
+                next = begins;
+                reader = LogReader::new(Arc::clone(files), next, last);
+                continue;
             }
+            Some(Err(error)) => Err(error.into()),
         };
         next = next.next();
         match event {

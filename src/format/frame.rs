@@ -35,6 +35,8 @@ pub(crate) const JOURNAL_HEADER_BYTES: usize = 4096;
 pub(crate) const FRAME_HEADER_BYTES: usize = 64;
 /// The most a frame may take, header and padding included.
 pub(crate) const FRAME_BYTES_MAX: usize = 16 << 20;
+/// The last generation there can be. No store gets there, so each has one after it.
+pub(crate) const GENERATION_MAX: u64 = u64::MAX >> 1;
 /// Frames start at multiples of this.
 pub(crate) const FRAME_ALIGN: usize = 8;
 
@@ -55,6 +57,8 @@ pub(crate) enum FrameError {
     Truncated,
     #[error("its length is out of bounds")]
     Length,
+    #[error("it is numbered as nothing can be")]
+    Number,
     #[error("the header's checksum does not match")]
     HeaderChecksum,
     #[error("the body's checksum does not match")]
@@ -117,6 +121,9 @@ impl JournalHeader {
         }
         if found != *store {
             return Err(FrameError::OtherStore);
+        }
+        if header.generation > GENERATION_MAX || header.first_seq > EventSeq::MAX {
+            return Err(FrameError::Number);
         }
         Ok(header)
     }
@@ -196,6 +203,9 @@ impl FrameHeader {
         let bounded = u64::from(leaf_bytes) + u64::from(records_bytes) <= FRAME_BYTES_MAX as u64;
         if zero != 0 || reserved != 0 || !bounded || group > seq {
             return Err(FrameError::Length);
+        }
+        if generation > GENERATION_MAX || seq > EventSeq::MAX {
+            return Err(FrameError::Number);
         }
         Ok(header)
     }

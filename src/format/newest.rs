@@ -30,7 +30,8 @@ pub(crate) fn decode(bytes: &[u8], store: &StoreId) -> Option<EventSeq> {
     let text = str::from_utf8(bytes).ok()?;
     let event = text.lines().nth(2)?.strip_prefix("event ")?;
     let newest = EventSeq(event.parse().ok()?);
-    (text == encode(store, newest)).then_some(newest)
+    let possible = newest <= EventSeq::MAX;
+    (possible && text == encode(store, newest)).then_some(newest)
 }
 
 #[cfg(test)]

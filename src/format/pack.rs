@@ -264,6 +264,9 @@ pub fn decode_header(bytes: &[u8]) -> Result<PackHeader, PackError> {
     if first_seq > last_seq {
         return Err(contradiction("its events end before they begin"));
     }
+    if pack > PackId::MAX || last_seq > EventSeq::MAX {
+        return Err(contradiction("it is numbered as nothing can be"));
+    }
     let class = field
         .split_at_checked(class_len)
         .filter(|(_, fill)| fill.iter().all(|byte| *byte == 0))

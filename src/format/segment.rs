@@ -56,6 +56,8 @@ pub(crate) enum SegmentError {
     Truncated,
     #[error("a length in it is out of bounds")]
     Length,
+    #[error("it is numbered as nothing can be")]
+    Number,
     #[error("the {0}'s checksum does not match")]
     Checksum(&'static str),
     #[error("its events are not the ones its name and index promise")]
@@ -98,6 +100,9 @@ pub(crate) fn decode_header(bytes: &[u8], store: &StoreId) -> Result<EventSeq, S
     }
     if found != *store {
         return Err(SegmentError::OtherStore);
+    }
+    if first > EventSeq::MAX {
+        return Err(SegmentError::Number);
     }
     Ok(first)
 }
@@ -163,6 +168,9 @@ impl Trailer {
         if trailer.first_seq > trailer.last_seq || trailer.footer_bytes > FOOTER_BYTES_MAX {
             return Err(SegmentError::Length);
         }
+        if trailer.last_seq > EventSeq::MAX {
+            return Err(SegmentError::Number);
+        }
         Ok(trailer)
     }
 }
@@ -209,6 +217,9 @@ impl BlockHeader {
         let bound = BLOCK_RAW_BYTES_MAX + BLOCK_RAW_BYTES_MAX / 8;
         if header.raw_bytes as usize > BLOCK_RAW_BYTES_MAX || header.stored_bytes as usize > bound {
             return Err(SegmentError::Length);
+        }
+        if header.first_seq > EventSeq::MAX {
+            return Err(SegmentError::Number);
         }
         Ok(header)
     }
@@ -290,6 +301,11 @@ impl Footer {
         footer.checkpoint = fields.take(checkpoint as usize)?.to_vec();
         if !fields.is_empty() {
             return Err(SegmentError::Length);
+        }
+        let mut numbers = footer.blocks.iter().map(|block| block.first_seq);
+        let mut packs = footer.packs.iter().map(|(pack, _)| *pack);
+        if numbers.any(|first| first > EventSeq::MAX) || packs.any(|pack| pack > PackId::MAX) {
+            return Err(SegmentError::Number);
         }
         Ok(footer)
     }

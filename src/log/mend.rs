@@ -328,8 +328,9 @@ fn plan_journals(
             store: *store,
             generation: journal.generation().unwrap_or(newest_generation + 1),
             first_seq,
+            // A header can say anything: the file gets no longer than it is or than the store's files are made.
             file_bytes: match &journal.header {
-                Ok(header) => header.file_bytes,
+                Ok(header) => header.file_bytes.min(journal.bytes.max(journal_bytes)),
                 Err(_) => journal.bytes.max(journal_bytes),
             },
         };

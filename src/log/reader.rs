@@ -178,6 +178,23 @@ impl LogFiles {
             .insert(segment.first_seq(), Arc::new(segment));
     }
 
+    /// Where reading can go on after event `seq` could not be read: the next event that a block, a segment or a frame begins
+    /// with. What stands between is lost, however much a damaged file claims it to be.
+    pub(crate) fn begins_after(&self, seq: EventSeq) -> Option<EventSeq> {
+        let state = self.state.read().expect("no panic while held");
+        let within = state.segments.range(..=seq).next_back();
+        let blocks = within.and_then(|(_, segment)| segment.footer().ok());
+        let blocks = blocks.into_iter().flat_map(|footer| footer.blocks);
+        let later = state.segments.range(seq.next()..).next();
+        let live = state.live.iter().map(|frame| frame.seq);
+        blocks
+            .map(|block| block.first_seq)
+            .chain(later.map(|(first, _)| *first))
+            .chain(live)
+            .filter(|begins| *begins > seq)
+            .min()
+    }
+
     fn place(&self, seq: EventSeq) -> Place {
         let state = self.state.read().expect("no panic while held");
         if let Some((_, segment)) = state.segments.range(..=seq).next_back()

@@ -26,7 +26,8 @@ pub(crate) fn segment_path(first_seq: EventSeq) -> PathBuf {
 /// The first sequence a file name stands for.
 pub(crate) fn first_seq_of(name: &str) -> Option<EventSeq> {
     let digits = name.strip_suffix(".seg")?;
-    (digits.len() == 20).then(|| digits.parse().ok().map(EventSeq))?
+    let first = (digits.len() == 20).then(|| digits.parse().ok().map(EventSeq))?;
+    first.filter(|first| *first <= EventSeq::MAX)
 }
 
 /// Writes one segment to a temporary name; [`SegmentWriter::publish`] makes it part of the log.

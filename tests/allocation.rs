@@ -1,0 +1,640 @@
+//! Whoever can write a file can write any number into it, and a checksum that fits. Every length, offset, count and number of
+//! every structure of a store is set to the ends of what its field holds, with all checksums made right again, and zstd
+//! frames that claim or unpack to gigabytes are put where content and events belong. The store is opened, read, verified and
+//! repaired: nothing panics, what is handed out are bytes that were archived, and memory stays bounded all along.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use annals::archive::{Archive, Depth, Repair};
+use annals::disk::sim::SimDisk;
+use annals::id::BlobId;
+use peak_alloc::PeakAlloc;
+use support::golden::{Golden, smallest};
+use support::prove::{Size, size};
+use support::{Hourly, State};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// What opening, reading, verifying and repairing a store of a few kilobytes may take, whatever it says of itself.
+const HEAP_MAX: usize = 64 << 20;
+/// And how long, on a machine that has other work.
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// zstd asks the system for memory, not the allocator; what it sets aside is seen here. Threads set aside address space, too.
+const ADDRESSES_MAX: usize = 1 << 30;
+
+/// A number of a structure.
+struct Field {
+    name: &'static str,
+    at: usize,
+    bytes: usize,
+}
+
+const fn field(name: &'static str, at: usize, bytes: usize) -> Field {
+    Field { name, at, bytes }
+}
+
+const JOURNAL_HEADER: &[Field] = &[
+    field("version", 8, 2),
+    field("generation", 28, 8),
+    field("first event", 36, 8),
+    field("bytes of the file", 44, 8),
+];
+const FRAME: &[Field] = &[
+    field("number of records", 6, 2),
+    field("generation", 8, 8),
+    field("event", 16, 8),
+    field("first event of the group", 24, 8),
+    field("instant", 32, 8),
+    field("bytes of the leaf", 40, 4),
+    field("bytes of the records", 44, 4),
+    field("days", 48, 2),
+    field("years", 50, 1),
+    field("level", 51, 1),
+];
+const RECORD: &[Field] = &[
+    field("kind", 4, 1),
+    field("codec", 5, 1),
+    field("dictionary", 8, 4),
+    field("bytes of the plaintext", 12, 4),
+    field("bytes stored", 16, 4),
+];
+const SEGMENT_HEADER: &[Field] = &[field("version", 8, 2), field("first event", 28, 8)];
+const BLOCK: &[Field] = &[
+    field("bytes stored", 4, 4),
+    field("bytes of the leaves", 8, 4),
+    field("number of events", 12, 4),
+    field("first event", 16, 8),
+];
+/// Of a segment with one block.
+const SEGMENT_FOOTER: &[Field] = &[
+    field("number of blocks", 0, 4),
+    field("first event of the block", 4, 8),
+    field("offset of the block", 12, 8),
+    field("events of the block", 20, 4),
+    field("size of the tree", 24, 8),
+    field("bytes of the frontier", 64, 4),
+    field("size of the tree of the frontier", 68, 8),
+];
+/// Behind the frontier.
+const SEGMENT_PACKS: &[Field] = &[
+    field("number of packs", 0, 4),
+    field("number of the pack", 4, 8),
+    field("bytes of the pack", 12, 8),
+];
+const SEGMENT_TRAILER: &[Field] = &[
+    field("version", 8, 2),
+    field("first event", 12, 8),
+    field("last event", 20, 8),
+    field("offset of the footer", 28, 8),
+    field("bytes of the footer", 36, 8),
+];
+/// The last four bytes before the trailer, as no checkpoint is signed.
+const SEGMENT_CHECKPOINT: &[Field] = &[field("bytes of the checkpoint", 0, 4)];
+const PACK_HEADER: &[Field] = &[
+    field("version", 8, 2),
+    field("origin", 10, 1),
+    field("bytes of the class", 11, 1),
+    field("number", 32, 8),
+    field("first event", 40, 8),
+    field("last event", 48, 8),
+];
+const PACK_ENTRY: &[Field] = &[
+    field("offset", 32, 8),
+    field("bytes of the record", 40, 4),
+    field("bytes of the plaintext", 44, 4),
+    field("kind", 48, 1),
+];
+const PACK_TRAILER: &[Field] = &[
+    field("version", 8, 2),
+    field("number of entries", 16, 8),
+    field("offset of the footer", 24, 8),
+    field("bytes of the footer", 32, 8),
+    field("bytes of all plaintexts", 40, 8),
+    field("number", 48, 8),
+];
+const MANIFEST: &[Field] = &[
+    field("level", 4, 1),
+    field("number of children", 8, 4),
+    field("bytes of content", 12, 8),
+    field("bytes of the first child", 52, 8),
+];
+
+/// The ends of what 4 and 8 bytes hold, signed and unsigned, and of what they hold in less.
+const VALUES: [u64; 12] = [
+    0,
+    1,
+    0x7f,
+    0xff,
+    0x7fff,
+    0xffff,
+    (1 << 31) - 1,
+    1 << 31,
+    (1 << 32) - 1,
+    (1 << 63) - 1,
+    1 << 63,
+    u64::MAX,
+];
+
+fn values(bytes: usize) -> impl Iterator<Item = u64> {
+    let last = u64::MAX >> (64 - 8 * bytes);
+    VALUES.into_iter().filter(move |value| {
+        *value <= last && (*value <= 1 || bytes < 4 || *value >= (1 << 31) - 1)
+    })
+}
+
+/// The number of so many bytes at `at`.
+fn number(content: &[u8], at: usize, bytes: usize) -> u64 {
+    let mut number = [0; 8];
+    number[..bytes].copy_from_slice(&content[at..at + bytes]);
+    u64::from_le_bytes(number)
+}
+
+fn place(content: &[u8], at: usize, bytes: usize) -> usize {
+    usize::try_from(number(content, at, bytes)).expect("a sound store is small")
+}
+
+/// Writes the checksum of so many bytes to `at`; there is none that fits bytes which are not there.
+fn seal(content: &mut [u8], from: u64, bytes: u64, at: usize) {
+    let covered = usize::try_from(from)
+        .ok()
+        .zip(
+            from.checked_add(bytes)
+                .and_then(|end| usize::try_from(end).ok()),
+        )
+        .and_then(|(from, end)| content.get(from..end));
+    if let Some(covered) = covered {
+        let crc = crc32c::crc32c(covered).to_le_bytes();
+        content[at..at + 4].copy_from_slice(&crc);
+    }
+}
+
+fn seal_head(content: &mut [u8], at: usize, bytes: usize) {
+    seal(content, at as u64, bytes as u64, at + bytes);
+}
+
+fn seal_record(content: &mut [u8], at: usize) {
+    let stored = number(content, at + 16, 4);
+    seal(content, at as u64 + 60, stored, at + 52);
+    seal_head(content, at, 56);
+}
+
+fn seal_frame(content: &mut [u8], at: usize) {
+    let body = number(content, at + 40, 4) + number(content, at + 44, 4);
+    seal(content, at as u64 + 64, body, at + 52);
+    seal_head(content, at, 60);
+}
+
+fn seal_block(content: &mut [u8], at: usize) {
+    let stored = number(content, at + 4, 4);
+    seal(content, at as u64 + 32, stored, at + 24);
+    seal_head(content, at, 28);
+}
+
+/// The footer and the trailer of a segment or of a pack.
+fn seal_end(content: &mut [u8], footer_at: usize, crc_at: usize) {
+    let trailer = content.len() - 64;
+    let from = number(content, trailer + footer_at, 8);
+    let bytes = number(content, trailer + footer_at + 8, 8);
+    seal(content, from, bytes, trailer + crc_at);
+    seal_head(content, trailer, 60);
+}
+
+fn seal_segment_end(content: &mut [u8]) {
+    seal_end(content, 28, 44);
+}
+
+fn seal_pack_end(content: &mut [u8]) {
+    seal_end(content, 24, 56);
+}
+
+/// A structure in a file, and how its checksums and those around it are made right again.
+struct Place {
+    file: String,
+    what: &'static str,
+    at: usize,
+    fields: &'static [Field],
+    seal: Box<dyn Fn(&mut [u8])>,
+}
+
+/// Every structure of the files of a store.
+fn structures(golden: &Golden) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (file, _) in golden.files() {
+        let content = golden.content(&file);
+        let mut add = |what, at, fields, seal: Box<dyn Fn(&mut [u8])>| {
+            let file = file.clone();
+            places.push(Place {
+                file,
+                what,
+                at,
+                fields,
+                seal,
+            });
+        };
+        if content.starts_with(b"ANNALSJ\n") {
+            add(
+                "header",
+                0,
+                JOURNAL_HEADER,
+                Box::new(|content| seal_head(content, 0, 52)),
+            );
+            let mut at = 4096;
+            while content[at..].starts_with(b"AFR1") {
+                add(
+                    "frame",
+                    at,
+                    FRAME,
+                    Box::new(move |content| seal_frame(content, at)),
+                );
+                let leaf = place(&content, at + 40, 4);
+                let records = place(&content, at + 44, 4);
+                let mut record = at + 64 + leaf;
+                while record < at + 64 + leaf + records {
+                    add(
+                        "record",
+                        record,
+                        RECORD,
+                        Box::new(move |content| {
+                            seal_record(content, record);
+                            seal_frame(content, at);
+                        }),
+                    );
+                    record += 60 + place(&content, record + 16, 4);
+                }
+                at = (at + 64 + leaf + records).next_multiple_of(8);
+            }
+        } else if content.starts_with(b"ANNALSE\n") {
+            let trailer = content.len() - 64;
+            let footer = place(&content, trailer + 28, 8);
+            let packs = footer + 68 + place(&content, footer + 64, 4);
+            add(
+                "header",
+                0,
+                SEGMENT_HEADER,
+                Box::new(|content| seal_head(content, 0, 60)),
+            );
+            add(
+                "block",
+                64,
+                BLOCK,
+                Box::new(|content| seal_block(content, 64)),
+            );
+            add("footer", footer, SEGMENT_FOOTER, Box::new(seal_segment_end));
+            add(
+                "list of packs",
+                packs,
+                SEGMENT_PACKS,
+                Box::new(seal_segment_end),
+            );
+            add(
+                "footer's end",
+                trailer - 4,
+                SEGMENT_CHECKPOINT,
+                Box::new(seal_segment_end),
+            );
+            add(
+                "trailer",
+                trailer,
+                SEGMENT_TRAILER,
+                Box::new(seal_segment_end),
+            );
+        } else if content.starts_with(b"ANNALPK\n") {
+            let trailer = content.len() - 64;
+            let footer = place(&content, trailer + 24, 8);
+            add(
+                "header",
+                0,
+                PACK_HEADER,
+                Box::new(|content| seal_head(content, 0, 124)),
+            );
+            let mut record = 128;
+            while record < footer {
+                add(
+                    "record",
+                    record,
+                    RECORD,
+                    Box::new(move |content| seal_record(content, record)),
+                );
+                if content[record + 60..].starts_with(b"ANMF") {
+                    add(
+                        "manifest",
+                        record + 60,
+                        MANIFEST,
+                        Box::new(move |content| seal_record(content, record)),
+                    );
+                }
+                record += 60 + place(&content, record + 16, 4);
+            }
+            for entry in (footer..trailer).step_by(52) {
+                add("entry", entry, PACK_ENTRY, Box::new(seal_pack_end));
+            }
+            add("trailer", trailer, PACK_TRAILER, Box::new(seal_pack_end));
+        }
+    }
+    places
+}
+
+/// The most address space this process ever had, where the system tells.
+fn addresses() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));
+    let kilobytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok());
+    kilobytes.unwrap_or(0_usize) << 10
+}
+
+/// What was seen of one store.
+#[derive(Debug, Default)]
+struct Tally {
+    stores: usize,
+    refused: usize,
+    heap: usize,
+    addresses: usize,
+    wrong: Vec<String>,
+}
+
+impl Tally {
+    /// Opens, reads, verifies and repairs the store on `disk`, with its index and without.
+    fn look(&mut self, what: &str, disk: &SimDisk, golden: &Golden) {
+        for index in ["as it is", "lost"] {
+            let disk = disk.snapshot();
+            if index == "lost" {
+                disk.lose("index.redb").expect("there");
+            }
+            disk.settle();
+            let before = (MEMORY.current_usage(), addresses());
+            MEMORY.reset_peak_usage();
+            let began = Instant::now();
+            let used = catch_unwind(AssertUnwindSafe(|| use_all(&disk, golden)));
+            let took = began.elapsed();
+            let heap = MEMORY.peak_usage().saturating_sub(before.0);
+            let space = addresses() - before.1;
+            self.stores += 1;
+            self.heap = self.heap.max(heap);
+            self.addresses = self.addresses.max(space);
+            let mut wrong = |why: String| self.wrong.push(format!("{what}, index {index}: {why}"));
+            match used {
+                Ok(Ok(refused)) => self.refused += usize::from(refused),
+                Ok(Err(why)) => wrong(why),
+                Err(_) => wrong("it panicked".to_owned()),
+            }
+            if took > TIME_MAX {
+                wrong(format!("it took {took:?}"));
+            }
+            if heap > HEAP_MAX {
+                wrong(format!("it took {heap} bytes"));
+            }
+            if space > ADDRESSES_MAX {
+                wrong(format!("it set aside {space} bytes"));
+            }
+        }
+    }
+
+    fn end(self, what: &str) {
+        println!(
+            "{what}: {} stores, {} of them refused or with damage told, at most {} KiB of heap and {} KiB of address space more, wrong {}",
+            self.stores,
+            self.refused,
+            self.heap >> 10,
+            self.addresses >> 10,
+            self.wrong.len()
+        );
+        let shown = &self.wrong[..self.wrong.len().min(20)];
+        assert!(
+            shown.is_empty(),
+            "{} went wrong:\n{}",
+            self.wrong.len(),
+            shown.join("\n")
+        );
+    }
+}
+
+/// Whether something was refused or told; an error when bytes came out that nobody had archived, or a mistake shows.
+fn use_all(disk: &SimDisk, golden: &Golden) -> Result<bool, String> {
+    let seen = read_all(disk, golden)?;
+    let repaired = Archive::repair_on(Arc::new(disk.clone()), smallest(&Hourly::new()));
+    match repaired.and_then(Repair::apply) {
+        Ok(_) => {
+            read_all(disk, golden)?;
+        }
+        Err(error) if error.message().contains("BUG") => return Err(error.to_string()),
+        Err(_) => {}
+    }
+    Ok(seen)
+}
+
+fn read_all(disk: &SimDisk, golden: &Golden) -> Result<bool, String> {
+    let archived: BTreeSet<BlobId> = contents(&golden.state).collect();
+    let archive = match Archive::open_on(Arc::new(disk.clone()), smallest(&Hourly::new())) {
+        Ok(archive) => archive,
+        Err(error) if error.message().contains("BUG") => return Err(error.to_string()),
+        Err(_) => return Ok(true),
+    };
+    let mut told = !archive.damage().is_empty();
+    match State::observe(&archive) {
+        Ok(state) => {
+            if let Some(other) = contents(&state).find(|id| !archived.contains(id)) {
+                return Err(format!("bytes that nobody archived came out: {other}"));
+            }
+        }
+        Err(_) => told = true,
+    }
+    match archive.verify(Depth::Deep) {
+        Ok(report) => told |= !report.ok,
+        Err(_) => told = true,
+    }
+    match archive.close() {
+        Err(error) if error.message().contains("BUG") => Err(error.to_string()),
+        _ => Ok(told),
+    }
+}
+
+fn contents(state: &State) -> impl Iterator<Item = BlobId> {
+    state.entries.values().flat_map(|entry| {
+        let attempts = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
+        let reports = attempts.filter_map(|report| report.0);
+        entry.content.into_iter().chain(reports)
+    })
+}
+
+/// Numbers that were believed once, and are tried every time:
+/// - a segment that says it ends with event 2^63 - 1: opening asked for each of them, and came to no end;
+/// - a journal file that says it is as long as 2^31 bytes: the repair made one as long, in memory;
+/// - a generation of 2^64 - 1, which nothing comes after.
+const BELIEVED: [(&str, &str); 3] = [
+    ("trailer", "last event"),
+    ("header", "bytes of the file"),
+    ("header", "generation"),
+];
+
+/// One in so many cases.
+fn stride() -> usize {
+    match size() {
+        Size::Sample => 7,
+        Size::Short | Size::Long => 1,
+    }
+}
+
+fn wild_numbers() {
+    let mut tally = Tally::default();
+    let mut fields = BTreeSet::new();
+    for (golden, stride) in [(Golden::new(), stride()), (Golden::worn(), stride() * 2)] {
+        let mut nth = 0;
+        for place in structures(&golden) {
+            let content = golden.content(&place.file);
+            for field in place.fields {
+                fields.insert((place.what, field.name));
+                for value in values(field.bytes) {
+                    nth += 1;
+                    let believed = BELIEVED.contains(&(place.what, field.name));
+                    if nth % stride != 0 && !believed {
+                        continue;
+                    }
+                    let mut content = content.clone();
+                    let at = place.at + field.at;
+                    content[at..at + field.bytes]
+                        .copy_from_slice(&value.to_le_bytes()[..field.bytes]);
+                    (place.seal)(&mut content);
+                    let disk = golden.disk.snapshot();
+                    disk.plant(&place.file, &content).expect("planted");
+                    let what = format!(
+                        "{}: {} at {}: {} = {value}",
+                        place.file, place.what, place.at, field.name
+                    );
+                    tally.look(&what, &disk, &golden);
+                }
+            }
+        }
+    }
+    tally.end(&format!("numbers at their ends, {} fields", fields.len()));
+}
+
+/// `NEWEST` and `FORMAT` are text, and so are the numbers in them.
+fn wild_texts() {
+    let golden = Golden::new();
+    let mut tally = Tally::default();
+    for (file, name, digits) in [("NEWEST", "event ", 20), ("FORMAT", "format ", 1)] {
+        let text = String::from_utf8(golden.content(file)).expect("text");
+        let (head, rest) = text.split_once(name).expect("there");
+        let (_, rest) = rest.split_once('\n').expect("a line");
+        let (rest, _) = rest.split_once("crc32c ").expect("a checksum");
+        for value in values(8) {
+            let body = format!("{head}{name}{value:0digits$}\n{rest}");
+            let crc = crc32c::crc32c(body.as_bytes());
+            let disk = golden.disk.snapshot();
+            let text = format!("{body}crc32c {crc:08x}\n");
+            disk.plant(file, text.as_bytes()).expect("planted");
+            tally.look(&format!("{file}: {name}{value}"), &disk, &golden);
+        }
+    }
+    tally.end("numbers in text");
+}
+
+/// zstd frames that claim a window or a content of gigabytes, or unpack to as much.
+fn bombs() -> Vec<(&'static str, Vec<u8>)> {
+    const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+    // A block of 128 KiB that repeats one byte.
+    let block = |last: u32| {
+        let head = last | (1 << 1) | ((128 << 10) << 3);
+        let mut bytes = head.to_le_bytes()[..3].to_vec();
+        bytes.push(b'a');
+        bytes
+    };
+    let one = block(1);
+    let many = |blocks: usize| [block(0).repeat(blocks), block(1)].concat();
+    let claims = |bytes: u64| [&MAGIC[..], &[0xe0], &bytes.to_le_bytes(), &one].concat();
+    vec![
+        (
+            "a window of 2 GiB",
+            [&MAGIC[..], &[0, 21 << 3], &one].concat(),
+        ),
+        (
+            "the widest window there is",
+            [&MAGIC[..], &[0, 0xff], &one].concat(),
+        ),
+        ("claims 2^31 bytes", claims(1 << 31)),
+        ("claims 2^63 - 1 bytes", claims((1 << 63) - 1)),
+        ("claims 2^64 - 1 bytes", claims(u64::MAX)),
+        (
+            "a window of 2 GiB, and more than fits",
+            [&MAGIC[..], &[0, 21 << 3], &many(30)].concat(),
+        ),
+    ]
+}
+
+/// Puts a frame where stored bytes are, and fills up what is left with a frame that a reader must skip.
+fn put(content: &mut [u8], at: usize, bytes: usize, bomb: &[u8]) -> bool {
+    let Some(rest) = bytes.checked_sub(bomb.len() + 8) else {
+        return false;
+    };
+    let skipped = u32::try_from(rest).expect("small").to_le_bytes();
+    let filled = [
+        bomb,
+        &0x184d_2a50_u32.to_le_bytes(),
+        &skipped,
+        &vec![0; rest],
+    ]
+    .concat();
+    content[at..at + bytes].copy_from_slice(&filled);
+    true
+}
+
+fn whole_stores_of_bombs() {
+    let mut tally = Tally::default();
+    for golden in [Golden::new(), Golden::worn()] {
+        for place in structures(&golden) {
+            let content = golden.content(&place.file);
+            // Where the stored bytes begin, and where the header says how many there are and what they unpack to.
+            let (stored_at, stored_len, raw_len) = match place.what {
+                "record" => (60, 16, 12),
+                "block" => (32, 4, 8),
+                _ => continue,
+            };
+            let stored =
+                usize::try_from(number(&content, place.at + stored_len, 4)).expect("small");
+            for (what, bomb) in bombs() {
+                for raw in [128 << 10, 8 << 20, u32::MAX] {
+                    let mut content = content.clone();
+                    if !put(&mut content, place.at + stored_at, stored, &bomb) {
+                        continue;
+                    }
+                    if place.what == "record" {
+                        content[place.at + 5] = 1;
+                    }
+                    let raw_at = place.at + raw_len;
+                    content[raw_at..raw_at + 4].copy_from_slice(&raw.to_le_bytes());
+                    (place.seal)(&mut content);
+                    let disk = golden.disk.snapshot();
+                    disk.plant(&place.file, &content).expect("planted");
+                    let what = format!(
+                        "{}: {} at {}: {what}, for {raw} bytes",
+                        place.file, place.what, place.at
+                    );
+                    tally.look(&what, &disk, &golden);
+                }
+            }
+        }
+    }
+    assert!(tally.stores > 100, "only {} stores", tally.stores);
+    tally.end("bombs");
+}
+
+/// One after the other in one test: what is measured is the whole process.
+#[test]
+fn no_number_and_no_bomb_takes_more_memory_than_the_store_is_worth() {
+    let golden = Golden::new();
+    let mut sound = Tally::default();
+    // Threads set aside what they need once.
+    for _ in 0..8 {
+        sound.look("a sound store", &golden.disk, &golden);
+    }
+    sound.end("sound stores");
+    wild_texts();
+    whole_stores_of_bombs();
+    wild_numbers();
+}
