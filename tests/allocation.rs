@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use annals::archive::{Archive, Depth, Repair};
 use annals::disk::sim::SimDisk;
 use annals::id::BlobId;
 use peak_alloc::PeakAlloc;
-use support::golden::{Golden, smallest};
+use support::golden::{Golden, SEGMENT, smallest};
 use support::prove::{Size, size};
 use support::{Hourly, State};
 
@@ -535,6 +536,63 @@ fn wild_texts() {
     tally.end("numbers in text");
 }
 
+/// Where the numbers of a line of JSON are: digits that follow no quote.
+fn numbers(leaf: &[u8]) -> Vec<Range<usize>> {
+    let is_digit = |at: usize| leaf.get(at).is_some_and(u8::is_ascii_digit);
+    let begins = |at: &usize| is_digit(*at) && b":[,".contains(&leaf[*at - 1]);
+    let end = |at: usize| (at..).find(|at| !is_digit(*at)).expect("a leaf ends");
+    (1..leaf.len())
+        .filter(begins)
+        .map(|at| at..end(at))
+        .collect()
+}
+
+/// The frame at `at` with another leaf; what stands behind it moves.
+fn with_leaf(content: &[u8], at: usize, leaf: &[u8]) -> Vec<u8> {
+    let records_at = at + 64 + place(content, at + 40, 4);
+    let records_end = records_at + place(content, at + 44, 4);
+    let mut changed = content[..at + 64].to_vec();
+    let len = u32::try_from(leaf.len()).expect("short");
+    changed[at + 40..at + 44].copy_from_slice(&len.to_le_bytes());
+    changed.extend_from_slice(leaf);
+    changed.extend_from_slice(&content[records_at..records_end]);
+    changed.resize(changed.len().next_multiple_of(8), 0);
+    seal_frame(&mut changed, at);
+    changed.extend_from_slice(&content[records_end.next_multiple_of(8)..]);
+    changed.resize(content.len(), 0);
+    changed
+}
+
+/// Every number in every event, with the segment lost so that it is the journal that is read.
+fn wild_facts() {
+    let golden = Golden::new();
+    golden.disk.lose(SEGMENT).expect("there");
+    golden.disk.settle();
+    let mut tally = Tally::default();
+    for place in structures(&golden) {
+        if place.what != "frame" {
+            continue;
+        }
+        let content = golden.content(&place.file);
+        let leaf_at = place.at + 64;
+        let leaf = &content[leaf_at..leaf_at + self::place(&content, place.at + 40, 4)];
+        for digits in numbers(leaf) {
+            for value in [0, (1 << 63) - 1, 1 << 63, u64::MAX] {
+                let (head, tail) = (&leaf[..digits.start], &leaf[digits.end..]);
+                let changed = [head, value.to_string().as_bytes(), tail].concat();
+                let disk = golden.disk.snapshot();
+                disk.plant(&place.file, &with_leaf(&content, place.at, &changed))
+                    .expect("planted");
+                let name = String::from_utf8_lossy(&head[head.len().saturating_sub(24)..]);
+                let what = format!("{}: frame at {}: ...{name}{value}", place.file, place.at);
+                tally.look(&what, &disk, &golden);
+            }
+        }
+    }
+    assert!(tally.stores > 50, "only {} stores", tally.stores);
+    tally.end("numbers in events");
+}
+
 /// zstd frames that claim a window or a content of gigabytes, or unpack to as much.
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -635,6 +693,7 @@ fn no_number_and_no_bomb_takes_more_memory_than_the_store_is_worth() {
     }
     sound.end("sound stores");
     wild_texts();
+    wild_facts();
     whole_stores_of_bombs();
     wild_numbers();
 }
