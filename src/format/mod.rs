@@ -183,6 +183,10 @@ mod tests {
             ("header (128 bytes)", pack::PACK_HEADER_BYTES == 128),
             ("footer (52 bytes an entry)", pack::FOOTER_ENTRY_BYTES == 52),
             ("trailer (64 bytes)", pack::PACK_TRAILER_BYTES == 64),
+            (
+                "numbered up to 2^63 - 1",
+                EventSeq::MAX.0 == (1 << 63) - 1 && PackId::MAX.0 == frame::GENERATION_MAX,
+            ),
             ("# Format 1:", header::FORMAT_VERSION == 1),
         ] {
             assert!(PAGE.contains(words), "'{words}' is gone from the page");
