@@ -214,13 +214,16 @@ fn seal_pack_end(content: &mut [u8]) {
     seal_end(content, 24, 56);
 }
 
+/// Makes checksums right again.
+type Seal = Box<dyn Fn(&mut [u8])>;
+
 /// A structure in a file, and how its checksums and those around it are made right again.
 struct Place {
     file: String,
     what: &'static str,
     at: usize,
     fields: &'static [Field],
-    seal: Box<dyn Fn(&mut [u8])>,
+    seal: Seal,
 }
 
 /// Every structure of the files of a store.
@@ -228,7 +231,7 @@ fn structures(golden: &Golden) -> Vec<Place> {
     let mut places = Vec::new();
     for (file, _) in golden.files() {
         let content = golden.content(&file);
-        let mut add = |what, at, fields, seal: Box<dyn Fn(&mut [u8])>| {
+        let mut add = |what, at, fields, seal: Seal| {
             let file = file.clone();
             places.push(Place {
                 file,
@@ -540,7 +543,11 @@ fn wild_texts() {
 fn numbers(leaf: &[u8]) -> Vec<Range<usize>> {
     let is_digit = |at: usize| leaf.get(at).is_some_and(u8::is_ascii_digit);
     let begins = |at: &usize| is_digit(*at) && b":[,".contains(&leaf[*at - 1]);
-    let end = |at: usize| (at..).find(|at| !is_digit(*at)).expect("a leaf ends");
+    let end = |at: usize| {
+        (at..leaf.len())
+            .find(|at| !is_digit(*at))
+            .unwrap_or(leaf.len())
+    };
     (1..leaf.len())
         .filter(begins)
         .map(|at| at..end(at))
