@@ -113,11 +113,12 @@ fn blob_record(bytes: &[u8]) {
     assert_eq!(again, bytes[..again.len()]);
     let mut plain = Vec::new();
     // Refused or not, never more than the header said.
-    let _ = crate::blob::compression::decompress(&header, stored, &mut plain);
+    let _ = crate::blob::compression::decompress(&header, stored, None, &mut plain);
     assert!(plain.len() <= header.raw_len as usize);
 }
 
 fn whole_pack(bytes: &[u8]) {
+    use crate::blob::compression::{Dictionary, decompress};
     if let Ok(header) = pack::decode_header(bytes) {
         let again = pack::encode_header(&header);
         assert_eq!(again, bytes[..again.len()]);
@@ -130,14 +131,29 @@ fn whole_pack(bytes: &[u8]) {
         let from = usize::try_from(trailer.footer_offset).expect("within the bytes");
         let to = from + usize::try_from(trailer.footer_len).expect("within the bytes");
         if let Ok(entries) = pack::decode_footer(&bytes[from..to], &trailer) {
-            let again = pack::encode_footer(trailer.pack, trailer.footer_offset, entries.iter());
+            let again = pack::encode_footer(
+                trailer.pack,
+                trailer.footer_offset,
+                trailer.dictionary_bytes,
+                entries.iter(),
+            );
             assert_eq!(again, bytes[from..]);
         }
     }
+    // Unpacked with what calls itself the dictionary, which may be any bytes.
+    let mut dictionary: Option<Dictionary> = None;
     let scan = pack::RecordScan::new(bytes).expect("bytes in memory");
     for found in scan {
         let (offset, header) = found.expect("bytes in memory");
         assert!(offset.0 + u64::from(header.record_len()) <= size);
+        let at = usize::try_from(offset.0).expect("within the bytes");
+        let (_, stored) = record::decode(&bytes[at..]).expect("just found");
+        let mut plain = Vec::new();
+        let unpacked = decompress(&header, stored, dictionary.as_ref(), &mut plain);
+        assert!(plain.len() <= header.raw_len as usize);
+        if unpacked.is_ok() && header.kind == record::RecordKind::Dictionary {
+            dictionary = Dictionary::new(plain);
+        }
     }
 }
 
@@ -263,16 +279,27 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
         last_seq: EventSeq(7),
         class,
     });
-    let entry = pack::PackEntry {
-        id: stored.id,
-        offset: pack::PackOffset(whole.len() as u64),
-        len: u32::try_from(blob.len()).expect("short"),
-        raw_len: 25,
-        kind: stored.kind,
+    let mut listed = Vec::new();
+    let mut place = |whole: &mut Vec<u8>, record: &[u8]| {
+        let (header, _) = record::decode(record).expect("a sound record");
+        listed.push(pack::PackEntry {
+            id: header.id,
+            offset: pack::PackOffset(whole.len() as u64),
+            len: header.record_len(),
+            raw_len: header.raw_len,
+            kind: header.kind,
+        });
+        whole.extend_from_slice(record);
     };
-    whole.extend_from_slice(&blob);
+    let (dictionary, with_dictionary) = sample_with_dictionary();
+    for record in [&dictionary, &blob, &with_dictionary, &dictionary] {
+        place(&mut whole, record);
+    }
+    listed.sort_unstable_by_key(|entry| (entry.id, entry.kind, entry.offset));
     let records_end = whole.len() as u64;
-    whole.extend(pack::encode_footer(PackId(1), records_end, [entry].iter()));
+    let repeated = u32::try_from(dictionary.len()).expect("short");
+    let end = pack::encode_footer(PackId(1), records_end, repeated, listed.iter());
+    whole.extend(end);
     let mut tree = crate::evidence::tree::Frontier::new();
     (0..7).for_each(|_| tree.push(line.as_bytes()));
     let footer = Footer {
@@ -324,6 +351,37 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
         #[cfg(feature = "host")]
         ("configuration", b"[[converter]]\nname = \"ICT CSV\"\nwatch_folder = \"in\"\npatterns = [\"*.csv\"]\ncommand = [\"python3\", \"ict.py\", \"{input}\"]\n".to_vec()),
     ]
+}
+
+/// The record of a dictionary, and that of a content which was compressed with it.
+fn sample_with_dictionary() -> (Vec<u8>, Vec<u8>) {
+    use crate::blob::compression::{Compressor, Dictionary, Level};
+    let form =
+        |unit| format!("serial;SN{unit}\nvolts;4.98;between 4.75 and 5.25;PASS\n").into_bytes();
+    let dictionary = Dictionary::new(form(1041)).expect("a sound dictionary");
+    let mut first = Vec::new();
+    let stored = Record {
+        kind: record::RecordKind::Dictionary,
+        codec: record::Codec::Raw,
+        dictionary: None,
+        raw_len: u32::try_from(dictionary.bytes().len()).expect("short"),
+        id: *dictionary.id(),
+        stored: dictionary.bytes(),
+    };
+    record::encode_into(&mut first, &stored).expect("a sound record");
+    let content = form(1042);
+    let raw_len = u32::try_from(content.len()).expect("short");
+    let mut scratch = Vec::new();
+    let mut compressor = Compressor::with_dictionary(Level::DEFAULT, &dictionary);
+    let stored = compressor.compress(&content, &mut scratch).record(
+        record::RecordKind::Content,
+        BlobId::of(&content),
+        raw_len,
+    );
+    assert!(stored.dictionary.is_some());
+    let mut second = Vec::new();
+    record::encode_into(&mut second, &stored).expect("a sound record");
+    (first, second)
 }
 
 fn sample_manifest() -> Vec<u8> {

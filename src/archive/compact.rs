@@ -4,21 +4,24 @@
 //! durable, unless something began to need the old pack meanwhile; then that is unlinked. A crash leaves both copies or only the new one.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use serde::Serialize;
 
+use crate::archive::packing::{self, Effort, Families, Piece, Source};
 use crate::archive::sealer::{place_packs, unmake};
 use crate::archive::shared::{Shared, pack_path, read_error, write_error};
 use crate::archive::writer::{Control, Draft, Retirement, ask};
-use crate::blob::pack_reader::PackReader;
+use crate::blob::compression::Level;
+use crate::blob::pack_reader::{PackReadError, PackReader, Plain, StoredRecord};
 use crate::blob::pack_writer::{PackSeries, SyncedPack};
 use crate::event::{Body, Compacted};
 use crate::format::pack::{
     FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BYTES, PackClass, PackEntry, PackOrigin,
 };
-use crate::format::record::RecordKind;
+use crate::format::record::{DictTag, RecordKind};
 use crate::id::{BlobId, EventSeq, PackId};
 use crate::index::PackRow;
 use crate::{Error, ErrorKind, Result};
@@ -94,6 +97,12 @@ pub(super) fn worth_it(packs: &[PackRow]) -> Vec<PackRow> {
     chosen
 }
 
+/// Dictionaries serve those who are alive: of a pack that is alive throughout, nothing of them is dead.
+fn share(dictionary_bytes: u64, live: u64, of: u64) -> u64 {
+    let share = u128::from(dictionary_bytes) * u128::from(live.min(of)) / u128::from(of.max(1));
+    u64::try_from(share).unwrap_or(dictionary_bytes)
+}
+
 /// Bytes the store would shrink by if what is alive in a pack were written to one of its own.
 pub(super) fn dead(pack: &PackRow) -> u64 {
     let around = (PACK_HEADER_BYTES + PACK_TRAILER_BYTES) as u64;
@@ -103,7 +112,8 @@ pub(super) fn dead(pack: &PackRow) -> u64 {
         _ => pack
             .live_bytes
             .saturating_add(listed)
-            .saturating_add(around),
+            .saturating_add(around)
+            .saturating_add(share(pack.dictionary_bytes, pack.live_blobs, pack.blobs)),
     };
     pack.bytes.saturating_sub(rewritten)
 }
@@ -175,6 +185,7 @@ fn rewrite(
     let mut series = PackSeries::new(Arc::clone(&shared.disk), shared.options.pack_bytes, place);
     entries.sort_by_key(|entry| entry.offset);
     let mut copied: BTreeMap<BlobId, RecordKind> = BTreeMap::new();
+    let mut families: Families<Option<DictTag>> = Families::new();
     for entry in entries {
         let row = shared.view().blob(&entry.id)?;
         let alive = row.is_some_and(|row| {
@@ -182,22 +193,45 @@ fn rewrite(
         });
         if alive {
             // A damaged record stops the compaction: the old pack stays as it is, for 'repair' to look at.
-            reader
-                .read_plain(entry.offset, entry.len, &entry.id)
-                .map_err(|error| read_error(&path, error))?;
             let record = reader
                 .read_record(entry.offset, entry.len)
                 .map_err(|error| read_error(&path, error))?;
-            series.append(&record.as_record()).map_err(write_error)?;
+            // What shared a dictionary was alike. That dictionary stays behind: it is made of what may be dead by now.
+            let alike = record.header.dictionary;
+            let effort = match alike {
+                None => Effort::Copy,
+                Some(_) => Effort::Compress(Level::DEFAULT),
+            };
+            let piece = Piece::new(&record.header, entry.offset, effort);
+            families.entry(alike).or_default().push(piece);
             copied.insert(entry.id, entry.kind);
         }
     }
+    packing::write(shared, &families, &PackPieces { reader, path }, &mut series)?;
     let written = series.finish().map_err(write_error)?;
     let read_back = read_back(shared, &written, copied);
     if read_back.is_err() {
         unmake(&*shared.disk, written.iter().map(|pack| &pack.path));
     }
     read_back.map(|()| written)
+}
+
+/// What is alive in a pack.
+struct PackPieces<'a> {
+    reader: &'a PackReader,
+    path: PathBuf,
+}
+
+impl Source for PackPieces<'_> {
+    fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
+        let record = self.reader.read_record(piece.at, piece.len)?;
+        let plain = self.reader.unpack(&record, piece.at, &piece.id)?;
+        Ok((record, plain))
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// Reads every record that was copied once more. The old pack stays when one of them did not arrive.
@@ -240,6 +274,7 @@ mod tests {
             class: "forever/none".to_owned(),
             bytes,
             blobs: 2,
+            dictionary_bytes: 0,
             live_bytes,
             live_blobs,
         }

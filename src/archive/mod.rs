@@ -2,10 +2,12 @@
 //!
 //! - [`open`](self): making and opening a store; `rebuild` brings the index up to the log.
 //! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
+//! - `packing`: content into packs, compressed with what is alike;
 //! - `put`, `record`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`; `repair`.
 
 mod compact;
 mod open;
+mod packing;
 mod purge;
 mod put;
 mod read;
@@ -72,6 +74,11 @@ pub struct Options {
     /// rounded down to a power of two between 4 KiB and 1 MiB. Where chunks are cut follows from it: another value shares
     /// nothing with long content that was stored before.
     pub stream_bytes: usize,
+    /// Small content of one kind (of one converter, with one file name extension) that is sealed together is compressed with a
+    /// dictionary made of some of it, from so many bytes on and where that makes it smaller. `u64::MAX` is never.
+    pub dictionary_from: u64,
+    /// Memory for dictionaries that were used to read, in bytes; one takes up to 150 KiB or so, and each pack has its own.
+    pub dictionary_cache_bytes: usize,
     /// Memory the index may take for pages, in bytes.
     pub index_cache_bytes: usize,
     /// Where the time comes from.
@@ -89,6 +96,8 @@ impl Default for Options {
             journal_bytes: 32 << 20,
             pack_bytes: 128 << 20,
             stream_bytes: STREAM_BYTES_MAX,
+            dictionary_from: 64 << 10,
+            dictionary_cache_bytes: 16 << 20,
             index_cache_bytes: 32 << 20,
             clock: Arc::new(SystemClock),
             progress: Progress::default(),

@@ -88,7 +88,9 @@ impl BlobReader {
             });
         };
         let (size, chunk, rest) = match plain.kind {
-            RecordKind::Content => (plain.bytes.len() as u64, plain.bytes, None),
+            RecordKind::Content | RecordKind::Dictionary => {
+                (plain.bytes.len() as u64, plain.bytes, None)
+            }
             RecordKind::Manifest => {
                 let nodes = Arc::clone(&shared);
                 let fetch: Fetch = Box::new(move |id| fetch(&nodes, id));

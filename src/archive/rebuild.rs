@@ -14,7 +14,7 @@ use crate::archive::shared::{
 };
 use crate::archive::writer::{Control, ask};
 use crate::archive::{Options, open};
-use crate::blob::pack_reader::{PackReadError, PackReader};
+use crate::blob::pack_reader::{PackReadError, PackReader, blobs};
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::format::leaf;
@@ -231,6 +231,13 @@ fn no_manifest(entry: &PackEntry) -> Result<Manifest> {
     ))
 }
 
+/// What a pack says of itself, and what lies in it.
+struct Contents {
+    header: PackHeader,
+    entries: Vec<PackEntry>,
+    dictionary_bytes: u64,
+}
+
 struct Catching<'a> {
     index: Index,
     below: View,
@@ -270,7 +277,12 @@ impl Catching<'_> {
         let mut nodes = HashMap::new();
         let mut readable = Vec::new();
         for (id, file) in unknown {
-            let Ok((header, entries)) = self.contents(file) else {
+            let Ok(Contents {
+                header,
+                entries,
+                dictionary_bytes,
+            }) = self.contents(file)
+            else {
                 continue;
             };
             let (content, manifests): (Vec<_>, Vec<_>) = entries
@@ -283,12 +295,14 @@ impl Catching<'_> {
             }
             nodes.extend(manifests.iter().map(|entry| (entry.id, (*id, *entry))));
             place_blobs(&mut self.active, &self.below, *id, &content, no_manifest)?;
-            readable.push((*id, file, content.len() + manifests.len(), manifests));
+            let blobs = content.len() + manifests.len();
+            let row = pack_row(*id, &file.class, file.bytes, blobs, dictionary_bytes);
+            readable.push((row, manifests));
             if self.active.weight() > WEIGHT_MAX {
                 self.write()?;
             }
         }
-        for (id, file, blobs, mut entries) in readable {
+        for (row, mut entries) in readable {
             let mut manifests = HashMap::new();
             let read =
                 entries
@@ -306,12 +320,11 @@ impl Catching<'_> {
             }
             entries.retain(|entry| manifests.contains_key(&entry.id));
             // The row of the pack comes last: with it, the pack is known, and not looked into again.
-            place_blobs(&mut self.active, &self.below, id, &entries, |entry| {
+            place_blobs(&mut self.active, &self.below, row.id, &entries, |entry| {
                 manifests
                     .remove(&entry.id)
                     .map_or_else(|| no_manifest(entry), Ok)
             })?;
-            let row = pack_row(id, &file.class, file.bytes, blobs);
             self.active.add_pack(&row, &self.below)?;
             if self.active.weight() > WEIGHT_MAX {
                 self.write()?;
@@ -322,10 +335,17 @@ impl Catching<'_> {
 
     /// What kind of pack it is, and what lies in it. A pack that lost its end still has its records; 'verify' tells of the
     /// damage.
-    fn contents(&self, file: &PackFile) -> Result<(PackHeader, Vec<PackEntry>), PackReadError> {
+    fn contents(&self, file: &PackFile) -> Result<Contents, PackReadError> {
         let reader = PackReader::open(&**self.disk, &file.path)?;
-        let entries = reader.entries().or_else(|_| reader.salvage())?;
-        Ok((reader.header().clone(), entries))
+        let listed = reader.listed().or_else(|_| reader.salvage())?;
+        let dictionaries = listed
+            .iter()
+            .filter(|entry| entry.kind == RecordKind::Dictionary);
+        Ok(Contents {
+            header: reader.header().clone(),
+            dictionary_bytes: dictionaries.map(|entry| u64::from(entry.len)).sum(),
+            entries: blobs(listed),
+        })
     }
 
     /// Places the packs that were put off until the events up to `seq` are in.
@@ -336,11 +356,16 @@ impl Catching<'_> {
             }
             for id in due.remove() {
                 let file = &packs[&id];
-                let Ok((_, entries)) = self.contents(file) else {
+                let Ok(Contents {
+                    entries,
+                    dictionary_bytes,
+                    ..
+                }) = self.contents(file)
+                else {
                     continue;
                 };
                 place_blobs(&mut self.active, &self.below, id, &entries, no_manifest)?;
-                let row = pack_row(id, &file.class, file.bytes, entries.len());
+                let row = pack_row(id, &file.class, file.bytes, entries.len(), dictionary_bytes);
                 self.active.add_pack(&row, &self.below)?;
             }
         }
@@ -385,7 +410,7 @@ impl Catching<'_> {
     /// Where a blob lies in the packs that are still to be placed.
     fn place_in_due(&self, packs: &BTreeMap<PackId, PackFile>, id: &BlobId) -> Option<Place> {
         self.due.values().flatten().find_map(|pack| {
-            let (_, entries) = self.contents(packs.get(pack)?).ok()?;
+            let Contents { entries, .. } = self.contents(packs.get(pack)?).ok()?;
             let entry = entries.iter().find(|entry| entry.id == *id)?;
             Some(Place {
                 pack: *pack,

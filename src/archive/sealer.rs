@@ -11,18 +11,21 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::archive::CompactOutcome;
 use crate::archive::compact;
+use crate::archive::packing::{self, Effort, Families, Piece, Source};
 use crate::archive::shared::{
     Manifest, Shared, pack_class, pack_row, place_blobs, read_error, write_error,
 };
 use crate::archive::writer::{Control, ask};
-use crate::blob::compression::{Compressor, Level, decompress};
-use crate::blob::pack_reader::PackReader;
-use crate::blob::pack_writer::{PackPlace, PackSeries, SyncedPack};
+use crate::blob::compression::Level;
+use crate::blob::pack_reader::{PackReadError, PackReader, Plain, StoredRecord, read_record};
+use crate::blob::pack_writer::{PackSeries, SyncedPack};
 use crate::disk::Disk;
+use crate::event::Body;
 use crate::evidence::tree::Frontier;
 use crate::format::frame::{Frame, FrameError};
-use crate::format::pack::{PackClass, PackOrigin};
-use crate::format::record::{self, Record, RecordKind};
+use crate::format::leaf;
+use crate::format::pack::{PackClass, PackOffset, PackOrigin};
+use crate::format::record::{self, RecordKind};
 use crate::id::{BlobId, EventSeq};
 use crate::index::{Overlay, View};
 use crate::log::{
@@ -196,13 +199,13 @@ impl Sealer {
         frames: &[LiveFrame],
     ) -> Result<Vec<SyncedPack>> {
         giving_way(|| {
-            let mut packs = SealPacks::new(&self.shared, (first, full.last_seq));
+            let mut pieces = JournalPieces::new(&self.shared, full);
             for live in frames {
                 let owned = frame_of(full, live)?;
                 let frame = owned.frame().map_err(|why| damaged(live, why))?;
-                packs.add(&frame)?;
+                pieces.gather(live, &frame)?;
             }
-            packs.finish()
+            pieces.write((first, full.last_seq))
         })
     }
 
@@ -330,7 +333,13 @@ pub(super) fn place_packs(
                         )
                     })
                 })?;
-                let row = pack_row(pack.id, pack.class.as_str(), pack.bytes, pack.entries.len());
+                let row = pack_row(
+                    pack.id,
+                    pack.class.as_str(),
+                    pack.bytes,
+                    pack.entries.len(),
+                    pack.dictionary_bytes,
+                );
                 active.add_pack(&row, below)?;
             }
             Ok(())
@@ -370,101 +379,142 @@ pub(super) fn ended(shared: &Shared) -> Error {
         .hint("close the store and open it again; what was acknowledged is safe")
 }
 
-type Places<'a> = Box<dyn FnMut() -> PackPlace + 'a>;
-
-/// Packs of one seal, one series a class.
-struct SealPacks<'a> {
-    shared: &'a Shared,
-    sealed: (EventSeq, EventSeq),
-    series: BTreeMap<PackClass, PackSeries<Places<'a>>>,
-    written: HashSet<BlobId>,
-    compressors: BTreeMap<u8, Compressor>,
+/// What content is alike in: what made it, and in which form.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// Sources of one converter, with one file name extension.
+    Source {
+        converter: String,
+        extension: String,
+    },
+    /// Reports of one converter.
+    Report { converter: String },
+    /// Everything else.
+    Other,
 }
 
-impl<'a> SealPacks<'a> {
-    fn new(shared: &'a Shared, sealed: (EventSeq, EventSeq)) -> Self {
+impl Kind {
+    fn of(leaf: &[u8]) -> Self {
+        let event = str::from_utf8(leaf)
+            .ok()
+            .and_then(|line| leaf::decode(line).ok());
+        match event.map(|event| event.body) {
+            Some(Body::Archived(fact)) => Self::Source {
+                extension: extension(&fact.source.name),
+                converter: fact.converter,
+            },
+            Some(Body::Converted(fact)) => Self::Report {
+                converter: fact.converter,
+            },
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The file name's extension, in one letter case.
+fn extension(name: &str) -> String {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    extension.to_string_lossy().to_lowercase()
+}
+
+/// The content of a journal file that has to go into packs.
+struct JournalPieces<'a> {
+    shared: &'a Shared,
+    full: &'a FullJournal,
+    path: PathBuf,
+    classes: BTreeMap<PackClass, Families<Kind>>,
+    gathered: HashSet<BlobId>,
+}
+
+impl<'a> JournalPieces<'a> {
+    fn new(shared: &'a Shared, full: &'a FullJournal) -> Self {
         Self {
             shared,
-            sealed,
-            series: BTreeMap::new(),
-            written: HashSet::new(),
-            compressors: BTreeMap::new(),
+            full,
+            path: journal_path(full.journal.slot),
+            classes: BTreeMap::new(),
+            gathered: HashSet::new(),
         }
     }
 
-    /// Adds the blobs of a frame, except those that were purged meanwhile or lie in a pack already.
-    fn add(&mut self, frame: &Frame<'_>) -> Result<()> {
+    /// Notes the blobs of a frame, except those that were purged meanwhile or lie in a pack already.
+    fn gather(&mut self, live: &LiveFrame, frame: &Frame<'_>) -> Result<()> {
+        let records_at = live.offset + frame.header.records_at() as u64;
+        let mut kind = None;
         let mut rest = frame.records;
         while !rest.is_empty() {
-            let (header, stored) = record::decode(rest).map_err(|why| {
+            let at = PackOffset(records_at + (frame.records.len() - rest.len()) as u64);
+            let (header, _) = record::decode(rest).map_err(|why| {
                 Error::new(
                     ErrorKind::Damaged,
                     format!("event {} holds a damaged blob: {why}", frame.header.seq),
                 )
             })?;
             rest = &rest[header.record_len() as usize..];
-            if self.written.contains(&header.id) {
+            if header.kind == RecordKind::Dictionary {
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    format!(
+                        "event {} holds a dictionary, which is no content",
+                        frame.header.seq
+                    ),
+                ));
+            }
+            if self.gathered.contains(&header.id) {
                 continue;
             }
             let row = self.shared.view().blob(&header.id)?;
             let needed = row.is_some_and(|row| row.refs > 0 && row.place.is_none());
             if needed {
-                self.write(frame, &header, stored)?;
-                self.written.insert(header.id);
+                let level = Level::new(frame.header.level).unwrap_or(Level::DEFAULT);
+                let piece = Piece::new(&header, at, Effort::Compress(level));
+                let class = pack_class(frame.header.retention, frame.header.time);
+                let kind = kind.get_or_insert_with(|| Kind::of(frame.leaf)).clone();
+                let families = self.classes.entry(class).or_default();
+                families.entry(kind).or_default().push(piece);
+                self.gathered.insert(header.id);
             }
         }
         Ok(())
     }
 
-    fn write(
-        &mut self,
-        frame: &Frame<'_>,
-        header: &record::RecordHeader,
-        stored: &[u8],
-    ) -> Result<()> {
-        let mut plain = Vec::new();
-        decompress(header, stored, &mut plain).map_err(|error| {
-            Error::new(
-                ErrorKind::Damaged,
-                format!("blob {} does not unpack: {error}", header.id),
-            )
-        })?;
-        if header.kind == RecordKind::Content && BlobId::of(&plain) != header.id {
-            return Err(Error::new(
-                ErrorKind::Damaged,
-                format!(
-                    "the bytes of blob {} are not the ones it is named by",
-                    header.id
-                ),
-            ));
-        }
-        let class = pack_class(frame.header.retention, frame.header.time);
-        if !self.series.contains_key(&class) {
-            self.shared.make_class_dir(&class)?;
-            let (shared, sealed, named) = (self.shared, self.sealed, class.clone());
-            let place: Places<'a> =
-                Box::new(move || shared.next_pack_place(&named, PackOrigin::Sealed, sealed));
-            let pack_bytes = shared.options.pack_bytes;
-            let series = PackSeries::new(Arc::clone(&shared.disk), pack_bytes, place);
-            self.series.insert(class.clone(), series);
-        }
-        let series = self.series.get_mut(&class).expect("made above");
-        let level = Level::new(frame.header.level).unwrap_or(Level::DEFAULT);
-        let compressor = self
-            .compressors
-            .entry(frame.header.level)
-            .or_insert_with(|| Compressor::new(level));
-        let mut scratch = Vec::new();
-        let packed = compressor.compress(&plain, &mut scratch);
-        let record: Record<'_> = packed.record(header.kind, header.id, header.raw_len);
-        series.append(&record).map_err(write_error)
-    }
-
-    fn finish(self) -> Result<Vec<SyncedPack>> {
+    /// Writes them, one series of packs a class.
+    fn write(&self, sealed: (EventSeq, EventSeq)) -> Result<Vec<SyncedPack>> {
+        let shared = self.shared;
         let mut packs = Vec::new();
-        for series in self.series.into_values() {
-            packs.extend(series.finish().map_err(write_error)?);
+        for (class, families) in &self.classes {
+            let written = shared.make_class_dir(class).and_then(|()| {
+                let place = || shared.next_pack_place(class, PackOrigin::Sealed, sealed);
+                let disk = Arc::clone(&shared.disk);
+                let mut series = PackSeries::new(disk, shared.options.pack_bytes, place);
+                packing::write(shared, families, self, &mut series)?;
+                series.finish().map_err(write_error)
+            });
+            match written {
+                Ok(written) => packs.extend(written),
+                Err(error) => {
+                    unmake(
+                        &*shared.disk,
+                        packs.iter().map(|pack: &SyncedPack| &pack.path),
+                    );
+                    return Err(error);
+                }
+            }
         }
         Ok(packs)
+    }
+}
+
+impl Source for JournalPieces<'_> {
+    fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
+        let file = &*self.full.journal.file;
+        let end = piece.at.0 + u64::from(piece.len);
+        let record = read_record(file, end, piece.at, piece.len)?;
+        let plain = record.plain(piece.at, &piece.id, None)?;
+        Ok((record, plain))
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
     }
 }

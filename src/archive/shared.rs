@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::archive::Options;
 use crate::archive::open::IndexFile;
 use crate::blob::chunker::Cuts;
+use crate::blob::dictionary::DictionaryCache;
 use crate::blob::manifest::ManifestReader;
 use crate::blob::pack_reader::{PackReadError, PackReader, Plain, read_record};
 use crate::blob::pack_writer::{PackPlace, PackWriteError};
@@ -47,6 +48,8 @@ pub(super) struct Shared {
     /// Blobs whose bytes are in the journal.
     inline: RwLock<HashMap<BlobId, JournalPlace>>,
     packs: Mutex<HashMap<PackId, (Arc<PackReader>, PathBuf)>>,
+    /// Of all packs that are open.
+    dictionaries: Arc<DictionaryCache>,
     classes: Mutex<BTreeSet<PackClass>>,
     /// Packs of content that no event names yet, by how many wait to name it.
     pinned: Mutex<BTreeMap<PackId, usize>>,
@@ -95,6 +98,7 @@ impl Shared {
     ) -> Result<Self> {
         let newest = files.last();
         let tables = index.view(Vec::new())?;
+        let dictionaries = Arc::new(DictionaryCache::new(options.dictionary_cache_bytes));
         Ok(Self {
             disk,
             dir,
@@ -111,6 +115,7 @@ impl Shared {
             }),
             inline: RwLock::new(inline),
             packs: Mutex::default(),
+            dictionaries,
             classes: Mutex::default(),
             pinned: Mutex::default(),
             next_pack: AtomicU64::new(next_pack.0),
@@ -370,7 +375,7 @@ impl Shared {
         let at = PackOffset(place.offset);
         let end = place.offset + u64::from(place.bytes);
         let unpacked =
-            read_record(&*file, end, at, place.bytes).and_then(|record| record.into_plain(at, id));
+            read_record(&*file, end, at, place.bytes).and_then(|record| record.plain(at, id, None));
         unpacked.map_err(|error| read_error(&path, error))
     }
 
@@ -394,8 +399,8 @@ impl Shared {
             .hint("make the index anew with 'annals rebuild'")
         })?;
         let path = pack_path(&row.class, id);
-        let pack =
-            PackReader::open(&*self.disk, &path).map_err(|error| read_error(&path, error))?;
+        let pack = PackReader::open_with(&*self.disk, &path, Arc::clone(&self.dictionaries))
+            .map_err(|error| read_error(&path, error))?;
         if packs.len() >= PACKS_OPEN_MAX {
             packs.clear();
         }
@@ -571,12 +576,19 @@ pub(super) fn pack_of(name: &str) -> Option<PackId> {
 }
 
 /// What the index says of a pack before anything in it is needed.
-pub(super) fn pack_row(id: PackId, class: &str, bytes: u64, blobs: usize) -> PackRow {
+pub(super) fn pack_row(
+    id: PackId,
+    class: &str,
+    bytes: u64,
+    blobs: usize,
+    dictionary_bytes: u64,
+) -> PackRow {
     PackRow {
         id,
         class: class.to_owned(),
         bytes,
         blobs: blobs as u64,
+        dictionary_bytes,
         live_bytes: 0,
         live_blobs: 0,
     }
@@ -600,6 +612,8 @@ pub(super) fn place_blobs(
         let manifest = match entry.kind {
             RecordKind::Content => None,
             RecordKind::Manifest => Some(fetch(entry)?),
+            // Serves blobs, and is none.
+            RecordKind::Dictionary => continue,
         };
         let (size, children) = match manifest {
             None => (u64::from(entry.raw_len), Vec::new()),

@@ -3,9 +3,12 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use zstd::zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, get_error_name};
+use zstd::dict::DecoderDictionary;
+use zstd::zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, Strategy, get_error_name};
 
-use crate::format::record::{Codec, DictNo, Record, RecordHeader, RecordKind};
+use crate::format::record::{
+    Codec, DICTIONARY_BYTES_MAX, DictTag, Record, RecordHeader, RecordKind,
+};
 use crate::id::BlobId;
 
 /// How hard to try: 1 is fastest, 9 is smallest.
@@ -38,6 +41,8 @@ impl Level {
 pub struct Compressed<'a> {
     /// Whether zstd made it shorter.
     pub codec: Codec,
+    /// What it takes to unpack it.
+    pub dictionary: Option<DictTag>,
     /// The plaintext itself, or a shorter zstd frame.
     pub stored: &'a [u8],
 }
@@ -48,7 +53,7 @@ impl<'a> Compressed<'a> {
         Record {
             kind,
             codec: self.codec,
-            dictionary: None,
+            dictionary: self.dictionary,
             raw_len,
             id,
             stored: self.stored,
@@ -59,25 +64,70 @@ impl<'a> Compressed<'a> {
 /// Compresses at one level. Keeps its tables between calls.
 pub struct Compressor {
     context: CCtx<'static>,
+    dictionary: Option<DictTag>,
+}
+
+/// Parameters that every frame is written with: the record says all three.
+const SAID_BY_THE_RECORD: [CParameter; 3] = [
+    CParameter::ContentSizeFlag(false),
+    CParameter::ChecksumFlag(false),
+    CParameter::DictIdFlag(false),
+];
+
+/// How hard to try where most of a content stands in the dictionary. What a level means to zstd was chosen for content
+/// without one: with one, its middle levels come out larger than the first. So the scale has four steps.
+fn with_dictionary(level: Level) -> &'static [CParameter] {
+    match level.0 {
+        0..=3 => &[CParameter::CompressionLevel(1)],
+        4..=6 => &[
+            CParameter::CompressionLevel(15),
+            CParameter::Strategy(Strategy::ZSTD_btopt),
+            CParameter::SearchLog(1),
+            CParameter::MinMatch(4),
+            CParameter::TargetLength(48),
+        ],
+        7..=8 => &[
+            CParameter::CompressionLevel(15),
+            CParameter::Strategy(Strategy::ZSTD_btopt),
+            CParameter::SearchLog(3),
+            CParameter::MinMatch(3),
+            CParameter::TargetLength(128),
+        ],
+        _ => &[CParameter::CompressionLevel(19)],
+    }
 }
 
 impl Compressor {
     /// At that level.
     pub fn new(level: Level) -> Self {
+        Self::with(&[CParameter::CompressionLevel(level.0.into())])
+    }
+
+    /// At that level, with a dictionary.
+    pub fn with_dictionary(level: Level, dictionary: &Dictionary) -> Self {
+        let mut compressor = Self::with(with_dictionary(level));
+        let loaded = compressor.context.load_dictionary(&dictionary.bytes);
+        debug_assert!(loaded.is_ok(), "a dictionary is copied, nothing else");
+        compressor.dictionary = loaded.is_ok().then_some(dictionary.tag);
+        compressor
+    }
+
+    /// As hard as the best level there is: for what is written once and read often.
+    pub fn hardest() -> Self {
+        Self::with(&[CParameter::CompressionLevel(19)])
+    }
+
+    fn with(effort: &[CParameter]) -> Self {
         let mut context = CCtx::create();
-        let parameters = [
-            CParameter::CompressionLevel(level.0.into()),
-            // The record says all three.
-            CParameter::ContentSizeFlag(false),
-            CParameter::ChecksumFlag(false),
-            CParameter::DictIdFlag(false),
-        ];
-        for parameter in parameters {
+        for parameter in effort.iter().chain(&SAID_BY_THE_RECORD) {
             context
-                .set_parameter(parameter)
+                .set_parameter(*parameter)
                 .expect("a new context takes parameters in their range");
         }
-        Self { context }
+        Self {
+            context,
+            dictionary: None,
+        }
     }
 
     /// Compresses `raw` into `scratch`; where that wins nothing, `raw` itself is what is to be stored.
@@ -97,11 +147,13 @@ impl Compressor {
         if won {
             Compressed {
                 codec: Codec::Zstd,
+                dictionary: self.dictionary,
                 stored: scratch,
             }
         } else {
             Compressed {
                 codec: Codec::Raw,
+                dictionary: None,
                 stored: raw,
             }
         }
@@ -114,12 +166,71 @@ impl fmt::Debug for Compressor {
     }
 }
 
+/// What similar content is compressed with and unpacked with: whole files of its kind, one behind the other.
+pub struct Dictionary {
+    id: BlobId,
+    tag: DictTag,
+    bytes: Vec<u8>,
+    prepared: DecoderDictionary<'static>,
+}
+
+/// What zstd takes for the start of a dictionary in a form of its own.
+const TRAINED_MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
+
+impl Dictionary {
+    /// A dictionary of those bytes; `None` when they cannot be one. Bytes that begin as zstd's own form of a dictionary do
+    /// would be taken for one, and a dictionary whose id begins with zeros has no name.
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        let id = BlobId::of(&bytes);
+        let tag = DictTag::of(&id)?;
+        if bytes.starts_with(&TRAINED_MAGIC) || bytes.len() > DICTIONARY_BYTES_MAX as usize {
+            return None;
+        }
+        let prepared = DecoderDictionary::try_copy(&bytes).ok()?;
+        Some(Self {
+            id,
+            tag,
+            bytes,
+            prepared,
+        })
+    }
+
+    /// Its name.
+    pub const fn id(&self) -> &BlobId {
+        &self.id
+    }
+
+    /// How records name it.
+    pub const fn tag(&self) -> DictTag {
+        self.tag
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Memory it takes, about.
+    pub fn weight(&self) -> usize {
+        self.bytes.len() + self.prepared.as_ddict().sizeof()
+    }
+}
+
+impl fmt::Debug for Dictionary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dictionary")
+            .field("id", &self.id)
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// Why stored bytes could not be unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecompressError {
-    /// The dictionary is not there.
+    /// They were compressed with a dictionary that is not at hand.
     #[error("dictionary {0} is missing")]
-    UnknownDictionary(DictNo),
+    UnknownDictionary(DictTag),
     /// They are no zstd frame, or one that unpacks to more than the record says.
     #[error("zstd refuses the stored bytes: {0}")]
     Zstd(&'static str),
@@ -133,13 +244,14 @@ pub enum DecompressError {
     },
 }
 
-/// Unpacks what a record stores into `out`, replacing what was there.
+/// Unpacks what a record stores into `out`, replacing what was there; `dictionary` is the one it names.
 ///
 /// Never allocates more than the record's plaintext length, whatever the frame claims: a frame is unpacked in one step
 /// straight into `out`, which takes no window beside it.
 pub fn decompress(
     header: &RecordHeader,
     stored: &[u8],
+    dictionary: Option<&Dictionary>,
     out: &mut Vec<u8>,
 ) -> Result<(), DecompressError> {
     thread_local! {
@@ -151,11 +263,21 @@ pub fn decompress(
         Codec::Raw => out.extend_from_slice(stored),
         Codec::Zstd => {
             out.reserve_exact(raw_len);
-            // Records name their dictionary from the first version on, so that stores with dictionaries are told apart.
-            if let Some(number) = header.dictionary {
-                return Err(DecompressError::UnknownDictionary(number));
-            }
-            let unpacked = CONTEXT.with_borrow_mut(|context| context.decompress(out, stored));
+            let dictionary = match header.dictionary {
+                None => None,
+                Some(tag) => Some(
+                    dictionary
+                        .filter(|dictionary| dictionary.tag == tag)
+                        .ok_or(DecompressError::UnknownDictionary(tag))?,
+                ),
+            };
+            let unpacked = CONTEXT.with_borrow_mut(|context| match dictionary {
+                None => context.decompress(out, stored),
+                Some(dictionary) => {
+                    let prepared = dictionary.prepared.as_ddict();
+                    context.decompress_using_ddict(out, stored, prepared)
+                }
+            });
             unpacked.map_err(|code| DecompressError::Zstd(get_error_name(code)))?;
         }
     }
@@ -201,13 +323,48 @@ mod tests {
         record::decode_header(&bytes).expect("just written")
     }
 
+    /// A form, filled in for one unit.
+    fn form(unit: u32) -> Vec<u8> {
+        let rows =
+            (0..60).map(|row| format!("step {row};limit {};unit {unit};PASS\n", row * 37 % 91));
+        rows.collect::<String>().into_bytes()
+    }
+
     #[test]
-    fn a_record_of_a_later_version_that_needs_a_dictionary_is_refused_by_its_number() {
-        let mut header = claim(1000, &[0x28, 0xb5, 0x2f, 0xfd]);
-        header.dictionary = DictNo::new(3);
-        let refused = decompress(&header, &[0x28, 0xb5, 0x2f, 0xfd], &mut Vec::new());
-        let needed = DictNo::new(3).map(DecompressError::UnknownDictionary);
-        assert_eq!(refused.err(), needed);
+    fn every_level_gives_back_what_it_compressed_with_a_dictionary_and_needs_that_dictionary() {
+        let dictionary = Dictionary::new([form(1), form(2)].concat()).expect("a dictionary");
+        let other = Dictionary::new(form(3)).expect("a dictionary");
+        let raw = form(4711);
+        let mut scratch = Vec::new();
+        let alone = Compressor::new(Level::DEFAULT)
+            .compress(&raw, &mut scratch)
+            .stored
+            .len();
+        for level in 1..=9 {
+            let level = Level::new(level).expect("1 to 9");
+            let mut compressor = Compressor::with_dictionary(level, &dictionary);
+            for _ in 0..2 {
+                let compressed = compressor.compress(&raw, &mut scratch);
+                assert_eq!(compressed.dictionary, Some(dictionary.tag()));
+                assert!(compressed.stored.len() < alone, "{level:?}");
+                let (header, stored) = through_record(compressed, &raw);
+                let mut out = Vec::new();
+                let unpacked = decompress(&header, &stored, Some(&dictionary), &mut out);
+                assert_eq!((unpacked, &out), (Ok(()), &raw));
+                for without in [None, Some(&other)] {
+                    let refused = decompress(&header, &stored, without, &mut out);
+                    let missing = DecompressError::UnknownDictionary(dictionary.tag());
+                    assert_eq!(refused, Err(missing));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_zstd_would_take_for_a_dictionary_of_its_own_form_are_no_dictionary() {
+        let bytes = [&TRAINED_MAGIC[..], &form(1)].concat();
+        assert!(Dictionary::new(bytes).is_none());
+        assert!(Dictionary::new(vec![0; DICTIONARY_BYTES_MAX as usize + 1]).is_none());
     }
 
     #[test]
@@ -236,13 +393,13 @@ mod tests {
         assert!(bomb.len() < 2000);
         for raw_len in [3000, 4 << 20, (8 << 20) - 1] {
             let mut out = Vec::new();
-            let cut = decompress(&claim(raw_len, &bomb), &bomb, &mut out);
+            let cut = decompress(&claim(raw_len, &bomb), &bomb, None, &mut out);
             assert!(matches!(cut, Err(DecompressError::Zstd(_))), "{cut:?}");
             assert!(out.capacity() <= raw_len as usize);
         }
         let two = [&bomb[..], &bomb].concat();
         let mut out = Vec::new();
-        assert!(decompress(&claim(8 << 20, &two), &two, &mut out).is_err());
+        assert!(decompress(&claim(8 << 20, &two), &two, None, &mut out).is_err());
     }
 
     #[test]
@@ -254,7 +411,7 @@ mod tests {
             .to_vec();
         let mut out = Vec::new();
         assert_eq!(
-            decompress(&claim(1001, &frame), &frame, &mut out),
+            decompress(&claim(1001, &frame), &frame, None, &mut out),
             Err(DecompressError::Length {
                 expected: 1001,
                 got: 1000
@@ -275,7 +432,7 @@ mod tests {
             assert_eq!(context.sizeof(), before, "{unpacked:?}");
 
             let mut out = Vec::new();
-            let answer = decompress(&claim(200, &frame), &frame, &mut out);
+            let answer = decompress(&claim(200, &frame), &frame, None, &mut out);
             assert!(answer.is_err() || out == [b'A'; 200], "{answer:?}");
             assert!(out.capacity() <= 200);
         }
@@ -290,7 +447,7 @@ mod tests {
             let mut compressor = Compressor::new(Level::new(level).expect("1 to 9"));
             let (mut scratch, mut out) = (Vec::new(), Vec::new());
             let (header, stored) = through_record(compressor.compress(&raw, &mut scratch), &raw);
-            prop_assert_eq!(decompress(&header, &stored, &mut out), Ok(()));
+            prop_assert_eq!(decompress(&header, &stored, None, &mut out), Ok(()));
             prop_assert_eq!(out, raw);
         }
 
@@ -301,7 +458,7 @@ mod tests {
         ) {
             let stored = [&b"\x28\xb5\x2f\xfd"[..], &stored].concat();
             let mut out = Vec::new();
-            let _ = decompress(&claim(raw_len + 4, &stored), &stored, &mut out);
+            let _ = decompress(&claim(raw_len + 4, &stored), &stored, None, &mut out);
             prop_assert!(out.capacity() <= raw_len as usize + 4);
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod chunker;
 pub mod compression;
+pub mod dictionary;
 pub mod digests;
 pub mod manifest;
 pub mod pack_reader;

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::blob::compression::{DecompressError, decompress};
+use crate::blob::compression::{DecompressError, Dictionary, decompress};
+use crate::blob::dictionary::DictionaryCache;
 use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::format::pack::{
     self, PACK_HEADER_BYTES, PACK_TRAILER_BYTES, PackEntry, PackError, PackHeader, PackOffset,
     PackTrailer, ReadAt, RecordScan,
 };
 use crate::format::record::{
-    self, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, Record, RecordError, RecordHeader, RecordKind,
+    self, DictTag, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, Record, RecordError, RecordHeader,
+    RecordKind,
 };
 use crate::id::BlobId;
 
@@ -49,6 +51,9 @@ pub enum PackReadError {
         /// What is wrong with it.
         error: DecompressError,
     },
+    /// The dictionary that records name can be read at neither of its places.
+    #[error("dictionary {0} is missing or damaged")]
+    Dictionary(DictTag),
     /// The place cannot be that of a record.
     #[error("no record of {len} bytes can be at byte {}", at.0)]
     Place {
@@ -92,10 +97,26 @@ impl StoredRecord {
         &self.bytes[RECORD_HEADER_BYTES..]
     }
 
-    /// The plaintext of this record, which was read at `at`, if it is the one of blob `expected`.
-    pub fn into_plain(self, at: PackOffset, expected: &BlobId) -> Result<Plain, PackReadError> {
+    /// A record that nobody has read yet.
+    pub fn encode(record: &Record<'_>) -> Result<Self, RecordError> {
+        let mut bytes = Vec::with_capacity(record.len());
+        record::encode_into(&mut bytes, record)?;
+        Ok(Self {
+            header: record::decode_header(&bytes)?,
+            bytes,
+        })
+    }
+
+    /// The plaintext of this record, which was read at `at`, if it is the one of blob `expected`. `dictionary` is the one it
+    /// names; in a journal, none does.
+    pub fn plain(
+        &self,
+        at: PackOffset,
+        expected: &BlobId,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<Plain, PackReadError> {
         let mut bytes = Vec::new();
-        decompress(&self.header, self.stored(), &mut bytes)
+        decompress(&self.header, self.stored(), dictionary, &mut bytes)
             .map_err(|error| PackReadError::Decompress { at, error })?;
         let kind = self.header.kind;
         let named_right = self.header.id == *expected
@@ -142,7 +163,15 @@ pub struct PackReader {
     header: PackHeader,
     end: Result<PackTrailer, PackError>,
     size: u64,
+    /// The dictionaries that were asked for so far.
+    known: Arc<Mutex<BTreeMap<DictTag, BlobId>>>,
+    /// Where dictionaries are, in a pack whose second copies are not to be trusted; found out once.
+    copies: Arc<OnceLock<Vec<PackEntry>>>,
+    dictionaries: Arc<DictionaryCache>,
 }
+
+/// Memory for dictionaries of a pack that is opened by itself.
+const DICTIONARY_CACHE_BYTES: usize = 8 << 20;
 
 impl std::fmt::Debug for PackReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -156,6 +185,16 @@ impl std::fmt::Debug for PackReader {
 impl PackReader {
     /// Opens a pack after a look at its two ends. The header must be whole.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, PackReadError> {
+        let dictionaries = Arc::new(DictionaryCache::new(DICTIONARY_CACHE_BYTES));
+        Self::open_with(disk, path, dictionaries)
+    }
+
+    /// The same; the dictionaries it needs are kept with those of other packs.
+    pub fn open_with(
+        disk: &dyn Disk,
+        path: &Path,
+        dictionaries: Arc<DictionaryCache>,
+    ) -> Result<Self, PackReadError> {
         let file = disk.open(path, OpenMode::Read)?;
         let size = file.size()?;
         let mut header = [0; PACK_HEADER_BYTES];
@@ -170,7 +209,34 @@ impl PackReader {
             header,
             end,
             size,
+            known: Arc::default(),
+            copies: Arc::default(),
+            dictionaries,
         })
+    }
+
+    /// A pack of which nothing but its records is believed; `header` is what it is taken for.
+    pub fn open_remains(
+        disk: &dyn Disk,
+        path: &Path,
+        header: PackHeader,
+    ) -> Result<Self, PackReadError> {
+        let file = disk.open(path, OpenMode::Read)?;
+        let size = file.size()?;
+        Ok(Self {
+            file,
+            header,
+            end: Err(too_short(0)),
+            size,
+            known: Arc::default(),
+            copies: Arc::default(),
+            dictionaries: Arc::new(DictionaryCache::new(DICTIONARY_CACHE_BYTES)),
+        })
+    }
+
+    /// Every record whose checksums hold, in the order they stand.
+    pub fn scan(&self) -> io::Result<RecordScan<'_, dyn DiskFile>> {
+        RecordScan::new(&*self.file)
     }
 
     /// What the pack says of itself.
@@ -178,8 +244,13 @@ impl PackReader {
         &self.header
     }
 
-    /// What stands where, ascending by blob id; read from the footer at each call. An error when the pack's end is damaged.
+    /// The blobs in it, ascending by id; read from the footer at each call. An error when the pack's end is damaged.
     pub fn entries(&self) -> Result<Vec<PackEntry>, PackReadError> {
+        Ok(blobs(self.listed()?))
+    }
+
+    /// Everything in it, both copies of its dictionaries as well.
+    pub fn listed(&self) -> Result<Vec<PackEntry>, PackReadError> {
         let trailer = self.end.clone()?;
         let len = usize::try_from(trailer.footer_len)
             .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
@@ -189,18 +260,27 @@ impl PackReader {
         Ok(pack::decode_footer(&footer, &trailer)?)
     }
 
-    /// The same, found by walking over the records instead of asking the footer: every record whose checksums hold.
+    /// What [`PackReader::listed`] answers, found by walking over the records instead of asking the footer: every record whose
+    /// checksums hold.
     pub fn salvage(&self) -> Result<Vec<PackEntry>, PackReadError> {
         let mut entries = BTreeMap::new();
         for found in RecordScan::new(&*self.file)? {
             let (offset, header) = found?;
-            entries.entry(header.id).or_insert(PackEntry {
-                id: header.id,
-                offset,
-                len: header.record_len(),
-                raw_len: header.raw_len,
-                kind: header.kind,
-            });
+            // Of a blob one is enough, of a dictionary there are two.
+            let nth = match header.kind {
+                RecordKind::Content | RecordKind::Manifest => PackOffset(0),
+                RecordKind::Dictionary => offset,
+            };
+            let is_dictionary = header.kind == RecordKind::Dictionary;
+            entries
+                .entry((header.id, is_dictionary, nth))
+                .or_insert(PackEntry {
+                    id: header.id,
+                    offset,
+                    len: header.record_len(),
+                    raw_len: header.raw_len,
+                    kind: header.kind,
+                });
         }
         Ok(entries.into_values().collect())
     }
@@ -221,8 +301,123 @@ impl PackReader {
         len: u32,
         expected: &BlobId,
     ) -> Result<Plain, PackReadError> {
-        self.read_record(at, len)?.into_plain(at, expected)
+        self.unpack(&self.read_record(at, len)?, at, expected)
     }
+
+    /// The plaintext of a record that was read from this pack.
+    pub fn unpack(
+        &self,
+        record: &StoredRecord,
+        at: PackOffset,
+        expected: &BlobId,
+    ) -> Result<Plain, PackReadError> {
+        let dictionary = match record.header.dictionary {
+            None => None,
+            Some(tag) => Some(self.dictionary(tag)?),
+        };
+        record.plain(at, expected, dictionary.as_deref())
+    }
+
+    /// The dictionary that records of this pack name so: the copy at the end, or else the one at the front.
+    pub fn dictionary(&self, tag: DictTag) -> Result<Arc<Dictionary>, PackReadError> {
+        let known = self
+            .known
+            .lock()
+            .expect("no panic while held")
+            .get(&tag)
+            .copied();
+        if let Some(dictionary) = known.and_then(|id| self.dictionaries.get(&id)) {
+            return Ok(dictionary);
+        }
+        let (_, dictionary) = self.find_dictionary(tag)?;
+        let dictionary = Arc::new(dictionary);
+        self.known
+            .lock()
+            .expect("no panic while held")
+            .insert(tag, *dictionary.id());
+        self.dictionaries.keep(&dictionary);
+        Ok(dictionary)
+    }
+
+    /// That dictionary as it is stored.
+    pub fn stored_dictionary(&self, tag: DictTag) -> Result<StoredRecord, PackReadError> {
+        Ok(self.find_dictionary(tag)?.0)
+    }
+
+    fn find_dictionary(&self, tag: DictTag) -> Result<(StoredRecord, Dictionary), PackReadError> {
+        if let Ok(trailer) = &self.end {
+            let copies = RecordScan::between(
+                &*self.file,
+                trailer.dictionaries_at(),
+                trailer.footer_offset,
+            );
+            for found in copies {
+                let (offset, header) = found?;
+                if let Some(found) =
+                    self.try_dictionary(tag, header.kind, &header.id, offset, header.record_len())?
+                {
+                    return Ok(found);
+                }
+            }
+        }
+        let copies = match self.copies.get() {
+            Some(copies) => copies,
+            None => {
+                let mut listed = match self.listed() {
+                    Err(PackReadError::Io(error))
+                        if error.kind() != io::ErrorKind::UnexpectedEof =>
+                    {
+                        return Err(error.into());
+                    }
+                    Err(_) => self.salvage()?,
+                    Ok(listed) => listed,
+                };
+                listed.retain(|entry| entry.kind == RecordKind::Dictionary);
+                self.copies.get_or_init(|| listed)
+            }
+        };
+        for entry in copies {
+            if let Some(found) =
+                self.try_dictionary(tag, entry.kind, &entry.id, entry.offset, entry.len)?
+            {
+                return Ok(found);
+            }
+        }
+        Err(PackReadError::Dictionary(tag))
+    }
+
+    /// The dictionary at that place, if it is the one that is looked for and nothing is wrong with it.
+    fn try_dictionary(
+        &self,
+        tag: DictTag,
+        kind: RecordKind,
+        id: &BlobId,
+        at: PackOffset,
+        len: u32,
+    ) -> Result<Option<(StoredRecord, Dictionary)>, PackReadError> {
+        if kind != RecordKind::Dictionary || DictTag::of(id) != Some(tag) {
+            return Ok(None);
+        }
+        let read = self.read_record(at, len).and_then(|record| {
+            let plain = record.plain(at, id, None)?;
+            Ok((record, plain))
+        });
+        match read {
+            Ok((record, plain)) => {
+                Ok(Dictionary::new(plain.bytes).map(|dictionary| (record, dictionary)))
+            }
+            Err(PackReadError::Io(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Err(error.into())
+            }
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Those of the records in a pack that hold blobs.
+pub fn blobs(mut listed: Vec<PackEntry>) -> Vec<PackEntry> {
+    listed.retain(|entry| entry.kind != RecordKind::Dictionary);
+    listed
 }
 
 /// The trailer, or what is wrong with it; an error only when the system failed.

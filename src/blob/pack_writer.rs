@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::blob::pack_reader::StoredRecord;
 use crate::disk::{Disk, DiskFile, OpenMode, PublishError, publish};
 use crate::format::pack::{self, PackClass, PackEntry, PackHeader, PackOffset};
-use crate::format::record::{self, Record, RecordError};
+use crate::format::record::{self, DictTag, Record, RecordError};
 use crate::id::{BlobId, PackId};
 
 /// Bytes gathered before they are written.
@@ -29,6 +30,9 @@ pub enum PackWriteError {
     /// The record is none that could be read back. Nothing was written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The record names a dictionary that does not come with it. Nothing was written.
+    #[error("BUG: a record names dictionary {0}, which its pack does not hold")]
+    NoDictionary(DictTag),
     /// An earlier write failed.
     #[error("an earlier write to pack {0} failed")]
     Poisoned(PackId),
@@ -46,8 +50,10 @@ pub struct SyncedPack {
     pub class: PackClass,
     /// Bytes of the file.
     pub bytes: u64,
-    /// What it holds, ascending by blob id.
+    /// The blobs it holds, ascending by id.
     pub entries: Vec<PackEntry>,
+    /// Bytes of both copies of its dictionaries.
+    pub dictionary_bytes: u64,
     _sealed: Sealed,
 }
 
@@ -63,6 +69,8 @@ pub struct PackWriter {
     path: PathBuf,
     header: PackHeader,
     entries: BTreeMap<BlobId, PackEntry>,
+    /// The dictionaries it holds once so far.
+    dictionaries: BTreeMap<DictTag, (PackEntry, StoredRecord)>,
     /// Where in the file the buffer belongs.
     written: u64,
     buffer: Vec<u8>,
@@ -98,13 +106,38 @@ impl PackWriter {
             path: tmp_path.to_owned(),
             header,
             entries: BTreeMap::new(),
+            dictionaries: BTreeMap::new(),
             written: 0,
             buffer,
             poisoned: false,
         })
     }
 
-    /// Adds a record and says where it stands. Of two records with one id only the first is kept.
+    /// Takes in a dictionary, for the records behind it. It stands here and once more at the end, so that no damage to one
+    /// record costs others.
+    pub fn carry(&mut self, dictionary: &StoredRecord) -> Result<(), PackWriteError> {
+        let Some(tag) = DictTag::of(&dictionary.header.id) else {
+            return Ok(());
+        };
+        if let Some((held, _)) = self.dictionaries.get(&tag) {
+            return if held.id == dictionary.header.id {
+                Ok(())
+            } else {
+                Err(PackWriteError::NoDictionary(tag))
+            };
+        }
+        let entry = self.place(&dictionary.as_record())?;
+        self.dictionaries.insert(tag, (entry, dictionary.clone()));
+        Ok(())
+    }
+
+    /// True when records may name this dictionary.
+    pub fn carries(&self, tag: DictTag) -> bool {
+        self.dictionaries.contains_key(&tag)
+    }
+
+    /// Adds a record and says where it stands. Of two records with one id only the first is kept. The dictionary it names was
+    /// taken in before.
     pub fn append(&mut self, record: &Record<'_>) -> Result<PackOffset, PackWriteError> {
         if self.poisoned {
             return Err(PackWriteError::Poisoned(self.header.pack));
@@ -112,21 +145,42 @@ impl PackWriter {
         if let Some(entry) = self.entries.get(&record.id) {
             return Ok(entry.offset);
         }
+        if let Some(tag) = record.dictionary
+            && !self.carries(tag)
+        {
+            return Err(PackWriteError::NoDictionary(tag));
+        }
+        let entry = self.place(record)?;
+        self.entries.insert(record.id, entry);
+        Ok(entry.offset)
+    }
+
+    fn place(&mut self, record: &Record<'_>) -> Result<PackEntry, PackWriteError> {
+        if self.poisoned {
+            return Err(PackWriteError::Poisoned(self.header.pack));
+        }
         let offset = PackOffset(self.bytes());
         if self.buffer.len() + record.len() > BUFFER_BYTES {
             self.flush()?;
         }
         record::encode_into(&mut self.buffer, record)?;
         let len = u32::try_from(record.len()).expect("an encoded record is within its limit");
-        let entry = PackEntry {
+        Ok(PackEntry {
             id: record.id,
             offset,
             len,
             raw_len: record.raw_len,
             kind: record.kind,
-        };
-        self.entries.insert(record.id, entry);
-        Ok(offset)
+        })
+    }
+
+    /// Writes every dictionary once more; answers where both copies are.
+    fn repeat_dictionaries(&mut self) -> Result<Vec<PackEntry>, PackWriteError> {
+        let mut placed = Vec::new();
+        for (first, dictionary) in std::mem::take(&mut self.dictionaries).into_values() {
+            placed.extend([first, self.place(&dictionary.as_record())?]);
+        }
+        Ok(placed)
     }
 
     /// Where the next record will stand: bytes so far, header included, footer not.
@@ -147,8 +201,17 @@ impl PackWriter {
         if self.poisoned {
             return Err(PackWriteError::Poisoned(self.header.pack));
         }
+        let records_end = self.bytes();
+        let dictionaries = self.repeat_dictionaries()?;
+        let repeated = u32::try_from(self.bytes() - records_end).map_err(|_| {
+            let source = io::Error::other("its dictionaries are longer than a pack can say");
+            io_error("write", &self.path)(source)
+        })?;
         self.flush()?;
-        let footer = pack::encode_footer(self.header.pack, self.written, self.entries.values());
+        let mut listed: Vec<PackEntry> = self.entries.values().copied().collect();
+        listed.extend(dictionaries);
+        listed.sort_unstable_by_key(|entry| (entry.id, entry.kind, entry.offset));
+        let footer = pack::encode_footer(self.header.pack, self.written, repeated, listed.iter());
         self.write(&footer)?;
         self.file.sync().map_err(io_error("sync", &self.path))?;
         let parent = final_path.parent().unwrap_or(Path::new(""));
@@ -162,6 +225,7 @@ impl PackWriter {
             class: self.header.class,
             bytes: self.written,
             entries: self.entries.into_values().collect(),
+            dictionary_bytes: 2 * u64::from(repeated),
             _sealed: Sealed,
         })
     }
@@ -237,6 +301,33 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
 
     /// Adds a record to the pack that has room for it.
     pub fn append(&mut self, record: &Record<'_>) -> Result<(), PackWriteError> {
+        self.room_for(record)?.append(record)?;
+        Ok(())
+    }
+
+    /// Adds a record and the dictionary it names to the pack that is open, whatever its length: a dictionary is made of
+    /// content of one pack, and must not be found in another.
+    pub fn append_here(
+        &mut self,
+        record: &Record<'_>,
+        dictionary: Option<&StoredRecord>,
+    ) -> Result<(), PackWriteError> {
+        let writer = self.open_pack()?;
+        if let Some(dictionary) = dictionary {
+            writer.carry(dictionary)?;
+        }
+        writer.append(record)?;
+        Ok(())
+    }
+
+    /// Closes the pack that is open, so that what follows lies in another.
+    pub fn cut(&mut self) -> Result<(), PackWriteError> {
+        self.check()?;
+        self.close()
+    }
+
+    /// The pack that has room for a record.
+    fn room_for(&mut self, record: &Record<'_>) -> Result<&mut PackWriter, PackWriteError> {
         self.check()?;
         let full = |writer: &PackWriter| {
             !writer.is_empty() && writer.bytes() + record.len() as u64 > self.pack_bytes
@@ -244,6 +335,11 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
         if self.open.as_ref().is_some_and(|(writer, _)| full(writer)) {
             self.close()?;
         }
+        self.open_pack()
+    }
+
+    fn open_pack(&mut self) -> Result<&mut PackWriter, PackWriteError> {
+        self.check()?;
         let (writer, _) = match &mut self.open {
             Some(open) => open,
             none => {
@@ -252,8 +348,7 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
                 none.insert((writer, place.final_path))
             }
         };
-        writer.append(record)?;
-        Ok(())
+        Ok(writer)
     }
 
     /// Closes the last pack; answers all of them.

@@ -135,7 +135,7 @@ mod tests {
             kind: record.kind,
         };
         let records_end = (pack::PACK_HEADER_BYTES + stored.len()) as u64;
-        let pack_end = pack::encode_footer(PackId(1), records_end, [listed].iter());
+        let pack_end = pack::encode_footer(PackId(1), records_end, 0, [listed].iter());
         let written = [
             ("hex journal-header", dump(&journal.encode()[..56])),
             (

@@ -21,7 +21,7 @@
 //!
 //! | footer entry | bytes | field |
 //! |---:|---:|---|
-//! | 0 | 32 | blob id; entries ascend by it, none twice |
+//! | 0 | 32 | blob id; entries ascend by it, then by kind and offset; a dictionary is there twice, all else once |
 //! | 32 | 8 | offset of the record from the start of the file |
 //! | 40 | 4 | bytes of the whole record |
 //! | 44 | 4 | bytes of the plaintext |
@@ -32,7 +32,8 @@
 //! |---:|---:|---|
 //! | 0 | 8 | magic `ANNALPE\n` |
 //! | 8 | 2 | format version, 1 |
-//! | 10 | 6 | reserved, 0 |
+//! | 10 | 2 | reserved, 0 |
+//! | 12 | 4 | bytes of the second copies of the dictionaries, the last records before the footer |
 //! | 16 | 8 | number of entries |
 //! | 24 | 8 | offset of the footer |
 //! | 32 | 8 | bytes of the footer |
@@ -168,7 +169,17 @@ pub struct PackTrailer {
     pub footer_len: u64,
     /// Bytes of all plaintexts together.
     pub raw_bytes: u64,
+    /// Bytes of the last records before the footer: every dictionary once more.
+    pub dictionary_bytes: u32,
     footer_crc: u32,
+}
+
+impl PackTrailer {
+    /// Where the second copies of the dictionaries begin.
+    pub const fn dictionaries_at(&self) -> u64 {
+        self.footer_offset
+            .saturating_sub(self.dictionary_bytes as u64)
+    }
 }
 
 /// Why bytes are not a pack.
@@ -283,10 +294,12 @@ pub fn decode_header(bytes: &[u8]) -> Result<PackHeader, PackError> {
     })
 }
 
-/// The footer and the trailer of a pack whose records end at `records_end`. `entries` ascend by id, none twice.
+/// The footer and the trailer of a pack whose records end at `records_end`, the last `dictionary_bytes` of them being the
+/// second copies of its dictionaries. `entries` ascend by id, kind and offset.
 pub fn encode_footer<'e>(
     pack: PackId,
     records_end: u64,
+    dictionary_bytes: u32,
     entries: impl ExactSizeIterator<Item = &'e PackEntry>,
 ) -> Vec<u8> {
     let entry_count = entries.len();
@@ -306,7 +319,8 @@ pub fn encode_footer<'e>(
     let mut trailer = Vec::with_capacity(PACK_TRAILER_BYTES);
     trailer.put(&TRAILER_MAGIC);
     trailer.put_u16(PACK_VERSION);
-    trailer.put(&[0; 6]);
+    trailer.put_u16(0);
+    trailer.put_u32(dictionary_bytes);
     trailer.put_u64(entry_count as u64);
     trailer.put_u64(records_end);
     trailer.put_u64(footer_len as u64);
@@ -323,10 +337,11 @@ pub fn decode_trailer(bytes: &[u8], file_len: u64) -> Result<PackTrailer, PackEr
     let part = PackPart::Trailer;
     let contradiction = |what| PackError::Contradiction { part, what };
     let mut reader = open_sealed(part, TRAILER_MAGIC, PACK_TRAILER_BYTES, bytes)?;
-    if reader.take_array()? != [0; 6] {
+    if reader.take_u16()? != 0 {
         return Err(contradiction("a reserved field is not zero"));
     }
     let trailer = PackTrailer {
+        dictionary_bytes: reader.take_u32()?,
         entry_count: reader.take_u64()?,
         footer_offset: reader.take_u64()?,
         footer_len: reader.take_u64()?,
@@ -346,10 +361,14 @@ pub fn decode_trailer(bytes: &[u8], file_len: u64) -> Result<PackTrailer, PackEr
     if end != Some(file_len) || trailer.footer_offset < PACK_HEADER_BYTES as u64 {
         return Err(contradiction("the footer does not fit the file"));
     }
+    if trailer.dictionaries_at() < PACK_HEADER_BYTES as u64 {
+        return Err(contradiction("the dictionaries do not fit the file"));
+    }
     Ok(trailer)
 }
 
-/// Reads the footer that `trailer` speaks of: what stands where, ascending by id.
+/// Reads the footer that `trailer` speaks of: what stands where, ascending by id. A dictionary is listed for each of its two
+/// copies.
 pub fn decode_footer(bytes: &[u8], trailer: &PackTrailer) -> Result<Vec<PackEntry>, PackError> {
     let part = PackPart::Footer;
     let contradiction = |what| PackError::Contradiction { part, what };
@@ -363,6 +382,8 @@ pub fn decode_footer(bytes: &[u8], trailer: &PackTrailer) -> Result<Vec<PackEntr
     let mut reader = Reader::new(bytes);
     let mut stored_bytes = 0;
     let mut raw_bytes = 0;
+    let mut second_copies = 0;
+    let mut alone = false;
     while !reader.is_empty() {
         let id = BlobId::from_bytes(reader.take_array()?);
         let offset = reader.take_u64()?;
@@ -373,8 +394,28 @@ pub fn decode_footer(bytes: &[u8], trailer: &PackTrailer) -> Result<Vec<PackEntr
         if reader.take_array()? != [0; 3] {
             return Err(contradiction("a reserved field is not zero"));
         }
-        if entries.last().is_some_and(|before| before.id >= id) {
+        let is_dictionary = kind == RecordKind::Dictionary;
+        let before = entries.last();
+        if before.is_some_and(|e| (e.id, e.kind, e.offset.0) >= (id, kind, offset)) {
             return Err(contradiction("its entries do not ascend"));
+        }
+        let same_id = before.filter(|entry| entry.id == id);
+        let first_copy = same_id.filter(|entry| entry.kind == kind && is_dictionary);
+        if first_copy.is_some_and(|first| !alone || first.len != len)
+            || (same_id.is_some() && !is_dictionary)
+        {
+            return Err(contradiction("a record is there too often"));
+        }
+        if alone && first_copy.is_none() {
+            return Err(contradiction("a dictionary is there only once"));
+        }
+        let second = first_copy.is_some();
+        alone = is_dictionary && !second;
+        if second {
+            second_copies += u64::from(len);
+        }
+        if is_dictionary && second != (offset >= trailer.dictionaries_at()) {
+            return Err(contradiction("a dictionary is out of its place"));
         }
         let lengths = RECORD_HEADER_BYTES..=RECORD_BYTES_MAX;
         if !lengths.contains(&(len as usize)) || raw_len > RECORD_RAW_BYTES_MAX {
@@ -393,6 +434,12 @@ pub fn decode_footer(bytes: &[u8], trailer: &PackTrailer) -> Result<Vec<PackEntr
             raw_len,
             kind,
         });
+    }
+    if alone {
+        return Err(contradiction("a dictionary is there only once"));
+    }
+    if second_copies != u64::from(trailer.dictionary_bytes) {
+        return Err(contradiction("its dictionaries add up to another sum"));
     }
     if raw_bytes != trailer.raw_bytes {
         return Err(contradiction("its plaintexts add up to another sum"));
@@ -478,6 +525,16 @@ impl<'s, S: ReadAt + ?Sized> RecordScan<'s, S> {
             end: source.size()?,
             buffer: Vec::new(),
         })
+    }
+
+    /// Of the stretch from `from` to `to`, which begins with a record.
+    pub const fn between(source: &'s S, from: u64, to: u64) -> Self {
+        Self {
+            source,
+            at: from,
+            end: to,
+            buffer: Vec::new(),
+        }
     }
 
     fn read(&mut self, offset: u64, len: usize) -> io::Result<()> {
@@ -594,7 +651,7 @@ mod tests {
             record::encode_into(&mut bytes, &record).expect("a valid record");
         }
         entries.sort_by_key(|entry| entry.id);
-        let end = encode_footer(PackId(7), bytes.len() as u64, entries.iter());
+        let end = encode_footer(PackId(7), bytes.len() as u64, 0, entries.iter());
         bytes.extend(end);
         (bytes, entries)
     }

@@ -3,10 +3,10 @@
 //! | offset | bytes | field |
 //! |---:|---:|---|
 //! | 0 | 4 | magic `ANBR` |
-//! | 4 | 1 | kind: 1 content, 2 manifest |
+//! | 4 | 1 | kind: 1 content, 2 manifest, 3 dictionary |
 //! | 5 | 1 | codec: 0 raw, 1 zstd |
 //! | 6 | 2 | reserved, 0 |
-//! | 8 | 4 | dictionary number, 0 for none |
+//! | 8 | 4 | dictionary: the first bytes of its id, 0 for none |
 //! | 12 | 4 | bytes of the plaintext |
 //! | 16 | 4 | bytes stored after this header |
 //! | 20 | 32 | blob id |
@@ -25,6 +25,8 @@ use crate::id::BlobId;
 pub const RECORD_HEADER_BYTES: usize = 60;
 /// The longest plaintext one record may hold. Longer content is cut into chunks.
 pub const RECORD_RAW_BYTES_MAX: u32 = 8 << 20;
+/// The longest dictionary. Whoever reads a record has the dictionary in memory as well.
+pub const DICTIONARY_BYTES_MAX: u32 = 1 << 20;
 /// The longest record, header included.
 pub const RECORD_BYTES_MAX: usize = RECORD_HEADER_BYTES + RECORD_RAW_BYTES_MAX as usize;
 /// What every record starts with.
@@ -41,6 +43,8 @@ pub enum RecordKind {
     Content,
     /// The root of a list of chunks; the id is the hash of what the chunks make together.
     Manifest,
+    /// What other records of the same pack were compressed with; the id is the hash of these bytes.
+    Dictionary,
 }
 
 impl RecordKind {
@@ -49,6 +53,7 @@ impl RecordKind {
         match self {
             Self::Content => 1,
             Self::Manifest => 2,
+            Self::Dictionary => 3,
         }
     }
 
@@ -57,6 +62,7 @@ impl RecordKind {
         match byte {
             1 => Some(Self::Content),
             2 => Some(Self::Manifest),
+            3 => Some(Self::Dictionary),
             _ => None,
         }
     }
@@ -71,28 +77,37 @@ pub enum Codec {
     Zstd,
 }
 
-/// The number of a trained dictionary within its store; 1 is the first.
+/// How a record names the dictionary it was compressed with: by the first four bytes of the dictionary's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DictNo(NonZeroU32);
+pub struct DictTag(NonZeroU32);
 
-impl DictNo {
-    /// The dictionary numbered `number`; 0 means none.
-    pub const fn new(number: u32) -> Option<Self> {
-        match NonZeroU32::new(number) {
-            Some(number) => Some(Self(number)),
+impl DictTag {
+    /// What stands in a header; 0 means none.
+    pub const fn new(field: u32) -> Option<Self> {
+        match NonZeroU32::new(field) {
+            Some(field) => Some(Self(field)),
             None => None,
         }
     }
 
-    /// Its number.
+    /// How records name the dictionary `id`; `None` for one that cannot be named.
+    pub fn of(id: &BlobId) -> Option<Self> {
+        let [a, b, c, d, ..] = *id.as_bytes();
+        Self::new(u32::from_le_bytes([a, b, c, d]))
+    }
+
+    /// What stands in a header.
     pub const fn get(self) -> u32 {
         self.0.get()
     }
 }
 
-impl std::fmt::Display for DictNo {
+impl std::fmt::Display for DictTag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        self.get()
+            .to_le_bytes()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -104,7 +119,7 @@ pub struct Record<'a> {
     /// How it is stored.
     pub codec: Codec,
     /// The dictionary it was compressed with.
-    pub dictionary: Option<DictNo>,
+    pub dictionary: Option<DictTag>,
     /// Bytes of the plaintext.
     pub raw_len: u32,
     /// Its name.
@@ -128,7 +143,7 @@ pub struct RecordHeader {
     /// How it is stored.
     pub codec: Codec,
     /// The dictionary it was compressed with.
-    pub dictionary: Option<DictNo>,
+    pub dictionary: Option<DictTag>,
     /// Bytes of the plaintext, at most [`RECORD_RAW_BYTES_MAX`].
     pub raw_len: u32,
     /// Bytes stored, at most `raw_len`.
@@ -178,15 +193,21 @@ pub enum RecordError {
         /// Bytes stored.
         stored_len: u32,
     },
-    /// A raw record has no use for a dictionary.
-    #[error("a raw record names dictionary {0}")]
-    NeedlessDictionary(DictNo),
+    /// A raw record has no use for a dictionary, and a dictionary takes none itself.
+    #[error("a raw record or a dictionary names dictionary {0}")]
+    NeedlessDictionary(DictTag),
 }
 
 /// Appends the bytes of `record` to `out`; a record that [`decode`] would refuse is an error and appends nothing.
 pub fn encode_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordError> {
     let stored_len = u32::try_from(record.stored.len()).unwrap_or(u32::MAX);
-    check(record.codec, record.dictionary, record.raw_len, stored_len)?;
+    check(
+        record.kind,
+        record.codec,
+        record.dictionary,
+        record.raw_len,
+        stored_len,
+    )?;
     let start = out.len();
     out.reserve(record.len());
     out.put(&RECORD_MAGIC);
@@ -196,7 +217,7 @@ pub fn encode_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordE
         Codec::Zstd => 1,
     });
     out.put_u16(0);
-    out.put_u32(record.dictionary.map_or(0, DictNo::get));
+    out.put_u32(record.dictionary.map_or(0, DictTag::get));
     out.put_u32(record.raw_len);
     out.put_u32(stored_len);
     out.put(record.id.as_bytes());
@@ -242,13 +263,14 @@ pub fn decode_header(bytes: &[u8]) -> Result<RecordHeader, RecordError> {
     let header = RecordHeader {
         kind,
         codec,
-        dictionary: DictNo::new(reader.take_u32()?),
+        dictionary: DictTag::new(reader.take_u32()?),
         raw_len: reader.take_u32()?,
         stored_len: reader.take_u32()?,
         id: BlobId::from_bytes(reader.take_array()?),
         stored_crc: reader.take_u32()?,
     };
     check(
+        header.kind,
         header.codec,
         header.dictionary,
         header.raw_len,
@@ -268,8 +290,9 @@ pub fn check_stored(header: &RecordHeader, stored: &[u8]) -> Result<(), RecordEr
 
 /// The rules that tie the fields together, the same for writing and for reading.
 fn check(
+    kind: RecordKind,
     codec: Codec,
-    dictionary: Option<DictNo>,
+    dictionary: Option<DictTag>,
     raw_len: u32,
     stored_len: u32,
 ) -> Result<(), RecordError> {
@@ -277,14 +300,20 @@ fn check(
         Codec::Raw => stored_len == raw_len,
         Codec::Zstd => stored_len < raw_len,
     };
-    if !fits || raw_len > RECORD_RAW_BYTES_MAX {
+    let longest = match kind {
+        RecordKind::Content | RecordKind::Manifest => RECORD_RAW_BYTES_MAX,
+        RecordKind::Dictionary => DICTIONARY_BYTES_MAX,
+    };
+    if !fits || raw_len > longest {
         return Err(RecordError::Length {
             raw_len,
             stored_len,
         });
     }
-    match (codec, dictionary) {
-        (Codec::Raw, Some(dictionary)) => Err(RecordError::NeedlessDictionary(dictionary)),
+    match dictionary {
+        Some(tag) if codec == Codec::Raw || kind == RecordKind::Dictionary => {
+            Err(RecordError::NeedlessDictionary(tag))
+        }
         _ => Ok(()),
     }
 }
@@ -299,7 +328,7 @@ mod tests {
         Record {
             kind: RecordKind::Manifest,
             codec: Codec::Zstd,
-            dictionary: DictNo::new(0x0403_0201),
+            dictionary: DictTag::new(0x0403_0201),
             raw_len: 5,
             id: BlobId::from_bytes([0xab; 32]),
             stored: b"zip!",
@@ -321,6 +350,16 @@ mod tests {
         assert_eq!(encoded(&small()), golden);
     }
     const GOLDEN_CRCS: [u8; 8] = [0xdd, 0xff, 0x1d, 0x42, 0x7d, 0x6d, 0x34, 0x6b];
+
+    #[test]
+    fn a_record_names_a_dictionary_by_the_first_bytes_of_its_id() {
+        let mut id = [0xab; 32];
+        id[..4].copy_from_slice(&[1, 2, 3, 4]);
+        let tag = DictTag::of(&BlobId::from_bytes(id)).expect("not zero");
+        assert_eq!(Some(tag), small().dictionary);
+        assert_eq!(tag.to_string(), "01020304");
+        assert_eq!(DictTag::of(&BlobId::from_bytes([0; 32])), None);
+    }
 
     #[test]
     fn every_flipped_bit_and_every_missing_byte_of_a_record_is_noticed() {
@@ -372,7 +411,7 @@ mod tests {
     #[test]
     fn a_header_that_contradicts_itself_is_refused_before_its_lengths_are_used() {
         let cases: [fn(&mut [u8]); 6] = [
-            |bytes| bytes[4] = 3,
+            |bytes| bytes[4] = 4,
             |bytes| bytes[5] = 2,
             |bytes| bytes[6] = 1,
             |bytes| bytes[5] = 0,
@@ -394,9 +433,21 @@ mod tests {
             bytes[5] = 0;
             bytes[12] = 4;
         });
+        let dictionary_with_dictionary = resealed(|bytes| bytes[4] = 3);
+        for needless in [raw_with_dictionary, dictionary_with_dictionary] {
+            assert!(matches!(
+                decode(&needless),
+                Err(RecordError::NeedlessDictionary(_))
+            ));
+        }
+        let long_dictionary = resealed(|bytes| {
+            bytes[4] = 3;
+            bytes[8..12].fill(0);
+            bytes[12..16].copy_from_slice(&(DICTIONARY_BYTES_MAX + 1).to_le_bytes());
+        });
         assert!(matches!(
-            decode(&raw_with_dictionary),
-            Err(RecordError::NeedlessDictionary(_))
+            decode(&long_dictionary),
+            Err(RecordError::Length { .. })
         ));
     }
 
@@ -413,7 +464,7 @@ mod tests {
             let (codec, dictionary) = if more == 0 {
                 (Codec::Raw, None)
             } else {
-                (Codec::Zstd, DictNo::new(dictionary))
+                (Codec::Zstd, DictTag::new(dictionary))
             };
             let record = Record {
                 kind: RecordKind::Content,

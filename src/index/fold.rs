@@ -43,6 +43,8 @@ pub(crate) struct PackRow {
     pub(crate) bytes: u64,
     /// Blobs in it.
     pub(crate) blobs: u64,
+    /// Bytes of its dictionaries, which serve all of them.
+    pub(crate) dictionary_bytes: u64,
     /// Bytes of the blobs that are needed. Kept by the index; ignored when a pack is added.
     pub(crate) live_bytes: u64,
     /// Blobs that are needed. Kept by the index; ignored when a pack is added.
@@ -132,7 +134,12 @@ impl Overlay {
     pub(crate) fn add_pack(&mut self, pack: &PackRow, below: &View) -> Result<(), IndexError> {
         let mut fold = Fold { top: self, below };
         let mut state = fold.pack(pack.id)?;
-        state.file = Some((pack.class.clone(), pack.bytes, pack.blobs));
+        state.file = Some((
+            pack.class.clone(),
+            pack.bytes,
+            pack.blobs,
+            pack.dictionary_bytes,
+        ));
         fold.put_pack(pack.id, state);
         Ok(())
     }

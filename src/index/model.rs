@@ -289,6 +289,7 @@ fn pack_row(pack: u64) -> PackRow {
         class: "90d".into(),
         bytes: 1000 * pack,
         blobs: 3,
+        dictionary_bytes: 10 * pack,
         live_bytes: 0,
         live_blobs: 0,
     }

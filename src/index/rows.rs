@@ -395,8 +395,8 @@ pub(crate) struct Place {
 /// What is known of a pack.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct PackState {
-    /// Class, bytes and blobs of the file, once it was added.
-    pub(super) file: Option<(String, u64, u64)>,
+    /// Class, bytes, blobs and bytes of dictionaries of the file, once it was added.
+    pub(super) file: Option<(String, u64, u64, u64)>,
     pub(super) live_bytes: u64,
     pub(super) live_blobs: u64,
 }

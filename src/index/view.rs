@@ -690,12 +690,13 @@ impl View {
 }
 
 fn pack_row(id: PackId, state: PackState) -> Option<PackRow> {
-    let (class, bytes, blobs) = state.file?;
+    let (class, bytes, blobs, dictionary_bytes) = state.file?;
     Some(PackRow {
         id,
         class,
         bytes,
         blobs,
+        dictionary_bytes,
         live_bytes: state.live_bytes,
         live_blobs: state.live_blobs,
     })

@@ -16,7 +16,7 @@ use crate::disk::DiskLock;
 use crate::entry::{Meta, Retention};
 use crate::event::{Body, EntryRanges, Lost, Repaired, RepairedFile, Source};
 use crate::format::pack::{PackClass, PackOffset, PackOrigin};
-use crate::format::record;
+use crate::format::record::{self, RecordKind};
 use crate::id::{BlobId, EntryId, EventSeq, PackId};
 use crate::log::Remains;
 use crate::{Error, ErrorKind, Result};
@@ -187,7 +187,8 @@ fn rescue_from_journal(
                 let Ok(stored) = StoredRecord::decode(one) else {
                     continue;
                 };
-                if stored.clone().into_plain(PackOffset(0), &header.id).is_ok() {
+                let is_content = header.kind != RecordKind::Dictionary;
+                if is_content && stored.plain(PackOffset(0), &header.id, None).is_ok() {
                     missing.remove(&header.id);
                     let class = pack_class(frame.header.retention, frame.header.time);
                     rescued.entry(class).or_default().push(stored);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::archive::open::{self, HEADER_FILE, INDEX_FILE, QUARANTINE_DIR};
 use crate::archive::repair::{PackMend, Repair};
 use crate::archive::shared::{PACKS_DIR, TMP_DIR, read_error, write_error};
-use crate::blob::pack_reader::read_record;
+use crate::blob::pack_reader::PackReader;
 use crate::blob::pack_writer::PackWriter;
 use crate::disk::{Disk, OpenMode, PublishError, publish};
 use crate::event::{Body, ClockReading, Event, Lost, RepairedFile};
@@ -180,14 +180,18 @@ fn remove(disk: &dyn Disk, path: &Path) -> Result<()> {
 
 /// Writes a pack anew under its own name and number.
 fn rewrite(disk: &Arc<dyn Disk>, mend: &PackMend) -> Result<()> {
-    let failed = |error| Error::io("read", &mend.path, error);
-    let old = disk.open(&mend.path, OpenMode::Read).map_err(failed)?;
-    let size = old.size().map_err(failed)?;
+    let failed = |error| read_error(&mend.path, error);
+    let old = PackReader::open_remains(&**disk, &mend.path, mend.header.clone()).map_err(failed)?;
     let mut writer =
         PackWriter::create(disk, &tmp_path("pack"), mend.header.clone()).map_err(write_error)?;
     for (offset, len, _) in &mend.kept {
-        let record = read_record(&*old, size, *offset, *len)
-            .map_err(|error| read_error(&mend.path, error))?;
+        let record = old.read_record(*offset, *len).map_err(failed)?;
+        if let Some(tag) = record.header.dictionary
+            && !writer.carries(tag)
+        {
+            let dictionary = old.stored_dictionary(tag).map_err(failed)?;
+            writer.carry(&dictionary).map_err(write_error)?;
+        }
         writer.append(&record.as_record()).map_err(write_error)?;
     }
     writer

@@ -11,9 +11,10 @@ use crate::archive::repair::account;
 use crate::archive::repair::{Findings, Mend, MendKind, PackMend, RepairPlan};
 use crate::archive::shared::read_error;
 use crate::archive::{Access, Options, verify};
-use crate::blob::pack_reader::{PackReadError, PackReader, read_record};
+use crate::blob::pack_reader::{PackReadError, PackReader};
 use crate::disk::{Disk, OpenMode};
-use crate::format::pack::{self, PACK_HEADER_BYTES, PackClass, PackHeader, PackOrigin, RecordScan};
+use crate::format::pack::{self, PACK_HEADER_BYTES, PackClass, PackHeader, PackOrigin};
+use crate::format::record::RecordKind;
 use crate::format::{frame, segment};
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains};
@@ -261,7 +262,7 @@ fn check_pack(
         }
         .into());
     }
-    for entry in reader.entries()? {
+    for entry in reader.listed()? {
         reader.read_plain(entry.offset, entry.len, &entry.id)?;
     }
     Ok(header.clone())
@@ -274,22 +275,6 @@ fn salvage_pack(
     file: &PackFile,
     why: String,
 ) -> Result<PackMend> {
-    let failed = |error: io::Error| Error::io("read", &file.path, error);
-    let opened = disk.open(&file.path, OpenMode::Read).map_err(failed)?;
-    let size = opened.size().map_err(failed)?;
-    let mut kept = Vec::new();
-    let mut seen = BTreeSet::new();
-    for found in RecordScan::new(&*opened).map_err(failed)? {
-        let (offset, header) = found.map_err(failed)?;
-        let whole = read_record(&*opened, size, offset, header.record_len())
-            .and_then(|record| record.into_plain(offset, &header.id));
-        match whole {
-            Ok(_) if seen.insert(header.id) => kept.push((offset, header.record_len(), header.id)),
-            Ok(_) => {}
-            Err(PackReadError::Io(error)) => return Err(read_error(&file.path, error.into())),
-            Err(_) => {}
-        }
-    }
     let class = PackClass::new(file.class.as_str())
         .map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
     let (origin, first_seq, last_seq) = match PackReader::open(disk, &file.path) {
@@ -299,17 +284,36 @@ fn salvage_pack(
         }
         _ => (PackOrigin::Compacted, EventSeq(0), EventSeq(0)),
     };
+    let header = PackHeader {
+        origin,
+        store: *store,
+        pack: id,
+        first_seq,
+        last_seq,
+        class,
+    };
+    let failed = |error: io::Error| Error::io("read", &file.path, error);
+    let remains = PackReader::open_remains(disk, &file.path, header.clone())
+        .map_err(|error| read_error(&file.path, error))?;
+    let mut kept = Vec::new();
+    let mut seen = BTreeSet::new();
+    for found in remains.scan().map_err(failed)? {
+        let (offset, header) = found.map_err(failed)?;
+        // Dictionaries come along with the records that name them.
+        if header.kind == RecordKind::Dictionary {
+            continue;
+        }
+        match remains.read_plain(offset, header.record_len(), &header.id) {
+            Ok(_) if seen.insert(header.id) => kept.push((offset, header.record_len(), header.id)),
+            Ok(_) => {}
+            Err(PackReadError::Io(error)) => return Err(read_error(&file.path, error.into())),
+            Err(_) => {}
+        }
+    }
     Ok(PackMend {
         path: file.path.clone(),
         why,
-        header: PackHeader {
-            origin,
-            store: *store,
-            pack: id,
-            first_seq,
-            last_seq,
-            class,
-        },
+        header,
         kept,
     })
 }
