@@ -314,6 +314,10 @@ fn draw(random: &mut Random) -> Step {
             callers: 3,
             len: if small == 0 { 15_000 } else { 300 },
         },
+        22 => Step::Forms {
+            seed: small,
+            count: 9,
+        },
         _ => Step::Reopen,
     }
 }
@@ -324,6 +328,11 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
     // Who acknowledges before the write is through is found out, because the caller counts the operations meanwhile.
     disk.slow_down(Duration::from_millis(1));
     let runner = run(&disk, &workload());
+    assert_eq!(
+        support::dictionaries(&runner.disk),
+        2,
+        "what was compacted last has a dictionary of its own"
+    );
     let step = if size() == Size::Sample { 19 } else { 1 };
     let tally = look(&runner, everywhere(&runner), &every(), step, whole);
     let what = format!(

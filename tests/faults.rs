@@ -79,6 +79,7 @@ fn steps() -> Vec<Step> {
         noise(4),
         noise(5),
         noise(6),
+        Step::Forms { seed: 1, count: 8 },
         Step::Seal,
         long(7),
         Step::Attempt {

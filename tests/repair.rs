@@ -14,7 +14,7 @@ use annals::id::{BlobId, EventSeq};
 use support::golden::{Damage, Golden, JOURNAL, SEALED_JOURNAL, SEGMENT, smallest};
 use support::mend::{Fate, content_of, is_whole, repair, repair_within};
 use support::prove::{Size, seed, size};
-use support::{Hourly, Runner, Step};
+use support::{Hourly, Runner, State, Step};
 
 /// The most that one flipped bit may cost: the one event or content it is in. Events in a segment share a block, and a header
 /// or a footer costs nothing.
@@ -256,6 +256,65 @@ fn content_that_was_given_up_is_whole_again_once_it_is_archived_again() {
     );
     let report = archive.verify(Depth::Deep).expect("looked at");
     assert!(report.ok && report.known_losses.contents == 0, "{report:?}");
+}
+
+/// Contents that share a dictionary depend on one record. It is there twice, so that damage to one copy costs none of them.
+#[test]
+fn a_damaged_copy_of_a_dictionary_costs_nothing() {
+    let golden = Golden::worn();
+    let (path, copies) = pack_with_dictionary(&golden);
+    for at in copies {
+        for byte in [0, 30, 70] {
+            let disk = golden.disk.snapshot();
+            disk.flip_bit(&path, (at as u64 + byte) * 8 + 3)
+                .expect("there");
+            disk.settle();
+            let options = || smallest(&Hourly::new());
+            let archive = Archive::open_on(Arc::new(disk.clone()), options()).expect("opens");
+            let state = State::observe(&archive).expect("every content is read");
+            assert!(state == golden.state, "{}", golden.state.difference(&state));
+            let report = archive.verify(Depth::Deep).expect("looked at");
+            assert!(!report.ok, "byte {byte} of the copy at {at} goes unseen");
+            drop(archive);
+            assert_eq!(
+                repair(&disk, &golden.state),
+                Ok(Fate::Whole),
+                "{at} + {byte}"
+            );
+        }
+    }
+}
+
+/// With both copies gone, what was compressed with them is lost, and said to be; what stands beside it is not.
+#[test]
+fn without_both_copies_of_a_dictionary_only_those_who_need_it_are_lost() {
+    let golden = Golden::worn();
+    let (path, copies) = pack_with_dictionary(&golden);
+    let disk = golden.disk.snapshot();
+    for at in copies {
+        disk.flip_bit(&path, (at as u64 + 70) * 8).expect("there");
+    }
+    disk.settle();
+    assert_eq!(repair(&disk, &golden.state), Ok(Fate::Less));
+    let archive = Archive::open_on(Arc::new(disk), smallest(&Hourly::new())).expect("opens");
+    let report = archive.verify(Depth::Quick).expect("looked at");
+    let lost = report.known_losses.contents;
+    assert!(report.ok && (1..=9).contains(&lost), "{report:?}");
+}
+
+fn pack_with_dictionary(golden: &Golden) -> (String, Vec<usize>) {
+    let packs = golden.files().into_iter().map(|(path, _)| path);
+    let packs = packs.filter(|path| path.starts_with("packs/"));
+    let found: Vec<_> = packs
+        .map(|path| {
+            let copies = support::dictionaries_in(&golden.content(&path));
+            (path, copies)
+        })
+        .filter(|(_, copies)| !copies.is_empty())
+        .collect();
+    assert_eq!(found.len(), 1, "one pack with a dictionary");
+    assert_eq!(found[0].1.len(), 2, "one dictionary, there twice");
+    found.into_iter().next().expect("one")
 }
 
 /// The header is the one file without which nothing opens; the others know what it said.

@@ -288,6 +288,20 @@ mod tests {
         assert!(worth_it(&[pack(329, 85, 1)]).is_empty());
     }
 
+    /// Counted as dead, the dictionaries of a small pack would have it compacted again and again.
+    #[test]
+    fn dictionaries_are_as_dead_as_the_blobs_they_serve() {
+        let with = |live_blobs, live_bytes| PackRow {
+            dictionary_bytes: 8_000,
+            blobs: 10,
+            ..pack(128 + 8_000 + 10 * (300 + 52) + 64, live_bytes, live_blobs)
+        };
+        assert_eq!(dead(&with(10, 3_000)), 0);
+        assert!(worth_it(&[with(10, 3_000)]).is_empty());
+        assert_eq!(dead(&with(4, 1_200)), 6 * (300 + 52) + 4_800);
+        assert_eq!(worth_it(&[with(4, 1_200)]).len(), 1);
+    }
+
     #[test]
     fn what_a_rewrite_would_free_is_what_a_pack_offers() {
         let two_records = 128 + 85 + 300 + 2 * 52 + 64;

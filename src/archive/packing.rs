@@ -38,13 +38,18 @@ pub(super) enum Effort {
     Copy,
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the constant is 60")]
+const HEADER_BYTES: u32 = RECORD_HEADER_BYTES as u32;
+#[expect(clippy::cast_possible_truncation, reason = "the constant is 52")]
+const ENTRY_BYTES: u32 = FOOTER_ENTRY_BYTES as u32;
+
 impl Piece {
     /// The piece in the record with that header.
     pub(super) fn new(header: &RecordHeader, at: PackOffset, effort: Effort) -> Self {
         // Without its dictionary a record can become as long as its plaintext.
         let most = match header.dictionary {
             None => header.record_len(),
-            Some(_) => header.raw_len.saturating_add(RECORD_HEADER_BYTES as u32),
+            Some(_) => header.raw_len.saturating_add(HEADER_BYTES),
         };
         Self {
             id: header.id,
@@ -52,7 +57,7 @@ impl Piece {
             len: header.record_len(),
             raw_len: header.raw_len,
             effort,
-            most: most.saturating_add(FOOTER_ENTRY_BYTES as u32),
+            most: most.saturating_add(ENTRY_BYTES),
         }
     }
 }
@@ -242,5 +247,140 @@ fn check(
                 piece.id
             ),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::archive::{Archive, NewEntry, Options};
+    use crate::blob::pack_reader::PackReader;
+    use crate::disk::sim::SimDisk;
+    use crate::id::PackId;
+    use crate::retention::{AsOf, Policy};
+
+    /// A form that is like the others but for one line.
+    fn form(unit: u32) -> Vec<u8> {
+        let rows = (0..30_u32).map(|row| format!("{}\n", BlobId::of(&row.to_le_bytes())));
+        let own = format!("unit {}\n", BlobId::of(&(1_000 + unit).to_le_bytes()));
+        rows.chain([own]).collect::<String>().into_bytes()
+    }
+
+    fn put(archive: &Archive, name: &str, content: &[u8]) -> BlobId {
+        let mut new = NewEntry {
+            converter: "ICT".to_owned(),
+            ..NewEntry::default()
+        };
+        new.source.name = name.to_owned();
+        archive.put(new, content).expect("archived").blob.blake3
+    }
+
+    /// The plaintext of every dictionary in the packs of a store.
+    fn dictionaries(archive: &Archive) -> Vec<(PackId, Vec<u8>)> {
+        let shared = archive.shared();
+        let mut found = Vec::new();
+        for row in shared.view().packs().expect("readable") {
+            let (reader, _): (Arc<PackReader>, _) = shared.pack(row.id).expect("opened");
+            let listed = reader.listed().expect("a footer");
+            let kind = RecordKind::Dictionary;
+            for copy in listed.iter().filter(|entry| entry.kind == kind) {
+                let plain = reader.read_plain(copy.offset, copy.len, &copy.id);
+                found.push((row.id, plain.expect("readable").bytes));
+            }
+            let bytes: u64 = listed
+                .iter()
+                .filter(|entry| entry.kind == kind)
+                .map(|entry| u64::from(entry.len))
+                .sum();
+            assert_eq!(row.dictionary_bytes, bytes);
+        }
+        found
+    }
+
+    fn holds(dictionaries: &[(PackId, Vec<u8>)], unit: u32) -> bool {
+        let own = BlobId::of(&(1_000 + unit).to_le_bytes()).to_string();
+        let is_in = |bytes: &[u8]| bytes.windows(own.len()).any(|part| part == own.as_bytes());
+        dictionaries.iter().any(|(_, bytes)| is_in(bytes))
+    }
+
+    fn store(pack_bytes: u64) -> Archive {
+        let options = Options {
+            dictionary_from: 1_024,
+            pack_bytes,
+            ..Options::default()
+        };
+        Archive::create_on(Arc::new(SimDisk::new()), options).expect("a store")
+    }
+
+    /// A dictionary is made of whole files. Carried along, it would keep what was purged.
+    #[test]
+    fn what_was_purged_lives_on_in_no_dictionary() {
+        let archive = store(64 << 20);
+        let ids: Vec<BlobId> = (0..60)
+            .map(|unit| put(&archive, "form.csv", &form(unit)))
+            .collect();
+        archive.seal().expect("sealed");
+        let before = dictionaries(&archive);
+        assert_eq!(before.len(), 2, "one dictionary, there twice");
+        let inside: Vec<u32> = (0..60).filter(|unit| holds(&before, *unit)).collect();
+        assert!(!inside.is_empty());
+        let stats = archive.snapshot().expect("there").stats().expect("counted");
+        assert_eq!(stats.reclaimable_bytes, 0, "all of it is alive");
+
+        let policy = Policy {
+            max_count: Some(20),
+            ..Policy::default()
+        };
+        let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+        archive.purge(&plan, "asked for").expect("purged");
+        let after = dictionaries(&archive);
+        assert_eq!(after.len(), 2, "what is alive has a dictionary of its own");
+        for unit in 0..40 {
+            assert!(!holds(&after, unit), "unit {unit}");
+        }
+        for (unit, id) in (0..60).zip(&ids).skip(40) {
+            let read = archive.read_all(id, 1 << 20).expect("readable");
+            assert_eq!(read, form(unit));
+        }
+        let report = archive
+            .verify(crate::archive::Depth::Deep)
+            .expect("looked at");
+        assert!(report.ok && report.blobs == 20, "{report:?}");
+    }
+
+    #[test]
+    fn a_dictionary_is_made_of_content_of_its_own_pack() {
+        let archive = store(40_000);
+        let ids: Vec<BlobId> = (0..120)
+            .map(|unit| put(&archive, "form.csv", &form(unit)))
+            .collect();
+        archive.seal().expect("sealed");
+        let made = dictionaries(&archive);
+        let packs: BTreeSet<PackId> = made.iter().map(|(pack, _)| *pack).collect();
+        assert!(packs.len() > 1, "{packs:?}");
+        for (unit, id) in (0..120).zip(ids) {
+            let place = archive.shared().view().blob(&id).expect("readable");
+            let pack = place.and_then(|row| row.place).expect("placed").pack;
+            let elsewhere: Vec<_> = made.iter().filter(|(of, _)| *of != pack).cloned().collect();
+            assert!(!holds(&elsewhere, unit), "unit {unit} of pack {pack}");
+        }
+    }
+
+    #[test]
+    fn what_is_unlike_gets_dictionaries_of_its_own_and_few_or_long_content_none() {
+        let archive = store(64 << 20);
+        for unit in 0..20 {
+            put(&archive, &format!("{unit}.csv"), &form(unit));
+            put(&archive, &format!("{unit}.XML"), &form(100 + unit));
+        }
+        for unit in 0..5 {
+            put(&archive, &format!("{unit}.txt"), &form(200 + unit));
+        }
+        archive.seal().expect("sealed");
+        let made = dictionaries(&archive);
+        assert_eq!(made.len(), 4, "two dictionaries, there twice");
+        assert!(!(200..205).any(|unit| holds(&made, unit)));
     }
 }

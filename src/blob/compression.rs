@@ -325,9 +325,9 @@ mod tests {
 
     /// A form, filled in for one unit.
     fn form(unit: u32) -> Vec<u8> {
-        let rows =
-            (0..60).map(|row| format!("step {row};limit {};unit {unit};PASS\n", row * 37 % 91));
-        rows.collect::<String>().into_bytes()
+        let rows = (0..40_u32).map(|row| format!("{};PASS\n", BlobId::of(&row.to_le_bytes())));
+        let own = format!("unit;{unit}\n");
+        rows.chain([own]).collect::<String>().into_bytes()
     }
 
     #[test]
@@ -346,7 +346,7 @@ mod tests {
             for _ in 0..2 {
                 let compressed = compressor.compress(&raw, &mut scratch);
                 assert_eq!(compressed.dictionary, Some(dictionary.tag()));
-                assert!(compressed.stored.len() < alone, "{level:?}");
+                assert!(compressed.stored.len() * 9 < alone, "{level:?}");
                 let (header, stored) = through_record(compressed, &raw);
                 let mut out = Vec::new();
                 let unpacked = decompress(&header, &stored, Some(&dictionary), &mut out);

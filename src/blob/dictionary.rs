@@ -140,6 +140,10 @@ impl DictionaryCache {
     /// Keeps a dictionary, instead of those that were not used for longest.
     pub fn keep(&self, dictionary: &Arc<Dictionary>) {
         let mut kept = self.kept.lock().expect("no panic while held");
+        if kept.dictionaries.contains_key(dictionary.id()) {
+            // Another reader was quicker.
+            return;
+        }
         let weight = dictionary.weight();
         while kept.bytes + weight > self.bytes_max {
             let oldest = kept.dictionaries.iter().min_by_key(|(_, (_, used))| *used);
@@ -152,9 +156,7 @@ impl DictionaryCache {
         }
         kept.uses += 1;
         let entry = (Arc::clone(dictionary), kept.uses);
-        if let Some((before, _)) = kept.dictionaries.insert(*dictionary.id(), entry) {
-            kept.bytes -= before.weight();
-        }
+        kept.dictionaries.insert(*dictionary.id(), entry);
         kept.bytes += weight;
     }
 }

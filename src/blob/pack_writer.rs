@@ -413,6 +413,7 @@ pub(super) mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::blob::compression::{Compressor, Dictionary, Level};
     use crate::blob::pack_reader::{PackReadError, PackReader};
     use crate::disk::{DirEntry, DiskLock, FsDisk};
     use crate::format::pack::{PackError, PackOrigin};
@@ -571,6 +572,124 @@ pub(super) mod tests {
         }
         std::fs::write(&path, [&whole[..], b"\0"].concat()).expect("writable");
         assert!(read_all(&*disk, &pack.path).is_err(), "a byte too many");
+    }
+
+    /// A form, filled in for one unit.
+    fn form(unit: u32) -> Vec<u8> {
+        let rows = (0..12_u32).map(|row| format!("{};{unit}\n", BlobId::of(&row.to_le_bytes())));
+        rows.collect::<String>().into_bytes()
+    }
+
+    /// A published pack with three forms in it, two of them compressed with a dictionary.
+    fn pack_with_dictionary(disk: &Arc<dyn Disk>) -> SyncedPack {
+        let dictionary = Dictionary::new(form(1)).expect("a dictionary");
+        let stored = StoredRecord::encode(&Record {
+            kind: RecordKind::Dictionary,
+            ..raw(dictionary.bytes())
+        })
+        .expect("a record");
+        let place = places()();
+        let mut writer = PackWriter::create(disk, &place.tmp_path, place.header).expect("created");
+        // The dictionary's own bytes are content as well, under the same id.
+        writer.append(&raw(&form(1))).expect("appended");
+        let mut compressor = Compressor::with_dictionary(Level::DEFAULT, &dictionary);
+        for unit in [2, 3] {
+            let content = form(unit);
+            let mut scratch = Vec::new();
+            let packed = compressor.compress(&content, &mut scratch);
+            let len = u32::try_from(content.len()).expect("short");
+            let record = packed.record(RecordKind::Content, BlobId::of(&content), len);
+            assert!(record.dictionary.is_some());
+            if unit == 2 {
+                let without = writer.append(&record);
+                assert!(matches!(without, Err(PackWriteError::NoDictionary(_))));
+            }
+            writer.carry(&stored).expect("taken in");
+            writer.append(&record).expect("appended");
+        }
+        writer
+            .seal_and_publish(&place.final_path)
+            .expect("published")
+    }
+
+    #[test]
+    fn a_flipped_bit_in_a_pack_with_a_dictionary_is_noticed_and_costs_one_content_at_the_most() {
+        let (dir, disk) = new_disk();
+        let pack = pack_with_dictionary(&disk);
+        assert_eq!(pack.entries.len(), 3);
+        let path = dir.path().join(&pack.path);
+        let whole = std::fs::read(&path).expect("readable");
+        let units = |damaged: &[u8]| {
+            std::fs::write(&path, damaged).expect("writable");
+            let reader = PackReader::open(&*disk, &pack.path)?;
+            let readable = pack.entries.iter().filter(|entry| {
+                let plain = reader.read_plain(entry.offset, entry.len, &entry.id);
+                plain.is_ok()
+            });
+            let readable = readable.count();
+            let all = reader.listed().and_then(|listed| {
+                listed.iter().try_for_each(|entry| {
+                    reader.read_plain(entry.offset, entry.len, &entry.id)?;
+                    Ok(())
+                })
+            });
+            Ok::<_, PackReadError>((readable, all.is_ok()))
+        };
+        assert_eq!(units(&whole).expect("whole"), (3, true));
+        for at in (0..whole.len()).step_by(3) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << (at % 8);
+            match units(&damaged) {
+                Err(_) => assert!(at < 128, "byte {at}"),
+                Ok((readable, sound)) => assert!(readable >= 2 && !sound, "byte {at}"),
+            }
+        }
+        // Without its end it gives up the same records.
+        std::fs::write(&path, &whole[..whole.len() - 1_000]).expect("writable");
+        let cut = PackReader::open(&*disk, &pack.path).expect("the header is whole");
+        for entry in &pack.entries {
+            cut.read_plain(entry.offset, entry.len, &entry.id)
+                .expect("readable");
+        }
+        let kinds = |listed: Vec<PackEntry>| listed.iter().map(|entry| entry.kind).collect();
+        let salvaged: Vec<RecordKind> = kinds(cut.salvage().expect("readable"));
+        assert_eq!(salvaged.len(), 3 + 1, "{salvaged:?}");
+    }
+
+    #[test]
+    fn a_footer_with_a_dictionary_that_is_there_once_or_out_of_place_is_refused() {
+        let (dir, disk) = new_disk();
+        let pack = pack_with_dictionary(&disk);
+        let bytes = std::fs::read(dir.path().join(&pack.path)).expect("readable");
+        let reader = PackReader::open(&*disk, &pack.path).expect("opened");
+        let listed = reader.listed().expect("a footer");
+        let dictionary = |entry: &&PackEntry| entry.kind == RecordKind::Dictionary;
+        let len = listed.iter().find(dictionary).expect("there").len;
+        let records_end = bytes.len() as u64 - 64 - 5 * 52;
+        let read = |entries: &[PackEntry], dictionary_bytes| {
+            let end = pack::encode_footer(PackId(1), records_end, dictionary_bytes, entries.iter());
+            let at = end.len() - 64;
+            let trailer = pack::decode_trailer(&end[at..], records_end + end.len() as u64)?;
+            pack::decode_footer(&end[..at], &trailer)
+        };
+        assert_eq!(read(&listed, len).as_deref(), Ok(&listed[..]));
+        let mut once = listed.clone();
+        let first = listed.iter().position(|entry| dictionary(&entry));
+        once.remove(first.expect("there"));
+        let mut swapped = listed.clone();
+        swapped.swap(first.expect("there"), first.expect("there") + 1);
+        let mut thrice = listed.clone();
+        thrice.insert(first.expect("there"), listed[first.expect("there")]);
+        for (entries, dictionary_bytes) in [
+            (&once, len),
+            (&swapped, len),
+            (&thrice, len),
+            (&listed, 0),
+            (&listed, len + 1),
+        ] {
+            let refused = read(entries, dictionary_bytes);
+            assert!(matches!(refused, Err(PackError::Contradiction { .. })));
+        }
     }
 
     #[test]

@@ -696,6 +696,42 @@ mod tests {
     const GOLDEN_TRAILER_CRCS: [u8; 8] = [0x30, 0x60, 0x4f, 0xbf, 0xfb, 0x9b, 0xd1, 0x02];
 
     #[test]
+    fn the_bytes_of_a_footer_with_a_dictionary_never_change() {
+        let entry = |id, offset, kind| PackEntry {
+            id: BlobId::from_bytes([id; 32]),
+            offset: PackOffset(offset),
+            len: 0x46,
+            raw_len: 10,
+            kind,
+        };
+        let entries = [
+            entry(1, 0xc6, RecordKind::Content),
+            entry(2, 0x80, RecordKind::Dictionary),
+            entry(2, 0x10c, RecordKind::Dictionary),
+        ];
+        let mut golden = Vec::new();
+        for (id, offset, kind) in [(1, b"\xc6\0", 1), (2, b"\x80\0", 3), (2, b"\x0c\x01", 3)] {
+            golden.extend([id; 32]);
+            golden.extend(offset);
+            golden.extend(b"\0\0\0\0\0\0\x46\0\0\0\x0a\0\0\0");
+            golden.extend([kind, 0, 0, 0]);
+        }
+        let crc = crc32c::crc32c(&golden);
+        let mut trailer = b"ANNALPE\n\x01\0\0\0\x46\0\0\0\x03\0\0\0\0\0\0\0".to_vec();
+        trailer.extend(b"\x52\x01\0\0\0\0\0\0\x9c\0\0\0\0\0\0\0\x1e\0\0\0\0\0\0\0");
+        trailer.extend(b"\x07\0\0\0\0\0\0\0");
+        trailer.extend(crc.to_le_bytes());
+        seal(&mut trailer);
+        golden.extend(trailer);
+        let end = encode_footer(PackId(7), 0x152, 0x46, entries.iter());
+        assert_eq!(end, golden);
+        let (footer, trailer) = end.split_at(end.len() - PACK_TRAILER_BYTES);
+        let trailer = decode_trailer(trailer, 0x152 + end.len() as u64).expect("sound");
+        assert_eq!(trailer.dictionaries_at(), 0x10c);
+        assert_eq!(decode_footer(footer, &trailer).as_deref(), Ok(&entries[..]));
+    }
+
+    #[test]
     fn a_class_can_be_a_path_and_never_leads_out_of_its_directory() {
         for class in ["forever/none", "90d/2027-02", &"a".repeat(64)] {
             assert!(PackClass::new(class).is_ok(), "{class}");

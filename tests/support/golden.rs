@@ -8,7 +8,7 @@ use annals::archive::Options;
 use annals::disk::sim::SimDisk;
 use annals::entry::Outcome;
 
-use super::{Hourly, Runner, State, Step, tiny};
+use super::{Hourly, Runner, State, Step, dictionaries, tiny};
 
 /// Chunks as small as they get, so that every bit of a chunked content can be flipped.
 pub fn smallest(clock: &Arc<Hourly>) -> Options {
@@ -55,6 +55,7 @@ impl Golden {
                 reports: 1,
                 len: 300,
             },
+            Step::Forms { seed: 1, count: 8 },
             Step::Seal,
             text(3, 600),
             Step::Hold { name: 1, entry: 2 },
@@ -67,6 +68,7 @@ impl Golden {
         }
         let disk = runner.disk.snapshot();
         disk.settle();
+        assert_eq!(dictionaries(&disk), 2, "the two copies of one dictionary");
         let history = runner.history.into_iter();
         Self {
             disk,

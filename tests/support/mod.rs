@@ -77,6 +77,7 @@ pub fn tiny(clock: &Arc<Hourly>) -> Options {
     Options {
         journal_bytes: JOURNAL_BYTES,
         pack_bytes: 256 << 10,
+        dictionary_from: 1 << 10,
         index_cache_bytes: 1 << 20,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         ..Options::default()
@@ -135,6 +136,39 @@ pub fn measurements(seed: u64, len: usize) -> Vec<u8> {
     }
     text.truncate(len);
     text
+}
+
+/// A form that a station fills in: alike from one to the next, so that a pack with several gets a dictionary.
+pub fn form(seed: u64) -> Vec<u8> {
+    let mut text = format!("serial;SN{seed:06}\n").into_bytes();
+    for (nth, limit) in noise(1, 80).chunks(4).enumerate() {
+        let measured = if nth == 3 { seed } else { 0 };
+        text.extend_from_slice(format!("R{nth};{limit:02x?};{measured}\n").as_bytes());
+    }
+    text
+}
+
+/// The forms of one step.
+fn forms(seed: u64, count: u64) -> impl Iterator<Item = Vec<u8>> {
+    (0..count).map(move |nth| form(seed * 100 + nth))
+}
+
+/// How many copies of dictionaries there are in packs.
+pub fn dictionaries(disk: &SimDisk) -> usize {
+    let packs = disk.files().into_iter().map(|(path, _)| path);
+    packs
+        .filter(|path| path.starts_with("packs/"))
+        .map(|path| dictionaries_in(&disk.content(&path).expect("there")).len())
+        .sum()
+}
+
+/// Where the records of dictionaries begin in a pack.
+pub fn dictionaries_in(pack: &[u8]) -> Vec<usize> {
+    let starts = pack.windows(5).enumerate();
+    starts
+        .filter(|(_, bytes)| bytes == b"ANBR\x03")
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// What the callers of a burst bring.
@@ -332,6 +366,11 @@ pub enum Step {
         seed: u64,
         len: usize,
         days: u16,
+    },
+    /// Archive so many forms, which are alike.
+    Forms {
+        seed: u64,
+        count: u64,
     },
     /// Archive under an idempotency key.
     Keyed {
@@ -553,6 +592,12 @@ impl Runner {
             Step::Text { seed, len, .. } => {
                 doubt.contents.insert(BlobId::of(&measurements(seed, len)));
             }
+            Step::Forms { seed, count } => {
+                let contents = forms(seed, count);
+                doubt
+                    .contents
+                    .extend(contents.map(|content| BlobId::of(&content)));
+            }
             Step::Keyed { seed, .. } => {
                 doubt.contents.insert(BlobId::of(&measurements(seed, 300)));
             }
@@ -583,6 +628,15 @@ impl Runner {
         match *step {
             Step::Noise { seed, len } => self.put(&noise(seed, len), 0, None),
             Step::Text { seed, len, days } => self.put(&measurements(seed, len), days, None),
+            Step::Forms { seed, count } => {
+                forms(seed, count).try_for_each(|content| {
+                    self.put(&content, 0, None)?;
+                    // The power may go between two of them.
+                    let id = self.ids.last().copied().expect("just put");
+                    self.one_by_one.push((self.disk.ops(), id));
+                    Ok(())
+                })
+            }
             Step::Keyed { seed, key } => {
                 self.put(&measurements(seed, 300), 0, Some(format!("key-{key}")))
             }
@@ -953,6 +1007,7 @@ pub fn workload() -> Vec<Step> {
             len: 400,
         },
         long(4),
+        Step::Forms { seed: 1, count: 10 },
         Step::Seal,
         long(4),
         noise(5),
@@ -981,7 +1036,9 @@ pub fn workload() -> Vec<Step> {
         Step::PurgeTo { left: 2 },
         Step::Compact,
         text(12, 5_000, 90),
+        Step::Forms { seed: 2, count: 20 },
         Step::Seal,
+        Step::PurgeTo { left: 9 },
         text(13, 5_000, 90),
     ]
 }
