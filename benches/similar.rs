@@ -22,6 +22,8 @@ use annals::id::BlobId;
 use tempfile::TempDir;
 
 type Files = Vec<(String, Vec<u8>)>;
+/// Makes the file of one unit.
+type Make = fn(usize) -> Vec<u8>;
 
 const FILES: usize = 3_000;
 
@@ -30,8 +32,7 @@ fn main() {
         "| files | bytes | without | with | tar, zstd -3 | tar, zstd -19 | sealed, files/s without | with | read, us |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
-    let made: [(&str, fn(usize) -> Vec<u8>); 4] =
-        [("csv", csv), ("xml", xml), ("json", json), ("ict", ict)];
+    let made: [(&str, Make); 4] = [("csv", csv), ("xml", xml), ("json", json), ("ict", ict)];
     let folders: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
