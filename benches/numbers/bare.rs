@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use sha2::Digest;
 
-use crate::table::seconds;
+use crate::figures::seconds;
 use crate::{Result, THREADS};
 
 /// Files that share a sync in the bare loop.
@@ -68,9 +68,14 @@ pub(crate) enum Hashes {
     Blake3AndSha256,
 }
 
-/// Reads, hashes, compresses (zstd 1) and appends every file, one fdatasync for each [`SYNC_EVERY`], on as many threads
-/// as there are cores. Files a second.
-pub(crate) fn archive_loop(dir: &Path, files: &[PathBuf], hashes: Hashes) -> Result<f64> {
+/// Reads, hashes, compresses (zstd 1, with the dictionary if there is one) and appends every file, one fdatasync for each
+/// [`SYNC_EVERY`], on as many threads as there are cores. Files a second.
+pub(crate) fn archive_loop(
+    dir: &Path,
+    files: &[PathBuf],
+    hashes: Hashes,
+    dictionary: &[u8],
+) -> Result<f64> {
     let next = AtomicUsize::new(0);
     let mut outputs = (0..THREADS)
         .map(|nth| ZeroedFile::create(&dir.join(format!("bare-{nth}")), 64 << 20))
@@ -79,7 +84,7 @@ pub(crate) fn archive_loop(dir: &Path, files: &[PathBuf], hashes: Hashes) -> Res
     thread::scope(|scope| -> Result<()> {
         let workers: Vec<_> = outputs
             .iter_mut()
-            .map(|output| scope.spawn(|| work(&next, files, output, hashes)))
+            .map(|output| scope.spawn(|| work(&next, files, output, hashes, dictionary)))
             .collect();
         for worker in workers {
             worker
@@ -96,8 +101,9 @@ fn work(
     files: &[PathBuf],
     output: &mut ZeroedFile,
     hashes: Hashes,
+    dictionary: &[u8],
 ) -> io::Result<()> {
-    let mut compressor = zstd::bulk::Compressor::new(1)?;
+    let mut compressor = zstd::bulk::Compressor::with_dictionary(1, dictionary)?;
     let mut unsynced = 0;
     while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
         let content = std::fs::read(path)?;

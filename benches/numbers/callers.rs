@@ -1,9 +1,6 @@
 //! Ingest: one caller who waits for each file, and many at once.
 
 use std::path::{Path, PathBuf};
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use annals::archive::{NewEntry, Options};
@@ -11,11 +8,10 @@ use annals::{Archive, entry, event};
 
 use crate::bare::{self, Hashes, ZeroedFile};
 use crate::plant;
+use crate::put::{CALLERS, put_all};
 use crate::table::{Row, Table, Target, count, median, ms, percentile, seconds};
 use crate::{ROUNDS, Result, fresh_dir};
 
-/// Callers in the second measurement.
-pub(crate) const CALLERS: usize = 64;
 const PUTS_ONE_CALLER: usize = 300;
 const BARE_BYTES: usize = 4096;
 
@@ -75,12 +71,17 @@ pub(crate) fn many(dir: &Path, files: &[PathBuf], table: &mut Table) -> Result<P
     let (mut ours, mut sealed) = (Vec::new(), Vec::new());
     let (mut bare, mut bare_twice) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        bare.push(bare::archive_loop(dir, files, Hashes::Blake3)?);
-        bare_twice.push(bare::archive_loop(dir, files, Hashes::Blake3AndSha256)?);
+        bare.push(bare::archive_loop(dir, files, Hashes::Blake3, &[])?);
+        bare_twice.push(bare::archive_loop(
+            dir,
+            files,
+            Hashes::Blake3AndSha256,
+            &[],
+        )?);
         fresh_dir(&store)?;
         let archive = Archive::create(&store, Options::default())?;
         let began = Instant::now();
-        put_all(&archive, files)?;
+        put_all(&archive, files, CALLERS, ict_entry)?;
         ours.push(files.len() as f64 / seconds(began.elapsed()));
         archive.seal()?;
         sealed.push(files.len() as f64 / seconds(began.elapsed()));
@@ -117,33 +118,8 @@ pub(crate) fn many(dir: &Path, files: &[PathBuf], table: &mut Table) -> Result<P
     Ok(store)
 }
 
-/// Archives `files` from [`CALLERS`] threads, each waiting for the receipt before it takes the next.
-pub(crate) fn put_all(archive: &Archive, files: &[PathBuf]) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let start = Barrier::new(CALLERS);
-    thread::scope(|scope| -> Result<()> {
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|_| {
-                scope.spawn(|| -> annals::Result<()> {
-                    start.wait();
-                    loop {
-                        let nth = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(path) = files.get(nth) else {
-                            return Ok(());
-                        };
-                        archive.put_file(path, ict_entry(nth))?;
-                    }
-                })
-            })
-            .collect();
-        for caller in callers {
-            caller.join().map_err(|_| "a caller panicked")??;
-        }
-        Ok(())
-    })
-}
-
-fn ict_entry(nth: usize) -> NewEntry {
+/// What is known of the nth file of an in-circuit tester.
+pub(crate) fn ict_entry(nth: usize) -> NewEntry {
     NewEntry {
         converter: "ICT CSV".to_owned(),
         converter_version: Some("1.4.0".to_owned()),

@@ -6,7 +6,9 @@
 
 mod bare;
 mod callers;
+mod figures;
 mod million;
+mod put;
 mod reading;
 mod table;
 

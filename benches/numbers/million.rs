@@ -15,7 +15,8 @@ use annals::query::{Filter, Purged, Query};
 use annals::time::{Clock, SystemClock, Timestamp};
 use annals::{Archive, archive};
 
-use crate::callers::{CALLERS, put_all};
+use crate::callers::ict_entry;
+use crate::put::{CALLERS, put_all};
 use crate::table::{Row, Table, Target, count, median, mib, ms, seconds};
 use crate::{ROUNDS, Result, fresh_dir};
 
@@ -585,7 +586,7 @@ pub(crate) fn hold(store: &Path, files: &Path) -> Result<()> {
     println!("{}", peak_memory()?);
     let files = crate::listed(files)?;
     let began = Instant::now();
-    put_all(&archive, &files)?;
+    put_all(&archive, &files, CALLERS, ict_entry)?;
     let rate = files.len() as f64 / seconds(began.elapsed());
     archive.seal()?;
     println!("{}", peak_memory()?);

@@ -1,7 +1,8 @@
-//! The printed result: Markdown tables, and the few statistics they need.
+//! The printed result: what was measured, what lies beside it, and what it has to be.
 
-use std::fmt::Write as _;
-use std::time::Duration;
+pub(crate) use crate::figures::{count, median, mib, ms, percentile, seconds};
+
+use crate::figures::aligned;
 
 /// What was measured, what lies beside it, and what it has to be.
 pub(crate) struct Row {
@@ -65,7 +66,7 @@ impl Table {
             "target",
             "met",
         ];
-        let mut lines = vec![head.map(str::to_owned)];
+        let mut lines = vec![head.map(str::to_owned).to_vec()];
         for row in &self.rows {
             let (target, met) = match &row.target {
                 Target::None => (String::new(), String::new()),
@@ -73,7 +74,7 @@ impl Table {
                     (text.clone(), if *met { "yes" } else { "NO" }.to_owned())
                 }
             };
-            lines.push([
+            lines.push(vec![
                 row.what.clone(),
                 row.ours.clone(),
                 row.beside.clone(),
@@ -82,69 +83,6 @@ impl Table {
                 met,
             ]);
         }
-        let mut widths = [0; 6];
-        for line in &lines {
-            for (width, cell) in widths.iter_mut().zip(line) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let mut text = String::new();
-        for (nth, line) in lines.iter().enumerate() {
-            for (width, cell) in widths.iter().zip(line) {
-                let _ = write!(text, "| {cell:width$} ");
-            }
-            text.push_str("|\n");
-            if nth == 0 {
-                for width in widths {
-                    let _ = write!(text, "|{}", "-".repeat(width + 2));
-                }
-                text.push_str("|\n");
-            }
-        }
-        text
+        aligned(&lines)
     }
-}
-
-/// The value in the middle.
-pub(crate) fn median(values: &mut [f64]) -> f64 {
-    percentile(values, 50)
-}
-
-/// The value that `percent` of all are at or below.
-pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let at = (values.len() * percent / 100).min(values.len().saturating_sub(1));
-    values.get(at).copied().unwrap_or(f64::NAN)
-}
-
-/// Milliseconds, with as many digits as mean something.
-pub(crate) fn ms(seconds: f64) -> String {
-    match seconds * 1e3 {
-        small if small < 1.0 => format!("{small:.3} ms"),
-        middle if middle < 100.0 => format!("{middle:.2} ms"),
-        large => format!("{large:.0} ms"),
-    }
-}
-
-/// `time` in seconds.
-pub(crate) fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
-}
-
-/// A count with thousands set apart.
-pub(crate) fn count(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes in MiB.
-pub(crate) fn mib(bytes: f64) -> String {
-    format!("{:.1} MiB", bytes / f64::from(1 << 20))
 }

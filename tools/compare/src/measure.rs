@@ -1,0 +1,76 @@
+//! What the kernel counts: processor time, bytes written, bytes that files take.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::Result;
+
+/// Seconds of processor time this thread had.
+pub(crate) fn thread_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Bytes that this process and the children it waited for have caused to be written to devices: pages made dirty, so a page
+/// that is written twice between two syncs counts once. The file system's own journal is not in it.
+pub(crate) fn written_bytes() -> Result<u64> {
+    let counts = fs::read_to_string("/proc/self/io")?;
+    let line = counts
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "))
+        .ok_or("no write_bytes in /proc/self/io")?;
+    Ok(line.trim().parse()?)
+}
+
+/// What files take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// The sum of their lengths.
+    pub(crate) length: u64,
+    /// The blocks that were given to them.
+    pub(crate) allocated: u64,
+}
+
+/// What the files below `path` take for which `counts` says yes.
+pub(crate) fn taken(path: &Path, counts: &dyn Fn(&Path) -> bool) -> Result<Taken> {
+    let mut sum = Taken::default();
+    for file in below(path)? {
+        if counts(&file) {
+            let known = fs::metadata(&file)?;
+            sum.length += known.len();
+            sum.allocated += known.blocks() * 512;
+        }
+    }
+    Ok(sum)
+}
+
+/// All regular files below a folder, by name.
+pub(crate) fn below(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut open = vec![path.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                open.push(entry.path());
+            } else if kind.is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// An empty folder.
+pub(crate) fn fresh_dir(path: &Path) -> Result<PathBuf> {
+    if path.exists() {
+        fs::remove_dir_all(path)?;
+    }
+    fs::create_dir_all(path)?;
+    Ok(path.to_owned())
+}
