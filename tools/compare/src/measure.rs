@@ -1,4 +1,4 @@
-//! What the kernel counts: processor time, bytes written, bytes that files take.
+//! What the kernel counts: processor time, bytes that a device got, bytes that files take.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,21 +8,28 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Result;
 
+/// Where a device's statistics have the sectors that were written.
+const SECTORS_WRITTEN: usize = 6;
+
 /// Seconds of processor time this thread had.
 pub(crate) fn thread_seconds() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// Bytes that this process and the children it waited for have caused to be written to devices: pages made dirty, so a page
-/// that is written twice between two syncs counts once. The file system's own journal is not in it.
-pub(crate) fn written_bytes() -> Result<u64> {
-    let counts = fs::read_to_string("/proc/self/io")?;
-    let line = counts
-        .lines()
-        .find_map(|line| line.strip_prefix("write_bytes: "))
-        .ok_or("no write_bytes in /proc/self/io")?;
-    Ok(line.trim().parse()?)
+/// Bytes that the device below `dir` has been given to write so far, after everything on it was made to go there. It counts
+/// for everybody who uses the device.
+pub(crate) fn device_written_bytes(dir: &Path) -> Result<u64> {
+    rustix::fs::syncfs(fs::File::open(dir)?)?;
+    let device = fs::metadata(dir)?.dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let counts = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat"))?;
+    let sectors: u64 = counts
+        .split_whitespace()
+        .nth(SECTORS_WRITTEN)
+        .ok_or("the device does not count what is written")?
+        .parse()?;
+    Ok(sectors * 512)
 }
 
 /// What files take.

@@ -81,6 +81,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) dir: PathBuf,
     pub(crate) corpus: Option<PathBuf>,
+    /// A folder on a device that nobody else writes to.
+    pub(crate) alone: Option<PathBuf>,
 }
 
 impl Settings {
@@ -95,6 +97,7 @@ impl Settings {
             seed: 2,
             dir: PathBuf::from("target/compare"),
             corpus: None,
+            alone: None,
         };
         while let Some(word) = words.next() {
             if word == "--quick" {
@@ -108,6 +111,7 @@ impl Settings {
                 "--files" => files = Some(value.parse()?),
                 "--seed" => settings.seed = value.parse()?,
                 "--dir" => settings.dir = value.into(),
+                "--alone" => settings.alone = Some(value.into()),
                 "--corpus" => settings.corpus = Some(value.into()),
                 _ => return Err(format!("{word} is not known").into()),
             }

@@ -76,6 +76,10 @@ fn sets(settings: &Settings, answer: &mut Answer) -> Result<Vec<Set>> {
             answer.note(format!("skipped: {name}: the corpus has none"));
         }
     }
+    if settings.size == crate::settings::Size::Quick {
+        answer.note("skipped: the mixed corpus: --quick");
+        return Ok(sets);
+    }
     let mut folders: Vec<PathBuf> = std::fs::read_dir(corpus)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;

@@ -7,7 +7,7 @@ use crate::figures::{count, median, mib};
 use crate::files::Set;
 use crate::keep::annals::Annals;
 use crate::keep::{Fjall, Folders, Keeper, Promise, Redb, sqlite::Sqlite};
-use crate::measure::{fresh_dir, written_bytes};
+use crate::measure::{device_written_bytes, fresh_dir};
 use crate::put::CALLERS;
 use crate::reports::Format;
 use crate::settings::Settings;
@@ -48,14 +48,15 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         "written by source byte",
     ]);
     let set = Set::generated(&settings.dir, Format::Csv, settings.seed, settings.files)?;
+    let dir = settings.alone.as_ref().unwrap_or(&settings.dir);
     for keeper in keepers(settings) {
         let part = set.first(keeper.files_max());
         let (mut written, mut kept) = (Vec::new(), Vec::new());
         for round in 0..settings.rounds {
-            let store = fresh_dir(&settings.dir.join("written"))?;
-            let before = written_bytes()?;
+            let store = fresh_dir(&dir.join("written"))?;
+            let before = device_written_bytes(&store)?;
             keeper.ingest(&store, &part)?;
-            written.push((written_bytes()? - before) as f64);
+            written.push((device_written_bytes(&store)? - before) as f64);
             kept.push(keeper.size(&store)?.kept.length as f64);
             if round == 0 {
                 keeper.check(&store, &part)?;
@@ -82,9 +83,12 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         }
     }
     answer.note(
-        "From an empty folder through ingest, background work, checkpoint and close; `write_bytes` of /proc/self/io: pages that had \
-         to go to the device, without the file system's own journal. annals: journal files are written once with zeros before \
-         they are used, and are in it; index and journal are not in what is kept. The others: everything in the folder is kept.",
+        "From an empty folder through ingest, background work, checkpoint and close: sectors that the device was given, the file \
+         system's own journal included. annals: journal files are filled with zeros before they are used, which is in it, and is \
+         paid once; index and journal are not in what is kept.",
     );
+    if settings.alone.is_none() {
+        answer.note("**Others write to this device, too**, and that is in the numbers: a device of its own needs root, mkfs.ext4 and mount.");
+    }
     Ok(answer)
 }

@@ -1,6 +1,7 @@
 //! Embedded stores as somebody would use them for this: compress on all cores, then one writer with transactions.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,8 +9,9 @@ use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::{Ingested, Keeper};
+use super::{Ingested, Keeper, Size};
 use crate::files::Set;
+use crate::measure::taken;
 use crate::{Result, THREADS};
 
 /// Compressed files that wait for the writer.
@@ -43,6 +45,8 @@ pub(crate) struct Embedded {
     /// Of zstd.
     pub(crate) level: i32,
     pub(crate) files_max: usize,
+    /// The extension of files that are allocated ahead of what is in them, if it has such.
+    pub(crate) ahead: Option<&'static str>,
 }
 
 impl Keeper for Embedded {
@@ -80,6 +84,16 @@ impl Keeper for Embedded {
             set.compare(nth, &content)?;
         }
         Ok(())
+    }
+
+    fn size(&self, dir: &Path) -> Result<Size> {
+        let is_ahead =
+            |path: &Path| self.ahead.is_some() && path.extension() == self.ahead.map(OsStr::new);
+        Ok(Size {
+            kept: taken(dir, &|path| !is_ahead(path))?,
+            recycled: taken(dir, &is_ahead)?,
+            ..Size::default()
+        })
     }
 }
 

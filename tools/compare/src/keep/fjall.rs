@@ -19,6 +19,7 @@ impl Fjall {
             per_commit,
             level,
             files_max,
+            ahead: Some("jnl"),
         }
     }
 }

@@ -19,6 +19,7 @@ impl Redb {
             per_commit,
             level,
             files_max,
+            ahead: None,
         }
     }
 }

@@ -19,6 +19,7 @@ impl Sqlite {
             per_commit,
             level,
             files_max,
+            ahead: None,
         }
     }
 }
@@ -39,6 +40,25 @@ impl Rows {
                 id INTEGER PRIMARY KEY, name TEXT NOT NULL, blake3 BLOB NOT NULL, content BLOB NOT NULL)",
         )?;
         Ok(Self(database))
+    }
+
+    /// Bytes of pages that hold nothing.
+    pub(crate) fn free_bytes(&self) -> Result<u64> {
+        let number = |pragma: &str| {
+            self.0
+                .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+        };
+        Ok(u64::try_from(
+            number("freelist_count")? * number("page_size")?,
+        )?)
+    }
+
+    /// Cuts them off the file. The statement frees a page a step.
+    pub(crate) fn give_back(&self) -> Result<()> {
+        let mut vacuum = self.0.prepare("PRAGMA incremental_vacuum")?;
+        let mut steps = vacuum.query([])?;
+        while steps.next()?.is_some() {}
+        Ok(())
     }
 }
 
