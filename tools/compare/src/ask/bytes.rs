@@ -165,7 +165,7 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
     answer.note(format!(
         "Sums of file lengths; what the blocks of the file system take is shown where it is over {ROUNDED_UP} of that. Embedded \
          stores compress with zstd {LEVEL_SMALL} here, and with {LEVEL} where speed is asked for. No rounds: the same bytes come \
-         out of every run, but for the times in the facts. git also keeps its working index; annals also keeps every fact."
+         out of every run, but for the times in the facts. annals also keeps every fact."
     ));
     targets(&mut answer, &sets, &keepers, &sizes);
     Ok(answer)

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use super::{Ingested, Keeper};
+use super::{Ingested, Keeper, Size};
 use crate::Result;
 use crate::files::Set;
-use crate::measure::fresh_dir;
+use crate::measure::{fresh_dir, taken};
 
 /// How files are handed to a backup program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,5 +276,13 @@ impl Keeper for Git {
         set.compare_folder(&out)?;
         std::fs::remove_dir_all(out)?;
         Ok(())
+    }
+    fn size(&self, dir: &Path) -> Result<Size> {
+        let is_index = |path: &Path| path == dir.join("repository/index");
+        Ok(Size {
+            kept: taken(dir, &|path| !is_index(path))?,
+            index: taken(dir, &is_index)?,
+            ..Size::default()
+        })
     }
 }
