@@ -131,13 +131,14 @@ impl Archive {
 
     /// Bytes in the journal that nothing needs once the plan is carried out.
     fn leaves_journal(&self, plan: &PurgePlan) -> Result<u64> {
+        if self.shared().inline_bytes() == 0 {
+            return Ok(0);
+        }
         let view = self.shared().view();
         let mut leaving = Leaving::new(self.shared(), &view);
-        if self.shared().inline_bytes() > 0 {
-            for item in &plan.items {
-                if let Some(entry) = view.entry(item.id)? {
-                    leaving.take(&entry)?;
-                }
+        for item in &plan.items {
+            if let Some(entry) = view.entry(item.id)? {
+                leaving.take(&entry)?;
             }
         }
         Ok(leaving.from_journal)
@@ -240,8 +241,10 @@ impl<'a> Leaving<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{NewEntry, Options};
+    use crate::archive::{NewAttempt, NewEntry, Options};
     use crate::disk::sim::SimDisk;
+    use crate::entry::{Meta, Outcome, Unit};
+    use crate::id::EntryId;
     use crate::log::JOURNAL_BYTES_MIN;
 
     const SECRET: &[u8] = b"serial 4711 of a unit that must be forgotten";
@@ -290,5 +293,131 @@ mod tests {
         archive.purge(&plan, "asked for").expect("purged");
         assert!(!is_anywhere(&disk, SECRET));
         archive.close().expect("closed");
+    }
+
+    const RECORD: u64 = 60;
+
+    fn noise(seed: u8, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        blake3::Hasher::new()
+            .update(&[seed])
+            .finalize_xof()
+            .fill(&mut bytes);
+        bytes
+    }
+
+    /// Two entries with one content, and a third with a report.
+    fn three(archive: &Archive) {
+        put(archive, &noise(1, 1_000));
+        put(archive, &noise(1, 1_000));
+        put(archive, &noise(2, 500));
+        let newest = archive.newest();
+        let attempt = NewAttempt {
+            outcome: Outcome::Success,
+            converter: "ICT".into(),
+            converter_version: None,
+            converter_id: None,
+            arguments: Meta::new(),
+            duration_ms: None,
+            error: None,
+            warnings: Vec::new(),
+            unit: Unit::default(),
+            reports: vec![noise(3, 300)],
+            job: None,
+        };
+        archive
+            .record_attempt(EntryId(newest.0), attempt)
+            .expect("recorded");
+    }
+
+    fn all_but(left: u64) -> Policy {
+        Policy {
+            max_count: Some(left),
+            ..Policy::default()
+        }
+    }
+
+    fn freed(archive: &Archive, policy: &Policy) -> Vec<u64> {
+        let plan = archive.plan_purge(policy, AsOf::Clock).expect("a plan");
+        plan.items.iter().map(|item| item.bytes_freed).collect()
+    }
+
+    #[test]
+    fn a_plan_says_for_each_entry_what_goes_with_it_and_not_before() {
+        for sealed in [false, true] {
+            let archive = archive(&SimDisk::new());
+            three(&archive);
+            if sealed {
+                archive.seal().expect("sealed");
+            }
+            let all = [0, 1_000 + RECORD, 800 + 2 * RECORD];
+            assert_eq!(freed(&archive, &all_but(0)), all);
+            assert_eq!(freed(&archive, &all_but(1)), all[..2]);
+            assert_eq!(freed(&archive, &all_but(3)), all[..0]);
+            let by_size = |bytes| Policy {
+                max_size: Some(bytes),
+                ..Policy::default()
+            };
+            assert_eq!(freed(&archive, &by_size(2_800)), all[..0]);
+            assert_eq!(freed(&archive, &by_size(2_799)), all[..1]);
+            assert_eq!(freed(&archive, &by_size(1_799)), all[..2]);
+        }
+    }
+
+    #[test]
+    fn a_purge_says_what_it_freed_in_the_journal_and_in_packs() {
+        let archive = archive(&SimDisk::new());
+        three(&archive);
+        let plan = archive
+            .plan_purge(&all_but(0), AsOf::Clock)
+            .expect("a plan");
+        let done = archive.purge(&plan, "test").expect("purged");
+        assert_eq!(done.bytes_freed, 1_800 + 3 * RECORD);
+        assert_eq!(done.archives_purged, 3);
+
+        three(&archive);
+        archive.seal().expect("sealed");
+        let packs: u64 = archive
+            .snapshot()
+            .expect("there")
+            .stats()
+            .expect("counted")
+            .stored_bytes;
+        put(&archive, &noise(4, 700));
+        let plan = archive
+            .plan_purge(&all_but(0), AsOf::Clock)
+            .expect("a plan");
+        let done = archive.purge(&plan, "test").expect("purged");
+        assert!(packs >= 1_800 + 3 * RECORD, "{packs}");
+        assert_eq!(done.bytes_freed, packs + 700 + RECORD);
+    }
+
+    /// A hold that was placed and lifted again is nothing the entries themselves remember.
+    #[test]
+    fn a_plan_is_stale_once_anybody_spoke_of_holds_and_where_it_was_not_made() {
+        let archive = archive(&SimDisk::new());
+        three(&archive);
+        let kind = |done: Result<PurgeOutcome>| done.map_err(|error| error.kind()).err();
+        let plan = archive
+            .plan_purge(&all_but(0), AsOf::Clock)
+            .expect("a plan");
+        let ahead = PurgePlan {
+            at_seq: archive.newest().next(),
+            ..plan.clone()
+        };
+        assert_eq!(
+            kind(archive.purge(&ahead, "test")),
+            Some(ErrorKind::Refused)
+        );
+        let first = EntryId(plan.items[0].id.0);
+        archive
+            .place_hold("audit", "why", vec![first])
+            .expect("placed");
+        archive.release_hold("audit", "over").expect("released");
+        assert_eq!(kind(archive.purge(&plan, "test")), Some(ErrorKind::Refused));
+        let fresh = archive
+            .plan_purge(&all_but(0), AsOf::Clock)
+            .expect("a plan");
+        assert_eq!(kind(archive.purge(&fresh, "test")), None);
     }
 }
