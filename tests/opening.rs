@@ -12,6 +12,7 @@ use annals::archive::{Access, Archive, Depth, Options};
 use annals::disk::Disk;
 use annals::disk::sim::{Call, Fault, Repeat, SimDisk};
 use annals::entry::Outcome;
+use annals::event::ConfigChanged;
 use annals::id::EventSeq;
 use annals::{ErrorKind, Result};
 use support::prove::{Size, size};
@@ -168,6 +169,77 @@ fn who_writes_is_not_given_an_index_that_cannot_be_written() {
             }
         }
         assert!(refused > 1, "{fault:?} was in the way {refused} times");
+    }
+}
+
+#[test]
+fn who_only_looks_does_not_need_an_index_that_can_be_written() {
+    let runner = left_behind();
+    let mut denied = 0;
+    for calls in 0.. {
+        let disk = runner.fork().disk;
+        let fault = Fault::Kind(io::ErrorKind::PermissionDenied);
+        disk.fail_at(calls, fault, Repeat::Once);
+        let opened = open(&disk, Access::ReadOnly);
+        if disk.struck_census().on(Call::OpenToWrite, INDEX) > 0 {
+            let archive = opened.expect("opened to look");
+            assert!(State::observe(&archive).expect("readable") == runner.state);
+            denied += 1;
+        }
+        if disk.struck() == 0 {
+            break;
+        }
+    }
+    assert_eq!(denied, 1);
+}
+
+#[test]
+fn the_index_is_measured_where_there_is_one() {
+    let runner = left_behind();
+    let disk = runner.fork().disk;
+    let archive = open(&disk, Access::ReadWrite).expect("opened");
+    let measured = || Ok(archive.snapshot()?.stats()?.index_bytes);
+    let len = disk.content(INDEX).expect("there").len() as u64;
+    assert_eq!(
+        measured().map_err(|error: annals::Error| error.kind()),
+        Ok(len)
+    );
+    disk.fail_at(0, IO_ERROR, Repeat::Sticky);
+    assert!(measured().is_err());
+    disk.heal();
+    disk.lose(INDEX).expect("there");
+    assert_eq!(measured().map_err(|error| error.kind()), Ok(0));
+}
+
+#[test]
+fn a_store_is_made_in_a_folder_of_its_own_and_says_on_which_machine() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let full = dir.path().join("full");
+    std::fs::create_dir(&full).expect("made");
+    std::fs::write(full.join("file"), "x").expect("written");
+    let make = |path: &Path| Archive::create(path, Options::default());
+    let kind = |path: &Path| make(path).map(drop).map_err(|error| error.kind());
+    assert_eq!(kind(&full), Err(ErrorKind::Refused));
+    assert_eq!(kind(&full.join("file")), Err(ErrorKind::Io));
+    let store = dir.path().join("new/nested");
+    let archive = make(&store).expect("made");
+    let change = ConfigChanged {
+        what: "what".to_owned(),
+        old: None,
+        new: Some("new".to_owned()),
+    };
+    archive.record_config_change(change).expect("recorded");
+    let mut events = archive.events(EventSeq(1), None).expect("readable");
+    let opened = events.find_map(|leaf| {
+        let leaf = leaf.expect("readable");
+        leaf.line
+            .contains("annals.store.opened")
+            .then_some(leaf.line)
+    });
+    if let Ok(host) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        let opened = opened.expect("recorded");
+        let said = format!("\"host\":\"{}\"", host.trim());
+        assert!(opened.contains(&said), "{opened}");
     }
 }
 

@@ -513,10 +513,10 @@ fn cut_and_not_recorded(disk: &dyn Disk, found: &Found) -> Result<Option<Recover
         return Ok(None);
     };
     let dir = Path::new(QUARANTINE_DIR);
-    let listed = match disk.list(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        listed => listed.map_err(|error| Error::io("list", dir, error))?,
-    };
+    let listed = disk
+        .make_dir(dir)
+        .and_then(|()| disk.list(dir))
+        .map_err(|error| Error::io("list", dir, error))?;
     let prefix = format!("torn-{}-", found.next_seq);
     for file in listed {
         let offset = file.name.strip_prefix(&prefix).map(str::parse);
@@ -626,12 +626,8 @@ impl IndexFile {
 /// Makes an empty index in place of the one that is there.
 pub(super) fn make_index(disk: &Arc<dyn Disk>, store: StoreId, options: &Options) -> Result<Index> {
     let path = Path::new(INDEX_FILE);
-    match disk.remove(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::io("remove", path, error));
-        }
-        _ => {}
-    }
+    // What is there and cannot be removed is in the way of the new one, and that is told.
+    let _ = disk.remove(path);
     let file = disk
         .open(path, OpenMode::CreateNew)
         .map_err(|error| Error::io("create", path, error))?;

@@ -331,6 +331,42 @@ mod tests {
     }
 
     #[test]
+    fn the_greatest_numbers_are_read_and_the_next_ones_refused() {
+        let store = StoreId::from_bytes([7; 16]);
+        let header = |generation, first_seq| {
+            let header = JournalHeader {
+                store,
+                generation,
+                first_seq: EventSeq(first_seq),
+                file_bytes: 1 << 20,
+            };
+            JournalHeader::decode(&header.encode(), &store).map(|_| ())
+        };
+        let frame = |generation, seq| {
+            let mut out = Vec::new();
+            let frame = NewFrame {
+                generation,
+                seq: EventSeq(seq),
+                group: EventSeq(1),
+                time: Timestamp::from_micros(0),
+                retention: Retention::Forever,
+                level: 6,
+                leaf: b"{}",
+                records: &[],
+            };
+            frame.encode_into(&mut out).expect("fits");
+            FrameHeader::decode(&out).map(|_| ())
+        };
+        let most = EventSeq::MAX.0;
+        assert_eq!(header(GENERATION_MAX, most), Ok(()));
+        assert_eq!(header(GENERATION_MAX + 1, most), Err(FrameError::Number));
+        assert_eq!(header(GENERATION_MAX, most + 1), Err(FrameError::Number));
+        assert_eq!(frame(GENERATION_MAX, most), Ok(()));
+        assert_eq!(frame(GENERATION_MAX + 1, most), Err(FrameError::Number));
+        assert_eq!(frame(GENERATION_MAX, most + 1), Err(FrameError::Number));
+    }
+
+    #[test]
     fn the_bytes_of_a_frame_are_pinned() {
         let bytes = frame(b"{}");
         assert_eq!(&bytes[..4], b"AFR1");

@@ -384,4 +384,54 @@ mod tests {
             assert!(BlockHeader::decode(&flip(&block_bytes, bit)).is_err());
         }
     }
+
+    #[test]
+    fn the_greatest_numbers_are_read_and_the_next_ones_refused() {
+        let store = StoreId::from_bytes([7; 16]);
+        let most = EventSeq::MAX.0;
+        let header = |first| decode_header(&encode_header(&store, EventSeq(first)), &store);
+        assert_eq!(header(most), Ok(EventSeq::MAX));
+        assert_eq!(header(most + 1), Err(SegmentError::Number));
+        let trailer = |last, footer_bytes| {
+            let trailer = Trailer {
+                first_seq: EventSeq(9),
+                last_seq: EventSeq(last),
+                footer_offset: 64,
+                footer_bytes,
+                footer_crc: 0,
+            };
+            Trailer::decode(&trailer.encode()).map(|_| ())
+        };
+        assert_eq!(trailer(most, FOOTER_BYTES_MAX), Ok(()));
+        assert_eq!(trailer(most + 1, 0), Err(SegmentError::Number));
+        assert_eq!(
+            trailer(most, FOOTER_BYTES_MAX + 1),
+            Err(SegmentError::Length)
+        );
+        assert_eq!(trailer(9, 0), Ok(()));
+        assert_eq!(trailer(8, 0), Err(SegmentError::Length));
+        let block = |first| {
+            let block = BlockHeader {
+                stored_bytes: 1,
+                raw_bytes: 1,
+                events: 1,
+                first_seq: EventSeq(first),
+                body_crc: 0,
+            };
+            let mut out = Vec::new();
+            block.encode_into(&mut out);
+            BlockHeader::decode(&out).map(|_| ())
+        };
+        assert_eq!(block(most), Ok(()));
+        assert_eq!(block(most + 1), Err(SegmentError::Number));
+        let footer = |first, pack| {
+            let mut footer = footer();
+            footer.blocks[0].first_seq = EventSeq(first);
+            footer.packs = vec![(PackId(pack), 1)];
+            Footer::decode(&footer.encode().expect("short")).map(|_| ())
+        };
+        assert_eq!(footer(most, most), Ok(()));
+        assert_eq!(footer(most + 1, most), Err(SegmentError::Number));
+        assert_eq!(footer(most, most + 1), Err(SegmentError::Number));
+    }
 }
