@@ -261,7 +261,7 @@ impl NewFrame<'_> {
         padded(FRAME_HEADER_BYTES + self.leaf.len() + records)
     }
 
-    /// Appends the frame to `out`, or says that it is larger than a frame may be.
+    /// Appends the frame to `out`, or says that it is larger than a frame may be and appends nothing.
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
         if self.frame_bytes() > FRAME_BYTES_MAX {
             return Err(FrameError::Length);
@@ -278,17 +278,18 @@ impl NewFrame<'_> {
             Retention::Forever => (0, 0),
             Retention::Period { days, years } => (days, years),
         };
+        let records = u16::try_from(self.records.len()).map_err(|_| FrameError::Length)?;
+        let (leaf, all_records) = (length(self.leaf.len())?, length(records_bytes)?);
         let start = out.len();
         out.put(&FRAME_MAGIC);
         out.put(&[0; 2]);
-        let records = u16::try_from(self.records.len()).map_err(|_| FrameError::Length)?;
         out.put_u16(records);
         out.put_u64(self.generation);
         out.put_u64(self.seq.0);
         out.put_u64(self.group.0);
         out.put(&self.time.micros().to_le_bytes());
-        out.put_u32(length(self.leaf.len())?);
-        out.put_u32(length(records_bytes)?);
+        out.put_u32(leaf);
+        out.put_u32(all_records);
         out.put_u16(days);
         out.put_u8(years);
         out.put_u8(self.level);
@@ -424,6 +425,51 @@ mod tests {
         }
         for len in 0..body_end {
             assert!(Frame::decode(&bytes[..len]).is_err(), "cut at {len}");
+        }
+    }
+
+    #[test]
+    fn a_frame_header_that_contradicts_itself_is_refused() {
+        let changed = |at: usize, field: &[u8]| {
+            let mut bytes = frame(b"{}");
+            bytes[at..at + field.len()].copy_from_slice(field);
+            let crc = crc32c::crc32c(&bytes[..60]);
+            bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+            FrameHeader::decode(&bytes).map(|header| header.group.0)
+        };
+        let longest = u32::try_from(FRAME_BYTES_MAX).expect("small") - 6;
+        assert_eq!(changed(24, &7_u64.to_le_bytes()), Ok(7));
+        assert_eq!(changed(40, &longest.to_le_bytes()), Ok(5));
+        for (at, field) in [
+            (4, &1_u16.to_le_bytes()[..]),
+            (24, &8_u64.to_le_bytes()),
+            (40, &(longest + 1).to_le_bytes()),
+            (56, &1_u32.to_le_bytes()),
+        ] {
+            assert_eq!(changed(at, field), Err(FrameError::Length), "byte {at}");
+        }
+    }
+
+    /// Half a frame used to stay behind in the group, in front of what was staged next.
+    #[test]
+    fn a_frame_that_holds_too_much_leaves_nothing_behind() {
+        let one: &[u8] = b"x";
+        let too_many = vec![one; 1 << 16];
+        let too_long = vec![0; FRAME_BYTES_MAX];
+        for records in [&too_many[..], &[&too_long[..]]] {
+            let mut out = b"before".to_vec();
+            let frame = NewFrame {
+                generation: 2,
+                seq: EventSeq(7),
+                group: EventSeq(5),
+                time: Timestamp::from_micros(0),
+                retention: Retention::Forever,
+                level: 6,
+                leaf: b"{}",
+                records,
+            };
+            assert_eq!(frame.encode_into(&mut out), Err(FrameError::Length));
+            assert_eq!(out, b"before");
         }
     }
 
