@@ -480,7 +480,8 @@ const BELIEVED: [(&str, &str); 3] = [
 fn stride() -> usize {
     match size() {
         Size::Sample => 29,
-        Size::Short | Size::Long => 1,
+        Size::Short => 3,
+        Size::Long => 1,
     }
 }
 

@@ -471,6 +471,8 @@ mod tests {
             assert_eq!(frame.encode_into(&mut out), Err(FrameError::Length));
             assert_eq!(out, b"before");
         }
+        let leaf = vec![b' '; FRAME_BYTES_MAX - FRAME_HEADER_BYTES];
+        assert_eq!(frame(&leaf[6..]).len(), FRAME_BYTES_MAX, "the longest");
     }
 
     #[test]

@@ -410,10 +410,10 @@ mod tests {
         );
         assert_eq!(trailer(9, 0), Ok(()));
         assert_eq!(trailer(8, 0), Err(SegmentError::Length));
-        let block = |first| {
+        let block = |first, stored_bytes, raw_bytes| {
             let block = BlockHeader {
-                stored_bytes: 1,
-                raw_bytes: 1,
+                stored_bytes,
+                raw_bytes,
                 events: 1,
                 first_seq: EventSeq(first),
                 body_crc: 0,
@@ -422,8 +422,12 @@ mod tests {
             block.encode_into(&mut out);
             BlockHeader::decode(&out).map(|_| ())
         };
-        assert_eq!(block(most), Ok(()));
-        assert_eq!(block(most + 1), Err(SegmentError::Number));
+        // 1 MiB, and an eighth more for what does not compress.
+        let (raw, stored) = (1_048_576, 1_179_648);
+        assert_eq!(block(most, stored, raw), Ok(()));
+        assert_eq!(block(most + 1, 1, 1), Err(SegmentError::Number));
+        assert_eq!(block(1, stored + 1, 1), Err(SegmentError::Length));
+        assert_eq!(block(1, 1, raw + 1), Err(SegmentError::Length));
         let footer = |first, pack| {
             let mut footer = footer();
             footer.blocks[0].first_seq = EventSeq(first);
@@ -433,5 +437,16 @@ mod tests {
         assert_eq!(footer(most, most), Ok(()));
         assert_eq!(footer(most + 1, most), Err(SegmentError::Number));
         assert_eq!(footer(most, most + 1), Err(SegmentError::Number));
+    }
+
+    #[test]
+    fn a_footer_that_no_reader_would_take_is_not_written() {
+        let mut footer = footer();
+        footer.checkpoint.clear();
+        let around = footer.encode().expect("short").len();
+        footer.checkpoint = vec![b'x'; usize::try_from(FOOTER_BYTES_MAX).expect("64 MiB") - around];
+        assert!(footer.encode().is_ok());
+        footer.checkpoint.push(b'x');
+        assert_eq!(footer.encode(), Err(SegmentError::Length));
     }
 }
