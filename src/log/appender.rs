@@ -297,3 +297,129 @@ impl Appender {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
+    use crate::log::JOURNAL_DIR;
+    use std::path::Path;
+
+    const FILE_BYTES: u64 = 64 << 10;
+
+    fn appender(disk: &SimDisk) -> Appender {
+        let folder = disk.make_dir(Path::new(JOURNAL_DIR));
+        folder.expect("a folder");
+        let store = StoreId::from_bytes([7; 16]);
+        Appender::create(Arc::new(disk.clone()), store, FILE_BYTES).expect("made")
+    }
+
+    fn stage(appender: &mut Appender, leaf_bytes: usize) -> Result<Staged, LogError> {
+        appender.stage(&FrameDraft {
+            time: Timestamp::from_micros(0),
+            retention: Retention::Forever,
+            level: 6,
+            leaf: &vec![b'x'; leaf_bytes],
+            records: &[],
+        })
+    }
+
+    /// Two files of one generation: stale frames of one would be taken for the other's.
+    #[test]
+    fn no_generation_is_given_twice() {
+        let disk = SimDisk::new();
+        let mut first = appender(&disk);
+        let mut generations = vec![first.current.header.generation];
+        for _ in 0..3 {
+            stage(&mut first, 10).expect("staged");
+            first.commit().expect("durable");
+            let mut full = first.rotate().expect("another file").journal;
+            full.header.first_seq = EventSeq(1);
+            first.give_back(full);
+            generations.push(first.current.header.generation);
+        }
+        assert_eq!(generations, [1, 2, 3, 4]);
+        let (store, slots, next) = (first.store, first.slots, first.next_seq);
+        let (current, end, free) = (first.current, first.end, first.free);
+        assert_eq!(free.len() + 1, slots as usize);
+        let resume = |current, free| {
+            let disk = Arc::new(disk.clone());
+            Appender::resume(disk, store, FILE_BYTES, current, end, free, slots, next)
+        };
+        assert_eq!(resume(current.clone(), free.clone()).next_generation, 5);
+        let mut older = current;
+        older.header.generation = 1;
+        assert_eq!(resume(older, free).next_generation, 4);
+    }
+
+    #[test]
+    fn a_file_is_filled_to_its_last_byte_and_not_beyond() {
+        let mut appender = appender(&SimDisk::new());
+        assert!(appender.current_is_empty() && !appender.has_staged());
+        let mut room = 65_536 - 4_096 - 64;
+        assert!(appender.fits(room, 0) && !appender.fits(room + 8, 0));
+        assert!(appender.fits(room - 100, 100) && !appender.fits(room - 92, 100));
+        stage(&mut appender, 1_000).expect("staged");
+        room -= 1_064;
+        assert!(!appender.current_is_empty() && appender.has_staged());
+        assert!(appender.fits(room, 0) && !appender.fits(room + 8, 0));
+        appender.commit().expect("durable");
+        assert!(!appender.current_is_empty() && !appender.has_staged());
+        assert!(appender.fits(room, 0) && !appender.fits(room + 8, 0));
+        let last = stage(&mut appender, room - 64).expect("staged");
+        assert_eq!(u64::from(last.frame_bytes) + last.offset, FILE_BYTES - 64);
+        assert_eq!(last.records_at, FILE_BYTES - 64);
+        appender.commit().expect("durable");
+        assert!(!appender.fits(8, 0));
+    }
+
+    #[test]
+    fn what_no_file_could_hold_is_told_before_it_is_staged() {
+        let mut appender = appender(&SimDisk::new());
+        let room = 65_536 - 4_096 - 64;
+        assert_eq!(appender.frame_bytes(room - 64, 0).expect("fits"), room);
+        assert_eq!(appender.frame_bytes(10, room - 74).expect("fits"), room);
+        assert!(appender.frame_bytes(room - 63, 0).is_err());
+        assert!(appender.frame_bytes(FRAME_BYTES_MAX, 0).is_err());
+        appender.journal_bytes = 1 << 30;
+        let longest = FRAME_BYTES_MAX - 64;
+        assert_eq!(
+            appender.frame_bytes(longest, 0).expect("fits"),
+            FRAME_BYTES_MAX
+        );
+        assert!(appender.frame_bytes(longest + 1, 0).is_err());
+    }
+
+    #[test]
+    fn an_eighth_of_a_file_is_the_most_that_is_kept_for_what_must_find_room() {
+        let appender = appender(&SimDisk::new());
+        assert_eq!(appender.reserve_bytes(100), 100);
+        assert_eq!(appender.reserve_bytes(100_000), 8_192);
+    }
+
+    #[test]
+    fn a_group_is_full_at_four_mebibytes() {
+        let mut appender = appender(&SimDisk::new());
+        appender.group.resize((4 << 20) - 1, 0);
+        assert!(!appender.group_is_full());
+        appender.group.push(0);
+        assert!(appender.group_is_full());
+        appender.group.push(0);
+        assert!(appender.group_is_full());
+    }
+
+    #[test]
+    fn after_a_failure_nothing_is_staged_written_or_begun() {
+        for calls in [0, 1] {
+            let disk = SimDisk::new();
+            let mut appender = appender(&disk);
+            stage(&mut appender, 10).expect("staged");
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            assert!(matches!(appender.commit(), Err(LogError::Io { .. })));
+            appender.group.clear();
+            assert!(matches!(stage(&mut appender, 10), Err(LogError::Poisoned)));
+            assert!(matches!(appender.commit(), Err(LogError::Poisoned)));
+            assert!(matches!(appender.rotate(), Err(LogError::Poisoned)));
+        }
+    }
+}
