@@ -139,3 +139,97 @@ impl Journal {
         self.file.sync()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
+
+    const PATH: &str = "journal/0003.journal";
+    const STORE: StoreId = StoreId::from_bytes([7; 16]);
+
+    fn disk() -> SimDisk {
+        let disk = SimDisk::new();
+        disk.make_dir(Path::new(JOURNAL_DIR)).expect("a folder");
+        disk
+    }
+
+    #[test]
+    fn a_name_stands_for_its_slot_and_other_names_for_none() {
+        for slot in [0, 3, 9_999] {
+            let path = journal_path(slot);
+            let name = path.file_name().and_then(|name| name.to_str());
+            assert_eq!(slot_of(name.expect("text")), Some(slot));
+        }
+        for name in [
+            "3.journal",
+            "00003.journal",
+            "000x.journal",
+            "0003.seg",
+            "0003",
+        ] {
+            assert_eq!(slot_of(name), None, "{name}");
+        }
+    }
+
+    /// Lengths around the pieces in which zeros are written.
+    #[test]
+    fn a_file_is_made_of_as_many_zeros_as_it_is_long_or_not_at_all() {
+        for file_bytes in [64 << 10, 1 << 20, (1 << 20) + 8, (2 << 20) - 8] {
+            let disk = disk();
+            let journal = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
+            assert_eq!(journal.header.file_bytes, file_bytes);
+            let content = disk.content(PATH).expect("there");
+            assert_eq!(content.len() as u64, file_bytes);
+            assert!(content.iter().all(|byte| *byte == 0));
+        }
+        for calls in 0.. {
+            let disk = disk();
+            disk.fail_at(calls, Fault::Kind(io::ErrorKind::StorageFull), Repeat::Once);
+            let made = Journal::create(&disk, 3, STORE, 1 << 20);
+            if disk.struck() == 0 {
+                assert!(calls > 3 && made.is_ok());
+                break;
+            }
+            assert!(made.is_err() && disk.files().is_empty(), "call {calls}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_started_is_free_as_it_was() {
+        for calls in [0, 1] {
+            let disk = disk();
+            let mut journal = Journal::create(&disk, 3, STORE, 64 << 10).expect("made");
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            assert!(journal.start(2, EventSeq(9)).is_err());
+            let content = disk.content(PATH).expect("there");
+            assert!(content.iter().all(|byte| *byte == 0), "call {calls}");
+        }
+        let disk = disk();
+        let mut journal = Journal::create(&disk, 3, STORE, 64 << 10).expect("made");
+        // What an earlier generation left where the first frame goes must not be taken for one.
+        disk.overwrite(PATH, 4_096, &[0xAB; 100]).expect("written");
+        journal.start(2, EventSeq(9)).expect("started");
+        let content = disk.content(PATH).expect("there");
+        let header = JournalHeader::decode(&content, &STORE).expect("a header");
+        assert_eq!((header.generation, header.first_seq), (2, EventSeq(9)));
+        assert_eq!(content[4_096..4_160], [0; 64]);
+        assert_eq!(content[4_160..4_196], [0xAB; 36]);
+    }
+
+    #[test]
+    fn a_file_is_wiped_from_a_place_to_its_end() {
+        for (file_bytes, from) in [(64 << 10, 5_000), (2 << 20, 8), ((1 << 20) + 8, 0)] {
+            let disk = disk();
+            let journal = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
+            let full = vec![0xAB; usize::try_from(file_bytes).expect("small")];
+            disk.overwrite(PATH, 0, &full).expect("filled");
+            journal.wipe(from).expect("wiped");
+            let content = disk.content(PATH).expect("there");
+            let (kept, wiped) = content.split_at(usize::try_from(from).expect("small"));
+            assert_eq!(content.len(), full.len());
+            assert!(kept.iter().all(|byte| *byte == 0xAB));
+            assert!(wiped.iter().all(|byte| *byte == 0));
+        }
+    }
+}
