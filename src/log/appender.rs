@@ -335,10 +335,13 @@ mod tests {
             first.commit().expect("durable");
             let mut full = first.rotate().expect("another file").journal;
             full.header.first_seq = EventSeq(1);
+            assert_eq!(first.free_files(), 0);
             first.give_back(full);
+            assert_eq!(first.free_files(), 1);
             generations.push(first.current.header.generation);
         }
         assert_eq!(generations, [1, 2, 3, 4]);
+        assert_eq!(first.files(), 2, "they take turns");
         let (store, slots, next) = (first.store, first.slots, first.next_seq);
         let (current, end, free) = (first.current, first.end, first.free);
         assert_eq!(free.len() + 1, slots as usize);
@@ -350,6 +353,27 @@ mod tests {
         let mut older = current;
         older.header.generation = 1;
         assert_eq!(resume(older, free).next_generation, 4);
+    }
+
+    #[test]
+    fn a_group_is_followed_by_sixty_four_zeros_and_touches_nothing_else() {
+        let disk = SimDisk::new();
+        let mut appender = appender(&disk);
+        let path = "journal/0000.journal";
+        let stale = vec![0xAB; 61_440];
+        disk.overwrite(path, 4_096, &stale).expect("written");
+        let before = disk.content(path).expect("there");
+        let staged = stage(&mut appender, 10).expect("staged");
+        appender.commit().expect("durable");
+        let after = disk.content(path).expect("there");
+        let end = usize::try_from(staged.offset).expect("small") + staged.frame_bytes as usize;
+        assert_eq!(after.len(), before.len());
+        assert_eq!(after[..4_096], before[..4_096]);
+        assert_ne!(after[end - 8..end], [0xAB; 8]);
+        assert_eq!(after[end..end + 64], [0; 64]);
+        assert_eq!(after[end + 64..], before[end + 64..]);
+        // The next group begins where this one ended.
+        assert_eq!(stage(&mut appender, 10).expect("staged").offset, end as u64);
     }
 
     #[test]

@@ -342,3 +342,189 @@ pub(super) fn read_block(
     }
     Ok(plain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::SimDisk;
+
+    const STORE: StoreId = StoreId::from_bytes([7; 16]);
+    const FIRST: EventSeq = EventSeq(5);
+
+    fn disk() -> SimDisk {
+        let disk = SimDisk::new();
+        for folder in ["tmp", EVENTS_DIR] {
+            disk.make_dir(Path::new(folder)).expect("a folder");
+        }
+        disk
+    }
+
+    /// A segment from event 5 on, over a tree of four leaves.
+    fn writer(disk: &SimDisk, leaves: &[Vec<u8>]) -> SegmentWriter {
+        let mut before = Frontier::new();
+        for leaf in [b"1", b"2", b"3", b"4"] {
+            before.push(leaf);
+        }
+        let disk = Arc::new(disk.clone());
+        let tmp = PathBuf::from("tmp/segment");
+        let mut writer = SegmentWriter::create(disk, tmp, &STORE, FIRST, before).expect("begun");
+        for leaf in leaves {
+            writer.push(leaf).expect("added");
+        }
+        writer
+    }
+
+    fn leaves(lengths: &[usize]) -> Vec<Vec<u8>> {
+        lengths.iter().map(|length| vec![b'x'; *length]).collect()
+    }
+
+    fn published(disk: &SimDisk, leaves: &[Vec<u8>]) -> SegmentReader {
+        let synced = writer(disk, leaves).finish(vec![(PackId(3), 900)]);
+        synced.and_then(SyncedSegment::publish).expect("published")
+    }
+
+    #[test]
+    fn a_name_stands_for_the_first_event_and_other_names_for_none() {
+        for seq in [1, 42, EventSeq::MAX.0] {
+            let path = segment_path(EventSeq(seq));
+            let name = path.file_name().and_then(|name| name.to_str());
+            assert_eq!(first_seq_of(name.expect("text")), Some(EventSeq(seq)));
+        }
+        let beyond = format!("{:020}.seg", EventSeq::MAX.0 + 1);
+        for name in [
+            "1.seg",
+            "000000000000000000001.seg",
+            "0000000000000000000x.seg",
+            &beyond,
+        ] {
+            assert_eq!(first_seq_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_block_is_closed_before_it_grows_past_its_size_and_holds_a_longer_leaf_alone() {
+        const FULL: usize = BLOCK_RAW_BYTES;
+        let disk = disk();
+        let leaves = leaves(&[100, FULL - 102, 1, FULL - 2, FULL + 10, 1]);
+        let reader = published(&disk, &leaves);
+        assert_eq!(
+            (reader.first_seq(), reader.last_seq()),
+            (FIRST, EventSeq(10))
+        );
+        let footer = reader.footer().expect("readable");
+        let blocks: Vec<_> = footer
+            .blocks
+            .iter()
+            .map(|block| (block.first_seq.0, block.events))
+            .collect();
+        assert_eq!(blocks, [(5, 2), (7, 1), (8, 1), (9, 1), (10, 1)]);
+        assert_eq!(footer.packs, [(PackId(3), 900)]);
+        let all: Vec<u8> = footer
+            .blocks
+            .iter()
+            .flat_map(|block| reader.block(block).expect("readable"))
+            .collect();
+        let expected: Vec<u8> = leaves
+            .iter()
+            .flat_map(|leaf| [leaf.as_slice(), b"\n"].concat())
+            .collect();
+        assert!(all == expected);
+        let again = SegmentReader::open(&disk, &STORE, FIRST).expect("opened");
+        assert_eq!(again.footer().expect("readable"), footer);
+        assert_eq!(again.bytes(), reader.bytes());
+        let on_disk = disk.content(reader.path()).expect("there").len() as u64;
+        assert_eq!(reader.bytes(), on_disk);
+        let tree = again.frontier().expect("a tree");
+        assert_eq!(tree.size(), 10);
+    }
+
+    /// Each block says itself what an index may say wrongly.
+    #[test]
+    fn a_block_that_is_not_the_one_asked_for_is_refused() {
+        let reader = published(&disk(), &leaves(&[100, 200]));
+        let block = reader.footer().expect("readable").blocks[0];
+        let other_first = BlockIndex {
+            first_seq: EventSeq(6),
+            ..block
+        };
+        let other_events = BlockIndex { events: 3, ..block };
+        for index in [other_first, other_events] {
+            let refused = reader.block(&index).expect_err("another block");
+            assert!(
+                refused
+                    .to_string()
+                    .contains(&SegmentError::Order.to_string())
+            );
+        }
+    }
+
+    #[test]
+    fn a_segment_under_another_name_of_another_store_or_cut_short_does_not_open() {
+        let disk = disk();
+        let reader = published(&disk, &leaves(&[100]));
+        let whole = disk.content(reader.path()).expect("there");
+        let why = |store: &StoreId, first: EventSeq, bytes: &[u8]| {
+            disk.plant(segment_path(first), bytes).expect("planted");
+            match SegmentReader::open(&disk, store, first) {
+                Err(LogError::Segment { why, .. }) => Some(why),
+                Err(_) => panic!("another error"),
+                Ok(_) => None,
+            }
+        };
+        assert_eq!(why(&STORE, FIRST, &whole), None);
+        assert_eq!(why(&STORE, EventSeq(6), &whole), Some(SegmentError::Order));
+        let other = StoreId::from_bytes([8; 16]);
+        assert_eq!(why(&other, FIRST, &whole), Some(SegmentError::OtherStore));
+        assert_eq!(
+            why(&STORE, FIRST, &whole[..127]),
+            Some(SegmentError::Truncated)
+        );
+        assert_eq!(why(&STORE, FIRST, &[]), Some(SegmentError::Truncated));
+        let missing_a_byte = [&whole[..100], &whole[101..]].concat();
+        assert_eq!(
+            why(&STORE, FIRST, &missing_a_byte),
+            Some(SegmentError::Length)
+        );
+        // Header and trailer of two segments.
+        let at = whole.len() - SEGMENT_TRAILER_BYTES;
+        let mut trailer = Trailer::decode(&whole[at..]).expect("a trailer");
+        trailer.first_seq = EventSeq(4);
+        let mixed = [&whole[..at], &trailer.encode()].concat();
+        assert_eq!(why(&STORE, FIRST, &mixed), Some(SegmentError::Order));
+        // As short as one can be.
+        trailer.first_seq = FIRST;
+        (trailer.footer_offset, trailer.footer_bytes) = (64, 0);
+        let empty = [&whole[..64], &trailer.encode()].concat();
+        assert_eq!(why(&STORE, FIRST, &empty), None);
+    }
+
+    #[test]
+    fn a_repaired_segment_says_of_its_tree_what_is_known() {
+        let disk = disk();
+        let three = leaves(&[100, 200, 300]);
+        let sound = published(&disk, &three).footer().expect("readable");
+        let repaired = |tree| {
+            let synced = writer(&disk, &three).finish_repaired(tree);
+            let reader = synced.and_then(SyncedSegment::publish).expect("published");
+            let tree = reader.frontier().map(|tree| tree.size());
+            (reader.footer().expect("readable"), tree.ok())
+        };
+        let (grown, tree) = repaired(RepairedTree::Grown);
+        assert_eq!((grown.tree_root, tree), (sound.tree_root, Some(7)));
+        let mut old = sound.clone();
+        old.checkpoint = b"signed".to_vec();
+        old.blocks.push(old.blocks[0]);
+        let (kept, tree) = repaired(RepairedTree::Kept(old.clone()));
+        assert_eq!((&kept.checkpoint, tree), (&old.checkpoint, Some(7)));
+        assert_eq!((kept.blocks, kept.packs), (sound.blocks.clone(), old.packs));
+        let (unknown, tree) = repaired(RepairedTree::Unknown);
+        assert_eq!((unknown.tree_size, tree), (7, None));
+        // A size or a root that the frontier does not have.
+        let mut wrong = sound.clone();
+        wrong.tree_size += 1;
+        assert_eq!(repaired(RepairedTree::Kept(wrong)).1, None);
+        let mut wrong = sound;
+        wrong.tree_root[0] ^= 1;
+        assert_eq!(repaired(RepairedTree::Kept(wrong)).1, None);
+    }
+}
