@@ -70,6 +70,12 @@ pub fn repair_within(
     if !least(&outcome) {
         return Err(told("more is lost than was damaged".to_owned()));
     }
+    // What is lost is told before it is done, and in the same words.
+    if plan.lost_events != outcome.lost_events {
+        return Err(told(
+            "the plan and the outcome speak of other losses".to_owned(),
+        ));
+    }
     kept_what_it_replaced(disk, &before, &outcome).map_err(told)?;
     if only_index && outcome.ok {
         primary_is_unchanged(disk, &before).map_err(told)?;
