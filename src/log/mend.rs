@@ -509,15 +509,13 @@ impl JournalMend {
         remains: &Remains,
         out: &mut Vec<u8>,
     ) -> Result<(), LogError> {
+        let missing = || LogError::Missing { seq: live.seq };
         let journal = remains
             .journals
             .iter()
-            .find(|journal| journal.slot == live.slot);
-        let missing = LogError::Missing { seq: live.seq };
-        let owned = match journal {
-            Some(journal) => read_frame(&*journal.file, live)?.ok_or(missing)?,
-            None => return Err(missing),
-        };
+            .find(|journal| journal.slot == live.slot)
+            .ok_or_else(missing)?;
+        let owned = read_frame(&*journal.file, live)?.ok_or_else(missing)?;
         let frame = owned.frame().map_err(|why| LogError::Frame {
             path: journal_path(live.slot),
             offset: live.offset,
@@ -549,5 +547,217 @@ impl JournalMend {
             offset: 0,
             why,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::{Call, Fault, Repeat, SimDisk};
+    use crate::format::frame::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameError};
+    use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_TRAILER_BYTES};
+    use crate::log::segment::SegmentReader;
+    use crate::log::tests::{STORE, disk, journal, leaf, seal, tree};
+    use crate::log::{EVENTS_DIR, JOURNAL_BYTES_MIN};
+
+    const TMP: &str = "tmp/mend";
+
+    fn survey(disk: &SimDisk) -> Remains {
+        Remains::survey(disk, &STORE).expect("readable")
+    }
+
+    fn plan(disk: &SimDisk, remains: &Remains, witness: Option<u64>) -> Result<LogMend, LogError> {
+        let witness = witness.map(EventSeq);
+        LogMend::plan(disk, &STORE, remains, witness, JOURNAL_BYTES_MIN)
+    }
+
+    fn planned(disk: &SimDisk) -> LogMend {
+        plan(disk, &survey(disk), None).expect("a plan")
+    }
+
+    /// Leaves that are no events, and say for which they stand.
+    fn stands() -> impl Fn(EventSeq, &Path) -> Result<Vec<u8>, LogError> {
+        |seq, _| Ok(format!("in place of {seq}").into_bytes())
+    }
+
+    #[test]
+    fn a_log_that_is_whole_is_left_as_it_is() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        journal(&disk, 0, 1, 4..=5);
+        let mend = planned(&disk);
+        assert!(mend.is_empty() && mend.lost.is_empty());
+        assert_eq!((mend.sealed, mend.end), (EventSeq(3), None));
+        disk.lose(journal_path(0)).expect("there");
+        assert!(!planned(&disk).is_empty());
+    }
+
+    /// The newest file may hold nothing yet, or begin with events that were sealed by now.
+    #[test]
+    fn a_journal_file_begun_or_used_behind_the_last_segment_is_the_end_of_the_log() {
+        let begun = disk();
+        seal(&begun, 1..=3);
+        let places = journal(&begun, 0, 1, 4..=4);
+        begun
+            .overwrite(journal_path(0), places[0], &[0; 4_096])
+            .expect("taken back");
+        assert_eq!(planned(&begun).end, None);
+        let used = disk();
+        seal(&used, 1..=3);
+        journal(&used, 0, 1, 2..=5);
+        assert_eq!(planned(&used).end, None);
+    }
+
+    #[test]
+    fn a_journal_file_that_ends_with_the_last_segment_is_not_the_end_of_the_log() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        journal(&disk, 0, 6, 1..=3);
+        let mend = planned(&disk);
+        assert_eq!(mend.end, Some(EventSeq(4)));
+        let made = mend.journals.first().expect("one is made");
+        assert_eq!((made.path.as_path(), &made.why), (&*journal_path(1), &None));
+        assert_eq!((made.first_seq(), made.header.generation), (EventSeq(4), 7));
+    }
+
+    #[test]
+    fn a_journal_folder_that_is_gone_is_made_up_for_and_a_disk_that_fails_is_told() {
+        let bare = SimDisk::new();
+        for folder in ["tmp", EVENTS_DIR] {
+            bare.make_dir(Path::new(folder)).expect("a folder");
+        }
+        seal(&bare, 1..=3);
+        let mend = planned(&bare);
+        assert_eq!((mend.journals.len(), mend.end), (1, Some(EventSeq(4))));
+
+        let disk = disk();
+        seal(&disk, 1..=3);
+        journal(&disk, 0, 1, 4..=5);
+        let remains = survey(&disk);
+        disk.fail_at(0, Fault::Os(5), Repeat::Once);
+        match plan(&disk, &remains, None) {
+            Err(LogError::Io { action, source, .. }) => {
+                assert_eq!((action, source.raw_os_error()), ("list", Some(5)));
+            }
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("taken for damage"),
+        }
+    }
+
+    /// Two segments whose ends rotted, the first with its block. Of its two events one is in the journal still.
+    #[test]
+    fn a_tree_grows_over_what_stands_for_the_events_before_a_segment() {
+        let disk = disk();
+        let first = seal(&disk, 1..=2);
+        let second = seal(&disk, 3..=4);
+        for segment in [&first, &second] {
+            let trailer = segment.bytes() - SEGMENT_TRAILER_BYTES as u64;
+            disk.flip_bit(segment.path(), trailer * 8).expect("there");
+        }
+        let block = SEGMENT_HEADER_BYTES as u64;
+        disk.flip_bit(first.path(), block * 8).expect("there");
+        journal(&disk, 0, 1, 1..=1);
+        journal(&disk, 1, 2, 5..=5);
+        let remains = survey(&disk);
+        let mend = plan(&disk, &remains, None).expect("a plan");
+        let ends = mend
+            .segments
+            .iter()
+            .map(|one| (one.first_seq.0, one.last_seq.0));
+        assert_eq!(ends.collect::<Vec<_>>(), [(1, 2), (3, 4)]);
+        assert_eq!(mend.lost, [(EventSeq(2), EventSeq(2))]);
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        mend.write_segments(&shared, &STORE, &remains, Path::new(TMP), &stands())
+            .expect("written");
+        let stand = b"in place of 2".to_vec();
+        let mut leaves = vec![leaf(1), stand, leaf(3), leaf(4)];
+        let tree_of = |first| {
+            let reader = SegmentReader::open(&disk, &STORE, EventSeq(first));
+            let tree = reader.and_then(|reader| reader.frontier());
+            tree.expect("a tree").root()
+        };
+        assert_eq!(tree_of(3), tree(&leaves).root());
+        leaves.truncate(2);
+        assert_eq!(tree_of(1), tree(&leaves).root());
+    }
+
+    #[test]
+    fn a_journal_file_that_could_not_be_written_is_told_with_its_name() {
+        let sound = disk();
+        seal(&sound, 1..=3);
+        let remains = survey(&sound);
+        let mend = planned(&sound);
+        for calls in 0.. {
+            let disk = sound.snapshot();
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            let written = mend.write_journals(&disk, &remains, Path::new(TMP), &stands());
+            let struck = disk.struck_census();
+            if struck.total() == 0 {
+                written.expect("written");
+                disk.heal();
+                assert!(planned(&disk).is_empty());
+                assert_eq!(calls, 5);
+                break;
+            }
+            assert_eq!(struck.of(Call::Rename), u64::from(calls == 3));
+            assert_eq!(struck.of(Call::SyncDir), u64::from(calls == 4));
+            match written {
+                Err(LogError::Io { action, path, .. }) => {
+                    assert_eq!((action, path), ("write", mend.journals[0].path.clone()));
+                }
+                other => panic!("call {calls}: {other:?}"),
+            }
+        }
+    }
+
+    /// A journal file of which event 5 was lost, so that it is made anew out of event 4.
+    fn one_left(disk: &SimDisk) -> (Remains, LogMend, u64) {
+        seal(disk, 1..=3);
+        let places = journal(disk, 0, 1, 4..=5);
+        disk.flip_bit(journal_path(0), places[1] * 8)
+            .expect("there");
+        let remains = survey(disk);
+        let mend = plan(disk, &remains, Some(5)).expect("a plan");
+        assert_eq!(mend.lost, [(EventSeq(5), EventSeq(5))]);
+        (remains, mend, places[0])
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_any_more_while_its_file_is_made_anew_ends_the_repair() {
+        let damaged = |at: u64| {
+            let disk = disk();
+            let (remains, mend, place) = one_left(&disk);
+            let bit = (place + at) * 8;
+            disk.flip_bit(journal_path(0), bit).expect("there");
+            let written = mend.write_journals(&disk, &remains, Path::new(TMP), &stands());
+            assert!(disk.content(TMP).is_err(), "nothing is begun");
+            (written, place)
+        };
+        let (header_rotted, _) = damaged(0);
+        assert!(
+            matches!(header_rotted, Err(LogError::Missing { seq }) if seq == EventSeq(4)),
+            "{header_rotted:?}"
+        );
+        match damaged(FRAME_HEADER_BYTES as u64) {
+            (Err(LogError::Frame { path, offset, why }), place) => {
+                assert_eq!((path, offset), (journal_path(0), place));
+                assert_eq!(why, FrameError::BodyChecksum);
+            }
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_stands_for_an_event_must_fit_into_a_frame() {
+        let disk = disk();
+        let (remains, mend, _) = one_left(&disk);
+        let too_long = |_: EventSeq, _: &Path| Ok(vec![b'x'; FRAME_BYTES_MAX]);
+        match mend.write_journals(&disk, &remains, Path::new(TMP), &too_long) {
+            Err(LogError::Frame { path, offset, why }) => {
+                assert_eq!((path, offset), (journal_path(0), 0));
+                assert_eq!(why, FrameError::Length);
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -336,3 +336,108 @@ impl LogReader {
         Some(leaf)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::OpenMode;
+    use crate::disk::sim::SimDisk;
+    use crate::log::tests::{STORE, disk, journal, leaf, seal};
+
+    /// A file with events 4 and 5, and what is known of them.
+    fn two_frames(disk: &SimDisk) -> (Arc<dyn DiskFile>, [LiveFrame; 2]) {
+        let places = journal(disk, 0, 3, 4..=5);
+        let live = |nth: usize| LiveFrame {
+            seq: EventSeq(4 + nth as u64),
+            slot: 0,
+            generation: 3,
+            offset: places[nth],
+            frame_bytes: u32::try_from(places[nth + 1] - places[nth]).expect("short"),
+        };
+        let file = disk.open(&journal_path(0), OpenMode::Read).expect("there");
+        (file, [live(0), live(1)])
+    }
+
+    fn files(disk: &SimDisk) -> LogFiles {
+        let mut damage = Vec::new();
+        let files = LogFiles::open(disk, &STORE, &mut damage).expect("readable");
+        assert_eq!(damage, Vec::<String>::new());
+        files
+    }
+
+    #[test]
+    fn a_frame_of_a_file_that_was_used_again_is_none() {
+        let (file, [live, _]) = two_frames(&disk());
+        let found = read_frame(&*file, &live).expect("readable");
+        let found = found.expect("the one");
+        assert_eq!(found.frame().expect("whole").leaf, leaf(4));
+        let earlier = LiveFrame {
+            generation: 2,
+            ..live
+        };
+        let other = LiveFrame {
+            seq: EventSeq(5),
+            ..live
+        };
+        for gone in [earlier, other] {
+            assert!(read_frame(&*file, &gone).expect("readable").is_none());
+        }
+    }
+
+    /// A person's notes, a file of an editor.
+    #[test]
+    fn a_file_in_the_folder_of_segments_that_is_none_is_passed_over() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        for name in ["README.txt", "1.seg", "00000000000000000001.seg~"] {
+            let path = Path::new(EVENTS_DIR).join(name);
+            disk.plant(path, b"notes").expect("planted");
+        }
+        let files = files(&disk);
+        assert_eq!(files.segments().len(), 1);
+        assert_eq!(files.last(), EventSeq(3));
+    }
+
+    /// Damage to the store makes recovery leave a file out; what it held must not be answered from elsewhere.
+    #[test]
+    fn an_event_whose_journal_file_is_not_known_is_missing() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        let (file, live) = two_frames(&disk);
+        let files = Arc::new(files(&disk));
+        files.add_live(live);
+        let read =
+            |from| LogReader::new(Arc::clone(&files), EventSeq(from), EventSeq(5)).next_leaf();
+        let missing = read(4);
+        assert!(
+            matches!(missing, Some(Err(LogError::Missing { seq })) if seq == EventSeq(4)),
+            "{missing:?}"
+        );
+        files.add_journal(0, file);
+        let there = read(4).expect("one").expect("readable");
+        assert_eq!(there, (EventSeq(4), leaf(4)));
+    }
+
+    #[test]
+    fn a_frame_that_rotted_while_the_store_was_open_is_told_with_its_place_and_ends_the_reading() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        let (file, live) = two_frames(&disk);
+        let files = Arc::new(files(&disk));
+        files.add_live(live);
+        files.add_journal(0, file);
+        let body = live[1].offset + FRAME_HEADER_BYTES as u64;
+        disk.flip_bit(journal_path(0), body * 8).expect("there");
+        let mut reader = LogReader::new(files, EventSeq(4), EventSeq(5));
+        let first = reader.next_leaf().expect("one").expect("readable");
+        assert_eq!(first, (EventSeq(4), leaf(4)));
+        match reader.next_leaf() {
+            Some(Err(LogError::Frame { path, offset, why })) => {
+                assert_eq!((path, offset), (journal_path(0), live[1].offset));
+                assert_eq!(why, FrameError::BodyChecksum);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(reader.next_leaf().is_none());
+    }
+}

@@ -336,3 +336,70 @@ fn headers(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, FrameHeade
         None
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::SimDisk;
+    use crate::log::tests::{STORE, disk, journal};
+
+    /// What is found, and the events handed out on the way.
+    fn found(disk: &SimDisk) -> (Found, Vec<u64>) {
+        let mut seen = Vec::new();
+        let found = recover(disk, &STORE, EventSeq(0), OpenMode::Read, |_, _, frame| {
+            seen.push(frame.header.seq.0);
+        });
+        (found.expect("readable"), seen)
+    }
+
+    /// A person's notes, a file of an editor.
+    #[test]
+    fn a_file_in_the_folder_of_the_journal_that_is_none_is_passed_over() {
+        let disk = disk();
+        journal(&disk, 0, 1, 1..=2);
+        for name in ["README.txt", "9.journal", "0009.journal~"] {
+            let path = Path::new(JOURNAL_DIR).join(name);
+            disk.plant(path, b"notes").expect("planted");
+        }
+        let (found, seen) = found(&disk);
+        assert_eq!((found.slots, seen), (1, vec![1, 2]));
+        assert_eq!(found.damage, Vec::<String>::new());
+        assert_eq!(found.half_made, Vec::<PathBuf>::new());
+        assert!(found.free.is_empty());
+    }
+
+    /// The power went while a group was written, and the file was left for the next one before anything came behind it.
+    #[test]
+    fn torn_bytes_behind_the_last_event_of_a_file_that_is_full_are_neither_a_tail_nor_damage() {
+        let disk = disk();
+        let places = journal(&disk, 0, 1, 1..=2);
+        journal(&disk, 1, 2, 3..=3);
+        disk.overwrite(journal_path(0), places[2], b"torn")
+            .expect("written");
+        let (found, seen) = found(&disk);
+        assert_eq!(seen, [1, 2, 3]);
+        assert_eq!(found.damage, Vec::<String>::new());
+        assert!(found.torn.is_none());
+        let full = found.full.iter().map(|(full, last)| (full.slot, *last));
+        assert_eq!(full.collect::<Vec<_>>(), [(0, EventSeq(2))]);
+        let (current, _) = found.current.expect("one to go on in");
+        assert_eq!((current.slot, found.next_seq), (1, EventSeq(4)));
+    }
+
+    #[test]
+    fn an_event_that_rotted_before_a_later_group_is_told_with_its_place_and_the_rest_is_handed_out()
+    {
+        let disk = disk();
+        let places = journal(&disk, 0, 1, 1..=3);
+        let body = places[1] + FRAME_HEADER_BYTES as u64;
+        disk.flip_bit(journal_path(0), body * 8).expect("there");
+        let (found, seen) = found(&disk);
+        assert_eq!((seen, found.next_seq), (vec![1, 3], EventSeq(4)));
+        let told = format!(
+            "{}: event 2 at byte {} does not check out, and later events prove that it was durable",
+            journal_path(0).display(),
+            places[1]
+        );
+        assert_eq!(found.damage, [told]);
+    }
+}

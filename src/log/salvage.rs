@@ -382,3 +382,86 @@ fn frames(bytes: &[u8], slot: u32, store: &StoreId) -> Vec<LiveFrame> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
+    use crate::log::tests::{STORE, disk, journal, seal};
+
+    #[test]
+    fn a_log_whose_folders_are_gone_is_empty() {
+        let left = Remains::survey(&SimDisk::new(), &STORE).expect("nothing to read");
+        assert!(left.segments.is_empty() && left.journals.is_empty());
+    }
+
+    /// A person's notes, a file of an editor.
+    #[test]
+    fn files_of_other_names_are_not_part_of_the_log() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        journal(&disk, 2, 1, 4..=5);
+        for name in [
+            "events/README.txt",
+            "events/1.seg",
+            "journal/README.txt",
+            "journal/0002.journal~",
+        ] {
+            disk.plant(name, b"notes").expect("planted");
+        }
+        let left = Remains::survey(&disk, &STORE).expect("readable");
+        let segments = left.segments.iter().map(|segment| segment.first_seq);
+        assert_eq!(segments.collect::<Vec<_>>(), [EventSeq(1)]);
+        let journals = left.journals.iter().map(|journal| journal.slot);
+        assert_eq!(journals.collect::<Vec<_>>(), [2]);
+    }
+
+    /// A disk that fails for a moment must not make a repair replace a segment that is whole.
+    #[test]
+    fn a_disk_that_cannot_be_read_is_told_and_no_segment_is_taken_for_broken() {
+        let sound = disk();
+        seal(&sound, 1..=3);
+        journal(&sound, 0, 1, 4..=5);
+        for calls in 0.. {
+            let disk = sound.snapshot();
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            let left = Remains::survey(&disk, &STORE);
+            if disk.struck() == 0 {
+                let left = left.expect("readable");
+                let state = &left.segments[0].state;
+                assert!(calls > 8 && matches!(state, SegmentState::Intact(_)));
+                break;
+            }
+            match left {
+                Err(LogError::Io { source, .. }) => assert_eq!(source.raw_os_error(), Some(5)),
+                Err(other) => panic!("call {calls}: {other}"),
+                Ok(_) => panic!("call {calls}: taken for something else"),
+            }
+        }
+    }
+
+    /// Ends whose checksums hold can be those of another file.
+    #[test]
+    fn blocks_that_do_not_hold_what_the_ends_promise_are_not_believed() {
+        let disk = disk();
+        let reader = seal(&disk, 1..=3);
+        let footer = reader.footer().expect("readable");
+        assert!(check_blocks(&reader, &footer).is_ok());
+        let twice = Footer {
+            blocks: vec![footer.blocks[0]; 2],
+            ..footer.clone()
+        };
+        let none = Footer {
+            blocks: Vec::new(),
+            ..footer
+        };
+        for promised in [twice, none] {
+            match check_blocks(&reader, &promised) {
+                Err(LogError::Segment { path, why }) => {
+                    assert_eq!((path.as_path(), why), (reader.path(), SegmentError::Order));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -346,7 +346,7 @@ pub(super) fn read_block(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::sim::SimDisk;
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
 
     const STORE: StoreId = StoreId::from_bytes([7; 16]);
     const FIRST: EventSeq = EventSeq(5);
@@ -526,5 +526,35 @@ mod tests {
         let mut wrong = sound;
         wrong.tree_root[0] ^= 1;
         assert_eq!(repaired(RepairedTree::Kept(wrong)).1, None);
+    }
+
+    #[test]
+    fn a_segment_without_events_has_no_block() {
+        let synced = writer(&disk(), &[]).finish(Vec::new()).expect("durable");
+        let footer = synced.reader.footer().expect("readable");
+        assert_eq!((footer.blocks.len(), footer.tree_size), (0, 4));
+        assert_eq!(synced.reader.trailer.footer_offset, 64);
+    }
+
+    /// Whoever is unsure must open the store again; whoever knows can try again.
+    #[test]
+    fn a_segment_that_got_no_name_is_told_from_one_that_may_have_it() {
+        for (calls, sure) in [(0, true), (1, false)] {
+            let disk = disk();
+            let synced = writer(&disk, &leaves(&[100])).finish(Vec::new());
+            let synced = synced.expect("durable");
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            match synced.publish() {
+                Err(LogError::Io { action, path, .. }) if sure => {
+                    assert_eq!((action, path), ("rename", PathBuf::from("tmp/segment")));
+                }
+                Err(LogError::Unsure { path, .. }) if !sure => {
+                    assert_eq!(path, segment_path(FIRST));
+                }
+                Err(other) => panic!("call {calls}: {other}"),
+                Ok(_) => panic!("call {calls}: published"),
+            }
+            assert!(disk.content(segment_path(FIRST)).is_err());
+        }
     }
 }
