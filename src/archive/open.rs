@@ -22,8 +22,8 @@ use crate::format::record::{self};
 use crate::id::{BlobId, EventSeq, Sha256, StoreId};
 use crate::index::{Index, IndexError};
 use crate::log::{
-    Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, JournalPlace,
-    LiveFrame, LogFiles, TornTail, cut, journal_path, recover,
+    Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, Journal,
+    JournalPlace, LiveFrame, LogFiles, TornTail, cut, journal_path, recover,
 };
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
@@ -191,10 +191,12 @@ pub(super) fn open_locked(
                 .map_err(|error| Error::io("remove", path, error))?;
         }
     }
-    let recovered = match (&found.torn, access) {
-        (_, Access::ReadOnly) => None,
-        (Some(tail), Access::ReadWrite) => Some(set_tail_aside(&*disk, &found, tail)?),
-        (None, Access::ReadWrite) => cut_and_not_recorded(&*disk, &found)?,
+    let recovered = match &found.current {
+        Some((journal, _)) if access == Access::ReadWrite => match &found.torn {
+            Some(tail) => Some(set_tail_aside(&*disk, journal, found.next_seq, tail)?),
+            None => cut_and_not_recorded(&*disk, journal, found.next_seq)?,
+        },
+        _ => None,
     };
     let options = Options { access, ..options };
     let mut packs = rebuild::pack_files(&*disk)?;
@@ -460,8 +462,13 @@ fn note_records(
 
 /// Keeps a copy of torn bytes, then cuts them off. What was torn was never acknowledged; the copy is for the curious, and
 /// is left out when the disk has no room for it.
-fn set_tail_aside(disk: &dyn Disk, found: &Found, tail: &TornTail) -> Result<Recovered> {
-    let name = format!("{QUARANTINE_DIR}/torn-{}-{}", found.next_seq, tail.offset);
+fn set_tail_aside(
+    disk: &dyn Disk,
+    journal: &Journal,
+    next: EventSeq,
+    tail: &TornTail,
+) -> Result<Recovered> {
+    let name = format!("{QUARANTINE_DIR}/torn-{next}-{}", tail.offset);
     let kept = keep_copy(disk, Path::new(&name), &tail.bytes);
     let quarantine = match kept {
         Ok(()) => Some(name),
@@ -475,9 +482,7 @@ fn set_tail_aside(disk: &dyn Disk, found: &Found, tail: &TornTail) -> Result<Rec
         }
         Err(error) => return Err(Error::io("write", name, error)),
     };
-    if let Some((journal, _)) = &found.current {
-        cut(&journal.file, tail)?;
-    }
+    cut(&journal.file, tail)?;
     Ok(Recovered {
         journal: journal_path(tail.slot).display().to_string(),
         offset: tail.offset,
@@ -508,16 +513,17 @@ fn keep_copy(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// A tail that was cut off when the store was opened before, and whose record was lost to another fault: its copy is named
 /// after the event that comes next, which would otherwise be the record of it.
-fn cut_and_not_recorded(disk: &dyn Disk, found: &Found) -> Result<Option<Recovered>> {
-    let Some((journal, _)) = &found.current else {
-        return Ok(None);
-    };
+fn cut_and_not_recorded(
+    disk: &dyn Disk,
+    journal: &Journal,
+    next: EventSeq,
+) -> Result<Option<Recovered>> {
     let dir = Path::new(QUARANTINE_DIR);
     let listed = disk
         .make_dir(dir)
         .and_then(|()| disk.list(dir))
         .map_err(|error| Error::io("list", dir, error))?;
-    let prefix = format!("torn-{}-", found.next_seq);
+    let prefix = format!("torn-{next}-");
     for file in listed {
         let offset = file.name.strip_prefix(&prefix).map(str::parse);
         let (Some(Ok(offset)), Ok(len)) = (offset, usize::try_from(file.len)) else {
@@ -716,7 +722,7 @@ fn host_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::sim::SimDisk;
+    use crate::disk::sim::{Call, Fault, Repeat, SimDisk};
     use crate::event::Actor;
     use crate::format::frame::JOURNAL_HEADER_BYTES;
 
@@ -757,5 +763,67 @@ mod tests {
         let archive = Archive::open_on(Arc::new(disk), options()).expect("opens");
         let made = |kind: &&String| *kind == "annals.store.created.v1";
         assert_eq!(kinds(&archive).iter().filter(made).count(), 1);
+    }
+
+    /// A folder is a store once its header is durable under its name, and not before.
+    #[test]
+    fn a_store_whose_header_got_no_durable_name_is_not_made() {
+        let create = |disk: &SimDisk| Archive::create_on(Arc::new(disk.clone()), options());
+        let mut refused = (0, 0);
+        for calls in 0.. {
+            let disk = SimDisk::new();
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            let made = create(&disk);
+            let struck = disk.struck_census();
+            if struck.total() == 0 {
+                break;
+            }
+            let renaming = struck.of(Call::Rename);
+            let naming = renaming + struck.on(Call::SyncDir, ".");
+            if naming == 0 {
+                continue;
+            }
+            let error = made.err().expect("not made");
+            assert_eq!(error.kind(), ErrorKind::Io, "call {calls}");
+            assert!(disk.content(HEADER_FILE).is_err(), "call {calls}");
+            if error.message().contains(HEADER_FILE) {
+                refused.0 += renaming;
+                refused.1 += naming - renaming;
+            }
+        }
+        assert_eq!(refused, (1, 1));
+    }
+
+    #[test]
+    fn who_may_wait_gets_the_lock_once_it_is_let_go_and_who_may_not_is_told_at_once() {
+        let disk = SimDisk::new();
+        let take = |wait| take_lock(&disk, Path::new("store"), wait);
+        let held = take(Duration::ZERO).expect("free");
+        let told = take(Duration::ZERO).err().expect("held");
+        assert_eq!(told.kind(), ErrorKind::Locked);
+        let tries = disk.census().of(Call::Lock);
+        assert_eq!(tries, 2);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| take(Duration::from_mins(1)).map(drop));
+            while disk.census().of(Call::Lock) < tries + 2 && !waiting.is_finished() {
+                thread::yield_now();
+            }
+            drop(held);
+            waiting.join().expect("no panic").expect("let in");
+        });
+    }
+
+    #[test]
+    fn an_index_that_is_missing_takes_no_bytes_and_one_that_cannot_be_measured_is_told() {
+        let disk = SimDisk::new();
+        assert_eq!(index_bytes(&disk).expect("none"), 0);
+        disk.plant(INDEX_FILE, &[0; 123]).expect("planted");
+        assert_eq!(index_bytes(&disk).expect("there"), 123);
+        for calls in [0, 1] {
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            let told = index_bytes(&disk).expect_err("unknown");
+            assert_eq!(told.kind(), ErrorKind::Io);
+            assert!(told.message().contains(INDEX_FILE), "{told}");
+        }
     }
 }
