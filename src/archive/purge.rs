@@ -242,7 +242,7 @@ impl<'a> Leaving<'a> {
 mod tests {
     use super::*;
     use crate::archive::{NewAttempt, NewEntry, Options};
-    use crate::disk::sim::SimDisk;
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
     use crate::entry::{Meta, Outcome, Unit};
     use crate::id::EntryId;
     use crate::log::JOURNAL_BYTES_MIN;
@@ -419,5 +419,101 @@ mod tests {
             .plan_purge(&all_but(0), AsOf::Clock)
             .expect("a plan");
         assert_eq!(kind(archive.purge(&fresh, "test")), None);
+    }
+
+    #[test]
+    fn a_policy_without_a_rule_takes_nothing_and_says_how_to_state_one() {
+        let archive = archive(&SimDisk::new());
+        three(&archive);
+        let policy = Policy {
+            converter: Some("ICT".into()),
+            ..Policy::default()
+        };
+        let refused = archive.plan_purge(&policy, AsOf::Clock).expect_err("none");
+        assert_eq!(refused.kind(), ErrorKind::Refused);
+        let hint = refused.next_step().expect("a hint");
+        assert!(hint.contains("at least one rule"), "{hint}");
+    }
+
+    #[test]
+    fn a_purge_of_nothing_or_without_a_reason_is_refused() {
+        let archive = archive(&SimDisk::new());
+        three(&archive);
+        let newest = archive.newest();
+        let refused = |left, reason| {
+            let plan = archive.plan_purge(&all_but(left), AsOf::Clock);
+            let refused = archive.purge(&plan.expect("a plan"), reason);
+            let refused = refused.expect_err("carried out");
+            assert_eq!(refused.kind(), ErrorKind::Refused);
+            refused.message().to_owned()
+        };
+        assert_eq!(refused(3, "test"), "the plan takes nothing");
+        for reason in ["", " \t\n"] {
+            assert_eq!(refused(0, reason), "a purge needs a reason");
+        }
+        assert_eq!(archive.newest(), newest);
+    }
+
+    /// An index that cannot be read must not make a plan shorter.
+    #[test]
+    fn a_plan_that_cannot_be_made_to_its_end_is_none() {
+        let disk = SimDisk::new();
+        let made = archive(&disk);
+        // More than a page of the index holds.
+        for nth in 0..150_u32 {
+            put(&made, &nth.to_le_bytes());
+        }
+        made.seal().expect("sealed");
+        made.close().expect("closed");
+        let plan_failing_at = |calls: Option<u64>, older_than: i64| {
+            let disk = disk.snapshot();
+            let options = Options {
+                index_cache_bytes: 0,
+                access: crate::archive::Access::ReadOnly,
+                ..Options::default()
+            };
+            let archive = Archive::open_on(Arc::new(disk.clone()), options).expect("opened");
+            let before = disk.calls();
+            if let Some(calls) = calls {
+                disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            }
+            let policy = Policy {
+                older_than_micros: Some(older_than),
+                ..Policy::default()
+            };
+            let day = archive.shared().options.clock.now().plus_days(1);
+            let plan = archive.plan_purge(&policy, AsOf::Vouched(day));
+            assert_eq!(disk.struck(), u64::from(calls.is_some()));
+            (plan, disk.calls() - before)
+        };
+        let (walked, walking) = plan_failing_at(None, 1_000 * 86_400_000_000);
+        assert_eq!(walked.expect("a plan").count, 0);
+        let (taken, taking) = plan_failing_at(None, 1);
+        assert_eq!(taken.expect("a plan").count, 150);
+        assert!(
+            taking > walking,
+            "{taking} calls, {walking} without what goes along"
+        );
+        for calls in [0, taking / 2, taking - 1] {
+            let (plan, _) = plan_failing_at(Some(calls), 1);
+            let kind = plan.map_err(|error| error.kind());
+            assert_eq!(kind, Err(ErrorKind::Io), "call {calls}");
+        }
+    }
+
+    /// A view is a moment; content can move from the journal to packs behind it, and what it knows of no more counts as nothing.
+    #[test]
+    fn content_a_view_does_not_know_or_lost_sight_of_frees_nothing() {
+        let archive = archive(&SimDisk::new());
+        put(&archive, &noise(1, 1_000));
+        let view = archive.shared().view();
+        let freed = |content: &[u8]| {
+            let mut leaving = Leaving::new(archive.shared(), &view);
+            leaving.release(BlobId::of(content)).expect("readable")
+        };
+        assert_eq!(freed(&noise(2, 500)), 0);
+        assert_eq!(freed(&noise(1, 1_000)), 1_000 + RECORD);
+        archive.seal().expect("sealed");
+        assert_eq!(freed(&noise(1, 1_000)), 0);
     }
 }

@@ -310,4 +310,20 @@ mod tests {
         };
         assert!(plan(&policy, &[entry(1, 3)]).items.is_empty());
     }
+
+    #[test]
+    fn a_plan_is_told_in_one_line() {
+        let policy = Policy {
+            max_count: Some(1),
+            ..Policy::default()
+        };
+        let plan = plan(&policy, &[entry(1, 40), entry(2, 20), entry(3, 5)]);
+        assert_eq!(
+            plan.to_string(),
+            format!(
+                "plan {} at event 9: 2 entries, 200 bytes of content, 20 bytes to free ({})",
+                plan.plan_id, plan.reason
+            )
+        );
+    }
 }
