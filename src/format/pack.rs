@@ -114,12 +114,6 @@ impl PackClass {
     }
 }
 
-impl fmt::Display for PackClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
 /// Where a record starts, counted from the start of its pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackOffset(pub u64);
@@ -612,6 +606,8 @@ impl<S: ReadAt + ?Sized> Iterator for RecordScan<'_, S> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -820,6 +816,227 @@ mod tests {
             rest.remove(victim);
             assert_eq!(scan(&damaged), rest, "record {victim} at {at}");
         }
+    }
+
+    fn contradiction(part: PackPart, what: &'static str) -> PackError {
+        PackError::Contradiction { part, what }
+    }
+
+    /// Numbers are compared and added to further on; one past the greatest would come out as another.
+    #[test]
+    fn a_header_with_the_greatest_numbers_is_read_and_one_with_the_next_is_refused() {
+        let numbered = |pack, last| PackHeader {
+            pack: PackId(pack),
+            last_seq: EventSeq(last),
+            ..header()
+        };
+        let greatest = numbered(PackId::MAX.0, EventSeq::MAX.0);
+        assert_eq!(decode_header(&encode_header(&greatest)), Ok(greatest));
+        let refused = contradiction(PackPart::Header, "it is numbered as nothing can be");
+        for header in [
+            numbered(PackId::MAX.0 + 1, EventSeq::MAX.0),
+            numbered(PackId::MAX.0, EventSeq::MAX.0 + 1),
+        ] {
+            assert_eq!(decode_header(&encode_header(&header)), Err(refused.clone()));
+        }
+    }
+
+    /// Where the second copies begin is taken from the end; they cannot begin inside the header.
+    #[test]
+    fn dictionaries_may_fill_a_pack_from_its_header_on_and_no_more() {
+        let trailer = |dictionary_bytes| {
+            let end = encode_footer(PackId(7), 228, dictionary_bytes, [].iter());
+            decode_trailer(&end, 228 + end.len() as u64)
+        };
+        assert_eq!(
+            trailer(100).map(|trailer| trailer.dictionaries_at()),
+            Ok(128)
+        );
+        let refused = contradiction(PackPart::Trailer, "the dictionaries do not fit the file");
+        assert_eq!(trailer(101), Err(refused.clone()));
+        assert_eq!(trailer(u32::MAX), Err(refused));
+    }
+
+    /// A footer of these entries, as one writes it who gets the checksums right; read again.
+    fn footer_of(
+        records_end: u64,
+        dictionary_bytes: u32,
+        entries: &[PackEntry],
+    ) -> Result<Vec<PackEntry>, PackError> {
+        let end = encode_footer(PackId(7), records_end, dictionary_bytes, entries.iter());
+        let (footer, trailer) = end.split_at(end.len() - PACK_TRAILER_BYTES);
+        let trailer = decode_trailer(trailer, records_end + end.len() as u64)?;
+        decode_footer(footer, &trailer)
+    }
+
+    fn entry(id: u8, offset: u64, len: u32, kind: RecordKind) -> PackEntry {
+        PackEntry {
+            id: BlobId::from_bytes([id; 32]),
+            offset: PackOffset(offset),
+            len,
+            raw_len: 10,
+            kind,
+        }
+    }
+
+    #[test]
+    fn a_footer_that_is_not_as_long_as_its_trailer_says_is_refused_whatever_its_checksum() {
+        let entries = [entry(1, 128, 70, RecordKind::Content)];
+        let end = encode_footer(PackId(7), 198, 0, entries.iter());
+        let (footer, trailer) = end.split_at(FOOTER_ENTRY_BYTES);
+        let trailer = decode_trailer(trailer, 198 + end.len() as u64).expect("sound");
+        assert_eq!(decode_footer(footer, &trailer).as_deref(), Ok(&entries[..]));
+        let refused = contradiction(PackPart::Footer, "it is not as long as the trailer says");
+        for len in [FOOTER_ENTRY_BYTES - 1, FOOTER_ENTRY_BYTES + 1] {
+            assert_eq!(decode_footer(&end[..len], &trailer), Err(refused.clone()));
+        }
+    }
+
+    #[test]
+    fn an_entry_with_a_byte_set_that_means_nothing_is_refused() {
+        let entries = [entry(1, 128, 70, RecordKind::Content)];
+        let end = encode_footer(PackId(7), 198, 0, entries.iter());
+        let (footer, trailer) = end.split_at(FOOTER_ENTRY_BYTES);
+        let refused = contradiction(PackPart::Footer, "a reserved field is not zero");
+        for at in FOOTER_ENTRY_BYTES - 3..FOOTER_ENTRY_BYTES {
+            let mut footer = footer.to_vec();
+            footer[at] = 1;
+            let mut trailer = trailer[..PACK_TRAILER_BYTES - 8].to_vec();
+            seal_over(&mut trailer, &footer);
+            let trailer = decode_trailer(&trailer, 198 + end.len() as u64).expect("sound");
+            let read = decode_footer(&footer, &trailer);
+            assert_eq!(read, Err(refused.clone()), "byte {at}");
+        }
+    }
+
+    /// Ends a trailer as one does who knows the footer.
+    fn seal_over(trailer: &mut Vec<u8>, footer: &[u8]) {
+        trailer.put_u32(crc32c::crc32c(footer));
+        seal(trailer);
+    }
+
+    /// Two copies are what a damaged record needs to cost only itself.
+    #[test]
+    fn a_dictionary_that_is_listed_once_is_refused_before_another_blob_and_at_the_end() {
+        let content = |id| entry(id, 198, 70, RecordKind::Content);
+        let first = entry(2, 128, 70, RecordKind::Dictionary);
+        let second = entry(2, 268, 70, RecordKind::Dictionary);
+        assert!(footer_of(338, 70, &[content(1), first, second]).is_ok());
+        assert!(footer_of(338, 70, &[first, second, content(3)]).is_ok());
+        let refused = contradiction(PackPart::Footer, "a dictionary is there only once");
+        for alone in [
+            [content(1), first],
+            [first, content(3)],
+            [first, entry(3, 268, 70, RecordKind::Dictionary)],
+        ] {
+            assert_eq!(footer_of(338, 70, &alone), Err(refused.clone()));
+        }
+    }
+
+    /// Readers make room for a record before they look at it.
+    #[test]
+    fn entries_of_the_shortest_and_the_longest_record_are_read_and_the_next_are_refused() {
+        let longest = u32::try_from(RECORD_BYTES_MAX).expect("8 MiB");
+        let of_length = |len: u32, raw_len| {
+            let entry = PackEntry {
+                raw_len,
+                ..entry(1, 128, len, RecordKind::Content)
+            };
+            footer_of(128 + u64::from(len), 0, &[entry]).map(|entries| entries.len())
+        };
+        assert_eq!(of_length(60, 0), Ok(1));
+        assert_eq!(of_length(longest, RECORD_RAW_BYTES_MAX), Ok(1));
+        let refused = contradiction(PackPart::Footer, "no record is as long as an entry says");
+        for (len, raw_len) in [
+            (59, 0),
+            (longest + 1, RECORD_RAW_BYTES_MAX),
+            (longest, RECORD_RAW_BYTES_MAX + 1),
+        ] {
+            assert_eq!(of_length(len, raw_len), Err(refused.clone()));
+        }
+    }
+
+    /// A gap is a record that nobody can find.
+    #[test]
+    fn entries_that_add_up_to_more_or_less_than_the_records_are_refused() {
+        let two = |second_at| {
+            let second = entry(2, second_at, 70, RecordKind::Content);
+            footer_of(268, 0, &[entry(1, 128, 70, RecordKind::Content), second])
+        };
+        assert!(two(198).is_ok());
+        let refused = contradiction(PackPart::Footer, "its entries do not fill the pack");
+        let one = [entry(1, 128, 70, RecordKind::Content)];
+        assert!(footer_of(198, 0, &one).is_ok());
+        assert_eq!(footer_of(199, 0, &one), Err(refused.clone()));
+        let thrice = [1, 2, 3].map(|id| entry(id, 128, 70, RecordKind::Content));
+        assert_eq!(footer_of(268, 0, &thrice), Err(refused));
+    }
+
+    /// Bytes of which so many reads succeed.
+    #[derive(Debug)]
+    struct Worn {
+        bytes: Vec<u8>,
+        sound: bool,
+        reads_left: Cell<u32>,
+    }
+
+    impl ReadAt for Worn {
+        fn size(&self) -> io::Result<u64> {
+            if self.sound {
+                self.bytes[..].size()
+            } else {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
+        }
+
+        fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+            match self.reads_left.get() {
+                0 => Err(io::ErrorKind::PermissionDenied.into()),
+                left => {
+                    self.reads_left.set(left - 1);
+                    self.bytes[..].read_exact_at(out, offset)
+                }
+            }
+        }
+    }
+
+    /// What the disk does not give is not known to be damaged, and a scan that went on would leave it out in silence.
+    #[test]
+    fn a_scan_tells_the_first_error_of_the_disk_once_and_is_over() {
+        let (mut bytes, entries) = pack(&[b"first", b"second", b"third"]);
+        let end = bytes.len() - PACK_TRAILER_BYTES - 3 * FOOTER_ENTRY_BYTES;
+        bytes.truncate(end);
+        let starts = |bytes: &[u8]| scan(bytes).len();
+        assert_eq!(starts(&bytes), 3);
+        // The second begins as nothing does, so that the scan looks for the next.
+        let mut offsets: Vec<u64> = entries.iter().map(|entry| entry.offset.0).collect();
+        offsets.sort_unstable();
+        let second = usize::try_from(offsets[1]).expect("short");
+        bytes[second] ^= 0xff;
+        assert_eq!(starts(&bytes), 2);
+        // Header and content of the first; header of the second, then the search; header and content of the third.
+        for (reads_left, found) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 1)] {
+            let worn = Worn {
+                bytes: bytes.clone(),
+                sound: true,
+                reads_left: Cell::new(reads_left),
+            };
+            let mut scan = RecordScan::new(&worn).expect("it has a size");
+            for _ in 0..found {
+                assert!(scan.next().expect("one more").is_ok());
+            }
+            let told = scan.next().expect("not over").expect_err("an error");
+            assert_eq!(told.kind(), io::ErrorKind::PermissionDenied, "{reads_left}");
+            worn.reads_left.set(u32::MAX);
+            assert!(scan.next().is_none(), "{reads_left}");
+        }
+        let worn = Worn {
+            bytes,
+            sound: false,
+            reads_left: Cell::new(u32::MAX),
+        };
+        let told = RecordScan::new(&worn).expect_err("it has no size");
+        assert_eq!(told.kind(), io::ErrorKind::PermissionDenied);
     }
 
     proptest! {
