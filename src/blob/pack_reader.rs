@@ -173,15 +173,6 @@ pub struct PackReader {
 /// Memory for dictionaries of a pack that is opened by itself.
 const DICTIONARY_CACHE_BYTES: usize = 8 << 20;
 
-impl std::fmt::Debug for PackReader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PackReader")
-            .field("header", &self.header)
-            .field("end", &self.end)
-            .finish_non_exhaustive()
-    }
-}
-
 impl PackReader {
     /// Opens a pack after a look at its two ends. The header must be whole.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, PackReadError> {
@@ -478,8 +469,11 @@ pub fn read_record(
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
-    use crate::blob::pack_writer::tests::{new_disk, small_pack};
+    use crate::blob::pack_writer::tests::{new_disk, pack_with_dictionary, small_pack};
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
 
     #[test]
     fn a_pack_without_its_end_still_gives_up_its_records_byte_for_byte() {
@@ -500,5 +494,108 @@ mod tests {
                 |reader: &PackReader| reader.read_record(entry.offset, entry.len).expect("whole");
             assert_eq!(record(&cut), record(&whole));
         }
+    }
+
+    /// A disk with a pack that has a dictionary in it, what the pack lists, and the name of the dictionary.
+    fn sim_pack() -> (SimDisk, PathBuf, Vec<PackEntry>, DictTag) {
+        let sim = SimDisk::new();
+        let disk: Arc<dyn Disk> = Arc::new(sim.clone());
+        for dir in ["tmp", "packs"] {
+            disk.make_dir(Path::new(dir)).expect("made");
+        }
+        let path = pack_with_dictionary(&disk).path;
+        let reader = PackReader::open(&*disk, &path).expect("opened");
+        let listed = reader.listed().expect("a footer");
+        let dictionary = listed
+            .iter()
+            .find(|entry| entry.kind == RecordKind::Dictionary);
+        let tag = DictTag::of(&dictionary.expect("listed").id).expect("a name");
+        (sim, path, listed, tag)
+    }
+
+    /// Where the two copies of the dictionary are.
+    fn copies(listed: &[PackEntry]) -> [PackEntry; 2] {
+        let of_dictionary = |entry: &&PackEntry| entry.kind == RecordKind::Dictionary;
+        let copies: Vec<PackEntry> = listed.iter().filter(of_dictionary).copied().collect();
+        copies.try_into().expect("two copies")
+    }
+
+    fn damage(sim: &SimDisk, path: &Path, record: &PackEntry) {
+        let bit = (record.offset.0 + RECORD_HEADER_BYTES as u64) * 8;
+        sim.flip_bit(path, bit).expect("flipped");
+    }
+
+    /// Taken for damage, a read that fails once would make content unreadable that is whole.
+    #[test]
+    fn whatever_read_fails_while_a_dictionary_is_looked_for_the_error_of_the_disk_is_told() {
+        let (sim, path, listed, tag) = sim_pack();
+        let [first, second] = copies(&listed);
+        let footer = second.offset.0 + u64::from(second.len);
+        let whole = sim.content(&path).expect("readable");
+        let mut struck = Vec::new();
+        for (second_is_whole, has_end) in [(true, true), (false, true), (false, false)] {
+            sim.overwrite(&path, 0, &whole).expect("as it was");
+            if !second_is_whole {
+                damage(&sim, &path, &second);
+            }
+            if !has_end {
+                sim.truncate(&path, footer).expect("cut");
+            }
+            let mut failed = 0;
+            loop {
+                let reader = PackReader::open(&sim, &path).expect("opened");
+                assert_eq!(reader.entries().is_ok(), has_end);
+                let struck_before = sim.struck();
+                sim.fail_at(failed, Fault::Os(5), Repeat::Once);
+                let found = reader.dictionary(tag);
+                sim.heal();
+                if sim.struck() == struck_before {
+                    let bytes = found.expect("readable");
+                    assert_eq!(BlobId::of(bytes.bytes()), first.id);
+                    break;
+                }
+                assert!(
+                    matches!(&found, Err(PackReadError::Io(error)) if error.raw_os_error() == Some(5)),
+                    "call {failed} of a pack with {second_is_whole} {has_end}: {found:?}"
+                );
+                failed += 1;
+                // It failed once, and is found by the same reader from then on.
+                reader.dictionary(tag).expect("readable");
+            }
+            struck.push(failed);
+        }
+        // The second copy: walked over in two reads, then read. Damaged: the walk goes on, then the footer and the first copy.
+        assert_eq!(struck[0], 3);
+        assert!(struck[1] > 4 && struck[2] > 4, "{struck:?}");
+    }
+
+    /// A file that is cut while it is open reads as one that was cut before.
+    #[test]
+    fn a_pack_that_loses_its_footer_while_it_is_open_still_gives_its_dictionary() {
+        let (sim, path, listed, tag) = sim_pack();
+        let [first, second] = copies(&listed);
+        damage(&sim, &path, &second);
+        let reader = PackReader::open(&sim, &path).expect("opened");
+        let footer = second.offset.0 + u64::from(second.len);
+        sim.truncate(&path, footer + 1).expect("cut");
+        let listed = reader.listed();
+        assert!(
+            matches!(listed, Err(PackReadError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof)
+        );
+        let stored = reader.stored_dictionary(tag).expect("the first copy");
+        assert_eq!(stored.header.id, first.id);
+    }
+
+    #[test]
+    fn a_dictionary_that_was_cut_off_is_missing_and_no_error_of_the_disk() {
+        let (sim, path, listed, tag) = sim_pack();
+        let [first, second] = copies(&listed);
+        sim.truncate(&path, second.offset.0).expect("cut");
+        let reader = PackReader::open(&sim, &path).expect("opened");
+        let stored = reader.stored_dictionary(tag).expect("the first copy");
+        assert_eq!(stored.header.id, first.id);
+        sim.truncate(&path, first.offset.0 + 1).expect("cut");
+        let lost = reader.stored_dictionary(tag);
+        assert!(matches!(lost, Err(PackReadError::Dictionary(of)) if of == tag));
     }
 }

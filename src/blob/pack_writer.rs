@@ -33,6 +33,9 @@ pub enum PackWriteError {
     /// The record names a dictionary that does not come with it. Nothing was written.
     #[error("BUG: a record names dictionary {0}, which its pack does not hold")]
     NoDictionary(DictTag),
+    /// A pack says in 32 bits how long its dictionaries are. Nothing was written.
+    #[error("pack {0} cannot say how long its dictionaries are with one more")]
+    Dictionaries(PackId),
     /// An earlier write failed.
     #[error("an earlier write to pack {0} failed")]
     Poisoned(PackId),
@@ -71,21 +74,12 @@ pub struct PackWriter {
     entries: BTreeMap<BlobId, PackEntry>,
     /// The dictionaries it holds once so far.
     dictionaries: BTreeMap<DictTag, (PackEntry, StoredRecord)>,
+    /// Bytes of one copy of them.
+    dictionary_bytes: u32,
     /// Where in the file the buffer belongs.
     written: u64,
     buffer: Vec<u8>,
     poisoned: bool,
-}
-
-impl std::fmt::Debug for PackWriter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PackWriter")
-            .field("path", &self.path)
-            .field("entries", &self.entries.len())
-            .field("bytes", &self.bytes())
-            .field("poisoned", &self.poisoned)
-            .finish_non_exhaustive()
-    }
 }
 
 impl PackWriter {
@@ -107,6 +101,7 @@ impl PackWriter {
             header,
             entries: BTreeMap::new(),
             dictionaries: BTreeMap::new(),
+            dictionary_bytes: 0,
             written: 0,
             buffer,
             poisoned: false,
@@ -126,7 +121,12 @@ impl PackWriter {
                 Err(PackWriteError::NoDictionary(tag))
             };
         }
+        let dictionary_bytes = self
+            .dictionary_bytes
+            .checked_add(dictionary.header.record_len())
+            .ok_or(PackWriteError::Dictionaries(self.header.pack))?;
         let entry = self.place(&dictionary.as_record())?;
+        self.dictionary_bytes = dictionary_bytes;
         self.dictionaries.insert(tag, (entry, dictionary.clone()));
         Ok(())
     }
@@ -201,12 +201,8 @@ impl PackWriter {
         if self.poisoned {
             return Err(PackWriteError::Poisoned(self.header.pack));
         }
-        let records_end = self.bytes();
         let dictionaries = self.repeat_dictionaries()?;
-        let repeated = u32::try_from(self.bytes() - records_end).map_err(|_| {
-            let source = io::Error::other("its dictionaries are longer than a pack can say");
-            io_error("write", &self.path)(source)
-        })?;
+        let repeated = self.dictionary_bytes;
         self.flush()?;
         let mut listed: Vec<PackEntry> = self.entries.values().copied().collect();
         listed.extend(dictionaries);
@@ -399,15 +395,6 @@ impl<P> Drop for PackSeries<P> {
     }
 }
 
-impl<P> std::fmt::Debug for PackSeries<P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PackSeries")
-            .field("open", &self.open)
-            .field("synced", &self.synced.len())
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -416,7 +403,7 @@ pub(super) mod tests {
     use crate::blob::compression::{Compressor, Dictionary, Level};
     use crate::blob::pack_reader::{PackReadError, PackReader};
     use crate::disk::{DirEntry, DiskLock, FsDisk};
-    use crate::format::pack::{PackError, PackOrigin};
+    use crate::format::pack::{PACK_HEADER_BYTES, PackError, PackOrigin};
     use crate::format::record::{Codec, RecordKind};
     use crate::id::{EventSeq, StoreId};
 
@@ -581,7 +568,7 @@ pub(super) mod tests {
     }
 
     /// A published pack with three forms in it, two of them compressed with a dictionary.
-    fn pack_with_dictionary(disk: &Arc<dyn Disk>) -> SyncedPack {
+    pub(in crate::blob) fn pack_with_dictionary(disk: &Arc<dyn Disk>) -> SyncedPack {
         let dictionary = Dictionary::new(form(1)).expect("a dictionary");
         let stored = StoredRecord::encode(&Record {
             kind: RecordKind::Dictionary,
@@ -610,6 +597,100 @@ pub(super) mod tests {
         writer
             .seal_and_publish(&place.final_path)
             .expect("published")
+    }
+
+    /// A dictionary under that id, which is not looked at before it is read.
+    fn dictionary_named(id: [u8; 32]) -> StoredRecord {
+        StoredRecord::encode(&Record {
+            kind: RecordKind::Dictionary,
+            id: BlobId::from_bytes(id),
+            ..raw(b"0123456789")
+        })
+        .expect("a record")
+    }
+
+    fn started(disk: &Arc<dyn Disk>) -> PackWriter {
+        let place = places()();
+        PackWriter::create(disk, &place.tmp_path, place.header).expect("created")
+    }
+
+    /// Four zeros at the start are how a record says that it needs none.
+    #[test]
+    fn a_dictionary_that_no_record_can_name_takes_no_room_in_the_pack() {
+        let (_dir, disk) = new_disk();
+        let mut writer = started(&disk);
+        let mut id = [7; 32];
+        id[..4].fill(0);
+        writer.carry(&dictionary_named(id)).expect("left out");
+        assert_eq!(writer.bytes(), PACK_HEADER_BYTES as u64);
+        id[3] = 1;
+        writer.carry(&dictionary_named(id)).expect("taken in");
+        assert_eq!(writer.bytes(), PACK_HEADER_BYTES as u64 + 70);
+    }
+
+    /// Records name a dictionary by the start of its id. With two of one name, some would be unpacked with the wrong one.
+    #[test]
+    fn of_two_dictionaries_with_one_name_a_pack_takes_the_first_and_refuses_the_other() {
+        let (_dir, disk) = new_disk();
+        let mut writer = started(&disk);
+        let held = dictionary_named([7; 32]);
+        writer.carry(&held).expect("taken in");
+        writer.carry(&held).expect("held already");
+        let mut id = [7; 32];
+        id[4] = 8;
+        let before = writer.bytes();
+        let refused = writer.carry(&dictionary_named(id));
+        let tag = DictTag::of(&held.header.id).expect("a name");
+        assert!(matches!(refused, Err(PackWriteError::NoDictionary(of)) if of == tag));
+        assert_eq!(writer.bytes(), before);
+        id[3] = 8;
+        writer.carry(&dictionary_named(id)).expect("another name");
+        assert_eq!(writer.bytes(), before + 70);
+    }
+
+    /// The end of a pack has 32 bits for their length.
+    #[test]
+    fn a_pack_takes_dictionaries_up_to_the_length_it_can_say_and_refuses_the_next() {
+        let (_dir, disk) = new_disk();
+        let mut writer = started(&disk);
+        writer.dictionary_bytes = u32::MAX - 70;
+        writer
+            .carry(&dictionary_named([7; 32]))
+            .expect("it just fits");
+        assert_eq!(writer.dictionary_bytes, u32::MAX);
+        let before = writer.bytes();
+        let refused = writer.carry(&dictionary_named([8; 32]));
+        assert!(matches!(
+            refused,
+            Err(PackWriteError::Dictionaries(PackId(1)))
+        ));
+        assert_eq!(
+            (writer.bytes(), writer.dictionary_bytes),
+            (before, u32::MAX)
+        );
+        let next = DictTag::of(&BlobId::from_bytes([8; 32])).expect("a name");
+        assert!(!writer.carries(next));
+    }
+
+    #[test]
+    fn after_a_failed_write_a_pack_takes_no_dictionary_either() {
+        let (_dir, disk) = new_disk();
+        let failing: Arc<dyn Disk> = Arc::new(Failing {
+            disk,
+            writes: Arc::new(AtomicU32::new(1)),
+            syncs: true,
+        });
+        let mut writer = started(&failing);
+        let failed = writer.append(&raw(&vec![1; BUFFER_BYTES]));
+        assert!(matches!(
+            failed,
+            Err(PackWriteError::Io {
+                action: "write",
+                ..
+            })
+        ));
+        let refused = writer.carry(&dictionary_named([7; 32]));
+        assert!(matches!(refused, Err(PackWriteError::Poisoned(PackId(1)))));
     }
 
     #[test]
