@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::archive::writer::Request;
     use crate::archive::{Archive, Depth, NewEntry, Options};
-    use crate::disk::sim::SimDisk;
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
     use crate::log::JOURNAL_BYTES_MIN;
     use crate::retention::{AsOf, Policy};
 
@@ -327,12 +327,17 @@ mod tests {
         archive
     }
 
-    fn put(archive: &Archive, converter: &str, seed: u64, len: usize) {
+    fn content(converter: &str, seed: u64, len: usize) -> Vec<u8> {
         let mut content = Vec::new();
         while content.len() < len {
             let nth = (seed, content.len(), converter);
             content.extend(blake3::hash(format!("{nth:?}").as_bytes()).as_bytes());
         }
+        content
+    }
+
+    fn put(archive: &Archive, converter: &str, seed: u64, len: usize) {
+        let content = content(converter, seed, len);
         let new = NewEntry {
             converter: converter.into(),
             ..NewEntry::default()
@@ -385,5 +390,113 @@ mod tests {
         put(&archive, "stays", 0, 500);
         let done = archive.compact(None).expect("complete again");
         assert_eq!((done.packs_removed, done.packs_written), (1, 1));
+    }
+
+    fn only_pack(archive: &Archive) -> PackRow {
+        let packs = archive.shared().view().packs().expect("listed");
+        <[PackRow; 1]>::try_from(packs).expect("one pack")[0].clone()
+    }
+
+    /// Compacts this pack, which was looked at before.
+    fn compact_as_seen(archive: &Archive, pack: PackRow) -> Result<CompactOutcome> {
+        archive.beside_the_sealer(move |shared, control| compact(shared, control, &pack))
+    }
+
+    fn reads(archive: &Archive, converter: &str) -> usize {
+        let id = BlobId::of(&content(converter, 0, 500));
+        archive.read_all(&id, 1 << 20).map_or(0, |read| read.len())
+    }
+
+    /// Between the look at a pack and its end somebody archives the same content again.
+    #[test]
+    fn a_pack_that_is_needed_again_since_it_was_looked_at_stays() {
+        let disk = SimDisk::new();
+        let archive = packs(&disk, 1);
+        for converter in ["goes", "stays"] {
+            purge_without_compaction(&archive, converter);
+        }
+        let seen = only_pack(&archive);
+        assert_eq!(seen.live_blobs, 0);
+        put(&archive, "stays", 0, 500);
+        // From now on it is in that pack alone.
+        archive.seal().expect("sealed");
+        let done = compact_as_seen(&archive, seen.clone()).expect("refused");
+        assert_eq!(done, CompactOutcome::default());
+        assert_eq!(only_pack(&archive).id, seen.id);
+        assert_eq!(reads(&archive, "stays"), 512);
+        assert!(archive.verify(Depth::Deep).expect("verified").ok);
+        let done = archive.compact(None).expect("compacted");
+        assert_eq!((done.packs_removed, done.packs_written), (1, 1));
+        assert_eq!(reads(&archive, "stays"), 512);
+    }
+
+    /// What is on its way into an event is pinned. What was copied by then is dead, and costs space until the next time.
+    #[test]
+    fn a_pack_that_was_pinned_while_it_was_copied_stays_and_the_copy_goes_with_the_next_compaction()
+    {
+        let disk = SimDisk::new();
+        let archive = packs(&disk, 1);
+        purge_without_compaction(&archive, "goes");
+        let seen = only_pack(&archive);
+        let pin = archive.shared().pin(vec![seen.id]);
+        let done = compact_as_seen(&archive, seen.clone()).expect("refused");
+        assert_eq!(done, CompactOutcome::default());
+        let packs = archive.shared().view().packs().expect("listed");
+        assert_eq!(packs.len(), 2, "{packs:?}");
+        assert!(packs.iter().any(|pack| pack.id == seen.id));
+        drop(pin);
+        archive.compact(None).expect("compacted");
+        let left = only_pack(&archive);
+        assert_ne!(left.id, seen.id);
+        assert_eq!(left.live_blobs, 1);
+        assert_eq!(reads(&archive, "stays"), 512);
+    }
+
+    /// The bytes of what is alive are read twice, to be chosen and to be written; the error names the file it is about.
+    #[test]
+    fn a_rewrite_that_cannot_read_names_the_old_pack_and_leaves_nothing_behind() {
+        let mut told = 0;
+        for calls in 0.. {
+            let disk = SimDisk::new();
+            let archive = packs(&disk, 1);
+            purge_without_compaction(&archive, "goes");
+            let seen = only_pack(&archive);
+            let path = pack_path(&seen.class, seen.id);
+            let (reader, _) = archive.shared().pack(seen.id).expect("opened");
+            let listed = reader.entries().expect("a footer");
+            let before = disk.files();
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            let written = rewrite(archive.shared(), &seen, &reader, listed);
+            disk.heal();
+            if disk.struck() == 0 {
+                assert_eq!(written.expect("rewritten").len(), 1);
+                break;
+            }
+            let error = written.expect_err("a call failed");
+            assert_eq!(error.kind(), ErrorKind::Io, "call {calls}: {error}");
+            let at_fault = format!("cannot read {}", path.display());
+            told += u32::from(error.to_string().contains(&at_fault));
+            assert_eq!(disk.files(), before, "call {calls}: {error}");
+        }
+        assert_eq!(told, 2);
+    }
+
+    #[test]
+    fn a_blob_that_did_not_arrive_in_what_was_written_is_told_by_its_name() {
+        let disk = SimDisk::new();
+        let archive = packs(&disk, 1);
+        let seen = only_pack(&archive);
+        let (reader, _) = archive.shared().pack(seen.id).expect("opened");
+        let listed = reader.entries().expect("a footer");
+        let mut copied: BTreeMap<BlobId, RecordKind> =
+            listed.iter().map(|entry| (entry.id, entry.kind)).collect();
+        let written = rewrite(archive.shared(), &seen, &reader, listed).expect("rewritten");
+        read_back(archive.shared(), &written, copied.clone()).expect("all of it");
+        let absent = BlobId::of(b"absent");
+        copied.insert(absent, RecordKind::Content);
+        let refused = read_back(archive.shared(), &written, copied).expect_err("one is missing");
+        assert_eq!(refused.kind(), ErrorKind::Damaged);
+        let said = format!("blob {absent} did not arrive in the rewritten pack");
+        assert!(refused.to_string().contains(&said), "{refused}");
     }
 }

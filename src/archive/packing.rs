@@ -258,7 +258,9 @@ mod tests {
     use crate::archive::{Archive, NewEntry, Options};
     use crate::blob::pack_reader::PackReader;
     use crate::disk::sim::SimDisk;
-    use crate::id::PackId;
+    use crate::format::pack::{PackClass, PackOrigin};
+    use crate::format::record::{Codec, Record, RecordError};
+    use crate::id::{EventSeq, PackId};
     use crate::retention::{AsOf, Policy};
 
     /// A form that is like the others but for one line.
@@ -382,5 +384,145 @@ mod tests {
         let made = dictionaries(&archive);
         assert_eq!(made.len(), 4, "two dictionaries, there twice");
         assert!(!(200..205).any(|unit| holds(&made, unit)));
+    }
+
+    /// Records in memory.
+    struct Held(BTreeMap<BlobId, StoredRecord>);
+
+    impl Held {
+        /// Raw records of such content, and the pieces they are.
+        fn of(contents: &[Vec<u8>], effort: Effort) -> (Self, Vec<Piece>) {
+            let records = contents.iter().map(|content| {
+                StoredRecord::encode(&Record {
+                    kind: RecordKind::Content,
+                    codec: Codec::Raw,
+                    dictionary: None,
+                    raw_len: u32::try_from(content.len()).expect("short"),
+                    id: BlobId::of(content),
+                    stored: content,
+                })
+                .expect("a record")
+            });
+            let records: Vec<StoredRecord> = records.collect();
+            let pieces = records
+                .iter()
+                .map(|record| Piece::new(&record.header, PackOffset(0), effort));
+            let pieces = pieces.collect();
+            let held = records.into_iter().map(|record| (record.header.id, record));
+            (Self(held.collect()), pieces)
+        }
+    }
+
+    impl Source for Held {
+        fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
+            let record = self.0[&piece.id].clone();
+            let plain = record.plain(piece.at, &piece.id, None)?;
+            Ok((record, plain))
+        }
+
+        fn path(&self) -> &Path {
+            Path::new("held")
+        }
+    }
+
+    /// Where the packs of a test go.
+    fn places(shared: &Shared) -> impl FnMut() -> PackPlace + '_ {
+        let class = PackClass::new("forever/none").expect("a class");
+        shared.make_class_dir(&class).expect("made");
+        let sealed = (EventSeq(0), EventSeq(0));
+        move || shared.next_pack_place(&class, PackOrigin::Compacted, sealed)
+    }
+
+    /// How many records of families of those sizes lie in each pack, when one has room for twenty.
+    fn packed(sizes: &[u32]) -> Vec<usize> {
+        let len = 1_000 - ENTRY_BYTES - HEADER_BYTES;
+        let archive = store(20_000);
+        let shared = archive.shared();
+        let all: u32 = sizes.iter().sum();
+        let contents: Vec<Vec<u8>> = (0..all)
+            .map(|nth| [&nth.to_le_bytes()[..], &vec![0; len as usize - 4]].concat())
+            .collect();
+        let (held, pieces) = Held::of(&contents, Effort::Copy);
+        let mut pieces = pieces.into_iter();
+        let families: Families<usize> = sizes
+            .iter()
+            .enumerate()
+            .map(|(nth, size)| (nth, pieces.by_ref().take(*size as usize).collect()))
+            .collect();
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), 20_000, places(shared));
+        write(shared, &families, &held, &mut series).expect("written");
+        let packs = series.finish().expect("published");
+        packs.iter().map(|pack| pack.entries.len()).collect()
+    }
+
+    /// Fewer than make a dictionary are not split off a family: here and there they would have none.
+    #[test]
+    fn a_family_goes_to_the_next_pack_when_what_fits_is_too_few_for_a_dictionary() {
+        assert_eq!(PIECES_MIN, 8);
+        assert_eq!(packed(&[12, 9]), [20, 1], "eight fit, and are enough");
+        assert_eq!(packed(&[13, 9]), [13, 9], "seven fit, and are too few");
+        assert_eq!(packed(&[13, 7]), [20], "all of it fits, however little");
+        assert_eq!(packed(&[20, 3]), [20, 3], "nothing fits");
+        assert_eq!(packed(&[13, 25]), [13, 20, 5], "no pack has room for all");
+    }
+
+    /// Readers could not tell two dictionaries of one name apart.
+    #[test]
+    fn a_name_that_a_dictionary_of_the_open_pack_has_is_given_to_no_other() {
+        let archive = store(64 << 20);
+        let shared = archive.shared();
+        let forms: Vec<Vec<u8>> = (0..20).map(form).collect();
+        let (held, pieces) = Held::of(&forms, Effort::Compress(Level::DEFAULT));
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
+        let mut packing = Packing {
+            shared,
+            source: &held,
+            series: &mut series,
+            alone: BTreeMap::new(),
+            tags: BTreeSet::new(),
+        };
+        let first = packing.dictionary(&pieces).expect("readable");
+        let (dictionary, stored) = first.expect("one pays");
+        assert_eq!(stored.header.id, *dictionary.id());
+        assert_eq!(packing.tags, BTreeSet::from([dictionary.tag()]));
+        assert!(packing.dictionary(&pieces).expect("readable").is_none());
+        packing.next_pack().expect("cut");
+        assert!(packing.dictionary(&pieces).expect("readable").is_some());
+    }
+
+    /// The journal's copy goes next.
+    #[test]
+    fn what_does_not_come_out_of_its_dictionary_as_it_went_in_is_not_sealed() {
+        let contents = [form(1), form(2)];
+        let (held, pieces) = Held::of(&contents, Effort::Compress(Level::DEFAULT));
+        let [dictionary, other] =
+            [0, 3].map(|unit| Dictionary::new(form(unit)).expect("a dictionary"));
+        let mut compressor = Compressor::with_dictionary(Level::DEFAULT, &dictionary);
+        let mut scratch = Vec::new();
+        let packed = compressor.compress(&contents[0], &mut scratch);
+        let record = packed.record(RecordKind::Content, pieces[0].id, pieces[0].raw_len);
+        assert_eq!(record.dictionary, Some(dictionary.tag()));
+        let made = || StoredRecord::encode(&record);
+        let plain = |nth: usize| held.read(&pieces[nth]).expect("readable").1;
+        check(&pieces[0], &plain(0), &made(), &dictionary).expect("as it went in");
+        let longer = StoredRecord::encode(&Record {
+            raw_len: pieces[0].raw_len + 1,
+            ..record
+        });
+        let none = Err(RecordError::StoredChecksum);
+        for (plain, made, dictionary) in [
+            (plain(1), made(), &dictionary),
+            (plain(0), made(), &other),
+            (plain(0), longer, &dictionary),
+            (plain(0), none, &dictionary),
+        ] {
+            let refused = check(&pieces[0], &plain, &made, dictionary).expect_err("refused");
+            assert_eq!(refused.kind(), ErrorKind::Damaged);
+            let said = format!(
+                "blob {} does not come out of its dictionary as it went in",
+                pieces[0].id
+            );
+            assert!(refused.to_string().contains(&said), "{refused}");
+        }
     }
 }
