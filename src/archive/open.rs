@@ -783,7 +783,7 @@ mod tests {
             if naming == 0 {
                 continue;
             }
-            let error = made.err().expect("not made");
+            let error = made.map(drop).expect_err("not made");
             assert_eq!(error.kind(), ErrorKind::Io, "call {calls}");
             assert!(disk.content(HEADER_FILE).is_err(), "call {calls}");
             if error.message().contains(HEADER_FILE) {
@@ -799,7 +799,7 @@ mod tests {
         let disk = SimDisk::new();
         let take = |wait| take_lock(&disk, Path::new("store"), wait);
         let held = take(Duration::ZERO).expect("free");
-        let told = take(Duration::ZERO).err().expect("held");
+        let told = take(Duration::ZERO).map(drop).expect_err("held");
         assert_eq!(told.kind(), ErrorKind::Locked);
         let tries = disk.census().of(Call::Lock);
         assert_eq!(tries, 2);

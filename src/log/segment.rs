@@ -467,7 +467,7 @@ mod tests {
             disk.plant(segment_path(first), bytes).expect("planted");
             match SegmentReader::open(&disk, store, first) {
                 Err(LogError::Segment { why, .. }) => Some(why),
-                Err(_) => panic!("another error"),
+                Err(error) => panic!("another error: {error}"),
                 Ok(_) => None,
             }
         };
