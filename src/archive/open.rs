@@ -632,8 +632,12 @@ impl IndexFile {
 /// Makes an empty index in place of the one that is there.
 pub(super) fn make_index(disk: &Arc<dyn Disk>, store: StoreId, options: &Options) -> Result<Index> {
     let path = Path::new(INDEX_FILE);
-    // What is there and cannot be removed is in the way of the new one, and that is told.
-    let _ = disk.remove(path);
+    match disk.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io("remove", path, error));
+        }
+        _ => {}
+    }
     let file = disk
         .open(path, OpenMode::CreateNew)
         .map_err(|error| Error::io("create", path, error))?;
@@ -825,5 +829,19 @@ mod tests {
             assert_eq!(told.kind(), ErrorKind::Io);
             assert!(told.message().contains(INDEX_FILE), "{told}");
         }
+    }
+
+    /// The reason is the disk's, and not that the old index is in the way of the new one.
+    #[test]
+    fn an_index_that_cannot_be_removed_is_told_with_the_disks_own_reason() {
+        let disk = SimDisk::new();
+        disk.plant(INDEX_FILE, b"of no use").expect("planted");
+        disk.fail_at(0, Fault::Os(5), Repeat::Once);
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let store = StoreId::from_bytes([7; 16]);
+        let told = make_index(&shared, store, &options()).map(drop);
+        let told = told.expect_err("not removed");
+        assert!(told.message().starts_with("cannot remove"), "{told}");
+        assert_eq!(disk.content(INDEX_FILE).expect("there"), b"of no use");
     }
 }
