@@ -77,6 +77,15 @@ pub trait DiskFile: Send + Sync {
     /// Cuts or extends (with zeros) to `len`.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
+    /// Extends an empty file to `len` bytes of zeros that have their place on the disk: no later write among them finds it
+    /// full. Durable after [`DiskFile::sync`].
+    ///
+    /// Where that cannot be promised, an error of kind `Unsupported`, and nothing has changed: then zeros are to be written.
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        let _ = len;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes all content written so far durable, and the length. After an error nothing may be assumed and it must not be tried again.
     fn sync(&self) -> io::Result<()>;
 }

@@ -212,8 +212,7 @@ impl Appender {
         self.group.resize(frames + TERMINATOR_BYTES, 0);
         let written = self
             .current
-            .file
-            .write_all_at(&self.group, self.end)
+            .write(&self.group, self.end)
             .map_err(LogError::io("write to", &path))
             .and_then(|()| {
                 self.current
@@ -241,12 +240,12 @@ impl Appender {
 
     /// Overwrites with zeros what the files held in earlier generations: the free ones, and the rest of the current one. The
     /// group must be committed.
-    pub(crate) fn wipe(&self) -> Result<(), LogError> {
+    pub(crate) fn wipe(&mut self) -> Result<(), LogError> {
         debug_assert!(self.group.is_empty(), "what is staged is not written yet");
-        let current = (&self.current, self.end);
+        let current = (&mut self.current, self.end);
         let free = self
             .free
-            .iter()
+            .iter_mut()
             .map(|journal| (journal, JOURNAL_HEADER_BYTES as u64));
         for (journal, from) in free.chain([current]) {
             let path = journal_path(journal.slot);
@@ -436,6 +435,7 @@ mod tests {
     fn after_a_failure_nothing_is_staged_written_or_begun() {
         for calls in [0, 1] {
             let disk = SimDisk::new();
+            // Zeros were written ahead of it when its file was started.
             let mut appender = appender(&disk);
             stage(&mut appender, 10).expect("staged");
             disk.fail_at(calls, Fault::Os(5), Repeat::Once);

@@ -1,4 +1,8 @@
 //! One journal file: made once at full size, then filled and recycled.
+//!
+//! A write to blocks that were never written changes the file system's own books as well, and the sync that follows waits for
+//! them. So zeros are written ahead of the groups, a piece at a time, instead of all at once when the file is made: a
+//! store that holds little never writes most of its journal.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +20,11 @@ pub(crate) const JOURNAL_BYTES_MIN: u64 = 64 << 10;
 /// Zeros written after each group, so that its end is told from stale bytes of an earlier generation.
 pub(crate) const TERMINATOR_BYTES: usize = 64;
 const _: () = assert!(TERMINATOR_BYTES.is_multiple_of(FRAME_ALIGN));
+
+/// How far ahead of a group zeros are written, where nothing was written before.
+const AHEAD_BYTES: u64 = 1 << 20;
+/// Zeros are written in pieces of so many bytes.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Where journal file number `slot` is.
 pub(crate) fn journal_path(slot: u32) -> PathBuf {
@@ -46,9 +55,25 @@ pub(crate) struct Journal {
     pub(crate) file: Arc<dyn DiskFile>,
     /// What its header says; meaningless while it is free.
     pub(crate) header: JournalHeader,
+    /// What lies before this was written before, as far as this process knows.
+    written_to: u64,
+    /// From here on there are only zeros.
+    dirty_to: u64,
 }
 
 impl Journal {
+    /// One that was there already. Nobody knows what it holds.
+    pub(crate) fn found(slot: u32, file: Arc<dyn DiskFile>, header: JournalHeader) -> Self {
+        let dirty_to = header.file_bytes;
+        Self {
+            slot,
+            file,
+            header,
+            written_to: 0,
+            dirty_to,
+        }
+    }
+
     /// Makes a journal file of `file_bytes` zeros. It holds nothing until [`Journal::start`].
     ///
     /// On error the half-made file is removed again, as far as the disk lets us: a full disk must not keep it.
@@ -59,9 +84,9 @@ impl Journal {
         file_bytes: u64,
     ) -> Result<Self, LogError> {
         let path = journal_path(slot);
-        let made = Self::write_zeros(disk, &path, file_bytes);
+        let made = Self::make_zeros(disk, &path, file_bytes);
         match made {
-            Ok(file) => Ok(Self {
+            Ok((file, written_to)) => Ok(Self {
                 slot,
                 file,
                 header: JournalHeader {
@@ -70,6 +95,8 @@ impl Journal {
                     first_seq: EventSeq(0),
                     file_bytes,
                 },
+                written_to,
+                dirty_to: 0,
             }),
             Err(error) => {
                 // The first error is the one to tell; a leftover file is found free at the next open.
@@ -79,28 +106,44 @@ impl Journal {
         }
     }
 
-    fn write_zeros(
+    /// Makes the file; answers up to where it was written.
+    fn make_zeros(
         disk: &dyn Disk,
         path: &Path,
         file_bytes: u64,
-    ) -> Result<Arc<dyn DiskFile>, LogError> {
-        const PIECE: usize = 1 << 20;
-        let zeros = vec![0; PIECE];
+    ) -> Result<(Arc<dyn DiskFile>, u64), LogError> {
         let file = disk
             .open(path, OpenMode::CreateNew)
             .map_err(LogError::io("create", path))?;
-        let mut at = 0;
-        while at < file_bytes {
-            // At most PIECE, which is a usize.
-            let piece = usize::try_from(file_bytes - at).unwrap_or(PIECE).min(PIECE);
-            file.write_all_at(&zeros[..piece], at)
-                .map_err(LogError::io("fill", path))?;
-            at += piece as u64;
+        let written_to = match file.reserve(file_bytes) {
+            Ok(()) => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                write_zeros(&*file, 0, file_bytes).map(|()| file_bytes)
+            }
+            Err(error) => Err(error),
         }
+        .map_err(LogError::io("fill", path))?;
         file.sync().map_err(LogError::io("sync", path))?;
         disk.sync_dir(Path::new(JOURNAL_DIR))
             .map_err(LogError::io("sync", Path::new(JOURNAL_DIR)))?;
-        Ok(file)
+        Ok((file, written_to))
+    }
+
+    /// Writes `bytes`, which end with a terminator, at `offset`, and zeros behind them where the next bytes will go and nothing
+    /// was written before. Nothing is durable before a sync.
+    pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let end = offset + bytes.len() as u64;
+        self.dirty_to = self
+            .dirty_to
+            .max(end.saturating_sub(TERMINATOR_BYTES as u64));
+        if end > self.written_to {
+            let ahead = end
+                .next_multiple_of(AHEAD_BYTES)
+                .min(self.header.file_bytes);
+            write_zeros(&*self.file, end, ahead)?;
+            self.written_to = ahead;
+        }
+        self.file.write_all_at(bytes, offset)
     }
 
     /// Begins a new generation of the file: what it held before is void once this is durable.
@@ -112,8 +155,7 @@ impl Journal {
         // The terminator of an empty file.
         block.resize(JOURNAL_HEADER_BYTES + TERMINATOR_BYTES, 0);
         let started = self
-            .file
-            .write_all_at(&block, 0)
+            .write(&block, 0)
             .map_err(LogError::io("write to", &path))
             .and_then(|()| self.file.sync().map_err(LogError::io("sync", &path)));
         if started.is_err() {
@@ -125,25 +167,34 @@ impl Journal {
         started
     }
 
-    /// Overwrites everything from `from` on with zeros, so that purged content does not linger behind what is written next.
-    pub(crate) fn wipe(&self, from: u64) -> io::Result<()> {
-        const PIECE: usize = 1 << 20;
-        let zeros = vec![0; PIECE];
-        let mut at = from;
-        while at < self.header.file_bytes {
-            let left = self.header.file_bytes - at;
-            let piece = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            self.file.write_all_at(&zeros[..piece], at)?;
-            at += piece as u64;
+    /// Overwrites what lies from `from` on with zeros, so that purged content does not linger behind what is written next.
+    pub(crate) fn wipe(&mut self, from: u64) -> io::Result<()> {
+        if self.dirty_to <= from {
+            return Ok(());
         }
-        self.file.sync()
+        write_zeros(&*self.file, from, self.dirty_to)?;
+        self.file.sync()?;
+        self.dirty_to = from;
+        Ok(())
     }
+}
+
+fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
+    let zeros = vec![0; PIECE_BYTES];
+    let mut at = from;
+    while at < to {
+        let left = usize::try_from(to - at).unwrap_or(PIECE_BYTES);
+        let piece = &zeros[..left.min(PIECE_BYTES)];
+        file.write_all_at(piece, at)?;
+        at += piece.len() as u64;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::sim::{Fault, Repeat, SimDisk};
+    use crate::disk::sim::{Call, Fault, Repeat, SimDisk};
 
     const PATH: &str = "journal/0003.journal";
     const STORE: StoreId = StoreId::from_bytes([7; 16]);
@@ -172,23 +223,37 @@ mod tests {
         }
     }
 
-    /// Lengths around the pieces in which zeros are written.
+    /// Lengths around the pieces in which zeros are written, on a disk that keeps room and on one that can't.
     #[test]
     fn a_file_is_made_of_as_many_zeros_as_it_is_long_or_not_at_all() {
         for file_bytes in [64 << 10, 1 << 20, (1 << 20) + 8, (2 << 20) - 8] {
-            let disk = disk();
-            let journal = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
-            assert_eq!(journal.header.file_bytes, file_bytes);
-            let content = disk.content(PATH).expect("there");
-            assert_eq!(content.len() as u64, file_bytes);
-            assert!(content.iter().all(|byte| *byte == 0));
+            for reserves in [true, false] {
+                let disk = disk();
+                if !reserves {
+                    // Calls that come before it cannot fail in this way.
+                    disk.fail_at(1, Fault::Kind(io::ErrorKind::Unsupported), Repeat::Once);
+                }
+                let journal = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
+                assert_eq!(journal.header.file_bytes, file_bytes);
+                let written_to = if reserves { 0 } else { file_bytes };
+                assert_eq!((journal.written_to, journal.dirty_to), (written_to, 0));
+                let content = disk.content(PATH).expect("there");
+                assert_eq!(content.len() as u64, file_bytes);
+                assert!(content.iter().all(|byte| *byte == 0));
+                let zeros = if reserves {
+                    0
+                } else {
+                    file_bytes.div_ceil(1 << 20)
+                };
+                assert_eq!(writes(&disk), zeros);
+            }
         }
         for calls in 0.. {
             let disk = disk();
             disk.fail_at(calls, Fault::Kind(io::ErrorKind::StorageFull), Repeat::Once);
             let made = Journal::create(&disk, 3, STORE, 1 << 20);
             if disk.struck() == 0 {
-                assert!(calls > 3 && made.is_ok());
+                assert!(calls > 2 && made.is_ok());
                 break;
             }
             assert!(made.is_err() && disk.files().is_empty(), "call {calls}");
@@ -197,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_file_that_could_not_be_started_is_free_as_it_was() {
-        for calls in [0, 1] {
+        for calls in [0, 1, 2] {
             let disk = disk();
             let mut journal = Journal::create(&disk, 3, STORE, 64 << 10).expect("made");
             disk.fail_at(calls, Fault::Os(5), Repeat::Once);
@@ -209,6 +274,7 @@ mod tests {
         let mut journal = Journal::create(&disk, 3, STORE, 64 << 10).expect("made");
         // What an earlier generation left where the first frame goes must not be taken for one.
         disk.overwrite(PATH, 4_096, &[0xAB; 100]).expect("written");
+        journal.written_to = 64 << 10;
         journal.start(2, EventSeq(9)).expect("started");
         let content = disk.content(PATH).expect("there");
         let header = JournalHeader::decode(&content, &STORE).expect("a header");
@@ -221,9 +287,10 @@ mod tests {
     fn a_file_is_wiped_from_a_place_to_its_end() {
         for (file_bytes, from) in [(64 << 10, 5_000), (2 << 20, 8), ((1 << 20) + 8, 0)] {
             let disk = disk();
-            let journal = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
+            let made = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
             let full = vec![0xAB; usize::try_from(file_bytes).expect("small")];
             disk.overwrite(PATH, 0, &full).expect("filled");
+            let mut journal = Journal::found(3, made.file, made.header);
             journal.wipe(from).expect("wiped");
             let content = disk.content(PATH).expect("there");
             let (kept, wiped) = content.split_at(usize::try_from(from).expect("small"));
@@ -231,5 +298,59 @@ mod tests {
             assert!(kept.iter().all(|byte| *byte == 0xAB));
             assert!(wiped.iter().all(|byte| *byte == 0));
         }
+    }
+
+    /// A purge overwrote every journal file from end to end, most of which nothing was ever written to.
+    #[test]
+    fn a_wipe_overwrites_what_was_written_and_nothing_twice() {
+        let disk = disk();
+        let mut journal = Journal::create(&disk, 3, STORE, 2 << 20).expect("made");
+        journal.start(1, EventSeq(1)).expect("started");
+        let calls = disk.calls();
+        journal.wipe(4_096).expect("nothing to do");
+        assert_eq!(disk.calls(), calls);
+        let mut group = vec![0xAB; 1_000];
+        group.resize(1_064, 0);
+        journal.write(&group, 4_096).expect("written");
+        disk.overwrite(PATH, 5_096, &[0xCD; 100]).expect("written");
+        journal.wipe(4_096).expect("wiped");
+        let content = disk.content(PATH).expect("there");
+        assert!(content[4_096..5_096].iter().all(|byte| *byte == 0));
+        assert_eq!(content[5_096..5_196], [0xCD; 100], "not its business");
+        let calls = disk.calls();
+        journal.wipe(4_096).expect("nothing to do");
+        assert_eq!(disk.calls(), calls);
+    }
+
+    #[test]
+    fn zeros_are_written_ahead_once_and_never_past_the_end() {
+        let disk = disk();
+        let file_bytes = (2 << 20) + 8;
+        let mut journal = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
+        let mut written = Vec::new();
+        for (at, len) in [
+            (0, 4_160),
+            (4_096, 100),
+            ((1 << 20) - 64, 64),
+            (1 << 20, 64),
+            ((2 << 20) - 56, 64),
+        ] {
+            let before = writes(&disk);
+            journal.write(&vec![0; len], at).expect("written");
+            written.push((writes(&disk) - before, journal.written_to));
+        }
+        let (one, two) = (1 << 20, 2 << 20);
+        assert_eq!(
+            written,
+            [(2, one), (1, one), (1, one), (2, two), (1, file_bytes)]
+        );
+        // What was there before the process was: nobody knows how far it was written.
+        let mut journal = Journal::found(3, journal.file, journal.header);
+        journal.write(&[0; 64], 4_096).expect("written");
+        assert_eq!((journal.written_to, journal.dirty_to), (one, file_bytes));
+    }
+
+    fn writes(disk: &SimDisk) -> u64 {
+        disk.census().of(Call::Write)
     }
 }

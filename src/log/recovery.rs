@@ -91,22 +91,21 @@ pub(crate) fn recover(
             .open(&path, access)
             .map_err(LogError::io("open", &path))?;
         let bytes = read_all(&*file, entry.len).map_err(LogError::io("read", &path))?;
-        let free = |file| Journal {
-            slot,
-            file,
-            header: JournalHeader {
+        let free = |file| {
+            let header = JournalHeader {
                 store: *store,
                 generation: 0,
                 first_seq: EventSeq(0),
                 file_bytes: entry.len,
-            },
+            };
+            Journal::found(slot, file, header)
         };
         match JournalHeader::decode(&bytes, store) {
             Ok(mut header) => {
                 let made_bytes = header.file_bytes;
                 // One cut short behind our back is still read as far as it goes.
                 header.file_bytes = made_bytes.min(entry.len);
-                let journal = Journal { slot, file, header };
+                let journal = Journal::found(slot, file, header);
                 live.push(Candidate {
                     journal,
                     bytes,

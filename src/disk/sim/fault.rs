@@ -36,6 +36,8 @@ pub enum Call {
     Write,
     /// Cutting or extending a file.
     SetLen,
+    /// Extending a file by zeros that have their place.
+    Reserve,
     /// Making the content of a file durable.
     Sync,
 }
@@ -49,6 +51,7 @@ impl Call {
                 | Self::Rename
                 | Self::Write
                 | Self::SetLen
+                | Self::Reserve
                 | Self::Sync
                 | Self::SyncDir
         )

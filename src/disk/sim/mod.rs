@@ -546,36 +546,13 @@ impl SimFile {
         }
     }
 
-    fn must_be_writable(&self) -> io::Result<()> {
-        if self.writable {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::PermissionDenied.into())
-        }
-    }
-}
-
-impl DiskFile for SimFile {
-    fn size(&self) -> io::Result<u64> {
-        let mut state = self.begin_unless_struck(Call::Size)?;
-        Ok(state.live.content_mut(self.node).len())
-    }
-
-    fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
-        let mut state = self.begin_unless_struck(Call::Read)?;
-        if state.live.content_mut(self.node).read(out, offset) {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::UnexpectedEof.into())
-        }
-    }
-
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+    /// Writes what fits; a call that fails in the middle has done what came before.
+    fn write(&self, call: Call, bytes: &[u8], offset: u64) -> io::Result<()> {
         let takes = self.disk.state().write_takes;
         if !takes.is_zero() {
             std::thread::sleep(takes);
         }
-        let (mut state, fault) = self.begin(Call::Write);
+        let (mut state, fault) = self.begin(call);
         self.must_be_writable()?;
         bounded(offset, bytes.len())?;
         let done = match fault {
@@ -609,6 +586,34 @@ impl DiskFile for SimFile {
         }
     }
 
+    fn must_be_writable(&self) -> io::Result<()> {
+        if self.writable {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
+    }
+}
+
+impl DiskFile for SimFile {
+    fn size(&self) -> io::Result<u64> {
+        let mut state = self.begin_unless_struck(Call::Size)?;
+        Ok(state.live.content_mut(self.node).len())
+    }
+
+    fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+        let mut state = self.begin_unless_struck(Call::Read)?;
+        if state.live.content_mut(self.node).read(out, offset) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write(Call::Write, bytes, offset)
+    }
+
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.begin_unless_struck(Call::SetLen)?;
         self.must_be_writable()?;
@@ -617,6 +622,13 @@ impl DiskFile for SimFile {
         let file = self.node;
         state.log(&self.path, Op::SetLen { file, len });
         Ok(())
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        bounded(len, 0)?;
+        // Within the bound it is a usize.
+        let zeros = vec![0; usize::try_from(len).unwrap_or(0)];
+        self.write(Call::Reserve, &zeros, 0)
     }
 
     fn sync(&self) -> io::Result<()> {
