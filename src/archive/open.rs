@@ -769,6 +769,74 @@ mod tests {
         assert_eq!(kinds(&archive).iter().filter(made).count(), 1);
     }
 
+    /// Nobody can be writing on a disk that nobody can write to; but whose lock is held must wait.
+    #[test]
+    fn who_only_looks_at_a_disk_that_cannot_be_written_to_needs_no_lock() {
+        let disk = SimDisk::new();
+        let made = Archive::create_on(Arc::new(disk.clone()), options()).expect("made");
+        made.close().expect("closed");
+        let open = |access| {
+            let options = Options {
+                access,
+                ..options()
+            };
+            Archive::open_on(Arc::new(disk.clone()), options)
+        };
+        let fault = Fault::Kind(io::ErrorKind::ReadOnlyFilesystem);
+        disk.fail_at(0, fault, Repeat::Sticky);
+        let refused = open(Access::ReadWrite).map(drop).expect_err("to write");
+        assert_eq!(refused.kind(), ErrorKind::ReadOnly);
+        let reader = open(Access::ReadOnly).expect("to look");
+        assert_eq!(kinds(&reader), ["annals.store.created.v1"]);
+        drop(reader);
+        disk.heal();
+        let writer = open(Access::ReadWrite).expect("opens");
+        let told = open(Access::ReadOnly).map(drop).expect_err("held");
+        assert_eq!(told.kind(), ErrorKind::Locked);
+        disk.fail_at(0, Fault::Os(5), Repeat::Once);
+        let told = open(Access::ReadOnly).map(drop).expect_err("broken");
+        assert_eq!(told.kind(), ErrorKind::Io);
+        writer.close().expect("closed");
+    }
+
+    #[test]
+    fn a_store_is_made_in_a_folder_that_is_new_or_empty_and_in_nothing_else() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("file");
+        std::fs::write(&file, b"x").expect("written");
+        let told = new_dir(&file).map(drop).expect_err("no folder");
+        assert!(told.message().starts_with("cannot read"), "{told}");
+        let told = new_dir(dir.path()).map(drop).expect_err("not empty");
+        assert_eq!(told.kind(), ErrorKind::Refused);
+        new_dir(&dir.path().join("deep/down")).expect("made");
+        new_dir(&dir.path().join("deep/down")).expect("still empty");
+    }
+
+    /// Who wrote is to be found out years later, also when several machines shared a disk.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_recorded_of_a_process_names_its_machine() {
+        let node = rustix::system::uname();
+        let node = node.nodename().to_string_lossy().into_owned();
+        assert!(!node.is_empty());
+        let archive = Archive::create_on(Arc::new(SimDisk::new()), options()).expect("made");
+        let new = crate::archive::NewEntry {
+            converter: "ICT".into(),
+            ..Default::default()
+        };
+        archive.put(new, &b"x"[..]).expect("archived");
+        let leaves: Vec<String> = archive
+            .events(EventSeq(1), None)
+            .expect("readable")
+            .map(|leaf| leaf.expect("whole").line)
+            .collect();
+        let named = format!("\"host\":\"{node}\"");
+        assert!(
+            leaves.iter().any(|leaf| leaf.contains(&named)),
+            "{leaves:?}"
+        );
+    }
+
     /// A folder is a store once its header is durable under its name, and not before.
     #[test]
     fn a_store_whose_header_got_no_durable_name_is_not_made() {

@@ -295,6 +295,22 @@ mod tests {
         archive.close().expect("closed");
     }
 
+    /// What was archived since changes nothing that a plan decided on.
+    #[test]
+    fn a_plan_is_good_after_more_was_archived_and_in_no_store_that_has_not_come_as_far() {
+        let one = archive(&SimDisk::new());
+        put(&one, b"first");
+        let plan = one.plan_purge(&all_but(0), AsOf::Clock).expect("a plan");
+        put(&one, b"second");
+        let mut ahead = plan.clone();
+        ahead.at_seq = one.newest().next();
+        let refused = one.purge(&ahead, "asked for").expect_err("from nowhere");
+        assert_eq!(refused.kind(), ErrorKind::Refused);
+        assert!(refused.message().contains("has not reached"), "{refused}");
+        let purged = one.purge(&plan, "asked for").expect("purged");
+        assert_eq!(purged.archives_purged, 1);
+    }
+
     const RECORD: u64 = 60;
 
     fn noise(seed: u8, len: usize) -> Vec<u8> {

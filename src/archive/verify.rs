@@ -1,6 +1,6 @@
 //! Comparing log, packs and index with each other and with what they promise. Changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +19,14 @@ use crate::entry::Entry;
 use crate::event::Body;
 use crate::evidence::tree::Frontier;
 use crate::format::leaf;
+use crate::format::pack::PackEntry;
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq, PackId, Sha256};
-use crate::index::{Index, View};
+use crate::index::{Index, Place, View};
 use crate::log::{LogError, LogReader};
+
+/// Contents that several facts name are remembered as checked, so many at the most.
+const SHARED_MAX: usize = 1 << 16;
 
 /// How closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +104,7 @@ fn verify(shared: &Arc<Shared>, depth: Depth) -> Result<VerifyReport> {
     let packs = rebuild::pack_files(&*shared.disk)?;
     verifier.packs(&packs, &view, depth)?;
     verifier.entries(&view, depth)?;
+    verifier.bundles(&view, depth)?;
     if depth == Depth::Deep {
         verifier.index(&view, &packs);
     }
@@ -122,6 +127,8 @@ struct Verifier<'a> {
     shared: &'a Arc<Shared>,
     /// Content that is known to be lost.
     given_up: BTreeMap<BlobId, EventSeq>,
+    /// Content that several facts name, and what was found.
+    shared_contents: HashMap<(BlobId, Sha256), Option<String>>,
     report: VerifyReport,
 }
 
@@ -130,6 +137,7 @@ impl<'a> Verifier<'a> {
         Self {
             shared,
             given_up,
+            shared_contents: HashMap::new(),
             report: VerifyReport {
                 ok: true,
                 findings: Vec::new(),
@@ -279,6 +287,10 @@ impl<'a> Verifier<'a> {
                         "blob"
                     }
                 };
+                if self.is_read_by_name(view, *id, &entry)? {
+                    self.report.checked_bytes += u64::from(entry.raw_len);
+                    continue;
+                }
                 match pack.read_plain(entry.offset, entry.len, &entry.id) {
                     Ok(plain) => self.report.checked_bytes += plain.bytes.len() as u64,
                     Err(error) => self.find(kind, &place, error),
@@ -286,6 +298,18 @@ impl<'a> Verifier<'a> {
             }
         }
         Ok(())
+    }
+
+    /// True when this record is where the content is read from that entries and bundles name: there it is held against both
+    /// hashes, and once is enough.
+    fn is_read_by_name(&self, view: &View, pack: PackId, entry: &PackEntry) -> Result<bool> {
+        if entry.kind != RecordKind::Content || self.shared.inline(&entry.id).is_some() {
+            return Ok(false);
+        }
+        Ok(view.blob(&entry.id)?.is_some_and(|row| {
+            let here = |place: Place| place.pack == pack && place.offset == entry.offset.0;
+            row.refs > 0 && row.place.is_some_and(here)
+        }))
     }
 
     /// Every entry that is not purged has all its content; when looking deep, with the digest its event states.
@@ -318,6 +342,27 @@ impl<'a> Verifier<'a> {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Every file of every converter is there, so that it can be run again.
+    fn bundles(&mut self, view: &View, depth: Depth) -> Result<()> {
+        for converter in view.converters()? {
+            for file in &converter.bundle {
+                let blob = &file.blob.blake3;
+                match self.content(view, blob, &file.blob.sha256, depth)? {
+                    None => {}
+                    Some(_) if self.is_given_up(view, blob) => {
+                        self.report.known_losses.contents += 1;
+                    }
+                    Some(why) => self.find(
+                        "blob",
+                        format!("converter {}", converter.converter_id),
+                        format!("{}, content {blob}: {why}", file.name),
+                    ),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// True when a repair recorded that this content, or a part of it, is lost, and it still is.
     fn is_given_up(&self, view: &View, blob: &BlobId) -> bool {
         let nowhere = |id: &BlobId| {
@@ -342,7 +387,8 @@ impl<'a> Verifier<'a> {
         sha256: &Sha256,
         depth: Depth,
     ) -> Result<Option<String>> {
-        let placed = view.blob(blob)?.is_some_and(|row| row.place.is_some());
+        let row = view.blob(blob)?;
+        let placed = row.is_some_and(|row| row.place.is_some());
         if depth == Depth::Quick {
             self.report.blobs += 1;
             if self.shared.inline(blob).is_some() {
@@ -358,34 +404,51 @@ impl<'a> Verifier<'a> {
             }
             return Ok(None);
         }
-        // One piece after the other: a content may be larger than memory.
-        let mut digests = Digests::new();
-        let checked = match self.shared.plain(blob) {
-            Ok(None) => return Ok(Some("it is nowhere in the store".to_owned())),
-            Ok(Some(plain)) if plain.kind == RecordKind::Content => {
-                digests.update(&plain.bytes);
-                plain.bytes.len() as u64
+        let key = (*blob, *sha256);
+        if let Some(known) = self.shared_contents.get(&key) {
+            return Ok(known.clone());
+        }
+        let found = match self.read_through(blob, sha256) {
+            Ok(checked) => {
+                if !placed {
+                    self.report.blobs += 1;
+                    self.report.checked_bytes += checked;
+                }
+                None
             }
-            Ok(Some(plain)) => match self.chunks(&plain.bytes, &mut digests) {
-                Ok(size) => size,
-                Err(error) => return Ok(Some(error.message().to_owned())),
-            },
-            Err(error) => return Ok(Some(error.message().to_owned())),
+            Err(why) => Some(why),
         };
-        if !placed {
-            self.report.blobs += 1;
-            self.report.checked_bytes += checked;
+        let is_shared = row.is_some_and(|row| row.named > 1);
+        if is_shared && self.shared_contents.len() < SHARED_MAX {
+            self.shared_contents.insert(key, found.clone());
         }
-        let found = digests.finish();
-        if found.blake3 != *blob {
-            return Ok(Some("its bytes do not have this hash".to_owned()));
+        Ok(found)
+    }
+
+    /// Reads all of a content and holds it against both its hashes; answers its length, or what is wrong with it.
+    fn read_through(&self, blob: &BlobId, sha256: &Sha256) -> Result<u64, String> {
+        let nowhere = || "it is nowhere in the store".to_owned();
+        let plain = self.shared.plain(blob);
+        let plain = plain.map_err(|error| error.message().to_owned())?;
+        let plain = plain.ok_or_else(nowhere)?;
+        let (size, found) = if plain.kind == RecordKind::Content {
+            // What is read under a name has been held against it.
+            (plain.bytes.len() as u64, Sha256::of(&plain.bytes))
+        } else {
+            // One piece after the other: a content may be larger than memory.
+            let mut digests = Digests::new();
+            let size = self.chunks(&plain.bytes, &mut digests);
+            let size = size.map_err(|error| error.message().to_owned())?;
+            let digests = digests.finish();
+            if digests.blake3 != *blob {
+                return Err("its bytes do not have this hash".to_owned());
+            }
+            (size, digests.sha256)
+        };
+        if found != *sha256 {
+            return Err("its bytes do not have the SHA-256 its event states".to_owned());
         }
-        if found.sha256 != *sha256 {
-            return Ok(Some(
-                "its bytes do not have the SHA-256 its event states".to_owned(),
-            ));
-        }
-        Ok(None)
+        Ok(size)
     }
 
     fn chunks(&self, root: &[u8], digests: &mut Digests) -> Result<u64> {
@@ -489,4 +552,146 @@ fn named(entry: &Entry) -> impl Iterator<Item = (BlobId, Sha256)> + '_ {
     let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
     std::iter::once((entry.blake3, entry.sha256))
         .chain(reports.map(|report| (report.blake3, report.sha256)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{NewConverter, NewEntry, Options};
+    use crate::disk::sim::{Call, SimDisk};
+    use crate::id::ConverterId;
+
+    fn noise(seed: u8) -> Vec<u8> {
+        let mut bytes = vec![0; 3_000];
+        blake3::Hasher::new()
+            .update(&[seed])
+            .finalize_xof()
+            .fill(&mut bytes);
+        bytes
+    }
+
+    fn store(disk: &SimDisk) -> Archive {
+        Archive::create_on(Arc::new(disk.clone()), Options::default()).expect("a store")
+    }
+
+    fn put(archive: &Archive, content: &[u8]) {
+        let new = NewEntry {
+            converter: "ICT".to_owned(),
+            ..NewEntry::default()
+        };
+        archive.put(new, content).expect("archived");
+    }
+
+    fn register(archive: &Archive, files: &[(&str, Vec<u8>)]) {
+        let bundle = files
+            .iter()
+            .map(|(name, content)| ((*name).to_owned(), content.clone()))
+            .collect();
+        archive
+            .register_converter(NewConverter {
+                converter_id: ConverterId::from_bytes([7; 32]),
+                name: "ICT".to_owned(),
+                version: None,
+                command: vec!["ict".to_owned()],
+                mode: "oneshot".to_owned(),
+                environment: String::new(),
+                bundle,
+            })
+            .expect("registered");
+    }
+
+    /// Flips a bit of the stored copy of that content.
+    fn damage(disk: &SimDisk, content: &[u8]) -> String {
+        let packs = disk.files().into_iter().map(|(path, _)| path);
+        for path in packs.filter(|path| path.starts_with("packs/")) {
+            let bytes = disk.content(&path).expect("there");
+            let at = bytes
+                .windows(content.len())
+                .position(|window| window == content);
+            if let Some(at) = at {
+                disk.flip_bit(&path, at as u64 * 8).expect("flipped");
+                return path;
+            }
+        }
+        panic!("it is in no pack");
+    }
+
+    /// A converter is run again years later. Of its files only the records were looked at, and never their SHA-256.
+    #[test]
+    fn a_damaged_file_of_a_converter_is_found_with_the_name_it_has_there() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        register(&archive, &[("ict.py", noise(1)), ("limits.json", noise(2))]);
+        archive.seal().expect("sealed");
+        assert!(archive.verify(Depth::Deep).expect("looked").ok);
+        damage(&disk, &noise(2));
+        let report = archive.verify(Depth::Deep).expect("looked");
+        let [finding] = &report.findings[..] else {
+            panic!("{report:?}");
+        };
+        assert_eq!(finding.kind, "blob");
+        assert!(finding.r#where.starts_with("converter "), "{finding:?}");
+        assert!(finding.detail.starts_with("limits.json, "), "{finding:?}");
+    }
+
+    /// It was read once for its record and once more for each entry that names it.
+    #[test]
+    fn what_many_entries_name_is_read_once_and_told_of_for_each() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        put(&archive, &noise(1));
+        archive.seal().expect("sealed");
+        let reads = || {
+            let before = disk.census();
+            let report = archive.verify(Depth::Deep).expect("looked");
+            let now = disk.census();
+            let packs = now
+                .iter()
+                .filter(|(call, path, _)| *call == Call::Read && path.starts_with("packs/"));
+            let reads: u64 = packs
+                .map(|(call, path, count)| count - before.on(call, path))
+                .sum();
+            (reads, report)
+        };
+        // Once to have the pack open.
+        reads();
+        let (once, _) = reads();
+        for _ in 0..20 {
+            put(&archive, &noise(1));
+        }
+        archive.seal().expect("sealed");
+        let (many, report) = reads();
+        assert!(report.ok && report.blobs == 1, "{report:?}");
+        assert_eq!(many, once);
+        let path = damage(&disk, &noise(1));
+        let (_, report) = reads();
+        assert_eq!(report.findings.len(), 21, "{report:?}");
+        let name = path.rsplit('/').next().expect("a name");
+        for finding in report.findings {
+            assert!(finding.detail.contains(name), "{finding:?}");
+        }
+    }
+
+    /// Nobody reads it by name, and it must not be taken for sound.
+    #[test]
+    fn what_nothing_names_any_more_is_looked_at_as_well() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        for seed in 0..20 {
+            put(&archive, &noise(seed));
+        }
+        archive.seal().expect("sealed");
+        let policy = crate::retention::Policy {
+            max_count: Some(19),
+            ..Default::default()
+        };
+        let plan = archive
+            .plan_purge(&policy, crate::retention::AsOf::Clock)
+            .expect("a plan");
+        archive.purge(&plan, "asked for").expect("purged");
+        damage(&disk, &noise(0));
+        let report = archive.verify(Depth::Deep).expect("looked");
+        assert_eq!(report.findings.len(), 1, "{report:?}");
+        assert_eq!(report.findings[0].kind, "blob");
+    }
 }

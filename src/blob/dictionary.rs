@@ -184,7 +184,11 @@ mod tests {
     }
 
     fn noise(seed: u32) -> Vec<u8> {
-        let mut bytes = vec![0; 3_000];
+        noise_of(seed, 3_000)
+    }
+
+    fn noise_of(seed: u32, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
         blake3::Hasher::new()
             .update(&seed.to_le_bytes())
             .finalize_xof()
@@ -220,6 +224,97 @@ mod tests {
         assert!(choose(&few, family(&few)).is_none());
         let empty = vec![Vec::new(); 40];
         assert!(choose(&empty, family(&empty)).is_none());
+    }
+
+    /// So many pieces of so many bytes, of which the samples are some.
+    fn drawn_from(pieces: usize, raw_bytes: u64) -> Family {
+        Family { pieces, raw_bytes }
+    }
+
+    #[test]
+    fn eight_pieces_and_four_samples_are_enough_and_fewer_of_either_are_not() {
+        let alike: Vec<_> = (0..8).map(|unit| form(unit * 3)).collect();
+        let chosen =
+            |pieces, samples: usize| choose(&alike[..samples], drawn_from(pieces, 1 << 20));
+        assert!(chosen(8, 4).is_some());
+        assert!(chosen(8, 3).is_none());
+        assert!(chosen(9, 3).is_none());
+        assert!(chosen(7, 8).is_none());
+    }
+
+    /// A dictionary that is tried on what it is made of always wins.
+    #[test]
+    fn what_a_dictionary_is_tried_on_never_goes_into_it() {
+        let samples: Vec<_> = (0..60).map(form).collect();
+        let dictionary = choose(&samples, family(&samples)).expect("forms are alike");
+        let is_inside = |sample: &Vec<u8>| {
+            let mut windows = dictionary.bytes().windows(sample.len());
+            windows.any(|window| window == sample)
+        };
+        let inside: Vec<usize> = (0..60).filter(|nth| is_inside(&samples[*nth])).collect();
+        assert!(!inside.is_empty());
+        assert!(inside.iter().all(|nth| nth % 2 == 0), "{inside:?}");
+    }
+
+    #[test]
+    fn empty_and_very_long_samples_are_passed_over() {
+        let mut samples: Vec<_> = (0..24).map(|unit| form(unit * 3)).collect();
+        samples[0] = Vec::new();
+        samples[2] = Vec::new();
+        samples[22] = noise_of(9, DICTIONARY_BYTES + 1);
+        let dictionary = choose(&samples, drawn_from(24, 1 << 20)).expect("forms are alike");
+        assert!(dictionary.bytes().starts_with(&samples[20]));
+    }
+
+    #[test]
+    fn a_dictionary_may_be_as_long_as_the_longest_and_not_a_byte_longer() {
+        let half = |kind| noise_of(kind, DICTIONARY_BYTES / 2);
+        let samples: Vec<_> = (0..16).map(|nth| half(nth / 2 % 3)).collect();
+        let chosen = choose(&samples, drawn_from(1_000, 1 << 30)).expect("forms are alike");
+        assert_eq!(chosen.bytes().len(), DICTIONARY_BYTES);
+    }
+
+    /// What it costs is what both copies take, with what stands around them.
+    #[test]
+    fn a_dictionary_must_win_a_twentieth_with_both_its_copies_counted() {
+        let samples = vec![noise(1); 8];
+        let mut quick = Compressor::new(Level::FASTEST);
+        let copy = packed(&mut quick, &[&samples[0]]) + 112;
+        let dictionary = Dictionary::new(samples[0].clone()).expect("a dictionary");
+        let mut compressor = Compressor::with_dictionary(Level::FASTEST, &dictionary);
+        let each = packed(&mut compressor, &[&samples[0]]);
+        let pays = |raw_bytes: u64| choose(&samples, drawn_from(8, raw_bytes)).is_some();
+        // Noise takes alone what it takes.
+        let wins = |raw_bytes: u64| {
+            let cost = each * 4 * raw_bytes / 12_000 + 2 * copy;
+            cost <= raw_bytes - raw_bytes / 20
+        };
+        let first = (1..100_000)
+            .find(|raw_bytes| wins(*raw_bytes))
+            .expect("one");
+        assert!((6_000..7_500).contains(&first), "{first}");
+        assert!(pays(first) && !pays(first - 1));
+        let exact = (first..100_000).find(|raw_bytes| {
+            each * 4 * raw_bytes / 12_000 + 2 * copy == raw_bytes - raw_bytes / 20
+        });
+        assert!(exact.is_some_and(pays), "just a twentieth is enough");
+    }
+
+    /// Measured by its length, not in bytes: else whatever is long would come first.
+    #[test]
+    fn the_next_part_is_what_the_dictionary_helps_least_for_its_length() {
+        // Long, and half of it is in the first part; short, and none of it is.
+        let first = noise_of(1, 8_000);
+        let long = [noise_of(1, 8_000), noise_of(2, 8_000)].concat();
+        let short = noise_of(3, 1_000);
+        let mut samples = Vec::new();
+        for kind in [&long, &short, &long, &short, &first] {
+            samples.extend([kind.clone(), kind.clone()]);
+        }
+        let chosen = choose(&samples, drawn_from(1_000, 1 << 30)).expect("they are alike");
+        let begins = [first, short].concat();
+        assert!(chosen.bytes().starts_with(&begins));
+        assert!(chosen.bytes().len() >= begins.len() + long.len());
     }
 
     #[test]
