@@ -115,13 +115,15 @@ impl Archive {
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), reply))?;
         // Packs go first: on a full disk that is what makes room for the rest.
         let compacted = self.compact(None)?;
-        // Content that is still in the journal is left out when that is sealed; then what the journal held before is
-        // overwritten, wherever it was in it.
-        self.seal()?;
+        // Content that is still in the journal is left out when that is sealed. What is not in it now may be behind a file's
+        // last frame, or in one that waits to be used again: all of that is overwritten.
+        if in_journal.is_some() {
+            self.seal()?;
+        }
         writer::ask(self.shared(), &self.channels()?.controls, Control::Wipe)?;
         Ok(PurgeOutcome {
             archives_purged: plan.count,
-            bytes_freed: compacted.bytes_freed + in_journal,
+            bytes_freed: compacted.bytes_freed + in_journal.unwrap_or(0),
             oldest_purged: plan.oldest,
             newest_purged: plan.newest,
             reason: reason.to_owned(),
@@ -129,10 +131,11 @@ impl Archive {
         })
     }
 
-    /// Bytes in the journal that nothing needs once the plan is carried out.
-    fn leaves_journal(&self, plan: &PurgePlan) -> Result<u64> {
+    /// Bytes that are nowhere but in the journal and that nothing needs once the plan is carried out; `None` when nothing that
+    /// goes is in the journal at all.
+    fn leaves_journal(&self, plan: &PurgePlan) -> Result<Option<u64>> {
         if self.shared().inline_bytes() == 0 {
-            return Ok(0);
+            return Ok(None);
         }
         let view = self.shared().view();
         let mut leaving = Leaving::new(self.shared(), &view);
@@ -189,8 +192,8 @@ struct Leaving<'a> {
     shared: &'a Shared,
     view: &'a View,
     refs: HashMap<BlobId, u32>,
-    /// Of the bytes that left so far, those in the journal.
-    from_journal: u64,
+    /// Of the bytes that left so far, those that are only in the journal; `None` while none of them is in it.
+    from_journal: Option<u64>,
 }
 
 impl<'a> Leaving<'a> {
@@ -199,7 +202,7 @@ impl<'a> Leaving<'a> {
             shared,
             view,
             refs: HashMap::new(),
-            from_journal: 0,
+            from_journal: None,
         }
     }
 
@@ -223,10 +226,14 @@ impl<'a> Leaving<'a> {
         if *left > 0 {
             return Ok(0);
         }
-        let mut freed = match (row.place, self.shared.inline(&blob)) {
+        let inline = self.shared.inline(&blob);
+        if inline.is_some() {
+            self.from_journal.get_or_insert(0);
+        }
+        let mut freed = match (row.place, inline) {
             (Some(place), _) => u64::from(place.len),
             (None, Some(place)) => {
-                self.from_journal += u64::from(place.bytes);
+                *self.from_journal.get_or_insert(0) += u64::from(place.bytes);
                 u64::from(place.bytes)
             }
             (None, None) => 0,
@@ -309,6 +316,31 @@ mod tests {
         assert!(refused.message().contains("has not reached"), "{refused}");
         let purged = one.purge(&plan, "asked for").expect("purged");
         assert_eq!(purged.archives_purged, 1);
+    }
+
+    /// A seal compresses all that was archived since the last one. A nightly purge of what is months old waited for it.
+    #[test]
+    fn a_purge_seals_the_journal_only_when_something_that_goes_is_in_it() {
+        let disk = SimDisk::new();
+        let archive = archive(&disk);
+        put(&archive, SECRET);
+        archive.seal().expect("sealed");
+        put(&archive, b"second");
+        let segments = || {
+            let files = disk.files().into_iter();
+            files
+                .filter(|(path, _)| path.starts_with("events/"))
+                .count()
+        };
+        for (left, goes, sealed) in [(1, SECRET, 1), (0, b"second", 2)] {
+            assert!(is_anywhere(&disk, goes));
+            let plan = archive.plan_purge(&all_but(left), AsOf::Clock);
+            archive
+                .purge(&plan.expect("a plan"), "asked for")
+                .expect("purged");
+            assert!(!is_anywhere(&disk, goes), "{left} left");
+            assert_eq!(segments(), sealed);
+        }
     }
 
     const RECORD: u64 = 60;
