@@ -373,17 +373,71 @@ mod tests {
     #[test]
     fn what_is_unlike_gets_dictionaries_of_its_own_and_few_or_long_content_none() {
         let archive = store(64 << 20);
+        let mut ids = Vec::new();
         for unit in 0..20 {
-            put(&archive, &format!("{unit}.csv"), &form(unit));
-            put(&archive, &format!("{unit}.XML"), &form(100 + unit));
+            ids.push((unit, put(&archive, &format!("{unit}.csv"), &form(unit))));
+            let other = put(&archive, &format!("{unit}.XML"), &form(100 + unit));
+            ids.push((100 + unit, other));
         }
         for unit in 0..5 {
             put(&archive, &format!("{unit}.txt"), &form(200 + unit));
         }
         archive.seal().expect("sealed");
+        // Each is unpacked with its own.
+        for (unit, id) in ids {
+            let read = archive.read_all(&id, 1 << 20).expect("readable");
+            assert_eq!(read, form(unit));
+        }
         let made = dictionaries(&archive);
         assert_eq!(made.len(), 4, "two dictionaries, there twice");
         assert!(!(200..205).any(|unit| holds(&made, unit)));
+    }
+
+    /// Eight forms in a row of so many bytes, in a store that makes dictionaries from `least` on.
+    fn dictionaries_of_eight(least: impl Fn(u64) -> u64) -> usize {
+        let all: u64 = (0..8).map(|unit| form(unit).len() as u64).sum();
+        let options = Options {
+            dictionary_from: least(all),
+            ..Options::default()
+        };
+        let archive = Archive::create_on(Arc::new(SimDisk::new()), options).expect("a store");
+        for unit in 0..8 {
+            put(&archive, "form.csv", &form(unit));
+        }
+        archive.seal().expect("sealed");
+        dictionaries(&archive).len()
+    }
+
+    #[test]
+    fn a_family_gets_a_dictionary_from_just_as_many_bytes_on_as_was_asked_for() {
+        assert_eq!(dictionaries_of_eight(|all| all - 1), 2);
+        assert_eq!(dictionaries_of_eight(|all| all), 2);
+        assert_eq!(dictionaries_of_eight(|all| all + 1), 0);
+    }
+
+    /// A harder level is no promise: what the journal has may be shorter than what comes out now.
+    #[test]
+    fn what_would_become_longer_is_kept_as_it_was() {
+        let mut scratch = [Vec::new(), Vec::new()];
+        let [mut quick, mut hard] = [Level::FASTEST, Level::DEFAULT].map(Compressor::new);
+        let mut found = None;
+        for seed in 0..2_000_u32 {
+            let words = BlobId::of(&seed.to_le_bytes()).to_string();
+            let content = words.repeat(1 + seed as usize % 5).into_bytes();
+            let first = quick.compress(&content, &mut scratch[0]).stored.len();
+            let again = hard.compress(&content, &mut scratch[1]).stored.len();
+            if again > first {
+                found = Some((content, first));
+                break;
+            }
+        }
+        let (content, first) = found.expect("there is such content");
+        let archive = store(64 << 20);
+        let id = put(&archive, "1.txt", &content);
+        archive.seal().expect("sealed");
+        let place = archive.shared().view().blob(&id).expect("readable");
+        let len = place.and_then(|row| row.place).expect("placed").len;
+        assert_eq!(len as usize, first + RECORD_HEADER_BYTES);
     }
 
     /// Records in memory.

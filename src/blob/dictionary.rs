@@ -333,7 +333,8 @@ mod tests {
             .map(|dictionary| cache.get(dictionary.id()).is_some())
             .collect();
         assert_eq!(there, [true, false, true, false]);
+        assert!(format!("{cache:?}").contains(&cache.bytes_max.to_string()));
         let kept = cache.kept.lock().expect("nobody panicked");
-        assert!(kept.bytes <= cache.bytes_max);
+        assert_eq!(kept.bytes, made[0].weight() + made[2].weight());
     }
 }

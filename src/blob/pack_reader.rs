@@ -496,6 +496,72 @@ mod tests {
         }
     }
 
+    /// What is read under a name is taken for what it names, without another look.
+    #[test]
+    fn content_is_handed_out_under_its_own_name_only() {
+        let record = |id: BlobId| {
+            StoredRecord::encode(&Record {
+                kind: RecordKind::Content,
+                codec: crate::format::record::Codec::Raw,
+                dictionary: None,
+                raw_len: 7,
+                id,
+                stored: b"content",
+            })
+            .expect("a record")
+        };
+        let (own, other) = (BlobId::of(b"content"), BlobId::of(b"another"));
+        let at = PackOffset(128);
+        let plain = record(own).plain(at, &own, None).expect("its own");
+        assert_eq!(plain.bytes, b"content");
+        for (named, asked) in [(own, other), (other, own), (other, other)] {
+            let refused = record(named).plain(at, &asked, None);
+            assert!(
+                matches!(refused, Err(PackReadError::OtherBlob { expected, .. }) if expected == asked)
+            );
+        }
+    }
+
+    /// One whose header is whole says whose it is, so that what is in it can be looked for.
+    #[test]
+    fn a_pack_opens_once_its_header_is_whole_and_is_too_short_without_room_for_its_end() {
+        let (sim, path, ..) = sim_pack();
+        let whole = sim.content(&path).expect("there");
+        let least = PACK_HEADER_BYTES + PACK_TRAILER_BYTES;
+        let cut = |len: usize| {
+            sim.plant(&path, &whole[..len]).expect("planted");
+            PackReader::open(&sim, &path).map(|reader| reader.listed().map(drop))
+        };
+        let short = |error: &PackReadError, left: usize| {
+            let expected = crate::format::bytes::Truncated {
+                needed: least,
+                left,
+            };
+            matches!(error, PackReadError::Pack(PackError::Truncated(short)) if *short == expected)
+        };
+        let unopened = cut(PACK_HEADER_BYTES - 1).expect_err("no header");
+        assert!(short(&unopened, PACK_HEADER_BYTES - 1));
+        for len in [PACK_HEADER_BYTES, PACK_HEADER_BYTES + 1, least - 1] {
+            let listed = cut(len).expect("its header is whole");
+            assert!(listed.is_err_and(|error| short(&error, len)), "{len}");
+        }
+        let listed = cut(least).expect("its header is whole");
+        assert!(listed.is_err_and(|error| !short(&error, least)));
+    }
+
+    /// A dictionary may be one file as a whole, which is a blob under the same name.
+    #[test]
+    fn what_is_found_by_walking_stands_in_the_order_of_the_footer() {
+        let (sim, path, listed, _) = sim_pack();
+        let reader = PackReader::open(&sim, &path).expect("opened");
+        assert_eq!(reader.salvage().expect("readable"), listed);
+        let [first, _] = copies(&listed);
+        assert_eq!(
+            listed.iter().filter(|entry| entry.id == first.id).count(),
+            3
+        );
+    }
+
     /// A disk with a pack that has a dictionary in it, what the pack lists, and the name of the dictionary.
     fn sim_pack() -> (SimDisk, PathBuf, Vec<PackEntry>, DictTag) {
         let sim = SimDisk::new();

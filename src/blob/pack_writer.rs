@@ -404,7 +404,7 @@ pub(super) mod tests {
     use crate::blob::pack_reader::{PackReadError, PackReader};
     use crate::disk::{DirEntry, DiskLock, FsDisk};
     use crate::format::pack::{PACK_HEADER_BYTES, PackError, PackOrigin};
-    use crate::format::record::{Codec, RecordKind};
+    use crate::format::record::{Codec, RECORD_HEADER_BYTES, RecordKind};
     use crate::id::{EventSeq, StoreId};
 
     /// A directory with `tmp` and `packs` in it.
@@ -559,6 +559,59 @@ pub(super) mod tests {
         }
         std::fs::write(&path, [&whole[..], b"\0"].concat()).expect("writable");
         assert!(read_all(&*disk, &pack.path).is_err(), "a byte too many");
+    }
+
+    /// Many short records go out in one write, and none waits in more memory than there is for all.
+    #[test]
+    fn records_are_written_when_the_next_one_does_not_fit_the_buffer() {
+        let sim = crate::disk::sim::SimDisk::new();
+        let disk: Arc<dyn Disk> = Arc::new(sim.clone());
+        disk.make_dir(Path::new("tmp")).expect("made");
+        let mut writer = started(&disk);
+        let writes = || sim.census().of(crate::disk::sim::Call::Write);
+        let room = BUFFER_BYTES - writer.buffer.len();
+        let filling = room / 2 - RECORD_HEADER_BYTES;
+        writer.append(&raw(&vec![1; filling])).expect("appended");
+        let rest = room - room / 2 - RECORD_HEADER_BYTES;
+        writer.append(&raw(&vec![2; rest])).expect("appended");
+        assert_eq!((writes(), writer.buffer.len()), (0, BUFFER_BYTES));
+        writer.append(&raw(b"one more")).expect("appended");
+        assert_eq!((writes(), writer.buffer.len()), (1, 68));
+    }
+
+    /// How many records lie in each pack of a series of packs of so many bytes.
+    fn packs_of(pack_bytes: u64, lengths: &[usize]) -> Vec<usize> {
+        let (_dir, disk) = new_disk();
+        let mut series = PackSeries::new(disk, pack_bytes, places());
+        for (nth, len) in (1..).zip(lengths) {
+            let content = vec![nth; *len - RECORD_HEADER_BYTES];
+            series.append(&raw(&content)).expect("appended");
+        }
+        let packs = series.finish().expect("published");
+        packs.iter().map(|pack| pack.entries.len()).collect()
+    }
+
+    #[test]
+    fn a_pack_is_filled_to_its_last_byte_and_no_pack_is_empty() {
+        let header = PACK_HEADER_BYTES as u64;
+        assert_eq!(packs_of(header + 300, &[100, 100, 100]), [3]);
+        assert_eq!(packs_of(header + 300, &[100, 100, 101]), [2, 1]);
+        assert_eq!(packs_of(header + 300, &[301, 100, 200, 100]), [1, 2, 1]);
+        assert_eq!(packs_of(header + 300, &[400, 400]), [1, 1]);
+    }
+
+    /// What nothing names yet is garbage, and a full disk has no room for it.
+    #[test]
+    fn a_series_that_is_given_up_takes_its_packs_along() {
+        let (_dir, disk) = new_disk();
+        let files = |dir| disk.list(Path::new(dir)).expect("a directory").len();
+        let mut series = PackSeries::new(Arc::clone(&disk), 1 << 20, places());
+        series.append(&raw(b"first")).expect("appended");
+        series.cut().expect("closed");
+        series.append(&raw(b"second")).expect("appended");
+        assert_eq!((files("tmp"), files("packs")), (1, 1));
+        drop(series);
+        assert_eq!((files("tmp"), files("packs")), (0, 0));
     }
 
     /// A form, filled in for one unit.

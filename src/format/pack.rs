@@ -933,6 +933,84 @@ mod tests {
         }
     }
 
+    /// A dictionary may be one file as a whole, and then its name is there three times; nothing else is there twice.
+    #[test]
+    fn a_record_that_is_listed_more_often_than_it_may_be_is_refused() {
+        let content = |id, offset| entry(id, offset, 70, RecordKind::Content);
+        let dictionary = |offset, len| entry(2, offset, len, RecordKind::Dictionary);
+        assert!(
+            footer_of(
+                338,
+                70,
+                &[content(2, 198), dictionary(128, 70), dictionary(268, 70)]
+            )
+            .is_ok()
+        );
+        let refused = contradiction(PackPart::Footer, "a record is there too often");
+        for (records_end, dictionary_bytes, entries) in [
+            (268, 0, vec![content(1, 128), content(1, 198)]),
+            (
+                268,
+                0,
+                vec![content(1, 128), entry(1, 198, 70, RecordKind::Manifest)],
+            ),
+            (
+                339,
+                71,
+                vec![content(1, 198), dictionary(128, 70), dictionary(268, 71)],
+            ),
+            (
+                408,
+                140,
+                vec![
+                    content(1, 128),
+                    dictionary(198, 70),
+                    dictionary(268, 70),
+                    dictionary(338, 70),
+                ],
+            ),
+        ] {
+            assert_eq!(
+                footer_of(records_end, dictionary_bytes, &entries),
+                Err(refused.clone())
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_that_lies_in_the_header_or_in_the_footer_is_refused() {
+        let at = |offset| footer_of(198, 0, &[entry(1, offset, 70, RecordKind::Content)]);
+        assert!(at(128).is_ok());
+        let refused = contradiction(PackPart::Footer, "an entry lies outside the records");
+        for offset in [0, 127, 129, u64::MAX] {
+            assert_eq!(at(offset), Err(refused.clone()), "{offset}");
+        }
+    }
+
+    #[test]
+    fn a_header_with_a_byte_set_that_means_nothing_is_refused() {
+        let refused = contradiction(PackPart::Header, "a reserved field is not zero");
+        for at in (12..16).chain(PACK_HEADER_BYTES - 8..PACK_HEADER_BYTES - 4) {
+            let mut bytes = encode_header(&header());
+            bytes.truncate(PACK_HEADER_BYTES - 4);
+            bytes[at] = 1;
+            seal(&mut bytes);
+            assert_eq!(decode_header(&bytes), Err(refused.clone()), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_part_of_the_pack_that_it_is_in() {
+        for (part, name) in [
+            (PackPart::Header, "header"),
+            (PackPart::Footer, "footer"),
+            (PackPart::Trailer, "trailer"),
+        ] {
+            let told = PackError::Checksum(part).to_string();
+            assert!(told.contains(name), "{told}");
+        }
+    }
+
     /// Readers make room for a record before they look at it.
     #[test]
     fn entries_of_the_shortest_and_the_longest_record_are_read_and_the_next_are_refused() {
