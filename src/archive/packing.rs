@@ -252,6 +252,7 @@ fn check(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::sync::Arc;
 
     use super::*;
@@ -440,8 +441,8 @@ mod tests {
         assert_eq!(len as usize, first + RECORD_HEADER_BYTES);
     }
 
-    /// Records in memory.
-    struct Held(BTreeMap<BlobId, StoredRecord>);
+    /// Records in memory, and how many bytes of plaintext were read from them.
+    struct Held(BTreeMap<BlobId, StoredRecord>, Cell<u64>);
 
     impl Held {
         /// Raw records of such content, and the pieces they are.
@@ -463,7 +464,7 @@ mod tests {
                 .map(|record| Piece::new(&record.header, PackOffset(0), effort));
             let pieces = pieces.collect();
             let held = records.into_iter().map(|record| (record.header.id, record));
-            (Self(held.collect()), pieces)
+            (Self(held.collect(), Cell::new(0)), pieces)
         }
     }
 
@@ -471,6 +472,7 @@ mod tests {
         fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
             let record = self.0[&piece.id].clone();
             let plain = record.plain(piece.at, &piece.id, None)?;
+            self.1.set(self.1.get() + plain.bytes.len() as u64);
             Ok((record, plain))
         }
 
@@ -487,10 +489,11 @@ mod tests {
         move || shared.next_pack_place(&class, PackOrigin::Compacted, sealed)
     }
 
-    /// How many records of families of those sizes lie in each pack, when one has room for twenty.
-    fn packed(sizes: &[u32]) -> Vec<usize> {
+    /// How many records of families of those sizes lie in each pack, when one has room for so many.
+    fn packed_by(most: u64, sizes: &[u32]) -> Vec<usize> {
         let len = 1_000 - ENTRY_BYTES - HEADER_BYTES;
-        let archive = store(20_000);
+        let pack_bytes = most * 1_000;
+        let archive = store(pack_bytes);
         let shared = archive.shared();
         let all: u32 = sizes.iter().sum();
         let contents: Vec<Vec<u8>> = (0..all)
@@ -503,7 +506,7 @@ mod tests {
             .enumerate()
             .map(|(nth, size)| (nth, pieces.by_ref().take(*size as usize).collect()))
             .collect();
-        let mut series = PackSeries::new(Arc::clone(&shared.disk), 20_000, places(shared));
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), pack_bytes, places(shared));
         write(shared, &families, &held, &mut series).expect("written");
         let packs = series.finish().expect("published");
         packs.iter().map(|pack| pack.entries.len()).collect()
@@ -513,11 +516,33 @@ mod tests {
     #[test]
     fn a_family_goes_to_the_next_pack_when_what_fits_is_too_few_for_a_dictionary() {
         assert_eq!(PIECES_MIN, 8);
+        let packed = |sizes: &[u32]| packed_by(20, sizes);
         assert_eq!(packed(&[12, 9]), [20, 1], "eight fit, and are enough");
         assert_eq!(packed(&[13, 9]), [13, 9], "seven fit, and are too few");
         assert_eq!(packed(&[13, 7]), [20], "all of it fits, however little");
         assert_eq!(packed(&[20, 3]), [20, 3], "nothing fits");
         assert_eq!(packed(&[13, 25]), [13, 20, 5], "no pack has room for all");
+        assert_eq!(packed_by(5, &[12]), [5, 5, 2], "nor for enough");
+    }
+
+    /// Sealing goes on while memory is short.
+    #[test]
+    fn a_dictionary_is_chosen_out_of_four_mebibytes_however_long_the_pieces_are() {
+        let archive = store(64 << 20);
+        let shared = archive.shared();
+        let contents: Vec<Vec<u8>> = (0..8).map(|nth| vec![nth; 900_000]).collect();
+        let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
+        let mut packing = Packing {
+            shared,
+            source: &held,
+            series: &mut series,
+            alone: BTreeMap::new(),
+            tags: BTreeSet::new(),
+        };
+        let chosen = packing.dictionary(&pieces).expect("readable");
+        assert!(chosen.is_none(), "none is short enough to go into one");
+        assert_eq!(held.1.get(), 4 * 900_000);
     }
 
     /// Readers could not tell two dictionaries of one name apart.
