@@ -189,3 +189,38 @@ fn grouped<'a>(
     }
     groups.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::archive::{Archive, NewEntry, Options};
+    use crate::disk::sim::SimDisk;
+
+    #[test]
+    fn what_the_log_takes_are_its_segments_and_its_journal_files() {
+        let disk = SimDisk::new();
+        let archive =
+            Archive::create_on(Arc::new(disk.clone()), Options::default()).expect("a store");
+        for sealed in [false, true] {
+            let new = NewEntry {
+                converter: "ICT".to_owned(),
+                ..NewEntry::default()
+            };
+            archive.put(new, &b"content"[..]).expect("archived");
+            if sealed {
+                archive.seal().expect("sealed");
+            }
+            let of = |folder: &str| -> u64 {
+                let files = disk.files().into_iter();
+                let inside = files.filter(|(path, _)| path.starts_with(folder));
+                inside.map(|(_, len)| len).sum()
+            };
+            let (segments, journal) = (of("events/"), of("journal/"));
+            assert_eq!(segments > 0, sealed);
+            assert!(journal > 0);
+            let stats = archive.snapshot().expect("there").stats().expect("counted");
+            assert_eq!(stats.log_bytes, segments + journal);
+        }
+    }
+}

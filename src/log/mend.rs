@@ -592,6 +592,51 @@ mod tests {
         assert!(!planned(&disk).is_empty());
     }
 
+    /// What stands for a lost event may be longer than the event was.
+    #[test]
+    fn a_journal_file_is_made_as_long_as_what_it_must_hold() {
+        let disk = disk();
+        let made = |count: u64, leaf_bytes: usize| {
+            let mend = JournalMend {
+                path: journal_path(0),
+                why: None,
+                lost: count,
+                last_seq: EventSeq(count),
+                header: JournalHeader {
+                    store: STORE,
+                    generation: 1,
+                    first_seq: EventSeq(1),
+                    file_bytes: JOURNAL_BYTES_MIN,
+                },
+                kept: BTreeMap::new(),
+            };
+            let stand = move |_, _: &Path| Ok(vec![b'x'; leaf_bytes]);
+            mend.image(&survey(&disk), &stand).expect("made")
+        };
+        let frame = |leaf_bytes: usize| FRAME_HEADER_BYTES + leaf_bytes;
+        for (count, leaf_bytes, file_bytes) in [
+            (2, 1_000, 65_536),
+            // They end just where the terminator must begin, and eight bytes behind.
+            (
+                3,
+                (65_536 - 4_096 - 64) / 3 / 8 * 8 - FRAME_HEADER_BYTES,
+                65_536,
+            ),
+            (1, 65_536 - 4_096 - 64 - FRAME_HEADER_BYTES, 65_536),
+            (1, 65_536 - 4_096 - 56 - FRAME_HEADER_BYTES, 69_632),
+            (5, 20_000, 106_496),
+        ] {
+            let image = made(count, leaf_bytes);
+            let frames = usize::try_from(count).expect("few") * frame(leaf_bytes);
+            assert_eq!(image.len(), file_bytes, "{count} of {leaf_bytes}");
+            let (used, free) = image.split_at(4_096 + frames);
+            assert_eq!(used.last(), Some(&b'x'));
+            assert!(free.len() >= 64 && free.iter().all(|byte| *byte == 0));
+            let header = JournalHeader::decode(&image, &STORE).expect("a header");
+            assert_eq!(header.file_bytes, file_bytes as u64);
+        }
+    }
+
     /// The newest file may hold nothing yet, or begin with events that were sealed by now.
     #[test]
     fn a_journal_file_begun_or_used_behind_the_last_segment_is_the_end_of_the_log() {
