@@ -384,6 +384,19 @@ mod tests {
         }
     }
 
+    /// Else the list of what is in the journal would grow for as long as the store is open.
+    #[test]
+    fn what_a_segment_serves_is_in_the_journal_no_longer() {
+        let disk = disk();
+        let files = files(&disk);
+        let (_, live) = two_frames(&disk);
+        files.add_live(live);
+        files.add_segment(seal(&disk, 1..=4));
+        let left: Vec<EventSeq> = files.live().iter().map(|frame| frame.seq).collect();
+        assert_eq!(left, [EventSeq(5)]);
+        assert_eq!(files.sealed(), EventSeq(4));
+    }
+
     /// A person's notes, a file of an editor.
     #[test]
     fn a_file_in_the_folder_of_segments_that_is_none_is_passed_over() {
