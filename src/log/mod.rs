@@ -187,6 +187,17 @@ mod tests {
         generation: u64,
         seqs: RangeInclusive<u64>,
     ) -> Vec<u64> {
+        journal_in_groups(disk, slot, generation, seqs, |seq| seq)
+    }
+
+    /// The same, each event in the group that begins with the one `group` names.
+    pub(super) fn journal_in_groups(
+        disk: &SimDisk,
+        slot: u32,
+        generation: u64,
+        seqs: RangeInclusive<u64>,
+        group: impl Fn(u64) -> u64,
+    ) -> Vec<u64> {
         let made = Journal::create(disk, slot, STORE, JOURNAL_BYTES_MIN);
         let mut journal = made.expect("made");
         let first = EventSeq(*seqs.start());
@@ -197,7 +208,7 @@ mod tests {
             let frame = NewFrame {
                 generation,
                 seq: EventSeq(seq),
-                group: EventSeq(seq),
+                group: EventSeq(group(seq)),
                 time: Timestamp::from_micros(0),
                 retention: Retention::Forever,
                 level: 6,

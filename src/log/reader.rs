@@ -397,6 +397,47 @@ mod tests {
         assert_eq!(files.sealed(), EventSeq(4));
     }
 
+    /// Years of events are read from one end to the other, and from any event on.
+    #[test]
+    fn a_segment_of_several_blocks_is_read_from_any_event_on_and_its_end_only_once() {
+        const LAST: u64 = 3_000;
+        let disk = disk();
+        let segment = seal(&disk, 1..=LAST);
+        let blocks = segment.footer().expect("readable").blocks;
+        assert!(blocks.len() > 2, "{}", blocks.len());
+        let files = Arc::new(files(&disk));
+        let read_from = |from: u64| {
+            let reader = LogReader::new(Arc::clone(&files), EventSeq(from), EventSeq(LAST));
+            let mut reader = reader;
+            let mut next = from;
+            while let Some(read) = reader.next_leaf() {
+                let (seq, line) = read.expect("readable");
+                assert_eq!((seq, line), (EventSeq(next), leaf(next)));
+                next += 1;
+            }
+            assert_eq!(next, LAST + 1);
+        };
+        let second = blocks[1].first_seq.0;
+        for from in [1, 2, second - 1, second, second + 1, LAST - 1, LAST] {
+            read_from(from);
+        }
+        let reads_from = |from| {
+            let before = disk.census().of(crate::disk::sim::Call::Read);
+            read_from(from);
+            disk.census().of(crate::disk::sim::Call::Read) - before
+        };
+        let (one, two) = (
+            reads_from(LAST),
+            reads_from(blocks[blocks.len() - 2].first_seq.0),
+        );
+        let a_block = two - one;
+        assert!(
+            a_block < one,
+            "the segment's end comes with the first block"
+        );
+        assert_eq!(reads_from(1), one + a_block * (blocks.len() as u64 - 1));
+    }
+
     /// A person's notes, a file of an editor.
     #[test]
     fn a_file_in_the_folder_of_segments_that_is_none_is_passed_over() {
