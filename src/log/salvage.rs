@@ -416,6 +416,48 @@ mod tests {
         assert_eq!(journals.collect::<Vec<_>>(), [2]);
     }
 
+    /// Behind its own frames lie those of an earlier use.
+    #[test]
+    fn a_journal_file_without_its_header_is_what_its_newest_frames_say() {
+        let disk = disk();
+        let own = journal(&disk, 0, 2, 5..=6);
+        let stale = SimDisk::new();
+        stale.make_dir(Path::new(JOURNAL_DIR)).expect("a folder");
+        journal(&stale, 0, 1, 1..=3);
+        let bytes = stale.content(journal_path(0)).expect("there");
+        disk.overwrite(journal_path(0), own[2] + 64, &bytes[4_096..20_000])
+            .expect("written");
+        disk.flip_bit(journal_path(0), 8 * 40).expect("flipped");
+        let left = Remains::survey(&disk, &STORE).expect("readable");
+        let file = &left.journals[0];
+        assert!(file.header.is_err() && file.frames.len() == 5);
+        let seqs: Vec<u64> = file.own().map(|frame| frame.seq.0).collect();
+        assert_eq!((file.generation(), seqs), (Some(2), vec![5, 6]));
+        assert_eq!(file.first_seq(), Some(EventSeq(5)));
+
+        // One that says how it was begun is believed, also before its first frame.
+        journal(&disk, 1, 3, 9..=9);
+        disk.overwrite(journal_path(1), 4_096, &[0; 4_096])
+            .expect("taken back");
+        let left = Remains::survey(&disk, &STORE).expect("readable");
+        assert_eq!(left.journals[1].first_seq(), Some(EventSeq(9)));
+    }
+
+    /// A number is given twice when a store was opened with its end lost: what was written later is what counts.
+    #[test]
+    fn of_two_frames_with_one_number_the_one_of_the_newer_generation_is_taken() {
+        for generations in [[2, 5], [5, 2]] {
+            let disk = disk();
+            for (slot, generation) in (0..).zip(generations) {
+                journal(&disk, slot, generation, 4..=4);
+            }
+            let left = Remains::survey(&disk, &STORE).expect("readable");
+            let leaves = left.leaves();
+            let (taken, _) = leaves.frames.get(&EventSeq(4)).expect("one");
+            assert_eq!(taken.generation, 5, "{generations:?}");
+        }
+    }
+
     /// A disk that fails for a moment must not make a repair replace a segment that is whole.
     #[test]
     fn a_disk_that_cannot_be_read_is_told_and_no_segment_is_taken_for_broken() {
