@@ -387,7 +387,7 @@ fn frames(bytes: &[u8], slot: u32, store: &StoreId) -> Vec<LiveFrame> {
 mod tests {
     use super::*;
     use crate::disk::sim::{Fault, Repeat, SimDisk};
-    use crate::log::tests::{STORE, disk, journal, seal};
+    use crate::log::tests::{STORE, disk, journal, leaf, seal};
 
     #[test]
     fn a_log_whose_folders_are_gone_is_empty() {
@@ -456,6 +456,84 @@ mod tests {
             let (taken, _) = leaves.frames.get(&EventSeq(4)).expect("one");
             assert_eq!(taken.generation, 5, "{generations:?}");
         }
+    }
+
+    #[test]
+    fn a_broken_segment_gives_the_events_of_its_blocks_and_no_others() {
+        let disk = disk();
+        for seqs in [1..=2, 4..=5] {
+            let segment = seal(&disk, seqs);
+            disk.truncate(segment.path(), segment.bytes() - 1)
+                .expect("cut");
+        }
+        let left = Remains::survey(&disk, &STORE).expect("readable");
+        let mut leaves = left.leaves();
+        assert_eq!(leaves.newest_in_blocks(), Some(EventSeq(5)));
+        for seq in 0..10 {
+            let there = [1, 2, 4, 5].contains(&seq);
+            assert_eq!(leaves.holds(EventSeq(seq)), there, "{seq}");
+            let read = leaves.leaf(EventSeq(seq)).expect("readable");
+            assert_eq!(read, there.then(|| leaf(seq)), "{seq}");
+        }
+    }
+
+    /// A folder that two stores were copied into. Checksums say that bytes are what was written, not for whom.
+    #[test]
+    fn nothing_of_another_store_is_taken_for_a_part_of_this_one() {
+        let disk = disk();
+        let segment = seal(&disk, 1..=3);
+        disk.truncate(segment.path(), segment.bytes() - 1)
+            .expect("cut");
+        journal(&disk, 0, 1, 4..=5);
+        let held = |store: &StoreId| {
+            let left = Remains::survey(&disk, store).expect("readable");
+            let leaves = left.leaves();
+            (1..=5).filter(|seq| leaves.holds(EventSeq(*seq))).count()
+        };
+        assert_eq!(held(&STORE), 5);
+        assert_eq!(held(&StoreId::from_bytes([8; 16])), 0);
+    }
+
+    /// The file is looked through in pieces, and a block may lie across two of them.
+    #[test]
+    fn every_block_of_a_long_segment_is_found_without_its_end() {
+        let noisy = |seq: u64| {
+            let mut noise = vec![0; 3_000];
+            blake3::Hasher::new()
+                .update(&seq.to_le_bytes())
+                .finalize_xof()
+                .fill(&mut noise);
+            let noise: String = noise.iter().map(|byte| format!("{byte:02x}")).collect();
+            let line = String::from_utf8(leaf(seq)).expect("text");
+            line.replace("\"test\"", &format!("\"{noise}\""))
+                .into_bytes()
+        };
+        const LAST: u64 = 1_700;
+        let disk = disk();
+        let tmp = std::path::PathBuf::from("tmp/segment");
+        let shared = std::sync::Arc::new(disk.clone());
+        let before = crate::evidence::tree::Frontier::new();
+        let mut writer =
+            crate::log::SegmentWriter::create(shared, tmp, &STORE, EventSeq(1), before)
+                .expect("begun");
+        for seq in 1..=LAST {
+            writer.push(&noisy(seq)).expect("added");
+        }
+        let synced = writer.finish(Vec::new()).expect("durable");
+        let segment = synced.publish().expect("published");
+        assert!(segment.bytes() > 4 * BLOCK_RAW_BYTES_MAX as u64);
+        let mut footer = segment.footer().expect("readable");
+        let written = footer.blocks.clone();
+        assert!(check_blocks(&segment, &footer).is_ok());
+        footer.blocks.swap(1, 2);
+        assert!(check_blocks(&segment, &footer).is_err(), "out of order");
+        disk.truncate(segment.path(), segment.bytes() - 1)
+            .expect("cut");
+        let left = Remains::survey(&disk, &STORE).expect("readable");
+        let SegmentState::Broken { blocks, .. } = &left.segments[0].state else {
+            panic!("its end is gone");
+        };
+        assert_eq!(*blocks, written);
     }
 
     /// A disk that fails for a moment must not make a repair replace a segment that is whole.
