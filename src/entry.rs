@@ -261,6 +261,33 @@ pub struct Report {
     pub report_id: Option<String>,
     /// When the server's answer was recorded.
     pub reported_at: Option<Timestamp>,
+    /// Where its submission stands; `None` once it is submitted, and when nobody wants it submitted.
+    #[serde(default)]
+    pub submission: Option<Submission>,
+}
+
+/// Where the submission of a report stands that no server took yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Submission {
+    /// It waits until the server takes it.
+    Waiting {
+        /// Since when.
+        since: Timestamp,
+        /// Where it is to be sent, without secrets.
+        endpoint: String,
+    },
+    /// The server refused it.
+    Rejected {
+        /// When.
+        at: Timestamp,
+        /// Where it was sent, without secrets.
+        endpoint: String,
+        /// The HTTP status of the answer.
+        status: u16,
+        /// What the server said.
+        text: String,
+    },
 }
 
 /// One run of a converter over an entry. Attempts are added, never changed; only a report's submission is filled in later.

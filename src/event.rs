@@ -120,6 +120,10 @@ bodies! {
     Archived(Archived) = "annals.archived.v1",
     /// A converter ran over an entry.
     Converted(Converted) = "annals.converted.v1",
+    /// A report is about to be sent for the first time, or is to be sent again after it was rejected.
+    SubmitIntended(SubmitIntended) = "annals.submit.intended.v1",
+    /// A server refused a report.
+    SubmitRejected(SubmitRejected) = "annals.submit.rejected.v1",
     /// A server took a report.
     Reported(Reported) = "annals.reported.v1",
     /// A converter's identity and bundle were recorded.
@@ -331,6 +335,9 @@ pub struct Converted {
     /// The reports it made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<BlobRef>,
+    /// Where they are to be sent, without secrets; absent when they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submit: Option<String>,
     /// The reprocess job it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
@@ -350,6 +357,43 @@ pub struct Reported {
     /// Where it was sent, without secrets; absent when a person recorded the submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The idempotency key it was sent under; absent when a person recorded the submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// See [`Body::SubmitIntended`]. Once for each report, however often it is tried: a report without one was never sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitIntended {
+    /// The entry.
+    pub entry: EntryId,
+    /// The attempt that made the report.
+    pub attempt: AttemptNo,
+    /// Which report of the attempt, from 0.
+    pub report: u32,
+    /// The idempotency key it is sent under, at each try.
+    pub key: String,
+    /// Where it is sent, without secrets.
+    pub endpoint: String,
+}
+
+/// See [`Body::SubmitRejected`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitRejected {
+    /// The entry.
+    pub entry: EntryId,
+    /// The attempt that made the report.
+    pub attempt: AttemptNo,
+    /// Which report of the attempt, from 0.
+    pub report: u32,
+    /// The idempotency key it was sent under.
+    pub key: String,
+    /// Where it was sent, without secrets.
+    pub endpoint: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// What the server said, cut where it is long, secrets masked.
+    pub text: String,
 }
 
 /// One file of a converter's bundle.

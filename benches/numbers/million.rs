@@ -181,6 +181,7 @@ fn add(archive: &Archive, nth: u64, job: JobId) -> annals::Result<()> {
                 } else {
                     vec![format!("{{\"n\":{nth}}}").into_bytes()]
                 },
+                submit: None,
                 job: nth.is_multiple_of(99).then_some(job),
             },
         )?;

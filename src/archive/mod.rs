@@ -3,7 +3,7 @@
 //! - [`open`](self): making and opening a store; `rebuild` brings the index up to the log.
 //! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
 //! - `packing`: content into packs, compressed with what is alike;
-//! - `put`, `record`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`; `repair`.
+//! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`; `repair`.
 
 mod compact;
 mod open;
@@ -17,6 +17,7 @@ mod repair;
 mod sealer;
 mod shared;
 mod snapshot;
+mod submission;
 #[cfg(feature = "tokio")]
 mod task;
 mod today;
@@ -50,6 +51,7 @@ pub use read::{BlobReader, Events, Leaf};
 pub use record::{Hold, NewAttempt, NewConverter};
 pub use repair::{Mend, MendKind, Repair, RepairOutcome, RepairPlan};
 pub use snapshot::{Group, Page, Snapshot, Stats};
+pub use submission::{PendingSubmission, PendingSubmissions};
 #[cfg(feature = "tokio")]
 pub use task::AsyncArchive;
 pub use verify::{Depth, Finding, KnownLosses, VerifyReport};

@@ -371,6 +371,7 @@ mod tests {
             warnings: Vec::new(),
             unit: Unit::default(),
             reports: vec![noise(3, 300)],
+            submit: None,
             job: None,
         };
         archive

@@ -48,6 +48,8 @@ pub struct NewAttempt {
     pub unit: Unit,
     /// The content of each report, in order.
     pub reports: Vec<Vec<u8>>,
+    /// Where its reports are to be sent, without secrets; `None` when they are not to be sent.
+    pub submit: Option<String>,
     /// The reprocess job it belongs to.
     pub job: Option<JobId>,
 }
@@ -100,6 +102,7 @@ impl Archive {
             mut warnings,
             unit,
             reports,
+            submit,
             job,
         } = attempt;
         if warnings.len() > WARNINGS_MAX {
@@ -128,6 +131,7 @@ impl Archive {
                     .collect(),
                 unit: unit.clone(),
                 reports: bring.blobs.clone(),
+                submit: submit.clone(),
                 job,
             };
             let draft = Draft {
@@ -167,6 +171,7 @@ impl Archive {
             report,
             report_id: report_id.to_owned(),
             endpoint: endpoint.map(str::to_owned),
+            key: None,
         })))?;
         Ok(())
     }
@@ -359,7 +364,7 @@ impl Bring {
 }
 
 /// Shortens `text` to at most `bytes` bytes and says so.
-fn cut(mut text: String, bytes: usize) -> String {
+pub(super) fn cut(mut text: String, bytes: usize) -> String {
     if text.len() > bytes {
         let end = text.floor_char_boundary(bytes);
         let more = text.len() - end;

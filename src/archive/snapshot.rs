@@ -9,7 +9,7 @@ use crate::Result;
 use crate::archive::shared::Shared;
 use crate::archive::{Archive, compact, open};
 use crate::entry::{Entry, Status};
-use crate::id::{EntryId, EventSeq};
+use crate::id::{EntryId, EventSeq, StoreId};
 use crate::index::{CounterGroup, View};
 use crate::query::{Cursor, Filter, Query};
 use crate::time::Timestamp;
@@ -92,6 +92,14 @@ pub struct Group {
 }
 
 impl Snapshot {
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
+    pub(super) fn store(&self) -> &StoreId {
+        &self.shared.store
+    }
+
     /// The newest event it knows of.
     pub fn at(&self) -> EventSeq {
         self.view.applied()

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::archive::shared::Shared;
 use crate::archive::{Archived, sealer};
-use crate::entry::{Entry, Retention};
+use crate::entry::{Entry, Report, Retention, Submission};
 use crate::event::{
     Body, ClockReading, EntryRanges, Event, PurgePlanned, PurgedEntries, StoreOpened,
 };
@@ -62,7 +62,10 @@ impl Draft {
 
     /// Facts that must find room even when archiving is refused: they lead to space, or tell of trouble.
     fn may_use_reserve(&self) -> bool {
-        !matches!(self.body, Body::Archived(_) | Body::Converted(_))
+        !matches!(
+            self.body,
+            Body::Archived(_) | Body::Converted(_) | Body::SubmitIntended(_)
+        )
     }
 }
 
@@ -635,23 +638,27 @@ fn settle(
             fact.attempt = AttemptNo(before.saturating_add(1));
         }
         Body::Reported(fact) => {
+            let entry = view
+                .entry(fact.entry)?
+                .ok_or_else(|| super::no_entry(fact.entry))?;
+            // A server that took a report took it, whatever was purged while it thought.
+            if fact.key.is_none() {
+                living(fact.entry, view)?;
+            }
+            report_of(&entry, fact.attempt, fact.report)?;
+        }
+        Body::SubmitIntended(fact) => {
+            report_of(&living(fact.entry, view)?, fact.attempt, fact.report)?;
+        }
+        Body::SubmitRejected(fact) => {
             let entry = living(fact.entry, view)?;
-            let attempt = entry
-                .attempts
-                .iter()
-                .find(|attempt| attempt.attempt == fact.attempt)
-                .ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::NotFound,
-                        format!("entry {} has no attempt {}", fact.entry, fact.attempt),
-                    )
-                })?;
-            if fact.report as usize >= attempt.reports.len() {
+            let report = report_of(&entry, fact.attempt, fact.report)?;
+            if !matches!(report.submission, Some(Submission::Waiting { .. })) {
                 return Err(Error::new(
-                    ErrorKind::NotFound,
+                    ErrorKind::Refused,
                     format!(
-                        "attempt {} of entry {} has no report {}",
-                        fact.attempt, fact.entry, fact.report
+                        "report {} of attempt {} of entry {} waits for no answer",
+                        fact.report, fact.attempt, fact.entry
                     ),
                 ));
             }
@@ -686,6 +693,20 @@ fn settle(
         }
     }
     Ok(None)
+}
+
+/// A report that an attempt of the entry made.
+fn report_of(entry: &Entry, attempt: AttemptNo, report: u32) -> Result<&Report> {
+    let missing = |what: String| Error::new(ErrorKind::NotFound, what);
+    let of_attempt = entry.attempts.iter().find(|made| made.attempt == attempt);
+    let made = of_attempt
+        .ok_or_else(|| missing(format!("entry {} has no attempt {attempt}", entry.id)))?;
+    made.reports.get(report as usize).ok_or_else(|| {
+        missing(format!(
+            "attempt {attempt} of entry {} has no report {report}",
+            entry.id
+        ))
+    })
 }
 
 /// The entry, unless there is none or it was purged.

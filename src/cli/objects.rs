@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::render::Zone;
-use crate::entry::{Attempt, Entry, Meta, Retention, Status};
+use crate::entry::{Attempt, Entry, Meta, Retention, Status, Submission};
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::time::Timestamp;
 
@@ -82,6 +82,12 @@ fn in_zone(mut attempt: Attempt, zone: Zone) -> Attempt {
     attempt.at = zone.exact(attempt.at);
     for report in &mut attempt.reports {
         report.reported_at = report.reported_at.map(|time| zone.exact(time));
+        match &mut report.submission {
+            Some(Submission::Waiting { since: at, .. } | Submission::Rejected { at, .. }) => {
+                *at = zone.exact(*at);
+            }
+            None => {}
+        }
     }
     attempt
 }
@@ -139,6 +145,7 @@ pub(crate) mod tests {
                     size: 812,
                     report_id: Some("R-9".into()),
                     reported_at: Some(time("2026-03-01T08:30:03+01:00")),
+                    submission: None,
                 }],
             }],
             holds: vec!["audit-2026".into()],

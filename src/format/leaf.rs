@@ -81,6 +81,8 @@ fn subject(event: &Event) -> Option<u64> {
         Body::Archived(_) => Some(event.seq.0),
         Body::Converted(fact) => Some(fact.entry.0),
         Body::Reported(fact) => Some(fact.entry.0),
+        Body::SubmitIntended(fact) => Some(fact.entry.0),
+        Body::SubmitRejected(fact) => Some(fact.entry.0),
         _ => None,
     }
 }
@@ -132,7 +134,7 @@ pub(crate) fn decode(line: &str) -> Result<Event, LeafError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Reported, StoreCreated};
+    use crate::event::{Reported, StoreCreated, SubmitIntended, SubmitRejected};
     use crate::id::{AttemptNo, EntryId};
 
     fn store() -> StoreId {
@@ -165,6 +167,7 @@ mod tests {
                 report: 0,
                 report_id: "R-1".into(),
                 endpoint: None,
+                key: None,
             })),
         )
         .expect("encodes");
@@ -177,6 +180,66 @@ mod tests {
                 r#""monotonicms":"12","data":{"entry":3,"attempt":1,"report":0,"report_id":"R-1"}}"#
             )
         );
+    }
+
+    #[test]
+    fn the_bytes_of_a_submission_are_pinned() {
+        let (entry, attempt, report) = (EntryId(3), AttemptNo(1), 0);
+        let (key, endpoint) = ("5f".to_owned(), "http://x/api".to_owned());
+        let intended = SubmitIntended {
+            entry,
+            attempt,
+            report,
+            key: key.clone(),
+            endpoint: endpoint.clone(),
+        };
+        let rejected = SubmitRejected {
+            entry,
+            attempt,
+            report,
+            key: key.clone(),
+            endpoint: endpoint.clone(),
+            status: 400,
+            text: "pn is \"missing\"".into(),
+        };
+        let reported = Reported {
+            entry,
+            attempt,
+            report,
+            report_id: "R-1".into(),
+            endpoint: Some(endpoint),
+            key: Some(key),
+        };
+        for (body, kind, more) in [
+            (
+                Body::SubmitIntended(intended),
+                "submit.intended",
+                r#""key":"5f","endpoint":"http://x/api""#,
+            ),
+            (
+                Body::SubmitRejected(rejected),
+                "submit.rejected",
+                r#""key":"5f","endpoint":"http://x/api","status":400,"text":"pn is \"missing\"""#,
+            ),
+            (
+                Body::Reported(reported),
+                "reported",
+                r#""report_id":"R-1","endpoint":"http://x/api","key":"5f""#,
+            ),
+        ] {
+            let event = event(body);
+            let line = encode(&store(), &event).expect("encodes");
+            let (head, data) = line.split_once(r#""data":"#).expect("has data");
+            assert!(
+                head.contains(&format!(r#""type":"annals.{kind}.v1","subject":"3","#)),
+                "{head}"
+            );
+            assert_eq!(
+                data,
+                format!(r#"{{"entry":3,"attempt":1,"report":0,{more}}}}}"#)
+            );
+            assert_eq!(decode(&line).expect("decodes"), event);
+        }
     }
 
     #[test]
@@ -215,6 +278,7 @@ mod tests {
             report: 0,
             report_id: "R".repeat(LEAF_BYTES_MAX),
             endpoint: None,
+            key: None,
         }));
         assert!(matches!(
             encode(&store(), &long),

@@ -7,14 +7,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::IndexError;
-use super::overlay::{CounterKey, Overlay, key_digest};
-use super::rows::{self, BlobRow, ConverterRow, EntryRow, HoldRow, JobRow, PackState, Place};
+use super::overlay::{CounterKey, Overlay, QueuePlace, Queued, key_digest};
+use super::rows::{
+    self, BlobRow, ConverterRow, EntryRow, HoldRow, JobRow, PackState, Place, QueuedRow,
+    SubmissionRow,
+};
 use super::tables::ENTRY_ID_MAX;
 use super::view::View;
 use crate::entry::Status;
 use crate::event::{
     Archived, BlobRef, Body, ConfigChanged, Converted, ConverterRegistered, EntryRanges, Event,
-    HoldPlaced, JobFinished, PurgedEntries, Reported,
+    HoldPlaced, JobFinished, PurgedEntries, Reported, SubmitIntended, SubmitRejected,
 };
 use crate::id::{BlobId, EntryId, JobId, PackId};
 use crate::time::Timestamp;
@@ -72,7 +75,9 @@ impl Overlay {
         let mut fold = Fold { top: self, below };
         match &event.body {
             Body::Archived(body) => fold.archived(event.seq.into(), event.time, body)?,
-            Body::Converted(body) => fold.converted(event.time, body)?,
+            Body::Converted(body) => fold.converted(event, body)?,
+            Body::SubmitIntended(body) => fold.intended(event, body)?,
+            Body::SubmitRejected(body) => fold.rejected(event.time, body)?,
             Body::Reported(body) => fold.reported(event.time, body)?,
             Body::PurgedEntries(body) => fold.purged(event, body)?,
             Body::ConverterRegistered(body) => fold.registered(body)?,
@@ -215,7 +220,11 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn converted(&mut self, time: Timestamp, event: &Converted) -> Result<(), IndexError> {
+    fn converted(
+        &mut self,
+        Event { seq, time, .. }: &Event,
+        event: &Converted,
+    ) -> Result<(), IndexError> {
         let Some(stored) = self.entry(event.entry)? else {
             return Ok(());
         };
@@ -227,7 +236,7 @@ impl Fold<'_> {
         let unit = row.merged_unit(&event.unit);
         self.count(&row, Change::Less)?;
         row.set_unit(&unit);
-        row.add_attempt(time, event);
+        row.add_attempt(*seq, *time, event);
         self.count(&row, Change::More)?;
         let purged = row.head.purged_at.is_some();
         self.top.put_entry(event.entry, rows::encode(&row));
@@ -237,7 +246,108 @@ impl Fold<'_> {
                 self.change_named(report, Change::More)?;
             }
         }
+        if event.submit.is_some() && !purged {
+            for report in (0..).take(event.reports.len()) {
+                let place = QueuePlace {
+                    queued: *seq,
+                    report,
+                };
+                let row = QueuedRow {
+                    entry: event.entry,
+                    attempt: event.attempt,
+                    since: *time,
+                    rejections: 0,
+                    intended: false,
+                };
+                self.enqueue(&event.converter, place, row);
+            }
+        }
         Ok(())
+    }
+
+    /// What waits already is marked, what does not is queued; what was submitted or purged stays as it is.
+    fn intended(&mut self, event: &Event, body: &SubmitIntended) -> Result<(), IndexError> {
+        let Some(stored) = self.entry(body.entry)? else {
+            return Ok(());
+        };
+        let mut row: EntryRow<'_> = rows::decode(&stored)?;
+        if row.head.purged_at.is_some() {
+            return Ok(());
+        }
+        let Some((converter, report)) = row.report_mut(body.attempt, body.report) else {
+            return Ok(());
+        };
+        let mut queued = QueuedRow {
+            entry: body.entry,
+            attempt: body.attempt,
+            since: event.time,
+            rejections: report.rejections,
+            intended: true,
+        };
+        let place = match report.submission {
+            Some(SubmissionRow::Waiting {
+                queued: seq, since, ..
+            }) => {
+                queued.since = since;
+                let place = QueuePlace {
+                    queued: seq,
+                    report: body.report,
+                };
+                self.put_queued(converter, place, Some(queued));
+                return Ok(());
+            }
+            None if report.report_id.is_some() => return Ok(()),
+            None | Some(SubmissionRow::Rejected { .. }) => QueuePlace {
+                queued: event.seq,
+                report: body.report,
+            },
+        };
+        report.submission = Some(SubmissionRow::Waiting {
+            queued: event.seq,
+            since: event.time,
+            endpoint: &body.endpoint,
+        });
+        self.enqueue(converter, place, queued);
+        self.top.put_entry(body.entry, rows::encode(&row));
+        Ok(())
+    }
+
+    fn rejected(&mut self, time: Timestamp, body: &SubmitRejected) -> Result<(), IndexError> {
+        let Some(stored) = self.entry(body.entry)? else {
+            return Ok(());
+        };
+        let mut row: EntryRow<'_> = rows::decode(&stored)?;
+        let Some((converter, report)) = row.report_mut(body.attempt, body.report) else {
+            return Ok(());
+        };
+        let Some(queued) = report.queued() else {
+            return Ok(());
+        };
+        report.reject(time, body);
+        let place = QueuePlace {
+            queued,
+            report: body.report,
+        };
+        self.dequeue(converter, place);
+        self.top.put_entry(body.entry, rows::encode(&row));
+        Ok(())
+    }
+
+    fn enqueue(&mut self, converter: &str, place: QueuePlace, row: QueuedRow) {
+        let waiting = &mut self.top.totals.waiting;
+        *waiting = waiting.saturating_add(1);
+        self.put_queued(converter, place, Some(row));
+    }
+
+    fn dequeue(&mut self, converter: &str, place: QueuePlace) {
+        let waiting = &mut self.top.totals.waiting;
+        *waiting = waiting.saturating_sub(1);
+        self.put_queued(converter, place, None);
+    }
+
+    fn put_queued(&mut self, converter: &str, place: QueuePlace, row: Option<QueuedRow>) {
+        let converter = converter.into();
+        self.top.put_submission(place, Queued { converter, row });
     }
 
     fn reported(&mut self, time: Timestamp, event: &Reported) -> Result<(), IndexError> {
@@ -245,6 +355,15 @@ impl Fold<'_> {
             return Ok(());
         };
         let mut row: EntryRow<'_> = rows::decode(&stored)?;
+        let known = row.report_mut(event.attempt, event.report);
+        let waited = known.and_then(|(converter, report)| Some((converter, report.queued()?)));
+        if let Some((converter, queued)) = waited {
+            let place = QueuePlace {
+                queued,
+                report: event.report,
+            };
+            self.dequeue(converter, place);
+        }
         if row.submit(time, event.attempt, event.report, &event.report_id) {
             self.top.put_entry(event.entry, rows::encode(&row));
         }
@@ -263,6 +382,18 @@ impl Fold<'_> {
             self.count(&row, Change::Less)?;
             row.head.purged_at = Some(event.time);
             row.purged_by = Some(&body.rule);
+            for attempt in &mut row.attempts {
+                for (number, report) in (0..).zip(&mut attempt.reports) {
+                    if let Some(queued) = report.queued() {
+                        report.submission = None;
+                        let place = QueuePlace {
+                            queued,
+                            report: number,
+                        };
+                        self.dequeue(attempt.converter, place);
+                    }
+                }
+            }
             self.count(&row, Change::More)?;
             self.top.put_entry(id, rows::encode(&row));
             self.change_blob(BlobId::from_bytes(*row.blake3.0), None, Change::Less)?;

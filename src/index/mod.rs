@@ -37,8 +37,8 @@ mod view;
 mod write;
 
 pub(crate) use fold::{PackRow, Placement};
-pub(crate) use overlay::Overlay;
-pub(crate) use rows::Place;
+pub(crate) use overlay::{Overlay, QueuePlace};
+pub(crate) use rows::{Place, QueuedRow};
 pub(crate) use stats::CounterGroup;
 pub(crate) use view::View;
 

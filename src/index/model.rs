@@ -13,11 +13,13 @@ use super::text::fold;
 use super::*;
 use crate::disk::sim::SimDisk;
 use crate::disk::{Disk, OpenMode};
-use crate::entry::{Attempt, Entry, Meta, Outcome, Report, Retention, Status, Unit, UnitGiven};
+use crate::entry::{
+    Attempt, Entry, Meta, Outcome, Report, Retention, Status, Submission, Unit, UnitGiven,
+};
 use crate::event::{
     Actor, Archived, BlobRef, Body, BundleFile, ClockReading, ConfigChanged, Converted,
     ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased, JobFinished, JobStarted,
-    PurgedEntries, Reported, Source, Unknown,
+    PurgedEntries, Reported, Source, SubmitIntended, SubmitRejected, Unknown,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, PackId, Sha256};
 use crate::query::{Direction, Filter, Purged, Query, Sort, SortField};
@@ -61,6 +63,8 @@ const SERIALS: &[&str] = &["SN-1", "sn-1", "SN-10", "SN-2", "X", "ΟΔΟΣ", ""]
 const PARTS: &[&str] = &["P-77", "P-78", "Board A"];
 const STATIONS: &[&str] = &["ST1", "st2"];
 const ERRORS: &[&str] = &["no such limit", "Timeout!", "x"];
+const MAKERS: &[&str] = &["c", "c\0", "d"];
+const ENDPOINTS: &[&str] = &["http://a/wsjf", "http://b/wsjf"];
 const REPORT_IDS: &[&str] = &["r-1", "R-2", "r-10"];
 const LONG: &str = "a-very-long-name-that-goes-on-and-on-and-on-until-it-is-longer-than-the-part-of-a-text-that-counts-\
                     for-order-and-for-terms";
@@ -150,13 +154,15 @@ fn converted() -> impl Strategy<Value = Body> {
     let reports = proptest::collection::vec((0..CONTENTS).prop_map(blob), 0..3);
     let job = proptest::option::of((1_u64..20).prop_map(JobId));
     let error = proptest::option::of(text(ERRORS));
-    (some_id(), 0_u32..4, outcome, reports, unit(), job, error).prop_map(
-        |(entry, attempt, outcome, reports, unit, job, error)| {
+    let submit = proptest::option::of(text(ENDPOINTS));
+    let by = (text(MAKERS), job, submit);
+    (some_id(), 0_u32..4, outcome, reports, unit(), by, error).prop_map(
+        |(entry, attempt, outcome, reports, unit, (converter, job, submit), error)| {
             Body::Converted(Converted {
                 entry,
                 attempt: AttemptNo(attempt),
                 outcome,
-                converter: "c".into(),
+                converter,
                 converter_version: None,
                 converter_id: None,
                 arguments: Meta::new(),
@@ -165,6 +171,7 @@ fn converted() -> impl Strategy<Value = Body> {
                 warnings: vec!["w".into()],
                 unit,
                 reports,
+                submit,
                 job,
             })
         },
@@ -180,9 +187,32 @@ fn other_bodies() -> impl Strategy<Value = Body> {
                 report,
                 report_id,
                 endpoint: None,
+                key: None,
             })
         },
     );
+    let place = || (some_id(), 0_u32..4, 0_u32..3, text(ENDPOINTS));
+    let intended = place().prop_map(|(entry, attempt, report, endpoint)| {
+        Body::SubmitIntended(SubmitIntended {
+            entry,
+            attempt: AttemptNo(attempt),
+            report,
+            key: "k".into(),
+            endpoint,
+        })
+    });
+    let rejected = (place(), text(ERRORS)).prop_map(|(place, text)| {
+        let (entry, attempt, report, endpoint) = place;
+        Body::SubmitRejected(SubmitRejected {
+            entry,
+            attempt: AttemptNo(attempt),
+            report,
+            key: "k".into(),
+            endpoint,
+            status: 400,
+            text,
+        })
+    });
     let purged = some_ranges().prop_map(|entries| {
         Body::PurgedEntries(PurgedEntries {
             plan_id: "p".into(),
@@ -242,7 +272,7 @@ fn other_bodies() -> impl Strategy<Value = Body> {
         data: "{}".into(),
     }));
     prop_oneof![
-        4 => reported, 2 => purged, 1 => held, 1 => released, 1 => registered, 1 => config, 1 => job, 1 => finished,
+        4 => reported, 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => registered, 1 => config, 1 => job, 1 => finished,
         1 => unknown,
     ]
 }
@@ -308,6 +338,19 @@ struct Model {
     holds: BTreeMap<String, Vec<(u64, EntryRanges)>>,
     places: BTreeMap<u8, u64>,
     packs: BTreeSet<u64>,
+    /// By the report.
+    queue: BTreeMap<ReportName, Waiting>,
+    rejections: BTreeMap<ReportName, u32>,
+}
+
+/// Entry, attempt, and which of its reports.
+type ReportName = (EntryId, u32, u32);
+
+#[derive(Clone)]
+struct Waiting {
+    queued: u64,
+    since: Timestamp,
+    intended: bool,
 }
 
 impl Model {
@@ -340,15 +383,42 @@ impl Model {
                 if body.attempt.0 > newest {
                     entry.unit_given.merge(&mut entry.unit, &body.unit);
                     entry.status = body.outcome.into();
-                    entry.attempts.push(attempt(event.time, body));
+                    let mut made = attempt(event.time, body);
+                    if entry.purged_at.is_some() {
+                        for report in &mut made.reports {
+                            report.submission = None;
+                        }
+                    }
+                    for (number, report) in (0..).zip(&made.reports) {
+                        if report.submission.is_some() {
+                            let waiting = Waiting {
+                                queued: event.seq.0,
+                                since: event.time,
+                                intended: false,
+                            };
+                            let name = (body.entry, body.attempt.0, number);
+                            self.queue.insert(name, waiting);
+                        }
+                    }
+                    entry.attempts.push(made);
                 }
             }
+            Body::SubmitIntended(body) => self.intend(event, body),
+            Body::SubmitRejected(body) => self.reject(event.time, body),
             Body::Reported(body) => self.report(event.time, body),
             Body::PurgedEntries(body) => {
                 for (id, entry) in &mut self.entries {
                     if body.entries.contains(*id) && entry.purged_at.is_none() {
                         entry.purged_at = Some(event.time);
                         entry.purged_by = Some(body.rule.clone());
+                        self.queue.retain(|name, _| name.0 != *id);
+                        for attempt in &mut entry.attempts {
+                            for report in &mut attempt.reports {
+                                let waits =
+                                    |at: &mut Submission| matches!(at, Submission::Waiting { .. });
+                                report.submission.take_if(waits);
+                            }
+                        }
                         // What is made from here on is not counted.
                         entry
                             .meta
@@ -376,7 +446,79 @@ impl Model {
         }
     }
 
+    fn report_named(&mut self, (id, attempt, report): ReportName) -> Option<&mut Report> {
+        let attempts = &mut self.entries.get_mut(&id)?.attempts;
+        let made = attempts.iter_mut().find(|made| made.attempt.0 == attempt)?;
+        made.reports.get_mut(report as usize)
+    }
+
+    fn intend(&mut self, event: &Event, body: &SubmitIntended) {
+        let name = (body.entry, body.attempt.0, body.report);
+        let purged = |entry: &Entry| entry.purged_at.is_some();
+        if self.entries.get(&body.entry).is_some_and(purged) {
+            return;
+        }
+        if let Some(waiting) = self.queue.get_mut(&name) {
+            waiting.intended = true;
+            return;
+        }
+        let Some(report) = self.report_named(name) else {
+            return;
+        };
+        if report.report_id.is_some() && report.submission.is_none() {
+            return;
+        }
+        report.submission = Some(Submission::Waiting {
+            since: event.time,
+            endpoint: body.endpoint.clone(),
+        });
+        let waiting = Waiting {
+            queued: event.seq.0,
+            since: event.time,
+            intended: true,
+        };
+        self.queue.insert(name, waiting);
+    }
+
+    fn reject(&mut self, at: Timestamp, body: &SubmitRejected) {
+        let name = (body.entry, body.attempt.0, body.report);
+        if self.queue.remove(&name).is_none() {
+            return;
+        }
+        *self.rejections.entry(name).or_default() += 1;
+        if let Some(report) = self.report_named(name) {
+            report.submission = Some(Submission::Rejected {
+                at,
+                endpoint: body.endpoint.clone(),
+                status: body.status,
+                text: body.text.clone(),
+            });
+        }
+    }
+
+    /// What waits of one converter, in order: entry, attempt, report, since, rejections, intended.
+    fn queue_of(&self, converter: &str) -> Vec<(ReportName, Timestamp, u32, bool)> {
+        let made_by = |(id, attempt, _): &ReportName| {
+            let attempts = &self.entries[id].attempts;
+            let made = attempts.iter().find(|made| made.attempt.0 == *attempt);
+            made.is_some_and(|made| made.converter == converter)
+        };
+        let mut queue: Vec<_> = self
+            .queue
+            .iter()
+            .filter(|(name, _)| made_by(name))
+            .collect();
+        queue.sort_by_key(|(name, waiting)| (waiting.queued, name.2));
+        let rejections = |name| self.rejections.get(name).copied().unwrap_or(0);
+        queue
+            .into_iter()
+            .map(|(name, waiting)| (*name, waiting.since, rejections(name), waiting.intended))
+            .collect()
+    }
+
     fn report(&mut self, time: Timestamp, body: &Reported) {
+        self.queue
+            .remove(&(body.entry, body.attempt.0, body.report));
         let Some(entry) = self.entries.get_mut(&body.entry) else {
             return;
         };
@@ -388,6 +530,7 @@ impl Model {
             {
                 report.report_id = Some(body.report_id.clone());
                 report.reported_at = Some(time);
+                report.submission = None;
                 at = Some(index);
             }
         }
@@ -500,6 +643,10 @@ fn attempt(at: Timestamp, body: &Converted) -> Attempt {
         size: made.size,
         report_id: None,
         reported_at: None,
+        submission: body.submit.as_ref().map(|endpoint| Submission::Waiting {
+            since: at,
+            endpoint: endpoint.clone(),
+        }),
     };
     Attempt {
         attempt: body.attempt,
@@ -997,6 +1144,24 @@ proptest! {
         prop_assert_eq!(view.config("limit").expect("sound"), model.config.clone());
         prop_assert_eq!(view.converters().expect("sound").len(), model.bundles.len());
         prop_assert_eq!(view.converter_named("ict").expect("sound").is_some(), !model.bundles.is_empty());
+        prop_assert_eq!(view.waiting(), model.queue.len() as u64);
+        let mut queues = BTreeSet::new();
+        for converter in MAKERS {
+            let expected = model.queue_of(converter);
+            let queue = |after, limit| view.queue(converter, after, limit).expect("sound");
+            let whole = queue(None, usize::MAX);
+            let told: Vec<_> = whole.iter().map(|(place, row)| {
+                ((row.entry, row.attempt.0, place.report), row.since, row.rejections, row.intended)
+            }).collect();
+            prop_assert_eq!(told, &expected[..]);
+            let (mut paged, mut after) = (Vec::new(), None);
+            while let Some(last) = { paged.extend(queue(after, 2)); paged.last() }.filter(|last| Some(last.0) != after) {
+                after = Some(last.0);
+            }
+            prop_assert_eq!(paged, whole);
+            queues.extend((!expected.is_empty()).then(|| (*converter).to_owned()));
+        }
+        prop_assert_eq!(view.queues().expect("sound"), queues);
         prop_assert!(view.holds().keys().eq(model.holds.keys()));
         for (name, hold) in view.holds() {
             let held = all.iter().filter(|entry| entry.holds.contains(&name)).count() as u64;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::rows::{BlobRow, ConverterRow, HoldRow, JobRow, PackState, Totals};
+use super::rows::{BlobRow, ConverterRow, HoldRow, JobRow, PackState, QueuedRow, Totals};
 use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 
 /// Whole current rows of whatever changed since the last checkpoint. A row in it replaces the one below it.
@@ -18,11 +18,29 @@ pub(crate) struct Overlay {
     pub(super) blobs: CowMap<BlobId, Option<BlobRow>>,
     pub(super) children: CowMap<BlobId, Option<Arc<[BlobId]>>>,
     pub(super) keys: CowMap<KeyDigest, EntryId>,
+    pub(super) submissions: CowMap<QueuePlace, Queued>,
     pub(super) small: Arc<SmallTables>,
     pub(super) totals: Totals,
     weight: usize,
     /// The part of blobs, children and keys in it.
     scattered_weight: usize,
+}
+
+/// Where a report stands in the queue: behind what earlier events put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct QueuePlace {
+    /// The event that queued it.
+    pub(crate) queued: EventSeq,
+    /// Which report of the attempt, from 0.
+    pub(crate) report: u32,
+}
+
+/// A place in the queue, taken or left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Queued {
+    /// Whose queue it is.
+    pub(super) converter: Arc<str>,
+    pub(super) row: Option<QueuedRow>,
 }
 
 /// Tables that hold few rows.
@@ -74,6 +92,7 @@ impl Overlay {
             blobs: CowMap::default(),
             children: CowMap::default(),
             keys: CowMap::default(),
+            submissions: CowMap::default(),
             small: Arc::default(),
             totals,
             weight: 0,
@@ -132,6 +151,13 @@ impl Overlay {
         self.keys.insert(key, id);
     }
 
+    pub(super) fn put_submission(&mut self, place: QueuePlace, queued: Queued) {
+        const ROW_BYTES: usize = 120;
+        if self.submissions.insert(place, queued).is_none() {
+            self.weight += ROW_BYTES;
+        }
+    }
+
     pub(super) fn small_mut(&mut self) -> &mut SmallTables {
         Arc::make_mut(&mut self.small)
     }
@@ -152,6 +178,12 @@ pub(super) trait Sharded: Ord + Clone {
 impl Sharded for EntryId {
     fn shard(&self) -> u64 {
         self.0 >> 8
+    }
+}
+
+impl Sharded for QueuePlace {
+    fn shard(&self) -> u64 {
+        self.queued.0 >> 8
     }
 }
 

@@ -8,10 +8,12 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::IndexError;
-use crate::entry::{Attempt, Entry, Meta, Outcome, Report, Retention, Status, Unit, UnitGiven};
+use crate::entry::{
+    Attempt, Entry, Meta, Outcome, Report, Retention, Status, Submission, Unit, UnitGiven,
+};
 use crate::event::{
     Archived, BlobRef, BundleFile, Converted, ConverterRegistered, EntryRanges, JobFinished,
-    JobStarted,
+    JobStarted, SubmitRejected,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256};
 use crate::time::Timestamp;
@@ -137,7 +139,7 @@ pub(super) struct AttemptRow<'a> {
     status: Outcome,
     at: Timestamp,
     #[serde(borrow)]
-    converter: &'a str,
+    pub(super) converter: &'a str,
     #[serde(borrow)]
     converter_version: Option<&'a str>,
     #[serde(borrow)]
@@ -165,6 +167,30 @@ pub(super) struct ReportRow<'a> {
     #[serde(borrow)]
     pub(super) report_id: Option<&'a str>,
     reported_at: Option<Timestamp>,
+    #[serde(borrow)]
+    pub(super) submission: Option<SubmissionRow<'a>>,
+    /// How often a server refused it.
+    pub(super) rejections: u32,
+}
+
+/// A [`Submission`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum SubmissionRow<'a> {
+    Waiting {
+        /// The event that put it into the queue.
+        queued: EventSeq,
+        since: Timestamp,
+        #[serde(borrow)]
+        endpoint: &'a str,
+    },
+    Rejected {
+        at: Timestamp,
+        #[serde(borrow)]
+        endpoint: &'a str,
+        status: u16,
+        #[serde(borrow)]
+        text: &'a str,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -212,8 +238,18 @@ impl<'a> EntryRow<'a> {
         }
     }
 
-    /// Adds an attempt. What it found out about the unit is merged by the caller, see [`EntryRow::merged_unit`].
-    pub(super) fn add_attempt(&mut self, at: Timestamp, event: &'a Converted) {
+    /// Adds an attempt, which the event `seq` states. What it found out about the unit is merged by the caller, see
+    /// [`EntryRow::merged_unit`].
+    pub(super) fn add_attempt(&mut self, seq: EventSeq, at: Timestamp, event: &'a Converted) {
+        let submission = event
+            .submit
+            .as_deref()
+            .map(|endpoint| SubmissionRow::Waiting {
+                queued: seq,
+                since: at,
+                endpoint,
+            });
+        let submission = submission.filter(|_| self.head.purged_at.is_none());
         self.head.status = event.outcome.into();
         self.attempts.push(AttemptRow {
             attempt: event.attempt,
@@ -227,7 +263,11 @@ impl<'a> EntryRow<'a> {
             error: event.error.as_deref(),
             warnings: event.warnings.iter().map(String::as_str).collect(),
             job: event.job,
-            reports: event.reports.iter().map(ReportRow::made).collect(),
+            reports: event
+                .reports
+                .iter()
+                .map(|blob| ReportRow::made(blob, submission))
+                .collect(),
         });
     }
 
@@ -246,6 +286,20 @@ impl<'a> EntryRow<'a> {
         self.head.process = unit.process.as_deref();
     }
 
+    /// One report of one attempt, with the name of the converter that made it.
+    pub(super) fn report_mut(
+        &mut self,
+        attempt: AttemptNo,
+        report: u32,
+    ) -> Option<(&'a str, &mut ReportRow<'a>)> {
+        let row = self
+            .attempts
+            .iter_mut()
+            .find(|row| row.attempt == attempt)?;
+        let report = row.reports.get_mut(usize::try_from(report).ok()?)?;
+        Some((row.converter, report))
+    }
+
     /// Fills in the submission of one report; false when there is no such report.
     pub(super) fn submit(
         &mut self,
@@ -254,20 +308,20 @@ impl<'a> EntryRow<'a> {
         report: u32,
         report_id: &'a str,
     ) -> bool {
-        let of_attempt = |row: &AttemptRow<'_>| row.attempt == attempt;
-        let Some(position) = self.attempts.iter().position(of_attempt) else {
-            return false;
-        };
-        let (upto, later) = self.attempts.split_at_mut(position + 1);
-        let place = usize::try_from(report).ok();
-        let Some(row) = place.and_then(|at| upto[position].reports.get_mut(at)) else {
+        let Some((_, row)) = self.report_mut(attempt, report) else {
             return false;
         };
         row.report_id = Some(report_id);
         row.reported_at = Some(at);
+        row.submission = None;
+        let later = self
+            .attempts
+            .iter()
+            .skip_while(|row| row.attempt != attempt);
+        let mut later = later.skip(1);
         let submitted =
             |attempt: &AttemptRow<'_>| attempt.reports.iter().any(|row| row.report_id.is_some());
-        if !later.iter().any(submitted) {
+        if !later.any(submitted) {
             self.report_id = Some(report_id);
         }
         true
@@ -345,14 +399,35 @@ impl AttemptRow<'_> {
 }
 
 impl<'a> ReportRow<'a> {
-    fn made(blob: &'a BlobRef) -> Self {
+    fn made(blob: &'a BlobRef, submission: Option<SubmissionRow<'a>>) -> Self {
         Self {
             blake3: Raw(blob.blake3.as_bytes()),
             sha256: Raw(blob.sha256.as_bytes()),
             size: blob.size,
             report_id: None,
             reported_at: None,
+            submission,
+            rejections: 0,
         }
+    }
+
+    /// The event that put it into the queue, while it waits there.
+    pub(super) fn queued(&self) -> Option<EventSeq> {
+        match self.submission {
+            Some(SubmissionRow::Waiting { queued, .. }) => Some(queued),
+            _ => None,
+        }
+    }
+
+    /// A server refused it.
+    pub(super) fn reject(&mut self, at: Timestamp, event: &'a SubmitRejected) {
+        self.submission = Some(SubmissionRow::Rejected {
+            at,
+            endpoint: &event.endpoint,
+            status: event.status,
+            text: &event.text,
+        });
+        self.rejections = self.rejections.saturating_add(1);
     }
 
     fn report(&self) -> Report {
@@ -362,8 +437,49 @@ impl<'a> ReportRow<'a> {
             size: self.size,
             report_id: self.report_id.map(str::to_owned),
             reported_at: self.reported_at,
+            submission: self.submission.map(SubmissionRow::submission),
         }
     }
+}
+
+impl SubmissionRow<'_> {
+    fn submission(self) -> Submission {
+        match self {
+            Self::Waiting {
+                since, endpoint, ..
+            } => Submission::Waiting {
+                since,
+                endpoint: endpoint.to_owned(),
+            },
+            Self::Rejected {
+                at,
+                endpoint,
+                status,
+                text,
+            } => Submission::Rejected {
+                at,
+                endpoint: endpoint.to_owned(),
+                status,
+                text: text.to_owned(),
+            },
+        }
+    }
+}
+
+/// A report that waits to be submitted. Which converter made it, which event queued it and which of the attempt's reports
+/// it is stand in the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueuedRow {
+    /// The entry.
+    pub(crate) entry: EntryId,
+    /// The attempt that made it.
+    pub(crate) attempt: AttemptNo,
+    /// Since when it waits.
+    pub(crate) since: Timestamp,
+    /// How often a server refused it before.
+    pub(crate) rejections: u32,
+    /// A request with it may have been sent.
+    pub(crate) intended: bool,
 }
 
 /// What is known of a blob.
@@ -410,6 +526,8 @@ pub(super) struct Totals {
     pub(super) newest_entry: u64,
     /// The highest number of a pack that was ever compacted away; it is not given again.
     pub(super) highest_pack: u64,
+    /// Reports that wait to be submitted.
+    pub(super) waiting: u64,
 }
 
 /// One hold: every time it was placed adds entries to it.

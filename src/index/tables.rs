@@ -20,6 +20,7 @@
 //! | `keys` | first 16 bytes of the BLAKE3 of an idempotency key | entry |
 //! | `converters`, `converter_names` | identity; name | converter row; newest identity of that name |
 //! | `jobs`, `config`, `holds` | job; item; name | rows |
+//! | `submissions` | converter name, event that queued it u64, place among the attempt's reports u32 | queued row |
 //! | `losses` | blob given up by a repair | the event that says so |
 //! | `counters` | day i64, status, purged, converter name | entries u64, bytes u64 |
 //!
@@ -32,7 +33,7 @@ use crate::id::EntryId;
 use crate::query::SortField;
 
 /// Grows with every change of a layout or of what is projected; another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 4;
+pub(super) const SCHEMA: u32 = 5;
 /// Of a file that is being made and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
@@ -67,6 +68,9 @@ pub(super) const CONFIG: TableDefinition<'_, &str, Bytes> = TableDefinition::new
 pub(super) const HOLDS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("holds");
 pub(super) const COUNTERS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("counters");
 pub(super) const LOSSES: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("losses");
+
+pub(super) const SUBMISSIONS: TableDefinition<'_, (&str, u64, u32), Bytes> =
+    TableDefinition::new("submissions");
 
 pub(super) const META_SCHEMA: &str = "schema";
 pub(super) const META_STORE: &str = "store";

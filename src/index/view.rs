@@ -1,20 +1,22 @@
 //! One consistent state to read: the newest overlays on top of the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::{Bound, ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
 use redb::{AccessGuard, ReadOnlyTable, ReadTransaction};
 
 use super::IndexError;
 use super::fold::PackRow;
-use super::overlay::{Counter, CounterKey, KeyDigest, Overlay, key_digest};
+use super::overlay::{Counter, CounterKey, KeyDigest, Overlay, QueuePlace, key_digest};
 use super::postings::Bits;
-use super::rows::{self, BlobRow, ConverterRow, EntryRow, HoldRow, JobRow, PackState, Totals};
+use super::rows::{
+    self, BlobRow, ConverterRow, EntryRow, HoldRow, JobRow, PackState, QueuedRow, Totals,
+};
 use super::tables::{self, Bytes, Field, Span, entry_at, locate};
 use crate::entry::Entry;
 use crate::event::{ConverterRegistered, JobFinished, JobStarted};
-use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 
 /// The tables at one moment. Later commits do not change what it reads.
 pub(super) struct Reader {
@@ -38,6 +40,7 @@ pub(super) struct Reader {
     holds: BTreeMap<String, Arc<HoldRow>>,
     counters: ReadOnlyTable<Bytes, Bytes>,
     losses: ReadOnlyTable<&'static [u8; 32], u64>,
+    submissions: ReadOnlyTable<(&'static str, u64, u32), Bytes>,
 }
 
 impl Reader {
@@ -77,6 +80,7 @@ impl Reader {
             holds,
             counters: txn.open_table(tables::COUNTERS)?,
             losses: txn.open_table(tables::LOSSES)?,
+            submissions: txn.open_table(tables::SUBMISSIONS)?,
         })
     }
 
@@ -527,6 +531,99 @@ impl View {
         all
     }
 
+    /// How many reports wait to be submitted.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.totals().waiting
+    }
+
+    /// The first `limit` reports of a converter that wait to be submitted, behind the place `after`.
+    pub(crate) fn queue(
+        &self,
+        converter: &str,
+        after: Option<QueuePlace>,
+        limit: usize,
+    ) -> Result<Vec<(QueuePlace, QueuedRow)>, IndexError> {
+        let mut changed = BTreeMap::new();
+        for layer in self.layers.iter().rev() {
+            let ours = layer.submissions.iter();
+            let ours = ours.filter(|(_, queued)| &*queued.converter == converter);
+            changed.extend(ours.map(|(place, queued)| (*place, queued.row.clone())));
+        }
+        let first = match after {
+            Some(place) => (
+                Bound::Excluded(place),
+                (converter, place.queued.0, place.report),
+            ),
+            None => (Bound::Unbounded, (converter, 0, 0)),
+        };
+        let mut found = BTreeMap::new();
+        for stored in self
+            .reader
+            .submissions
+            .range(first.1..=(converter, u64::MAX, u32::MAX))?
+        {
+            if found.len() >= limit {
+                break;
+            }
+            let (key, row) = stored?;
+            let (_, queued, report) = key.value();
+            let place = QueuePlace {
+                queued: EventSeq(queued),
+                report,
+            };
+            if Some(place) != after && !changed.contains_key(&place) {
+                found.insert(place, rows::decode(row.value())?);
+            }
+        }
+        let newer = changed.range((first.0, Bound::Unbounded));
+        found.extend(newer.filter_map(|(place, row)| Some((*place, row.clone()?))));
+        Ok(found.into_iter().take(limit).collect())
+    }
+
+    /// How often a server refused a report.
+    pub(crate) fn rejections(
+        &self,
+        id: EntryId,
+        attempt: AttemptNo,
+        report: u32,
+    ) -> Result<u32, IndexError> {
+        let Some(stored) = self.stored(id)? else {
+            return Ok(0);
+        };
+        let mut row: EntryRow<'_> = rows::decode(stored.bytes())?;
+        let report = row.report_mut(attempt, report);
+        Ok(report.map_or(0, |(_, report)| report.rejections))
+    }
+
+    /// The converters that have reports in the queue.
+    pub(crate) fn queues(&self) -> Result<BTreeSet<String>, IndexError> {
+        let mut names = BTreeSet::new();
+        let mut from = String::new();
+        while let Some(stored) = self.reader.submissions.range((&*from, 0, 0)..)?.next() {
+            let (key, _) = stored?;
+            let (name, _, _) = key.value();
+            // The least name behind this one.
+            let next = format!("{name}\0");
+            names.insert(name.to_owned());
+            from = next;
+        }
+        for layer in &self.layers {
+            names.extend(
+                layer
+                    .submissions
+                    .iter()
+                    .map(|(_, queued)| queued.converter.to_string()),
+            );
+        }
+        let mut waiting = BTreeSet::new();
+        for name in names {
+            if !self.queue(&name, None, 1)?.is_empty() {
+                waiting.insert(name);
+            }
+        }
+        Ok(waiting)
+    }
+
     /// How many entries a hold lies on. Looks at the id of every entry.
     pub(crate) fn held_entries(&self, hold: &HoldRow) -> Result<u64, IndexError> {
         let mut held = 0;
@@ -648,6 +745,12 @@ impl View {
         line(format!("{:?} {:?}", self.converters()?, self.jobs()?));
         line(format!("{holds:?} {:?}", self.pack_states()?));
         line(format!("{:?} {:?}", self.counters()?, self.losses()?));
+        for name in self.queues()? {
+            line(format!(
+                "{name:?} {:?}",
+                self.queue(&name, None, usize::MAX)?
+            ));
+        }
         Ok(())
     }
 }
@@ -685,6 +788,7 @@ impl View {
         add(&mut out, "config", &reader.config);
         add(&mut out, "counters", &reader.counters);
         add(&mut out, "losses", &reader.losses);
+        add(&mut out, "submissions", &reader.submissions);
         out
     }
 }

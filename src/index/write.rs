@@ -48,6 +48,7 @@ pub(super) fn begin(db: &Database, store: StoreId) -> Result<(), IndexError> {
     txn.open_table(tables::HOLDS)?;
     txn.open_table(tables::COUNTERS)?;
     txn.open_table(tables::LOSSES)?;
+    txn.open_table(tables::SUBMISSIONS)?;
     txn.commit()?;
     Ok(())
 }
@@ -702,6 +703,14 @@ fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
     let mut losses = txn.open_table(tables::LOSSES)?;
     for (id, seq) in &small.losses {
         losses.insert(id.as_bytes(), seq.0)?;
+    }
+    let mut submissions = txn.open_table(tables::SUBMISSIONS)?;
+    for (place, queued) in overlay.submissions.iter() {
+        let key = (&*queued.converter, place.queued.0, place.report);
+        match &queued.row {
+            Some(row) => drop(submissions.insert(key, rows::encode(row).as_slice())?),
+            None => drop(submissions.remove(key)?),
+        }
     }
     let mut counters = txn.open_table(tables::COUNTERS)?;
     for (key, counter) in &small.counters {

@@ -810,6 +810,7 @@ impl Runner {
                 warnings: Vec::new(),
                 unit: Unit::default(),
                 reports: contents.clone(),
+                submit: None,
                 job: None,
             },
         )?;

@@ -95,6 +95,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             warnings: Vec::new(),
             unit: Unit::default(),
             reports: report.into_iter().collect(),
+            submit: None,
             job: None,
         },
     )?;

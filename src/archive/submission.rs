@@ -1,0 +1,200 @@
+//! Reports on their way to a server: which wait, and what became of them. Sending them is somebody else's business.
+
+use serde::Serialize;
+
+use super::record::cut;
+use crate::Result;
+use crate::archive::Archive;
+use crate::archive::snapshot::Snapshot;
+use crate::archive::writer::Draft;
+use crate::entry::Submission;
+use crate::event::{Body, Reported, SubmitIntended, SubmitRejected};
+use crate::id::{AttemptNo, EntryId, StoreId};
+use crate::index::{QueuePlace, QueuedRow};
+use crate::time::Timestamp;
+
+/// The longest answer of a server that is recorded, in bytes; the rest is cut off.
+const TEXT_BYTES_MAX: usize = 8 << 10;
+
+/// A report that waits to be submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PendingSubmission {
+    /// The entry.
+    pub entry: EntryId,
+    /// The attempt that made the report.
+    pub attempt: AttemptNo,
+    /// Which report of the attempt, from 0.
+    pub report: u32,
+    /// The converter that made it.
+    pub converter: String,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// What a server knows the same report by when it is sent again.
+    pub key: String,
+    /// A request with it may have been sent.
+    pub intended: bool,
+    #[serde(skip)]
+    place: QueuePlace,
+}
+
+/// What waits to be submitted, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PendingSubmissions {
+    /// How many reports.
+    pub count: u64,
+    /// Since when the oldest of them waits.
+    pub oldest: Option<Timestamp>,
+}
+
+/// The same report is sent under the same key, before and after a crash. One that is sent again after it was rejected is a new
+/// request: a server may answer a key it has seen with what it answered before.
+fn key(store: &StoreId, row: &QueuedRow, report: u32) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("annals 2026-11 submission key v1");
+    hasher.update(store.as_bytes());
+    hasher.update(&row.entry.0.to_le_bytes());
+    hasher.update(&row.attempt.0.to_le_bytes());
+    hasher.update(&report.to_le_bytes());
+    hasher.update(&row.rejections.to_le_bytes());
+    hasher.finalize().to_hex().to_string()
+}
+
+impl Snapshot {
+    /// How many reports wait to be submitted, and since when.
+    pub fn pending_submissions(&self) -> Result<PendingSubmissions> {
+        let mut oldest: Option<(QueuePlace, Timestamp)> = None;
+        for converter in self.view().queues()? {
+            for (place, row) in self.view().queue(&converter, None, 1)? {
+                if oldest.is_none_or(|(first, _)| place < first) {
+                    oldest = Some((place, row.since));
+                }
+            }
+        }
+        Ok(PendingSubmissions {
+            count: self.view().waiting(),
+            oldest: oldest.map(|(_, since)| since),
+        })
+    }
+
+    /// The converters whose reports wait.
+    pub fn converters_with_pending(&self) -> Result<Vec<String>> {
+        Ok(self.view().queues()?.into_iter().collect())
+    }
+
+    /// The first `limit` reports of a converter that wait, in the order they were made, behind `after`.
+    pub fn pending_of(
+        &self,
+        converter: &str,
+        after: Option<&PendingSubmission>,
+        limit: usize,
+    ) -> Result<Vec<PendingSubmission>> {
+        let after = after.map(|pending| pending.place);
+        let rows = self.view().queue(converter, after, limit)?;
+        Ok(rows
+            .into_iter()
+            .map(|(place, row)| PendingSubmission {
+                entry: row.entry,
+                attempt: row.attempt,
+                report: place.report,
+                converter: converter.to_owned(),
+                since: row.since,
+                key: key(self.store(), &row, place.report),
+                intended: row.intended,
+                place,
+            })
+            .collect())
+    }
+}
+
+impl Archive {
+    /// Records, durably, that reports are about to be sent to `endpoint`, where that is not recorded already.
+    pub fn intend_submissions(&self, pending: &[PendingSubmission], endpoint: &str) -> Result<()> {
+        let facts: Vec<Draft> = pending
+            .iter()
+            .filter(|pending| !pending.intended)
+            .map(|pending| {
+                Draft::fact(Body::SubmitIntended(SubmitIntended {
+                    entry: pending.entry,
+                    attempt: pending.attempt,
+                    report: pending.report,
+                    key: pending.key.clone(),
+                    endpoint: endpoint.to_owned(),
+                }))
+            })
+            .collect();
+        if !facts.is_empty() {
+            self.append(facts)?;
+        }
+        Ok(())
+    }
+
+    /// Records that a server took a report. Durable on `Ok`.
+    pub fn record_taken(
+        &self,
+        pending: &PendingSubmission,
+        report_id: &str,
+        endpoint: &str,
+    ) -> Result<()> {
+        self.append_fact(Draft::fact(Body::Reported(Reported {
+            entry: pending.entry,
+            attempt: pending.attempt,
+            report: pending.report,
+            report_id: report_id.to_owned(),
+            endpoint: Some(endpoint.to_owned()),
+            key: Some(pending.key.clone()),
+        })))?;
+        Ok(())
+    }
+
+    /// Records that a server refused a report: it waits no more. `text` is cut after 8 KiB. Durable on `Ok`.
+    pub fn record_rejection(
+        &self,
+        pending: &PendingSubmission,
+        endpoint: &str,
+        status: u16,
+        text: &str,
+    ) -> Result<()> {
+        self.append_fact(Draft::fact(Body::SubmitRejected(SubmitRejected {
+            entry: pending.entry,
+            attempt: pending.attempt,
+            report: pending.report,
+            key: pending.key.clone(),
+            endpoint: endpoint.to_owned(),
+            status,
+            text: cut(text.to_owned(), TEXT_BYTES_MAX),
+        })))?;
+        Ok(())
+    }
+
+    /// Puts the rejected reports of an entry's newest attempt back into the queue; answers how many they are.
+    pub fn resubmit(&self, id: EntryId) -> Result<u32> {
+        let snapshot = self.snapshot()?;
+        let entry = snapshot.entry(id)?.ok_or_else(|| super::no_entry(id))?;
+        let Some(attempt) = entry.attempts.last() else {
+            return Ok(0);
+        };
+        let mut facts = Vec::new();
+        for (report, made) in (0..).zip(&attempt.reports) {
+            if let Some(Submission::Rejected { endpoint, .. }) = &made.submission {
+                let row = QueuedRow {
+                    entry: id,
+                    attempt: attempt.attempt,
+                    since: attempt.at,
+                    rejections: snapshot.view().rejections(id, attempt.attempt, report)?,
+                    intended: true,
+                };
+                facts.push(Draft::fact(Body::SubmitIntended(SubmitIntended {
+                    entry: id,
+                    attempt: attempt.attempt,
+                    report,
+                    key: key(snapshot.store(), &row, report),
+                    endpoint: endpoint.clone(),
+                })));
+            }
+        }
+        let count = u32::try_from(facts.len()).unwrap_or(u32::MAX);
+        if count > 0 {
+            self.append(facts)?;
+        }
+        Ok(count)
+    }
+}
