@@ -40,6 +40,9 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/", "src/main.rs"]),
     ("clap_complete", &["src/cli/", "src/main.rs"]),
     ("clap_mangen", &["src/cli/", "src/main.rs"]),
+    ("ureq", &["src/host/http.rs"]),
+    ("rustls", &["src/host/http.rs"]),
+    ("rustls_native_certs", &["src/host/http.rs"]),
     ("indicatif", &["src/cli/", "src/main.rs"]),
 ];
 
@@ -55,6 +58,7 @@ const CLOCKS: &[(&str, &str)] = &[
         "how long a job takes, and its pace",
     ),
     ("src/convert/worker.rs", "deadlines of a worker's answer"),
+    ("src/host/outbox.rs", "when an endpoint is asked again"),
     (
         "src/host/run.rs",
         "how old a file is, and when to look at it again",

@@ -2,14 +2,15 @@
 //! what it changed is known; the wrong one, run from its recorded files, still says what it said.
 #![cfg(all(unix, feature = "host"))]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use annals::archive::{Archive, Options};
 use annals::convert::{
-    Cancel, OnError, Params, Reprocess, ReprocessResult, Step, StepOutcome, Which, reprocess,
-    select,
+    Cancel, OnError, Params, Reprocess, ReprocessResult, Resend, Step, StepOutcome, Which,
+    reprocess, select,
 };
 use annals::entry::Status;
 use annals::host::{Archives, Config, Hooks, RunSummary, run_once};
@@ -78,6 +79,8 @@ impl Plant {
             jobs: 2,
             rate: None,
             compare_only,
+            resend: Resend::None,
+            endpoints: BTreeMap::new(),
             reason: Some("wrong limits".into()),
             resume: None,
             scratch: scratch(self.dir.path()),

@@ -10,7 +10,7 @@ use super::process::Cancel;
 use super::protocol::Conversion;
 use super::runner::{Request, Runner, Session};
 use crate::archive::{Archive, NewAttempt};
-use crate::entry::Entry;
+use crate::entry::{Entry, Outcome};
 use crate::id::{AttemptNo, ConverterId, EntryId, JobId};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -61,7 +61,7 @@ pub fn convert_entry(
         keep_reports: true,
         note: None,
     };
-    attempt(archive, runner, &entry, terms, cancel)
+    attempt(archive, runner, &entry, terms, cancel, |_| Ok(None))
 }
 
 /// Converts a file without recording anything. `None` when cancelled.
@@ -89,18 +89,21 @@ pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Opt
     runner.run(request, &mut file, cancel)
 }
 
-/// Runs a converter over an entry and records what came of it.
+/// Runs a converter over an entry and records what came of it, after `decide` has looked at it and answered where its reports
+/// are to be sent. Nothing is recorded when that fails.
 pub(crate) fn attempt(
     archive: &Archive,
     runner: &Runner,
     entry: &Entry,
     terms: Terms<'_>,
     cancel: &Cancel,
+    decide: impl FnOnce(&mut Conversion) -> Result<Option<String>>,
 ) -> Result<Option<AttemptSummary>> {
     let session = runner.session()?;
-    let Some(conversion) = run_over(archive, runner, &session, entry, terms, cancel)? else {
+    let Some(mut conversion) = run_over(archive, runner, &session, entry, terms, cancel)? else {
         return Ok(None);
     };
+    let submit = decide(&mut conversion)?;
     let converter = runner.converter();
     let converter_id = session.register(archive, converter)?;
     let attempt = archive.record_attempt(
@@ -120,6 +123,7 @@ pub(crate) fn attempt(
             } else {
                 Vec::new()
             },
+            submit: submit.filter(|_| conversion.outcome == Outcome::Success),
             job: terms.job,
         },
     )?;

@@ -168,7 +168,7 @@ pub(crate) struct Revealed {
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    fn new(values: Vec<String>) -> Self {
+    pub(crate) fn new(values: Vec<String>) -> Self {
         let mut spellings: Vec<String> = values
             .into_iter()
             .flat_map(|value| {

@@ -22,8 +22,8 @@ mod worker;
 pub use attempt::{AttemptSummary, convert_entry, convert_path};
 pub(crate) use attempt::{Terms, attempt};
 pub use compare::{Change, Difference, Verdict, compare, compare_reports};
-pub(crate) use definition::expand;
 pub use definition::{Arguments, Converter, MASK, MissingSecret, Mode};
+pub(crate) use definition::{Secrets, expand};
 pub(crate) use identity::is_bundle_name;
 pub use process::Cancel;
 #[cfg(feature = "testing")]
@@ -31,7 +31,7 @@ pub(crate) use protocol::understand;
 pub use protocol::{Conversion, PostAction};
 pub use reprocess::{
     ConverterLabel, EntryError, OnError, Params, PlannedRun, PlannedSkip, Ramp, Reprocess,
-    ReprocessPlan, ReprocessResult, Selection, Step, StepOutcome, Which, plan, reprocess,
+    ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Which, plan, reprocess,
     reprocess_by_ramp, select,
 };
 pub use runner::{Request, Runner};

@@ -104,6 +104,17 @@ pub enum OnError {
     Stop,
 }
 
+/// Which new reports are to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resend {
+    /// None.
+    None,
+    /// Those that differ from the report before, or have none before them.
+    Changed,
+    /// All.
+    All,
+}
+
 /// How to reprocess.
 #[derive(Debug, Clone)]
 pub struct Reprocess {
@@ -119,6 +130,10 @@ pub struct Reprocess {
     pub rate: Option<f64>,
     /// Run and compare, but record nothing: no attempt, no job.
     pub compare_only: bool,
+    /// Which new reports are put into the queue of those to be sent.
+    pub resend: Resend,
+    /// Where the reports of each converter go, without secrets. Those of others are not sent.
+    pub endpoints: BTreeMap<String, String>,
     /// Why, in a person's words.
     pub reason: Option<String>,
     /// Go on with this interrupted job: entries it has already tried count as they ended.
@@ -155,6 +170,8 @@ pub enum StepOutcome {
         verdict: Option<Verdict>,
         /// How the reports differ from those of the attempt before.
         difference: Difference,
+        /// Reports that were put into the queue of those to be sent.
+        queued: u64,
     },
     /// It was passed over.
     Skipped {
@@ -196,7 +213,7 @@ pub struct ReprocessResult {
     pub fixed: u64,
     /// Succeeded before, and not now.
     pub broken: u64,
-    /// Reports sent to a server: never here, see the outbox.
+    /// Reports put into the queue of those to be sent; the host sends them.
     pub submitted: u64,
     /// How long it all took.
     pub duration_ms: u64,
@@ -222,9 +239,11 @@ impl ReprocessResult {
                 outcome,
                 error,
                 verdict,
+                queued,
                 ..
             } => {
                 self.count_outcome(*outcome);
+                self.submitted += queued;
                 match verdict {
                     Some(Verdict::Unchanged) => self.unchanged += 1,
                     Some(Verdict::Changed) => self.changed += 1,
@@ -683,6 +702,8 @@ impl Work<'_> {
             note: chosen.note.as_deref(),
         };
         let before = entry.attempts.last();
+        let mut judged = None;
+        let mut queued = 0;
         let (attempt, conversion) = if self.options.compare_only {
             let session = chosen.runner.session()?;
             let ran = attempt::run_over(
@@ -698,19 +719,43 @@ impl Work<'_> {
             };
             (None, conversion)
         } else {
-            let ran = attempt::attempt(self.archive, &chosen.runner, &entry, terms, self.cancel)?;
+            let converter = &chosen.runner.converter().name;
+            let decide = |conversion: &mut Conversion| {
+                let (verdict, _) = judged.insert(self.judge(before, conversion));
+                let wanted = match self.options.resend {
+                    Resend::None => false,
+                    Resend::Changed => *verdict != Some(Verdict::Unchanged),
+                    Resend::All => true,
+                };
+                let endpoint = self.options.endpoints.get(converter);
+                let endpoint =
+                    endpoint.filter(|_| wanted && conversion.outcome == Outcome::Success);
+                if endpoint.is_some() {
+                    queued = conversion.reports.len() as u64;
+                }
+                Ok(endpoint.cloned())
+            };
+            let ran = attempt::attempt(
+                self.archive,
+                &chosen.runner,
+                &entry,
+                terms,
+                self.cancel,
+                decide,
+            )?;
             let Some(summary) = ran else {
                 return Ok(None);
             };
             (Some(summary.attempt), summary.conversion)
         };
-        let (verdict, difference) = self.judge(before, &conversion);
+        let (verdict, difference) = judged.unwrap_or_else(|| self.judge(before, &conversion));
         Ok(Some(StepOutcome::Ran {
             attempt,
             outcome: conversion.outcome,
             error: conversion.error,
             verdict,
             difference,
+            queued,
         }))
     }
 
@@ -937,6 +982,7 @@ mod tests {
             error: None,
             verdict: Some(verdict),
             difference: compare(b"{}", b"{}"),
+            queued: 0,
         }
     }
 

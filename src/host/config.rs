@@ -9,8 +9,9 @@ use std::time::Duration;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use toml::de::{DeTable, DeValue};
 
+use super::endpoint::{Submit, masked};
 use super::schema::{self, Inherited, KEYS, Value, find, suggest};
-use crate::convert::{Arguments, Converter, MASK, MissingSecret, Mode, PostAction};
+use crate::convert::{Arguments, Converter, MASK, Mode, PostAction};
 use crate::entry::{Meta, Retention};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
@@ -104,42 +105,6 @@ impl ArchiveSettings {
     /// True when sources are to be archived; without them there is nothing to hang a report on.
     pub fn archives(&self) -> bool {
         self.enabled && self.source_files
-    }
-}
-
-/// Where reports are sent.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Submit {
-    /// The address.
-    pub url: String,
-    /// How long one submission may take.
-    pub timeout: Duration,
-    headers: Meta,
-    dir: PathBuf,
-}
-
-impl Submit {
-    /// The headers in clear, with `${VAR}` and `${file:PATH}` replaced. Not for logs.
-    ///
-    /// # Errors
-    /// Names a variable or file that is missing.
-    pub fn headers(&self) -> Result<Vec<(String, String)>, MissingSecret> {
-        self.headers
-            .iter()
-            .map(|(name, value)| {
-                crate::convert::expand(value, &self.dir).map(|value| (name.clone(), value))
-            })
-            .collect()
-    }
-}
-
-impl fmt::Debug for Submit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submit")
-            .field("url", &self.url)
-            .field("timeout", &self.timeout)
-            .field("headers", &self.headers.keys())
-            .finish_non_exhaustive()
     }
 }
 
@@ -939,6 +904,9 @@ impl Scope<'_> {
                         }
                     }
                 }
+                if let (Value::Text(url), "submit.url") = (&mut value, key.name) {
+                    *url = masked(url);
+                }
                 Some(Setting {
                     section: section.to_owned(),
                     key: key.name,
@@ -1227,7 +1195,7 @@ mod tests {
     #[test]
     fn secrets_are_in_no_setting_and_a_missing_variable_matters_only_when_used() {
         let text = format!(
-            "{MINIMAL}arguments = {{ token = \"s3cret\", operation = 10 }}\nsecret_arguments = [\"token\"]\n[converter.submit]\nurl = \"http://x\"\nheaders = {{ Authorization = \"Basic ${{ANNALS_TEST_NOT_SET}}\" }}\n"
+            "{MINIMAL}arguments = {{ token = \"s3cret\", operation = 10 }}\nsecret_arguments = [\"token\"]\n[converter.submit]\nurl = \"http://me:s3cret@x?k=s3cret\"\nheaders = {{ Authorization = \"Basic ${{ANNALS_TEST_NOT_SET}}\" }}\n"
         );
         let config = parse(&text).expect("valid");
         let shown = format!("{config:?} {}", config.section("converter \"ICT\""));
@@ -1237,10 +1205,8 @@ mod tests {
         );
         assert!(shown.contains("operation"));
         let submit = config.converters[0].submit.as_ref().expect("given");
-        assert_eq!(
-            submit.headers(),
-            Err(MissingSecret::Variable("ANNALS_TEST_NOT_SET".into()))
-        );
+        let missing = submit.reveal().err().map(|error| error.to_string());
+        assert!(missing.is_some_and(|error| error.contains("ANNALS_TEST_NOT_SET")));
     }
 
     #[test]

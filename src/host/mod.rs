@@ -1,7 +1,12 @@
-//! The converter host: watches folders, has what it finds archived and converted, and clears the files away.
+//! The converter host: watches folders, has what it finds archived and converted, sends the reports, and clears the files
+//! away.
 
+mod answer;
 mod config;
+mod endpoint;
+mod http;
 mod intake;
+mod outbox;
 mod post_process;
 mod run;
 mod schema;
@@ -9,7 +14,8 @@ mod zip;
 
 pub use config::{
     ArchiveSettings, Config, ConfigErrors, ConverterConfig, KeyInfo, Origin, Problem, Retry,
-    Setting, Submit,
+    Setting,
 };
+pub use endpoint::Submit;
 pub use post_process::Disposed;
-pub use run::{Archives, Delivery, FileError, Hooks, Host, Notice, RunSummary, run_once};
+pub use run::{Archives, FileError, Hooks, Host, Notice, RunSummary, run_once};

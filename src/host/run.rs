@@ -1,7 +1,8 @@
 //! The converter host at work: one pass over the watch folders, or pass after pass.
 //!
 //! A file's way: settled, read and hashed, archived under an idempotency key, converted from the archived bytes, the
-//! attempt recorded, its report delivered, the file cleared away. A crash between any two of these steps is caught up
+//! attempt recorded with where its reports are to go, the file cleared away. The outbox sends the reports. Those that no
+//! store holds are sent before anything of their conversion is recorded. A crash between any two of these steps is caught up
 //! with by the next pass: the key finds the entry again, and an entry that has its final attempt is not converted
 //! again.
 
@@ -16,14 +17,16 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::config::{Config, ConverterConfig, Retry};
+use super::endpoint::Submit;
 use super::intake::{self, Candidate, Look};
+use super::outbox::{Delivered, Outbox};
 use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
 use crate::archive::{Archive, NewEntry};
 use crate::convert::{self, Cancel, Conversion, PostAction, Runner, Terms};
 use crate::disk::{Disk, FsDisk};
 use crate::entry::{Entry, Outcome};
 use crate::event::ConfigChanged;
-use crate::id::{AttemptNo, EntryId};
+use crate::id::EntryId;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -55,7 +58,7 @@ impl Archives {
         self
     }
 
-    fn of(&self, config: &ConverterConfig) -> Option<&Archive> {
+    pub(super) fn of(&self, config: &ConverterConfig) -> Option<&Archive> {
         match &config.archive.folder {
             Some(folder) => self.own.get(folder),
             None => self.shared.as_ref(),
@@ -72,18 +75,11 @@ impl Archives {
 pub struct Hooks<'a> {
     /// Told each step.
     pub notice: &'a (dyn Fn(&Notice<'_>) + Sync),
-    /// Given each fresh successful conversion, after it was recorded and before its file is cleared away. After an
-    /// error a file that is not archived is converted and delivered again later. One that is archived is delivered
-    /// once: what the archive holds without a report id is still to be sent, and sending it is the outbox's business.
-    pub deliver: &'a (dyn Fn(&Delivery<'_>) -> Result<()> + Sync),
 }
 
 impl Default for Hooks<'_> {
     fn default() -> Self {
-        Self {
-            notice: &|_| {},
-            deliver: &|_| Ok(()),
-        }
+        Self { notice: &|_| {} }
     }
 }
 
@@ -132,21 +128,37 @@ pub enum Notice<'a> {
         /// What.
         error: &'a Error,
     },
+    /// A server took a report.
+    Submitted {
+        /// Its entry, if it is archived.
+        entry: Option<EntryId>,
+        /// Where it was sent.
+        endpoint: &'a str,
+        /// The name the server gave it; else the key it was sent under.
+        report_id: &'a str,
+    },
+    /// A server refused a report.
+    SubmissionRejected {
+        /// Its entry, if it is archived.
+        entry: Option<EntryId>,
+        /// Where it was sent.
+        endpoint: &'a str,
+        /// The HTTP status of the answer.
+        status: u16,
+        /// What the server said.
+        text: &'a str,
+    },
+    /// An endpoint takes no reports; they wait.
+    SubmissionWaits {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Why.
+        error: &'a Error,
+        /// Before it is asked again.
+        wait: Duration,
+    },
     /// A pass is over.
     Passed(&'a RunSummary),
-}
-
-/// A fresh successful conversion.
-#[derive(Debug)]
-pub struct Delivery<'a> {
-    /// The converter and where its reports go.
-    pub config: &'a ConverterConfig,
-    /// The file.
-    pub path: &'a Path,
-    /// Its entry and attempt, if it is archived.
-    pub recorded: Option<(EntryId, AttemptNo)>,
-    /// The reports, and what else came of it.
-    pub conversion: &'a Conversion,
 }
 
 /// What one pass did.
@@ -172,6 +184,12 @@ pub struct RunSummary {
     pub known: u64,
     /// Files not taken: still changing, waiting for another attempt, or out of the way of trouble.
     pub left: u64,
+    /// Reports that a server took since the pass before.
+    pub reports_submitted: u64,
+    /// Reports that a server refused since the pass before.
+    pub reports_rejected: u64,
+    /// Reports that wait to be sent.
+    pub reports_waiting: u64,
     /// The first thousand things that went wrong. A conversion that merely fails is not among them.
     pub errors: Vec<FileError>,
 }
@@ -198,7 +216,7 @@ impl RunSummary {
     }
 }
 
-/// Makes one pass over all watch folders, waiting for fresh files to settle.
+/// Makes one pass over all watch folders, waiting for fresh files to settle, and sends every report that waits once.
 ///
 /// # Errors
 /// When the configuration cannot be recorded. Everything else is in the summary.
@@ -217,6 +235,7 @@ pub struct Host {
     archives: Archives,
     config: Config,
     scratch: PathBuf,
+    outbox: Outbox,
     runners: Vec<Mutex<Option<Arc<Runner>>>>,
     memory: Mutex<HashMap<PathBuf, Memory>>,
 }
@@ -271,6 +290,7 @@ impl Host {
             record_configuration(archive, &config)?;
         }
         Ok(Self {
+            outbox: Outbox::new(&archives, &config),
             runners: config.converters.iter().map(|_| Mutex::default()).collect(),
             archives,
             config,
@@ -279,14 +299,18 @@ impl Host {
         })
     }
 
-    /// Passes over the watch folders until cancelled, `pause` between passes.
+    /// Passes over the watch folders until cancelled, `pause` between passes, and sends reports all the while.
     ///
     /// Folders are listed anew each time: no file is missed for want of a notification, on no file system.
     pub fn run(&self, pause: Duration, cancel: &Cancel, hooks: &Hooks<'_>) {
-        while !cancel.is_cancelled() {
-            self.pass(Settling::Leave, cancel, hooks);
-            cancel.sleep(pause);
-        }
+        self.tell_unsent(hooks);
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.outbox.run(cancel, hooks.notice));
+            while !cancel.is_cancelled() {
+                self.pass(Settling::Leave, cancel, hooks);
+                cancel.sleep(pause);
+            }
+        });
     }
 
     fn pass(&self, settling: Settling, cancel: &Cancel, hooks: &Hooks<'_>) -> RunSummary {
@@ -303,12 +327,48 @@ impl Host {
             pass.wait_for_settling(&mut candidates);
         }
         pass.take_all(&candidates);
-        let summary = pass
+        if settling == Settling::Wait {
+            self.tell_unsent(hooks);
+            self.outbox.run_once(cancel, hooks.notice);
+            for (endpoint, why) in self.outbox.troubles() {
+                lock(&pass.summary).errors.push(FileError {
+                    path: endpoint.to_owned(),
+                    error: why,
+                });
+            }
+        }
+        let mut summary = pass
             .summary
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
+        let sent = self.outbox.sent();
+        summary.reports_submitted = sent.submitted;
+        summary.reports_rejected = sent.rejected;
+        summary.reports_waiting = self.waiting();
         (hooks.notice)(&Notice::Passed(&summary));
         summary
+    }
+
+    /// Reports that wait in any store. One that cannot be read says so elsewhere.
+    fn waiting(&self) -> u64 {
+        let count =
+            |archive: &Archive| Some(archive.snapshot().ok()?.pending_submissions().ok()?.count);
+        self.archives.iter().filter_map(count).sum()
+    }
+
+    /// Tells of reports that nobody is going to send.
+    fn tell_unsent(&self, hooks: &Hooks<'_>) {
+        for (archive, converter) in self.outbox.unsent(&self.archives).unwrap_or_default() {
+            let error = Error::new(
+                ErrorKind::Invalid,
+                format!("reports of converter '{converter}' wait to be submitted, and none of that name has a [converter.submit]"),
+            )
+            .hint("configure it, or let the reports wait");
+            (hooks.notice)(&Notice::Trouble {
+                path: archive.dir(),
+                error: &error,
+            });
+        }
     }
 
     fn forget_all_but(&self, candidates: &[Candidate]) {
@@ -579,6 +639,23 @@ impl Pass<'_> {
             }
         }
 
+        let kept = stored.is_some() && config.archive.output_reports;
+        let direct = config.submit.as_ref().filter(|_| !kept);
+        if direct.is_some_and(|submit| !self.host.outbox.is_open(submit)) {
+            return Ok(Taken::Left("its report could not be sent now"));
+        }
+        let mut undelivered = None;
+        let mut settle = |conversion: &mut Conversion| -> Result<Option<String>> {
+            let Some(submit) = direct else {
+                return Ok(config.submit.as_ref().map(Submit::endpoint));
+            };
+            let intake = key(&config.converter.name, path, &seen);
+            self.deliver(submit, &intake, conversion)
+                .map(|()| None)
+                .inspect_err(|_| {
+                    undelivered = Some(Taken::Left("its report could not be sent now"));
+                })
+        };
         let converted = match &stored {
             Some((archive, entry)) => {
                 let terms = Terms {
@@ -587,15 +664,23 @@ impl Pass<'_> {
                     keep_reports: config.archive.output_reports,
                     note: None,
                 };
-                convert::attempt(archive, &runner, entry, terms, self.cancel)?
-                    .map(|summary| (Some((entry.id, summary.attempt)), summary.conversion))
+                convert::attempt(archive, &runner, entry, terms, self.cancel, settle)
+                    .map(|ran| ran.map(|ran| (Some((entry.id, ran.attempt)), ran.conversion)))
             }
             None => self
-                .convert_unarchived(candidate, &runner, config)?
-                .map(|conversion| (None, conversion)),
+                .convert_unarchived(candidate, &runner, config)
+                .and_then(|conversion| {
+                    let Some(mut conversion) = conversion else {
+                        return Ok(None);
+                    };
+                    settle(&mut conversion)?;
+                    Ok(Some((None, conversion)))
+                }),
         };
-        let Some((recorded, conversion)) = converted else {
-            return Ok(Taken::Cancelled);
+        let (recorded, conversion) = match converted {
+            Ok(Some(converted)) => converted,
+            Ok(None) => return Ok(Taken::Cancelled),
+            Err(error) => return undelivered.ok_or(error),
         };
         lock(&self.summary).count(conversion.outcome);
         (self.hooks.notice)(&Notice::Converted {
@@ -604,15 +689,6 @@ impl Pass<'_> {
             entry: recorded.map(|(entry, _)| entry),
             conversion: &conversion,
         });
-        if conversion.outcome == Outcome::Success {
-            (self.hooks.deliver)(&Delivery {
-                config,
-                path,
-                recorded,
-                conversion: &conversion,
-            })?;
-        }
-
         let tried = match recorded {
             Some((_, attempt)) => attempt.0,
             None => failures + 1,
@@ -643,6 +719,39 @@ impl Pass<'_> {
             disposition,
             entry_safe: safety == Safety::Archived,
         })
+    }
+
+    /// Sends the reports of a conversion that no store keeps. A server's refusal is the conversion's outcome.
+    ///
+    /// # Errors
+    /// When they could not be sent now; nothing of the conversion is to be recorded then.
+    fn deliver(&self, submit: &Submit, intake: &str, conversion: &mut Conversion) -> Result<()> {
+        if conversion.outcome != Outcome::Success {
+            return Ok(());
+        }
+        let key = |report: u32| {
+            let mut hasher =
+                blake3::Hasher::new_derive_key("annals 2026-11 direct submission key v1");
+            hasher.update(intake.as_bytes());
+            hasher.update(&report.to_le_bytes());
+            hasher.finalize().to_hex().to_string()
+        };
+        let reports = &conversion.reports;
+        let tell = self.hooks.notice;
+        match self
+            .host
+            .outbox
+            .deliver(submit, key, reports, self.cancel, tell)
+        {
+            Delivered::Taken => Ok(()),
+            Delivered::Refused(why) => {
+                conversion.outcome = Outcome::Rejected;
+                conversion.error = Some(why);
+                Ok(())
+            }
+            Delivered::NotYet(why) => Err(Error::new(ErrorKind::Io, why)),
+            Delivered::Cancelled => Err(Error::new(ErrorKind::Io, "the host is stopping")),
+        }
     }
 
     /// What an earlier pass of this process says about a file that has not changed since.
@@ -967,7 +1076,7 @@ mod tests {
 
     use super::*;
     use crate::entry::{Attempt, Meta, Retention, Status, Unit, UnitGiven};
-    use crate::id::{BlobId, Sha256};
+    use crate::id::{AttemptNo, BlobId, Sha256};
 
     /// Answers by what the file says.
     const CONVERTER: &str = r#"
@@ -1175,28 +1284,6 @@ mod tests {
         );
         assert_eq!(summary.errors.len(), 2, "{:?}", summary.errors);
         assert_eq!(plant.names("in"), ["1.csv", "2.log"]);
-    }
-
-    #[test]
-    fn a_report_that_cannot_be_delivered_keeps_its_file() {
-        let plant = Plant::new("post_process = \"delete\"");
-        plant.put("1.csv", "good");
-        let hooks = Hooks {
-            deliver: &|delivery| {
-                assert_eq!(delivery.conversion.reports, [br#"{"sn":"1.csv"}"#]);
-                Err(Error::new(ErrorKind::Io, "the server is down"))
-            },
-            ..Hooks::default()
-        };
-        let summary = run_once(
-            Archives::default(),
-            plant.config(),
-            &Cancel::default(),
-            &hooks,
-        )
-        .expect("ran");
-        assert_eq!((summary.successful, summary.left), (1, 1));
-        assert_eq!(plant.names("in"), ["1.csv"]);
     }
 
     #[test]

@@ -26,6 +26,8 @@ mod model;
 mod overlay;
 mod postings;
 mod query;
+#[cfg(test)]
+mod queue_model;
 mod rows;
 mod scratch;
 mod sort;

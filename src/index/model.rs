@@ -9,6 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::queue_model::Queue;
 use super::text::fold;
 use super::*;
 use crate::disk::sim::SimDisk;
@@ -338,19 +339,7 @@ struct Model {
     holds: BTreeMap<String, Vec<(u64, EntryRanges)>>,
     places: BTreeMap<u8, u64>,
     packs: BTreeSet<u64>,
-    /// By the report.
-    queue: BTreeMap<ReportName, Waiting>,
-    rejections: BTreeMap<ReportName, u32>,
-}
-
-/// Entry, attempt, and which of its reports.
-type ReportName = (EntryId, u32, u32);
-
-#[derive(Clone)]
-struct Waiting {
-    queued: u64,
-    since: Timestamp,
-    intended: bool,
+    queue: Queue,
 }
 
 impl Model {
@@ -384,41 +373,20 @@ impl Model {
                     entry.unit_given.merge(&mut entry.unit, &body.unit);
                     entry.status = body.outcome.into();
                     let mut made = attempt(event.time, body);
-                    if entry.purged_at.is_some() {
-                        for report in &mut made.reports {
-                            report.submission = None;
-                        }
-                    }
-                    for (number, report) in (0..).zip(&made.reports) {
-                        if report.submission.is_some() {
-                            let waiting = Waiting {
-                                queued: event.seq.0,
-                                since: event.time,
-                                intended: false,
-                            };
-                            let name = (body.entry, body.attempt.0, number);
-                            self.queue.insert(name, waiting);
-                        }
-                    }
+                    let purged = entry.purged_at.is_some();
+                    self.queue.made(event, body, &mut made, purged);
                     entry.attempts.push(made);
                 }
             }
-            Body::SubmitIntended(body) => self.intend(event, body),
-            Body::SubmitRejected(body) => self.reject(event.time, body),
+            Body::SubmitIntended(body) => self.queue.intend(event, body, &mut self.entries),
+            Body::SubmitRejected(body) => self.queue.reject(event.time, body, &mut self.entries),
             Body::Reported(body) => self.report(event.time, body),
             Body::PurgedEntries(body) => {
                 for (id, entry) in &mut self.entries {
                     if body.entries.contains(*id) && entry.purged_at.is_none() {
                         entry.purged_at = Some(event.time);
                         entry.purged_by = Some(body.rule.clone());
-                        self.queue.retain(|name, _| name.0 != *id);
-                        for attempt in &mut entry.attempts {
-                            for report in &mut attempt.reports {
-                                let waits =
-                                    |at: &mut Submission| matches!(at, Submission::Waiting { .. });
-                                report.submission.take_if(waits);
-                            }
-                        }
+                        self.queue.purge(entry);
                         // What is made from here on is not counted.
                         entry
                             .meta
@@ -446,79 +414,8 @@ impl Model {
         }
     }
 
-    fn report_named(&mut self, (id, attempt, report): ReportName) -> Option<&mut Report> {
-        let attempts = &mut self.entries.get_mut(&id)?.attempts;
-        let made = attempts.iter_mut().find(|made| made.attempt.0 == attempt)?;
-        made.reports.get_mut(report as usize)
-    }
-
-    fn intend(&mut self, event: &Event, body: &SubmitIntended) {
-        let name = (body.entry, body.attempt.0, body.report);
-        let purged = |entry: &Entry| entry.purged_at.is_some();
-        if self.entries.get(&body.entry).is_some_and(purged) {
-            return;
-        }
-        if let Some(waiting) = self.queue.get_mut(&name) {
-            waiting.intended = true;
-            return;
-        }
-        let Some(report) = self.report_named(name) else {
-            return;
-        };
-        if report.report_id.is_some() && report.submission.is_none() {
-            return;
-        }
-        report.submission = Some(Submission::Waiting {
-            since: event.time,
-            endpoint: body.endpoint.clone(),
-        });
-        let waiting = Waiting {
-            queued: event.seq.0,
-            since: event.time,
-            intended: true,
-        };
-        self.queue.insert(name, waiting);
-    }
-
-    fn reject(&mut self, at: Timestamp, body: &SubmitRejected) {
-        let name = (body.entry, body.attempt.0, body.report);
-        if self.queue.remove(&name).is_none() {
-            return;
-        }
-        *self.rejections.entry(name).or_default() += 1;
-        if let Some(report) = self.report_named(name) {
-            report.submission = Some(Submission::Rejected {
-                at,
-                endpoint: body.endpoint.clone(),
-                status: body.status,
-                text: body.text.clone(),
-            });
-        }
-    }
-
-    /// What waits of one converter, in order: entry, attempt, report, since, rejections, intended.
-    fn queue_of(&self, converter: &str) -> Vec<(ReportName, Timestamp, u32, bool)> {
-        let made_by = |(id, attempt, _): &ReportName| {
-            let attempts = &self.entries[id].attempts;
-            let made = attempts.iter().find(|made| made.attempt.0 == *attempt);
-            made.is_some_and(|made| made.converter == converter)
-        };
-        let mut queue: Vec<_> = self
-            .queue
-            .iter()
-            .filter(|(name, _)| made_by(name))
-            .collect();
-        queue.sort_by_key(|(name, waiting)| (waiting.queued, name.2));
-        let rejections = |name| self.rejections.get(name).copied().unwrap_or(0);
-        queue
-            .into_iter()
-            .map(|(name, waiting)| (*name, waiting.since, rejections(name), waiting.intended))
-            .collect()
-    }
-
     fn report(&mut self, time: Timestamp, body: &Reported) {
-        self.queue
-            .remove(&(body.entry, body.attempt.0, body.report));
+        self.queue.leave((body.entry, body.attempt.0, body.report));
         let Some(entry) = self.entries.get_mut(&body.entry) else {
             return;
         };
@@ -1147,7 +1044,7 @@ proptest! {
         prop_assert_eq!(view.waiting(), model.queue.len() as u64);
         let mut queues = BTreeSet::new();
         for converter in MAKERS {
-            let expected = model.queue_of(converter);
+            let expected = model.queue.of(converter, &model.entries);
             let queue = |after, limit| view.queue(converter, after, limit).expect("sound");
             let whole = queue(None, usize::MAX);
             let told: Vec<_> = whole.iter().map(|(place, row)| {

@@ -12,11 +12,12 @@ use crate::archive::{Access, Archive};
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::hearing::hear;
-use crate::cli::render::{Cell, Column, Table, count, counted, escape};
+use crate::cli::render::{Cell, Column, Table, count, counted, duration, escape};
 use crate::cli::store;
 use crate::convert::Cancel;
 use crate::entry::Outcome;
 use crate::host::{Archives, Config, ConverterConfig, Hooks, Host, Notice, RunSummary, run_once};
+use crate::id::EntryId;
 use crate::{Error, ErrorKind};
 
 /// Between two passes over the watch folders.
@@ -46,10 +47,10 @@ enum Action {
 /// moment, by any means: the next run takes up what was left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The store is --store, ANNALS_STORE or store.path of FILE. Submitting reports is not in this version: they wait in the \
-store.
+The store is --store, ANNALS_STORE or store.path of FILE. Reports of converters with a [converter.submit] wait in the store \
+until the server takes them; with --once each is sent once.
 
-Exit code 3 when some files could not be converted; they are archived like the others.")]
+Exit code 3 when some files could not be converted, or some reports not submitted; they are archived like the others.")]
 struct Run {
     /// The configuration
     #[arg(value_name = "FILE")]
@@ -93,7 +94,6 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
     for warning in &config.warnings {
         context.warn(warning);
     }
-    warn_of_submission(&config, context);
     let archives = open_stores(&config, context)?;
     let cancel = Cancel::default();
     let mut tally = Tally::default();
@@ -112,10 +112,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
                 let _ = tell.send(news);
             }
         };
-        let hooks = Hooks {
-            notice: &notice,
-            ..Hooks::default()
-        };
+        let hooks = Hooks { notice: &notice };
         if once {
             return run_once(archives, config, &cancel, &hooks).map(|_| ());
         }
@@ -158,6 +155,27 @@ fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
                 outcome,
             }
         }
+        Notice::Submitted {
+            entry,
+            endpoint,
+            report_id,
+        } => News::Line(format!(
+            "submitted {} to {endpoint} as {report_id}",
+            report_of(*entry)
+        )),
+        Notice::SubmissionRejected {
+            entry,
+            endpoint,
+            status,
+            text,
+        } => News::Trouble(format!(
+            "{endpoint} rejected {} ({status}): {text}",
+            report_of(*entry)
+        )),
+        Notice::SubmissionWaits { error, wait, .. } => News::Trouble(format!(
+            "{error}; next try in {}",
+            duration(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+        )),
         Notice::Trouble { path, error } => News::Trouble(format!("{}: {error}", shown(path))),
         Notice::Left { path, why } if once => {
             News::Line(format!("left {}: {why}", shown(path)))
@@ -165,6 +183,13 @@ fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
         Notice::Passed(summary) => News::Passed(Box::new((*summary).clone())),
         _ => return None,
     })
+}
+
+fn report_of(entry: Option<EntryId>) -> String {
+    match entry {
+        Some(entry) => format!("the report of entry {entry}"),
+        None => "a report".to_owned(),
+    }
 }
 
 /// What is gathered from the news of a host.
@@ -203,7 +228,8 @@ impl Tally {
         once: bool,
         context: &mut Context<'_>,
     ) -> Result<(), Failure> {
-        let something = summary.archived + summary.converted > 0;
+        let sent = summary.reports_submitted + summary.reports_rejected;
+        let something = summary.archived + summary.converted + sent > 0;
         if context.json() {
             if once || something || !summary.errors.is_empty() {
                 context.print_json(&summary)?;
@@ -248,8 +274,12 @@ impl Tally {
 
     fn exit(&self) -> Exit {
         let summary = &self.last;
-        let good = summary.successful + summary.skipped + summary.suspended + summary.known;
-        if summary.failed + summary.rejected > 0 {
+        let good = summary.successful
+            + summary.skipped
+            + summary.suspended
+            + summary.known
+            + summary.reports_submitted;
+        if summary.failed + summary.rejected + summary.reports_rejected > 0 {
             Exit::Partial
         } else if summary.errors.is_empty() {
             Exit::Done
@@ -288,6 +318,15 @@ fn in_words(summary: &RunSummary) -> String {
     if summary.left > 0 {
         parts.push(format!("{} left for a later pass", count(summary.left)));
     }
+    for (number, what) in [
+        (summary.reports_submitted, "submitted"),
+        (summary.reports_waiting, "waiting to be submitted"),
+        (summary.reports_rejected, "rejected by the server"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{} {what}", counted(number, "report", "reports")));
+        }
+    }
     if !summary.errors.is_empty() {
         parts.push(counted(summary.errors.len() as u64, "error", "errors"));
     }
@@ -301,21 +340,11 @@ fn watched(config: &Config) -> impl Iterator<Item = &Path> {
         .filter_map(|converter| converter.watch_folder.as_deref())
 }
 
-fn warn_of_submission(config: &Config, context: &mut Context<'_>) {
-    for converter in &config.converters {
-        if converter.submit.is_some() {
-            context.warn(format_args!(
-                "converter '{}': submitting reports is not in this version; they wait in the store",
-                converter.converter.name
-            ));
-        }
-    }
-}
-
-/// Opens every store some watched converter archives into.
+/// Opens every store that some converter archives into which watches a folder or has reports to send.
 fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error> {
     let archiving = |converter: &&ConverterConfig| {
-        converter.watch_folder.is_some() && converter.archive.archives()
+        (converter.watch_folder.is_some() || converter.submit.is_some())
+            && converter.archive.archives()
     };
     let needs_shared = config
         .converters

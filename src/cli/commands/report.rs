@@ -1,4 +1,4 @@
-//! `annals report`: records the outcome of a conversion done elsewhere.
+//! `annals report`: records the outcome of a conversion done elsewhere, or has a rejected report sent again.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +10,7 @@ use crate::archive::{Access, NewAttempt};
 use crate::cli::content::no_entry;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::render::escape;
+use crate::cli::render::{counted, escape};
 use crate::entry::{Meta, Outcome, Unit};
 use crate::event::BlobRef;
 use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
@@ -21,12 +21,14 @@ const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 /// Record the outcome of a conversion that was done elsewhere
 ///
-/// Adds an attempt to the entry; earlier attempts stay. A successful one has a report.
+/// Adds an attempt to the entry; earlier attempts stay. A successful one has a report. With --resubmit, which adds none, the
+/// reports of the last attempt that the server rejected wait to be sent once more.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals report 4711 report.json --report-id 8f2c
-  annals report 4711 --status failed --error 'limit file is missing'")]
+  annals report 4711 --status failed --error 'limit file is missing'
+  annals report 4711 --resubmit")]
 pub(crate) struct Args {
     /// The entry
     id: EntryId,
@@ -51,6 +53,11 @@ pub(crate) struct Args {
     /// The version of that converter
     #[arg(long, value_name = "V")]
     version: Option<String>,
+    /// Have the reports that the server rejected sent again, by the host
+    #[arg(long, conflicts_with_all = [
+        "file", "status", "report_id", "error", "duration_ms", "converter", "version",
+    ])]
+    resubmit: bool,
 }
 
 #[derive(Serialize)]
@@ -62,7 +69,40 @@ struct Recorded<'a> {
     report_id: Option<&'a str>,
 }
 
+#[derive(Serialize)]
+struct Resubmitted {
+    id: EntryId,
+    waiting: u32,
+}
+
+/// What the server refused for a reason that was set right since.
+fn resubmit(id: EntryId, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let archive = context.open(Access::ReadWrite)?;
+    let waiting = archive.resubmit(id)?;
+    archive.close()?;
+    if waiting == 0 {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("the last attempt of entry {id} has no rejected report"),
+        )
+        .hint(format!("`annals show {id}` tells where its reports stand"))
+        .into());
+    }
+    if context.json() {
+        context.print_json(&Resubmitted { id, waiting })?;
+    } else {
+        context.print(format!(
+            "entry {id}: {} to be submitted again\n",
+            counted(waiting.into(), "report waits", "reports wait")
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    if args.resubmit {
+        return resubmit(args.id, context);
+    }
     if args.file.is_none() && (args.status == Outcome::Success || args.report_id.is_some()) {
         return Err(Error::new(ErrorKind::Invalid, "there is no report")
             .hint("name its FILE, - for stdin, or another --status such as failed")

@@ -1,5 +1,6 @@
 //! `annals reprocess`: converters again, over any selection, and what that changes.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -17,7 +18,7 @@ use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, e
 use crate::cli::store;
 use crate::convert::{
     Cancel, Converter, ConverterLabel, EntryError, OnError, Params, Ramp, Reprocess,
-    ReprocessPlan, ReprocessResult, Selection, Step, StepOutcome, Verdict, Which, plan,
+    ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Verdict, Which, plan,
     reprocess_by_ramp, select,
 };
 use crate::host::Config;
@@ -32,8 +33,8 @@ const LISTED_MAX: usize = 8;
 
 /// Run converters again over archived sources, and tell what changes
 ///
-/// Each run is a new attempt beside the earlier ones; nothing is overwritten. Nothing is submitted either: the new
-/// reports wait in the store.
+/// Each run is a new attempt beside the earlier ones; nothing is overwritten. Nothing is submitted unless --submit says so;
+/// then the new reports wait in the store until `annals host run` sends them.
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "replay",
@@ -56,8 +57,8 @@ pub(crate) struct Args {
     /// Which arguments it is given [default: recorded with a recorded converter, else current]
     #[arg(long)]
     params: Option<ParamsArg>,
-    /// Reports to submit to the server; only `none` in this version
-    #[arg(long, default_value = "none", hide_possible_values = true)]
+    /// Which new reports `annals host run` is to submit
+    #[arg(long, default_value = "none")]
     submit: Submit,
     /// What a failed attempt means for the rest
     #[arg(long, default_value = "skip")]
@@ -103,8 +104,11 @@ enum OnErrorArg {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Submit {
+    /// None
     None,
+    /// Those that differ from the report before, or have none before them
     Changed,
+    /// All
     All,
 }
 
@@ -161,7 +165,6 @@ struct Findings {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    refuse_submission(args.submit)?;
     let filter = args.filters.to_filter(context)?;
     let selected = Selected::of(args.ids.clone(), filter)?;
     let config = match store::config_file(&context.globals) {
@@ -202,17 +205,33 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     tell_outcome(&result, &findings, &args, context)
 }
 
-fn refuse_submission(submit: Submit) -> Result<(), Error> {
-    let word = match submit {
-        Submit::None => return Ok(()),
-        Submit::Changed => "changed",
-        Submit::All => "all",
-    };
-    Err(Error::new(
-        ErrorKind::Invalid,
-        format!("--submit {word}: submitting reports is not in this version"),
-    )
-    .hint("leave --submit out; the new reports wait in the store, and none is lost"))
+/// Where the reports of each converter go.
+fn endpoints(args: &Args, config: Option<&Config>) -> Result<BTreeMap<String, String>, Error> {
+    let converters = config.iter().flat_map(|config| &config.converters);
+    let endpoints: BTreeMap<String, String> = converters
+        .filter_map(|config| {
+            let submit = config.submit.as_ref()?;
+            Some((config.converter.name.clone(), submit.endpoint()))
+        })
+        .collect();
+    if args.submit == Submit::None {
+        return Ok(endpoints);
+    }
+    if args.compare_only {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "--compare-only records nothing, so there is no report to submit",
+        )
+        .hint("leave out one of --compare-only and --submit"));
+    }
+    if endpoints.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "no converter is configured to submit its reports",
+        )
+        .hint("add --config FILE with a [converter.submit]"));
+    }
+    Ok(endpoints)
 }
 
 fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
@@ -247,6 +266,12 @@ fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
         jobs: args.jobs.map_or(configured, usize::from),
         rate: args.rate.map(|rate| rate.0),
         compare_only: args.compare_only,
+        resend: match args.submit {
+            Submit::None => Resend::None,
+            Submit::Changed => Resend::Changed,
+            Submit::All => Resend::All,
+        },
+        endpoints: endpoints(args, config)?,
         reason: args.reason.clone(),
         resume: None,
         scratch: std::env::temp_dir(),
@@ -540,6 +565,9 @@ fn page(
         ("fixed", with_ids(result.fixed, &findings.fixed)),
         ("broken", with_ids(result.broken, &findings.broken)),
     ]);
+    if args.submit != Submit::None {
+        known.push(("to be submitted", count(result.submitted)));
+    }
     text += &facts(known, canvas);
     let table = findings.differences.table(canvas);
     if !table.is_empty() {

@@ -12,7 +12,7 @@ use crate::cli::objects::EntryObject;
 use crate::cli::render::{
     Canvas, Cell, Column, Style, Table, Zone, counted, duration, escape, facts, size,
 };
-use crate::entry::{Attempt, Entry, Meta};
+use crate::entry::{Attempt, Entry, Meta, Submission};
 use crate::event::Body;
 use crate::id::{EntryId, EventSeq};
 use crate::time::Timestamp;
@@ -149,10 +149,19 @@ impl Life {
                 if reports > 0 {
                     parts.push(counted(reports, "report", "reports"));
                 }
+                parts.extend(converted.submit.map(|place| format!("to be submitted to {place}")));
                 parts.extend(converted.job.map(|job| format!("job {job}")));
                 parts.extend(converted.error);
                 Some(parts.join(", "))
             }
+            Body::SubmitIntended(intended) if intended.entry == self.id => Some(format!(
+                "report of attempt {} to be sent to {} under key {:.12}",
+                intended.attempt, intended.endpoint, intended.key
+            )),
+            Body::SubmitRejected(rejected) if rejected.entry == self.id => Some(format!(
+                "report of attempt {} rejected by {} ({}): {}",
+                rejected.attempt, rejected.endpoint, rejected.status, rejected.text
+            )),
             Body::Reported(reported) if reported.entry == self.id => {
                 let endpoint = reported.endpoint.map(|place| format!(" to {place}"));
                 Some(format!(
@@ -294,7 +303,7 @@ fn attempts(attempts: &[Attempt], zone: Zone, canvas: Canvas) -> String {
                 Cell::new(attempt.status.to_string()).style(status_style(attempt.status.into())),
                 Cell::new(format!("{} {version}", attempt.converter).trim_end()),
                 Cell::maybe(attempt.duration_ms.map(duration)),
-                Cell::maybe(Some(result(attempt))),
+                Cell::maybe(Some(result(attempt, zone))),
             ]
         })
         .collect();
@@ -311,15 +320,20 @@ fn attempts(attempts: &[Attempt], zone: Zone, canvas: Canvas) -> String {
 }
 
 /// What came of an attempt, in a few words.
-fn result(attempt: &Attempt) -> String {
+fn result(attempt: &Attempt, zone: Zone) -> String {
     let mut parts = Vec::new();
     for report in &attempt.reports {
-        let submitted = report.report_id.as_ref().map(|id| format!(" as {id}"));
-        parts.push(format!(
-            "report {}{}",
-            size(report.size),
-            submitted.unwrap_or_default()
-        ));
+        let state = match (&report.report_id, &report.submission) {
+            (Some(id), None) => format!(" as {id}"),
+            (None, None) => String::new(),
+            (_, Some(Submission::Waiting { since, .. })) => {
+                format!(" waits to be submitted since {}", zone.short(*since))
+            }
+            (_, Some(Submission::Rejected { status, text, .. })) => {
+                format!(" rejected by the server ({status}): {text}")
+            }
+        };
+        parts.push(format!("report {}{state}", size(report.size)));
     }
     parts.extend(attempt.error.clone());
     parts.extend(attempt.job.map(|job| format!("job {job}")));
@@ -373,6 +387,35 @@ mod tests {
         assert_eq!(
             told(leaf(56, "hold.released", r#"{"name":"h","reason":"over"}"#)).as_deref(),
             Some("released by h: over")
+        );
+    }
+
+    #[test]
+    fn an_attempt_tells_where_the_submission_of_each_report_stands() {
+        let mut attempt = sample().attempts.remove(0);
+        let endpoint = || "http://x".to_owned();
+        let at = sample().archived_at;
+        let mut told = |report_id: Option<&str>, submission| {
+            attempt.reports[0].report_id = report_id.map(str::to_owned);
+            attempt.reports[0].submission = submission;
+            result(&attempt, Zone::Utc)
+        };
+        assert_eq!(told(Some("R-9"), None), "report 812 B as R-9");
+        let since = at;
+        let waiting = Submission::Waiting { since, endpoint: endpoint() };
+        assert_eq!(
+            told(None, Some(waiting)),
+            "report 812 B waits to be submitted since 2026-03-01 07:30:00Z"
+        );
+        let rejected = Submission::Rejected {
+            at,
+            endpoint: endpoint(),
+            status: 400,
+            text: "pn is missing".into(),
+        };
+        assert_eq!(
+            told(None, Some(rejected)),
+            "report 812 B rejected by the server (400): pn is missing"
         );
     }
 

@@ -1,0 +1,304 @@
+//! What a server's answer means for the report that was sent, and how long to wait before the next try. Only looks and
+//! decides.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::endpoint::bare;
+use crate::time::Timestamp;
+
+/// The longest name of a report that is believed, in bytes.
+const REPORT_ID_BYTES_MAX: usize = 200;
+/// Between the first failure and the second try.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest that is waited while a server does not answer.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+/// The longest that others wait because of one report that a server cannot take.
+const WAIT_FOR_REPORT_MAX: Duration = Duration::from_secs(60);
+/// While a person has to set something right.
+const WAIT_FOR_PERSON: Duration = Duration::from_secs(60);
+/// The longest that a server may ask to be left alone.
+const ASKED_MAX: Duration = Duration::from_secs(3600);
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The headers `Retry-After`, `Location` and `Content-Type`, as they stand.
+    pub(super) retry_after: Option<String>,
+    pub(super) location: Option<String>,
+    pub(super) content_type: Option<String>,
+    /// The beginning of the body.
+    pub(super) body: Vec<u8>,
+}
+
+/// What it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The server has the report, under this name, if it told one.
+    Taken(Option<String>),
+    /// The server will never take this report.
+    Refused { status: u16, text: String },
+    /// Another try may succeed.
+    TryAgain(Trouble),
+}
+
+/// Why a report was not taken, and what that says of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) with: With,
+    pub(super) why: String,
+    /// How long the server asked to be left alone.
+    pub(super) asked: Option<Duration>,
+}
+
+/// What is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum With {
+    /// Nothing gets through: others need not be tried.
+    Server,
+    /// Perhaps only this report: the next one may be taken.
+    Report,
+    /// A person has to set something right: a token, an address.
+    Setup,
+}
+
+impl Trouble {
+    pub(super) fn new(with: With, why: impl Into<String>) -> Self {
+        Self {
+            with,
+            why: why.into(),
+            asked: None,
+        }
+    }
+
+    /// How long to wait after the `failures`-th failure in a row. `jitter`, from 0 to 1, spreads hosts that failed together.
+    pub(super) fn wait(&self, failures: u32, jitter: f64) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        let (least, most) = match self.with {
+            With::Server => (FIRST_WAIT, WAIT_MAX),
+            With::Report => (FIRST_WAIT, WAIT_FOR_REPORT_MAX),
+            With::Setup => (WAIT_FOR_PERSON, WAIT_MAX),
+        };
+        let wait = least.saturating_mul(1 << doublings).min(most);
+        let wait = wait.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
+        wait.max(self.asked.unwrap_or_default().min(ASKED_MAX))
+    }
+}
+
+/// Decides what an answer means. `now` is what a date in `Retry-After` is measured from.
+pub(super) fn meaning(answer: &Answer, now: Timestamp) -> Meaning {
+    let status = answer.status;
+    let text = text(&answer.body);
+    let said = |what: &str| {
+        let text = if text.is_empty() { "no text" } else { &text };
+        format!("{what} ({status}): {text}")
+    };
+    let again = |with, why: String| {
+        Meaning::TryAgain(Trouble {
+            with,
+            why,
+            asked: retry_after(answer.retry_after.as_deref(), now),
+        })
+    };
+    match status {
+        // A proxy or a login page that answers in the server's place has taken nothing.
+        200..300 if is_page(answer) => again(
+            With::Setup,
+            format!(
+                "the answer ({status}) is a web page: submit.url is not where reports are taken"
+            ),
+        ),
+        200..300 => Meaning::Taken(report_id(&answer.body)),
+        300..400 => {
+            let to = answer.location.as_deref().map(bare).unwrap_or_default();
+            again(
+                With::Setup,
+                format!(
+                    "the server points elsewhere ({status}) {to}: redirects are not followed, set submit.url"
+                ),
+            )
+        }
+        401 | 403 | 407 => again(With::Setup, said("the server does not let this host in")),
+        404 | 405 => again(With::Setup, said("reports are not taken at this address")),
+        409 => match report_id(&answer.body) {
+            Some(id) => Meaning::Taken(Some(id)),
+            None => Meaning::Refused { status, text },
+        },
+        429 | 503 => again(With::Server, said("the server is busy")),
+        408 | 425 => again(With::Report, said("the server did not wait")),
+        400..500 => Meaning::Refused { status, text },
+        _ => again(With::Report, said("the server failed")),
+    }
+}
+
+fn is_page(answer: &Answer) -> bool {
+    let start = answer.body.trim_ascii_start();
+    let begins = |with: &[u8]| {
+        let head = start.get(..with.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(with))
+    };
+    let kind = answer.content_type.as_deref().unwrap_or_default();
+    begins(b"<!doctype html")
+        || begins(b"<html")
+        || (kind.to_ascii_lowercase().contains("text/html") && begins(b"<"))
+}
+
+/// The name a server gave the report: `ID`, `id` or `uuid` of the answer, or of the first of several.
+fn report_id(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let one = match &answer {
+        Value::Array(several) => several.first()?,
+        one => one,
+    };
+    let named = ["ID", "id", "Id", "uuid"]
+        .iter()
+        .find_map(|name| match one.get(name)? {
+            Value::String(id) => Some(id.trim().to_owned()),
+            Value::Number(id) => Some(id.to_string()),
+            _ => None,
+        })?;
+    let believed = !named.is_empty()
+        && named.len() <= REPORT_ID_BYTES_MAX
+        && !named.chars().any(char::is_control);
+    believed.then_some(named)
+}
+
+/// A body as one readable line.
+fn text(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(" ")
+}
+
+/// Seconds, or a date of HTTP.
+fn retry_after(value: Option<&str>, now: Timestamp) -> Option<Duration> {
+    let value = value?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = Timestamp::from(chrono::DateTime::parse_from_rfc2822(value).ok()?);
+    let micros = until.micros().saturating_sub(now.micros());
+    Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-03-01T08:30:00+00:00".parse().expect("valid")
+    }
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            status,
+            retry_after: None,
+            location: None,
+            content_type: None,
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn each_answer_means_one_thing() {
+        let taken = |id: &str| Meaning::Taken(Some(id.to_owned()));
+        let refused = |status, text: &str| Meaning::Refused {
+            status,
+            text: text.to_owned(),
+        };
+        for (status, body, expected) in [
+            (200, r#"[{"ID":"R-1"},{"ID":"R-2"}]"#, taken("R-1")),
+            (200, r#"{"id":17}"#, taken("17")),
+            (201, r#"{"uuid":" u-1 ","other":1}"#, taken("u-1")),
+            (200, "", Meaning::Taken(None)),
+            (204, "", Meaning::Taken(None)),
+            (200, "\u{0}\u{1}garbage{", Meaning::Taken(None)),
+            (200, r#"{"id":""}"#, Meaning::Taken(None)),
+            (200, r#"{"id":"a\u0007b"}"#, Meaning::Taken(None)),
+            (200, r#"{"id":{"x":1}}"#, Meaning::Taken(None)),
+            (200, "[]", Meaning::Taken(None)),
+            (400, "pn is\n missing\t", refused(400, "pn is missing")),
+            (409, "conflict", refused(409, "conflict")),
+            (409, r#"{"ID":"R-1"}"#, taken("R-1")),
+            (413, "", refused(413, "")),
+            (422, "no", refused(422, "no")),
+        ] {
+            assert_eq!(
+                meaning(&answer(status, body), now()),
+                expected,
+                "{status} {body}"
+            );
+        }
+        let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(201));
+        assert_eq!(meaning(&answer(200, &long), now()), Meaning::Taken(None));
+        for (status, body, expected) in [
+            (200, "<!DOCTYPE html><p>log in", With::Setup),
+            (302, "", With::Setup),
+            (401, "", With::Setup),
+            (403, "", With::Setup),
+            (404, "", With::Setup),
+            (408, "", With::Report),
+            (429, "", With::Server),
+            (500, "oops", With::Report),
+            (502, "", With::Report),
+            (503, "", With::Server),
+            (99, "", With::Report),
+        ] {
+            let Meaning::TryAgain(trouble) = meaning(&answer(status, body), now()) else {
+                panic!("{status} is tried again");
+            };
+            assert_eq!(trouble.with, expected, "{status}");
+            assert!(trouble.why.contains(&status.to_string()), "{}", trouble.why);
+        }
+    }
+
+    #[test]
+    fn a_redirect_tells_where_to_without_its_secrets() {
+        let moved = Answer {
+            location: Some("https://u:p@other/r?token=s".into()),
+            ..answer(307, "")
+        };
+        let Meaning::TryAgain(trouble) = meaning(&moved, now()) else {
+            panic!("not taken");
+        };
+        assert!(trouble.why.contains("https://other/r:"), "{}", trouble.why);
+    }
+
+    #[test]
+    fn waits_grow_to_a_bound_and_are_as_long_as_the_server_asks() {
+        let of =
+            |with, failures, jitter| Trouble::new(with, "").wait(failures, jitter).as_secs_f64();
+        let growing: Vec<f64> = (1..12)
+            .map(|failures| of(With::Server, failures, 1.0))
+            .collect();
+        assert_eq!(&growing[..4], [1.0, 2.0, 4.0, 8.0]);
+        assert!(growing.ends_with(&[256.0, 300.0, 300.0]));
+        assert!((of(With::Server, 1, 0.0) - 0.5).abs() < 1e-9);
+        assert!((of(With::Server, u32::MAX, 1.0) - 300.0).abs() < 1e-9);
+        assert!((of(With::Report, 20, 1.0) - 60.0).abs() < 1e-9);
+        assert!((of(With::Setup, 1, 1.0) - 60.0).abs() < 1e-9);
+        for (value, seconds) in [
+            ("7", 7),
+            (" 7 ", 7),
+            ("Sun, 01 Mar 2026 08:31:00 GMT", 60),
+            ("Sun, 01 Mar 2026 08:29:00 GMT", 1),
+            ("99999999999", 3600),
+            ("soon", 1),
+            ("-3", 1),
+        ] {
+            let busy = Answer {
+                retry_after: Some(value.into()),
+                ..answer(429, "")
+            };
+            let Meaning::TryAgain(trouble) = meaning(&busy, now()) else {
+                panic!("not taken");
+            };
+            assert_eq!(trouble.wait(1, 1.0).as_secs(), seconds, "{value}");
+        }
+    }
+}

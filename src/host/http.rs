@@ -1,0 +1,214 @@
+//! One request with one report, over HTTP: bounded in time and memory, without following redirects, given up when cancelled.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::answer::{Answer, Trouble, With};
+use super::endpoint::{Revealed, Submit};
+use crate::convert::Cancel;
+
+/// Bytes of an answer that are looked at.
+const ANSWER_BYTES_MAX: u64 = 64 << 10;
+/// Between two looks whether a running request is to be given up.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a cancelled request may still be answered: an answer that is recorded needs no second request.
+const GRACE: Duration = Duration::from_secs(2);
+/// A connection that was unused for longer may have been closed by the server.
+const IDLE_MAX: Duration = Duration::from_secs(3);
+
+/// What sends reports to one endpoint.
+pub(super) struct Client {
+    agent: ureq::Agent,
+}
+
+/// What is sent.
+pub(super) struct Parcel {
+    pub(super) to: Revealed,
+    /// What the server knows the report by when it comes again.
+    pub(super) key: String,
+    pub(super) report: Vec<u8>,
+}
+
+impl Client {
+    pub(super) fn new(submit: &Submit) -> Self {
+        let mut config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(Some(submit.timeout))
+            .user_agent(concat!("annals/", env!("CARGO_PKG_VERSION")))
+            .max_idle_age(IDLE_MAX);
+        if is_this_machine(&submit.endpoint()) {
+            config = config.proxy(None);
+        }
+        if submit.url.starts_with("https:") {
+            config = config.tls_config(trust());
+        }
+        Self {
+            agent: config.build().new_agent(),
+        }
+    }
+
+    /// Sends a report and waits for the answer. `None` when given up.
+    pub(super) fn send(&self, parcel: Parcel, cancel: &Cancel) -> Option<Result<Answer, Trouble>> {
+        let (tell, told) = bounded(1);
+        let agent = self.agent.clone();
+        // On a thread of its own, because nothing else ends a request that hangs. It ends at its timeout.
+        std::thread::spawn(move || {
+            // Nobody listens when it was given up.
+            let _ = tell.send(exchange(&agent, &parcel));
+        });
+        let mut grace = GRACE;
+        loop {
+            match told.recv_timeout(LOOK_EVERY) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Some(Err(Trouble::new(
+                        With::Report,
+                        "the request ended without a result",
+                    )));
+                }
+                Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                    grace = grace.checked_sub(LOOK_EVERY)?;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+fn exchange(agent: &ureq::Agent, parcel: &Parcel) -> Result<Answer, Trouble> {
+    let mut request = agent
+        .post(&parcel.to.url)
+        .header("Idempotency-Key", &parcel.key);
+    let named = |name: &str| {
+        let headers = &parcel.to.headers;
+        headers
+            .iter()
+            .any(|(given, _)| given.eq_ignore_ascii_case(name))
+    };
+    if !named("Content-Type") {
+        request = request.header("Content-Type", content_type(&parcel.report));
+    }
+    for (name, value) in &parcel.to.headers {
+        request = request.header(name, value);
+    }
+    let told = |error: ureq::Error| {
+        let text = parcel.to.secrets.mask(&error.to_string());
+        Trouble::new(blame(&error), text)
+    };
+    let mut response = request.send(&parcel.report[..]).map_err(told)?;
+    let text = |name: &str| {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        Some(parcel.to.secrets.mask(value))
+    };
+    let mut answer = Answer {
+        status: response.status().as_u16(),
+        retry_after: text("Retry-After"),
+        location: text("Location"),
+        content_type: text("Content-Type"),
+        body: Vec::new(),
+    };
+    let mut body = response.body_mut().as_reader().take(ANSWER_BYTES_MAX);
+    body.read_to_end(&mut answer.body).map_err(|error| {
+        let text = parcel.to.secrets.mask(&error.to_string());
+        Trouble::new(With::Report, format!("the answer broke off: {text}"))
+    })?;
+    if let Ok(body) = std::str::from_utf8(&answer.body) {
+        answer.body = parcel.to.secrets.mask(body).into_bytes();
+    } else {
+        let body = String::from_utf8_lossy(&answer.body);
+        answer.body = parcel.to.secrets.mask(&body).into_bytes();
+    }
+    Ok(answer)
+}
+
+/// What stands in the way when no answer came.
+fn blame(error: &ureq::Error) -> With {
+    use std::io::ErrorKind;
+    match error {
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => With::Setup,
+        ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::Tls(_)
+        | ureq::Error::TlsRequired
+        | ureq::Error::Rustls(_)
+        | ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => With::Server,
+        ureq::Error::Io(error) => match error.kind() {
+            ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable => With::Server,
+            _ => With::Report,
+        },
+        _ => With::Report,
+    }
+}
+
+/// Whom the machine trusts; a plant's own authority is among them.
+fn trust() -> TlsConfig {
+    let found = rustls_native_certs::load_native_certs();
+    let roots: Vec<Certificate<'static>> = found
+        .certs
+        .iter()
+        .map(|root| Certificate::from_der(root).to_owned())
+        .collect();
+    TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build()
+}
+
+/// A proxy that the environment names leads away from this machine.
+fn is_this_machine(endpoint: &str) -> bool {
+    let rest = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let address = host.parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// What a report looks like.
+fn content_type(report: &[u8]) -> &'static str {
+    match report.trim_ascii_start().first() {
+        Some(b'{' | b'[') => "application/json",
+        Some(b'<') => "application/xml",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_reached_without_a_proxy() {
+        for (endpoint, here) in [
+            ("http://127.0.0.1:9000/api", true),
+            ("http://localhost", true),
+            ("http://[::1]:80/x", true),
+            ("http://127.0.0.1.example/x", false),
+            ("https://wats.example/127.0.0.1", false),
+        ] {
+            assert_eq!(is_this_machine(endpoint), here, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn reports_are_told_apart_by_how_they_begin() {
+        assert_eq!(content_type(b" {\"sn\":1}"), "application/json");
+        assert_eq!(content_type(b"\n<Reports/>"), "application/xml");
+        assert_eq!(content_type(b""), "application/octet-stream");
+    }
+}

@@ -1,0 +1,137 @@
+//! The part of the index's model that knows which reports wait to be submitted: a map that is looked through as a whole.
+
+use std::collections::BTreeMap;
+
+use crate::entry::{Attempt, Entry, Report, Submission};
+use crate::event::{Converted, Event, SubmitIntended, SubmitRejected};
+use crate::id::EntryId;
+use crate::time::Timestamp;
+
+/// Entry, attempt, and which of its reports.
+pub(super) type ReportName = (EntryId, u32, u32);
+
+type Entries = BTreeMap<EntryId, Entry>;
+
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: BTreeMap<ReportName, Waiting>,
+    rejections: BTreeMap<ReportName, u32>,
+}
+
+struct Waiting {
+    queued: u64,
+    since: Timestamp,
+    intended: bool,
+}
+
+fn report_named(entries: &mut Entries, (id, attempt, report): ReportName) -> Option<&mut Report> {
+    let attempts = &mut entries.get_mut(&id)?.attempts;
+    let made = attempts.iter_mut().find(|made| made.attempt.0 == attempt)?;
+    made.reports.get_mut(report as usize)
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// An attempt was made; of a purged entry nothing is sent.
+    pub(super) fn made(
+        &mut self,
+        event: &Event,
+        body: &Converted,
+        made: &mut Attempt,
+        purged: bool,
+    ) {
+        for (number, report) in (0..).zip(&mut made.reports) {
+            report.submission.take_if(|_| purged);
+            if report.submission.is_some() {
+                let waiting = Waiting {
+                    queued: event.seq.0,
+                    since: event.time,
+                    intended: false,
+                };
+                let name = (body.entry, body.attempt.0, number);
+                self.waiting.insert(name, waiting);
+            }
+        }
+    }
+
+    pub(super) fn intend(&mut self, event: &Event, body: &SubmitIntended, entries: &mut Entries) {
+        let name = (body.entry, body.attempt.0, body.report);
+        let purged = |entry: &Entry| entry.purged_at.is_some();
+        if entries.get(&body.entry).is_some_and(purged) {
+            return;
+        }
+        if let Some(waiting) = self.waiting.get_mut(&name) {
+            waiting.intended = true;
+            return;
+        }
+        let Some(report) = report_named(entries, name) else {
+            return;
+        };
+        if report.report_id.is_some() && report.submission.is_none() {
+            return;
+        }
+        report.submission = Some(Submission::Waiting {
+            since: event.time,
+            endpoint: body.endpoint.clone(),
+        });
+        let waiting = Waiting {
+            queued: event.seq.0,
+            since: event.time,
+            intended: true,
+        };
+        self.waiting.insert(name, waiting);
+    }
+
+    pub(super) fn reject(&mut self, at: Timestamp, body: &SubmitRejected, entries: &mut Entries) {
+        let name = (body.entry, body.attempt.0, body.report);
+        if self.waiting.remove(&name).is_none() {
+            return;
+        }
+        *self.rejections.entry(name).or_default() += 1;
+        if let Some(report) = report_named(entries, name) {
+            report.submission = Some(Submission::Rejected {
+                at,
+                endpoint: body.endpoint.clone(),
+                status: body.status,
+                text: body.text.clone(),
+            });
+        }
+    }
+
+    /// A server took it.
+    pub(super) fn leave(&mut self, name: ReportName) {
+        self.waiting.remove(&name);
+    }
+
+    pub(super) fn purge(&mut self, entry: &mut Entry) {
+        self.waiting.retain(|name, _| name.0 != entry.id);
+        for report in entry.attempts.iter_mut().flat_map(|made| &mut made.reports) {
+            let waits = |at: &mut Submission| matches!(at, Submission::Waiting { .. });
+            report.submission.take_if(waits);
+        }
+    }
+
+    /// What waits of one converter, in order: with since when, how often it was rejected, and whether it may have been sent.
+    pub(super) fn of(
+        &self,
+        converter: &str,
+        entries: &Entries,
+    ) -> Vec<(ReportName, Timestamp, u32, bool)> {
+        let made_by = |(id, attempt, _): &ReportName| {
+            let attempts = &entries[id].attempts;
+            let made = attempts.iter().find(|made| made.attempt.0 == *attempt);
+            made.is_some_and(|made| made.converter == converter)
+        };
+        let waiting = self.waiting.iter();
+        let mut queue: Vec<_> = waiting.filter(|(name, _)| made_by(name)).collect();
+        queue.sort_by_key(|(name, waiting)| (waiting.queued, name.2));
+        let rejections = |name| self.rejections.get(name).copied().unwrap_or(0);
+        queue
+            .into_iter()
+            .map(|(name, waiting)| (*name, waiting.since, rejections(name), waiting.intended))
+            .collect()
+    }
+}
