@@ -56,7 +56,7 @@
 )]
 #![cfg_attr(
     feature = "host",
-    doc = "| [`host`] | watch folders, intake, clearing away | convert |"
+    doc = "| [`host`] | watch folders, intake, clearing away, the outbox | convert |"
 )]
 //! | `cli` | the `annals` program | everything |
 //!
@@ -104,6 +104,8 @@ pub mod docs {
     pub mod format {}
     #[doc = include_str!("../docs/glossary.md")]
     pub mod glossary {}
+    #[doc = include_str!("../docs/host.md")]
+    pub mod host {}
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
     #[doc = include_str!("../docs/reliability.md")]

@@ -725,6 +725,69 @@ secret_arguments = ["token"]
 
 #[cfg(unix)]
 #[test]
+fn reports_that_no_server_takes_wait_and_every_verb_tells_of_them() {
+    let plant = Plant::with_host();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    plant.file(
+        "host.toml",
+        format!(
+            "{}[converter.submit]\nurl = \"http://me:s3cret-word@{address}/r?k=s3cret-word\"\n",
+            Plant::configuration("1")
+        ),
+    );
+    let check = ["host", "check", "host.toml", "--json"];
+    let checked = plant.run(&check).expect(0).object();
+    assert_eq!(
+        checked["converters"][0]["submits_to"],
+        format!("http://{address}/r")
+    );
+    let run = ["host", "run", "host.toml", "--once"];
+    let ran = plant.run(&run).expect(3);
+    let waiting = "2 reports waiting to be submitted";
+    assert!(ran.text().contains(waiting), "{}", ran.text());
+    let json = [&run[..], &["--json"]].concat();
+    let summary = plant.run(&json).expect(1).object();
+    assert_eq!(
+        (&summary["reports_waiting"], &summary["reports_submitted"]),
+        (&2.into(), &0.into())
+    );
+    let find = ["find", "1.csv", "--json"];
+    let id = plant.run(&find).expect(0).object()["id"].to_string();
+    let shown = plant.run(&["show", &id]).expect(0);
+    for words in ["waits to be submitted since", "submit.intended"] {
+        assert!(shown.text().contains(words), "{}", shown.text());
+    }
+    let shown = plant.run(&["show", &id, "--json"]).expect(0).object();
+    let submission = &shown["attempts"][0]["reports"][0]["submission"];
+    assert_eq!(
+        (&submission["state"], &submission["endpoint"]),
+        (&"waiting".into(), &format!("http://{address}/r").into())
+    );
+    plant.run(&["report", &id, "--resubmit"]).expect(4);
+    let mixed = ["report", &id, "--resubmit", "--error", "x"];
+    plant.run(&mixed).expect(2);
+    let with = [
+        "--config",
+        "host.toml",
+        "reprocess",
+        &id,
+        "--json",
+        "--submit",
+        "all",
+    ];
+    let again = plant.run(&with).expect(0).object();
+    assert_eq!(again["submitted"], 1);
+    plant
+        .run(&[&with[..], &["--compare-only"]].concat())
+        .expect(2);
+    let events = plant.run(&["events"]).expect(0);
+    assert!(!events.text().contains("s3cret-word"));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_host_takes_what_lies_in_its_folder_once_and_records_no_secret() {
     let plant = Plant::with_host();
     plant.run(&["host", "check", "host.toml"]).expect(0);

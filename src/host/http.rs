@@ -144,7 +144,9 @@ fn blame(error: &ureq::Error) -> With {
             | ErrorKind::HostUnreachable
             | ErrorKind::NetworkUnreachable
             | ErrorKind::NetworkDown
-            | ErrorKind::AddrNotAvailable => With::Server,
+            | ErrorKind::AddrNotAvailable
+            // What does not speak TLS, or not with a certificate that is trusted.
+            | ErrorKind::InvalidData => With::Server,
             _ => With::Report,
         },
         _ => With::Report,
@@ -191,6 +193,42 @@ fn content_type(report: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_whose_certificate_is_not_to_be_had_gets_no_report() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut begun = vec![0; 4096];
+            let read = stream.read(&mut begun).expect("a hello");
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 no\r\n\r\n").expect("written");
+            begun.truncate(read);
+            begun
+        });
+        let text = format!(
+            "[[converter]]\nname = \"T\"\ncommand = [\"x\", \"{{input}}\"]\n[converter.submit]\n\
+             url = \"https://{address}/r\"\nheaders = {{ Authorization = \"Basic token-word\" }}\n"
+        );
+        let config = crate::host::Config::parse(&text, std::path::Path::new("host.toml"));
+        let submit = config
+            .expect("valid")
+            .converters
+            .remove(0)
+            .submit
+            .expect("given");
+        let parcel = Parcel {
+            to: submit.reveal().expect("no variables"),
+            key: "k".into(),
+            report: b"{}".to_vec(),
+        };
+        let sent = Client::new(&submit).send(parcel, &Cancel::default());
+        let trouble = sent.expect("not given up").expect_err("no server");
+        assert_eq!(trouble.with, With::Server, "{}", trouble.why);
+        let heard = answering.join().expect("no panic");
+        assert_eq!(heard.first(), Some(&0x16), "it was greeted in TLS");
+        assert!(!heard.windows(10).any(|window| window == b"token-word"));
+    }
 
     #[test]
     fn only_this_machine_is_reached_without_a_proxy() {

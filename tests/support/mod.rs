@@ -19,9 +19,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
-use annals::archive::{Archive, Depth, NewAttempt, NewConverter, NewEntry, Options};
+use annals::archive::{
+    Archive, Depth, NewAttempt, NewConverter, NewEntry, Options, PendingSubmission,
+};
 use annals::disk::sim::SimDisk;
-use annals::entry::{Outcome, Retention, Unit};
+use annals::entry::{Outcome, Retention, Submission, Unit};
 use annals::event::{ConfigChanged, JobFinished, JobStarted, Source};
 use annals::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use annals::query::{Filter, Purged, Query};
@@ -193,8 +195,20 @@ pub struct EntryState {
 pub struct AttemptState {
     pub outcome: Outcome,
     pub error: Option<String>,
-    /// Of each report the hash of its bytes, unless they were purged, and the id a server gave it.
+    /// Of each report the hash of its bytes, unless they were purged, and the id a server gave it, or how else its submission
+    /// stands.
     pub reports: Vec<(Option<BlobId>, Option<String>)>,
+}
+
+/// Where reports go, of attempts that make two or more.
+const ENDPOINT: &str = "http://wats.example/api/Report/WSJF";
+/// How a report stands that waits to be submitted.
+const WAITING: &str = "waiting";
+/// How the standing of one begins that a server refused.
+const REJECTED: &str = "rejected: ";
+
+fn rejected(text: &str) -> String {
+    format!("{REJECTED}{text}")
 }
 
 /// Everything a caller was promised.
@@ -234,7 +248,12 @@ impl State {
                     } else {
                         Some(read(&report.blake3)?)
                     };
-                    reports.push((content, report.report_id.clone()));
+                    let standing = match &report.submission {
+                        None => report.report_id.clone(),
+                        Some(Submission::Waiting { .. }) => Some(WAITING.to_owned()),
+                        Some(Submission::Rejected { text, .. }) => Some(rejected(text)),
+                    };
+                    reports.push((content, standing));
                 }
                 attempts.push(AttemptState {
                     outcome: attempt.status,
@@ -810,17 +829,18 @@ impl Runner {
                 warnings: Vec::new(),
                 unit: Unit::default(),
                 reports: contents.clone(),
-                submit: None,
+                submit: (reports >= 2).then(|| ENDPOINT.to_owned()),
                 job: None,
             },
         )?;
+        let standing = (reports >= 2).then(|| WAITING.to_owned());
         let entry = self.state.entries.get_mut(&id).expect("it is there");
         entry.attempts.push(AttemptState {
             outcome,
             error,
             reports: contents
                 .iter()
-                .map(|content| (Some(BlobId::of(content)), None))
+                .map(|content| (Some(BlobId::of(content)), standing.clone()))
                 .collect(),
         });
         assert_eq!(number.0 as usize, entry.attempts.len(), "attempts count up");
@@ -836,9 +856,36 @@ impl Runner {
             return Ok(());
         }
         self.counter += 1;
-        let report_id = format!("report-{}", self.counter);
-        self.archive()?
-            .record_submission(EntryId(id), AttemptNo(1), 0, &report_id, None)?;
+        let mut report_id = format!("report-{}", self.counter);
+        let archive = self.archive()?;
+        let pending = archive.snapshot()?.pending_of("ICT", None, usize::MAX)?;
+        let ours = |pending: &&PendingSubmission| {
+            pending.entry.0 == id && pending.attempt.0 == 1 && pending.report == 0
+        };
+        let attempts = &self.state.entries[&id].attempts;
+        let standing = attempts[0].reports[0].1.as_deref().unwrap_or_default();
+        match pending.iter().find(ours) {
+            Some(pending) => {
+                assert_eq!(standing, WAITING, "what waits is in the queue");
+                archive.intend_submissions(std::slice::from_ref(pending), ENDPOINT)?;
+                match self.counter % 3 {
+                    0 => archive.record_taken(pending, &report_id, ENDPOINT)?,
+                    1 => {
+                        archive.record_rejection(pending, ENDPOINT, 400, &report_id)?;
+                        report_id = rejected(&report_id);
+                    }
+                    _ => WAITING.clone_into(&mut report_id),
+                }
+            }
+            None if standing.starts_with(REJECTED) && attempts.len() == 1 => {
+                archive.resubmit(EntryId(id))?;
+                WAITING.clone_into(&mut report_id);
+            }
+            None => {
+                assert_ne!(standing, WAITING, "what waits is in the queue");
+                archive.record_submission(EntryId(id), AttemptNo(1), 0, &report_id, None)?;
+            }
+        }
         let entry = self.state.entries.get_mut(&id).expect("it is there");
         entry.attempts[0].reports[0].1 = Some(report_id);
         Ok(())
@@ -924,6 +971,7 @@ impl Runner {
                 for attempt in &mut entry.attempts {
                     for report in &mut attempt.reports {
                         report.0 = None;
+                        report.1.take_if(|standing| standing == WAITING);
                     }
                 }
             }

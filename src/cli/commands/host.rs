@@ -16,7 +16,7 @@ use crate::cli::render::{Cell, Column, Table, count, counted, duration, escape};
 use crate::cli::store;
 use crate::convert::Cancel;
 use crate::entry::Outcome;
-use crate::host::{Archives, Config, ConverterConfig, Hooks, Host, Notice, RunSummary, run_once};
+use crate::host::{Archives, Config, ConverterConfig, Hooks, Host, Notice, RunSummary, Submit, run_once};
 use crate::id::EntryId;
 use crate::{Error, ErrorKind};
 
@@ -392,6 +392,7 @@ struct CheckedConverter<'a> {
     post_process: &'static str,
     archives: bool,
     retention: String,
+    submits_to: Option<String>,
 }
 
 fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -456,6 +457,7 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         post_process: config.post_process.name(),
         archives: config.archive.archives(),
         retention: config.archive.retention.to_string(),
+        submits_to: config.submit.as_ref().map(Submit::endpoint),
     }
 }
 
