@@ -1,7 +1,7 @@
 //! A report was sent, the line went down before the answer came, and the host moved the file to its error folder: the report was
 //! lost for the one and there twice for the other. Here a server misbehaves in every way we could think of; each report must
 //! arrive once, its entry must know its name, and the token must be nowhere but in the requests.
-#![cfg(all(unix, feature = "host"))]
+#![cfg(unix)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -16,6 +16,7 @@ use annals::archive::{Archive, Options};
 use annals::convert::{
     Cancel, OnError, Params, Reprocess, Resend, Which, convert_entry, reprocess, select,
 };
+use annals::disk::sim::{SimDisk, Variants};
 use annals::entry::{Entry, Submission};
 use annals::host::{Archives, Config, Hooks, Host, Notice, RunSummary, run_once};
 use annals::id::EntryId;
@@ -243,7 +244,10 @@ struct Plant {
     dir: tempfile::TempDir,
     archive: Option<Archive>,
     url: String,
+    /// More of the converter's configuration.
     more: String,
+    /// Other converters.
+    others: String,
     /// What the host told.
     told: Mutex<Vec<String>>,
 }
@@ -266,6 +270,7 @@ impl Plant {
             archive: Some(archive),
             url: url.to_owned(),
             more: "archive_enabled = true\npost_process = \"archive\"\n".to_owned(),
+            others: String::new(),
             told: Mutex::default(),
         }
     }
@@ -296,8 +301,8 @@ impl Plant {
             "[host]\nmin_free_disk_gb = 0\n[[converter]]\nname = \"T\"\ncommand = [\"sh\", \"run.sh\", \"{{input}}\"]\n\
              bundle = [\"run.sh\"]\nenvironment = \"sh\"\nwatch_folder = \"in\"\nsettle_s = 0\nerror_folder = \"error\"\n\
              retry = {{ delay_s = 0 }}\n{}\
-             [converter.submit]\nurl = \"{}\"\nheaders = {{ Authorization = \"Basic ${{file:token}}\" }}\ntimeout_s = 1\n",
-            self.more, self.url
+             [converter.submit]\nurl = \"{}\"\nheaders = {{ Authorization = \"Basic ${{file:token}}\" }}\ntimeout_s = 1\n{}",
+            self.more, self.url, self.others
         );
         Config::parse(&text, &self.dir.path().join("host.toml")).expect("valid")
     }
@@ -774,6 +779,78 @@ fn only_what_the_host_or_a_job_wants_sent_is_sent() {
             .filter(|report| parts(report))
             .count(),
         2
+    );
+}
+
+#[test]
+fn a_server_that_is_down_holds_up_no_reports_for_another() {
+    let address = Server::start().address;
+    let server = Server::start();
+    let mut plant = Plant::sending_to(&format!("http://{address}/r"));
+    fs::create_dir(plant.dir.path().join("other")).expect("made");
+    plant.others = format!(
+        "[[converter]]\nname = \"U\"\ncommand = [\"sh\", \"run.sh\", \"{{input}}\"]\nbundle = [\"run.sh\"]\n\
+         environment = \"sh\"\nwatch_folder = \"other\"\nsettle_s = 0\narchive_enabled = true\n\
+         [converter.submit]\nurl = \"{}\"\nheaders = {{ Authorization = \"Basic {TOKEN}\" }}\n",
+        server.url()
+    );
+    for number in 0..20 {
+        plant.put(&format!("{number}.csv"), &format!("SN-{number}"));
+        let other = plant.dir.path().join(format!("other/{number}.csv"));
+        fs::write(other, format!("U-{number}")).expect("written");
+    }
+    plant.run_until(|| server.books().taken.len() == 20 && plant.waiting() == 20);
+    assert!(
+        plant.told("SubmissionWaits") < 5,
+        "not once for each report"
+    );
+    plant.keeps_the_secret();
+}
+
+/// The power goes between any two operations of the disk while reports are sent and recorded. Whatever is left, the next host
+/// sends what waits, and the server has seen every key before.
+#[test]
+fn after_a_power_cut_at_any_moment_a_report_comes_under_the_key_it_had() {
+    let server = Server::start();
+    let mut plant = Plant::new(&server);
+    let disk = SimDisk::new();
+    let archive = Archive::create_on(Arc::new(disk.clone()), Options::default()).expect("made");
+    plant.archive = Some(archive);
+    plant.put("1.csv", "SN-1");
+    plant.put("2.csv", "two");
+    assert_eq!(plant.run().reports_submitted, 3);
+    plant.archive.take().expect("open").close().expect("closed");
+
+    let variants = Variants {
+        each: 1,
+        torn_at: vec![512],
+        random: 1,
+        seed: 7,
+    };
+    let (mut images, mut sent_again) = (0, 0);
+    for image in disk.crash_images(.., &variants).step_by(3) {
+        let Ok(archive) = Archive::open_on(Arc::new(image.disk), Options::default()) else {
+            // The store was not made yet.
+            continue;
+        };
+        plant.archive = Some(archive);
+        let waiting = plant.waiting();
+        let summary = plant.run();
+        assert_eq!(
+            (summary.reports_submitted, summary.reports_waiting),
+            (waiting, 0)
+        );
+        for entry in plant.entries() {
+            let mut reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
+            assert!(reports.all(|report| report.report_id.is_some()));
+        }
+        assert_eq!(server.books().taken.len(), 3, "no key it had not seen");
+        images += 1;
+        sent_again += waiting;
+    }
+    assert!(
+        images > 20 && sent_again > 10,
+        "{images} images, {sent_again} sent again"
     );
 }
 

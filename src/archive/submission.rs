@@ -198,3 +198,127 @@ impl Archive {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::archive::{NewAttempt, NewEntry, Options};
+    use crate::disk::sim::SimDisk;
+    use crate::entry::{Meta, Outcome, Unit};
+    use crate::retention::{AsOf, Policy};
+    use crate::{Error, ErrorKind};
+
+    const ENDPOINT: &str = "http://x/r";
+
+    fn store() -> Archive {
+        let disk = Arc::new(SimDisk::new());
+        Archive::create_on(disk, Options::default()).expect("a store")
+    }
+
+    /// An entry with two reports that are to be sent.
+    fn convert(archive: &Archive, serial: &str) -> EntryId {
+        let new = NewEntry {
+            converter: "T".into(),
+            ..NewEntry::default()
+        };
+        let id = archive.put(new, serial.as_bytes()).expect("archived").id;
+        let report = |part: &str| format!("{serial} {part}").into_bytes();
+        let attempt = NewAttempt {
+            outcome: Outcome::Success,
+            converter: "T".into(),
+            converter_version: None,
+            converter_id: None,
+            arguments: Meta::new(),
+            duration_ms: None,
+            error: None,
+            warnings: Vec::new(),
+            unit: Unit::default(),
+            reports: vec![report("a"), report("b")],
+            submit: Some(ENDPOINT.into()),
+            job: None,
+        };
+        archive.record_attempt(id, attempt).expect("recorded");
+        id
+    }
+
+    fn pending(archive: &Archive) -> Vec<PendingSubmission> {
+        let snapshot = archive.snapshot().expect("taken");
+        snapshot.pending_of("T", None, 100).expect("read")
+    }
+
+    fn kind(refused: Result<()>) -> Option<ErrorKind> {
+        refused.err().as_ref().map(Error::kind)
+    }
+
+    #[test]
+    fn what_waits_comes_in_order_and_no_two_share_a_key() {
+        let archive = store();
+        let ids = [convert(&archive, "1"), convert(&archive, "2")];
+        let first = pending(&archive);
+        let places: Vec<_> = first.iter().map(|at| (at.entry, at.report)).collect();
+        let expected = [(ids[0], 0), (ids[0], 1), (ids[1], 0), (ids[1], 1)];
+        assert_eq!(places, expected);
+        let snapshot = archive.snapshot().expect("taken");
+        let counted = snapshot.pending_submissions().expect("read");
+        assert_eq!((counted.count, counted.oldest), (4, Some(first[0].since)));
+        assert_eq!(
+            snapshot.pending_of("T", Some(&first[1]), 1).expect("read"),
+            first[2..3]
+        );
+
+        let mut keys: Vec<_> = first.iter().map(|at| at.key.clone()).collect();
+        archive
+            .intend_submissions(&first, ENDPOINT)
+            .expect("recorded");
+        let intended = pending(&archive);
+        assert!(intended.iter().all(|at| at.intended));
+        assert!(intended.iter().zip(&keys).all(|(at, key)| at.key == *key));
+        let newest = archive.newest();
+        archive
+            .intend_submissions(&intended, ENDPOINT)
+            .expect("nothing to do");
+        assert_eq!(archive.newest(), newest);
+
+        archive
+            .record_rejection(&intended[0], ENDPOINT, 400, &"x".repeat(20_000))
+            .expect("recorded");
+        assert_eq!(
+            kind(archive.record_rejection(&intended[0], ENDPOINT, 400, "")),
+            Some(ErrorKind::Refused)
+        );
+        assert_eq!(archive.resubmit(ids[0]).expect("recorded"), 1);
+        keys.push(pending(&archive).pop().expect("the last").key);
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 5);
+    }
+
+    #[test]
+    fn a_purge_takes_what_waits_but_not_the_fact_that_it_was_taken() {
+        let archive = store();
+        let id = convert(&archive, "1");
+        let waiting = pending(&archive);
+        let policy = Policy {
+            max_count: Some(0),
+            ..Policy::default()
+        };
+        let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+        archive.purge(&plan, "asked for").expect("purged");
+        assert_eq!(pending(&archive), []);
+        assert_eq!(
+            kind(archive.intend_submissions(&waiting, ENDPOINT)),
+            Some(ErrorKind::NotFound)
+        );
+        assert_eq!(
+            kind(archive.record_rejection(&waiting[1], ENDPOINT, 400, "")),
+            Some(ErrorKind::NotFound)
+        );
+        archive
+            .record_taken(&waiting[0], "R-1", ENDPOINT)
+            .expect("it was");
+        let entry = archive.snapshot().expect("taken").entry(id).expect("read");
+        assert_eq!(entry.expect("there").report_id.as_deref(), Some("R-1"));
+    }
+}

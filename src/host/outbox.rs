@@ -325,7 +325,9 @@ impl Outbox {
     ) -> Result<()> {
         match archive.record_rejection(pending, &lane.endpoint, status, text) {
             // Purged meanwhile: it waits no more in any case.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => {
+                return Ok(());
+            }
             recorded => recorded?,
         }
         lane.opened();

@@ -358,7 +358,17 @@ impl Host {
 
     /// Tells of reports that nobody is going to send.
     fn tell_unsent(&self, hooks: &Hooks<'_>) {
-        for (archive, converter) in self.outbox.unsent(&self.archives).unwrap_or_default() {
+        let unsent = match self.outbox.unsent(&self.archives) {
+            Ok(unsent) => unsent,
+            Err(error) => {
+                let path = &self.config.path;
+                return (hooks.notice)(&Notice::Trouble {
+                    path,
+                    error: &error,
+                });
+            }
+        };
+        for (archive, converter) in unsent {
             let error = Error::new(
                 ErrorKind::Invalid,
                 format!("reports of converter '{converter}' wait to be submitted, and none of that name has a [converter.submit]"),
