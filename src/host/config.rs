@@ -717,6 +717,12 @@ impl Reader<'_> {
                     "converter '{name}': archive_source_files = false archives nothing, because reports belong to a source"
                 ));
             }
+            if let Some(submit) = one.submit.as_ref().filter(|submit| submit.tells_secrets()) {
+                warnings.push(format!(
+                    "converter '{name}': {} is not encrypted, and what stands in submit.url or submit.headers can be read on the way",
+                    submit.endpoint()
+                ));
+            }
             for other in &all[..index] {
                 if one.watch_folder.is_some()
                     && one.watch_folder == other.watch_folder

@@ -37,6 +37,29 @@ impl Submit {
         bare(&self.url)
     }
 
+    /// True when it is on this machine.
+    pub(super) fn stays_here(&self) -> bool {
+        let endpoint = self.endpoint();
+        let rest = endpoint
+            .split_once("://")
+            .map_or(&*endpoint, |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = match authority.strip_prefix('[') {
+            Some(six) => six.split(']').next().unwrap_or_default(),
+            None => authority.split(':').next().unwrap_or_default(),
+        };
+        let address = host.parse::<std::net::IpAddr>();
+        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    }
+
+    /// True when anybody on the way can read what is sent, and that may be a secret.
+    pub(super) fn tells_secrets(&self) -> bool {
+        let open = |name: &String| OPEN_HEADERS.contains(&&*name.to_ascii_lowercase());
+        let parts = Parts::of(&self.url);
+        let some = parts.user.is_some() || parts.query.is_some() || !self.headers.keys().all(open);
+        some && self.url.starts_with("http:") && !self.stays_here()
+    }
+
     /// The address and headers with `${VAR}` and `${file:PATH}` replaced by what they are at this moment.
     pub(super) fn reveal(&self) -> Result<Revealed, MissingSecret> {
         let mut secrets = Vec::new();
@@ -176,6 +199,25 @@ mod tests {
             assert_eq!(bare(url), endpoint);
             assert_eq!(masked(url), shown);
         }
+    }
+
+    #[test]
+    fn only_this_machine_is_reached_without_a_proxy_and_told_secrets_in_clear() {
+        for (url, here, tells) in [
+            ("http://127.0.0.1:9000/api", true, false),
+            ("http://localhost", true, false),
+            ("http://[::1]:80/x", true, false),
+            ("http://127.0.0.1.example/x", false, true),
+            ("https://wats.example/127.0.0.1", false, false),
+            ("http://wats.example/r", false, true),
+        ] {
+            let submit = submit(url, &[("Authorization", "x")], PathBuf::new());
+            assert_eq!(submit.stays_here(), here, "{url}");
+            assert_eq!(submit.tells_secrets(), tells, "{url}");
+        }
+        let open = submit("http://wats.example/r", &[("Accept", "x")], PathBuf::new());
+        assert!(!open.tells_secrets());
+        assert!(submit("http://a:b@wats.example", &[], PathBuf::new()).tells_secrets());
     }
 
     #[test]

@@ -108,9 +108,9 @@ impl Outbox {
             for lane in &self.lanes {
                 scope.spawn(|| {
                     let mut places = lane.places();
-                    while !cancel.is_cancelled() {
+                    while lane.is_worth_asking() && !cancel.is_cancelled() {
                         let advance = self.advance(lane, &mut places, Turn::Once, cancel, tell);
-                        if advance != Advance::Some || !lane.is_worth_asking() {
+                        if advance != Advance::Some {
                             return;
                         }
                     }
