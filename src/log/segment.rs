@@ -536,6 +536,27 @@ mod tests {
         assert_eq!(synced.reader.trailer.footer_offset, 64);
     }
 
+    #[test]
+    fn a_block_that_holds_other_events_than_the_footer_says_is_refused() {
+        let reader = published(&disk(), &leaves(&[100, 100, 100]));
+        let block = reader.footer().expect("readable").blocks[0];
+        assert!(reader.block(&block).is_ok());
+        let later = BlockIndex {
+            first_seq: block.first_seq.next(),
+            ..block
+        };
+        let more = BlockIndex {
+            events: block.events + 1,
+            ..block
+        };
+        for other in [later, more] {
+            match reader.block(&other) {
+                Err(LogError::Segment { why, .. }) => assert_eq!(why, SegmentError::Order),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// Whoever is unsure must open the store again; whoever knows can try again.
     #[test]
     fn a_segment_that_got_no_name_is_told_from_one_that_may_have_it() {

@@ -263,6 +263,24 @@ mod tests {
         assert_eq!(plan.oldest, Some(now().plus_days(-40)));
     }
 
+    /// It stands in the log for good.
+    #[test]
+    fn a_limit_says_what_it_was_when_it_takes_an_entry() {
+        let by_size = Policy {
+            max_size: Some(150),
+            ..Policy::default()
+        };
+        let by_count = Policy {
+            max_count: Some(1),
+            ..Policy::default()
+        };
+        for (policy, rule) in [(by_size, "max-size 150"), (by_count, "max-count 1")] {
+            let plan = plan(&policy, &[entry(1, 2), entry(2, 1)]);
+            let rules: Vec<&str> = plan.items.iter().map(|item| &*item.rule).collect();
+            assert_eq!(rules, [rule]);
+        }
+    }
+
     #[test]
     fn a_hold_beats_every_rule_and_the_held_entry_still_counts_towards_the_size() {
         let policy = Policy {
