@@ -289,25 +289,22 @@ fn check_blocks(reader: &SegmentReader, footer: &Footer) -> Result<(), LogError>
     }
 }
 
+/// Bytes looked through at once for the next block.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// Every block of a file that checks out and holds events of `store`, found by its magic number.
 fn blocks(file: &dyn DiskFile, path: &Path, store: &StoreId) -> Result<Vec<BlockIndex>, LogError> {
     let size = file.size().map_err(LogError::io("measure", path))?;
     let mut found = Vec::new();
     let mut at = SEGMENT_HEADER_BYTES as u64;
-    // Two blocks of the largest kind: whatever begins in the first half is whole in the buffer.
-    let window = 2 * (BLOCK_RAW_BYTES_MAX + BLOCK_RAW_BYTES_MAX / 8 + BLOCK_HEADER_BYTES);
-    while at < size {
-        let length = usize::try_from(size - at).map_or(window, |left| left.min(window));
+    while size.saturating_sub(at) >= BLOCK_HEADER_BYTES as u64 {
+        let length = usize::try_from(size - at).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
         let mut bytes = vec![0; length];
         file.read_exact_at(&mut bytes, at)
             .map_err(LogError::io("read", path))?;
-        let half = if length < window { length } else { window / 2 };
         let mut offset = 0;
-        while offset < half {
-            let Some(head) = bytes.get(offset..offset + BLOCK_HEADER_BYTES) else {
-                offset = half;
-                break;
-            };
+        // A head that lies across two pieces begins the next one.
+        while let Some(head) = bytes.get(offset..offset + BLOCK_HEADER_BYTES) {
             let step = BlockHeader::decode(head)
                 .ok()
                 .and_then(|header| {
