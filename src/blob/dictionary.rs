@@ -308,13 +308,27 @@ mod tests {
         let long = [noise_of(1, 8_000), noise_of(2, 8_000)].concat();
         let short = noise_of(3, 1_000);
         let mut samples = Vec::new();
-        for kind in [&long, &short, &long, &short, &first] {
+        for kind in [&short, &long, &short, &long, &first] {
             samples.extend([kind.clone(), kind.clone()]);
         }
         let chosen = choose(&samples, drawn_from(1_000, 1 << 30)).expect("they are alike");
         let begins = [first, short].concat();
         assert!(chosen.bytes().starts_with(&begins));
         assert!(chosen.bytes().len() >= begins.len() + long.len());
+    }
+
+    /// Measured too coarsely, both would be known as well as each other, and come in the order of the samples.
+    #[test]
+    fn of_two_parts_as_long_as_each_other_the_one_that_is_known_less_comes_first() {
+        let first = noise_of(1, 16_000);
+        let half = [&first[..8_000], &noise_of(2, 8_000)].concat();
+        let quarter = [&first[..4_000], &noise_of(3, 12_000)].concat();
+        let mut samples = Vec::new();
+        for kind in [&quarter, &half, &quarter, &half, &first] {
+            samples.extend([kind.clone(), kind.clone()]);
+        }
+        let chosen = choose(&samples, drawn_from(1_000, 1 << 30)).expect("they are alike");
+        assert!(chosen.bytes().starts_with(&[first, quarter].concat()));
     }
 
     #[test]
