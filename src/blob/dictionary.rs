@@ -347,6 +347,14 @@ mod tests {
             .map(|dictionary| cache.get(dictionary.id()).is_some())
             .collect();
         assert_eq!(there, [true, false, true, false]);
+        // Taken in counts as used, and earlier is earlier, in whatever order a table holds them.
+        for _ in 0..20 {
+            let cache = DictionaryCache::new(made[0].weight() * 2);
+            for dictionary in &made[..3] {
+                cache.keep(dictionary);
+            }
+            assert!(cache.get(made[0].id()).is_none());
+        }
         assert!(format!("{cache:?}").contains(&cache.bytes_max.to_string()));
         let kept = cache.kept.lock().expect("nobody panicked");
         assert_eq!(kept.bytes, made[0].weight() + made[2].weight());
