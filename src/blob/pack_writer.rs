@@ -188,11 +188,6 @@ impl PackWriter {
         self.written + self.buffer.len() as u64
     }
 
-    /// True before the first record.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Writes the footer, makes the file durable, then gives it its name and makes that durable.
     ///
     /// On `Ok` the pack survives power loss. On an error it may be there under either name, whole or not; nothing names it
@@ -325,9 +320,8 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
     /// The pack that has room for a record.
     fn room_for(&mut self, record: &Record<'_>) -> Result<&mut PackWriter, PackWriteError> {
         self.check()?;
-        let full = |writer: &PackWriter| {
-            !writer.is_empty() && writer.bytes() + record.len() as u64 > self.pack_bytes
-        };
+        // One is opened only to put a record into it: none is closed empty.
+        let full = |writer: &PackWriter| writer.bytes() + record.len() as u64 > self.pack_bytes;
         if self.open.as_ref().is_some_and(|(writer, _)| full(writer)) {
             self.close()?;
         }

@@ -818,6 +818,16 @@ mod tests {
         }
     }
 
+    /// It is a header and nothing else.
+    #[test]
+    fn an_empty_record_is_found_at_the_very_end_behind_a_damaged_one() {
+        let (mut bytes, _) = pack(&[b"damaged", b""]);
+        bytes.truncate(bytes.len() - PACK_TRAILER_BYTES - 2 * FOOTER_ENTRY_BYTES);
+        bytes[PACK_HEADER_BYTES] ^= 0xff;
+        let at = (bytes.len() - RECORD_HEADER_BYTES) as u64;
+        assert_eq!(scan(&bytes), [(at, BlobId::of(b""))]);
+    }
+
     fn contradiction(part: PackPart, what: &'static str) -> PackError {
         PackError::Contradiction { part, what }
     }
