@@ -146,17 +146,12 @@ impl LogMend {
 
     fn note_lost(&mut self, leaves: &Leaves<'_>) -> Result<(), LogError> {
         let mut lost: Vec<(EventSeq, EventSeq)> = Vec::new();
-        let mut total = 0;
-        let mut note = |seq: EventSeq| {
-            total += 1;
-            match lost.last_mut() {
-                Some((_, last)) if last.next() == seq => *last = seq,
-                _ => lost.push((seq, seq)),
-            }
+        let mut note = |seq: EventSeq| match lost.last_mut() {
+            Some((_, last)) if last.next() == seq => *last = seq,
+            _ => lost.push((seq, seq)),
         };
-        let too_many = |first: EventSeq, last: EventSeq| last.0 - first.0 > LOST_MAX;
         for segment in &mut self.segments {
-            if too_many(segment.first_seq, segment.last_seq) {
+            if are_too_many(segment.first_seq, segment.last_seq) {
                 return Err(LogError::Missing {
                     seq: segment.last_seq,
                 });
@@ -169,7 +164,7 @@ impl LogMend {
             }
         }
         for journal in &mut self.journals {
-            if too_many(journal.header.first_seq, journal.last_seq.next()) {
+            if are_too_many(journal.header.first_seq, journal.last_seq.next()) {
                 return Err(LogError::Missing {
                     seq: journal.last_seq,
                 });
@@ -184,6 +179,10 @@ impl LogMend {
         self.lost = lost;
         Ok(())
     }
+}
+
+fn are_too_many(first: EventSeq, last: EventSeq) -> bool {
+    last.0.saturating_sub(first.0) > LOST_MAX
 }
 
 fn before(seq: EventSeq) -> EventSeq {
@@ -635,6 +634,129 @@ mod tests {
             let header = JournalHeader::decode(&image, &STORE).expect("a header");
             assert_eq!(header.file_bytes, file_bytes as u64);
         }
+    }
+
+    fn ranges(mend: &LogMend) -> Vec<(u64, u64)> {
+        mend.lost
+            .iter()
+            .map(|(first, last)| (first.0, last.0))
+            .collect()
+    }
+
+    #[test]
+    fn events_that_are_lost_are_counted_for_each_file_and_told_as_ranges() {
+        let disk = disk();
+        let segment = seal(&disk, 1..=3);
+        let block = SEGMENT_HEADER_BYTES as u64;
+        disk.flip_bit(segment.path(), block * 8).expect("there");
+        let places = journal(&disk, 0, 1, 4..=10);
+        for nth in [1, 2, 4] {
+            disk.flip_bit(journal_path(0), places[nth] * 8)
+                .expect("there");
+        }
+        let mend = planned(&disk);
+        assert_eq!(ranges(&mend), [(1, 3), (5, 6), (8, 8)]);
+        let [segment] = &mend.segments[..] else {
+            panic!("one");
+        };
+        assert_eq!((segment.lost, mend.journals[0].lost), (3, 3));
+        assert!(
+            matches!(segment.tree, RepairedTree::Kept(_)),
+            "its end says what it was"
+        );
+    }
+
+    /// A witness may say anything.
+    #[test]
+    fn more_than_sixteen_million_events_are_not_believed_to_be_lost() {
+        let are = |first, last| are_too_many(EventSeq(first), EventSeq(last));
+        assert!(!are(1, 1) && !are(5, 5 + LOST_MAX));
+        assert!(are(5, 6 + LOST_MAX) && are(1, EventSeq::MAX.0));
+        let disk = disk();
+        seal(&disk, 1..=3);
+        let refused = plan(&disk, &survey(&disk), Some(EventSeq::MAX.0 - 1));
+        assert!(matches!(refused, Err(LogError::Missing { .. })));
+    }
+
+    /// Its events are in the journal; or it is the last one, which is written anew under its own name.
+    #[test]
+    fn a_broken_segment_is_set_aside_only_where_nothing_takes_its_place() {
+        let rotten = |seqs: std::ops::RangeInclusive<u64>| {
+            let disk = disk();
+            seal(&disk, 1..=3);
+            let segment = seal(&disk, seqs);
+            let block = SEGMENT_HEADER_BYTES as u64;
+            disk.flip_bit(segment.path(), block * 8).expect("there");
+            disk
+        };
+        let last = rotten(4..=4);
+        let mend = planned(&last);
+        let segments = mend.segments.iter().map(|one| one.first_seq.0);
+        assert_eq!(segments.collect::<Vec<_>>(), [4]);
+        assert!(mend.spare.is_empty());
+    }
+
+    #[test]
+    fn a_segment_that_is_made_anew_says_what_was_wrong_with_the_one_of_its_name() {
+        let disk = disk();
+        let first = seal(&disk, 1..=2);
+        let second = seal(&disk, 3..=4);
+        seal(&disk, 5..=6);
+        disk.lose(first.path()).expect("there");
+        let block = SEGMENT_HEADER_BYTES as u64;
+        disk.flip_bit(second.path(), block * 8).expect("there");
+        let mend = planned(&disk);
+        let told = mend
+            .segments
+            .iter()
+            .map(|one| (one.first_seq.0, one.why.is_some()));
+        assert_eq!(told.collect::<Vec<_>>(), [(1, false), (3, true)]);
+    }
+
+    /// Where a later segment states the tree, leaves that are lost leave it unknown before; leaves that are whole do not.
+    #[test]
+    fn a_tree_is_grown_anew_over_whole_leaves_and_left_unknown_over_lost_ones() {
+        for block_too in [false, true] {
+            let disk = disk();
+            let first = seal(&disk, 1..=2);
+            seal(&disk, 3..=4);
+            let trailer = first.bytes() - SEGMENT_TRAILER_BYTES as u64;
+            disk.flip_bit(first.path(), trailer * 8).expect("there");
+            if block_too {
+                let block = SEGMENT_HEADER_BYTES as u64;
+                disk.flip_bit(first.path(), block * 8).expect("there");
+            }
+            let mend = planned(&disk);
+            let expected = if block_too {
+                RepairedTree::Unknown
+            } else {
+                RepairedTree::Grown
+            };
+            assert_eq!(mend.segments.len(), 1);
+            assert_eq!(mend.segments[0].tree, expected, "{block_too}");
+        }
+    }
+
+    #[test]
+    fn only_journal_files_that_are_not_whole_are_made_anew() {
+        let disk = disk();
+        let places = journal(&disk, 0, 1, 1..=3);
+        journal(&disk, 1, 2, 4..=5);
+        disk.flip_bit(journal_path(0), places[1] * 8)
+            .expect("there");
+        let anew = |disk: &SimDisk| -> Vec<(PathBuf, Option<String>)> {
+            let mends = planned(disk).journals.into_iter();
+            mends.map(|one| (one.path, one.why)).collect()
+        };
+        let unread = "not all of its events can be read".to_owned();
+        assert_eq!(anew(&disk), [(journal_path(0), Some(unread))]);
+        disk.flip_bit(journal_path(0), places[1] * 8)
+            .expect("there");
+        assert_eq!(anew(&disk), []);
+        // Behind its last event; but nobody knows what else was there.
+        disk.truncate(journal_path(1), 40_000).expect("cut");
+        let short = "40000 bytes are left of 65536".to_owned();
+        assert_eq!(anew(&disk), [(journal_path(1), Some(short))]);
     }
 
     /// The newest file may hold nothing yet, or begin with events that were sealed by now.
