@@ -347,6 +347,20 @@ mod tests {
     }
 
     #[test]
+    fn a_later_version_is_named_and_not_called_damaged() {
+        let store = StoreId::from_bytes([7; 16]);
+        let mut header = encode_header(&store, EventSeq(5));
+        header[8] = 2;
+        let covered = header.len() - 4;
+        let crc = crc32c::crc32c(&header[..covered]);
+        header[covered..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(
+            decode_header(&header, &store),
+            Err(SegmentError::Version(2))
+        );
+    }
+
+    #[test]
     fn header_trailer_and_block_head_notice_every_flipped_bit() {
         let store = StoreId::from_bytes([7; 16]);
         let header = encode_header(&store, EventSeq(5));

@@ -432,6 +432,15 @@ mod tests {
     }
 
     #[test]
+    fn a_group_of_nothing_is_durable_without_a_call_to_the_disk() {
+        let disk = SimDisk::new();
+        let mut appender = appender(&disk);
+        let calls = disk.calls();
+        appender.commit().expect("nothing to do");
+        assert_eq!(disk.calls(), calls);
+    }
+
+    #[test]
     fn after_a_failure_nothing_is_staged_written_or_begun() {
         for calls in [0, 1] {
             let disk = SimDisk::new();

@@ -536,6 +536,45 @@ mod tests {
         assert_eq!(synced.reader.trailer.footer_offset, 64);
     }
 
+    /// Its checksums hold; but who wrote it did not write lines.
+    #[test]
+    fn a_block_that_is_shorter_than_it_says_or_does_not_end_with_a_line_is_refused() {
+        for (plain, raw_bytes, sound) in [
+            ("a\n", 2, true),
+            ("a\n", 3, false),
+            ("ab", 2, false),
+            ("", 0, false),
+        ] {
+            let packed = zstd::bulk::compress(plain.as_bytes(), BLOCK_LEVEL).expect("short");
+            let header = BlockHeader {
+                stored_bytes: u32::try_from(packed.len()).expect("short"),
+                raw_bytes,
+                events: 1,
+                first_seq: FIRST,
+                body_crc: crc32c::crc32c(&packed),
+            };
+            let mut bytes = Vec::new();
+            header.encode_into(&mut bytes);
+            bytes.extend(packed);
+            let disk = SimDisk::new();
+            let path = Path::new("block");
+            disk.plant(path, &bytes).expect("planted");
+            let file = disk.open(path, OpenMode::Read).expect("opened");
+            let at = BlockIndex {
+                first_seq: FIRST,
+                offset: 0,
+                events: 1,
+            };
+            match read_block(&*file, path, &at) {
+                Ok(read) => assert!(sound && read == plain.as_bytes(), "{plain:?}"),
+                Err(LogError::Segment { why, .. }) => {
+                    assert!(!sound && why == SegmentError::Length, "{plain:?}");
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+
     #[test]
     fn a_block_that_holds_other_events_than_the_footer_says_is_refused() {
         let reader = published(&disk(), &leaves(&[100, 100, 100]));
