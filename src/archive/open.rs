@@ -799,6 +799,30 @@ mod tests {
         writer.close().expect("closed");
     }
 
+    /// A deep look makes an index beside the one that is there, in memory where nothing may be written.
+    #[test]
+    fn a_damaged_store_that_was_to_be_written_to_is_looked_through_without_a_change() {
+        let disk = SimDisk::new();
+        let archive = Archive::create_on(Arc::new(disk.clone()), options()).expect("made");
+        for content in [b"first", b"other"] {
+            let new = crate::archive::NewEntry {
+                converter: "ICT".into(),
+                ..Default::default()
+            };
+            archive.put(new, &content[..]).expect("archived");
+        }
+        archive.close().expect("closed");
+        let first_frame = JOURNAL_HEADER_BYTES as u64 + 64;
+        disk.flip_bit("journal/0000.journal", first_frame * 8)
+            .expect("flipped");
+        let archive = Archive::open_on(Arc::new(disk.clone()), options()).expect("to look");
+        assert!(!archive.damage().is_empty());
+        let before = disk.ops();
+        let report = archive.verify(crate::archive::Depth::Deep).expect("looked");
+        assert!(!report.ok);
+        assert_eq!(disk.ops(), before, "{:?}", disk.describe_ops().last());
+    }
+
     #[test]
     fn a_store_is_made_in_a_folder_that_is_new_or_empty_and_in_nothing_else() {
         let dir = tempfile::tempdir().expect("a folder");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use annals::Archive;
 use annals::archive::{NewEntry, Options};
 use annals::entry::Retention;
-use annals::retention::Policy;
+use annals::retention::{AsOf, Policy};
 use annals::time::{Clock, SystemClock, Timestamp};
 
 use super::Answer;
@@ -194,7 +194,7 @@ fn annals(settings: &Settings, plan: &Plan) -> Result<[Seen; 2]> {
             ..Policy::default()
         };
         let now: Timestamp = SystemClock.now().plus_days(days);
-        let purge = archive.plan_purge(&policy, now)?;
+        let purge = archive.plan_purge(&policy, AsOf::Vouched(now))?;
         if purge.count != plan.goes[nth] as u64 {
             return Err(format!("{} of {} would go", purge.count, plan.goes[nth]).into());
         }
