@@ -14,8 +14,7 @@ use crate::format::frame::{
 };
 use crate::format::leaf;
 use crate::format::segment::{
-    BLOCK_HEADER_BYTES, BLOCK_RAW_BYTES_MAX, BlockHeader, BlockIndex, Footer, SEGMENT_HEADER_BYTES,
-    SegmentError,
+    BLOCK_HEADER_BYTES, BlockHeader, BlockIndex, Footer, SEGMENT_HEADER_BYTES, SegmentError,
 };
 use crate::id::{EventSeq, StoreId};
 use crate::log::journal::{journal_path, slot_of};
@@ -384,6 +383,7 @@ fn frames(bytes: &[u8], slot: u32, store: &StoreId) -> Vec<LiveFrame> {
 mod tests {
     use super::*;
     use crate::disk::sim::{Fault, Repeat, SimDisk};
+    use crate::format::segment::BLOCK_RAW_BYTES_MAX;
     use crate::log::tests::{STORE, disk, journal, leaf, seal};
 
     #[test]
