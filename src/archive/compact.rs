@@ -353,7 +353,7 @@ mod tests {
             ..Policy::default()
         };
         let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
-        let purge = |reply| Request::Purge(Arc::new(plan), "test".into(), reply);
+        let purge = |reply| Request::Purge(Arc::new(plan), "test".into(), None, reply);
         archive.wait(purge).expect("recorded");
     }
 

@@ -155,6 +155,8 @@ impl fmt::Debug for Progress {
 #[derive(Clone)]
 pub struct Archive {
     handle: Arc<Handle>,
+    /// Who causes what is recorded through this handle; nothing for the one who opened the store.
+    actor: Option<Arc<Actor>>,
 }
 
 struct Handle {
@@ -233,7 +235,25 @@ impl Archive {
                 channels,
                 lock: Mutex::new(lock),
             }),
+            actor: None,
         }
+    }
+
+    /// The same store, lent to another: what is recorded through it was caused by `actor`, and closing it closes nothing. The
+    /// store stays open until the one who opened it closes it.
+    #[must_use]
+    pub fn lend(&self, actor: Actor) -> Self {
+        Self {
+            handle: Arc::clone(&self.handle),
+            actor: Some(Arc::new(actor)),
+        }
+    }
+
+    /// True while some handle, of this process or another, has the store in `dir` open.
+    pub fn is_open(dir: impl AsRef<Path>) -> bool {
+        let dir = dir.as_ref();
+        // A folder that is no store gets no lock file.
+        Self::is_store(dir) && open::is_locked(&FsDisk::new(dir))
     }
 
     /// The store's name for life.
@@ -309,7 +329,10 @@ impl Archive {
     /// Ends the background work and lets go of the store. What was acknowledged is safe without it, too; an error here says
     /// that background work had failed before.
     pub fn close(self) -> Result<()> {
-        self.handle.shut_down()
+        match self.actor {
+            None => self.handle.shut_down(),
+            Some(_) => self.handle.failure(),
+        }
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -339,7 +362,15 @@ impl Archive {
 
     /// Hands facts to the writer and waits until they are durable.
     fn append(&self, drafts: Vec<Draft>) -> Result<Receipt> {
-        self.wait(|reply| Request::Append(drafts, reply))
+        self.wait(|reply| self.request(drafts, reply))
+    }
+
+    /// The request to record `drafts`, in the name of who has this handle.
+    fn request(&self, mut drafts: Vec<Draft>, reply: ReplyTo) -> Request {
+        for draft in &mut drafts {
+            draft.actor.clone_from(&self.actor);
+        }
+        Request::Append(drafts, reply)
     }
 
     /// Hands the writer a request and waits for the answer.
@@ -448,14 +479,20 @@ impl Handle {
                     .hint("what was acknowledged is safe; open the store again"),
             );
         }
+        self.failure()?;
+        match written {
+            // A full disk keeps the index behind, which costs the next open a moment and nobody a byte.
+            Err(error) if error.kind() == ErrorKind::Full => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Says what stopped the writer, if anything did.
+    fn failure(&self) -> Result<()> {
         match self.shared.failure() {
             Some(why) => Err(Error::new(ErrorKind::Poisoned, why)
                 .hint("what was acknowledged is safe; open the store again")),
-            // A full disk keeps the index behind, which costs the next open a moment and nobody a byte.
-            None => match written {
-                Err(error) if error.kind() == ErrorKind::Full => Ok(()),
-                other => other,
-            },
+            None => Ok(()),
         }
     }
 }
@@ -464,5 +501,63 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // Whoever wants to hear of a failure calls `close`; what was acknowledged is durable either way.
         let _ = self.shut_down();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::SimDisk;
+    use crate::event::ActorKind;
+    use crate::retention::{AsOf, Policy};
+
+    fn new() -> NewEntry {
+        NewEntry {
+            converter: "ICT".to_owned(),
+            ..NewEntry::default()
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_through_a_lent_store_names_who_borrowed_it_and_returning_it_closes_nothing()
+    {
+        let disk = SimDisk::new();
+        let archive = Archive::create_on(Arc::new(disk), Options::default()).expect("made");
+        let lent = archive.lend(Actor {
+            kind: ActorKind::User,
+            id: "mia".to_owned(),
+        });
+        lent.put(new(), &b"hers"[..]).expect("archived");
+        let policy = Policy {
+            max_count: Some(0),
+            ..Policy::default()
+        };
+        let plan = lent.plan_purge(&policy, AsOf::Clock).expect("planned");
+        lent.purge(&plan, "hers too").expect("purged");
+        lent.close().expect("returned");
+        archive.put(new(), &b"ours"[..]).expect("still open");
+        let who: Vec<String> = archive
+            .events(EventSeq(2), None)
+            .expect("readable")
+            .map(|leaf| {
+                let event: serde_json::Value =
+                    serde_json::from_str(&leaf.expect("whole").line).expect("JSON");
+                format!(
+                    "{} {}",
+                    event["type"].as_str().expect("text"),
+                    event["authid"].as_str().expect("text")
+                )
+            })
+            .collect();
+        let is = |kind: &str, id: &str| who.contains(&format!("annals.{kind}.v1 {id}"));
+        assert!(
+            is("store.opened", "annals") && is("archived", "mia"),
+            "{who:?}"
+        );
+        assert!(is("purge.planned", "mia") && is("purged", "mia"), "{who:?}");
+        assert_eq!(
+            who.last().map(String::as_str),
+            Some("annals.archived.v1 annals")
+        );
     }
 }

@@ -404,6 +404,11 @@ pub(super) fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<B
     }
 }
 
+/// True while somebody holds the lock. Where it cannot be asked for, nobody is taken to.
+pub(super) fn is_locked(disk: &dyn Disk) -> bool {
+    matches!(disk.try_lock(Path::new(LOCK_FILE)), Ok(None))
+}
+
 /// True when the disk refuses to be written, for good or for want of room.
 fn cannot_write(error: &Error) -> bool {
     std::error::Error::source(error)

@@ -112,7 +112,8 @@ impl Archive {
         self.refuse_stale(plan)?;
         let in_journal = self.leaves_journal(plan)?;
         let carried_out = Arc::new(plan.clone());
-        self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), reply))?;
+        let actor = self.actor.clone();
+        self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
         // Packs go first: on a full disk that is what makes room for the rest.
         let compacted = self.compact(None)?;
         // Content that is still in the journal is left out when that is sealed. What is not in it now may be behind a file's

@@ -241,6 +241,7 @@ pub(super) fn small_draft(
         placed: Vec::new(),
         retention: new.retention,
         level: level.get(),
+        actor: None,
     };
     Ok((blob, draft))
 }

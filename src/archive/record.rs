@@ -141,6 +141,7 @@ impl Archive {
                 placed: bring.placed.clone(),
                 retention: source.retention,
                 level: Level::DEFAULT.get(),
+                actor: None,
             };
             match self.append(vec![draft])? {
                 Receipt::Durable { attempt, .. } => {
@@ -205,6 +206,7 @@ impl Archive {
                 placed: bring.placed.clone(),
                 retention: Retention::Forever,
                 level: Level::DEFAULT.get(),
+                actor: None,
             };
             match self.append(vec![draft])? {
                 Receipt::BringContent => bring = Bring::all(self, &contents)?,

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use crate::archive::put::{Bring, small_draft};
-use crate::archive::writer::{Receipt, Request};
+use crate::archive::writer::Receipt;
 use crate::archive::{
     Archive, Archived, CompactOutcome, Depth, NewAttempt, NewEntry, Options, Page, PurgeOutcome,
     Stats, VerifyReport,
@@ -66,7 +66,7 @@ impl AsyncArchive {
                 let (blob, draft) = small_draft(archive.writable()?, &new, &content, bring)?;
                 // Who dropped the future does not hear of it any more.
                 let reply = move |receipt| drop(acknowledge.send(receipt));
-                archive.submit(Request::Append(vec![draft], Box::new(reply)))?;
+                archive.submit(archive.request(vec![draft], Box::new(reply)))?;
                 Ok(blob)
             };
             let blob = self.run(hand_in).await?;

@@ -11,7 +11,7 @@ use crate::archive::shared::Shared;
 use crate::archive::{Archived, sealer};
 use crate::entry::{Entry, Report, Retention, Submission};
 use crate::event::{
-    Body, ClockReading, EntryRanges, Event, PurgePlanned, PurgedEntries, StoreOpened,
+    Actor, Body, ClockReading, EntryRanges, Event, PurgePlanned, PurgedEntries, StoreOpened,
 };
 use crate::format::leaf;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
@@ -41,6 +41,8 @@ pub(super) struct Draft {
     pub(super) placed: Vec<BlobId>,
     pub(super) retention: Retention,
     pub(super) level: u8,
+    /// Who causes it; nothing for the one who opened the store.
+    pub(super) actor: Option<Arc<Actor>>,
 }
 
 impl Draft {
@@ -53,6 +55,7 @@ impl Draft {
             placed: Vec::new(),
             retention: Retention::Forever,
             level: 1,
+            actor: None,
         }
     }
 
@@ -93,7 +96,7 @@ pub(super) enum Request {
     /// Record these facts, in this order, in one group.
     Append(Vec<Draft>, ReplyTo),
     /// Record that the entries of a plan go, unless the plan is stale.
-    Purge(Arc<PurgePlan>, String, ReplyTo),
+    Purge(Arc<PurgePlan>, String, Option<Arc<Actor>>, ReplyTo),
     /// Hand the current journal file to the sealer even though it is not full.
     Rotate(Sender<Result<()>>),
     /// Finish what is staged and end.
@@ -220,8 +223,8 @@ impl Writer {
             while let Some(request) = next.take() {
                 match request {
                     Request::Append(drafts, reply) => self.append(drafts, reply, &mut group),
-                    Request::Purge(plan, reason, reply) => {
-                        self.purge(&plan, &reason, reply, &mut group);
+                    Request::Purge(plan, reason, actor, reply) => {
+                        self.purge(&plan, &reason, actor.as_ref(), reply, &mut group);
                     }
                     Request::Rotate(reply) => {
                         let rotated = self
@@ -381,7 +384,10 @@ impl Writer {
         let mut event = Event {
             seq: self.appender.next_seq(),
             time: clock.now(),
-            actor: self.shared.options.actor.clone(),
+            actor: match &draft.actor {
+                Some(actor) => Actor::clone(actor),
+                None => self.shared.options.actor.clone(),
+            },
             clock: ClockReading {
                 boot: clock.boot().to_owned(),
                 mono_ms: clock.monotonic_ms(),
@@ -507,10 +513,20 @@ impl Writer {
         self.rotate()
     }
 
-    fn purge(&mut self, plan: &PurgePlan, reason: &str, reply: ReplyTo, group: &mut Group) {
-        let staged = self
-            .purge_facts(plan, reason, group)
-            .and_then(|mut facts| self.stage_all(&mut facts, group));
+    fn purge(
+        &mut self,
+        plan: &PurgePlan,
+        reason: &str,
+        actor: Option<&Arc<Actor>>,
+        reply: ReplyTo,
+        group: &mut Group,
+    ) {
+        let staged = self.purge_facts(plan, reason, group).and_then(|mut facts| {
+            for fact in &mut facts {
+                fact.actor = actor.cloned();
+            }
+            self.stage_all(&mut facts, group)
+        });
         match staged {
             Ok(receipt) => group.waiting.push((reply, receipt)),
             Err(error) => reply(Err(error)),
