@@ -44,6 +44,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("rustls", &["src/host/http.rs"]),
     ("rustls_native_certs", &["src/host/http.rs"]),
     ("indicatif", &["src/cli/", "src/main.rs"]),
+    ("jiff", &["src/cli/"]),
 ];
 
 /// Rooms whose bytes go through the disk room, so that a simulated disk sees all of them.
@@ -62,6 +63,20 @@ const CLOCKS: &[(&str, &str)] = &[
     (
         "src/host/run.rs",
         "how old a file is, and when to look at it again",
+    ),
+];
+
+/// Files of the command line that may ask the process they run in for its folder and variables, and why. All others would answer
+/// otherwise when the owner of a store runs them for somebody else.
+const PROCESS: &[(&str, &str)] = &[
+    ("src/cli/surroundings.rs", "they are made there"),
+    (
+        "src/cli/commands/demo.rs",
+        "no owner runs it: it makes its own store",
+    ),
+    (
+        "src/cli/commands/demo_converter.rs",
+        "a converter, started by a host",
     ),
 ];
 
@@ -456,6 +471,39 @@ fn clocks(sources: &[Source]) -> Vec<Complaint> {
     found
 }
 
+fn process(sources: &[Source]) -> Vec<Complaint> {
+    const ASKED: [&str; 5] = ["var", "var_os", "vars", "current_dir", "stdin"];
+    let mut found = Vec::new();
+    for source in sources {
+        if !source.path.starts_with("src/cli/") || !is_rust(&source.path) {
+            continue;
+        }
+        let excepted = PROCESS.iter().any(|(path, _)| *path == source.path);
+        let mut asked = false;
+        for three in source.tokens.windows(3) {
+            let [room, colons, what] = three else {
+                continue;
+            };
+            let is_asked = matches!(&*room.text, "env" | "io") && ASKED.contains(&&*what.text);
+            if !is_asked || colons.text != "::" || room.is_test() {
+                continue;
+            }
+            asked = true;
+            // The process's own stdin is wrapped where streams are.
+            let is_stream = what.text == "stdin" && source.path == "src/cli/context.rs";
+            if !excepted && !is_stream {
+                let what = format!("{}::{}: ask the surroundings", room.text, what.text);
+                found.push(source.complain(colons.line, what));
+            }
+        }
+        if excepted && !asked {
+            found
+                .push(source.complain(1, "is excepted from the process rule and needs it no more"));
+        }
+    }
+    found
+}
+
 fn beginnings(sources: &[Source]) -> Vec<Complaint> {
     sources
         .iter()
@@ -633,6 +681,32 @@ const CHECKS: &[Check] = &[
             ("src/log/mod.rs", 3),
             ("src/host/mod.rs", 4),
             ("src/cli/progress.rs", 1),
+        ],
+    },
+    Check {
+        name: "verbs ask the process nothing",
+        run: process,
+        bad: &[
+            (
+                "src/cli/surroundings.rs",
+                "//! x\nfn f() { std::env::var_os(\"A\") }\n",
+            ),
+            (
+                "src/cli/store.rs",
+                "//! env::var\nfn f() {\n    std::env::current_dir();\n    std::env::temp_dir();\n}\n",
+            ),
+            ("src/cli/context.rs", "//! x\nfn f() { io::stdin() }\n"),
+            (
+                "src/cli/commands/report.rs",
+                "//! x\nfn f() { io::stdin() }\n",
+            ),
+            ("src/cli/commands/demo.rs", "//! x\nfn f() {}\n"),
+            ("src/host/run.rs", "//! x\nfn f() { std::env::var(x) }\n"),
+        ],
+        places: &[
+            ("src/cli/store.rs", 3),
+            ("src/cli/commands/report.rs", 2),
+            ("src/cli/commands/demo.rs", 1),
         ],
     },
     Check {

@@ -36,7 +36,7 @@ Examples:
   annals restore 4711 --to back/
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 some items failed, 4 not found, 5 refused by a safety rule, \
-6 damage found, 10 no store, 11 the store is in use."
+6 damage found, 10 no store, 11 the store's owner does not answer."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

@@ -10,13 +10,13 @@ use crate::{Error, ErrorKind, Result};
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// The source of `entry`, unless it was purged.
-pub(crate) fn open_source(archive: &Archive, entry: &Entry, zone: Zone) -> Result<BlobReader> {
+pub(crate) fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {
     refuse_purged(entry, zone)?;
     archive.read(&entry.blake3)
 }
 
 /// Says when and by which rule the bytes of `entry` went, if they did.
-pub(crate) fn refuse_purged(entry: &Entry, zone: Zone) -> Result<()> {
+pub(crate) fn refuse_purged(entry: &Entry, zone: &Zone) -> Result<()> {
     let Some(purged_at) = entry.purged_at else {
         return Ok(());
     };
@@ -70,10 +70,10 @@ mod tests {
     #[test]
     fn a_purged_entry_says_when_and_by_which_rule_its_bytes_went() {
         let mut entry = sample();
-        assert!(refuse_purged(&entry, Zone::Utc).is_ok());
+        assert!(refuse_purged(&entry, &Zone::Utc).is_ok());
         entry.purged_at = Some("2026-06-01T00:00:00Z".parse().expect("valid"));
         entry.purged_by = Some("older than 90d".into());
-        let error = refuse_purged(&entry, Zone::Utc).expect_err("purged");
+        let error = refuse_purged(&entry, &Zone::Utc).expect_err("purged");
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(
             error.message(),

@@ -1,25 +1,29 @@
 //! What every verb works with: the flags, the two streams, the store.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::args::{ColorWhen, Globals};
 use super::exit::Failure;
+use super::owner::Borrowed;
 use super::progress::Meter;
 use super::render::{Canvas, Style, Zone, escape, escape_json};
+use super::surroundings::Surroundings;
 use super::{store, when};
 use crate::archive::{Access, Archive, Options};
+use crate::convert::Cancel;
 use crate::event::{Actor, ActorKind};
 use crate::host::Config;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a verb waits for another process to let go of the store.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Where a run of the program writes, and whether a person is there to read it.
 pub struct Streams<'a> {
@@ -27,22 +31,75 @@ pub struct Streams<'a> {
     pub stdout: &'a mut dyn Write,
     /// Progress, notes and errors.
     pub stderr: &'a mut dyn Write,
+    /// What is handed in.
+    pub stdin: Stdin,
     /// True when `stdout` is shown to a person.
     pub stdout_is_terminal: bool,
     /// True when `stderr` is shown to a person.
     pub stderr_is_terminal: bool,
 }
 
+/// Where what is handed in is read from. Cheap to clone; each clone reads on where another stopped.
+#[derive(Clone)]
+pub struct Stdin {
+    source: Arc<Mutex<dyn Read + Send>>,
+    is_terminal: bool,
+}
+
+impl Stdin {
+    /// Reads from `source`, where `is_terminal` says whether a person types.
+    pub fn new(source: impl Read + Send + 'static, is_terminal: bool) -> Self {
+        Self {
+            source: Arc::new(Mutex::new(source)),
+            is_terminal,
+        }
+    }
+
+    /// That of this process.
+    pub fn of_process() -> Self {
+        Self::new(io::stdin(), io::stdin().is_terminal())
+    }
+
+    /// True when a person types it.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// What was typed up to the end of the line; of an answer only its beginning is of interest.
+    fn line(&mut self) -> io::Result<String> {
+        const BYTES_MAX: usize = 1 << 10;
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while line.len() < BYTES_MAX && self.read(&mut byte)? == 1 && byte != *b"\n" {
+            line.extend(byte);
+        }
+        Ok(String::from_utf8_lossy(&line).into_owned())
+    }
+}
+
+impl Read for Stdin {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.read(out)
+    }
+}
+
 /// One run of the program.
 pub(crate) struct Context<'a> {
     pub(crate) globals: Globals,
     streams: Streams<'a>,
+    surroundings: Surroundings,
     pub(crate) meter: Meter,
     now: Timestamp,
+    /// The store, where it is open already and lent to this run.
+    borrowed: Option<Borrowed>,
+    cancel: Cancel,
+    /// How long to wait for another process to let go of the store.
+    pub(crate) lock_wait: Duration,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(globals: Globals, streams: Streams<'a>) -> Self {
+    pub(crate) fn new(globals: Globals, streams: Streams<'a>, surroundings: Surroundings) -> Self {
         let meter = if streams.stderr_is_terminal && !globals.quiet {
             Meter::visible()
         } else {
@@ -51,8 +108,28 @@ impl<'a> Context<'a> {
         Self {
             globals,
             streams,
+            surroundings,
             meter,
             now: SystemClock.now(),
+            borrowed: None,
+            cancel: Cancel::default(),
+            lock_wait: LOCK_WAIT,
+        }
+    }
+
+    /// A run for somebody else, who may want it to end before it is done.
+    pub(crate) fn borrowing(
+        globals: Globals,
+        streams: Streams<'a>,
+        surroundings: Surroundings,
+        borrowed: Borrowed,
+        cancel: Cancel,
+    ) -> Self {
+        Self {
+            meter: Meter::default(),
+            borrowed: Some(borrowed),
+            cancel,
+            ..Self::new(globals, streams, surroundings)
         }
     }
 
@@ -69,12 +146,12 @@ impl<'a> Context<'a> {
         if self.globals.utc {
             Zone::Utc
         } else {
-            Zone::Local
+            self.surroundings.zone().clone()
         }
     }
 
     pub(crate) fn when(&self, text: &str) -> Result<Timestamp> {
-        when::parse_when(text, self.now(), self.zone())
+        when::parse_when(text, self.now(), &self.zone())
     }
 
     pub(crate) fn stdout_is_terminal(&self) -> bool {
@@ -84,13 +161,48 @@ impl<'a> Context<'a> {
     /// What tables on stdout may look like.
     pub(crate) fn canvas(&self) -> Canvas {
         Canvas {
-            colour: wants_colour(self.globals.color, self.streams.stdout_is_terminal),
-            width: self.streams.stdout_is_terminal.then(terminal_width),
+            colour: self.wants_colour(self.streams.stdout_is_terminal),
+            width: self
+                .streams
+                .stdout_is_terminal
+                .then(|| terminal_width(&self.surroundings)),
         }
     }
 
     fn stderr_colour(&self) -> bool {
-        wants_colour(self.globals.color, self.streams.stderr_is_terminal)
+        self.wants_colour(self.streams.stderr_is_terminal)
+    }
+
+    fn wants_colour(&self, is_terminal: bool) -> bool {
+        wants_colour(self.globals.color, is_terminal, &self.surroundings)
+    }
+
+    /// What is handed in.
+    pub(crate) fn stdin(&self) -> Stdin {
+        self.streams.stdin.clone()
+    }
+
+    /// Where and as whom this run was asked for.
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// A path as it was given, in full.
+    pub(crate) fn path(&self, given: &Path) -> PathBuf {
+        self.surroundings.path(given)
+    }
+
+    /// Cancelled when nobody waits for this run any more.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// Ends long work that nobody waits for any more.
+    pub(crate) fn go_on(&self) -> Result<(), Failure> {
+        if self.cancel.is_cancelled() {
+            return Err(Failure::ReaderGone);
+        }
+        Ok(())
     }
 
     /// The same streams, for a run within this one.
@@ -98,6 +210,7 @@ impl<'a> Context<'a> {
         Streams {
             stdout: &mut *self.streams.stdout,
             stderr: &mut *self.streams.stderr,
+            stdin: self.streams.stdin.clone(),
             stdout_is_terminal: self.streams.stdout_is_terminal,
             stderr_is_terminal: self.streams.stderr_is_terminal,
         }
@@ -107,23 +220,40 @@ impl<'a> Context<'a> {
 
     /// The configuration named by flag or environment.
     pub(crate) fn configuration(&self) -> Result<Config> {
-        store::configuration(&self.globals)
+        store::configuration(&self.globals, &self.surroundings)
     }
 
+    /// Which store this run is about.
+    pub(crate) fn locate(&self) -> Result<PathBuf> {
+        store::locate(&self.globals, &self.surroundings)
+    }
+
+    /// The store, lent or opened.
     pub(crate) fn open(&self, access: Access) -> Result<Archive> {
-        let dir = store::locate(&self.globals)?;
-        Archive::open(&dir, self.options(access))
+        match &self.borrowed {
+            Some(borrowed) => Ok(borrowed.archive.lend(self.actor())),
+            None => Archive::open(self.locate()?, self.options(access)),
+        }
+    }
+
+    /// Who lent the store, if it is lent.
+    pub(crate) fn owner(&self) -> Option<&Borrowed> {
+        self.borrowed.as_ref()
+    }
+
+    fn actor(&self) -> Actor {
+        Actor {
+            kind: ActorKind::User,
+            id: self.surroundings.account(),
+        }
     }
 
     pub(crate) fn options(&self, access: Access) -> Options {
         let default = Options::default();
         Options {
-            actor: Actor {
-                kind: ActorKind::User,
-                id: user_name(),
-            },
+            actor: self.actor(),
             access,
-            lock_wait: LOCK_WAIT,
+            lock_wait: self.lock_wait,
             journal_bytes: self.globals.journal_size.unwrap_or(default.journal_bytes),
             progress: self.meter.as_progress(),
             ..default
@@ -228,7 +358,7 @@ impl<'a> Context<'a> {
         if self.globals.yes {
             return Ok(());
         }
-        if !(self.streams.stderr_is_terminal && io::stdin().is_terminal()) {
+        if !(self.streams.stderr_is_terminal && self.streams.stdin.is_terminal()) {
             return Err(Error::new(
                 ErrorKind::Refused,
                 format!("{question}: this needs a confirmation and nobody is there to give it"),
@@ -237,9 +367,10 @@ impl<'a> Context<'a> {
         }
         self.meter.clear();
         self.say(&format!("{} [y/N] ", escape(question)));
-        let mut answer = String::new();
-        io::stdin()
-            .read_line(&mut answer)
+        let answer = self
+            .streams
+            .stdin
+            .line()
             .map_err(|error| Error::io("read", "the answer", error))?;
         if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
             Ok(())
@@ -267,56 +398,31 @@ pub(crate) fn error_json(kind: ErrorKind, message: &str, hint: Option<&str>) -> 
 }
 
 /// Whether colours are wanted where `is_terminal` says a person looks.
-pub(crate) fn wants_colour(when: ColorWhen, is_terminal: bool) -> bool {
+pub(crate) fn wants_colour(
+    when: ColorWhen,
+    is_terminal: bool,
+    surroundings: &Surroundings,
+) -> bool {
     match when {
         ColorWhen::Always => true,
         ColorWhen::Never => false,
         ColorWhen::Auto => {
-            let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+            let set = |name: &str| surroundings.variable(name);
             is_terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|t| t != "dumb")
         }
     }
 }
 
-fn terminal_width() -> usize {
+fn terminal_width(surroundings: &Surroundings) -> usize {
     const ASSUMED: usize = 120;
-    let from_environment = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|text| text.parse().ok());
+    let from_environment = surroundings
+        .variable("COLUMNS")
+        .and_then(|text| text.to_str()?.parse().ok());
+    let window = || usize::try_from(surroundings.window?).ok();
     from_environment
-        .or_else(window_width)
+        .or_else(window)
         .filter(|&columns| columns > 0)
         .unwrap_or(ASSUMED)
-}
-
-#[cfg(unix)]
-fn window_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    Some(usize::from(size.ws_col))
-}
-
-// Windows consoles are asked through a call that needs another dependency; COLUMNS or the assumed width serve there.
-#[cfg(not(unix))]
-fn window_width() -> Option<usize> {
-    None
-}
-
-/// The account this process runs under: the actor of what it records.
-fn user_name() -> String {
-    ["USER", "LOGNAME", "USERNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()))
-        .unwrap_or_else(user_number)
-}
-
-#[cfg(unix)]
-fn user_number() -> String {
-    format!("uid:{}", rustix::process::getuid().as_raw())
-}
-
-#[cfg(not(unix))]
-fn user_number() -> String {
-    "unknown".to_owned()
 }
 
 /// A path as it is told to people and programs: bytes that are not UTF-8 stand as U+FFFD.

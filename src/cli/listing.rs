@@ -116,7 +116,7 @@ impl Listing {
         entries: &[Entry],
         context: &mut Context<'_>,
     ) -> Result<(), Failure> {
-        let zone = self.zone;
+        let zone = &self.zone;
         match &mut self.format {
             Format::Json => entries
                 .iter()
@@ -183,7 +183,7 @@ const WIDE_COLUMNS: [Column; 14] = [
     Column::clipped("FILE"),
 ];
 
-fn row(entry: &Entry, zone: Zone, columns: Columns) -> Vec<Cell> {
+fn row(entry: &Entry, zone: &Zone, columns: Columns) -> Vec<Cell> {
     let wide = columns == Columns::Wide;
     let mut row = vec![
         Cell::new(entry.id.to_string()),
@@ -262,7 +262,7 @@ const CSV_FIELDS: [&str; 24] = [
 ];
 
 /// One RFC 4180 line. `meta` stands as a JSON object, `attempts` is their number, unknown fields are empty.
-fn csv_line(entry: &Entry, zone: Zone, escaped: bool, out: &mut String) {
+fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, out: &mut String) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let time = |time: Option<crate::time::Timestamp>| {
         time.map(|time| zone.exact(time).to_string())
@@ -340,7 +340,7 @@ mod tests {
         let entries = [sample(), hostile];
         let rows: Vec<_> = entries
             .iter()
-            .map(|e| row(e, Zone::Utc, Columns::First))
+            .map(|e| row(e, &Zone::Utc, Columns::First))
             .collect();
         let page = Table::new(&COLUMNS, plain).page(&rows);
         assert_eq!(
@@ -354,7 +354,7 @@ mod tests {
             (&WHY_COLUMNS[..], Columns::Why),
             (&WIDE_COLUMNS[..], Columns::Wide),
         ] {
-            assert_eq!(row(&sample(), Zone::Utc, columns).len(), titles.len());
+            assert_eq!(row(&sample(), &Zone::Utc, columns).len(), titles.len());
         }
     }
 
@@ -363,12 +363,12 @@ mod tests {
         let mut entry = sample();
         entry.source_name = "a,\"b\"\n.csv".into();
         let mut line = String::new();
-        csv_line(&entry, Zone::Utc, false, &mut line);
+        csv_line(&entry, &Zone::Utc, false, &mut line);
         assert!(line.contains(",\"a,\"\"b\"\"\n.csv\","), "{line}");
         assert!(line.contains(",\"{\"\"line\"\":\"\"3\"\"}\","), "{line}");
         assert!(line.ends_with("\r\n"));
         let mut shown = String::new();
-        csv_line(&entry, Zone::Utc, true, &mut shown);
+        csv_line(&entry, &Zone::Utc, true, &mut shown);
         assert_eq!(shown.lines().count(), 1, "on a terminal it is escaped");
     }
 }

@@ -8,6 +8,8 @@ use clap::Parser;
 use clap::error::ErrorKind as ClapErrorKind;
 
 use crate::ErrorKind;
+use crate::convert::Cancel;
+use crate::time::Stopwatch;
 
 mod args;
 mod commands;
@@ -19,17 +21,22 @@ mod exit;
 mod hearing;
 mod listing;
 mod objects;
+mod owner;
 mod progress;
 mod render;
 mod restore_name;
 mod store;
+mod surroundings;
 mod when;
 
-pub use context::Streams;
+pub use context::{Stdin, Streams};
 
 use args::{Cli, ColorWhen};
-use context::Context;
+use commands::{Reach, Verb};
+use context::{Context, LOCK_WAIT};
 use exit::{Exit, Failure};
+use owner::Borrowed;
+use surroundings::Surroundings;
 
 /// Runs the program with the arguments and streams of this process.
 pub fn main() -> ExitCode {
@@ -40,6 +47,7 @@ pub fn main() -> ExitCode {
         stderr_is_terminal: stderr.is_terminal(),
         stdout: &mut stdout,
         stderr: &mut stderr,
+        stdin: Stdin::of_process(),
     };
     let code = run(std::env::args_os(), streams);
     ExitCode::from(code)
@@ -48,12 +56,57 @@ pub fn main() -> ExitCode {
 /// Runs the program; answers its exit code. The first of `args` is the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
+    let surroundings = Surroundings::here();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &args, streams).code(),
+        Err(error) => return usage(&error, &args, streams, &surroundings).code(),
     };
-    let mut context = Context::new(cli.globals, streams);
+    let mut context = Context::new(cli.globals, streams, surroundings);
+    let ended = match by_owner(&args, &cli.verb, &mut context) {
+        Ok(Some(code)) => return code,
+        Ok(None) => commands::run(cli.verb, &mut context),
+        Err(failure) => Err(failure),
+    };
+    conclude(ended, context)
+}
+
+/// Runs a verb for somebody else, on a store that is open here.
+fn run_borrowing(
+    args: &[OsString],
+    streams: Streams<'_>,
+    surroundings: Surroundings,
+    borrowed: Borrowed,
+    cancel: Cancel,
+) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, args, streams, &surroundings).code(),
+    };
+    let mut context = Context::borrowing(cli.globals, streams, surroundings, borrowed, cancel);
     let ended = commands::run(cli.verb, &mut context);
+    conclude(ended, context)
+}
+
+/// Has the owner of the store run the verb, if the store has one and the verb is for it.
+fn by_owner(
+    args: &[OsString],
+    verb: &Verb,
+    context: &mut Context<'_>,
+) -> Result<Option<u8>, Failure> {
+    // A store that cannot be told is for the verb to complain of.
+    let (Reach::Owner, Ok(dir)) = (verb.reach(), context.locate()) else {
+        return Ok(None);
+    };
+    let waited = Stopwatch::start();
+    let found = owner::find(&dir, LOCK_WAIT)?;
+    context.lock_wait = waited.left_of(LOCK_WAIT);
+    found
+        .map(|owner| owner::ask(owner, args, LOCK_WAIT, context))
+        .transpose()
+}
+
+/// Says how a run ended.
+fn conclude(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
     context.meter.clear();
     let flushed = context.flush();
     let exit = match (ended, flushed) {
@@ -68,7 +121,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8
 }
 
 /// Help and version go to stdout; a wrong command line is an error like any other.
-fn usage(error: &clap::Error, args: &[OsString], streams: Streams<'_>) -> Exit {
+fn usage(
+    error: &clap::Error,
+    args: &[OsString],
+    streams: Streams<'_>,
+    surroundings: &Surroundings,
+) -> Exit {
     let for_reading = matches!(
         error.kind(),
         ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion
@@ -87,7 +145,7 @@ fn usage(error: &clap::Error, args: &[OsString], streams: Streams<'_>) -> Exit {
     };
     let rendered = error.render();
     if for_reading {
-        let text = if context::wants_colour(colour, streams.stdout_is_terminal) {
+        let text = if context::wants_colour(colour, streams.stdout_is_terminal, surroundings) {
             rendered.ansi().to_string()
         } else {
             rendered.to_string()
@@ -116,7 +174,7 @@ fn usage(error: &clap::Error, args: &[OsString], streams: Streams<'_>) -> Exit {
             &words.join(" "),
             Some("see `annals --help`"),
         )
-    } else if context::wants_colour(colour, streams.stderr_is_terminal) {
+    } else if context::wants_colour(colour, streams.stderr_is_terminal, surroundings) {
         rendered.ansi().to_string()
     } else {
         rendered.to_string()
@@ -144,6 +202,7 @@ mod tests {
             Streams {
                 stdout: &mut stdout,
                 stderr: &mut stderr,
+                stdin: Stdin::of_process(),
                 stdout_is_terminal: false,
                 stderr_is_terminal: false,
             },
@@ -218,6 +277,7 @@ mod tests {
         let streams = Streams {
             stdout: &mut Closed,
             stderr: &mut stderr,
+            stdin: Stdin::of_process(),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
         };

@@ -41,7 +41,7 @@ pub(crate) struct EntryObject<'a> {
 }
 
 impl<'a> EntryObject<'a> {
-    pub(crate) fn new(entry: &'a Entry, zone: Zone) -> Self {
+    pub(crate) fn new(entry: &'a Entry, zone: &Zone) -> Self {
         Self {
             id: entry.id,
             converter: &entry.converter,
@@ -78,7 +78,7 @@ impl<'a> EntryObject<'a> {
     }
 }
 
-fn in_zone(mut attempt: Attempt, zone: Zone) -> Attempt {
+fn in_zone(mut attempt: Attempt, zone: &Zone) -> Attempt {
     attempt.at = zone.exact(attempt.at);
     for report in &mut attempt.reports {
         report.reported_at = report.reported_at.map(|time| zone.exact(time));
@@ -156,7 +156,7 @@ pub(crate) mod tests {
 
     #[test]
     fn scripts_find_every_promised_member_of_an_entry() {
-        let object = serde_json::to_value(EntryObject::new(&sample(), Zone::Utc)).expect("json");
+        let object = serde_json::to_value(EntryObject::new(&sample(), &Zone::Utc)).expect("json");
         let members: Vec<&str> = object
             .as_object()
             .expect("object")
@@ -212,7 +212,7 @@ pub(crate) mod tests {
 
     #[test]
     fn without_utc_a_time_is_told_as_it_was_recorded() {
-        let object = serde_json::to_value(EntryObject::new(&sample(), Zone::Local)).expect("json");
+        let object = serde_json::to_value(EntryObject::new(&sample(), &Zone::Local)).expect("json");
         assert_eq!(object["archived_at"], "2026-03-01T08:30:00.000000+01:00");
     }
 }

@@ -1,9 +1,9 @@
 //! Which store a command is about.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::args::Globals;
+use super::surroundings::Surroundings;
 use crate::host::Config;
 use crate::{Error, ErrorKind, Result};
 
@@ -11,12 +11,14 @@ use crate::{Error, ErrorKind, Result};
 const MARKER: &str = "FORMAT";
 
 /// The store that is named, or else the nearest parent directory that is one.
-pub(crate) fn locate(globals: &Globals) -> Result<PathBuf> {
-    if let Some(named) = named(globals)? {
+pub(crate) fn locate(globals: &Globals, from: &Surroundings) -> Result<PathBuf> {
+    if let Some(named) = named(globals, from)? {
         return Ok(named);
     }
-    let here = std::env::current_dir()
-        .map_err(|error| Error::io("find", "the current directory", error))?;
+    let here = from.folder.as_deref().ok_or_else(|| {
+        Error::new(ErrorKind::Io, "cannot find the current directory")
+            .hint("go to a directory that exists, or name the store with --store DIR")
+    })?;
     here.ancestors()
         .find(|dir| dir.join(MARKER).is_file())
         .map(Path::to_owned)
@@ -30,33 +32,29 @@ pub(crate) fn locate(globals: &Globals) -> Result<PathBuf> {
 }
 
 /// The store named by flag, environment or configuration, in this order.
-pub(crate) fn named(globals: &Globals) -> Result<Option<PathBuf>> {
+pub(crate) fn named(globals: &Globals, from: &Surroundings) -> Result<Option<PathBuf>> {
     if let Some(store) = &globals.store {
         return Ok(Some(store.clone()));
     }
-    if let Some(store) = variable("ANNALS_STORE") {
+    if let Some(store) = from.variable("ANNALS_STORE") {
         return Ok(Some(store.into()));
     }
-    match config_file(globals) {
+    match config_file(globals, from) {
         Some(file) => store_path_from_config(&file),
         None => Ok(None),
     }
 }
 
 /// The configuration file named by flag or environment.
-pub(crate) fn config_file(globals: &Globals) -> Option<PathBuf> {
-    let named = globals.config.clone();
-    named.or_else(|| variable("ANNALS_CONFIG").map(PathBuf::from))
-}
-
-/// An environment variable; an empty one counts as unset.
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
+pub(crate) fn config_file(globals: &Globals, from: &Surroundings) -> Option<PathBuf> {
+    let named = globals.config.as_deref();
+    let named = named.or_else(|| from.variable("ANNALS_CONFIG").map(Path::new));
+    named.map(|file| from.path(file))
 }
 
 /// The configuration named by flag or environment.
-pub(crate) fn configuration(globals: &Globals) -> Result<Config> {
-    let file = config_file(globals).ok_or_else(|| {
+pub(crate) fn configuration(globals: &Globals, from: &Surroundings) -> Result<Config> {
+    let file = config_file(globals, from).ok_or_else(|| {
         Error::new(ErrorKind::Invalid, "no configuration is named")
             .hint("add --config FILE, or set ANNALS_CONFIG")
     })?;
@@ -108,6 +106,9 @@ mod tests {
             config: Some(PathBuf::from("missing.toml")),
             ..Globals::default()
         };
-        assert_eq!(locate(&globals).expect("named"), Path::new("here"));
+        assert_eq!(
+            locate(&globals, &Surroundings::here()).expect("named"),
+            Path::new("here")
+        );
     }
 }

@@ -17,7 +17,7 @@ const SIZE_HINT: &str =
     "write for example 500M, 10GB, 1.5GiB, or plain bytes; K, M, G and T count in steps of 1024";
 
 /// The instant `text` means, asked at `now`. A date without an offset is of `zone`.
-pub(crate) fn parse_when(text: &str, now: Timestamp, zone: Zone) -> Result<Timestamp> {
+pub(crate) fn parse_when(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp> {
     let text = text.trim();
     let refused =
         || Error::new(ErrorKind::Invalid, format!("'{text}' is not a date")).hint(DATE_HINT);
@@ -36,9 +36,13 @@ pub(crate) fn parse_when(text: &str, now: Timestamp, zone: Zone) -> Result<Times
     let seconds = now.micros().div_euclid(1_000_000);
     let base = match zone {
         Zone::Local => parse_datetime(format!("@{seconds}")),
-        Zone::Utc => parse_datetime(format!("TZ=\"UTC0\" @{seconds}")),
+        Zone::Utc | Zone::Of(_) => parse_datetime(format!("TZ=\"UTC0\" @{seconds}")),
     };
     let base = base.ok().and_then(ParsedDateTime::into_zoned);
+    let base = match zone {
+        Zone::Of(zone) => base.map(|base| base.with_time_zone(zone.clone())),
+        Zone::Local | Zone::Utc => base,
+    };
     let base = base.ok_or_else(refused)?;
     let at_base = |text: &str| {
         parse_datetime_at_date(base.clone(), text)
@@ -227,7 +231,7 @@ mod tests {
             ("sun", "2026-11-22T00:00:00+00:00"),
             ("last friday", "2026-11-20T00:00:00+00:00"),
         ] {
-            let time = parse_when(text, now(), Zone::Utc).expect(text);
+            let time = parse_when(text, now(), &Zone::Utc).expect(text);
             let expected: Timestamp = expected.parse().expect("valid");
             assert_eq!(time, expected, "{text}");
         }
@@ -235,7 +239,7 @@ mod tests {
 
     #[test]
     fn yesterday_is_before_today() {
-        let yesterday = parse_when("yesterday", now(), Zone::Utc).expect("valid");
+        let yesterday = parse_when("yesterday", now(), &Zone::Utc).expect("valid");
         assert_eq!(yesterday.day(), now().day() - 1);
     }
 
@@ -246,7 +250,7 @@ mod tests {
             .with_ymd_and_hms(2026, 3, 1, 0, 0, 0)
             .single()
             .expect("one");
-        let time = parse_when("2026-03-01", now(), Zone::Local).expect("valid");
+        let time = parse_when("2026-03-01", now(), &Zone::Local).expect("valid");
         assert_eq!(time, Timestamp::from(expected));
     }
 
@@ -269,7 +273,7 @@ mod tests {
             "\u{1b}[2J",
             "12026-01-01",
         ] {
-            let error = parse_when(text, now(), Zone::Utc).expect_err(text);
+            let error = parse_when(text, now(), &Zone::Utc).expect_err(text);
             assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
             assert!(error.next_step().is_some(), "{text}");
         }

@@ -1,6 +1,7 @@
 //! `annals archive`: archives sources by hand.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +12,10 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive, Archived, NewEntry};
 use crate::cli::args::{parse_pair, to_meta};
-use crate::cli::context::{Context, absolute, path_text};
+use crate::cli::context::{Context, Stdin, path_text};
 use crate::cli::exit::{Exit, Failure, Tally};
 use crate::cli::render::{counted, escape, size};
+use crate::cli::surroundings::Surroundings;
 use crate::entry::{Retention, Unit};
 use crate::event::Source;
 use crate::{Error, ErrorKind};
@@ -101,7 +103,7 @@ struct Receipt<'a> {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let several = args.paths.len() > 1 || args.paths[0].is_dir();
+    let several = args.paths.len() > 1 || context.path(&args.paths[0]).is_dir();
     let from_stdin = args.paths.iter().filter(|path| is_stdin(path)).count();
     let wrong = |message: &str| Error::new(ErrorKind::Invalid, message.to_owned());
     if from_stdin > 1 {
@@ -139,7 +141,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         key: args.key,
         several,
         store: fs::canonicalize(archive.dir()).ok(),
+        from: context.surroundings().clone(),
     };
+    let cancel = context.cancel();
 
     let mut report = Report::default();
     let stopped = AtomicBool::new(false);
@@ -148,13 +152,19 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     thread::scope(|scope| {
         for _ in 0..WRITERS {
             let (found, to_report) = (found.clone(), to_report.clone());
-            let (archive, template, stopped) = (&archive, &template, &stopped);
-            scope.spawn(move || write(archive, template, &found, &to_report, stopped));
+            let (archive, template, from, stopped) = (&archive, &template, &walk.from, &stopped);
+            let stdin = context.stdin();
+            scope.spawn(move || {
+                write(archive, template, from, stdin, &found, &to_report, stopped);
+            });
         }
         drop(found);
         let (paths, walk, stopped) = (args.paths, &walk, &stopped);
         scope.spawn(move || walk.find(paths, &to_writers, &to_report, stopped));
         for outcome in outcomes {
+            if cancel.is_cancelled() {
+                stopped.store(true, Ordering::Relaxed);
+            }
             report.take(outcome, context);
         }
     });
@@ -171,6 +181,8 @@ fn is_stdin(path: &Path) -> bool {
 fn write(
     archive: &Archive,
     template: &NewEntry,
+    from: &Surroundings,
+    mut stdin: Stdin,
     found: &Receiver<Found>,
     to_report: &Sender<Outcome>,
     stopped: &AtomicBool,
@@ -184,9 +196,9 @@ fn write(
             ..template.clone()
         };
         let archived = if is_stdin(&path) {
-            archive.put(new, std::io::stdin().lock())
+            archive.put(new, &mut stdin)
         } else {
-            archive.put_file(&absolute(&path), new)
+            archive.put_file(&from.path(&path), new)
         };
         let outcome = match archived {
             Ok(archived) => Outcome::Stored(path, archived),
@@ -216,6 +228,8 @@ struct Walk {
     several: bool,
     /// The store itself, which is not archived into itself.
     store: Option<PathBuf>,
+    /// What a path is told from.
+    from: Surroundings,
 }
 
 impl Walk {
@@ -262,21 +276,22 @@ impl Walk {
         if named == Named::ByUser && is_stdin(path) {
             return Look::File;
         }
+        let full = self.from.path(path);
         // A link the user names is meant; one met on the way could lead anywhere, or round in a circle.
         let metadata = match named {
-            Named::ByUser => fs::metadata(path),
-            Named::ByDirectory => fs::symlink_metadata(path),
+            Named::ByUser => fs::metadata(&full),
+            Named::ByDirectory => fs::symlink_metadata(&full),
         };
         let metadata = match metadata {
             Ok(metadata) => metadata,
             Err(error) => return Look::Failed(Error::io("archive", path, error)),
         };
         if metadata.is_dir() {
-            if self.store.is_some() && fs::canonicalize(path).ok() == self.store {
+            if self.store.is_some() && fs::canonicalize(&full).ok() == self.store {
                 return Look::Other("this is the store itself");
             }
-            return match names_in(path) {
-                Ok(names) => Look::Directory(names),
+            return match names_in(&full) {
+                Ok(names) => Look::Directory(names.iter().map(|name| path.join(name)).collect()),
                 Err(error) => Look::Failed(Error::io("list", path, error)),
             };
         }
@@ -320,9 +335,9 @@ enum Look {
     Failed(Error),
 }
 
-fn names_in(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn names_in(dir: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names = fs::read_dir(dir)?
-        .map(|entry| entry.map(|entry| entry.path()))
+        .map(|entry| entry.map(|entry| entry.file_name()))
         .collect::<std::io::Result<Vec<_>>>()?;
     names.sort_unstable();
     Ok(names)
@@ -435,6 +450,7 @@ mod tests {
             key: Some(key.to_owned()),
             several,
             store: None,
+            from: Surroundings::here(),
         }
     }
 
@@ -481,6 +497,7 @@ mod tests {
             key: None,
             several: true,
             store: fs::canonicalize(root.join("store")).ok(),
+            from: Surroundings::here(),
         };
         let (to_writers, found) = bounded(100);
         let (to_report, outcomes) = bounded(100);

@@ -61,9 +61,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .entry(args.id)?
         .ok_or_else(|| no_entry(args.id))?;
     let content = match args.report {
-        None => open_source(&archive, &entry, context.zone())?,
+        None => open_source(&archive, &entry, &context.zone())?,
         Some(which) => {
-            refuse_purged(&entry, context.zone())?;
+            refuse_purged(&entry, &context.zone())?;
             archive.read(&report_of(&entry, which)?.blake3)?
         }
     };

@@ -6,12 +6,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::archive::Access;
+use crate::cli::commands::Reach;
 use crate::cli::content::no_entry;
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{counted, duration, escape};
 use crate::convert::{
-    Cancel, Conversion, Converter, Runner, convert_entry, convert_path,
+    Conversion, Converter, Runner, convert_entry, convert_path,
 };
 use crate::entry::Outcome;
 use crate::host::Config;
@@ -100,9 +101,23 @@ fn milliseconds(conversion: &Conversion) -> u64 {
     u64::try_from(conversion.duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl Args {
+    /// A file is converted without a store.
+    pub(crate) fn reach(&self) -> Reach {
+        match self.entry() {
+            Some(_) => Reach::Owner,
+            None => Reach::Here,
+        }
+    }
+
+    fn entry(&self) -> Option<EntryId> {
+        self.what.to_str().and_then(|text| text.parse().ok())
+    }
+}
+
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = context.configuration()?;
-    match args.what.to_str().and_then(|text| text.parse().ok()) {
+    match args.entry() {
         Some(id) => convert_stored(id, args.converter.as_deref(), &config, context),
         None => convert_file(&args.what, args.converter.as_deref(), &config, context),
     }
@@ -118,7 +133,7 @@ fn convert_stored(
     let entry = archive.snapshot()?.entry(id)?.ok_or_else(|| no_entry(id))?;
     let converter = configured(config, named.unwrap_or(&entry.converter))?;
     let runner = Runner::new(converter.clone(), 1, &std::env::temp_dir())?;
-    let summary = convert_entry(&archive, &runner, id, None, &Cancel::default())?
+    let summary = convert_entry(&archive, &runner, id, None, &context.cancel())?
         .ok_or_else(cancelled)?;
     archive.close()?;
     let conversion = &summary.conversion;
@@ -154,7 +169,7 @@ fn convert_file(
         None => taker(config, path)?,
     };
     let runner = Runner::new(converter.clone(), 1, &std::env::temp_dir())?;
-    let conversion = convert_path(&runner, path, &Cancel::default())
+    let conversion = convert_path(&runner, path, &context.cancel())
         .map_err(|error| match error.kind() {
             ErrorKind::NotFound => Failure::plain(error),
             _ => error.into(),

@@ -215,6 +215,7 @@ impl Stage {
         let exit = crate::cli::run(
             args,
             Streams {
+                stdin: outer.stdin,
                 stdout: &mut screen.clone(),
                 stderr: &mut screen.clone(),
                 stdout_is_terminal: outer.stdout_is_terminal,

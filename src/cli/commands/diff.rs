@@ -52,7 +52,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .snapshot()?
         .entry(args.id)?
         .ok_or_else(|| no_entry(args.id))?;
-    refuse_purged(&entry, context.zone())?;
+    refuse_purged(&entry, &context.zone())?;
     let (old, new) = pair(&entry, &args)?;
     let reports = |attempt| reports_of(&archive, attempt);
     let difference = compare_reports(&reports(old)?, &reports(new)?);

@@ -45,6 +45,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         for leaf in archive.events(from, args.to)? {
             let leaf = leaf?;
             from = leaf.seq.next();
+            context.go_on()?;
             if args.kind.as_deref().is_none_or(|kind| is_of(&leaf, kind)) {
                 context.print(leaf.line + "\n")?;
             }
@@ -55,6 +56,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         context.flush()?;
         let newest = EventSeq(from.0 - 1);
         archive.wait_past(newest, LOOK_AGAIN);
+        context.go_on()?;
     }
 }
 

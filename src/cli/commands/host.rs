@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -9,15 +10,18 @@ use crossbeam_channel::Sender;
 use serde::Serialize;
 
 use crate::archive::{Access, Archive};
+use crate::cli::commands::Reach;
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::hearing::hear;
-use crate::cli::render::{Cell, Column, Table, count, counted, duration, escape};
+use crate::cli::owner::{self, Endpoint, State, Watch};
+use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
 use crate::cli::store;
 use crate::convert::Cancel;
 use crate::entry::Outcome;
 use crate::host::{Archives, Config, ConverterConfig, Hooks, Host, Notice, RunSummary, Submit, run_once};
 use crate::id::EntryId;
+use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind};
 
 /// Between two passes over the watch folders.
@@ -29,7 +33,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 Examples:
   annals host check host.toml
   annals host run host.toml --once
-  annals host run host.toml")]
+  annals host run host.toml
+  annals host status --json")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -39,6 +44,17 @@ pub(crate) struct Args {
 enum Action {
     Run(Run),
     Check(Check),
+    Status(Status),
+}
+
+impl Args {
+    /// Only the host itself knows how it is.
+    pub(crate) fn reach(&self) -> Reach {
+        match self.action {
+            Action::Run(_) | Action::Check(_) => Reach::Here,
+            Action::Status(_) => Reach::Owner,
+        }
+    }
 }
 
 /// Archive and convert what the watch folders hold, and go on watching
@@ -60,6 +76,12 @@ struct Run {
     once: bool,
 }
 
+/// Say whether a host owns the store, and how it is
+///
+/// Exit code 4 when none does, 11 when one does and does not answer.
+#[derive(Debug, clap::Args)]
+struct Status {}
+
 /// Check a configuration, and that its folders and files are there
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 2 for an invalid configuration, 1 when something it names is not there.")]
@@ -73,6 +95,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     match args.action {
         Action::Run(args) => run_host(args, context),
         Action::Check(args) => check(&args, context),
+        Action::Status(Status {}) => status(context),
     }
 }
 
@@ -95,8 +118,14 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
         context.warn(warning);
     }
     let archives = open_stores(&config, context)?;
+    let state = Arc::new(State::new(
+        context.now(),
+        path_text(&config.path),
+        watches(&config),
+    ));
+    let endpoints = answer_for(&archives, &state, context);
     let cancel = Cancel::default();
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(state);
     let once = args.once;
     if !once {
         context.note(format_args!(
@@ -120,6 +149,8 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
         Ok(())
     };
     hear(&cancel, work, |news| tally.hear(news, once, context))??;
+    // Who still asks something is told that the host ends, before its stores do.
+    drop(endpoints);
     for archive in stores {
         archive.close()?;
     }
@@ -193,14 +224,24 @@ fn report_of(entry: Option<EntryId>) -> String {
 }
 
 /// What is gathered from the news of a host.
-#[derive(Default)]
 struct Tally {
     converters: BTreeMap<String, [u64; 5]>,
     taken: u64,
     last: RunSummary,
+    /// What others are told.
+    state: Arc<State>,
 }
 
 impl Tally {
+    fn new(state: Arc<State>) -> Self {
+        Self {
+            converters: BTreeMap::new(),
+            taken: 0,
+            last: RunSummary::default(),
+            state,
+        }
+    }
+
     fn hear(&mut self, news: News, once: bool, context: &mut Context<'_>) -> Result<(), Failure> {
         match news {
             News::Line(line) => {
@@ -228,6 +269,7 @@ impl Tally {
         once: bool,
         context: &mut Context<'_>,
     ) -> Result<(), Failure> {
+        self.state.passed(&summary, SystemClock.now());
         let sent = summary.reports_submitted + summary.reports_rejected;
         let something = summary.archived + summary.converted + sent > 0;
         if context.json() {
@@ -340,6 +382,108 @@ fn watched(config: &Config) -> impl Iterator<Item = &Path> {
         .filter_map(|converter| converter.watch_folder.as_deref())
 }
 
+fn watches(config: &Config) -> Vec<Watch> {
+    let watched = |converter: &ConverterConfig| {
+        Some(Watch {
+            converter: converter.converter.name.clone(),
+            folder: path_text(converter.watch_folder.as_deref()?),
+        })
+    };
+    config.converters.iter().filter_map(watched).collect()
+}
+
+/// Answers for every store while the host has it. Where a folder cannot hold a socket, as some network shares cannot, the host
+/// works without.
+fn answer_for(
+    archives: &Archives,
+    state: &Arc<State>,
+    context: &mut Context<'_>,
+) -> Vec<Endpoint> {
+    let mut endpoints = Vec::new();
+    for archive in archives.iter() {
+        match Endpoint::open(archive, state) {
+            Ok(endpoint) => endpoints.push(endpoint),
+            Err(error) => context.warn(format_args!(
+                "nobody else can use the store in {} while the host runs: {error}",
+                archive.dir().display()
+            )),
+        }
+    }
+    endpoints
+}
+
+#[derive(Serialize)]
+struct StatusObject<'a> {
+    running: bool,
+    store: String,
+    #[serde(flatten)]
+    status: Option<&'a owner::Status>,
+}
+
+fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let dir = context.path(&context.locate()?);
+    let status = context.owner().map(|owner| owner.state.status());
+    if context.json() {
+        context.print_json(&StatusObject {
+            running: status.is_some(),
+            store: path_text(&dir),
+            status: status.as_ref(),
+        })?;
+    } else if let Some(status) = &status {
+        let text = status_page(status, &dir, context);
+        context.print(text)?;
+    }
+    if status.is_some() {
+        return Ok(Exit::Done);
+    }
+    if !Archive::is_store(&dir) {
+        return Err(Error::new(
+            ErrorKind::NoStore,
+            format!("there is no store in {}", dir.display()),
+        )
+        .hint("make one with `annals init`, or name one with --store")
+        .into());
+    }
+    if context.json() {
+        return Ok(Exit::NotFound);
+    }
+    Err(Error::new(
+        ErrorKind::NotFound,
+        format!("no host owns the store in {}", dir.display()),
+    )
+    .hint("start one with `annals host run FILE`")
+    .into())
+}
+
+fn status_page(status: &owner::Status, dir: &Path, context: &Context<'_>) -> String {
+    let canvas = context.canvas();
+    let zone = context.zone();
+    let passed = status.passed_at.map_or_else(String::new, |at| format!(", the last at {}", zone.long(at)));
+    let work = status.last_work.as_ref().map_or_else(
+        || "nothing yet".to_owned(),
+        |work| format!("{}: {}", zone.long(work.at), in_words(&work.summary).trim_end()),
+    );
+    let known = facts(
+        [
+            ("store", path_text(dir)),
+            ("process", format!("{}, annals {}", status.pid, status.version)),
+            ("since", zone.long(status.since)),
+            ("configuration", status.config.clone()),
+            ("passes", format!("{}{passed}", count(status.passes))),
+            ("last work", work),
+        ],
+        canvas,
+    );
+    let title = Style::Good.paint("a host runs", canvas.colour);
+    let columns = [Column::clipped("CONVERTER"), Column::left("WATCHES")];
+    let rows: Vec<_> = status
+        .watches
+        .iter()
+        .map(|watch| vec![Cell::new(&watch.converter), Cell::new(&watch.folder)])
+        .collect();
+    format!("{title}\n{known}\n{}", Table::new(&columns, canvas).page(&rows))
+}
+
 /// Opens every store that some converter archives into which watches a folder or has reports to send.
 fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error> {
     let archiving = |converter: &&ConverterConfig| {
@@ -351,7 +495,9 @@ fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error
         .iter()
         .filter(archiving)
         .any(|converter| converter.archive.folder.is_none());
+    let what = "another cannot run on it";
     let shared = if needs_shared {
+        owner::refuse_if_owned(&context.locate()?, what)?;
         Some(context.open(Access::ReadWrite)?)
     } else {
         None
@@ -365,6 +511,7 @@ fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error
         if opened.contains(&folder) {
             continue;
         }
+        owner::refuse_if_owned(folder, what)?;
         let archive = Archive::open(folder, context.options(Access::ReadWrite))?;
         archives = archives.with_own(folder.to_owned(), archive);
         opened.push(folder);
@@ -403,7 +550,7 @@ fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
         .converters
         .iter()
         .any(|converter| converter.archive.archives() && converter.archive.folder.is_none());
-    let shared = match store::locate(&context.globals) {
+    let shared = match context.locate() {
         Ok(dir) => Some(dir),
         Err(error) if error.kind() == ErrorKind::NoStore => None,
         Err(error) => return Err(error.into()),

@@ -132,7 +132,7 @@ fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let zone = context.zone();
     let mut jobs = Vec::new();
     for (id, started, finished) in archive.jobs()?.into_iter().rev() {
-        let at = begun_at(archive, id, zone)?;
+        let at = begun_at(archive, id, &zone)?;
         jobs.push(Job {
             id,
             at,
@@ -194,7 +194,7 @@ fn show(archive: &Archive, id: JobId, context: &mut Context<'_>) -> Result<Exit,
     let zone = context.zone();
     let job = Job {
         id,
-        at: begun_at(archive, id, zone)?,
+        at: begun_at(archive, id, &zone)?,
         started,
         finished,
     };
@@ -234,7 +234,7 @@ fn show(archive: &Archive, id: JobId, context: &mut Context<'_>) -> Result<Exit,
 }
 
 /// When the event was recorded that the job is named after.
-fn begun_at(archive: &Archive, id: JobId, zone: Zone) -> Result<Timestamp, Error> {
+fn begun_at(archive: &Archive, id: JobId, zone: &Zone) -> Result<Timestamp, Error> {
     let seq = EventSeq(id.0);
     let leaf = archive.events(seq, Some(seq))?.next().ok_or_else(|| {
         Error::new(ErrorKind::Damaged, format!("the event {seq} is not there"))

@@ -20,6 +20,48 @@ macro_rules! verbs {
     };
 }
 
+/// Where a verb is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Here: it needs no store, makes its own, or wants one nobody else owns.
+    Here,
+    /// By the owner of the store; here when there is none.
+    Owner,
+}
+
+impl Verb {
+    pub(crate) fn reach(&self) -> Reach {
+        match self {
+            Self::Init(_)
+            | Self::Config(_)
+            | Self::Repair(_)
+            | Self::Demo(_)
+            | Self::DemoConverter(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Reach::Here,
+            Self::Convert(args) => args.reach(),
+            Self::Host(args) => args.reach(),
+            Self::Archive(_)
+            | Self::Report(_)
+            | Self::List(_)
+            | Self::Find(_)
+            | Self::Show(_)
+            | Self::Cat(_)
+            | Self::Restore(_)
+            | Self::Diff(_)
+            | Self::Reprocess(_)
+            | Self::Job(_)
+            | Self::Retention(_)
+            | Self::Hold(_)
+            | Self::Compact(_)
+            | Self::Stats(_)
+            | Self::Verify(_)
+            | Self::Rebuild(_)
+            | Self::Events(_) => Reach::Owner,
+        }
+    }
+}
+
 // In the order `annals --help` lists them.
 verbs! {
     Init = init,

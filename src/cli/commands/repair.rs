@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::archive::{Access, Archive, RepairOutcome, RepairPlan};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::owner;
 use crate::cli::render::{Cell, Column, Style, Table, counted};
-use crate::cli::store;
 use crate::id::EventSeq;
 
 /// Mend a damaged store: keep what can be read, record what is lost
@@ -32,7 +32,8 @@ struct Repaired<'a> {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let dir = store::locate(&context.globals)?;
+    let dir = context.locate()?;
+    owner::refuse_if_owned(&dir, "it cannot be repaired")?;
     let options = context.options(Access::ReadWrite);
     let repair = Archive::repair(dir, options)?;
     let plan = repair.plan().clone();

@@ -108,7 +108,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             .hint("name its FILE, - for stdin, or another --status such as failed")
             .into());
     }
-    let report = args.file.as_deref().map(read_report).transpose()?;
+    let report = args
+        .file
+        .as_deref()
+        .map(|file| read_report(file, context))
+        .transpose()?;
     let archive = context.open(Access::ReadWrite)?;
     let entry = archive
         .snapshot()?
@@ -165,10 +169,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn read_report(file: &Path) -> Result<Vec<u8>, Failure> {
+fn read_report(file: &Path, context: &Context<'_>) -> Result<Vec<u8>, Failure> {
     if file == Path::new("-") {
-        return read_bounded(std::io::stdin().lock(), "stdin".as_ref());
+        return read_bounded(context.stdin(), "stdin".as_ref());
     }
+    let file = &context.path(file);
     let failed = |error| Failure::plain(Error::io("read", file, error));
     let opened = File::open(file).map_err(failed)?;
     read_bounded(opened, file)

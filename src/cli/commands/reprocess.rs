@@ -17,7 +17,7 @@ use crate::cli::hearing::hear;
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
 use crate::cli::store;
 use crate::convert::{
-    Cancel, Converter, ConverterLabel, EntryError, OnError, Params, Ramp, Reprocess,
+    Converter, ConverterLabel, EntryError, OnError, Params, Ramp, Reprocess,
     ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Verdict, Which, plan,
     reprocess_by_ramp, select,
 };
@@ -167,7 +167,7 @@ struct Findings {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let filter = args.filters.to_filter(context)?;
     let selected = Selected::of(args.ids.clone(), filter)?;
-    let config = match store::config_file(&context.globals) {
+    let config = match store::config_file(&context.globals, context.surroundings()) {
         Some(_) => Some(context.configuration()?),
         None => None,
     };
@@ -310,7 +310,7 @@ fn run_job(
     args: &Args,
     context: &mut Context<'_>,
 ) -> Result<(ReprocessResult, Findings), Failure> {
-    let cancel = Cancel::default();
+    let cancel = context.cancel();
     let mut findings = Findings::default();
     let work = |tell: &Sender<News>| {
         let on_step = |step: &Step| {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -84,15 +85,16 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let selected = Selected::of(args.ids, filter)?;
     let archive = context.open(Access::ReadOnly)?;
     let snapshot = archive.snapshot()?;
-    fs::create_dir_all(&args.to)
-        .map_err(|error| Failure::plain(Error::io("create", &args.to, error)))?;
+    let dir = context.path(&args.to);
+    fs::create_dir_all(&dir).map_err(|error| Failure::plain(Error::io("create", &dir, error)))?;
     let mut restore = Restore {
         archive: &archive,
         target: Target {
-            dir: args.to,
+            dir,
             overwrite: args.overwrite,
             taken: HashSet::new(),
         },
+        shown: args.to,
         original_names: args.original_names,
         read_back: args.verify,
         tally: Tally::default(),
@@ -145,6 +147,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 struct Restore<'a> {
     archive: &'a Archive,
     target: Target,
+    /// The folder as it was given, for what is printed.
+    shown: PathBuf,
     original_names: bool,
     read_back: bool,
     tally: Tally,
@@ -155,10 +159,11 @@ struct Restore<'a> {
 
 impl Restore<'_> {
     fn one(&mut self, entry: &Entry, context: &mut Context<'_>) -> Result<(), Failure> {
+        context.go_on()?;
         let restored = match self.file(entry, context) {
             Ok(path) => Restored {
                 id: entry.id,
-                path: path_text(&path),
+                path: path_text(&self.shown.join(path.file_name().unwrap_or_default())),
                 size: entry.size,
                 sha256: entry.sha256,
             },
@@ -208,7 +213,7 @@ impl Restore<'_> {
             numbered(entry).into()
         };
         let path = self.target.choose(name, entry.id)?;
-        let mut content = open_source(self.archive, entry, context.zone())?;
+        let mut content = open_source(self.archive, entry, &context.zone())?;
         let mut partial = Partial::create(&self.target.dir, entry.id)?;
         let mut sha256 = sha2::Sha256::new();
         copy(&mut content, |chunk| {
@@ -315,7 +320,10 @@ struct Partial {
 
 impl Partial {
     fn create(dir: &Path, id: EntryId) -> Result<Self> {
-        let path = dir.join(format!(".annals-{}-{id}.partial", std::process::id()));
+        // Several may restore the same at once, in one process.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let nth = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = dir.join(format!(".annals-{}-{nth}-{id}.partial", std::process::id()));
         let file = OpenOptions::new()
             .read(true)
             .write(true)

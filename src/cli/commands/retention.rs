@@ -146,6 +146,7 @@ fn preview(args: &Preview, context: &mut Context<'_>) -> Result<Exit, Failure> {
     }
     context.meter.clear();
     if let Some(file) = &args.plan {
+        let file = &context.path(file);
         write_plan(&plan, file)
             .map_err(|error| Failure::plain(Error::io("write the plan to", file, error)))?;
     }
@@ -164,7 +165,8 @@ fn preview(args: &Preview, context: &mut Context<'_>) -> Result<Exit, Failure> {
 }
 
 fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let from_file = args.plan.as_deref().map(read_plan).transpose()?;
+    let plan_file = args.plan.as_deref().map(|file| context.path(file));
+    let from_file = plan_file.as_deref().map(read_plan).transpose()?;
     if from_file.is_none() {
         args.rules.policy(context)?;
     }
@@ -272,11 +274,11 @@ fn print_plan(
         let rows = items.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         context.print(table.page(&rows))?;
     }
-    context.print(format!("{}\n", summary(plan, zone)))
+    context.print(format!("{}\n", summary(plan, &zone)))
 }
 
 /// A plan in one line, in the conditional: nothing has happened yet.
-fn summary(plan: &PurgePlan, zone: crate::cli::render::Zone) -> String {
+fn summary(plan: &PurgePlan, zone: &crate::cli::render::Zone) -> String {
     let text = match (plan.oldest, plan.newest) {
         (Some(oldest), Some(newest)) if plan.count > 0 => format!(
             "would purge {} archived from {} to {}: {} of sources and reports, {} on disk",
@@ -298,8 +300,9 @@ fn summary(plan: &PurgePlan, zone: crate::cli::render::Zone) -> String {
 mod tests {
     use super::*;
     use crate::cli::args::Globals;
-    use crate::cli::context::Streams;
+    use crate::cli::context::{Stdin, Streams};
     use crate::cli::render::Zone;
+    use crate::cli::surroundings::Surroundings;
     use crate::id::{EntryId, EventSeq};
 
     fn plan() -> PurgePlan {
@@ -329,11 +332,13 @@ mod tests {
         test(&Context::new(
             Globals::default(),
             Streams {
+                stdin: Stdin::of_process(),
                 stdout: &mut stdout,
                 stderr: &mut stderr,
                 stdout_is_terminal: false,
                 stderr_is_terminal: false,
             },
+            Surroundings::here(),
         ))
     }
 
@@ -386,7 +391,7 @@ mod tests {
     #[test]
     fn a_preview_never_speaks_in_the_past_tense() {
         assert_eq!(
-            summary(&plan(), Zone::Utc),
+            summary(&plan(), &Zone::Utc),
             "would purge 1 entry archived from 2026-03-01 07:30:00Z to 2026-03-01 07:30:00Z: \
              4.0 KiB of sources and reports, 2.0 KiB on disk; 2 kept by holds"
         );
@@ -398,6 +403,6 @@ mod tests {
             held_skipped: 0,
             ..plan()
         };
-        assert_eq!(summary(&nothing, Zone::Utc), "would purge nothing");
+        assert_eq!(summary(&nothing, &Zone::Utc), "would purge nothing");
     }
 }

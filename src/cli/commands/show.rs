@@ -54,21 +54,21 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .entry(args.id)?
         .ok_or_else(|| no_entry(args.id))?;
     let zone = context.zone();
-    let timeline = timeline(&archive, args.id, zone)?;
+    let timeline = timeline(&archive, args.id, &zone)?;
     if context.json() {
         context.print_json(&Shown {
-            entry: EntryObject::new(&entry, zone),
+            entry: EntryObject::new(&entry, &zone),
             timeline: &timeline,
         })?;
     } else {
-        let text = page(&entry, &timeline, zone, context.canvas());
+        let text = page(&entry, &timeline, &zone, context.canvas());
         context.print(text)?;
     }
     Ok(Exit::Done)
 }
 
 /// The events that name the entry. None of them is older than the entry itself.
-fn timeline(archive: &Archive, id: EntryId, zone: Zone) -> Result<Vec<Moment>> {
+fn timeline(archive: &Archive, id: EntryId, zone: &Zone) -> Result<Vec<Moment>> {
     let mut life = Life::of(id);
     let mut timeline = Vec::new();
     for leaf in archive.events(id.event(), None)? {
@@ -189,7 +189,7 @@ impl Life {
     }
 }
 
-fn page(entry: &Entry, timeline: &[Moment], zone: Zone, canvas: Canvas) -> String {
+fn page(entry: &Entry, timeline: &[Moment], zone: &Zone, canvas: Canvas) -> String {
     let heading = |text: &str| format!("\n{}\n", Style::Bold.paint(text, canvas.colour));
     let mut out = title(entry, canvas);
     out += &facts(known(entry, zone), canvas);
@@ -226,7 +226,7 @@ fn title(entry: &Entry, canvas: Canvas) -> String {
     format!("{name}  {}\n", status_cell(entry).painted(canvas.colour))
 }
 
-fn known(entry: &Entry, zone: Zone) -> Vec<(&'static str, String)> {
+fn known(entry: &Entry, zone: &Zone) -> Vec<(&'static str, String)> {
     let mut known = vec![
         ("file", entry.source_name.clone()),
         ("path", entry.source_path.clone()),
@@ -283,7 +283,7 @@ fn pairs_text(pairs: &Meta) -> String {
     pairs.join(", ")
 }
 
-fn attempts(attempts: &[Attempt], zone: Zone, canvas: Canvas) -> String {
+fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
     let columns = [
         Column::right("#"),
         Column::left("TIME"),
@@ -320,7 +320,7 @@ fn attempts(attempts: &[Attempt], zone: Zone, canvas: Canvas) -> String {
 }
 
 /// What came of an attempt, in a few words.
-fn result(attempt: &Attempt, zone: Zone) -> String {
+fn result(attempt: &Attempt, zone: &Zone) -> String {
     let mut parts = Vec::new();
     for report in &attempt.reports {
         let state = match (&report.report_id, &report.submission) {
@@ -398,7 +398,7 @@ mod tests {
         let mut told = |report_id: Option<&str>, submission| {
             attempt.reports[0].report_id = report_id.map(str::to_owned);
             attempt.reports[0].submission = submission;
-            result(&attempt, Zone::Utc)
+            result(&attempt, &Zone::Utc)
         };
         assert_eq!(told(Some("R-9"), None), "report 812 B as R-9");
         let since = at;
@@ -439,7 +439,7 @@ mod tests {
             actor: Some("mia".into()),
             summary: "archived SN1042.csv for ICT CSV, 5.0 KiB".into(),
         };
-        let page = page(&sample(), &[moment], Zone::Utc, plain);
+        let page = page(&sample(), &[moment], &Zone::Utc, plain);
         let (blake3, sha256) = (sample().blake3, sample().sha256);
         let expected = format!(
             "\

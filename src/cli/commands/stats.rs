@@ -63,7 +63,7 @@ struct StatsObject<'a> {
 }
 
 impl<'a> StatsObject<'a> {
-    fn new(stats: &'a Stats, by: Option<By>, zone: Zone) -> Self {
+    fn new(stats: &'a Stats, by: Option<By>, zone: &Zone) -> Self {
         Self {
             entries: stats.entries,
             purged: stats.purged,
@@ -88,11 +88,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let stats = archive.snapshot()?.stats()?;
     let zone = context.zone();
     if context.json() {
-        context.print_json(&StatsObject::new(&stats, args.by, zone))?;
+        context.print_json(&StatsObject::new(&stats, args.by, &zone))?;
     } else {
         let canvas = context.canvas();
         let text = match args.by {
-            None => totals(&stats, zone, canvas),
+            None => totals(&stats, &zone, canvas),
             Some(by) => breakdown(by.groups(&stats), by, canvas),
         };
         context.print(text)?;
@@ -100,7 +100,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn totals(stats: &Stats, zone: Zone, canvas: Canvas) -> String {
+fn totals(stats: &Stats, zone: &Zone, canvas: Canvas) -> String {
     let mut known = vec![
         ("entries", count(stats.entries)),
         ("purged", count(stats.purged)),
@@ -194,12 +194,12 @@ mod tests {
     fn totals_are_one_object_and_a_breakdown_comes_only_when_asked_for() {
         let stats = sample();
         let plain =
-            serde_json::to_value(StatsObject::new(&stats, None, Zone::Utc)).expect("json");
+            serde_json::to_value(StatsObject::new(&stats, None, &Zone::Utc)).expect("json");
         assert_eq!(plain["entries"], 1_200);
         assert_eq!(plain["oldest"], "2026-03-01T07:30:00.000000+00:00");
         assert_eq!(plain["converters"][0]["name"], "ICT CSV");
         assert!(plain.get("groups").is_none());
-        let by_day = StatsObject::new(&stats, Some(By::Day), Zone::Utc);
+        let by_day = StatsObject::new(&stats, Some(By::Day), &Zone::Utc);
         let by_day = serde_json::to_value(by_day).expect("json");
         assert_eq!(by_day["by"], "day");
         assert_eq!(by_day["groups"][0]["failed"], 8);
@@ -211,7 +211,7 @@ mod tests {
             colour: false,
             width: None,
         };
-        let text = totals(&sample(), Zone::Utc, canvas);
+        let text = totals(&sample(), &Zone::Utc, canvas);
         assert!(text.starts_with("  entries      1,200\n  purged       3\n"), "{text}");
         assert!(text.contains("  stored       1.0 MiB (5.0 to 1)\n"), "{text}");
         assert!(

@@ -4,7 +4,6 @@ use crate::archive::{Access, Depth, Finding, KnownLosses, VerifyReport};
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Style, Table, counted, size};
-use crate::cli::store;
 use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index
@@ -50,7 +49,7 @@ fn unreadable(error: &Error, context: &Context<'_>) -> Result<VerifyReport, Erro
         ok: false,
         findings: vec![Finding {
             kind: "unreadable".to_owned(),
-            r#where: path_text(&store::locate(&context.globals)?),
+            r#where: path_text(&context.locate()?),
             detail: error.message().to_owned(),
         }],
         events: 0,

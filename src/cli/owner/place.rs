@@ -1,0 +1,110 @@
+//! Where the owner's socket is, and whether who is at its other end may be there.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// The socket's name in the store's folder.
+pub(super) const SOCKET_FILE: &str = "OWNER";
+
+/// A path of more bytes does not fit the address of a socket on any system we know of.
+const ADDRESS_BYTES_MAX: usize = 100;
+
+/// Hands `work` a path that fits an address. A long one goes by way of the folder's open handle, where the system has names for
+/// handles; nothing of the process changes.
+fn at<T>(dir: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    let path = dir.join(SOCKET_FILE);
+    if path.as_os_str().len() <= ADDRESS_BYTES_MAX {
+        return work(&path);
+    }
+    let folder = File::open(dir)?;
+    let by_handle = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+    work(&by_handle.join(SOCKET_FILE))
+}
+
+/// Waits for who asks. Only for who holds the store's lock: a socket that is there already is a dead owner's.
+pub(super) fn listen(dir: &Path) -> io::Result<UnixListener> {
+    let path = dir.join(SOCKET_FILE);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = at(dir, |path| UnixListener::bind(path))?;
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+pub(super) fn connect(dir: &Path) -> io::Result<UnixStream> {
+    at(dir, |path| UnixStream::connect(path))
+}
+
+pub(super) fn remove(dir: &Path) {
+    // One that stays is recognised as a dead owner's.
+    let _ = fs::remove_file(dir.join(SOCKET_FILE));
+}
+
+/// The user at the other end, where the system says who that is; elsewhere the rights of the socket file must do.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn peer(stream: &UnixStream) -> io::Result<Option<u32>> {
+    let credentials = rustix::net::sockopt::socket_peercred(stream)?;
+    Ok(Some(credentials.uid.as_raw()))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it can fail where the system is asked"
+)]
+pub(super) fn peer(_: &UnixStream) -> io::Result<Option<u32>> {
+    Ok(None)
+}
+
+/// Only who could open the store without us: the same user, or root. So nobody gains a right by asking.
+pub(super) fn may_ask(uid: Option<u32>, own: u32) -> bool {
+    uid.is_none_or(|uid| uid == own || uid == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owners_user_and_root_may_ask() {
+        for (uid, own, may) in [(7, 7, true), (0, 7, true), (8, 7, false), (7, 0, false)] {
+            assert_eq!(may_ask(Some(uid), own), may, "{uid} of {own}");
+        }
+    }
+
+    /// An address holds some hundred bytes, and paths are longer than that in earnest.
+    #[test]
+    fn a_socket_can_be_reached_in_a_folder_with_a_long_name_and_a_dead_ones_file_is_replaced() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut long = dir.path().to_owned();
+        for _ in 0..3 {
+            long.push("x".repeat(100));
+        }
+        fs::create_dir_all(&long).expect("made");
+        for folder in [dir.path(), &long] {
+            if !Path::new("/proc/self/fd").exists() && folder == long {
+                continue;
+            }
+            drop(listen(folder).expect("listens"));
+            let error = connect(folder).expect_err("nobody listens");
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            let listener = listen(folder).expect("listens again");
+            connect(folder).expect("connects");
+            let (stream, _) = listener.accept().expect("accepts");
+            if let Some(uid) = peer(&stream).expect("known") {
+                assert_eq!(uid, rustix::process::getuid().as_raw());
+            }
+            let mode = fs::metadata(folder.join(SOCKET_FILE)).expect("there");
+            assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+            remove(folder);
+            let error = connect(folder).expect_err("no socket");
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        }
+    }
+}

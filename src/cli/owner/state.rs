@@ -1,0 +1,79 @@
+//! What an owner tells of itself.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::host::RunSummary;
+use crate::time::Timestamp;
+
+/// An owner's state, changed while it works and looked at by those who ask.
+#[derive(Debug)]
+pub(crate) struct State(Mutex<Status>);
+
+/// See [`State`].
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Status {
+    pub(crate) pid: u32,
+    pub(crate) version: &'static str,
+    pub(crate) since: Timestamp,
+    /// Its configuration.
+    pub(crate) config: String,
+    pub(crate) watches: Vec<Watch>,
+    /// Passes over the watch folders so far.
+    pub(crate) passes: u64,
+    /// When the last one ended.
+    pub(crate) passed_at: Option<Timestamp>,
+    /// The last pass in which there was something to do.
+    pub(crate) last_work: Option<Work>,
+}
+
+/// A folder and who takes its files.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Watch {
+    pub(crate) converter: String,
+    pub(crate) folder: String,
+}
+
+/// A pass and when it ended.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Work {
+    pub(crate) at: Timestamp,
+    #[serde(flatten)]
+    pub(crate) summary: RunSummary,
+}
+
+impl State {
+    pub(crate) fn new(since: Timestamp, config: String, watches: Vec<Watch>) -> Self {
+        Self(Mutex::new(Status {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION"),
+            since,
+            config,
+            watches,
+            passes: 0,
+            passed_at: None,
+            last_work: None,
+        }))
+    }
+
+    /// A pass over the watch folders ended at `at`.
+    pub(crate) fn passed(&self, summary: &RunSummary, at: Timestamp) {
+        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        status.passes += 1;
+        status.passed_at = Some(at);
+        let sent = summary.reports_submitted + summary.reports_rejected;
+        if summary.archived + summary.converted + sent > 0 || !summary.errors.is_empty() {
+            status.last_work = Some(Work {
+                at,
+                summary: summary.clone(),
+            });
+        }
+    }
+
+    /// How things are now.
+    pub(crate) fn status(&self) -> Status {
+        let status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        status.clone()
+    }
+}
