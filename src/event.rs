@@ -231,6 +231,11 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_none_of_them(count: &u64) -> bool {
+    *count == 0
+}
+
 /// A file as it was before a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairedFile {
@@ -519,6 +524,9 @@ pub struct PurgePlanned {
     pub bytes_logical: u64,
     /// How many entries would have gone but for a hold.
     pub held_skipped: u64,
+    /// How many entries would have gone but for reports that wait to be submitted.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub waiting_skipped: u64,
     /// Why, in a person's words.
     pub reason: String,
 }

@@ -14,7 +14,7 @@ use crate::entry::Entry;
 use crate::event::Body;
 use crate::id::BlobId;
 use crate::index::View;
-use crate::retention::{AsOf, Candidate, Planner, Policy, PurgePlan};
+use crate::retention::{AsOf, Candidate, Planner, Policy, PurgePlan, Spared};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -79,7 +79,7 @@ impl Archive {
                 id: entry.id,
                 archived_at: entry.archived_at,
                 retention: entry.retention,
-                held: !entry.holds.is_empty(),
+                spared: spared(&entry),
                 bytes: logical_bytes(&entry),
             };
             match planner.consider(&candidate, || leaving.take(&entry)) {
@@ -185,6 +185,17 @@ impl Archive {
     /// Reclaims the bytes of what was purged, until `max_bytes` were freed.
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         self.ask_sealer(|reply| Job::Compact(max_bytes, reply))
+    }
+}
+
+/// What keeps an entry whatever the rules say.
+fn spared(entry: &Entry) -> Option<Spared> {
+    if !entry.holds.is_empty() {
+        Some(Spared::Held)
+    } else if entry.waits_for_submission() {
+        Some(Spared::Waiting)
+    } else {
+        None
     }
 }
 

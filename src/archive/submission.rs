@@ -207,7 +207,7 @@ mod tests {
     use crate::archive::{NewAttempt, NewEntry, Options};
     use crate::disk::sim::SimDisk;
     use crate::entry::{Meta, Outcome, Unit};
-    use crate::retention::{AsOf, Policy};
+    use crate::retention::{AsOf, Policy, Unsubmitted};
     use crate::{Error, ErrorKind};
 
     const ENDPOINT: &str = "http://x/r";
@@ -295,15 +295,50 @@ mod tests {
         assert_eq!(keys.len(), 5);
     }
 
+    /// A plan is shown, a report is queued again, the plan is carried out.
+    #[test]
+    fn a_plan_is_stale_once_a_report_waits_that_did_not() {
+        let archive = store();
+        let id = convert(&archive, "1");
+        for one in pending(&archive) {
+            archive
+                .intend_submissions(std::slice::from_ref(&one), ENDPOINT)
+                .expect("recorded");
+            archive
+                .record_rejection(&one, ENDPOINT, 400, "no")
+                .expect("recorded");
+        }
+        let policy = Policy {
+            max_count: Some(0),
+            ..Policy::default()
+        };
+        let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+        assert_eq!((plan.count, plan.waiting_skipped), (1, 0));
+        assert!(archive.resubmit(id).expect("queued") > 0);
+        let refused = archive.purge(&plan, "asked for").expect_err("stale");
+        assert_eq!(refused.kind(), ErrorKind::Refused);
+        assert!(
+            refused.message().contains("waits to be submitted"),
+            "{refused}"
+        );
+    }
+
     #[test]
     fn a_purge_takes_what_waits_but_not_the_fact_that_it_was_taken() {
         let archive = store();
         let id = convert(&archive, "1");
         let waiting = pending(&archive);
-        let policy = Policy {
+        let mut policy = Policy {
             max_count: Some(0),
             ..Policy::default()
         };
+        let kept = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+        assert_eq!(
+            (kept.count, kept.waiting_skipped),
+            (0, 1),
+            "nobody asked for it"
+        );
+        policy.unsubmitted = Unsubmitted::Take;
         let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
         archive.purge(&plan, "asked for").expect("purged");
         assert_eq!(pending(&archive), []);

@@ -562,6 +562,12 @@ impl Writer {
                     item.id
                 )));
             }
+            if entry.waits_for_submission() && !plan.takes_waiting() {
+                return Err(stale(format!(
+                    "a report of entry {} waits to be submitted by now",
+                    item.id
+                )));
+            }
             by_rule.entry(&item.rule).or_default().push(item.id);
             *bytes_by_rule.entry(&item.rule).or_default() += logical_bytes(&entry);
         }
@@ -573,6 +579,7 @@ impl Writer {
             count: plan.count,
             bytes_logical: bytes_by_rule.values().sum(),
             held_skipped: plan.held_skipped,
+            waiting_skipped: plan.waiting_skipped,
             reason: reason.to_owned(),
         }))];
         for (rule, ids) in by_rule {

@@ -437,6 +437,19 @@ mod tests {
         assert_eq!(found.damage, lost);
     }
 
+    /// Blocks of zeros are passed over quickly, and what is behind them is not.
+    #[test]
+    fn events_behind_several_blocks_of_zeros_prove_what_was_there() {
+        let disk = disk();
+        let places = journal(&disk, 0, 1, 1..=80);
+        disk.overwrite(journal_path(0), places[1], &[0; 12_000])
+            .expect("written");
+        let (found, seen) = found(&disk);
+        assert_eq!((seen[0], seen[seen.len() - 1]), (1, 80));
+        assert!(seen.len() > 10 && seen.len() < 70, "{}", seen.len());
+        assert_eq!(found.damage, [does_not_check_out(0, 2, places[1])]);
+    }
+
     /// Within one group an intact frame proves nothing about those before it; a later file proves all of them.
     #[test]
     fn what_is_whole_behind_a_rotten_event_is_handed_out_once_a_later_file_proves_it() {

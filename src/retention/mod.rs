@@ -4,6 +4,6 @@ mod plan;
 mod policy;
 
 pub use plan::{PlannedPurge, PurgePlan};
-pub use policy::{AsOf, EmptyPolicy, Policy};
+pub use policy::{AsOf, EmptyPolicy, Policy, Unsubmitted};
 
-pub(crate) use plan::{Candidate, Planner};
+pub(crate) use plan::{Candidate, Planner, Spared};

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::Retention;
 use crate::id::{EntryId, EventSeq};
-use crate::retention::policy::{EXPIRED, EmptyPolicy, Policy, max_count, max_size, older_than};
+use crate::retention::policy::{
+    EVEN_WAITING, EXPIRED, EmptyPolicy, Policy, Unsubmitted, max_count, max_size, older_than,
+};
 use crate::time::Timestamp;
 
 /// What a purge would take, as of one event.
@@ -30,6 +32,9 @@ pub struct PurgePlan {
     pub bytes_freed: u64,
     /// How many would have gone but for a hold.
     pub held_skipped: u64,
+    /// How many would have gone but for reports that wait to be submitted.
+    #[serde(default)]
+    pub waiting_skipped: u64,
     /// When the oldest of them was archived.
     pub oldest: Option<Timestamp>,
     /// When the newest of them was archived.
@@ -55,9 +60,19 @@ pub(crate) struct Candidate {
     pub(crate) id: EntryId,
     pub(crate) archived_at: Timestamp,
     pub(crate) retention: Retention,
-    pub(crate) held: bool,
+    /// What keeps it whatever the rules say.
+    pub(crate) spared: Option<Spared>,
     /// Bytes of its source and all its reports.
     pub(crate) bytes: u64,
+}
+
+/// Why an entry stays that a rule lets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spared {
+    /// It is on hold.
+    Held,
+    /// Reports of it wait to be submitted.
+    Waiting,
 }
 
 /// Builds a plan from the live entries, handed over oldest first.
@@ -98,6 +113,7 @@ impl<'a> Planner<'a> {
                 bytes_logical: 0,
                 bytes_freed: 0,
                 held_skipped: 0,
+                waiting_skipped: 0,
                 oldest: None,
                 newest: None,
             },
@@ -113,10 +129,18 @@ impl<'a> Planner<'a> {
         let Some(rule) = self.rule_for(entry) else {
             return Ok(());
         };
-        if entry.held {
-            // A hold beats every rule; the entry goes on counting towards size and count.
-            self.plan.held_skipped += 1;
-            return Ok(());
+        // What is spared goes on counting towards size and count.
+        match entry.spared {
+            // A hold beats every rule.
+            Some(Spared::Held) => {
+                self.plan.held_skipped += 1;
+                return Ok(());
+            }
+            Some(Spared::Waiting) if self.policy.unsubmitted == Unsubmitted::Keep => {
+                self.plan.waiting_skipped += 1;
+                return Ok(());
+            }
+            Some(Spared::Waiting) | None => {}
         }
         let bytes_freed = freed()?;
         self.left_count = self.left_count.saturating_sub(1);
@@ -171,6 +195,11 @@ impl<'a> Planner<'a> {
 }
 
 impl PurgePlan {
+    /// Whether it was made to take entries whose reports wait to be submitted.
+    pub(crate) fn takes_waiting(&self) -> bool {
+        self.rules.iter().any(|rule| rule == EVEN_WAITING)
+    }
+
     /// What `plan_id` must be for the plan to be the one that was made.
     pub(crate) fn digest(&self) -> String {
         let mut digest = blake3::Hasher::new_derive_key("annals purge plan v1");
@@ -211,7 +240,7 @@ mod tests {
             id: EntryId(id),
             archived_at: now().plus_days(-age_days),
             retention: Retention::days(10),
-            held: false,
+            spared: None,
             bytes: 100,
         }
     }
@@ -263,6 +292,34 @@ mod tests {
         assert_eq!(plan.oldest, Some(now().plus_days(-40)));
     }
 
+    /// A report that was made and never sent is what the host is there to prevent.
+    #[test]
+    fn what_waits_to_be_submitted_stays_unless_it_is_asked_for_and_a_hold_keeps_it_even_then() {
+        let spared = |spared| Candidate {
+            spared: Some(spared),
+            ..entry(1, 20)
+        };
+        let all = [spared(Spared::Waiting), spared(Spared::Held), entry(3, 20)];
+        let mut policy = Policy {
+            expired: true,
+            ..Policy::default()
+        };
+        let kept = plan(&policy, &all);
+        assert_eq!(ids(&kept), [3]);
+        assert_eq!((kept.held_skipped, kept.waiting_skipped), (1, 1));
+        assert!(!kept.takes_waiting());
+        policy.unsubmitted = Unsubmitted::Take;
+        let taken = plan(&policy, &all);
+        assert_eq!(ids(&taken), [1, 3]);
+        assert_eq!((taken.held_skipped, taken.waiting_skipped), (1, 0));
+        assert_eq!(
+            (taken.takes_waiting(), &*taken.reason),
+            (true, "expired, even-waiting")
+        );
+        policy.expired = false;
+        assert_eq!(policy.rules(), Err(EmptyPolicy));
+    }
+
     /// It stands in the log for good.
     #[test]
     fn a_limit_says_what_it_was_when_it_takes_an_entry() {
@@ -288,7 +345,7 @@ mod tests {
             ..Policy::default()
         };
         let held = Candidate {
-            held: true,
+            spared: Some(Spared::Held),
             ..entry(1, 40)
         };
         let plan = plan(&policy, &[held, entry(2, 30), entry(3, 20), entry(4, 10)]);

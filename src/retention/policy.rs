@@ -15,6 +15,18 @@ pub struct Policy {
     pub max_size: Option<u64>,
     /// The oldest, until at most this many entries are left.
     pub max_count: Option<u64>,
+    /// What of entries whose reports no server took yet.
+    pub unsubmitted: Unsubmitted,
+}
+
+/// What becomes of an entry that may go and whose reports wait to be submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unsubmitted {
+    /// It stays until a server took them or refused them.
+    #[default]
+    Keep,
+    /// It goes, and its reports are never sent.
+    Take,
 }
 
 /// The day on which a policy is judged.
@@ -44,10 +56,13 @@ impl Policy {
         .flatten()
         .collect();
         if rules.is_empty() {
-            Err(EmptyPolicy)
-        } else {
-            Ok(rules)
+            return Err(EmptyPolicy);
         }
+        let unsubmitted = match self.unsubmitted {
+            Unsubmitted::Keep => None,
+            Unsubmitted::Take => Some(EVEN_WAITING.to_owned()),
+        };
+        Ok(rules.into_iter().chain(unsubmitted).collect())
     }
 
     /// Whether what it selects depends on the day.
@@ -63,6 +78,8 @@ impl Policy {
 }
 
 pub(crate) const EXPIRED: &str = "expired";
+/// No rule by itself; it says that entries go whose reports wait to be submitted.
+pub(crate) const EVEN_WAITING: &str = "even-waiting";
 
 pub(crate) fn older_than(micros: i64) -> String {
     const DAY: i64 = 86_400_000_000;

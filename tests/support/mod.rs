@@ -27,7 +27,7 @@ use annals::entry::{Outcome, Retention, Submission, Unit};
 use annals::event::{ConfigChanged, JobFinished, JobStarted, Source};
 use annals::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use annals::query::{Filter, Purged, Query};
-use annals::retention::{AsOf, Policy};
+use annals::retention::{AsOf, Policy, Unsubmitted};
 use annals::time::{Clock, Timestamp};
 use annals::{Error, Result};
 
@@ -188,6 +188,14 @@ pub struct EntryState {
     pub holds: BTreeSet<String>,
     pub purged: bool,
     pub attempts: Vec<AttemptState>,
+}
+
+impl EntryState {
+    /// Whether a report of it waits to be submitted.
+    fn waits(&self) -> bool {
+        let mut reports = self.attempts.iter().flat_map(|attempt| &attempt.reports);
+        reports.any(|(_, standing)| standing.as_deref() == Some(WAITING))
+    }
 }
 
 /// What an attempt must look like.
@@ -707,6 +715,7 @@ impl Runner {
             Step::Release { name } => self.release(&format!("hold-{name}")),
             Step::PurgeTo { left } => self.purge(&Policy {
                 max_count: Some(left),
+                unsubmitted: Unsubmitted::Take,
                 ..Policy::default()
             }),
             Step::PurgeExpired => self.purge(&Policy {
@@ -939,7 +948,8 @@ impl Runner {
         if policy.expired {
             let goes = |id: &u64| {
                 let entry = &self.state.entries[id];
-                !entry.purged && entry.holds.is_empty() && self.expires[id] <= now
+                let kept = !entry.holds.is_empty() || entry.waits();
+                !entry.purged && !kept && self.expires[id] <= now
             };
             let expected: Vec<u64> = self.expires.keys().copied().filter(goes).collect();
             let planned: Vec<u64> = plan.items.iter().map(|item| item.id.0).collect();

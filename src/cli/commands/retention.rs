@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::when::{parse_age, parse_size};
-use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan};
+use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan, Unsubmitted};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
@@ -85,6 +85,9 @@ struct Rules {
     /// The oldest, until at most this many are left
     #[arg(long, value_name = "N")]
     max_count: Option<u64>,
+    /// Also entries whose reports wait to be submitted; they are never sent
+    #[arg(long)]
+    even_waiting: bool,
     /// Apply the rules as of this time instead of now
     #[arg(long, value_name = "TIME")]
     now: Option<String>,
@@ -113,6 +116,11 @@ impl Rules {
             expired: self.expired,
             max_size: max_size.map(parse_size).transpose()?,
             max_count: self.max_count,
+            unsubmitted: if self.even_waiting {
+                Unsubmitted::Take
+            } else {
+                Unsubmitted::Keep
+            },
         };
         let has_rule = policy.older_than_micros.is_some()
             || policy.expired
@@ -203,8 +211,8 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
             counted(outcome.archives_purged, "entry", "entries"),
             size(outcome.bytes_freed)
         ))?;
-        if plan.held_skipped > 0 {
-            context.note(format_args!("{} kept by holds", count(plan.held_skipped)));
+        for line in kept(&plan) {
+            context.note(line);
         }
     }
     Ok(Exit::Done)
@@ -290,10 +298,22 @@ fn summary(plan: &PurgePlan, zone: &crate::cli::render::Zone) -> String {
         ),
         _ => "would purge nothing".to_owned(),
     };
-    match plan.held_skipped {
-        0 => text,
-        held => format!("{text}; {} kept by holds", count(held)),
-    }
+    std::iter::once(text)
+        .chain(kept(plan))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// What would have gone and stays, and why.
+fn kept(plan: &PurgePlan) -> Vec<String> {
+    let reasons = [
+        (plan.held_skipped, "kept by holds"),
+        (plan.waiting_skipped, "kept because their reports wait to be submitted"),
+    ];
+    let reasons = reasons.into_iter().filter(|(entries, _)| *entries > 0);
+    reasons
+        .map(|(entries, why)| format!("{} {why}", count(entries)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -321,6 +341,7 @@ mod tests {
             bytes_logical: 4096,
             bytes_freed: 2048,
             held_skipped: 2,
+            waiting_skipped: 0,
             oldest: Some(time("2026-03-01T07:30:00Z")),
             newest: Some(time("2026-03-01T07:30:00Z")),
             reason: "manual".into(),
