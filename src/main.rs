@@ -1,5 +1,5 @@
 //! The `annals` program.
 
 fn main() -> std::process::ExitCode {
-    annals::cli::main()
+    annals::convert::be_launcher().unwrap_or_else(annals::cli::main)
 }

@@ -27,12 +27,52 @@ pub struct Converter {
     pub bundle: Vec<String>,
     /// How processes and conversions relate.
     pub mode: Mode,
-    /// How long one conversion may take before its processes are killed.
-    pub timeout: Duration,
+    /// What its processes are held to. No part of its identity.
+    pub bounds: Bounds,
     /// What it is told besides the source.
     pub arguments: Arguments,
     /// What it runs on, in words; `None` asks the program for its `--version`.
     pub environment: Option<String>,
+}
+
+/// What a converter's processes are held to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// How long one conversion may take before its processes are killed.
+    pub timeout: Duration,
+    /// Bytes of memory of its own that each of its processes may have. On Linux.
+    pub memory: u64,
+    /// Bytes of the longest file they may write. On Linux.
+    pub file_size: u64,
+    /// The files they may touch.
+    pub sandbox: Sandbox,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(120),
+            memory: 4 << 30,
+            file_size: 1 << 30,
+            sandbox: Sandbox::Off,
+        }
+    }
+}
+
+/// The files a converter may touch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Sandbox {
+    /// All that its account may touch.
+    #[default]
+    Off,
+    /// As far as the system can enforce it: the system's programs and libraries, its own program and bundle and the
+    /// source for reading; its temporary folder for writing.
+    Enforce {
+        /// What else it may read and execute, with all that is below.
+        read: Vec<PathBuf>,
+        /// What else it may read and write, with all that is below.
+        write: Vec<PathBuf>,
+    },
 }
 
 /// How processes and conversions relate.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::definition::Converter;
+use super::definition::{Bounds, Converter};
 use super::process::{self, Cancel, End, Invocation};
 use super::scratch::Scratch;
 use crate::archive::NewConverter;
@@ -221,8 +221,13 @@ fn version_of(program: &Path, dir: &Path) -> Option<String> {
         dir,
         home: home.path(),
         variables: Vec::new(),
+        bounds: &Bounds {
+            timeout: VERSION_TIMEOUT,
+            ..Bounds::default()
+        },
+        access: None,
     };
-    let said = process::run(&invocation, VERSION_TIMEOUT, 1 << 16, &Cancel::default()).ok()?;
+    let said = process::run(&invocation, 1 << 16, &Cancel::default()).ok()?;
     let End::Exited(Some(status)) = said.end else {
         return None;
     };
@@ -258,7 +263,7 @@ mod tests {
             dir: dir.to_owned(),
             bundle: vec!["ict.py".into(), "lib/limits.json".into()],
             mode: Mode::OneShot,
-            timeout: Duration::from_secs(5),
+            bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: Some("Python 3.12.1".into()),
         }

@@ -16,13 +16,14 @@ mod process;
 mod protocol;
 mod reprocess;
 mod runner;
+mod sandbox;
 mod scratch;
 mod worker;
 
 pub use attempt::{AttemptSummary, convert_entry, convert_path};
 pub(crate) use attempt::{Terms, attempt};
 pub use compare::{Change, Difference, Verdict, compare, compare_reports};
-pub use definition::{Arguments, Converter, MASK, MissingSecret, Mode};
+pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sandbox};
 pub(crate) use definition::{Secrets, expand};
 pub(crate) use identity::is_bundle_name;
 pub use process::Cancel;
@@ -35,3 +36,4 @@ pub use reprocess::{
     reprocess_by_ramp, select,
 };
 pub use runner::{Request, Runner};
+pub use sandbox::{Enforcement, be_launcher};

@@ -1,4 +1,4 @@
-//! Processes that cannot outstay their welcome: own group, cleared environment, bounded time and output.
+//! Processes that cannot outstay their welcome: own group, cleared environment, bounded time, output, memory and files.
 //!
 //! On Unix a converter runs in its own process group and the whole group is killed when the converter is done for,
 //! whether it timed out or exited. On Windows the converter itself is killed; what it started is not. A process that
@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use super::definition::Bounds;
 use super::protocol::EXCERPT_BYTES_MAX;
+use super::sandbox::{self, Access};
 
 /// Bytes of standard output taken from one conversion.
 pub(super) const STDOUT_BYTES_MAX: usize = 64 << 20;
@@ -78,11 +80,17 @@ pub(super) struct Invocation<'a> {
     pub(super) home: &'a Path,
     /// Variables besides the inherited ones.
     pub(super) variables: Vec<(&'static str, OsString)>,
+    /// What it is held to.
+    pub(super) bounds: &'a Bounds,
+    /// The files it may touch; `None` is all its account may.
+    pub(super) access: Option<Access>,
 }
 
 impl Invocation<'_> {
     pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let launcher = self.access.as_ref();
+        let launcher = launcher.and_then(|access| access.launcher(&self.program));
+        let mut command = launcher.unwrap_or_else(|| Command::new(&self.program));
         command
             .args(&self.arguments)
             .current_dir(self.dir)
@@ -97,6 +105,16 @@ impl Invocation<'_> {
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Why the program never ran, if its end says so. Without a launcher, starting it tells.
+    pub(super) fn launch_error(
+        &self,
+        status: Option<ExitStatus>,
+        stderr: &str,
+    ) -> Option<io::Error> {
+        self.access.as_ref()?;
+        sandbox::launch_error(status, stderr)
     }
 }
 
@@ -118,16 +136,18 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(mut command: Command) -> io::Result<Self> {
+    pub(super) fn start(mut command: Command, bounds: &Bounds) -> io::Result<Self> {
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt;
             command.process_group(0);
         }
-        Ok(Self {
+        let process = Self {
             child: command.spawn()?,
             gone: false,
-        })
+        };
+        sandbox::limit(&process.child, bounds)?;
+        Ok(process)
     }
 
     pub(super) fn child(&mut self) -> &mut Child {
@@ -318,12 +338,11 @@ pub(super) struct Finished {
     pub(super) took: Duration,
 }
 
-/// Runs a program to its end, or to the end of `timeout`, `stdout_max` or patience.
+/// Runs a program to its end, or to the end of its time, `stdout_max` or patience.
 ///
-/// Returns within about `timeout` plus 3 seconds whatever the program does.
+/// Returns within about its time plus 3 seconds whatever the program does.
 pub(super) fn run(
     invocation: &Invocation<'_>,
-    timeout: Duration,
     stdout_max: usize,
     cancel: &Cancel,
 ) -> io::Result<Finished> {
@@ -333,14 +352,15 @@ pub(super) fn run(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut process = Process::start(command)?;
+    let mut process = Process::start(command, invocation.bounds)?;
     let (wake, woken) = crossbeam_channel::bounded(4);
     let stream = process.child().stdout.take();
     let stream = stream.ok_or_else(|| io::Error::other("standard output is not piped"))?;
     let stdout = Capture::start(stream, Keep::All(stdout_max), wake.clone())?;
     let stderr = capture_stderr(&mut process, wake)?;
 
-    let cut_short = wait(&mut process, &stdout, started + timeout, &woken, cancel);
+    let deadline = started + invocation.bounds.timeout;
+    let cut_short = wait(&mut process, &stdout, deadline, &woken, cancel);
     let status = process.end();
     let took = started.elapsed();
     drain(&[&stdout, &stderr], &woken);
@@ -349,10 +369,14 @@ pub(super) fn run(
         None if stdout.has_too_much() => End::TooMuchOutput,
         None => End::Exited(status),
     };
+    let stderr = String::from_utf8_lossy(&stderr.finish()).into_owned();
+    if let Some(error) = invocation.launch_error(status, &stderr) {
+        return Err(error);
+    }
     Ok(Finished {
         end,
         stdout: stdout.finish(),
-        stderr: String::from_utf8_lossy(&stderr.finish()).into_owned(),
+        stderr,
         took,
     })
 }
@@ -416,7 +440,12 @@ pub(super) fn exit_reason(status: Option<ExitStatus>) -> Option<String> {
     {
         use std::os::unix::process::ExitStatusExt;
         if let Some(signal) = status.signal() {
-            return Some(format!("was killed by signal {signal}"));
+            let why = if signal == rustix::process::Signal::XFSZ.as_raw() {
+                ", because it wrote a longer file than it may"
+            } else {
+                ""
+            };
+            return Some(format!("was killed by signal {signal}{why}"));
         }
     }
     Some(match status.code() {
@@ -464,6 +493,14 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, timeout: Duration, stdout_max: usize) -> (Finished, Duration) {
+        let bounds = Bounds {
+            timeout,
+            ..Bounds::default()
+        };
+        shell_within(script, &bounds, stdout_max)
+    }
+
+    fn shell_within(script: &str, bounds: &Bounds, stdout_max: usize) -> (Finished, Duration) {
         let home = tempfile::tempdir().expect("folder");
         let invocation = Invocation {
             program: "sh".into(),
@@ -471,10 +508,11 @@ mod tests {
             dir: home.path(),
             home: home.path(),
             variables: vec![("ANNALS_NAME", "x".into())],
+            bounds,
+            access: None,
         };
         let started = Instant::now();
-        let finished =
-            run(&invocation, timeout, stdout_max, &Cancel::default()).expect("sh starts");
+        let finished = run(&invocation, stdout_max, &Cancel::default()).expect("sh starts");
         (finished, started.elapsed())
     }
 
@@ -550,6 +588,39 @@ mod tests {
         );
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_grows_past_its_limit_ends_the_converter_with_that_reason() {
+        let bounds = Bounds {
+            file_size: 1 << 20,
+            ..Bounds::default()
+        };
+        let script = "head -c 1000000 /dev/zero > $HOME/a && echo fits; exec head -c 2000000 /dev/zero > $HOME/b";
+        let (finished, _) = shell_within(script, &bounds, 100);
+        assert_eq!(finished.stdout, b"fits\n");
+        let End::Exited(status) = finished.end else {
+            panic!("{:?}", finished.end)
+        };
+        assert_eq!(
+            exit_reason(status).as_deref(),
+            Some("was killed by signal 25, because it wrote a longer file than it may")
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_past_its_limit_is_refused_to_the_converter_and_what_it_starts() {
+        let bounds = Bounds {
+            memory: 64 << 20,
+            ..Bounds::default()
+        };
+        // `tail` keeps a line without an end in memory.
+        let script = "head -c 500000000 /dev/zero | tail -n 1 | wc -c";
+        let (finished, _) = shell_within(script, &bounds, 100);
+        assert_ne!(finished.stdout.trim_ascii(), b"500000000");
+        assert!(finished.stderr.contains("memory"), "{}", finished.stderr);
+    }
+
     #[test]
     fn a_program_sees_only_the_variables_it_is_meant_to_see() {
         let (finished, _) = shell("env", LONG, 1 << 16);
@@ -585,8 +656,10 @@ mod tests {
             dir: home.path(),
             home: home.path(),
             variables: Vec::new(),
+            bounds: &Bounds::default(),
+            access: None,
         };
-        let finished = run(&invocation, LONG, 100, &cancel).expect("sleep starts");
+        let finished = run(&invocation, 100, &cancel).expect("sleep starts");
         assert_eq!(finished.end, End::Cancelled);
     }
 

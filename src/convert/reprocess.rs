@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::attempt::{self, Terms, milliseconds};
 use super::compare::{Change, Difference, Verdict, compare_reports};
-use super::definition::{Arguments, Converter};
+use super::definition::{Arguments, Bounds, Converter};
 use super::identity::Identity;
 use super::process::{Cancel, STDOUT_BYTES_MAX};
 use super::protocol::Conversion;
@@ -28,8 +28,6 @@ const ERRORS_MAX: usize = 1000;
 const RUNNERS_MAX: usize = 8;
 /// Entries asked for at a time while selecting.
 const SELECT_PAGE: usize = 5000;
-/// How long a recorded converter may take that is no longer configured.
-const TIMEOUT_UNCONFIGURED: Duration = Duration::from_secs(120);
 
 /// The entries to run over, fixed at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -892,7 +890,7 @@ impl Work<'_> {
             Runner::recorded(
                 self.archive,
                 registered,
-                current.map_or(TIMEOUT_UNCONFIGURED, |converter| converter.timeout),
+                current.map_or_else(Bounds::default, |converter| converter.bounds.clone()),
                 current.map_or_else(Arguments::default, |converter| converter.arguments.clone()),
                 self.options.jobs,
                 &self.options.scratch,

@@ -6,12 +6,13 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::definition::{Arguments, Converter, Mode, Revealed};
+use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox};
 use super::identity::{Identity, is_bundle_name};
 use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use super::protocol::{self, Conversion, WorkerRequest};
+use super::sandbox::{Access, Enforcement};
 use super::scratch::{Scratch, make_private, safe_name};
 use super::worker::{Pool, seconds, too_much_output};
 use crate::archive::Archive;
@@ -36,7 +37,8 @@ pub struct Runner {
 pub(crate) struct Session {
     pub(crate) identity: Identity,
     pool: Pool,
-    home: Scratch,
+    /// What its workers know: `home` to write to, and `in` for the sources they are given.
+    folder: Scratch,
     registered: Mutex<BTreeSet<StoreId>>,
 }
 
@@ -62,15 +64,15 @@ impl Runner {
         Self::over(converter, workers, scratch_root, None)
     }
 
-    /// Puts the files of a recorded converter back and runs those. The timeout and the arguments are no part of a
-    /// converter's identity, and so are given anew.
+    /// Puts the files of a recorded converter back and runs those. Bounds and arguments are no part of a converter's
+    /// identity, and so are given anew.
     ///
     /// # Errors
     /// `NotFound` or `Damaged` when a file of the bundle cannot be read from the archive.
     pub fn recorded(
         archive: &Archive,
         registered: &ConverterRegistered,
-        timeout: Duration,
+        bounds: Bounds,
         arguments: Arguments,
         workers: usize,
         scratch_root: &Path,
@@ -113,7 +115,7 @@ impl Runner {
                 .map(|file| file.name.clone())
                 .collect(),
             mode,
-            timeout,
+            bounds,
             arguments,
             environment: None,
         };
@@ -188,8 +190,13 @@ impl Runner {
             .arguments
             .reveal(&self.converter.dir)
             .map_err(|missing| self.unusable(missing.to_string()).caused_by(missing))?;
-        let scratch = Scratch::new(&self.scratch_root)
-            .map_err(|error| Error::io("make a folder below", &self.scratch_root, error))?;
+        // A worker was told which folder it may read before it was started.
+        let root = match self.converter.mode {
+            Mode::OneShot => &self.scratch_root,
+            Mode::Worker => &session.folder.path().join("in"),
+        };
+        let scratch =
+            Scratch::new(root).map_err(|error| Error::io("make a folder below", root, error))?;
         let folder = scratch.path().join("in");
         let input = folder.join(safe_name(request.name));
         make_private(&folder)
@@ -214,6 +221,7 @@ impl Runner {
         })?;
         Ok(converted.map(|conversion| {
             let mut masked = conversion.map_text(|text| revealed.secrets.mask(text));
+            masked.warnings.extend(self.sandbox_warning());
             if !session.identity.is_current() {
                 masked.warnings.push(
                     "the converter's files changed during the run: its identity is not certain"
@@ -248,20 +256,17 @@ impl Runner {
             dir: &self.converter.dir,
             home: &home,
             variables,
+            bounds: &self.converter.bounds,
+            access: Access::of(&self.converter, &scratch.path().join("in"), &home),
         };
-        let finished = process::run(
-            &invocation,
-            self.converter.timeout,
-            STDOUT_BYTES_MAX,
-            cancel,
-        )?;
+        let finished = process::run(&invocation, STDOUT_BYTES_MAX, cancel)?;
         let failed =
             |reason: &str| Conversion::failed(process::with_stderr(reason, &finished.stderr));
         let conversion = match finished.end {
             End::Cancelled => return Ok(None),
             End::TimedOut => failed(&format!(
                 "timed out after {}",
-                seconds(self.converter.timeout)
+                seconds(self.converter.bounds.timeout)
             )),
             End::TooMuchOutput => failed(&too_much_output()),
             End::Exited(status) => match process::exit_reason(status) {
@@ -293,12 +298,16 @@ impl Runner {
             .filter(|word| *word != "{input}")
             .map(OsString::from)
             .collect();
+        let home = session.folder.path().join("home");
+        let inputs = session.folder.path().join("in");
         let invocation = Invocation {
             program: self.program(),
             arguments: words,
             dir: &self.converter.dir,
-            home: session.home.path(),
+            home: &home,
             variables: Vec::new(),
+            bounds: &self.converter.bounds,
+            access: Access::of(&self.converter, &inputs, &home),
         };
         let line = WorkerRequest {
             id: 0,
@@ -307,9 +316,17 @@ impl Runner {
             arguments: &revealed.values,
             entry: request.entry,
         };
-        session
-            .pool
-            .convert(&invocation, line, self.converter.timeout, cancel)
+        session.pool.convert(&invocation, line, cancel)
+    }
+
+    /// What is to be recorded where a sandbox was asked for that is not wholly there.
+    fn sandbox_warning(&self) -> Option<String> {
+        let sandbox = &self.converter.bounds.sandbox;
+        match sandbox.enforcement() {
+            Enforcement::Enforced(_) => None,
+            _ if *sandbox == Sandbox::Off => None,
+            lacking => Some(format!("the sandbox is {lacking}")),
+        }
     }
 
     fn program(&self) -> PathBuf {
@@ -327,11 +344,17 @@ impl Runner {
 
 impl Session {
     fn begin(converter: &Converter, workers: usize, scratch_root: &Path) -> Result<Self> {
+        let identity = Identity::of(converter)?;
+        let folder = Scratch::new(scratch_root)
+            .map_err(|error| Error::io("make a folder below", scratch_root, error))?;
+        for inner in ["home", "in"] {
+            make_private(&folder.path().join(inner))
+                .map_err(|error| Error::io("make a folder in", folder.path(), error))?;
+        }
         Ok(Self {
-            identity: Identity::of(converter)?,
+            identity,
             pool: Pool::new(workers),
-            home: Scratch::new(scratch_root)
-                .map_err(|error| Error::io("make a folder below", scratch_root, error))?,
+            folder,
             registered: Mutex::default(),
         })
     }
@@ -394,7 +417,7 @@ fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
     use crate::entry::{Meta, Outcome};
@@ -408,7 +431,7 @@ mod tests {
             dir: dir.to_owned(),
             bundle: vec!["run.sh".into()],
             mode: Mode::OneShot,
-            timeout: Duration::from_secs(20),
+            bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: Some(String::new()),
         }
@@ -473,7 +496,7 @@ mod tests {
     fn a_timeout_and_an_exit_code_are_reasons() {
         let dir = tempfile::tempdir().expect("folder");
         let mut slow = converter(dir.path(), "echo started >&2; sleep 60");
-        slow.timeout = Duration::from_millis(300);
+        slow.bounds.timeout = Duration::from_millis(300);
         let said = run(slow, "x", b"").expect("ran");
         assert_eq!(said.outcome, Outcome::Failed);
         assert_eq!(

@@ -42,7 +42,6 @@ impl Pool {
         &self,
         invocation: &Invocation<'_>,
         request: WorkerRequest<'_>,
-        timeout: Duration,
         cancel: &Cancel,
     ) -> io::Result<Option<Conversion>> {
         let mut worker = loop {
@@ -52,7 +51,7 @@ impl Pool {
                 Err(_) => {}
             }
         };
-        let converted = worker.convert(invocation, request, timeout, cancel);
+        let converted = worker.convert(invocation, request, cancel);
         // Cannot fail: this pool holds the receiving end, with room for every worker.
         let _ = self.give_back.send(worker);
         converted
@@ -85,7 +84,6 @@ impl Worker {
         &mut self,
         invocation: &Invocation<'_>,
         mut request: WorkerRequest<'_>,
-        timeout: Duration,
         cancel: &Cancel,
     ) -> io::Result<Option<Conversion>> {
         if self
@@ -103,25 +101,32 @@ impl Worker {
                 if self.failures_in_a_row > 0 && !cancel.sleep(back_off(self.failures_in_a_row)) {
                     return Ok(None);
                 }
-                none.insert(Running::start(invocation)?)
+                let started = Running::start(invocation);
+                if started.is_err() {
+                    self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                }
+                none.insert(started?)
             }
         };
         self.last_id += 1;
         request.id = self.last_id;
         let started = Instant::now();
-        let answered = running.ask(&request, timeout, cancel);
+        let answered = running.ask(&request, invocation.bounds.timeout, cancel);
         let conversion = match answered {
             Ok(conversion) => {
                 self.failures_in_a_row = 0;
                 conversion
             }
             Err(lost) => {
-                let reason = self.running.take().map(|running| running.bury(&lost));
+                let buried = self
+                    .running
+                    .take()
+                    .map(|running| running.bury(&lost, invocation));
                 if matches!(lost, Lost::Cancelled) {
                     return Ok(None);
                 }
                 self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-                Conversion::failed(reason.unwrap_or_default())
+                Conversion::failed(buried.transpose()?.unwrap_or_default())
             }
         };
         Ok(Some(Conversion {
@@ -153,7 +158,7 @@ impl Running {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut process = Process::start(command)?;
+        let mut process = Process::start(command, invocation.bounds)?;
         let unpiped = || io::Error::other("a standard stream is not piped");
         let stdin = process.child().stdin.take().ok_or_else(unpiped)?;
         let stdout = process.child().stdout.take().ok_or_else(unpiped)?;
@@ -220,8 +225,8 @@ impl Running {
         }
     }
 
-    /// Ends a worker that failed and says why it did.
-    fn bury(mut self, lost: &Lost) -> String {
+    /// Ends a worker that failed and says why it did. An error is one that was never started.
+    fn bury(mut self, lost: &Lost, invocation: &Invocation<'_>) -> io::Result<String> {
         // One that closed its output is given the moment to exit by itself: its exit code is the better reason.
         if matches!(lost, Lost::Gone) {
             self.wait(FAREWELL);
@@ -231,6 +236,10 @@ impl Running {
         let until = Instant::now() + FAREWELL;
         while !self.stderr.is_closed() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(1));
+        }
+        let stderr = self.stderr.tail_text();
+        if let Some(error) = invocation.launch_error(status, &stderr) {
+            return Err(error);
         }
         let reason = match lost {
             Lost::TimedOut(after) => format!("timed out after {}", seconds(*after)),
@@ -243,7 +252,7 @@ impl Running {
             Lost::Garbage(what) => format!("the worker did not keep to the protocol: {what}"),
             Lost::Cancelled => "cancelled".to_owned(),
         };
-        with_stderr(&reason, &self.stderr.tail_text())
+        Ok(with_stderr(&reason, &stderr))
     }
 
     fn wait(&mut self, time: Duration) {
@@ -318,6 +327,7 @@ mod tests {
     //! A worker that crashes on one file must cost that file's attempt and nothing else.
 
     use super::*;
+    use crate::convert::Bounds;
     use crate::entry::{Meta, Outcome};
 
     /// Answers by the name it is asked about.
@@ -338,23 +348,39 @@ mod tests {
     struct Bench {
         home: tempfile::TempDir,
         pool: Pool,
+        script: &'static str,
     }
 
     impl Bench {
         fn new() -> Self {
+            Self::of(WORKER)
+        }
+
+        fn of(script: &'static str) -> Self {
             Self {
                 home: tempfile::tempdir().expect("folder"),
                 pool: Pool::new(1),
+                script,
             }
         }
 
         fn convert(&self, name: &str) -> Conversion {
+            self.ask("sh", name).expect("sh starts")
+        }
+
+        fn ask(&self, program: &str, name: &str) -> io::Result<Conversion> {
+            let bounds = Bounds {
+                timeout: Duration::from_millis(if name == "stall" { 300 } else { 10_000 }),
+                ..Bounds::default()
+            };
             let invocation = Invocation {
-                program: "sh".into(),
-                arguments: vec!["-c".into(), WORKER.into()],
+                program: program.into(),
+                arguments: vec!["-c".into(), self.script.into()],
                 dir: self.home.path(),
                 home: self.home.path(),
                 variables: Vec::new(),
+                bounds: &bounds,
+                access: None,
             };
             let request = WorkerRequest {
                 id: 0,
@@ -363,11 +389,8 @@ mod tests {
                 arguments: &Meta::new(),
                 entry: None,
             };
-            let timeout = Duration::from_millis(if name == "stall" { 300 } else { 10_000 });
-            self.pool
-                .convert(&invocation, request, timeout, &Cancel::default())
-                .expect("sh starts")
-                .expect("not cancelled")
+            let converted = self.pool.convert(&invocation, request, &Cancel::default());
+            converted.map(|said| said.expect("not cancelled"))
         }
     }
 
@@ -412,6 +435,32 @@ mod tests {
         assert!(babbled.contains("hello there"), "{babbled}");
         let stranger = bench.convert("stranger").error.expect("a reason");
         assert!(stranger.contains("999"), "{stranger}");
+        assert_eq!(bench.convert("a").outcome, Outcome::Success);
+    }
+
+    #[test]
+    fn a_worker_that_always_dies_at_once_is_started_ever_more_slowly() {
+        let bench = Bench::of("echo start >> \"$HOME/starts\"; exit 1");
+        let started = Instant::now();
+        for _ in 0..3 {
+            assert_eq!(bench.convert("a").outcome, Outcome::Failed);
+        }
+        assert!(started.elapsed() >= back_off(1) + back_off(2));
+        let starts = std::fs::read_to_string(bench.home.path().join("starts")).expect("started");
+        assert_eq!(starts.lines().count(), 3, "one start for each conversion");
+    }
+
+    #[test]
+    fn a_worker_that_cannot_be_started_is_not_tried_again_at_once_either() {
+        let bench = Bench::new();
+        let started = Instant::now();
+        for _ in 0..3 {
+            let error = bench
+                .ask("no-such-program-of-annals", "a")
+                .expect_err("not there");
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        }
+        assert!(started.elapsed() >= back_off(1) + back_off(2));
         assert_eq!(bench.convert("a").outcome, Outcome::Success);
     }
 

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::endpoint::{Submit, masked};
 use super::schema::{self, Inherited, KEYS, Value, find, suggest};
-use crate::convert::{Arguments, Converter, MASK, Mode, PostAction};
+use crate::convert::{Arguments, Bounds, Converter, MASK, Mode, PostAction, Sandbox};
 use crate::entry::{Meta, Retention};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
@@ -314,6 +314,14 @@ impl Config {
                     "converter '{name}': watch_folder {} is not there",
                     folder.display()
                 ));
+            }
+            if let Sandbox::Enforce { read, write } = &config.converter.bounds.sandbox {
+                for path in read.iter().chain(write).filter(|path| !path.exists()) {
+                    missing.push(format!(
+                        "converter '{name}': {}, which its sandbox is to open, is not there",
+                        path.display()
+                    ));
+                }
             }
             for file in &config.converter.bundle {
                 let path = config.converter.dir.join(file);
@@ -625,7 +633,7 @@ impl Reader<'_> {
                 dir: scope.dir.to_owned(),
                 bundle,
                 mode,
-                timeout: scope.seconds("timeout_s"),
+                bounds: bounds(scope),
                 arguments: Arguments::new(
                     scope.text_map("arguments"),
                     scope.texts("secret_arguments"),
@@ -737,6 +745,23 @@ impl Reader<'_> {
             }
         }
         config.warnings = warnings;
+    }
+}
+
+fn bounds(scope: &Scope<'_>) -> Bounds {
+    let mebibytes = |name| scope.whole::<u64>(name) << 20;
+    let sandbox = match scope.text("sandbox").as_str() {
+        "enforce" => Sandbox::Enforce {
+            read: scope.paths("read_paths"),
+            write: scope.paths("write_paths"),
+        },
+        _ => Sandbox::Off,
+    };
+    Bounds {
+        timeout: scope.seconds("timeout_s"),
+        memory: mebibytes("memory_mb"),
+        file_size: mebibytes("file_size_mb"),
+        sandbox,
     }
 }
 
@@ -895,6 +920,14 @@ impl Scope<'_> {
     fn folder(&self, name: &str) -> Option<PathBuf> {
         let text = self.optional_text(name)?;
         Some(tidy(&self.dir.join(text)))
+    }
+
+    fn paths(&self, name: &str) -> Vec<PathBuf> {
+        let texts = self.texts(name);
+        texts
+            .iter()
+            .map(|text| tidy(&self.dir.join(text)))
+            .collect()
     }
 
     fn settings(&self, section: &str) -> Vec<Setting> {

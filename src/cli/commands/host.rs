@@ -17,7 +17,7 @@ use crate::cli::hearing::hear;
 use crate::cli::owner::{self, Endpoint, State, Watch};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
 use crate::cli::store;
-use crate::convert::Cancel;
+use crate::convert::{Cancel, Sandbox};
 use crate::entry::Outcome;
 use crate::host::{Archives, Config, ConverterConfig, Hooks, Host, Notice, RunSummary, Submit, run_once};
 use crate::id::EntryId;
@@ -539,6 +539,7 @@ struct CheckedConverter<'a> {
     post_process: &'static str,
     archives: bool,
     retention: String,
+    sandbox: String,
     submits_to: Option<String>,
 }
 
@@ -604,6 +605,7 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         post_process: config.post_process.name(),
         archives: config.archive.archives(),
         retention: config.archive.retention.to_string(),
+        sandbox: config.converter.bounds.sandbox.enforcement().to_string(),
         submits_to: config.submit.as_ref().map(Submit::endpoint),
     }
 }
@@ -643,6 +645,14 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
     if let Some(store) = shared {
         let line = format!("store: {}\n", escape(&from_here(store)));
         text += &line;
+    }
+    for converter in &config.converters {
+        let sandbox = &converter.converter.bounds.sandbox;
+        if *sandbox != Sandbox::Off {
+            let name = escape(&converter.converter.name);
+            let line = format!("sandbox of {name}: {}\n", sandbox.enforcement());
+            text += &line;
+        }
     }
     text
 }

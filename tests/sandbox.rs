@@ -1,0 +1,214 @@
+//! A converter that was made for one machine read its limits from a folder nobody knew of, and wrote a log into the watched
+//! folder, which was then converted too. In a sandbox it touches what is declared, and the rest is refused.
+//!
+//! Where the kernel has no Landlock the refusals cannot be tested; what is said of that is.
+#![cfg(all(feature = "cli", target_os = "linux"))]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Tries what it can and reports what it could.
+const SCRIPT: &str = r#"
+can() { if eval "$2" 2>/dev/null; then echo "\"$1\":true"; else echo "\"$1\":false"; fi; }
+printf '{'
+can source "cat '$1' > /dev/null"; printf ,
+can bundle "cat limits.txt > /dev/null"; printf ,
+can undeclared "cat undeclared.txt > /dev/null"; printf ,
+can outside "cat '$OUTSIDE/secret' > /dev/null"; printf ,
+can list_outside "ls '$OUTSIDE' > /dev/null"; printf ,
+can temporary "echo x > \"\$TMPDIR/x\" && cat \"\$TMPDIR/x\" > /dev/null"; printf ,
+can write_outside "echo x > '$OUTSIDE/new'"; printf ,
+can remove_outside "rm '$OUTSIDE/secret'"; printf ,
+can write_own_folder "echo x > new.txt"; printf ,
+can change_source "echo x >> '$1'"; printf ,
+can signal_host "kill -0 $PPID"
+printf '}'
+"#;
+
+struct Bench {
+    dir: tempfile::TempDir,
+    outside: tempfile::TempDir,
+}
+
+impl Bench {
+    /// A configuration with one converter of these settings.
+    fn new(settings: &str) -> Self {
+        let bench = Self {
+            dir: tempfile::tempdir().expect("folder"),
+            outside: tempfile::tempdir().expect("folder"),
+        };
+        let outside = bench.outside.path().display().to_string();
+        let settings = settings.replace("OUTSIDE", &outside);
+        let config = format!(
+            "[[converter]]\nname = \"t\"\nbundle = [\"run.sh\", \"limits.txt\"]\nenvironment = \"sh\"\n{settings}\n"
+        );
+        for (name, text) in [
+            ("host.toml", config),
+            ("run.sh", SCRIPT.replace("$OUTSIDE", &outside)),
+            ("limits.txt", "1".to_owned()),
+            ("undeclared.txt", "1".to_owned()),
+            ("unit.csv", "1".to_owned()),
+        ] {
+            fs::write(bench.path(name), text).expect("written");
+        }
+        fs::write(bench.outside.path().join("secret"), "1").expect("written");
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn annals(&self, words: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_annals"))
+            .args(words)
+            .current_dir(self.dir.path())
+            .env_remove("ANNALS_STORE")
+            .output()
+            .expect("the program starts")
+    }
+
+    fn convert(&self) -> Value {
+        let done = self.annals(&["--json", "convert", "unit.csv", "--config", "host.toml"]);
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"))
+    }
+
+    /// What `host check` says of the sandbox.
+    fn enforcement(&self) -> String {
+        let done = self.annals(&["--json", "host", "check", "host.toml"]);
+        let said: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        said["converters"][0]["sandbox"]
+            .as_str()
+            .expect("a text")
+            .to_owned()
+    }
+
+    /// True where there is something to test. Elsewhere the attempt must say so.
+    fn is_enforced(&self) -> bool {
+        let enforcement = self.enforcement();
+        if enforcement.starts_with("enforced") {
+            return true;
+        }
+        println!("skipped: the sandbox is {enforcement}");
+        let warnings = self.convert()["warnings"].to_string();
+        assert!(warnings.contains(&enforcement), "{warnings}");
+        false
+    }
+}
+
+const ONE_SHOT: &str = "command = [\"sh\", \"run.sh\", \"{input}\"]\n";
+
+/// The script with a loop around it.
+const WORKER: &str = r#"mode = "worker"
+command = ["sh", "-c", "while read -r line; do id=$(printf %s \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/'); input=$(printf %s \"$line\" | sed 's/.*\"input\":\"\\([^\"]*\\)\".*/\\1/'); echo \"{\\\"id\\\":$id,\\\"status\\\":\\\"success\\\",\\\"report\\\":$(sh run.sh \"$input\" | tr -d '\\n')}\"; done"]
+"#;
+
+fn report(said: &Value) -> &Value {
+    assert_eq!(said["status"], "success", "{said}");
+    &said["reports"][0]
+}
+
+fn check_refusals(report: &Value) {
+    for allowed in ["source", "bundle", "temporary"] {
+        assert_eq!(report[allowed], true, "{allowed}: {report}");
+    }
+    for refused in [
+        "undeclared",
+        "outside",
+        "list_outside",
+        "write_outside",
+        "remove_outside",
+        "write_own_folder",
+        "change_source",
+        "signal_host",
+    ] {
+        assert_eq!(report[refused], false, "{refused}: {report}");
+    }
+}
+
+#[test]
+fn a_converter_touches_what_is_declared_and_nothing_else() {
+    let bench = Bench::new(&format!("{ONE_SHOT}sandbox = \"enforce\""));
+    if !bench.is_enforced() {
+        return;
+    }
+    let said = bench.convert();
+    check_refusals(report(&said));
+    assert_eq!(said["warnings"], serde_json::json!([]));
+    assert!(bench.outside.path().join("secret").exists());
+}
+
+#[test]
+fn a_worker_reads_the_sources_it_is_given_later_and_nothing_else() {
+    let bench = Bench::new(&format!("{WORKER}sandbox = \"enforce\""));
+    if bench.is_enforced() {
+        let mut report = report(&bench.convert()).clone();
+        // Its parent is the shell of the loop, in the same sandbox.
+        report["signal_host"] = false.into();
+        check_refusals(&report);
+    }
+}
+
+#[test]
+fn what_more_it_needs_is_declared() {
+    let bench = Bench::new(&format!(
+        "{ONE_SHOT}sandbox = \"enforce\"\nread_paths = [\"undeclared.txt\"]\nwrite_paths = [\"OUTSIDE\"]"
+    ));
+    if !bench.is_enforced() {
+        return;
+    }
+    let said = bench.convert();
+    let report = report(&said);
+    for allowed in [
+        "undeclared",
+        "outside",
+        "list_outside",
+        "write_outside",
+        "remove_outside",
+    ] {
+        assert_eq!(report[allowed], true, "{allowed}: {report}");
+    }
+    assert_eq!(report["write_own_folder"], false, "{report}");
+}
+
+#[test]
+fn without_a_sandbox_old_configurations_go_on_working() {
+    let bench = Bench::new(ONE_SHOT);
+    let said = bench.convert();
+    let report = report(&said);
+    for allowed in ["undeclared", "outside", "write_outside", "write_own_folder"] {
+        assert_eq!(report[allowed], true, "{allowed}: {report}");
+    }
+    assert_eq!(bench.enforcement(), "not enforced: sandbox = \"off\"");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_in_the_same_words_with_and_without_a_sandbox() {
+    let error = |settings: &str| {
+        let bench = Bench::new(settings);
+        let done = bench.annals(&["--json", "convert", "unit.csv", "--config", "host.toml"]);
+        assert_eq!(done.status.code(), Some(1), "{done:?}");
+        String::from_utf8(done.stderr).expect("UTF-8")
+    };
+    for mode in ["oneshot", "worker"] {
+        let command =
+            format!("command = [\"no-such-program\", \"{{input}}\"]\nmode = \"{mode}\"\n");
+        let open = error(&command);
+        let closed = error(&format!("{command}sandbox = \"enforce\""));
+        assert!(open.contains("there is no such program"), "{open}");
+        assert_eq!(open, closed);
+    }
+}
+
+#[test]
+fn a_path_that_is_to_be_opened_and_is_not_there_is_told_before_it_is_missed() {
+    let bench = Bench::new(&format!(
+        "{ONE_SHOT}sandbox = \"enforce\"\nread_paths = [\"/no/such/interpreter\"]"
+    ));
+    let done = bench.annals(&["host", "check", "host.toml"]);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("/no/such/interpreter"), "{said}");
+}
