@@ -1123,3 +1123,56 @@ fn a_purge_by_age_is_refused_when_the_clock_is_far_ahead_of_the_newest_event() {
     let purged = plant.run(&sure).expect(0).object();
     assert_eq!(purged["archives_purged"], 1);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_value_is_set_in_the_file_and_the_change_is_on_record_once_the_host_has_it() {
+    let plant = Plant::with_host();
+    let commented =
+        Plant::configuration("1.0").replace("settle_s = 0", "settle_s = 0   # local disk");
+    plant.file("host.toml", &commented);
+    let run = ["host", "run", "host.toml", "--once"];
+    plant.run(&run).expect(3);
+    let set = |target: &str, value: &str| {
+        plant.run(&[
+            "config",
+            "set",
+            target,
+            value,
+            "--config",
+            "host.toml",
+            "--json",
+        ])
+    };
+
+    let told = set("T.settle_s", "1").expect(0).object();
+    assert_eq!(told["section"], "converter \"T\"");
+    assert_eq!((&told["old"], &told["new"]), (&"0".into(), &"1".into()));
+    let text = fs::read_to_string(plant.path("host.toml")).expect("there");
+    assert_eq!(text, commented.replace("settle_s = 0 ", "settle_s = 1 "));
+    assert_eq!(set("T.settle_s", "1").expect(0).object()["changed"], false);
+
+    for (target, value, code, said) in [
+        ("T.compression_level", "12", 2, "from 1 to 9, not 12"),
+        ("T.setle_s", "1", 2, "did you mean 'settle_s'?"),
+        ("X.settle_s", "1", 4, "there is no converter 'X'"),
+    ] {
+        let error = set(target, value).expect(code).error();
+        let message = error["message"].as_str().expect("a text");
+        assert!(message.contains(said), "{message}");
+    }
+    let secret = set("T.arguments.token", "other-s3cret").expect(0);
+    assert!(!secret.text().contains("s3cret"), "{}", secret.text());
+    let plain = plant.run(&["config", "set", "T.settle_s", "0", "--config", "host.toml"]);
+    assert_eq!(
+        plain.expect(0).text(),
+        "converter \"T\": settle_s = 1 -> 0\n"
+    );
+
+    set("T.timeout_s", "30").expect(0);
+    plant.run(&run).expect(0);
+    let events = plant.run(&["events", "--type", "config.changed"]).expect(0);
+    let text = events.text();
+    assert!(text.contains("timeout_s = 30"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+}

@@ -811,7 +811,7 @@ fn unknown_section(name: &str) -> String {
     }
 }
 
-fn unknown_key(section: &str, place: &str, name: &str) -> String {
+pub(super) fn unknown_key(section: &str, place: &str, name: &str) -> String {
     let known = KEYS
         .iter()
         .filter(|key| key.section == section)

@@ -3,6 +3,7 @@
 
 mod answer;
 mod config;
+mod edit;
 mod endpoint;
 mod http;
 mod intake;
@@ -16,6 +17,7 @@ pub use config::{
     ArchiveSettings, Config, ConfigErrors, ConverterConfig, KeyInfo, Origin, Problem, Retry,
     Setting,
 };
+pub use edit::Edit;
 pub use endpoint::Submit;
 pub use post_process::Disposed;
 pub use run::{Archives, FileError, Hooks, Host, Notice, RunSummary, run_once};

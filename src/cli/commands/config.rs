@@ -1,4 +1,4 @@
-//! `annals config`: what a configuration comes to.
+//! `annals config`: what a configuration comes to, and changing it.
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -8,13 +8,14 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Style, counted, escape};
 use crate::host::{Config, Origin, Setting};
 
-/// Show and check the configuration
+/// Show, check and change the configuration
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals config show --origin --config host.toml
   annals config check --config host.toml
-  annals config schema")]
+  annals config schema
+  annals config set 'ICT CSV.timeout_s' 300 --config host.toml")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -25,6 +26,7 @@ enum Action {
     Show(Show),
     Check(Check),
     Schema(Schema),
+    Set(Set),
 }
 
 /// Print every value in force, secrets masked
@@ -45,6 +47,29 @@ struct Check {}
 #[derive(Debug, clap::Args)]
 struct Schema {}
 
+/// Change one value in the file; comments and order stay
+///
+/// The configuration is checked as a whole before the file is replaced. A host takes the change up, and records it, when it
+/// is started again.
+#[derive(Debug, clap::Args)]
+struct Set {
+    /// CONVERTER.KEY; or store.KEY, host.KEY, defaults.KEY
+    target: String,
+    /// A text as it is, a list or table as TOML. A secret is better given as ${VAR} or ${file:PATH}
+    #[arg(allow_hyphen_values = true)]
+    value: String,
+}
+
+#[derive(Serialize)]
+struct Changed<'a> {
+    path: String,
+    section: &'a str,
+    key: &'a str,
+    old: Option<&'a str>,
+    new: Option<&'a str>,
+    changed: bool,
+}
+
 #[derive(Serialize)]
 struct Checked<'a> {
     ok: bool,
@@ -58,6 +83,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Action::Show(args) => show(&args, context),
         Action::Check(Check {}) => check(context),
         Action::Schema(Schema {}) => schema(context),
+        Action::Set(args) => set(&args, context),
     }
 }
 
@@ -125,6 +151,33 @@ fn check(context: &mut Context<'_>) -> Result<Exit, Failure> {
             counted(config.converters.len() as u64, "converter", "converters")
         ))?;
     }
+    Ok(Exit::Done)
+}
+
+fn set(args: &Set, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let edit = context.configuration()?.edit(&args.target, &args.value)?;
+    edit.write()?;
+    if context.json() {
+        context.print_json(&Changed {
+            path: path_text(&edit.path),
+            section: &edit.section,
+            key: &edit.key,
+            old: edit.old.as_deref(),
+            new: edit.new.as_deref(),
+            changed: edit.changes(),
+        })?;
+        return Ok(Exit::Done);
+    }
+    let old = edit.old.as_deref().unwrap_or("not set");
+    let new = edit.new.as_deref().unwrap_or("not set");
+    let place = format!("{}: {}", escape(&edit.section), escape(&edit.key));
+    let text = match (edit.changes(), old == new) {
+        (false, _) => format!("{place} = {} already\n", escape(new)),
+        // Only a secret changed, or a default was written out.
+        (true, true) => format!("{place} = {} is written now\n", escape(new)),
+        (true, false) => format!("{place} = {} -> {}\n", escape(old), escape(new)),
+    };
+    context.print(text)?;
     Ok(Exit::Done)
 }
 
