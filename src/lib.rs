@@ -98,6 +98,8 @@ pub mod docs {
     pub mod cli {}
     #[doc = include_str!("../docs/compliance.md")]
     pub mod compliance {}
+    #[doc = include_str!("../docs/converters.md")]
+    pub mod converters {}
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
     #[doc = include_str!("../docs/format.md")]

@@ -23,8 +23,11 @@ use crate::id::EntryId;
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Bytes of a converter's own words kept in an error.
 pub(super) const EXCERPT_BYTES_MAX: usize = 2000;
-/// Warnings kept of one conversion, and bytes of each.
-const WARNINGS_MAX: usize = 100;
+/// Bytes of all warnings kept of one conversion, and of each name of the unit, as they are written in an event.
+const WARNINGS_BYTES_MAX: usize = 8 << 10;
+const UNIT_BYTES_MAX: usize = 512;
+/// Reports of one conversion. All of them are named in one event, which has an end.
+const REPORTS_MAX: usize = 200;
 
 /// What becomes of a watched file once its conversion is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -284,11 +287,21 @@ pub(super) fn read_answer(text: &str) -> Result<(Option<u64>, Conversion), Strin
         reports.push(bytes(raw));
     }
     let mut warnings: Vec<String> = answer.warnings.unwrap_or_default();
-    let surplus = warnings.len().saturating_sub(WARNINGS_MAX);
-    warnings.truncate(WARNINGS_MAX);
     for warning in &mut warnings {
         *warning = excerpt(warning.as_bytes());
     }
+    let mut room = WARNINGS_BYTES_MAX;
+    let fitting = warnings
+        .iter()
+        .take_while(|warning| {
+            let bytes = written_bytes(warning);
+            let fits = bytes <= room;
+            room = room.saturating_sub(bytes);
+            fits
+        })
+        .count();
+    let surplus = warnings.len() - fitting;
+    warnings.truncate(fitting);
     if surplus > 0 {
         warnings.push(format!("and {surplus} more warnings"));
     }
@@ -306,26 +319,64 @@ pub(super) fn read_answer(text: &str) -> Result<(Option<u64>, Conversion), Strin
         }
         _ => {}
     }
+    let mut outcome = answer.status;
+    if reports.len() > REPORTS_MAX {
+        // Some of them would be a half success.
+        outcome = Outcome::Failed;
+        error = Some(format!(
+            "the converter answered with {} reports; at most {REPORTS_MAX} are taken of one source",
+            reports.len()
+        ));
+        reports.clear();
+    }
+    let named = |field: Option<String>| {
+        let mut name = given(field)?;
+        name.truncate(fitting_bytes(&name, UNIT_BYTES_MAX));
+        Some(name)
+    };
     let retry_after = answer
         .retry_after_s
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .map(|wait| wait.min(RETRY_AFTER_MAX));
     let conversion = Conversion {
-        outcome: answer.status,
+        outcome,
         reports,
         error,
         warnings,
         unit: Unit {
-            serial: given(answer.serial),
-            part: given(answer.part),
-            station: given(answer.station),
-            process: given(answer.process),
+            serial: named(answer.serial),
+            part: named(answer.part),
+            station: named(answer.station),
+            process: named(answer.process),
         },
         duration: Duration::ZERO,
         retry_after,
         post_action: answer.post_action,
     };
     Ok((answer.id, conversion))
+}
+
+/// Bytes of a text as JSON.
+fn written_bytes(text: &str) -> usize {
+    2 + text.chars().map(written_char).sum::<usize>()
+}
+
+fn written_char(c: char) -> usize {
+    match c {
+        '"' | '\\' => 2,
+        '\0'..='\x1f' => 6,
+        c => c.len_utf8(),
+    }
+}
+
+/// Bytes of the longest beginning of a text that takes at most `max` bytes as JSON.
+fn fitting_bytes(text: &str, max: usize) -> usize {
+    let mut written = 2;
+    let first_too_many = text.char_indices().find(|(_, c)| {
+        written += written_char(*c);
+        written > max
+    });
+    first_too_many.map_or(text.len(), |(at, _)| at)
 }
 
 /// The beginning of what a converter wrote, as text.
@@ -433,6 +484,37 @@ mod tests {
         assert_eq!(said.warnings.len(), 1);
         let said = understand(br#"{"status":"failed","error":" "}"#);
         assert!(said.error.expect("a reason").contains("without a reason"));
+    }
+
+    #[test]
+    fn more_than_an_event_can_hold_is_a_failure_or_cut_and_never_lost() {
+        let reports = vec!["{}"; REPORTS_MAX + 1].join(",");
+        let said =
+            understand(format!(r#"{{"status":"success","reports":[{reports}]}}"#).as_bytes());
+        assert_eq!((said.outcome, said.reports.len()), (Outcome::Failed, 0));
+        assert!(said.error.expect("a reason").contains("at most 200"));
+        let reports = vec!["{}"; REPORTS_MAX].join(",");
+        assert_eq!(
+            outcome(&format!(r#"{{"status":"success","reports":[{reports}]}}"#)),
+            Outcome::Success
+        );
+
+        let warnings = vec![serde_json::Value::from("\u{1}".repeat(1000)); 90];
+        let serial = "ä".repeat(100_000);
+        let answer =
+            serde_json::json!({"status":"success","report":{},"warnings":warnings,"serial":serial});
+        let said = understand(answer.to_string().as_bytes());
+        assert!(written_bytes(said.unit.serial.as_deref().expect("given")) <= UNIT_BYTES_MAX);
+        let bytes: usize = said
+            .warnings
+            .iter()
+            .map(|warning| written_bytes(warning))
+            .sum();
+        assert!(bytes < WARNINGS_BYTES_MAX + 100, "{bytes}");
+        assert_eq!(
+            said.warnings.last().map(String::as_str),
+            Some("and 89 more warnings")
+        );
     }
 
     #[test]

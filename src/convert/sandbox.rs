@@ -59,6 +59,7 @@ const SYSTEM: [&str; 33] = [
     "/etc/timezone",
 ];
 /// Devices that take and give without keeping anything.
+#[cfg(target_os = "linux")]
 const SINKS: [&str; 2] = ["/dev/full", "/dev/null"];
 
 /// How much of a sandbox is in force.

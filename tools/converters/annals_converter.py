@@ -1,11 +1,13 @@
 """The converter protocol: one conversion a process, or one JSON request a line (`--worker`).
 
-A converter is a function `convert(source, answer) -> report`; `run(convert)` makes a program of it. Copy this file
-beside your converter and name both in the converter's `bundle`. Python 3.8 or newer, standard library only.
+A converter is a function `convert(source, answer)` that gives a report, or a list of reports; `run(convert)` makes a program
+of it. Copy this file beside your converter and name both in the converter's `bundle`. Python 3.8 or newer, standard library
+only.
 """
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -53,6 +55,13 @@ class Source:
         self.data = data
         self.name = name
         self.arguments = dict(arguments or {})
+        self._sha256 = None
+
+    def sha256(self):
+        """The digest of the content, in hexadecimal."""
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(self.data).hexdigest()
+        return self._sha256
 
     def text(self):
         """The content as text without its byte order mark."""
@@ -86,9 +95,11 @@ def answer_to(convert, source):
     except Exception as bug:
         traceback.print_exc()
         status, report, error = "failed", None, f"the converter has a bug: {type(bug).__name__}: {bug}"
+    several = report if isinstance(report, list) else None
     return {
         "status": status,
-        "report": report,
+        "report": None if several else report,
+        **({"reports": several} if several else {}),
         "error": error,
         "warnings": answer.warnings,
         "serial": answer.serial,

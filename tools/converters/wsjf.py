@@ -1,7 +1,6 @@
 """Pieces of a WSJF report (the JSON form of a WATS unit test report), and the checks its fields need."""
 
 import datetime
-import hashlib
 import math
 import re
 import uuid
@@ -20,8 +19,9 @@ _TIME = re.compile(
 )
 
 
-def report_id(data):
-    return str(uuid.uuid5(NAMESPACE, hashlib.sha256(data).hexdigest()))
+def report_id(source, index=0):
+    """The id of a report; `index` tells the reports of one source apart."""
+    return str(uuid.uuid5(NAMESPACE, source.sha256() + (f"#{index}" if index else "")))
 
 
 def number(text, what, decimal="."):
@@ -136,13 +136,13 @@ def _step(kind, name, status, seconds):
     return step
 
 
-def report(source, answer, root, revision, start, process, result=None, uut=None, misc=None):
+def report(source, answer, root, revision, start, process, result=None, uut=None, misc=None, index=0):
     """The whole report. `start` is what `times` gave, `misc` maps descriptions to texts."""
     first_failed = _number_steps(root)
     start, start_utc = start
     return {
         "type": "T",
-        "id": report_id(source.data),
+        "id": report_id(source, index),
         "pn": answer.part,
         "sn": answer.serial,
         "rev": revision,

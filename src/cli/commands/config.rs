@@ -61,7 +61,7 @@ struct Set {
 }
 
 #[derive(Serialize)]
-struct Changed<'a> {
+struct SetValue<'a> {
     path: String,
     section: &'a str,
     key: &'a str,
@@ -158,7 +158,7 @@ fn set(args: &Set, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let edit = context.configuration()?.edit(&args.target, &args.value)?;
     edit.write()?;
     if context.json() {
-        context.print_json(&Changed {
+        context.print_json(&SetValue {
             path: path_text(&edit.path),
             section: &edit.section,
             key: &edit.key,
