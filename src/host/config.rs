@@ -34,6 +34,8 @@ pub struct Config {
     pub max_concurrent: usize,
     /// Bytes; with less free on the store's disk no files are taken.
     pub min_free_disk: u64,
+    /// Between two looks for what is past its retention; `None` is never.
+    pub retention_every: Option<Duration>,
     /// What holds for converters that say nothing of archiving.
     pub defaults: ArchiveSettings,
     /// The converters, in the order of the file.
@@ -532,6 +534,10 @@ impl Reader<'_> {
                 .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 7878))),
             max_concurrent: in_host.whole("max_concurrent"),
             min_free_disk: in_host.gibibytes("min_free_disk_gb"),
+            retention_every: match in_host.whole("retention_every_h") {
+                0 => None,
+                hours => Some(Duration::from_hours(hours)),
+            },
             defaults: archive_settings(&in_defaults),
             converters: Vec::new(),
             warnings: Vec::new(),

@@ -5,6 +5,7 @@ mod answer;
 mod config;
 mod edit;
 mod endpoint;
+mod expiry;
 mod http;
 mod intake;
 mod outbox;
@@ -19,5 +20,6 @@ pub use config::{
 };
 pub use edit::Edit;
 pub use endpoint::Submit;
+pub use expiry::Expired;
 pub use post_process::Disposed;
 pub use run::{Archives, FileError, Hooks, Host, Notice, RunSummary, run_once};

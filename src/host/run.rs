@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::config::{Config, ConverterConfig, Retry};
 use super::endpoint::Submit;
+use super::expiry::{self, Expired};
 use super::intake::{self, Candidate, Look};
 use super::outbox::{Delivered, Outbox};
 use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
@@ -32,6 +33,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// Errors listed in a summary; further ones are only counted by their effects.
 const ERRORS_MAX: usize = 1000;
+/// How long after its start the host first looks for what is past its retention.
+const RETENTION_AFTER: Duration = Duration::from_mins(1);
 /// What the host's configuration is recorded under.
 const CONFIG_ITEM: &str = "host";
 
@@ -156,6 +159,20 @@ pub enum Notice<'a> {
         error: &'a Error,
         /// Before it is asked again.
         wait: Duration,
+    },
+    /// Entries went that were past their retention.
+    Expired {
+        /// Whose.
+        converter: &'a str,
+        /// Which, and by which rules.
+        expired: &'a Expired,
+    },
+    /// What is past its retention could not go; it is tried again the next time.
+    RetentionFailed {
+        /// Whose entries.
+        converter: &'a str,
+        /// Why.
+        error: &'a Error,
     },
     /// A pass is over.
     Passed(&'a RunSummary),
@@ -306,11 +323,46 @@ impl Host {
         self.tell_unsent(hooks);
         std::thread::scope(|scope| {
             scope.spawn(|| self.outbox.run(cancel, hooks.notice));
+            if let Some(every) = self.config.retention_every {
+                scope.spawn(move || {
+                    // Not in the first moments, in which whoever started it looks at what it does.
+                    cancel.sleep(every.min(RETENTION_AFTER));
+                    while !cancel.is_cancelled() {
+                        self.expire(hooks);
+                        cancel.sleep(every);
+                    }
+                });
+            }
             while !cancel.is_cancelled() {
                 self.pass(Settling::Leave, cancel, hooks);
                 cancel.sleep(pause);
             }
         });
+    }
+
+    /// Lets go what is past its retention, converter by converter. [`Host::run`] does so by itself, as often as configured.
+    pub fn expire(&self, hooks: &Hooks<'_>) {
+        for config in &self.config.converters {
+            let Some(archive) = self
+                .archives
+                .of(config)
+                .filter(|_| config.archive.archives())
+            else {
+                continue;
+            };
+            let converter = &config.converter.name;
+            match expiry::expire(archive, config) {
+                Ok(None) => {}
+                Ok(Some(expired)) => (hooks.notice)(&Notice::Expired {
+                    converter,
+                    expired: &expired,
+                }),
+                Err(error) => (hooks.notice)(&Notice::RetentionFailed {
+                    converter,
+                    error: &error,
+                }),
+            }
+        }
     }
 
     fn pass(&self, settling: Settling, cancel: &Cancel, hooks: &Hooks<'_>) -> RunSummary {

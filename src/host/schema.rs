@@ -83,6 +83,7 @@ pub(super) const KEYS: &[Key] = &[
     key("store", "path", Kind::Text, None, No, "the store; relative to the configuration's folder"),
     key("host", "listen", Kind::Address, Some("\"127.0.0.1:7878\""), No, "address of the owner API and web UI"),
     key("host", "max_concurrent", Kind::Whole(1, 64), Some("4"), No, "conversions at a time"),
+    key("host", "retention_every_h", Kind::Whole(0, 8_760), Some("1"), No, "hours between two looks for what is past its retention; 0: never"),
     key("host", "min_free_disk_gb", Kind::Number(0.0, 10_000.0), Some("1.0"), No, "GiB; with less on the store's disk no files are taken"),
     key("converter", "name", Kind::Text, None, No, "required; entries are archived for this name"),
     key("converter", "version", Kind::Text, None, No, "what it claims to be; never its identity"),

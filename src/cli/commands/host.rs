@@ -15,7 +15,9 @@ use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::hearing::hear;
 use crate::cli::owner::{self, Endpoint, State, Watch};
-use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
+use crate::cli::render::{
+    Cell, Column, Style, Table, count, counted, duration, escape, facts, size,
+};
 use crate::cli::store;
 use crate::convert::{Cancel, Sandbox};
 use crate::entry::Outcome;
@@ -103,6 +105,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 enum News {
     /// A line for people who asked for more.
     Line(String),
+    /// A line for everybody.
+    Told(String),
     Converted {
         converter: String,
         outcome: Outcome,
@@ -207,6 +211,14 @@ fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
             "{error}; next try in {}",
             duration(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
         )),
+        Notice::Expired { converter, expired } => News::Told(format!(
+            "retention: {} of {converter} purged, {} freed",
+            counted(expired.outcome.archives_purged, "entry", "entries"),
+            size(expired.outcome.bytes_freed)
+        )),
+        Notice::RetentionFailed { converter, error } => {
+            News::Trouble(format!("retention of {converter}: {error}"))
+        }
         Notice::Trouble { path, error } => News::Trouble(format!("{}: {error}", shown(path))),
         Notice::Left { path, why } if once => {
             News::Line(format!("left {}: {why}", shown(path)))
@@ -254,6 +266,7 @@ impl Tally {
                 self.converters.entry(converter).or_default()[column(outcome)] += 1;
                 context.meter.report(self.taken, 0, "converted");
             }
+            News::Told(line) => context.note(escape(&line)),
             News::Trouble(line) => context.warn(line),
             News::Passed(summary) => {
                 context.meter.clear();
