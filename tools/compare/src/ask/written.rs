@@ -84,7 +84,7 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
     }
     answer.note(
         "From an empty folder through ingest, background work, checkpoint and close: sectors that the device was given, the file \
-         system's own journal included. annals: journal files are filled with zeros before they are used, which is in it, and is \
+         system's own journal included. annals: zeros are written ahead of what goes into a new journal file, which is in it, and is \
          paid once; index and journal are not in what is kept.",
     );
     if settings.alone.is_none() {
