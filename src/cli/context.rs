@@ -3,13 +3,14 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::args::{ColorWhen, Globals};
 use super::exit::Failure;
+use super::interrupt::Interrupt;
 use super::owner::Borrowed;
 use super::progress::Meter;
 use super::render::{Canvas, Style, Zone, escape, escape_json};
@@ -94,6 +95,8 @@ pub(crate) struct Context<'a> {
     /// The store, where it is open already and lent to this run.
     borrowed: Option<Borrowed>,
     cancel: Cancel,
+    /// There once somebody asked for [`Context::cancel`] in a process of its own.
+    interrupt: OnceLock<Option<Interrupt>>,
     /// How long to wait for another process to let go of the store.
     pub(crate) lock_wait: Duration,
 }
@@ -113,6 +116,7 @@ impl<'a> Context<'a> {
             now: SystemClock.now(),
             borrowed: None,
             cancel: Cancel::default(),
+            interrupt: OnceLock::new(),
             lock_wait: LOCK_WAIT,
         }
     }
@@ -192,9 +196,19 @@ impl<'a> Context<'a> {
         self.surroundings.path(given)
     }
 
-    /// Cancelled when nobody waits for this run any more.
+    /// Cancelled when nobody waits for this run any more, or a signal asks it to end. Whoever calls this looks at it often.
     pub(crate) fn cancel(&self) -> Cancel {
+        if self.borrowed.is_none() {
+            // Where signals cannot be watched, they end the process: no less safe, only less tidy.
+            self.interrupt
+                .get_or_init(|| Interrupt::watch(self.cancel.clone()).ok());
+        }
         self.cancel.clone()
+    }
+
+    /// The exit code of a run that a signal asked to end.
+    pub(crate) fn interrupted(&self) -> Option<u8> {
+        self.interrupt.get()?.as_ref()?.code()
     }
 
     /// Ends long work that nobody waits for any more.

@@ -19,6 +19,7 @@ mod demo;
 mod differences;
 mod exit;
 mod hearing;
+mod interrupt;
 mod listing;
 mod objects;
 mod owner;
@@ -117,7 +118,7 @@ fn conclude(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
             exit
         }
     };
-    exit.code()
+    context.interrupted().unwrap_or(exit.code())
 }
 
 /// Help and version go to stdout; a wrong command line is an error like any other.

@@ -280,7 +280,7 @@ fn names(config: &Config) -> String {
     names.join(", ")
 }
 
-/// Nothing here cancels a conversion; should anything ever, it is told.
+/// A signal came, or whoever asked has gone.
 fn cancelled() -> Error {
     Error::new(ErrorKind::Converter, "the conversion was cancelled")
 }

@@ -19,7 +19,7 @@ use crate::cli::render::{
     Cell, Column, Style, Table, count, counted, duration, escape, facts, size,
 };
 use crate::cli::store;
-use crate::convert::{Cancel, Sandbox};
+use crate::convert::Sandbox;
 use crate::entry::Outcome;
 use crate::host::{Archives, Config, ConverterConfig, Hooks, Host, Notice, RunSummary, Submit, run_once};
 use crate::id::EntryId;
@@ -128,7 +128,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
         watches(&config),
     ));
     let endpoints = answer_for(&archives, &state, context);
-    let cancel = Cancel::default();
+    let cancel = context.cancel();
     let mut tally = Tally::new(state);
     let once = args.once;
     if !once {

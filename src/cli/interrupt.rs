@@ -1,0 +1,55 @@
+//! Signals that ask this process to end: after the first a verb comes to a safe end, the second ends the process at once.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::convert::Cancel;
+
+/// What a script adds to a signal's number to say that it ended a program.
+const BY_SIGNAL: u8 = 128;
+
+/// Watches for Ctrl-C and for what a service manager sends, as long as the process lives.
+pub(crate) struct Interrupt {
+    /// The first signal that came; 0 for none.
+    came: Arc<AtomicU8>,
+}
+
+impl Interrupt {
+    /// From now on the first signal cancels instead of ending the process.
+    #[cfg(unix)]
+    pub(crate) fn watch(cancel: Cancel) -> io::Result<Self> {
+        use signal_hook::consts::{SIGINT, SIGTERM};
+
+        let came = Arc::new(AtomicU8::new(0));
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        let first = Arc::clone(&came);
+        std::thread::Builder::new()
+            .name("annals-signals".to_owned())
+            .spawn(move || {
+                for signal in &mut signals {
+                    let number = u8::try_from(signal).unwrap_or(u8::MAX);
+                    if first.swap(number, Ordering::Relaxed) != 0 {
+                        // Whoever asks twice does not want to wait. Nothing is lost by it.
+                        let _ = signal_hook::low_level::emulate_default_handler(signal);
+                    }
+                    cancel.cancel();
+                }
+            })?;
+        Ok(Self { came })
+    }
+
+    /// Elsewhere the system ends the process.
+    #[cfg(not(unix))]
+    pub(crate) fn watch(_cancel: Cancel) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// The exit code that says which signal came, if one did.
+    pub(crate) fn code(&self) -> Option<u8> {
+        match self.came.load(Ordering::Relaxed) {
+            0 => None,
+            signal => Some(BY_SIGNAL.saturating_add(signal)),
+        }
+    }
+}

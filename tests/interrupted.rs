@@ -1,0 +1,125 @@
+//! A service manager sends SIGTERM, somebody presses Ctrl-C: the program used to be gone at once, with the converters it had
+//! started still at work, each in a process group of its own, and nobody to tell of it.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Long enough for a loaded machine, and far less than the converter would take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Says that it began, then works for longer than any test.
+const SLOW: &str = "echo $$ > began\nexec sleep 600\n";
+/// What the corrected one does.
+const QUICK: &str = "printf '{\"sn\":1}'\n";
+
+struct Plant(tempfile::TempDir);
+
+impl Plant {
+    fn new() -> Self {
+        let plant = Self(tempfile::tempdir().expect("a folder"));
+        fs::create_dir(plant.path("in")).expect("made");
+        let began = plant.path("began");
+        let slow = SLOW.replace("began", &began.to_string_lossy());
+        fs::write(plant.path("run.sh"), slow).expect("written");
+        fs::write(
+            plant.path("host.toml"),
+            "[store]\npath = \"store\"\n[host]\nmin_free_disk_gb = 0\n[[converter]]\nname = \"T\"\n\
+             command = [\"sh\", \"run.sh\", \"{input}\"]\nenvironment = \"sh\"\nbundle = [\"run.sh\"]\nwatch_folder = \"in\"\n\
+             settle_s = 0\narchive_enabled = true\npost_process = \"archive\"\n",
+        )
+        .expect("written");
+        fs::write(plant.path("in/1.csv"), "unit 1").expect("written");
+        assert!(plant.annals(&["init", "store"]).status.success());
+        plant
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
+        command.current_dir(self.0.path()).args(args);
+        command.env_remove("ANNALS_STORE").stdin(Stdio::null());
+        command
+    }
+
+    fn annals(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("ran")
+    }
+
+    /// The host, once its converter is at work; and the converter's process.
+    fn host_at_work(&self) -> (Child, String) {
+        let mut host = self.command(&["host", "run", "host.toml"]);
+        host.stdout(Stdio::null()).stderr(Stdio::piped());
+        let host = host.spawn().expect("started");
+        let converter = wait_for(|| {
+            let began = fs::read_to_string(self.path("began")).ok()?;
+            let number = began.trim();
+            (!number.is_empty()).then(|| number.to_owned())
+        });
+        (host, converter)
+    }
+}
+
+fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn send(signal: &str, process: &str) {
+    let sent = Command::new("kill").args([signal, process]).status();
+    assert!(sent.expect("there is kill").success());
+}
+
+fn is_alive(process: &str) -> bool {
+    // A process that ended and was not waited for yet is none.
+    let state = fs::read_to_string(Path::new("/proc").join(process).join("stat"));
+    match state {
+        Ok(state) => !state.contains(") Z "),
+        Err(_) if Path::new("/proc/self").exists() => false,
+        Err(_) => {
+            let probe = Command::new("kill").args(["-0", process]).output();
+            probe.is_ok_and(|probe| probe.status.success())
+        }
+    }
+}
+
+#[test]
+fn a_host_that_is_asked_to_end_ends_with_its_converters_and_the_next_takes_up_what_was_left() {
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let plant = Plant::new();
+        let (mut host, converter) = plant.host_at_work();
+        assert!(is_alive(&converter));
+        send(signal, &host.id().to_string());
+        let ended = wait_for(|| host.try_wait().expect("asked"));
+        assert_eq!(ended.code(), Some(code), "{signal}");
+        wait_for(|| (!is_alive(&converter)).then_some(()));
+
+        // It was archived, its conversion counts as not begun, and it is where it was.
+        assert!(plant.path("in/1.csv").exists());
+        let listed = plant.annals(&["-s", "store", "list", "--json"]);
+        let listed = String::from_utf8(listed.stdout).expect("text");
+        assert_eq!(listed.lines().count(), 1, "{listed}");
+        assert!(listed.contains("\"status\":\"pending\""), "{listed}");
+
+        fs::write(plant.path("run.sh"), QUICK).expect("written");
+        let once = plant.annals(&["host", "run", "host.toml", "--once"]);
+        assert!(once.status.success(), "{once:?}");
+        assert!(!plant.path("in/1.csv").exists());
+        let listed = plant.annals(&["-s", "store", "list", "--json"]);
+        let listed = String::from_utf8(listed.stdout).expect("text");
+        assert_eq!(listed.lines().count(), 1, "{listed}");
+        assert!(listed.contains("\"status\":\"success\""), "{listed}");
+    }
+}
