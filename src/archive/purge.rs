@@ -116,15 +116,15 @@ impl Archive {
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
         // Packs go first: on a full disk that is what makes room for the rest.
         let compacted = self.compact(None)?;
-        // Content that is still in the journal is left out when that is sealed. What is not in it now may be behind a file's
-        // last frame, or in one that waits to be used again: all of that is overwritten.
-        if in_journal.is_some() {
+        // Content that is still in the journal, perhaps since a purge that was cut off, is left out when that is sealed. What is
+        // not in it now may be behind a file's last frame, or in one that waits to be used again: all of that is overwritten.
+        if self.shared().journal_holds_unneeded()? {
             self.seal()?;
         }
         writer::ask(self.shared(), &self.channels()?.controls, Control::Wipe)?;
         Ok(PurgeOutcome {
             archives_purged: plan.count,
-            bytes_freed: compacted.bytes_freed + in_journal.unwrap_or(0),
+            bytes_freed: compacted.bytes_freed + in_journal,
             oldest_purged: plan.oldest,
             newest_purged: plan.newest,
             reason: reason.to_owned(),
@@ -132,11 +132,10 @@ impl Archive {
         })
     }
 
-    /// Bytes that are nowhere but in the journal and that nothing needs once the plan is carried out; `None` when nothing that
-    /// goes is in the journal at all.
-    fn leaves_journal(&self, plan: &PurgePlan) -> Result<Option<u64>> {
+    /// Bytes that are nowhere but in the journal and that nothing needs once the plan is carried out.
+    fn leaves_journal(&self, plan: &PurgePlan) -> Result<u64> {
         if self.shared().inline_bytes() == 0 {
-            return Ok(None);
+            return Ok(0);
         }
         let view = self.shared().view();
         let mut leaving = Leaving::new(self.shared(), &view);
@@ -204,8 +203,8 @@ struct Leaving<'a> {
     shared: &'a Shared,
     view: &'a View,
     refs: HashMap<BlobId, u32>,
-    /// Of the bytes that left so far, those that are only in the journal; `None` while none of them is in it.
-    from_journal: Option<u64>,
+    /// Of the bytes that left so far, those that are only in the journal.
+    from_journal: u64,
 }
 
 impl<'a> Leaving<'a> {
@@ -214,7 +213,7 @@ impl<'a> Leaving<'a> {
             shared,
             view,
             refs: HashMap::new(),
-            from_journal: None,
+            from_journal: 0,
         }
     }
 
@@ -238,14 +237,10 @@ impl<'a> Leaving<'a> {
         if *left > 0 {
             return Ok(0);
         }
-        let inline = self.shared.inline(&blob);
-        if inline.is_some() {
-            self.from_journal.get_or_insert(0);
-        }
-        let mut freed = match (row.place, inline) {
+        let mut freed = match (row.place, self.shared.inline(&blob)) {
             (Some(place), _) => u64::from(place.len),
             (None, Some(place)) => {
-                *self.from_journal.get_or_insert(0) += u64::from(place.bytes);
+                self.from_journal += u64::from(place.bytes);
                 u64::from(place.bytes)
             }
             (None, None) => 0,
@@ -277,8 +272,12 @@ mod tests {
     }
 
     fn put(archive: &Archive, content: &[u8]) {
+        put_as(archive, "ICT", content);
+    }
+
+    fn put_as(archive: &Archive, converter: &str, content: &[u8]) {
         let new = NewEntry {
-            converter: "ICT".into(),
+            converter: converter.into(),
             ..NewEntry::default()
         };
         archive.put(new, content).expect("archived");
@@ -353,6 +352,35 @@ mod tests {
             assert!(!is_anywhere(&disk, goes), "{left} left");
             assert_eq!(segments(), sealed);
         }
+    }
+
+    /// The power went when a purge was recorded and nothing was freed yet. The next one, of something else, ends it.
+    #[test]
+    fn a_purge_ends_what_one_before_it_could_not() {
+        let disk = SimDisk::new();
+        let cut_off = archive(&disk);
+        put(&cut_off, b"long sealed");
+        cut_off.seal().expect("sealed");
+        put_as(&cut_off, "FCT", SECRET);
+        let plan_for = |archive: &Archive, converter: &str| {
+            let policy = Policy {
+                converter: Some(converter.into()),
+                ..all_but(0)
+            };
+            let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+            assert_eq!(plan.count, 1);
+            plan
+        };
+        let plan = Arc::new(plan_for(&cut_off, "FCT"));
+        cut_off
+            .wait(|reply| Request::Purge(plan, "asked for".into(), None, reply))
+            .expect("recorded");
+        let disk = disk.snapshot();
+        assert!(is_anywhere(&disk, SECRET));
+        let archive = Archive::open_on(Arc::new(disk.clone()), Options::default()).expect("opens");
+        let plan = plan_for(&archive, "ICT");
+        archive.purge(&plan, "asked for").expect("purged");
+        assert!(!is_anywhere(&disk, SECRET));
     }
 
     const RECORD: u64 = 60;

@@ -316,6 +316,20 @@ impl Shared {
             .copied()
     }
 
+    /// True when the journal holds content that nothing needs any more.
+    pub(super) fn journal_holds_unneeded(&self) -> Result<bool> {
+        let inline = self.inline.read().expect("no panic while held");
+        let ids: Vec<BlobId> = inline.keys().copied().collect();
+        drop(inline);
+        let view = self.view();
+        for id in ids {
+            if view.blob(&id)?.is_none_or(|row| row.refs == 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Bytes of all records in the journal.
     pub(super) fn inline_bytes(&self) -> u64 {
         let inline = self.inline.read().expect("no panic while held");
