@@ -95,8 +95,9 @@ pub struct ArchiveSettings {
     pub folder: Option<PathBuf>,
     /// How long entries are kept.
     pub retention: Retention,
-    /// Archived bytes before the oldest may go.
-    pub max_size: u64,
+    /// Archived bytes before the oldest may go; `None` where nobody stated a limit. The built-in one is not applied: what
+    /// nobody wrote must not take what a retention keeps.
+    pub max_size: Option<u64>,
     /// Entries before the oldest may go; `None` is any number.
     pub max_count: Option<u64>,
     /// 1 fast .. 9 small.
@@ -785,7 +786,9 @@ fn archive_settings(scope: &Scope<'_>) -> ArchiveSettings {
         output_reports: scope.flag("archive_output_reports"),
         folder: scope.folder("archive_folder"),
         retention,
-        max_size: scope.gibibytes("max_archive_size_gb"),
+        max_size: scope
+            .is_stated("max_archive_size_gb")
+            .then(|| scope.gibibytes("max_archive_size_gb")),
         max_count: Some(scope.whole("max_archive_count")).filter(|count| *count > 0),
         compression_level: scope.whole("compression_level"),
     }
@@ -859,6 +862,12 @@ impl Scope<'_> {
         let written = DeValue::parse(key.default?).ok()?;
         let value = key.kind.read(written.get_ref()).ok()?;
         Some((value, Origin::BuiltIn))
+    }
+
+    /// Whether the file says anything of it.
+    fn is_stated(&self, name: &str) -> bool {
+        self.find(name)
+            .is_some_and(|(_, origin)| origin != Origin::BuiltIn)
     }
 
     fn get(&self, name: &str) -> Option<Value> {
@@ -1021,7 +1030,7 @@ mod tests {
             output_reports: true,
             folder: None,
             retention: Retention::days(90),
-            max_size: 10 << 30,
+            max_size: None,
             max_count: None,
             compression_level: 6,
         };

@@ -27,7 +27,7 @@ pub(super) fn expire(archive: &Archive, config: &ConverterConfig) -> Result<Opti
         converter: Some(config.converter.name.clone()),
         older_than_micros: None,
         expired: true,
-        max_size: Some(config.archive.max_size),
+        max_size: config.archive.max_size,
         max_count: config.archive.max_count,
         unsubmitted: Unsubmitted::Keep,
     };
@@ -86,5 +86,22 @@ mod tests {
         assert_eq!(rules, ["max-count 2"; 3]);
         let stats = archive.snapshot().expect("there").stats().expect("counted");
         assert_eq!((stats.entries, stats.purged), (7, 3));
+    }
+
+    /// A limit takes what a retention keeps. One that nobody wrote must not.
+    #[test]
+    fn a_limit_on_size_counts_only_where_the_file_states_it() {
+        assert_eq!(config("").archive.max_size, None);
+        let stated = config("max_archive_size_gb = 10.0");
+        assert_eq!(stated.archive.max_size, Some(10 << 30));
+        let archive =
+            Archive::create_on(Arc::new(SimDisk::new()), Options::default()).expect("a store");
+        for nth in 0..5_u8 {
+            put(&archive, "T", &[nth; 100]);
+        }
+        let mut small = stated;
+        small.archive.max_size = Some(250);
+        let expired = expire(&archive, &small).expect("purged").expect("some");
+        assert_eq!(expired.outcome.archives_purged, 3);
     }
 }
