@@ -121,7 +121,8 @@ impl Archive {
         if self.shared().journal_holds_unneeded()? {
             self.seal()?;
         }
-        writer::ask(self.shared(), &self.channels()?.controls, Control::Wipe)?;
+        // By way of the sealer, which may have let go of a file a moment ago that the writer has not heard of.
+        self.beside_the_sealer(|shared, control| writer::ask(shared, control, Control::Wipe))?;
         Ok(PurgeOutcome {
             archives_purged: plan.count,
             bytes_freed: compacted.bytes_freed + in_journal,

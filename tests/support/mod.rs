@@ -1094,6 +1094,7 @@ pub fn workload() -> Vec<Step> {
         noise(21),
         Step::PurgeTo { left: 2 },
         Step::Compact,
+        Step::Seal,
         text(12, 5_000, 90),
         Step::Forms { seed: 2, count: 20 },
         Step::Seal,
