@@ -410,10 +410,8 @@ impl UnitGiven {
 impl Entry {
     /// Whether a report of it waits to be submitted.
     pub fn waits_for_submission(&self) -> bool {
-        let reports = self.attempts.iter().flat_map(|attempt| &attempt.reports);
-        reports
-            .into_iter()
-            .any(|report| matches!(report.submission, Some(Submission::Waiting { .. })))
+        let mut reports = self.attempts.iter().flat_map(|attempt| &attempt.reports);
+        reports.any(|report| matches!(report.submission, Some(Submission::Waiting { .. })))
     }
 }
 

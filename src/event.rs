@@ -232,7 +232,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
-fn is_none_of_them(count: &u64) -> bool {
+fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
@@ -525,7 +525,7 @@ pub struct PurgePlanned {
     /// How many entries would have gone but for a hold.
     pub held_skipped: u64,
     /// How many entries would have gone but for reports that wait to be submitted.
-    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting_skipped: u64,
     /// Why, in a person's words.
     pub reason: String,

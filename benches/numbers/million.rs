@@ -163,26 +163,22 @@ fn add(archive: &Archive, nth: u64, job: JobId) -> annals::Result<()> {
         let attempt = archive.record_attempt(
             archived.id,
             NewAttempt {
-                outcome: if failed {
-                    Outcome::Failed
-                } else {
-                    Outcome::Success
-                },
-                converter: converter.to_owned(),
-                converter_version: None,
-                converter_id: None,
-                arguments: Meta::default(),
                 duration_ms: Some(40),
                 error: failed.then(|| format!("limit exceeded at R{}", nth % 997)),
-                warnings: Vec::new(),
-                unit: Unit::default(),
                 reports: if failed {
                     Vec::new()
                 } else {
                     vec![format!("{{\"n\":{nth}}}").into_bytes()]
                 },
-                submit: None,
                 job: nth.is_multiple_of(99).then_some(job),
+                ..NewAttempt::new(
+                    if failed {
+                        Outcome::Failed
+                    } else {
+                        Outcome::Success
+                    },
+                    converter,
+                )
             },
         )?;
         if !failed && nth.is_multiple_of(21) {

@@ -81,13 +81,7 @@ pub(super) fn write<K, P: FnMut() -> PackPlace>(
     source: &impl Source,
     series: &mut PackSeries<P>,
 ) -> Result<()> {
-    let mut packing = Packing {
-        shared,
-        source,
-        series,
-        alone: BTreeMap::new(),
-        tags: BTreeSet::new(),
-    };
+    let mut packing = Packing::new(shared, source, series);
     let mut left = shared.options.pack_bytes;
     for pieces in families.values() {
         let mut rest = pieces.as_slice();
@@ -129,7 +123,17 @@ struct Packing<'a, S, P> {
     tags: BTreeSet<DictTag>,
 }
 
-impl<S: Source, P: FnMut() -> PackPlace> Packing<'_, S, P> {
+impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
+    fn new(shared: &'a Shared, source: &'a S, series: &'a mut PackSeries<P>) -> Self {
+        Self {
+            shared,
+            source,
+            series,
+            alone: BTreeMap::new(),
+            tags: BTreeSet::new(),
+        }
+    }
+
     fn next_pack(&mut self) -> Result<()> {
         self.tags.clear();
         self.series.cut().map_err(write_error)
@@ -533,13 +537,7 @@ mod tests {
         let contents: Vec<Vec<u8>> = (0..8).map(|nth| vec![nth; 900_000]).collect();
         let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
         let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
-        let mut packing = Packing {
-            shared,
-            source: &held,
-            series: &mut series,
-            alone: BTreeMap::new(),
-            tags: BTreeSet::new(),
-        };
+        let mut packing = Packing::new(shared, &held, &mut series);
         let chosen = packing.dictionary(&pieces).expect("readable");
         assert!(chosen.is_none(), "none is short enough to go into one");
         assert_eq!(held.1.get(), 4 * 900_000);
@@ -553,13 +551,7 @@ mod tests {
         let forms: Vec<Vec<u8>> = (0..20).map(form).collect();
         let (held, pieces) = Held::of(&forms, Effort::Compress(Level::DEFAULT));
         let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
-        let mut packing = Packing {
-            shared,
-            source: &held,
-            series: &mut series,
-            alone: BTreeMap::new(),
-            tags: BTreeSet::new(),
-        };
+        let mut packing = Packing::new(shared, &held, &mut series);
         let first = packing.dictionary(&pieces).expect("readable");
         let (dictionary, stored) = first.expect("one pays");
         assert_eq!(stored.header.id, *dictionary.id());

@@ -258,7 +258,7 @@ mod tests {
     use super::*;
     use crate::archive::{NewAttempt, NewEntry, Options};
     use crate::disk::sim::{Fault, Repeat, SimDisk};
-    use crate::entry::{Meta, Outcome, Unit};
+    use crate::entry::Outcome;
     use crate::id::EntryId;
     use crate::log::JOURNAL_BYTES_MIN;
 
@@ -402,18 +402,8 @@ mod tests {
         put(archive, &noise(2, 500));
         let newest = archive.newest();
         let attempt = NewAttempt {
-            outcome: Outcome::Success,
-            converter: "ICT".into(),
-            converter_version: None,
-            converter_id: None,
-            arguments: Meta::new(),
-            duration_ms: None,
-            error: None,
-            warnings: Vec::new(),
-            unit: Unit::default(),
             reports: vec![noise(3, 300)],
-            submit: None,
-            job: None,
+            ..NewAttempt::new(Outcome::Success, "ICT")
         };
         archive
             .record_attempt(EntryId(newest.0), attempt)

@@ -54,6 +54,26 @@ pub struct NewAttempt {
     pub job: Option<JobId>,
 }
 
+impl NewAttempt {
+    /// One of which nothing is known but how it ended, and by which converter.
+    pub fn new(outcome: Outcome, converter: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            converter: converter.into(),
+            converter_version: None,
+            converter_id: None,
+            arguments: Meta::new(),
+            duration_ms: None,
+            error: None,
+            warnings: Vec::new(),
+            unit: Unit::default(),
+            reports: Vec::new(),
+            submit: None,
+            job: None,
+        }
+    }
+}
+
 /// A converter to be recorded: what it is, and the bytes of its bundle.
 #[derive(Debug, Clone)]
 pub struct NewConverter {

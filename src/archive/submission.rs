@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use crate::archive::{NewAttempt, NewEntry, Options};
     use crate::disk::sim::SimDisk;
-    use crate::entry::{Meta, Outcome, Unit};
+    use crate::entry::Outcome;
     use crate::retention::{AsOf, Policy, Unsubmitted};
     use crate::{Error, ErrorKind};
 
@@ -226,18 +226,9 @@ mod tests {
         let id = archive.put(new, serial.as_bytes()).expect("archived").id;
         let report = |part: &str| format!("{serial} {part}").into_bytes();
         let attempt = NewAttempt {
-            outcome: Outcome::Success,
-            converter: "T".into(),
-            converter_version: None,
-            converter_id: None,
-            arguments: Meta::new(),
-            duration_ms: None,
-            error: None,
-            warnings: Vec::new(),
-            unit: Unit::default(),
             reports: vec![report("a"), report("b")],
             submit: Some(ENDPOINT.into()),
-            job: None,
+            ..NewAttempt::new(Outcome::Success, "T")
         };
         archive.record_attempt(id, attempt).expect("recorded");
         id

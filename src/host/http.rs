@@ -123,12 +123,8 @@ fn exchange(agent: &ureq::Agent, parcel: &Parcel) -> Result<Answer, Trouble> {
         let text = parcel.to.secrets.mask(&error.to_string());
         Trouble::new(With::Report, format!("the answer broke off: {text}"))
     })?;
-    if let Ok(body) = std::str::from_utf8(&answer.body) {
-        answer.body = parcel.to.secrets.mask(body).into_bytes();
-    } else {
-        let body = String::from_utf8_lossy(&answer.body);
-        answer.body = parcel.to.secrets.mask(&body).into_bytes();
-    }
+    let text = String::from_utf8_lossy(&answer.body);
+    answer.body = parcel.to.secrets.mask(&text).into_bytes();
     Ok(answer)
 }
 

@@ -1,6 +1,8 @@
 //! The converter host: watches folders, has what it finds archived and converted, sends the reports, and clears the files
 //! away.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 mod answer;
 mod config;
 mod edit;
@@ -23,3 +25,8 @@ pub use endpoint::Submit;
 pub use expiry::Expired;
 pub use post_process::Disposed;
 pub use run::{Archives, FileError, Hooks, Host, Notice, RunSummary, run_once};
+
+/// What a thread left that panicked is still whole: every change is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

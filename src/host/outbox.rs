@@ -4,14 +4,15 @@
 //! the oldest. Before a report is sent for the first time, that is recorded; each try carries the same key, so that a server
 //! whose answer was lost knows the report again.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::answer::{Meaning, Trouble, With, meaning};
 use super::config::Config;
 use super::endpoint::Submit;
 use super::http::{Client, Parcel};
+use super::lock;
 use super::run::{Archives, Notice};
 use crate::archive::{Archive, PendingSubmission};
 use crate::convert::Cancel;
@@ -506,8 +507,4 @@ fn blob_of(archive: &Archive, id: EntryId, pending: &PendingSubmission) -> Resul
 /// From 0 to 1. Hosts that lost their server together should not come back together.
 fn jitter() -> f64 {
     getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

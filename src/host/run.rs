@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
@@ -20,6 +20,7 @@ use super::config::{Config, ConverterConfig, Retry};
 use super::endpoint::Submit;
 use super::expiry::{self, Expired};
 use super::intake::{self, Candidate, Look};
+use super::lock;
 use super::outbox::{Delivered, Outbox};
 use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
 use crate::archive::{Archive, NewEntry};
@@ -1126,10 +1127,6 @@ fn key(converter: &str, path: &Path, seen: &Fingerprint) -> String {
         hasher.update(part);
     }
     format!("host:{}", hasher.finalize().to_hex())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(all(test, unix))]

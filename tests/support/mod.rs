@@ -828,18 +828,12 @@ impl Runner {
         let number = self.archive()?.record_attempt(
             EntryId(id),
             NewAttempt {
-                outcome,
-                converter: "ICT".to_owned(),
                 converter_version: Some("1.0".to_owned()),
-                converter_id: None,
-                arguments: BTreeMap::new(),
                 duration_ms: Some(7),
                 error: error.clone(),
-                warnings: Vec::new(),
-                unit: Unit::default(),
                 reports: contents.clone(),
                 submit: (reports >= 2).then(|| ENDPOINT.to_owned()),
-                job: None,
+                ..NewAttempt::new(outcome, "ICT")
             },
         )?;
         let standing = (reports >= 2).then(|| WAITING.to_owned());

@@ -11,7 +11,7 @@ use crate::cli::content::no_entry;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{counted, escape};
-use crate::entry::{Meta, Outcome, Unit};
+use crate::entry::Outcome;
 use crate::event::BlobRef;
 use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
 use crate::{Error, ErrorKind};
@@ -127,20 +127,13 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let attempt = archive.record_attempt(
         args.id,
         NewAttempt {
-            outcome: args.status,
-            converter: args.converter.unwrap_or(entry.converter),
             converter_version: args
                 .version
                 .or(entry.converter_version.filter(|_| same_converter)),
-            converter_id: None,
-            arguments: Meta::new(),
             duration_ms: args.duration_ms,
             error: args.error,
-            warnings: Vec::new(),
-            unit: Unit::default(),
             reports: report.into_iter().collect(),
-            submit: None,
-            job: None,
+            ..NewAttempt::new(args.status, args.converter.unwrap_or(entry.converter))
         },
     )?;
     if let Some(report_id) = &args.report_id {
