@@ -4,6 +4,8 @@
 #![cfg(unix)]
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -122,4 +124,25 @@ fn a_host_that_is_asked_to_end_ends_with_its_converters_and_the_next_takes_up_wh
         assert_eq!(listed.lines().count(), 1, "{listed}");
         assert!(listed.contains("\"status\":\"success\""), "{listed}");
     }
+}
+
+/// It waits for what somebody types, and nothing can be told to it meanwhile.
+#[test]
+fn what_is_handed_in_by_hand_is_given_up_at_the_first_signal() {
+    let plant = Plant::new();
+    let mut archive = plant.command(&["-s", "store", "archive", "-", "--name", "a", "-c", "T"]);
+    archive.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut archive = archive.spawn().expect("started");
+    let mut stdin = archive.stdin.take().expect("a pipe");
+    // More than a pipe holds: it is read by now.
+    stdin.write_all(&[b'x'; 1 << 20]).expect("read");
+    send("-INT", &archive.id().to_string());
+    let ended = wait_for(|| archive.try_wait().expect("asked"));
+    assert_eq!(ended.signal(), Some(2));
+    drop(stdin);
+    let listed = plant.annals(&["-s", "store", "list", "--json"]);
+    assert!(
+        listed.status.success() && listed.stdout.is_empty(),
+        "{listed:?}"
+    );
 }

@@ -95,7 +95,7 @@ pub(crate) struct Context<'a> {
     /// The store, where it is open already and lent to this run.
     borrowed: Option<Borrowed>,
     cancel: Cancel,
-    /// There once somebody asked for [`Context::cancel`] in a process of its own.
+    /// There once somebody asked for [`Context::cancel_by_signal`] in a process of its own.
     interrupt: OnceLock<Option<Interrupt>>,
     /// How long to wait for another process to let go of the store.
     pub(crate) lock_wait: Duration,
@@ -196,8 +196,14 @@ impl<'a> Context<'a> {
         self.surroundings.path(given)
     }
 
-    /// Cancelled when nobody waits for this run any more, or a signal asks it to end. Whoever calls this looks at it often.
+    /// Cancelled when nobody waits for this run any more.
     pub(crate) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The same, and from now on a signal cancels as well instead of ending the process. For verbs that start converters, which
+    /// would outlive it, and that look at it often. Others are as safe when they are ended at once.
+    pub(crate) fn cancel_by_signal(&self) -> Cancel {
         if self.borrowed.is_none() {
             // Where signals cannot be watched, they end the process: no less safe, only less tidy.
             self.interrupt

@@ -18,7 +18,7 @@ use super::process;
 /// The first argument that makes a program the launcher. No verb of any command line begins like this.
 const LAUNCH: &str = "__launch-converter";
 /// The exit code of a launcher that could not start the converter, and how its complaint begins.
-const NOT_STARTED: i32 = 127;
+const NOT_STARTED: u8 = 127;
 const COMPLAINT: &str = "the converter cannot be started: os error ";
 
 /// What every program needs: to be read and executed, never written. Of `/etc` only what is no secret; other people's
@@ -170,7 +170,7 @@ fn find_program(program: &Path) -> Option<PathBuf> {
 
 /// The error of a launcher that could not start its converter, out of what it left behind.
 pub(super) fn launch_error(status: Option<ExitStatus>, stderr: &str) -> Option<io::Error> {
-    if status?.code() != Some(NOT_STARTED) {
+    if status?.code() != Some(i32::from(NOT_STARTED)) {
         return None;
     }
     let number = stderr.trim().strip_prefix(COMPLAINT)?.parse().ok()?;
@@ -190,7 +190,7 @@ pub fn be_launcher() -> Option<ExitCode> {
         let failure = launch(words);
         // Parsed by `launch_error`; there is nobody else to tell.
         eprintln!("{COMPLAINT}{}", failure.raw_os_error().unwrap_or_default());
-        return Some(ExitCode::from(127));
+        return Some(ExitCode::from(NOT_STARTED));
     }
     // By this name it is the program that is running, even after its file was replaced by a newer version.
     let program = if cfg!(target_os = "linux") {

@@ -26,7 +26,7 @@ pub use expiry::Expired;
 pub use post_process::Disposed;
 pub use run::{Archives, FileError, Hooks, Host, Notice, RunSummary, run_once};
 
-/// What a thread left that panicked is still whole: every change is one assignment.
+/// What a thread that panicked left is taken as it is: counts and notes, of which none can be half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

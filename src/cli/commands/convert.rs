@@ -133,7 +133,7 @@ fn convert_stored(
     let entry = archive.snapshot()?.entry(id)?.ok_or_else(|| no_entry(id))?;
     let converter = configured(config, named.unwrap_or(&entry.converter))?;
     let runner = Runner::new(converter.clone(), 1, &std::env::temp_dir())?;
-    let summary = convert_entry(&archive, &runner, id, None, &context.cancel())?
+    let summary = convert_entry(&archive, &runner, id, None, &context.cancel_by_signal())?
         .ok_or_else(cancelled)?;
     archive.close()?;
     let conversion = &summary.conversion;
@@ -169,7 +169,7 @@ fn convert_file(
         None => taker(config, path)?,
     };
     let runner = Runner::new(converter.clone(), 1, &std::env::temp_dir())?;
-    let conversion = convert_path(&runner, path, &context.cancel())
+    let conversion = convert_path(&runner, path, &context.cancel_by_signal())
         .map_err(|error| match error.kind() {
             ErrorKind::NotFound => Failure::plain(error),
             _ => error.into(),

@@ -128,7 +128,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
         watches(&config),
     ));
     let endpoints = answer_for(&archives, &state, context);
-    let cancel = context.cancel();
+    let cancel = context.cancel_by_signal();
     let mut tally = Tally::new(state);
     let once = args.once;
     if !once {

@@ -310,7 +310,7 @@ fn run_job(
     args: &Args,
     context: &mut Context<'_>,
 ) -> Result<(ReprocessResult, Findings), Failure> {
-    let cancel = context.cancel();
+    let cancel = context.cancel_by_signal();
     let mut findings = Findings::default();
     let work = |tell: &Sender<News>| {
         let on_step = |step: &Step| {
