@@ -28,6 +28,14 @@ pub(crate) struct Owner {
     stream: UnixStream,
 }
 
+impl Owner {
+    /// True when it says that it is there. A converter that was just being started when its host was killed has the host's socket for a
+    /// moment, and says nothing.
+    pub(crate) fn answers(&self, within: Duration) -> bool {
+        self.stream.set_read_timeout(Some(within)).is_ok() && Greeting::read(&self.stream).is_ok()
+    }
+}
+
 /// The owner of the store in `dir`, if it has one. While somebody who is none has the store open, it waits for `patience` at the
 /// most: it may become one, or be done.
 pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {

@@ -42,7 +42,9 @@ pub(crate) struct Borrowed {
 
 /// Refuses what cannot be done while somebody owns the store.
 pub(crate) fn refuse_if_owned(dir: &Path, what: &str) -> Result<()> {
-    match find(dir, Duration::ZERO)? {
+    const ANSWER_WAIT: Duration = Duration::from_secs(2);
+    let owner = find(dir, Duration::ZERO)?;
+    match owner.filter(|owner| owner.answers(ANSWER_WAIT)) {
         None => Ok(()),
         Some(_) => Err(Error::new(
             ErrorKind::Refused,
