@@ -44,6 +44,13 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("rustls", &["src/host/http.rs"]),
     ("rustls_native_certs", &["src/host/http.rs"]),
     ("indicatif", &["src/cli/", "src/main.rs"]),
+    ("notify", &["src/host/wake.rs"]),
+    (
+        "signal_hook",
+        &["src/cli/daemon/signals.rs", "src/cli/interrupt.rs"],
+    ),
+    ("tracing", &["src/cli/daemon/log.rs"]),
+    ("tracing_subscriber", &["src/cli/daemon/log.rs"]),
     ("jiff", &["src/cli/"]),
 ];
 
@@ -59,11 +66,15 @@ const CLOCKS: &[(&str, &str)] = &[
         "how long a job takes, and its pace",
     ),
     ("src/convert/worker.rs", "deadlines of a worker's answer"),
+    ("src/host/file.rs", "when a file is tried again"),
+    ("src/host/listen.rs", "deadlines of a request"),
     ("src/host/outbox.rs", "when an endpoint is asked again"),
+    ("src/host/queue.rs", "how long a file has waited"),
     (
         "src/host/run.rs",
         "how old a file is, and when to look at it again",
     ),
+    ("src/host/status.rs", "rates, and whether the host hangs"),
 ];
 
 /// Files of the command line that may ask the process they run in for its folder and variables, and why. All others would answer
@@ -77,6 +88,10 @@ const PROCESS: &[(&str, &str)] = &[
     (
         "src/cli/commands/demo_converter.rs",
         "a converter, started by a host",
+    ),
+    (
+        "src/cli/daemon/supervisor.rs",
+        "no owner runs a host: the supervisor is its own",
     ),
 ];
 

@@ -18,7 +18,7 @@ use annals::convert::{
 };
 use annals::disk::sim::{SimDisk, Variants};
 use annals::entry::{Entry, Submission};
-use annals::host::{Archives, Config, Hooks, Host, Notice, RunSummary, run_once};
+use annals::host::{Archives, Config, Hooks, Host, Notice, RunSummary, Stop, run_once};
 use annals::id::EntryId;
 use annals::query::Filter;
 
@@ -339,20 +339,16 @@ impl Plant {
     fn run_until(&self, done: impl Fn() -> bool) {
         let archives = Archives::shared(self.archive.clone());
         let host = Host::new(archives, self.config()).expect("made");
-        let (cancel, began) = (Cancel::default(), Instant::now());
+        let (stop, began) = (Stop::default(), Instant::now());
         let notice = |notice: &Notice<'_>| self.hear(notice);
         std::thread::scope(|scope| {
             let running = scope.spawn(|| {
-                host.run(
-                    Duration::from_millis(50),
-                    &cancel,
-                    &Hooks { notice: &notice },
-                );
+                host.run(None, &stop, &Hooks { notice: &notice });
             });
             while !done() && began.elapsed() < Duration::from_secs(60) {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            cancel.cancel();
+            stop.drain();
             let asked = Instant::now();
             running.join().expect("no panic");
             assert!(

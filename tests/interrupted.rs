@@ -29,7 +29,7 @@ impl Plant {
         fs::write(plant.path("run.sh"), slow).expect("written");
         fs::write(
             plant.path("host.toml"),
-            "[store]\npath = \"store\"\n[host]\nmin_free_disk_gb = 0\n[[converter]]\nname = \"T\"\n\
+            "[store]\npath = \"store\"\n[host]\nmin_free_disk_gb = 0\nstop_within_s = 0.2\n[[converter]]\nname = \"T\"\n\
              command = [\"sh\", \"run.sh\", \"{input}\"]\nenvironment = \"sh\"\nbundle = [\"run.sh\"]\nwatch_folder = \"in\"\n\
              settle_s = 0\narchive_enabled = true\npost_process = \"archive\"\n",
         )

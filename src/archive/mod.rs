@@ -249,6 +249,11 @@ impl Archive {
         }
     }
 
+    /// Says what keeps the store from taking anything more, if something does: a write that failed stops it until it is opened again.
+    pub fn can_write(&self) -> Result<()> {
+        self.handle.failure()
+    }
+
     /// True while some handle, of this process or another, has the store in `dir` open.
     pub fn is_open(dir: impl AsRef<Path>) -> bool {
         let dir = dir.as_ref();

@@ -326,6 +326,17 @@ impl<'a> Context<'a> {
         self.say(&line);
     }
 
+    /// A line of a log, whole with its end.
+    pub(crate) fn log(&mut self, line: &str) {
+        let text = line.trim_end_matches('\n');
+        let text = if text.starts_with('{') {
+            escape_json(text)
+        } else {
+            escape(text)
+        };
+        self.say(&format!("{text}\n"));
+    }
+
     /// An object for programs on stderr, beside the data: only with `--json`.
     pub(crate) fn aside_json(&mut self, value: &impl Serialize) {
         if let Ok(line) = to_json(value) {

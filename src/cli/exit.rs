@@ -16,6 +16,10 @@ pub(crate) enum Exit {
     Damaged = 6,
     NoStore = 10,
     Locked = 11,
+    /// By Ctrl-C; what was begun is safe.
+    Interrupted = 130,
+    /// By SIGTERM.
+    Terminated = 143,
 }
 
 impl Exit {

@@ -15,6 +15,15 @@ const QUEUE: usize = 256;
 pub(crate) fn hear<News: Send, Done: Send>(
     cancel: &Cancel,
     work: impl FnOnce(&Sender<News>) -> Done + Send,
+    hear: impl FnMut(News) -> Result<(), Failure>,
+) -> Result<Done, Failure> {
+    hear_or(|| cancel.cancel(), work, hear)
+}
+
+/// The same for work that is told to end by `give_up`.
+pub(crate) fn hear_or<News: Send, Done: Send>(
+    give_up: impl Fn(),
+    work: impl FnOnce(&Sender<News>) -> Done + Send,
     mut hear: impl FnMut(News) -> Result<(), Failure>,
 ) -> Result<Done, Failure> {
     let (tell, told) = bounded(QUEUE);
@@ -25,7 +34,7 @@ pub(crate) fn hear<News: Send, Done: Send>(
             if failure.is_none()
                 && let Err(failed) = hear(news)
             {
-                cancel.cancel();
+                give_up();
                 failure = Some(failed);
             }
         }

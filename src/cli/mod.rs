@@ -15,6 +15,7 @@ mod args;
 mod commands;
 mod content;
 mod context;
+mod daemon;
 mod demo;
 mod differences;
 mod exit;

@@ -104,10 +104,24 @@ pub(crate) fn attempt(
         return Ok(None);
     };
     let submit = decide(&mut conversion)?;
+    let id = entry.id;
+    record(archive, runner, &session, id, terms, conversion, submit).map(Some)
+}
+
+/// Records what came of a run, with its reports and where they are to be sent. Durable on `Ok`.
+pub(crate) fn record(
+    archive: &Archive,
+    runner: &Runner,
+    session: &Session,
+    entry: EntryId,
+    terms: Terms<'_>,
+    conversion: Conversion,
+    submit: Option<String>,
+) -> Result<AttemptSummary> {
     let converter = runner.converter();
     let converter_id = session.register(archive, converter)?;
     let attempt = archive.record_attempt(
-        entry.id,
+        entry,
         NewAttempt {
             outcome: conversion.outcome,
             converter: converter.name.clone(),
@@ -127,12 +141,12 @@ pub(crate) fn attempt(
             job: terms.job,
         },
     )?;
-    Ok(Some(AttemptSummary {
-        entry: entry.id,
+    Ok(AttemptSummary {
+        entry,
         attempt,
         converter_id,
         conversion,
-    }))
+    })
 }
 
 /// Runs a converter over an entry's bytes and records nothing.

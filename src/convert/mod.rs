@@ -21,7 +21,7 @@ mod scratch;
 mod worker;
 
 pub use attempt::{AttemptSummary, convert_entry, convert_path};
-pub(crate) use attempt::{Terms, attempt};
+pub(crate) use attempt::{Terms, record, run_over};
 pub use compare::{Change, Difference, Verdict, compare, compare_reports};
 pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sandbox};
 pub(crate) use definition::{Secrets, expand};
@@ -35,5 +35,6 @@ pub use reprocess::{
     ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Which, plan, reprocess,
     reprocess_by_ramp, select,
 };
+pub(crate) use runner::Session;
 pub use runner::{Request, Runner};
 pub use sandbox::{Enforcement, be_launcher};

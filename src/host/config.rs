@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use toml::de::{DeTable, DeValue};
 
 use super::endpoint::{Submit, masked};
+use super::intake::Links;
 use super::schema::{self, Inherited, KEYS, Value, find, suggest};
 use crate::convert::{Arguments, Bounds, Converter, MASK, Mode, PostAction, Sandbox};
 use crate::entry::{Meta, Retention};
@@ -28,14 +29,20 @@ pub struct Config {
     pub dir: PathBuf,
     /// The store, where one is named.
     pub store: Option<PathBuf>,
-    /// Address of the owner API and web UI.
-    pub listen: SocketAddr,
+    /// Where `/healthz` and `/metrics` are answered.
+    pub listen: Option<SocketAddr>,
     /// Conversions at a time.
     pub max_concurrent: usize,
     /// Bytes; with less free on the store's disk no files are taken.
     pub min_free_disk: u64,
-    /// Between two looks for what is past its retention; `None` is never.
+    /// Between two looks into the watch folders.
+    pub scan_every: Duration,
+    /// What running conversions get to end when the host is told to stop.
+    pub stop_within: Duration,
+    /// Between two purges of what may go; `None` is never.
     pub retention_every: Option<Duration>,
+    /// What the log looks like.
+    pub log: LogFormat,
     /// What holds for converters that say nothing of archiving.
     pub defaults: ArchiveSettings,
     /// The converters, in the order of the file.
@@ -43,6 +50,15 @@ pub struct Config {
     /// What is allowed but hardly meant.
     pub warnings: Vec<String>,
     settings: Vec<Setting>,
+}
+
+/// What the host's log looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// One converter and the folder it serves.
@@ -54,6 +70,8 @@ pub struct ConverterConfig {
     pub watch_folder: Option<PathBuf>,
     /// 1 first, 10 last.
     pub priority: u8,
+    /// Whether a link is taken for what it leads to.
+    pub links: Links,
     /// How long a file must stay the same before it is taken.
     pub settle: Duration,
     /// What becomes of a converted file.
@@ -87,6 +105,8 @@ pub struct Retry {
 pub struct ArchiveSettings {
     /// Archive at all.
     pub enabled: bool,
+    /// What becomes of a file that cannot be archived.
+    pub unarchivable: Unarchivable,
     /// Archive what is converted.
     pub source_files: bool,
     /// Archive the reports too.
@@ -95,13 +115,22 @@ pub struct ArchiveSettings {
     pub folder: Option<PathBuf>,
     /// How long entries are kept.
     pub retention: Retention,
-    /// Archived bytes before the oldest may go; `None` where nobody stated a limit. The built-in one is not applied: what
+    /// Archived bytes before the oldest may go; `None` where nobody stated a limit, or 0. The built-in one is not applied: what
     /// nobody wrote must not take what a retention keeps.
     pub max_size: Option<u64>,
     /// Entries before the oldest may go; `None` is any number.
     pub max_count: Option<u64>,
     /// 1 fast .. 9 small.
     pub compression_level: u8,
+}
+
+/// What becomes of a file that is to be archived and cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unarchivable {
+    /// It waits until it can be.
+    Waits,
+    /// It is converted, and kept.
+    Converted,
 }
 
 impl ArchiveSettings {
@@ -529,21 +558,33 @@ impl Reader<'_> {
             path: path.to_owned(),
             dir: dir.to_owned(),
             store: in_store.folder("path"),
-            listen: in_host
-                .text("listen")
-                .parse()
-                .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 7878))),
+            listen: in_host.text("listen").parse().ok(),
             max_concurrent: in_host.whole("max_concurrent"),
             min_free_disk: in_host.gibibytes("min_free_disk_gb"),
-            retention_every: match in_host.whole("retention_every_h") {
-                0 => None,
-                hours => Some(Duration::from_hours(hours)),
+            scan_every: in_host.seconds("scan_every_s"),
+            stop_within: in_host.seconds("stop_within_s"),
+            retention_every: Some(in_host.number("retention_every_h"))
+                .filter(|hours| *hours > 0.0)
+                .and_then(|hours| Duration::try_from_secs_f64(hours * 3600.0).ok()),
+            log: match in_host.text("log").as_str() {
+                "json" => LogFormat::Json,
+                _ => LogFormat::Text,
             },
             defaults: archive_settings(&in_defaults),
             converters: Vec::new(),
             warnings: Vec::new(),
             settings: Vec::new(),
         };
+        if let Some(address) = config.listen
+            && !address.ip().is_loopback()
+            && !in_host.flag("listen_openly")
+        {
+            let line = in_host.line("listen").unwrap_or(1);
+            self.problem(
+                line,
+                format!("[host]: listen: other machines can reach {address}, where nobody is asked who they are; listen_openly = true allows it"),
+            );
+        }
         let mut lines = Vec::new();
         for (line, values) in converters {
             let scope = scope("converter", values, defaults);
@@ -650,6 +691,11 @@ impl Reader<'_> {
             },
             watch_folder: scope.folder("watch_folder"),
             priority: scope.whole("priority"),
+            links: if scope.flag("follow_symlinks") {
+                Links::Follow
+            } else {
+                Links::Skip
+            },
             settle: scope.seconds("settle_s"),
             post_process: scope
                 .text("post_process")
@@ -782,13 +828,19 @@ fn archive_settings(scope: &Scope<'_>) -> ArchiveSettings {
     };
     ArchiveSettings {
         enabled: scope.flag("archive_enabled"),
+        unarchivable: if scope.flag("archive_required") {
+            Unarchivable::Waits
+        } else {
+            Unarchivable::Converted
+        },
         source_files: scope.flag("archive_source_files"),
         output_reports: scope.flag("archive_output_reports"),
         folder: scope.folder("archive_folder"),
         retention,
         max_size: scope
             .is_stated("max_archive_size_gb")
-            .then(|| scope.gibibytes("max_archive_size_gb")),
+            .then(|| scope.gibibytes("max_archive_size_gb"))
+            .filter(|size| *size > 0),
         max_count: Some(scope.whole("max_archive_count")).filter(|count| *count > 0),
         compression_level: scope.whole("compression_level"),
     }
@@ -1022,10 +1074,45 @@ mod tests {
     }
 
     #[test]
+    fn what_other_machines_can_reach_must_be_allowed_and_nothing_listens_unasked() {
+        assert_eq!(parse(MINIMAL).expect("valid").listen, None);
+        let open = "[host]\nlisten = \"0.0.0.0:9100\"\n";
+        let told = problems(open);
+        assert!(told[0].1.contains("listen_openly = true"), "{told:?}");
+        let allowed = parse(&format!("{open}listen_openly = true\n")).expect("valid");
+        assert_eq!(allowed.listen.map(|address| address.port()), Some(9100));
+    }
+
+    /// A limit takes what a retention keeps. One that nobody wrote must not.
+    #[test]
+    fn a_limit_on_size_counts_only_where_the_file_states_it() {
+        let limit = |text: &str| parse(text).expect("valid").converters[0].archive.max_size;
+        assert_eq!(limit(MINIMAL), None);
+        let stated = format!("{MINIMAL}max_archive_size_gb = 10.0\n");
+        assert_eq!(limit(&stated), Some(10 << 30));
+        let for_all = format!("[defaults]\nmax_archive_size_gb = 10.0\n{MINIMAL}");
+        assert_eq!(limit(&for_all), Some(10 << 30));
+        assert_eq!(limit(&format!("{for_all}max_archive_size_gb = 0\n")), None);
+    }
+
+    #[test]
+    fn no_size_is_a_limit_too_small_to_be_meant_and_zero_is_none() {
+        let sized = |size: &str| parse(&format!("{MINIMAL}max_archive_size_gb = {size}\n"));
+        let limit = |config: Config| config.converters[0].archive.max_size;
+        assert_eq!(limit(sized("0").expect("valid")), None);
+        let told = sized("0.05").expect_err("refused").problems;
+        assert!(
+            told[0].message.contains("0, or a number from 0.1 to 1000"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
     fn an_old_file_without_archive_keys_gets_the_plans_defaults() {
         let config = parse(MINIMAL).expect("valid");
         let expected = ArchiveSettings {
             enabled: false,
+            unarchivable: Unarchivable::Waits,
             source_files: true,
             output_reports: true,
             folder: None,
@@ -1071,6 +1158,14 @@ mod tests {
                         (min - 1).to_string(),
                         (max + 1).to_string(),
                         "\"never\"".into(),
+                    ],
+                ),
+                schema::Kind::NumberOrZero(min, max) => (
+                    vec!["0".into(), format!("{min:?}"), format!("{max:?}")],
+                    vec![
+                        "-1".into(),
+                        format!("{:?}", min - 0.01),
+                        format!("{:?}", max + 0.01),
                     ],
                 ),
                 schema::Kind::Number(min, max) => (

@@ -1,7 +1,7 @@
 //! What lies in a watch folder, and whether it has stopped changing.
 
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -57,9 +57,22 @@ pub(super) struct Candidate {
     pub(super) converter: usize,
 }
 
-/// Looks at a file without following a link; `None` when it is no regular file, or gone.
-pub(super) fn look(path: &Path) -> io::Result<Option<Look>> {
-    match fs::symlink_metadata(path) {
+/// Whether a link is taken for what it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// It is passed over.
+    Skip,
+    /// It is.
+    Follow,
+}
+
+/// Looks at a file; `None` when it is no regular file, or gone.
+pub(super) fn look(path: &Path, links: Links) -> io::Result<Option<Look>> {
+    let metadata = match links {
+        Links::Skip => fs::symlink_metadata(path),
+        Links::Follow => fs::metadata(path),
+    };
+    match metadata {
         Ok(metadata) if metadata.is_file() => Look::of(&metadata).map(Some),
         Ok(_) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -67,8 +80,25 @@ pub(super) fn look(path: &Path) -> io::Result<Option<Look>> {
     }
 }
 
-/// The regular files directly in a converter's watch folder that it takes. Links, folders, pipes and hidden files are
-/// passed over.
+/// Opens a file that was looked at, without waiting at a pipe that has taken its place.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no regular file any more"))
+    }
+}
+
+/// The regular files directly in a converter's watch folder that it takes. Folders, pipes and hidden files are passed over, and links
+/// unless it follows them.
 pub(super) fn scan(
     config: &ConverterConfig,
     folder: &Path,
@@ -82,7 +112,7 @@ pub(super) fn scan(
             continue;
         }
         let path = item.path();
-        if let Some(look) = look(&path)? {
+        if let Some(look) = look(&path, config.links)? {
             found.push(Candidate {
                 path,
                 name,
@@ -179,6 +209,16 @@ mod tests {
             order,
             [("both".into(), 1), ("new".into(), 1), ("old".into(), 0)]
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_a_files_place_is_not_waited_for() {
+        let dir = tempfile::tempdir().expect("folder");
+        let pipe = dir.path().join("a.csv");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        assert!(open(&pipe).is_err());
     }
 
     #[test]

@@ -7,24 +7,40 @@ mod answer;
 mod config;
 mod edit;
 mod endpoint;
-mod expiry;
+mod file;
 mod http;
 mod intake;
+mod listen;
+mod metrics;
+mod notice;
 mod outbox;
 mod post_process;
+mod purges;
+mod queue;
 mod run;
 mod schema;
+mod setup;
+mod space;
+mod status;
+mod wake;
 mod zip;
 
 pub use config::{
-    ArchiveSettings, Config, ConfigErrors, ConverterConfig, KeyInfo, Origin, Problem, Retry,
-    Setting,
+    ArchiveSettings, Config, ConfigErrors, ConverterConfig, KeyInfo, LogFormat, Origin, Problem,
+    Retry, Setting, Unarchivable,
 };
 pub use edit::Edit;
 pub use endpoint::Submit;
-pub use expiry::Expired;
+pub use intake::Links;
+pub use listen::Listener;
+pub use notice::{FileError, Hooks, Notice, RunSummary};
 pub use post_process::Disposed;
-pub use run::{Archives, FileError, Hooks, Host, Notice, RunSummary, run_once};
+pub use run::{Archives, Host, Stop, run_once};
+pub use space::Space;
+pub use status::{
+    ARCHIVE_SECONDS, ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus,
+    QueueStatus, RetentionStatus, StoreStatus, SubmissionStatus,
+};
 
 /// What a thread that panicked left is taken as it is: counts and notes, of which none can be half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::intake::{Look, look};
+use super::intake::{Links, Look, look, open};
 use super::zip;
 use crate::convert::PostAction;
 use crate::entry::Outcome;
@@ -24,29 +24,31 @@ const NAMES_MAX: u32 = 10_000;
 pub(super) struct Fingerprint {
     pub(super) look: Look,
     pub(super) content: BlobId,
+    links: Links,
 }
 
 impl Fingerprint {
     /// Reads a file; `None` when it is gone, no regular file, or changed meanwhile.
-    pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
-        let Some(before) = look(path)? else {
+    pub(super) fn of(path: &Path, links: Links) -> io::Result<Option<Self>> {
+        let Some(before) = look(path, links)? else {
             return Ok(None);
         };
-        let content = match File::open(path).and_then(hash) {
+        let content = match open(path).and_then(hash) {
             Ok(content) => content,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let after = look(path)?;
+        let after = look(path, links)?;
         Ok((after == Some(before)).then_some(Self {
             look: before,
             content,
+            links,
         }))
     }
 
     /// Refuses a file that is no longer the one that was read. Its time of change is no matter: a backup sets it.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
-        let now = Self::of(path).map_err(|error| Error::io("read", path, error))?;
+        let now = Self::of(path, self.links).map_err(|error| Error::io("read", path, error))?;
         let same = now.is_some_and(|now| {
             now.content == self.content
                 && now.look.size == self.look.size
@@ -154,6 +156,10 @@ impl Case {
 pub(super) fn move_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Result<PathBuf> {
     seen.check(source)?;
     make_folder(folder)?;
+    if source.is_symlink() {
+        // What it leads to is wanted there, not another name of the link.
+        return copy_into(source, folder, seen);
+    }
     let name = source.file_name().unwrap_or_default();
     for number in 1..=NAMES_MAX {
         let target = folder.join(distinct(name, number));
@@ -163,7 +169,13 @@ pub(super) fn move_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Res
                 remove(source)?;
                 return Ok(target);
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // A host that was killed here before had linked it, and not removed it yet.
+                if is_the_same(source, &target) {
+                    remove(source)?;
+                    return Ok(target);
+                }
+            }
             // Another file system, or one without links: a copy does it.
             Err(_) => return copy_into(source, folder, seen),
         }
@@ -171,11 +183,29 @@ pub(super) fn move_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Res
     Err(no_name_left(name, folder))
 }
 
+/// True when both names are of one file.
+#[cfg(unix)]
+fn is_the_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let of = |path: &Path| {
+        fs::symlink_metadata(path)
+            .map(|file| (file.dev(), file.ino()))
+            .ok()
+    };
+    of(one).is_some_and(|one| of(other) == Some(one))
+}
+
+// Windows keeps to itself which file a name is of: a host that was killed leaves a second copy there.
+#[cfg(not(unix))]
+fn is_the_same(_one: &Path, _other: &Path) -> bool {
+    false
+}
+
 fn copy_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Result<PathBuf> {
     let name = source.file_name().unwrap_or_default();
     let failed = |error| Error::io("copy", source, error);
     let partial = Partial::new(folder)?;
-    let mut from = File::open(source).map_err(failed)?;
+    let mut from = open(source).map_err(failed)?;
     let mut to = &partial.file;
     io::copy(&mut from, &mut to).map_err(failed)?;
     // A time that cannot be set is no reason to fail: the content is what counts.
@@ -198,7 +228,7 @@ pub(super) fn zip_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Resu
     zip_name.push(".zip");
     let failed = |error| Error::io("zip", source, error);
     let mut partial = Partial::new(folder)?;
-    let from = File::open(source).map_err(failed)?;
+    let from = open(source).map_err(failed)?;
     zip::write(from, &member, seen.look.modified, &mut partial.file).map_err(failed)?;
     partial.file.sync_all().map_err(failed)?;
     partial.verify(|file| zip::member(file, &member).and_then(hash), seen)?;
@@ -243,7 +273,7 @@ pub(super) fn remove_archived(
         let mut leftover = stem.to_owned();
         leftover.push(".json");
         let leftover = done.join(leftover);
-        let is_file = look(&leftover).is_ok_and(|look| look.is_some());
+        let is_file = look(&leftover, Links::Skip).is_ok_and(|look| look.is_some());
         if is_file && leftover != source {
             remove(&leftover)?;
         }
@@ -409,7 +439,9 @@ mod tests {
         fn source(&self, name: &str, content: &str) -> (PathBuf, Fingerprint) {
             let path = self.at(name);
             fs::write(&path, content).expect("written");
-            let seen = Fingerprint::of(&path).expect("read").expect("there");
+            let seen = Fingerprint::of(&path, Links::Skip)
+                .expect("read")
+                .expect("there");
             (path, seen)
         }
 
@@ -426,6 +458,23 @@ mod tests {
             names.sort();
             names
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_linked_and_not_removed_when_the_host_was_killed_is_moved_once() {
+        let dir = tempfile::tempdir().expect("folder");
+        let (source, done) = (dir.path().join("a.csv"), dir.path().join("done"));
+        fs::write(&source, "x").expect("written");
+        fs::create_dir(&done).expect("made");
+        fs::hard_link(&source, done.join("a.csv")).expect("linked");
+        let seen = Fingerprint::of(&source, Links::Skip)
+            .expect("read")
+            .expect("there");
+        let target = move_into(&source, &done, &seen).expect("moved");
+        assert_eq!(target, done.join("a.csv"));
+        assert!(!source.exists());
+        assert_eq!(fs::read_dir(&done).expect("read").count(), 1);
     }
 
     #[test]

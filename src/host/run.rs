@@ -1,43 +1,44 @@
-//! The converter host at work: one pass over the watch folders, or pass after pass.
+//! The converter host at work: one pass over the watch folders, or look after look until it is told to stop.
 //!
 //! A file's way: settled, read and hashed, archived under an idempotency key, converted from the archived bytes, the
-//! attempt recorded with where its reports are to go, the file cleared away. The outbox sends the reports. Those that no
-//! store holds are sent before anything of their conversion is recorded. A crash between any two of these steps is caught up
-//! with by the next pass: the key finds the entry again, and an entry that has its final attempt is not converted
-//! again.
+//! attempt recorded with where its reports are to go, the file cleared away. Archiving, converting and recording have threads of
+//! their own. The outbox sends the reports. Those that no store holds are sent before anything of their conversion is recorded.
+//! A crash between any two of these steps is caught up with by the next pass: the key finds the entry again, and an entry that
+//! has its final attempt is not converted again.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::Serialize;
-
-use super::config::{Config, ConverterConfig, Retry};
-use super::endpoint::Submit;
-use super::expiry::{self, Expired};
+use super::config::{Config, ConverterConfig};
+use super::file::{Converted, Ending, Hand, Ready, Taken, unsettled};
 use super::intake::{self, Candidate, Look};
+use super::listen::Listener;
 use super::lock;
-use super::outbox::{Delivered, Outbox};
-use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
-use crate::archive::{Archive, NewEntry};
-use crate::convert::{self, Cancel, Conversion, PostAction, Runner, Terms};
+use super::notice::{FileError, Hooks, Notice, RunSummary};
+use super::queue::Queue;
+use super::setup::{self, Setup};
+use super::space::{Guard, Turned};
+use super::status::{About, Books, HostState, HostStatus, StoreStatus, SubmissionStatus};
+use super::wake::Alarm;
+use crate::archive::Archive;
+use crate::convert::Cancel;
 use crate::disk::{Disk, FsDisk};
-use crate::entry::{Entry, Outcome};
-use crate::event::ConfigChanged;
-use crate::id::EntryId;
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
-/// Errors listed in a summary; further ones are only counted by their effects.
-const ERRORS_MAX: usize = 1000;
-/// How long after its start the host first looks for what is past its retention.
-const RETENTION_AFTER: Duration = Duration::from_mins(1);
-/// What the host's configuration is recorded under.
-const CONFIG_ITEM: &str = "host";
+/// Threads that archive, and as many that record. They mostly wait for the same sync, so there are more than processors.
+const ARCHIVING_MAX: usize = 16;
+/// The shortest pause between two looks, and at least as many times what a look takes: many files that appear one by one
+/// are not looked at one by one.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_LOOKS: u32 = 4;
+/// File systems keep time in ticks.
+const TICK: Duration = Duration::from_millis(20);
+/// How often a host that is stopping looks whether it is to end at once.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// The stores that converters archive into.
 #[derive(Clone, Default)]
@@ -75,162 +76,57 @@ impl Archives {
     }
 }
 
-/// Told what happens, from several threads.
-pub struct Hooks<'a> {
-    /// Told each step.
-    pub notice: &'a (dyn Fn(&Notice<'_>) + Sync),
+/// Tells a host to end. Clones tell the same.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    intake: Cancel,
+    all: Cancel,
 }
 
-impl Default for Hooks<'_> {
-    fn default() -> Self {
-        Self { notice: &|_| {} }
+impl Stop {
+    /// No more files are taken; conversions that run get `stop_within_s` to end.
+    pub fn drain(&self) {
+        self.intake.cancel();
+    }
+
+    /// Conversions that run are killed, and count as not begun.
+    pub fn at_once(&self) {
+        self.intake.cancel();
+        self.all.cancel();
+    }
+
+    /// True once it was told, either way.
+    pub fn is_asked(&self) -> bool {
+        self.intake.is_cancelled()
+    }
+
+    /// Does the work of a thread that a host cannot do without: when it panics the host ends, and the panic goes on. One that went on
+    /// with fewer threads would stand still some day.
+    fn if_panics(&self, work: impl FnOnce()) {
+        struct Guard<'a>(&'a Stop);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                if std::thread::panicking() {
+                    self.0.at_once();
+                }
+            }
+        }
+        let _guard = Guard(self);
+        work();
+    }
+
+    pub(super) fn at_once_cancel(&self) -> &Cancel {
+        &self.all
     }
 }
 
-/// One step of the host.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Notice<'a> {
-    /// A file is in the archive.
-    Archived {
-        /// The file.
-        path: &'a Path,
-        /// Its entry.
-        entry: EntryId,
-        /// True when an earlier pass had archived it.
-        existing: bool,
-    },
-    /// A file was converted.
-    Converted {
-        /// The file.
-        path: &'a Path,
-        /// By which converter.
-        converter: &'a str,
-        /// Its entry, if it is archived.
-        entry: Option<EntryId>,
-        /// What came of it.
-        conversion: &'a Conversion,
-    },
-    /// A file was cleared away, or kept for good.
-    Disposed {
-        /// The file.
-        path: &'a Path,
-        /// What became of it.
-        how: &'a Disposed,
-    },
-    /// A file was left for a later pass.
-    Left {
-        /// The file.
-        path: &'a Path,
-        /// Why.
-        why: &'a str,
-    },
-    /// Something went wrong.
-    Trouble {
-        /// With which file or folder.
-        path: &'a Path,
-        /// What.
-        error: &'a Error,
-    },
-    /// A server took a report.
-    Submitted {
-        /// Its entry, if it is archived.
-        entry: Option<EntryId>,
-        /// Where it was sent.
-        endpoint: &'a str,
-        /// The name the server gave it; else the key it was sent under.
-        report_id: &'a str,
-    },
-    /// A server refused a report.
-    SubmissionRejected {
-        /// Its entry, if it is archived.
-        entry: Option<EntryId>,
-        /// Where it was sent.
-        endpoint: &'a str,
-        /// The HTTP status of the answer.
-        status: u16,
-        /// What the server said.
-        text: &'a str,
-    },
-    /// An endpoint takes no reports; they wait.
-    SubmissionWaits {
-        /// The endpoint.
-        endpoint: &'a str,
-        /// Why.
-        error: &'a Error,
-        /// Before it is asked again.
-        wait: Duration,
-    },
-    /// Entries went that were past their retention.
-    Expired {
-        /// Whose.
-        converter: &'a str,
-        /// Which, and by which rules.
-        expired: &'a Expired,
-    },
-    /// What is past its retention could not go; it is tried again the next time.
-    RetentionFailed {
-        /// Whose entries.
-        converter: &'a str,
-        /// Why.
-        error: &'a Error,
-    },
-    /// A pass is over.
-    Passed(&'a RunSummary),
-}
-
-/// What one pass did.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct RunSummary {
-    /// Files that some converter takes.
-    pub found: u64,
-    /// Files newly archived.
-    pub archived: u64,
-    /// Files converted.
-    pub converted: u64,
-    /// Of those, ended in success.
-    pub successful: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Asked to be tried again later.
-    pub suspended: u64,
-    /// Had nothing to convert.
-    pub skipped: u64,
-    /// Were refused.
-    pub rejected: u64,
-    /// Files already done with in an earlier pass.
-    pub known: u64,
-    /// Files not taken: still changing, waiting for another attempt, or out of the way of trouble.
-    pub left: u64,
-    /// Reports that a server took since the pass before.
-    pub reports_submitted: u64,
-    /// Reports that a server refused since the pass before.
-    pub reports_rejected: u64,
-    /// Reports that wait to be sent.
-    pub reports_waiting: u64,
-    /// The first thousand things that went wrong. A conversion that merely fails is not among them.
-    pub errors: Vec<FileError>,
-}
-
-/// What went wrong with one file or folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FileError {
-    /// The file or folder.
-    pub path: String,
-    /// What.
-    pub error: String,
-}
-
-impl RunSummary {
-    fn count(&mut self, outcome: Outcome) {
-        self.converted += 1;
-        *match outcome {
-            Outcome::Success => &mut self.successful,
-            Outcome::Failed => &mut self.failed,
-            Outcome::Suspended => &mut self.suspended,
-            Outcome::Skipped => &mut self.skipped,
-            Outcome::Rejected => &mut self.rejected,
-        } += 1;
+/// Whoever cancels wants it to end at once.
+impl From<&Cancel> for Stop {
+    fn from(cancel: &Cancel) -> Self {
+        Self {
+            intake: cancel.clone(),
+            all: cancel.clone(),
+        }
     }
 }
 
@@ -245,31 +141,26 @@ pub fn run_once(
     hooks: &Hooks<'_>,
 ) -> Result<RunSummary> {
     let host = Host::new(archives, config)?;
-    Ok(host.pass(Settling::Wait, cancel, hooks))
+    Ok(host.run_once(&cancel.into(), hooks))
 }
 
 /// A converter host: configuration, converters ready to run, and what it remembers of files between passes.
 pub struct Host {
-    archives: Archives,
-    config: Config,
-    scratch: PathBuf,
-    outbox: Outbox,
-    runners: Vec<Mutex<Option<Arc<Runner>>>>,
+    pub(super) archives: Archives,
+    pub(super) scratch: PathBuf,
+    pub(super) queue: Queue<Taken, Ready, Converted>,
+    pub(super) books: Books,
+    pub(super) purge_asked: AtomicBool,
+    setup: Mutex<Arc<Setup>>,
+    /// Held while a configuration is checked and recorded.
+    reloading: Mutex<()>,
     memory: Mutex<HashMap<PathBuf, Memory>>,
-}
-
-/// What to do about files that may still be changing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Settling {
-    /// Look again after the time it takes.
-    Wait,
-    /// Leave them to the next pass.
-    Leave,
+    space: Guard,
 }
 
 /// What is known of a file from an earlier look or pass. Lost with the process, and with the file.
 #[derive(Debug, Clone)]
-enum Memory {
+pub(super) enum Memory {
     /// Seen, not yet taken.
     Seen { look: Look, since: Instant },
     /// Tried, and not to be tried again until then.
@@ -281,21 +172,39 @@ enum Memory {
     /// Done with.
     Done { look: Look },
     /// Converted, but not yet cleared away.
-    Uncleared {
-        seen: Fingerprint,
-        disposition: Disposition,
-        entry_safe: bool,
-        until: Instant,
-    },
+    Uncleared { ending: Ending, until: Instant },
 }
 
 impl Memory {
     fn look(&self) -> &Look {
         match self {
             Self::Seen { look, .. } | Self::Waiting { look, .. } | Self::Done { look } => look,
-            Self::Uncleared { seen, .. } => &seen.look,
+            Self::Uncleared { ending, .. } => &ending.seen.look,
         }
     }
+}
+
+/// What an earlier look says about a file that has not changed since.
+enum Recalled {
+    Fresh,
+    /// Tried before, and due again.
+    Again {
+        failures: u32,
+    },
+    Known,
+    Left(&'static str),
+    Clear(Ending),
+}
+
+/// What a look into the folders found.
+#[derive(Default)]
+struct Looked {
+    /// When the first of the files that are still changing may have settled.
+    settles_in: Option<Duration>,
+    /// Folders that could not be looked into.
+    troubles: Vec<String>,
+    /// There were more files than can be in hand.
+    more: bool,
 }
 
 impl Host {
@@ -305,101 +214,417 @@ impl Host {
     /// When a store cannot record it.
     pub fn new(archives: Archives, config: Config) -> Result<Self> {
         for archive in archives.iter() {
-            record_configuration(archive, &config)?;
+            setup::record(archive, &config)?;
         }
         Ok(Self {
-            outbox: Outbox::new(&archives, &config),
-            runners: config.converters.iter().map(|_| Mutex::default()).collect(),
+            setup: Mutex::new(Arc::new(Setup::new(&archives, config))),
             archives,
-            config,
             scratch: std::env::temp_dir(),
+            queue: Queue::default(),
+            books: Books::new(),
+            purge_asked: AtomicBool::new(false),
+            reloading: Mutex::default(),
             memory: Mutex::default(),
+            space: Guard::default(),
         })
     }
 
-    /// Passes over the watch folders until cancelled, `pause` between passes, and sends reports all the while.
+    /// Puts another configuration in force, and records it. Conversions that run end under the one before; files that were taken
+    /// and not begun are taken anew.
     ///
-    /// Folders are listed anew each time: no file is missed for want of a notification, on no file system.
-    pub fn run(&self, pause: Duration, cancel: &Cancel, hooks: &Hooks<'_>) {
+    /// # Errors
+    /// `Refused` for what takes a restart, and when a store cannot record it. The configuration before stays in force then.
+    pub fn reload(&self, config: Config) -> Result<()> {
+        let _one_at_a_time = lock(&self.reloading);
+        let old = self.setup();
+        let changed = setup::refuse(&self.archives, &old.config, &config).and_then(|()| {
+            self.archives
+                .iter()
+                .try_for_each(|archive| setup::record(archive, &config))
+        });
+        if let Err(error) = changed {
+            self.refuse_reload(&error);
+            return Err(error);
+        }
+        let new = Arc::new(old.changed(&self.archives, config));
+        self.queue.set_converters_max(new.config.max_concurrent);
+        *lock(&self.setup) = Arc::clone(&new);
+        if !Arc::ptr_eq(&old.outbox, &new.outbox) {
+            old.outbox_over.cancel();
+        }
+        self.books.reloaded(old.outbox.sent());
+        Ok(())
+    }
+
+    /// Takes note that a configuration was not even worth a try.
+    pub fn refuse_reload(&self, error: &Error) {
+        self.books.reload_refused(error.to_string());
+    }
+
+    /// Looks into the watch folders until told to stop, archives and converts what is in them, sends reports, purges what may go.
+    ///
+    /// Folders are listed anew each time: no file is missed for want of a notification, on no file system. `listener` answers
+    /// `/healthz` and `/metrics`.
+    pub fn run(&self, listener: Option<Listener>, stop: &Stop, hooks: &Hooks<'_>) {
         self.tell_unsent(hooks);
+        let hand = Hand {
+            host: self,
+            stop,
+            hooks,
+        };
+        let over = Cancel::default();
+        self.queue.open(self.setup().config.max_concurrent);
+        self.books.enter(HostState::Running);
         std::thread::scope(|scope| {
-            scope.spawn(|| self.outbox.run(cancel, hooks.notice));
-            if let Some(every) = self.config.retention_every {
-                scope.spawn(move || {
-                    // Not in the first moments, in which whoever started it looks at what it does.
-                    cancel.sleep(every.min(RETENTION_AFTER));
-                    while !cancel.is_cancelled() {
-                        self.expire(hooks);
-                        cancel.sleep(every);
-                    }
-                });
+            scope.spawn(|| stop.if_panics(|| self.send_all_the_while(&over, hooks)));
+            scope.spawn(|| stop.if_panics(|| self.purge_all_the_while(&over, hooks)));
+            if let Some(listener) = &listener {
+                scope.spawn(|| stop.if_panics(|| listener.answer(self, &over)));
             }
-            while !cancel.is_cancelled() {
-                self.pass(Settling::Leave, cancel, hooks);
-                cancel.sleep(pause);
+            for _ in 0..ARCHIVING_MAX {
+                scope.spawn(|| stop.if_panics(|| hand.archive_all()));
+                scope.spawn(|| stop.if_panics(|| hand.record_all()));
+            }
+            let mut converting = 0;
+            let mut alarm = Alarm::new();
+            while !stop.is_asked() {
+                let setup = self.setup();
+                while converting < setup.config.max_concurrent {
+                    converting += 1;
+                    scope.spawn(|| stop.if_panics(|| hand.convert_all()));
+                }
+                for (path, why) in alarm.watch(watched(&setup.config)) {
+                    let path = &path;
+                    (hooks.notice)(&Notice::Unwatched { path, why: &why });
+                }
+                let began = Instant::now();
+                // Also where there is nothing to take: somebody may look at the state.
+                self.has_room(&setup, hooks);
+                let looked = self.look(&setup, &hand);
+                self.tell_passed(looked.troubles, hooks);
+                let settled = looked.settles_in.map(|time| time + TICK);
+                let soonest = (began.elapsed() * PAUSE_LOOKS).max(PAUSE_MIN);
+                let mut pause = setup
+                    .config
+                    .scan_every
+                    .min(settled.unwrap_or(Duration::MAX));
+                if looked.more {
+                    pause = PAUSE_MIN;
+                }
+                if stop.intake.sleep(soonest) {
+                    self.pause(pause.saturating_sub(soonest), &setup, &alarm, stop);
+                }
+            }
+            self.end(stop, hooks);
+            over.cancel();
+            self.setup().outbox_over.cancel();
+        });
+        // What was done since the last look.
+        self.tell_passed(Vec::new(), hooks);
+        self.books.enter(HostState::Idle);
+    }
+
+    /// Makes one pass, waiting for fresh files to settle, and sends every report that waits once.
+    pub fn run_once(&self, stop: &Stop, hooks: &Hooks<'_>) -> RunSummary {
+        let setup = self.setup();
+        self.wait_for_settling(&setup, stop);
+        let troubles = self.pass(&setup, stop, hooks);
+        self.tell_unsent(hooks);
+        setup.outbox.run_once(&stop.intake, hooks.notice);
+        for (endpoint, why) in setup.outbox.troubles() {
+            let error = Error::new(ErrorKind::Io, why);
+            self.books.trouble(Path::new(endpoint), &error);
+        }
+        self.tell_passed(troubles, hooks)
+    }
+
+    /// Takes what is ready in all folders to its end. Answers which folders could not be looked into.
+    fn pass(&self, setup: &Arc<Setup>, stop: &Stop, hooks: &Hooks<'_>) -> Vec<String> {
+        let hand = Hand {
+            host: self,
+            stop,
+            hooks,
+        };
+        let max_concurrent = setup.config.max_concurrent;
+        self.queue.open(max_concurrent);
+        let mut looked = Looked::default();
+        std::thread::scope(|scope| {
+            for _ in 0..ARCHIVING_MAX {
+                scope.spawn(|| stop.if_panics(|| hand.archive_all()));
+                scope.spawn(|| stop.if_panics(|| hand.record_all()));
+            }
+            for _ in 0..max_concurrent {
+                scope.spawn(|| stop.if_panics(|| hand.convert_all()));
+            }
+            looked = self.look(setup, &hand);
+            while looked.more && !stop.is_asked() {
+                std::thread::sleep(PAUSE_MIN);
+                looked = self.look_for_more(setup, &hand);
+            }
+            if stop.is_asked() {
+                self.end(stop, hooks);
+            }
+            self.queue.close();
+            while !self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {
+                if stop.is_asked() {
+                    self.end(stop, hooks);
+                }
             }
         });
+        looked.troubles
     }
 
-    /// Lets go what is past its retention, converter by converter. [`Host::run`] does so by itself, as often as configured.
-    pub fn expire(&self, hooks: &Hooks<'_>) {
-        for config in &self.config.converters {
-            let Some(archive) = self
-                .archives
-                .of(config)
-                .filter(|_| config.archive.archives())
-            else {
-                continue;
-            };
-            let converter = &config.converter.name;
-            match expiry::expire(archive, config) {
-                Ok(None) => {}
-                Ok(Some(expired)) => (hooks.notice)(&Notice::Expired {
-                    converter,
-                    expired: &expired,
-                }),
-                Err(error) => (hooks.notice)(&Notice::RetentionFailed {
-                    converter,
-                    error: &error,
-                }),
+    /// Waits until it is time for another look: a file appeared, another configuration is in force, or the pause is over.
+    fn pause(&self, pause: Duration, setup: &Arc<Setup>, alarm: &Alarm, stop: &Stop) {
+        let until = Instant::now() + pause;
+        while !stop.is_asked() && self.is_current(setup) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || alarm.rung.recv_timeout(left.min(LOOK_EVERY)).is_ok() {
+                return;
             }
         }
     }
 
-    fn pass(&self, settling: Settling, cancel: &Cancel, hooks: &Hooks<'_>) -> RunSummary {
-        let pass = Pass {
-            host: self,
-            cancel,
-            hooks,
-            summary: Mutex::default(),
-        };
-        let mut candidates = pass.scan();
-        lock(&pass.summary).found = candidates.len() as u64;
-        self.forget_all_but(&candidates);
-        if settling == Settling::Wait {
-            pass.wait_for_settling(&mut candidates);
+    /// Lets go of what was not begun, and gives what was the time to end.
+    fn end(&self, stop: &Stop, hooks: &Hooks<'_>) {
+        self.books.enter(HostState::Stopping);
+        for _ in 0..self.queue.drop_waiting() {
+            self.books.left();
         }
-        pass.take_all(&candidates);
-        if settling == Settling::Wait {
-            self.tell_unsent(hooks);
-            self.outbox.run_once(cancel, hooks.notice);
-            for (endpoint, why) in self.outbox.troubles() {
-                lock(&pass.summary).errors.push(FileError {
-                    path: endpoint.to_owned(),
-                    error: why,
-                });
+        self.queue.close();
+        let within = self.setup().config.stop_within;
+        let converting = self.queue.lengths().converting as u64;
+        (hooks.notice)(&Notice::Stopping { converting, within });
+        let until = Instant::now() + within;
+        while !stop.all.is_cancelled() && Instant::now() < until {
+            if self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {
+                return;
             }
         }
-        let mut summary = pass
-            .summary
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        let sent = self.outbox.sent();
-        summary.reports_submitted = sent.submitted;
-        summary.reports_rejected = sent.rejected;
-        summary.reports_waiting = self.waiting();
+        stop.at_once();
+        // What is left now is bounded by the store's own work.
+        while !self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {}
+    }
+
+    fn send_all_the_while(&self, over: &Cancel, hooks: &Hooks<'_>) {
+        while !over.is_cancelled() {
+            let setup = self.setup();
+            setup.outbox.run(&setup.outbox_over, hooks.notice);
+            // An outbox without endpoints has nothing to do at all.
+            while !over.is_cancelled() && !setup.outbox_over.is_cancelled() {
+                over.sleep(LOOK_EVERY);
+            }
+        }
+    }
+
+    /// Ends a look: sums up what was done since the one before.
+    fn tell_passed(&self, troubles: Vec<String>, hooks: &Hooks<'_>) -> RunSummary {
+        let sent = self.setup().outbox.sent();
+        let summary = self.books.scanned(sent, self.waiting(), troubles);
         (hooks.notice)(&Notice::Passed(&summary));
         summary
+    }
+
+    /// Looks into all folders and takes what is ready.
+    fn look(&self, setup: &Arc<Setup>, hand: &Hand<'_>) -> Looked {
+        let mut looked = Looked::default();
+        let candidates = scan(setup, hand, &mut looked);
+        self.books.found(candidates.len());
+        self.forget_all_but(&candidates);
+        for candidate in candidates {
+            let path = candidate.path.clone();
+            if hand.stop.is_asked() {
+                hand.left(&path, "the host is stopping");
+                continue;
+            }
+            if self.queue.has_in_hand(&path) {
+                continue;
+            }
+            let config = &setup.config.converters[candidate.converter];
+            let failures = match self.recall(&candidate) {
+                Recalled::Fresh => 0,
+                Recalled::Again { failures } => failures,
+                Recalled::Known => {
+                    self.books.known();
+                    continue;
+                }
+                Recalled::Left(why) => {
+                    hand.left(&path, why);
+                    continue;
+                }
+                Recalled::Clear(ending) => {
+                    let taken = taken(candidate, setup, 0);
+                    if self.queue.hold(&path) {
+                        self.queue
+                            .push_converted(0, Converted::Clear(Box::new(taken), ending));
+                    }
+                    continue;
+                }
+            };
+            if !self.is_settled(&candidate, config) {
+                let left = unsettled(&candidate, config, SystemTime::now());
+                let soonest = looked.settles_in.map_or(left, |first| first.min(left));
+                looked.settles_in = Some(soonest);
+                hand.left(&path, "it may still be changing");
+                continue;
+            }
+            if !self.has_room(setup, hand.hooks) {
+                hand.left(&path, "the disk is nearly full");
+                continue;
+            }
+            let taken = taken(candidate, setup, failures);
+            if !self.queue.take(taken.turn(), taken) {
+                looked.more = true;
+                break;
+            }
+        }
+        looked
+    }
+
+    /// Another look in the same pass, at what there was no room for: what was left before is not left twice.
+    fn look_for_more(&self, setup: &Arc<Setup>, hand: &Hand<'_>) -> Looked {
+        let mut looked = Looked::default();
+        for candidate in scan(setup, hand, &mut looked) {
+            let config = &setup.config.converters[candidate.converter];
+            let known = lock(&self.memory).get(&candidate.path).cloned();
+            if !self.has_room(setup, hand.hooks) {
+                break;
+            }
+            if matches!(known, None | Some(Memory::Seen { .. }))
+                && self.is_settled(&candidate, config)
+            {
+                let taken = taken(candidate, setup, 0);
+                if !self.queue.take(taken.turn(), taken) {
+                    looked.more = true;
+                    break;
+                }
+            }
+        }
+        looked
+    }
+
+    /// Sleeps as long as the youngest file needs.
+    fn wait_for_settling(&self, setup: &Setup, stop: &Stop) {
+        let now = SystemTime::now();
+        let mut longest = Duration::ZERO;
+        for (index, config) in setup.config.converters.iter().enumerate() {
+            let folder = config.watch_folder.iter();
+            // A folder that cannot be listed is told of when it is listed for good.
+            for candidate in folder
+                .flat_map(|folder| intake::scan(config, folder, index))
+                .flatten()
+            {
+                self.is_settled(&candidate, config);
+                longest = longest.max(unsettled(&candidate, config, now));
+            }
+        }
+        if !longest.is_zero() {
+            stop.intake.sleep(longest + TICK);
+        }
+    }
+
+    /// How the host is. Asks the stores and disks, so not to be asked in a hurry.
+    pub fn status(&self) -> HostStatus {
+        let setup = self.setup();
+        let mut submissions = SubmissionStatus {
+            troubles: setup
+                .outbox
+                .troubles()
+                .into_iter()
+                .map(|(endpoint, why)| FileError {
+                    path: endpoint.to_owned(),
+                    error: why,
+                })
+                .collect(),
+            ..SubmissionStatus::default()
+        };
+        let mut stores = Vec::new();
+        for archive in self.archives.iter() {
+            let mut store = StoreStatus {
+                dir: archive.dir().to_owned(),
+                entries: 0,
+                stored_bytes: 0,
+                free_bytes: FsDisk::new(archive.dir()).free_bytes().ok(),
+                error: None,
+            };
+            let asked = archive.snapshot().and_then(|snapshot| {
+                let stats = snapshot.stats()?;
+                (store.entries, store.stored_bytes) = (stats.entries, stats.stored_bytes);
+                let pending = snapshot.pending_submissions()?;
+                submissions.waiting += pending.count;
+                let oldest = submissions.oldest.into_iter().chain(pending.oldest).min();
+                submissions.oldest = oldest;
+                archive.can_write()
+            });
+            store.error = asked.err().map(|error| error.to_string());
+            stores.push(store);
+        }
+        let converters = setup.config.converters.iter().map(|config| {
+            let folder = config.watch_folder.as_deref();
+            (config.converter.name.as_str(), folder)
+        });
+        self.books.status(About {
+            converters: Box::new(converters),
+            config: &setup.config.path,
+            scan_every: setup.config.scan_every,
+            lengths: self.queue.lengths(),
+            submissions,
+            disk: self.space.state(),
+            stores,
+        })
+    }
+
+    /// False when the host hangs: it runs, and has not looked into its folders for far too long.
+    pub fn is_alive(&self) -> bool {
+        self.books.is_alive(self.setup().config.scan_every)
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Config {
+        self.setup().config.clone()
+    }
+
+    pub(super) fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&lock(&self.setup))
+    }
+
+    pub(super) fn is_current(&self, setup: &Arc<Setup>) -> bool {
+        Arc::ptr_eq(&lock(&self.setup), setup)
+    }
+
+    pub(super) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
+        self.archives
+            .of(config)
+            .ok_or_else(|| Error::new(ErrorKind::NoStore, "the store is not open any more"))
+    }
+
+    /// Whether files may be taken; tells when that changes.
+    pub(super) fn has_room(&self, setup: &Setup, hooks: &Hooks<'_>) -> bool {
+        let stores = self.archives.iter().map(Archive::dir);
+        let scratch =
+            Some(self.scratch.as_path()).filter(|_| self.archives.iter().next().is_none());
+        let folders = stores.chain(scratch);
+        let (space, turned) =
+            self.space
+                .look(folders, setup.config.min_free_disk, SystemClock.now());
+        let trouble = space.trouble();
+        match (turned, &trouble) {
+            (Turned::Low, Some(error)) => {
+                self.purge_asked.store(true, Ordering::Relaxed);
+                if let super::space::Space::Low { folder, .. } = &space {
+                    self.books.trouble(folder, error);
+                }
+                (hooks.notice)(&Notice::DiskLow { error });
+            }
+            (Turned::Enough, _) => {
+                if let super::space::Space::Enough { free } = space {
+                    let free = free.unwrap_or_default();
+                    (hooks.notice)(&Notice::DiskEnough { free });
+                }
+            }
+            _ => {}
+        }
+        trouble.is_none()
     }
 
     /// Reports that wait in any store. One that cannot be read says so elsewhere.
@@ -411,10 +636,11 @@ impl Host {
 
     /// Tells of reports that nobody is going to send.
     fn tell_unsent(&self, hooks: &Hooks<'_>) {
-        let unsent = match self.outbox.unsent(&self.archives) {
+        let setup = self.setup();
+        let unsent = match setup.outbox.unsent(&self.archives) {
             Ok(unsent) => unsent,
             Err(error) => {
-                let path = &self.config.path;
+                let path = &setup.config.path;
                 return (hooks.notice)(&Notice::Trouble {
                     path,
                     error: &error,
@@ -442,384 +668,12 @@ impl Host {
         lock(&self.memory).retain(|path, _| present.contains(path.as_path()));
     }
 
-    fn remember(&self, path: &Path, memory: Memory) {
+    pub(super) fn remember(&self, path: &Path, memory: Memory) {
         lock(&self.memory).insert(path.to_owned(), memory);
     }
 
-    /// The converter ready to run, made when first needed.
-    fn runner(&self, converter: usize) -> Result<Arc<Runner>> {
-        let (Some(slot), Some(config)) = (
-            self.runners.get(converter),
-            self.config.converters.get(converter),
-        ) else {
-            return Err(Error::new(ErrorKind::Invalid, "there is no such converter"));
-        };
-        let mut slot = lock(slot);
-        if let Some(runner) = &*slot {
-            return Ok(Arc::clone(runner));
-        }
-        let runner = Arc::new(Runner::new(
-            config.converter.clone(),
-            self.config.max_concurrent,
-            &self.scratch,
-        )?);
-        *slot = Some(Arc::clone(&runner));
-        Ok(runner)
-    }
-
-    /// Why no files may be taken, when a disk is nearly full.
-    fn short_of_space(&self) -> Option<Error> {
-        if self.config.min_free_disk == 0 {
-            return None;
-        }
-        let mut folders: Vec<&Path> = self.archives.iter().map(Archive::dir).collect();
-        if folders.is_empty() {
-            folders.push(&self.scratch);
-        }
-        folders.into_iter().find_map(|folder| {
-            let free = FsDisk::new(folder).free_bytes().ok()?;
-            (free < self.config.min_free_disk).then(|| {
-                Error::new(
-                    ErrorKind::Full,
-                    format!(
-                        "{} has {} MiB left, less than min_free_disk_gb asks for; no files are taken",
-                        folder.display(),
-                        free >> 20
-                    ),
-                )
-                .hint("free some space, or purge old entries; the files stay where they are")
-            })
-        })
-    }
-}
-
-/// Records what the host does from now on, with secrets masked, unless the store knows.
-fn record_configuration(archive: &Archive, config: &Config) -> Result<()> {
-    let digest = config.digest();
-    let recorded = archive.recorded_config(CONFIG_ITEM)?;
-    if recorded.as_deref() == Some(digest.as_str()) {
-        return Ok(());
-    }
-    for converter in &config.converters {
-        let section = format!("converter \"{}\"", converter.converter.name);
-        let now = config.section(&section);
-        let before = archive.recorded_config(&section)?;
-        if before.as_deref() != Some(now.as_str()) {
-            archive.record_config_change(ConfigChanged {
-                what: section,
-                old: before,
-                new: Some(now),
-            })?;
-        }
-    }
-    // Last, so that a crash before it records the rest again instead of nothing.
-    archive.record_config_change(ConfigChanged {
-        what: CONFIG_ITEM.to_owned(),
-        old: recorded,
-        new: Some(digest),
-    })
-}
-
-struct Pass<'a> {
-    host: &'a Host,
-    cancel: &'a Cancel,
-    hooks: &'a Hooks<'a>,
-    summary: Mutex<RunSummary>,
-}
-
-/// A file's way out of [`Pass::take`], before it is cleared away.
-enum Taken {
-    /// Left for a later pass.
-    Left(&'static str),
-    /// Nothing more to do.
-    Known,
-    /// To be cleared away.
-    Clear {
-        seen: Fingerprint,
-        disposition: Disposition,
-        entry_safe: bool,
-    },
-    /// Cancelled.
-    Cancelled,
-}
-
-impl Pass<'_> {
-    fn scan(&self) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
-        for (index, config) in self.host.config.converters.iter().enumerate() {
-            let Some(folder) = &config.watch_folder else {
-                continue;
-            };
-            match intake::scan(config, folder, index) {
-                Ok(found) => candidates.extend(found),
-                Err(error) => self.trouble(folder, &Error::io("list", folder, error)),
-            }
-        }
-        intake::order(&mut candidates, &self.host.config.converters);
-        candidates
-    }
-
-    /// Sleeps as long as the youngest file needs, and looks again.
-    fn wait_for_settling(&self, candidates: &mut Vec<Candidate>) {
-        let now = SystemTime::now();
-        for candidate in &*candidates {
-            self.is_settled(candidate);
-        }
-        let longest = candidates
-            .iter()
-            .map(|candidate| {
-                let settle = self.config(candidate).settle;
-                settle.saturating_sub(candidate.look.age(now))
-            })
-            .max()
-            .unwrap_or_default();
-        if longest.is_zero() {
-            return;
-        }
-        // A little more, because file systems keep time in ticks.
-        self.cancel.sleep(longest + Duration::from_millis(20));
-        for candidate in &mut *candidates {
-            if let Ok(Some(look)) = intake::look(&candidate.path) {
-                candidate.look = look;
-            }
-        }
-        intake::order(candidates, &self.host.config.converters);
-    }
-
-    fn config(&self, candidate: &Candidate) -> &ConverterConfig {
-        &self.host.config.converters[candidate.converter]
-    }
-
-    fn take_all(&self, candidates: &[Candidate]) {
-        let next = AtomicUsize::new(0);
-        let short = Mutex::new(false);
-        let work = || {
-            while let Some(candidate) = candidates.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.cancel.is_cancelled() {
-                    self.leave(&candidate.path, "the host is stopping");
-                    continue;
-                }
-                let full = {
-                    // Said once in a pass, checked before each file.
-                    let mut short = lock(&short);
-                    if !*short && let Some(error) = self.host.short_of_space() {
-                        *short = true;
-                        self.trouble(&candidate.path, &error);
-                    }
-                    *short
-                };
-                if full {
-                    self.leave(&candidate.path, "the disk is nearly full");
-                    continue;
-                }
-                self.take(candidate);
-            }
-        };
-        std::thread::scope(|scope| {
-            let threads = self.host.config.max_concurrent.min(candidates.len());
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
-            work();
-        });
-    }
-
-    fn take(&self, candidate: &Candidate) {
-        let path = &candidate.path;
-        match self.try_take(candidate) {
-            Ok(Taken::Left(why)) => self.leave(path, why),
-            Ok(Taken::Cancelled) => self.leave(path, "the host is stopping"),
-            Ok(Taken::Known) => lock(&self.summary).known += 1,
-            Ok(Taken::Clear {
-                seen,
-                disposition,
-                entry_safe,
-            }) => self.clear(candidate, seen, disposition, entry_safe),
-            Err(error) => {
-                // Not the file's fault, or not known to be: tried again, but not in a hurry.
-                self.host.remember(
-                    path,
-                    Memory::Waiting {
-                        look: candidate.look,
-                        until: Instant::now() + self.config(candidate).retry.delay,
-                        failures: 0,
-                    },
-                );
-                self.trouble(path, &error);
-                self.leave(path, "something went wrong");
-            }
-        }
-    }
-
-    fn try_take(&self, candidate: &Candidate) -> Result<Taken> {
-        let path = &candidate.path;
-        let config = self.config(candidate);
-        let failures = match self.recall(candidate) {
-            Recalled::Fresh => 0,
-            Recalled::Again { failures } => failures,
-            Recalled::Not(taken) => return Ok(taken),
-        };
-        if !self.is_settled(candidate) {
-            return Ok(Taken::Left("it may still be changing"));
-        }
-        let runner = self.host.runner(candidate.converter)?;
-        let seen = Fingerprint::of(path).map_err(|error| Error::io("read", path, error))?;
-        let Some(seen) = seen else {
-            return Ok(Taken::Left("it changed while it was read"));
-        };
-
-        let mut safety = Safety::NotWanted;
-        let mut stored: Option<(&Archive, Entry)> = None;
-        if config.archive.archives() {
-            match self.archive(candidate, config, &seen) {
-                Ok((archive, entry)) => {
-                    safety = Safety::Archived;
-                    stored = Some((archive, entry));
-                }
-                Err(error) if error.kind() == ErrorKind::Changed => {
-                    return Ok(Taken::Left("it changed while it was archived"));
-                }
-                Err(error) => {
-                    // Converted all the same, but the file is not deleted: it is the only copy.
-                    self.trouble(path, &error);
-                    safety = Safety::ArchiveFailed;
-                }
-            }
-        }
-        if let Some((_, entry)) = &stored {
-            let now = SystemClock.now();
-            match history(entry, config.retry, now) {
-                History::None | History::Again => {}
-                History::NotYet => return Ok(Taken::Left("its next attempt is not due yet")),
-                History::Final(outcome) => {
-                    let ended = case(config, outcome, safety, None, false);
-                    return Ok(Taken::Clear {
-                        seen,
-                        disposition: ended.decide(),
-                        entry_safe: true,
-                    });
-                }
-            }
-        }
-
-        let kept = stored.is_some() && config.archive.output_reports;
-        let direct = config.submit.as_ref().filter(|_| !kept);
-        if direct.is_some_and(|submit| !self.host.outbox.is_open(submit)) {
-            return Ok(Taken::Left("its report could not be sent now"));
-        }
-        let mut undelivered = None;
-        let mut settle = |conversion: &mut Conversion| -> Result<Option<String>> {
-            let Some(submit) = direct else {
-                return Ok(config.submit.as_ref().map(Submit::endpoint));
-            };
-            let intake = key(&config.converter.name, path, &seen);
-            self.deliver(submit, &intake, conversion)
-                .map(|()| None)
-                .inspect_err(|_| {
-                    undelivered = Some(Taken::Left("its report could not be sent now"));
-                })
-        };
-        let converted = match &stored {
-            Some((archive, entry)) => {
-                let terms = Terms {
-                    arguments: &config.converter.arguments,
-                    job: None,
-                    keep_reports: config.archive.output_reports,
-                    note: None,
-                };
-                convert::attempt(archive, &runner, entry, terms, self.cancel, settle)
-                    .map(|ran| ran.map(|ran| (Some((entry.id, ran.attempt)), ran.conversion)))
-            }
-            None => self
-                .convert_unarchived(candidate, &runner, config)
-                .and_then(|conversion| {
-                    let Some(mut conversion) = conversion else {
-                        return Ok(None);
-                    };
-                    settle(&mut conversion)?;
-                    Ok(Some((None, conversion)))
-                }),
-        };
-        let (recorded, conversion) = match converted {
-            Ok(Some(converted)) => converted,
-            Ok(None) => return Ok(Taken::Cancelled),
-            Err(error) => return undelivered.ok_or(error),
-        };
-        lock(&self.summary).count(conversion.outcome);
-        (self.hooks.notice)(&Notice::Converted {
-            path,
-            converter: &config.converter.name,
-            entry: recorded.map(|(entry, _)| entry),
-            conversion: &conversion,
-        });
-        let tried = match recorded {
-            Some((_, attempt)) => attempt.0,
-            None => failures + 1,
-        };
-        let may_retry = tried < config.retry.max_attempts;
-        let ended = case(
-            config,
-            conversion.outcome,
-            safety,
-            conversion.post_action,
-            may_retry,
-        );
-        let disposition = ended.decide();
-        if disposition == Disposition::Retry {
-            let wait = conversion.retry_after.unwrap_or(config.retry.delay);
-            self.host.remember(
-                path,
-                Memory::Waiting {
-                    look: candidate.look,
-                    until: Instant::now() + wait,
-                    failures: tried,
-                },
-            );
-            return Ok(Taken::Left("it is to be tried again"));
-        }
-        Ok(Taken::Clear {
-            seen,
-            disposition,
-            entry_safe: safety == Safety::Archived,
-        })
-    }
-
-    /// Sends the reports of a conversion that no store keeps. A server's refusal is the conversion's outcome.
-    ///
-    /// # Errors
-    /// When they could not be sent now; nothing of the conversion is to be recorded then.
-    fn deliver(&self, submit: &Submit, intake: &str, conversion: &mut Conversion) -> Result<()> {
-        if conversion.outcome != Outcome::Success {
-            return Ok(());
-        }
-        let key = |report: u32| {
-            let mut hasher =
-                blake3::Hasher::new_derive_key("annals 2026-11 direct submission key v1");
-            hasher.update(intake.as_bytes());
-            hasher.update(&report.to_le_bytes());
-            hasher.finalize().to_hex().to_string()
-        };
-        let reports = &conversion.reports;
-        let tell = self.hooks.notice;
-        match self
-            .host
-            .outbox
-            .deliver(submit, key, reports, self.cancel, tell)
-        {
-            Delivered::Taken => Ok(()),
-            Delivered::Refused(why) => {
-                conversion.outcome = Outcome::Rejected;
-                conversion.error = Some(why);
-                Ok(())
-            }
-            Delivered::NotYet(why) => Err(Error::new(ErrorKind::Io, why)),
-            Delivered::Cancelled => Err(Error::new(ErrorKind::Io, "the host is stopping")),
-        }
-    }
-
-    /// What an earlier pass of this process says about a file that has not changed since.
     fn recall(&self, candidate: &Candidate) -> Recalled {
-        let mut memory = lock(&self.host.memory);
+        let mut memory = lock(&self.memory);
         let Some(known) = memory.get(&candidate.path) else {
             return Recalled::Fresh;
         };
@@ -831,42 +685,27 @@ impl Pass<'_> {
         }
         match known {
             Memory::Seen { .. } => Recalled::Fresh,
-            Memory::Done { .. } => Recalled::Not(Taken::Known),
-            Memory::Waiting {
-                until, failures, ..
-            } => {
-                if Instant::now() < *until {
-                    Recalled::Not(Taken::Left("its next attempt is not due yet"))
-                } else {
-                    Recalled::Again {
-                        failures: *failures,
-                    }
-                }
+            Memory::Done { .. } => Recalled::Known,
+            Memory::Waiting { until, .. } if Instant::now() < *until => {
+                Recalled::Left("its next attempt is not due yet")
             }
-            Memory::Uncleared {
-                seen,
-                disposition,
-                entry_safe,
-                until,
-            } => Recalled::Not(if Instant::now() < *until {
-                Taken::Left("it could not be cleared away yet")
-            } else {
-                Taken::Clear {
-                    seen: *seen,
-                    disposition: *disposition,
-                    entry_safe: *entry_safe,
-                }
-            }),
+            Memory::Waiting { failures, .. } => Recalled::Again {
+                failures: *failures,
+            },
+            Memory::Uncleared { until, .. } if Instant::now() < *until => {
+                Recalled::Left("it could not be cleared away yet")
+            }
+            Memory::Uncleared { ending, .. } => Recalled::Clear(*ending),
         }
     }
 
     /// True when the file has been the same for the time its converter asks for.
-    fn is_settled(&self, candidate: &Candidate) -> bool {
-        let settle = self.config(candidate).settle;
+    fn is_settled(&self, candidate: &Candidate, config: &ConverterConfig) -> bool {
+        let settle = config.settle;
         if candidate.look.age(SystemTime::now()) >= settle {
             return true;
         }
-        let mut memory = lock(&self.host.memory);
+        let mut memory = lock(&self.memory);
         match memory.get(&candidate.path) {
             Some(Memory::Seen { look, since }) if *look == candidate.look => {
                 since.elapsed() >= settle
@@ -884,249 +723,44 @@ impl Pass<'_> {
             }
         }
     }
+}
 
-    fn archive(
-        &self,
-        candidate: &Candidate,
-        config: &ConverterConfig,
-        seen: &Fingerprint,
-    ) -> Result<(&Archive, Entry)> {
-        let archive = self.host.archives.of(config).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NoStore,
-                format!(
-                    "converter '{}' is to archive, but no store is open",
-                    config.converter.name
-                ),
-            )
-        })?;
-        let receipt = archive.put_file(
-            &candidate.path,
-            NewEntry {
-                converter: config.converter.name.clone(),
-                converter_version: config.converter.version.clone(),
-                arguments: config.converter.arguments.recorded(),
-                retention: config.archive.retention,
-                key: Some(key(&config.converter.name, &candidate.path, seen)),
-                compression_level: Some(config.archive.compression_level),
-                ..NewEntry::default()
-            },
-        )?;
-        if receipt.blob.blake3 != seen.content {
-            return Err(Error::new(
-                ErrorKind::Changed,
-                format!("{} changed while it was archived", candidate.path.display()),
-            ));
-        }
-        if !receipt.existing {
-            lock(&self.summary).archived += 1;
-        }
-        (self.hooks.notice)(&Notice::Archived {
-            path: &candidate.path,
-            entry: receipt.id,
-            existing: receipt.existing,
-        });
-        let entry = archive.snapshot()?.entry(receipt.id)?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                format!("entry {} was acknowledged and is not there", receipt.id),
-            )
-        })?;
-        Ok((archive, entry))
-    }
-
-    fn convert_unarchived(
-        &self,
-        candidate: &Candidate,
-        runner: &Runner,
-        config: &ConverterConfig,
-    ) -> Result<Option<Conversion>> {
-        let path = &candidate.path;
-        let mut file = File::open(path).map_err(|error| Error::io("read", path, error))?;
-        let request = convert::Request {
-            name: &candidate.name.to_string_lossy(),
-            modified: Some(candidate.look.modified),
-            entry: None,
-            arguments: &config.converter.arguments,
+/// The files of all folders, the most urgent first.
+fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for (index, config) in setup.config.converters.iter().enumerate() {
+        let Some(folder) = &config.watch_folder else {
+            continue;
         };
-        runner.run(request, &mut file, self.cancel)
-    }
-
-    fn clear(
-        &self,
-        candidate: &Candidate,
-        seen: Fingerprint,
-        disposition: Disposition,
-        entry_safe: bool,
-    ) {
-        let path = &candidate.path;
-        let config = self.config(candidate);
-        match self.dispose(path, config, &seen, disposition, entry_safe) {
-            Ok(how) => {
-                self.host.remember(path, Memory::Done { look: seen.look });
-                (self.hooks.notice)(&Notice::Disposed { path, how: &how });
-            }
-            Err(error) if error.kind() == ErrorKind::Changed => {
-                self.leave(path, "it changed while it was converted");
-            }
+        match intake::scan(config, folder, index) {
+            Ok(found) => candidates.extend(found),
             Err(error) => {
-                self.host.remember(
-                    path,
-                    Memory::Uncleared {
-                        seen,
-                        disposition,
-                        entry_safe,
-                        until: Instant::now() + config.retry.delay,
-                    },
-                );
-                self.trouble(path, &error);
-                self.leave(path, "it could not be cleared away");
+                let error = Error::io("list", folder, error);
+                let told = error.to_string();
+                // A share that is gone for a night is told of once.
+                if !hand.host.books.knows_trouble(&told) {
+                    hand.trouble(folder, &error);
+                }
+                looked.troubles.push(told);
             }
         }
     }
+    intake::order(&mut candidates, &setup.config.converters);
+    candidates
+}
 
-    fn dispose(
-        &self,
-        path: &Path,
-        config: &ConverterConfig,
-        seen: &Fingerprint,
-        disposition: Disposition,
-        entry_safe: bool,
-    ) -> Result<Disposed> {
-        let action = match disposition {
-            Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
-            Disposition::ToError => {
-                let folder = config.error_folder.as_deref().unwrap_or(Path::new(""));
-                return post_process::move_into(path, folder, seen).map(Disposed::Moved);
-            }
-            Disposition::Post(action) => action,
-        };
-        let done = config.done_folder.as_deref();
-        match (action, done) {
-            (PostAction::Move, Some(done)) => {
-                post_process::move_into(path, done, seen).map(Disposed::Moved)
-            }
-            (PostAction::Zip, Some(done)) => {
-                post_process::zip_into(path, done, seen).map(Disposed::Zipped)
-            }
-            // What should be in the archive goes only when it is there, whatever the action is called.
-            (PostAction::Delete | PostAction::Archive, _) if entry_safe => {
-                let archive = self.host.archives.of(config).ok_or_else(|| {
-                    Error::new(ErrorKind::NoStore, "the store is not open any more")
-                })?;
-                let stored = |blob: &crate::id::BlobId| {
-                    archive
-                        .read(blob)
-                        .map(|reader| Box::new(reader) as Box<dyn Read>)
-                };
-                let leftovers = done.filter(|_| action == PostAction::Archive);
-                post_process::remove_archived(path, seen, stored, leftovers)?;
-                Ok(Disposed::Archived)
-            }
-            (PostAction::Delete, _) => {
-                post_process::delete(path, seen)?;
-                Ok(Disposed::Deleted)
-            }
-            // Decided only where it is possible; where it is not, nothing is lost.
-            (PostAction::Keep | PostAction::Move | PostAction::Zip | PostAction::Archive, _) => {
-                Ok(Disposed::Kept)
-            }
-        }
-    }
-
-    fn leave(&self, path: &Path, why: &str) {
-        lock(&self.summary).left += 1;
-        (self.hooks.notice)(&Notice::Left { path, why });
-    }
-
-    fn trouble(&self, path: &Path, error: &Error) {
-        let mut summary = lock(&self.summary);
-        if summary.errors.len() < ERRORS_MAX {
-            summary.errors.push(FileError {
-                path: path.to_string_lossy().into_owned(),
-                error: error.to_string(),
-            });
-        }
-        drop(summary);
-        (self.hooks.notice)(&Notice::Trouble { path, error });
+fn taken(candidate: Candidate, setup: &Arc<Setup>, failures: u32) -> Taken {
+    Taken {
+        candidate,
+        setup: Arc::clone(setup),
+        failures,
+        since: Instant::now(),
     }
 }
 
-/// See [`Pass::recall`].
-enum Recalled {
-    Fresh,
-    /// Tried before, and due again.
-    Again {
-        failures: u32,
-    },
-    Not(Taken),
-}
-
-/// What an entry's attempts say about taking its file again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum History {
-    None,
-    /// Its last attempt is to be repeated now.
-    Again,
-    NotYet,
-    Final(Outcome),
-}
-
-fn history(entry: &Entry, retry: Retry, now: Timestamp) -> History {
-    let Some(last) = entry.attempts.last() else {
-        return History::None;
-    };
-    let tried = u32::try_from(entry.attempts.len()).unwrap_or(u32::MAX);
-    let repeats = match last.status {
-        Outcome::Suspended => true,
-        Outcome::Failed => tried < retry.max_attempts,
-        Outcome::Success | Outcome::Skipped | Outcome::Rejected => false,
-    };
-    if !repeats {
-        return History::Final(last.status);
-    }
-    // Either way: a clock that was set back must not hold a file up for years.
-    let passed = now.micros().abs_diff(last.at.micros());
-    if u128::from(passed) >= retry.delay.as_micros() {
-        History::Again
-    } else {
-        History::NotYet
-    }
-}
-
-fn case(
-    config: &ConverterConfig,
-    outcome: Outcome,
-    safety: Safety,
-    requested: Option<PostAction>,
-    may_retry: bool,
-) -> Case {
-    Case {
-        outcome,
-        safety,
-        configured: config.post_process,
-        requested,
-        may_retry,
-        has_done_folder: config.done_folder.is_some(),
-        has_error_folder: config.error_folder.is_some(),
-    }
-}
-
-/// Names one content of one file for one converter: the same again is the same entry.
-fn key(converter: &str, path: &Path, seen: &Fingerprint) -> String {
-    let modified = Timestamp::from(chrono::DateTime::<chrono::Utc>::from(seen.look.modified));
-    let mut hasher = blake3::Hasher::new_derive_key("annals 2026-01 host intake key v1");
-    for part in [
-        converter.as_bytes(),
-        path.as_os_str().as_encoded_bytes(),
-        &seen.look.size.to_le_bytes(),
-        &modified.micros().to_le_bytes(),
-        seen.content.as_bytes(),
-    ] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    format!("host:{}", hasher.finalize().to_hex())
+fn watched(config: &Config) -> impl Iterator<Item = &Path> {
+    let converters = config.converters.iter();
+    converters.filter_map(|converter| converter.watch_folder.as_deref())
 }
 
 #[cfg(all(test, unix))]
@@ -1134,8 +768,13 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::entry::{Attempt, Meta, Retention, Status, Unit, UnitGiven};
-    use crate::id::{AttemptNo, BlobId, Sha256};
+    use crate::entry::{Attempt, Entry, Meta, Outcome, Retention, Status, Unit, UnitGiven};
+    use crate::host::config::Retry;
+    use crate::host::file::{History, history, key};
+    use crate::host::intake::Links;
+    use crate::host::post_process::Fingerprint;
+    use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
+    use crate::time::Timestamp;
 
     /// Answers by what the file says.
     const CONVERTER: &str = r#"
@@ -1148,6 +787,13 @@ mod tests {
             zip*) echo '{"status":"success","report":{},"post_action":"zip"}' ;;
             slow*) printf '{"sn":1}'; echo more >> "$WATCHED"; ;;
         esac"#;
+
+    /// A pass that leaves what may still be changing.
+    fn pass(host: &Host) -> RunSummary {
+        let hooks = Hooks::default();
+        let troubles = host.pass(&host.setup(), &Stop::default(), &hooks);
+        host.tell_passed(troubles, &hooks)
+    }
 
     struct Plant {
         dir: tempfile::TempDir,
@@ -1245,11 +891,17 @@ mod tests {
 
     #[test]
     fn a_source_that_should_be_archived_and_is_not_is_never_deleted() {
-        let archiving = "archive_enabled = true\npost_process = \"archive\"\n";
+        let archiving =
+            "archive_enabled = true\narchive_required = false\npost_process = \"archive\"\n";
         let plant = Plant::new(archiving);
         plant.put("1.csv", "good");
         let summary = plant.run();
-        assert_eq!((summary.successful, summary.errors.len()), (1, 1));
+        let counts = (
+            summary.successful,
+            summary.archive_failed,
+            summary.errors.len(),
+        );
+        assert_eq!(counts, (1, 1, 1));
         assert_eq!(plant.names("in"), ["1.csv"]);
 
         let plant = Plant::new(&format!("{archiving}error_folder = \"error\""));
@@ -1259,11 +911,99 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_must_be_archived_and_is_not_waits_and_says_so() {
+        let plant = Plant::new("archive_enabled = true\nretry = { delay_s = 0 }\n");
+        plant.put("1.csv", "good");
+        let host = plant.host();
+        for _ in 0..2 {
+            let summary = pass(&host);
+            let counts = (summary.converted, summary.archive_failed, summary.left);
+            assert_eq!(counts, (0, 1, 1));
+        }
+        assert_eq!(plant.names("in"), ["1.csv"]);
+        let status = host.status();
+        assert_eq!(status.converters[0].archive_failed, 2);
+        let told = status.reasons.join("; ");
+        assert!(told.contains("files cannot be archived"), "{told}");
+    }
+
+    #[test]
+    fn a_configuration_takes_over_between_files_and_a_wrong_one_does_not() {
+        let plant = Plant::new("retry = { max_attempts = 2, delay_s = 0 }");
+        plant.put("1.csv", "bad");
+        let host = plant.host();
+        assert_eq!(pass(&host).failed, 1);
+        let moved = plant
+            .config
+            .replace("[host]", "[host]\nlisten = \"127.0.0.1:1\"");
+        let moved = Config::parse(&moved, &plant.dir.path().join("host.toml")).expect("valid");
+        assert_eq!(
+            host.reload(moved).expect_err("refused").kind(),
+            ErrorKind::Refused
+        );
+        assert!(host.status().configuration.refused.is_some());
+        let better = Plant {
+            config: format!("{}error_folder = \"error\"\n", plant.config),
+            ..plant
+        };
+        host.reload(better.config()).expect("taken over");
+        assert_eq!(host.status().configuration.refused, None);
+        pass(&host);
+        assert_eq!(better.names("error"), ["1.csv"]);
+    }
+
+    #[test]
+    fn a_thread_that_panics_ends_the_host_and_is_not_hushed_up() {
+        let plant = Plant::new("");
+        plant.put("1.csv", "good");
+        let host = plant.host();
+        let stop = Stop::default();
+        let notice = |notice: &Notice<'_>| {
+            assert!(!matches!(notice, Notice::Converted { .. }), "on purpose");
+        };
+        let hooks = Hooks { notice: &notice };
+        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            host.run(None, &stop, &hooks);
+        }));
+        assert!(ran.is_err() && stop.is_asked());
+    }
+
+    #[test]
+    fn a_link_is_passed_over_unless_it_is_to_be_followed_and_its_target_stays() {
+        let elsewhere = tempfile::tempdir().expect("folder");
+        let target = elsewhere.path().join("1.csv");
+        fs::write(&target, "good").expect("written");
+        for (more, found) in [("", 0), ("follow_symlinks = true", 1)] {
+            for action in ["delete\"", "move\"\ndone_folder = \"done\""] {
+                let plant = Plant::new(&format!("post_process = \"{action}\n{more}"));
+                let link = plant.dir.path().join("in/1.csv");
+                std::os::unix::fs::symlink(&target, &link).expect("made");
+                std::os::unix::fs::symlink("nowhere", plant.dir.path().join("in/2.csv"))
+                    .expect("made");
+                let summary = plant.run();
+                assert_eq!(
+                    (summary.found, summary.successful),
+                    (found, found),
+                    "{action}"
+                );
+                assert_eq!(summary.errors, []);
+                assert_eq!(link.is_symlink(), found == 0);
+                assert_eq!(fs::read_to_string(&target).expect("there"), "good");
+                if found == 1 && action.starts_with("move") {
+                    let moved = plant.dir.path().join("done/1.csv");
+                    assert!(!moved.is_symlink());
+                    assert_eq!(fs::read_to_string(moved).expect("moved"), "good");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_kept_file_is_converted_once_by_one_host_and_again_when_it_changes() {
         let plant = Plant::new("");
         let path = plant.put("1.csv", "good");
         let host = plant.host();
-        let pass = || host.pass(Settling::Leave, &Cancel::default(), &Hooks::default());
+        let pass = || pass(&host);
         assert_eq!(pass().converted, 1);
         let second = pass();
         assert_eq!((second.converted, second.known), (0, 1));
@@ -1277,7 +1017,7 @@ mod tests {
             Plant::new("error_folder = \"error\"\nretry = { max_attempts = 3, delay_s = 0 }");
         plant.put("1.csv", "bad");
         let host = plant.host();
-        let pass = || host.pass(Settling::Leave, &Cancel::default(), &Hooks::default());
+        let pass = || pass(&host);
         for _ in 0..2 {
             let summary = pass();
             assert_eq!((summary.failed, summary.left), (1, 1));
@@ -1292,7 +1032,7 @@ mod tests {
         let plant = Plant::new("retry = { delay_s = 0 }");
         plant.put("1.csv", "wait");
         let host = plant.host();
-        let pass = || host.pass(Settling::Leave, &Cancel::default(), &Hooks::default());
+        let pass = || pass(&host);
         assert_eq!(pass().suspended, 1);
         let second = pass();
         assert_eq!((second.converted, second.left), (0, 1));
@@ -1307,7 +1047,7 @@ mod tests {
         };
         slow.put("1.csv", "good");
         let host = slow.host();
-        let pass = || host.pass(Settling::Leave, &Cancel::default(), &Hooks::default());
+        let pass = || pass(&host);
         assert_eq!(pass().left, 1);
         let started = Instant::now();
         assert_eq!(slow.run().successful, 1);
@@ -1433,13 +1173,17 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("a.csv");
         fs::write(&path, "x").expect("written");
-        let seen = Fingerprint::of(&path).expect("read").expect("there");
+        let seen = Fingerprint::of(&path, Links::Skip)
+            .expect("read")
+            .expect("there");
         let first = key("T", &path, &seen);
         assert_eq!(first, key("T", &path, &seen));
         assert_ne!(first, key("U", &path, &seen));
         assert_ne!(first, key("T", &dir.path().join("b.csv"), &seen));
         fs::write(&path, "y").expect("written");
-        let other = Fingerprint::of(&path).expect("read").expect("there");
+        let other = Fingerprint::of(&path, Links::Skip)
+            .expect("read")
+            .expect("there");
         assert_ne!(first, key("T", &path, &other));
     }
 }

@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Flag,
     Whole(i64, i64),
     Number(f64, f64),
+    /// A number in a range, or 0.
+    NumberOrZero(f64, f64),
     Texts,
     /// A table of texts; numbers and booleans are taken by their spelling.
     TextMap,
@@ -81,10 +83,14 @@ const fn key(
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
     key("store", "path", Kind::Text, None, No, "the store; relative to the configuration's folder"),
-    key("host", "listen", Kind::Address, Some("\"127.0.0.1:7878\""), No, "address of the owner API and web UI"),
+    key("host", "listen", Kind::Address, None, No, "where /healthz and /metrics are answered; without it nowhere"),
+    key("host", "listen_openly", Kind::Flag, Some("false"), No, "listen may be an address that other machines reach"),
     key("host", "max_concurrent", Kind::Whole(1, 64), Some("4"), No, "conversions at a time"),
-    key("host", "retention_every_h", Kind::Whole(0, 8_760), Some("1"), No, "hours between two looks for what is past its retention; 0: never"),
     key("host", "min_free_disk_gb", Kind::Number(0.0, 10_000.0), Some("1.0"), No, "GiB; with less on the store's disk no files are taken"),
+    key("host", "scan_every_s", Kind::Number(0.1, 3_600.0), Some("1"), No, "seconds between two looks into the watch folders; more for network shares"),
+    key("host", "stop_within_s", Kind::Number(0.0, 3_600.0), Some("20"), No, "seconds that running conversions get to end when the host is told to stop"),
+    key("host", "retention_every_h", Kind::Number(0.0, 8_760.0), Some("1"), No, "hours between two purges of what may go; 0: never"),
+    key("host", "log", Kind::Words(&["text", "json"]), Some("\"text\""), No, "what the log on standard error looks like"),
     key("converter", "name", Kind::Text, None, No, "required; entries are archived for this name"),
     key("converter", "version", Kind::Text, None, No, "what it claims to be; never its identity"),
     key("converter", "command", Kind::Texts, None, No, "required; program and arguments, no shell, {input} is the source"),
@@ -102,6 +108,7 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "watch_folder", Kind::Text, None, No, "where files appear; without it the converter is only run by hand"),
     key("converter", "patterns", Kind::Texts, Some("[\"*\"]"), Yes, "file names taken, in any letter case"),
     key("converter", "ignore", Kind::Texts, Some("[\"*.tmp\", \"*.part\"]"), Yes, "file names not taken; hidden files never are"),
+    key("converter", "follow_symlinks", Kind::Flag, Some("false"), Yes, "take a link for the file it leads to; only the link is cleared away"),
     key("converter", "priority", Kind::Whole(1, 10), Some("5"), Yes, "1 first .. 10 last"),
     key("converter", "settle_s", Kind::Number(0.0, 3_600.0), Some("2"), Yes, "seconds a file must stay the same before it is taken"),
     key("converter", "post_process", Kind::Words(&["delete", "move", "zip", "keep", "archive"]), Some("\"keep\""), Yes, "what becomes of a converted file"),
@@ -110,12 +117,13 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "retry.max_attempts", Kind::Whole(1, 100), Some("1"), Yes, "attempts before a failure is final"),
     key("converter", "retry.delay_s", Kind::Number(0.0, 86_400.0), Some("60"), Yes, "seconds between attempts"),
     key("converter", "archive_enabled", Kind::Flag, Some("false"), Yes, "archive at all"),
+    key("converter", "archive_required", Kind::Flag, Some("true"), Yes, "a file that cannot be archived waits; false: it is converted and kept"),
     key("converter", "archive_source_files", Kind::Flag, Some("true"), Yes, "archive what is converted; without it nothing is archived"),
     key("converter", "archive_output_reports", Kind::Flag, Some("true"), Yes, "archive the reports too"),
     key("converter", "archive_folder", Kind::Text, Some("\"\""), Yes, "a store of its own; empty: the shared store"),
     key("converter", "retention_days", Kind::Days(1, 3650), Some("90"), Yes, "days entries are kept"),
     key("converter", "retention_years", Kind::Whole(0, 100), Some("0"), Yes, "calendar years added to the days"),
-    key("converter", "max_archive_size_gb", Kind::Number(0.1, 1_000.0), Some("10.0"), Yes, "GiB of archived bytes before the oldest may go, where the file states it"),
+    key("converter", "max_archive_size_gb", Kind::NumberOrZero(0.1, 1_000.0), Some("10.0"), Yes, "GiB of archived bytes before the oldest may go, where the file states it; 0: any size"),
     key("converter", "max_archive_count", Kind::Whole(0, 1_000_000_000), Some("0"), Yes, "entries before the oldest may go; 0: any number"),
     key("converter", "compression_level", Kind::Whole(1, 9), Some("6"), Yes, "1 fast .. 9 small"),
     key("converter", "submit.url", Kind::Url, None, Yes, "where reports are sent"),
@@ -137,6 +145,7 @@ impl Kind {
             Self::Flag => "true or false".to_owned(),
             Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
             Self::Number(min, max) => format!("a number from {min} to {max}"),
+            Self::NumberOrZero(min, max) => format!("0, or a number from {min} to {max}"),
             Self::Texts => "a list of texts".to_owned(),
             Self::TextMap => "a table of texts".to_owned(),
             Self::Days(min, max) => format!("a whole number from {min} to {max}, or \"forever\""),
@@ -150,6 +159,12 @@ impl Kind {
         let whole = || {
             let integer = value.as_integer()?;
             i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+        };
+        let number = || {
+            let float = value
+                .as_float()
+                .and_then(|float| float.as_str().parse().ok());
+            float.or_else(|| i32::try_from(whole()?).ok().map(f64::from))
         };
         let text = || value.as_str().map(str::to_owned);
         let read = match self {
@@ -167,13 +182,10 @@ impl Kind {
                     .filter(|number| (min..=max).contains(number))
                     .map(Value::Whole),
             },
-            Self::Number(min, max) => value
-                .as_float()
-                .and_then(|float| float.as_str().parse().ok())
-                .or_else(|| {
-                    let integer = whole()?;
-                    i32::try_from(integer).ok().map(f64::from)
-                })
+            Self::NumberOrZero(min, max) => number()
+                .filter(|number| *number == 0.0 || (min..=max).contains(number))
+                .map(Value::Number),
+            Self::Number(min, max) => number()
                 .filter(|number| (min..=max).contains(number))
                 .map(Value::Number),
             Self::Texts => value

@@ -1,8 +1,13 @@
 //! `annals host`: the converter host.
 
 use std::collections::BTreeMap;
+#[cfg(unix)]
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -13,21 +18,25 @@ use crate::archive::{Access, Archive};
 use crate::cli::commands::Reach;
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::hearing::hear;
+use crate::cli::daemon::{Log, Supervisor, Verbosity};
+#[cfg(unix)]
+use crate::cli::daemon::{Signal, Signals};
+use crate::cli::hearing::hear_or;
 use crate::cli::owner::{self, Endpoint, State, Watch};
-use crate::cli::render::{
-    Cell, Column, Style, Table, count, counted, duration, escape, facts, size,
-};
+use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts, size};
 use crate::cli::store;
-use crate::convert::Sandbox;
+use crate::convert::{Cancel, Sandbox};
 use crate::entry::Outcome;
-use crate::host::{Archives, Config, ConverterConfig, Hooks, Host, Notice, RunSummary, Submit, run_once};
+use crate::host::{
+    Archives, Config, ConverterConfig, Hooks, Host, HostStatus, Listener, LogFormat, Notice,
+    RunSummary, Space, Stop, Submit,
+};
 use crate::id::EntryId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind};
 
-/// Between two passes over the watch folders.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at the configuration file.
+const CONFIG_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watch folders, archive and convert what appears in them
 #[derive(Debug, clap::Args)]
@@ -76,11 +85,15 @@ struct Run {
     /// One pass over all folders, then end
     #[arg(long)]
     once: bool,
+    /// Take the configuration over when its file changes, as on SIGHUP
+    #[arg(long, conflicts_with = "once")]
+    watch_config: bool,
 }
 
 /// Say whether a host owns the store, and how it is
 ///
-/// Exit code 4 when none does, 11 when one does and does not answer.
+/// Exit code 3 when something keeps it from its work, such as a full disk; 4 when no host owns the store, 11 when one does and does
+/// not answer.
 #[derive(Debug, clap::Args)]
 struct Status {}
 
@@ -105,91 +118,214 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 enum News {
     /// A line for people who asked for more.
     Line(String),
-    /// A line for everybody.
-    Told(String),
     Converted {
         converter: String,
         outcome: Outcome,
     },
     Trouble(String),
+    /// A line of the log.
+    Log(Vec<u8>),
     Passed(Box<RunSummary>),
 }
 
 fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = store::load(&args.file)?;
-    context.globals.config = Some(args.file);
+    context.globals.config = Some(args.file.clone());
     for warning in &config.warnings {
         context.warn(warning);
     }
+    let listener = match config.listen.filter(|_| !args.once) {
+        Some(address) => Some(Listener::bind(address)?),
+        None => None,
+    };
+    let format = if context.json() { LogFormat::Json } else { config.log };
+    let verbosity = match (context.globals.quiet, context.globals.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Plain,
+    };
     let archives = open_stores(&config, context)?;
     let state = Arc::new(State::new(
         context.now(),
         path_text(&config.path),
         watches(&config),
     ));
-    let endpoints = answer_for(&archives, &state, context);
-    let cancel = context.cancel_by_signal();
-    let mut tally = Tally::new(state);
-    let once = args.once;
-    if !once {
-        context.note(format_args!(
-            "watching {}; stop with Ctrl-C",
-            counted(watched(&config).count() as u64, "folder", "folders")
-        ));
-    }
+    let watching = format!(
+        "watching {}",
+        counted(watched(&config).count() as u64, "folder", "folders")
+    );
     let stores: Vec<Archive> = archives.iter().cloned().collect();
+    let host = Arc::new(Host::new(archives.clone(), config)?);
+    state.ask(&host);
+    let endpoints = answer_for(&archives, &state, context);
+    let stop = Stop::default();
+    let once = args.once;
+    let mut tally = Tally::new(state);
+    if !once {
+        context.note(format_args!("{watching}; stop with Ctrl-C"));
+        if let Some(address) = listener.as_ref().and_then(Listener::address) {
+            context.note(format_args!("http://{address}/healthz and /metrics"));
+        }
+    }
+    let supervisor = Supervisor::of_process();
     let work = |tell: &Sender<News>| {
+        let log = (!once).then(|| Log::new(format, verbosity, tell.clone(), News::Log));
         let notice = |notice: &Notice<'_>| {
+            if let Some(log) = &log {
+                log.notice(notice);
+            }
             if let Some(news) = news(notice, once) {
-                // Nobody hears it only when the host is cancelled anyway.
+                // Nobody hears it only when the host is stopped anyway.
                 let _ = tell.send(news);
             }
         };
         let hooks = Hooks { notice: &notice };
-        if once {
-            return run_once(archives, config, &cancel, &hooks).map(|_| ());
-        }
-        Host::new(archives, config)?.run(PAUSE, &cancel, &hooks);
-        Ok(())
+        attended(&host, &stop, &args, &supervisor, &hooks, || {
+            if once {
+                host.run_once(&stop, &hooks);
+            } else {
+                supervisor.ready(&watching);
+                host.run(listener, &stop, &hooks);
+            }
+        })
     };
-    hear(&cancel, work, |news| tally.hear(news, once, context))??;
+    let signalled = hear_or(|| stop.at_once(), work, |news| tally.hear(news, once, context))??;
+    supervisor.stopping();
     // Who still asks something is told that the host ends, before its stores do.
     drop(endpoints);
     for archive in stores {
         archive.close()?;
     }
     context.meter.clear();
-    Ok(tally.exit())
+    Ok(signalled.unwrap_or_else(|| tally.exit()))
+}
+
+/// Does the work of a host while its signals, its supervisor and its configuration file are listened to. Answers the exit of the
+/// signal that ended it, if one did.
+#[cfg(unix)]
+fn attended(
+    host: &Host,
+    stop: &Stop,
+    args: &Run,
+    supervisor: &Supervisor,
+    hooks: &Hooks<'_>,
+    work: impl FnOnce(),
+) -> Result<Option<Exit>, Error> {
+    let signals = Signals::take()?;
+    let close = signals.closer();
+    let over = Cancel::default();
+    let ended_by = Mutex::new(None);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            signals.hear(|signal| {
+                let exit = match signal {
+                    Signal::Hangup if args.once => return,
+                    Signal::Hangup => return reload(host, &args.file, supervisor, hooks),
+                    Signal::Interrupt => Exit::Interrupted,
+                    Signal::Terminate => Exit::Terminated,
+                };
+                ended_by.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(exit);
+                supervisor.stopping();
+                if stop.is_asked() {
+                    stop.at_once();
+                } else {
+                    stop.drain();
+                }
+            });
+        });
+        if let Some(beat) = supervisor.beat() {
+            let over = &over;
+            scope.spawn(move || {
+                while over.sleep(beat) {
+                    if host.is_alive() {
+                        supervisor.alive();
+                    }
+                }
+            });
+        }
+        if args.watch_config && !args.once {
+            scope.spawn(|| watch_config(&args.file, &over, || reload(host, &args.file, supervisor, hooks)));
+        }
+        let worked = catch_unwind(AssertUnwindSafe(work));
+        over.cancel();
+        close();
+        if let Err(panic) = worked {
+            resume_unwind(panic);
+        }
+    });
+    Ok(ended_by.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Where there are no such signals, Ctrl-C ends the process, which any store survives.
+#[cfg(not(unix))]
+fn attended(
+    host: &Host,
+    _stop: &Stop,
+    args: &Run,
+    supervisor: &Supervisor,
+    hooks: &Hooks<'_>,
+    work: impl FnOnce(),
+) -> Result<Option<Exit>, Error> {
+    let over = Cancel::default();
+    thread::scope(|scope| {
+        if args.watch_config && !args.once {
+            scope.spawn(|| watch_config(&args.file, &over, || reload(host, &args.file, supervisor, hooks)));
+        }
+        work();
+        over.cancel();
+    });
+    Ok(None)
+}
+
+/// Reads the configuration again and puts it in force; one that is wrong is told of.
+fn reload(host: &Host, file: &Path, supervisor: &Supervisor, hooks: &Hooks<'_>) {
+    supervisor.reloading();
+    let loaded = store::load(file).inspect_err(|error| host.refuse_reload(error));
+    let reloaded = loaded.and_then(|config| host.reload(config));
+    match reloaded {
+        Ok(()) => (hooks.notice)(&Notice::Reloaded),
+        Err(error) => (hooks.notice)(&Notice::ReloadRefused { error: &error }),
+    }
+    supervisor.ready("");
+}
+
+/// Reloads when the file has changed and stayed the same for a moment.
+fn watch_config(file: &Path, over: &Cancel, reload: impl Fn()) {
+    let look = || {
+        let metadata = file.metadata().ok()?;
+        Some((metadata.len(), metadata.modified().ok()?))
+    };
+    let (mut known, mut seen) = (look(), look());
+    while over.sleep(CONFIG_LOOK_EVERY) {
+        let now = look();
+        if now.is_some() && now != known && now == seen {
+            known = now;
+            reload();
+        }
+        seen = now;
+    }
 }
 
 /// What a notice is to the people and programs outside; most files of most passes are none of their business.
 fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
     let shown = |path: &Path| path_text(path);
     Some(match notice {
+        Notice::Converted {
+            converter,
+            conversion,
+            ..
+        } => News::Converted {
+            converter: (*converter).to_owned(),
+            outcome: conversion.outcome,
+        },
+        Notice::Passed(summary) => News::Passed(Box::new((*summary).clone())),
+        // Of a host that goes on, the log tells the rest.
+        _ if !once => return None,
         Notice::Archived {
             path,
             entry,
             existing: false,
         } => News::Line(format!("archived {} as entry {entry}", shown(path))),
-        Notice::Converted {
-            path,
-            converter,
-            conversion,
-            ..
-        } => {
-            let outcome = conversion.outcome;
-            if !once && outcome != Outcome::Success {
-                let why = conversion.error.as_deref().unwrap_or("no reason given");
-                return Some(News::Trouble(format!(
-                    "{}: {outcome} by {converter}: {why}",
-                    shown(path)
-                )));
-            }
-            News::Converted {
-                converter: (*converter).to_owned(),
-                outcome,
-            }
-        }
         Notice::Submitted {
             entry,
             endpoint,
@@ -211,19 +347,13 @@ fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
             "{error}; next try in {}",
             duration(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
         )),
-        Notice::Expired { converter, expired } => News::Told(format!(
-            "retention: {} of {converter} purged, {} freed",
-            counted(expired.outcome.archives_purged, "entry", "entries"),
-            size(expired.outcome.bytes_freed)
-        )),
-        Notice::RetentionFailed { converter, error } => {
-            News::Trouble(format!("retention of {converter}: {error}"))
-        }
         Notice::Trouble { path, error } => News::Trouble(format!("{}: {error}", shown(path))),
-        Notice::Left { path, why } if once => {
-            News::Line(format!("left {}: {why}", shown(path)))
+        Notice::ArchiveFailed { path, error, waits } => {
+            let so = if *waits { "it waits" } else { "it is converted and kept" };
+            News::Trouble(format!("{}: not archived, {so}: {error}", shown(path)))
         }
-        Notice::Passed(summary) => News::Passed(Box::new((*summary).clone())),
+        Notice::DiskLow { error } => News::Trouble(error.to_string()),
+        Notice::Left { path, why } => News::Line(format!("left {}: {why}", shown(path))),
         _ => return None,
     })
 }
@@ -266,8 +396,11 @@ impl Tally {
                 self.converters.entry(converter).or_default()[column(outcome)] += 1;
                 context.meter.report(self.taken, 0, "converted");
             }
-            News::Told(line) => context.note(escape(&line)),
             News::Trouble(line) => context.warn(line),
+            News::Log(line) => {
+                context.meter.clear();
+                context.log(&String::from_utf8_lossy(&line));
+            }
             News::Passed(summary) => {
                 context.meter.clear();
                 self.passed(*summary, once, context)?;
@@ -370,6 +503,9 @@ fn in_words(summary: &RunSummary) -> String {
     if summary.known > 0 {
         parts.push(format!("{} known already", count(summary.known)));
     }
+    if summary.archive_failed > 0 {
+        parts.push(format!("{} not archived", count(summary.archive_failed)));
+    }
     if summary.left > 0 {
         parts.push(format!("{} left for a later pass", count(summary.left)));
     }
@@ -446,8 +582,10 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
         let text = status_page(status, &dir, context);
         context.print(text)?;
     }
-    if status.is_some() {
-        return Ok(Exit::Done);
+    if let Some(status) = &status {
+        let host = status.host.as_ref();
+        let is_well = host.is_none_or(|host| host.reasons.is_empty());
+        return Ok(if is_well { Exit::Done } else { Exit::Partial });
     }
     if !Archive::is_store(&dir) {
         return Err(Error::new(
@@ -476,25 +614,112 @@ fn status_page(status: &owner::Status, dir: &Path, context: &Context<'_>) -> Str
         || "nothing yet".to_owned(),
         |work| format!("{}: {}", zone.long(work.at), in_words(&work.summary).trim_end()),
     );
-    let known = facts(
-        [
-            ("store", path_text(dir)),
-            ("process", format!("{}, annals {}", status.pid, status.version)),
-            ("since", zone.long(status.since)),
-            ("configuration", status.config.clone()),
-            ("passes", format!("{}{passed}", count(status.passes))),
-            ("last work", work),
-        ],
-        canvas,
-    );
-    let title = Style::Good.paint("a host runs", canvas.colour);
-    let columns = [Column::clipped("CONVERTER"), Column::left("WATCHES")];
-    let rows: Vec<_> = status
-        .watches
+    let mut known = vec![
+        ("store", path_text(dir)),
+        ("process", format!("{}, annals {}", status.pid, status.version)),
+        ("since", zone.long(status.since)),
+        ("configuration", status.config.clone()),
+        ("passes", format!("{}{passed}", count(status.passes))),
+        ("last work", work),
+    ];
+    let Some(host) = &status.host else {
+        let title = Style::Good.paint("a host runs", canvas.colour);
+        return format!("{title}\n{}", facts(known, canvas));
+    };
+    known.extend(facts_of(host, context));
+    let unwell = format!("a host runs, but {}", escape(&host.reasons.join("; ")));
+    let title = if host.reasons.is_empty() {
+        Style::Good.paint("a host runs", canvas.colour)
+    } else {
+        Style::Bad.paint(&unwell, canvas.colour)
+    };
+    let columns = [
+        Column::clipped("CONVERTER"),
+        Column::left("WATCHES"),
+        Column::right("ARCHIVED"),
+        Column::right("SUCCESS"),
+        Column::right("OTHERS"),
+        Column::right("A MINUTE"),
+        Column::right("PURGED"),
+    ];
+    let rows: Vec<_> = host
+        .converters
         .iter()
-        .map(|watch| vec![Cell::new(&watch.converter), Cell::new(&watch.folder)])
+        .map(|converter| {
+            let others = converter.failed
+                + converter.suspended
+                + converter.skipped
+                + converter.rejected;
+            vec![
+                Cell::new(&converter.name),
+                Cell::maybe(converter.watch_folder.as_deref().map(path_text)),
+                Cell::new(count(converter.archived)),
+                Cell::new(count(converter.successful)),
+                Cell::new(count(others)),
+                Cell::new(count(converter.converted_per_minute)),
+                Cell::new(count(converter.purged)),
+            ]
+        })
         .collect();
-    format!("{title}\n{known}\n{}", Table::new(&columns, canvas).page(&rows))
+    let table = Table::new(&columns, canvas).page(&rows);
+    format!("{title}\n{}\n{table}", facts(known, canvas))
+}
+
+fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, String)> {
+    let zone = context.zone();
+    let queue = &host.queue;
+    let mut known = vec![(
+        "in hand",
+        format!(
+            "{} to archive, {} to convert, {} converting, {} to record; {} left in their folders",
+            count(queue.to_archive),
+            count(queue.to_convert),
+            count(queue.converting),
+            count(queue.to_record),
+            count(queue.left)
+        ),
+    )];
+    let submissions = &host.submissions;
+    let since = submissions.oldest.map_or_else(String::new, |at| format!(", the oldest since {}", zone.long(at)));
+    known.push((
+        "reports",
+        format!(
+            "{} submitted, {} rejected, {} waiting{since}",
+            count(submissions.submitted),
+            count(submissions.rejected),
+            count(submissions.waiting)
+        ),
+    ));
+    for trouble in &submissions.troubles {
+        known.push(("endpoint", format!("{}: {}", trouble.path, trouble.error)));
+    }
+    let disk = match &host.disk {
+        Space::Enough { free: None } => "not looked at yet".to_owned(),
+        Space::Enough { free: Some(free) } => format!("{} free", size(*free)),
+        Space::Low {
+            since,
+            free,
+            needed,
+            ..
+        } => format!(
+            "low since {}: {} free, {} needed; no files are taken",
+            zone.long(*since),
+            size(*free),
+            size(*needed)
+        ),
+    };
+    known.push(("disk", disk));
+    let retention = &host.retention;
+    let applied = retention.applied_at.map_or_else(|| "not applied yet".to_owned(), |at| format!("applied {}", zone.long(at)));
+    let error = retention.error.as_ref().map_or_else(String::new, |why| format!("; {why}"));
+    known.push((
+        "retention",
+        format!("{applied}, {} purged{error}", counted(retention.purged, "entry", "entries")),
+    ));
+    if let Some(why) = &host.configuration.refused {
+        known.push(("refused", why.clone()));
+    }
+    known
 }
 
 /// Opens every store that some converter archives into which watches a folder or has reports to send.

@@ -1,15 +1,17 @@
 //! What an owner tells of itself.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 
-use crate::host::RunSummary;
+use crate::host::{Host, HostStatus, RunSummary};
 use crate::time::Timestamp;
 
 /// An owner's state, changed while it works and looked at by those who ask.
-#[derive(Debug)]
-pub(crate) struct State(Mutex<Status>);
+pub(crate) struct State {
+    status: Mutex<Status>,
+    host: OnceLock<Arc<Host>>,
+}
 
 /// See [`State`].
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +28,9 @@ pub(crate) struct Status {
     pub(crate) passed_at: Option<Timestamp>,
     /// The last pass in which there was something to do.
     pub(crate) last_work: Option<Work>,
+    /// What the host itself says.
+    #[serde(flatten)]
+    pub(crate) host: Option<HostStatus>,
 }
 
 /// A folder and who takes its files.
@@ -45,7 +50,7 @@ pub(crate) struct Work {
 
 impl State {
     pub(crate) fn new(since: Timestamp, config: String, watches: Vec<Watch>) -> Self {
-        Self(Mutex::new(Status {
+        let status = Status {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
             since,
@@ -54,12 +59,23 @@ impl State {
             passes: 0,
             passed_at: None,
             last_work: None,
-        }))
+            host: None,
+        };
+        Self {
+            status: Mutex::new(status),
+            host: OnceLock::new(),
+        }
+    }
+
+    /// From now on this host is asked how it is.
+    pub(crate) fn ask(&self, host: &Arc<Host>) {
+        // Another one has been set only where this is called twice.
+        let _ = self.host.set(Arc::clone(host));
     }
 
     /// A pass over the watch folders ended at `at`.
     pub(crate) fn passed(&self, summary: &RunSummary, at: Timestamp) {
-        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.passes += 1;
         status.passed_at = Some(at);
         let sent = summary.reports_submitted + summary.reports_rejected;
@@ -73,7 +89,9 @@ impl State {
 
     /// How things are now.
     pub(crate) fn status(&self) -> Status {
-        let status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        status.clone()
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = status.clone();
+        status.host = self.host.get().map(|host| host.status());
+        status
     }
 }

@@ -1,0 +1,240 @@
+//! The log of a running host: what it tells, as fields, on lines of text or of JSON.
+//!
+//! Texts and secrets: what a host tells of has its secrets masked already, where it comes from.
+
+use std::io;
+
+use crossbeam_channel::Sender;
+use tracing::dispatcher::{self, Dispatch};
+use tracing::{Level, debug, error, info, warn};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::cli::context::path_text;
+use crate::entry::Outcome;
+use crate::host::{LogFormat, Notice};
+
+/// Writes lines to whoever prints them.
+pub(crate) struct Log(Dispatch);
+
+/// What of a log is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Plain,
+    Verbose,
+}
+
+impl Log {
+    /// A log whose lines go to `line`, each a piece of news made by `news`.
+    pub(crate) fn new<News: Send + 'static>(
+        format: LogFormat,
+        verbosity: Verbosity,
+        line: Sender<News>,
+        news: fn(Vec<u8>) -> News,
+    ) -> Self {
+        let level = match verbosity {
+            Verbosity::Quiet => Level::ERROR,
+            Verbosity::Plain => Level::INFO,
+            Verbosity::Verbose => Level::DEBUG,
+        };
+        let lines = Lines { line, news };
+        let built = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_target(false)
+            .with_writer(lines);
+        Self(match format {
+            LogFormat::Json => Dispatch::new(built.json().flatten_event(true).finish()),
+            LogFormat::Text => Dispatch::new(built.with_ansi(false).finish()),
+        })
+    }
+
+    /// Writes whatever is told in `tell`.
+    pub(crate) fn write(&self, tell: impl FnOnce()) {
+        dispatcher::with_default(&self.0, tell);
+    }
+
+    /// Writes what a host tells.
+    pub(crate) fn notice(&self, notice: &Notice<'_>) {
+        self.write(|| of_host(notice));
+    }
+}
+
+fn of_host(notice: &Notice<'_>) {
+    match notice {
+        Notice::Archived {
+            path,
+            entry,
+            existing,
+        } => debug!(
+            path = path_text(path),
+            entry = entry.0,
+            existing,
+            "archived"
+        ),
+        Notice::Converted {
+            path,
+            converter,
+            entry,
+            conversion,
+        } => {
+            let path = path_text(path);
+            let entry = entry.map(|entry| entry.0);
+            let duration_ms = u64::try_from(conversion.duration.as_millis()).unwrap_or(u64::MAX);
+            let outcome = conversion.outcome.to_string();
+            if conversion.outcome == Outcome::Success {
+                debug!(path, converter, entry, outcome, duration_ms, "converted");
+            } else {
+                let error = conversion.error.as_deref().unwrap_or("no reason given");
+                warn!(
+                    path,
+                    converter, entry, outcome, duration_ms, error, "not converted"
+                );
+            }
+        }
+        Notice::Disposed { path, how } => {
+            debug!(path = path_text(path), how = ?how, "cleared away");
+        }
+        Notice::Left { path, why } => debug!(path = path_text(path), why, "left"),
+        Notice::Trouble { path, error } => {
+            error!(path = path_text(path), error = error.to_string(), "trouble");
+        }
+        Notice::ArchiveFailed { path, error, waits } => {
+            error!(
+                path = path_text(path),
+                waits,
+                error = error.to_string(),
+                "not archived"
+            );
+        }
+        Notice::DiskLow { error } => error!(error = error.to_string(), "disk low"),
+        Notice::DiskEnough { free } => info!(free, "disk has room again"),
+        Notice::Purged {
+            converter,
+            outcome,
+            held,
+            waiting,
+        } => info!(
+            converter,
+            entries = outcome.archives_purged,
+            bytes_freed = outcome.bytes_freed,
+            plan = outcome.plan_id,
+            reason = outcome.reason,
+            held,
+            waiting,
+            "purged"
+        ),
+        Notice::PurgeFailed { converter, error } => {
+            error!(converter, error = error.to_string(), "not purged");
+        }
+        Notice::Reloaded => info!("another configuration is in force"),
+        Notice::ReloadRefused { error } => {
+            error!(
+                error = error.to_string(),
+                "configuration refused; the one before stays in force"
+            );
+        }
+        Notice::Unwatched { path, why } => {
+            info!(
+                path = path_text(path),
+                why, "nobody tells what appears here; it is looked into all the same"
+            );
+        }
+        Notice::Stopping { converting, within } => {
+            info!(converting, within_s = within.as_secs_f64(), "stopping");
+        }
+        Notice::Submitted {
+            entry,
+            endpoint,
+            report_id,
+        } => {
+            let entry = entry.map(|entry| entry.0);
+            debug!(entry, endpoint, report_id, "submitted");
+        }
+        Notice::SubmissionRejected {
+            entry,
+            endpoint,
+            status,
+            text,
+        } => {
+            let entry = entry.map(|entry| entry.0);
+            warn!(entry, endpoint, status, text, "rejected by the server");
+        }
+        Notice::SubmissionWaits {
+            endpoint,
+            error,
+            wait,
+        } => warn!(
+            endpoint,
+            error = error.to_string(),
+            wait_s = wait.as_secs_f64(),
+            "reports wait"
+        ),
+        // Where something was done, its sum is on standard output.
+        Notice::Passed(_) => {}
+    }
+}
+
+/// Makes a writer for each line.
+struct Lines<News> {
+    line: Sender<News>,
+    news: fn(Vec<u8>) -> News,
+}
+
+impl<News> io::Write for &Lines<News> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Nobody hears it only when the host ends anyway.
+        let _ = self.line.send((self.news)(bytes.to_vec()));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a, News: 'a> MakeWriter<'a> for Lines<News> {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::EntryId;
+
+    fn lines(format: LogFormat, verbosity: Verbosity) -> Vec<String> {
+        let (tell, told) = crossbeam_channel::unbounded();
+        let log = Log::new(format, verbosity, tell, |line| line);
+        let path = std::path::Path::new("in/a\u{1b}[2J.csv");
+        log.notice(&Notice::Archived {
+            path,
+            entry: EntryId(7),
+            existing: false,
+        });
+        log.notice(&Notice::DiskEnough { free: 9 });
+        drop(log);
+        let line = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        told.into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn each_thing_told_is_a_line_and_its_fields_are_fields_of_an_object() {
+        let lines = lines(LogFormat::Json, Verbosity::Verbose);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        let first: serde_json::Value = serde_json::from_str(&lines[0]).expect("JSON");
+        assert_eq!(first["message"], "archived");
+        assert_eq!(first["entry"], 7);
+        assert_eq!(first["level"], "DEBUG");
+        assert!(first["timestamp"].is_string());
+    }
+
+    #[test]
+    fn who_did_not_ask_for_more_is_not_told_of_every_file() {
+        let lines = lines(LogFormat::Text, Verbosity::Plain);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("disk has room again free=9"), "{lines:?}");
+    }
+}

@@ -1,0 +1,112 @@
+//! Tells systemd how the host is, as sd_notify(3) describes: a line of text to the socket named in the environment.
+//!
+//! Whatever goes wrong there is no reason to stop: a host that nobody supervises works just as well.
+
+#[cfg(unix)]
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+/// Who started the host and wants to know how it is; nobody, mostly.
+pub(crate) struct Supervisor {
+    #[cfg(unix)]
+    socket: Option<UnixDatagram>,
+    watchdog: Option<Duration>,
+}
+
+impl Supervisor {
+    /// The one named in the environment.
+    pub(crate) fn of_process() -> Self {
+        let usec = std::env::var("WATCHDOG_USEC")
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let pid = std::env::var("WATCHDOG_PID").ok();
+        let ours = pid.is_none_or(|pid| pid == std::process::id().to_string());
+        Self {
+            #[cfg(unix)]
+            socket: std::env::var_os("NOTIFY_SOCKET").and_then(|name| connect(&name).ok()),
+            watchdog: usec
+                .filter(|usec| ours && *usec > 0)
+                .map(Duration::from_micros),
+        }
+    }
+
+    /// How often it wants to hear that the host is alive: twice in the time after which it would restart it.
+    pub(crate) fn beat(&self) -> Option<Duration> {
+        self.watchdog.map(|time| time / 2)
+    }
+
+    pub(crate) fn ready(&self, status: &str) {
+        self.tell(&format!("READY=1\nSTATUS={status}"));
+    }
+
+    pub(crate) fn reloading(&self) {
+        self.tell("RELOADING=1");
+    }
+
+    pub(crate) fn stopping(&self) {
+        self.tell("STOPPING=1");
+    }
+
+    pub(crate) fn alive(&self) {
+        self.tell("WATCHDOG=1");
+    }
+
+    #[cfg(unix)]
+    fn tell(&self, what: &str) {
+        if let Some(socket) = &self.socket {
+            let _ = socket.send(what.as_bytes());
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, reason = "there is nobody to tell on this system")]
+    fn tell(&self, _what: &str) {}
+}
+
+/// A name that begins with `@` is one of Linux's that are no files.
+#[cfg(unix)]
+fn connect(name: &std::ffi::OsStr) -> std::io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    // A supervisor that reads nothing any more must not hold the host up.
+    socket.set_nonblocking(true)?;
+    match name.as_encoded_bytes().strip_prefix(b"@") {
+        #[cfg(target_os = "linux")]
+        Some(abstract_name) => {
+            use std::os::linux::net::SocketAddrExt as _;
+            use std::os::unix::net::SocketAddr;
+            socket.connect_addr(&SocketAddr::from_abstract_name(abstract_name)?)?;
+        }
+        _ => socket.connect(name)?,
+    }
+    Ok(socket)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervisor_hears_through_a_file_and_through_a_name_that_is_none() {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::net::SocketAddr;
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("notify");
+        let by_file = UnixDatagram::bind(&path).expect("bound");
+        let name = format!("annals-test-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let by_name = UnixDatagram::bind_addr(&address).expect("bound");
+        for (heard, name) in [
+            (by_file, path.into_os_string()),
+            (by_name, format!("@{name}").into()),
+        ] {
+            let supervisor = Supervisor {
+                socket: connect(&name).ok(),
+                watchdog: None,
+            };
+            supervisor.ready("watching 1 folder");
+            let mut line = [0; 100];
+            let length = heard.recv(&mut line).expect("told");
+            assert_eq!(&line[..length], b"READY=1\nSTATUS=watching 1 folder");
+        }
+    }
+}

@@ -1,0 +1,650 @@
+//! A file's way through the host: read and archived, converted, recorded and cleared away.
+//!
+//! Each step is taken by a thread of its stage and may be the last one before a crash; the next run takes up what is left,
+//! because the archive knows the file by its key and the entry by its attempts.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::config::{ConverterConfig, Retry, Unarchivable};
+use super::endpoint::Submit;
+use super::intake::{self, Candidate};
+use super::notice::{Hooks, Notice};
+use super::outbox::Delivered;
+use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
+use super::queue::Turn;
+use super::run::{Host, Memory, Stop};
+use super::setup::Setup;
+use crate::archive::{Archive, Archived, NewEntry};
+use crate::convert::{self, Conversion, PostAction, Runner, Session, Terms};
+use crate::entry::{Entry, Outcome};
+use crate::id::EntryId;
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::{Error, ErrorKind, Result};
+
+/// A file that has been taken.
+pub(super) struct Taken {
+    pub(super) candidate: Candidate,
+    pub(super) setup: Arc<Setup>,
+    /// Conversions that failed before, where no entry counts them.
+    pub(super) failures: u32,
+    pub(super) since: Instant,
+}
+
+impl Taken {
+    fn config(&self) -> &ConverterConfig {
+        &self.setup.config.converters[self.candidate.converter]
+    }
+
+    pub(super) fn turn(&self) -> Turn {
+        Turn {
+            priority: self.config().priority,
+            modified: self.candidate.look.modified,
+            path: self.candidate.path.clone(),
+        }
+    }
+}
+
+/// A file that is archived, or need not be.
+pub(super) struct Ready {
+    taken: Taken,
+    seen: Fingerprint,
+    safety: Safety,
+    entry: Option<EntryId>,
+}
+
+/// A file whose conversion is over.
+pub(super) enum Converted {
+    /// What came of it is to be recorded.
+    Record(Box<Ran>),
+    /// It was recorded before; the file is to be cleared away.
+    Clear(Box<Taken>, Ending),
+}
+
+pub(super) struct Ran {
+    ready: Ready,
+    /// Absent where nothing is archived.
+    recorder: Option<(Arc<Runner>, Arc<Session>)>,
+    conversion: Conversion,
+}
+
+/// What is to become of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ending {
+    pub(super) seen: Fingerprint,
+    pub(super) disposition: Disposition,
+    pub(super) entry_safe: bool,
+}
+
+/// What a step of the way came to.
+enum Step<Next> {
+    On(Next),
+    End(Ending),
+    /// Left for a later look.
+    Left(&'static str),
+}
+
+/// When a file is read again that waits for something else than its own next attempt.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+const STOPPING: &str = "the host is stopping";
+
+/// One of the threads that files go through.
+pub(super) struct Hand<'a> {
+    pub(super) host: &'a Host,
+    pub(super) stop: &'a Stop,
+    pub(super) hooks: &'a Hooks<'a>,
+}
+
+impl Hand<'_> {
+    /// Archives files until there will be no more.
+    pub(super) fn archive_all(&self) {
+        while let Some((taken, _at_work)) = self.host.queue.next_to_archive() {
+            match self.begin(&taken).and_then(|step| match step {
+                Some(why) => Ok(Step::Left(why)),
+                None => self.archive(&taken),
+            }) {
+                Ok(Step::On((seen, safety, entry))) => {
+                    let ready = Ready {
+                        taken,
+                        seen,
+                        safety,
+                        entry,
+                    };
+                    self.host.queue.push_archived(ready.taken.turn(), ready);
+                }
+                Ok(Step::End(ending)) => {
+                    let clear = Converted::Clear(Box::new(taken), ending);
+                    self.host.queue.push_converted(0, clear);
+                }
+                Ok(Step::Left(why)) => self.leave(&taken, why),
+                Err(error) => self.fail(&taken, &error),
+            }
+        }
+    }
+
+    /// Converts files until there will be no more.
+    pub(super) fn convert_all(&self) {
+        while let Some((ready, _at_work)) = self.host.queue.next_to_convert() {
+            match self.begin(&ready.taken).and_then(|step| match step {
+                Some(why) => Ok(Step::Left(why)),
+                None => self.convert(&ready),
+            }) {
+                Ok(Step::On((recorder, conversion))) => {
+                    let bytes = conversion.reports.iter().map(Vec::len).sum();
+                    let ran = Ran {
+                        ready,
+                        recorder,
+                        conversion,
+                    };
+                    let record = Converted::Record(Box::new(ran));
+                    self.host.queue.push_converted(bytes, record);
+                }
+                Ok(Step::End(ending)) => {
+                    let clear = Converted::Clear(Box::new(ready.taken), ending);
+                    self.host.queue.push_converted(0, clear);
+                }
+                Ok(Step::Left(why)) => self.leave(&ready.taken, why),
+                Err(error) => self.fail(&ready.taken, &error),
+            }
+        }
+    }
+
+    /// Records what was converted until there will be no more.
+    pub(super) fn record_all(&self) {
+        while let Some((converted, _at_work)) = self.host.queue.next_to_record() {
+            match converted {
+                Converted::Clear(taken, ending) => self.clear(&taken, ending),
+                Converted::Record(ran) => {
+                    let Ran {
+                        ready,
+                        recorder,
+                        conversion,
+                    } = *ran;
+                    match self.record(&ready, recorder, conversion) {
+                        Ok(Step::On(ending) | Step::End(ending)) => {
+                            self.clear(&ready.taken, ending);
+                        }
+                        Ok(Step::Left(why)) => self.leave(&ready.taken, why),
+                        Err(error) => self.fail(&ready.taken, &error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Why a step is not to be begun, if so.
+    #[expect(clippy::unnecessary_wraps, reason = "chained with steps that can fail")]
+    fn begin(&self, taken: &Taken) -> Result<Option<&'static str>> {
+        Ok(if self.stop.is_asked() {
+            Some(STOPPING)
+        } else if !self.host.is_current(&taken.setup) {
+            Some("another configuration is in force")
+        } else if !self.host.has_room(&taken.setup, self.hooks) {
+            Some("the disk is nearly full")
+        } else {
+            None
+        })
+    }
+
+    fn archive(&self, taken: &Taken) -> Result<Step<(Fingerprint, Safety, Option<EntryId>)>> {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let seen =
+            Fingerprint::of(path, config.links).map_err(|error| Error::io("read", path, error))?;
+        let Some(seen) = seen.filter(|seen| seen.look == taken.candidate.look) else {
+            return Ok(Step::Left("it changed while it was read"));
+        };
+        if !config.archive.archives() {
+            return Ok(Step::On((seen, Safety::NotWanted, None)));
+        }
+        let (archive, receipt) = match self.put(taken, config, &seen) {
+            Ok(put) => put,
+            Err(error) if error.kind() == ErrorKind::Changed => {
+                return Ok(Step::Left("it changed while it was archived"));
+            }
+            Err(error) => {
+                let waits = config.archive.unarchivable == Unarchivable::Waits;
+                self.host
+                    .books
+                    .archive_failed(&config.converter.name, path, &error);
+                (self.hooks.notice)(&Notice::ArchiveFailed {
+                    path,
+                    error: &error,
+                    waits,
+                });
+                if waits {
+                    self.wait(taken, config.retry.delay, taken.failures);
+                    return Ok(Step::Left("it could not be archived"));
+                }
+                // Converted all the same, but the file is not deleted: it is the only copy.
+                return Ok(Step::On((seen, Safety::ArchiveFailed, None)));
+            }
+        };
+        let id = receipt.id;
+        if receipt.existing {
+            let entry = entry(archive, id)?;
+            match history(&entry, config.retry, SystemClock.now()) {
+                History::None | History::Again => {}
+                History::NotYet => {
+                    self.wait(taken, config.retry.delay.min(LOOK_AGAIN), 0);
+                    return Ok(Step::Left("its next attempt is not due yet"));
+                }
+                History::Final(outcome) => {
+                    let ended = case(config, outcome, Safety::Archived, None, false);
+                    return Ok(Step::End(Ending {
+                        seen,
+                        disposition: ended.decide(),
+                        entry_safe: true,
+                    }));
+                }
+            }
+        }
+        Ok(Step::On((seen, Safety::Archived, Some(id))))
+    }
+
+    fn put(
+        &self,
+        taken: &Taken,
+        config: &ConverterConfig,
+        seen: &Fingerprint,
+    ) -> Result<(&Archive, Archived)> {
+        let path = &taken.candidate.path;
+        let archive = self.host.archives.of(config).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoStore,
+                format!(
+                    "converter '{}' is to archive, but no store is open",
+                    config.converter.name
+                ),
+            )
+        })?;
+        let mut key = key(&config.converter.name, path, seen);
+        let receipt = loop {
+            let receipt = archive.put_file(
+                path,
+                NewEntry {
+                    converter: config.converter.name.clone(),
+                    converter_version: config.converter.version.clone(),
+                    arguments: config.converter.arguments.recorded(),
+                    retention: config.archive.retention,
+                    key: Some(key.clone()),
+                    compression_level: Some(config.archive.compression_level),
+                    ..NewEntry::default()
+                },
+            )?;
+            if receipt.blob.blake3 != seen.content {
+                return Err(Error::new(
+                    ErrorKind::Changed,
+                    format!("{} changed while it was archived", path.display()),
+                ));
+            }
+            // Purged before it was converted: the file is still to be converted, and so archived once more.
+            if receipt.existing && is_purged_too_early(archive, receipt.id, config.retry)? {
+                key = format!("{key}:after:{}", receipt.id);
+                continue;
+            }
+            break receipt;
+        };
+        self.host.books.archived(
+            &config.converter.name,
+            receipt.existing,
+            taken.since.elapsed(),
+        );
+        (self.hooks.notice)(&Notice::Archived {
+            path,
+            entry: receipt.id,
+            existing: receipt.existing,
+        });
+        Ok((archive, receipt))
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "what a conversion needs to be recorded"
+    )]
+    fn convert(
+        &self,
+        ready: &Ready,
+    ) -> Result<Step<(Option<(Arc<Runner>, Arc<Session>)>, Conversion)>> {
+        let taken = &ready.taken;
+        let config = taken.config();
+        let direct = direct(config, ready.entry);
+        if direct.is_some_and(|submit| !taken.setup.outbox.is_open(submit)) {
+            self.wait(taken, config.retry.delay.min(LOOK_AGAIN), taken.failures);
+            return Ok(Step::Left("its report could not be sent now"));
+        }
+        let scratch = &self.host.scratch;
+        let runner = taken.setup.runner(taken.candidate.converter, scratch)?;
+        let cancel = self.stop.at_once_cancel();
+        let converted = match ready.entry {
+            Some(id) => {
+                let archive = self.host.archive_of(config)?;
+                let entry = entry(archive, id)?;
+                let session = runner.session()?;
+                convert::run_over(archive, &runner, &session, &entry, terms(config), cancel)?
+                    .map(|conversion| (Some((Arc::clone(&runner), session)), conversion))
+            }
+            None => self
+                .convert_unarchived(taken, &runner, config)?
+                .map(|conversion| (None, conversion)),
+        };
+        Ok(converted.map_or(Step::Left(STOPPING), Step::On))
+    }
+
+    fn convert_unarchived(
+        &self,
+        taken: &Taken,
+        runner: &Runner,
+        config: &ConverterConfig,
+    ) -> Result<Option<Conversion>> {
+        let path = &taken.candidate.path;
+        let mut file = intake::open(path).map_err(|error| Error::io("read", path, error))?;
+        let request = convert::Request {
+            name: &taken.candidate.name.to_string_lossy(),
+            modified: Some(taken.candidate.look.modified),
+            entry: None,
+            arguments: &config.converter.arguments,
+        };
+        runner.run(request, &mut file, self.stop.at_once_cancel())
+    }
+
+    fn record(
+        &self,
+        ready: &Ready,
+        recorder: Option<(Arc<Runner>, Arc<Session>)>,
+        mut conversion: Conversion,
+    ) -> Result<Step<Ending>> {
+        let taken = &ready.taken;
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let mut submit = config.submit.as_ref().map(Submit::endpoint);
+        if let Some(direct) = direct(config, ready.entry) {
+            submit = None;
+            let intake = key(&config.converter.name, path, &ready.seen);
+            if !self.deliver(taken, direct, &intake, &mut conversion) {
+                self.wait(taken, config.retry.delay.min(LOOK_AGAIN), taken.failures);
+                return Ok(Step::Left("its report could not be sent now"));
+            }
+        }
+        let (tried, conversion) = match (ready.entry, recorder) {
+            (Some(id), Some((runner, session))) => {
+                let archive = self.host.archive_of(config)?;
+                let terms = terms(config);
+                let recorded =
+                    convert::record(archive, &runner, &session, id, terms, conversion, submit)?;
+                (recorded.attempt.0, recorded.conversion)
+            }
+            _ => (taken.failures + 1, conversion),
+        };
+        self.host
+            .books
+            .converted(&config.converter.name, conversion.outcome);
+        (self.hooks.notice)(&Notice::Converted {
+            path,
+            converter: &config.converter.name,
+            entry: ready.entry,
+            conversion: &conversion,
+        });
+        let may_retry = tried < config.retry.max_attempts;
+        let ended = case(
+            config,
+            conversion.outcome,
+            ready.safety,
+            conversion.post_action,
+            may_retry,
+        );
+        let disposition = ended.decide();
+        if disposition == Disposition::Retry {
+            let wait = conversion.retry_after.unwrap_or(config.retry.delay);
+            self.wait(taken, wait, tried);
+            return Ok(Step::Left("it is to be tried again"));
+        }
+        Ok(Step::On(Ending {
+            seen: ready.seen,
+            disposition,
+            entry_safe: ready.safety == Safety::Archived,
+        }))
+    }
+
+    /// Sends the reports of a conversion that no store keeps. A server's refusal is the conversion's outcome. False when they
+    /// could not be sent now; nothing of the conversion is to be recorded then.
+    fn deliver(
+        &self,
+        taken: &Taken,
+        submit: &Submit,
+        intake: &str,
+        conversion: &mut Conversion,
+    ) -> bool {
+        if conversion.outcome != Outcome::Success {
+            return true;
+        }
+        let key = |report: u32| {
+            let mut hasher =
+                blake3::Hasher::new_derive_key("annals 2026-11 direct submission key v1");
+            hasher.update(intake.as_bytes());
+            hasher.update(&report.to_le_bytes());
+            hasher.finalize().to_hex().to_string()
+        };
+        let (reports, cancel) = (&conversion.reports, self.stop.at_once_cancel());
+        let outbox = &taken.setup.outbox;
+        match outbox.deliver(submit, key, reports, cancel, self.hooks.notice) {
+            Delivered::Taken => true,
+            Delivered::Refused(why) => {
+                conversion.outcome = Outcome::Rejected;
+                conversion.error = Some(why);
+                true
+            }
+            Delivered::NotYet(_) | Delivered::Cancelled => false,
+        }
+    }
+
+    fn clear(&self, taken: &Taken, ending: Ending) {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        match self.dispose(path, config, ending) {
+            Ok(how) => {
+                let look = ending.seen.look;
+                self.host.remember(path, Memory::Done { look });
+                (self.hooks.notice)(&Notice::Disposed { path, how: &how });
+                self.host.queue.let_go(path);
+            }
+            Err(error) if error.kind() == ErrorKind::Changed => {
+                self.leave(taken, "it changed while it was converted");
+            }
+            Err(error) => {
+                self.host.remember(
+                    path,
+                    Memory::Uncleared {
+                        ending,
+                        until: Instant::now() + config.retry.delay,
+                    },
+                );
+                self.trouble(path, &error);
+                self.leave(taken, "it could not be cleared away");
+            }
+        }
+    }
+
+    fn dispose(&self, path: &Path, config: &ConverterConfig, ending: Ending) -> Result<Disposed> {
+        let seen = &ending.seen;
+        let action = match ending.disposition {
+            Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
+            Disposition::ToError => {
+                let folder = config.error_folder.as_deref().unwrap_or(Path::new(""));
+                return post_process::move_into(path, folder, seen).map(Disposed::Moved);
+            }
+            Disposition::Post(action) => action,
+        };
+        let done = config.done_folder.as_deref();
+        match (action, done) {
+            (PostAction::Move, Some(done)) => {
+                post_process::move_into(path, done, seen).map(Disposed::Moved)
+            }
+            (PostAction::Zip, Some(done)) => {
+                post_process::zip_into(path, done, seen).map(Disposed::Zipped)
+            }
+            // What should be in the archive goes only when it is there, whatever the action is called.
+            (PostAction::Delete | PostAction::Archive, _) if ending.entry_safe => {
+                let archive = self.host.archive_of(config)?;
+                let stored = |blob: &crate::id::BlobId| {
+                    archive
+                        .read(blob)
+                        .map(|reader| Box::new(reader) as Box<dyn Read>)
+                };
+                let leftovers = done.filter(|_| action == PostAction::Archive);
+                post_process::remove_archived(path, seen, stored, leftovers)?;
+                Ok(Disposed::Archived)
+            }
+            (PostAction::Delete, _) => {
+                post_process::delete(path, seen)?;
+                Ok(Disposed::Deleted)
+            }
+            // Decided only where it is possible; where it is not, nothing is lost.
+            (PostAction::Keep | PostAction::Move | PostAction::Zip | PostAction::Archive, _) => {
+                Ok(Disposed::Kept)
+            }
+        }
+    }
+
+    fn wait(&self, taken: &Taken, time: Duration, failures: u32) {
+        self.host.remember(
+            &taken.candidate.path,
+            Memory::Waiting {
+                look: taken.candidate.look,
+                until: Instant::now() + time,
+                failures,
+            },
+        );
+    }
+
+    /// Not the file's fault, or not known to be: tried again, but not in a hurry.
+    fn fail(&self, taken: &Taken, error: &Error) {
+        self.wait(taken, taken.config().retry.delay, 0);
+        self.trouble(&taken.candidate.path, error);
+        self.leave(taken, "something went wrong");
+    }
+
+    fn leave(&self, taken: &Taken, why: &str) {
+        let path = &taken.candidate.path;
+        self.left(path, why);
+        self.host.queue.let_go(path);
+    }
+
+    pub(super) fn left(&self, path: &Path, why: &str) {
+        self.host.books.left();
+        (self.hooks.notice)(&Notice::Left { path, why });
+    }
+
+    pub(super) fn trouble(&self, path: &Path, error: &Error) {
+        self.host.books.trouble(path, error);
+        (self.hooks.notice)(&Notice::Trouble { path, error });
+    }
+}
+
+/// Where reports go that no store keeps.
+fn direct(config: &ConverterConfig, entry: Option<EntryId>) -> Option<&Submit> {
+    let kept = entry.is_some() && config.archive.output_reports;
+    config.submit.as_ref().filter(|_| !kept)
+}
+
+fn terms(config: &ConverterConfig) -> Terms<'_> {
+    Terms {
+        arguments: &config.converter.arguments,
+        job: None,
+        keep_reports: config.archive.output_reports,
+        note: None,
+    }
+}
+
+fn entry(archive: &Archive, id: EntryId) -> Result<Entry> {
+    archive.snapshot()?.entry(id)?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            format!("entry {id} was acknowledged and is not there"),
+        )
+    })
+}
+
+fn is_purged_too_early(archive: &Archive, id: EntryId, retry: Retry) -> Result<bool> {
+    let entry = entry(archive, id)?;
+    let is_final = matches!(history(&entry, retry, SystemClock.now()), History::Final(_));
+    Ok(entry.purged_at.is_some() && !is_final)
+}
+
+/// What an entry's attempts say about taking its file again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum History {
+    None,
+    /// Its last attempt is to be repeated now.
+    Again,
+    NotYet,
+    Final(Outcome),
+}
+
+pub(super) fn history(entry: &Entry, retry: Retry, now: Timestamp) -> History {
+    let Some(last) = entry.attempts.last() else {
+        return History::None;
+    };
+    let tried = u32::try_from(entry.attempts.len()).unwrap_or(u32::MAX);
+    let repeats = match last.status {
+        Outcome::Suspended => true,
+        Outcome::Failed => tried < retry.max_attempts,
+        Outcome::Success | Outcome::Skipped | Outcome::Rejected => false,
+    };
+    if !repeats {
+        return History::Final(last.status);
+    }
+    // Either way: a clock that was set back must not hold a file up for years.
+    let passed = now.micros().abs_diff(last.at.micros());
+    if u128::from(passed) >= retry.delay.as_micros() {
+        History::Again
+    } else {
+        History::NotYet
+    }
+}
+
+fn case(
+    config: &ConverterConfig,
+    outcome: Outcome,
+    safety: Safety,
+    requested: Option<PostAction>,
+    may_retry: bool,
+) -> Case {
+    Case {
+        outcome,
+        safety,
+        configured: config.post_process,
+        requested,
+        may_retry,
+        has_done_folder: config.done_folder.is_some(),
+        has_error_folder: config.error_folder.is_some(),
+    }
+}
+
+/// Names one content of one file for one converter: the same again is the same entry.
+pub(super) fn key(converter: &str, path: &Path, seen: &Fingerprint) -> String {
+    let modified = Timestamp::from(chrono::DateTime::<chrono::Utc>::from(seen.look.modified));
+    let mut hasher = blake3::Hasher::new_derive_key("annals 2026-01 host intake key v1");
+    for part in [
+        converter.as_bytes(),
+        path.as_os_str().as_encoded_bytes(),
+        &seen.look.size.to_le_bytes(),
+        &modified.micros().to_le_bytes(),
+        seen.content.as_bytes(),
+    ] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    format!("host:{}", hasher.finalize().to_hex())
+}
+
+/// How long a file must still stay the same before it is taken.
+pub(super) fn unsettled(
+    candidate: &Candidate,
+    config: &ConverterConfig,
+    now: SystemTime,
+) -> Duration {
+    config.settle.saturating_sub(candidate.look.age(now))
+}

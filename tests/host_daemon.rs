@@ -1,0 +1,508 @@
+//! A host that was stopped in the middle of a night shift, was given a wrong configuration, ran its disk full or was killed with
+//! 200 files in hand: each file must be archived once, each attempt be on record, and everybody who asks must be told.
+#![cfg(all(unix, feature = "cli"))]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// What a step may take on a machine that is busy with other things; nothing waits that long.
+const LONG: Duration = Duration::from_secs(30);
+
+const CONVERTER: &str = r#"case "$(cat "$1")" in
+    hang*) echo $$ > hanging; sleep 600 ;;
+    slow*) echo $$ > slow; while [ ! -e go ]; do sleep 0.02; done; printf '{"sn":"slow"}' ;;
+    bad*) echo "no header" >&2; exit 1 ;;
+    *) printf '{"sn":"%s"}' "$(cat "$1")" ;;
+esac"#;
+
+struct Plant {
+    dir: tempfile::TempDir,
+}
+
+/// A host that is killed when it is let go of.
+struct Host {
+    child: Child,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Plant {
+    fn new() -> Self {
+        let plant = Self {
+            dir: tempfile::tempdir().expect("folder"),
+        };
+        fs::create_dir(plant.path("in")).expect("made");
+        fs::write(plant.path("run.sh"), CONVERTER).expect("written");
+        plant.configure("", "");
+        plant.annals(&["init", "store"], 0);
+        plant
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn configure(&self, host: &str, converter: &str) {
+        let disk = if host.contains("min_free_disk_gb") {
+            ""
+        } else {
+            "min_free_disk_gb = 0"
+        };
+        let scan = if host.contains("scan_every_s") {
+            ""
+        } else {
+            "scan_every_s = 0.1"
+        };
+        let text = format!(
+            "[store]\npath = \"store\"\n[host]\n{disk}\n{scan}\n{host}\n[[converter]]\nname = \"T\"\n\
+             command = [\"sh\", \"run.sh\", \"{{input}}\"]\nenvironment = \"sh\"\nbundle = [\"run.sh\"]\n\
+             watch_folder = \"in\"\nsettle_s = 0\narchive_enabled = true\npost_process = \"archive\"\n\
+             error_folder = \"error\"\n{converter}\n"
+        );
+        // As an editor does it: nobody reads half of it.
+        fs::write(self.path("host.new"), text).expect("written");
+        fs::rename(self.path("host.new"), self.path("host.toml")).expect("renamed");
+    }
+
+    fn put(&self, name: &str, content: &str) {
+        fs::write(self.path("in").join(name), content).expect("written");
+    }
+
+    fn left_in(&self, folder: &str) -> usize {
+        fs::read_dir(self.path(folder)).map_or(0, Iterator::count)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env_remove("ANNALS_STORE")
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_USEC");
+        command
+    }
+
+    fn annals(&self, args: &[&str], exit: i32) -> String {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(args).output().expect("started");
+        let stderr = String::from_utf8_lossy(&stderr);
+        assert_eq!(status.code(), Some(exit), "{args:?}: {stderr}");
+        String::from_utf8(stdout).expect("UTF-8")
+    }
+
+    fn start(&self, more: &[&str], with: impl FnOnce(&mut Command)) -> Host {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("log"))
+            .expect("opened");
+        let mut command = self.command(&[&["host", "run", "host.toml"], more].concat());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        with(&mut command);
+        let host = Host {
+            child: command.spawn().expect("started"),
+        };
+        self.wait("the host to run", || {
+            let status = self.status();
+            status["state"] == "running" && status["scans"].as_u64() > Some(0)
+        });
+        host
+    }
+
+    fn host(&self) -> Host {
+        self.start(&[], |_| {})
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let asked = self
+            .command(&["-s", "store", "host", "status", "--json"])
+            .output();
+        let stdout = asked.expect("started").stdout;
+        serde_json::from_slice(&stdout).unwrap_or_default()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    fn wait(&self, what: &str, done: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !done() {
+            assert!(
+                began.elapsed() < LONG,
+                "waited for {what}; the log:\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Attempts of each entry, by the name of its source.
+    fn entries(&self) -> BTreeMap<String, Vec<Vec<String>>> {
+        let mut entries: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+        for line in self
+            .annals(&["-s", "store", "list", "--json", "--limit", "10000"], 0)
+            .lines()
+        {
+            let entry: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let attempts = entry["attempts"].as_array().expect("a list");
+            let statuses = attempts
+                .iter()
+                .map(|attempt| attempt["status"].as_str().expect("text").to_owned());
+            let name = entry["source_name"].as_str().expect("text").to_owned();
+            entries.entry(name).or_default().push(statuses.collect());
+        }
+        entries
+    }
+}
+
+impl Host {
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+    }
+
+    fn ended(mut self) -> Option<i32> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("known") {
+                return status.code();
+            }
+            assert!(began.elapsed() < LONG, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn is_running(pid: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(pid) else {
+        return false;
+    };
+    let stat = fs::read_to_string(format!("/proc/{}/stat", text.trim())).unwrap_or_default();
+    // One that nobody has reaped yet does not run.
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+#[test]
+fn a_host_that_is_killed_again_and_again_archives_each_file_once_and_records_each_attempt() {
+    let plant = Plant::new();
+    for number in 0..200 {
+        let content = if number % 10 == 0 {
+            format!("bad {number}")
+        } else {
+            format!("SN{number}")
+        };
+        plant.put(&format!("{number}.csv"), &content);
+    }
+    let mut seed = 7_u64;
+    for _ in 0..5 {
+        let host = plant.start(&[], |_| {});
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        std::thread::sleep(Duration::from_millis((seed >> 33) % 150));
+        drop(host);
+    }
+    plant.annals(&["host", "run", "host.toml", "--once"], 3);
+    assert_eq!((plant.left_in("in"), plant.left_in("error")), (0, 20));
+    let entries = plant.entries();
+    assert_eq!(entries.len(), 200);
+    for (name, found) in entries {
+        assert_eq!(found.len(), 1, "{name} is archived once");
+        assert_eq!(found[0].len(), 1, "{name} has one attempt: {found:?}");
+    }
+    plant.annals(&["-s", "store", "verify"], 0);
+}
+
+#[test]
+fn a_host_that_is_told_to_stop_lets_conversions_end_and_kills_what_does_not() {
+    let plant = Plant::new();
+    plant.configure("stop_within_s = 60", "");
+    let host = plant.host();
+    plant.put("slow.csv", "slow");
+    plant.wait("the conversion", || plant.path("slow").exists());
+    host.signal("-TERM");
+    plant.wait("the host to stop", || plant.log().contains("stopping"));
+    plant.put("late.csv", "SN1");
+    fs::write(plant.path("go"), "").expect("written");
+    assert_eq!(host.ended(), Some(143));
+    assert_eq!(plant.entries()["slow.csv"], [["success"]]);
+    assert_eq!(plant.left_in("in"), 1, "what came too late is left");
+
+    plant.configure("stop_within_s = 0.2", "");
+    let host = plant.host();
+    plant.put("hang.csv", "hang");
+    plant.wait("the conversion", || is_running(&plant.path("hanging")));
+    host.signal("-INT");
+    assert_eq!(host.ended(), Some(130));
+    plant.wait("the converter to be gone", || {
+        !is_running(&plant.path("hanging"))
+    });
+    assert_eq!(
+        plant.entries()["hang.csv"],
+        [Vec::<String>::new()],
+        "archived, and no attempt"
+    );
+    assert_eq!(plant.left_in("in"), 1);
+
+    fs::remove_file(plant.path("hanging")).expect("there");
+    plant.configure("stop_within_s = 3600", "");
+    let host = plant.host();
+    plant.wait("the conversion", || is_running(&plant.path("hanging")));
+    host.signal("-TERM");
+    plant.wait("the host to stop", || plant.status()["state"] == "stopping");
+    host.signal("-TERM");
+    assert_eq!(host.ended(), Some(143), "a second signal ends at once");
+}
+
+#[test]
+fn a_configuration_is_taken_over_while_the_host_runs_and_a_wrong_one_is_not() {
+    let plant = Plant::new();
+    let host = plant.host();
+    fs::write(plant.path("host.toml"), "[host]\nmax_concurent = 2\n").expect("written");
+    host.signal("-HUP");
+    plant.wait("the refusal", || {
+        plant.status()["configuration"]["refused"].is_string()
+    });
+    assert!(plant.log().contains("max_concurrent"), "{}", plant.log());
+    plant.put("1.csv", "SN1");
+    plant.wait("the file", || plant.left_in("in") == 0);
+
+    plant.configure("max_concurrent = 2", "version = \"2\"");
+    host.signal("-HUP");
+    plant.wait("the other", || {
+        plant.status()["configuration"]["refused"].is_null()
+    });
+    plant.put("2.csv", "SN2");
+    plant.wait("the file", || plant.left_in("in") == 0);
+    let versions = |name: &str| {
+        let found = plant.annals(&["-s", "store", "list", "--json", "--file", name], 0);
+        let entry: serde_json::Value = serde_json::from_str(&found).expect("one");
+        entry["converter_version"].clone()
+    };
+    assert!(versions("1.csv").is_null());
+    assert_eq!(versions("2.csv"), "2");
+    let events = plant.annals(&["-s", "store", "events", "--type", "config.changed"], 0);
+    assert!(
+        events.lines().count() >= 4,
+        "each change is on record: {events}"
+    );
+    drop(host);
+
+    let _host = plant.start(&["--watch-config"], |_| {});
+    plant.configure("max_concurrent = 2", "version = \"3\"");
+    plant.wait("the file to be noticed", || {
+        plant.log().contains("another configuration is in force")
+            && plant
+                .annals(&["-s", "store", "events", "--type", "config.changed"], 0)
+                .contains("version = \\\"3\\\"")
+    });
+}
+
+#[test]
+fn a_nearly_full_disk_stops_the_intake_is_told_everywhere_and_goes_on_by_itself() {
+    let plant = Plant::new();
+    plant.configure("min_free_disk_gb = 10000\nlisten = \"127.0.0.1:0\"", "");
+    let host = plant.host();
+    let address = address(&plant);
+    plant.put("1.csv", "SN1");
+    plant.wait("the state", || plant.status()["disk"]["state"] == "low");
+    plant.annals(&["-s", "store", "host", "status"], 3);
+    let (code, body) = get(&address, "/healthz");
+    assert_eq!(code, 503);
+    assert!(body.contains("min_free_disk_gb"), "{body}");
+    assert!(
+        get(&address, "/metrics")
+            .1
+            .contains("\nannals_disk_low 1\n")
+    );
+    assert!(plant.log().contains("disk low"), "{}", plant.log());
+    assert_eq!(plant.left_in("in"), 1);
+
+    plant.configure("min_free_disk_gb = 0\nlisten = \"127.0.0.1:0\"", "");
+    host.signal("-HUP");
+    plant.wait("the file", || plant.left_in("in") == 0);
+    plant.wait("the status", || plant.status()["disk"]["state"] == "enough");
+    plant.annals(&["-s", "store", "host", "status"], 0);
+}
+
+#[test]
+fn health_and_metrics_are_told_to_whoever_asks_and_nothing_else() {
+    let plant = Plant::new();
+    plant.configure("listen = \"127.0.0.1:0\"", "");
+    let _host = plant.host();
+    let address = address(&plant);
+    // Somebody who says nothing holds nobody up.
+    let _silent = TcpStream::connect(&address).expect("connected");
+    plant.put("1.csv", "SN1");
+    plant.put("2.csv", "bad");
+    plant.wait("the files", || plant.left_in("in") == 0);
+    plant.wait("the numbers", || {
+        let (code, text) = get(&address, "/metrics");
+        let has = |line: &str| text.lines().any(|told| told == line);
+        code == 200
+            && has("annals_up 1")
+            && has("annals_files_archived_total{converter=\"T\"} 2")
+            && has("annals_files_converted_total{converter=\"T\",outcome=\"success\"} 1")
+            && has("annals_files_converted_total{converter=\"T\",outcome=\"failed\"} 1")
+            && has("annals_archive_seconds_count 2")
+    });
+    let (code, body) = get(&address, "/healthz?x");
+    assert_eq!(
+        (code, body.contains("\"status\":\"ok\"")),
+        (200, true),
+        "{body}"
+    );
+    assert_eq!(get(&address, "/").0, 404);
+    assert_eq!(ask(&address, "POST /healthz HTTP/1.1\r\n\r\n").0, 405);
+    assert_eq!(ask(&address, &"x".repeat(10_000)).0, 400);
+}
+
+#[test]
+fn what_may_go_is_purged_by_a_running_host_and_the_rule_is_on_record() {
+    let plant = Plant::new();
+    for number in 0..5 {
+        plant.put(&format!("{number}.csv"), &format!("SN{number}"));
+    }
+    plant.configure("retention_every_h = 0.0001", "max_archive_count = 2");
+    let _host = plant.host();
+    plant.wait("the purge", || {
+        let status = plant.status();
+        plant.left_in("in") == 0
+            && status["stores"][0]["entries"] == 2
+            && status["retention"]["purged"] == 3
+    });
+    let purged = plant.annals(&["-s", "store", "events", "--type", "purged"], 0);
+    assert!(
+        purged.contains("retention of converter 'T': expired"),
+        "{purged}"
+    );
+    assert!(purged.contains("max-count 2"), "{purged}");
+}
+
+#[test]
+fn a_full_disk_stops_no_purge_and_needs_no_file_to_be_noticed() {
+    let plant = Plant::new();
+    for number in 0..5 {
+        plant.put(&format!("{number}.csv"), &format!("SN{number}"));
+    }
+    plant.annals(&["host", "run", "host.toml", "--once"], 0);
+    plant.configure("min_free_disk_gb = 10000", "max_archive_count = 1");
+    let _host = plant.host();
+    plant.wait("the purge", || {
+        let status = plant.status();
+        status["disk"]["state"] == "low" && status["retention"]["purged"] == 4
+    });
+}
+
+#[test]
+fn files_are_archived_while_a_converter_takes_its_time() {
+    let plant = Plant::new();
+    plant.configure("max_concurrent = 1", "");
+    plant.put("0.csv", "slow");
+    let host = plant.host();
+    plant.wait("the conversion", || plant.path("slow").exists());
+    for number in 1..=20 {
+        plant.put(&format!("{number}.csv"), &format!("SN{number}"));
+    }
+    plant.wait("the archive", || {
+        let status = plant.status();
+        status["converters"][0]["archived"] == 21 && status["queue"]["to_convert"] == 20
+    });
+    assert_eq!(plant.status()["queue"]["converting"], 1);
+    fs::write(plant.path("go"), "").expect("written");
+    plant.wait("the files", || plant.left_in("in") == 0);
+    assert_eq!(plant.status()["converters"][0]["successful"], 21);
+    host.signal("-TERM");
+    assert_eq!(host.ended(), Some(143));
+}
+
+#[test]
+fn a_supervisor_is_told_and_the_log_is_json_where_that_is_asked_for() {
+    let plant = Plant::new();
+    plant.configure("log = \"json\"", "");
+    let socket = UnixDatagram::bind(plant.path("notify")).expect("bound");
+    socket.set_read_timeout(Some(LONG)).expect("set");
+    let heard = || {
+        let mut line = [0; 200];
+        let length = socket.recv(&mut line).expect("told");
+        String::from_utf8_lossy(&line[..length]).into_owned()
+    };
+    let host = plant.start(&[], |command| {
+        command
+            .env("NOTIFY_SOCKET", plant.path("notify"))
+            .env("WATCHDOG_USEC", "200000");
+    });
+    assert_eq!(heard(), "READY=1\nSTATUS=watching 1 folder");
+    assert_eq!(heard(), "WATCHDOG=1");
+    host.signal("-HUP");
+    let until = |what: &str| while heard() != what {};
+    until("RELOADING=1");
+    plant.put("1.csv", "bad");
+    plant.wait("the file", || plant.left_in("error") == 1);
+    host.signal("-TERM");
+    until("STOPPING=1");
+    assert_eq!(host.ended(), Some(143));
+    let log = plant.log();
+    let objects: Vec<serde_json::Value> = log
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let failed = objects
+        .iter()
+        .find(|object| object["message"] == "not converted");
+    let failed = failed.unwrap_or_else(|| panic!("{log}"));
+    assert_eq!(
+        (&failed["converter"], &failed["outcome"]),
+        (&"T".into(), &"failed".into())
+    );
+    assert!(
+        failed["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("no header"))
+    );
+}
+
+/// Where the host answers, as it says itself.
+fn address(plant: &Plant) -> String {
+    let told = plant.log();
+    let (_, rest) = told
+        .split_once("http://")
+        .unwrap_or_else(|| panic!("{told}"));
+    rest.split('/').next().expect("an address").to_owned()
+}
+
+fn get(address: &str, path: &str) -> (u16, String) {
+    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+}
+
+fn ask(address: &str, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(LONG)).expect("set");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    // Who sent more than is read is hung up on after the answer.
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    (code.unwrap_or(0), body.to_owned())
+}
