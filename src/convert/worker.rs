@@ -96,7 +96,11 @@ impl Worker {
             self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         }
         let running = match &mut self.running {
-            Some(running) => running,
+            Some(running) => {
+                // What it said of earlier files is none of this one's. What a new one says as it starts is.
+                running.stderr.clear();
+                running
+            }
             none => {
                 if self.failures_in_a_row > 0 && !cancel.sleep(back_off(self.failures_in_a_row)) {
                     return Ok(None);
@@ -182,7 +186,6 @@ impl Running {
         timeout: Duration,
         cancel: &Cancel,
     ) -> Result<Conversion, Lost> {
-        self.stderr.clear();
         let mut line =
             serde_json::to_vec(request).map_err(|error| Lost::Garbage(error.to_string()))?;
         line.push(b'\n');
