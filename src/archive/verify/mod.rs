@@ -1,32 +1,41 @@
 //! Comparing log, packs and index with each other and with what they promise. Changes nothing.
+//!
+//! What has nothing to do with each other is looked at side by side: the log and the index, and content in several threads.
 
-use std::collections::{BTreeMap, HashMap};
+mod contents;
+
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use serde::Serialize;
 
+use self::contents::{Contents, GivenUp, Named, named};
 use crate::Result;
 use crate::archive::open::read_header;
 use crate::archive::rebuild::{self, PackFile};
 use crate::archive::shared::Shared;
-use crate::archive::{Access, Archive};
-use crate::blob::digests::Digests;
+use crate::archive::{Access, Archive, Progress};
 use crate::blob::pack_reader::PackReader;
 use crate::disk::OpenMode;
-use crate::entry::Entry;
 use crate::event::Body;
 use crate::evidence::tree::Frontier;
 use crate::format::leaf;
 use crate::format::pack::PackEntry;
 use crate::format::record::RecordKind;
-use crate::id::{BlobId, EventSeq, PackId, Sha256};
-use crate::index::{Index, Place, View};
+use crate::id::{EventSeq, PackId};
+use crate::index::{CounterGroup, Index, Place, View};
 use crate::log::{LogError, LogReader};
 
-/// Contents that several facts name are remembered as checked, so many at the most.
-const SHARED_MAX: usize = 1 << 16;
+/// A log of fewer events is looked through before threads would have been started.
+const THREADS_FROM: EventSeq = EventSeq(1_024);
+/// Threads that read content, at the most.
+const READERS_MAX: usize = 8;
+/// Contents that wait for one of them.
+const WAITING_MAX: usize = 1_024;
 
 /// How closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,25 +99,52 @@ impl Archive {
 
 fn verify(shared: &Arc<Shared>, depth: Depth) -> Result<VerifyReport> {
     let view = shared.view();
-    let mut verifier = Verifier::new(shared, view.losses()?);
-    if let Err(error) = read_header(&*shared.disk, &shared.dir) {
-        verifier.find("log", "FORMAT", error.message());
-    }
-    for line in &shared.damage {
-        verifier.find("log", "journal or events", line);
-    }
-    verifier.segments(depth);
-    if depth == Depth::Deep {
-        verifier.events(view.applied());
-    }
     let packs = rebuild::pack_files(&*shared.disk)?;
-    verifier.packs(&packs, &view, depth)?;
-    verifier.entries(&view, depth)?;
-    verifier.bundles(&view, depth)?;
-    if depth == Depth::Deep {
-        verifier.index(&view, &packs);
-    }
-    let mut report = verifier.report;
+    let given_up = view.losses()?;
+    let of_log = |progress: Progress| {
+        let mut verifier = Verifier::new(shared, progress);
+        if let Err(error) = read_header(&*shared.disk, &shared.dir) {
+            verifier.find("log", "FORMAT", error.message());
+        }
+        for line in &shared.damage {
+            verifier.find("log", "journal or events", line);
+        }
+        verifier.segments(depth);
+        if depth == Depth::Deep {
+            verifier.events(view.applied());
+        }
+        verifier.report
+    };
+    let of_content = |readers| -> Result<VerifyReport> {
+        let mut verifier = Verifier::new(shared, shared.options.progress.clone());
+        verifier.packs(&packs, &view, depth)?;
+        verifier.entries(&view, &given_up, depth, readers)?;
+        verifier.bundles(&view, &given_up, depth)?;
+        Ok(verifier.report)
+    };
+    let of_index = || {
+        let mut verifier = Verifier::new(shared, Progress::default());
+        if depth == Depth::Deep {
+            verifier.index(&view, &packs);
+        }
+        verifier.report
+    };
+    // What is found is told in one order, whoever found it first.
+    let (log, content, index) = if depth == Depth::Deep && view.applied() >= THREADS_FROM {
+        thread::scope(|scope| {
+            let beside = scope.spawn(|| (of_log(Progress::default()), of_index()));
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            let content = of_content(cores.min(READERS_MAX));
+            let (log, index) = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (log, content, index)
+        })
+    } else {
+        let log = of_log(shared.options.progress.clone());
+        (log, of_content(1), of_index())
+    };
+    let mut report = log;
+    report.join(content?);
+    report.join(index);
     report.ok = report.findings.is_empty();
     Ok(report)
 }
@@ -117,36 +153,52 @@ fn verify(shared: &Arc<Shared>, depth: Depth) -> Result<VerifyReport> {
 pub(super) fn check_index(shared: &Arc<Shared>) -> Result<Option<String>> {
     let view = shared.view();
     let packs = rebuild::pack_files(&*shared.disk)?;
-    let mut verifier = Verifier::new(shared, BTreeMap::new());
+    let mut verifier = Verifier::new(shared, Progress::default());
     verifier.index(&view, &packs);
     let finding = verifier.report.findings.pop();
     Ok(finding.map(|finding| finding.detail))
 }
 
+impl VerifyReport {
+    const fn new() -> Self {
+        Self {
+            ok: true,
+            findings: Vec::new(),
+            events: 0,
+            packs: 0,
+            blobs: 0,
+            checked_bytes: 0,
+            known_losses: KnownLosses {
+                events: 0,
+                contents: 0,
+            },
+        }
+    }
+
+    /// Adds what was found elsewhere.
+    fn join(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.events += other.events;
+        self.packs += other.packs;
+        self.blobs += other.blobs;
+        self.checked_bytes += other.checked_bytes;
+        self.known_losses.events += other.known_losses.events;
+        self.known_losses.contents += other.known_losses.contents;
+    }
+}
+
 struct Verifier<'a> {
     shared: &'a Arc<Shared>,
-    /// Content that is known to be lost.
-    given_up: BTreeMap<BlobId, EventSeq>,
-    /// Content that several facts name, and what was found.
-    shared_contents: HashMap<(BlobId, Sha256), Option<String>>,
+    progress: Progress,
     report: VerifyReport,
 }
 
 impl<'a> Verifier<'a> {
-    fn new(shared: &'a Arc<Shared>, given_up: BTreeMap<BlobId, EventSeq>) -> Self {
+    const fn new(shared: &'a Arc<Shared>, progress: Progress) -> Self {
         Self {
             shared,
-            given_up,
-            shared_contents: HashMap::new(),
-            report: VerifyReport {
-                ok: true,
-                findings: Vec::new(),
-                events: 0,
-                packs: 0,
-                blobs: 0,
-                checked_bytes: 0,
-                known_losses: KnownLosses::default(),
-            },
+            progress,
+            report: VerifyReport::new(),
         }
     }
 
@@ -164,8 +216,7 @@ impl<'a> Verifier<'a> {
         let segments = self.shared.files.segments();
         let total = segments.len() as u64;
         for (done, segment) in segments.into_iter().enumerate() {
-            let progress = &self.shared.options.progress;
-            progress.report(done as u64, total, "checking events");
+            self.progress.report(done as u64, total, "checking events");
             let place = segment.path().display().to_string();
             let footer = match segment.footer() {
                 Ok(footer) => footer,
@@ -259,8 +310,7 @@ impl<'a> Verifier<'a> {
         }
         let total = files.len() as u64;
         for (done, (id, file)) in files.iter().enumerate() {
-            let progress = &self.shared.options.progress;
-            progress.report(done as u64, total, "checking packs");
+            self.progress.report(done as u64, total, "checking packs");
             self.report.packs += 1;
             let place = file.path.display().to_string();
             let opened = PackReader::open(&*self.shared.disk, &file.path)
@@ -313,162 +363,88 @@ impl<'a> Verifier<'a> {
     }
 
     /// Every entry that is not purged has all its content; when looking deep, with the digest its event states.
-    fn entries(&mut self, view: &View, depth: Depth) -> Result<()> {
-        let mut missing = Vec::new();
-        let mut failed = None;
-        view.walk_oldest(|entry| {
-            for (blob, sha256) in named(&entry) {
-                match self.content(view, &blob, &sha256, depth) {
-                    Ok(None) => {}
-                    Ok(Some(_)) if self.is_given_up(view, &blob) => {
-                        self.report.known_losses.contents += 1;
+    fn entries(
+        &mut self,
+        view: &View,
+        given_up: &GivenUp,
+        depth: Depth,
+        readers: usize,
+    ) -> Result<()> {
+        let alive = |group: &CounterGroup| if group.purged { 0 } else { group.entries };
+        let total = view.stats()?.groups.iter().map(alive).sum();
+        let mut done = 0;
+        let mut walk = |look: &mut dyn FnMut(Named) -> ControlFlow<()>| {
+            view.walk_oldest(|entry| {
+                self.progress.report(done, total, "checking content");
+                done += 1;
+                named(&entry).try_for_each(&mut *look)
+            })
+        };
+        let mut contents = Contents::new(self.shared, view, given_up, depth);
+        if readers > 1 {
+            let mut several = thread::scope(|scope| {
+                let (feeds, threads): (Vec<_>, Vec<_>) = (0..readers)
+                    .map(|_| {
+                        let (feed, told) = crossbeam_channel::bounded::<Named>(WAITING_MAX);
+                        let mut contents = Contents::new(self.shared, view, given_up, depth);
+                        let read = move || {
+                            let _ = told.into_iter().try_for_each(|named| contents.look(named));
+                            contents
+                        };
+                        (feed, scope.spawn(read))
+                    })
+                    .unzip();
+                // The same content always goes to the same thread, which remembers it.
+                let walked = walk(&mut |named| {
+                    let turn = usize::from(named.blob.as_bytes()[0]) % feeds.len();
+                    match feeds[turn].send(named) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        // It met an error of its own, which is told below.
+                        Err(_) => ControlFlow::Break(()),
                     }
-                    Ok(Some(why)) => missing.push((entry.id, blob, why)),
-                    Err(error) => {
-                        failed = Some(error);
-                        return ControlFlow::Break(());
-                    }
-                }
-            }
-            ControlFlow::Continue(())
-        })?;
-        for (id, blob, why) in missing {
+                });
+                drop(feeds);
+                let joined = threads.into_iter().map(thread::ScopedJoinHandle::join);
+                let contents: Vec<_> = joined
+                    .map(|joined| joined.unwrap_or_else(|panic| resume_unwind(panic)))
+                    .collect();
+                walked.map(|()| contents)
+            })?;
+            several.drain(..).for_each(|part| contents.join(part));
+        } else {
+            walk(&mut |named| contents.look(named))?;
+        }
+        contents
+            .missing
+            .sort_by_key(|(named, _)| (named.entry, named.nth));
+        for (named, why) in contents.missing {
             self.find(
                 "blob",
-                format!("entry {id}"),
-                format!("content {blob}: {why}"),
+                format!("entry {}", named.entry),
+                format!("content {}: {why}", named.blob),
             );
         }
-        failed.map_or(Ok(()), Err)
+        self.report.join(contents.counts);
+        contents.failed.map_or(Ok(()), Err)
     }
 
     /// Every file of every converter is there, so that it can be run again.
-    fn bundles(&mut self, view: &View, depth: Depth) -> Result<()> {
+    fn bundles(&mut self, view: &View, given_up: &GivenUp, depth: Depth) -> Result<()> {
+        let mut contents = Contents::new(self.shared, view, given_up, depth);
         for converter in view.converters()? {
             for file in &converter.bundle {
                 let blob = &file.blob.blake3;
-                match self.content(view, blob, &file.blob.sha256, depth)? {
-                    None => {}
-                    Some(_) if self.is_given_up(view, blob) => {
-                        self.report.known_losses.contents += 1;
-                    }
-                    Some(why) => self.find(
+                if let Some(why) = contents.content(blob, &file.blob.sha256)? {
+                    self.find(
                         "blob",
                         format!("converter {}", converter.converter_id),
                         format!("{}, content {blob}: {why}", file.name),
-                    ),
+                    );
                 }
             }
         }
+        self.report.join(contents.counts);
         Ok(())
-    }
-
-    /// True when a repair recorded that this content, or a part of it, is lost, and it still is.
-    fn is_given_up(&self, view: &View, blob: &BlobId) -> bool {
-        let nowhere = |id: &BlobId| {
-            self.given_up.contains_key(id)
-                && self.shared.inline(id).is_none()
-                && view
-                    .blob(id)
-                    .is_ok_and(|row| row.is_none_or(|row| row.place.is_none()))
-        };
-        let parts = || {
-            view.children(blob)
-                .is_ok_and(|parts| parts.iter().any(nowhere))
-        };
-        !self.given_up.is_empty() && (nowhere(blob) || parts())
-    }
-
-    /// What is wrong with a content, if anything.
-    fn content(
-        &mut self,
-        view: &View,
-        blob: &BlobId,
-        sha256: &Sha256,
-        depth: Depth,
-    ) -> Result<Option<String>> {
-        let row = view.blob(blob)?;
-        let placed = row.is_some_and(|row| row.place.is_some());
-        if depth == Depth::Quick {
-            self.report.blobs += 1;
-            if self.shared.inline(blob).is_some() {
-                return Ok(None);
-            }
-            if !placed {
-                return Ok(Some("it is nowhere in the store".to_owned()));
-            }
-            for part in view.children(blob)?.iter() {
-                if view.blob(part)?.is_none_or(|row| row.place.is_none()) {
-                    return Ok(Some(format!("its chunk {part} is nowhere in the store")));
-                }
-            }
-            return Ok(None);
-        }
-        let key = (*blob, *sha256);
-        if let Some(known) = self.shared_contents.get(&key) {
-            return Ok(known.clone());
-        }
-        let found = match self.read_through(blob, sha256) {
-            Ok(checked) => {
-                if !placed {
-                    self.report.blobs += 1;
-                    self.report.checked_bytes += checked;
-                }
-                None
-            }
-            Err(why) => Some(why),
-        };
-        let is_shared = row.is_some_and(|row| row.named > 1);
-        if is_shared && self.shared_contents.len() < SHARED_MAX {
-            self.shared_contents.insert(key, found.clone());
-        }
-        Ok(found)
-    }
-
-    /// Reads all of a content and holds it against both its hashes; answers its length, or what is wrong with it.
-    fn read_through(&self, blob: &BlobId, sha256: &Sha256) -> Result<u64, String> {
-        let nowhere = || "it is nowhere in the store".to_owned();
-        let plain = self.shared.plain(blob);
-        let plain = plain.map_err(|error| error.message().to_owned())?;
-        let plain = plain.ok_or_else(nowhere)?;
-        let (size, found) = if plain.kind == RecordKind::Content {
-            // What is read under a name has been held against it.
-            (plain.bytes.len() as u64, Sha256::of(&plain.bytes))
-        } else {
-            // One piece after the other: a content may be larger than memory.
-            let mut digests = Digests::new();
-            let size = self.chunks(&plain.bytes, &mut digests);
-            let size = size.map_err(|error| error.message().to_owned())?;
-            let digests = digests.finish();
-            if digests.blake3 != *blob {
-                return Err("its bytes do not have this hash".to_owned());
-            }
-            (size, digests.sha256)
-        };
-        if found != *sha256 {
-            return Err("its bytes do not have the SHA-256 its event states".to_owned());
-        }
-        Ok(size)
-    }
-
-    fn chunks(&self, root: &[u8], digests: &mut Digests) -> Result<u64> {
-        let manifest = self.shared.manifest(root)?;
-        let mut left = manifest.size;
-        for part in &manifest.parts {
-            // Inner nodes of the manifest stand behind the chunks.
-            if left == 0 {
-                break;
-            }
-            let plain = self.shared.plain(part)?.ok_or_else(|| {
-                crate::Error::new(
-                    crate::ErrorKind::Damaged,
-                    format!("chunk {part} is missing"),
-                )
-            })?;
-            left = left.saturating_sub(plain.bytes.len() as u64);
-            digests.update(&plain.bytes);
-        }
-        Ok(manifest.size)
     }
 
     /// Folds the log into another index and compares the two.
@@ -548,18 +524,12 @@ fn dump(view: &View) -> Result<(u64, blake3::Hash)> {
     Ok((lines, digest.finalize()))
 }
 
-fn named(entry: &Entry) -> impl Iterator<Item = (BlobId, Sha256)> + '_ {
-    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
-    std::iter::once((entry.blake3, entry.sha256))
-        .chain(reports.map(|report| (report.blake3, report.sha256)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::archive::{NewConverter, NewEntry, Options};
     use crate::disk::sim::{Call, SimDisk};
-    use crate::id::ConverterId;
+    use crate::id::{BlobId, ConverterId};
 
     fn noise(seed: u8) -> Vec<u8> {
         let mut bytes = vec![0; 3_000];
@@ -669,6 +639,51 @@ mod tests {
         let name = path.rsplit('/').next().expect("a name");
         for finding in report.findings {
             assert!(finding.detail.contains(name), "{finding:?}");
+        }
+    }
+
+    /// Threads find things when they come to them. What is told must not depend on that.
+    #[test]
+    fn what_several_threads_find_is_told_in_one_order_and_counted_once() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        let content = |nth: u64| {
+            let mut content = noise(7);
+            content.extend(nth.to_le_bytes());
+            content
+        };
+        for nth in 0..THREADS_FROM.0 {
+            put(&archive, &content(nth % 600));
+        }
+        archive.seal().expect("sealed");
+        let report = archive.verify(Depth::Deep).expect("looked");
+        assert!(report.ok, "{report:?}");
+        assert_eq!((report.blobs, report.packs), (600, 1));
+        let damaged: Vec<u64> = (0..600).step_by(100).collect();
+        let mut places = Vec::new();
+        for nth in &damaged {
+            let row = archive.shared().view().blob(&BlobId::of(&content(*nth)));
+            places.push(
+                row.expect("readable")
+                    .expect("there")
+                    .place
+                    .expect("packed"),
+            );
+        }
+        let pack = archive.shared().pack(places[0].pack).expect("opened").1;
+        for place in places {
+            let at = (place.offset + u64::from(place.len) - 1) * 8;
+            disk.flip_bit(&pack, at).expect("flipped");
+        }
+        let first = archive.verify(Depth::Deep).expect("looked");
+        // Each is named by two entries, but for those that only one came to.
+        let twice = damaged.iter().filter(|nth| *nth + 600 < THREADS_FROM.0);
+        assert_eq!(first.findings.len(), damaged.len() + twice.count());
+        let entry = |finding: &Finding| finding.r#where.split(' ').nth(1)?.parse::<u64>().ok();
+        let order: Vec<_> = first.findings.iter().map(entry).collect();
+        assert!(order.is_sorted() && order[0].is_some(), "{order:?}");
+        for _ in 0..5 {
+            assert_eq!(archive.verify(Depth::Deep).expect("looked"), first);
         }
     }
 
