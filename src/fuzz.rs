@@ -97,9 +97,11 @@ fn event_leaf(bytes: &[u8]) {
 }
 
 fn blob_record(bytes: &[u8]) {
-    let Ok((header, stored)) = record::decode(bytes) else {
+    let Ok((packed, stored)) = record::decode_packed(bytes) else {
         return;
     };
+    let id = packed.id().unwrap_or(BlobId::from_bytes([7; 32]));
+    let header = packed.of(&id).expect("its own id, or anybody's");
     let mut again = Vec::new();
     let found = Record {
         kind: header.kind,
@@ -109,7 +111,11 @@ fn blob_record(bytes: &[u8]) {
         id: header.id,
         stored,
     };
-    record::encode_into(&mut again, &found).expect("what was read can be written");
+    let written = match packed.id() {
+        Some(_) => record::encode_into(&mut again, &found),
+        None => record::encode_packed_into(&mut again, &found),
+    };
+    written.expect("what was read can be written");
     assert_eq!(again, bytes[..again.len()]);
     let mut plain = Vec::new();
     // Refused or not, never more than the header said.
@@ -147,7 +153,10 @@ fn whole_pack(bytes: &[u8]) {
         let (offset, header) = found.expect("bytes in memory");
         assert!(offset.0 + u64::from(header.record_len()) <= size);
         let at = usize::try_from(offset.0).expect("within the bytes");
-        let (_, stored) = record::decode(&bytes[at..]).expect("just found");
+        let (again, stored) = record::decode_packed(&bytes[at..]).expect("just found");
+        assert_eq!(again, header);
+        let any = header.id().unwrap_or(BlobId::from_bytes([0; 32]));
+        let header = header.of(&any).expect("its own id, or anybody's");
         let mut plain = Vec::new();
         let unpacked = decompress(&header, stored, dictionary.as_ref(), &mut plain);
         assert!(plain.len() <= header.raw_len as usize);
@@ -281,15 +290,23 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     });
     let mut listed = Vec::new();
     let mut place = |whole: &mut Vec<u8>, record: &[u8]| {
-        let (header, _) = record::decode(record).expect("a sound record");
+        let (header, stored) = record::decode(record).expect("a sound record");
         listed.push(pack::PackEntry {
             id: header.id,
             offset: pack::PackOffset(whole.len() as u64),
-            len: header.record_len(),
+            len: header.packed_len(),
             raw_len: header.raw_len,
             kind: header.kind,
         });
-        whole.extend_from_slice(record);
+        let record = Record {
+            kind: header.kind,
+            codec: header.codec,
+            dictionary: header.dictionary,
+            raw_len: header.raw_len,
+            id: header.id,
+            stored,
+        };
+        record::encode_packed_into(whole, &record).expect("a sound record");
     };
     let (dictionary, with_dictionary) = sample_with_dictionary();
     for record in [&dictionary, &blob, &with_dictionary, &dictionary] {

@@ -179,10 +179,20 @@ fn seal_head(content: &mut [u8], at: usize, bytes: usize) {
     seal(content, at as u64, bytes as u64, at + bytes);
 }
 
+/// Bytes before the stored bytes of the record at `at`; content in a pack has no id.
+fn record_header(content: &[u8], at: usize) -> usize {
+    if content[at..].starts_with(b"ANBC") {
+        28
+    } else {
+        60
+    }
+}
+
 fn seal_record(content: &mut [u8], at: usize) {
+    let header = record_header(content, at);
     let stored = number(content, at + 16, 4);
-    seal(content, at as u64 + 60, stored, at + 52);
-    seal_head(content, at, 56);
+    seal(content, (at + header) as u64, stored, at + header - 8);
+    seal_head(content, at, header - 4);
 }
 
 fn seal_frame(content: &mut [u8], at: usize) {
@@ -325,15 +335,16 @@ fn structures(golden: &Golden) -> Vec<Place> {
                     RECORD,
                     Box::new(move |content| seal_record(content, record)),
                 );
-                if content[record + 60..].starts_with(b"ANMF") {
+                let header = record_header(&content, record);
+                if content[record + header..].starts_with(b"ANMF") {
                     add(
                         "manifest",
-                        record + 60,
+                        record + header,
                         MANIFEST,
                         Box::new(move |content| seal_record(content, record)),
                     );
                 }
-                record += 60 + place(&content, record + 16, 4);
+                record += header + place(&content, record + 16, 4);
             }
             for entry in (footer..trailer).step_by(52) {
                 add("entry", entry, PACK_ENTRY, Box::new(seal_pack_end));
@@ -663,7 +674,7 @@ fn whole_stores_of_bombs() {
             let content = golden.content(&place.file);
             // Where the stored bytes begin, and where the header says how many there are and what they unpack to.
             let (stored_at, stored_len, raw_len) = match place.what {
-                "record" => (60, 16, 12),
+                "record" => (record_header(&content, place.at), 16, 12),
                 "block" => (32, 4, 8),
                 _ => continue,
             };

@@ -194,7 +194,7 @@ fn rewrite(
         if alive {
             // A damaged record stops the compaction: the old pack stays as it is, for 'repair' to look at.
             let record = reader
-                .read_record(entry.offset, entry.len)
+                .read_record(entry.offset, entry.len, &entry.id)
                 .map_err(|error| read_error(&path, error))?;
             // What shared a dictionary was alike. That dictionary stays behind: it is made of what may be dead by now.
             let alike = record.header.dictionary;
@@ -202,7 +202,7 @@ fn rewrite(
                 None => Effort::Copy,
                 Some(_) => Effort::Compress(Level::DEFAULT),
             };
-            let piece = Piece::new(&record.header, entry.offset, effort);
+            let piece = Piece::new(&record.header, entry.offset, entry.len, effort);
             families.entry(alike).or_default().push(piece);
             copied.insert(entry.id, entry.kind);
         }
@@ -224,7 +224,7 @@ struct PackPieces<'a> {
 
 impl Source for PackPieces<'_> {
     fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
-        let record = self.reader.read_record(piece.at, piece.len)?;
+        let record = self.reader.read_record(piece.at, piece.len, &piece.id)?;
         let plain = self.reader.unpack(&record, piece.at, &piece.id)?;
         Ok((record, plain))
     }

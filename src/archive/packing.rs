@@ -12,7 +12,7 @@ use crate::blob::dictionary::{Family, PIECES_MIN, SAMPLE_BYTES_MAX, SAMPLES_MAX,
 use crate::blob::pack_reader::{PackReadError, Plain, StoredRecord};
 use crate::blob::pack_writer::{PackPlace, PackSeries};
 use crate::format::pack::{FOOTER_ENTRY_BYTES, PackOffset};
-use crate::format::record::{DictTag, RECORD_HEADER_BYTES, RecordHeader, RecordKind};
+use crate::format::record::{DictTag, RecordHeader, RecordKind};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -38,23 +38,21 @@ pub(super) enum Effort {
     Copy,
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the constant is 60")]
-const HEADER_BYTES: u32 = RECORD_HEADER_BYTES as u32;
 #[expect(clippy::cast_possible_truncation, reason = "the constant is 52")]
 const ENTRY_BYTES: u32 = FOOTER_ENTRY_BYTES as u32;
 
 impl Piece {
-    /// The piece in the record with that header.
-    pub(super) fn new(header: &RecordHeader, at: PackOffset, effort: Effort) -> Self {
-        // Without its dictionary a record can become as long as its plaintext.
+    /// The piece in the record with that header, which takes `len` bytes at `at`.
+    pub(super) fn new(header: &RecordHeader, at: PackOffset, len: u32, effort: Effort) -> Self {
         let most = match header.dictionary {
-            None => header.record_len(),
-            Some(_) => header.raw_len.saturating_add(HEADER_BYTES),
+            None => header.packed_len(),
+            // Without its dictionary it can become as long as its plaintext.
+            Some(_) => header.packed_len() - header.stored_len + header.raw_len,
         };
         Self {
             id: header.id,
             at,
-            len: header.record_len(),
+            len,
             raw_len: header.raw_len,
             effort,
             most: most.saturating_add(ENTRY_BYTES),
@@ -264,7 +262,7 @@ mod tests {
     use crate::blob::pack_reader::PackReader;
     use crate::disk::sim::SimDisk;
     use crate::format::pack::{PackClass, PackOrigin};
-    use crate::format::record::{Codec, Record, RecordError};
+    use crate::format::record::{Codec, NAMELESS_HEADER_BYTES, Record, RecordError};
     use crate::id::{EventSeq, PackId};
     use crate::retention::{AsOf, Policy};
 
@@ -442,7 +440,7 @@ mod tests {
         archive.seal().expect("sealed");
         let place = archive.shared().view().blob(&id).expect("readable");
         let len = place.and_then(|row| row.place).expect("placed").len;
-        assert_eq!(len as usize, first + RECORD_HEADER_BYTES);
+        assert_eq!(len as usize, first + NAMELESS_HEADER_BYTES);
     }
 
     /// Records in memory, and how many bytes of plaintext were read from them.
@@ -465,7 +463,7 @@ mod tests {
             let records: Vec<StoredRecord> = records.collect();
             let pieces = records
                 .iter()
-                .map(|record| Piece::new(&record.header, PackOffset(0), effort));
+                .map(|record| Piece::new(&record.header, PackOffset(0), 0, effort));
             let pieces = pieces.collect();
             let held = records.into_iter().map(|record| (record.header.id, record));
             (Self(held.collect(), Cell::new(0)), pieces)
@@ -495,7 +493,8 @@ mod tests {
 
     /// How many records of families of those sizes lie in each pack, when one has room for so many.
     fn packed_by(most: u64, sizes: &[u32]) -> Vec<usize> {
-        let len = 1_000 - ENTRY_BYTES - HEADER_BYTES;
+        let header = u32::try_from(NAMELESS_HEADER_BYTES).expect("28");
+        let len = 1_000 - ENTRY_BYTES - header;
         let pack_bytes = most * 1_000;
         let archive = store(pack_bytes);
         let shared = archive.shared();

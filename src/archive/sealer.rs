@@ -467,7 +467,7 @@ impl<'a> JournalPieces<'a> {
             let needed = row.is_some_and(|row| row.refs > 0 && row.place.is_none());
             if needed {
                 let level = Level::new(frame.header.level).unwrap_or(Level::DEFAULT);
-                let piece = Piece::new(&header, at, Effort::Compress(level));
+                let piece = Piece::new(&header, at, header.record_len(), Effort::Compress(level));
                 let class = pack_class(frame.header.retention, frame.header.time);
                 let kind = kind.get_or_insert_with(|| Kind::of(frame.leaf)).clone();
                 let families = self.classes.entry(class).or_default();
@@ -509,7 +509,7 @@ impl Source for JournalPieces<'_> {
     fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
         let file = &*self.full.journal.file;
         let end = piece.at.0 + u64::from(piece.len);
-        let record = read_record(file, end, piece.at, piece.len)?;
+        let record = read_record(file, end, piece.at, piece.len, &piece.id)?;
         let plain = record.plain(piece.at, &piece.id, None)?;
         Ok((record, plain))
     }

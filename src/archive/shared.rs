@@ -288,19 +288,24 @@ impl Shared {
 
     /// Bytes a blob takes where it lies now, without headers; 0 when it is not there.
     pub(super) fn stored_bytes(&self, id: &BlobId) -> Result<u64> {
-        let header = record::RECORD_HEADER_BYTES as u64;
+        let without = |len: u32, header: usize| u64::from(len).saturating_sub(header as u64);
         if let Some(place) = self.inline(id) {
-            return Ok(u64::from(place.bytes).saturating_sub(header));
+            return Ok(without(place.bytes, record::RECORD_HEADER_BYTES));
         }
         let view = self.view();
         let mut bytes = 0;
         if let Some(row) = view.blob(id)? {
-            bytes += row
-                .place
-                .map_or(0, |place| u64::from(place.len).saturating_sub(header));
-            for child in view.children(id)?.iter() {
+            let children = view.children(id)?;
+            let kind = if children.is_empty() {
+                RecordKind::Content
+            } else {
+                RecordKind::Manifest
+            };
+            let place = row.place;
+            bytes += place.map_or(0, |at| without(at.len, record::packed_header_bytes(kind)));
+            for child in children.iter() {
                 if let Some(place) = view.blob(child)?.and_then(|row| row.place) {
-                    bytes += u64::from(place.len).saturating_sub(header);
+                    bytes += without(place.len, record::packed_header_bytes(RecordKind::Content));
                 }
             }
         }
@@ -388,8 +393,8 @@ impl Shared {
         })?;
         let at = PackOffset(place.offset);
         let end = place.offset + u64::from(place.bytes);
-        let unpacked =
-            read_record(&*file, end, at, place.bytes).and_then(|record| record.plain(at, id, None));
+        let unpacked = read_record(&*file, end, at, place.bytes, id)
+            .and_then(|record| record.plain(at, id, None));
         unpacked.map_err(|error| read_error(&path, error))
     }
 

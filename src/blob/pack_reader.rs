@@ -13,8 +13,8 @@ use crate::format::pack::{
     PackTrailer, ReadAt, RecordScan,
 };
 use crate::format::record::{
-    self, DictTag, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, Record, RecordError, RecordHeader,
-    RecordKind,
+    self, DictTag, NAMELESS_HEADER_BYTES, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, Record,
+    RecordError, RecordHeader, RecordKind,
 };
 use crate::id::BlobId;
 
@@ -77,24 +77,26 @@ impl ReadAt for dyn DiskFile {
 /// One record as it is stored, its checksums checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
-    /// What it says of itself.
+    /// What it says of itself, and the id it was asked for by.
     pub header: RecordHeader,
     bytes: Vec<u8>,
+    stored_at: usize,
 }
 
 impl StoredRecord {
-    /// The record at the start of `bytes`.
+    /// The record of a journal at the start of `bytes`.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let (header, _) = record::decode(bytes)?;
         Ok(Self {
             bytes: bytes[..header.record_len() as usize].to_vec(),
             header,
+            stored_at: RECORD_HEADER_BYTES,
         })
     }
 
     /// The stored bytes.
     pub fn stored(&self) -> &[u8] {
-        &self.bytes[RECORD_HEADER_BYTES..]
+        &self.bytes[self.stored_at..]
     }
 
     /// A record that nobody has read yet.
@@ -104,6 +106,7 @@ impl StoredRecord {
         Ok(Self {
             header: record::decode_header(&bytes)?,
             bytes,
+            stored_at: RECORD_HEADER_BYTES,
         })
     }
 
@@ -115,9 +118,7 @@ impl StoredRecord {
         expected: &BlobId,
         dictionary: Option<&Dictionary>,
     ) -> Result<Plain, PackReadError> {
-        let mut bytes = Vec::new();
-        decompress(&self.header, self.stored(), dictionary, &mut bytes)
-            .map_err(|error| PackReadError::Decompress { at, error })?;
+        let bytes = self.unpacked(at, dictionary)?;
         let kind = self.header.kind;
         let named_right = self.header.id == *expected
             && (kind == RecordKind::Manifest || BlobId::of(&bytes) == *expected);
@@ -129,6 +130,18 @@ impl StoredRecord {
                 expected: *expected,
             })
         }
+    }
+
+    /// The plaintext, whosever it is.
+    fn unpacked(
+        &self,
+        at: PackOffset,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<Vec<u8>, PackReadError> {
+        let mut bytes = Vec::new();
+        decompress(&self.header, self.stored(), dictionary, &mut bytes)
+            .map_err(|error| PackReadError::Decompress { at, error })?;
+        Ok(bytes)
     }
 
     /// The same record, to be written elsewhere as it is.
@@ -225,11 +238,6 @@ impl PackReader {
         })
     }
 
-    /// Every record whose checksums hold, in the order they stand.
-    pub fn scan(&self) -> io::Result<RecordScan<'_, dyn DiskFile>> {
-        RecordScan::new(&*self.file)
-    }
-
     /// What the pack says of itself.
     pub const fn header(&self) -> &PackHeader {
         &self.header
@@ -252,37 +260,59 @@ impl PackReader {
     }
 
     /// What [`PackReader::listed`] answers, found by walking over the records instead of asking the footer: every record whose
-    /// checksums hold.
+    /// checksums hold and whose id is known. Content is unpacked to know it.
     pub fn salvage(&self) -> Result<Vec<PackEntry>, PackReadError> {
         let mut entries = BTreeMap::new();
         for found in RecordScan::new(&*self.file)? {
             let (offset, header) = found?;
-            // Of a blob one is enough, of a dictionary there are two.
-            let nth = match header.kind {
-                RecordKind::Content | RecordKind::Manifest => PackOffset(0),
-                RecordKind::Dictionary => offset,
+            let id = match header.id() {
+                Some(id) => id,
+                None => match self.hash_of(offset, header.record_len()) {
+                    Ok(id) => id,
+                    Err(PackReadError::Io(error))
+                        if error.kind() != io::ErrorKind::UnexpectedEof =>
+                    {
+                        return Err(error.into());
+                    }
+                    Err(_) => continue,
+                },
             };
-            let is_dictionary = header.kind == RecordKind::Dictionary;
+            // Of a blob one is enough, of a dictionary there are two.
+            let is_dictionary = header.kind() == RecordKind::Dictionary;
+            let nth = if is_dictionary { offset } else { PackOffset(0) };
             entries
-                .entry((header.id, is_dictionary, nth))
+                .entry((id, is_dictionary, nth))
                 .or_insert(PackEntry {
-                    id: header.id,
+                    id,
                     offset,
                     len: header.record_len(),
-                    raw_len: header.raw_len,
-                    kind: header.kind,
+                    raw_len: header.raw_len(),
+                    kind: header.kind(),
                 });
         }
         Ok(entries.into_values().collect())
     }
 
-    /// Reads the record of `len` bytes at `at`: one read, both checksums.
-    pub fn read_record(&self, at: PackOffset, len: u32) -> Result<StoredRecord, PackReadError> {
+    /// The hash of the plaintext of the record at `at`, which may be any content.
+    fn hash_of(&self, at: PackOffset, len: u32) -> Result<BlobId, PackReadError> {
+        let record = self.read_record(at, len, &BlobId::from_bytes([0; 32]))?;
+        let dictionary = self.dictionary_of(&record)?;
+        Ok(BlobId::of(&record.unpacked(at, dictionary.as_deref())?))
+    }
+
+    /// Reads the record of `len` bytes at `at`, which is to be that of blob `id`: one read, both checksums. Of content, which has
+    /// no id there, only [`PackReader::unpack`] tells whose it is.
+    pub fn read_record(
+        &self,
+        at: PackOffset,
+        len: u32,
+        id: &BlobId,
+    ) -> Result<StoredRecord, PackReadError> {
         let records_end = match &self.end {
             Ok(trailer) => trailer.footer_offset,
             Err(_) => self.size,
         };
-        read_record(&*self.file, records_end, at, len)
+        read_record(&*self.file, records_end, at, len, id)
     }
 
     /// Reads the plaintext of blob `expected` from the record at `at`.
@@ -292,7 +322,7 @@ impl PackReader {
         len: u32,
         expected: &BlobId,
     ) -> Result<Plain, PackReadError> {
-        self.unpack(&self.read_record(at, len)?, at, expected)
+        self.unpack(&self.read_record(at, len, expected)?, at, expected)
     }
 
     /// The plaintext of a record that was read from this pack.
@@ -302,11 +332,16 @@ impl PackReader {
         at: PackOffset,
         expected: &BlobId,
     ) -> Result<Plain, PackReadError> {
-        let dictionary = match record.header.dictionary {
-            None => None,
-            Some(tag) => Some(self.dictionary(tag)?),
-        };
+        let dictionary = self.dictionary_of(record)?;
         record.plain(at, expected, dictionary.as_deref())
+    }
+
+    fn dictionary_of(
+        &self,
+        record: &StoredRecord,
+    ) -> Result<Option<Arc<Dictionary>>, PackReadError> {
+        let named = record.header.dictionary.map(|tag| self.dictionary(tag));
+        named.transpose()
     }
 
     /// The dictionary that records of this pack name so: the copy at the end, or else the one at the front.
@@ -342,11 +377,8 @@ impl PackReader {
                 trailer.dictionaries_at(),
                 trailer.footer_offset,
             );
-            for found in copies {
-                let (offset, header) = found?;
-                if let Some(found) =
-                    self.try_dictionary(tag, header.kind, &header.id, offset, header.record_len())?
-                {
+            for found in dictionaries(copies) {
+                if let Some(found) = self.try_dictionary(tag, &found?)? {
                     return Ok(found);
                 }
             }
@@ -360,7 +392,10 @@ impl PackReader {
                     {
                         return Err(error.into());
                     }
-                    Err(_) => self.salvage()?,
+                    Err(_) => {
+                        let scan = RecordScan::new(&*self.file)?;
+                        dictionaries(scan).collect::<io::Result<_>>()?
+                    }
                     Ok(listed) => listed,
                 };
                 listed.retain(|entry| entry.kind == RecordKind::Dictionary);
@@ -368,9 +403,7 @@ impl PackReader {
             }
         };
         for entry in copies {
-            if let Some(found) =
-                self.try_dictionary(tag, entry.kind, &entry.id, entry.offset, entry.len)?
-            {
+            if let Some(found) = self.try_dictionary(tag, entry)? {
                 return Ok(found);
             }
         }
@@ -381,16 +414,14 @@ impl PackReader {
     fn try_dictionary(
         &self,
         tag: DictTag,
-        kind: RecordKind,
-        id: &BlobId,
-        at: PackOffset,
-        len: u32,
+        copy: &PackEntry,
     ) -> Result<Option<(StoredRecord, Dictionary)>, PackReadError> {
-        if kind != RecordKind::Dictionary || DictTag::of(id) != Some(tag) {
+        if DictTag::of(&copy.id) != Some(tag) {
             return Ok(None);
         }
-        let read = self.read_record(at, len).and_then(|record| {
-            let plain = record.plain(at, id, None)?;
+        let record = self.read_record(copy.offset, copy.len, &copy.id);
+        let read = record.and_then(|record| {
+            let plain = record.plain(copy.offset, &copy.id, None)?;
             Ok((record, plain))
         });
         match read {
@@ -403,6 +434,25 @@ impl PackReader {
             Err(_) => Ok(None),
         }
     }
+}
+
+/// The dictionaries among what a scan finds. They have their ids with them.
+fn dictionaries(
+    scan: RecordScan<'_, dyn DiskFile>,
+) -> impl Iterator<Item = io::Result<PackEntry>> + '_ {
+    scan.filter_map(|found| match found {
+        Ok((offset, header)) if header.kind() == RecordKind::Dictionary => header.id().map(|id| {
+            Ok(PackEntry {
+                id,
+                offset,
+                len: header.record_len(),
+                raw_len: header.raw_len(),
+                kind: header.kind(),
+            })
+        }),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    })
 }
 
 /// Those of the records in a pack that hold blobs.
@@ -442,29 +492,37 @@ fn too_short(size: u64) -> PackError {
     })
 }
 
-/// Reads one record of a pack whose records end at `records_end`; for a pack without its footer that is the end of the file.
+/// Reads one record, which is to be that of blob `id`, of a file whose records end at `records_end`; for a pack without its footer
+/// that is the end of the file.
 pub fn read_record(
     file: &dyn DiskFile,
     records_end: u64,
     at: PackOffset,
     len: u32,
+    id: &BlobId,
 ) -> Result<StoredRecord, PackReadError> {
     let size = len as usize;
     let end = at.0.checked_add(u64::from(len));
-    if !(RECORD_HEADER_BYTES..=RECORD_BYTES_MAX).contains(&size)
+    if !(NAMELESS_HEADER_BYTES..=RECORD_BYTES_MAX).contains(&size)
         || end.is_none_or(|end| end > records_end)
     {
         return Err(PackReadError::Place { at, len });
     }
     let mut bytes = vec![0; size];
     file.read_exact_at(&mut bytes, at.0)?;
-    let (header, _) =
-        record::decode(&bytes).map_err(|error| PackReadError::Record { at, error })?;
-    if header.record_len() == len {
-        Ok(StoredRecord { header, bytes })
-    } else {
-        Err(PackReadError::Place { at, len })
+    let (packed, _) =
+        record::decode_packed(&bytes).map_err(|error| PackReadError::Record { at, error })?;
+    if packed.record_len() != len {
+        return Err(PackReadError::Place { at, len });
     }
+    let header = packed
+        .of(id)
+        .ok_or(PackReadError::OtherBlob { at, expected: *id })?;
+    Ok(StoredRecord {
+        header,
+        bytes,
+        stored_at: packed.header_bytes(),
+    })
 }
 
 #[cfg(test)]
@@ -490,8 +548,10 @@ mod tests {
         assert!(matches!(cut.entries(), Err(PackReadError::Pack(_))));
         assert_eq!(cut.salvage().expect("readable"), listed);
         for entry in listed {
-            let record =
-                |reader: &PackReader| reader.read_record(entry.offset, entry.len).expect("whole");
+            let record = |reader: &PackReader| {
+                let record = reader.read_record(entry.offset, entry.len, &entry.id);
+                record.expect("whole")
+            };
             assert_eq!(record(&cut), record(&whole));
         }
     }

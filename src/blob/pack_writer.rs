@@ -123,7 +123,7 @@ impl PackWriter {
         }
         let dictionary_bytes = self
             .dictionary_bytes
-            .checked_add(dictionary.header.record_len())
+            .checked_add(dictionary.header.packed_len())
             .ok_or(PackWriteError::Dictionaries(self.header.pack))?;
         let entry = self.place(&dictionary.as_record())?;
         self.dictionary_bytes = dictionary_bytes;
@@ -160,11 +160,12 @@ impl PackWriter {
             return Err(PackWriteError::Poisoned(self.header.pack));
         }
         let offset = PackOffset(self.bytes());
-        if self.buffer.len() + record.len() > BUFFER_BYTES {
+        if self.buffer.len() + record.packed_len() > BUFFER_BYTES {
             self.flush()?;
         }
-        record::encode_into(&mut self.buffer, record)?;
-        let len = u32::try_from(record.len()).expect("an encoded record is within its limit");
+        record::encode_packed_into(&mut self.buffer, record)?;
+        let len =
+            u32::try_from(record.packed_len()).expect("an encoded record is within its limit");
         Ok(PackEntry {
             id: record.id,
             offset,
@@ -321,7 +322,8 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
     fn room_for(&mut self, record: &Record<'_>) -> Result<&mut PackWriter, PackWriteError> {
         self.check()?;
         // One is opened only to put a record into it: none is closed empty.
-        let full = |writer: &PackWriter| writer.bytes() + record.len() as u64 > self.pack_bytes;
+        let full =
+            |writer: &PackWriter| writer.bytes() + record.packed_len() as u64 > self.pack_bytes;
         if self.open.as_ref().is_some_and(|(writer, _)| full(writer)) {
             self.close()?;
         }
@@ -398,7 +400,7 @@ pub(super) mod tests {
     use crate::blob::pack_reader::{PackReadError, PackReader};
     use crate::disk::{DirEntry, DiskLock, FsDisk};
     use crate::format::pack::{PACK_HEADER_BYTES, PackError, PackOrigin};
-    use crate::format::record::{Codec, RECORD_HEADER_BYTES, RecordKind};
+    use crate::format::record::{Codec, NAMELESS_HEADER_BYTES, RecordKind};
     use crate::id::{EventSeq, StoreId};
 
     /// A directory with `tmp` and `packs` in it.
@@ -564,13 +566,13 @@ pub(super) mod tests {
         let mut writer = started(&disk);
         let writes = || sim.census().of(crate::disk::sim::Call::Write);
         let room = BUFFER_BYTES - writer.buffer.len();
-        let filling = room / 2 - RECORD_HEADER_BYTES;
+        let filling = room / 2 - NAMELESS_HEADER_BYTES;
         writer.append(&raw(&vec![1; filling])).expect("appended");
-        let rest = room - room / 2 - RECORD_HEADER_BYTES;
+        let rest = room - room / 2 - NAMELESS_HEADER_BYTES;
         writer.append(&raw(&vec![2; rest])).expect("appended");
         assert_eq!((writes(), writer.buffer.len()), (0, BUFFER_BYTES));
         writer.append(&raw(b"one more")).expect("appended");
-        assert_eq!((writes(), writer.buffer.len()), (1, 68));
+        assert_eq!((writes(), writer.buffer.len()), (1, 36));
     }
 
     /// How many records lie in each pack of a series of packs of so many bytes.
@@ -578,7 +580,7 @@ pub(super) mod tests {
         let (_dir, disk) = new_disk();
         let mut series = PackSeries::new(disk, pack_bytes, places());
         for (nth, len) in (1..).zip(lengths) {
-            let content = vec![nth; *len - RECORD_HEADER_BYTES];
+            let content = vec![nth; *len - NAMELESS_HEADER_BYTES];
             series.append(&raw(&content)).expect("appended");
         }
         let packs = series.finish().expect("published");
@@ -835,11 +837,11 @@ pub(super) mod tests {
             (first.offset.0, first.len - 1),
             (first.offset.0, first.len + 1),
             (pack.bytes - 100, 100),
-            (u64::MAX, 60),
+            (u64::MAX, 28),
             (128, u32::MAX),
             (128, 0),
         ] {
-            let wrong = reader.read_record(PackOffset(at), len);
+            let wrong = reader.read_record(PackOffset(at), len, &first.id);
             assert!(
                 matches!(
                     wrong,

@@ -127,14 +127,16 @@ mod tests {
             last_seq: EventSeq(3),
             class: pack::PackClass::new("90d/2026-05").expect("a class"),
         };
+        let mut packed = Vec::new();
+        record::encode_packed_into(&mut packed, &record).expect("valid");
         let listed = pack::PackEntry {
             id: record.id,
             offset: pack::PackOffset(pack::PACK_HEADER_BYTES as u64),
-            len: u32::try_from(stored.len()).expect("short"),
+            len: u32::try_from(packed.len()).expect("short"),
             raw_len: record.raw_len,
             kind: record.kind,
         };
-        let records_end = (pack::PACK_HEADER_BYTES + stored.len()) as u64;
+        let records_end = (pack::PACK_HEADER_BYTES + packed.len()) as u64;
         let pack_end = pack::encode_footer(PackId(1), records_end, 0, [listed].iter());
         let written = [
             ("hex journal-header", dump(&journal.encode()[..56])),
@@ -144,6 +146,10 @@ mod tests {
             ),
             ("json leaf", leaf + "\n"),
             ("hex record", dump(&stored)),
+            (
+                "hex packed-record",
+                dump(&packed[..record::NAMELESS_HEADER_BYTES]),
+            ),
             ("hex pack-header", dump(&pack::encode_header(&header))),
             ("hex pack-end", dump(&pack_end)),
             (

@@ -50,8 +50,8 @@ use std::io;
 
 use crate::format::bytes::{Put, Reader, Truncated};
 use crate::format::record::{
-    self, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_MAGIC, RECORD_RAW_BYTES_MAX, RecordHeader,
-    RecordKind,
+    self, NAMELESS_HEADER_BYTES, NAMELESS_MAGIC, PackedHeader, RECORD_BYTES_MAX,
+    RECORD_HEADER_BYTES, RECORD_MAGIC, RECORD_RAW_BYTES_MAX, RecordKind,
 };
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
 
@@ -411,7 +411,7 @@ pub fn decode_footer(bytes: &[u8], trailer: &PackTrailer) -> Result<Vec<PackEntr
         if is_dictionary && second != (offset >= trailer.dictionaries_at()) {
             return Err(contradiction("a dictionary is out of its place"));
         }
-        let lengths = RECORD_HEADER_BYTES..=RECORD_BYTES_MAX;
+        let lengths = record::packed_header_bytes(kind)..=RECORD_BYTES_MAX;
         if !lengths.contains(&(len as usize)) || raw_len > RECORD_RAW_BYTES_MAX {
             return Err(contradiction("no record is as long as an entry says"));
         }
@@ -537,17 +537,20 @@ impl<'s, S: ReadAt + ?Sized> RecordScan<'s, S> {
     }
 
     /// The record that starts at `self.at`, if a whole one does.
-    fn record_here(&mut self) -> io::Result<Option<RecordHeader>> {
-        self.read(self.at, RECORD_HEADER_BYTES)?;
-        let Ok(header) = record::decode_header(&self.buffer) else {
+    fn record_here(&mut self) -> io::Result<Option<PackedHeader>> {
+        let longest = (self.end - self.at).min(RECORD_HEADER_BYTES as u64);
+        self.read(
+            self.at,
+            usize::try_from(longest).expect("a header is short"),
+        )?;
+        let Ok(header) = record::decode_packed_header(&self.buffer) else {
             return Ok(None);
         };
         if self.end - self.at < u64::from(header.record_len()) {
             return Ok(None);
         }
-        let stored_at = self.at + RECORD_HEADER_BYTES as u64;
-        self.read(stored_at, header.stored_len as usize)?;
-        Ok(record::check_stored(&header, &self.buffer)
+        self.read(self.at, header.record_len() as usize)?;
+        Ok(record::decode_packed(&self.buffer)
             .is_ok()
             .then_some(header))
     }
@@ -557,7 +560,7 @@ impl<'s, S: ReadAt + ?Sized> RecordScan<'s, S> {
         self.at += 1;
         loop {
             let len = (self.end - self.at).min(SCAN_BYTES);
-            if len < RECORD_HEADER_BYTES as u64 {
+            if len < NAMELESS_HEADER_BYTES as u64 {
                 self.at = self.end;
                 return Ok(());
             }
@@ -568,7 +571,7 @@ impl<'s, S: ReadAt + ?Sized> RecordScan<'s, S> {
             let magic = self
                 .buffer
                 .windows(RECORD_MAGIC.len())
-                .position(|window| window == RECORD_MAGIC);
+                .position(|window| window == RECORD_MAGIC || window == NAMELESS_MAGIC);
             match magic {
                 Some(found) => {
                     self.at += found as u64;
@@ -582,10 +585,10 @@ impl<'s, S: ReadAt + ?Sized> RecordScan<'s, S> {
 }
 
 impl<S: ReadAt + ?Sized> Iterator for RecordScan<'_, S> {
-    type Item = io::Result<(PackOffset, RecordHeader)>;
+    type Item = io::Result<(PackOffset, PackedHeader)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.end.saturating_sub(self.at) >= RECORD_HEADER_BYTES as u64 {
+        while self.end.saturating_sub(self.at) >= NAMELESS_HEADER_BYTES as u64 {
             let step = match self.record_here() {
                 Ok(Some(header)) => {
                     let offset = PackOffset(self.at);
@@ -640,11 +643,11 @@ mod tests {
             entries.push(PackEntry {
                 id: record.id,
                 offset: PackOffset(bytes.len() as u64),
-                len: u32::try_from(record.len()).expect("short"),
+                len: u32::try_from(record.packed_len()).expect("short"),
                 raw_len: record.raw_len,
                 kind: record.kind,
             });
-            record::encode_into(&mut bytes, &record).expect("a valid record");
+            record::encode_packed_into(&mut bytes, &record).expect("a valid record");
         }
         entries.sort_by_key(|entry| entry.id);
         let end = encode_footer(PackId(7), bytes.len() as u64, 0, entries.iter());
@@ -660,12 +663,15 @@ mod tests {
         decode_footer(&bytes[footer_at..at], &trailer)
     }
 
+    /// Where whole records are, and the hashes of what they hold, which is stored raw.
     fn scan(bytes: &[u8]) -> Vec<(u64, BlobId)> {
         RecordScan::new(bytes)
             .expect("a slice has a size")
             .map(|found| {
                 let (offset, header) = found.expect("a slice can be read");
-                (offset.0, header.id)
+                let at = usize::try_from(offset.0).expect("fits");
+                let record = &bytes[at..at + header.record_len() as usize];
+                (offset.0, BlobId::of(&record[header.header_bytes()..]))
             })
             .collect()
     }
@@ -682,14 +688,14 @@ mod tests {
         assert_eq!(bytes[..PACK_HEADER_BYTES], golden);
 
         let mut golden = BlobId::of(b"unit 42").as_bytes().to_vec();
-        golden.extend(b"\x80\0\0\0\0\0\0\0\x43\0\0\0\x07\0\0\0\x01\0\0\0");
+        golden.extend(b"\x80\0\0\0\0\0\0\0\x23\0\0\0\x07\0\0\0\x01\0\0\0");
         golden.extend(b"ANNALPE\n\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0");
-        golden.extend(b"\xc3\0\0\0\0\0\0\0\x34\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0");
+        golden.extend(b"\xa3\0\0\0\0\0\0\0\x34\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0");
         golden.extend(GOLDEN_TRAILER_CRCS);
-        assert_eq!(bytes[PACK_HEADER_BYTES + 67..], golden);
+        assert_eq!(bytes[PACK_HEADER_BYTES + 35..], golden);
     }
     const GOLDEN_HEADER_CRC: [u8; 4] = [0x32, 0x1d, 0x9e, 0x15];
-    const GOLDEN_TRAILER_CRCS: [u8; 8] = [0x30, 0x60, 0x4f, 0xbf, 0xfb, 0x9b, 0xd1, 0x02];
+    const GOLDEN_TRAILER_CRCS: [u8; 8] = [0x5a, 0xb0, 0xbb, 0xe9, 0x93, 0xaa, 0x07, 0xd8];
 
     #[test]
     fn the_bytes_of_a_footer_with_a_dictionary_never_change() {
@@ -808,7 +814,7 @@ mod tests {
         assert_eq!(scan(&bytes[..footer - 1]), placed[..3]);
         assert_eq!(scan(&bytes[..PACK_HEADER_BYTES - 5]), []);
 
-        for (victim, at) in [(0, 60), (2, 12), (2, 60 + 70_000)] {
+        for (victim, at) in [(0, 28), (2, 12), (2, 28 + 70_000)] {
             let mut damaged = bytes.clone();
             let start = usize::try_from(placed[victim].0).expect("fits");
             damaged[start + at] ^= 0x40;
@@ -822,7 +828,7 @@ mod tests {
     #[test]
     fn an_empty_record_is_found_at_the_very_end_behind_a_stray_byte() {
         let (bytes, _) = pack(&[b""]);
-        let record = &bytes[PACK_HEADER_BYTES..][..RECORD_HEADER_BYTES];
+        let record = &bytes[PACK_HEADER_BYTES..][..NAMELESS_HEADER_BYTES];
         let stray = [&bytes[..PACK_HEADER_BYTES], b"x", record].concat();
         let at = PACK_HEADER_BYTES as u64 + 1;
         assert_eq!(scan(&stray), [(at, BlobId::of(b""))]);
@@ -1032,11 +1038,11 @@ mod tests {
             };
             footer_of(128 + u64::from(len), 0, &[entry]).map(|entries| entries.len())
         };
-        assert_eq!(of_length(60, 0), Ok(1));
+        assert_eq!(of_length(28, 0), Ok(1));
         assert_eq!(of_length(longest, RECORD_RAW_BYTES_MAX), Ok(1));
         let refused = contradiction(PackPart::Footer, "no record is as long as an entry says");
         for (len, raw_len) in [
-            (59, 0),
+            (27, 0),
             (longest + 1, RECORD_RAW_BYTES_MAX),
             (longest, RECORD_RAW_BYTES_MAX + 1),
         ] {

@@ -1,4 +1,4 @@
-//! A blob record: one piece of content with what is needed to check and unpack it. The same bytes stand in journal frames and in packs.
+//! A blob record: one piece of content with what is needed to check and unpack it, in journal frames and in packs.
 //!
 //! | offset | bytes | field |
 //! |---:|---:|---|
@@ -14,6 +14,10 @@
 //! | 56 | 4 | CRC32C of bytes 0 to 55 |
 //! | 60 | | the stored bytes |
 //!
+//! In a pack, content stands without its id, which the footer has, and which is the hash of the plaintext anyway. Such a
+//! record begins with `ANBC` instead, the stored bytes' checksum stands at 20, that of bytes 0 to 23 at 24, and the stored bytes
+//! follow at 28.
+//!
 //! A raw record stores exactly its plaintext; a zstd record stores one frame that is shorter than its plaintext.
 
 use std::num::NonZeroU32;
@@ -21,20 +25,23 @@ use std::num::NonZeroU32;
 use crate::format::bytes::{Put, Reader, Truncated};
 use crate::id::BlobId;
 
-/// Bytes before the stored bytes.
+/// Bytes before the stored bytes of a record that has its id.
 pub const RECORD_HEADER_BYTES: usize = 60;
+/// Bytes before the stored bytes of a record without.
+pub const NAMELESS_HEADER_BYTES: usize = 28;
 /// The longest plaintext one record may hold. Longer content is cut into chunks.
 pub const RECORD_RAW_BYTES_MAX: u32 = 8 << 20;
 /// The longest dictionary. Whoever reads a record has the dictionary in memory as well.
 pub const DICTIONARY_BYTES_MAX: u32 = 1 << 20;
 /// The longest record, header included.
 pub const RECORD_BYTES_MAX: usize = RECORD_HEADER_BYTES + RECORD_RAW_BYTES_MAX as usize;
-/// What every record starts with.
+/// What a record with its id starts with.
 pub const RECORD_MAGIC: [u8; 4] = *b"ANBR";
+/// What a record without starts with.
+pub const NAMELESS_MAGIC: [u8; 4] = *b"ANBC";
 
-/// Bytes the header's own checksum covers.
-const HEADER_CRC_AT: usize = 56;
-const _: () = assert!(HEADER_CRC_AT + 4 == RECORD_HEADER_BYTES);
+const ID_BYTES: usize = 32;
+const _: () = assert!(NAMELESS_HEADER_BYTES + ID_BYTES == RECORD_HEADER_BYTES);
 
 /// What the plaintext is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,9 +136,23 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// Bytes it takes, header included.
+    /// Bytes it takes in a journal, header included.
     pub const fn len(&self) -> usize {
         RECORD_HEADER_BYTES + self.stored.len()
+    }
+
+    /// Bytes it takes in a pack.
+    pub const fn packed_len(&self) -> usize {
+        packed_header_bytes(self.kind) + self.stored.len()
+    }
+}
+
+/// Bytes before the stored bytes of a record of that kind in a pack.
+pub const fn packed_header_bytes(kind: RecordKind) -> usize {
+    match kind {
+        RecordKind::Content => NAMELESS_HEADER_BYTES,
+        // The id of a manifest is not the hash of its plaintext, and a dictionary is looked for by its id.
+        RecordKind::Manifest | RecordKind::Dictionary => RECORD_HEADER_BYTES,
     }
 }
 
@@ -155,10 +176,78 @@ pub struct RecordHeader {
 }
 
 impl RecordHeader {
-    /// Bytes of the whole record, this header included.
+    /// Bytes of the whole record in a journal, header included.
     #[expect(clippy::cast_possible_truncation, reason = "the constant is 60")]
     pub const fn record_len(&self) -> u32 {
         RECORD_HEADER_BYTES as u32 + self.stored_len
+    }
+
+    /// Bytes it takes in a pack.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 60")]
+    pub const fn packed_len(&self) -> u32 {
+        packed_header_bytes(self.kind) as u32 + self.stored_len
+    }
+}
+
+/// The header of a record in a pack, as it stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PackedHeader {
+    /// Of a record that has its id.
+    Named(RecordHeader),
+    /// Of content, whose id stands elsewhere; in this header it is that of nothing.
+    Nameless(RecordHeader),
+}
+
+impl PackedHeader {
+    /// The header of the record of blob `id`; `None` when the record says that it is another one's.
+    pub fn of(self, id: &BlobId) -> Option<RecordHeader> {
+        match self {
+            Self::Named(header) => (header.id == *id).then_some(header),
+            Self::Nameless(header) => Some(RecordHeader { id: *id, ..header }),
+        }
+    }
+
+    /// The id, where the record has it.
+    pub const fn id(&self) -> Option<BlobId> {
+        match self {
+            Self::Named(header) => Some(header.id),
+            Self::Nameless(_) => None,
+        }
+    }
+
+    /// What the plaintext is.
+    pub const fn kind(&self) -> RecordKind {
+        self.fields().kind
+    }
+
+    /// Bytes of the plaintext.
+    pub const fn raw_len(&self) -> u32 {
+        self.fields().raw_len
+    }
+
+    /// Bytes stored.
+    pub const fn stored_len(&self) -> u32 {
+        self.fields().stored_len
+    }
+
+    /// Bytes before the stored bytes.
+    pub const fn header_bytes(&self) -> usize {
+        match self {
+            Self::Named(_) => RECORD_HEADER_BYTES,
+            Self::Nameless(_) => NAMELESS_HEADER_BYTES,
+        }
+    }
+
+    /// Bytes of the whole record.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 60")]
+    pub const fn record_len(&self) -> u32 {
+        self.header_bytes() as u32 + self.fields().stored_len
+    }
+
+    const fn fields(&self) -> &RecordHeader {
+        match self {
+            Self::Named(header) | Self::Nameless(header) => header,
+        }
     }
 }
 
@@ -193,13 +282,30 @@ pub enum RecordError {
         /// Bytes stored.
         stored_len: u32,
     },
+    /// Only content can do without its id.
+    #[error("a record that is no content has no id")]
+    NoId,
     /// A raw record has no use for a dictionary, and a dictionary takes none itself.
     #[error("a raw record or a dictionary names dictionary {0}")]
     NeedlessDictionary(DictTag),
 }
 
-/// Appends the bytes of `record` to `out`; a record that [`decode`] would refuse is an error and appends nothing.
+/// Appends the bytes of `record` to `out`, its id among them; a record that [`decode`] would refuse is an error and appends
+/// nothing.
 pub fn encode_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordError> {
+    encode_as(out, record, RECORD_HEADER_BYTES)
+}
+
+/// Appends the bytes that `record` takes in a pack.
+pub fn encode_packed_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordError> {
+    encode_as(out, record, packed_header_bytes(record.kind))
+}
+
+fn encode_as(
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    header_bytes: usize,
+) -> Result<(), RecordError> {
     let stored_len = u32::try_from(record.stored.len()).unwrap_or(u32::MAX);
     check(
         record.kind,
@@ -208,9 +314,14 @@ pub fn encode_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordE
         record.raw_len,
         stored_len,
     )?;
+    let has_id = header_bytes == RECORD_HEADER_BYTES;
     let start = out.len();
-    out.reserve(record.len());
-    out.put(&RECORD_MAGIC);
+    out.reserve(header_bytes + record.stored.len());
+    out.put(if has_id {
+        &RECORD_MAGIC
+    } else {
+        &NAMELESS_MAGIC
+    });
     out.put_u8(record.kind.to_byte());
     out.put_u8(match record.codec {
         Codec::Raw => 0,
@@ -220,7 +331,9 @@ pub fn encode_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordE
     out.put_u32(record.dictionary.map_or(0, DictTag::get));
     out.put_u32(record.raw_len);
     out.put_u32(stored_len);
-    out.put(record.id.as_bytes());
+    if has_id {
+        out.put(record.id.as_bytes());
+    }
     out.put_u32(crc32c::crc32c(record.stored));
     let header_crc = crc32c::crc32c(&out[start..]);
     out.put_u32(header_crc);
@@ -237,12 +350,42 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordHeader, &[u8]), RecordError> {
     Ok((header, stored))
 }
 
+/// The same for a record in a pack.
+pub fn decode_packed(bytes: &[u8]) -> Result<(PackedHeader, &[u8]), RecordError> {
+    let header = decode_packed_header(bytes)?;
+    let mut reader = Reader::new(&bytes[header.header_bytes()..]);
+    let stored = reader.take(header.stored_len() as usize)?;
+    check_stored(header.fields(), stored)?;
+    Ok((header, stored))
+}
+
 /// Reads only the header that `bytes` begin with.
 pub fn decode_header(bytes: &[u8]) -> Result<RecordHeader, RecordError> {
-    let header = Reader::new(bytes).take(RECORD_HEADER_BYTES)?;
-    let (covered, crc) = header.split_at(HEADER_CRC_AT);
+    decode_as(bytes, RECORD_MAGIC, RECORD_HEADER_BYTES)
+}
+
+/// The same for a record in a pack.
+pub fn decode_packed_header(bytes: &[u8]) -> Result<PackedHeader, RecordError> {
+    if !bytes.starts_with(&NAMELESS_MAGIC) {
+        return decode_header(bytes).map(PackedHeader::Named);
+    }
+    let header = decode_as(bytes, NAMELESS_MAGIC, NAMELESS_HEADER_BYTES)?;
+    if header.kind == RecordKind::Content {
+        Ok(PackedHeader::Nameless(header))
+    } else {
+        Err(RecordError::NoId)
+    }
+}
+
+fn decode_as(
+    bytes: &[u8],
+    magic: [u8; 4],
+    header_bytes: usize,
+) -> Result<RecordHeader, RecordError> {
+    let header = Reader::new(bytes).take(header_bytes)?;
+    let (covered, crc) = header.split_at(header_bytes - 4);
     let mut reader = Reader::new(covered);
-    if reader.take_array()? != RECORD_MAGIC {
+    if reader.take_array()? != magic {
         return Err(RecordError::NotARecord);
     }
     if Reader::new(crc).take_u32()? != crc32c::crc32c(covered) {
@@ -266,7 +409,11 @@ pub fn decode_header(bytes: &[u8]) -> Result<RecordHeader, RecordError> {
         dictionary: DictTag::new(reader.take_u32()?),
         raw_len: reader.take_u32()?,
         stored_len: reader.take_u32()?,
-        id: BlobId::from_bytes(reader.take_array()?),
+        id: if header_bytes == RECORD_HEADER_BYTES {
+            BlobId::from_bytes(reader.take_array()?)
+        } else {
+            BlobId::from_bytes([0; ID_BYTES])
+        },
         stored_crc: reader.take_u32()?,
     };
     check(
@@ -403,9 +550,64 @@ mod tests {
     fn resealed(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
         let mut bytes = encoded(&small());
         change(&mut bytes);
-        let crc = crc32c::crc32c(&bytes[..HEADER_CRC_AT]);
-        bytes[HEADER_CRC_AT..RECORD_HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32c::crc32c(&bytes[..RECORD_HEADER_BYTES - 4]);
+        bytes[RECORD_HEADER_BYTES - 4..RECORD_HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
         bytes
+    }
+
+    /// The footer of its pack names it, and so does its content.
+    #[test]
+    fn content_in_a_pack_stands_without_its_id_and_takes_any_that_it_is_asked_for_by() {
+        let content = Record {
+            kind: RecordKind::Content,
+            ..small()
+        };
+        let mut packed = Vec::new();
+        encode_packed_into(&mut packed, &content).expect("valid");
+        assert_eq!(packed.len(), content.packed_len());
+        assert_eq!(content.packed_len() + ID_BYTES, content.len());
+        let mut golden = b"ANBC".to_vec();
+        golden.extend(&encoded(&content)[4..20]);
+        golden.extend(crc32c::crc32c(content.stored).to_le_bytes());
+        let crc = crc32c::crc32c(&golden);
+        golden.extend(crc.to_le_bytes());
+        golden.extend(content.stored);
+        assert_eq!(packed, golden);
+        let (header, stored) = decode_packed(&packed).expect("valid");
+        assert_eq!((header.id(), stored), (None, content.stored));
+        assert_eq!(header.record_len() as usize, packed.len());
+        let other = BlobId::of(b"other");
+        for id in [content.id, other] {
+            let header = header.of(&id).expect("anybody's");
+            assert_eq!((header.id, header.kind), (id, RecordKind::Content));
+            assert_eq!(header.packed_len() as usize, packed.len());
+        }
+        let long = [&packed[..], &[0; ID_BYTES]].concat();
+        assert_eq!(decode(&long), Err(RecordError::NotARecord));
+    }
+
+    /// A manifest's id is not the hash of its bytes, and a dictionary is looked for by its id where no footer is left.
+    #[test]
+    fn what_is_no_content_keeps_its_id_in_a_pack_and_is_refused_without() {
+        for kind in [RecordKind::Manifest, RecordKind::Dictionary] {
+            let record = Record {
+                kind,
+                dictionary: None,
+                ..small()
+            };
+            let mut packed = Vec::new();
+            encode_packed_into(&mut packed, &record).expect("valid");
+            assert_eq!(packed, encoded(&record));
+            let (header, _) = decode_packed(&packed).expect("valid");
+            assert_eq!(header.id(), Some(record.id));
+            assert!(header.of(&record.id).is_some());
+            assert_eq!(header.of(&BlobId::of(b"other")), None);
+            let mut nameless = [&NAMELESS_MAGIC[..], &packed[4..20], &packed[52..56]].concat();
+            let crc = crc32c::crc32c(&nameless);
+            nameless.extend(crc.to_le_bytes());
+            nameless.extend(record.stored);
+            assert_eq!(decode_packed(&nameless), Err(RecordError::NoId));
+        }
     }
 
     #[test]

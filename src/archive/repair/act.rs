@@ -184,8 +184,8 @@ fn rewrite(disk: &Arc<dyn Disk>, mend: &PackMend) -> Result<()> {
     let old = PackReader::open_remains(&**disk, &mend.path, mend.header.clone()).map_err(failed)?;
     let mut writer =
         PackWriter::create(disk, &tmp_path("pack"), mend.header.clone()).map_err(write_error)?;
-    for (offset, len, _) in &mend.kept {
-        let record = old.read_record(*offset, *len).map_err(failed)?;
+    for (offset, len, id) in &mend.kept {
+        let record = old.read_record(*offset, *len, id).map_err(failed)?;
         if let Some(tag) = record.header.dictionary
             && !writer.carries(tag)
         {

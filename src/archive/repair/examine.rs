@@ -1,6 +1,6 @@
 //! The look: what can still be read of a store, and so what has to be made anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,10 +11,9 @@ use crate::archive::repair::account;
 use crate::archive::repair::{Findings, Mend, MendKind, PackMend, RepairPlan};
 use crate::archive::shared::read_error;
 use crate::archive::{Access, Options, verify};
-use crate::blob::pack_reader::{PackReadError, PackReader};
+use crate::blob::pack_reader::{PackReadError, PackReader, blobs};
 use crate::disk::{Disk, OpenMode};
 use crate::format::pack::{self, PACK_HEADER_BYTES, PackClass, PackHeader, PackOrigin};
-use crate::format::record::RecordKind;
 use crate::format::{frame, segment};
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains};
@@ -292,24 +291,18 @@ fn salvage_pack(
         last_seq,
         class,
     };
-    let failed = |error: io::Error| Error::io("read", &file.path, error);
-    let remains = PackReader::open_remains(disk, &file.path, header.clone())
-        .map_err(|error| read_error(&file.path, error))?;
+    let failed = |error| read_error(&file.path, error);
+    let remains = PackReader::open_remains(disk, &file.path, header.clone()).map_err(failed)?;
     let mut kept = Vec::new();
-    let mut seen = BTreeSet::new();
-    for found in remains.scan().map_err(failed)? {
-        let (offset, header) = found.map_err(failed)?;
-        // Dictionaries come along with the records that name them.
-        if header.kind == RecordKind::Dictionary {
-            continue;
-        }
-        match remains.read_plain(offset, header.record_len(), &header.id) {
-            Ok(_) if seen.insert(header.id) => kept.push((offset, header.record_len(), header.id)),
-            Ok(_) => {}
-            Err(PackReadError::Io(error)) => return Err(read_error(&file.path, error.into())),
+    // Dictionaries come along with the records that name them.
+    for entry in blobs(remains.salvage().map_err(failed)?) {
+        match remains.read_plain(entry.offset, entry.len, &entry.id) {
+            Ok(_) => kept.push((entry.offset, entry.len, entry.id)),
+            Err(error @ PackReadError::Io(_)) => return Err(failed(error)),
             Err(_) => {}
         }
     }
+    kept.sort_unstable_by_key(|(offset, ..)| *offset);
     Ok(PackMend {
         path: file.path.clone(),
         why,
