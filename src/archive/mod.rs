@@ -1,11 +1,12 @@
 //! The archive: one handle that owns the lock and knows the order of writes.
 //!
-//! - [`open`](self): making and opening a store; `rebuild` brings the index up to the log.
+//! - `make`, `open`: making and opening a store; `rebuild` brings the index up to the log.
 //! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
 //! - `packing`: content into packs, compressed with what is alike;
 //! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`; `repair`.
 
 mod compact;
+mod make;
 mod open;
 mod packing;
 mod purge;
@@ -191,11 +192,12 @@ impl fmt::Debug for Archive {
 }
 
 impl Archive {
-    /// Makes a store in `dir`, which must be missing or empty, and opens it. On `Ok` the store survives a power cut.
+    /// Makes a store in `dir`, which must be missing or empty, and opens it. On `Ok` the store survives a power cut; what was left
+    /// after an error or a crash is cleared away by the next try.
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
-        let disk = open::new_dir(dir)?;
-        open::create(Arc::new(disk), dir.to_owned(), options)
+        let disk = make::new_dir(dir)?;
+        make::create(Arc::new(disk), dir.to_owned(), options)
     }
 
     /// Opens the store in `dir`. One process at a time may have it open for writing.
@@ -209,7 +211,7 @@ impl Archive {
 
     /// Makes a store on a disk of the caller's, whose root is empty.
     pub fn create_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
-        open::create(disk, Path::new("").to_owned(), options)
+        make::create(disk, Path::new("").to_owned(), options)
     }
 
     /// Opens a store on a disk of the caller's.

@@ -1,4 +1,4 @@
-//! Making a store, and opening one after whatever happened to it.
+//! Opening a store after whatever happened to it.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,10 +11,10 @@ use crossbeam_channel::{bounded, unbounded};
 
 use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
-use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
+use crate::archive::shared::{Shared, TMP_DIR};
 use crate::archive::writer::{Draft, Writer};
 use crate::archive::{Access, Archive, Channels, Options, Threads};
-use crate::disk::{Disk, DiskLock, FsDisk, OpenMode, PublishError, publish};
+use crate::disk::{Disk, DiskLock, OpenMode, PublishError, publish};
 use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
 use crate::format::header::{self, HeaderError};
 use crate::format::newest::{NEWEST_BYTES, decode as decode_newest, encode as encode_newest};
@@ -22,73 +22,23 @@ use crate::format::record::{self};
 use crate::id::{BlobId, EventSeq, Sha256, StoreId};
 use crate::index::{Index, IndexError};
 use crate::log::{
-    Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, Journal,
-    JournalPlace, LiveFrame, LogFiles, TornTail, cut, journal_path, recover,
+    Appender, Found, FullJournal, JOURNAL_BYTES_MIN, Journal, JournalPlace, LiveFrame, LogFiles,
+    TornTail, cut, journal_path, recover,
 };
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
 
 /// The file that makes a folder a store.
 pub const HEADER_FILE: &str = "FORMAT";
-const LOCK_FILE: &str = "LOCK";
+pub(super) const LOCK_FILE: &str = "LOCK";
 pub(super) const INDEX_FILE: &str = "index.redb";
 const NEWEST_FILE: &str = "NEWEST";
 pub(super) const QUARANTINE_DIR: &str = "quarantine";
 /// Requests that wait for the writer; who comes later waits to be let in.
 const REQUESTS_MAX: usize = 1024;
 
-/// Makes a store in `disk`, whose root exists and is empty.
-pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
-    let at = |path: &Path| dir.join(path);
-    let lock = take_lock(&*disk, &dir, Duration::ZERO)?;
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::new(ErrorKind::Io, format!("cannot draw a store id: {error}")))?;
-    let store = StoreId::from_bytes(bytes);
-    for folder in [JOURNAL_DIR, EVENTS_DIR, PACKS_DIR, TMP_DIR, QUARANTINE_DIR] {
-        disk.make_dir(Path::new(folder))
-            .map_err(|error| Error::io("make", at(Path::new(folder)), error))?;
-    }
-    let index = make_index(&disk, store, &options)?;
-    let appender = Appender::create(Arc::clone(&disk), store, journal_bytes(&options))?;
-    // The header comes last: a folder without it is no store, whatever else is in it.
-    let tmp = Path::new(TMP_DIR).join(HEADER_FILE);
-    let path = Path::new(HEADER_FILE);
-    disk.open(&tmp, OpenMode::CreateNew)
-        .and_then(|file| {
-            file.write_all_at(header::encode(&store).as_bytes(), 0)?;
-            file.sync()
-        })
-        .and_then(|()| {
-            publish(&*disk, &tmp, path).map_err(|error| match error {
-                PublishError::Rename(error) | PublishError::SyncDir(error) => error,
-            })
-        })
-        .map_err(|error| Error::io("write", at(path), error))?;
-    let mut damage = Vec::new();
-    let files = Arc::new(LogFiles::open(&*disk, &store, &mut damage)?);
-    let (slot, file) = appender.current_file();
-    files.add_journal(slot, file);
-    let active = index.view(Vec::new())?.overlay();
-    let shared = Arc::new(Shared::new(
-        disk,
-        dir,
-        store,
-        options,
-        files,
-        damage,
-        index,
-        active,
-        HashMap::new(),
-        crate::id::PackId(1),
-    )?);
-    let archive = start(shared, Some((appender, Vec::new())), Some(lock))?;
-    archive.append(vec![created(store)])?;
-    Ok(archive)
-}
-
 /// The fact every log begins with.
-fn created(store: StoreId) -> Draft {
+pub(super) fn created(store: StoreId) -> Draft {
     Draft::fact(Body::StoreCreated(StoreCreated {
         store,
         format: header::FORMAT_VERSION,
@@ -283,7 +233,7 @@ pub(super) fn open_locked(
 }
 
 /// Starts the threads of a store that is open for writing.
-fn start(
+pub(super) fn start(
     shared: Arc<Shared>,
     writing: Option<(Appender, Vec<FullJournal>)>,
     lock: Option<Box<dyn DiskLock>>,
@@ -682,41 +632,6 @@ pub(super) fn index_bytes(disk: &dyn Disk) -> Result<u64> {
     }
 }
 
-/// A [`Disk`] over `dir`, which must be missing or empty for a new store.
-pub(super) fn new_dir(dir: &Path) -> Result<FsDisk> {
-    match std::fs::read_dir(dir) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
-                return Err(Error::new(
-                    ErrorKind::Refused,
-                    format!("{} is not empty", dir.display()),
-                )
-                .hint("a store wants a folder of its own; name a new or empty one"));
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut builder = std::fs::DirBuilder::new();
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::DirBuilderExt;
-                builder.mode(0o700);
-            }
-            builder
-                .recursive(true)
-                .create(dir)
-                .map_err(|error| Error::io("make", dir, error))?;
-        }
-        Err(error) => return Err(Error::io("read", dir, error)),
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-            .map_err(|error| Error::io("protect", dir, error))?;
-    }
-    Ok(FsDisk::new(dir))
-}
-
 #[cfg(unix)]
 fn host_name() -> String {
     let name = rustix::system::uname();
@@ -826,19 +741,6 @@ mod tests {
         let report = archive.verify(crate::archive::Depth::Deep).expect("looked");
         assert!(!report.ok);
         assert_eq!(disk.ops(), before, "{:?}", disk.describe_ops().last());
-    }
-
-    #[test]
-    fn a_store_is_made_in_a_folder_that_is_new_or_empty_and_in_nothing_else() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = dir.path().join("file");
-        std::fs::write(&file, b"x").expect("written");
-        let told = new_dir(&file).map(drop).expect_err("no folder");
-        assert!(told.message().starts_with("cannot read"), "{told}");
-        let told = new_dir(dir.path()).map(drop).expect_err("not empty");
-        assert_eq!(told.kind(), ErrorKind::Refused);
-        new_dir(&dir.path().join("deep/down")).expect("made");
-        new_dir(&dir.path().join("deep/down")).expect("still empty");
     }
 
     /// Who wrote is to be found out years later, also when several machines shared a disk.
