@@ -135,7 +135,7 @@ fn any_bytes_move_a_store_as_they_move_the_model() {
     let changes = match size() {
         Size::Sample => 30,
         Size::Short => 400,
-        Size::Long => 20_000,
+        Size::Long => 2_000,
     };
     let stories = committed("store_moves");
     let mut random = Random::new(seed());
@@ -205,7 +205,7 @@ fn any_damage_to_several_places_is_told_or_did_no_harm_and_is_mended() {
     let changes = match size() {
         Size::Sample => 60,
         Size::Short => 2_000,
-        Size::Long => 100_000,
+        Size::Long => 10_000,
     };
     let goldens = [Golden::new(), Golden::worn()];
     let stories = committed("store_open");
