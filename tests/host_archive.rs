@@ -16,6 +16,7 @@ use annals::entry::Status;
 use annals::host::{Archives, Config, Hooks, RunSummary, run_once};
 use annals::id::EntryId;
 use annals::query::Filter;
+use annals::retention::{AsOf, Policy};
 
 const WRONG: &str = r#"case "$(cat "$1")" in
     fails*) echo "no header" >&2; exit 1 ;;
@@ -195,6 +196,35 @@ fn the_same_file_twice_is_one_entry_and_one_conversion_after_a_crash() {
     let snapshot = plant.archive.snapshot().expect("taken");
     let entry = snapshot.entry(id).expect("read").expect("there");
     assert_eq!(entry.attempts.len(), 1);
+}
+
+/// A retention rule took the content between the conversion and the crash. The file stayed for good, and each look failed anew.
+#[test]
+fn a_file_whose_entry_was_purged_before_it_was_cleared_away_is_cleared_away_all_the_same() {
+    let plant = Plant::new();
+    plant.put("1.csv", "SN1");
+    let path = plant.dir.path().join("in/1.csv");
+    let modified = fs::metadata(&path)
+        .and_then(|m| m.modified())
+        .expect("time");
+    assert_eq!(plant.run().converted, 1);
+    let none = Policy {
+        max_count: Some(0),
+        ..Policy::default()
+    };
+    let plan = plant.archive.plan_purge(&none, AsOf::Clock).expect("plan");
+    let purged = plant.archive.purge(&plan, "made room").expect("purged");
+    assert_eq!(purged.archives_purged, 1);
+    plant.put("1.csv", "SN1");
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|file| file.set_modified(modified))
+        .expect("set");
+    let second = plant.run();
+    assert_eq!(second.errors, []);
+    assert_eq!((second.archived, second.converted), (0, 0));
+    assert_eq!(plant.left_in("in"), 0);
 }
 
 #[test]

@@ -75,7 +75,15 @@ pub(super) struct Ran {
 pub(super) struct Ending {
     pub(super) seen: Fingerprint,
     pub(super) disposition: Disposition,
-    pub(super) entry_safe: bool,
+    /// Where it is safe; nothing when nothing is archived.
+    pub(super) entry: Option<EntryId>,
+}
+
+impl Ending {
+    fn is_purged(&self, archive: &Archive) -> Result<bool> {
+        self.entry
+            .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
+    }
 }
 
 /// What a step of the way came to.
@@ -236,7 +244,7 @@ impl Hand<'_> {
                     return Ok(Step::End(Ending {
                         seen,
                         disposition: ended.decide(),
-                        entry_safe: true,
+                        entry: Some(id),
                     }));
                 }
             }
@@ -404,7 +412,7 @@ impl Hand<'_> {
         Ok(Step::On(Ending {
             seen: ready.seen,
             disposition,
-            entry_safe: ready.safety == Safety::Archived,
+            entry: ready.entry,
         }))
     }
 
@@ -486,7 +494,7 @@ impl Hand<'_> {
                 post_process::zip_into(path, done, seen).map(Disposed::Zipped)
             }
             // What should be in the archive goes only when it is there, whatever the action is called.
-            (PostAction::Delete | PostAction::Archive, _) if ending.entry_safe => {
+            (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
                 let archive = self.host.archive_of(config)?;
                 let stored = |blob: &crate::id::BlobId| {
                     archive
@@ -494,8 +502,17 @@ impl Hand<'_> {
                         .map(|reader| Box::new(reader) as Box<dyn Read>)
                 };
                 let leftovers = done.filter(|_| action == PostAction::Archive);
-                post_process::remove_archived(path, seen, stored, leftovers)?;
-                Ok(Disposed::Archived)
+                match post_process::remove_archived(path, seen, stored, leftovers) {
+                    // What a rule or a person let go meanwhile is not kept by its leftover.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {
+                        if !ending.is_purged(archive)? {
+                            return Err(error);
+                        }
+                        post_process::delete(path, seen)?;
+                        Ok(Disposed::Deleted)
+                    }
+                    removed => removed.map(|()| Disposed::Archived),
+                }
             }
             (PostAction::Delete, _) => {
                 post_process::delete(path, seen)?;

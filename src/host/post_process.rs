@@ -172,6 +172,7 @@ pub(super) fn move_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Res
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 // A host that was killed here before had linked it, and not removed it yet.
                 if is_the_same(source, &target) {
+                    sync_folder(folder)?;
                     remove(source)?;
                     return Ok(target);
                 }
@@ -203,6 +204,12 @@ fn is_the_same(_one: &Path, _other: &Path) -> bool {
 
 fn copy_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Result<PathBuf> {
     let name = source.file_name().unwrap_or_default();
+    if let Some(target) = stand_in(name, folder, seen, hash) {
+        sync_folder(folder)?;
+        seen.check(source)?;
+        remove(source)?;
+        return Ok(target);
+    }
     let failed = |error| Error::io("copy", source, error);
     let partial = Partial::new(folder)?;
     let mut from = open(source).map_err(failed)?;
@@ -218,6 +225,26 @@ fn copy_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Result<PathBuf
     Ok(target)
 }
 
+/// What a host that was killed before it could remove the source had put in its place: of the same content and time, under a name it may
+/// have given. `None` where times cannot be set: there is a second one then.
+fn stand_in(
+    name: &OsStr,
+    folder: &Path,
+    seen: &Fingerprint,
+    content: impl Fn(File) -> io::Result<BlobId>,
+) -> Option<PathBuf> {
+    (1..=NAMES_MAX)
+        .map(|number| folder.join(distinct(name, number)))
+        .map_while(|target| Some((look(&target, Links::Skip).ok()??, target)))
+        .filter(|(look, _)| look.modified == seen.look.modified)
+        .find(|(_, target)| {
+            open(target)
+                .and_then(&content)
+                .is_ok_and(|held| held == seen.content)
+        })
+        .map(|(_, target)| target)
+}
+
 /// Replaces a file by a zip file in a folder.
 pub(super) fn zip_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Result<PathBuf> {
     seen.check(source)?;
@@ -226,10 +253,20 @@ pub(super) fn zip_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Resu
     let member = name.to_string_lossy();
     let mut zip_name = name.to_owned();
     zip_name.push(".zip");
+    if let Some(target) = stand_in(&zip_name, folder, seen, |file| {
+        zip::member(file, &member).and_then(hash)
+    }) {
+        sync_folder(folder)?;
+        seen.check(source)?;
+        remove(source)?;
+        return Ok(target);
+    }
     let failed = |error| Error::io("zip", source, error);
     let mut partial = Partial::new(folder)?;
     let from = open(source).map_err(failed)?;
     zip::write(from, &member, seen.look.modified, &mut partial.file).map_err(failed)?;
+    // By its time a host that was killed before it removed the source knows what it made.
+    let _ = partial.file.set_modified(seen.look.modified);
     partial.file.sync_all().map_err(failed)?;
     partial.verify(|file| zip::member(file, &member).and_then(hash), seen)?;
     let target = partial.publish(&zip_name, folder)?;
@@ -475,6 +512,39 @@ mod tests {
         assert_eq!(target, done.join("a.csv"));
         assert!(!source.exists());
         assert_eq!(fs::read_dir(&done).expect("read").count(), 1);
+    }
+
+    #[test]
+    fn a_file_whose_stand_in_was_there_when_the_host_was_killed_is_zipped_and_copied_once() {
+        let bench = Bench::new();
+        make_folder(&bench.at("done")).expect("made");
+        for (name, act) in [
+            ("a.csv", zip_into as fn(&_, &_, &_) -> _),
+            ("b.csv", copy_into),
+        ] {
+            let (path, seen) = bench.source(name, "content");
+            let done = bench.at("done");
+            let first = act(&path, &done, &seen).expect("done");
+            // The crash: what takes the file's place is there, and the file had not been removed yet.
+            fs::write(&path, "content").expect("written");
+            File::options()
+                .write(true)
+                .open(&path)
+                .and_then(|file| file.set_modified(seen.look.modified))
+                .expect("set back");
+            let again = Fingerprint::of(&path, Links::Skip)
+                .expect("read")
+                .expect("there");
+            assert_eq!(act(&path, &done, &again).expect("done"), first);
+            assert!(!path.exists());
+            // The same content later is another file.
+            let (path, later) = bench.source(name, "content");
+            assert_ne!(act(&path, &done, &later).expect("done"), first);
+        }
+        assert_eq!(
+            bench.names("done"),
+            ["a.csv (2).zip", "a.csv.zip", "b (2).csv", "b.csv"]
+        );
     }
 
     #[test]
