@@ -38,3 +38,4 @@ pub use reprocess::{
 pub(crate) use runner::Session;
 pub use runner::{Request, Runner};
 pub use sandbox::{Enforcement, be_launcher};
+pub(crate) use scratch::remove_abandoned;

@@ -1,13 +1,21 @@
 //! Private temporary folders, and file names that are safe to make in them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// What every folder's name begins with; 32 hexadecimal digits follow.
+const PREFIX: &str = "annals-";
+/// A folder that was made a moment ago may not be locked yet.
+const ABANDONED_AFTER: Duration = Duration::from_secs(600);
 
 /// A fresh folder only this account may enter (mode 0700 on Unix), removed with all it holds when dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
+    /// Locked for as long as somebody uses the folder: a killed process lets go of it. Nothing where folders cannot be locked.
+    _in_use: Option<File>,
 }
 
 impl Scratch {
@@ -17,9 +25,13 @@ impl Scratch {
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
         let number = u128::from_le_bytes(bytes);
         // Absolute, because converters are started in another folder than this process.
-        let path = std::path::absolute(root)?.join(format!("annals-{number:032x}"));
+        let path = std::path::absolute(root)?.join(format!("{PREFIX}{number:032x}"));
         make_private(&path)?;
-        Ok(Self { path })
+        let in_use = lock(&path);
+        Ok(Self {
+            path,
+            _in_use: in_use,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -32,6 +44,48 @@ impl Drop for Scratch {
         // What cannot be removed is left to the system's own cleaning of temporary files: nothing refers to it.
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// Removes the folders below `root` that killed processes of this account left there.
+pub(crate) fn remove_abandoned(root: &Path, now: SystemTime) {
+    // A folder that cannot be listed or removed is left to the system's own cleaning.
+    for item in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = item.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let is_ours = number
+            .is_some_and(|number| number.len() == 32 && u128::from_str_radix(number, 16).is_ok())
+            && item.metadata().is_ok_and(|folder| {
+                let age = folder.modified().map(|made| now.duration_since(made));
+                folder.is_dir()
+                    && is_of_this_account(&folder)
+                    && matches!(age, Ok(Ok(age)) if age >= ABANDONED_AFTER)
+            });
+        if is_ours {
+            let path = item.path();
+            if let Some(_held) = lock(&path) {
+                let _ = fs::remove_dir_all(&path);
+            }
+        }
+    }
+}
+
+/// Locks a folder; nothing when it is locked, or cannot be.
+fn lock(path: &Path) -> Option<File> {
+    let folder = File::open(path).ok()?;
+    folder.try_lock().ok()?;
+    Some(folder)
+}
+
+#[cfg(unix)]
+fn is_of_this_account(folder: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    folder.uid() == rustix::process::geteuid().as_raw()
+}
+
+// Folders cannot be opened there, so none is ever locked.
+#[cfg(not(unix))]
+fn is_of_this_account(_folder: &fs::Metadata) -> bool {
+    false
 }
 
 /// Makes one folder that must not exist yet, closed to other accounts.
@@ -134,6 +188,25 @@ mod tests {
         let name = safe_name(&format!("{}.stdf", "ø".repeat(300)));
         assert!(name.len() <= NAME_BYTES_MAX);
         assert_eq!(Path::new(&name).extension(), Some("stdf".as_ref()));
+    }
+
+    /// Each host that was killed left the sources its converters were at in the temporary folder.
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_is_in_use_is_not() {
+        let root = tempfile::tempdir().expect("folder");
+        let used = Scratch::new(root.path()).expect("made");
+        let mut left = Scratch::new(root.path()).expect("made");
+        left._in_use = None; // As the kill of its process does.
+        fs::write(left.path().join("source"), "x").expect("written");
+        let strange = root.path().join("annals-of-somebody-else");
+        fs::create_dir(&strange).expect("made");
+        let now = SystemTime::now();
+        remove_abandoned(root.path(), now);
+        assert!(left.path().exists(), "it may have been made a moment ago");
+        remove_abandoned(root.path(), now + ABANDONED_AFTER * 2);
+        assert!(!left.path().exists());
+        assert!(used.path().exists() && strange.exists());
     }
 
     #[test]

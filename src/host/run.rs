@@ -24,7 +24,7 @@ use super::space::{Guard, Turned};
 use super::status::{About, Books, HostState, HostStatus, StoreStatus, SubmissionStatus};
 use super::wake::Alarm;
 use crate::archive::Archive;
-use crate::convert::Cancel;
+use crate::convert::{self, Cancel};
 use crate::disk::{Disk, FsDisk};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
@@ -216,10 +216,12 @@ impl Host {
         for archive in archives.iter() {
             setup::record(archive, &config)?;
         }
+        let scratch = std::env::temp_dir();
+        convert::remove_abandoned(&scratch, SystemTime::now());
         Ok(Self {
             setup: Mutex::new(Arc::new(Setup::new(&archives, config))),
             archives,
-            scratch: std::env::temp_dir(),
+            scratch,
             queue: Queue::default(),
             books: Books::new(),
             purge_asked: AtomicBool::new(false),
