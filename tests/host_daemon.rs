@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -314,6 +314,35 @@ fn a_configuration_is_taken_over_while_the_host_runs_and_a_wrong_one_is_not() {
                 .annals(&["-s", "store", "events", "--type", "config.changed"], 0)
                 .contains("version = \\\"3\\\"")
     });
+}
+
+/// Somebody who reloaded a host that was still opening its store ended it.
+#[test]
+fn a_host_that_is_told_to_reload_while_it_starts_starts() {
+    let plant = Plant::new();
+    // What is warned of is the first that a host says, before it opens its store.
+    plant.configure(
+        "",
+        "[[converter]]\nname = \"U\"\ncommand = [\"true\", \"{input}\"]\nwatch_folder = \"in\"\npatterns = [\"*.none\"]\npost_process = \"delete\"",
+    );
+    let mut command = plant.command(&["host", "run", "host.toml"]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let stderr = child.stderr.take().expect("piped");
+    let mut host = Host { child };
+    let mut lines = BufReader::new(stderr).lines();
+    let warned = lines.next().expect("a line").expect("text");
+    assert!(warned.contains("deleted"), "{warned}");
+    host.signal("-HUP");
+    let told = lines
+        .map_while(Result::ok)
+        .any(|line| line.contains("another configuration is in force"));
+    assert!(told, "it ended: {:?}", host.child.try_wait());
+    host.signal("-TERM");
+    assert_eq!(host.ended(), Some(143));
 }
 
 #[test]

@@ -129,6 +129,10 @@ enum News {
 }
 
 fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    #[cfg(unix)]
+    let signals = Signals::take_hangup()?;
+    #[cfg(not(unix))]
+    let signals = ();
     let config = store::load(&args.file)?;
     context.globals.config = Some(args.file.clone());
     for warning in &config.warnings {
@@ -180,7 +184,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
             }
         };
         let hooks = Hooks { notice: &notice };
-        attended(&host, &stop, &args, &supervisor, &hooks, || {
+        attended(signals, &host, &stop, &args, &supervisor, &hooks, || {
             if once {
                 host.run_once(&stop, &hooks);
             } else {
@@ -204,6 +208,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
 /// signal that ended it, if one did.
 #[cfg(unix)]
 fn attended(
+    signals: Signals,
     host: &Host,
     stop: &Stop,
     args: &Run,
@@ -211,7 +216,7 @@ fn attended(
     hooks: &Hooks<'_>,
     work: impl FnOnce(),
 ) -> Result<Option<Exit>, Error> {
-    let signals = Signals::take()?;
+    signals.take_ends()?;
     let close = signals.closer();
     let over = Cancel::default();
     let ended_by = Mutex::new(None);
@@ -259,6 +264,7 @@ fn attended(
 /// Where there are no such signals, Ctrl-C ends the process, which any store survives.
 #[cfg(not(unix))]
 fn attended(
+    (): (),
     host: &Host,
     _stop: &Stop,
     args: &Run,

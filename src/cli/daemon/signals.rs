@@ -20,10 +20,18 @@ pub(crate) enum Signal {
 pub(crate) struct Signals(iterator::Signals);
 
 impl Signals {
-    pub(crate) fn take() -> Result<Self> {
-        let taken = iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]);
-        let told = |error: io::Error| Error::io("listen to", "signals", error);
-        taken.map(Self).map_err(told)
+    /// Takes the one that must not end a host that is still starting; the others do, at once.
+    pub(crate) fn take_hangup() -> Result<Self> {
+        iterator::Signals::new([SIGHUP])
+            .map(Self)
+            .map_err(not_taken)
+    }
+
+    /// Takes those that ask a host to end, too.
+    pub(crate) fn take_ends(&self) -> Result<()> {
+        let mut ends = [SIGINT, SIGTERM].iter();
+        ends.try_for_each(|signal| self.0.add_signal(*signal))
+            .map_err(not_taken)
     }
 
     /// Ends the waiting for signals, from another thread.
@@ -42,4 +50,8 @@ impl Signals {
             }
         }
     }
+}
+
+fn not_taken(error: io::Error) -> Error {
+    Error::io("listen to", "signals", error)
 }
