@@ -196,16 +196,17 @@ mod tests {
     fn what_a_killed_process_left_is_removed_and_what_is_in_use_is_not() {
         let root = tempfile::tempdir().expect("folder");
         let used = Scratch::new(root.path()).expect("made");
-        let mut left = Scratch::new(root.path()).expect("made");
-        left._in_use = None; // As the kill of its process does.
-        fs::write(left.path().join("source"), "x").expect("written");
+        // As a killed process leaves it: there, and locked by nobody.
+        let left = root.path().join(format!("{PREFIX}{:032x}", 7));
+        make_private(&left).expect("made");
+        fs::write(left.join("source"), "x").expect("written");
         let strange = root.path().join("annals-of-somebody-else");
         fs::create_dir(&strange).expect("made");
         let now = SystemTime::now();
         remove_abandoned(root.path(), now);
-        assert!(left.path().exists(), "it may have been made a moment ago");
+        assert!(left.exists(), "it may have been made a moment ago");
         remove_abandoned(root.path(), now + ABANDONED_AFTER * 2);
-        assert!(!left.path().exists());
+        assert!(!left.exists());
         assert!(used.path().exists() && strange.exists());
     }
 
