@@ -316,6 +316,32 @@ fn a_configuration_is_taken_over_while_the_host_runs_and_a_wrong_one_is_not() {
     });
 }
 
+/// Its threads kept what they had let go of: waves of 10,000 files took 181 MB in the end, of which 57 were in use.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_host_keeps_little_of_what_its_threads_let_go_of_unless_somebody_says_otherwise() {
+    let plant = Plant::new();
+    for (said, holds) in [(None, "2"), (Some("5"), "5")] {
+        let host = plant.start(&[], |command| {
+            command
+                .env_remove("MALLOC_ARENA_MAX")
+                .env_remove("MALLOC_MMAP_THRESHOLD_")
+                .env_remove("MALLOC_TRIM_THRESHOLD_")
+                .env_remove("GLIBC_TUNABLES");
+            if let Some(said) = said {
+                command.env("MALLOC_ARENA_MAX", said);
+            }
+        });
+        // Also the same process: who started it knows it by that.
+        let environment = format!("/proc/{}/environ", host.child.id());
+        let environment = fs::read_to_string(environment).expect("read");
+        let wanted = format!("MALLOC_ARENA_MAX={holds}");
+        assert!(environment.split('\0').any(|set| set == wanted));
+        host.signal("-TERM");
+        assert_eq!(host.ended(), Some(143));
+    }
+}
+
 /// Somebody who reloaded a host that was still opening its store ended it.
 #[test]
 fn a_host_that_is_told_to_reload_while_it_starts_starts() {

@@ -42,6 +42,10 @@ use surroundings::Surroundings;
 
 /// Runs the program with the arguments and streams of this process.
 pub fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if matches!(Cli::try_parse(), Ok(Cli { verb: Verb::Host(host), .. }) if host.goes_on()) {
+        daemon::keep_little();
+    }
     let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());
     let mut stderr = io::stderr();
     let streams = Streams {

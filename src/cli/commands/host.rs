@@ -59,6 +59,12 @@ enum Action {
 }
 
 impl Args {
+    /// True for a host that runs until it is stopped.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(&self.action, Action::Run(run) if !run.once)
+    }
+
     /// Only the host itself knows how it is.
     pub(crate) fn reach(&self) -> Reach {
         match self.action {

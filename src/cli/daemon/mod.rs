@@ -1,11 +1,16 @@
-//! What a running host is to the system it runs on: it hears signals, tells the service manager how it is, and writes a log.
+//! What a running host is to the system it runs on: it takes little memory, hears signals, tells the service manager how it is, and
+//! writes a log.
 
 mod log;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 #[cfg(unix)]
 mod signals;
 mod supervisor;
 
 pub(crate) use log::{Log, Verbosity};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) use memory::keep_little;
 #[cfg(unix)]
 pub(crate) use signals::{Signal, Signals};
 pub(crate) use supervisor::Supervisor;
