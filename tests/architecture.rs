@@ -45,6 +45,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("rustls_native_certs", &["src/host/http.rs"]),
     ("indicatif", &["src/cli/", "src/main.rs"]),
     ("notify", &["src/host/wake.rs"]),
+    ("tar", &["src/convert/folder/"]),
     (
         "signal_hook",
         &["src/cli/daemon/signals.rs", "src/cli/interrupt.rs"],

@@ -47,6 +47,8 @@ use crate::{Error, ErrorKind, Result};
 pub use compact::CompactOutcome;
 pub use open::HEADER_FILE;
 pub use purge::PurgeOutcome;
+#[cfg(feature = "host")]
+pub(crate) use put::raw_name;
 pub use put::{Archived, NAME_BYTES_MAX, NewEntry};
 pub use read::{BlobReader, Events, Leaf};
 pub use record::{Hold, NewAttempt, NewConverter};

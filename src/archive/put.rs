@@ -406,7 +406,7 @@ fn modified(metadata: &Metadata) -> Option<Timestamp> {
 
 /// The bytes of a file name that is not UTF-8, in hexadecimal.
 #[cfg(unix)]
-fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
+pub(crate) fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
     use std::os::unix::ffi::OsStrExt;
     name.to_str().is_none().then(|| {
         let bytes = name.as_bytes();
@@ -416,7 +416,7 @@ fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
 
 /// Elsewhere a name that is not Unicode has no bytes to speak of: its code units, in hexadecimal.
 #[cfg(not(unix))]
-fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
+pub(crate) fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
     name.to_str().is_none().then(|| {
         name.as_encoded_bytes()
             .iter()

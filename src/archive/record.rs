@@ -85,7 +85,7 @@ pub struct NewConverter {
     pub version: Option<String>,
     /// How it is called.
     pub command: Vec<String>,
-    /// "oneshot" or "worker".
+    /// "oneshot" or "worker", with "-folder" where it takes folders.
     pub mode: String,
     /// What it ran on.
     pub environment: String,

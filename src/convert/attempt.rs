@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::definition::Arguments;
+use super::definition::{Arguments, Takes};
+use super::folder::{Tarball, Tree, file_of, folder_name};
 use super::process::Cancel;
 use super::protocol::Conversion;
 use super::runner::{Request, Runner, Session};
@@ -64,14 +65,30 @@ pub fn convert_entry(
     attempt(archive, runner, &entry, terms, cancel, |_| Ok(None))
 }
 
-/// Converts a file without recording anything. `None` when cancelled.
+/// Converts a file without recording anything, or a folder where the converter takes those. `None` when cancelled.
 ///
 /// # Errors
-/// `Invalid` when it is not a regular file; as [`Runner::run`].
+/// `Invalid` when it is neither, and for a folder with links or devices in it; as [`Runner::run`].
 pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Option<Conversion>> {
     let metadata = path
         .metadata()
         .map_err(|error| Error::io("read", path, error))?;
+    let takes = runner.converter().takes;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if metadata.is_dir() && takes == Takes::Folders {
+        let tree = Tree::of(path, |_| {}).map_err(|error| {
+            let message = format!("{} cannot be converted: {error}", path.display());
+            Error::new(ErrorKind::Invalid, message).caused_by(error)
+        })?;
+        let request = Request {
+            name: &name,
+            modified: tree.modified(),
+            entry: None,
+            arguments: &runner.converter().arguments,
+        };
+        let mut content = Tarball::new(&tree, |item| file_of(path, item));
+        return runner.run(request, &mut content, cancel);
+    }
     if !metadata.is_file() {
         return Err(Error::new(
             ErrorKind::Invalid,
@@ -79,9 +96,8 @@ pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Opt
         ));
     }
     let mut file = File::open(path).map_err(|error| Error::io("read", path, error))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let request = Request {
-        name: &name,
+        name: name_for(runner, &name),
         modified: metadata.modified().ok(),
         entry: None,
         arguments: &runner.converter().arguments,
@@ -163,7 +179,7 @@ pub(crate) fn run_over(
     }
     let mut source = archive.read(&entry.blake3)?;
     let request = Request {
-        name: &entry.source_name,
+        name: name_for(runner, &entry.source_name),
         modified: entry.source_modified.and_then(system_time),
         entry: Some(entry.id),
         arguments: terms.arguments,
@@ -173,6 +189,14 @@ pub(crate) fn run_over(
         conversion.warnings.extend(terms.note.map(str::to_owned));
         conversion
     }))
+}
+
+/// What the converter is to call a source of this name.
+fn name_for<'a>(runner: &Runner, name: &'a str) -> &'a str {
+    match runner.converter().takes {
+        Takes::Files => name,
+        Takes::Folders => folder_name(name),
+    }
 }
 
 /// Why an entry has no source any more, if so.

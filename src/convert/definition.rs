@@ -27,6 +27,8 @@ pub struct Converter {
     pub bundle: Vec<String>,
     /// How processes and conversions relate.
     pub mode: Mode,
+    /// What it is given.
+    pub takes: Takes,
     /// What its processes are held to. No part of its identity.
     pub bounds: Bounds,
     /// What it is told besides the source.
@@ -110,6 +112,33 @@ impl FromStr for Mode {
             "worker" => Ok(Self::Worker),
             _ => Err(ParseWordError::new(text, ["oneshot", "worker"])),
         }
+    }
+}
+
+/// What a converter is given as its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Takes {
+    /// A file.
+    #[default]
+    Files,
+    /// A folder, put back from the tar file that is archived of it.
+    Folders,
+}
+
+/// Mode and source in one word, as it is recorded: a converter of folders is another one than the same program of files.
+pub(crate) const fn recorded_mode(mode: Mode, takes: Takes) -> &'static str {
+    match (mode, takes) {
+        (mode, Takes::Files) => mode.name(),
+        (Mode::OneShot, Takes::Folders) => "oneshot-folder",
+        (Mode::Worker, Takes::Folders) => "worker-folder",
+    }
+}
+
+/// What [`recorded_mode`] was told.
+pub(crate) fn read_mode(recorded: &str) -> Result<(Mode, Takes), ParseWordError> {
+    match recorded.strip_suffix("-folder") {
+        Some(mode) => Ok((mode.parse()?, Takes::Folders)),
+        None => Ok((recorded.parse()?, Takes::Files)),
     }
 }
 
@@ -288,6 +317,16 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         Arguments::new(values, secret.iter().map(|name| (*name).to_owned()))
+    }
+
+    #[test]
+    fn a_recorded_mode_says_what_the_converter_is_given() {
+        for mode in [Mode::OneShot, Mode::Worker] {
+            for takes in [Takes::Files, Takes::Folders] {
+                assert_eq!(read_mode(recorded_mode(mode, takes)), Ok((mode, takes)));
+            }
+        }
+        assert!(read_mode("folder").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::definition::{Bounds, Converter};
+use super::definition::{Bounds, Converter, recorded_mode};
 use super::process::{self, Cancel, End, Invocation};
 use super::scratch::Scratch;
 use crate::archive::NewConverter;
@@ -70,7 +70,7 @@ impl Identity {
         };
         let contents = files.iter().map(|file| (file.name.as_str(), file.content));
         let id = hash(
-            converter.mode.name(),
+            recorded_mode(converter.mode, converter.takes),
             &converter.command,
             &environment,
             contents,
@@ -116,7 +116,7 @@ impl Identity {
             name: converter.name.clone(),
             version: converter.version.clone(),
             command: converter.command.clone(),
-            mode: converter.mode.name().to_owned(),
+            mode: recorded_mode(converter.mode, converter.takes).to_owned(),
             environment: self.environment.clone(),
             bundle,
         })
@@ -253,7 +253,7 @@ mod tests {
     //! A converter that reported "1.0.0" before and after a fix gave different reports: only a hash tells them apart.
 
     use super::*;
-    use crate::convert::{Arguments, Mode};
+    use crate::convert::{Arguments, Mode, Takes};
 
     fn converter(dir: &Path) -> Converter {
         Converter {
@@ -263,6 +263,7 @@ mod tests {
             dir: dir.to_owned(),
             bundle: vec!["ict.py".into(), "lib/limits.json".into()],
             mode: Mode::OneShot,
+            takes: Takes::Files,
             bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: Some("Python 3.12.1".into()),

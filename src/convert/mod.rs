@@ -11,6 +11,7 @@
 mod attempt;
 mod compare;
 mod definition;
+mod folder;
 mod identity;
 mod process;
 mod protocol;
@@ -23,8 +24,9 @@ mod worker;
 pub use attempt::{AttemptSummary, convert_entry, convert_path};
 pub(crate) use attempt::{Terms, record, run_over};
 pub use compare::{Change, Difference, Verdict, compare, compare_reports};
-pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sandbox};
+pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sandbox, Takes};
 pub(crate) use definition::{Secrets, expand};
+pub(crate) use folder::{Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, unpack};
 pub(crate) use identity::is_bundle_name;
 pub use process::Cancel;
 #[cfg(feature = "testing")]

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox};
+use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox, Takes, read_mode};
+use super::folder::{UnpackError, unpack};
 use super::identity::{Identity, is_bundle_name};
 use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use super::protocol::{self, Conversion, WorkerRequest};
@@ -45,7 +46,7 @@ pub(crate) struct Session {
 /// One source to convert.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The file name it had. The converter sees it under this name, made safe.
+    /// The name that the file or folder had. The converter sees it under this name, made safe.
     pub name: &'a str,
     /// The modification time it had.
     pub modified: Option<SystemTime>,
@@ -94,7 +95,7 @@ impl Runner {
             put_back(&path, files.path(), &content)
                 .map_err(|error| Error::io("write", &path, error))?;
         }
-        let mode = registered.mode.parse::<Mode>().map_err(|error| {
+        let (mode, takes) = read_mode(&registered.mode).map_err(|error| {
             Error::new(
                 ErrorKind::Unsupported,
                 format!(
@@ -115,6 +116,7 @@ impl Runner {
                 .map(|file| file.name.clone())
                 .collect(),
             mode,
+            takes,
             bounds,
             arguments,
             environment: None,
@@ -150,6 +152,8 @@ impl Runner {
     }
 
     /// Converts one source, read from `source` to its end. `None` when cancelled.
+    ///
+    /// A converter that takes folders is given what is in the tar file that `source` is.
     ///
     /// A converter that fails, whatever way, is an `Ok` with the reason.
     ///
@@ -202,7 +206,23 @@ impl Runner {
         make_private(&folder)
             .and_then(|()| make_private(&scratch.path().join("home")))
             .map_err(|error| Error::io("make a folder in", scratch.path(), error))?;
-        copy_in(source, &input, request.modified)?;
+        match self.converter.takes {
+            Takes::Files => copy_in(source, &input, request.modified)?,
+            Takes::Folders => {
+                make_private(&input).map_err(|error| Error::io("create", &input, error))?;
+                match unpack(source, &input) {
+                    Ok(()) => {}
+                    // What is no folder now never will be: an answer, and no trouble of this machine.
+                    Err(error @ UnpackError::Format(_)) => {
+                        return Ok(Some(Conversion::failed(error.to_string())));
+                    }
+                    Err(UnpackError::Source(error)) => return Err(unreadable(error)),
+                    Err(UnpackError::Write { path, source }) => {
+                        return Err(Error::io("write", &path, source));
+                    }
+                }
+            }
+        }
 
         let converted = match self.converter.mode {
             Mode::OneShot => self.run_once(&scratch, &input, request, &revealed, cancel),
@@ -384,10 +404,7 @@ fn copy_in(source: &mut dyn Read, input: &Path, modified: Option<SystemTime>) ->
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
-                return Err(
-                    Error::new(ErrorKind::Io, format!("cannot read the source: {error}"))
-                        .caused_by(error),
-                );
+                return Err(unreadable(error));
             }
         };
         file.write_all(&buffer[..read])
@@ -398,6 +415,10 @@ fn copy_in(source: &mut dyn Read, input: &Path, modified: Option<SystemTime>) ->
         let _ = file.set_modified(modified);
     }
     Ok(())
+}
+
+fn unreadable(error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot read the source: {error}")).caused_by(error)
 }
 
 /// Writes one file of a recorded bundle, executable for its owner: modes are not recorded, commands may need one.
@@ -431,6 +452,7 @@ mod tests {
             dir: dir.to_owned(),
             bundle: vec!["run.sh".into()],
             mode: Mode::OneShot,
+            takes: Takes::Files,
             bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: Some(String::new()),

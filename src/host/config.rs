@@ -10,9 +10,9 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use toml::de::{DeTable, DeValue};
 
 use super::endpoint::{Submit, masked};
-use super::intake::Links;
+use super::intake::{Links, Shape};
 use super::schema::{self, Inherited, KEYS, Value, find, suggest};
-use crate::convert::{Arguments, Bounds, Converter, MASK, Mode, PostAction, Sandbox};
+use crate::convert::{Arguments, Bounds, Converter, MASK, Mode, PostAction, Sandbox, Takes};
 use crate::entry::{Meta, Retention};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
@@ -72,6 +72,8 @@ pub struct ConverterConfig {
     pub priority: u8,
     /// Whether a link is taken for what it leads to.
     pub links: Links,
+    /// The file that says that a folder is complete; `None` where files are taken.
+    pub complete_marker: Option<String>,
     /// How long a file must stay the same before it is taken.
     pub settle: Duration,
     /// What becomes of a converted file.
@@ -375,11 +377,19 @@ impl ConverterConfig {
         &self.patterns
     }
 
-    /// True when a file of this name in the watch folder is this converter's business.
+    /// True when a file of this name in the watch folder is this converter's business, or a folder where it takes those.
     pub fn takes(&self, file_name: &str) -> bool {
         !file_name.starts_with('.')
             && self.takes.is_match(file_name)
             && !self.ignores.is_match(file_name)
+    }
+
+    /// How what it takes is looked at.
+    pub(super) fn shape(&self) -> Shape {
+        match self.converter.takes {
+            Takes::Files => Shape::File(self.links),
+            Takes::Folders => Shape::Folder,
+        }
     }
 
     /// A pattern of each that a file name may match at once, if it is plain to see.
@@ -635,6 +645,18 @@ impl Reader<'_> {
                 );
             }
         }
+        let complete_marker = scope.optional_text("complete_marker");
+        if let Some(marker) = &complete_marker
+            && (marker.contains('/') || !crate::convert::is_bundle_name(marker))
+        {
+            at(
+                "complete_marker",
+                format!(
+                    "complete_marker: {marker:?} must be the plain name of a file in the folder"
+                ),
+                self,
+            );
+        }
         let patterns = scope.texts("patterns");
         let compile = |key: &'static str, patterns: &[String], reader: &mut Self| {
             let mut set = GlobSetBuilder::new();
@@ -681,6 +703,11 @@ impl Reader<'_> {
                 dir: scope.dir.to_owned(),
                 bundle,
                 mode,
+                takes: if complete_marker.is_some() {
+                    Takes::Folders
+                } else {
+                    Takes::Files
+                },
                 bounds: bounds(scope),
                 arguments: Arguments::new(
                     scope.text_map("arguments"),
@@ -696,6 +723,7 @@ impl Reader<'_> {
             } else {
                 Links::Skip
             },
+            complete_marker,
             settle: scope.seconds("settle_s"),
             post_process: scope
                 .text("post_process")
@@ -787,6 +815,7 @@ impl Reader<'_> {
             for other in &all[..index] {
                 if one.watch_folder.is_some()
                     && one.watch_folder == other.watch_folder
+                    && one.converter.takes == other.converter.takes
                     && let Some((ours, theirs)) = one.overlaps(other)
                 {
                     warnings.push(format!(
@@ -1330,6 +1359,32 @@ mod tests {
                 .1
                 .contains("[[converter]]")
         );
+    }
+
+    #[test]
+    fn a_marker_is_a_plain_name_and_makes_its_converter_one_of_folders() {
+        let config = parse(&format!("{MINIMAL}complete_marker = \"COMPLETE.marker\"\n"));
+        let one = &config.expect("valid").converters[0];
+        assert_eq!(one.converter.takes, Takes::Folders);
+        assert_eq!(one.complete_marker.as_deref(), Some("COMPLETE.marker"));
+        let none = &parse(&format!("{MINIMAL}complete_marker = \"\"\n"))
+            .expect("valid")
+            .converters[0];
+        assert_eq!(
+            (none.converter.takes, &none.complete_marker),
+            (Takes::Files, &None)
+        );
+        for wrong in ["..", ".", "a/b", "/done", "a\\\\b", "done "] {
+            let told = problems(&format!("{MINIMAL}complete_marker = \"{wrong}\"\n"));
+            assert_eq!(told[0].0, 4);
+            assert!(
+                told[0].1.contains("converter 'ICT': complete_marker:"),
+                "{told:?}"
+            );
+        }
+        let inherited = parse(&format!("[defaults]\ncomplete_marker = \"x\"\n{MINIMAL}"));
+        let one = &inherited.expect("valid").converters[0];
+        assert_eq!(one.complete_marker.as_deref(), Some("x"));
     }
 
     #[test]

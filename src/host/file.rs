@@ -1,4 +1,4 @@
-//! A file's way through the host: read and archived, converted, recorded and cleared away.
+//! A file's way through the host, or a folder's: read and archived, converted, recorded and cleared away.
 //!
 //! Each step is taken by a thread of its stage and may be the last one before a crash; the next run takes up what is left,
 //! because the archive knows the file by its key and the entry by its attempts.
@@ -10,15 +10,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{ConverterConfig, Retry, Unarchivable};
 use super::endpoint::Submit;
-use super::intake::{self, Candidate};
+use super::folder::{Expected, Folder};
+use super::intake::{self, Candidate, Look};
 use super::notice::{Hooks, Notice};
 use super::outbox::Delivered;
 use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
 use super::queue::Turn;
 use super::run::{Host, Memory, Stop};
 use super::setup::Setup;
-use crate::archive::{Archive, Archived, NewEntry};
-use crate::convert::{self, Conversion, PostAction, Runner, Session, Terms};
+use crate::archive::{Archive, Archived, NewEntry, raw_name};
+use crate::convert::{
+    self, Conversion, PostAction, Runner, Session, Takes, Tarball, Terms, archived_name, file_of,
+};
 use crate::entry::{Entry, Outcome};
 use crate::id::EntryId;
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -199,8 +202,7 @@ impl Hand<'_> {
     fn archive(&self, taken: &Taken) -> Result<Step<(Fingerprint, Safety, Option<EntryId>)>> {
         let path = &taken.candidate.path;
         let config = taken.config();
-        let seen =
-            Fingerprint::of(path, config.links).map_err(|error| Error::io("read", path, error))?;
+        let seen = Fingerprint::of(path, config.shape())?;
         let Some(seen) = seen.filter(|seen| seen.look == taken.candidate.look) else {
             return Ok(Step::Left("it changed while it was read"));
         };
@@ -270,18 +272,19 @@ impl Hand<'_> {
         })?;
         let mut key = key(&config.converter.name, path, seen);
         let receipt = loop {
-            let receipt = archive.put_file(
-                path,
-                NewEntry {
-                    converter: config.converter.name.clone(),
-                    converter_version: config.converter.version.clone(),
-                    arguments: config.converter.arguments.recorded(),
-                    retention: config.archive.retention,
-                    key: Some(key.clone()),
-                    compression_level: Some(config.archive.compression_level),
-                    ..NewEntry::default()
-                },
-            )?;
+            let new = NewEntry {
+                converter: config.converter.name.clone(),
+                converter_version: config.converter.version.clone(),
+                arguments: config.converter.arguments.recorded(),
+                retention: config.archive.retention,
+                key: Some(key.clone()),
+                compression_level: Some(config.archive.compression_level),
+                ..NewEntry::default()
+            };
+            let receipt = match config.converter.takes {
+                Takes::Files => archive.put_file(path, new)?,
+                Takes::Folders => put_folder(archive, path, new, seen)?,
+            };
             if receipt.blob.blake3 != seen.content {
                 return Err(Error::new(
                     ErrorKind::Changed,
@@ -348,14 +351,25 @@ impl Hand<'_> {
         config: &ConverterConfig,
     ) -> Result<Option<Conversion>> {
         let path = &taken.candidate.path;
-        let mut file = intake::open(path).map_err(|error| Error::io("read", path, error))?;
         let request = convert::Request {
             name: &taken.candidate.name.to_string_lossy(),
             modified: Some(taken.candidate.look.modified),
             entry: None,
             arguments: &config.converter.arguments,
         };
-        runner.run(request, &mut file, self.stop.at_once_cancel())
+        let cancel = self.stop.at_once_cancel();
+        match config.converter.takes {
+            Takes::Files => {
+                let mut file =
+                    intake::open(path).map_err(|error| Error::io("read", path, error))?;
+                runner.run(request, &mut file, cancel)
+            }
+            Takes::Folders => {
+                let (_, tree) = Look::inside(path).map_err(|error| intake::refused(path, error))?;
+                let mut content = Tarball::new(&tree, |item| file_of(path, item));
+                runner.run(request, &mut content, cancel)
+            }
+        }
     }
 
     fn record(
@@ -477,22 +491,30 @@ impl Hand<'_> {
 
     fn dispose(&self, path: &Path, config: &ConverterConfig, ending: Ending) -> Result<Disposed> {
         let seen = &ending.seen;
+        let marker = config.complete_marker.as_deref();
+        let folder = marker.map(|marker| Folder { path, seen, marker });
+        let move_into = |target: &Path| {
+            match folder {
+                Some(folder) => folder.move_into(target),
+                None => post_process::move_into(path, target, seen),
+            }
+            .map(Disposed::Moved)
+        };
         let action = match ending.disposition {
             Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
             Disposition::ToError => {
-                let folder = config.error_folder.as_deref().unwrap_or(Path::new(""));
-                return post_process::move_into(path, folder, seen).map(Disposed::Moved);
+                return move_into(config.error_folder.as_deref().unwrap_or(Path::new("")));
             }
             Disposition::Post(action) => action,
         };
         let done = config.done_folder.as_deref();
         match (action, done) {
-            (PostAction::Move, Some(done)) => {
-                post_process::move_into(path, done, seen).map(Disposed::Moved)
+            (PostAction::Move, Some(done)) => move_into(done),
+            (PostAction::Zip, Some(done)) => match folder {
+                Some(folder) => folder.zip_into(done),
+                None => post_process::zip_into(path, done, seen),
             }
-            (PostAction::Zip, Some(done)) => {
-                post_process::zip_into(path, done, seen).map(Disposed::Zipped)
-            }
+            .map(Disposed::Zipped),
             // What should be in the archive goes only when it is there, whatever the action is called.
             (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
                 let archive = self.host.archive_of(config)?;
@@ -502,20 +524,32 @@ impl Hand<'_> {
                         .map(|reader| Box::new(reader) as Box<dyn Read>)
                 };
                 let leftovers = done.filter(|_| action == PostAction::Archive);
-                match post_process::remove_archived(path, seen, stored, leftovers) {
+                let removed = match folder {
+                    Some(folder) => post_process::read_back(path, seen, stored)
+                        .and_then(|()| folder.remove())
+                        .and_then(|()| post_process::remove_leftover(path, leftovers)),
+                    None => post_process::remove_archived(path, seen, stored, leftovers),
+                };
+                match removed {
                     // What a rule or a person let go meanwhile is not kept by its leftover.
                     Err(error) if error.kind() == ErrorKind::NotFound => {
                         if !ending.is_purged(archive)? {
                             return Err(error);
                         }
-                        post_process::delete(path, seen)?;
+                        match folder {
+                            Some(folder) => folder.remove()?,
+                            None => post_process::delete(path, seen)?,
+                        }
                         Ok(Disposed::Deleted)
                     }
                     removed => removed.map(|()| Disposed::Archived),
                 }
             }
             (PostAction::Delete, _) => {
-                post_process::delete(path, seen)?;
+                match folder {
+                    Some(folder) => folder.remove()?,
+                    None => post_process::delete(path, seen)?,
+                }
                 Ok(Disposed::Deleted)
             }
             // Decided only where it is possible; where it is not, nothing is lost.
@@ -558,6 +592,41 @@ impl Hand<'_> {
         self.host.books.trouble(path, error);
         (self.hooks.notice)(&Notice::Trouble { path, error });
     }
+}
+
+/// Archives what is in a folder, if it is still what was read. Nothing is recorded otherwise.
+fn put_folder(
+    archive: &Archive,
+    path: &Path,
+    mut new: NewEntry,
+    seen: &Fingerprint,
+) -> Result<Archived> {
+    let look = || Look::inside(path).map_err(|error| intake::refused(path, error));
+    let changed = || {
+        Error::new(
+            ErrorKind::Changed,
+            format!("{} changed while it was archived", path.display()),
+        )
+    };
+    let (before, tree) = look()?;
+    if !before.is_of_the_same(&seen.look) {
+        return Err(changed());
+    }
+    let folder = path.file_name().unwrap_or_default();
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let archived = archived_name(folder);
+    new.source.name = archived.to_string_lossy().into_owned();
+    new.source.name_hex = raw_name(&archived);
+    new.source.path = full.to_string_lossy().into_owned();
+    let modified = chrono::DateTime::<chrono::Utc>::from(seen.look.modified);
+    new.source.modified = Some(Timestamp::from(modified));
+    let content = Tarball::new(&tree, |item| file_of(path, item));
+    archive
+        .put(new, Expected::new(content, seen.content))
+        .map_err(|error| match look() {
+            Ok((after, _)) if after.is_of_the_same(&before) => error,
+            _ => changed(),
+        })
 }
 
 /// Where reports go that no store keeps.

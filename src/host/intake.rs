@@ -7,14 +7,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::config::ConverterConfig;
+use crate::convert::{Tree, TreeError};
+use crate::id::BlobId;
+use crate::{Error, ErrorKind};
 
-/// What can be seen of a file without reading it.
+/// What can be seen of a file without reading it, or of all that is in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
     pub(super) size: u64,
     pub(super) modified: SystemTime,
     /// When anything about it last changed. Unlike `modified`, no copying program sets it back.
     changed: SystemTime,
+    /// What is in the folder, where it is one.
+    inside: Option<BlobId>,
 }
 
 impl Look {
@@ -24,7 +29,30 @@ impl Look {
             size: metadata.len(),
             modified,
             changed: changed(metadata).unwrap_or(modified).max(modified),
+            inside: None,
         })
+    }
+
+    /// Looks at all that is in a folder.
+    pub(super) fn inside(folder: &Path) -> Result<(Self, Tree), TreeError> {
+        let mut last = SystemTime::UNIX_EPOCH;
+        let tree = Tree::of(folder, |metadata| {
+            if let Ok(look) = Self::of(metadata) {
+                last = last.max(look.changed);
+            }
+        })?;
+        let look = Self {
+            size: tree.size(),
+            modified: tree.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            changed: last,
+            inside: Some(tree.digest()),
+        };
+        Ok((look, tree))
+    }
+
+    /// True when it is of what is still there, whatever a backup did to its time of change.
+    pub(super) fn is_of_the_same(&self, other: &Self) -> bool {
+        (self.size, self.modified, self.inside) == (other.size, other.modified, other.inside)
     }
 
     /// How long the file has certainly been as it is; nothing when its times lie in the future.
@@ -66,6 +94,13 @@ pub enum Links {
     Follow,
 }
 
+/// What a converter takes, and how it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    File(Links),
+    Folder,
+}
+
 /// Looks at a file; `None` when it is no regular file, or gone.
 pub(super) fn look(path: &Path, links: Links) -> io::Result<Option<Look>> {
     let metadata = match links {
@@ -97,14 +132,22 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+/// What stands in a watch folder.
+#[derive(Default)]
+pub(super) struct Scanned {
+    pub(super) candidates: Vec<Candidate>,
+    /// Complete folders that are no source, and why.
+    pub(super) refused: Vec<(PathBuf, Error)>,
+}
+
 /// The regular files directly in a converter's watch folder that it takes. Folders, pipes and hidden files are passed over, and links
-/// unless it follows them.
+/// unless it follows them. Where it takes folders, those that are complete, and nothing else.
 pub(super) fn scan(
     config: &ConverterConfig,
     folder: &Path,
     converter: usize,
-) -> io::Result<Vec<Candidate>> {
-    let mut found = Vec::new();
+) -> io::Result<Scanned> {
+    let mut scanned = Scanned::default();
     for item in fs::read_dir(folder)? {
         let item = item?;
         let name = item.file_name();
@@ -112,8 +155,19 @@ pub(super) fn scan(
             continue;
         }
         let path = item.path();
-        if let Some(look) = look(&path, config.links)? {
-            found.push(Candidate {
+        let seen = match &config.complete_marker {
+            None => look(&path, config.links)?,
+            Some(marker) => match look_complete(&path, marker) {
+                Ok(seen) => seen,
+                Err(error) if error.is_gone() => None,
+                Err(error) => {
+                    scanned.refused.push((path.clone(), refused(&path, error)));
+                    None
+                }
+            },
+        };
+        if let Some(look) = seen {
+            scanned.candidates.push(Candidate {
                 path,
                 name,
                 look,
@@ -121,7 +175,28 @@ pub(super) fn scan(
             });
         }
     }
-    Ok(found)
+    Ok(scanned)
+}
+
+/// Looks at a folder; `None` when it is none, or holds no marker yet.
+fn look_complete(path: &Path, marker: &str) -> Result<Option<Look>, TreeError> {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    // The marker is looked at first: what is not complete need not be listed.
+    let is_complete = || look(&path.join(marker), Links::Skip).is_ok_and(|look| look.is_some());
+    if !is_folder || !is_complete() {
+        return Ok(None);
+    }
+    Look::inside(path).map(|(look, _)| Some(look))
+}
+
+/// A folder that cannot be a source as it is.
+pub(super) fn refused(folder: &Path, error: TreeError) -> Error {
+    let kind = if error.is_gone() {
+        ErrorKind::Changed
+    } else {
+        ErrorKind::Refused
+    };
+    Error::new(kind, format!("{} was left: {error}", folder.display())).caused_by(error)
 }
 
 /// Orders by the converter's priority, then the oldest first, and keeps each file once.
@@ -168,11 +243,64 @@ mod tests {
         let config = config(
             "[[converter]]\nname = \"x\"\ncommand = [\"x\", \"{input}\"]\npatterns = [\"*.csv*\"]\n",
         );
-        let mut found = scan(&config.converters[0], dir.path(), 0).expect("read");
+        let scanned = scan(&config.converters[0], dir.path(), 0).expect("read");
+        let mut found = scanned.candidates;
         order(&mut found, &config.converters);
         let mut names: Vec<_> = found.iter().map(|c| c.name.to_string_lossy()).collect();
         names.sort();
         assert_eq!(names, ["B.CSV", "a.csv"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_folders_with_the_marker_are_found_where_there_is_one() {
+        let dir = tempfile::tempdir().expect("folder");
+        let at = |name: &str| dir.path().join(name);
+        for name in ["a", "open", ".annals-1.removing", "linked", "odd"] {
+            fs::create_dir_all(at(name).join("images")).expect("made");
+            fs::write(at(name).join("images/1.png"), "x").expect("written");
+        }
+        for name in ["a", ".annals-1.removing", "linked"] {
+            fs::write(at(name).join("DONE"), "").expect("written");
+        }
+        // A folder of that name says nothing.
+        fs::create_dir(at("odd/DONE")).expect("made");
+        std::os::unix::fs::symlink("/etc/hostname", at("linked/images/2.png")).expect("made");
+        std::os::unix::fs::symlink(at("a"), at("link")).expect("made");
+        fs::write(at("file"), "x").expect("written");
+        let config = config(
+            "[[converter]]\nname = \"x\"\ncommand = [\"x\", \"{input}\"]\ncomplete_marker = \"DONE\"\n",
+        );
+        let scanned = scan(&config.converters[0], dir.path(), 0).expect("read");
+        let names: Vec<_> = scanned.candidates.iter().map(|found| &found.name).collect();
+        assert_eq!(names, ["a"]);
+        assert_eq!(scanned.candidates[0].look.size, 1);
+        let [(path, error)] = &scanned.refused[..] else {
+            panic!("{:?}", scanned.refused);
+        };
+        assert_eq!(*path, at("linked"));
+        assert!(
+            error.to_string().contains("images/2.png in it is a link"),
+            "{error}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_is_as_old_as_the_last_change_to_anything_in_it() {
+        let dir = tempfile::tempdir().expect("folder");
+        fs::create_dir(dir.path().join("images")).expect("made");
+        fs::write(dir.path().join("images/1.png"), "x").expect("written");
+        let before = Look::inside(dir.path()).expect("allowed").0;
+        std::thread::sleep(Duration::from_millis(50));
+        // Copying programs set times back; the time of change tells all the same.
+        let path = dir.path().join("images/1.png");
+        fs::write(&path, "y").expect("written");
+        let file = File::options().write(true).open(&path).expect("there");
+        file.set_modified(before.modified).expect("set");
+        let after = Look::inside(dir.path()).expect("allowed").0;
+        assert!(after.is_of_the_same(&before));
+        assert!(after != before && after.changed > before.changed);
     }
 
     #[test]
@@ -190,6 +318,7 @@ mod tests {
                     size: 1,
                     modified: time,
                     changed: time,
+                    inside: None,
                 },
                 converter,
             }
@@ -228,6 +357,7 @@ mod tests {
             size: 0,
             modified: now,
             changed: now + Duration::from_secs(60),
+            inside: None,
         };
         assert_eq!(look.age(now), Duration::ZERO);
     }

@@ -8,6 +8,7 @@ mod config;
 mod edit;
 mod endpoint;
 mod file;
+mod folder;
 mod http;
 mod intake;
 mod listen;

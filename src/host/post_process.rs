@@ -9,27 +9,37 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::intake::{Links, Look, look, open};
+use super::intake::{Links, Look, Shape, look, open, refused};
 use super::zip;
-use crate::convert::PostAction;
+use crate::convert::{PostAction, Tarball, file_of};
 use crate::entry::Outcome;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
 /// Names tried for a file whose own name is taken.
-const NAMES_MAX: u32 = 10_000;
+pub(super) const NAMES_MAX: u32 = 10_000;
 
-/// A file as it was when it was read.
+/// A file or folder as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     pub(super) look: Look,
+    /// The file's content, or the folder's as a tar file.
     pub(super) content: BlobId,
-    links: Links,
+    shape: Shape,
 }
 
 impl Fingerprint {
-    /// Reads a file; `None` when it is gone, no regular file, or changed meanwhile.
-    pub(super) fn of(path: &Path, links: Links) -> io::Result<Option<Self>> {
+    /// Reads a file or folder; `None` when it is gone, something else, or changed meanwhile.
+    pub(super) fn of(path: &Path, shape: Shape) -> Result<Option<Self>> {
+        match shape {
+            Shape::File(links) => {
+                Self::of_file(path, links).map_err(|error| Error::io("read", path, error))
+            }
+            Shape::Folder => Self::of_folder(path),
+        }
+    }
+
+    fn of_file(path: &Path, links: Links) -> io::Result<Option<Self>> {
         let Some(before) = look(path, links)? else {
             return Ok(None);
         };
@@ -42,32 +52,51 @@ impl Fingerprint {
         Ok((after == Some(before)).then_some(Self {
             look: before,
             content,
-            links,
+            shape: Shape::File(links),
         }))
     }
 
-    /// Refuses a file that is no longer the one that was read. Its time of change is no matter: a backup sets it.
-    pub(super) fn check(&self, path: &Path) -> Result<()> {
-        let now = Self::of(path, self.links).map_err(|error| Error::io("read", path, error))?;
-        let same = now.is_some_and(|now| {
-            now.content == self.content
-                && now.look.size == self.look.size
-                && now.look.modified == self.look.modified
-        });
-        if same {
-            return Ok(());
+    fn of_folder(path: &Path) -> Result<Option<Self>> {
+        let look = || match Look::inside(path) {
+            Ok(seen) => Ok(Some(seen)),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(refused(path, error)),
+        };
+        let Some((before, tree)) = look()? else {
+            return Ok(None);
+        };
+        let content = hash(Tarball::new(&tree, |item| file_of(path, item)));
+        if look()?.is_none_or(|(after, _)| after != before) {
+            return Ok(None);
         }
-        Err(Error::new(
-            ErrorKind::Changed,
-            format!(
-                "{} changed while it was converted; it was left",
-                path.display()
-            ),
-        ))
+        let content = content.map_err(|error| Error::io("read", path, error))?;
+        Ok(Some(Self {
+            look: before,
+            content,
+            shape: Shape::Folder,
+        }))
+    }
+
+    /// Refuses what is no longer what was read. Its time of change is no matter: a backup sets it.
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        let now = Self::of(path, self.shape)?;
+        let same = now
+            .is_some_and(|now| now.content == self.content && now.look.is_of_the_same(&self.look));
+        if same { Ok(()) } else { Err(changed(path)) }
     }
 }
 
-fn hash(mut content: impl Read) -> io::Result<BlobId> {
+pub(super) fn changed(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Changed,
+        format!(
+            "{} changed while it was converted; it was left",
+            path.display()
+        ),
+    )
+}
+
+pub(super) fn hash(mut content: impl Read) -> io::Result<BlobId> {
     let mut hasher = blake3::Hasher::new();
     io::copy(&mut content, &mut hasher)?;
     Ok(BlobId::from_bytes(*hasher.finalize().as_bytes()))
@@ -254,7 +283,7 @@ pub(super) fn zip_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Resu
     let mut zip_name = name.to_owned();
     zip_name.push(".zip");
     if let Some(target) = stand_in(&zip_name, folder, seen, |file| {
-        zip::member(file, &member).and_then(hash)
+        zip::first(file, &member).and_then(hash)
     }) {
         sync_folder(folder)?;
         seen.check(source)?;
@@ -264,11 +293,13 @@ pub(super) fn zip_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Resu
     let failed = |error| Error::io("zip", source, error);
     let mut partial = Partial::new(folder)?;
     let from = open(source).map_err(failed)?;
-    zip::write(from, &member, seen.look.modified, &mut partial.file).map_err(failed)?;
+    let mut zip = zip::Writer::new(&mut partial.file);
+    let content_at = zip.add(from, &member, seen.look.modified).map_err(failed)?;
+    zip.finish().map_err(failed)?;
     // By its time a host that was killed before it removed the source knows what it made.
     let _ = partial.file.set_modified(seen.look.modified);
     partial.file.sync_all().map_err(failed)?;
-    partial.verify(|file| zip::member(file, &member).and_then(hash), seen)?;
+    partial.verify(|file| zip::content(file, content_at).and_then(hash), seen)?;
     let target = partial.publish(&zip_name, folder)?;
     seen.check(source)?;
     remove(source)?;
@@ -289,6 +320,18 @@ pub(super) fn remove_archived(
     stored: impl FnOnce(&BlobId) -> Result<Box<dyn Read>>,
     done: Option<&Path>,
 ) -> Result<()> {
+    read_back(source, seen, stored)?;
+    seen.check(source)?;
+    remove(source)?;
+    remove_leftover(source, done)
+}
+
+/// Reads back what the archive holds of a source, and compares it.
+pub(super) fn read_back(
+    source: &Path,
+    seen: &Fingerprint,
+    stored: impl FnOnce(&BlobId) -> Result<Box<dyn Read>>,
+) -> Result<()> {
     let back = hash(stored(&seen.content)?).map_err(|error| {
         Error::new(
             ErrorKind::Damaged,
@@ -304,8 +347,11 @@ pub(super) fn remove_archived(
         )
         .hint("run `verify --deep`; the source was left where it is"));
     }
-    seen.check(source)?;
-    remove(source)?;
+    Ok(())
+}
+
+/// Removes a report that another program left in `done` for a source of this name.
+pub(super) fn remove_leftover(source: &Path, done: Option<&Path>) -> Result<()> {
     if let (Some(done), Some(stem)) = (done, source.file_stem()) {
         let mut leftover = stem.to_owned();
         leftover.push(".json");
@@ -323,12 +369,12 @@ fn remove(path: &Path) -> Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-fn make_folder(folder: &Path) -> Result<()> {
+pub(super) fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))
 }
 
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Error::io("sync", folder, error))
@@ -337,12 +383,12 @@ fn sync_folder(folder: &Path) -> Result<()> {
 // Windows has no handle to sync a folder by; NTFS journals names itself.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the Unix version can fail")]
-fn sync_folder(_folder: &Path) -> Result<()> {
+pub(super) fn sync_folder(_folder: &Path) -> Result<()> {
     Ok(())
 }
 
 /// `unit.csv`, `unit (2).csv`, `unit (3).csv` ...
-fn distinct(name: &OsStr, number: u32) -> OsString {
+pub(super) fn distinct(name: &OsStr, number: u32) -> OsString {
     if number == 1 {
         return name.to_owned();
     }
@@ -356,11 +402,11 @@ fn distinct(name: &OsStr, number: u32) -> OsString {
     out
 }
 
-fn no_name_left(name: &OsStr, folder: &Path) -> Error {
+pub(super) fn no_name_left(name: &OsStr, folder: &Path) -> Error {
     Error::new(
         ErrorKind::Refused,
         format!(
-            "{} holds {NAMES_MAX} files called {}; the next one was left",
+            "{} holds {NAMES_MAX} of the name {}; the next one was left",
             folder.display(),
             name.display()
         ),
@@ -368,21 +414,24 @@ fn no_name_left(name: &OsStr, folder: &Path) -> Error {
     .hint("clear the folder out")
 }
 
+/// A name in a folder that no watch takes and nobody has.
+pub(super) fn hidden(folder: &Path, what: &str) -> Result<PathBuf> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::io("name a file in", folder, io::Error::other(error)))?;
+    let number = u64::from_le_bytes(bytes);
+    Ok(folder.join(format!(".annals-{number:016x}.{what}")))
+}
+
 /// A file being made under a hidden name; removed again unless it is published.
-struct Partial {
+pub(super) struct Partial {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
 }
 
 impl Partial {
-    fn new(folder: &Path) -> Result<Self> {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| Error::io("name a file in", folder, io::Error::other(error)))?;
-        let path = folder.join(format!(
-            ".annals-{:016x}.partial",
-            u64::from_le_bytes(bytes)
-        ));
+    pub(super) fn new(folder: &Path) -> Result<Self> {
+        let path = hidden(folder, "partial")?;
         let file = File::options()
             .read(true)
             .write(true)
@@ -393,7 +442,7 @@ impl Partial {
     }
 
     /// Reads the file back from the beginning and compares it with what was to be written.
-    fn verify(
+    pub(super) fn verify(
         &self,
         hash: impl FnOnce(File) -> io::Result<BlobId>,
         seen: &Fingerprint,
@@ -414,7 +463,7 @@ impl Partial {
     }
 
     /// Gives the file `name` in `folder`, or a distinct one. On `Ok` the name is durable.
-    fn publish(self, name: &OsStr, folder: &Path) -> Result<PathBuf> {
+    pub(super) fn publish(self, name: &OsStr, folder: &Path) -> Result<PathBuf> {
         for number in 1..=NAMES_MAX {
             let target = folder.join(distinct(name, number));
             let linked = match fs::hard_link(&self.path, &target) {
@@ -476,7 +525,7 @@ mod tests {
         fn source(&self, name: &str, content: &str) -> (PathBuf, Fingerprint) {
             let path = self.at(name);
             fs::write(&path, content).expect("written");
-            let seen = Fingerprint::of(&path, Links::Skip)
+            let seen = Fingerprint::of(&path, Shape::File(Links::Skip))
                 .expect("read")
                 .expect("there");
             (path, seen)
@@ -505,7 +554,7 @@ mod tests {
         fs::write(&source, "x").expect("written");
         fs::create_dir(&done).expect("made");
         fs::hard_link(&source, done.join("a.csv")).expect("linked");
-        let seen = Fingerprint::of(&source, Links::Skip)
+        let seen = Fingerprint::of(&source, Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         let target = move_into(&source, &done, &seen).expect("moved");
@@ -532,7 +581,7 @@ mod tests {
                 .open(&path)
                 .and_then(|file| file.set_modified(seen.look.modified))
                 .expect("set back");
-            let again = Fingerprint::of(&path, Links::Skip)
+            let again = Fingerprint::of(&path, Shape::File(Links::Skip))
                 .expect("read")
                 .expect("there");
             assert_eq!(act(&path, &done, &again).expect("done"), first);

@@ -6,7 +6,7 @@
 //! A crash between any two of these steps is caught up with by the next pass: the key finds the entry again, and an entry that
 //! has its final attempt is not converted again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{Config, ConverterConfig};
 use super::file::{Converted, Ending, Hand, Ready, Taken, unsettled};
+use super::folder;
 use super::intake::{self, Candidate, Look};
 use super::listen::Listener;
 use super::lock;
@@ -156,6 +157,8 @@ pub struct Host {
     reloading: Mutex<()>,
     memory: Mutex<HashMap<PathBuf, Memory>>,
     space: Guard,
+    /// The watch folders where nothing is left of an earlier host's removals.
+    tidied: Mutex<HashSet<PathBuf>>,
 }
 
 /// What is known of a file from an earlier look or pass. Lost with the process, and with the file.
@@ -228,6 +231,7 @@ impl Host {
             reloading: Mutex::default(),
             memory: Mutex::default(),
             space: Guard::default(),
+            tidied: Mutex::default(),
         })
     }
 
@@ -514,7 +518,7 @@ impl Host {
             // A folder that cannot be listed is told of when it is listed for good.
             for candidate in folder
                 .flat_map(|folder| intake::scan(config, folder, index))
-                .flatten()
+                .flat_map(|scanned| scanned.candidates)
             {
                 self.is_settled(&candidate, config);
                 longest = longest.max(unsettled(&candidate, config, now));
@@ -662,8 +666,23 @@ impl Host {
         }
     }
 
+    /// Ends what a host that was killed had begun to remove in a watch folder. Once: what is being removed later is at work.
+    fn end_removals(&self, watched: &Path, tell: &mut impl FnMut(&Path, &Error)) {
+        let mut tidied = lock(&self.tidied);
+        if tidied.contains(watched) {
+            return;
+        }
+        // A folder that cannot be listed is told of by whoever looks for sources in it.
+        if let Ok(troubles) = folder::end_removals(watched) {
+            tidied.insert(watched.to_owned());
+            for error in troubles {
+                tell(watched, &error);
+            }
+        }
+    }
+
     fn forget_all_but(&self, candidates: &[Candidate]) {
-        let present: std::collections::HashSet<&Path> = candidates
+        let present: HashSet<&Path> = candidates
             .iter()
             .map(|candidate| candidate.path.as_path())
             .collect();
@@ -734,17 +753,25 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
         let Some(folder) = &config.watch_folder else {
             continue;
         };
-        match intake::scan(config, folder, index) {
-            Ok(found) => candidates.extend(found),
-            Err(error) => {
-                let error = Error::io("list", folder, error);
-                let told = error.to_string();
-                // A share that is gone for a night is told of once.
-                if !hand.host.books.knows_trouble(&told) {
-                    hand.trouble(folder, &error);
-                }
-                looked.troubles.push(told);
+        let mut tell = |path: &Path, error: &Error| {
+            let told = error.to_string();
+            // A share that is gone for a night is told of once.
+            if !hand.host.books.knows_trouble(&told) {
+                hand.trouble(path, error);
             }
+            looked.troubles.push(told);
+        };
+        if config.complete_marker.is_some() {
+            hand.host.end_removals(folder, &mut tell);
+        }
+        match intake::scan(config, folder, index) {
+            Ok(scanned) => {
+                candidates.extend(scanned.candidates);
+                for (path, error) in &scanned.refused {
+                    tell(path, error);
+                }
+            }
+            Err(error) => tell(folder, &Error::io("list", folder, error)),
         }
     }
     intake::order(&mut candidates, &setup.config.converters);
@@ -773,7 +800,7 @@ mod tests {
     use crate::entry::{Attempt, Entry, Meta, Outcome, Retention, Status, Unit, UnitGiven};
     use crate::host::config::Retry;
     use crate::host::file::{History, history, key};
-    use crate::host::intake::Links;
+    use crate::host::intake::{Links, Shape};
     use crate::host::post_process::Fingerprint;
     use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
     use crate::time::Timestamp;
@@ -1175,7 +1202,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("a.csv");
         fs::write(&path, "x").expect("written");
-        let seen = Fingerprint::of(&path, Links::Skip)
+        let seen = Fingerprint::of(&path, Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         let first = key("T", &path, &seen);
@@ -1183,7 +1210,7 @@ mod tests {
         assert_ne!(first, key("U", &path, &seen));
         assert_ne!(first, key("T", &dir.path().join("b.csv"), &seen));
         fs::write(&path, "y").expect("written");
-        let other = Fingerprint::of(&path, Links::Skip)
+        let other = Fingerprint::of(&path, Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         assert_ne!(first, key("T", &path, &other));

@@ -109,6 +109,7 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "patterns", Kind::Texts, Some("[\"*\"]"), Yes, "file names taken, in any letter case"),
     key("converter", "ignore", Kind::Texts, Some("[\"*.tmp\", \"*.part\"]"), Yes, "file names not taken; hidden files never are"),
     key("converter", "follow_symlinks", Kind::Flag, Some("false"), Yes, "take a link for the file it leads to; only the link is cleared away"),
+    key("converter", "complete_marker", Kind::Text, Some("\"\""), Yes, "name of the file that says that a folder is complete: such folders are taken, and no files; empty: files are"),
     key("converter", "priority", Kind::Whole(1, 10), Some("5"), Yes, "1 first .. 10 last"),
     key("converter", "settle_s", Kind::Number(0.0, 3_600.0), Some("2"), Yes, "seconds a file must stay the same before it is taken"),
     key("converter", "post_process", Kind::Words(&["delete", "move", "zip", "keep", "archive"]), Some("\"keep\""), Yes, "what becomes of a converted file"),

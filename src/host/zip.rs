@@ -1,4 +1,4 @@
-//! A zip file of one member, deflated: the record layout of PKWARE's APPNOTE 6.3, without its 64-bit extension.
+//! Zip files, deflated: the record layout of PKWARE's APPNOTE 6.3, without its 64-bit extension.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -9,7 +9,7 @@ use flate2::read::DeflateDecoder;
 use flate2::{Compression, Crc, write::DeflateEncoder};
 
 /// Without the 64-bit extension sizes and offsets are 32 bits; what is left pays for the headers.
-const SOURCE_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
+const ZIP_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
 const LOCAL_HEADER_BYTES: usize = 30;
 /// What a reader must know to read it: deflate, since version 2.0.
 const NEEDS_VERSION: u16 = 20;
@@ -17,92 +17,184 @@ const NEEDS_VERSION: u16 = 20;
 const UTF8_NAME: u16 = 1 << 11;
 const DEFLATED: u16 = 8;
 
-/// Writes a zip file with `source` as its one member, called `name`. The file is not synced.
-///
-/// # Errors
-/// `FileTooLarge` for a source near or above 4 GiB, `InvalidInput` for a name above 64 KiB.
-pub(super) fn write(
-    mut source: impl Read,
-    name: &str,
-    modified: SystemTime,
-    out: &mut File,
-) -> io::Result<()> {
-    let name_bytes = u16::try_from(name.len())
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the name is too long to zip"))?;
-    let (time, date) = dos_time(modified);
-    let header = |crc: u32, packed: u32, size: u32| {
-        let mut fields = Vec::with_capacity(LOCAL_HEADER_BYTES - 4);
-        for field in [NEEDS_VERSION, UTF8_NAME, DEFLATED, time, date] {
-            fields.extend(field.to_le_bytes());
-        }
-        for field in [crc, packed, size] {
-            fields.extend(field.to_le_bytes());
-        }
-        fields.extend(name_bytes.to_le_bytes());
-        fields.extend(0_u16.to_le_bytes());
-        fields
-    };
-    let local = |fields: &[u8]| [b"PK\x03\x04", fields, name.as_bytes()].concat();
+const STORED: u16 = 0;
 
-    // The sums are known only afterwards; their place is kept.
-    out.write_all(&local(&header(0, 0, 0)))?;
-    let data_at = out.stream_position()?;
-    let mut crc = Crc::new();
-    let mut size = 0_u64;
-    let mut encoder = DeflateEncoder::new(&mut *out, Compression::default());
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = match source.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        size += read as u64;
-        if size > SOURCE_BYTES_MAX {
-            return Err(too_large());
-        }
-        crc.update(&buffer[..read]);
-        encoder.write_all(&buffer[..read])?;
-    }
-    encoder.finish()?;
-    let directory_at = out.stream_position()?;
-    let narrow = |number: u64| u32::try_from(number).map_err(|_| too_large());
-    let fields = header(crc.sum(), narrow(directory_at - data_at)?, narrow(size)?);
-
-    let mut directory = b"PK\x01\x02".to_vec();
-    // Made by version 2.0 for DOS: no permissions to put back.
-    directory.extend(NEEDS_VERSION.to_le_bytes());
-    directory.extend(&fields);
-    // Comment length, disk, internal attributes; external attributes; offset of the local header.
-    directory.extend([0; 2 * 3 + 4 + 4]);
-    directory.extend(name.as_bytes());
-    let directory_bytes = narrow(directory.len() as u64)?;
-
-    let mut end = b"PK\x05\x06".to_vec();
-    // This disk, the directory's disk; members on this disk, members in all.
-    for field in [0_u16, 0, 1, 1] {
-        end.extend(field.to_le_bytes());
-    }
-    end.extend(directory_bytes.to_le_bytes());
-    end.extend(narrow(directory_at)?.to_le_bytes());
-    end.extend(0_u16.to_le_bytes());
-    out.write_all(&directory)?;
-    out.write_all(&end)?;
-    out.seek(SeekFrom::Start(0))?;
-    out.write_all(&local(&fields))
+/// A zip file being written. It is none before [`Writer::finish`].
+pub(super) struct Writer<'a> {
+    out: &'a mut File,
+    directory: Vec<u8>,
+    members: u16,
 }
 
-/// The content of the one member of a zip file written by [`write`], to check it.
-pub(super) fn member(mut zip: File, name: &str) -> io::Result<impl Read> {
-    zip.seek(SeekFrom::Start((LOCAL_HEADER_BYTES + name.len()) as u64))?;
+impl<'a> Writer<'a> {
+    pub(super) fn new(out: &'a mut File) -> Self {
+        Self {
+            out,
+            directory: Vec::new(),
+            members: 0,
+        }
+    }
+
+    /// Writes `source` as a member called `name`. Answers where its content begins, for [`content`].
+    ///
+    /// # Errors
+    /// `FileTooLarge` for a zip file near or above 4 GiB or of more than 65,535 members, `InvalidInput` for a name above 64 KiB.
+    pub(super) fn add(
+        &mut self,
+        mut source: impl Read,
+        name: &str,
+        modified: SystemTime,
+    ) -> io::Result<u64> {
+        let header_at = self.out.stream_position()?;
+        // The sums are known only afterwards; their place is kept.
+        let begun = Header::new(name, DEFLATED, modified)?;
+        self.out.write_all(&begun.local(name))?;
+        let content_at = self.out.stream_position()?;
+        let mut crc = Crc::new();
+        let mut size = 0_u64;
+        let mut encoder = DeflateEncoder::new(&mut *self.out, Compression::default());
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let read = match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            size += read as u64;
+            if size > ZIP_BYTES_MAX {
+                return Err(too_large());
+            }
+            crc.update(&buffer[..read]);
+            encoder.write_all(&buffer[..read])?;
+        }
+        encoder.finish()?;
+        let end = self.out.stream_position()?;
+        let header = Header {
+            crc: crc.sum(),
+            packed: narrow(end - content_at)?,
+            size: narrow(size)?,
+            ..begun
+        };
+        self.out.seek(SeekFrom::Start(header_at))?;
+        self.out.write_all(&header.local(name))?;
+        self.out.seek(SeekFrom::Start(end))?;
+        self.enter(&header, name, header_at)?;
+        Ok(content_at)
+    }
+
+    /// Writes a folder, which is a member without content.
+    pub(super) fn add_folder(&mut self, name: &str, modified: SystemTime) -> io::Result<()> {
+        let name = format!("{name}/");
+        let header_at = self.out.stream_position()?;
+        let header = Header::new(&name, STORED, modified)?;
+        self.out.write_all(&header.local(&name))?;
+        self.enter(&header, &name, header_at)
+    }
+
+    fn enter(&mut self, header: &Header, name: &str, header_at: u64) -> io::Result<()> {
+        if header_at > ZIP_BYTES_MAX {
+            return Err(too_large());
+        }
+        self.members = self.members.checked_add(1).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "more than 65,535 files cannot be zipped; use \"move\"",
+            )
+        })?;
+        self.directory.extend(b"PK\x01\x02");
+        // Made by version 2.0 for DOS: no permissions to put back.
+        self.directory.extend(NEEDS_VERSION.to_le_bytes());
+        self.directory.extend(header.fields());
+        // Comment length, disk, internal attributes; external attributes.
+        self.directory.extend([0; 2 * 3 + 4]);
+        self.directory.extend(narrow(header_at)?.to_le_bytes());
+        self.directory.extend(name.as_bytes());
+        Ok(())
+    }
+
+    /// Writes the directory. The file is not synced.
+    pub(super) fn finish(self) -> io::Result<()> {
+        let directory_at = self.out.stream_position()?;
+        let mut end = b"PK\x05\x06".to_vec();
+        // This disk, the directory's disk; members on this disk, members in all.
+        for field in [0, 0, self.members, self.members] {
+            end.extend(field.to_le_bytes());
+        }
+        end.extend(narrow(self.directory.len() as u64)?.to_le_bytes());
+        end.extend(narrow(directory_at)?.to_le_bytes());
+        end.extend(0_u16.to_le_bytes());
+        self.out.write_all(&self.directory)?;
+        self.out.write_all(&end)
+    }
+}
+
+/// What is said of a member, before its content and in the directory.
+#[derive(Clone, Copy)]
+struct Header {
+    method: u16,
+    time: u16,
+    date: u16,
+    crc: u32,
+    packed: u32,
+    size: u32,
+    name_bytes: u16,
+}
+
+impl Header {
+    fn new(name: &str, method: u16, modified: SystemTime) -> io::Result<Self> {
+        let name_bytes = u16::try_from(name.len()).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidInput, "the name is too long to zip")
+        })?;
+        let (time, date) = dos_time(modified);
+        Ok(Self {
+            method,
+            time,
+            date,
+            crc: 0,
+            packed: 0,
+            size: 0,
+            name_bytes,
+        })
+    }
+
+    fn fields(&self) -> Vec<u8> {
+        let mut fields = Vec::with_capacity(LOCAL_HEADER_BYTES - 4);
+        for field in [NEEDS_VERSION, UTF8_NAME, self.method, self.time, self.date] {
+            fields.extend(field.to_le_bytes());
+        }
+        for field in [self.crc, self.packed, self.size] {
+            fields.extend(field.to_le_bytes());
+        }
+        fields.extend(self.name_bytes.to_le_bytes());
+        fields.extend(0_u16.to_le_bytes());
+        fields
+    }
+
+    fn local(&self, name: &str) -> Vec<u8> {
+        [b"PK\x03\x04", &self.fields()[..], name.as_bytes()].concat()
+    }
+}
+
+/// The content of a member of a zip file that [`Writer`] wrote, to check it.
+pub(super) fn content(mut zip: File, at: u64) -> io::Result<impl Read> {
+    zip.seek(SeekFrom::Start(at))?;
     Ok(DeflateDecoder::new(zip))
+}
+
+/// The content of the first member, whose name it is.
+pub(super) fn first(zip: File, name: &str) -> io::Result<impl Read> {
+    content(zip, (LOCAL_HEADER_BYTES + name.len()) as u64)
+}
+
+fn narrow(number: u64) -> io::Result<u32> {
+    u32::try_from(number).map_err(|_| too_large())
 }
 
 fn too_large() -> io::Error {
     io::Error::new(
         io::ErrorKind::FileTooLarge,
-        "files of 4 GiB and more cannot be zipped; use \"move\"",
+        "what comes to 4 GiB and more cannot be zipped; use \"move\"",
     )
 }
 
@@ -130,12 +222,16 @@ mod tests {
         let content = "SN1;PASS\n".repeat(10_000);
         let mut file = File::create_new(&path).expect("made");
         let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_750_000_000);
-        write(content.as_bytes(), "Prüfling.csv", time, &mut file).expect("written");
+        let mut writer = Writer::new(&mut file);
+        writer.add(&b"before"[..], "a.txt", time).expect("written");
+        writer.add_folder("empty", time).expect("written");
+        let at = writer.add(content.as_bytes(), "Prüfling.csv", time);
+        writer.finish().expect("written");
         assert!(file.metadata().expect("there").len() < 2000);
 
         let mut back = String::new();
         let zip = File::open(&path).expect("there");
-        member(zip, "Prüfling.csv")
+        super::content(zip, at.expect("written"))
             .and_then(|mut member| member.read_to_string(&mut back))
             .expect("read");
         assert_eq!(back, content);
@@ -143,8 +239,8 @@ mod tests {
         let script = "import sys, zipfile\n\
                       z = zipfile.ZipFile(sys.argv[1])\n\
                       assert z.testzip() is None\n\
-                      i = z.infolist()[0]\n\
-                      print(i.filename, i.file_size, i.date_time[0])";
+                      i = z.infolist()[2]\n\
+                      print(i.filename, i.file_size, i.date_time[0], z.namelist()[:2])";
         let Ok(said) = Command::new("python3")
             .env("PYTHONIOENCODING", "utf-8")
             .args(["-c", script])
@@ -155,7 +251,7 @@ mod tests {
         };
         assert_eq!(
             String::from_utf8_lossy(&said.stdout).trim(),
-            "Prüfling.csv 90000 2025",
+            "Prüfling.csv 90000 2025 ['a.txt', 'empty/']",
             "{}",
             String::from_utf8_lossy(&said.stderr)
         );

@@ -12,17 +12,17 @@ use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{counted, duration, escape};
 use crate::convert::{
-    Conversion, Converter, Runner, convert_entry, convert_path,
+    Conversion, Converter, Runner, Takes, convert_entry, convert_path,
 };
 use crate::entry::Outcome;
 use crate::host::Config;
 use crate::id::{AttemptNo, ConverterId, EntryId};
 use crate::{Error, ErrorKind};
 
-/// Run a converter once, over an entry or a file
+/// Run a converter once, over an entry, a file or a folder
 ///
 /// An entry gets another attempt, recorded with its report. For a file nothing is recorded: its report is printed,
-/// which is how converters are tried out.
+/// which is how converters are tried out. A folder is for converters that have a `complete_marker`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A number is an entry; write ./4711 for a file of that name. Without -c it is the converter the entry was archived for, \
@@ -34,7 +34,7 @@ Examples:
 
 Exit code 1 when the converter did not succeed; what it said is printed all the same.")]
 pub(crate) struct Args {
-    /// An entry or a file
+    /// An entry, a file, or a folder for a converter that takes those
     #[arg(value_name = "ID|PATH")]
     what: PathBuf,
     /// The converter, by its name in the configuration
@@ -252,13 +252,22 @@ fn configured<'a>(config: &'a Config, name: &str) -> Result<&'a Converter, Error
     Ok(&found.converter)
 }
 
-/// The one converter that takes files of this name.
+/// The one converter that takes files, or folders, of this name.
 fn taker<'a>(config: &'a Config, path: &Path) -> Result<&'a Converter, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let takes = if path.is_dir() {
+        Takes::Folders
+    } else {
+        Takes::Files
+    };
+    let what = match takes {
+        Takes::Files => "files",
+        Takes::Folders => "folders",
+    };
     let mut takers = config
         .converters
         .iter()
-        .filter(|converter| converter.takes(&name));
+        .filter(|converter| converter.converter.takes == takes && converter.takes(&name));
     let which = match (takers.next(), takers.next()) {
         (Some(one), None) => return Ok(&one.converter),
         (None, _) => "no converter takes",
@@ -266,7 +275,7 @@ fn taker<'a>(config: &'a Config, path: &Path) -> Result<&'a Converter, Error> {
     };
     Err(Error::new(
         ErrorKind::Invalid,
-        format!("{which} files such as {name}"),
+        format!("{which} {what} such as {name}"),
     )
     .hint(format!("name one with -c: {}", names(config))))
 }

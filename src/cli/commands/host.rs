@@ -785,6 +785,9 @@ struct CheckedConverter<'a> {
     version: Option<&'a str>,
     watch_folder: Option<String>,
     patterns: &'a [String],
+    /// The file that says that a folder is complete; folders are taken where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete_marker: Option<&'a str>,
     mode: &'static str,
     post_process: &'static str,
     archives: bool,
@@ -851,12 +854,22 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         version: config.converter.version.as_deref(),
         watch_folder: config.watch_folder.as_deref().map(path_text),
         patterns: config.patterns(),
+        complete_marker: config.complete_marker.as_deref(),
         mode: config.converter.mode.name(),
         post_process: config.post_process.name(),
         archives: config.archive.archives(),
         retention: config.archive.retention.to_string(),
         sandbox: config.converter.bounds.sandbox.enforcement().to_string(),
         submits_to: config.submit.as_ref().map(Submit::endpoint),
+    }
+}
+
+/// `*.csv *.log`, or `unit* with COMPLETE.marker`.
+fn taken(config: &ConverterConfig) -> String {
+    let patterns = config.patterns().join(" ");
+    match &config.complete_marker {
+        Some(marker) => format!("{patterns} with {marker}"),
+        None => patterns,
     }
 }
 
@@ -884,7 +897,7 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
                 Cell::new(&converter.converter.name),
                 Cell::maybe(converter.converter.version.as_deref()),
                 Cell::maybe(converter.watch_folder.as_deref().map(from_here)),
-                Cell::new(converter.patterns().join(" ")),
+                Cell::new(taken(converter)),
                 Cell::new(converter.converter.mode.name()),
                 Cell::new(converter.post_process.name()),
                 Cell::maybe(converter.archive.archives().then_some(retention)),

@@ -1,0 +1,252 @@
+//! What is in a folder: every file and folder below it, and nothing else allowed.
+
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{DEPTH_MAX, ITEMS_MAX};
+use crate::id::BlobId;
+
+/// Everything below a folder, in the order of the bytes of the paths. A folder so comes before what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Tree {
+    pub(crate) items: Vec<Item>,
+}
+
+/// A file or folder in a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// From the folder, with `/` between parts.
+    pub(crate) path: PathBuf,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Folder,
+    File { size: u64, modified: SystemTime },
+}
+
+/// Why a folder is no source.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TreeError {
+    #[error("{} in it is {what}; a folder is taken when it holds files and folders only", path.display())]
+    Forbidden { path: PathBuf, what: &'static str },
+    #[error("it holds more than {ITEMS_MAX} files and folders")]
+    TooMany,
+    #[error("{} in it lies deeper than {DEPTH_MAX} folders", path.display())]
+    TooDeep { path: PathBuf },
+    #[error("{} in it cannot be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+}
+
+impl TreeError {
+    /// True when something was there a moment ago and is not now.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl Tree {
+    /// Lists what is below `root`. `see` is shown the metadata of each item, and of `root` itself first.
+    pub(crate) fn of(root: &Path, mut see: impl FnMut(&Metadata)) -> Result<Self, TreeError> {
+        let unreadable = |path: &Path, source| TreeError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let own = fs::symlink_metadata(root).map_err(|error| unreadable(Path::new("."), error))?;
+        see(&own);
+        let mut tree = Self::default();
+        let mut folders = vec![(OsString::new(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            let at = Path::new(&folder);
+            let listed = fs::read_dir(root.join(at)).map_err(|error| unreadable(at, error))?;
+            for found in listed {
+                let name = found.map_err(|error| unreadable(at, error))?.file_name();
+                let mut path = folder.clone();
+                if !path.is_empty() {
+                    path.push("/");
+                }
+                path.push(name);
+                if tree.items.len() >= ITEMS_MAX {
+                    return Err(TreeError::TooMany);
+                }
+                let metadata = fs::symlink_metadata(root.join(&path))
+                    .map_err(|error| unreadable(Path::new(&path), error))?;
+                see(&metadata);
+                let kind = if metadata.is_dir() {
+                    if depth >= DEPTH_MAX {
+                        return Err(TreeError::TooDeep { path: path.into() });
+                    }
+                    folders.push((path.clone(), depth + 1));
+                    Kind::Folder
+                } else {
+                    file(&metadata).map_err(|what| TreeError::Forbidden {
+                        path: path.clone().into(),
+                        what,
+                    })?
+                };
+                tree.items.push(Item {
+                    path: path.into(),
+                    kind,
+                });
+            }
+        }
+        let bytes = |item: &Item| item.path.as_os_str().as_encoded_bytes().to_owned();
+        tree.items.sort_by_cached_key(bytes);
+        Ok(tree)
+    }
+
+    /// The files in it.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Item> {
+        let is_file = |item: &&Item| matches!(item.kind, Kind::File { .. });
+        self.items.iter().filter(is_file)
+    }
+
+    /// Bytes of all its files.
+    pub(crate) fn size(&self) -> u64 {
+        self.items.iter().map(Item::size).sum()
+    }
+
+    /// When the last of its files was written.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.items
+            .iter()
+            .filter_map(|item| match item.kind {
+                Kind::File { modified, .. } => Some(modified),
+                Kind::Folder => None,
+            })
+            .max()
+    }
+
+    /// Names what can be seen of it without reading a file: paths, kinds, sizes, times.
+    pub(crate) fn digest(&self) -> BlobId {
+        let mut hasher = blake3::Hasher::new_derive_key("annals 2026-11 look of a folder v1");
+        for item in &self.items {
+            let path = item.path.as_os_str().as_encoded_bytes();
+            hasher.update(&(path.len() as u64).to_le_bytes());
+            hasher.update(path);
+            if let Kind::File { size, modified } = item.kind {
+                let (seconds, nanos) = since_epoch(modified);
+                hasher.update(b"f");
+                hasher.update(&size.to_le_bytes());
+                hasher.update(&seconds.to_le_bytes());
+                hasher.update(&nanos.to_le_bytes());
+            } else {
+                hasher.update(b"d");
+            }
+        }
+        BlobId::from_bytes(*hasher.finalize().as_bytes())
+    }
+}
+
+impl Item {
+    pub(crate) fn size(&self) -> u64 {
+        match self.kind {
+            Kind::File { size, .. } => size,
+            Kind::Folder => 0,
+        }
+    }
+}
+
+fn file(metadata: &Metadata) -> Result<Kind, &'static str> {
+    if metadata.is_file() {
+        return Ok(Kind::File {
+            size: metadata.len(),
+            // A file system that keeps no times has nothing to tell apart.
+            modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        });
+    }
+    Err(if metadata.is_symlink() {
+        "a link"
+    } else {
+        "a pipe, socket or device"
+    })
+}
+
+/// Whole seconds since 1970, negative before it, and the nanoseconds after them.
+pub(super) fn since_epoch(time: SystemTime) -> (i64, u32) {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => (
+            i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+            after.subsec_nanos(),
+        ),
+        Err(before) => {
+            let before = before.duration();
+            let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+            match before.subsec_nanos() {
+                0 => (-seconds, 0),
+                nanos => (-seconds - 1, 1_000_000_000 - nanos),
+            }
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn message(root: &Path) -> String {
+        Tree::of(root, |_| {}).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn what_is_no_file_or_folder_is_refused_by_name() {
+        let dir = tempfile::tempdir().expect("folder");
+        let inner = dir.path().join("images");
+        fs::create_dir(&inner).expect("made");
+        std::os::unix::fs::symlink("/etc", inner.join("etc")).expect("made");
+        assert!(message(dir.path()).starts_with("images/etc in it is a link;"));
+        fs::remove_file(inner.join("etc")).expect("there");
+        let pipe = std::process::Command::new("mkfifo")
+            .arg(inner.join("p"))
+            .status();
+        assert!(pipe.is_ok_and(|status| status.success()));
+        assert!(message(dir.path()).starts_with("images/p in it is a pipe, socket or device;"));
+    }
+
+    #[test]
+    fn a_tree_may_be_so_deep_and_not_deeper() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut deep = dir.path().to_owned();
+        for _ in 0..DEPTH_MAX {
+            deep.push("d");
+        }
+        fs::create_dir_all(&deep).expect("made");
+        let tree = Tree::of(dir.path(), |_| {}).expect("allowed");
+        assert_eq!(tree.items.len(), DEPTH_MAX);
+        fs::create_dir(deep.join("d")).expect("made");
+        assert!(message(dir.path()).contains("lies deeper than 32 folders"));
+    }
+
+    #[test]
+    fn whatever_can_be_seen_of_a_tree_shows_in_its_digest() {
+        let dir = tempfile::tempdir().expect("folder");
+        let at = |name: &str| dir.path().join(name);
+        let digest = || Tree::of(dir.path(), |_| {}).expect("allowed").digest();
+        fs::write(at("a"), "x").expect("written");
+        let mut seen = vec![digest()];
+        fs::write(at("a"), "xy").expect("written");
+        seen.push(digest());
+        fs::rename(at("a"), at("b")).expect("renamed");
+        seen.push(digest());
+        fs::create_dir(at("c")).expect("made");
+        seen.push(digest());
+        let file = fs::File::options().write(true).open(at("b"));
+        file.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH))
+            .expect("set");
+        seen.push(digest());
+        assert_eq!(seen.last(), Some(&digest()));
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 5);
+    }
+
+    #[test]
+    fn a_time_before_1970_is_told_by_the_second_before_it() {
+        let time = SystemTime::UNIX_EPOCH - std::time::Duration::from_millis(1500);
+        assert_eq!(since_epoch(time), (-2, 500_000_000));
+    }
+}
