@@ -141,14 +141,6 @@ impl Plant {
         names
     }
 
-    fn wait(&self, what: &str, done: impl Fn() -> bool) {
-        let began = Instant::now();
-        while !done() {
-            assert!(began.elapsed() < LONG, "waited for {what}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     /// Statuses of the attempts of each entry, by the name of its source.
     fn entries(&self) -> BTreeMap<String, Vec<Vec<String>>> {
         let mut entries: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
@@ -176,6 +168,14 @@ impl Plant {
     fn report(&self, id: &str) -> serde_json::Value {
         let report = self.annals(&["cat", id, "--report"], 0);
         serde_json::from_str(&report).expect("JSON")
+    }
+}
+
+fn wait(what: &str, done: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < LONG, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -223,7 +223,7 @@ fn a_folder_that_grows_after_its_marker_is_waited_for() {
         file.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH))
             .expect("set");
     }
-    plant.wait("the folder to be cleared away", || {
+    wait("the folder to be cleared away", || {
         plant.names("in").is_empty()
     });
     assert_eq!(plant.entries()["unit.tar"], [["success"]]);

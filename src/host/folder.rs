@@ -243,7 +243,7 @@ fn put_back(folder: &Path, aside: &Path, list: &List) -> Result<PathBuf> {
 fn remove_aside(aside: &Path) -> Result<()> {
     match fs::remove_file(aside.join(LIST)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::io("remove", &aside.join(LIST), error));
+            return Err(Error::io("remove", aside.join(LIST), error));
         }
         _ => {}
     }
@@ -377,15 +377,15 @@ impl Read for Noted {
 pub(super) struct Expected<Content> {
     content: Content,
     hasher: blake3::Hasher,
-    expected: BlobId,
+    blob: BlobId,
 }
 
 impl<Content> Expected<Content> {
-    pub(super) fn new(content: Content, expected: BlobId) -> Self {
+    pub(super) fn new(content: Content, blob: BlobId) -> Self {
         Self {
             content,
             hasher: blake3::Hasher::new(),
-            expected,
+            blob,
         }
     }
 }
@@ -396,7 +396,7 @@ impl<Content: Read> Read for Expected<Content> {
         self.hasher.update(&buffer[..read]);
         if read == 0 && !buffer.is_empty() {
             let found = BlobId::from_bytes(*self.hasher.finalize().as_bytes());
-            if found != self.expected {
+            if found != self.blob {
                 return Err(io::Error::other("it changed while it was read"));
             }
         }
