@@ -94,6 +94,10 @@ const PROCESS: &[(&str, &str)] = &[
         "src/cli/daemon/supervisor.rs",
         "no owner runs a host: the supervisor is its own",
     ),
+    (
+        "src/cli/daemon/memory.rs",
+        "a host that runs on asks how much its C library is to keep",
+    ),
 ];
 
 /// Names that say nothing about what is inside.
