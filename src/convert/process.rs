@@ -595,7 +595,9 @@ mod tests {
             file_size: 1 << 20,
             ..Bounds::default()
         };
-        let script = "head -c 1000000 /dev/zero > $HOME/a && echo fits; exec head -c 2000000 /dev/zero > $HOME/b";
+        // The limit is set once the process is there.
+        let script = "until [ \"$(ulimit -f)\" != unlimited ]; do :; done\n\
+            head -c 1000000 /dev/zero > $HOME/a && echo fits; exec head -c 2000000 /dev/zero > $HOME/b";
         let (finished, _) = shell_within(script, &bounds, 100);
         assert_eq!(finished.stdout, b"fits\n");
         let End::Exited(status) = finished.end else {
@@ -615,7 +617,8 @@ mod tests {
             ..Bounds::default()
         };
         // `tail` keeps a line without an end in memory.
-        let script = "head -c 500000000 /dev/zero | tail -n 1 | wc -c";
+        let script = "until [ \"$(ulimit -d)\" != unlimited ]; do :; done\n\
+            head -c 500000000 /dev/zero | tail -n 1 | wc -c";
         let (finished, _) = shell_within(script, &bounds, 100);
         assert_ne!(finished.stdout.trim_ascii(), b"500000000");
         assert!(finished.stderr.contains("memory"), "{}", finished.stderr);
