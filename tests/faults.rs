@@ -180,6 +180,9 @@ fn strides() -> (u64, u64) {
     }
 }
 
+/// How often what slipped through is tried again.
+const ROUNDS_MORE: usize = 3;
+
 /// Lets each call fail in its turn, on two threads; answers the runs, what was struck, and what went wrong.
 fn strike_each(
     fault: Fault,
@@ -221,6 +224,7 @@ fn a_call_that_fails_costs_at_most_what_was_not_acknowledged() {
     let calls = sound.calls() - before;
     drop(runner);
     let mut wrong = Vec::new();
+    let mut missed = Vec::new();
     let mut runs = 0;
     let mut all_struck = Census::default();
     for (name, fault) in FAULTS {
@@ -231,18 +235,38 @@ fn a_call_that_fails_costs_at_most_what_was_not_acknowledged() {
             others
         };
         let mut struck = Census::default();
-        for repeat in [Repeat::Once, Repeat::Sticky] {
+        let mut strike = |repeat| {
             let (more, census, bad) = strike_each(fault, repeat, calls, stride);
             runs += more;
-            struck.add(&census);
             wrong.extend(bad);
+            census
+        };
+        for repeat in [Repeat::Once, Repeat::Sticky] {
+            struck.add(&strike(repeat));
         }
+        let in_the_steps = |call, pattern: &str| {
+            fault.strikes(call) && sound.census().on(call, pattern) > made.on(call, pattern)
+        };
+        let never = |struck: &Census| {
+            let all = sound.census();
+            let kinds = all
+                .iter()
+                .map(|(call, pattern, _)| (call, pattern.to_owned()));
+            let missed = kinds
+                .filter(|(call, pattern)| in_the_steps(*call, pattern))
+                .filter(|(call, pattern)| struck.on(*call, pattern) == 0);
+            missed.collect::<Vec<_>>()
+        };
         if stride == 1 {
-            for (call, pattern, _) in sound.census().iter() {
-                let in_the_steps = sound.census().on(call, pattern) > made.on(call, pattern);
-                if in_the_steps && fault.strikes(call) && struck.on(call, pattern) == 0 {
-                    wrong.push(format!("{name} never struck {call:?} on {pattern}"));
+            // A thread that is quicker than another moves the calls behind it: the only one of its kind can slip through once.
+            for _ in 0..ROUNDS_MORE {
+                if never(&struck).is_empty() {
+                    break;
                 }
+                struck.add(&strike(Repeat::Once));
+            }
+            for (call, pattern) in never(&struck) {
+                missed.push(format!("{name} never struck {call:?} on {pattern}"));
             }
         }
         println!("{name}: calls struck {}", struck.total());
@@ -262,6 +286,7 @@ fn a_call_that_fails_costs_at_most_what_was_not_acknowledged() {
         "{}",
         wrong[..wrong.len().min(12)].join("\n")
     );
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
     assert!(calls > 300, "only {calls} calls were there to fail");
 }
 

@@ -281,7 +281,7 @@ fn a_configuration_is_taken_over_while_the_host_runs_and_a_wrong_one_is_not() {
     plant.wait("the refusal", || {
         plant.status()["configuration"]["refused"].is_string()
     });
-    assert!(plant.log().contains("max_concurrent"), "{}", plant.log());
+    plant.wait("the log", || plant.log().contains("max_concurrent"));
     plant.put("1.csv", "SN1");
     plant.wait("the file", || plant.left_in("in") == 0);
 

@@ -136,9 +136,10 @@ fn what_is_handed_in_by_hand_is_given_up_at_the_first_signal() {
     let mut stdin = archive.stdin.take().expect("a pipe");
     // More than a pipe holds: it is read by now.
     stdin.write_all(&vec![b'x'; 1 << 20]).expect("read");
-    send("-INT", &archive.id().to_string());
+    // Not Ctrl-C, which is ignored by what a shell has put into the background.
+    send("-TERM", &archive.id().to_string());
     let ended = wait_for(|| archive.try_wait().expect("asked"));
-    assert_eq!(ended.signal(), Some(2));
+    assert_eq!(ended.signal(), Some(15));
     drop(stdin);
     let listed = plant.annals(&["-s", "store", "list", "--json"]);
     assert!(
