@@ -388,7 +388,7 @@ fn a_nearly_full_disk_stops_the_intake_is_told_everywhere_and_goes_on_by_itself(
             .1
             .contains("\nannals_disk_low 1\n")
     );
-    assert!(plant.log().contains("disk low"), "{}", plant.log());
+    plant.wait("the log", || plant.log().contains("disk low"));
     assert_eq!(plant.left_in("in"), 1);
 
     plant.configure("min_free_disk_gb = 0\nlisten = \"127.0.0.1:0\"", "");
