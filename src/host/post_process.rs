@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::intake::{Links, Look, Shape, look, open, refused};
 use super::zip;
@@ -423,6 +424,35 @@ pub(super) fn hidden(folder: &Path, what: &str) -> Result<PathBuf> {
     Ok(folder.join(format!(".annals-{number:016x}.{what}")))
 }
 
+/// What is older is no file that a host is still making.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
+
+/// Removes from `folder` the files that hosts were making when they were killed; the sources of these are there or were made again.
+/// What cannot be looked at or removed is left: it harms nobody.
+pub(super) fn remove_partials(folder: &Path, now: SystemTime) {
+    let Ok(items) = fs::read_dir(folder) else {
+        return;
+    };
+    for item in items.flatten() {
+        let name = item.file_name();
+        let is_partial = name.to_str().is_some_and(|name| {
+            name.strip_prefix(".annals-")
+                .and_then(|rest| rest.strip_suffix(".partial"))
+                .is_some_and(|number| number.len() == 16)
+        });
+        let is_old = |metadata: fs::Metadata| {
+            metadata.is_file()
+                && metadata.modified().is_ok_and(|at| {
+                    now.duration_since(at)
+                        .is_ok_and(|age| age > ABANDONED_AFTER)
+                })
+        };
+        if is_partial && fs::symlink_metadata(item.path()).is_ok_and(is_old) {
+            let _ = fs::remove_file(item.path());
+        }
+    }
+}
+
 /// A file being made under a hidden name; removed again unless it is published.
 pub(super) struct Partial {
     path: PathBuf,
@@ -594,6 +624,37 @@ mod tests {
             bench.names("done"),
             ["a.csv (2).zip", "a.csv.zip", "b (2).csv", "b.csv"]
         );
+    }
+
+    /// A killed host left what it was making in the done folder, for ever.
+    #[test]
+    fn what_a_killed_host_was_making_goes_after_a_day_and_nothing_else_does() {
+        let bench = Bench::new();
+        let done = bench.at("done");
+        make_folder(&done).expect("made");
+        let partial = Partial::new(&done).expect("begun");
+        let begun = partial.path.file_name().expect("a name").to_owned();
+        std::mem::forget(partial);
+        let others = [
+            "a.csv",
+            ".annals-list.partial",
+            ".annals-0123456789abcdef.removing",
+        ];
+        for name in others {
+            fs::write(done.join(name), "x").expect("written");
+        }
+        let now = SystemTime::now();
+        remove_partials(&done, now + ABANDONED_AFTER / 2);
+        assert!(
+            bench
+                .names("done")
+                .contains(&begun.to_string_lossy().into_owned())
+        );
+        remove_partials(&done, now + 2 * ABANDONED_AFTER);
+        let mut left = others.map(str::to_owned);
+        left.sort();
+        assert_eq!(bench.names("done"), left);
+        remove_partials(&bench.at("nowhere"), now);
     }
 
     #[test]

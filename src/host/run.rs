@@ -19,6 +19,7 @@ use super::intake::{self, Candidate, Look};
 use super::listen::Listener;
 use super::lock;
 use super::notice::{FileError, Hooks, Notice, RunSummary};
+use super::post_process;
 use super::queue::Queue;
 use super::setup::{self, Setup};
 use super::space::{Guard, Turned};
@@ -221,6 +222,12 @@ impl Host {
         }
         let scratch = std::env::temp_dir();
         convert::remove_abandoned(&scratch, SystemTime::now());
+        for converter in &config.converters {
+            let folders = [&converter.done_folder, &converter.error_folder];
+            for folder in folders.into_iter().flatten() {
+                post_process::remove_partials(folder, SystemTime::now());
+            }
+        }
         Ok(Self {
             setup: Mutex::new(Arc::new(Setup::new(&archives, config))),
             archives,
