@@ -347,7 +347,7 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
 fn a_power_cut_in_any_of_many_workloads_loses_nothing_that_was_acknowledged() {
     let (wanted, step) = match size() {
         Size::Sample => (60, 211),
-        Size::Short => (8_000, 11),
+        Size::Short => (3_000, 11),
         Size::Long => (1_000_000, 1),
     };
     let mut tally = Tally::default();
