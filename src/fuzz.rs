@@ -103,14 +103,7 @@ fn blob_record(bytes: &[u8]) {
     let id = packed.id().unwrap_or(BlobId::from_bytes([7; 32]));
     let header = packed.of(&id).expect("its own id, or anybody's");
     let mut again = Vec::new();
-    let found = Record {
-        kind: header.kind,
-        codec: header.codec,
-        dictionary: header.dictionary,
-        raw_len: header.raw_len,
-        id: header.id,
-        stored,
-    };
+    let found = header.with(stored);
     let written = match packed.id() {
         Some(_) => record::encode_into(&mut again, &found),
         None => record::encode_packed_into(&mut again, &found),
@@ -298,15 +291,7 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
             raw_len: header.raw_len,
             kind: header.kind,
         });
-        let record = Record {
-            kind: header.kind,
-            codec: header.codec,
-            dictionary: header.dictionary,
-            raw_len: header.raw_len,
-            id: header.id,
-            stored,
-        };
-        record::encode_packed_into(whole, &record).expect("a sound record");
+        record::encode_packed_into(whole, &header.with(stored)).expect("a sound record");
     };
     let (dictionary, with_dictionary) = sample_with_dictionary();
     for record in [&dictionary, &blob, &with_dictionary, &dictionary] {

@@ -107,7 +107,6 @@ fn scratch(dir: &Path) -> PathBuf {
 }
 
 #[test]
-
 fn a_corrected_converter_runs_over_what_the_wrong_one_converted() {
     let plant = Plant::new();
     plant.put("1.csv", "SN1");
@@ -171,7 +170,6 @@ fn a_corrected_converter_runs_over_what_the_wrong_one_converted() {
 }
 
 #[test]
-
 fn the_same_file_twice_is_one_entry_and_one_conversion_after_a_crash() {
     let plant = Plant::new();
     plant.put("1.csv", "SN1");
@@ -228,7 +226,6 @@ fn a_file_whose_entry_was_purged_before_it_was_cleared_away_is_cleared_away_all_
 }
 
 #[test]
-
 fn the_configuration_is_recorded_once_and_without_secrets() {
     let plant = Plant::new();
     plant.run();

@@ -146,14 +146,7 @@ impl StoredRecord {
 
     /// The same record, to be written elsewhere as it is.
     pub fn as_record(&self) -> Record<'_> {
-        Record {
-            kind: self.header.kind,
-            codec: self.header.codec,
-            dictionary: self.header.dictionary,
-            raw_len: self.header.raw_len,
-            id: self.header.id,
-            stored: self.stored(),
-        }
+        self.header.with(self.stored())
     }
 }
 

@@ -182,6 +182,18 @@ impl RecordHeader {
         RECORD_HEADER_BYTES as u32 + self.stored_len
     }
 
+    /// The record of these stored bytes, which are the ones the header was read with.
+    pub const fn with<'a>(&self, stored: &'a [u8]) -> Record<'a> {
+        Record {
+            kind: self.kind,
+            codec: self.codec,
+            dictionary: self.dictionary,
+            raw_len: self.raw_len,
+            id: self.id,
+            stored,
+        }
+    }
+
     /// Bytes it takes in a pack.
     #[expect(clippy::cast_possible_truncation, reason = "at most 60")]
     pub const fn packed_len(&self) -> u32 {

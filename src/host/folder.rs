@@ -14,8 +14,8 @@ use std::rc::Rc;
 
 use super::intake::{Look, refused};
 use super::post_process::{
-    Fingerprint, NAMES_MAX, Partial, changed, distinct, hash, hidden, make_folder, no_name_left,
-    sync_folder,
+    Fingerprint, NAMES_MAX, PARTIAL, Partial, changed, distinct, hash, hidden, is_hidden,
+    make_folder, no_name_left, sync_folder,
 };
 use super::zip;
 use crate::convert::{Item, Kind, Tarball, Tree, file_of, unpack};
@@ -192,12 +192,7 @@ pub(super) fn end_removals(watched: &Path) -> io::Result<Vec<Error>> {
     let mut troubles = Vec::new();
     for item in fs::read_dir(watched)? {
         let item = item?;
-        let name = item.file_name();
-        let name = name.to_string_lossy();
-        let number = name
-            .strip_prefix(".annals-")
-            .and_then(|rest| rest.strip_suffix(REMOVING));
-        if number.is_some() && item.file_type()?.is_dir() {
+        if is_hidden(&item.file_name(), REMOVING) && item.file_type()?.is_dir() {
             troubles.extend(end_removal(&item.path()).err());
         }
     }
@@ -411,7 +406,7 @@ struct PartialFolder {
 
 impl PartialFolder {
     fn new(folder: &Path) -> Result<Self> {
-        let path = hidden(folder, "partial")?;
+        let path = hidden(folder, PARTIAL)?;
         fs::create_dir(&path).map_err(|error| Error::io("create", &path, error))?;
         Ok(Self { path })
     }
@@ -603,7 +598,7 @@ mod tests {
     fn what_appears_while_a_folder_is_removed_stays_and_goes_back_with_what_is_around_it() {
         let bench = Bench::new();
         let (path, seen) = bench.unit("unit");
-        let aside = bench.at("in/.annals-0.removing");
+        let aside = bench.at("in/.annals-00000000000000a0.removing");
         set_aside(&path, &aside, &list(&path, &seen)).expect("moved");
         fs::write(aside.join("folder/images/late.txt"), "late").expect("written");
         // Somebody has begun another unit under the name meanwhile.
@@ -636,7 +631,7 @@ mod tests {
             let (path, seen) = bench.unit("unit");
             let list = list(&path, &seen);
             assert_eq!(List::read(&list.written()).expect("read"), list);
-            let aside = bench.at("in/.annals-0.removing");
+            let aside = bench.at("in/.annals-00000000000000a0.removing");
             set_aside(&path, &aside, &list).expect("moved");
             for file in ["DONE", "log.txt", "images/front.png"]
                 .iter()
@@ -651,7 +646,7 @@ mod tests {
         // Before the folder was moved, and after it was gone.
         for write in [false, true] {
             let bench = Bench::new();
-            let aside = bench.at("in/.annals-0.removing");
+            let aside = bench.at("in/.annals-00000000000000a0.removing");
             fs::create_dir(&aside).expect("made");
             if write {
                 fs::write(aside.join(LIST), "half").expect("written");
@@ -666,7 +661,7 @@ mod tests {
     fn a_folder_without_its_list_is_not_touched() {
         let bench = Bench::new();
         let (path, _) = bench.unit("unit");
-        let aside = bench.at("in/.annals-0.removing");
+        let aside = bench.at("in/.annals-00000000000000a0.removing");
         fs::create_dir(&aside).expect("made");
         fs::rename(&path, aside.join(FOLDER)).expect("moved");
         for list in ["", "unit\0DONE\0nohash\0log.txt\0", "unit\0DONE"] {

@@ -236,9 +236,7 @@ fn copy_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Result<PathBuf
     let name = source.file_name().unwrap_or_default();
     if let Some(target) = stand_in(name, folder, seen, hash) {
         sync_folder(folder)?;
-        seen.check(source)?;
-        remove(source)?;
-        return Ok(target);
+        return give_way(source, seen, target);
     }
     let failed = |error| Error::io("copy", source, error);
     let partial = Partial::new(folder)?;
@@ -250,8 +248,12 @@ fn copy_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Result<PathBuf
     to.sync_all().map_err(failed)?;
     partial.verify(hash, seen)?;
     let target = partial.publish(name, folder)?;
-    seen.check(source)?;
-    remove(source)?;
+    give_way(source, seen, target)
+}
+
+/// Removes a source that `target` durably stands for.
+fn give_way(source: &Path, seen: &Fingerprint, target: PathBuf) -> Result<PathBuf> {
+    delete(source, seen)?;
     Ok(target)
 }
 
@@ -287,9 +289,7 @@ pub(super) fn zip_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Resu
         zip::first(file, &member).and_then(hash)
     }) {
         sync_folder(folder)?;
-        seen.check(source)?;
-        remove(source)?;
-        return Ok(target);
+        return give_way(source, seen, target);
     }
     let failed = |error| Error::io("zip", source, error);
     let mut partial = Partial::new(folder)?;
@@ -302,12 +302,10 @@ pub(super) fn zip_into(source: &Path, folder: &Path, seen: &Fingerprint) -> Resu
     partial.file.sync_all().map_err(failed)?;
     partial.verify(|file| zip::content(file, content_at).and_then(hash), seen)?;
     let target = partial.publish(&zip_name, folder)?;
-    seen.check(source)?;
-    remove(source)?;
-    Ok(target)
+    give_way(source, seen, target)
 }
 
-/// Removes a file that is safe nowhere else.
+/// Removes a file, if it still is what was read.
 pub(super) fn delete(source: &Path, seen: &Fingerprint) -> Result<()> {
     seen.check(source)?;
     remove(source)
@@ -322,8 +320,7 @@ pub(super) fn remove_archived(
     done: Option<&Path>,
 ) -> Result<()> {
     read_back(source, seen, stored)?;
-    seen.check(source)?;
-    remove(source)?;
+    delete(source, seen)?;
     remove_leftover(source, done)
 }
 
@@ -424,32 +421,37 @@ pub(super) fn hidden(folder: &Path, what: &str) -> Result<PathBuf> {
     Ok(folder.join(format!(".annals-{number:016x}.{what}")))
 }
 
-/// What is older is no file that a host is still making.
+/// True for a name that [`hidden`] gives.
+pub(super) fn is_hidden(name: &OsStr, what: &str) -> bool {
+    let number = name.to_str().and_then(|name| {
+        name.strip_prefix(".annals-")?
+            .strip_suffix(what)?
+            .strip_suffix('.')
+    });
+    number.is_some_and(|number| number.len() == 16 && u64::from_str_radix(number, 16).is_ok())
+}
+
+/// The end of the name of what is being made.
+pub(super) const PARTIAL: &str = "partial";
+
+/// What has not changed for so long, no host is still making.
 const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
-/// Removes from `folder` the files that hosts were making when they were killed; the sources of these are there or were made again.
-/// What cannot be looked at or removed is left: it harms nobody.
+/// Removes from `folder` the files and folders that hosts were making when they were killed; their sources are there, or were made
+/// again. What cannot be looked at or removed is left: it harms nobody.
 pub(super) fn remove_partials(folder: &Path, now: SystemTime) {
-    let Ok(items) = fs::read_dir(folder) else {
-        return;
-    };
-    for item in items.flatten() {
-        let name = item.file_name();
-        let is_partial = name.to_str().is_some_and(|name| {
-            name.strip_prefix(".annals-")
-                .and_then(|rest| rest.strip_suffix(".partial"))
-                .is_some_and(|number| number.len() == 16)
+    for item in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = item.path();
+        // By the time of change: what is made gets the time of its source.
+        let abandoned = fs::symlink_metadata(&path).ok().filter(|metadata| {
+            is_hidden(&item.file_name(), PARTIAL)
+                && Look::of(metadata).is_ok_and(|look| look.age(now) > ABANDONED_AFTER)
         });
-        let is_old = |metadata: fs::Metadata| {
-            metadata.is_file()
-                && metadata.modified().is_ok_and(|at| {
-                    now.duration_since(at)
-                        .is_ok_and(|age| age > ABANDONED_AFTER)
-                })
+        let _ = match abandoned {
+            Some(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+            Some(_) => fs::remove_file(path),
+            None => Ok(()),
         };
-        if is_partial && fs::symlink_metadata(item.path()).is_ok_and(is_old) {
-            let _ = fs::remove_file(item.path());
-        }
     }
 }
 
@@ -461,7 +463,7 @@ pub(super) struct Partial {
 
 impl Partial {
     pub(super) fn new(folder: &Path) -> Result<Self> {
-        let path = hidden(folder, "partial")?;
+        let path = hidden(folder, PARTIAL)?;
         let file = File::options()
             .read(true)
             .write(true)
@@ -627,6 +629,7 @@ mod tests {
     }
 
     /// A killed host left what it was making in the done folder, for ever.
+    #[cfg(unix)]
     #[test]
     fn what_a_killed_host_was_making_goes_after_a_day_and_nothing_else_does() {
         let bench = Bench::new();
@@ -634,7 +637,15 @@ mod tests {
         make_folder(&done).expect("made");
         let partial = Partial::new(&done).expect("begun");
         let begun = partial.path.file_name().expect("a name").to_owned();
+        // As old as its source, and yet just begun.
+        partial
+            .file
+            .set_modified(SystemTime::now() - 9 * ABANDONED_AFTER)
+            .expect("set");
         std::mem::forget(partial);
+        let copy = hidden(&done, PARTIAL).expect("a name");
+        fs::create_dir(&copy).expect("made");
+        fs::write(copy.join("log.txt"), "x").expect("written");
         let others = [
             "a.csv",
             ".annals-list.partial",

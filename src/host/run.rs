@@ -22,7 +22,7 @@ use super::notice::{FileError, Hooks, Notice, RunSummary};
 use super::post_process;
 use super::queue::Queue;
 use super::setup::{self, Setup};
-use super::space::{Guard, Turned};
+use super::space::{Guard, Space, Turned};
 use super::status::{About, Books, HostState, HostStatus, StoreStatus, SubmissionStatus};
 use super::wake::Alarm;
 use crate::archive::Archive;
@@ -624,13 +624,13 @@ impl Host {
         match (turned, &trouble) {
             (Turned::Low, Some(error)) => {
                 self.purge_asked.store(true, Ordering::Relaxed);
-                if let super::space::Space::Low { folder, .. } = &space {
+                if let Space::Low { folder, .. } = &space {
                     self.books.trouble(folder, error);
                 }
                 (hooks.notice)(&Notice::DiskLow { error });
             }
             (Turned::Enough, _) => {
-                if let super::space::Space::Enough { free } = space {
+                if let Space::Enough { free } = space {
                     let free = free.unwrap_or_default();
                     (hooks.notice)(&Notice::DiskEnough { free });
                 }

@@ -460,10 +460,6 @@ pub(super) struct About<'a> {
 
 impl Pages {
     fn of(&mut self, converter: &str) -> &mut Counts {
-        if !self.converters.contains_key(converter) {
-            self.converters
-                .insert(converter.to_owned(), Counts::default());
-        }
         self.converters.entry(converter.to_owned()).or_default()
     }
 

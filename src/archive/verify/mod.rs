@@ -382,7 +382,7 @@ impl<'a> Verifier<'a> {
         };
         let mut contents = Contents::new(self.shared, view, given_up, depth);
         if readers > 1 {
-            let mut several = thread::scope(|scope| {
+            let several = thread::scope(|scope| {
                 let (feeds, threads): (Vec<_>, Vec<_>) = (0..readers)
                     .map(|_| {
                         let (feed, told) = crossbeam_channel::bounded::<Named>(WAITING_MAX);
@@ -410,7 +410,9 @@ impl<'a> Verifier<'a> {
                     .collect();
                 walked.map(|()| contents)
             })?;
-            several.drain(..).for_each(|part| contents.join(part));
+            for part in several {
+                contents.join(part);
+            }
         } else {
             walk(&mut |named| contents.look(named))?;
         }
