@@ -1030,6 +1030,14 @@ fn a_wrong_use_of_converters_has_its_code_and_runs_nothing() {
         line.contains("bad.toml:12") && line.contains("did you mean 'watch_folder'"),
         "{line}"
     );
+    // The newline between two mistakes came out as an escape, and both as one line.
+    let twice = fs::read_to_string(plant.path("bad.toml")).expect("there") + "setle_s = 1\n";
+    fs::write(plant.path("twice.toml"), twice).expect("written");
+    let lines = plant.run(&["host", "check", "twice.toml"]).expect(2).stderr;
+    let told = lines
+        .lines()
+        .filter(|line| line.starts_with("error: twice.toml:"));
+    assert!(told.count() == 2 && !lines.contains("\\x0a"), "{lines}");
     let missing = plant
         .run(&["host", "check", "gone.toml", "--json"])
         .expect(1)

@@ -19,7 +19,7 @@ use super::{store, when};
 use crate::archive::{Access, Archive, Options};
 use crate::convert::Cancel;
 use crate::event::{Actor, ActorKind};
-use crate::host::Config;
+use crate::host::{Config, ConfigErrors};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -356,8 +356,20 @@ impl<'a> Context<'a> {
         }
         let colour = self.stderr_colour();
         let label = Style::Bad.paint("error", colour);
-        let mut lines = vec![format!("{label}: {}\n", escape(error.message()))];
-        let mut cause = std::error::Error::source(error).filter(|_| self.globals.verbose);
+        let source = std::error::Error::source(error);
+        // What is wrong with a configuration is a line for each mistake.
+        let mistakes = source
+            .and_then(|source| source.downcast_ref::<ConfigErrors>())
+            .filter(|mistakes| mistakes.to_string() == error.message());
+        let said = match mistakes {
+            Some(mistakes) => mistakes.lines().collect(),
+            None => vec![error.message().to_owned()],
+        };
+        let mut lines: Vec<String> = said
+            .iter()
+            .map(|said| format!("{label}: {}\n", escape(said)))
+            .collect();
+        let mut cause = source.filter(|_| self.globals.verbose && mistakes.is_none());
         while let Some(inner) = cause {
             let label = Style::Dim.paint("cause", colour);
             lines.push(format!("{label}: {}\n", escape(&inner.to_string())));

@@ -215,19 +215,19 @@ pub struct ConfigErrors {
     pub problems: Vec<Problem>,
 }
 
+impl ConfigErrors {
+    /// Each with its place, for a line of its own.
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        let path = self.path.display();
+        self.problems
+            .iter()
+            .map(move |problem| format!("{path}:{}: {}", problem.line, problem.message))
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, problem) in self.problems.iter().enumerate() {
-            let separator = if place == 0 { "" } else { "\n" };
-            write!(
-                f,
-                "{separator}{}:{}: {}",
-                self.path.display(),
-                problem.line,
-                problem.message
-            )?;
-        }
-        Ok(())
+        f.write_str(&self.lines().collect::<Vec<_>>().join("\n"))
     }
 }
 
