@@ -314,10 +314,15 @@ fn plan_journals(
                 "{} bytes are left of {}",
                 journal.bytes, header.file_bytes
             )),
+            Ok(_) if stand_in_a_row(journal, begins, last_seq) => None,
             Ok(_) => {
                 let own = journal.own().map(|frame| frame.seq.0);
-                let whole = own.eq(begins.0..=last_seq.0);
-                (!whole).then(|| "not all of its events can be read".to_owned())
+                let what = if own.eq(begins.0..=last_seq.0) {
+                    "its events do not stand where they belong"
+                } else {
+                    "not all of its events can be read"
+                };
+                Some(what.to_owned())
             }
         };
         let Some(why) = why else {
@@ -359,6 +364,19 @@ fn plan_journals(
         });
     }
     mends
+}
+
+/// Whether a file has all of these events, each behind the one before: who opens the store reads no others.
+fn stand_in_a_row(journal: &JournalRemains, first: EventSeq, last: EventSeq) -> bool {
+    let (mut at, mut next) = (JOURNAL_HEADER_BYTES as u64, first);
+    for frame in journal.own() {
+        if (frame.offset, frame.seq) != (at, next) {
+            return false;
+        }
+        at += u64::from(frame.frame_bytes);
+        next = next.next();
+    }
+    next == last.next()
 }
 
 /// Makes the leaf that stands for an event that is lost from the file at a path.
@@ -589,6 +607,34 @@ mod tests {
         assert_eq!((mend.sealed, mend.end), (EventSeq(3), None));
         disk.lose(journal_path(0)).expect("there");
         assert!(!planned(&disk).is_empty());
+    }
+
+    /// Two blocks had changed places, and with them all events of a file, in their order: where the first one belongs there were
+    /// zeros. The file counted as whole, and the repair ended in a store that it called damaged beyond repair.
+    #[test]
+    fn events_that_all_stand_elsewhere_are_brought_back_to_their_places() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        let places = journal(&disk, 0, 1, 4..=5);
+        let path = journal_path(0);
+        let sound = disk.content(&path).expect("there");
+        let mut moved = sound.clone();
+        let at = usize::try_from(places[0]).expect("small");
+        moved.copy_within(at..at + 8_192, at + 8_192);
+        moved[at..at + 8_192].fill(0);
+        disk.plant(&path, &moved).expect("written");
+        let remains = survey(&disk);
+        let mend = plan(&disk, &remains, Some(5)).expect("a plan");
+        let [journal] = &mend.journals[..] else {
+            panic!("one");
+        };
+        let why = "its events do not stand where they belong";
+        assert_eq!(journal.why.as_deref(), Some(why));
+        assert!(mend.lost.is_empty() && journal.lost == 0);
+        mend.write_journals(&disk, &remains, Path::new(TMP), &stands())
+            .expect("written");
+        assert!(disk.content(&path).expect("there") == sound);
+        assert!(planned(&disk).is_empty());
     }
 
     /// What stands for a lost event may be longer than the event was.
