@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
 use serde::Serialize;
 
 use crate::archive::sealer::Job;
@@ -122,7 +123,7 @@ impl Archive {
             self.seal()?;
         }
         // By way of the sealer, which may have let go of a file a moment ago that the writer has not heard of.
-        self.beside_the_sealer(|shared, control| writer::ask(shared, control, Control::Wipe))?;
+        self.beside_the_sealer(wipe_journal)?;
         Ok(PurgeOutcome {
             archives_purged: plan.count,
             bytes_freed: compacted.bytes_freed + in_journal,
@@ -186,6 +187,20 @@ impl Archive {
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         self.ask_sealer(|reply| Job::Compact(max_bytes, reply))
     }
+}
+
+/// Makes zeros of what the journal files held and nothing needs. Callers wait for the current file only.
+fn wipe_journal(shared: &Arc<Shared>, control: &Sender<Control>) -> Result<()> {
+    let mut wiped = Ok(());
+    for mut journal in writer::ask(shared, control, Control::TakeFree)? {
+        if wiped.is_ok() {
+            wiped = journal.wipe_free(&*shared.disk);
+        }
+        // When the writer is gone there is nobody to use the file again.
+        let _ = control.send(Control::Recycle(journal));
+    }
+    wiped?;
+    writer::ask(shared, control, Control::Wipe)
 }
 
 /// What keeps an entry whatever the rules say.

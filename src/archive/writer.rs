@@ -113,7 +113,9 @@ pub(super) enum Control {
     Pause(Sender<Result<()>>, Receiver<()>),
     /// Record that a pack goes and forget it, in one step, unless something needs it by now; answers whether it goes.
     Retire(Box<Retirement>, Sender<Result<bool>>),
-    /// Overwrite what the journal files held before, where nothing of it is needed.
+    /// Hand out the journal files that wait to be used again; they come back by `Recycle`.
+    TakeFree(Sender<Result<Vec<Journal>>>),
+    /// Make zeros of what the current journal file held before.
     Wipe(Sender<Result<()>>),
     /// A sealed journal file, to be written again.
     Recycle(Journal),
@@ -251,6 +253,12 @@ impl Writer {
     fn control(&mut self, control: Control, group: &mut Group) {
         match control {
             Control::Recycle(journal) => self.appender.give_back(journal),
+            Control::TakeFree(reply) => {
+                if let Err(unheard) = reply.send(Ok(self.appender.take_free())) {
+                    let free = unheard.into_inner().into_iter().flatten();
+                    free.for_each(|journal| self.appender.give_back(journal));
+                }
+            }
             Control::Wipe(reply) => {
                 let wiped = self.commit(group).and_then(|()| Ok(self.appender.wipe()?));
                 let _ = reply.send(wiped);

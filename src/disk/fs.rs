@@ -190,7 +190,16 @@ impl DiskFile for FsFile {
 
     #[cfg(target_os = "linux")]
     fn reserve(&self, len: u64) -> io::Result<()> {
-        rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), 0, len)?;
+        use rustix::fs::{FallocateFlags, fallocate};
+        rustix::io::retry_on_intr(|| fallocate(&self.0, FallocateFlags::empty(), 0, len))?;
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn erase(&self, from: u64, to: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let flags = FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE;
+        rustix::io::retry_on_intr(|| fallocate(&self.0, flags, from, to.saturating_sub(from)))?;
         Ok(())
     }
 

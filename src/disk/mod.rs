@@ -86,6 +86,15 @@ pub trait DiskFile: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Makes zeros of what lies from `from` to `to`, which keeps its place on the disk, without writing them. Durable after
+    /// [`DiskFile::sync`]; a later write there costs what it costs where nothing was written before.
+    ///
+    /// Where there is no such way, an error of kind `Unsupported`, and nothing has changed: then zeros are to be written.
+    fn erase(&self, from: u64, to: u64) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes all content written so far durable, and the length. After an error nothing may be assumed and it must not be tried again.
     fn sync(&self) -> io::Result<()>;
 }

@@ -238,22 +238,15 @@ impl Appender {
         self.free.push_back(journal);
     }
 
-    /// Overwrites with zeros what the files held in earlier generations: the free ones, and the rest of the current one. The
-    /// group must be committed.
+    /// Makes zeros of what the current file held in earlier generations. The group must be committed.
     pub(crate) fn wipe(&mut self) -> Result<(), LogError> {
         debug_assert!(self.group.is_empty(), "what is staged is not written yet");
-        let current = (&mut self.current, self.end);
-        let free = self
-            .free
-            .iter_mut()
-            .map(|journal| (journal, JOURNAL_HEADER_BYTES as u64));
-        for (journal, from) in free.chain([current]) {
-            let path = journal_path(journal.slot);
-            journal
-                .wipe(from)
-                .map_err(LogError::io("overwrite", &path))?;
-        }
-        Ok(())
+        self.current.wipe(&*self.disk, self.end)
+    }
+
+    /// Hands out the free files, for somebody to wipe and give back.
+    pub(crate) fn take_free(&mut self) -> Vec<Journal> {
+        self.free.drain(..).collect()
     }
 
     /// How many files could still be started without making one.

@@ -167,12 +167,32 @@ impl Journal {
         started
     }
 
-    /// Overwrites what lies from `from` on with zeros, so that purged content does not linger behind what is written next.
-    pub(crate) fn wipe(&mut self, from: u64) -> io::Result<()> {
+    /// Makes zeros of all a free file holds behind its header.
+    pub(crate) fn wipe_free(&mut self, disk: &dyn Disk) -> Result<(), LogError> {
+        self.wipe(disk, JOURNAL_HEADER_BYTES as u64)
+    }
+
+    /// Makes zeros of what lies from `from` on, so that purged content does not linger behind what is written next.
+    pub(crate) fn wipe(&mut self, disk: &dyn Disk, from: u64) -> Result<(), LogError> {
+        let path = journal_path(self.slot);
+        self.make_zeros_from(disk, from)
+            .map_err(LogError::io("overwrite", &path))
+    }
+
+    fn make_zeros_from(&mut self, disk: &dyn Disk, from: u64) -> io::Result<()> {
         if self.dirty_to <= from {
             return Ok(());
         }
-        write_zeros(&*self.file, from, self.dirty_to)?;
+        // Some file systems give the place away for a moment, and on a full disk somebody else may have it by then.
+        let has_room = disk
+            .free_bytes()
+            .is_ok_and(|free| free > self.dirty_to - from);
+        if has_room && self.file.erase(from, self.dirty_to).is_ok() {
+            // It is as if nothing had been written there.
+            self.written_to = self.written_to.min(from);
+        } else {
+            write_zeros(&*self.file, from, self.dirty_to)?;
+        }
         self.file.sync()?;
         self.dirty_to = from;
         Ok(())
@@ -289,14 +309,27 @@ mod tests {
             let disk = disk();
             let made = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
             let full = vec![0xAB; usize::try_from(file_bytes).expect("small")];
-            disk.overwrite(PATH, 0, &full).expect("filled");
-            let mut journal = Journal::found(3, made.file, made.header);
-            journal.wipe(from).expect("wiped");
-            let content = disk.content(PATH).expect("there");
-            let (kept, wiped) = content.split_at(usize::try_from(from).expect("small"));
-            assert_eq!(content.len(), full.len());
-            assert!(kept.iter().all(|byte| *byte == 0xAB));
-            assert!(wiped.iter().all(|byte| *byte == 0));
+            for (capacity, writes) in [
+                (None, 0),
+                // No room to give the place away.
+                (
+                    Some(disk.used_bytes()),
+                    (file_bytes - from).div_ceil(1 << 20),
+                ),
+            ] {
+                disk.overwrite(PATH, 0, &full).expect("filled");
+                disk.set_capacity(capacity);
+                let before = disk.census();
+                let mut journal = Journal::found(3, Arc::clone(&made.file), made.header);
+                journal.wipe(&disk, from).expect("wiped");
+                let written = disk.census().of(Call::Write) - before.of(Call::Write);
+                assert_eq!(written, writes);
+                let content = disk.content(PATH).expect("there");
+                let (kept, wiped) = content.split_at(usize::try_from(from).expect("small"));
+                assert_eq!(content.len(), full.len());
+                assert!(kept.iter().all(|byte| *byte == 0xAB));
+                assert!(wiped.iter().all(|byte| *byte == 0));
+            }
         }
     }
 
@@ -307,18 +340,18 @@ mod tests {
         let mut journal = Journal::create(&disk, 3, STORE, 2 << 20).expect("made");
         journal.start(1, EventSeq(1)).expect("started");
         let calls = disk.calls();
-        journal.wipe(4_096).expect("nothing to do");
+        journal.wipe(&disk, 4_096).expect("nothing to do");
         assert_eq!(disk.calls(), calls);
         let mut group = vec![0xAB; 1_000];
         group.resize(1_064, 0);
         journal.write(&group, 4_096).expect("written");
         disk.overwrite(PATH, 5_096, &[0xCD; 100]).expect("written");
-        journal.wipe(4_096).expect("wiped");
+        journal.wipe(&disk, 4_096).expect("wiped");
         let content = disk.content(PATH).expect("there");
         assert!(content[4_096..5_096].iter().all(|byte| *byte == 0));
         assert_eq!(content[5_096..5_196], [0xCD; 100], "not its business");
         let calls = disk.calls();
-        journal.wipe(4_096).expect("nothing to do");
+        journal.wipe(&disk, 4_096).expect("nothing to do");
         assert_eq!(disk.calls(), calls);
     }
 

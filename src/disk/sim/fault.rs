@@ -38,6 +38,8 @@ pub enum Call {
     SetLen,
     /// Extending a file by zeros that have their place.
     Reserve,
+    /// Making zeros of a part of a file.
+    Erase,
     /// Making the content of a file durable.
     Sync,
 }

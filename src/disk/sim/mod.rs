@@ -631,6 +631,13 @@ impl DiskFile for SimFile {
         self.write(Call::Reserve, &zeros, 0)
     }
 
+    fn erase(&self, from: u64, to: u64) -> io::Result<()> {
+        bounded(to, 0)?;
+        // Within the bound it is a usize.
+        let zeros = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(0)];
+        self.write(Call::Erase, &zeros, from)
+    }
+
     fn sync(&self) -> io::Result<()> {
         let (mut state, fault) = self.begin(Call::Sync);
         let file = self.node;
