@@ -26,6 +26,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// Inline content is compressed quickly at first; sealing compresses it again at the level asked for.
 const JOURNAL_LEVEL: Level = Level::FASTEST;
+/// Room behind content of a known length, where a read finds nothing more.
+const END_ROOM_BYTES: usize = 64;
 /// The longest file name or path that is recorded, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 8 << 10;
 
@@ -73,12 +75,20 @@ impl Archive {
     ///
     /// On `Ok` it is durable. On an error nothing was recorded, unless the kind is `Poisoned` or `Io`: then the store must
     /// be opened again to learn whether it was.
-    pub fn put(&self, new: NewEntry, mut content: impl Read) -> Result<Archived> {
+    pub fn put(&self, new: NewEntry, content: impl Read) -> Result<Archived> {
+        self.put_some(new, content, 0)
+    }
+
+    /// The same, where about how many bytes will come is known.
+    fn put_some(&self, new: NewEntry, mut content: impl Read, about: u64) -> Result<Archived> {
         check(&new)?;
         let level = level(&new)?;
         let shared = self.writable()?;
         let stream_bytes = shared.cuts().stream_bytes();
-        let mut head = Vec::new();
+        // With room for more than comes, its end is found without the buffer growing.
+        let room = usize::try_from(about)
+            .map_or(stream_bytes, |about| about.saturating_add(END_ROOM_BYTES));
+        let mut head = Vec::with_capacity(room.min(stream_bytes));
         let read_head = content
             .by_ref()
             .take(stream_bytes as u64)
@@ -116,7 +126,7 @@ impl Archive {
             read: 0,
             changed: None,
         };
-        let put = self.put(new, &mut guarded);
+        let put = self.put_some(new, &mut guarded, before.len());
         match guarded.changed {
             Some(how) => Err(Error::new(
                 ErrorKind::Changed,
