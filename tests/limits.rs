@@ -14,6 +14,9 @@ use annals::{Error, ErrorKind};
 use support::prove::{Size, size};
 use support::{Hourly, Random, tiniest, tiny};
 
+/// After so many entries the simulated disk forgets how it came to hold what it holds, or it takes more memory than the store.
+const FORGETS_EVERY: u32 = 1_000;
+
 fn store() -> (SimDisk, Archive) {
     let disk = SimDisk::new();
     let archive = Archive::create_on(Arc::new(disk.clone()), tiny(&Hourly::new()));
@@ -140,6 +143,9 @@ fn very_many_very_small_entries_are_taken_in_listed_and_sealed() {
         archive
             .put(named(&nth.to_string()), &content[..])
             .expect("archived");
+        if nth.is_multiple_of(FORGETS_EVERY) {
+            disk.settle();
+        }
     }
     archive.seal().expect("sealed");
     archive.close().expect("closed");
