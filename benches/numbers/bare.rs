@@ -26,10 +26,11 @@ pub(crate) struct ZeroedFile {
 impl ZeroedFile {
     pub(crate) fn create(path: &Path, bytes: u64) -> io::Result<Self> {
         const PIECE: usize = 1 << 20;
+        // One that is there is written again: to cut it would have the device discard its blocks while something is measured.
         let file = OpenOptions::new()
             .write(true)
             .create(true)
-            .truncate(true)
+            .truncate(false)
             .open(path)?;
         let zeros = vec![0; PIECE];
         let mut at = 0;

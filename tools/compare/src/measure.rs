@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -10,6 +11,8 @@ use crate::Result;
 
 /// Where a device's statistics have the sectors that were written.
 const SECTORS_WRITTEN: usize = 6;
+/// And how many requests it has not answered yet.
+const IN_FLIGHT: usize = 8;
 
 /// Seconds of processor time this thread had.
 pub(crate) fn thread_seconds() -> f64 {
@@ -21,15 +24,37 @@ pub(crate) fn thread_seconds() -> f64 {
 /// for everybody who uses the device.
 pub(crate) fn device_written_bytes(dir: &Path) -> Result<u64> {
     rustix::fs::syncfs(fs::File::open(dir)?)?;
+    Ok(device_count(dir, SECTORS_WRITTEN)? * 512)
+}
+
+/// One of the numbers the kernel keeps of the device below `dir`.
+fn device_count(dir: &Path, nth: usize) -> Result<u64> {
     let device = fs::metadata(dir)?.dev();
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let counts = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat"))?;
-    let sectors: u64 = counts
+    let count = counts
         .split_whitespace()
-        .nth(SECTORS_WRITTEN)
-        .ok_or("the device does not count what is written")?
-        .parse()?;
-    Ok(sectors * 512)
+        .nth(nth)
+        .ok_or("the device does not count what it does")?;
+    Ok(count.parse()?)
+}
+
+/// Waits until the device below `dir` has nothing left to do: nobody's turn begins with what the one before left behind. Blocks
+/// of removed files are discarded long after the removal.
+pub(crate) fn settle(dir: &Path) -> Result<()> {
+    const LOOK_EVERY: Duration = Duration::from_millis(10);
+    const QUIET_LOOKS: u32 = 20;
+    rustix::fs::syncfs(fs::File::open(dir)?)?;
+    let mut quiet = 0;
+    while quiet < QUIET_LOOKS {
+        std::thread::sleep(LOOK_EVERY);
+        quiet = if device_count(dir, IN_FLIGHT)? == 0 {
+            quiet + 1
+        } else {
+            0
+        };
+    }
+    Ok(())
 }
 
 /// What files take.

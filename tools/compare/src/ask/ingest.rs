@@ -11,7 +11,7 @@ use crate::figures::{count, median, seconds};
 use crate::files::Set;
 use crate::keep::annals::Annals;
 use crate::keep::{Batch, Borg, Fjall, Folders, Keeper, Promise, Redb, Restic, sqlite::Sqlite};
-use crate::measure::fresh_dir;
+use crate::measure::{fresh_dir, settle};
 use crate::put::CALLERS;
 use crate::reports::Format;
 use crate::settings::Settings;
@@ -87,7 +87,9 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
     let mut rates: BTreeMap<usize, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for round in 0..settings.rounds {
         eprintln!("  round {} of {}", round + 1, settings.rounds);
+        settle(dir)?;
         floor.push(appends(dir)?);
+        settle(dir)?;
         bare.push(bare::archive_loop(
             dir,
             &paths,
@@ -97,6 +99,7 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         for (nth, keeper) in keepers.iter().enumerate() {
             let store = fresh_dir(&dir.join("ingest"))?;
             let part = set.first(keeper.files_max());
+            settle(dir)?;
             let took = keeper.ingest(&store, &part)?;
             let files = part.files.len() as f64;
             let rates = rates.entry(nth).or_default();

@@ -15,7 +15,7 @@ use crate::figures::{median, ms, percentile, seconds};
 use crate::files::{Set, Source};
 use crate::keep::annals::{blob, entry};
 use crate::keep::{Embedded, Fjall, Promise, Redb, Table, sqlite::Sqlite, unpack};
-use crate::measure::fresh_dir;
+use crate::measure::{fresh_dir, settle};
 use crate::reports::Format;
 use crate::settings::Settings;
 
@@ -130,6 +130,7 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         ];
         let mut times = vec![Vec::new(); 2 + others.len()];
         let from = round * per_round;
+        settle(dir)?;
         for nth in 0..per_round {
             let file = &set.files[(from + nth) % set.files.len()];
             let content = std::fs::read(&file.path)?;
