@@ -1,5 +1,7 @@
 //! `annals show`: every fact and the timeline of one entry.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::events::{Envelope, bare};
@@ -119,7 +121,7 @@ impl Life {
             seq: leaf.seq,
             kind: envelope.kind.into_owned(),
             time: envelope.time,
-            actor: envelope.authid.map(std::borrow::Cow::into_owned),
+            actor: envelope.authid.map(Cow::into_owned),
             summary,
         }))
     }
@@ -213,7 +215,7 @@ fn page(entry: &Entry, timeline: &[Moment], zone: &Zone, canvas: Canvas) -> Stri
                 Cell::new(zone.short(moment.time)),
                 Cell::maybe(moment.actor.as_deref()),
                 Cell::new(bare(&moment.kind)),
-                Cell::new(&moment.summary),
+                Cell::new(ends(&moment.summary)),
             ]
         })
         .collect();
@@ -315,8 +317,24 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
             let remark = format!("  {label} in attempt {number}: {}\n", escape(warning));
             out.push_str(&remark);
         }
+        // A traceback is read line by line.
+        if let Some(error) = attempt.error.as_deref().filter(|error| error.contains('\n')) {
+            let label = Style::Bad.paint("error", canvas.colour);
+            let lines = error.lines().map(|line| format!("    {}\n", escape(line)));
+            out.push_str(&format!("  {label} of attempt {}:\n", attempt.attempt));
+            out.extend(lines);
+        }
     }
     out
+}
+
+/// What fits a cell of a text of several lines: the first one, which says what happened, and the last one, which mostly says why.
+fn ends(text: &str) -> Cow<'_, str> {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    match (lines.next(), lines.next_back()) {
+        (Some(first), Some(last)) => format!("{} [...] {}", first.trim_end(), last.trim()).into(),
+        _ => text.into(),
+    }
 }
 
 /// What came of an attempt, in a few words.
@@ -335,7 +353,7 @@ fn result(attempt: &Attempt, zone: &Zone) -> String {
         };
         parts.push(format!("report {}{state}", size(report.size)));
     }
-    parts.extend(attempt.error.clone());
+    parts.extend(attempt.error.as_deref().map(|error| ends(error).into_owned()));
     parts.extend(attempt.job.map(|job| format!("job {job}")));
     parts.join(", ")
 }
@@ -344,6 +362,11 @@ fn result(attempt: &Attempt, zone: &Zone) -> String {
 mod tests {
     use super::*;
     use crate::cli::objects::tests::sample;
+
+    const PLAIN: Canvas = Canvas {
+        colour: false,
+        width: None,
+    };
 
     fn leaf(seq: u64, kind: &str, data: &str) -> Leaf {
         Leaf {
@@ -390,6 +413,21 @@ mod tests {
         );
     }
 
+    /// A traceback of thirty lines stood in one cell, with `\x0a` for the ends of its lines, and once more in the timeline.
+    #[test]
+    fn an_error_of_several_lines_stands_below_and_its_ends_in_the_tables() {
+        let mut attempt = sample().attempts.remove(0);
+        attempt.reports.clear();
+        attempt.error = Some("exited with code 1: Traceback:\n  File \"a.py\"\n\nKeyError: 'sn'\n".to_owned());
+        let short = "exited with code 1: Traceback: [...] KeyError: 'sn'";
+        assert_eq!(result(&attempt, &Zone::Utc), short);
+        let page = attempts(&[attempt], &Zone::Utc, PLAIN);
+        assert!(page.contains(short), "{page}");
+        assert!(page.contains("\n      File \"a.py\"\n") && !page.contains("x0a"), "{page}");
+        assert_eq!(ends("one line"), "one line");
+        assert_eq!(ends("\n\n"), "\n\n");
+    }
+
     #[test]
     fn an_attempt_tells_where_the_submission_of_each_report_stands() {
         let mut attempt = sample().attempts.remove(0);
@@ -428,10 +466,6 @@ mod tests {
 
     #[test]
     fn the_page_of_an_entry_tells_every_fact_in_lines_that_align() {
-        let plain = Canvas {
-            colour: false,
-            width: None,
-        };
         let moment = Moment {
             seq: EventSeq(4711),
             kind: "annals.archived.v1".into(),
@@ -439,7 +473,7 @@ mod tests {
             actor: Some("mia".into()),
             summary: "archived SN1042.csv for ICT CSV, 5.0 KiB".into(),
         };
-        let page = page(&sample(), &[moment], &Zone::Utc, plain);
+        let page = page(&sample(), &[moment], &Zone::Utc, PLAIN);
         let (blake3, sha256) = (sample().blake3, sample().sha256);
         let expected = format!(
             "\
