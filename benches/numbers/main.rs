@@ -1,7 +1,7 @@
 //! Every number the project promises, measured side by side in one run, printed as Markdown tables.
 //!
 //! `cargo bench --bench numbers` runs all of it; `cargo bench --bench numbers -- one many` only the parts named. Parts:
-//! `one`, `many`, `read`, `ask`, `open`, `rebuild`, `memory`. `ANNALS_BENCH_DIR` names the folder to work in, which must be
+//! `one`, `many`, `read`, `ask`, `open`, `crash`, `rebuild`, `memory`. `ANNALS_BENCH_DIR` names the folder to work in, which must be
 //! on the disk to be measured; default is `target/`. What is compared runs in turns, and medians are shown.
 
 mod bare;
@@ -42,6 +42,7 @@ fn main() -> Result<()> {
     }
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["hold", store, files] => million::hold(Path::new(store), Path::new(files)),
+        ["die", store, files] => million::die(Path::new(store), Path::new(files)),
         _ => measure(&words),
     }
 }
@@ -57,7 +58,7 @@ fn measure(parts: &[String]) -> Result<()> {
     let mut table = Table::default();
     let mut questions = Table::default();
     let files_dir = dir.join("files");
-    let files = if ["many", "read", "memory"].into_iter().any(wanted) {
+    let files = if ["many", "read", "crash", "memory"].into_iter().any(wanted) {
         ict_files(&files_dir)?
     } else {
         Vec::new()
@@ -69,10 +70,16 @@ fn measure(parts: &[String]) -> Result<()> {
         let store = callers::many(&dir, &files, &mut table)?;
         reading::back(&store, &files, &mut table)?;
     }
-    if ["ask", "open", "rebuild", "memory"].into_iter().any(wanted) {
+    if ["ask", "open", "crash", "rebuild", "memory"]
+        .into_iter()
+        .any(wanted)
+    {
         let store = million::store(&dir)?;
         if wanted("open") {
             million::open(&store, &mut table)?;
+        }
+        if wanted("crash") {
+            million::crash(&store, &dir, &files_dir, &mut table)?;
         }
         if wanted("ask") {
             million::ask(&store, &mut questions)?;
@@ -86,7 +93,8 @@ fn measure(parts: &[String]) -> Result<()> {
     }
     println!("{}", table.render());
     if wanted("ask") {
-        println!("Over 1,000,000 entries:\n\n{}", questions.render());
+        let entries = table::count(*million::ENTRIES as f64);
+        println!("Over {entries} entries:\n\n{}", questions.render());
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! A store of 1,000,000 entries: asking it, opening it, making its index anew, and the memory of a process that holds it.
+//! `ANNALS_BENCH_ENTRIES` makes it another number, to see what costs grow with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Instant;
 
@@ -20,7 +21,12 @@ use crate::put::{CALLERS, put_all};
 use crate::table::{Row, Table, Target, count, median, mib, ms, seconds};
 use crate::{ROUNDS, Result, fresh_dir};
 
-const ENTRIES: u64 = 1_000_000;
+/// How many entries the store has.
+pub(crate) static ENTRIES: LazyLock<u64> =
+    LazyLock::new(|| match std::env::var("ANNALS_BENCH_ENTRIES") {
+        Ok(number) => number.parse().expect("ANNALS_BENCH_ENTRIES is a number"),
+        Err(_) => 1_000_000,
+    });
 /// Part of the folder's name: another number makes the store anew.
 const LAYOUT: u32 = 1;
 const ENTRY_EVERY_S: i64 = 95;
@@ -38,10 +44,10 @@ const PAGE: usize = 100;
 
 /// Three years of a plant, entry by entry the same on every machine. Made once and kept in `dir`.
 pub(crate) fn store(dir: &Path) -> Result<PathBuf> {
-    let store = dir.join(format!("million-{LAYOUT}"));
+    let store = dir.join(format!("entries-{}-{LAYOUT}", *ENTRIES));
     if Archive::is_store(&store) {
         match Archive::open(&store, Options::default()) {
-            Ok(archive) if archive.snapshot()?.count(&Filter::default())? >= ENTRIES => {
+            Ok(archive) if archive.snapshot()?.count(&Filter::default())? >= *ENTRIES => {
                 archive.close()?;
                 return Ok(store);
             }
@@ -51,9 +57,9 @@ pub(crate) fn store(dir: &Path) -> Result<PathBuf> {
     eprintln!(
         "  making {} ({} entries, once)",
         store.display(),
-        count(ENTRIES as f64)
+        count(*ENTRIES as f64)
     );
-    let half_made = fresh_dir(&dir.join("million-half-made"))?;
+    let half_made = fresh_dir(&dir.join("entries-half-made"))?;
     let began = Instant::now();
     fill(&half_made)?;
     let _ = std::fs::remove_dir_all(&store);
@@ -95,7 +101,7 @@ fn fill(dir: &Path) -> Result<()> {
         selection: "{}".to_owned(),
         converter_version: "current".to_owned(),
         params: "recorded".to_owned(),
-        total: ENTRIES / 100,
+        total: *ENTRIES / 100,
         reason: None,
     })?;
     let next = AtomicU64::new(0);
@@ -105,7 +111,7 @@ fn fill(dir: &Path) -> Result<()> {
                 scope.spawn(|| -> annals::Result<()> {
                     loop {
                         let nth = next.fetch_add(1, Ordering::Relaxed);
-                        if nth >= ENTRIES {
+                        if nth >= *ENTRIES {
                             return Ok(());
                         }
                         if nth.is_multiple_of(100_000) {
@@ -491,7 +497,10 @@ pub(crate) fn open(store: &Path, table: &mut Table) -> Result<()> {
         }
         let opened = median(&mut opened);
         table.push(Row {
-            what: format!("open 1,000,000 entries{name}, after a clean close"),
+            what: format!(
+                "open {} entries{name}, after a clean close",
+                count(*ENTRIES as f64)
+            ),
             ours: ms(opened),
             beside: format!("{} with the first find", ms(median(&mut answered))),
             ratio: String::new(),
@@ -499,6 +508,69 @@ pub(crate) fn open(store: &Path, table: &mut Table) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// Opening after the process died that took in files from 64 callers, before any of them was sealed.
+pub(crate) fn crash(store: &Path, dir: &Path, files: &Path, table: &mut Table) -> Result<()> {
+    let copy = fresh_dir(&dir.join("entries-crashed"))?;
+    copy_tree(store, &copy)?;
+    let mut opened = Vec::new();
+    for _ in 0..ROUNDS {
+        let died = Command::new(std::env::current_exe()?)
+            .arg("die")
+            .arg(&copy)
+            .arg(files)
+            .status()?;
+        if died.success() || died.code().is_some() {
+            return Err("the process that was to die did not, or by an error of its own".into());
+        }
+        let began = Instant::now();
+        let archive = Archive::open(&copy, Options::default())?;
+        opened.push(seconds(began.elapsed()));
+        archive.seal()?;
+        archive.close()?;
+    }
+    let took = median(&mut opened);
+    let files = crate::listed(files)?.len();
+    table.plain(
+        format!(
+            "open {} entries after a crash that left {} unsealed",
+            count(*ENTRIES as f64),
+            count(files as f64)
+        ),
+        ms(took),
+        Target::at_most(took * 1e3, 1_000.0, "ms"),
+    );
+    std::fs::remove_dir_all(&copy)?;
+    Ok(())
+}
+
+/// What the process of [`crash`] does: takes files in, and is gone.
+pub(crate) fn die(store: &Path, files: &Path) -> Result<()> {
+    let archive = Archive::open(store, Options::default())?;
+    // Content that is new to the store each time, or nothing of it would lie in the journal.
+    let salt = archive.newest().0;
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let files = crate::listed(files)?;
+    thread::scope(|scope| -> Result<()> {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                scope.spawn(|| -> Result<()> {
+                    while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let mut content = std::fs::read(path)?;
+                        content.extend_from_slice(format!("Salt;{salt}\n").as_bytes());
+                        archive.put(ict_entry(0), &content[..])?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.join().map_err(|_| "a caller panicked")??;
+        }
+        Ok(())
+    })?;
+    std::process::abort()
 }
 
 /// The index from the log alone.
@@ -537,7 +609,7 @@ pub(crate) fn rebuild(store: &Path, table: &mut Table) -> Result<()> {
 
 /// A process of its own holds a copy of the store, asks everything once, and then takes in files from 64 callers.
 pub(crate) fn memory(store: &Path, dir: &Path, files: &Path, table: &mut Table) -> Result<()> {
-    let copy = fresh_dir(&dir.join("million-held"))?;
+    let copy = fresh_dir(&dir.join("entries-held"))?;
     copy_tree(store, &copy)?;
     let output = Command::new(std::env::current_exe()?)
         .arg("hold")
@@ -563,7 +635,7 @@ pub(crate) fn memory(store: &Path, dir: &Path, files: &Path, table: &mut Table) 
         target: Target::at_most(ingested / f64::from(1 << 20), 200.0, "MiB"),
     });
     table.plain(
-        "64 callers into the store of 1,000,000",
+        format!("64 callers into the store of {}", count(*ENTRIES as f64)),
         format!("{}/s", count(rate)),
         Target::None,
     );

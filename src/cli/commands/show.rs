@@ -321,7 +321,8 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
         if let Some(error) = attempt.error.as_deref().filter(|error| error.contains('\n')) {
             let label = Style::Bad.paint("error", canvas.colour);
             let lines = error.lines().map(|line| format!("    {}\n", escape(line)));
-            out.push_str(&format!("  {label} of attempt {}:\n", attempt.attempt));
+            let number = attempt.attempt;
+            out.extend([format!("  {label} of attempt {number}:\n")]);
             out.extend(lines);
         }
     }
