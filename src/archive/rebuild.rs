@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::archive::shared::{
     Manifest, PACKS_DIR, Shared, pack_of, pack_row, place_blobs, read_error,
@@ -431,13 +431,19 @@ impl Catching<'_> {
         let total = events.end().0 + 1 - events.start().0;
         thread::scope(|scope| {
             let (ahead, batches) = bounded(BATCHES_AHEAD);
+            // What was folded goes back to where it was made: letting go of it takes a third as long as folding it in.
+            let (spent, folded) = unbounded::<Vec<Event>>();
             scope.spawn(move || {
-                decode_ahead(files, events, whole, |batch| ahead.send(batch).is_ok());
+                decode_ahead(files, events, whole, |batch| {
+                    folded.try_iter().for_each(drop);
+                    ahead.send(batch).is_ok()
+                });
             });
             let mut done = 0;
             for batch in receive(&batches) {
-                for event in batch? {
-                    self.active.apply(&event, &self.below)?;
+                let batch = batch?;
+                for event in &batch {
+                    self.active.apply(event, &self.below)?;
                     self.place_due(event.seq, packs)?;
                     done += 1;
                     let whole_span = event.seq.next().0.is_multiple_of(CHECKPOINT_EVENTS);
@@ -448,6 +454,8 @@ impl Catching<'_> {
                         self.write()?;
                     }
                 }
+                // When all is decoded there is nobody to send it to.
+                let _ = spent.send(batch);
                 options
                     .progress
                     .report(done, total, "folding the log into the index");
