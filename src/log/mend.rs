@@ -32,8 +32,8 @@ pub(crate) struct LogMend {
     pub(crate) lost: Vec<(EventSeq, EventSeq)>,
     /// The last event in a segment once this is done.
     pub(crate) sealed: EventSeq,
-    /// Broken segments that nothing takes the place of, because the journal still holds their events; and what is wrong
-    /// with them.
+    /// Files that nothing takes the place of, because others hold their events: broken segments, and copies of journal files;
+    /// and what is wrong with them.
     pub(crate) spare: Vec<(PathBuf, String)>,
     /// The journal file that was written last is gone. This is the event behind all that something else knows of: if it and
     /// others behind it were recorded, they are lost, and nobody can say how many.
@@ -118,12 +118,7 @@ impl LogMend {
             Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(error),
         };
-        let journals = if sound {
-            Vec::new()
-        } else {
-            plan_journals(store, remains, &live, sealed, last, journal_bytes)
-        };
-        let spare = remains
+        let mut spare: Vec<(PathBuf, String)> = remains
             .segments
             .iter()
             .filter_map(|segment| match &segment.state {
@@ -131,9 +126,20 @@ impl LogMend {
                     Some((segment.path.clone(), why.clone()))
                 }
                 _ => None,
-            });
+            })
+            .collect();
+        let journals = if sound {
+            Vec::new()
+        } else {
+            let frames: Vec<LiveFrame> = live.iter().flat_map(|one| one.own()).copied().collect();
+            for double in take_doubles(&mut live) {
+                let why = "another journal file has its events as well";
+                spare.push((journal_path(double.slot), why.to_owned()));
+            }
+            plan_journals(store, remains, &live, &frames, sealed, last, journal_bytes)
+        };
         let mut mend = Self {
-            spare: spare.collect(),
+            spare,
             end: live.is_empty().then(|| last.next()),
             segments,
             journals,
@@ -275,17 +281,38 @@ fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Ve
     mends
 }
 
-/// The journal files that are not whole from the first event they must hold to the last.
+/// Takes out the files that begin with the same event as another one, which has more events: an older copy of a file, in the
+/// place of another. Files without events are none; the log can go on in them.
+fn take_doubles<'a>(live: &mut Vec<&'a JournalRemains>) -> Vec<&'a JournalRemains> {
+    let all = live.clone();
+    let rank = |nth: usize| (all[nth].own().count(), nth);
+    let (mut kept, mut doubles) = (Vec::new(), Vec::new());
+    for (nth, journal) in all.iter().enumerate() {
+        let outdone = (0..all.len())
+            .any(|other| all[other].first_seq() == journal.first_seq() && rank(other) > rank(nth));
+        if outdone && journal.own().next().is_some() {
+            doubles.push(*journal);
+        } else {
+            kept.push(*journal);
+        }
+    }
+    *live = kept;
+    doubles
+}
+
+/// The journal files that are not whole from the first event they must hold to the last. `intact` are the frames of all files, also
+/// of those that are not to be kept.
 fn plan_journals(
     store: &StoreId,
     remains: &Remains,
     live: &[&JournalRemains],
+    intact: &[LiveFrame],
     sealed: EventSeq,
     last: EventSeq,
     journal_bytes: u64,
 ) -> Vec<JournalMend> {
     let mut frames: BTreeMap<EventSeq, LiveFrame> = BTreeMap::new();
-    for frame in live.iter().flat_map(|journal| journal.own()) {
+    for frame in intact {
         if frame.seq > sealed {
             frames.entry(frame.seq).or_insert(*frame);
         }
@@ -635,6 +662,37 @@ mod tests {
             .expect("written");
         assert!(disk.content(&path).expect("there") == sound);
         assert!(planned(&disk).is_empty());
+    }
+
+    /// Two files had changed places and one of them was taken back: the log went on in the shorter copy, under numbers that nobody
+    /// would have looked for there.
+    #[test]
+    fn an_older_copy_of_a_file_beside_it_is_told_and_set_aside() {
+        for (older, newer) in [(0, 1), (1, 0)] {
+            let disk = disk();
+            seal(&disk, 1..=3);
+            journal(&disk, older, 2, 4..=4);
+            journal(&disk, newer, 2, 4..=6);
+            let found = recover(&disk, &STORE, EventSeq(3), OpenMode::Read, |_, _, _| {});
+            let found = found.expect("readable");
+            assert_eq!(found.next_seq, EventSeq(7));
+            if older == 0 {
+                assert!(found.damage.is_empty(), "the log goes on in the longer one");
+                continue;
+            }
+            let [why] = &found.damage[..] else {
+                panic!("{:?}", found.damage);
+            };
+            assert!(why.ends_with("it goes on with event 5, and the log with event 7"));
+            let mend = planned(&disk);
+            let [(path, _)] = &mend.spare[..] else {
+                panic!("one");
+            };
+            assert_eq!(*path, journal_path(older));
+            assert!(mend.journals.is_empty() && mend.lost.is_empty());
+            disk.lose(path).expect("there");
+            assert!(planned(&disk).is_empty());
+        }
     }
 
     /// What stands for a lost event may be longer than the event was.

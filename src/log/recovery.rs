@@ -167,6 +167,7 @@ pub(crate) fn recover(
             }
         }
         let tail = scan.tail();
+        let told = found.damage.len();
         let expected = last.next();
         let proven = later.is_some_and(|next| next > expected && next > found.next_seq);
         match tail {
@@ -213,6 +214,15 @@ pub(crate) fn recover(
             // The newest file was sealed to its end and not started anew yet.
             found.free.push_back(journal);
         } else {
+            if scan.expected != found.next_seq && found.damage.len() == told {
+                // Whatever were written behind its last event would be taken for no part of the log at the next look.
+                found.damage.push(format!(
+                    "{}: it goes on with event {}, and the log with event {}",
+                    path.display(),
+                    scan.expected,
+                    found.next_seq
+                ));
+            }
             let at = scan.at as u64;
             found.current = Some((journal, at));
         }
