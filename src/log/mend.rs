@@ -32,12 +32,28 @@ pub(crate) struct LogMend {
     pub(crate) lost: Vec<(EventSeq, EventSeq)>,
     /// The last event in a segment once this is done.
     pub(crate) sealed: EventSeq,
-    /// Files that nothing takes the place of, because others hold their events: broken segments, and copies of journal files;
-    /// and what is wrong with them.
-    pub(crate) spare: Vec<(PathBuf, String)>,
+    /// Files that nothing takes the place of.
+    pub(crate) spare: Vec<Spare>,
     /// The journal file that was written last is gone. This is the event behind all that something else knows of: if it and
     /// others behind it were recorded, they are lost, and nobody can say how many.
     pub(crate) end: Option<EventSeq>,
+}
+
+/// A file to be taken out.
+pub(crate) struct Spare {
+    pub(crate) path: PathBuf,
+    /// What is wrong with it.
+    pub(crate) why: String,
+    pub(crate) events: SpareEvents,
+}
+
+/// Where the events of a file are that is taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpareEvents {
+    /// In journal files that are kept, or written anew.
+    InJournal,
+    /// Nowhere: none of them can be read.
+    Unreadable,
 }
 
 /// A segment to be written.
@@ -118,23 +134,29 @@ impl LogMend {
             Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(error),
         };
-        let mut spare: Vec<(PathBuf, String)> = remains
+        let mut spare: Vec<Spare> = remains
             .segments
             .iter()
             .filter_map(|segment| match &segment.state {
-                SegmentState::Broken { why, .. } if segment.first_seq > sealed => {
-                    Some((segment.path.clone(), why.clone()))
-                }
+                SegmentState::Broken { why, .. } if segment.first_seq > sealed => Some(Spare {
+                    path: segment.path.clone(),
+                    why: why.clone(),
+                    events: SpareEvents::InJournal,
+                }),
                 _ => None,
             })
             .collect();
+        spare.extend(unreadable_journals(remains, sealed));
         let journals = if sound {
             Vec::new()
         } else {
             let frames: Vec<LiveFrame> = live.iter().flat_map(|one| one.own()).copied().collect();
             for double in take_doubles(&mut live) {
-                let why = "another journal file has its events as well";
-                spare.push((journal_path(double.slot), why.to_owned()));
+                spare.push(Spare {
+                    path: journal_path(double.slot),
+                    why: "another journal file has its events as well".to_owned(),
+                    events: SpareEvents::InJournal,
+                });
             }
             plan_journals(store, remains, &live, &frames, sealed, last, journal_bytes)
         };
@@ -279,6 +301,23 @@ fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Ve
         }
     }
     mends
+}
+
+/// Files without a header and without a frame that can be read, but with the head of one that was not sealed: something had been
+/// recorded there.
+fn unreadable_journals(remains: &Remains, sealed: EventSeq) -> impl Iterator<Item = Spare> {
+    remains.journals.iter().filter_map(move |journal| {
+        let Err(why) = &journal.header else {
+            return None;
+        };
+        let was_begun =
+            journal.newest_head > Some(sealed) && journal.own().all(|frame| frame.seq <= sealed);
+        was_begun.then(|| Spare {
+            path: journal_path(journal.slot),
+            why: format!("header: {why}"),
+            events: SpareEvents::Unreadable,
+        })
+    })
 }
 
 /// Takes out the files that begin with the same event as another one, which has more events: an older copy of a file, in the
@@ -685,14 +724,42 @@ mod tests {
             };
             assert!(why.ends_with("it goes on with event 5, and the log with event 7"));
             let mend = planned(&disk);
-            let [(path, _)] = &mend.spare[..] else {
+            let [Spare { path, events, .. }] = &mend.spare[..] else {
                 panic!("one");
             };
             assert_eq!(*path, journal_path(older));
+            assert_eq!(*events, SpareEvents::InJournal);
             assert!(mend.journals.is_empty() && mend.lost.is_empty());
             disk.lose(path).expect("there");
             assert!(planned(&disk).is_empty());
         }
+    }
+
+    /// The header was gone, and of all events only the head of the first was left: too little for the file to be mended, and enough
+    /// for it to be called damaged when the store was opened after the repair.
+    #[test]
+    fn a_file_of_which_only_the_head_of_an_event_is_left_is_set_aside() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        let places = journal(&disk, 0, 1, 4..=5);
+        let path = journal_path(0);
+        disk.flip_bit(&path, 225).expect("there");
+        let body = places[0] + FRAME_HEADER_BYTES as u64;
+        let len = disk.content(&path).expect("there").len();
+        let zeros = vec![0; len - usize::try_from(body).expect("small")];
+        disk.overwrite(&path, body, &zeros).expect("there");
+        let remains = survey(&disk);
+        let mend = plan(&disk, &remains, None).expect("a plan");
+        let [spare] = &mend.spare[..] else {
+            panic!("one");
+        };
+        assert_eq!(spare.path, path);
+        assert_eq!(spare.events, SpareEvents::Unreadable);
+        assert_eq!(mend.end, Some(EventSeq(4)));
+        mend.write_journals(&disk, &remains, Path::new(TMP), &stands())
+            .expect("written");
+        disk.lose(&path).expect("there");
+        assert!(planned(&disk).is_empty());
     }
 
     /// What stands for a lost event may be longer than the event was.

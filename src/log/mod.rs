@@ -22,7 +22,7 @@ use crate::{Error, ErrorKind};
 
 pub(crate) use appender::{Appender, FrameDraft, FullJournal};
 pub(crate) use journal::{JOURNAL_BYTES_MIN, Journal, JournalPlace, journal_path};
-pub(crate) use mend::LogMend;
+pub(crate) use mend::{LogMend, SpareEvents};
 pub(crate) use reader::{LiveFrame, LogFiles, LogReader, OwnedFrame, read_frame};
 pub(crate) use recovery::{Found, TornTail, cut, recover};
 pub(crate) use salvage::Remains;

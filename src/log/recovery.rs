@@ -115,7 +115,7 @@ pub(crate) fn recover(
             // A header torn while the file was started anew covers nothing: all it held was sealed by then. But if
             // there is an unsealed frame behind it, the header itself was damaged.
             Err(why) => {
-                if headers(&bytes, JOURNAL_HEADER_BYTES).any(|(_, frame)| frame.seq > sealed) {
+                if heads(&bytes, JOURNAL_HEADER_BYTES).any(|(_, frame)| frame.seq > sealed) {
                     found
                         .damage
                         .push(format!("{}: header: {why}", path.display()));
@@ -292,23 +292,23 @@ impl<'a> Scan<'a> {
         Some((offset as u64, frame))
     }
 
-    /// Headers of this generation behind the place where the walk stopped.
+    /// Heads of this generation behind the place where the walk stopped.
     fn survivors(&self) -> impl Iterator<Item = (usize, EventSeq)> + '_ {
         let expected = self.expected;
-        self.headers()
+        self.heads()
             .filter(move |(_, header)| header.seq > expected)
             .map(|(offset, header)| (offset, header.seq))
     }
 
-    fn headers(&self) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
-        headers(self.bytes, self.at).filter(|(_, header)| {
+    fn heads(&self) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
+        heads(self.bytes, self.at).filter(|(_, header)| {
             header.generation == self.generation && header.seq >= self.expected
         })
     }
 
     fn tail(&self) -> Tail {
         let mut end = None;
-        for (offset, header) in self.headers() {
+        for (offset, header) in self.heads() {
             if header.group > self.expected {
                 return Tail::Damaged;
             }
@@ -325,7 +325,7 @@ impl<'a> Scan<'a> {
 }
 
 /// Everything from `from` on that reads as the head of a frame, of whatever generation.
-fn headers(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
+pub(super) fn heads(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
     // Most of a journal file that is not full is zeros: those are passed over a block at a time.
     const BLOCK: usize = 4096;
     const ZEROS: [u8; BLOCK] = [0; BLOCK];

@@ -19,7 +19,7 @@ use crate::format::segment::{
 use crate::id::{EventSeq, StoreId};
 use crate::log::journal::{journal_path, slot_of};
 use crate::log::reader::{LiveFrame, read_frame};
-use crate::log::recovery::read_all;
+use crate::log::recovery::{heads, read_all};
 use crate::log::segment::{SegmentReader, first_seq_of, read_block, segment_path};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogError};
 
@@ -61,6 +61,8 @@ pub(crate) struct JournalRemains {
     pub(crate) header: Result<JournalHeader, String>,
     /// Every intact frame, of whatever generation, in the order they stand.
     pub(crate) frames: Vec<LiveFrame>,
+    /// The newest event that the head of a frame names, whatever became of the rest of it.
+    pub(crate) newest_head: Option<EventSeq>,
 }
 
 impl JournalRemains {
@@ -347,6 +349,9 @@ fn journals(disk: &dyn Disk, store: &StoreId) -> Result<Vec<JournalRemains>, Log
             bytes: entry.len,
             header: JournalHeader::decode(&bytes, store).map_err(|why| why.to_string()),
             frames: frames(&bytes, slot, store),
+            newest_head: heads(&bytes, JOURNAL_HEADER_BYTES)
+                .map(|(_, head)| head.seq)
+                .max(),
         });
     }
     Ok(found)

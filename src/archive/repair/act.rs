@@ -54,8 +54,8 @@ pub(super) fn act(repair: &Repair) -> Result<Vec<RepairedFile>> {
     for mend in &findings.log.journals {
         set_aside(&mend.path)?;
     }
-    for (path, _) in &findings.log.spare {
-        set_aside(path)?;
+    for spare in &findings.log.spare {
+        set_aside(&spare.path)?;
     }
     for path in &findings.doubtful_packs {
         set_aside(path)?;
@@ -64,8 +64,8 @@ pub(super) fn act(repair: &Repair) -> Result<Vec<RepairedFile>> {
     let log = &findings.log;
     log.write_segments(disk, &findings.store, &findings.remains, &tmp, &stand)?;
     log.write_journals(&**disk, &findings.remains, &tmp, &stand)?;
-    for (path, _) in &log.spare {
-        remove(&**disk, path)?;
+    for spare in &log.spare {
+        remove(&**disk, &spare.path)?;
     }
     if findings.index {
         set_aside(Path::new(INDEX_FILE))?;

@@ -16,7 +16,7 @@ use crate::disk::{Disk, OpenMode};
 use crate::format::pack::{self, PACK_HEADER_BYTES, PackClass, PackHeader, PackOrigin};
 use crate::format::{frame, segment};
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
-use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains};
+use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains, SpareEvents};
 use crate::{Error, ErrorKind, Result};
 
 /// So many files must agree on the id of a store whose header is gone.
@@ -212,12 +212,16 @@ fn tell_log(log: &LogMend, plan: &mut RepairPlan) {
             },
         });
     }
-    for (path, why) in &log.spare {
+    for spare in &log.spare {
+        let why = match spare.events {
+            SpareEvents::InJournal => "the journal holds its events",
+            SpareEvents::Unreadable => "nothing in it can be read",
+        };
         plan.mends.push(Mend {
             kind: MendKind::Log,
-            r#where: path.display().to_string(),
-            detail: why.clone(),
-            action: "take it out: the journal holds its events".to_owned(),
+            r#where: spare.path.display().to_string(),
+            detail: spare.why.clone(),
+            action: format!("take it out: {why}"),
         });
     }
 }
