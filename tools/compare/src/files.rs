@@ -75,6 +75,14 @@ impl Set {
         Ok(Self { name, root, files })
     }
 
+    /// Reads every file, so that whoever comes next finds it in the page cache: borg asks the system to forget what it read.
+    pub(crate) fn warm(&self) -> Result<()> {
+        for file in &self.files {
+            std::fs::read(&file.path)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         self.files.iter().map(|file| file.path.clone()).collect()
     }

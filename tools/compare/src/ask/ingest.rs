@@ -89,6 +89,7 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         eprintln!("  round {} of {}", round + 1, settings.rounds);
         settle(dir)?;
         floor.push(appends(dir)?);
+        set.warm()?;
         settle(dir)?;
         bare.push(bare::archive_loop(
             dir,
@@ -99,6 +100,7 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         for (nth, keeper) in keepers.iter().enumerate() {
             let store = fresh_dir(&dir.join("ingest"))?;
             let part = set.first(keeper.files_max());
+            part.warm()?;
             settle(dir)?;
             let took = keeper.ingest(&store, &part)?;
             let files = part.files.len() as f64;
