@@ -110,7 +110,7 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
     }
     answer.note(format!(
         "A store of {} files of 8.5 KB; medians of {rounds} stores. annals: `purge` of a plan made before, for what expired, which \
-         records it, unlinks the packs and overwrites the journal. SQLite: one DELETE, then incremental_vacuum and a checkpoint of \
+         records it, unlinks the packs and makes zeros of the journal. SQLite: one DELETE, then incremental_vacuum and a checkpoint of \
          the WAL. A ratio of few writes is its slowest write.",
         count((plan.goes[0] + plan.goes[1] + plan.stays) as f64)
     ));
