@@ -12,7 +12,6 @@ use crate::archive::shared::Shared;
 use crate::archive::writer::{self, Control, Request, logical_bytes};
 use crate::archive::{Archive, CompactOutcome};
 use crate::entry::Entry;
-use crate::event::Body;
 use crate::id::BlobId;
 use crate::index::View;
 use crate::retention::{AsOf, Candidate, Planner, Policy, PurgePlan, Spared};
@@ -111,7 +110,6 @@ impl Archive {
                 .hint("state it with --reason TEXT; it is recorded for good"));
         }
         self.refuse_stale(plan)?;
-        let in_journal = self.leaves_journal(plan)?;
         let carried_out = Arc::new(plan.clone());
         let actor = self.actor.clone();
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
@@ -119,7 +117,8 @@ impl Archive {
         let compacted = self.compact(None)?;
         // Content that is still in the journal, perhaps since a purge that was cut off, is left out when that is sealed. What is
         // not in it now may be behind a file's last frame, or in one that waits to be used again: all of that is overwritten.
-        if self.shared().journal_holds_unneeded()? {
+        let in_journal = self.shared().unneeded_in_journal()?;
+        if in_journal > 0 {
             self.seal()?;
         }
         // By way of the sealer, which may have let go of a file a moment ago that the writer has not heard of.
@@ -134,21 +133,6 @@ impl Archive {
         })
     }
 
-    /// Bytes that are nowhere but in the journal and that nothing needs once the plan is carried out.
-    fn leaves_journal(&self, plan: &PurgePlan) -> Result<u64> {
-        if self.shared().inline_bytes() == 0 {
-            return Ok(0);
-        }
-        let view = self.shared().view();
-        let mut leaving = Leaving::new(self.shared(), &view);
-        for item in &plan.items {
-            if let Some(entry) = view.entry(item.id)? {
-                leaving.take(&entry)?;
-            }
-        }
-        Ok(leaving.from_journal)
-    }
-
     /// A plan is stale once a hold was placed or released, or anything was purged, after it was made.
     fn refuse_stale(&self, plan: &PurgePlan) -> Result<()> {
         if plan.at_seq > self.newest() {
@@ -161,26 +145,25 @@ impl Archive {
             )
             .hint("make a new plan with 'annals retention preview'"));
         }
-        for leaf in self.events(plan.at_seq.next(), None)? {
-            let leaf = leaf?;
-            let event = super::rebuild::decode(leaf.seq, leaf.line.as_bytes())?;
-            if matches!(
-                event.body,
-                Body::HoldPlaced(_) | Body::HoldReleased(_) | Body::PurgedEntries(_)
-            ) {
-                return Err(Error::new(
-                    ErrorKind::Refused,
-                    format!(
-                        "plan {} is stale: event {} ({}) came after it",
-                        plan.plan_id,
-                        event.seq,
-                        event.body.kind()
-                    ),
-                )
-                .hint("make a new plan with 'annals retention preview' and look at it"));
-            }
+        let newest = self.shared().view().plans_stale_since();
+        if newest <= plan.at_seq {
+            return Ok(());
         }
-        Ok(())
+        let kind = match self.events(newest, None)?.next() {
+            Some(leaf) => super::rebuild::decode(newest, leaf?.line.as_bytes())?
+                .body
+                .kind()
+                .to_owned(),
+            None => "of an unknown kind".to_owned(),
+        };
+        Err(Error::new(
+            ErrorKind::Refused,
+            format!(
+                "plan {} is stale: event {newest} ({kind}) came after it",
+                plan.plan_id
+            ),
+        )
+        .hint("make a new plan with 'annals retention preview' and look at it"))
     }
 
     /// Reclaims the bytes of what was purged, until `max_bytes` were freed.
@@ -219,8 +202,6 @@ struct Leaving<'a> {
     shared: &'a Shared,
     view: &'a View,
     refs: HashMap<BlobId, u32>,
-    /// Of the bytes that left so far, those that are only in the journal.
-    from_journal: u64,
 }
 
 impl<'a> Leaving<'a> {
@@ -229,7 +210,6 @@ impl<'a> Leaving<'a> {
             shared,
             view,
             refs: HashMap::new(),
-            from_journal: 0,
         }
     }
 
@@ -255,10 +235,7 @@ impl<'a> Leaving<'a> {
         }
         let mut freed = match (row.place, self.shared.inline(&blob)) {
             (Some(place), _) => u64::from(place.len),
-            (None, Some(place)) => {
-                self.from_journal += u64::from(place.bytes);
-                u64::from(place.bytes)
-            }
+            (None, Some(place)) => u64::from(place.bytes),
             (None, None) => 0,
         };
         for part in self.view.children(&blob)?.iter() {

@@ -321,18 +321,22 @@ impl Shared {
             .copied()
     }
 
-    /// True when the journal holds content that nothing needs any more.
-    pub(super) fn journal_holds_unneeded(&self) -> Result<bool> {
+    /// The blobs whose bytes are in the journal.
+    pub(super) fn inline_blobs(&self) -> Vec<BlobId> {
         let inline = self.inline.read().expect("no panic while held");
-        let ids: Vec<BlobId> = inline.keys().copied().collect();
-        drop(inline);
+        inline.keys().copied().collect()
+    }
+
+    /// Bytes of the journal's records that nothing needs any more; 0 when there are none.
+    pub(super) fn unneeded_in_journal(&self) -> Result<u64> {
         let view = self.view();
-        for id in ids {
+        let mut bytes = 0;
+        for id in self.inline_blobs() {
             if view.blob(&id)?.is_none_or(|row| row.refs == 0) {
-                return Ok(true);
+                bytes += self.inline(&id).map_or(0, |place| u64::from(place.bytes));
             }
         }
-        Ok(false)
+        Ok(bytes)
     }
 
     /// Bytes of all records in the journal.

@@ -287,7 +287,8 @@ impl Writer {
         self.commit(group)?;
         let Retirement { pack, inside, fact } = retirement;
         let view = self.shared.view();
-        for id in &inside {
+        let is_alive = view.pack(pack)?.is_none_or(|row| row.live_blobs > 0);
+        for id in inside.iter().filter(|_| is_alive) {
             // Content that is in the journal as well survives there, and is sealed anew.
             let needed = view.blob(id)?.is_some_and(|row| {
                 row.refs > 0 && row.place.is_some_and(|place| place.pack == pack)
@@ -555,8 +556,8 @@ impl Writer {
         if plan.digest() != plan.plan_id {
             return Err(stale("it was changed after it was made".to_owned()));
         }
-        let mut by_rule: BTreeMap<&str, Vec<EntryId>> = BTreeMap::new();
-        let mut bytes_by_rule: BTreeMap<&str, u64> = BTreeMap::new();
+        // Each with its bytes.
+        let mut by_rule: BTreeMap<&str, Vec<(EntryId, u64)>> = BTreeMap::new();
         for item in &plan.items {
             let entry = view
                 .entry(item.id)?
@@ -576,33 +577,33 @@ impl Writer {
                     item.id
                 )));
             }
-            by_rule.entry(&item.rule).or_default().push(item.id);
-            *bytes_by_rule.entry(&item.rule).or_default() += logical_bytes(&entry);
+            let going = by_rule.entry(&item.rule).or_default();
+            going.push((item.id, logical_bytes(&entry)));
         }
+        let bytes_of = |going: &[(EntryId, u64)]| going.iter().map(|(_, bytes)| bytes).sum();
         let mut facts = vec![Draft::fact(Body::PurgePlanned(PurgePlanned {
             plan_id: plan.plan_id.clone(),
             at_seq: plan.at_seq,
             effective_now: plan.effective_now,
             rules: plan.rules.clone(),
             count: plan.count,
-            bytes_logical: bytes_by_rule.values().sum(),
+            bytes_logical: by_rule
+                .values()
+                .map(|going| -> u64 { bytes_of(going) })
+                .sum(),
             held_skipped: plan.held_skipped,
             waiting_skipped: plan.waiting_skipped,
             reason: reason.to_owned(),
         }))];
-        for (rule, ids) in by_rule {
-            for part in ids.chunks(PURGED_PER_EVENT) {
-                let mut bytes_logical = 0;
-                for id in part {
-                    bytes_logical += view.entry(*id)?.map_or(0, |entry| logical_bytes(&entry));
-                }
+        for (rule, going) in by_rule {
+            for part in going.chunks(PURGED_PER_EVENT) {
                 facts.push(Draft::fact(Body::PurgedEntries(PurgedEntries {
                     plan_id: plan.plan_id.clone(),
                     rule: rule.to_owned(),
                     reason: reason.to_owned(),
-                    entries: EntryRanges::of(part.iter().copied()),
+                    entries: EntryRanges::of(part.iter().map(|(id, _)| *id)),
                     count: part.len() as u64,
-                    bytes_logical,
+                    bytes_logical: bytes_of(part),
                 })));
             }
         }

@@ -72,6 +72,9 @@ impl Overlay {
         if event.seq.0 > ENTRY_ID_MAX {
             return Err(IndexError::TooManyEvents(event.seq));
         }
+        if let Body::HoldPlaced(_) | Body::HoldReleased(_) | Body::PurgedEntries(_) = &event.body {
+            self.totals.plans_stale_since = event.seq.0;
+        }
         let mut fold = Fold { top: self, below };
         match &event.body {
             Body::Archived(body) => fold.archived(event.seq.into(), event.time, body)?,
@@ -163,9 +166,10 @@ impl Overlay {
         };
         let mut fold = Fold { top: self, below };
         for id in inside {
-            let place = fold.blob(&id)?.and_then(|row| row.place);
-            if place.is_some_and(|place| place.pack == pack) {
-                fold.unplace(id)?;
+            let row = fold.blob(&id)?;
+            let is_here = |row: &BlobRow| row.place.is_some_and(|place| place.pack == pack);
+            if let Some(row) = row.filter(is_here) {
+                fold.unplace(id, row)?;
             }
         }
         self.small_mut().packs.insert(pack, None);
@@ -185,7 +189,9 @@ impl Overlay {
         let found = below.under(self.clone()).blobs_in_packs(packs)?;
         let mut fold = Fold { top: self, below };
         for id in found {
-            fold.unplace(id)?;
+            if let Some(row) = fold.blob(&id)? {
+                fold.unplace(id, row)?;
+            }
         }
         let small = self.small_mut();
         small.packs.extend(packs.iter().map(|pack| (*pack, None)));
@@ -603,6 +609,11 @@ impl Fold<'_> {
         };
         self.put_blob(id, row);
         if (before == 0) != (row.refs == 0) {
+            let needed = &mut self.top.totals.needed_blobs;
+            *needed = match change {
+                Change::More => needed.saturating_add(1),
+                Change::Less => needed.saturating_sub(1),
+            };
             if let Some(place) = row.place {
                 self.change_live(place, change)?;
             }
@@ -685,10 +696,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn unplace(&mut self, id: BlobId) -> Result<(), IndexError> {
-        let Some(mut row) = self.blob(&id)? else {
-            return Ok(());
-        };
+    fn unplace(&mut self, id: BlobId, mut row: BlobRow) -> Result<(), IndexError> {
         let live = row.refs > 0;
         if let (true, Some(place)) = (live, row.place) {
             self.change_live(place, Change::Less)?;

@@ -337,6 +337,7 @@ struct Model {
     jobs: BTreeMap<JobId, Option<JobFinished>>,
     config: Option<String>,
     holds: BTreeMap<String, Vec<(u64, EntryRanges)>>,
+    plans_stale_since: u64,
     places: BTreeMap<u8, u64>,
     packs: BTreeSet<u64>,
     queue: Queue,
@@ -382,6 +383,7 @@ impl Model {
             Body::SubmitRejected(body) => self.queue.reject(event.time, body, &mut self.entries),
             Body::Reported(body) => self.report(event.time, body),
             Body::PurgedEntries(body) => {
+                self.plans_stale_since = event.seq.0;
                 for (id, entry) in &mut self.entries {
                     if body.entries.contains(*id) && entry.purged_at.is_none() {
                         entry.purged_at = Some(event.time);
@@ -400,10 +402,14 @@ impl Model {
             }
             Body::ConfigChanged(body) => self.config = body.new.clone(),
             Body::HoldPlaced(body) => {
+                self.plans_stale_since = event.seq.0;
                 let placements = self.holds.entry(body.name.clone()).or_default();
                 placements.push((event.seq.0, body.entries.clone()));
             }
-            Body::HoldReleased(body) => drop(self.holds.remove(&body.name)),
+            Body::HoldReleased(body) => {
+                self.plans_stale_since = event.seq.0;
+                self.holds.remove(&body.name);
+            }
             Body::JobStarted(_) => drop(self.jobs.insert(JobId(event.seq.0), None)),
             Body::JobFinished(body) => {
                 if let Some(job) = self.jobs.get_mut(&body.job) {
@@ -1012,6 +1018,8 @@ proptest! {
             PackRow { live_bytes, live_blobs, ..pack_row(*pack) }
         }).collect();
         prop_assert_eq!(view.packs().expect("sound"), expected);
+        let in_no_pack = (0..CONTENTS).filter(|content| refs[content] > 0 && !model.places.contains_key(content));
+        prop_assert_eq!(view.needed_in_no_pack().expect("sound"), in_no_pack.count() as u64);
 
         let stats = view.stats().expect("sound");
         let all = model.all();
@@ -1042,6 +1050,7 @@ proptest! {
         prop_assert_eq!(view.converters().expect("sound").len(), model.bundles.len());
         prop_assert_eq!(view.converter_named("ict").expect("sound").is_some(), !model.bundles.is_empty());
         prop_assert_eq!(view.waiting(), model.queue.len() as u64);
+        prop_assert_eq!(view.plans_stale_since().0, model.plans_stale_since);
         let mut queues = BTreeSet::new();
         for converter in MAKERS {
             let expected = model.queue.of(converter, &model.entries);

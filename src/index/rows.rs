@@ -528,6 +528,10 @@ pub(super) struct Totals {
     pub(super) highest_pack: u64,
     /// Reports that wait to be submitted.
     pub(super) waiting: u64,
+    /// Blobs that anything needs, wherever they lie.
+    pub(super) needed_blobs: u64,
+    /// The newest event that made earlier plans of purges stale; 0 is none.
+    pub(super) plans_stale_since: u64,
 }
 
 /// One hold: every time it was placed adds entries to it.

@@ -347,12 +347,30 @@ impl View {
         Ok(blobs)
     }
 
+    /// The newest event that made plans stale which were made before it: a hold that came or went, or a purge. 0 is none.
+    pub(crate) fn plans_stale_since(&self) -> EventSeq {
+        EventSeq(self.totals().plans_stale_since)
+    }
+
     /// The highest number of a pack that was ever compacted away; 0 is none.
     pub(crate) fn highest_pack(&self) -> PackId {
         PackId(self.totals().highest_pack)
     }
 
-    /// Blobs that are needed, lie in no pack, and are not `elsewhere` either, ascending.
+    /// How many blobs are needed and lie in no pack. Looks at every pack, not at every blob.
+    pub(crate) fn needed_in_no_pack(&self) -> Result<u64, IndexError> {
+        let placed = self
+            .pack_states()?
+            .values()
+            .map(|pack| pack.live_blobs)
+            .sum();
+        let needed = self.totals().needed_blobs;
+        needed
+            .checked_sub(placed)
+            .ok_or(IndexError::Damaged("the counts of blobs"))
+    }
+
+    /// Blobs that are needed, lie in no pack, and are not `elsewhere` either, ascending. Looks at every blob.
     pub(crate) fn needed_nowhere(
         &self,
         elsewhere: impl Fn(&BlobId) -> bool,
