@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::thread;
 
 use crate::archive::shared::{Shared, read_error, write_error};
 use crate::blob::compression::{Compressor, Dictionary, Level};
@@ -12,7 +13,7 @@ use crate::blob::dictionary::{Family, PIECES_MIN, SAMPLE_BYTES_MAX, SAMPLES_MAX,
 use crate::blob::pack_reader::{PackReadError, Plain, StoredRecord};
 use crate::blob::pack_writer::{PackPlace, PackSeries};
 use crate::format::pack::{FOOTER_ENTRY_BYTES, PackOffset};
-use crate::format::record::{DictTag, RecordHeader, RecordKind};
+use crate::format::record::{DictTag, Record, RecordHeader, RecordKind};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -37,6 +38,11 @@ pub(super) enum Effort {
     /// Its record is copied as it is.
     Copy,
 }
+
+/// Pieces are read one after the other, so many bytes of plaintext at a time, and then compressed by several threads.
+const TURN_BYTES: u64 = 4 << 20;
+/// Threads that compress, at the most: packs are made beside the work of a host.
+const THREADS_MAX: usize = 4;
 
 #[expect(clippy::cast_possible_truncation, reason = "the constant is 52")]
 const ENTRY_BYTES: u32 = FOOTER_ENTRY_BYTES as u32;
@@ -84,13 +90,7 @@ pub(super) fn write<K, P: FnMut() -> PackPlace>(
     for pieces in families.values() {
         let mut rest = pieces.as_slice();
         while !rest.is_empty() {
-            let mut room = left;
-            let fit = rest.iter().take_while(|piece| {
-                let fits = room >= u64::from(piece.most);
-                room = room.saturating_sub(u64::from(piece.most));
-                fits
-            });
-            let fit = fit.count();
+            let fit = fitting(rest, left, |piece| piece.most);
             if fit < rest.len() && left < shared.options.pack_bytes && fit < PIECES_MIN {
                 packing.next_pack()?;
                 left = shared.options.pack_bytes;
@@ -111,12 +111,23 @@ pub(super) fn write<K, P: FnMut() -> PackPlace>(
     Ok(())
 }
 
+/// How many of the first pieces fit into so many bytes.
+fn fitting(pieces: &[Piece], mut room: u64, bytes: impl Fn(&Piece) -> u32) -> usize {
+    let fit = pieces.iter().take_while(|piece| {
+        let bytes = u64::from(bytes(piece));
+        let fits = room >= bytes;
+        room = room.saturating_sub(bytes);
+        fits
+    });
+    fit.count()
+}
+
 struct Packing<'a, S, P> {
     shared: &'a Shared,
     source: &'a S,
     series: &'a mut PackSeries<P>,
-    /// Compressors without a dictionary.
-    alone: BTreeMap<Level, Compressor>,
+    /// One for each thread that compresses.
+    presses: Vec<Press>,
     /// What dictionaries of the open pack are named by.
     tags: BTreeSet<DictTag>,
 }
@@ -127,7 +138,7 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
             shared,
             source,
             series,
-            alone: BTreeMap::new(),
+            presses: (0..threads()).map(|_| Press::default()).collect(),
             tags: BTreeSet::new(),
         }
     }
@@ -145,40 +156,24 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
 
     /// Writes what is alike and goes into the pack that is open.
     fn family(&mut self, pieces: &[Piece]) -> Result<()> {
-        let dictionary = self.dictionary(pieces)?;
-        let mut compressors: BTreeMap<Level, Compressor> = BTreeMap::new();
-        let mut scratch = Vec::new();
-        for piece in pieces {
-            let (record, plain) = self.read(piece)?;
-            let Effort::Compress(level) = piece.effort else {
-                let copied = self.series.append_here(&record.as_record(), None);
-                copied.map_err(write_error)?;
-                continue;
-            };
-            let compressor = match &dictionary {
-                None => self
-                    .alone
-                    .entry(level)
-                    .or_insert_with(|| Compressor::new(level)),
-                Some((dictionary, _)) => compressors
-                    .entry(level)
-                    .or_insert_with(|| Compressor::with_dictionary(level, dictionary)),
-            };
-            let packed = compressor.compress(&plain.bytes, &mut scratch);
-            let as_it_was =
-                record.header.dictionary.is_none() && packed.stored.len() > record.stored().len();
-            let appended = if as_it_was {
-                self.series.append_here(&record.as_record(), None)
-            } else {
-                let made = packed.record(plain.kind, piece.id, piece.raw_len);
-                let needed = dictionary.as_ref().filter(|_| made.dictionary.is_some());
-                if let Some((dictionary, _)) = needed {
-                    check(piece, &plain, &StoredRecord::encode(&made), dictionary)?;
-                }
-                self.series
-                    .append_here(&made, needed.map(|(_, stored)| stored))
-            };
-            appended.map_err(write_error)?;
+        let chosen = self.dictionary(pieces)?;
+        for press in &mut self.presses {
+            press.sharing.clear();
+        }
+        let mut rest = pieces;
+        while !rest.is_empty() {
+            let fit = fitting(rest, TURN_BYTES, |piece| piece.raw_len);
+            let (turn, behind) = rest.split_at(fit.max(1));
+            rest = behind;
+            let read: Result<Vec<_>> = turn.iter().map(|piece| self.read(piece)).collect();
+            let dictionary = chosen.as_ref().map(|(dictionary, _)| dictionary);
+            for record in in_parts(&mut self.presses, turn, read?, dictionary) {
+                let record = record?;
+                let needed = chosen.as_ref().map(|(_, stored)| stored);
+                let needed = needed.filter(|_| record.header.dictionary.is_some());
+                let appended = self.series.append_here(&record.as_record(), needed);
+                appended.map_err(write_error)?;
+            }
         }
         Ok(())
     }
@@ -222,24 +217,111 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
             *dictionary.id(),
             raw_len,
         );
-        let stored = StoredRecord::encode(&record)
-            .map_err(|error| Error::new(ErrorKind::Invalid, format!("BUG: {error}")))?;
+        let stored = encoded(&record)?;
         Ok(Some((dictionary, stored)))
     }
 }
 
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
+}
+
+fn encoded(record: &Record<'_>) -> Result<StoredRecord> {
+    StoredRecord::encode(record)
+        .map_err(|error| Error::new(ErrorKind::Invalid, format!("BUG: {error}")))
+}
+
+/// The records that go into the pack for these pieces, in their order; each press makes its part of them.
+fn in_parts(
+    presses: &mut [Press],
+    pieces: &[Piece],
+    mut read: Vec<(StoredRecord, Plain)>,
+    dictionary: Option<&Dictionary>,
+) -> Vec<Result<StoredRecord>> {
+    let part = pieces.len().div_ceil(presses.len());
+    let mut parts = Vec::new();
+    for pieces in pieces.chunks(part) {
+        let behind = read.split_off(pieces.len());
+        parts.push((pieces, std::mem::replace(&mut read, behind)));
+    }
+    thread::scope(|scope| {
+        let mut with: Vec<_> = presses.iter_mut().zip(parts).collect();
+        // The last part is this thread's own: where there is one part, no thread is started.
+        let own = with.pop();
+        let others: Vec<_> = with
+            .into_iter()
+            .map(|(press, (pieces, read))| scope.spawn(|| press.all(pieces, read, dictionary)))
+            .collect();
+        let own = own.map(|(press, (pieces, read))| press.all(pieces, read, dictionary));
+        let mut made = Vec::with_capacity(pieces.len());
+        for other in others {
+            let part = other.join();
+            made.extend(part.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        made.extend(own.into_iter().flatten());
+        made
+    })
+}
+
+/// What one thread compresses with.
+#[derive(Default)]
+struct Press {
+    /// Without a dictionary, for all families.
+    alone: BTreeMap<Level, Compressor>,
+    /// With the dictionary of one family.
+    sharing: BTreeMap<Level, Compressor>,
+    scratch: Vec<u8>,
+}
+
+impl Press {
+    fn all(
+        &mut self,
+        pieces: &[Piece],
+        read: Vec<(StoredRecord, Plain)>,
+        dictionary: Option<&Dictionary>,
+    ) -> Vec<Result<StoredRecord>> {
+        let each = pieces.iter().zip(read);
+        each.map(|(piece, (record, plain))| self.record(piece, record, &plain, dictionary))
+            .collect()
+    }
+
+    /// The record that goes into the pack for a piece: compressed anew, or the one it has where that wins nothing.
+    fn record(
+        &mut self,
+        piece: &Piece,
+        before: StoredRecord,
+        plain: &Plain,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<StoredRecord> {
+        let Effort::Compress(level) = piece.effort else {
+            return Ok(before);
+        };
+        let compressor = match dictionary {
+            None => self
+                .alone
+                .entry(level)
+                .or_insert_with(|| Compressor::new(level)),
+            Some(dictionary) => self
+                .sharing
+                .entry(level)
+                .or_insert_with(|| Compressor::with_dictionary(level, dictionary)),
+        };
+        let packed = compressor.compress(&plain.bytes, &mut self.scratch);
+        if before.header.dictionary.is_none() && packed.stored.len() > before.stored().len() {
+            return Ok(before);
+        }
+        let made = encoded(&packed.record(plain.kind, piece.id, piece.raw_len))?;
+        if let Some(dictionary) = dictionary.filter(|_| made.header.dictionary.is_some()) {
+            check(piece, plain, &made, dictionary)?;
+        }
+        Ok(made)
+    }
+}
+
 /// What was compressed is unpacked once before the journal's copy goes: a dictionary makes one record depend on another.
-fn check(
-    piece: &Piece,
-    plain: &Plain,
-    made: &Result<StoredRecord, crate::format::record::RecordError>,
-    dictionary: &Dictionary,
-) -> Result<()> {
-    let again = made.as_ref().ok().and_then(|made| {
-        let again = made.plain(PackOffset(0), &piece.id, Some(dictionary));
-        again.ok()
-    });
-    if again.is_some_and(|again| again.bytes == plain.bytes) {
+fn check(piece: &Piece, plain: &Plain, made: &StoredRecord, dictionary: &Dictionary) -> Result<()> {
+    let again = made.plain(PackOffset(0), &piece.id, Some(dictionary));
+    if again.is_ok_and(|again| again.bytes == plain.bytes) {
         Ok(())
     } else {
         Err(Error::new(
@@ -262,7 +344,7 @@ mod tests {
     use crate::blob::pack_reader::PackReader;
     use crate::disk::sim::SimDisk;
     use crate::format::pack::{PackClass, PackOrigin};
-    use crate::format::record::{Codec, NAMELESS_HEADER_BYTES, Record, RecordError};
+    use crate::format::record::{Codec, NAMELESS_HEADER_BYTES};
     use crate::id::{EventSeq, PackId};
     use crate::retention::{AsOf, Policy};
 
@@ -528,6 +610,30 @@ mod tests {
         assert_eq!(packed_by(5, &[12]), [5, 5, 2], "nor for enough");
     }
 
+    /// Several threads compress a turn. Shuffled, a store would not come out the same from the same events.
+    #[test]
+    fn a_family_of_several_turns_lies_in_its_pack_in_the_order_it_came() {
+        let archive = store(64 << 20);
+        let shared = archive.shared();
+        let contents: Vec<Vec<u8>> = (0..13).map(|nth| vec![nth; 700_000]).collect();
+        let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
+        const { assert!(13 * 700_000 > 2 * TURN_BYTES) };
+        let families = Families::from([((), pieces.clone())]);
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
+        write(shared, &families, &held, &mut series).expect("written");
+        let packs = series.finish().expect("published");
+        let mut entries = packs[0].entries.clone();
+        entries.sort_by_key(|entry| entry.offset);
+        let lie: Vec<BlobId> = entries.iter().map(|entry| entry.id).collect();
+        let came: Vec<BlobId> = pieces.iter().map(|piece| piece.id).collect();
+        assert_eq!(lie, came);
+        let reader = PackReader::open(&*shared.disk, &packs[0].path).expect("a pack");
+        for (entry, content) in entries.iter().zip(contents) {
+            let plain = reader.read_plain(entry.offset, entry.len, &entry.id);
+            assert_eq!(plain.expect("readable").bytes, content);
+        }
+    }
+
     /// Sealing goes on while memory is short.
     #[test]
     fn a_dictionary_is_chosen_out_of_four_mebibytes_however_long_the_pieces_are() {
@@ -572,21 +678,20 @@ mod tests {
         let packed = compressor.compress(&contents[0], &mut scratch);
         let record = packed.record(RecordKind::Content, pieces[0].id, pieces[0].raw_len);
         assert_eq!(record.dictionary, Some(dictionary.tag()));
-        let made = || StoredRecord::encode(&record);
+        let encoded = |record| StoredRecord::encode(record).expect("a valid record");
+        let made = encoded(&record);
         let plain = |nth: usize| held.read(&pieces[nth]).expect("readable").1;
-        check(&pieces[0], &plain(0), &made(), &dictionary).expect("as it went in");
-        let longer = StoredRecord::encode(&Record {
+        check(&pieces[0], &plain(0), &made, &dictionary).expect("as it went in");
+        let longer = encoded(&Record {
             raw_len: pieces[0].raw_len + 1,
             ..record
         });
-        let none = Err(RecordError::StoredChecksum);
         for (plain, made, dictionary) in [
-            (plain(1), made(), &dictionary),
-            (plain(0), made(), &other),
-            (plain(0), longer, &dictionary),
-            (plain(0), none, &dictionary),
+            (plain(1), &made, &dictionary),
+            (plain(0), &made, &other),
+            (plain(0), &longer, &dictionary),
         ] {
-            let refused = check(&pieces[0], &plain, &made, dictionary).expect_err("refused");
+            let refused = check(&pieces[0], &plain, made, dictionary).expect_err("refused");
             assert_eq!(refused.kind(), ErrorKind::Damaged);
             let said = format!(
                 "blob {} does not come out of its dictionary as it went in",
