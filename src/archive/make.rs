@@ -212,19 +212,23 @@ mod tests {
         assert!(failed > 20, "{failed}");
     }
 
-    /// A store that lost its header file is no store, and everything in it can be brought back.
+    /// A store that lost its header file is no store, and everything in it can be brought back: also when it was killed, and
+    /// nothing but its journal tells of it.
     #[test]
     fn what_may_have_been_a_store_is_not_taken_for_one_that_was_begun() {
         let disk = SimDisk::new();
         let archive = create(Arc::new(disk.clone()), PathBuf::new(), options()).expect("made");
+        let killed = disk.snapshot();
         archive.close().expect("closed");
-        disk.remove(Path::new(HEADER_FILE)).expect("removed");
-        let before = disk.files();
-        let refused = create(Arc::new(disk.clone()), PathBuf::new(), options()).map(drop);
-        let refused = refused.expect_err("there are events in it");
-        assert_eq!(refused.kind(), ErrorKind::Refused);
-        assert!(refused.message().contains("is not empty"), "{refused}");
-        assert_eq!(disk.files(), before);
+        for disk in [disk, killed] {
+            disk.remove(Path::new(HEADER_FILE)).expect("removed");
+            let before = disk.files();
+            let refused = create(Arc::new(disk.clone()), PathBuf::new(), options()).map(drop);
+            let refused = refused.expect_err("there are events in it");
+            assert_eq!(refused.kind(), ErrorKind::Refused);
+            assert!(refused.message().contains("is not empty"), "{refused}");
+            assert_eq!(disk.files(), before);
+        }
     }
 
     #[test]
