@@ -262,11 +262,8 @@ impl PackReader {
                 Some(id) => id,
                 None => match self.hash_of(offset, header.record_len()) {
                     Ok(id) => id,
-                    Err(PackReadError::Io(error))
-                        if error.kind() != io::ErrorKind::UnexpectedEof =>
-                    {
-                        return Err(error.into());
-                    }
+                    // What the walk found a moment ago is there: it is the disk that fails.
+                    Err(error @ PackReadError::Io(_)) => return Err(error),
                     Err(_) => continue,
                 },
             };
@@ -686,6 +683,43 @@ mod tests {
         // The second copy: walked over in two reads, then read. Damaged: the walk goes on, then the footer and the first copy.
         assert_eq!(struck[0], 3);
         assert!(struck[1] > 4 && struck[2] > 4, "{struck:?}");
+    }
+
+    /// Behind damage the walk finds its way back to records of both forms: content, and dictionaries with their ids.
+    #[test]
+    fn a_damaged_record_costs_a_walk_that_record_and_no_other() {
+        let (sim, path, listed, _) = sim_pack();
+        let whole = sim.content(&path).expect("readable");
+        for gone in &listed {
+            sim.overwrite(&path, 0, &whole).expect("as it was");
+            damage(&sim, &path, gone);
+            let reader = PackReader::open(&sim, &path).expect("opened");
+            let found = reader.salvage().expect("readable");
+            let expected: Vec<_> = listed.iter().filter(|entry| *entry != gone).collect();
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{gone:?}");
+        }
+    }
+
+    /// Taken for damage, it would cost a repair content that is whole.
+    #[test]
+    fn whatever_read_fails_while_a_pack_is_walked_over_the_error_of_the_disk_is_told() {
+        let (sim, path, listed, _) = sim_pack();
+        for failed in 0.. {
+            let reader = PackReader::open(&sim, &path).expect("opened");
+            let struck_before = sim.struck();
+            sim.fail_at(failed, Fault::Os(5), Repeat::Once);
+            let found = reader.salvage();
+            sim.heal();
+            if sim.struck() == struck_before {
+                assert_eq!(found.expect("readable"), listed);
+                assert!(failed > 2 * listed.len() as u64, "{failed}");
+                break;
+            }
+            assert!(
+                matches!(&found, Err(PackReadError::Io(error)) if error.raw_os_error() == Some(5)),
+                "call {failed}: {found:?}"
+            );
+        }
     }
 
     /// A file that is cut while it is open reads as one that was cut before.
