@@ -762,6 +762,68 @@ mod tests {
         assert!(planned(&disk).is_empty());
     }
 
+    /// A header is damaged alone: what it stood over decides whether the file is mended, in the way, or of no account.
+    #[test]
+    fn a_file_without_its_header_is_set_aside_only_when_nothing_of_what_was_recorded_can_be_read() {
+        let headless = |sealed: u64, seqs: std::ops::RangeInclusive<u64>, broken: Option<usize>| {
+            let disk = disk();
+            seal(&disk, 1..=sealed);
+            let places = journal(&disk, 0, 1, seqs);
+            disk.flip_bit(journal_path(0), 225).expect("there");
+            if let Some(nth) = broken {
+                let body = (places[nth] + FRAME_HEADER_BYTES as u64) * 8;
+                disk.flip_bit(journal_path(0), body).expect("there");
+            }
+            let mend = planned(&disk);
+            let aside = mend.spare.iter().map(|spare| spare.events);
+            (aside.collect::<Vec<_>>(), mend.journals.len())
+        };
+        // The one that is made is the next of the log: it has none any more.
+        assert_eq!(headless(3, 4..=5, None), (vec![], 1), "it is mended");
+        assert_eq!(headless(3, 1..=3, None), (vec![], 1), "all was sealed");
+        assert_eq!(headless(4, 2..=3, None), (vec![], 1), "long sealed");
+        let unreadable = vec![SpareEvents::Unreadable];
+        assert_eq!(
+            headless(3, 3..=4, Some(1)),
+            (unreadable, 1),
+            "a head is left"
+        );
+    }
+
+    /// A witness told of events that the journal lacks. Taken for whole, the log would go on under their numbers.
+    #[test]
+    fn what_a_witness_knows_of_and_the_log_lacks_is_lost() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        journal(&disk, 0, 1, 4..=5);
+        let remains = survey(&disk);
+        let mend = plan(&disk, &remains, Some(7)).expect("a plan");
+        assert_eq!(mend.lost, [(EventSeq(6), EventSeq(7))]);
+        assert_eq!(mend.journals.len(), 1);
+        assert!(plan(&disk, &remains, Some(5)).expect("a plan").is_empty());
+    }
+
+    /// The log goes on from its last segment, and nothing behind the lost leaves says what the tree over them was.
+    #[test]
+    fn a_tree_that_nothing_states_grows_over_what_stands_for_lost_events() {
+        let disk = disk();
+        seal(&disk, 1..=3);
+        let segment = seal(&disk, 4..=5);
+        let path = segment.path().to_owned();
+        journal(&disk, 0, 1, 6..=6);
+        disk.truncate(&path, SEGMENT_HEADER_BYTES as u64)
+            .expect("cut");
+        let mend = planned(&disk);
+        let [lost] = &mend.segments[..] else {
+            panic!("one");
+        };
+        assert_eq!(
+            (lost.first_seq, lost.last_seq, lost.lost),
+            (EventSeq(4), EventSeq(5), 2)
+        );
+        assert!(lost.tree == RepairedTree::Grown);
+    }
+
     /// What stands for a lost event may be longer than the event was.
     #[test]
     fn a_journal_file_is_made_as_long_as_what_it_must_hold() {
@@ -865,6 +927,20 @@ mod tests {
         let segments = mend.segments.iter().map(|one| one.first_seq.0);
         assert_eq!(segments.collect::<Vec<_>>(), [4]);
         assert!(mend.spare.is_empty());
+
+        let in_journal = disk();
+        seal(&in_journal, 1..=3);
+        let path = seal(&in_journal, 4..=5).path().to_owned();
+        in_journal
+            .truncate(&path, SEGMENT_HEADER_BYTES as u64)
+            .expect("cut");
+        journal(&in_journal, 0, 1, 4..=5);
+        let mend = planned(&in_journal);
+        let [spare] = &mend.spare[..] else {
+            panic!("one");
+        };
+        assert_eq!((&spare.path, spare.events), (&path, SpareEvents::InJournal));
+        assert!(mend.segments.is_empty() && mend.lost.is_empty());
     }
 
     #[test]

@@ -403,6 +403,34 @@ mod tests {
         assert_eq!(found.half_made, [journal_path(2), journal_path(3)]);
     }
 
+    /// A file that is used again has its header written anew; torn there, it covers nothing. With events behind it that were
+    /// not sealed, it is the header that was damaged.
+    #[test]
+    fn a_file_without_its_header_is_free_when_all_it_held_was_sealed_and_damage_else() {
+        for (sealed, damage, free) in [(5, 0, 1), (6, 0, 1), (4, 1, 0), (3, 1, 0)] {
+            let disk = disk();
+            journal(&disk, 0, 1, 4..=5);
+            disk.flip_bit(journal_path(0), 225).expect("there");
+            journal(&disk, 1, 2, sealed.max(5) + 1..=sealed.max(5) + 1);
+            let (found, _) = found_after(sealed, &disk);
+            let header = found.damage.iter().filter(|why| why.contains("header:"));
+            assert_eq!(header.count(), damage, "{sealed} sealed");
+            assert_eq!(slots(&found.free), vec![0; free], "{sealed} sealed");
+        }
+    }
+
+    /// It holds nothing that the log does not have: the file whose place it took has all of it, and the next one goes on.
+    #[test]
+    fn an_older_copy_of_a_file_that_is_not_the_last_is_no_damage() {
+        let disk = disk();
+        journal(&disk, 0, 2, 1..=3);
+        journal(&disk, 1, 2, 1..=1);
+        journal(&disk, 2, 3, 4..=5);
+        let (found, seen) = found(&disk);
+        assert_eq!(found.damage, Vec::<String>::new());
+        assert_eq!(seen, [1, 2, 3, 4, 5]);
+    }
+
     /// A segment that a repair made may end in the middle of a file.
     #[test]
     fn a_file_that_was_sealed_in_part_gives_the_rest() {
