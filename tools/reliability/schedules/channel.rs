@@ -80,6 +80,12 @@ impl<T> std::fmt::Debug for SendError<T> {
     }
 }
 
+impl<T> SendError<T> {
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
 fn make<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
     let channel = Arc::new(Channel {
         state: Mutex::new(State {
@@ -135,6 +141,10 @@ impl<T> Receiver<T> {
             (None, 0) => Err(TryRecvError::Disconnected),
             (None, _) => Err(TryRecvError::Empty),
         }
+    }
+
+    pub fn try_iter(&self) -> impl Iterator<Item = T> + '_ {
+        std::iter::from_fn(|| self.try_recv().ok())
     }
 
     pub fn recv(&self) -> Result<T, RecvError> {
