@@ -370,7 +370,7 @@ fn a_second_power_cut_during_recovery_changes_nothing() {
     let (wanted, first, second) = match size() {
         Size::Sample => (20, 307, 41),
         Size::Short => (50_000, 131, 1),
-        Size::Long => (100_000, 11, 1),
+        Size::Long => (100_000, 67, 1),
     };
     let mut tally = Tally::default();
     let mut workloads = 0;
