@@ -173,6 +173,9 @@ impl Shared {
     }
 
     /// Lets readers see a group that is durable: bytes first, then the rows that name them. Only the writer does this.
+    ///
+    /// How far the log has come changes together with the rows: a plan that was made of rows is never told that this
+    /// store has not come as far, and whoever was told of an event finds its rows.
     pub(super) fn publish(
         &self,
         active: Arc<Overlay>,
@@ -187,7 +190,8 @@ impl Shared {
         }
         let last = frames.last().map(|frame| frame.seq);
         self.files.add_live(frames);
-        self.layers.write().expect("no panic while held").active = active;
+        let mut layers = self.layers.write().expect("no panic while held");
+        layers.active = active;
         if let Some(last) = last {
             *self.newest.lock().expect("no panic while held") = last;
             self.grown.notify_all();

@@ -136,6 +136,29 @@ fn callers_who_share_a_sync_are_told_only_when_it_is_done() {
     });
 }
 
+/// A purge was refused because its plan, made a moment ago, was said to be of an event that the store had not reached.
+#[test]
+fn the_newest_event_and_what_is_known_of_it_show_at_the_same_moment() {
+    explore("view against newest", || {
+        let (_, archive) = store();
+        let caller = archive.clone();
+        let putting = thread::spawn(move || {
+            for nth in 0..2 {
+                caller.put(new(0), &noise(nth, 200)[..]).expect("put");
+            }
+        });
+        for _ in 0..6 {
+            let known = archive.snapshot().expect("open").at();
+            assert!(archive.newest() >= known, "known before it is there");
+            let newest = archive.newest();
+            let known = archive.snapshot().expect("open").at();
+            assert!(known >= newest, "there before it is known");
+        }
+        putting.join().expect("no panic");
+        archive.close().expect("closed");
+    });
+}
+
 #[test]
 fn after_a_failed_sync_nobody_is_told_that_all_is_well() {
     explore("poison", || {
