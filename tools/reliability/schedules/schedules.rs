@@ -12,9 +12,12 @@ use annals::retention::{AsOf, Policy};
 use annals::time::{Clock, SystemClock, Timestamp};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::Mutex;
+use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::{Config, Runner, thread};
 
 const STREAM_BYTES: usize = 4 << 10;
+/// Reads of content while it moves, at the most: enough to last until it has.
+const READS_MAX: usize = 60;
 
 /// Runs `scenario` under so many schedules, half of them random, half with few but far-reaching changes of turn.
 fn explore(what: &str, scenario: impl Fn() + Send + Sync + Copy + 'static) {
@@ -204,17 +207,19 @@ fn content_that_is_shared_survives_the_purge_of_who_had_it_first() {
     explore("dedup against purge and compaction", || {
         let (_, archive) = store();
         // Long enough to be cut into chunks, and short enough to lie in the journal.
-        let (long, short) = (noise(1, 3 * STREAM_BYTES), noise(2, 200));
-        for content in [&long, &short] {
+        let mut contents = vec![noise(1, 3 * STREAM_BYTES)];
+        contents.extend((0..4).map(|nth| noise(10 + nth, 200)));
+        for content in &contents {
             archive.put(new(1), &content[..]).expect("put");
         }
         archive.seal().expect("sealed");
         let purging = archive.clone();
         let purger = thread::spawn(move || purge_expired(&purging));
         let putting = archive.clone();
-        let again = [long.clone(), short.clone()];
         let putter = thread::spawn(move || {
-            again.map(|content| {
+            // Shared with nobody: what compaction finds in its pack is needed by no event yet, and must stay all the same.
+            putting.put(new(0), &noise(3, 2 * STREAM_BYTES)[..]).expect("nothing of it can have gone");
+            let again = contents.into_iter().map(|content| {
                 loop {
                     match putting.put(new(0), &content[..]) {
                         Ok(put) => break (put.id, content),
@@ -222,8 +227,12 @@ fn content_that_is_shared_survives_the_purge_of_who_had_it_first() {
                         Err(error) => assert_eq!(error.kind(), ErrorKind::Changed, "{error}"),
                     }
                 }
-            })
+            });
+            again.collect::<Vec<_>>()
         });
+        for _ in 0..3 {
+            archive.compact(None).expect("compacted");
+        }
         purger.join().expect("no panic");
         for (id, content) in putter.join().expect("no panic") {
             let entry = archive.snapshot().expect("readable").entry(id).expect("readable");
@@ -240,28 +249,35 @@ fn content_that_is_shared_survives_the_purge_of_who_had_it_first() {
 fn whoever_reads_while_files_are_sealed_and_used_again_reads_what_was_archived() {
     explore("readers against seal, checkpoint and recycling", || {
         let (_, archive) = store();
-        let content = noise(3, 2_000);
-        let put = archive.put(new(0), &content[..]).expect("put");
-        let reading = archive.clone();
-        let expected = content.clone();
-        let reader = thread::spawn(move || {
-            for _ in 0..4 {
-                let read = reading.read_all(&put.blob.blake3, 1 << 20).expect("whole");
-                assert!(read == expected);
-                let leaves = reading.events(annals::id::EventSeq(1), None).expect("readable");
-                let all: Result<Vec<_>, _> = leaves.collect();
-                assert!(!all.expect("whole").is_empty());
+        for round in 0..2 {
+            // Fills journal files, which are sealed and used again.
+            for nth in 0..24 {
+                let filling = noise(100 + 50 * round + nth, 3_500);
+                archive.put(new(0), &filling[..]).expect("put");
             }
-        });
-        for nth in 0..2 {
-            // Each round fills journal files, seals them and uses them again.
-            for piece in 0..24 {
-                let noise = noise(100 + 50 * nth + piece, 3_500);
-                archive.put(new(0), &noise[..]).expect("put");
-            }
+            let content = noise(10 + round, 2_000);
+            let put = archive.put(new(0), &content[..]).expect("put");
+            let reading = archive.clone();
+            let sealed = Arc::new(AtomicBool::new(false));
+            let has_moved = Arc::clone(&sealed);
+            let reader = thread::spawn(move || {
+                for _ in 0..READS_MAX {
+                    if has_moved.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    let read = reading.read_all(&put.blob.blake3, 1 << 20).expect("whole");
+                    assert!(read == content);
+                    let leaves = reading.events(annals::id::EventSeq(1), None).expect("readable");
+                    let all: Result<Vec<_>, _> = leaves.collect();
+                    assert!(!all.expect("whole").is_empty());
+                    // Else whoever is asked first would read until its reads are used up, and see nothing move.
+                    thread::yield_now();
+                }
+            });
             archive.seal().expect("sealed");
+            sealed.store(true, Ordering::SeqCst);
+            reader.join().expect("no panic");
         }
-        reader.join().expect("no panic");
         archive.close().expect("closed");
     });
 }
