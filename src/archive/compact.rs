@@ -401,6 +401,15 @@ mod tests {
         let archive = Archive::open_on(Arc::new(disk.clone()), Options::default()).expect("opened");
         let refused = archive.compact(None).expect_err("incomplete");
         assert_eq!(refused.kind(), ErrorKind::Damaged);
+        // The one that is nowhere is named, whatever else is in no pack.
+        let lost = BlobId::of(&content("stays", 0, 500));
+        for seed in 0..8 {
+            put(&archive, "fresh", seed, 500);
+        }
+        let in_journal = archive.shared().inline_blobs();
+        assert!(in_journal.iter().any(|id| *id < lost), "named by mistake");
+        let refused = archive.compact(None).expect_err("incomplete");
+        assert!(refused.message().contains(&lost.to_string()), "{refused}");
         // Archived again it is in the journal, which is as good a place.
         put(&archive, "stays", 0, 500);
         let done = archive.compact(None).expect("complete again");

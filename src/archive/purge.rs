@@ -306,6 +306,26 @@ mod tests {
         archive.close().expect("closed");
     }
 
+    /// A file that is used again holds what it held before, behind what was written since. When all of that is sealed by then,
+    /// a purge of it does not turn to another file.
+    #[test]
+    fn purged_content_does_not_linger_in_the_journal_file_that_is_being_written() {
+        let disk = SimDisk::new();
+        let archive = archive(&disk);
+        put(&archive, b"what comes before is overwritten first");
+        put(&archive, SECRET);
+        // On to another file, and back.
+        archive.seal().expect("sealed");
+        put(&archive, b"in between");
+        archive.seal().expect("sealed");
+        assert!(is_anywhere(&disk, SECRET), "behind the end of the file");
+        let plan = archive.plan_purge(&all_but(1), AsOf::Clock);
+        let plan = plan.expect("a plan");
+        archive.purge(&plan, "asked for").expect("purged");
+        assert!(!is_anywhere(&disk, SECRET));
+        archive.close().expect("closed");
+    }
+
     /// What was archived since changes nothing that a plan decided on.
     #[test]
     fn a_plan_is_good_after_more_was_archived_and_in_no_store_that_has_not_come_as_far() {
