@@ -53,10 +53,12 @@ impl TornTail {
     }
 }
 
-/// A file with what it holds.
+/// A file that may hold unsealed events. It is read when its turn comes, so that one at a time is in memory, and not at all
+/// when everything in it was sealed.
 struct Candidate {
     journal: Journal,
-    bytes: Vec<u8>,
+    /// How long it is.
+    len: u64,
     /// How long it was made; it is begun only after all of that is durable.
     made_bytes: u64,
 }
@@ -90,7 +92,8 @@ pub(crate) fn recover(
         let file = disk
             .open(&path, access)
             .map_err(LogError::io("open", &path))?;
-        let bytes = read_all(&*file, entry.len).map_err(LogError::io("read", &path))?;
+        let read = |len| read_all(&*file, len).map_err(LogError::io("read", &path));
+        let head = read(entry.len.min(JOURNAL_HEADER_BYTES as u64))?;
         let free = |file| {
             let header = JournalHeader {
                 store: *store,
@@ -100,7 +103,7 @@ pub(crate) fn recover(
             };
             Journal::found(slot, file, header)
         };
-        match JournalHeader::decode(&bytes, store) {
+        match JournalHeader::decode(&head, store) {
             Ok(mut header) => {
                 let made_bytes = header.file_bytes;
                 // One cut short behind our back is still read as far as it goes.
@@ -108,13 +111,14 @@ pub(crate) fn recover(
                 let journal = Journal::found(slot, file, header);
                 live.push(Candidate {
                     journal,
-                    bytes,
+                    len: entry.len,
                     made_bytes,
                 });
             }
             // A header torn while the file was started anew covers nothing: all it held was sealed by then. But if
             // there is an unsealed frame behind it, the header itself was damaged.
             Err(why) => {
+                let bytes = read(entry.len)?;
                 if heads(&bytes, JOURNAL_HEADER_BYTES).any(|(_, frame)| frame.seq > sealed) {
                     found
                         .damage
@@ -137,7 +141,7 @@ pub(crate) fn recover(
     while let Some(candidate) = remaining.next() {
         let Candidate {
             journal,
-            bytes,
+            len,
             made_bytes,
         } = candidate;
         let path = journal_path(journal.slot);
@@ -148,6 +152,7 @@ pub(crate) fn recover(
             found.free.push_back(journal);
             continue;
         }
+        let bytes = read_all(&*journal.file, len).map_err(LogError::io("read", &path))?;
         let mut scan = Scan::new(&journal, &bytes);
         let mut last = EventSeq(starts.0.saturating_sub(1));
         while let Some((offset, frame)) = scan.next_frame() {
