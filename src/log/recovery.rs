@@ -354,7 +354,7 @@ pub(super) fn heads(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::sim::SimDisk;
+    use crate::disk::sim::{Call, SimDisk};
     use crate::log::JOURNAL_BYTES_MIN;
     use crate::log::tests::{STORE, disk, journal, journal_in_groups};
 
@@ -389,6 +389,22 @@ mod tests {
             "{}: event {event} is missing before event {before} at byte 4096",
             journal_path(slot).display()
         )
+    }
+
+    /// Opening a store took 256 MiB, whatever it held: every journal file was read, and kept until all of them were.
+    #[test]
+    fn of_a_file_in_which_everything_was_sealed_only_the_header_is_read() {
+        let disk = disk();
+        journal(&disk, 0, 1, 1..=2);
+        journal(&disk, 1, 2, 3..=4);
+        journal(&disk, 2, 3, 5..=5);
+        for (sealed, whole_files) in [(0, 3), (2, 2), (4, 1)] {
+            let before = disk.census().of(Call::Read);
+            let (_, seen) = found_after(sealed, &disk);
+            assert_eq!(seen, (sealed + 1..=5).collect::<Vec<_>>());
+            let reads = disk.census().of(Call::Read) - before;
+            assert_eq!(reads, 3 + whole_files, "{sealed} sealed: headers first");
+        }
     }
 
     /// The power went while a file was made: one of its full length can be used, a shorter one is in the way.
