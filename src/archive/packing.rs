@@ -300,7 +300,7 @@ impl Press {
             None => self
                 .alone
                 .entry(level)
-                .or_insert_with(|| Compressor::new(level)),
+                .or_insert_with(|| Compressor::sealing(level)),
             Some(dictionary) => self
                 .sharing
                 .entry(level)
@@ -504,7 +504,8 @@ mod tests {
     #[test]
     fn what_would_become_longer_is_kept_as_it_was() {
         let mut scratch = [Vec::new(), Vec::new()];
-        let [mut quick, mut hard] = [Level::FASTEST, Level::DEFAULT].map(Compressor::new);
+        let mut quick = Compressor::new(Level::FASTEST);
+        let mut hard = Compressor::sealing(Level::DEFAULT);
         let mut found = None;
         for seed in 0..2_000_u32 {
             let words = BlobId::of(&seed.to_le_bytes()).to_string();

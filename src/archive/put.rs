@@ -50,7 +50,8 @@ pub struct NewEntry {
     pub retention: Retention,
     /// The same key again answers with the first entry instead of making a new one.
     pub key: Option<String>,
-    /// The zstd level the content ends up with, 1 to 9; `None` is 6.
+    /// How hard sealing tries to make content small, 1 (quick) to 9 (smallest); `None` is 6. Content of 1 MiB and more is
+    /// not sealed: for it, this is zstd's level.
     pub compression_level: Option<u8>,
 }
 

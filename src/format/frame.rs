@@ -14,7 +14,7 @@
 //!   0  magic "AFR1"        4  zero u16      6  records u16    8  generation u64
 //!   16 sequence u64        24 first sequence of its group u64 32 time, microseconds i64
 //!   40 leaf length u32     44 records length u32
-//!   48 retention days u16  50 retention years u8 (both zero: for ever)   51 zstd level for sealing u8
+//!   48 retention days u16  50 retention years u8 (both zero: for ever)   51 level of effort of sealing u8
 //!   52 crc32c of the body u32   56 zero u32   60 crc32c of bytes 0..60 u32
 //!   64 body: the leaf, then the records; then zeros up to a multiple of 8
 //! ```
@@ -139,7 +139,7 @@ pub(crate) struct FrameHeader {
     pub(crate) time: Timestamp,
     /// How long the blobs in it are kept, for grouping them into packs.
     pub(crate) retention: Retention,
-    /// The zstd level its blobs are sealed with.
+    /// The level of effort its blobs are sealed with.
     pub(crate) level: u8,
     /// How many blob records follow the leaf.
     pub(crate) records: u16,
