@@ -333,7 +333,7 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
         2,
         "what was compacted last has a dictionary of its own"
     );
-    let step = if size() == Size::Sample { 19 } else { 1 };
+    let step = if size() == Size::Sample { 47 } else { 1 };
     let tally = look(&runner, everywhere(&runner), &every(), step, whole);
     let what = format!(
         "power cuts, {} operations, {} acknowledgements",

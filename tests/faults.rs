@@ -174,7 +174,7 @@ fn with_fault(calls: u64, fault: Fault, repeat: Repeat) -> Result<Census, String
 /// One call in so many is struck: by errors that the engine tells apart, and by those it does not.
 fn strides() -> (u64, u64) {
     match size() {
-        Size::Sample => (22, 67),
+        Size::Sample => (43, 134),
         Size::Short => (1, 9),
         Size::Long => (1, 1),
     }
