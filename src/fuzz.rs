@@ -162,13 +162,13 @@ fn whole_pack(bytes: &[u8]) {
 fn segment_header(bytes: &[u8]) {
     if let Ok(first) = segment::decode_header(bytes, &STORE) {
         let again = segment::encode_header(&STORE, first);
-        assert_eq!(again[..36], bytes[..36]);
+        assert_eq!(again[..60], bytes[..60]);
     }
 }
 
 fn segment_trailer(bytes: &[u8]) {
     if let Ok(trailer) = Trailer::decode(bytes) {
-        assert_eq!(trailer.encode()[..48], bytes[..48]);
+        assert_eq!(trailer.encode()[..60], bytes[..60]);
     }
 }
 

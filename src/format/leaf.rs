@@ -48,8 +48,8 @@ pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError
     // Writing into a String cannot fail.
     let _ = write!(
         line,
-        r#"{{"specversion":"1.0","id":"{seq}","source":"urn:annals:{store}","type":"{}""#,
-        event.body.kind()
+        r#"{{"specversion":"1.0","id":"{seq}","source":"urn:annals:{store}","type":{}"#,
+        serde_json::to_string(event.body.kind())?
     );
     if let Some(subject) = subject(event) {
         let _ = write!(line, r#","subject":"{subject}""#);
@@ -255,6 +255,13 @@ mod tests {
 
     #[test]
     fn an_event_of_a_later_version_is_kept_verbatim() {
+        for kind in ["annals.teleported.v9", r#"annals.said "hello" \o/.v1"#] {
+            kept_verbatim(kind);
+        }
+    }
+
+    fn kept_verbatim(kind: &str) {
+        let quoted = serde_json::to_string(kind).expect("text");
         let line = encode(
             &store(),
             &event(Body::StoreCreated(StoreCreated {
@@ -264,9 +271,9 @@ mod tests {
             })),
         )
         .expect("encodes")
-        .replace("annals.store.created.v1", "annals.teleported.v9");
+        .replace(r#""annals.store.created.v1""#, &quoted);
         let read = decode(&line).expect("decodes");
-        assert_eq!(read.body.kind(), "annals.teleported.v9");
+        assert_eq!(read.body.kind(), kind);
         assert_eq!(encode(&store(), &read).expect("encodes"), line);
     }
 

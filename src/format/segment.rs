@@ -58,6 +58,8 @@ pub(crate) enum SegmentError {
     Length,
     #[error("it is numbered as nothing can be")]
     Number,
+    #[error("a reserved field is not zero")]
+    Reserved,
     #[error("the {0}'s checksum does not match")]
     Checksum(&'static str),
     #[error("its events are not the ones its name and index promise")]
@@ -91,7 +93,7 @@ pub(crate) fn decode_header(bytes: &[u8], store: &StoreId) -> Result<EventSeq, S
         return Err(SegmentError::Magic);
     }
     let version = fields.take_u16()?;
-    fields.take_u16()?;
+    let reserved = fields.take_u16()?;
     let found = StoreId::from_bytes(fields.take_array()?);
     let first = EventSeq(fields.take_u64()?);
     checked(bytes, "header")?;
@@ -100,6 +102,9 @@ pub(crate) fn decode_header(bytes: &[u8], store: &StoreId) -> Result<EventSeq, S
     }
     if found != *store {
         return Err(SegmentError::OtherStore);
+    }
+    if reserved != 0 || bytes[36..60] != [0; 24] {
+        return Err(SegmentError::Reserved);
     }
     if first > EventSeq::MAX {
         return Err(SegmentError::Number);
@@ -153,7 +158,7 @@ impl Trailer {
             return Err(SegmentError::Magic);
         }
         let version = fields.take_u16()?;
-        fields.take_u16()?;
+        let reserved = fields.take_u16()?;
         let trailer = Self {
             first_seq: EventSeq(fields.take_u64()?),
             last_seq: EventSeq(fields.take_u64()?),
@@ -164,6 +169,9 @@ impl Trailer {
         checked(bytes, "trailer")?;
         if version != VERSION {
             return Err(SegmentError::Version(version));
+        }
+        if reserved != 0 || bytes[48..60] != [0; 12] {
+            return Err(SegmentError::Reserved);
         }
         if trailer.first_seq > trailer.last_seq || trailer.footer_bytes > FOOTER_BYTES_MAX {
             return Err(SegmentError::Length);
@@ -396,6 +404,35 @@ mod tests {
         }
         for bit in 0..BLOCK_HEADER_BYTES * 8 {
             assert!(BlockHeader::decode(&flip(&block_bytes, bit)).is_err());
+        }
+    }
+
+    /// A checksum that is right says nothing of who wrote it: what no version wrote yet must not pass for what this one does.
+    #[test]
+    fn reserved_fields_that_are_not_zero_are_refused_even_with_the_right_checksum() {
+        let store = StoreId::from_bytes([7; 16]);
+        let header = encode_header(&store, EventSeq(5));
+        let trailer = Trailer {
+            first_seq: EventSeq(5),
+            last_seq: EventSeq(9),
+            footer_offset: 100,
+            footer_bytes: 20,
+            footer_crc: 3,
+        };
+        let marked = |bytes: &[u8], at: usize| {
+            let mut marked = bytes.to_vec();
+            marked[at] = 1;
+            let crc = crc32c::crc32c(&marked[..60]);
+            marked[60..].copy_from_slice(&crc.to_le_bytes());
+            marked
+        };
+        for at in [10, 11].into_iter().chain(36..60) {
+            let found = decode_header(&marked(&header, at), &store);
+            assert_eq!(found, Err(SegmentError::Reserved), "{at}");
+        }
+        for at in [10, 11].into_iter().chain(48..60) {
+            let found = Trailer::decode(&marked(&trailer.encode(), at));
+            assert_eq!(found, Err(SegmentError::Reserved), "{at}");
         }
     }
 
