@@ -1,7 +1,8 @@
 //! Many similar small files: what they take with and without dictionaries, how fast they are sealed and read back, beside a
 //! solid archive of the same files.
 //!
-//! `cargo bench --bench similar [-- FOLDER...]`; every file below 1 MiB in a folder is archived, by its extension.
+//! `cargo bench --bench similar [-- FOLDER...]`; every file below 1 MiB in a folder is archived, by its extension. `LEVEL=1` to
+//! `9` in the environment is the level it is archived with.
 
 #[path = "../src/cli/demo/plant.rs"]
 #[expect(

@@ -99,7 +99,7 @@ fn with_dictionary(level: Level) -> &'static [CParameter] {
 
 /// How hard to try when a caller no longer waits and content goes where it stays. Measurements are columns of digits in
 /// which zstd's usual levels find next to nothing: an optimal parse stores Touchstone files a fifth smaller than its level
-/// 6, at a tenth of its rate. Tables of 2 MiB instead of the 16 that this level takes for a mebibyte came out as small, and
+/// 6, at a sixth of its rate. Tables of 2 MiB instead of the 16 that this level takes for a mebibyte came out as small, and
 /// faster.
 fn sealing(level: Level) -> &'static [CParameter] {
     match level.0 {

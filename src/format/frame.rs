@@ -206,7 +206,10 @@ impl FrameHeader {
             body_crc,
         };
         let bounded = u64::from(leaf_bytes) + u64::from(records_bytes) <= FRAME_BYTES_MAX as u64;
-        if zero != 0 || reserved != 0 || !bounded || group > seq {
+        if zero != 0 || reserved != 0 {
+            return Err(FrameError::Reserved);
+        }
+        if !bounded || group > seq {
             return Err(FrameError::Length);
         }
         if generation > GENERATION_MAX || seq > EventSeq::MAX {
@@ -445,13 +448,13 @@ mod tests {
         let longest = u32::try_from(FRAME_BYTES_MAX).expect("small") - 6;
         assert_eq!(changed(24, &7_u64.to_le_bytes()), Ok(7));
         assert_eq!(changed(40, &longest.to_le_bytes()), Ok(5));
-        for (at, field) in [
-            (4, &1_u16.to_le_bytes()[..]),
-            (24, &8_u64.to_le_bytes()),
-            (40, &(longest + 1).to_le_bytes()),
-            (56, &1_u32.to_le_bytes()),
+        for (at, field, why) in [
+            (4, &1_u16.to_le_bytes()[..], FrameError::Reserved),
+            (24, &8_u64.to_le_bytes(), FrameError::Length),
+            (40, &(longest + 1).to_le_bytes(), FrameError::Length),
+            (56, &1_u32.to_le_bytes(), FrameError::Reserved),
         ] {
-            assert_eq!(changed(at, field), Err(FrameError::Length), "byte {at}");
+            assert_eq!(changed(at, field), Err(why), "byte {at}");
         }
     }
 

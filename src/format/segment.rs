@@ -338,6 +338,16 @@ mod tests {
         }
     }
 
+    fn trailer() -> Trailer {
+        Trailer {
+            first_seq: EventSeq(5),
+            last_seq: EventSeq(9),
+            footer_offset: 100,
+            footer_bytes: 20,
+            footer_crc: 3,
+        }
+    }
+
     #[test]
     fn a_footer_survives_being_written_and_read_and_is_refused_when_cut() {
         let bytes = footer().encode().expect("small");
@@ -373,13 +383,7 @@ mod tests {
         let store = StoreId::from_bytes([7; 16]);
         let header = encode_header(&store, EventSeq(5));
         assert_eq!(decode_header(&header, &store), Ok(EventSeq(5)));
-        let trailer = Trailer {
-            first_seq: EventSeq(5),
-            last_seq: EventSeq(9),
-            footer_offset: 100,
-            footer_bytes: 20,
-            footer_crc: 3,
-        };
+        let trailer = trailer();
         let trailer_bytes = trailer.encode();
         assert_eq!(Trailer::decode(&trailer_bytes), Ok(trailer));
         let block = BlockHeader {
@@ -412,13 +416,6 @@ mod tests {
     fn reserved_fields_that_are_not_zero_are_refused_even_with_the_right_checksum() {
         let store = StoreId::from_bytes([7; 16]);
         let header = encode_header(&store, EventSeq(5));
-        let trailer = Trailer {
-            first_seq: EventSeq(5),
-            last_seq: EventSeq(9),
-            footer_offset: 100,
-            footer_bytes: 20,
-            footer_crc: 3,
-        };
         let marked = |bytes: &[u8], at: usize| {
             let mut marked = bytes.to_vec();
             marked[at] = 1;
@@ -431,7 +428,7 @@ mod tests {
             assert_eq!(found, Err(SegmentError::Reserved), "{at}");
         }
         for at in [10, 11].into_iter().chain(48..60) {
-            let found = Trailer::decode(&marked(&trailer.encode(), at));
+            let found = Trailer::decode(&marked(&trailer().encode(), at));
             assert_eq!(found, Err(SegmentError::Reserved), "{at}");
         }
     }
