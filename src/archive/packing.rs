@@ -500,6 +500,30 @@ mod tests {
         assert_eq!(dictionaries_of_eight(|all| all + 1), 0);
     }
 
+    /// Nobody waits for sealing, and what has no dictionary stays for years as it is left here.
+    #[test]
+    fn what_has_no_dictionary_is_sealed_with_more_effort_than_a_caller_would_wait_for() {
+        let mut noise = [0; 4_000];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        let rows = noise.chunks_exact(2).enumerate().map(|(row, two)| {
+            let (hertz, loss) = (300_000 + 1_500 * row, u16::from_le_bytes([two[0], two[1]]));
+            format!("{hertz}\t-12.0{loss:05}\t-4.0{:05}\n", loss / 3)
+        });
+        let content = rows.collect::<String>().into_bytes();
+        let mut scratch = [Vec::new(), Vec::new()];
+        let mut sealing = Compressor::sealing(Level::DEFAULT);
+        let sealed = sealing.compress(&content, &mut scratch[0]).stored.len();
+        let mut waiting = Compressor::new(Level::DEFAULT);
+        let waited_for = waiting.compress(&content, &mut scratch[1]).stored.len();
+        assert!(sealed < waited_for, "{sealed} and {waited_for}");
+        let archive = store(64 << 20);
+        let id = put(&archive, "1.txt", &content);
+        archive.seal().expect("sealed");
+        let place = archive.shared().view().blob(&id).expect("readable");
+        let len = place.and_then(|row| row.place).expect("placed").len;
+        assert_eq!(len as usize, sealed + NAMELESS_HEADER_BYTES);
+    }
+
     /// A harder level is no promise: what the journal has may be shorter than what comes out now.
     #[test]
     fn what_would_become_longer_is_kept_as_it_was() {
