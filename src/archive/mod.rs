@@ -22,6 +22,7 @@ mod submission;
 #[cfg(feature = "tokio")]
 mod task;
 mod today;
+mod turns;
 mod verify;
 mod writer;
 
@@ -35,6 +36,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::archive::sealer::Job;
 use crate::archive::shared::Shared;
+use crate::archive::turns::Turns;
 use crate::archive::writer::{Control, Draft, Receipt, ReplyTo, Request};
 use crate::blob::chunker::STREAM_BYTES_MAX;
 use crate::blob::pack_writer::SyncedPack;
@@ -173,6 +175,7 @@ struct Handle {
 
 #[derive(Clone)]
 struct Channels {
+    turns: Arc<Turns>,
     requests: Sender<Request>,
     controls: Sender<Control>,
     jobs: Sender<Job>,
@@ -382,11 +385,15 @@ impl Archive {
         Request::Append(drafts, reply)
     }
 
-    /// Hands the writer a request and waits for the answer.
+    /// Asks the writer for something, or does it as the writer, and waits for the answer.
     fn wait(&self, request: impl FnOnce(ReplyTo) -> Request) -> Result<Receipt> {
         let (reply, answer) = bounded(1);
         // Who waits is there to hear it.
-        self.submit(request(Box::new(move |receipt| drop(reply.send(receipt)))))?;
+        let request = request(Box::new(move |receipt| drop(reply.send(receipt))));
+        let waiting = self.channels()?.turns.wait();
+        if let Err(request) = waiting.serve_if_alone(request) {
+            self.submit(request)?;
+        }
         answer
             .recv()
             .unwrap_or_else(|_| Err(sealer::ended(self.shared())))

@@ -12,6 +12,7 @@ use crossbeam_channel::{bounded, unbounded};
 use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{Shared, TMP_DIR};
+use crate::archive::turns::Turns;
 use crate::archive::writer::{Draft, Writer};
 use crate::archive::{Access, Archive, Channels, Options, Threads};
 use crate::disk::{Disk, DiskLock, OpenMode, PublishError, publish};
@@ -256,8 +257,7 @@ pub(super) fn start(
             let writer = Writer::new(
                 Arc::clone(&shared),
                 appender,
-                for_writer,
-                for_writer_too,
+                for_writer_too.clone(),
                 jobs.clone(),
                 opened,
             );
@@ -268,9 +268,15 @@ pub(super) fn start(
                     .spawn(work)
                     .map_err(|error| Error::io("start", "a thread", error))
             };
-            let writer = spawn("annals-writer", Box::new(move || writer.run()))?;
+            let turns = Arc::new(Turns::new(writer));
+            let own = Arc::clone(&turns);
+            let writer = spawn(
+                "annals-writer",
+                Box::new(move || own.run(&for_writer, &for_writer_too)),
+            )?;
             let sealer = spawn("annals-sealer", Box::new(move || sealer.run()))?;
             let channels = Channels {
+                turns,
                 requests,
                 controls,
                 jobs,

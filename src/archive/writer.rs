@@ -1,5 +1,5 @@
-//! The one thread that appends: gathers what callers hand in while the last sync is in flight, decides what only the
-//! single writer can decide (numbers, duplicates, keys, stale plans), makes the group durable, and only then lets it be seen.
+//! The one who appends: gathers what callers hand in while the last sync is in flight, decides what only the single writer
+//! can decide (numbers, duplicates, keys, stale plans), makes the group durable, and only then lets it be seen.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -148,11 +148,10 @@ pub(super) fn ask<T>(
     }
 }
 
-/// The writer's end of the threads' channels.
+/// What only the writer may touch. Whose turn it is to be the writer is decided elsewhere.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     appender: Appender,
-    requests: Receiver<Request>,
     controls: Receiver<Control>,
     sealer: Sender<sealer::Job>,
     /// Recorded with the first event of this session.
@@ -189,7 +188,6 @@ impl Writer {
     pub(super) fn new(
         shared: Arc<Shared>,
         appender: Appender,
-        requests: Receiver<Request>,
         controls: Receiver<Control>,
         sealer: Sender<sealer::Job>,
         opened: StoreOpened,
@@ -197,60 +195,52 @@ impl Writer {
         Self {
             shared,
             appender,
-            requests,
             controls,
             sealer,
             opened: Some(opened),
         }
     }
 
-    /// Works until told to stop, or until nobody can ask any more.
-    pub(super) fn run(mut self) {
-        loop {
-            let mut group = Group::default();
-            let mut next = crossbeam_channel::select! {
-                recv(self.controls) -> control => {
-                    match control {
-                        Ok(control) => self.control(control, &mut group),
-                        Err(_) => return,
-                    }
-                    None
+    /// Does what is asked, and as much of what `more` answers as fits a group, and makes it durable; every caller has been told
+    /// by then, also of a failure. False when told to stop.
+    pub(super) fn serve(
+        &mut self,
+        request: Request,
+        mut more: impl FnMut() -> Option<Request>,
+    ) -> bool {
+        let mut group = Group::default();
+        let mut next = Some(request);
+        let mut taken = 1;
+        while let Some(request) = next.take() {
+            match request {
+                Request::Append(drafts, reply) => self.append(drafts, reply, &mut group),
+                Request::Purge(plan, reason, actor, reply) => {
+                    self.purge(&plan, &reason, actor.as_ref(), reply, &mut group);
                 }
-                recv(self.requests) -> request => match request {
-                    Ok(request) => Some(request),
-                    Err(_) => return,
-                },
-            };
-            let mut taken = 1;
-            while let Some(request) = next.take() {
-                match request {
-                    Request::Append(drafts, reply) => self.append(drafts, reply, &mut group),
-                    Request::Purge(plan, reason, actor, reply) => {
-                        self.purge(&plan, &reason, actor.as_ref(), reply, &mut group);
-                    }
-                    Request::Rotate(reply) => {
-                        let rotated = self
-                            .commit(&mut group)
-                            .and_then(|()| self.rotate_for_seal());
-                        // The asker may have given up; nothing depends on its hearing.
-                        let _ = reply.send(rotated);
-                    }
-                    Request::Stop => {
-                        let _ = self.commit(&mut group);
-                        return;
-                    }
+                Request::Rotate(reply) => {
+                    let rotated = self
+                        .commit(&mut group)
+                        .and_then(|()| self.rotate_for_seal());
+                    // The asker may have given up; nothing depends on its hearing.
+                    let _ = reply.send(rotated);
                 }
-                if taken < GROUP_REQUESTS_MAX && !self.appender.group_is_full() {
-                    next = self.requests.try_recv().ok();
-                    taken += 1;
+                Request::Stop => {
+                    let _ = self.commit(&mut group);
+                    return false;
                 }
             }
-            // Every caller of the group has been told by then, also of a failure.
-            let _ = self.commit(&mut group);
+            if taken < GROUP_REQUESTS_MAX && !self.appender.group_is_full() {
+                next = more();
+                taken += 1;
+            }
         }
+        let _ = self.commit(&mut group);
+        true
     }
 
-    fn control(&mut self, control: Control, group: &mut Group) {
+    /// Does what another thread of the store needs, between groups.
+    pub(super) fn control(&mut self, control: Control) {
+        let group = &mut Group::default();
         match control {
             Control::Recycle(journal) => self.appender.give_back(journal),
             Control::TakeFree(reply) => {
@@ -491,7 +481,7 @@ impl Writer {
     /// Goes on in another journal file and hands the full one to the sealer.
     fn rotate(&mut self) -> Result<()> {
         while let Ok(control) = self.controls.try_recv() {
-            self.control(control, &mut Group::default());
+            self.control(control);
         }
         while self.appender.free_files() == 0 && self.appender.files() >= JOURNAL_FILES_MAX {
             // The sealer is behind: callers wait here, in a bounded channel, instead of in memory.
@@ -502,7 +492,7 @@ impl Writer {
                 return Err(sealer::ended(&self.shared));
             }
             match self.controls.recv_timeout(Duration::from_millis(50)) {
-                Ok(control) => self.control(control, &mut Group::default()),
+                Ok(control) => self.control(control),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(sealer::ended(&self.shared)),
             }

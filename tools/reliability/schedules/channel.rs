@@ -22,7 +22,7 @@ struct Channel<T> {
 
 /// Counts what happened to several channels.
 #[derive(Default)]
-pub struct Watcher {
+struct Watcher {
     changes: Mutex<u64>,
     changed: Condvar,
 }
@@ -33,11 +33,11 @@ impl Watcher {
         self.changed.notify_all();
     }
 
-    pub fn seen(&self) -> u64 {
+    fn seen(&self) -> u64 {
         *self.changes.lock().unwrap()
     }
 
-    pub fn wait_past(&self, seen: u64) {
+    fn wait_past(&self, seen: u64) {
         let mut changes = self.changes.lock().unwrap();
         while *changes == seen {
             changes = self.changed.wait(changes).unwrap();
@@ -174,44 +174,44 @@ impl<T> Receiver<T> {
         Err(RecvTimeoutError::Timeout)
     }
 
-    pub fn watch(&self, watcher: &Arc<Watcher>) {
-        let mut state = self.0.state.lock().unwrap();
-        state.watchers.push(Arc::clone(watcher));
+    /// Whether a receive would not wait.
+    fn is_ready(&self) -> bool {
+        let state = self.0.state.lock().unwrap();
+        !state.queue.is_empty() || state.senders == 0
     }
 
-    pub fn unwatch(&self, watcher: &Arc<Watcher>) {
-        let mut state = self.0.state.lock().unwrap();
-        state.watchers.retain(|known| !Arc::ptr_eq(known, watcher));
+    fn watch(&self, watcher: &Arc<Watcher>) {
+        self.0.state.lock().unwrap().watchers.push(Arc::clone(watcher));
     }
 }
 
-/// Which of two channels had something.
-pub enum Either<A, B> {
-    First(Result<A, RecvError>),
-    Second(Result<B, RecvError>),
+/// Waits for the first of several channels.
+#[derive(Default)]
+pub struct Select<'a> {
+    ready: Vec<Box<dyn Fn() -> bool + 'a>>,
+    watcher: Arc<Watcher>,
 }
 
-pub fn either<A, B>(first: &Receiver<A>, second: &Receiver<B>) -> Either<A, B> {
-    let watcher = Arc::new(Watcher::default());
-    first.watch(&watcher);
-    second.watch(&watcher);
-    let got = loop {
-        let seen = watcher.seen();
-        match first.try_recv() {
-            Ok(message) => break Either::First(Ok(message)),
-            Err(TryRecvError::Disconnected) => break Either::First(Err(RecvError)),
-            Err(TryRecvError::Empty) => {}
+impl<'a> Select<'a> {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
+        receiver.watch(&self.watcher);
+        self.ready.push(Box::new(|| receiver.is_ready()));
+        self.ready.len() - 1
+    }
+
+    pub fn ready(&mut self) -> usize {
+        loop {
+            let seen = self.watcher.seen();
+            if let Some(first) = self.ready.iter().position(|is_ready| is_ready()) {
+                return first;
+            }
+            self.watcher.wait_past(seen);
         }
-        match second.try_recv() {
-            Ok(message) => break Either::Second(Ok(message)),
-            Err(TryRecvError::Disconnected) => break Either::Second(Err(RecvError)),
-            Err(TryRecvError::Empty) => {}
-        }
-        watcher.wait_past(seen);
-    };
-    first.unwatch(&watcher);
-    second.unwatch(&watcher);
-    got
+    }
 }
 
 impl<T> Clone for Sender<T> {

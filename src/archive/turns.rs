@@ -1,0 +1,255 @@
+//! Whose turn it is to write: that of the writer's own thread, which gathers what several callers hand in, or that of a
+//! caller who is alone. He would wait until that thread wakes, and then until it wakes him, for nothing.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Select, TryRecvError};
+
+use crate::archive::writer::{Control, Request, Writer};
+
+/// The writer, for one thread at a time.
+pub(super) struct Turns {
+    /// Nothing once it was told to stop.
+    writer: Mutex<Option<Writer>>,
+    /// Callers who wait to hear that something is durable.
+    waiting: AtomicUsize,
+}
+
+impl Turns {
+    pub(super) fn new(writer: Writer) -> Self {
+        Self {
+            writer: Mutex::new(Some(writer)),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Counts the caller among those who wait, until the answer is dropped.
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        let others = self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting {
+            turns: self,
+            is_alone: others == 0,
+        }
+    }
+
+    /// What the writer's own thread does: works until told to stop, or until nobody can ask any more.
+    pub(super) fn run(&self, requests: &Receiver<Request>, controls: &Receiver<Control>) {
+        let mut something = Select::new();
+        something.recv(controls);
+        something.recv(requests);
+        loop {
+            something.ready();
+            // Nothing is taken before it is this thread's turn: a caller who waits for an empty journal file, as the
+            // writer, would wait for ever for one that was taken out of the channel here.
+            let mut turn = self
+                .writer
+                .lock()
+                .expect("a panic of the writer is a bug, wherever it was, and ends this thread");
+            let Some(writer) = &mut *turn else { return };
+            let goes_on = match controls.try_recv() {
+                Ok(control) => {
+                    writer.control(control);
+                    true
+                }
+                Err(TryRecvError::Empty) => match requests.try_recv() {
+                    Ok(request) => writer.serve(request, || requests.try_recv().ok()),
+                    Err(TryRecvError::Empty) => true,
+                    Err(TryRecvError::Disconnected) => false,
+                },
+                Err(TryRecvError::Disconnected) => false,
+            };
+            if !goes_on {
+                *turn = None;
+                return;
+            }
+        }
+    }
+}
+
+/// A caller who waits to hear that something is durable.
+pub(super) struct Waiting<'a> {
+    turns: &'a Turns,
+    is_alone: bool,
+}
+
+impl Waiting<'_> {
+    /// Does what is asked here and now, if nobody else waits and nobody writes; else gives it back, for the writer's thread.
+    /// Several callers share a sync there, so no turn is taken from it while there are more.
+    pub(super) fn serve_if_alone(&self, request: Request) -> Result<(), Request> {
+        if !self.is_alone {
+            return Err(request);
+        }
+        match self.turns.writer.try_lock().as_deref_mut() {
+            Ok(Some(writer)) => {
+                writer.serve(request, || None);
+                Ok(())
+            }
+            Ok(None) | Err(_) => Err(request),
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.turns.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::archive::{Archive, NewEntry, Options};
+    use crate::disk::sim::SimDisk;
+    use crate::time::{Clock, SystemClock, Timestamp};
+
+    const WRITERS_OWN: &str = "annals-writer";
+
+    /// Notes which thread asked for the time last: an event gets its time from the one who writes it.
+    #[derive(Default)]
+    struct Asked(Mutex<String>);
+
+    impl Asked {
+        fn by(&self) -> String {
+            self.0.lock().expect("no panic").clone()
+        }
+    }
+
+    impl Clock for Asked {
+        fn now(&self) -> Timestamp {
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            *self.0.lock().expect("no panic") = name;
+            SystemClock.now()
+        }
+
+        fn monotonic_ms(&self) -> u64 {
+            SystemClock.monotonic_ms()
+        }
+
+        fn boot(&self) -> &str {
+            SystemClock.boot()
+        }
+    }
+
+    fn store() -> (Archive, Arc<Asked>) {
+        let asked = Arc::new(Asked::default());
+        let options = Options {
+            journal_bytes: 64 << 10,
+            clock: Arc::<Asked>::clone(&asked),
+            ..Options::default()
+        };
+        let archive = Archive::create_on(Arc::new(SimDisk::new()), options).expect("made");
+        (archive, asked)
+    }
+
+    fn put(archive: &Archive, content: &[u8]) {
+        let new = NewEntry {
+            converter: "ICT".to_owned(),
+            ..NewEntry::default()
+        };
+        archive.put(new, content).expect("archived");
+    }
+
+    fn turns(archive: &Archive) -> &Turns {
+        &archive.channels().expect("open for writing").turns
+    }
+
+    #[test]
+    fn a_caller_who_is_alone_writes_himself_and_one_of_several_leaves_it_to_the_writers_thread() {
+        let (archive, asked) = store();
+        let me = thread::current()
+            .name()
+            .expect("tests have names")
+            .to_owned();
+        put(&archive, b"alone");
+        assert_eq!(asked.by(), me);
+        let another = turns(&archive).wait();
+        put(&archive, b"one of two");
+        assert_eq!(asked.by(), WRITERS_OWN);
+        drop(another);
+        put(&archive, b"alone again");
+        assert_eq!(asked.by(), me);
+    }
+
+    #[test]
+    fn a_caller_who_is_alone_does_not_wait_for_the_turn_of_another_but_is_served_after_it() {
+        let (archive, asked) = store();
+        put(&archive, b"first");
+        let turn = turns(&archive).writer.lock().expect("no panic");
+        thread::scope(|scope| {
+            let caller = scope.spawn(|| put(&archive, b"second"));
+            let requests = &archive.channels().expect("open for writing").requests;
+            while requests.is_empty() && !caller.is_finished() {
+                thread::yield_now();
+            }
+            drop(turn);
+        });
+        assert_eq!(asked.by(), WRITERS_OWN);
+    }
+
+    /// A caller who writes waits for a sealed journal file to come back when all are full. It comes through the channel that
+    /// the writer's thread watches, too: had that taken it before its turn, both would wait for each other.
+    #[test]
+    fn a_caller_who_writes_gets_the_journal_file_he_waits_for() {
+        let (archive, asked) = store();
+        let (hold, held) = mpsc::channel::<()>();
+        let sealer_waits = archive.clone();
+        thread::scope(|scope| {
+            // Nothing is sealed until this test lets go.
+            let held_up = scope.spawn(move || {
+                sealer_waits.beside_the_sealer(move |_, _| {
+                    let _ = held.recv();
+                    Ok(())
+                })
+            });
+            let (tell, told) = mpsc::channel();
+            let caller = archive.clone();
+            thread::Builder::new()
+                .name("caller".to_owned())
+                .spawn(move || {
+                    let noise = (0_u64..)
+                        .flat_map(|n| blake3::hash(&n.to_le_bytes()).as_bytes().to_owned());
+                    let bytes: Vec<u8> = noise.take(1 << 20).collect();
+                    bytes
+                        .chunks(16 << 10)
+                        .for_each(|content| put(&caller, content));
+                    let _ = tell.send(());
+                })
+                .expect("started");
+            let early = told.recv_timeout(Duration::from_millis(300));
+            assert!(early.is_err(), "more was taken than all journal files hold");
+            assert_eq!(asked.by(), "caller");
+            drop(hold);
+            let done = told.recv_timeout(Duration::from_secs(60));
+            assert!(
+                done.is_ok(),
+                "the caller and the writer's thread wait for each other"
+            );
+            held_up
+                .join()
+                .expect("no panic")
+                .expect("held up and let go");
+        });
+        assert_eq!(asked.by(), "caller");
+    }
+
+    #[test]
+    fn nobody_is_the_writer_of_a_store_that_was_closed() {
+        let (archive, _) = store();
+        let kept = archive.clone();
+        archive.close().expect("closed");
+        assert!(turns(&kept).writer.lock().expect("no panic").is_none());
+        let told = kept.put(
+            NewEntry {
+                converter: "ICT".to_owned(),
+                ..NewEntry::default()
+            },
+            &b"late"[..],
+        );
+        assert!(told.is_err());
+    }
+}
