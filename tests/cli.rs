@@ -475,6 +475,103 @@ fn a_hold_keeps_an_entry_that_a_rule_would_let_go_and_what_went_stays_on_record(
     plant.run(&["verify"]).expect(0);
 }
 
+/// Changes one bit of the byte where `text` begins, in whichever file of that folder it is in.
+fn flip_at(folder: &Path, text: &[u8]) {
+    let files = fs::read_dir(folder).expect("readable");
+    for path in files.map(|file| file.expect("readable").path()) {
+        let mut bytes = fs::read(&path).expect("readable");
+        let found = bytes.windows(text.len()).position(|bytes| bytes == text);
+        if let Some(at) = found {
+            bytes[at] ^= 1;
+            return fs::write(&path, bytes).expect("written");
+        }
+    }
+    panic!("no file of {} holds it", folder.display());
+}
+
+/// A disk gave back a wrong bit, and the store was open for reading only from then on. One command says what it would do, and
+/// the same without `--dry-run` does it; what is gone is said once, recorded, and stands in the way of nothing.
+#[test]
+fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
+    let plant = Plant::new();
+    for (name, content) in [("1.csv", "first"), ("2.csv", "second"), ("3.csv", "third")] {
+        let path = plant.file(name, content);
+        plant.archive(&path, &[]);
+    }
+    let sound = plant.run(&["repair"]).expect(0);
+    assert_eq!(sound.text(), "nothing to repair\n");
+    plant.run(&["repair", "--dry-run"]).expect(0);
+
+    // The content of an event is in its frame.
+    flip_at(&plant.path("store/journal"), b"second");
+    plant.run(&["verify"]).expect(6);
+    plant
+        .run(&["archive", &plant.file("4.csv", "fourth"), "-c", "ICT CSV"])
+        .expect(1);
+    let shown = plant.run(&["repair", "--dry-run"]).expect(6);
+    assert!(
+        shown.text().contains("6 of 7 events; one is lost"),
+        "{}",
+        shown.text()
+    );
+    let plan = plant
+        .run(&["repair", "--dry-run", "--json"])
+        .expect(6)
+        .object();
+    assert_eq!(plan["mends"][0]["kind"], "log");
+    assert_eq!(plan["lost_events"][0], serde_json::json!([5, 5]));
+
+    let done = plant.run(&["repair"]).expect(3);
+    for said in [
+        "2 files are kept as they were, in quarantine/",
+        "lost for good: 1 event, 0 contents",
+    ] {
+        assert!(done.text().contains(said), "{}", done.text());
+    }
+    assert_eq!(
+        fs::read_dir(plant.path("store/quarantine"))
+            .expect("there")
+            .count(),
+        2
+    );
+    plant.run(&["verify"]).expect(0);
+    let again = plant.run(&["repair", "--json"]).expect(0).object();
+    assert_eq!(
+        (&again["ok"], &again["mends"]),
+        (&true.into(), &serde_json::json!([]))
+    );
+    assert_eq!(plant.run(&["list", "--json"]).expect(0).objects().len(), 2);
+    plant
+        .run(&[
+            "archive",
+            &plant.path("2.csv").to_string_lossy(),
+            "-c",
+            "ICT CSV",
+        ])
+        .expect(0);
+}
+
+/// Long content lies in packs, apart from its event: when it rots, the event stays and says that there was something.
+#[test]
+fn content_that_rots_in_its_pack_is_told_as_lost_and_its_entry_stays() {
+    let plant = Plant::new();
+    // What zstd makes nothing smaller of stands in the pack as it is.
+    let noise: Vec<u8> = (0_u32..40_000)
+        .flat_map(|n| *blake3::hash(&n.to_le_bytes()).as_bytes())
+        .collect();
+    let id = plant
+        .archive(&plant.file("wave.bin", &noise), &[])
+        .to_string();
+    flip_at(&plant.path("store/packs/forever/none"), &noise[..32]);
+    let mended = plant.run(&["repair", "--json"]).expect(3).object();
+    assert_eq!(mended["ok"], false);
+    assert_eq!(mended["lost_contents"].as_array().map(Vec::len), Some(1));
+    assert_eq!(mended["mends"][0]["kind"], "pack");
+    plant.run(&["show", &id]).expect(0);
+    plant.run(&["restore", &id, "--to", "back"]).expect(1);
+    plant.run(&["verify"]).expect(0);
+}
+
 #[test]
 fn events_are_the_exact_lines_with_json_and_without() {
     let plant = Plant::new();

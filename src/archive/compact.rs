@@ -77,16 +77,15 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
     }
     let missing =
         view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?;
-    match missing.first() {
-        None => Ok(()),
-        Some(id) => Err(Error::new(
+    missing.first().map_or(Ok(()), |id| {
+        Err(Error::new(
             ErrorKind::Damaged,
             format!(
                 "nothing is compacted, because content {id} is needed and is nowhere in the store"
             ),
         )
-        .hint("bring the missing pack back, or archive the source again, or run 'annals repair'")),
-    }
+        .hint("bring the missing pack back, or archive the source again, or run 'annals repair'"))
+    })
 }
 
 /// True when as many blobs are needed and in no pack as are needed and in the journal, or given up: then none is missing, and

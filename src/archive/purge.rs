@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::archive::sealer::Job;
 use crate::archive::shared::Shared;
 use crate::archive::writer::{self, Control, Request, logical_bytes};
-use crate::archive::{Archive, CompactOutcome};
+use crate::archive::{Archive, CompactOutcome, rebuild};
 use crate::entry::Entry;
 use crate::id::BlobId;
 use crate::index::View;
@@ -149,13 +149,10 @@ impl Archive {
         if newest <= plan.at_seq {
             return Ok(());
         }
-        let kind = match self.events(newest, None)?.next() {
-            Some(leaf) => super::rebuild::decode(newest, leaf?.line.as_bytes())?
-                .body
-                .kind()
-                .to_owned(),
-            None => "of an unknown kind".to_owned(),
-        };
+        let leaf = self.events(newest, None)?.next().transpose()?;
+        let event = leaf.map(|leaf| rebuild::decode(newest, leaf.line.as_bytes()));
+        let event = event.transpose()?;
+        let kind = event.as_ref().map_or("unknown", |event| event.body.kind());
         Err(Error::new(
             ErrorKind::Refused,
             format!(
