@@ -2,6 +2,9 @@
 //! 200 files in hand: each file must be archived once, each attempt be on record, and everybody who asks must be told.
 #![cfg(all(unix, feature = "cli"))]
 
+#[path = "support/ending.rs"]
+mod ending;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,15 +28,14 @@ struct Plant {
     dir: tempfile::TempDir,
 }
 
-/// A host that is killed when it is let go of.
+/// A host that ends when it is let go of.
 struct Host {
     child: Child,
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        ending::let_go(&mut self.child);
     }
 }
 
@@ -215,10 +217,10 @@ fn a_host_that_is_killed_again_and_again_archives_each_file_once_and_records_eac
     }
     let mut seed = 7_u64;
     for _ in 0..5 {
-        let host = plant.start(&[], |_| {});
+        let mut host = plant.start(&[], |_| {});
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         std::thread::sleep(Duration::from_millis((seed >> 33) % 150));
-        drop(host);
+        ending::kill(&mut host.child);
     }
     plant.annals(&["host", "run", "host.toml", "--once"], 3);
     assert_eq!((plant.left_in("in"), plant.left_in("error")), (0, 20));

@@ -3,6 +3,9 @@
 //! another unit.
 #![cfg(all(unix, feature = "cli"))]
 
+#[path = "support/ending.rs"]
+mod ending;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,13 +31,12 @@ struct Plant {
     dir: tempfile::TempDir,
 }
 
-/// A host that is killed when it is let go of.
+/// A host that ends when it is let go of.
 struct Host(Child);
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        ending::let_go(&mut self.0);
     }
 }
 
@@ -332,10 +334,10 @@ fn a_host_that_is_killed_again_and_again_makes_one_entry_of_each_folder() {
     }
     let mut seed = 11_u64;
     for _ in 0..8 {
-        let host = plant.host();
+        let mut host = plant.host();
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         std::thread::sleep(Duration::from_millis((seed >> 33) % 400));
-        drop(host);
+        ending::kill(&mut host.0);
     }
     plant.once(0);
     assert!(plant.names("in").is_empty(), "{:?}", plant.names("in"));

@@ -3,6 +3,9 @@
 
 #![cfg(unix)]
 
+#[path = "support/ending.rs"]
+mod ending;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
@@ -226,9 +229,7 @@ struct Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // It may have been killed by the test.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        ending::let_go(&mut self.child);
     }
 }
 
@@ -545,7 +546,7 @@ fn a_host_tells_how_it_is_and_what_cannot_be_done_while_it_runs_is_refused() {
 #[test]
 fn a_host_that_was_killed_leaves_a_socket_nobody_trips_over() {
     let plant = Plant::new();
-    drop(plant.host());
+    ending::kill(&mut plant.host().child);
     let socket = plant.path("store/OWNER");
     let kind = fs::symlink_metadata(&socket).expect("left").file_type();
     assert!(kind.is_socket());
@@ -601,7 +602,7 @@ fn a_question_goes_through_to_the_person_at_the_terminal_and_back() {
 #[test]
 fn who_asked_a_host_that_is_killed_is_told_and_does_not_hang() {
     let plant = Plant::new();
-    let host = plant.host();
+    let mut host = plant.host();
     let mut following = plant
         .command(&["events", "--follow"])
         .spawn()
@@ -614,7 +615,7 @@ fn who_asked_a_host_that_is_killed_is_told_and_does_not_hang() {
     let mut piping = piping.stdin(Stdio::piped()).spawn().expect("starts");
     let pipe = piping.stdin.take();
     thread::sleep(Duration::from_millis(500));
-    drop(host);
+    ending::kill(&mut host.child);
     drop(stdout);
     for child in [following, piping] {
         let output = ended(child);
