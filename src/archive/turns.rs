@@ -146,12 +146,15 @@ mod tests {
         (archive, asked)
     }
 
-    fn put(archive: &Archive, content: &[u8]) {
-        let new = NewEntry {
+    fn new() -> NewEntry {
+        NewEntry {
             converter: "ICT".to_owned(),
             ..NewEntry::default()
-        };
-        archive.put(new, content).expect("archived");
+        }
+    }
+
+    fn put(archive: &Archive, content: &[u8]) {
+        archive.put(new(), content).expect("archived");
     }
 
     fn turns(archive: &Archive) -> &Turns {
@@ -243,13 +246,6 @@ mod tests {
         let kept = archive.clone();
         archive.close().expect("closed");
         assert!(turns(&kept).writer.lock().expect("no panic").is_none());
-        let told = kept.put(
-            NewEntry {
-                converter: "ICT".to_owned(),
-                ..NewEntry::default()
-            },
-            &b"late"[..],
-        );
-        assert!(told.is_err());
+        assert!(kept.put(new(), &b"late"[..]).is_err());
     }
 }
