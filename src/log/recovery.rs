@@ -8,6 +8,7 @@
 //! log had been durable and is asked by the caller.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,7 +93,7 @@ pub(crate) fn recover(
         let file = disk
             .open(&path, access)
             .map_err(LogError::io("open", &path))?;
-        let read = |len| read_all(&*file, len).map_err(LogError::io("read", &path));
+        let read = |len| JournalBytes::read(&*file, len).map_err(LogError::io("read", &path));
         let head = read(entry.len.min(JOURNAL_HEADER_BYTES as u64))?;
         let free = |file| {
             let header = JournalHeader {
@@ -103,7 +104,7 @@ pub(crate) fn recover(
             };
             Journal::found(slot, file, header)
         };
-        match JournalHeader::decode(&head, store) {
+        match JournalHeader::decode(head.bytes(), store) {
             Ok(mut header) => {
                 let made_bytes = header.file_bytes;
                 // One cut short behind our back is still read as far as it goes.
@@ -118,8 +119,9 @@ pub(crate) fn recover(
             // A header torn while the file was started anew covers nothing: all it held was sealed by then. But if
             // there is an unsealed frame behind it, the header itself was damaged.
             Err(why) => {
-                let bytes = read(entry.len)?;
-                if heads(&bytes, JOURNAL_HEADER_BYTES).any(|(_, frame)| frame.seq > sealed) {
+                let all = read(entry.len)?;
+                let mut heads = all.heads(JOURNAL_HEADER_BYTES);
+                if heads.any(|(_, frame)| frame.seq > sealed) {
                     found
                         .damage
                         .push(format!("{}: header: {why}", path.display()));
@@ -152,8 +154,8 @@ pub(crate) fn recover(
             found.free.push_back(journal);
             continue;
         }
-        let bytes = read_all(&*journal.file, len).map_err(LogError::io("read", &path))?;
-        let mut scan = Scan::new(&journal, &bytes);
+        let all = JournalBytes::read(&*journal.file, len).map_err(LogError::io("read", &path))?;
+        let mut scan = Scan::new(&journal, &all);
         let mut last = EventSeq(starts.0.saturating_sub(1));
         while let Some((offset, frame)) = scan.next_frame() {
             last = frame.header.seq;
@@ -181,7 +183,7 @@ pub(crate) fn recover(
                 found.torn = Some(TornTail {
                     slot: journal.slot,
                     offset: range.start as u64,
-                    bytes: bytes[range].to_vec(),
+                    bytes: all.bytes()[range].to_vec(),
                 });
             }
             // A later file was started only after all of this one was durable.
@@ -193,7 +195,7 @@ pub(crate) fn recover(
                     scan.at
                 ));
                 for (offset, seq) in scan.survivors() {
-                    if let Ok(frame) = Frame::decode(&bytes[offset..])
+                    if let Ok(frame) = Frame::decode(&all.bytes()[offset..])
                         && seq >= found.next_seq
                     {
                         found.next_seq = seq.next();
@@ -251,12 +253,66 @@ pub(crate) fn cut(file: &Arc<dyn DiskFile>, tail: &TornTail) -> Result<(), LogEr
     file.sync().map_err(LogError::io("sync", &path))
 }
 
-pub(super) fn read_all(file: &dyn DiskFile, len: u64) -> std::io::Result<Vec<u8>> {
-    // A journal file is as long as the configuration says; one that grew behind our back is cut to 1 GiB.
-    let len = usize::try_from(len.min(1 << 30)).map_err(std::io::Error::other)?;
-    let mut bytes = vec![0; len];
-    file.read_exact_at(&mut bytes, 0)?;
-    Ok(bytes)
+/// All of a journal file. Most of one that is not full is zeros, written ahead: they are looked at where they were read, a piece
+/// at a time, and take no memory of their own.
+pub(super) struct JournalBytes {
+    bytes: Vec<u8>,
+    /// Where the zeros begin that the file ends with, to the block.
+    written: usize,
+}
+
+impl JournalBytes {
+    const BLOCK: usize = 4096;
+    const ZEROS: [u8; Self::BLOCK] = [0; Self::BLOCK];
+    /// What is asked of the disk at once: as much as the nearest caches of a processor hold.
+    const PIECE: usize = 64 * Self::BLOCK;
+
+    pub(super) fn read(file: &dyn DiskFile, len: u64) -> io::Result<Self> {
+        // A journal file is as long as the configuration says; one that grew behind our back is cut to 1 GiB.
+        let len = usize::try_from(len.min(1 << 30)).map_err(io::Error::other)?;
+        // The system gives memory that was never written to only when it is: blocks of zeros are left as they are.
+        let mut bytes = vec![0; len];
+        let mut written = 0;
+        let mut piece = vec![0; len.min(Self::PIECE)];
+        for from in (0..len).step_by(Self::PIECE) {
+            let piece = &mut piece[..Self::PIECE.min(len - from)];
+            file.read_exact_at(piece, from as u64)?;
+            for (nth, block) in piece.chunks(Self::BLOCK).enumerate() {
+                if *block != Self::ZEROS[..block.len()] {
+                    let at = from + nth * Self::BLOCK;
+                    written = at + block.len();
+                    bytes[at..written].copy_from_slice(block);
+                }
+            }
+        }
+        Ok(Self { bytes, written })
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Everything from `from` on that reads as the head of a frame, of whatever generation.
+    pub(super) fn heads(&self, from: usize) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
+        let mut offset = from;
+        std::iter::from_fn(move || {
+            while offset < self.written {
+                let at = offset;
+                if at.is_multiple_of(Self::BLOCK)
+                    && self.bytes.get(at..at + Self::BLOCK) == Some(&Self::ZEROS)
+                {
+                    offset += Self::BLOCK;
+                    continue;
+                }
+                offset += FRAME_ALIGN;
+                let head = self.bytes.get(at..at + FRAME_HEADER_BYTES)?;
+                if let Ok(header) = FrameHeader::decode(head) {
+                    return Some((at, header));
+                }
+            }
+            None
+        })
+    }
 }
 
 enum Tail {
@@ -270,16 +326,16 @@ enum Tail {
 
 /// Walks the frames of one generation of a file.
 struct Scan<'a> {
-    bytes: &'a [u8],
+    all: &'a JournalBytes,
     generation: u64,
     expected: EventSeq,
     at: usize,
 }
 
 impl<'a> Scan<'a> {
-    fn new(journal: &Journal, bytes: &'a [u8]) -> Self {
+    fn new(journal: &Journal, all: &'a JournalBytes) -> Self {
         Self {
-            bytes,
+            all,
             generation: journal.header.generation,
             expected: journal.header.first_seq,
             at: JOURNAL_HEADER_BYTES,
@@ -287,7 +343,7 @@ impl<'a> Scan<'a> {
     }
 
     fn next_frame(&mut self) -> Option<(u64, Frame<'a>)> {
-        let frame = Frame::decode(self.bytes.get(self.at..)?).ok()?;
+        let frame = Frame::decode(self.all.bytes.get(self.at..)?).ok()?;
         if frame.header.generation != self.generation || frame.header.seq != self.expected {
             return None;
         }
@@ -306,20 +362,21 @@ impl<'a> Scan<'a> {
     }
 
     fn heads(&self) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
-        heads(self.bytes, self.at).filter(|(_, header)| {
+        self.all.heads(self.at).filter(|(_, header)| {
             header.generation == self.generation && header.seq >= self.expected
         })
     }
 
     fn tail(&self) -> Tail {
+        let bytes = self.all.bytes();
         let mut end = None;
         for (offset, header) in self.heads() {
             if header.group > self.expected {
                 return Tail::Damaged;
             }
-            end = Some((offset + header.frame_bytes()).min(self.bytes.len()));
+            end = Some((offset + header.frame_bytes()).min(bytes.len()));
         }
-        let rest = &self.bytes[self.at.min(self.bytes.len())..];
+        let rest = &bytes[self.at.min(bytes.len())..];
         let head = &rest[..rest.len().min(TERMINATOR_BYTES)];
         match end {
             Some(end) => Tail::Torn(self.at..end),
@@ -327,28 +384,6 @@ impl<'a> Scan<'a> {
             None => Tail::Torn(self.at..self.at + head.len()),
         }
     }
-}
-
-/// Everything from `from` on that reads as the head of a frame, of whatever generation.
-pub(super) fn heads(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
-    // Most of a journal file that is not full is zeros: those are passed over a block at a time.
-    const BLOCK: usize = 4096;
-    const ZEROS: [u8; BLOCK] = [0; BLOCK];
-    let mut offset = from;
-    std::iter::from_fn(move || {
-        while let Some(head) = bytes.get(offset..offset.checked_add(FRAME_HEADER_BYTES)?) {
-            let at = offset;
-            if offset.is_multiple_of(BLOCK) && bytes.get(offset..offset + BLOCK) == Some(&ZEROS) {
-                offset += BLOCK;
-                continue;
-            }
-            offset += FRAME_ALIGN;
-            if let Ok(header) = FrameHeader::decode(head) {
-                return Some((at, header));
-            }
-        }
-        None
-    })
 }
 
 #[cfg(test)]
@@ -404,6 +439,33 @@ mod tests {
             assert_eq!(seen, (sealed + 1..=5).collect::<Vec<_>>());
             let reads = disk.census().of(Call::Read) - before;
             assert_eq!(reads, 3 + whole_files, "{sealed} sealed: headers first");
+        }
+    }
+
+    /// Most of an opening's time went into memory for 32 MiB of zeros, whatever the store held.
+    #[test]
+    fn a_file_is_the_same_in_memory_with_its_zeros_left_out() {
+        let block = JournalBytes::BLOCK;
+        let piece = JournalBytes::PIECE;
+        for (len, marks, written) in [
+            (0, vec![], 0),
+            (3 * block, vec![], 0),
+            (3 * block, vec![0], block),
+            (3 * block, vec![block - 1, block], 2 * block),
+            (2 * block + 40, vec![2 * block + 39], 2 * block + 40),
+            (3 * piece + 8, vec![5, piece + 1], piece + block),
+            (3 * piece + 8, vec![2 * piece - 1, 3 * piece], 3 * piece + 8),
+        ] {
+            let disk = disk();
+            let mut bytes = vec![0; len];
+            for at in &marks {
+                bytes[*at] = 7;
+            }
+            disk.plant(journal_path(0), &bytes).expect("planted");
+            let file = disk.open(&journal_path(0), OpenMode::Read).expect("there");
+            let all = JournalBytes::read(&*file, len as u64).expect("read");
+            assert!(all.bytes() == bytes, "{len} {marks:?}");
+            assert_eq!(all.written, written, "{len} {marks:?}");
         }
     }
 

@@ -19,7 +19,7 @@ use crate::format::segment::{
 use crate::id::{EventSeq, StoreId};
 use crate::log::journal::{journal_path, slot_of};
 use crate::log::reader::{LiveFrame, read_frame};
-use crate::log::recovery::{heads, read_all};
+use crate::log::recovery::JournalBytes;
 use crate::log::segment::{SegmentReader, first_seq_of, read_block, segment_path};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogError};
 
@@ -342,14 +342,15 @@ fn journals(disk: &dyn Disk, store: &StoreId) -> Result<Vec<JournalRemains>, Log
         let file = disk
             .open(&path, OpenMode::Read)
             .map_err(LogError::io("open", &path))?;
-        let bytes = read_all(&*file, entry.len).map_err(LogError::io("read", &path))?;
+        let all = JournalBytes::read(&*file, entry.len).map_err(LogError::io("read", &path))?;
         found.push(JournalRemains {
             slot,
             file,
             bytes: entry.len,
-            header: JournalHeader::decode(&bytes, store).map_err(|why| why.to_string()),
-            frames: frames(&bytes, slot, store),
-            newest_head: heads(&bytes, JOURNAL_HEADER_BYTES)
+            header: JournalHeader::decode(all.bytes(), store).map_err(|why| why.to_string()),
+            frames: frames(all.bytes(), slot, store),
+            newest_head: all
+                .heads(JOURNAL_HEADER_BYTES)
                 .map(|(_, head)| head.seq)
                 .max(),
         });
