@@ -380,7 +380,7 @@ fn a_power_cut_in_any_of_many_workloads_loses_nothing_that_was_acknowledged() {
 fn a_second_power_cut_during_recovery_changes_nothing() {
     let (wanted, first, second) = match size() {
         Size::Sample => (20, 307, 41),
-        Size::Short => (20_000, 331, 1),
+        Size::Short => (10_000, 701, 1),
         Size::Long => (100_000, 67, 1),
     };
     let mut tally = Tally::default();

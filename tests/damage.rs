@@ -163,7 +163,7 @@ fn strides() -> (usize, usize) {
     match size() {
         Size::Sample => (61, 4_001),
         // No multiple of eight, so that every bit of some byte and some bit of every byte is among them.
-        Size::Short => (5, 211),
+        Size::Short => (7, 211),
         Size::Long => (1, 7),
     }
 }

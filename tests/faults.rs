@@ -175,7 +175,7 @@ fn with_fault(calls: u64, fault: Fault, repeat: Repeat) -> Result<Census, String
 fn strides() -> (u64, u64) {
     match size() {
         Size::Sample => (43, 134),
-        Size::Short => (1, 9),
+        Size::Short => (1, 27),
         Size::Long => (1, 1),
     }
 }
