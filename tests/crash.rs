@@ -171,7 +171,7 @@ fn close(archive: Archive) -> Result<(), String> {
 fn thorough_stride() -> usize {
     match size() {
         Size::Sample | Size::Long => 1,
-        Size::Short => 3,
+        Size::Short => 9,
     }
 }
 
@@ -344,7 +344,7 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
         2,
         "what was compacted last has a dictionary of its own"
     );
-    let step = if size() == Size::Sample { 47 } else { 1 };
+    let step = if size() == Size::Sample { 97 } else { 1 };
     let tally = look(&runner, everywhere(&runner), &every(), step, whole);
     let what = format!(
         "power cuts, {} operations, {} acknowledgements",
@@ -357,7 +357,7 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
 #[test]
 fn a_power_cut_in_any_of_many_workloads_loses_nothing_that_was_acknowledged() {
     let (wanted, step) = match size() {
-        Size::Sample => (60, 211),
+        Size::Sample => (30, 421),
         Size::Short => (3_000, 11),
         Size::Long => (1_000_000, 1),
     };
@@ -441,7 +441,7 @@ fn kinds() -> Vec<Step> {
 fn a_power_cut_anywhere_in_any_three_operations_loses_nothing_that_was_acknowledged() {
     let kinds = kinds();
     let (depth, step) = match size() {
-        Size::Sample => (1, 3),
+        Size::Sample => (1, 7),
         // Enough for a hundred thousand images, with those of the other workloads.
         Size::Short => (3, 3),
         Size::Long => (3, 1),

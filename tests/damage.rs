@@ -161,9 +161,9 @@ fn look_at_all(what: &str, golden: &Golden, cases: &[(String, Damage)]) {
 /// One in so many bits or places of files that hold the truth, and of those that do not.
 fn strides() -> (usize, usize) {
     match size() {
-        Size::Sample => (61, 4_001),
+        Size::Sample => (127, 8_001),
         // No multiple of eight, so that every bit of some byte and some bit of every byte is among them.
-        Size::Short => (7, 211),
+        Size::Short => (7, 997),
         Size::Long => (1, 7),
     }
 }

@@ -174,8 +174,8 @@ fn with_fault(calls: u64, fault: Fault, repeat: Repeat) -> Result<Census, String
 /// One call in so many is struck: by errors that the engine tells apart, and by those it does not.
 fn strides() -> (u64, u64) {
     match size() {
-        Size::Sample => (43, 134),
-        Size::Short => (1, 27),
+        Size::Sample => (86, 268),
+        Size::Short => (1, 81),
         Size::Long => (1, 1),
     }
 }
@@ -184,7 +184,7 @@ fn strides() -> (u64, u64) {
 fn sticky_stride() -> u64 {
     match size() {
         Size::Sample | Size::Long => 1,
-        Size::Short => 3,
+        Size::Short => 9,
     }
 }
 

@@ -134,7 +134,7 @@ fn caught<T>(what: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 fn any_bytes_move_a_store_as_they_move_the_model() {
     let changes = match size() {
         Size::Sample => 30,
-        Size::Short => 400,
+        Size::Short => 200,
         Size::Long => 2_000,
     };
     let stories = committed("store_moves");
@@ -204,7 +204,7 @@ fn disks_that_forget_a_sync_are_noticed_by_moves() {
 fn any_damage_to_several_places_is_told_or_did_no_harm_and_is_mended() {
     let changes = match size() {
         Size::Sample => 60,
-        Size::Short => 2_000,
+        Size::Short => 1_000,
         Size::Long => 10_000,
     };
     let goldens = [Golden::new(), Golden::worn()];

@@ -129,7 +129,7 @@ fn content_of_every_length_around_a_limit_comes_back_exact() {
 fn very_many_very_small_entries_are_taken_in_listed_and_sealed() {
     let entries = match size() {
         Size::Sample => 2_000_u32,
-        Size::Short => 50_000,
+        Size::Short => 20_000,
         Size::Long => 1_000_000,
     };
     let disk = SimDisk::new();

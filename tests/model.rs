@@ -45,7 +45,7 @@ fn moves() -> impl Strategy<Value = Move> {
 fn any_steps_in_any_order_say_what_the_model_says() {
     let (cases, steps) = match size() {
         Size::Sample => (48, 40),
-        Size::Short => (300, 60),
+        Size::Short => (200, 60),
         Size::Long => (10_000, 100),
     };
     let mut bytes = [7; 32];
