@@ -1,6 +1,5 @@
 //! Taking content in: read once, name it, and hand it to the writer, small content inline, large content through packs.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -12,7 +11,7 @@ use serde::Serialize;
 use crate::archive::Archive;
 use crate::archive::shared::{Pin, Shared, pack_class, write_error};
 use crate::archive::writer::{Draft, Receipt};
-use crate::blob::compression::{Compressor, Level};
+use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
 use crate::blob::pack_writer::PackSeries;
 use crate::blob::stream::{StreamError, StreamedBlob, stream_into_packs};
@@ -24,8 +23,6 @@ use crate::id::{BlobId, EntryId, EventSeq};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// Inline content is compressed quickly at first; sealing compresses it again at the level asked for.
-const JOURNAL_LEVEL: Level = Level::FASTEST;
 /// Room behind content of a known length, where a read finds nothing more.
 const END_ROOM_BYTES: usize = 64;
 /// The longest file name or path that is recorded, in bytes of UTF-8.
@@ -242,7 +239,7 @@ pub(super) fn small_draft(
             let stored_size = shared.stored_bytes(&blob.blake3)?;
             (Vec::new(), vec![blob.blake3], stored_size)
         } else {
-            let (record, stored_size) = inline_record(blob.blake3, content)?;
+            let (record, stored_size) = inline_record(shared, blob.blake3, content)?;
             (vec![(blob.blake3, record)], Vec::new(), stored_size)
         };
     let draft = Draft {
@@ -306,14 +303,9 @@ fn put_large(
 }
 
 /// Compresses `content` for the journal: the encoded record, and how many bytes it stores.
-pub(super) fn inline_record(id: BlobId, content: &[u8]) -> Result<(Vec<u8>, u64)> {
-    thread_local! {
-        static COMPRESSOR: RefCell<Compressor> = RefCell::new(Compressor::new(JOURNAL_LEVEL));
-    }
+pub(super) fn inline_record(shared: &Shared, id: BlobId, content: &[u8]) -> Result<(Vec<u8>, u64)> {
     let raw_len = u32::try_from(content.len()).expect("inline content is below the chunk size");
-    let mut scratch = Vec::new();
-    COMPRESSOR.with_borrow_mut(|compressor| {
-        let packed = compressor.compress(content, &mut scratch);
+    shared.for_journal.compress(content, |packed| {
         let stored_bytes = packed.stored.len() as u64;
         let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + packed.stored.len());
         encode_into(

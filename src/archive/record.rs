@@ -378,7 +378,7 @@ impl Bring {
                 continue;
             }
             room -= content.len();
-            let (record, _) = inline_record(blob.blake3, content)?;
+            let (record, _) = inline_record(shared, blob.blake3, content)?;
             bring.records.push((blob.blake3, record));
         }
         Ok(bring)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::archive::Options;
 use crate::archive::open::IndexFile;
 use crate::blob::chunker::Cuts;
+use crate::blob::compression::{Compressors, Level};
 use crate::blob::dictionary::DictionaryCache;
 use crate::blob::manifest::ManifestReader;
 use crate::blob::pack_reader::{PackReadError, PackReader, Plain, read_record};
@@ -31,6 +32,8 @@ pub(super) const TMP_DIR: &str = "tmp";
 
 /// Packs kept open at once.
 const PACKS_OPEN_MAX: usize = 64;
+/// Content is compressed quickly for the journal; sealing compresses it again at the level asked for.
+const JOURNAL_LEVEL: Level = Level::FASTEST;
 
 /// Everything the handle, the writer and the sealer have in common.
 pub(super) struct Shared {
@@ -47,6 +50,8 @@ pub(super) struct Shared {
     layers: RwLock<Layers>,
     /// Blobs whose bytes are in the journal.
     inline: RwLock<HashMap<BlobId, JournalPlace>>,
+    /// Of content that goes into the journal.
+    pub(super) for_journal: Compressors,
     packs: Mutex<HashMap<PackId, (Arc<PackReader>, PathBuf)>>,
     /// Of all packs that are open.
     dictionaries: Arc<DictionaryCache>,
@@ -114,6 +119,7 @@ impl Shared {
                 tables,
             }),
             inline: RwLock::new(inline),
+            for_journal: Compressors::new(JOURNAL_LEVEL),
             packs: Mutex::default(),
             dictionaries,
             classes: Mutex::default(),
