@@ -37,7 +37,7 @@ impl Level {
     }
 }
 
-/// How many compressors are kept when nobody compresses: more than there are processors to do it at once.
+/// How many compressors are kept when nobody compresses. What was needed beyond them at once is made anew the next time.
 const AT_REST_MAX: usize = 16;
 
 /// What is to be stored of a plaintext.
