@@ -1,109 +1,66 @@
 //! A real directory.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(unix)]
+use super::beneath::Beneath;
+#[cfg(not(unix))]
+use super::by_path::Beneath;
 use super::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
 
 /// A [`Disk`] over a directory of the file system.
 ///
-/// On Unix, directories are made with mode 0700 and files with 0600.
+/// On Unix, directories are made with mode 0700 and files with 0600, and no link, pipe or device beneath the directory
+/// is ever followed or opened: it is an error.
 #[derive(Debug, Clone)]
 pub struct FsDisk {
-    root: PathBuf,
+    tree: Beneath,
 }
 
 impl FsDisk {
     /// The tree below `root`, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            tree: Beneath::new(root.into()),
+        }
     }
 
     /// Where it is.
     pub fn root(&self) -> &Path {
-        &self.root
+        self.tree.root()
     }
 }
 
 impl Disk for FsDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        let mut options = OpenOptions::new();
-        options.read(true);
-        match mode {
-            OpenMode::Read => {}
-            OpenMode::Write => {
-                options.write(true);
-            }
-            OpenMode::CreateNew => {
-                options.write(true).create_new(true);
-            }
-        }
-        private(&mut options);
-        Ok(Arc::new(FsFile(options.open(self.root.join(path))?)))
+        Ok(Arc::new(FsFile(self.tree.open(path, mode)?)))
     }
 
     fn make_dir(&self, path: &Path) -> io::Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::DirBuilderExt;
-            builder.mode(0o700);
-        }
-        match builder.create(self.root.join(path)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
-        }
+        self.tree.make_dir(path)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
-        let mut entries = Vec::new();
-        for entry in std::fs::read_dir(self.root.join(dir))? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            let metadata = match entry.metadata() {
-                Ok(metadata) => metadata,
-                // Removed between the listing and the look: as good as never listed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            entries.push(DirEntry {
-                name,
-                is_dir: metadata.is_dir(),
-                len: metadata.len(),
-            });
-        }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        self.tree.list(dir)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        std::fs::rename(self.root.join(from), self.root.join(to))
+        self.tree.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        std::fs::remove_file(self.root.join(path))
+        self.tree.remove(path)
     }
 
-    #[cfg(unix)]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        File::open(self.root.join(dir))?.sync_all()
-    }
-
-    // Windows has no handle to sync a directory by; NTFS journals names itself.
-    #[cfg(not(unix))]
-    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
-        Ok(())
+        self.tree.sync_dir(dir)
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        private(&mut options);
-        let file = options.open(self.root.join(path))?;
+        let file = self.tree.open_or_make(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(FsLock { _file: file }))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -113,7 +70,7 @@ impl Disk for FsDisk {
 
     #[cfg(unix)]
     fn free_bytes(&self) -> io::Result<u64> {
-        let stat = rustix::fs::statvfs(&self.root)?;
+        let stat = rustix::fs::statvfs(self.root())?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
@@ -123,15 +80,6 @@ impl Disk for FsDisk {
         Ok(u64::MAX)
     }
 }
-
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600);
-}
-
-#[cfg(not(unix))]
-fn private(_options: &mut OpenOptions) {}
 
 struct FsFile(File);
 

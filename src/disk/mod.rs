@@ -10,6 +10,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(unix)]
+mod beneath;
+#[cfg(not(unix))]
+mod by_path;
 mod fs;
 #[cfg(any(test, feature = "testing"))]
 pub mod sim;
