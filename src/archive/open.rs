@@ -34,6 +34,8 @@ pub const HEADER_FILE: &str = "FORMAT";
 pub(super) const LOCK_FILE: &str = "LOCK";
 pub(super) const INDEX_FILE: &str = "index.redb";
 const NEWEST_FILE: &str = "NEWEST";
+/// No journal file, and so no torn tail, is longer.
+const TORN_BYTES_MAX: u64 = 1 << 30;
 pub(super) const QUARANTINE_DIR: &str = "quarantine";
 /// Requests that wait for the writer; who comes later waits to be let in.
 const REQUESTS_MAX: usize = 1024;
@@ -490,6 +492,10 @@ fn cut_and_not_recorded(
         let (Some(Ok(offset)), Ok(len)) = (offset, usize::try_from(file.len)) else {
             continue;
         };
+        // What was torn is never longer than the file it was torn off.
+        if file.len > journal.header.file_bytes.min(TORN_BYTES_MAX) {
+            continue;
+        }
         let name = format!("{QUARANTINE_DIR}/{}", file.name);
         let mut bytes = vec![0; len];
         disk.open(Path::new(&name), OpenMode::Read)

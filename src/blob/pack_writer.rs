@@ -265,6 +265,10 @@ pub struct PackPlace {
     pub final_path: PathBuf,
 }
 
+/// A series goes on in another pack after so many blobs, however small: a footer is read whole, and has a limit of
+/// [`FOOTER_ENTRIES_MAX`](crate::format::pack::FOOTER_ENTRIES_MAX), which leaves room for what a family brings at once.
+const PACK_ENTRIES: usize = 1 << 20;
+
 /// Packs written one after the other, each closed before it would grow past a limit.
 ///
 /// Dropped unfinished, as after an error, it takes back what it wrote: nothing names it yet. What cannot be removed is garbage.
@@ -322,8 +326,10 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
     fn room_for(&mut self, record: &Record<'_>) -> Result<&mut PackWriter, PackWriteError> {
         self.check()?;
         // One is opened only to put a record into it: none is closed empty.
-        let full =
-            |writer: &PackWriter| writer.bytes() + record.packed_len() as u64 > self.pack_bytes;
+        let full = |writer: &PackWriter| {
+            writer.bytes() + record.packed_len() as u64 > self.pack_bytes
+                || writer.entries.len() >= PACK_ENTRIES
+        };
         if self.open.as_ref().is_some_and(|(writer, _)| full(writer)) {
             self.close()?;
         }

@@ -61,6 +61,8 @@ pub const PACK_VERSION: u16 = 1;
 pub const PACK_HEADER_BYTES: usize = 128;
 /// Bytes of one entry of the footer.
 pub const FOOTER_ENTRY_BYTES: usize = 52;
+/// Entries a footer may have: far more than packs get, and a bound on what reading one may take.
+pub const FOOTER_ENTRIES_MAX: u64 = 8 << 20;
 /// Bytes at the very end.
 pub const PACK_TRAILER_BYTES: usize = 64;
 /// The longest class of a pack.
@@ -347,6 +349,9 @@ pub fn decode_trailer(bytes: &[u8], file_len: u64) -> Result<PackTrailer, PackEr
         return Err(contradiction(
             "the footer's length is not that of its entries",
         ));
+    }
+    if trailer.entry_count > FOOTER_ENTRIES_MAX {
+        return Err(contradiction("it has more entries than a pack may hold"));
     }
     let end = trailer
         .footer_offset

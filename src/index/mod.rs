@@ -47,6 +47,10 @@ pub(crate) use view::View;
 /// Memory that redb may take for pages, unless told otherwise.
 pub(crate) const CACHE_BYTES: usize = 32 << 20;
 
+/// An index file longer than this is none: it would hold more entries than there are numbers. redb takes memory by the length
+/// of its file before it looks into it.
+const INDEX_BYTES_MAX: u64 = 1 << 40;
+
 /// A rebuild checkpoints fastest right before the events whose number is a multiple of this: it then only appends.
 pub(crate) const CHECKPOINT_EVENTS: u64 = tables::SPAN_IDS as u64;
 
@@ -155,6 +159,13 @@ impl Index {
         store: StoreId,
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
+        if file
+            .size()
+            .map_err(|error| IndexError::Redb(redb::Error::Io(error)))?
+            > INDEX_BYTES_MAX
+        {
+            return Err(IndexError::Damaged("its length"));
+        }
         let backend = backend::DiskBackend::new(file);
         let failure = backend.failure();
         let db = guarded(|| {
