@@ -46,6 +46,9 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("indicatif", &["src/cli/", "src/main.rs"]),
     ("notify", &["src/host/wake.rs"]),
     ("tar", &["src/convert/folder/"]),
+    ("landlock", &["src/convert/sandbox/"]),
+    ("seccompiler", &["src/convert/sandbox/"]),
+    ("libc", &["src/convert/sandbox/"]),
     (
         "signal_hook",
         &["src/cli/daemon/signals.rs", "src/cli/interrupt.rs"],

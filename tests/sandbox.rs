@@ -5,7 +5,7 @@
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -211,4 +211,84 @@ fn a_path_that_is_to_be_opened_and_is_not_there_is_told_before_it_is_missed() {
     let done = bench.annals(&["host", "check", "host.toml"]);
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(said.contains("/no/such/interpreter"), "{said}");
+}
+
+/// Tries what a file system cannot forbid, and what an ordinary converter must still be able to do.
+const PROBE: &str = r#"
+import ctypes, errno, json, os, resource, shutil, socket, sqlite3, subprocess, sys, tempfile, threading, zipfile
+outside, listening = "OUTSIDE", "OUTSIDE/socket"
+libc = ctypes.CDLL(None, use_errno=True)
+def tried(call):
+    try: return call() or "done"
+    except OSError as error: return errno.errorcode.get(error.errno, str(error))
+def connect():
+    with socket.socket(socket.AF_UNIX) as s: s.connect(listening)
+def limits_of_host(): resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (8, 8))
+def renice_host(): os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)
+def user_namespace():
+    if libc.unshare(0x10000000): raise OSError(ctypes.get_errno(), "unshare")
+def environ_of_host():
+    with open("/proc/%d/environ" % os.getppid(), "rb") as f: return "read" if f.read() else None
+def work():
+    made = tempfile.mkdtemp()
+    shutil.copy2(sys.argv[1], made + "/copy"); os.chmod(made + "/copy", 0o600); os.utime(made + "/copy", (1, 1))
+    with zipfile.ZipFile(made + "/a.zip", "w") as z: z.write(made + "/copy", "copy")
+    shutil.copytree(made, made + "-2"); sqlite3.connect(made + "/db").execute("create table t (x)")
+    t = threading.Thread(target=lambda: None); t.start(); t.join()
+    a, b = socket.socketpair(); a.close(); b.close()
+    return subprocess.run(["sh", "-c", "true"]).returncode or "done"
+status = dict(line.split(":\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\t" in line)
+print(json.dumps({"status": "success", "report": {
+    "chmod": tried(lambda: os.chmod(outside + "/secret", 0o777)),
+    "utime": tried(lambda: os.utime(outside + "/secret", (1, 1))),
+    "chown": tried(lambda: os.chown(outside, os.getuid(), os.getgid())),
+    "connect": tried(connect), "limits_of_host": tried(limits_of_host), "renice_host": tried(renice_host),
+    "user_namespace": tried(user_namespace), "environ_of_host": tried(environ_of_host), "work": tried(work),
+    "capabilities": status["CapEff"].strip("0") + status["CapPrm"].strip("0"), "no_new_privs": status["NoNewPrivs"],
+}}))
+"#;
+
+/// A converter in the sandbox opened secret files to every user, had the host's owner endpoint run commands outside of the
+/// sandbox, and read the environment of a host that ran as root, with every token in it: nothing of that is a file that is read
+/// or written.
+#[test]
+fn a_sandbox_holds_more_than_files_and_ordinary_work_goes_on() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    if !Path::new("/usr/bin/python3").exists() {
+        println!("skipped: no /usr/bin/python3");
+        return;
+    }
+    let bench = Bench::new(
+        "command = [\"/usr/bin/python3\", \"probe.py\", \"{input}\"]\nsandbox = \"enforce\"",
+    );
+    if !bench.is_enforced() {
+        return;
+    }
+    let outside = bench.outside.path();
+    let probe = PROBE.replace("OUTSIDE", &outside.display().to_string());
+    fs::write(bench.path("probe.py"), probe).expect("written");
+    let config = fs::read_to_string(bench.path("host.toml")).expect("read");
+    let config = config.replace("\"run.sh\", ", "\"probe.py\", ");
+    fs::write(bench.path("host.toml"), config).expect("written");
+    let secret = outside.join("secret");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("private");
+    let before = fs::metadata(&secret).expect("there");
+    let _listener = std::os::unix::net::UnixListener::bind(outside.join("socket")).expect("bound");
+
+    let said = bench.convert();
+    let report = report(&said);
+    for refused in ["connect", "limits_of_host", "renice_host", "user_namespace"] {
+        assert_eq!(report[refused], "EPERM", "{refused}: {report}");
+    }
+    assert_ne!(report["environ_of_host"], "read", "{report}");
+    assert_eq!(report["work"], "done", "{report}");
+    assert_eq!(report["capabilities"], "", "{report}");
+    assert_eq!(report["no_new_privs"], "1", "{report}");
+    // These are said to be done, and were not.
+    for pretended in ["chmod", "utime", "chown"] {
+        assert_eq!(report[pretended], "done", "{pretended}: {report}");
+    }
+    let after = fs::metadata(&secret).expect("there");
+    let of = |secret: &fs::Metadata| (secret.mode(), secret.mtime(), secret.ctime());
+    assert_eq!(of(&after), of(&before));
 }

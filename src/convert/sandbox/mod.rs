@@ -1,7 +1,7 @@
-//! What a converter's processes may use: bytes by resource limits, files by Landlock. And how much of it this system
-//! really enforces.
+//! What a converter's processes may use: bytes by resource limits, files by Landlock, the rest of the system by filtered
+//! system calls and no capabilities. And how much of it this system really enforces.
 //!
-//! Landlock restricts the process that asks for it, so it takes a process between this one and the converter: the
+//! A sandbox restricts the process that asks for it, so it takes a process between this one and the converter: the
 //! *launcher*, which is the program that embeds the host, started again. See [`be_launcher`].
 
 use std::env;
@@ -14,6 +14,13 @@ use std::sync::OnceLock;
 
 use super::definition::{Bounds, Converter, Sandbox};
 use super::process;
+
+#[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod privileges;
+#[cfg(target_os = "linux")]
+mod system_calls;
 
 /// The first argument that makes a program the launcher. No verb of any command line begins like this.
 const LAUNCH: &str = "__launch-converter";
@@ -58,16 +65,12 @@ const SYSTEM: [&str; 33] = [
     "/etc/ssl",
     "/etc/timezone",
 ];
-/// Devices that take and give without keeping anything.
-#[cfg(target_os = "linux")]
-const SINKS: [&str; 2] = ["/dev/full", "/dev/null"];
-
 /// How much of a sandbox is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Enforcement {
     /// All of it, by a kernel that knows at least this version of Landlock.
     Enforced(u8),
-    /// What this version of Landlock can do.
+    /// What this version of Landlock can do, and system calls are filtered where they can be.
     Partly(u8),
     /// Nothing, and why.
     Not(String),
@@ -92,7 +95,7 @@ impl Sandbox {
                 "the program that runs the converters is no launcher (convert::be_launcher)"
                     .to_owned(),
             ),
-            Self::Enforce { .. } => landlock().clone(),
+            Self::Enforce { .. } => by_kernel().clone(),
         }
     }
 }
@@ -240,76 +243,6 @@ fn become_program(_: &mut Command) -> io::Error {
 }
 
 #[cfg(target_os = "linux")]
-mod kernel {
-    use std::io;
-
-    use landlock::{
-        ABI, Access as _, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr,
-        RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
-    };
-
-    use super::{Access, Enforcement, SINKS};
-
-    /// The version whose rights are asked for, and its number.
-    const ASKED: (ABI, u8) = (ABI::V6, 6);
-    /// Older versions that can do something of it, the best first.
-    const OLDER: [(ABI, u8); 4] = [(ABI::V5, 5), (ABI::V3, 3), (ABI::V2, 2), (ABI::V1, 1)];
-
-    /// Restricts this process, and all it becomes or starts, as far as the kernel can.
-    pub(super) fn restrict(access: &Access) -> io::Result<()> {
-        let restricted = ruleset(CompatLevel::BestEffort, ASKED.0)
-            .and_then(Ruleset::create)
-            .and_then(|created| {
-                let read = AccessFs::from_read(ASKED.0);
-                let sink = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
-                created
-                    .add_rules(path_beneath_rules(&access.read, read))?
-                    .add_rules(path_beneath_rules(&access.list, AccessFs::ReadDir))?
-                    .add_rules(path_beneath_rules(SINKS, sink))?
-                    .add_rules(path_beneath_rules(
-                        &access.write,
-                        AccessFs::from_all(ASKED.0),
-                    ))?
-                    .restrict_self()
-            });
-        match restricted {
-            Ok(status) if status.ruleset != RulesetStatus::NotEnforced => Ok(()),
-            // The host has looked before and counts on it.
-            _ => Err(rustix::io::Errno::OPNOTSUPP.into()),
-        }
-    }
-
-    /// The rights of a version: files, and from version 6 on signals and sockets without a file.
-    fn ruleset(level: CompatLevel, abi: ABI) -> Result<Ruleset, RulesetError> {
-        let ruleset = Ruleset::default()
-            .set_compatibility(level)
-            .handle_access(AccessFs::from_all(abi))?;
-        let scopes = Scope::from_all(abi);
-        if scopes.is_empty() {
-            return Ok(ruleset);
-        }
-        ruleset.scope(scopes)
-    }
-
-    pub(super) fn enforcement() -> Enforcement {
-        let knows = |abi| {
-            ruleset(CompatLevel::HardRequirement, abi)
-                .and_then(Ruleset::create)
-                .is_ok()
-        };
-        if knows(ASKED.0) {
-            return Enforcement::Enforced(ASKED.1);
-        }
-        match OLDER.into_iter().find(|(abi, _)| knows(*abi)) {
-            Some((_, number)) => Enforcement::Partly(number),
-            None => {
-                Enforcement::Not("the kernel has no Landlock, or it is switched off".to_owned())
-            }
-        }
-    }
-}
-
-#[cfg(target_os = "linux")]
 use kernel::restrict;
 
 #[cfg(not(target_os = "linux"))]
@@ -318,7 +251,7 @@ fn restrict(_: &Access) -> io::Result<()> {
 }
 
 /// What the kernel can do; asked once.
-fn landlock() -> &'static Enforcement {
+fn by_kernel() -> &'static Enforcement {
     static KERNEL: OnceLock<Enforcement> = OnceLock::new();
     KERNEL.get_or_init(|| {
         #[cfg(target_os = "linux")]
