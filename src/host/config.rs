@@ -1303,6 +1303,27 @@ mod tests {
         );
     }
 
+    /// A mistyped scheme had the whole address told: on the terminal, in the log and in the status of a host, with the
+    /// password and the key that stood in it.
+    #[test]
+    fn a_value_that_may_hold_a_secret_is_refused_without_being_told() {
+        for wrong in [
+            "[converter.submit]\nurl = \"htps://me:PASSWORD-77@wats.example/api?key=PASSWORD-77\"\n",
+            "[converter.submit]\nurl = \"me:PASSWORD-77@wats.example\"\n",
+            "[converter.submit]\nurl = \"http://me:PASSWORD-77@wats.example/a b\"\n",
+            "[converter.submit]\nurl = [\"PASSWORD-77\"]\n",
+            "[converter.submit]\nurl = \"http://x\"\nheaders = \"Basic PASSWORD-77\"\n",
+            "[converter.submit]\nurl = \"http://x\"\nheaders = { a = [\"PASSWORD-77\"] }\n",
+            "[converter.submit]\nurl = \"http://x\"\nheaders = { a = \"${PASSWORD-77\" }\n",
+            "[converter.submit]\nurl = \"http://me:PASSWORD-77@x\n",
+            "arguments = \"token=PASSWORD-77\"\nsecret_arguments = [\"token\"]\n",
+        ] {
+            let told = problems(&format!("{MINIMAL}{wrong}"));
+            assert!(!told.is_empty(), "{wrong}");
+            assert!(!format!("{told:?}").contains("PASSWORD-77"), "{told:?}");
+        }
+    }
+
     #[test]
     fn what_contradicts_itself_is_refused() {
         for (more, said) in [

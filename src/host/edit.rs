@@ -282,7 +282,13 @@ fn written(key: &Key, entry: Option<&str>, value: &str) -> Result<String, String
     } else {
         value.trim().to_owned()
     };
-    let parsed = DeValue::parse(&text).map_err(|_| quoted())?;
+    let parsed = DeValue::parse(&text).map_err(|_| {
+        if key.kind.may_hold_secrets() {
+            "what was given".to_owned()
+        } else {
+            quoted()
+        }
+    })?;
     if entry.is_none() {
         key.kind.read(parsed.get_ref())?;
     }

@@ -214,7 +214,33 @@ impl Kind {
                 .map(Value::Text),
             Self::Url => text().filter(|text| is_url(text)).map(Value::Text),
         };
-        read.ok_or_else(|| spelled(value))
+        read.ok_or_else(|| {
+            if self.may_hold_secrets() {
+                described(value)
+            } else {
+                spelled(value)
+            }
+        })
+    }
+
+    /// True where passwords and tokens stand, also those of somebody who got the form of it wrong.
+    pub(super) fn may_hold_secrets(self) -> bool {
+        matches!(self, Self::Url | Self::TextMap)
+    }
+}
+
+/// What a value is, without what it says.
+fn described(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => match text.split_once("://") {
+            Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+                format!("one that begins with {scheme}://")
+            }
+            _ => "the text that stands there".to_owned(),
+        },
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table that does not fit".to_owned(),
+        other => other.type_str().to_owned(),
     }
 }
 
