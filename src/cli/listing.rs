@@ -44,8 +44,25 @@ pub(crate) enum Output {
     Table,
     /// More columns
     Wide,
-    /// Every scalar field, with a header line
+    /// Every scalar field, with a header line; a cell that a spreadsheet would run as a formula begins with '
     Csv,
+    /// The same with every cell as it is
+    CsvRaw,
+}
+
+impl Output {
+    /// True for what is meant for programs, whole and without a hint for people.
+    pub(crate) const fn is_csv(self) -> bool {
+        matches!(self, Self::Csv | Self::CsvRaw)
+    }
+}
+
+/// What is done with a cell that a spreadsheet would take for a formula.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Formulas {
+    /// It begins with an apostrophe, which makes it text.
+    Disarmed,
+    Kept,
 }
 
 /// Which columns a table has.
@@ -67,8 +84,15 @@ pub(crate) struct Listing {
 
 enum Format {
     Json,
-    Csv { titled: bool, escaped: bool },
-    Table { table: Table, columns: Columns },
+    Csv {
+        titled: bool,
+        escaped: bool,
+        formulas: Formulas,
+    },
+    Table {
+        table: Table,
+        columns: Columns,
+    },
 }
 
 impl Listing {
@@ -76,9 +100,14 @@ impl Listing {
     pub(crate) fn new(context: &Context<'_>, output: Output) -> Self {
         let format = match output {
             _ if context.json() => Format::Json,
-            Output::Csv => Format::Csv {
+            Output::Csv | Output::CsvRaw => Format::Csv {
                 titled: false,
                 escaped: context.stdout_is_terminal(),
+                formulas: if output == Output::Csv {
+                    Formulas::Disarmed
+                } else {
+                    Formulas::Kept
+                },
             },
             Output::Table => Format::Table {
                 table: Table::new(&COLUMNS, context.canvas()),
@@ -121,7 +150,11 @@ impl Listing {
             Format::Json => entries
                 .iter()
                 .try_for_each(|entry| context.print_json(&EntryObject::new(entry, zone))),
-            Format::Csv { titled, escaped } => {
+            Format::Csv {
+                titled,
+                escaped,
+                formulas,
+            } => {
                 let mut text = String::new();
                 if !*titled {
                     *titled = true;
@@ -129,7 +162,7 @@ impl Listing {
                     text.push_str("\r\n");
                 }
                 for entry in entries {
-                    csv_line(entry, zone, *escaped, &mut text);
+                    csv_line(entry, zone, *escaped, *formulas, &mut text);
                 }
                 context.print(text)
             }
@@ -262,7 +295,7 @@ const CSV_FIELDS: [&str; 24] = [
 ];
 
 /// One RFC 4180 line. `meta` stands as a JSON object, `attempts` is their number, unknown fields are empty.
-fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, out: &mut String) {
+fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, formulas: Formulas, out: &mut String) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let time = |time: Option<crate::time::Timestamp>| {
         time.map(|time| zone.exact(time).to_string())
@@ -298,11 +331,14 @@ fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, out: &mut String) {
         if at > 0 {
             out.push(',');
         }
-        let field = if escaped {
+        let mut field = if escaped {
             escape(field)
         } else {
             field.as_str().into()
         };
+        if formulas == Formulas::Disarmed && is_formula(&field) {
+            field.to_mut().insert(0, '\'');
+        }
         if field.contains([',', '"', '\n', '\r']) {
             out.push('"');
             out.push_str(&field.replace('"', "\"\""));
@@ -312,6 +348,18 @@ fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, out: &mut String) {
         }
     }
     out.push_str("\r\n");
+}
+
+/// True for what a spreadsheet takes for a formula, and may run. Numbers are none, whatever their sign.
+fn is_formula(cell: &str) -> bool {
+    let first = cell.chars().next();
+    let may_begin = |c| {
+        matches!(
+            c,
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'
+        )
+    };
+    first.is_some_and(may_begin) && cell.parse::<f64>().is_err()
 }
 
 fn meta_json(meta: &Meta) -> String {
@@ -358,17 +406,42 @@ mod tests {
         }
     }
 
+    /// A serial that a converter reads out of a file reaches the spreadsheet of whoever looks at the list.
+    #[test]
+    fn a_cell_that_a_spreadsheet_would_run_is_text_unless_raw_cells_are_asked_for() {
+        let mut entry = sample();
+        for (serial, disarmed) in [
+            ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("+cmd|x", "'+cmd|x"),
+            ("-2+3", "'-2+3"),
+            ("\t=1", "'\t=1"),
+            ("＝1", "'＝1"),
+            ("-1042", "-1042"),
+            ("+5.5", "+5.5"),
+            ("SN=1", "SN=1"),
+            ("'SN1", "'SN1"),
+        ] {
+            entry.unit.serial = Some(serial.to_owned());
+            for (formulas, cell) in [(Formulas::Disarmed, disarmed), (Formulas::Kept, serial)] {
+                let mut line = String::new();
+                csv_line(&entry, &Zone::Utc, false, formulas, &mut line);
+                assert!(line.contains(&format!(",{cell},")), "{line}");
+            }
+        }
+    }
+
     #[test]
     fn csv_quotes_what_would_break_a_line_into_fields() {
         let mut entry = sample();
         entry.source_name = "a,\"b\"\n.csv".into();
         let mut line = String::new();
-        csv_line(&entry, &Zone::Utc, false, &mut line);
+        csv_line(&entry, &Zone::Utc, false, Formulas::Disarmed, &mut line);
         assert!(line.contains(",\"a,\"\"b\"\"\n.csv\","), "{line}");
         assert!(line.contains(",\"{\"\"line\"\":\"\"3\"\"}\","), "{line}");
         assert!(line.ends_with("\r\n"));
         let mut shown = String::new();
-        csv_line(&entry, &Zone::Utc, true, &mut shown);
+        csv_line(&entry, &Zone::Utc, true, Formulas::Disarmed, &mut shown);
         assert_eq!(shown.lines().count(), 1, "on a terminal it is escaped");
     }
 }

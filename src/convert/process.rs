@@ -1,8 +1,8 @@
 //! Processes that cannot outstay their welcome: own group, cleared environment, bounded time, output, memory and files.
 //!
 //! On Unix a converter runs in its own process group and the whole group is killed when the converter is done for,
-//! whether it timed out or exited. On Windows the converter itself is killed; what it started is not. A process that
-//! leaves the group and keeps the output open is not waited for longer than a moment.
+//! whether it timed out or exited; on Linux, so is what left the group ([`orphans`]). On Windows the converter itself is
+//! killed; what it started is not. A process that keeps the output open is not waited for longer than a moment.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::definition::Bounds;
+use super::orphans::{self, Family};
 use super::protocol::EXCERPT_BYTES_MAX;
 use super::sandbox::{self, Access};
 
@@ -136,14 +137,15 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(mut command: Command, bounds: &Bounds) -> io::Result<Self> {
+    /// Starts a process whose private folder is `home`.
+    pub(super) fn start(mut command: Command, home: &Path, bounds: &Bounds) -> io::Result<Self> {
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt;
             command.process_group(0);
         }
         let process = Self {
-            child: command.spawn()?,
+            child: orphans::start(&mut command, home)?,
             gone: false,
         };
         sandbox::limit(&process.child, bounds)?;
@@ -174,7 +176,9 @@ impl Process {
 
     /// Kills what is left of it and says how it exited; `None` when it would not die, or nobody knows.
     pub(super) fn end(&mut self) -> Option<ExitStatus> {
+        let family = Family::below(self.child.id());
         self.kill();
+        family.kill();
         let until = Instant::now() + DEATH;
         while !self.has_exited() {
             if Instant::now() >= until {
@@ -183,7 +187,9 @@ impl Process {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.gone = true;
-        self.child.wait().ok()
+        let status = self.child.wait().ok();
+        orphans::forget(self.child.id());
+        status
     }
 
     #[cfg(unix)]
@@ -352,7 +358,7 @@ pub(super) fn run(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut process = Process::start(command, invocation.bounds)?;
+    let mut process = Process::start(command, invocation.home, invocation.bounds)?;
     let (wake, woken) = crossbeam_channel::bounded(4);
     let stream = process.child().stdout.take();
     let stream = stream.ok_or_else(|| io::Error::other("standard output is not piped"))?;

@@ -162,7 +162,7 @@ impl Running {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut process = Process::start(command, invocation.bounds)?;
+        let mut process = Process::start(command, invocation.home, invocation.bounds)?;
         let unpiped = || io::Error::other("a standard stream is not piped");
         let stdin = process.child().stdin.take().ok_or_else(unpiped)?;
         let stdout = process.child().stdout.take().ok_or_else(unpiped)?;

@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let for_people = !context.json() && args.output != Output::Csv;
+    let for_people = !context.json() && !args.output.is_csv();
     let limit = args.limit.unwrap_or(if for_people { 100 } else { 10_000 });
     let archive = context.open(Access::ReadOnly)?;
     let entries = archive.snapshot()?.find(&args.text, limit)?;

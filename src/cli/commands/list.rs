@@ -73,7 +73,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let troubled = |status: &Status| !matches!(status, Status::Pending | Status::Success);
     let only_troubled = !filter.status.is_empty() && filter.status.iter().all(troubled);
     let sort = order(args.sort, args.after.as_ref())?;
-    let tabular = !context.json() && args.output != Output::Csv;
+    let tabular = !context.json() && !args.output.is_csv();
     let limit = match args.limit {
         None if tabular && context.stdout_is_terminal() => Some(ROWS_ON_A_TERMINAL),
         limit => limit,

@@ -46,11 +46,21 @@ pub(super) fn remove(dir: &Path) {
     let _ = fs::remove_file(dir.join(SOCKET_FILE));
 }
 
-/// The user at the other end, where the system says who that is; elsewhere the rights of the socket file must do.
+/// Who is at the other end of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peer {
+    pub(super) uid: u32,
+    pub(super) pid: u32,
+}
+
+/// The process at the other end, where the system says which that is; elsewhere the rights of the socket file must do.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn peer(stream: &UnixStream) -> io::Result<Option<u32>> {
+pub(super) fn peer(stream: &UnixStream) -> io::Result<Option<Peer>> {
     let credentials = rustix::net::sockopt::socket_peercred(stream)?;
-    Ok(Some(credentials.uid.as_raw()))
+    Ok(Some(Peer {
+        uid: credentials.uid.as_raw(),
+        pid: credentials.pid.as_raw_pid().unsigned_abs(),
+    }))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -58,8 +68,25 @@ pub(super) fn peer(stream: &UnixStream) -> io::Result<Option<u32>> {
     clippy::unnecessary_wraps,
     reason = "it can fail where the system is asked"
 )]
-pub(super) fn peer(_: &UnixStream) -> io::Result<Option<u32>> {
+pub(super) fn peer(_: &UnixStream) -> io::Result<Option<Peer>> {
     Ok(None)
+}
+
+/// True for a process that this one has started, or one of those. As far as the system tells; this process is none of its own.
+pub(super) fn is_descendant(pid: u32) -> bool {
+    // A chain of parents is short; one that a hostile process keeps changing under us ends too.
+    const GENERATIONS: usize = 1000;
+    let own = std::process::id();
+    let mut parents = std::iter::successors(Some(pid), |pid| parent_of(*pid)).skip(1);
+    pid != own && parents.by_ref().take(GENERATIONS).any(|pid| pid == own)
+}
+
+/// The parent of a process; `None` for the first one, and where the system does not tell.
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in parentheses and may hold some itself.
+    let after_name = stat.get(stat.rfind(')')? + 1..)?;
+    after_name.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Only who could open the store without us: the same user, or root. So nobody gains a right by asking.
@@ -76,6 +103,26 @@ mod tests {
         for (uid, own, may) in [(7, 7, true), (0, 7, true), (8, 7, false), (7, 0, false)] {
             assert_eq!(may_ask(Some(uid), own), may, "{uid} of {own}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_descendant_is_known_also_where_it_is_a_grandchild() {
+        use std::io::{BufRead, BufReader};
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "sh -c 'echo $$; read -r line' & wait"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("told");
+        let grandchild = line.trim().parse().expect("a number");
+        assert!(is_descendant(child.id()) && is_descendant(grandchild));
+        assert!(!is_descendant(std::process::id()) && !is_descendant(1));
+        drop(child.stdin.take());
+        child.wait().expect("ended");
     }
 
     /// An address holds some hundred bytes, and paths are longer than that in earnest.
@@ -97,8 +144,9 @@ mod tests {
             let listener = listen(folder).expect("listens again");
             connect(folder).expect("connects");
             let (stream, _) = listener.accept().expect("accepts");
-            if let Some(uid) = peer(&stream).expect("known") {
-                assert_eq!(uid, rustix::process::getuid().as_raw());
+            if let Some(peer) = peer(&stream).expect("known") {
+                assert_eq!(peer.uid, rustix::process::getuid().as_raw());
+                assert_eq!(peer.pid, std::process::id());
             }
             let mode = fs::metadata(folder.join(SOCKET_FILE)).expect("there");
             assert_eq!(mode.permissions().mode() & 0o777, 0o600);

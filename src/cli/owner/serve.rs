@@ -170,7 +170,18 @@ fn refuse(stream: &UnixStream, why: Why, message: &str, hint: &str) {
 fn converse(desk: &Desk, stream: &UnixStream) -> io::Result<()> {
     stream.set_read_timeout(Some(MANNERS))?;
     stream.set_write_timeout(Some(MANNERS))?;
-    let uid = place::peer(stream)?;
+    let peer = place::peer(stream)?;
+    let uid = peer.map(|peer| peer.uid);
+    if peer.is_some_and(|peer| place::is_descendant(peer.pid)) {
+        // What a converter may do is decided by its sandbox; asked for by it, a verb would run outside of that.
+        refuse(
+            stream,
+            Why::Forbidden,
+            "a converter asks the host that runs it",
+            "tell what it needs in its arguments or its bundle",
+        );
+        return Ok(());
+    }
     if !place::may_ask(uid, rustix::process::getuid().as_raw()) {
         let hint = "ask as the user the host runs as, or as root";
         refuse(
