@@ -128,3 +128,37 @@ fn what_a_running_worker_put_into_the_background_goes_on_until_the_worker_ends()
     assert!(done.status.success(), "{done:?}");
     bench.check_gone("the background of a worker that ended");
 }
+
+/// A converter in its sandbox had the host run verbs for it, outside of the sandbox and with the host's own hands.
+#[test]
+fn a_converter_cannot_have_its_host_run_verbs_for_it() {
+    let annals = env!("CARGO_BIN_EXE_annals");
+    let script = format!(
+        "'{annals}' -s HERE/store list > HERE/told 2>&1\necho $? > HERE/code\necho '{{}}'\n"
+    );
+    let settings = format!(
+        "{ONE_SHOT}watch_folder = \"in\"\nsettle_s = 0\narchive_enabled = true\n[host]\nmin_free_disk_gb = 0\n[store]\npath = \"store\""
+    );
+    let bench = Bench::new(&settings, &script);
+    fs::create_dir(bench.path("in")).expect("made");
+    fs::write(bench.path("in/1.csv"), "1").expect("written");
+    for words in [
+        &["init", "store"][..],
+        &["host", "run", "host.toml", "--once"],
+    ] {
+        let done = Command::new(annals)
+            .args(words)
+            .current_dir(bench.dir.path())
+            .env_remove("ANNALS_STORE")
+            .output()
+            .expect("the program starts");
+        assert!(done.status.success(), "{done:?}");
+    }
+    let told = fs::read_to_string(bench.path("told")).expect("told");
+    assert!(
+        told.contains("a converter asks the host that runs it"),
+        "{told}"
+    );
+    let code = fs::read_to_string(bench.path("code")).expect("told");
+    assert_eq!(code.trim(), "5", "{told}");
+}
