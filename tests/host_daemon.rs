@@ -406,8 +406,10 @@ fn health_and_metrics_are_told_to_whoever_asks_and_nothing_else() {
     plant.configure("listen = \"127.0.0.1:0\"", "");
     let _host = plant.host();
     let address = address(&plant);
-    // Somebody who says nothing holds nobody up.
-    let _silent = TcpStream::connect(&address).expect("connected");
+    // Clients that say nothing hold nobody up, however many they are.
+    let _silent: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(&address).expect("connected"))
+        .collect();
     plant.put("1.csv", "SN1");
     plant.put("2.csv", "bad");
     plant.wait("the files", || plant.left_in("in") == 0);
@@ -428,7 +430,12 @@ fn health_and_metrics_are_told_to_whoever_asks_and_nothing_else() {
         "{body}"
     );
     assert_eq!(get(&address, "/").0, 404);
-    assert_eq!(ask(&address, "POST /healthz HTTP/1.1\r\n\r\n").0, 405);
+    let post = "POST /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(ask(&address, post).0, 405);
+    // What a page's own name led here is not answered.
+    let foreign = "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    let (code, body) = ask(&address, foreign);
+    assert_eq!((code, body.contains("annals_")), (421, false), "{body}");
     assert_eq!(ask(&address, &"x".repeat(10_000)).0, 400);
 }
 
@@ -548,7 +555,7 @@ fn address(plant: &Plant) -> String {
 }
 
 fn get(address: &str, path: &str) -> (u16, String) {
-    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 }
 
 fn ask(address: &str, request: &str) -> (u16, String) {

@@ -31,6 +31,8 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// Where `/healthz` and `/metrics` are answered.
     pub listen: Option<SocketAddr>,
+    /// Names that it may be asked by there, beside addresses, `localhost` and the machine's own.
+    pub listen_names: Vec<String>,
     /// Conversions at a time.
     pub max_concurrent: usize,
     /// Bytes; with less free on the store's disk no files are taken.
@@ -569,6 +571,7 @@ impl Reader<'_> {
             dir: dir.to_owned(),
             store: in_store.folder("path"),
             listen: in_host.text("listen").parse().ok(),
+            listen_names: in_host.texts("listen_names"),
             max_concurrent: in_host.whole("max_concurrent"),
             min_free_disk: in_host.gibibytes("min_free_disk_gb"),
             scan_every: in_host.seconds("scan_every_s"),

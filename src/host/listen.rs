@@ -1,15 +1,18 @@
 //! Answers `/healthz` and `/metrics` over HTTP, for a supervisor and for Prometheus: nothing else, and never in the host's way.
 //!
-//! A request is read within bounds of time and size by a thread of its own, and there are only so many of these. Nobody is asked who
-//! they are: what is told are numbers and the names of folders.
+//! A request is read within bounds of time and size by a thread of its own, and there are only so many of these: when all are
+//! taken by clients that are slow to ask, the one that has been at it longest gives way to the next. Nobody is asked who they
+//! are: what is told are numbers and the names of folders.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::http_host;
 use super::lock;
 use super::metrics;
 use super::run::Host;
@@ -23,6 +26,8 @@ const REQUEST_BYTES_MAX: usize = 8 << 10;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Requests answered at a time; the next is told to come again.
 const ANSWERING_MAX: usize = 8;
+/// Requests read at a time; the next takes the place of the one that has been read for longest.
+const READING_MAX: usize = 32;
 /// Between two looks for somebody who asks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a status is good for: asking the stores costs more than answering.
@@ -60,41 +65,57 @@ impl Listener {
 
     /// Answers until cancelled.
     pub(super) fn answer(&self, host: &Host, over: &Cancel) {
+        let reading = Reading::default();
         let answering = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            while !over.is_cancelled() {
+            for number in 0_u64.. {
+                if over.is_cancelled() {
+                    return;
+                }
                 let Ok((stream, _)) = self.listener.accept() else {
                     // Nobody, or out of handles: that passes.
                     over.sleep(LOOK_EVERY);
                     continue;
                 };
-                if answering.load(Ordering::Relaxed) >= ANSWERING_MAX {
-                    // Who does not read even this sees the line go dead.
-                    let _ = send(&stream, 503, "text/plain", "busy\n", Body::Sent);
+                if reading.begin(number, &stream).is_err() {
                     continue;
                 }
-                answering.fetch_add(1, Ordering::Relaxed);
-                let answering = &answering;
+                let (reading, answering) = (&reading, &answering);
                 scope.spawn(move || {
+                    let head = stream.set_nonblocking(false);
+                    let head = head.and_then(|()| read_head(&stream));
+                    reading.end(number);
                     // Whatever is wrong with the line, its other end knows.
-                    let _ = self.converse(host, &stream);
+                    let _ = match head {
+                        _ if answering.fetch_add(1, Ordering::Relaxed) >= ANSWERING_MAX => {
+                            send(&stream, 503, "text/plain", "busy\n", Body::Sent)
+                        }
+                        Ok(head) => self.converse(host, &stream, head),
+                        Err(error) => Err(error),
+                    };
                     answering.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         });
     }
 
-    fn converse(&self, host: &Host, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nonblocking(false)?;
-        let Some(head) = read_head(stream)? else {
-            return send(
-                stream,
-                400,
-                "text/plain",
-                "this is no request\n",
-                Body::Sent,
-            );
+    fn converse(&self, host: &Host, stream: &TcpStream, head: Option<Vec<u8>>) -> io::Result<()> {
+        let text = |code, text| send(stream, code, "text/plain", text, Body::Sent);
+        let Some(head) = head else {
+            return text(400, "this is no request\n");
         };
+        match http_host::check(&head, &host.setup().config.listen_names) {
+            http_host::Verdict::Ours => {}
+            http_host::Verdict::Malformed => {
+                return text(400, "a request names one Host\n");
+            }
+            http_host::Verdict::Foreign => {
+                return text(
+                    421,
+                    "this host is not called so: use its address, or add the name to listen_names in [host]\n",
+                );
+            }
+        }
         let mut words = head.split(|byte| *byte == b' ');
         let body = match words.next() {
             Some(b"GET") => Body::Sent,
@@ -135,6 +156,30 @@ impl Listener {
                 status
             }
         }
+    }
+}
+
+/// The connections whose requests are being read, the oldest first.
+#[derive(Default)]
+struct Reading(Mutex<VecDeque<(u64, TcpStream)>>);
+
+impl Reading {
+    /// Takes a connection in. Where there are too many, the oldest is cut off, and its thread ends.
+    fn begin(&self, number: u64, stream: &TcpStream) -> io::Result<()> {
+        let stream = stream.try_clone()?;
+        let mut reading = lock(&self.0);
+        if reading.len() >= READING_MAX
+            && let Some((_, oldest)) = reading.pop_front()
+        {
+            // One that has gone by itself is as good.
+            let _ = oldest.shutdown(Shutdown::Both);
+        }
+        reading.push_back((number, stream));
+        Ok(())
+    }
+
+    fn end(&self, number: u64) {
+        lock(&self.0).retain(|(of, _)| *of != number);
     }
 }
 
@@ -194,6 +239,7 @@ fn send(
         400 => "Bad Request",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        421 => "Misdirected Request",
         _ => "Service Unavailable",
     };
     let mut answer = format!(

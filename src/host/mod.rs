@@ -10,6 +10,7 @@ mod endpoint;
 mod file;
 mod folder;
 mod http;
+mod http_host;
 mod intake;
 mod listen;
 mod metrics;

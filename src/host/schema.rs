@@ -84,6 +84,7 @@ const fn key(
 pub(super) const KEYS: &[Key] = &[
     key("store", "path", Kind::Text, None, No, "the store; relative to the configuration's folder"),
     key("host", "listen", Kind::Address, None, No, "where /healthz and /metrics are answered; without it nowhere"),
+    key("host", "listen_names", Kind::Texts, Some("[]"), No, "names beside its addresses and its own that the host is asked by, as they stand in a URL"),
     key("host", "listen_openly", Kind::Flag, Some("false"), No, "listen may be an address that other machines reach"),
     key("host", "max_concurrent", Kind::Whole(1, 64), Some("4"), No, "conversions at a time"),
     key("host", "min_free_disk_gb", Kind::Number(0.0, 10_000.0), Some("1.0"), No, "GiB; with less on the store's disk no files are taken"),
