@@ -555,7 +555,10 @@ fn address(plant: &Plant) -> String {
 }
 
 fn get(address: &str, path: &str) -> (u16, String) {
-    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    ask(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    )
 }
 
 fn ask(address: &str, request: &str) -> (u16, String) {

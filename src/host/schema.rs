@@ -104,7 +104,7 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "sandbox", Kind::Words(&["off", "enforce"]), Some("\"off\""), Yes, "enforce: it reads its bundle and the source and writes its temporary folder, and nothing else"),
     key("converter", "read_paths", Kind::Texts, Some("[]"), Yes, "what it may also read in its sandbox: an interpreter, limits, a share"),
     key("converter", "write_paths", Kind::Texts, Some("[]"), Yes, "what it may also write in its sandbox"),
-    key("converter", "arguments", Kind::TextMap, Some("{}"), No, "given to the converter; secret ones may be ${VAR} or ${file:PATH}"),
+    key("converter", "arguments", Kind::TextMap, Some("{}"), No, "given to the converter; secret ones may be ${VAR}, ${file:PATH} or ${credential:NAME}"),
     key("converter", "secret_arguments", Kind::Texts, Some("[]"), Yes, "names of arguments never recorded in clear"),
     key("converter", "watch_folder", Kind::Text, None, No, "where files appear; without it the converter is only run by hand"),
     key("converter", "patterns", Kind::Texts, Some("[\"*\"]"), Yes, "file names taken, in any letter case"),
@@ -129,7 +129,7 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "max_archive_count", Kind::Whole(0, 1_000_000_000), Some("0"), Yes, "entries before the oldest may go; 0: any number"),
     key("converter", "compression_level", Kind::Whole(1, 9), Some("6"), Yes, "1 fast .. 9 small"),
     key("converter", "submit.url", Kind::Url, None, Yes, "where reports are sent"),
-    key("converter", "submit.headers", Kind::TextMap, Some("{}"), Yes, "sent along; values may hold ${VAR} or ${file:PATH}"),
+    key("converter", "submit.headers", Kind::TextMap, Some("{}"), Yes, "sent along; values may hold ${VAR}, ${file:PATH} or ${credential:NAME}"),
     key("converter", "submit.timeout_s", Kind::Number(0.1, 3_600.0), Some("30"), Yes, "seconds one submission may take"),
 ];
 

@@ -237,11 +237,8 @@ pub(super) fn filter() -> io::Result<()> {
 
 /// True where filters can be made for this architecture and the kernel takes them.
 pub(super) fn can_be_filtered() -> bool {
-    architecture().is_some() && std::path::Path::new("/proc/sys/kernel/seccomp").exists()
-}
-
-fn architecture() -> Option<TargetArch> {
-    std::env::consts::ARCH.try_into().ok()
+    TargetArch::try_from(std::env::consts::ARCH).is_ok()
+        && rustix::thread::secure_computing_mode().is_ok()
 }
 
 /// A filter gives one answer, so there is one for each.
