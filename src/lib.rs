@@ -116,6 +116,8 @@ pub mod docs {
     pub mod reprocessing {}
     #[doc = include_str!("../docs/retention.md")]
     pub mod retention {}
+    #[doc = include_str!("../docs/security.md")]
+    pub mod security {}
     #[doc = include_str!("../docs/troubleshooting.md")]
     pub mod troubleshooting {}
 }
