@@ -43,7 +43,7 @@ fn of_host(host: &str, names: &[String]) -> Verdict {
     // Nobody can have an address point to another machine.
     let is_ours = name.parse::<IpAddr>().is_ok()
         || is("localhost")
-        || machine().is_some_and(|own| is(&own))
+        || is(&machine())
         || names.iter().any(|listed| is(listed));
     if is_ours {
         Verdict::Ours
@@ -79,15 +79,16 @@ fn name_of(host: &str) -> Option<&str> {
     }
 }
 
+/// The machine's own name; empty where it has none, which no request names.
 #[cfg(unix)]
-fn machine() -> Option<String> {
+fn machine() -> String {
     let name = rustix::system::uname();
-    Some(name.nodename().to_string_lossy().into_owned())
+    name.nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(not(unix))]
-fn machine() -> Option<String> {
-    std::env::var("COMPUTERNAME").ok()
+fn machine() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 #[cfg(test)]
