@@ -149,7 +149,7 @@ fn a_link_that_leads_nowhere_makes_no_verb_create_what_it_names() {
         let handed = Handed::new();
         let path = handed.path("store").join(name);
         replace(&path, |path| {
-            symlink("../elsewhere/new", path).expect("linked")
+            symlink("../elsewhere/new", path).expect("linked");
         });
         handed.run_all(name);
     }
