@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::Months;
+use chrono::{Months, TimeDelta};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, Sha256};
@@ -188,15 +188,15 @@ impl Retention {
         Self::Period { days, years: 0 }
     }
 
-    /// When an entry archived at `archived_at` may go; `None` is never.
+    /// When an entry archived at `archived_at` may go; `None` is never, which is also what lies behind the year 9999.
     pub fn expires_at(self, archived_at: Timestamp) -> Option<Timestamp> {
         let Self::Period { days, years } = self else {
             return None;
         };
-        let after_days = archived_at.plus_days(i64::from(days)).to_chrono();
-        after_days
-            .checked_add_months(Months::new(u32::from(years) * 12))
-            .map(Timestamp::from)
+        let days = TimeDelta::days(i64::from(days));
+        let after_days = archived_at.to_chrono().checked_add_signed(days)?;
+        let expires = after_days.checked_add_months(Months::new(u32::from(years) * 12))?;
+        (expires <= Timestamp::MAX.to_chrono()).then(|| Timestamp::from(expires))
     }
 }
 
@@ -443,6 +443,10 @@ mod tests {
         let expires = kept.expires_at(archived).expect("not for ever");
         assert_eq!(expires.to_string(), "2025-02-28T12:00:00.000000+00:00");
         assert_eq!(Retention::Forever.expires_at(archived), None);
+        // Under a clock that stands near the end of all dates nothing goes too early.
+        assert_eq!(kept.expires_at(Timestamp::MAX), None);
+        let first = Retention::days(1).expires_at(Timestamp::MIN);
+        assert_eq!(first, Some(Timestamp::MIN.plus_days(1)));
     }
 
     #[test]

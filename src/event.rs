@@ -1,5 +1,7 @@
 //! Every fact that can be recorded, in its versions. The bytes of an event are the business of `format::leaf`.
 
+use std::time::SystemTime;
+
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Meta, Outcome, Retention, Unit};
@@ -211,7 +213,8 @@ pub struct Repaired {
     /// Files that were made anew or taken out, as they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RepairedFile>,
-    /// Events that are lost, as ascending inclusive ranges. Each has an [`Body::Lost`] in its place.
+    /// Events that are lost, as ascending inclusive ranges. Each has an [`Body::Lost`] in its place, or its own line, which could
+    /// not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<(EventSeq, EventSeq)>,
     /// The journal file that was written last was gone: what it held from the last of the lost events on is lost, and nobody
@@ -221,7 +224,7 @@ pub struct Repaired {
     /// Content that entries name and that is nowhere any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contents: Vec<BlobId>,
-    /// Entries made of content whose own events are among the lost.
+    /// Entries made of content whose own events are among these.
     #[serde(default, skip_serializing_if = "EntryRanges::is_empty")]
     pub found: EntryRanges,
 }
@@ -256,9 +259,34 @@ pub struct Source {
     /// The bytes of the name in hexadecimal, where they are not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_hex: Option<String>,
-    /// Modification time.
+    /// Modification time; where that lies outside of the years 0000 to 9999, the nearest time within.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<Timestamp>,
+    /// Modification time in whole seconds since 1970, where `modified` cannot tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_s: Option<i64>,
+}
+
+impl Source {
+    /// Notes when a file was modified, whatever time its file system tells.
+    pub fn set_modified(&mut self, time: SystemTime) {
+        let told = Timestamp::from(time);
+        self.modified = Some(told);
+        let is_outside = told <= Timestamp::MIN || told >= Timestamp::MAX;
+        self.modified_s = is_outside.then(|| whole_seconds(time));
+    }
+}
+
+/// Seconds since 1970, rounded down.
+fn whole_seconds(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => {
+            let before = before.duration();
+            let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+            (-seconds).saturating_sub(i64::from(before.subsec_nanos() > 0))
+        }
+    }
 }
 
 /// A blob an event names, with both digests.

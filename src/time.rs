@@ -3,14 +3,22 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, FixedOffset, Local, Offset, SecondsFormat, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// The first and the last microsecond that RFC 3339 can write in UTC: the years 0000 to 9999.
+const MICROS_MIN: i64 = -62_167_219_200_000_000;
+const MICROS_MAX: i64 = 253_402_300_799_999_999;
+/// Offsets are below 24 hours.
+const OFFSET_S_END: i32 = 86_400;
+
 /// An instant in microseconds since 1970 in UTC, with the offset of the wall clock that read it.
 ///
-/// Ordered by instant; the offset only says how a person on the spot would have written it.
+/// Holds only what RFC 3339 can write, so that its text reads back as the same value: an instant outside of the years 0000 to
+/// 9999 becomes the nearest end of that range, an offset is cut to whole minutes, and an offset that would lead out of the
+/// range becomes UTC. Ordered by instant; the offset only says how a person on the spot would have written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timestamp {
     micros: i64,
@@ -23,19 +31,40 @@ pub struct Timestamp {
 pub struct ParseTimestampError(String);
 
 impl Timestamp {
-    /// The instant `micros` microseconds after 1970, told in UTC.
-    pub const fn from_micros(micros: i64) -> Self {
+    /// The earliest instant there is.
+    pub const MIN: Self = Self::new(MICROS_MIN, 0);
+    /// The latest instant there is.
+    pub const MAX: Self = Self::new(MICROS_MAX, 0);
+
+    const fn new(micros: i64, offset_s: i32) -> Self {
+        let micros = if micros < MICROS_MIN {
+            MICROS_MIN
+        } else if micros > MICROS_MAX {
+            MICROS_MAX
+        } else {
+            micros
+        };
+        let minutes = offset_s - offset_s % 60;
+        let local = micros + minutes as i64 * 1_000_000;
+        let is_told = -OFFSET_S_END < minutes
+            && minutes < OFFSET_S_END
+            && MICROS_MIN <= local
+            && local <= MICROS_MAX;
         Self {
             micros,
-            offset_s: 0,
+            offset_s: if is_told { minutes } else { 0 },
         }
+    }
+
+    /// The instant `micros` microseconds after 1970, told in UTC.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self::new(micros, 0)
     }
 
     /// The same instant told at `offset_s` seconds east of UTC; an impossible offset becomes UTC.
     #[must_use]
-    pub fn at_offset(self, offset_s: i32) -> Self {
-        let offset_s = FixedOffset::east_opt(offset_s).map_or(0, |_| offset_s);
-        Self { offset_s, ..self }
+    pub const fn at_offset(self, offset_s: i32) -> Self {
+        Self::new(self.micros, offset_s)
     }
 
     /// Microseconds since 1970 in UTC.
@@ -56,10 +85,7 @@ impl Timestamp {
     /// This instant `micros` later; it stops at the ends of representable time.
     #[must_use]
     pub const fn plus_micros(self, micros: i64) -> Self {
-        Self {
-            micros: self.micros.saturating_add(micros),
-            offset_s: self.offset_s,
-        }
+        Self::new(self.micros.saturating_add(micros), self.offset_s)
     }
 
     /// This instant `days` times 24 hours later (or earlier).
@@ -70,12 +96,8 @@ impl Timestamp {
 
     /// As a chrono value, for calendar arithmetic.
     pub fn to_chrono(self) -> DateTime<FixedOffset> {
-        let utc =
-            DateTime::<Utc>::from_timestamp_micros(self.micros).unwrap_or(if self.micros < 0 {
-                DateTime::<Utc>::MIN_UTC
-            } else {
-                DateTime::<Utc>::MAX_UTC
-            });
+        // The range of a time lies well within chrono's.
+        let utc = DateTime::<Utc>::from_timestamp_micros(self.micros).unwrap_or_default();
         let offset = FixedOffset::east_opt(self.offset_s).unwrap_or_else(|| Utc.fix());
         offset.from_utc_datetime(&utc.naive_utc())
     }
@@ -88,10 +110,22 @@ impl Timestamp {
 
 impl<Zone: TimeZone> From<DateTime<Zone>> for Timestamp {
     fn from(time: DateTime<Zone>) -> Self {
-        Self {
-            micros: time.timestamp_micros(),
-            offset_s: time.offset().fix().local_minus_utc(),
-        }
+        let offset_s = time.offset().fix().local_minus_utc();
+        Self::new(time.timestamp_micros(), offset_s)
+    }
+}
+
+/// The microsecond in which a file system's time lies, told in UTC.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let micros = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
+            Err(before) => {
+                let before = before.duration().as_nanos().div_ceil(1_000);
+                i64::try_from(before).map_or(i64::MIN, |micros| -micros)
+            }
+        };
+        Self::from_micros(micros)
     }
 }
 
@@ -141,12 +175,22 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
             let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-            text.parse().map_err(serde::de::Error::custom)
+            let told = text.parse();
+            told.or_else(|why| expanded_year(&text).ok_or(why))
+                .map_err(serde::de::Error::custom)
         } else {
             let (micros, offset_s) = <(i64, i32)>::deserialize(deserializer)?;
-            Ok(Self { micros, offset_s })
+            Ok(Self::new(micros, offset_s))
         }
     }
+}
+
+/// Reads a time with a signed year, such as `+11999-12-03T07:06:40.000000+00:00`: logs of annals 0.1 hold them, for files whose
+/// time no RFC 3339 text can tell.
+fn expanded_year(text: &str) -> Option<Timestamp> {
+    let is_signed = text.starts_with(['+', '-']);
+    let time = is_signed.then(|| text.parse::<DateTime<FixedOffset>>().ok())?;
+    time.map(Timestamp::from)
 }
 
 /// Where the time comes from. Everything that records or decides by time is handed one of these.
@@ -167,7 +211,10 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from(Local::now())
+        // chrono's own look at the clock panics on one that is set before 1970.
+        let utc = Timestamp::from(SystemTime::now());
+        let offset = Local.offset_from_utc_datetime(&utc.to_chrono().naive_utc());
+        utc.at_offset(offset.fix().local_minus_utc())
     }
 
     fn monotonic_ms(&self) -> u64 {
@@ -251,6 +298,78 @@ mod tests {
         for micros in [i64::MIN, i64::MAX] {
             let time = Timestamp::from_micros(micros).plus_days(i64::MAX);
             assert!(!time.at_offset(i32::MAX).to_string().is_empty());
+        }
+    }
+
+    /// A file of the year 11999 was recorded as `+11999-12-03T..`, which is no RFC 3339 time: the event that was acknowledged
+    /// could not be read, and from the next open on nothing else in its store could either.
+    #[test]
+    fn every_time_is_written_so_that_it_reads_back_as_the_same() {
+        let ends = [i64::MIN, MICROS_MIN, -1, 0, 1, MICROS_MAX, i64::MAX];
+        let near = ends.iter().flat_map(|end| {
+            [-3_600_000_000, -1, 0, 1, 3_600_000_000].map(|step: i64| end.saturating_add(step))
+        });
+        for micros in near {
+            for offset_s in [
+                i32::MIN,
+                -86_400,
+                -43_200,
+                -61,
+                0,
+                59,
+                1_172,
+                50_400,
+                86_399,
+                i32::MAX,
+            ] {
+                let time = Timestamp::from_micros(micros).at_offset(offset_s);
+                let text = time.to_string();
+                assert_eq!(text.parse(), Ok(time), "{micros} at {offset_s}");
+                assert_eq!(
+                    time.to_utc_string().len(),
+                    "2026-03-01T08:30:00.000000+00:00".len()
+                );
+                let json = serde_json::to_string(&time).expect("text");
+                assert_eq!(
+                    serde_json::from_str::<Timestamp>(&json).expect("a time"),
+                    time
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn times_out_of_range_become_the_nearest_that_can_be_written() {
+        let told = |json: &str| serde_json::from_str::<Timestamp>(json);
+        for (json, micros) in [
+            (r#""+11999-12-03T07:06:40.000000+00:00""#, MICROS_MAX),
+            (r#""+262142-12-31T23:59:59.999999+14:00""#, MICROS_MAX),
+            (r#""-0001-12-31T23:59:59+00:00""#, MICROS_MIN),
+            (r#""-9999-01-01T00:00:00.000000+00:00""#, MICROS_MIN),
+        ] {
+            assert_eq!(told(json).expect(json).micros(), micros, "{json}");
+        }
+        for wrong in [r#""+x-12-03T07:06:40+00:00""#, r#""+""#, r#""-""#, r#""""#] {
+            assert!(told(wrong).is_err(), "{wrong}");
+        }
+        let year_11999 = SystemTime::UNIX_EPOCH + Duration::from_secs(316_516_000_000);
+        assert_eq!(Timestamp::from(year_11999), Timestamp::MAX);
+        let before_0 = SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(70_000_000_000));
+        assert_eq!(before_0.map(Timestamp::from), Some(Timestamp::MIN));
+        // The microsecond it lies in, also before 1970.
+        let half = SystemTime::UNIX_EPOCH - Duration::from_nanos(1_500);
+        assert_eq!(Timestamp::from(half).micros(), -2);
+    }
+
+    #[test]
+    fn the_machines_own_clock_tells_the_time_in_the_local_zone() {
+        let now = SystemClock.now();
+        let local = Local::now();
+        assert_eq!(now.offset_s(), local.offset().local_minus_utc() / 60 * 60);
+        assert!((now.micros() - local.timestamp_micros()).abs() < 60_000_000);
+        // Whatever day it is, the zone has an offset for it.
+        for time in [Timestamp::MIN, Timestamp::MAX] {
+            let _ = Local.offset_from_utc_datetime(&time.to_chrono().naive_utc());
         }
     }
 }

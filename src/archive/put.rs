@@ -20,7 +20,6 @@ use crate::event::{Archived as ArchivedFact, BlobRef, Body, Source};
 use crate::format::pack::PackOrigin;
 use crate::format::record::{RECORD_HEADER_BYTES, RecordKind, encode_into};
 use crate::id::{BlobId, EntryId, EventSeq};
-use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
 /// Room behind content of a known length, where a read finds nothing more.
@@ -115,8 +114,10 @@ impl Archive {
             let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             new.source.path = full.to_string_lossy().into_owned();
         }
-        if new.source.modified.is_none() {
-            new.source.modified = modified(&before);
+        if new.source.modified.is_none()
+            && let Ok(modified) = before.modified()
+        {
+            new.source.set_modified(modified);
         }
         let mut guarded = Unchanging {
             file: &file,
@@ -340,6 +341,13 @@ fn check(new: &NewEntry) -> Result<()> {
             "the converter's name is empty",
         ));
     }
+    if new.retention == Retention::days(0) {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "a retention of 0 days and 0 years keeps nothing",
+        )
+        .hint("keep it for a day or more, or for ever"));
+    }
     for (what, text) in [("name", &new.source.name), ("path", &new.source.path)] {
         if text.len() > NAME_BYTES_MAX {
             return Err(Error::new(
@@ -394,17 +402,6 @@ fn open_regular(path: &Path) -> Result<(File, Metadata)> {
         ));
     }
     Ok((file, before))
-}
-
-fn modified(metadata: &Metadata) -> Option<Timestamp> {
-    let since = metadata
-        .modified()
-        .ok()?
-        .duration_since(std::time::UNIX_EPOCH)
-        .ok()?;
-    i64::try_from(since.as_micros())
-        .ok()
-        .map(Timestamp::from_micros)
 }
 
 /// The bytes of a file name that is not UTF-8, in hexadecimal.

@@ -38,9 +38,14 @@ pub(crate) enum LeafError {
     Json(#[from] serde_json::Error),
     #[error("member '{0}' is not what an event of this store has there")]
     Member(&'static str),
+    #[error("a value in the event would not read back as it was given ({kind}{why})")]
+    Unfaithful { kind: String, why: String },
 }
 
 /// Writes `event` of `store` as one line, without the newline.
+///
+/// The line is read back before it is handed out: what a reader would refuse, or take for something else, is an error here and
+/// never becomes part of a log.
 pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError> {
     let data = event.body.data_json()?;
     let mut line = String::with_capacity(data.len() + 384);
@@ -73,7 +78,15 @@ pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError
     if line.len() > LEAF_BYTES_MAX {
         return Err(LeafError::TooLong(line.len()));
     }
-    Ok(line)
+    let unfaithful = |why| LeafError::Unfaithful {
+        kind: event.body.kind().to_owned(),
+        why,
+    };
+    match decode(&line) {
+        Ok(read) if read == *event => Ok(line),
+        Ok(_) => Err(unfaithful(String::new())),
+        Err(error) => Err(unfaithful(format!(": {error}"))),
+    }
 }
 
 fn subject(event: &Event) -> Option<u64> {

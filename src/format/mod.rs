@@ -8,6 +8,8 @@
 )]
 
 pub mod bytes;
+#[cfg(test)]
+mod faithful;
 pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod leaf;

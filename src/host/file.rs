@@ -618,8 +618,7 @@ fn put_folder(
     new.source.name = archived.to_string_lossy().into_owned();
     new.source.name_hex = raw_name(&archived);
     new.source.path = full.to_string_lossy().into_owned();
-    let modified = chrono::DateTime::<chrono::Utc>::from(seen.look.modified);
-    new.source.modified = Some(Timestamp::from(modified));
+    new.source.set_modified(seen.look.modified);
     let content = Tarball::new(&tree, |item| file_of(path, item));
     archive
         .put(new, Expected::new(content, seen.content))
@@ -711,7 +710,7 @@ fn case(
 
 /// Names one content of one file for one converter: the same again is the same entry.
 pub(super) fn key(converter: &str, path: &Path, seen: &Fingerprint) -> String {
-    let modified = Timestamp::from(chrono::DateTime::<chrono::Utc>::from(seen.look.modified));
+    let modified = Timestamp::from(seen.look.modified);
     let mut hasher = blake3::Hasher::new_derive_key("annals 2026-01 host intake key v1");
     for part in [
         converter.as_bytes(),

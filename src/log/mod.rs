@@ -99,6 +99,10 @@ impl From<LogError> for Error {
                 Self::new(ErrorKind::Invalid, error.to_string())
                     .hint("shorten the metadata, arguments or error text")
             }
+            LogError::Leaf(LeafError::Unfaithful { .. }) => {
+                Self::new(ErrorKind::Invalid, error.to_string())
+                    .hint("nothing was recorded; correct the value and try again")
+            }
             LogError::TooLarge { .. } => Self::new(ErrorKind::Invalid, error.to_string()),
             LogError::Frame { .. }
             | LogError::Segment { .. }
@@ -241,6 +245,13 @@ mod tests {
             (LogError::Poisoned, ErrorKind::Poisoned),
             (
                 LogError::Leaf(LeafError::TooLong(70_000)),
+                ErrorKind::Invalid,
+            ),
+            (
+                LogError::Leaf(LeafError::Unfaithful {
+                    kind: "annals.archived.v1".into(),
+                    why: String::new(),
+                }),
                 ErrorKind::Invalid,
             ),
             (LogError::TooLarge { bytes: 70_000 }, ErrorKind::Invalid),
