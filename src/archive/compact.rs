@@ -71,6 +71,19 @@ pub(super) fn run(
 /// up is known not to come back.
 fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
     let view = shared.view();
+    let undeclared = view
+        .unreadable()?
+        .into_iter()
+        .find(|(_, told)| told.is_none());
+    if let Some((seq, _)) = undeclared {
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "nothing is compacted, because event {seq} cannot be read, and what looks dead may be its content"
+            ),
+        )
+        .hint("run 'annals repair': it keeps that content as an entry of its own"));
+    }
     let given_up = view.losses()?;
     if sums_agree(shared, &view, &given_up)? {
         return Ok(());

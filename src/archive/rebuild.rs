@@ -48,7 +48,7 @@ pub(super) struct CaughtUp {
 /// Which events must be in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whole {
-    /// Every one; one that cannot be read is an error.
+    /// Every one; one whose bytes cannot be read is an error.
     Every,
     /// Those that can be read: the log is known to be damaged, and the undamaged rest is to be seen.
     Readable,
@@ -432,7 +432,7 @@ impl Catching<'_> {
         thread::scope(|scope| {
             let (ahead, batches) = bounded(BATCHES_AHEAD);
             // What was folded goes back to where it was made: letting go of it takes a third as long as folding it in.
-            let (spent, folded) = unbounded::<Vec<Event>>();
+            let (spent, folded) = unbounded::<Vec<Decoded>>();
             scope.spawn(move || {
                 decode_ahead(files, events, whole, |batch| {
                     folded.try_iter().for_each(drop);
@@ -442,11 +442,20 @@ impl Catching<'_> {
             let mut done = 0;
             for batch in receive(&batches) {
                 let batch = batch?;
-                for event in &batch {
-                    self.active.apply(event, &self.below)?;
-                    self.place_due(event.seq, packs)?;
+                for decoded in &batch {
+                    let seq = match decoded {
+                        Decoded::Event(event) => {
+                            self.active.apply(event, &self.below)?;
+                            event.seq
+                        }
+                        Decoded::Unreadable(seq) => {
+                            self.active.pass_over(*seq)?;
+                            *seq
+                        }
+                    };
+                    self.place_due(seq, packs)?;
                     done += 1;
-                    let whole_span = event.seq.next().0.is_multiple_of(CHECKPOINT_EVENTS);
+                    let whole_span = seq.next().0.is_multiple_of(CHECKPOINT_EVENTS);
                     if (whole_span && total > LAG_EVENTS_MAX)
                         || self.active.changed_entries() >= CHANGED_ENTRIES_MAX
                         || self.active.weight() >= WEIGHT_MAX
@@ -487,6 +496,14 @@ impl Catching<'_> {
     }
 }
 
+/// A leaf on its way into the index.
+enum Decoded {
+    Event(Event),
+    /// Its bytes are as they were recorded, and say nothing that this version knows. It keeps its number, and the rest of the
+    /// log is served; `verify` tells of it.
+    Unreadable(EventSeq),
+}
+
 fn receive<T>(batches: &Receiver<T>) -> impl Iterator<Item = T> + '_ {
     std::iter::from_fn(|| batches.recv().ok())
 }
@@ -495,15 +512,17 @@ fn decode_ahead(
     files: &Arc<LogFiles>,
     events: RangeInclusive<EventSeq>,
     whole: Whole,
-    mut send: impl FnMut(Result<Vec<Event>>) -> bool,
+    mut send: impl FnMut(Result<Vec<Decoded>>) -> bool,
 ) {
     let (mut next, last) = events.into_inner();
     let mut reader = LogReader::new(Arc::clone(files), next, last);
     let mut batch = Vec::with_capacity(BATCH_EVENTS);
     while next <= last {
-        let event = match reader.next_leaf() {
+        let decoded = match reader.next_leaf() {
             None => break,
-            Some(Ok((seq, line))) => decode(seq, &line),
+            Some(Ok((seq, line))) => {
+                decode(seq, &line).map_or(Decoded::Unreadable(seq), Decoded::Event)
+            }
             Some(Err(_)) if whole == Whole::Readable => {
                 // The reader is at its end after an error.
                 let Some(begins) = files.begins_after(next) else {
@@ -513,19 +532,15 @@ fn decode_ahead(
                 reader = LogReader::new(Arc::clone(files), next, last);
                 continue;
             }
-            Some(Err(error)) => Err(error.into()),
-        };
-        next = next.next();
-        match event {
-            Ok(event) => batch.push(event),
-            Err(_) if whole == Whole::Readable => {}
-            Err(error) => {
-                if send(Ok(std::mem::take(&mut batch))) {
-                    send(Err(error));
+            Some(Err(error)) => {
+                if send(Ok(batch)) {
+                    send(Err(error.into()));
                 }
                 return;
             }
-        }
+        };
+        next = next.next();
+        batch.push(decoded);
         if batch.len() == BATCH_EVENTS && !send(Ok(std::mem::take(&mut batch))) {
             return;
         }

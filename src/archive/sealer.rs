@@ -199,7 +199,7 @@ impl Sealer {
         frames: &[LiveFrame],
     ) -> Result<Vec<SyncedPack>> {
         giving_way(|| {
-            let mut pieces = JournalPieces::new(&self.shared, full);
+            let mut pieces = JournalPieces::new(&self.shared, full)?;
             for live in frames {
                 let owned = frame_of(full, live)?;
                 let frame = owned.frame().map_err(|why| damaged(live, why))?;
@@ -424,17 +424,20 @@ struct JournalPieces<'a> {
     path: PathBuf,
     classes: BTreeMap<PackClass, Families<Kind>>,
     gathered: HashSet<BlobId>,
+    /// Events that cannot be read. Nobody can say what they need, so what they brought along is kept.
+    unreadable: BTreeMap<EventSeq, Option<EventSeq>>,
 }
 
 impl<'a> JournalPieces<'a> {
-    fn new(shared: &'a Shared, full: &'a FullJournal) -> Self {
-        Self {
+    fn new(shared: &'a Shared, full: &'a FullJournal) -> Result<Self> {
+        Ok(Self {
+            unreadable: shared.view().unreadable()?,
             shared,
             full,
             path: journal_path(full.journal.slot),
             classes: BTreeMap::new(),
             gathered: HashSet::new(),
-        }
+        })
     }
 
     /// Notes the blobs of a frame, except those that were purged meanwhile or lie in a pack already.
@@ -464,8 +467,10 @@ impl<'a> JournalPieces<'a> {
                 continue;
             }
             let row = self.shared.view().blob(&header.id)?;
-            let needed = row.is_some_and(|row| row.refs > 0 && row.place.is_none());
-            if needed {
+            let is_needed = row.is_some_and(|row| row.refs > 0 && row.place.is_none());
+            let is_kept = self.unreadable.contains_key(&frame.header.seq)
+                && row.is_none_or(|row| row.place.is_none());
+            if is_needed || is_kept {
                 let level = Level::new(frame.header.level).unwrap_or(Level::DEFAULT);
                 let piece = Piece::new(&header, at, header.record_len(), Effort::Compress(level));
                 let class = pack_class(frame.header.retention, frame.header.time);

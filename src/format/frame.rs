@@ -65,6 +65,8 @@ pub(crate) enum FrameError {
     HeaderChecksum,
     #[error("the body's checksum does not match")]
     BodyChecksum,
+    #[error("its event is more than one line")]
+    Lines,
 }
 
 impl From<Truncated> for FrameError {
@@ -240,6 +242,10 @@ impl<'a> Frame<'a> {
             return Err(FrameError::BodyChecksum);
         }
         let (leaf, records) = body.split_at(header.leaf_bytes as usize);
+        // In a segment, lines are told apart by nothing else.
+        if leaf.contains(&b'\n') {
+            return Err(FrameError::Lines);
+        }
         Ok(Self {
             header,
             leaf,
@@ -273,6 +279,9 @@ impl NewFrame<'_> {
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
         if self.frame_bytes() > FRAME_BYTES_MAX {
             return Err(FrameError::Length);
+        }
+        if self.leaf.contains(&b'\n') {
+            return Err(FrameError::Lines);
         }
         let records_bytes: usize = self.records.iter().map(|record| record.len()).sum();
         let length = |bytes: usize| u32::try_from(bytes).map_err(|_| FrameError::Length);

@@ -19,7 +19,7 @@ use crate::event::{
     Archived, BlobRef, Body, ConfigChanged, Converted, ConverterRegistered, EntryRanges, Event,
     HoldPlaced, JobFinished, PurgedEntries, Reported, SubmitIntended, SubmitRejected,
 };
-use crate::id::{BlobId, EntryId, JobId, PackId};
+use crate::id::{BlobId, EntryId, EventSeq, JobId, PackId};
 use crate::time::Timestamp;
 
 /// Where a blob was written. Physical facts come from the packs, not from the log.
@@ -108,6 +108,7 @@ impl Overlay {
                 totals.highest_pack = totals.highest_pack.max(highest.unwrap_or(0));
             }
             Body::Repaired(body) => {
+                fold.declared(event.seq, &body.events)?;
                 let losses = &mut self.small_mut().losses;
                 losses.extend(body.contents.iter().map(|id| (*id, event.seq)));
             }
@@ -119,6 +120,19 @@ impl Overlay {
             | Body::Unknown(_) => {}
         }
         self.applied = event.seq;
+        Ok(())
+    }
+
+    /// Passes over an event whose leaf cannot be read: it has its place in the log, and changes nothing else.
+    pub(crate) fn pass_over(&mut self, seq: EventSeq) -> Result<(), IndexError> {
+        if seq <= self.applied {
+            return Ok(());
+        }
+        if seq.0 > ENTRY_ID_MAX {
+            return Err(IndexError::TooManyEvents(seq));
+        }
+        self.small_mut().unreadable.insert(seq, None);
+        self.applied = seq;
         Ok(())
     }
 
@@ -206,6 +220,28 @@ struct Fold<'a> {
 }
 
 impl Fold<'_> {
+    /// Notes which repair says of events that they cannot be read.
+    fn declared(
+        &mut self,
+        by: EventSeq,
+        ranges: &[(EventSeq, EventSeq)],
+    ) -> Result<(), IndexError> {
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let mut known = self.below.unreadable()?;
+        known.extend(&self.top.small.unreadable);
+        let is_named = |seq: EventSeq| {
+            let within = |(first, last): &(EventSeq, EventSeq)| (*first..=*last).contains(&seq);
+            ranges.iter().any(within)
+        };
+        let open = known.into_iter().filter(|(_, told)| told.is_none());
+        let named = open.filter(|(seq, _)| is_named(*seq));
+        let named: Vec<_> = named.map(|(seq, _)| (seq, Some(by))).collect();
+        self.top.small_mut().unreadable.extend(named);
+        Ok(())
+    }
+
     fn archived(
         &mut self,
         id: EntryId,

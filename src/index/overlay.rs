@@ -55,6 +55,8 @@ pub(super) struct SmallTables {
     pub(super) counters: BTreeMap<CounterKey, Counter>,
     /// Content a repair gave up, with the event that says so.
     pub(super) losses: BTreeMap<BlobId, EventSeq>,
+    /// Events whose leaves cannot be read, with the repair that says so.
+    pub(super) unreadable: BTreeMap<EventSeq, Option<EventSeq>>,
 }
 
 /// What entries are counted by.

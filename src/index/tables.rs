@@ -22,6 +22,7 @@
 //! | `jobs`, `config`, `holds` | job; item; name | rows |
 //! | `submissions` | converter name, event that queued it u64, place among the attempt's reports u32 | queued row |
 //! | `losses` | blob given up by a repair | the event that says so |
+//! | `unreadable` | event whose leaf cannot be read | the repair that says so u64, 0 while none does |
 //! | `counters` | day i64, status, purged, converter name | entries u64, bytes u64 |
 //!
 //! Numbers in keys are big-endian so that they sort, numbers in values little-endian. `totals` and the other rows are
@@ -33,7 +34,7 @@ use crate::id::EntryId;
 use crate::query::SortField;
 
 /// Grows with every change of a layout or of what is projected; another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 6;
+pub(super) const SCHEMA: u32 = 7;
 /// Of a file that is being made and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
@@ -68,6 +69,7 @@ pub(super) const CONFIG: TableDefinition<'_, &str, Bytes> = TableDefinition::new
 pub(super) const HOLDS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("holds");
 pub(super) const COUNTERS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("counters");
 pub(super) const LOSSES: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("losses");
+pub(super) const UNREADABLE: TableDefinition<'_, u64, u64> = TableDefinition::new("unreadable");
 
 pub(super) const SUBMISSIONS: TableDefinition<'_, (&str, u64, u32), Bytes> =
     TableDefinition::new("submissions");

@@ -40,6 +40,7 @@ pub(super) struct Reader {
     holds: BTreeMap<String, Arc<HoldRow>>,
     counters: ReadOnlyTable<Bytes, Bytes>,
     losses: ReadOnlyTable<&'static [u8; 32], u64>,
+    unreadable: ReadOnlyTable<u64, u64>,
     submissions: ReadOnlyTable<(&'static str, u64, u32), Bytes>,
 }
 
@@ -80,6 +81,7 @@ impl Reader {
             holds,
             counters: txn.open_table(tables::COUNTERS)?,
             losses: txn.open_table(tables::LOSSES)?,
+            unreadable: txn.open_table(tables::UNREADABLE)?,
             submissions: txn.open_table(tables::SUBMISSIONS)?,
         })
     }
@@ -407,6 +409,20 @@ impl View {
             losses.extend(layer.small.losses.iter().map(|(id, seq)| (*id, *seq)));
         }
         Ok(losses)
+    }
+
+    /// Events whose leaves cannot be read, with the repair that says so, if one does.
+    pub(crate) fn unreadable(&self) -> Result<BTreeMap<EventSeq, Option<EventSeq>>, IndexError> {
+        let mut unreadable = BTreeMap::new();
+        for stored in self.reader.unreadable.range::<u64>(..)? {
+            let (seq, by) = stored?;
+            let by = (by.value() > 0).then_some(EventSeq(by.value()));
+            unreadable.insert(EventSeq(seq.value()), by);
+        }
+        for layer in self.layers.iter().rev() {
+            unreadable.extend(&layer.small.unreadable);
+        }
+        Ok(unreadable)
     }
 
     fn walk_blobs(&self, mut each: impl FnMut(BlobId, BlobRow)) -> Result<(), IndexError> {
@@ -763,6 +779,7 @@ impl View {
         line(format!("{:?} {:?}", self.converters()?, self.jobs()?));
         line(format!("{holds:?} {:?}", self.pack_states()?));
         line(format!("{:?} {:?}", self.counters()?, self.losses()?));
+        line(format!("{:?}", self.unreadable()?));
         for name in self.queues()? {
             line(format!(
                 "{name:?} {:?}",
@@ -806,6 +823,7 @@ impl View {
         add(&mut out, "config", &reader.config);
         add(&mut out, "counters", &reader.counters);
         add(&mut out, "losses", &reader.losses);
+        add(&mut out, "unreadable", &reader.unreadable);
         add(&mut out, "submissions", &reader.submissions);
         out
     }

@@ -48,6 +48,7 @@ pub(super) fn begin(db: &Database, store: StoreId) -> Result<(), IndexError> {
     txn.open_table(tables::HOLDS)?;
     txn.open_table(tables::COUNTERS)?;
     txn.open_table(tables::LOSSES)?;
+    txn.open_table(tables::UNREADABLE)?;
     txn.open_table(tables::SUBMISSIONS)?;
     txn.commit()?;
     Ok(())
@@ -703,6 +704,10 @@ fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
     let mut losses = txn.open_table(tables::LOSSES)?;
     for (id, seq) in &small.losses {
         losses.insert(id.as_bytes(), seq.0)?;
+    }
+    let mut unreadable = txn.open_table(tables::UNREADABLE)?;
+    for (seq, declared_by) in &small.unreadable {
+        unreadable.insert(seq.0, declared_by.map_or(0, |by| by.0))?;
     }
     let mut submissions = txn.open_table(tables::SUBMISSIONS)?;
     for (place, queued) in overlay.submissions.iter() {

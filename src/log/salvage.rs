@@ -316,8 +316,11 @@ fn blocks(file: &dyn DiskFile, path: &Path, store: &StoreId) -> Result<Vec<Block
                     };
                     let plain = read_block(file, path, &index).ok()?;
                     let leaves = split(&plain);
-                    let whole = leaves.len() == header.events as usize
-                        && is_event(&leaves[0], store, header.first_seq);
+                    // One that cannot be read does not make the others another store's.
+                    let is_ours = (header.first_seq.0..)
+                        .zip(&leaves)
+                        .any(|(seq, leaf)| is_event(leaf, store, EventSeq(seq)));
+                    let whole = leaves.len() == header.events as usize && is_ours;
                     whole.then(|| {
                         found.push(index);
                         BLOCK_HEADER_BYTES + header.stored_bytes as usize

@@ -18,7 +18,7 @@ use crate::event::{Body, EntryRanges, Lost, Repaired, RepairedFile, Source};
 use crate::format::pack::{PackClass, PackOffset, PackOrigin};
 use crate::format::record::{self, RecordKind};
 use crate::id::{BlobId, EntryId, EventSeq, PackId};
-use crate::log::Remains;
+use crate::log::{LogReader, Remains};
 use crate::{Error, ErrorKind, Result};
 
 use crossbeam_channel::Sender;
@@ -35,6 +35,8 @@ pub(super) struct Undeclared {
     pub(super) contents: Vec<BlobId>,
     /// Numbers of events that another one stands for.
     pub(super) events: Vec<(EventSeq, EventSeq)>,
+    /// Numbers of events whose leaves are as they were recorded and cannot be read.
+    pub(super) unreadable: Vec<(EventSeq, EventSeq)>,
     /// The last of them stands for any number of events.
     end_is_lost: bool,
     /// What is in packs and was named by no event that can still be read.
@@ -50,14 +52,21 @@ pub(super) fn undeclared(archive: &Archive) -> Result<Undeclared> {
         view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?;
     let mut nameless = view.unneeded()?;
     let mut lost: BTreeMap<EventSeq, Lost> = BTreeMap::new();
+    let mut unreadable: BTreeSet<EventSeq> = BTreeSet::new();
     let mut purged: Vec<EntryRanges> = Vec::new();
-    for leaf in archive.events(EventSeq(1), None)? {
-        let leaf = leaf?;
-        match rebuild::decode(leaf.seq, leaf.line.as_bytes())?.body {
-            Body::Lost(body) => drop(lost.insert(leaf.seq, body)),
+    let mut log = LogReader::new(Arc::clone(&shared.files), EventSeq(1), archive.newest());
+    while let Some(leaf) = log.next_leaf() {
+        let (seq, line) = leaf?;
+        let Ok(event) = rebuild::decode(seq, &line) else {
+            unreadable.insert(seq);
+            continue;
+        };
+        match event.body {
+            Body::Lost(body) => drop(lost.insert(seq, body)),
             Body::Repaired(body) => {
                 for (first, last) in body.events {
                     lost.retain(|seq, _| *seq < first || *seq > last);
+                    unreadable.retain(|seq| *seq < first || *seq > last);
                 }
             }
             Body::Archived(body) => drop(nameless.remove(&body.blob.blake3)),
@@ -79,7 +88,7 @@ pub(super) fn undeclared(archive: &Archive) -> Result<Undeclared> {
         let id = EntryId(seq.0);
         purged.iter().any(|entries| entries.contains(id))
     };
-    if lost.keys().all(was_purged) {
+    if lost.keys().chain(&unreadable).all(was_purged) {
         // What lies there unnamed is what was purged, and waits to be compacted.
         nameless.clear();
     }
@@ -87,6 +96,7 @@ pub(super) fn undeclared(archive: &Archive) -> Result<Undeclared> {
         contents,
         end_is_lost: lost.values().any(|lost| lost.and_later),
         events: ranges(lost.into_keys()),
+        unreadable: ranges(unreadable.into_iter()),
         nameless,
     })
 }
@@ -123,14 +133,23 @@ pub(super) fn settle(repair: &Repair, files: Vec<RepairedFile>) -> Result<Repair
         )
         .hint("what was replaced is kept in quarantine; bring the file back from a copy"));
     }
-    let restored = rescue(&archive, undeclared(&archive)?.contents)?;
+    let before = undeclared(&archive)?;
+    if !before.unreadable.is_empty() {
+        // What such an event brought along is found in packs, and only there.
+        archive.seal()?;
+    }
+    let restored = rescue(&archive, before.contents)?;
     let losses = undeclared(&archive)?;
     let found = find_homes(&archive, &losses)?;
     let end_is_lost = losses.end_is_lost;
-    let ok = losses.events.is_empty() && losses.contents.is_empty();
+    let no_event = losses.events.is_empty() && losses.unreadable.is_empty();
+    let ok = no_event && losses.contents.is_empty();
+    let mut events = losses.events.clone();
+    events.extend(&losses.unreadable);
+    events.sort_unstable();
     let whole = Repaired {
         files: files.clone(),
-        events: losses.events.clone(),
+        events,
         end_is_lost,
         contents: losses.contents.clone(),
         found: found.clone(),
@@ -141,6 +160,7 @@ pub(super) fn settle(repair: &Repair, files: Vec<RepairedFile>) -> Result<Repair
         ok,
         files,
         lost_events: losses.events,
+        unreadable_events: losses.unreadable,
         end_is_lost,
         lost_contents: losses.contents,
         restored_contents: restored,
@@ -212,10 +232,10 @@ fn rescue_from_journal(
     Ok(missing.len())
 }
 
-/// Makes entries of content whose own events are lost, so that it is found, held and purged like all else. Without one,
+/// Makes entries of content whose own events are lost or cannot be read, so that it is found, held and purged like all else. Without one,
 /// compaction would take it for what was purged.
 fn find_homes(archive: &Archive, losses: &Undeclared) -> Result<EntryRanges> {
-    if losses.events.is_empty() {
+    if losses.events.is_empty() && losses.unreadable.is_empty() {
         return Ok(EntryRanges::default());
     }
     let view = archive.shared().view();

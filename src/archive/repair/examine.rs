@@ -385,6 +385,27 @@ fn look_inside(
             action: "look for it in the journal; record it as lost if it is not there".to_owned(),
         });
     }
+    if let Some((first, _)) = undeclared.unreadable.first() {
+        let count: u64 = undeclared
+            .unreadable
+            .iter()
+            .map(|(first, last)| last.0 + 1 - first.0)
+            .sum();
+        plan.mends.push(Mend {
+            kind: MendKind::Content,
+            r#where: format!("event {first}"),
+            detail: match count {
+                1 => "it cannot be read, though its bytes are as they were recorded".to_owned(),
+                all => format!(
+                    "it cannot be read, though its bytes are as they were recorded, and so are {} more",
+                    all - 1
+                ),
+            },
+            action: "leave its line as it is, record that it cannot be read, and make an entry of what it \
+                     brought along"
+                .to_owned(),
+        });
+    }
     if !undeclared.events.is_empty() {
         plan.mends.push(Mend {
             kind: MendKind::Content,

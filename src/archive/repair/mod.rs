@@ -70,7 +70,7 @@ pub enum MendKind {
     Pack,
     /// The index.
     Index,
-    /// Content or events that are lost and not recorded as such yet.
+    /// Content or events that are lost, or cannot be read, and are not recorded as such yet.
     Content,
 }
 
@@ -96,13 +96,15 @@ pub struct RepairOutcome {
     pub files: Vec<RepairedFile>,
     /// Events that are lost, as ascending inclusive ranges.
     pub lost_events: Vec<(EventSeq, EventSeq)>,
+    /// Events that cannot be read, as ascending inclusive ranges. Their lines stand in the log as they were recorded.
+    pub unreadable_events: Vec<(EventSeq, EventSeq)>,
     /// See [`RepairPlan::end_is_lost`].
     pub end_is_lost: bool,
     /// Content that entries name and that is nowhere any more.
     pub lost_contents: Vec<BlobId>,
     /// Contents that were missing and were found in the journal.
     pub restored_contents: u64,
-    /// Entries made of content whose own events are lost.
+    /// Entries made of content whose own events are lost or cannot be read.
     pub found: EntryRanges,
 }
 

@@ -14,7 +14,6 @@ use std::thread;
 use serde::Serialize;
 
 use self::contents::{Contents, GivenUp, Named, named};
-use crate::Result;
 use crate::archive::open::read_header;
 use crate::archive::rebuild::{self, PackFile};
 use crate::archive::shared::Shared;
@@ -29,6 +28,7 @@ use crate::format::record::RecordKind;
 use crate::id::{EventSeq, PackId};
 use crate::index::{CounterGroup, Index, Place, View};
 use crate::log::{LogError, LogReader};
+use crate::{Error, Result};
 
 /// A log of fewer events is looked through before threads would have been started.
 const THREADS_FROM: EventSeq = EventSeq(1_024);
@@ -68,7 +68,8 @@ pub struct VerifyReport {
 /// What a repair could not bring back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct KnownLosses {
-    /// Events that another one stands for; not counted when looking quickly.
+    /// Events that another one stands for, or that cannot be read; those that another one stands for are not counted when looking
+    /// quickly.
     pub events: u64,
     /// Contents that entries name.
     pub contents: u64,
@@ -101,6 +102,7 @@ fn verify(shared: &Arc<Shared>, depth: Depth) -> Result<VerifyReport> {
     let view = shared.view();
     let packs = rebuild::pack_files(&*shared.disk)?;
     let given_up = view.losses()?;
+    let unreadable = view.unreadable()?;
     let of_log = |progress: Progress| {
         let mut verifier = Verifier::new(shared, progress);
         if let Err(error) = read_header(&*shared.disk, &shared.dir) {
@@ -111,7 +113,9 @@ fn verify(shared: &Arc<Shared>, depth: Depth) -> Result<VerifyReport> {
         }
         verifier.segments(depth);
         if depth == Depth::Deep {
-            verifier.events(view.applied());
+            verifier.events(view.applied(), &unreadable);
+        } else {
+            verifier.unreadable(&unreadable);
         }
         verifier.report
     };
@@ -186,6 +190,9 @@ impl VerifyReport {
         self.known_losses.contents += other.known_losses.contents;
     }
 }
+
+/// Events that cannot be read, with the repair that says so.
+type Unreadable = BTreeMap<EventSeq, Option<EventSeq>>;
 
 struct Verifier<'a> {
     shared: &'a Arc<Shared>,
@@ -278,7 +285,7 @@ impl<'a> Verifier<'a> {
     }
 
     /// Reads every event up to `last`, and every live one against its frame.
-    fn events(&mut self, last: EventSeq) {
+    fn events(&mut self, last: EventSeq, unreadable: &Unreadable) {
         let mut reader = LogReader::new(Arc::clone(&self.shared.files), EventSeq(1), last);
         while let Some(leaf) = reader.next_leaf() {
             match leaf {
@@ -286,7 +293,7 @@ impl<'a> Verifier<'a> {
                     self.report.events += 1;
                     self.report.known_losses.events += u64::from(is_lost(&line));
                     if let Err(error) = rebuild::decode(seq, &line) {
-                        self.find("log", format!("event {seq}"), error.message());
+                        self.unreadable_event(seq, error.message(), unreadable);
                     }
                 }
                 Err(LogError::Missing { seq }) => {
@@ -294,6 +301,31 @@ impl<'a> Verifier<'a> {
                 }
                 Err(error) => self.find("log", "events", error),
             }
+        }
+    }
+
+    /// The events that the index knows to be unreadable.
+    fn unreadable(&mut self, unreadable: &Unreadable) {
+        for seq in unreadable.keys() {
+            let mut reader = LogReader::new(Arc::clone(&self.shared.files), *seq, *seq);
+            let why = match reader.next_leaf() {
+                Some(Ok((_, line))) => rebuild::decode(*seq, &line).err(),
+                Some(Err(error)) => Some(error.into()),
+                None => None,
+            };
+            let why = why
+                .as_ref()
+                .map_or("the index cannot read it", Error::message);
+            self.unreadable_event(*seq, why, unreadable);
+        }
+    }
+
+    /// What a repair has said of an event is known; else it is found.
+    fn unreadable_event(&mut self, seq: EventSeq, why: &str, unreadable: &Unreadable) {
+        if unreadable.get(&seq).is_some_and(Option::is_some) {
+            self.report.known_losses.events += 1;
+        } else {
+            self.find("log", format!("event {seq}"), why);
         }
     }
 

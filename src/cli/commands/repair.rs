@@ -115,11 +115,19 @@ fn tell(outcome: &RepairOutcome, context: &mut Context<'_>) -> Result<(), Failur
     let found = outcome.found.iter().count() as u64;
     if found > 0 {
         lines.push(format!(
-            "{} made of content whose events are lost: annals list --converter \"annals repair\"",
+            "{} made of content whose events are lost or cannot be read: annals list --converter \"annals repair\"",
             counted(found, "entry was", "entries were")
         ));
     }
-    if !outcome.ok {
+    if !outcome.unreadable_events.is_empty() {
+        let span = |(first, last): &(EventSeq, EventSeq)| last.0 + 1 - first.0;
+        let events: u64 = outcome.unreadable_events.iter().map(span).sum();
+        lines.push(format!(
+            "{} cannot be read and is kept as it is in the log: 'annals events' prints it",
+            counted(events, "event", "events")
+        ));
+    }
+    if !outcome.lost_events.is_empty() || !outcome.lost_contents.is_empty() {
         let span = |(first, last): &(EventSeq, EventSeq)| last.0 + 1 - first.0;
         let events: u64 = outcome.lost_events.iter().map(span).sum();
         lines.push(format!(

@@ -18,7 +18,7 @@ use crate::entry::{Attempt, Entry, Meta, Submission};
 use crate::event::Body;
 use crate::id::{EntryId, EventSeq};
 use crate::time::Timestamp;
-use crate::{Error, ErrorKind, Result};
+use crate::Result;
 
 /// Show every fact and the timeline of one entry
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,7 @@ fn timeline(archive: &Archive, id: EntryId, zone: &Zone) -> Result<Vec<Moment>> 
     let mut life = Life::of(id);
     let mut timeline = Vec::new();
     for leaf in archive.events(id.event(), None)? {
-        if let Some(mut moment) = life.moment(&leaf?)? {
+        if let Some(mut moment) = life.moment(&leaf?) {
             moment.time = zone.exact(moment.time);
             timeline.push(moment);
         }
@@ -100,30 +100,29 @@ impl Life {
         }
     }
 
-    fn moment(&mut self, leaf: &Leaf) -> Result<Option<Moment>> {
+    fn moment(&mut self, leaf: &Leaf) -> Option<Moment> {
         let may_concern = leaf.seq == self.id.event()
             || leaf.line.contains(&self.spelled)
             || leaf.line.contains("\"annals.hold.")
             || leaf.line.contains("\"annals.purged.");
         if !may_concern {
-            return Ok(None);
+            return None;
         }
-        let envelope = Envelope::of(leaf)?;
-        let body = Body::from_json(&envelope.kind, envelope.data.get()).map_err(|error| {
-            Error::new(
-                ErrorKind::Damaged,
-                format!("event {} does not state a valid {}", leaf.seq, envelope.kind),
-            )
-            .caused_by(error)
-        })?;
-        let summary = self.summary(leaf.seq, body);
-        Ok(summary.map(|summary| Moment {
+        // One event that cannot be read does not keep the others from being shown; 'annals verify' finds it.
+        let Ok(envelope) = Envelope::of(leaf) else {
+            return None;
+        };
+        let summary = match Body::from_json(&envelope.kind, envelope.data.get()) {
+            Ok(body) => self.summary(leaf.seq, body),
+            Err(_) => Some("it cannot be read: 'annals verify' says why".to_owned()),
+        };
+        summary.map(|summary| Moment {
             seq: leaf.seq,
             kind: envelope.kind.into_owned(),
             time: envelope.time,
             actor: envelope.authid.map(Cow::into_owned),
             summary,
-        }))
+        })
     }
 
     /// What the event says of this entry, if anything.
@@ -382,7 +381,7 @@ mod tests {
     fn the_timeline_of_an_entry_leaves_out_other_entries() {
         let mut life = Life::of(EntryId(47));
         let mut told = |leaf: Leaf| {
-            let moment = life.moment(&leaf).expect("valid leaf");
+            let moment = life.moment(&leaf);
             moment.map(|moment| moment.summary)
         };
         let of = |entry: u64| {
@@ -459,10 +458,11 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_that_cannot_be_read_is_told_as_damage_and_not_left_out() {
+    fn a_leaf_that_cannot_be_read_is_told_as_such_and_not_left_out() {
         let broken = leaf(47, "archived", r#"{"converter":1}"#);
-        let error = Life::of(EntryId(47)).moment(&broken).expect_err("damaged");
-        assert_eq!(error.kind(), ErrorKind::Damaged);
+        let moment = Life::of(EntryId(47)).moment(&broken).expect("told");
+        assert_eq!(moment.kind, "annals.archived.v1");
+        assert!(moment.summary.starts_with("it cannot be read"), "{}", moment.summary);
     }
 
     #[test]
