@@ -270,7 +270,7 @@ pub(super) fn start(
                     .spawn(work)
                     .map_err(|error| Error::io("start", "a thread", error))
             };
-            let turns = Arc::new(Turns::new(writer));
+            let turns = Arc::new(Turns::new(Arc::clone(&shared), writer));
             let own = Arc::clone(&turns);
             let writer = spawn(
                 "annals-writer",

@@ -13,7 +13,7 @@ use crate::archive::CompactOutcome;
 use crate::archive::compact;
 use crate::archive::packing::{self, Effort, Families, Piece, Source};
 use crate::archive::shared::{
-    Manifest, Shared, pack_class, pack_row, place_blobs, read_error, write_error,
+    FailOnPanic, Manifest, Shared, pack_class, pack_row, place_blobs, read_error, write_error,
 };
 use crate::archive::writer::{Control, ask};
 use crate::blob::compression::Level;
@@ -79,6 +79,8 @@ impl Sealer {
     }
 
     pub(super) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let _failing = FailOnPanic::new(&shared, "the sealing thread");
         loop {
             let job = match self.waiting.pop_front() {
                 Some(full) => Job::Seal(full),

@@ -553,6 +553,42 @@ impl Shared {
     }
 }
 
+/// Stops the writer for good when the thread that has it ends in a panic. Without it callers would go on to hand in work and
+/// wait for a thread that is gone.
+pub(super) struct FailOnPanic<'a> {
+    shared: &'a Shared,
+    /// Which thread it is, for people.
+    thread: &'static str,
+    /// Work that is done while a thread unwinds for another reason says nothing of the writer.
+    was_panicking: bool,
+}
+
+impl<'a> FailOnPanic<'a> {
+    pub(super) fn new(shared: &'a Shared, thread: &'static str) -> Self {
+        Self {
+            shared,
+            thread,
+            was_panicking: std::thread::panicking(),
+        }
+    }
+
+    /// True when the thread began to panic while this was there.
+    pub(super) fn panics(&self) -> bool {
+        std::thread::panicking() && !self.was_panicking
+    }
+}
+
+impl Drop for FailOnPanic<'_> {
+    fn drop(&mut self) {
+        if self.panics() {
+            self.shared.fail(format!(
+                "BUG: {} panicked; nothing more is written",
+                self.thread
+            ));
+        }
+    }
+}
+
 /// Packs that compaction leaves alone as long as this lives.
 pub(super) struct Pin {
     shared: Arc<Shared>,

@@ -1,24 +1,27 @@
 //! Whose turn it is to write: that of the writer's own thread, which gathers what several callers hand in, or that of a
 //! caller who is alone. He would wait until that thread wakes, and then until it wakes him, for nothing.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
+use crate::archive::shared::{FailOnPanic, Shared};
 use crate::archive::writer::{Control, Request, Writer};
 
 /// The writer, for one thread at a time.
 pub(super) struct Turns {
-    /// Nothing once it was told to stop.
+    shared: Arc<Shared>,
+    /// Nothing once it was told to stop, or a thread panicked while it had it.
     writer: Mutex<Option<Writer>>,
     /// Callers who wait to hear that something is durable.
     waiting: AtomicUsize,
 }
 
 impl Turns {
-    pub(super) fn new(writer: Writer) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, writer: Writer) -> Self {
         Self {
+            shared,
             writer: Mutex::new(Some(writer)),
             waiting: AtomicUsize::new(0),
         }
@@ -35,6 +38,7 @@ impl Turns {
 
     /// What the writer's own thread does: works until told to stop, or until nobody can ask any more.
     pub(super) fn run(&self, requests: &Receiver<Request>, controls: &Receiver<Control>) {
+        let _letting_go = self.let_go_on_panic("the writing thread");
         let mut something = Select::new();
         something.recv(controls);
         something.recv(requests);
@@ -42,10 +46,10 @@ impl Turns {
             something.ready();
             // Nothing is taken before it is this thread's turn: a caller who waits for an empty journal file, as the
             // writer, would wait for ever for one that was taken out of the channel here.
-            let mut turn = self
-                .writer
-                .lock()
-                .expect("a panic of the writer is a bug, wherever it was, and ends this thread");
+            let Ok(mut turn) = self.writer.lock() else {
+                self.let_go();
+                return;
+            };
             let Some(writer) = &mut *turn else { return };
             let goes_on = match controls.try_recv() {
                 Ok(control) => {
@@ -67,6 +71,36 @@ impl Turns {
     }
 }
 
+impl Turns {
+    /// Drops a writer that a thread panicked with. What is in its channels is dropped with it and with the writer's own thread,
+    /// so everybody who waits for an answer from there is told.
+    fn let_go(&self) {
+        *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn let_go_on_panic(&self, thread: &'static str) -> LetGoOnPanic<'_> {
+        LetGoOnPanic {
+            turns: self,
+            failing: Some(FailOnPanic::new(&self.shared, thread)),
+        }
+    }
+}
+
+/// Drops the writer when the thread that has it panics, after noting why.
+struct LetGoOnPanic<'a> {
+    turns: &'a Turns,
+    failing: Option<FailOnPanic<'a>>,
+}
+
+impl Drop for LetGoOnPanic<'_> {
+    fn drop(&mut self) {
+        let panics = self.failing.take().is_some_and(|failing| failing.panics());
+        if panics {
+            self.turns.let_go();
+        }
+    }
+}
+
 /// A caller who waits to hear that something is durable.
 pub(super) struct Waiting<'a> {
     turns: &'a Turns,
@@ -80,6 +114,7 @@ impl Waiting<'_> {
         if !self.is_alone {
             return Err(request);
         }
+        let _letting_go = self.turns.let_go_on_panic("a caller's thread");
         match self.turns.writer.try_lock().as_deref_mut() {
             Ok(Some(writer)) => {
                 writer.serve(request, || None);

@@ -1,0 +1,271 @@
+//! A thread of the store panics, each in its turn: whoever waits for it is told, nobody waits for ever, and what was
+//! acknowledged is there when the store is opened again.
+
+mod support;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use annals::archive::{Archive, Depth, NewEntry};
+use annals::disk::sim::SimDisk;
+use annals::disk::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
+use annals::id::EntryId;
+use annals::{Error, ErrorKind};
+use support::{Hourly, noise, tiniest};
+
+/// Longer than anything here takes, and shorter than for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which call to the disk ends the thread that makes it.
+#[derive(Clone, Copy)]
+struct Trap {
+    /// Who must call: the thread's name, or nothing for a thread without one.
+    thread: Option<&'static str>,
+    /// On what: how the path begins.
+    path: &'static str,
+}
+
+/// A disk on which one write panics.
+#[derive(Clone)]
+struct Trapped {
+    disk: SimDisk,
+    trap: Arc<Mutex<Option<Trap>>>,
+    sprung: Arc<AtomicBool>,
+}
+
+struct TrappedFile {
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    disk: Trapped,
+}
+
+impl Trapped {
+    fn new(disk: SimDisk) -> Self {
+        Self {
+            disk,
+            trap: Arc::default(),
+            sprung: Arc::default(),
+        }
+    }
+
+    fn set(&self, trap: Trap) {
+        *self.trap.lock().expect("never held in a panic") = Some(trap);
+    }
+
+    fn has_sprung(&self) -> bool {
+        self.sprung.load(Ordering::Relaxed)
+    }
+
+    fn step(&self, path: &Path) {
+        let mut trap = self.trap.lock().expect("never held in a panic");
+        let springs = trap.is_some_and(|trap| {
+            path.starts_with(trap.path) && thread::current().name() == trap.thread
+        });
+        if springs {
+            *trap = None;
+            drop(trap);
+            self.sprung.store(true, Ordering::Relaxed);
+            panic!("a bug, for a test");
+        }
+    }
+}
+
+impl Disk for Trapped {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(TrappedFile {
+            file: self.disk.open(path, mode)?,
+            path: path.to_owned(),
+            disk: self.clone(),
+        }))
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.make_dir(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        self.disk.list(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step(to);
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.disk.sync_dir(dir)
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        self.disk.try_lock(path)
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes()
+    }
+}
+
+impl DiskFile for TrappedFile {
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+
+    fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(out, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.step(&self.path);
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        self.file.reserve(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+}
+
+/// Runs `work` on a thread of that name; what it answered, or nothing when it panicked. Fails when it does not end.
+fn ends<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (tell, told) = mpsc::channel();
+    let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _ = tell.send(work());
+    });
+    started.expect("started");
+    match told.recv_timeout(PATIENCE) {
+        Ok(answer) => Some(answer),
+        Err(mpsc::RecvTimeoutError::Disconnected) => None,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{name} waits for ever"),
+    }
+}
+
+fn put(archive: &Archive, seed: u64) -> Result<EntryId, Error> {
+    let new = NewEntry {
+        converter: "ICT".to_owned(),
+        ..NewEntry::default()
+    };
+    let content = noise(seed, 12_000);
+    archive.put(new, &*content).map(|archived| archived.id)
+}
+
+/// What is done until the trap springs.
+type Deed = fn(&Archive) -> Result<(), Error>;
+
+fn archive_one(archive: &Archive) -> Result<(), Error> {
+    put(archive, 1_000).map(drop)
+}
+
+fn is_told(what: &str, answer: Option<Result<(), Error>>) {
+    let Some(Err(error)) = answer else {
+        panic!("{what}: {answer:?}");
+    };
+    assert_eq!(error.kind(), ErrorKind::Poisoned, "{what}: {error}");
+}
+
+/// A panic of the sealing thread was noted nowhere: callers went on until eight journal files were full, and then waited for
+/// ever, as did whoever closed the store.
+fn panics(trap: Trap, deed: Deed) {
+    let disk = SimDisk::new();
+    let trapped = Trapped::new(disk.clone());
+    let clock = Hourly::new();
+    let made = Archive::create_on(Arc::new(trapped.clone()), tiniest(&clock));
+    let archive = made.expect("made");
+    let before: Vec<EntryId> = (0..6)
+        .map(|seed| put(&archive, seed).expect("archived"))
+        .collect();
+    trapped.set(trap);
+    let one = archive.clone();
+    let answer = ends("caller", move || deed(&one));
+    assert!(trapped.has_sprung(), "{answer:?}");
+    assert!(!matches!(answer, Some(Ok(()))), "it was not done");
+    let fails = archive.can_write().expect_err("stopped");
+    assert!(fails.message().contains("panicked"), "{fails}");
+    // More than all journal files hold.
+    let many = archive.clone();
+    let answer = ends("many", move || {
+        (0..100).try_for_each(|seed| put(&many, 2_000 + seed).map(drop))
+    });
+    is_told("archiving", answer);
+    let verbs: [(&str, Deed); 4] = [
+        ("seal", |archive| archive.seal()),
+        ("compact", |archive| archive.compact(None).map(drop)),
+        ("rebuild", |archive| archive.rebuild().map(drop)),
+        ("verify", |archive| archive.verify(Depth::Quick).map(drop)),
+    ];
+    for (verb, ask) in verbs {
+        let one = archive.clone();
+        let answer = ends(verb, move || ask(&one));
+        // Whom the panic did not end may still answer; nobody waits.
+        assert!(answer.is_some(), "{verb} panics");
+    }
+    // What is acknowledged can be read meanwhile.
+    let snapshot = archive.snapshot().expect("readable");
+    assert!(snapshot.entry(before[0]).expect("readable").is_some());
+    drop(snapshot);
+    is_told("closing", ends("close", move || archive.close()));
+    let opened = Archive::open_on(Arc::new(disk), tiniest(&clock)).expect("opens");
+    assert!(opened.damage().is_empty(), "{:?}", opened.damage());
+    let snapshot = opened.snapshot().expect("readable");
+    for (seed, id) in (0..).zip(before) {
+        let entry = snapshot.entry(id).expect("readable").expect("there");
+        let content = opened.read_all(&entry.blake3, 1 << 20).expect("readable");
+        assert!(content == noise(seed, 12_000));
+    }
+    let report = opened.verify(Depth::Deep).expect("looked at");
+    assert!(report.ok, "{:?}", report.findings);
+    opened.close().expect("closed");
+}
+
+#[test]
+fn a_panic_of_a_caller_who_writes_stops_the_store_and_nobody_waits() {
+    let trap = Trap {
+        thread: Some("caller"),
+        path: "journal",
+    };
+    panics(trap, archive_one);
+}
+
+#[test]
+fn a_panic_of_the_writing_thread_stops_the_store_and_nobody_waits() {
+    let trap = Trap {
+        thread: Some("annals-writer"),
+        path: "journal",
+    };
+    panics(trap, Archive::seal);
+}
+
+#[test]
+fn a_panic_of_the_sealing_thread_stops_the_store_and_nobody_waits() {
+    for path in ["events", "index.redb"] {
+        let trap = Trap {
+            thread: Some("annals-sealer"),
+            path,
+        };
+        panics(trap, Archive::seal);
+    }
+}
+
+/// Content is compressed and written on a thread of its own, with less priority.
+#[test]
+fn a_panic_of_a_thread_that_packs_stops_the_store_and_nobody_waits() {
+    let trap = Trap {
+        thread: None,
+        path: "tmp",
+    };
+    panics(trap, Archive::seal);
+}
