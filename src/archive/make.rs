@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::archive::bounds;
 use crate::archive::open::{
-    HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, journal_bytes, make_index, start,
-    take_lock,
+    HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, make_index, start, take_lock,
 };
 use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
 use crate::archive::{Archive, Options};
@@ -24,6 +24,7 @@ const NOTHING: [u8; 64] = [0; 64];
 
 /// Makes a store in `disk`, whose root exists and holds nothing, or what was left when the making of a store was cut off.
 pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
+    bounds::check(&options)?;
     let at = |path: &Path| dir.join(path);
     let lock = take_lock(&*disk, &dir, Duration::ZERO)?;
     clear_begun(&*disk, &dir)?;
@@ -36,7 +37,7 @@ pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Res
             .map_err(|error| Error::io("make", at(Path::new(folder)), error))?;
     }
     let index = make_index(&disk, store, &options)?;
-    let appender = Appender::create(Arc::clone(&disk), store, journal_bytes(&options))?;
+    let appender = Appender::create(Arc::clone(&disk), store, options.journal_bytes)?;
     // The header comes last: a folder without it is no store, whatever else is in it.
     let tmp = Path::new(TMP_DIR).join(HEADER_FILE);
     let path = Path::new(HEADER_FILE);

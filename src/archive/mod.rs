@@ -5,6 +5,7 @@
 //! - `packing`: content into packs, compressed with what is alike;
 //! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`; `repair`.
 
+mod bounds;
 mod compact;
 mod make;
 mod open;
@@ -73,9 +74,9 @@ pub struct Options {
     pub access: Access,
     /// How long to wait for another process to let go of the store.
     pub lock_wait: Duration,
-    /// Bytes of one journal file; 64 KiB at the least. An event with its inline content must fit one.
+    /// Bytes of one journal file, 64 KiB to 1 GiB. An event with its inline content must fit one.
     pub journal_bytes: u64,
-    /// A pack is closed before it would grow past this many bytes.
+    /// A pack is closed before it would grow past this many bytes, 4 KiB to 1 TiB.
     pub pack_bytes: u64,
     /// Content of this size and more goes straight into packs, in chunks of which a change in the middle spares the others;
     /// rounded down to a power of two between 4 KiB and 1 MiB. Where chunks are cut follows from it: another value shares
@@ -84,9 +85,9 @@ pub struct Options {
     /// Small content of one kind (of one converter, with one file name extension) that is sealed together is compressed with a
     /// dictionary made of some of it, from so many bytes on and where that makes it smaller. `u64::MAX` is never.
     pub dictionary_from: u64,
-    /// Memory for dictionaries that were used to read, in bytes; one takes up to 150 KiB or so, and each pack has its own.
+    /// Memory for dictionaries that were used to read, in bytes, at most 1 TiB; one takes up to 150 KiB or so, and each pack has its own.
     pub dictionary_cache_bytes: usize,
-    /// Memory the index may take for pages, in bytes.
+    /// Memory the index may take for pages, in bytes, at most 1 TiB.
     pub index_cache_bytes: usize,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
@@ -201,6 +202,7 @@ impl Archive {
     /// after an error or a crash is cleared away by the next try.
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
+        bounds::check(&options)?;
         let disk = make::new_dir(dir)?;
         make::create(Arc::new(disk), dir.to_owned(), options)
     }

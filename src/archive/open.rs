@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
 
+use crate::archive::bounds;
 use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{Shared, TMP_DIR};
@@ -23,8 +24,8 @@ use crate::format::record::{self};
 use crate::id::{BlobId, EventSeq, Sha256, StoreId};
 use crate::index::{Index, IndexError};
 use crate::log::{
-    Appender, Found, FullJournal, JOURNAL_BYTES_MIN, Journal, JournalPlace, LiveFrame, LogFiles,
-    TornTail, cut, journal_path, recover,
+    Appender, Found, FullJournal, Journal, JournalPlace, LiveFrame, LogFiles, TornTail, cut,
+    journal_path, recover,
 };
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
@@ -51,6 +52,7 @@ pub(super) fn created(store: StoreId) -> Draft {
 
 /// Opens the store in `disk`.
 pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
+    bounds::check(&options)?;
     let store = read_header(&*disk, &dir)?;
     let access = options.access;
     let lock = match take_lock(&*disk, &dir, options.lock_wait) {
@@ -196,7 +198,7 @@ pub(super) fn open_locked(
     if access == Access::ReadOnly {
         return start(shared, None, lock);
     }
-    let journal_bytes = journal_bytes(&shared.options);
+    let journal_bytes = shared.options.journal_bytes;
     let Found {
         full,
         current,
@@ -389,10 +391,6 @@ fn refuses_writing(error: &io::Error) -> bool {
             | io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
     )
-}
-
-pub(super) fn journal_bytes(options: &Options) -> u64 {
-    options.journal_bytes.max(JOURNAL_BYTES_MIN)
 }
 
 /// Remembers where the blobs of a frame lie.
@@ -661,6 +659,7 @@ mod tests {
     use crate::disk::sim::{Call, Fault, Repeat, SimDisk};
     use crate::event::Actor;
     use crate::format::frame::JOURNAL_HEADER_BYTES;
+    use crate::log::JOURNAL_BYTES_MIN;
 
     fn options() -> Options {
         Options {

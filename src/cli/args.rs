@@ -78,7 +78,7 @@ pub(crate) struct Globals {
     /// Do not ask, do it
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
-    /// Bytes of one journal file made from now on: 64K at the least, 32M unless said otherwise
+    /// Bytes of one journal file made from now on: 64K to 1G, 32M unless said otherwise
     #[arg(
         long,
         global = true,

@@ -17,6 +17,9 @@ use crate::log::{JOURNAL_DIR, LogError};
 /// this and refuse larger events.
 pub(crate) const JOURNAL_BYTES_MIN: u64 = 64 << 10;
 
+/// The largest journal file: recovery reads no more of one, and holds all of that in memory.
+pub(crate) const JOURNAL_BYTES_MAX: u64 = 1 << 30;
+
 /// Zeros written after each group, so that its end is told from stale bytes of an earlier generation.
 pub(crate) const TERMINATOR_BYTES: usize = 64;
 const _: () = assert!(TERMINATOR_BYTES.is_multiple_of(FRAME_ALIGN));
@@ -72,6 +75,13 @@ impl Journal {
             written_to: 0,
             dirty_to,
         }
+    }
+
+    /// The same file, which is free, to be used in its whole length.
+    pub(crate) fn as_long_as(mut self, file_bytes: u64) -> Self {
+        self.header.file_bytes = file_bytes.min(JOURNAL_BYTES_MAX);
+        self.dirty_to = self.dirty_to.max(self.header.file_bytes);
+        self
     }
 
     /// Makes a journal file of `file_bytes` zeros. It holds nothing until [`Journal::start`].

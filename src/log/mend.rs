@@ -14,7 +14,7 @@ use crate::format::frame::{JOURNAL_HEADER_BYTES, JournalHeader, NewFrame};
 use crate::format::record;
 use crate::id::{EventSeq, StoreId};
 use crate::log::LogError;
-use crate::log::journal::{TERMINATOR_BYTES, journal_path};
+use crate::log::journal::{JOURNAL_BYTES_MAX, TERMINATOR_BYTES, journal_path};
 use crate::log::reader::{LiveFrame, read_frame};
 use crate::log::recovery::recover;
 use crate::log::salvage::{JournalRemains, Leaves, Remains, SegmentState};
@@ -380,6 +380,14 @@ fn plan_journals(
                 "{} bytes are left of {}",
                 journal.bytes, header.file_bytes
             )),
+            Ok(header)
+                if header.file_bytes < journal.bytes && header.file_bytes <= JOURNAL_BYTES_MAX =>
+            {
+                Some(format!(
+                    "it has {} bytes and was made with {}",
+                    journal.bytes, header.file_bytes
+                ))
+            }
             Ok(_) if stand_in_a_row(journal, begins, last_seq) => None,
             Ok(_) => {
                 let own = journal.own().map(|frame| frame.seq.0);

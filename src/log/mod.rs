@@ -21,7 +21,9 @@ use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 
 pub(crate) use appender::{Appender, FrameDraft, FullJournal};
-pub(crate) use journal::{JOURNAL_BYTES_MIN, Journal, JournalPlace, journal_path};
+pub(crate) use journal::{
+    JOURNAL_BYTES_MAX, JOURNAL_BYTES_MIN, Journal, JournalPlace, journal_path,
+};
 pub(crate) use mend::{LogMend, SpareEvents};
 pub(crate) use reader::{LiveFrame, LogFiles, LogReader, OwnedFrame, read_frame};
 pub(crate) use recovery::{Found, TornTail, cut, recover};

@@ -17,7 +17,7 @@ use crate::format::frame::{
     FRAME_ALIGN, FRAME_HEADER_BYTES, Frame, FrameHeader, JOURNAL_HEADER_BYTES, JournalHeader,
 };
 use crate::id::{EventSeq, Sha256, StoreId};
-use crate::log::journal::{Journal, TERMINATOR_BYTES, journal_path, slot_of};
+use crate::log::journal::{JOURNAL_BYTES_MAX, Journal, TERMINATOR_BYTES, journal_path, slot_of};
 use crate::log::{JOURNAL_DIR, LogError};
 
 /// What the journal files hold beyond the sealed segments.
@@ -125,6 +125,8 @@ pub(crate) fn recover(
                     found
                         .damage
                         .push(format!("{}: header: {why}", path.display()));
+                } else if entry.len > JOURNAL_BYTES_MAX {
+                    found.damage.push(too_long(&path, entry.len));
                 } else if entry.len >= crate::log::JOURNAL_BYTES_MIN {
                     found.free.push_back(free(file));
                 } else {
@@ -149,9 +151,12 @@ pub(crate) fn recover(
         let path = journal_path(journal.slot);
         let starts = journal.header.first_seq;
         let later = remaining.peek().map(|next| next.journal.header.first_seq);
+        if len > JOURNAL_BYTES_MAX {
+            found.damage.push(too_long(&path, len));
+        }
         if later.is_some_and(|next| next <= found.next_seq) && starts <= sealed {
             // Everything in it was sealed.
-            found.free.push_back(journal);
+            found.free.push_back(journal.as_long_as(len));
             continue;
         }
         let all = JournalBytes::read(&*journal.file, len).map_err(LogError::io("read", &path))?;
@@ -205,6 +210,12 @@ pub(crate) fn recover(
             }
         }
         let unsealed = last > sealed || later.is_none();
+        if unsealed && made_bytes < len && len <= JOURNAL_BYTES_MAX {
+            found.damage.push(format!(
+                "{}: it has {len} bytes and was made with {made_bytes}; something else wrote behind its end",
+                path.display(),
+            ));
+        }
         if unsealed && journal.header.file_bytes < made_bytes {
             found.damage.push(format!(
                 "{}: {} bytes are left of {made_bytes}; what was recorded in the rest is lost with it",
@@ -213,13 +224,13 @@ pub(crate) fn recover(
             ));
         }
         if last <= sealed && later.is_some() {
-            found.free.push_back(journal);
+            found.free.push_back(journal.as_long_as(len));
         } else if later.is_some() {
             let end = EventSeq(found.next_seq.0 - 1);
             found.full.push((journal, end));
         } else if last <= sealed && starts <= sealed {
             // The newest file was sealed to its end and not started anew yet.
-            found.free.push_back(journal);
+            found.free.push_back(journal.as_long_as(len));
         } else {
             if scan.expected != found.next_seq && found.damage.len() == told {
                 // Whatever were written behind its last event would be taken for no part of the log at the next look.
@@ -245,6 +256,13 @@ pub(crate) fn recover(
     Ok(found)
 }
 
+fn too_long(path: &Path, len: u64) -> String {
+    format!(
+        "{}: it has {len} bytes, and a journal file has at most {JOURNAL_BYTES_MAX}; what lies behind that is not read",
+        path.display()
+    )
+}
+
 /// Zeroes a torn tail so that no stray frame of it can ever line up with what is written next. Durable on `Ok`.
 pub(crate) fn cut(file: &Arc<dyn DiskFile>, tail: &TornTail) -> Result<(), LogError> {
     let path = journal_path(tail.slot);
@@ -268,8 +286,8 @@ impl JournalBytes {
     const PIECE: usize = 64 * Self::BLOCK;
 
     pub(super) fn read(file: &dyn DiskFile, len: u64) -> io::Result<Self> {
-        // A journal file is as long as the configuration says; one that grew behind our back is cut to 1 GiB.
-        let len = usize::try_from(len.min(1 << 30)).map_err(io::Error::other)?;
+        // Whoever looks for damage tells of a longer one.
+        let len = usize::try_from(len.min(JOURNAL_BYTES_MAX)).map_err(io::Error::other)?;
         // The system gives memory that was never written to only when it is: blocks of zeros are left as they are.
         let mut bytes = vec![0; len];
         let mut written = 0;

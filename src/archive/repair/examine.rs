@@ -67,8 +67,7 @@ pub(super) fn examine(
     };
     let witness = [applied, open::newest(&**disk, &store), newest_sealed];
     let witness = witness.into_iter().flatten().max();
-    let journal_bytes = open::journal_bytes(options);
-    let log = LogMend::plan(&**disk, &store, &remains, witness, journal_bytes)?;
+    let log = LogMend::plan(&**disk, &store, &remains, witness, options.journal_bytes)?;
     tell_log(&log, &mut plan);
     for pack in &packs {
         plan.mends.push(Mend {

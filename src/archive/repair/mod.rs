@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::Result;
+use crate::archive::bounds;
 use crate::archive::open::take_lock;
 use crate::archive::{Archive, Options};
 use crate::disk::{Disk, DiskLock, FsDisk};
@@ -148,6 +149,7 @@ impl Archive {
 
 impl Repair {
     fn begin(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Self> {
+        bounds::check(&options)?;
         examine::refuse_strangers(&*disk, &dir)?;
         let wait: Duration = options.lock_wait;
         let lock: Arc<dyn DiskLock> = take_lock(&*disk, &dir, wait)?.into();
