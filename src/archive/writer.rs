@@ -16,7 +16,7 @@ use crate::event::{
 use crate::format::leaf;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
 use crate::index::{Overlay, View};
-use crate::log::{Appender, FrameDraft, Journal, JournalPlace, LiveFrame, LogError};
+use crate::log::{Appender, FrameDraft, Journal, JournalPlace, LiveFrame, LogError, Staged};
 use crate::retention::PurgePlan;
 use crate::{Error, ErrorKind, Result};
 
@@ -166,6 +166,8 @@ struct Group {
     frames: Vec<LiveFrame>,
     inline: Vec<(BlobId, JournalPlace)>,
     waiting: Vec<(ReplyTo, Receipt)>,
+    /// The opening of the store, where it is among what was staged.
+    opened: Option<StoreOpened>,
 }
 
 impl Group {
@@ -370,6 +372,7 @@ impl Writer {
                 self.opened = Some(opened);
                 return Err(error);
             }
+            group.opened = Some(opened);
         }
         self.stage_event(draft, group, Room::Anywhere)
     }
@@ -419,14 +422,13 @@ impl Writer {
             event.time = clock.now();
             line = leaf::encode(&self.shared.store, &event).map_err(LogError::from)?;
         }
-        let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
-        let staged = self.appender.stage(&FrameDraft {
-            time: event.time,
-            retention: draft.retention,
-            level: draft.level,
-            leaf: line.as_bytes(),
-            records: &records,
-        })?;
+        let staged = match self.fold_and_stage(draft, &event, &line, group) {
+            Ok(staged) => staged,
+            Err(error) => {
+                self.discard(group, &error);
+                return Err(error);
+            }
+        };
         let mut offset = staged.records_at;
         for (id, record) in &draft.records {
             let bytes = u32::try_from(record.len()).expect("a record fits a frame");
@@ -448,9 +450,41 @@ impl Writer {
             offset: staged.offset,
             frame_bytes: staged.frame_bytes,
         });
-        let (pending, below) = group.state(&self.shared);
-        Arc::make_mut(pending).apply(&event, below)?;
         Ok(event.seq)
+    }
+
+    /// Folds the event in before it is staged: what the index cannot take in never becomes part of the log. After an error the
+    /// group is of no more use, because part of the event may be in it.
+    fn fold_and_stage(
+        &mut self,
+        draft: &Draft,
+        event: &Event,
+        line: &str,
+        group: &mut Group,
+    ) -> Result<Staged> {
+        let (pending, below) = group.state(&self.shared);
+        Arc::make_mut(pending).apply(event, below)?;
+        let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
+        let staged = self.appender.stage(&FrameDraft {
+            time: event.time,
+            retention: draft.retention,
+            level: draft.level,
+            leaf: line.as_bytes(),
+            records: &records,
+        })?;
+        Ok(staged)
+    }
+
+    /// Forgets the group and tells everybody in it. Nothing of it was written, so the store is as it was before.
+    fn discard(&mut self, group: &mut Group, why: &Error) {
+        let mut discarded = std::mem::take(group);
+        self.appender.discard();
+        self.opened = self.opened.take().or_else(|| discarded.opened.take());
+        for (reply, _) in discarded.waiting.drain(..) {
+            reply(Err(
+                Error::new(why.kind(), why.message()).hint("nothing was recorded; try again")
+            ));
+        }
     }
 
     /// Makes the group durable, visible, and then known to those who wait for it, in this order.

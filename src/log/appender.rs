@@ -115,7 +115,7 @@ impl Appender {
         }
     }
 
-    /// The number the next staged frame gets.
+    /// The number the next staged frame gets; given again when the group is discarded.
     pub(crate) fn next_seq(&self) -> EventSeq {
         self.next_seq
     }
@@ -196,6 +196,14 @@ impl Appender {
                 .map_err(|_| LogError::TooLarge { bytes: frame_bytes })?,
             records_at: offset + (FRAME_HEADER_BYTES + draft.leaf.len()) as u64,
         })
+    }
+
+    /// Forgets the group, of which nothing was written: its numbers and its place are given again.
+    pub(crate) fn discard(&mut self) {
+        if !self.group.is_empty() {
+            self.group.clear();
+            self.next_seq = self.group_first;
+        }
     }
 
     /// Writes the group and syncs it. On `Ok` every staged frame survives a power cut. On an error none may be

@@ -20,7 +20,7 @@ use crate::format::segment::SegmentError;
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 
-pub(crate) use appender::{Appender, FrameDraft, FullJournal};
+pub(crate) use appender::{Appender, FrameDraft, FullJournal, Staged};
 pub(crate) use journal::{
     JOURNAL_BYTES_MAX, JOURNAL_BYTES_MIN, Journal, JournalPlace, journal_path,
 };
