@@ -193,6 +193,7 @@ pub(super) fn catch_up(
 pub(super) fn anew(shared: &Arc<Shared>, control: &Sender<Control>) -> Result<EventSeq> {
     let (pause, resume) = bounded::<()>(0);
     ask(shared, control, |reply| Control::Pause(reply, resume))?;
+    let alone = shared.write_index_alone();
     let caught_up = whole(shared, || {
         open::make_index(&shared.disk, shared.store, &shared.options)
     });
@@ -201,6 +202,7 @@ pub(super) fn anew(shared: &Arc<Shared>, control: &Sender<Control>) -> Result<Ev
         shared.replace_index(caught_up.index, caught_up.active)?;
         Ok(newest)
     });
+    drop(alone);
     drop(pause);
     newest
 }

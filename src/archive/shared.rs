@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
-use crate::archive::Options;
 use crate::archive::open::IndexFile;
+use crate::archive::{Access, Options};
 use crate::blob::chunker::Cuts;
 use crate::blob::compression::{Compressors, Level};
 use crate::blob::dictionary::DictionaryCache;
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     /// What was found damaged when the store was opened; then nothing is written.
     pub(super) damage: Vec<String>,
     index: RwLock<Arc<Index>>,
+    /// Held by whoever writes the file of the index or opens it again: two handles of redb must not write it.
+    index_writing: Mutex<()>,
     /// The file of the index could not be opened to be written again.
     index_is_stuck: AtomicBool,
     layers: RwLock<Layers>,
@@ -112,6 +114,7 @@ impl Shared {
             files,
             damage,
             index: RwLock::new(Arc::new(index)),
+            index_writing: Mutex::default(),
             index_is_stuck: AtomicBool::new(false),
             layers: RwLock::new(Layers {
                 active: Arc::new(active),
@@ -145,12 +148,14 @@ impl Shared {
 
     /// Everything acknowledged so far.
     pub(super) fn view(&self) -> View {
+        self.heal_index();
         let layers = self.layers.read().expect("no panic while held");
         layers.below().under(Arc::clone(&layers.active))
     }
 
     /// What the active layer lies on, and the active layer. For the writer, the only one who changes it.
     pub(super) fn layers(&self) -> (View, Arc<Overlay>) {
+        self.heal_index();
         let layers = self.layers.read().expect("no panic while held");
         (layers.below(), Arc::clone(&layers.active))
     }
@@ -223,6 +228,7 @@ impl Shared {
             .frozen
             .clone();
         if let Some(frozen) = frozen {
+            let _alone = self.write_index_alone();
             if self.index_is_stuck.load(Ordering::Relaxed) {
                 self.reopen_index(IndexFile::Kept)?;
             }
@@ -248,6 +254,26 @@ impl Shared {
             .or_else(|_| self.reopen_index(IndexFile::Untouched).map(|()| true));
         self.index_is_stuck
             .store(readable.unwrap_or(true), Ordering::Relaxed);
+    }
+
+    /// Takes the index into use again after a read of its file failed: that one is told as what it is, the next one works if the
+    /// disk does.
+    fn heal_index(&self) {
+        let has_failed = || self.index.read().expect("no panic while held").has_failed();
+        if self.options.access == Access::ReadOnly || !has_failed() {
+            return;
+        }
+        // Whoever is writing it sees to it.
+        if let Ok(_alone) = self.index_writing.try_lock()
+            && has_failed()
+        {
+            self.unstick_index();
+        }
+    }
+
+    /// Keeps everybody else from writing the file of the index, or from opening it again, until it is dropped.
+    pub(super) fn write_index_alone(&self) -> MutexGuard<'_, ()> {
+        self.index_writing.lock().expect("no panic while held")
     }
 
     fn reopen_index(&self, file: IndexFile) -> Result<()> {

@@ -228,6 +228,11 @@ impl Index {
         Self::begin(db, backend::Failure::default(), store)
     }
 
+    /// True once a call to its file failed: redb answers nothing more before the file is opened again.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.get().is_some()
+    }
+
     fn begin(db: Database, failure: backend::Failure, store: StoreId) -> Result<Self, IndexError> {
         write::begin(&db, store)?;
         Ok(Self { db, failure })
