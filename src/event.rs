@@ -283,8 +283,9 @@ fn whole_seconds(time: SystemTime) -> i64 {
         Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
         Err(before) => {
             let before = before.duration();
-            let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
-            (-seconds).saturating_sub(i64::from(before.subsec_nanos() > 0))
+            0_i64
+                .saturating_sub_unsigned(before.as_secs())
+                .saturating_sub(i64::from(before.subsec_nanos() > 0))
         }
     }
 }
@@ -633,7 +634,40 @@ pub struct JobFinished {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    /// Times a file system may hold and no calendar tells.
+    #[test]
+    fn a_far_modification_time_is_kept_to_the_second() {
+        let later = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        let earlier =
+            |seconds, nanos| SystemTime::UNIX_EPOCH.checked_sub(Duration::new(seconds, nanos));
+        let far = [
+            (later(316_516_000_000), 316_516_000_000),
+            (later(i64::MAX.unsigned_abs()), i64::MAX),
+            (earlier(70_000_000_000, 0), -70_000_000_000),
+            (earlier(70_000_000_000, 1), -70_000_000_001),
+            (earlier(i64::MIN.unsigned_abs(), 0), i64::MIN),
+        ];
+        let far = far
+            .into_iter()
+            .filter_map(|(time, seconds)| Some((time?, Some(seconds))));
+        let near = [
+            (later(1_700_000_000), None),
+            (earlier(1, 500_000_000), None),
+        ];
+        let near = near
+            .into_iter()
+            .filter_map(|(time, seconds)| Some((time?, seconds)));
+        for (time, seconds) in far.chain(near) {
+            let mut source = Source::default();
+            source.set_modified(time);
+            assert_eq!(source.modified, Some(Timestamp::from(time)));
+            assert_eq!(source.modified_s, seconds, "{time:?}");
+        }
+    }
 
     #[test]
     fn ranges_cover_just_the_ids_they_were_made_of() {

@@ -5,11 +5,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use annals::archive::{Archive, Depth, NAME_BYTES_MAX, NewEntry};
+use annals::archive::{Archive, Depth, NAME_BYTES_MAX, NewAttempt, NewEntry, Options};
 use annals::disk::sim::SimDisk;
+use annals::entry::{Outcome, Retention};
 use annals::event::Source;
+use annals::id::EntryId;
 use annals::query::{Filter, Query};
+use annals::retention::{AsOf, Policy};
 use annals::{Error, ErrorKind};
 use support::prove::{Size, size};
 use support::{Hourly, Random, tiniest, tiny};
@@ -80,6 +84,11 @@ fn names_and_metadata_at_their_limits_come_back_exact_and_above_them_are_refused
         },
         NewEntry {
             compression_level: Some(10),
+            ..named("x")
+        },
+        // In the log it would be no retention, and the event none that can be read.
+        NewEntry {
+            retention: Retention::days(0),
             ..named("x")
         },
     ];
@@ -164,4 +173,185 @@ fn very_many_very_small_entries_are_taken_in_listed_and_sealed() {
     assert_eq!(page.entries.len(), 10);
     assert_eq!(page.entries[0].source_name, "0", "the oldest first");
     println!("very small entries: {entries}, lost 0");
+}
+
+/// Archives, seals, purges and archives again; answers what must be there afterwards.
+fn fill(archive: &Archive) -> Vec<(EntryId, Vec<u8>)> {
+    let put = |seed: u64| {
+        let content = match seed % 3 {
+            0 => support::noise(seed, 9_000),
+            _ => support::measurements(seed, 3_000),
+        };
+        let put = archive.put(named(&format!("{seed}.csv")), &*content);
+        (put.expect("archived").id, content)
+    };
+    let mut there: Vec<_> = (0..24).map(put).collect();
+    let attempt = NewAttempt {
+        reports: vec![
+            support::measurements(900, 2_000),
+            support::noise(901, 9_000),
+        ],
+        ..NewAttempt::new(Outcome::Success, "ICT")
+    };
+    archive
+        .record_attempt(there[20].0, attempt)
+        .expect("recorded");
+    archive.seal().expect("sealed");
+    let keep_some = Policy {
+        max_count: Some(20),
+        ..Policy::default()
+    };
+    let plan = archive
+        .plan_purge(&keep_some, AsOf::Clock)
+        .expect("planned");
+    archive.purge(&plan, "room").expect("purged");
+    archive.compact(None).expect("compacted");
+    there.drain(..4);
+    there.extend((24..40).map(put));
+    there
+}
+
+fn all_there(archive: &Archive, there: &[(EntryId, Vec<u8>)]) {
+    assert!(archive.damage().is_empty(), "{:?}", archive.damage());
+    let snapshot = archive.snapshot().expect("readable");
+    for (id, content) in there {
+        let entry = snapshot.entry(*id).expect("readable").expect("there");
+        assert!(archive.read_all(&entry.blake3, 1 << 20).expect("readable") == *content);
+    }
+    let report = archive.verify(Depth::Deep).expect("looked at");
+    assert!(report.ok, "{:?}", report.findings);
+}
+
+/// With journal files of 3 GiB, what lay behind the first GiB was acknowledged and gone after a kill, and verify called the
+/// store intact.
+#[test]
+fn a_store_with_any_option_at_either_end_survives_a_kill() {
+    let ends: [(&str, fn(&mut Options)); 12] = [
+        ("journal_bytes", |options| options.journal_bytes = 64 << 10),
+        ("pack_bytes", |options| options.pack_bytes = 4 << 10),
+        ("pack_bytes", |options| options.pack_bytes = 1 << 40),
+        ("stream_bytes", |options| options.stream_bytes = 0),
+        ("stream_bytes", |options| options.stream_bytes = usize::MAX),
+        ("dictionary_from", |options| options.dictionary_from = 0),
+        ("dictionary_from", |options| {
+            options.dictionary_from = u64::MAX
+        }),
+        ("dictionary_cache_bytes", |options| {
+            options.dictionary_cache_bytes = 0
+        }),
+        ("dictionary_cache_bytes", |options| {
+            options.dictionary_cache_bytes = 1 << 40
+        }),
+        ("index_cache_bytes", |options| options.index_cache_bytes = 0),
+        ("index_cache_bytes", |options| {
+            options.index_cache_bytes = 1 << 40
+        }),
+        ("lock_wait", |options| options.lock_wait = Duration::MAX),
+    ];
+    for (what, change) in ends {
+        let mut options = tiny(&Hourly::new());
+        change(&mut options);
+        let disk = SimDisk::new();
+        let archive = Archive::create_on(Arc::new(disk.clone()), options.clone()).expect(what);
+        let there = fill(&archive);
+        // What a kill leaves: all that was written, and nothing that closing writes.
+        let killed = disk.snapshot();
+        archive.close().expect(what);
+        for disk in [killed, disk] {
+            let opened = Archive::open_on(Arc::new(disk), options.clone()).expect(what);
+            all_there(&opened, &there);
+        }
+    }
+}
+
+/// The largest journal file is reserved on a real disk, where it costs no memory.
+#[test]
+fn a_store_with_the_largest_journal_file_survives_a_kill() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("store");
+    let with = |journal_bytes| Options {
+        journal_bytes,
+        ..tiny(&Hourly::new())
+    };
+    for out_of_bounds in [0, (64 << 10) - 1, (1 << 30) + 1, 3 << 30, u64::MAX] {
+        let refused = kind(Archive::create(&path, with(out_of_bounds)));
+        assert_eq!(refused, Some(ErrorKind::Invalid), "{out_of_bounds}");
+    }
+    assert!(!path.exists(), "nothing is made");
+    let archive = Archive::create(&path, with(1 << 30)).expect("made");
+    let there: Vec<_> = (0..10)
+        .map(|seed| {
+            let content = support::noise(seed, 9_000);
+            let put = archive.put(named("x"), &*content).expect("archived");
+            (put.id, content)
+        })
+        .collect();
+    // A process that is killed lets go of its lock and closes nothing.
+    std::fs::remove_file(path.join("LOCK")).expect("let go");
+    std::mem::forget(archive);
+    let opened = Archive::open(&path, with(1 << 30)).expect("opens");
+    all_there(&opened, &there);
+    opened.close().expect("closed");
+    for out_of_bounds in [0, 3 << 30] {
+        assert_eq!(
+            kind(Archive::open(&path, with(out_of_bounds))),
+            Some(ErrorKind::Invalid)
+        );
+        assert_eq!(
+            kind(Archive::repair(&path, with(out_of_bounds))),
+            Some(ErrorKind::Invalid)
+        );
+    }
+}
+
+/// Recovery reads no more of a journal file than one may have, and said nothing of the rest.
+#[test]
+fn a_journal_file_that_is_longer_than_it_was_made_is_damage_and_is_mended() {
+    const JOURNAL: &str = "journal/0000.journal";
+    let (disk, archive) = store();
+    let put = archive.put(named("x"), &b"content"[..]).expect("archived");
+    archive.close().expect("closed");
+    let made = disk.content(JOURNAL).expect("there").len() as u64;
+    disk.overwrite(JOURNAL, made, b"something else")
+        .expect("longer");
+    let options = tiny(&Hourly::new());
+    let open = || Archive::open_on(Arc::new(disk.clone()), options.clone()).expect("opens");
+    let archive = open();
+    assert!(
+        archive.damage()[0].contains(&format!("was made with {made}")),
+        "{:?}",
+        archive.damage()
+    );
+    assert!(!archive.verify(Depth::Quick).expect("looked at").ok);
+    drop(archive);
+    let repair = Archive::repair_on(Arc::new(disk.clone()), options.clone());
+    let outcome = repair.expect("looked through").apply().expect("repaired");
+    assert!(outcome.ok, "{outcome:?}");
+    all_there(&open(), &[(put.id, b"content".to_vec())]);
+    assert_eq!(disk.content(JOURNAL).expect("there").len() as u64, made);
+}
+
+#[test]
+fn a_journal_file_that_is_longer_than_any_may_be_is_said_to_be() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("store");
+    let options = tiny(&Hourly::new());
+    let archive = Archive::create(&path, options.clone()).expect("made");
+    archive.put(named("x"), &b"content"[..]).expect("archived");
+    archive.close().expect("closed");
+    let journal = path.join("journal").join("0000.journal");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(journal)
+        .expect("there");
+    // A hole, which takes no room.
+    file.set_len(3 << 30).expect("longer");
+    let archive = Archive::open(&path, options).expect("opens to look");
+    assert!(
+        archive.damage()[0].contains("at most 1073741824"),
+        "{:?}",
+        archive.damage()
+    );
+    let refused = kind(archive.put(named("y"), &b"more"[..]));
+    assert_eq!(refused, Some(ErrorKind::Damaged));
 }

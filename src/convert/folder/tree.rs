@@ -175,10 +175,10 @@ pub(super) fn since_epoch(time: SystemTime) -> (i64, u32) {
         ),
         Err(before) => {
             let before = before.duration();
-            let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+            let seconds = 0_i64.saturating_sub_unsigned(before.as_secs());
             match before.subsec_nanos() {
-                0 => (-seconds, 0),
-                nanos => (-seconds - 1, 1_000_000_000 - nanos),
+                0 => (seconds, 0),
+                nanos => (seconds.saturating_sub(1), 1_000_000_000 - nanos),
             }
         }
     }
