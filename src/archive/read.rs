@@ -209,6 +209,15 @@ pub struct Leaf {
     pub seq: EventSeq,
     /// One line of JSON, without the newline: the very bytes that were acknowledged.
     pub line: String,
+    /// The bytes of an event that is not UTF-8, which annals never writes; `line` shows U+FFFD in their place.
+    pub raw: Option<Vec<u8>>,
+}
+
+impl Leaf {
+    /// The exact bytes of the line.
+    pub fn bytes(&self) -> &[u8] {
+        self.raw.as_deref().unwrap_or(self.line.as_bytes())
+    }
 }
 
 /// Events in order. After an error it ends: events are never skipped silently.
@@ -224,10 +233,17 @@ impl Iterator for Events {
             Ok(leaf) => leaf,
             Err(error) => return Some(Err(error.into())),
         };
-        Some(
-            String::from_utf8(line)
-                .map(|line| Leaf { seq, line })
-                .map_err(|_| Error::new(ErrorKind::Damaged, format!("event {seq} is not UTF-8"))),
-        )
+        Some(Ok(match String::from_utf8(line) {
+            Ok(line) => Leaf {
+                seq,
+                line,
+                raw: None,
+            },
+            Err(error) => Leaf {
+                seq,
+                line: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+                raw: Some(error.into_bytes()),
+            },
+        }))
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             from = leaf.seq.next();
             context.go_on()?;
             if args.kind.as_deref().is_none_or(|kind| is_of(&leaf, kind)) {
-                context.print(leaf.line + "\n")?;
+                context.print([leaf.bytes(), b"\n"].concat())?;
             }
         }
         if !args.follow || args.to.is_some_and(|to| from > to) {
@@ -107,6 +107,7 @@ mod tests {
         let leaf = Leaf {
             seq: EventSeq(3),
             line: r#"{"specversion":"1.0","type":"annals.hold.placed.v1","time":"2026-03-01T08:30:00+01:00","data":{}}"#.into(),
+            raw: None,
         };
         for kind in ["annals.hold.placed.v1", "hold.placed"] {
             assert!(is_of(&leaf, kind), "{kind}");

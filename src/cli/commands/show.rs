@@ -374,6 +374,7 @@ mod tests {
             line: format!(
                 r#"{{"specversion":"1.0","type":"annals.{kind}.v1","time":"2026-03-01T08:30:00+01:00","authid":"mia","data":{data}}}"#
             ),
+            raw: None,
         }
     }
 
