@@ -188,7 +188,8 @@ impl Retention {
         Self::Period { days, years: 0 }
     }
 
-    /// When an entry archived at `archived_at` may go; `None` is never, which is also what lies behind the year 9999.
+    /// When an entry archived at `archived_at` may go; `None` is never, which is also what lies
+    /// behind the year 9999.
     pub fn expires_at(self, archived_at: Timestamp) -> Option<Timestamp> {
         let Self::Period { days, years } = self else {
             return None;

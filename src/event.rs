@@ -213,8 +213,8 @@ pub struct Repaired {
     /// Files that were made anew or taken out, as they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RepairedFile>,
-    /// Events that are lost, as ascending inclusive ranges. Each has an [`Body::Lost`] in its place, or its own line, which could
-    /// not be read.
+    /// Events that are lost, as ascending inclusive ranges. Each has an [`Body::Lost`] in its
+    /// place, or its own line, which could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<(EventSeq, EventSeq)>,
     /// The journal file that was written last was gone: what it held from the last of the lost events on is lost, and nobody
@@ -259,7 +259,8 @@ pub struct Source {
     /// The bytes of the name in hexadecimal, where they are not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_hex: Option<String>,
-    /// Modification time; where that lies outside of the years 0000 to 9999, the nearest time within.
+    /// Modification time; where that lies outside of the years 0000 to 9999, the nearest time
+    /// within.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<Timestamp>,
     /// Modification time in whole seconds since 1970, where `modified` cannot tell it.

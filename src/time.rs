@@ -16,9 +16,10 @@ const OFFSET_S_END: i32 = 86_400;
 
 /// An instant in microseconds since 1970 in UTC, with the offset of the wall clock that read it.
 ///
-/// Holds only what RFC 3339 can write, so that its text reads back as the same value: an instant outside of the years 0000 to
-/// 9999 becomes the nearest end of that range, an offset is cut to whole minutes, and an offset that would lead out of the
-/// range becomes UTC. Ordered by instant; the offset only says how a person on the spot would have written it.
+/// Holds only what RFC 3339 can write, so that its text reads back as the same value: an instant
+/// outside of the years 0000 to 9999 becomes the nearest end of that range, an offset is cut to
+/// whole minutes, and an offset that would lead out of the range becomes UTC. Ordered by instant;
+/// the offset only says how a person on the spot would have written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timestamp {
     micros: i64,
@@ -185,8 +186,8 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Reads a time with a signed year, such as `+11999-12-03T07:06:40.000000+00:00`: logs of annals 0.1 hold them, for files whose
-/// time no RFC 3339 text can tell.
+/// Reads a time with a signed year, such as `+11999-12-03T07:06:40.000000+00:00`: logs of annals
+/// 0.1 hold them, for files whose time no RFC 3339 text can tell.
 fn expanded_year(text: &str) -> Option<Timestamp> {
     let is_signed = text.starts_with(['+', '-']);
     let time = is_signed.then(|| text.parse::<DateTime<FixedOffset>>().ok())?;
@@ -301,8 +302,9 @@ mod tests {
         }
     }
 
-    /// A file of the year 11999 was recorded as `+11999-12-03T..`, which is no RFC 3339 time: the event that was acknowledged
-    /// could not be read, and from the next open on nothing else in its store could either.
+    /// A file of the year 11999 was recorded as `+11999-12-03T..`, which is no RFC 3339 time: the
+    /// event that was acknowledged could not be read, and from the next open on nothing else in its
+    /// store could either.
     #[test]
     fn every_time_is_written_so_that_it_reads_back_as_the_same() {
         let ends = [i64::MIN, MICROS_MIN, -1, 0, 1, MICROS_MAX, i64::MAX];

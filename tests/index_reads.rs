@@ -1,5 +1,6 @@
-//! The index is larger than its cache, and its file cannot be read for a moment while a fact is folded in: nothing of that
-//! fact is recorded, what was acknowledged beside it is, and the store goes on without being opened again.
+//! The index is larger than its cache, and its file cannot be read for a moment while a fact is
+//! folded in: nothing of that fact is recorded, what was acknowledged beside it is, and the store
+//! goes on without being opened again.
 
 mod support;
 
@@ -66,8 +67,8 @@ fn attempt() -> NewAttempt {
 
 type Deed = fn(&Archive, &[EntryId]) -> Result<()>;
 
-/// The fact used to stay in the log while its caller was told of an error, and what was published was folded in half: the index
-/// was no longer what the log says.
+/// The fact used to stay in the log while its caller was told of an error, and what was published
+/// was folded in half: the index was no longer what the log says.
 #[test]
 fn a_fact_whose_fold_cannot_read_the_index_is_not_recorded() {
     let (plant, ids) = plant();

@@ -222,8 +222,8 @@ fn all_there(archive: &Archive, there: &[(EntryId, Vec<u8>)]) {
     assert!(report.ok, "{:?}", report.findings);
 }
 
-/// With journal files of 3 GiB, what lay behind the first GiB was acknowledged and gone after a kill, and verify called the
-/// store intact.
+/// With journal files of 3 GiB, what lay behind the first GiB was acknowledged and gone after a
+/// kill, and verify called the store intact.
 #[test]
 fn a_store_with_any_option_at_either_end_survives_a_kill() {
     let ends: [(&str, fn(&mut Options)); 12] = [

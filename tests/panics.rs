@@ -1,5 +1,5 @@
-//! A thread of the store panics, each in its turn: whoever waits for it is told, nobody waits for ever, and what was
-//! acknowledged is there when the store is opened again.
+//! A thread of the store panics, each in its turn: whoever waits for it is told, nobody waits for
+//! ever, and what was acknowledged is there when the store is opened again.
 
 mod support;
 
@@ -140,7 +140,8 @@ impl DiskFile for TrappedFile {
     }
 }
 
-/// Runs `work` on a thread of that name; what it answered, or nothing when it panicked. Fails when it does not end.
+/// Runs `work` on a thread of that name; what it answered, or nothing when it panicked. Fails when
+/// it does not end.
 fn ends<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (tell, told) = mpsc::channel();
     let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -177,8 +178,8 @@ fn is_told(what: &str, answer: Option<Result<(), Error>>) {
     assert_eq!(error.kind(), ErrorKind::Poisoned, "{what}: {error}");
 }
 
-/// A panic of the sealing thread was noted nowhere: callers went on until eight journal files were full, and then waited for
-/// ever, as did whoever closed the store.
+/// A panic of the sealing thread was noted nowhere: callers went on until eight journal files were
+/// full, and then waited for ever, as did whoever closed the store.
 fn panics(trap: Trap, deed: Deed) {
     let disk = SimDisk::new();
     let trapped = Trapped::new(disk.clone());

@@ -1,5 +1,6 @@
-//! An event whose bytes are as they were recorded, and that no reader takes for an event, costs itself and nothing else: the
-//! rest of the store is served, `verify` finds it, and `repair` has an answer.
+//! An event whose bytes are as they were recorded, and that no reader takes for an event, costs
+//! itself and nothing else: the rest of the store is served, `verify` finds it, and `repair` has an
+//! answer.
 
 mod support;
 
@@ -55,7 +56,8 @@ impl Plant {
         Self { disk, options, ids }
     }
 
-    /// Changes the line of the second entry, which keeps its length, as if it had been recorded like that.
+    /// Changes the line of the second entry, which keeps its length, as if it had been recorded
+    /// like that.
     fn spoil(&self, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
         self.spoil_event(self.ids[1].event(), change)
     }
@@ -121,7 +123,8 @@ fn findings(archive: &Archive, depth: Depth) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Of a store with such an event nothing could be read any more, not even by `rebuild`, `verify` and `repair`.
+/// Of a store with such an event nothing could be read any more, not even by `rebuild`, `verify`
+/// and `repair`.
 #[test]
 fn an_event_that_cannot_be_read_costs_itself_and_nothing_else() {
     let spoils: [fn(&mut [u8]); 4] = [
@@ -177,8 +180,8 @@ fn an_event_that_cannot_be_read_costs_itself_and_nothing_else() {
     }
 }
 
-/// Nobody can say what such an event needs: what it brought along is kept, and nothing that may be part of it is compacted
-/// away, before a repair has made an entry of it.
+/// Nobody can say what such an event needs: what it brought along is kept, and nothing that may be
+/// part of it is compacted away, before a repair has made an entry of it.
 #[test]
 fn what_an_unreadable_event_brought_along_is_kept_and_repair_makes_an_entry_of_it() {
     let plant = Plant::new();
@@ -242,7 +245,8 @@ fn what_an_unreadable_event_brought_along_is_kept_and_repair_makes_an_entry_of_i
     assert!(again.plan().mends.is_empty(), "{:?}", again.plan());
 }
 
-/// annals 0.1 recorded the time of such a file with a signed year of five digits, which it could not read itself.
+/// annals 0.1 recorded the time of such a file with a signed year of five digits, which it could
+/// not read itself.
 #[test]
 fn a_time_that_an_older_version_wrote_with_a_signed_year_is_read() {
     let plant = Plant::new();
@@ -267,7 +271,8 @@ fn a_time_that_an_older_version_wrote_with_a_signed_year_is_read() {
     assert!(report.ok, "{:?}", report.findings);
 }
 
-/// Damage elsewhere is mended with what can be read of it, also where an event that cannot be read stands first in its block.
+/// Damage elsewhere is mended with what can be read of it, also where an event that cannot be read
+/// stands first in its block.
 #[test]
 fn a_broken_segment_is_mended_around_an_event_that_cannot_be_read() {
     let plant = Plant::new();

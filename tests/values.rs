@@ -1,5 +1,5 @@
-//! Whatever a caller, a file system or a clock hands over is refused before it is acknowledged, or is there when the store is
-//! opened again, and the index made anew says the same.
+//! Whatever a caller, a file system or a clock hands over is refused before it is acknowledged, or
+//! is there when the store is opened again, and the index made anew says the same.
 
 mod support;
 
@@ -330,7 +330,8 @@ fn config() -> ProptestConfig {
 proptest! {
     #![proptest_config(config())]
 
-    /// A retention of nothing, or a file of the year 11999, was acknowledged and closed the store at its next open.
+    /// A retention of nothing, or a file of the year 11999, was acknowledged and closed the store
+    /// at its next open.
     #[test]
     fn whatever_is_handed_over_is_refused_or_comes_back(case in case()) {
         survives(&case);

@@ -1,4 +1,5 @@
-//! What the options of a store may be: each has two ends, and is checked when a store is made, opened or repaired.
+//! What the options of a store may be: each has two ends, and is checked when a store is made,
+//! opened or repaired.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -74,8 +75,8 @@ mod tests {
         check(&options)
     }
 
-    /// Of 1,355 sources acknowledged under a journal size of 3 GiB, 1,227 were there after a crash: no more than 1 GiB of a
-    /// journal file is read.
+    /// Of 1,355 sources acknowledged under a journal size of 3 GiB, 1,227 were there after a crash:
+    /// no more than 1 GiB of a journal file is read.
     #[test]
     fn options_out_of_bounds_are_refused_and_the_bounds_are_told() {
         assert!(check(&Options::default()).is_ok());

@@ -79,7 +79,8 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
         return Err(Error::new(
             ErrorKind::Damaged,
             format!(
-                "nothing is compacted, because event {seq} cannot be read, and what looks dead may be its content"
+                "nothing is compacted, because event {seq} cannot be read, \
+                 and what looks dead may be its content"
             ),
         )
         .hint("run 'annals repair': it keeps that content as an entry of its own"));

@@ -85,7 +85,8 @@ pub struct Options {
     /// Small content of one kind (of one converter, with one file name extension) that is sealed together is compressed with a
     /// dictionary made of some of it, from so many bytes on and where that makes it smaller. `u64::MAX` is never.
     pub dictionary_from: u64,
-    /// Memory for dictionaries that were used to read, in bytes, at most 1 TiB; one takes up to 150 KiB or so, and each pack has its own.
+    /// Memory for dictionaries that were used to read, in bytes, at most 1 TiB; one takes up to 150
+    /// KiB or so, and each pack has its own.
     pub dictionary_cache_bytes: usize,
     /// Memory the index may take for pages, in bytes, at most 1 TiB.
     pub index_cache_bytes: usize,

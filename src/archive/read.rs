@@ -209,7 +209,8 @@ pub struct Leaf {
     pub seq: EventSeq,
     /// One line of JSON, without the newline: the very bytes that were acknowledged.
     pub line: String,
-    /// The bytes of an event that is not UTF-8, which annals never writes; `line` shows U+FFFD in their place.
+    /// The bytes of an event that is not UTF-8, which annals never writes; `line` shows U+FFFD in
+    /// their place.
     pub raw: Option<Vec<u8>>,
 }
 

@@ -501,8 +501,8 @@ impl Catching<'_> {
 /// A leaf on its way into the index.
 enum Decoded {
     Event(Event),
-    /// Its bytes are as they were recorded, and say nothing that this version knows. It keeps its number, and the rest of the
-    /// log is served; `verify` tells of it.
+    /// Its bytes are as they were recorded, and say nothing that this version knows. It keeps its
+    /// number, and the rest of the log is served; `verify` tells of it.
     Unreadable(EventSeq),
 }
 

@@ -426,7 +426,8 @@ struct JournalPieces<'a> {
     path: PathBuf,
     classes: BTreeMap<PackClass, Families<Kind>>,
     gathered: HashSet<BlobId>,
-    /// Events that cannot be read. Nobody can say what they need, so what they brought along is kept.
+    /// Events that cannot be read. Nobody can say what they need, so what they brought along is
+    /// kept.
     unreadable: BTreeMap<EventSeq, Option<EventSeq>>,
 }
 

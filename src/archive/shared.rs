@@ -45,7 +45,8 @@ pub(super) struct Shared {
     /// What was found damaged when the store was opened; then nothing is written.
     pub(super) damage: Vec<String>,
     index: RwLock<Arc<Index>>,
-    /// Held by whoever writes the file of the index or opens it again: two handles of redb must not write it.
+    /// Held by whoever writes the file of the index or opens it again: two handles of redb must not
+    /// write it.
     index_writing: Mutex<()>,
     /// The file of the index could not be opened to be written again.
     index_is_stuck: AtomicBool,
@@ -256,8 +257,8 @@ impl Shared {
             .store(readable.unwrap_or(true), Ordering::Relaxed);
     }
 
-    /// Takes the index into use again after a read of its file failed: that one is told as what it is, the next one works if the
-    /// disk does.
+    /// Takes the index into use again after a read of its file failed: that one is told as what it
+    /// is, the next one works if the disk does.
     fn heal_index(&self) {
         let has_failed = || self.index.read().expect("no panic while held").has_failed();
         if self.options.access == Access::ReadOnly || !has_failed() {
@@ -271,7 +272,8 @@ impl Shared {
         }
     }
 
-    /// Keeps everybody else from writing the file of the index, or from opening it again, until it is dropped.
+    /// Keeps everybody else from writing the file of the index, or from opening it again, until it
+    /// is dropped.
     pub(super) fn write_index_alone(&self) -> MutexGuard<'_, ()> {
         self.index_writing.lock().expect("no panic while held")
     }
@@ -579,8 +581,8 @@ impl Shared {
     }
 }
 
-/// Stops the writer for good when the thread that has it ends in a panic. Without it callers would go on to hand in work and
-/// wait for a thread that is gone.
+/// Stops the writer for good when the thread that has it ends in a panic. Without it callers would
+/// go on to hand in work and wait for a thread that is gone.
 pub(super) struct FailOnPanic<'a> {
     shared: &'a Shared,
     /// Which thread it is, for people.

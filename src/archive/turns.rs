@@ -72,8 +72,8 @@ impl Turns {
 }
 
 impl Turns {
-    /// Drops a writer that a thread panicked with. What is in its channels is dropped with it and with the writer's own thread,
-    /// so everybody who waits for an answer from there is told.
+    /// Drops a writer that a thread panicked with. What is in its channels is dropped with it and
+    /// with the writer's own thread, so everybody who waits for an answer from there is told.
     fn let_go(&self) {
         *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

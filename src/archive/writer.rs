@@ -453,8 +453,8 @@ impl Writer {
         Ok(event.seq)
     }
 
-    /// Folds the event in before it is staged: what the index cannot take in never becomes part of the log. After an error the
-    /// group is of no more use, because part of the event may be in it.
+    /// Folds the event in before it is staged: what the index cannot take in never becomes part of
+    /// the log. After an error the group is of no more use, because part of the event may be in it.
     fn fold_and_stage(
         &mut self,
         draft: &Draft,
@@ -475,7 +475,8 @@ impl Writer {
         Ok(staged)
     }
 
-    /// Forgets the group and tells everybody in it. Nothing of it was written, so the store is as it was before.
+    /// Forgets the group and tells everybody in it. Nothing of it was written, so the store is as
+    /// it was before.
     fn discard(&mut self, group: &mut Group, why: &Error) {
         let mut discarded = std::mem::take(group);
         self.appender.discard();

@@ -17,7 +17,8 @@ use crate::id::{
 };
 use crate::time::Timestamp;
 
-/// Text as programs, file systems and servers hand it over: also controls, quotes, and characters of every plane.
+/// Text as programs, file systems and servers hand it over: also controls, quotes, and characters
+/// of every plane.
 fn text() -> BoxedStrategy<String> {
     let odd = prop_oneof![
         Just('\0'),
@@ -481,8 +482,8 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// A source that a file system dated in the year 11999 was acknowledged, and no reader took the line for an event: from the
-    /// next open on nothing in its store could be read.
+    /// A source that a file system dated in the year 11999 was acknowledged, and no reader took the
+    /// line for an event: from the next open on nothing in its store could be read.
     #[test]
     fn any_fact_of_any_values_reads_back_as_it_was_written(event in event()) {
         prop_assert!(is_made(&event.body));

@@ -44,8 +44,8 @@ pub(crate) enum LeafError {
 
 /// Writes `event` of `store` as one line, without the newline.
 ///
-/// The line is read back before it is handed out: what a reader would refuse, or take for something else, is an error here and
-/// never becomes part of a log.
+/// The line is read back before it is handed out: what a reader would refuse, or take for something
+/// else, is an error here and never becomes part of a log.
 pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError> {
     let data = event.body.data_json()?;
     let mut line = String::with_capacity(data.len() + 384);

@@ -123,7 +123,8 @@ impl Overlay {
         Ok(())
     }
 
-    /// Passes over an event whose leaf cannot be read: it has its place in the log, and changes nothing else.
+    /// Passes over an event whose leaf cannot be read: it has its place in the log, and changes
+    /// nothing else.
     pub(crate) fn pass_over(&mut self, seq: EventSeq) -> Result<(), IndexError> {
         if seq <= self.applied {
             return Ok(());

@@ -228,7 +228,8 @@ impl Index {
         Self::begin(db, backend::Failure::default(), store)
     }
 
-    /// True once a call to its file failed: redb answers nothing more before the file is opened again.
+    /// True once a call to its file failed: redb answers nothing more before the file is opened
+    /// again.
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.get().is_some()
     }

@@ -212,7 +212,8 @@ pub(crate) fn recover(
         let unsealed = last > sealed || later.is_none();
         if unsealed && made_bytes < len && len <= JOURNAL_BYTES_MAX {
             found.damage.push(format!(
-                "{}: it has {len} bytes and was made with {made_bytes}; something else wrote behind its end",
+                "{}: it has {len} bytes and was made with {made_bytes}; \
+                 something else wrote behind its end",
                 path.display(),
             ));
         }
@@ -258,7 +259,8 @@ pub(crate) fn recover(
 
 fn too_long(path: &Path, len: u64) -> String {
     format!(
-        "{}: it has {len} bytes, and a journal file has at most {JOURNAL_BYTES_MAX}; what lies behind that is not read",
+        "{}: it has {len} bytes, and a journal file has at most {JOURNAL_BYTES_MAX}; \
+         what lies behind that is not read",
         path.display()
     )
 }

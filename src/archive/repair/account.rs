@@ -232,8 +232,8 @@ fn rescue_from_journal(
     Ok(missing.len())
 }
 
-/// Makes entries of content whose own events are lost or cannot be read, so that it is found, held and purged like all else. Without one,
-/// compaction would take it for what was purged.
+/// Makes entries of content whose own events are lost or cannot be read, so that it is found, held
+/// and purged like all else. Without one, compaction would take it for what was purged.
 fn find_homes(archive: &Archive, losses: &Undeclared) -> Result<EntryRanges> {
     if losses.events.is_empty() && losses.unreadable.is_empty() {
         return Ok(EntryRanges::default());

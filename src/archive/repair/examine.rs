@@ -396,12 +396,13 @@ fn look_inside(
             detail: match count {
                 1 => "it cannot be read, though its bytes are as they were recorded".to_owned(),
                 all => format!(
-                    "it cannot be read, though its bytes are as they were recorded, and so are {} more",
+                    "it cannot be read, though its bytes are as they were recorded, \
+                     and so are {} more",
                     all - 1
                 ),
             },
-            action: "leave its line as it is, record that it cannot be read, and make an entry of what it \
-                     brought along"
+            action: "leave its line as it is, record that it cannot be read, \
+                     and make an entry of what it brought along"
                 .to_owned(),
         });
     }

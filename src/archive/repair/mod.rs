@@ -97,7 +97,8 @@ pub struct RepairOutcome {
     pub files: Vec<RepairedFile>,
     /// Events that are lost, as ascending inclusive ranges.
     pub lost_events: Vec<(EventSeq, EventSeq)>,
-    /// Events that cannot be read, as ascending inclusive ranges. Their lines stand in the log as they were recorded.
+    /// Events that cannot be read, as ascending inclusive ranges. Their lines stand in the log as
+    /// they were recorded.
     pub unreadable_events: Vec<(EventSeq, EventSeq)>,
     /// See [`RepairPlan::end_is_lost`].
     pub end_is_lost: bool,

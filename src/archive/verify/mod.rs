@@ -68,8 +68,8 @@ pub struct VerifyReport {
 /// What a repair could not bring back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct KnownLosses {
-    /// Events that another one stands for, or that cannot be read; those that another one stands for are not counted when looking
-    /// quickly.
+    /// Events that another one stands for, or that cannot be read; those that another one stands
+    /// for are not counted when looking quickly.
     pub events: u64,
     /// Contents that entries name.
     pub contents: u64,

@@ -115,7 +115,8 @@ fn tell(outcome: &RepairOutcome, context: &mut Context<'_>) -> Result<(), Failur
     let found = outcome.found.iter().count() as u64;
     if found > 0 {
         lines.push(format!(
-            "{} made of content whose events are lost or cannot be read: annals list --converter \"annals repair\"",
+            "{} made of content whose events are lost or cannot be read: \
+             annals list --converter \"annals repair\"",
             counted(found, "entry was", "entries were")
         ));
     }

@@ -108,7 +108,8 @@ impl Life {
         if !may_concern {
             return None;
         }
-        // One event that cannot be read does not keep the others from being shown; 'annals verify' finds it.
+        // One event that cannot be read does not keep the others from being shown; 'annals verify'
+        // finds it.
         let Ok(envelope) = Envelope::of(leaf) else {
             return None;
         };
