@@ -264,6 +264,50 @@ fn a_store_with_any_option_at_either_end_survives_a_kill() {
     }
 }
 
+/// A journal file keeps the length it was made with. One that was made smaller than the store is told
+/// now was used again for an event that it cannot hold, which went on behind its end.
+#[test]
+fn journal_files_of_several_lengths_hold_what_is_written_to_them() {
+    let disk = SimDisk::new();
+    let with = |journal_bytes| Options {
+        journal_bytes,
+        ..tiny(&Hourly::new())
+    };
+    let open = |journal_bytes| {
+        let opened = Archive::open_on(Arc::new(disk.clone()), with(journal_bytes));
+        opened.expect("opens")
+    };
+    let archive = Archive::create_on(Arc::new(disk.clone()), with(64 << 10)).expect("made");
+    let mut there = Vec::new();
+    let mut fill = |archive: &Archive, lengths: &[usize]| {
+        for (seed, len) in lengths.iter().cycle().take(24).enumerate() {
+            let content = support::noise(there.len() as u64 * 100 + seed as u64, *len);
+            let put = archive.put(named("x"), &*content).expect("archived");
+            there.push((put.id, content));
+        }
+    };
+    fill(&archive, &[9_000]);
+    archive.close().expect("closed");
+    let archive = open(1 << 20);
+    fill(&archive, &[9_000, 500_000, 200_000]);
+    archive.seal().expect("sealed");
+    fill(&archive, &[500_000]);
+    archive.close().expect("closed");
+    let archive = open(64 << 10);
+    fill(&archive, &[9_000, 50_000]);
+    archive.seal().expect("sealed");
+    fill(&archive, &[50_000]);
+    drop(archive);
+    let archive = open(1 << 20);
+    fill(&archive, &[500_000, 100]);
+    let killed = disk.snapshot();
+    archive.close().expect("closed");
+    for disk in [killed, disk] {
+        let opened = Archive::open_on(Arc::new(disk), with(64 << 10)).expect("opens");
+        all_there(&opened, &there);
+    }
+}
+
 /// The largest journal file is reserved on a real disk, where it costs no memory.
 #[test]
 fn a_store_with_the_largest_journal_file_survives_a_kill() {
@@ -332,7 +376,7 @@ fn a_journal_file_that_is_longer_than_it_was_made_is_damage_and_is_mended() {
 }
 
 #[test]
-fn a_journal_file_that_is_longer_than_any_may_be_is_said_to_be() {
+fn a_journal_file_that_is_longer_than_any_may_be_is_damage() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("store");
     let options = tiny(&Hourly::new());
@@ -346,7 +390,7 @@ fn a_journal_file_that_is_longer_than_any_may_be_is_said_to_be() {
         .expect("there");
     // A hole, which takes no room.
     file.set_len(3 << 30).expect("longer");
-    let archive = Archive::open(&path, options).expect("opens to look");
+    let archive = Archive::open(&path, options.clone()).expect("opens to look");
     assert!(
         archive.damage()[0].contains("at most 1073741824"),
         "{:?}",
@@ -354,4 +398,25 @@ fn a_journal_file_that_is_longer_than_any_may_be_is_said_to_be() {
     );
     let refused = kind(archive.put(named("y"), &b"more"[..]));
     assert_eq!(refused, Some(ErrorKind::Damaged));
+    drop(archive);
+    // Whatever lies where nothing is read may be an event: nothing is mended around it.
+    let behind = |bytes: &[u8]| {
+        use std::io::{Seek, SeekFrom, Write};
+        let mut file = &file;
+        file.seek(SeekFrom::Start((2 << 30) + 1)).expect("there");
+        file.write_all(bytes).expect("written");
+    };
+    behind(b"x");
+    let refused = kind(Archive::repair(&path, options.clone()));
+    assert_eq!(refused, Some(ErrorKind::Damaged));
+    behind(&[0]);
+    let repair = Archive::repair(&path, options).expect("looked through");
+    let [mend] = &repair.plan().mends[..] else {
+        panic!("{:?}", repair.plan());
+    };
+    // Not done here: a copy of all its zeros is kept.
+    assert!(
+        mend.action.starts_with("make it anew, with all"),
+        "{mend:?}"
+    );
 }

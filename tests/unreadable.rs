@@ -320,3 +320,30 @@ fn an_event_of_two_lines_is_damage_and_is_mended_as_such() {
     assert_eq!(findings(&archive, Depth::Deep), []);
     assert!(entries(&archive).starts_with(&[plant.ids[0], plant.ids[2]]));
 }
+
+/// Mending a journal file keeps every frame that is whole, whatever its event says.
+#[test]
+fn damage_beside_an_event_that_cannot_be_read_costs_no_more_than_itself() {
+    let plant = Plant::new();
+    let line = plant.spoil(invalid_value);
+    let (lost, spoiled) = (plant.ids[0].event(), plant.ids[1].event());
+    let bytes = plant.disk.content(JOURNAL).expect("there");
+    let begins = format!(r#"{{"specversion":"1.0","id":"{lost}""#);
+    let at = bytes
+        .windows(begins.len())
+        .position(|window| window == begins.as_bytes());
+    let bit = (at.expect("recorded") as u64 + 30) * 8;
+    plant.disk.flip_bit(JOURNAL, bit).expect("flipped");
+    let disk = Arc::new(plant.disk.clone());
+    let repair = Archive::repair_on(disk, plant.options.clone()).expect("looked through");
+    let outcome = repair.apply().expect("repaired");
+    assert_eq!(outcome.lost_events, [(lost, lost)]);
+    assert_eq!(outcome.unreadable_events, [(spoiled, spoiled)]);
+    let archive = plant.open(Access::ReadWrite).expect("opens");
+    let leaf = archive
+        .events(spoiled, Some(spoiled))
+        .expect("readable")
+        .next();
+    assert_eq!(leaf.expect("there").expect("whole").bytes(), line);
+    assert_eq!(findings(&archive, Depth::Deep), []);
+}

@@ -499,6 +499,10 @@ impl Catching<'_> {
 }
 
 /// A leaf on its way into the index.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are events, and a box for each would slow a rebuild down"
+)]
 enum Decoded {
     Event(Event),
     /// Its bytes are as they were recorded, and say nothing that this version knows. It keeps its

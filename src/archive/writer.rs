@@ -28,7 +28,7 @@ const RESERVE_BYTES: usize = 256 << 10;
 /// So many entry ids always fit one leaf, however scattered they are.
 const PURGED_PER_EVENT: usize = 1_500;
 /// More journal files than this are not made; the writer waits for the sealer instead.
-const JOURNAL_FILES_MAX: u32 = 8;
+const JOURNAL_FILES_MAX: usize = 8;
 
 /// A fact to be recorded, with the content it brings along.
 pub(super) struct Draft {
@@ -295,8 +295,9 @@ impl Writer {
         drop(view);
         let mut group = Group::default();
         // Whoever asks is the one who would make room in the journal, so there is no waiting for it.
+        // The smallest journal file holds such a fact.
         let can_rotate =
-            self.appender.free_files() > 0 || self.appender.files() < JOURNAL_FILES_MAX;
+            self.appender.free_files(0) > 0 || self.appender.files(0) < JOURNAL_FILES_MAX;
         let room = if can_rotate {
             Room::Anywhere
         } else {
@@ -411,7 +412,7 @@ impl Writer {
             match room {
                 Room::Here if fits_reserve => {}
                 Room::Here => return Err(journal_full("it holds nothing more")),
-                Room::Anywhere => match self.rotate() {
+                Room::Anywhere => match self.rotate(bytes) {
                     // No room for another journal file, but the rest of this one is for just such facts.
                     Err(error) if error.kind() == ErrorKind::Full && fits_reserve => {}
                     rotated => rotated?,
@@ -513,12 +514,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Goes on in another journal file and hands the full one to the sealer.
-    fn rotate(&mut self) -> Result<()> {
+    /// Goes on in another journal file, which holds a frame of `frame_bytes`, and hands the full one
+    /// to the sealer.
+    fn rotate(&mut self, frame_bytes: usize) -> Result<()> {
         while let Ok(control) = self.controls.try_recv() {
             self.control(control);
         }
-        while self.appender.free_files() == 0 && self.appender.files() >= JOURNAL_FILES_MAX {
+        while self.appender.free_files(frame_bytes) == 0
+            && self.appender.files(frame_bytes) >= JOURNAL_FILES_MAX
+        {
             // The sealer is behind: callers wait here, in a bounded channel, instead of in memory.
             if let Some(why) = self.shared.stalled() {
                 return Err(journal_full(&why));
@@ -532,7 +536,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return Err(sealer::ended(&self.shared)),
             }
         }
-        let full = self.appender.rotate()?;
+        let full = self.appender.rotate(frame_bytes)?;
         let (slot, file) = self.appender.current_file();
         self.shared.files.add_journal(slot, file);
         self.sealer
@@ -544,7 +548,7 @@ impl Writer {
         if self.appender.current_is_empty() {
             return Ok(());
         }
-        self.rotate()
+        self.rotate(0)
     }
 
     fn purge(

@@ -257,25 +257,33 @@ impl Appender {
         self.free.drain(..).collect()
     }
 
-    /// How many files could still be started without making one.
-    pub(crate) fn free_files(&self) -> usize {
-        self.free.len()
+    /// How many files could be started for a frame of `frame_bytes` without making one.
+    pub(crate) fn free_files(&self, frame_bytes: usize) -> usize {
+        let holds = |journal: &&Journal| holds(journal, frame_bytes);
+        self.free.iter().filter(holds).count()
     }
 
-    /// How many journal files there are.
-    pub(crate) fn files(&self) -> u32 {
-        self.slots
+    /// How many journal files there are, but for free ones that are too small for a frame of
+    /// `frame_bytes`: an earlier process may have made smaller ones than this one does.
+    pub(crate) fn files(&self, frame_bytes: usize) -> usize {
+        let too_small = self.free.len() - self.free_files(frame_bytes);
+        self.slots as usize - too_small
     }
 
-    /// Goes on in the next journal file, a free one or a new one, and hands out the full one. The group must be committed.
+    /// Goes on in the next journal file that holds a frame of `frame_bytes`, a free one or a new
+    /// one, and hands out the full one. The group must be committed.
     ///
     /// When no file can be made (a full disk), the current one stays and the error says so; the appender is not poisoned.
-    pub(crate) fn rotate(&mut self) -> Result<FullJournal, LogError> {
+    pub(crate) fn rotate(&mut self, frame_bytes: usize) -> Result<FullJournal, LogError> {
         debug_assert!(self.group.is_empty(), "a group never spans two files");
         if self.poisoned {
             return Err(LogError::Poisoned);
         }
-        let mut next = match self.free.pop_front() {
+        let fitting = self
+            .free
+            .iter()
+            .position(|journal| holds(journal, frame_bytes));
+        let mut next = match fitting.and_then(|nth| self.free.remove(nth)) {
             Some(journal) => journal,
             None => {
                 let made =
@@ -296,6 +304,12 @@ impl Appender {
             last_seq: EventSeq(self.next_seq.0 - 1),
         })
     }
+}
+
+/// True when an empty journal file has room for a frame of `frame_bytes`.
+fn holds(journal: &Journal, frame_bytes: usize) -> bool {
+    let needed = JOURNAL_HEADER_BYTES + frame_bytes + TERMINATOR_BYTES;
+    needed as u64 <= journal.header.file_bytes
 }
 
 #[cfg(test)]
@@ -333,15 +347,15 @@ mod tests {
         for _ in 0..3 {
             stage(&mut first, 10).expect("staged");
             first.commit().expect("durable");
-            let mut full = first.rotate().expect("another file").journal;
+            let mut full = first.rotate(10).expect("another file").journal;
             full.header.first_seq = EventSeq(1);
-            assert_eq!(first.free_files(), 0);
+            assert_eq!(first.free_files(10), 0);
             first.give_back(full);
-            assert_eq!(first.free_files(), 1);
+            assert_eq!(first.free_files(10), 1);
             generations.push(first.current.header.generation);
         }
         assert_eq!(generations, [1, 2, 3, 4]);
-        assert_eq!(first.files(), 2, "they take turns");
+        assert_eq!(first.files(10), 2, "they take turns");
         let (store, slots, next) = (first.store, first.slots, first.next_seq);
         let (current, end, free) = (first.current, first.end, first.free);
         assert_eq!(free.len() + 1, slots as usize);
@@ -453,7 +467,7 @@ mod tests {
             appender.group.clear();
             assert!(matches!(stage(&mut appender, 10), Err(LogError::Poisoned)));
             assert!(matches!(appender.commit(), Err(LogError::Poisoned)));
-            assert!(matches!(appender.rotate(), Err(LogError::Poisoned)));
+            assert!(matches!(appender.rotate(0), Err(LogError::Poisoned)));
         }
     }
 }

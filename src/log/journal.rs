@@ -78,7 +78,7 @@ impl Journal {
     }
 
     /// The same file, which is free, to be used in its whole length.
-    pub(crate) fn as_long_as(mut self, file_bytes: u64) -> Self {
+    pub(crate) fn with_file_bytes(mut self, file_bytes: u64) -> Self {
         self.header.file_bytes = file_bytes.min(JOURNAL_BYTES_MAX);
         self.dirty_to = self.dirty_to.max(self.header.file_bytes);
         self

@@ -54,6 +54,8 @@ pub(crate) enum SpareEvents {
     InJournal,
     /// Nowhere: none of them can be read.
     Unreadable,
+    /// In segments, if it ever had any.
+    Sealed,
 }
 
 /// A segment to be written.
@@ -147,6 +149,7 @@ impl LogMend {
             })
             .collect();
         spare.extend(unreadable_journals(remains, sealed));
+        spare.extend(too_long_journals(remains, &live, sealed));
         let journals = if sound {
             Vec::new()
         } else {
@@ -320,6 +323,30 @@ fn unreadable_journals(remains: &Remains, sealed: EventSeq) -> impl Iterator<Ite
     })
 }
 
+fn too_long(journal: &JournalRemains) -> String {
+    format!(
+        "it has {} bytes, and a journal file has at most {JOURNAL_BYTES_MAX}",
+        journal.bytes
+    )
+}
+
+/// Files that are longer than a journal file may be and hold no event that is not sealed.
+fn too_long_journals(remains: &Remains, live: &[&JournalRemains], sealed: EventSeq) -> Vec<Spare> {
+    let is_live = |slot: u32| live.iter().any(|one| one.slot == slot);
+    let of_no_use = remains.journals.iter().filter(|journal| {
+        journal.bytes > JOURNAL_BYTES_MAX
+            && !is_live(journal.slot)
+            && journal.newest_head <= Some(sealed)
+    });
+    of_no_use
+        .map(|journal| Spare {
+            path: journal_path(journal.slot),
+            why: too_long(journal),
+            events: SpareEvents::Sealed,
+        })
+        .collect()
+}
+
 /// Takes out the files that begin with the same event as another one, which has more events: an older copy of a file, in the
 /// place of another. Files without events are none; the log can go on in them.
 fn take_doubles<'a>(live: &mut Vec<&'a JournalRemains>) -> Vec<&'a JournalRemains> {
@@ -380,14 +407,11 @@ fn plan_journals(
                 "{} bytes are left of {}",
                 journal.bytes, header.file_bytes
             )),
-            Ok(header)
-                if header.file_bytes < journal.bytes && header.file_bytes <= JOURNAL_BYTES_MAX =>
-            {
-                Some(format!(
-                    "it has {} bytes and was made with {}",
-                    journal.bytes, header.file_bytes
-                ))
-            }
+            Ok(_) if journal.bytes > JOURNAL_BYTES_MAX => Some(too_long(journal)),
+            Ok(header) if header.file_bytes < journal.bytes => Some(format!(
+                "it has {} bytes and was made with {}",
+                journal.bytes, header.file_bytes
+            )),
             Ok(_) if stand_in_a_row(journal, begins, last_seq) => None,
             Ok(_) => {
                 let own = journal.own().map(|frame| frame.seq.0);
@@ -408,6 +432,7 @@ fn plan_journals(
             first_seq,
             // A header can say anything: the file gets no longer than it is or than the store's files are made.
             file_bytes: match &journal.header {
+                _ if journal.bytes > JOURNAL_BYTES_MAX => journal_bytes,
                 Ok(header) => header.file_bytes.min(journal.bytes.max(journal_bytes)),
                 Err(_) => journal.bytes.max(journal_bytes),
             },

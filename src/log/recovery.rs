@@ -156,7 +156,7 @@ pub(crate) fn recover(
         }
         if later.is_some_and(|next| next <= found.next_seq) && starts <= sealed {
             // Everything in it was sealed.
-            found.free.push_back(journal.as_long_as(len));
+            found.free.push_back(journal.with_file_bytes(len));
             continue;
         }
         let all = JournalBytes::read(&*journal.file, len).map_err(LogError::io("read", &path))?;
@@ -225,13 +225,13 @@ pub(crate) fn recover(
             ));
         }
         if last <= sealed && later.is_some() {
-            found.free.push_back(journal.as_long_as(len));
+            found.free.push_back(journal.with_file_bytes(len));
         } else if later.is_some() {
             let end = EventSeq(found.next_seq.0 - 1);
             found.full.push((journal, end));
         } else if last <= sealed && starts <= sealed {
             // The newest file was sealed to its end and not started anew yet.
-            found.free.push_back(journal.as_long_as(len));
+            found.free.push_back(journal.with_file_bytes(len));
         } else {
             if scan.expected != found.next_seq && found.damage.len() == told {
                 // Whatever were written behind its last event would be taken for no part of the log at the next look.
@@ -310,6 +310,11 @@ impl JournalBytes {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Where the zeros begin that the file ends with, to the block.
+    pub(super) fn written_to(&self) -> usize {
+        self.written
     }
 
     /// Everything from `from` on that reads as the head of a frame, of whatever generation.

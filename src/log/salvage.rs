@@ -17,7 +17,7 @@ use crate::format::segment::{
     BLOCK_HEADER_BYTES, BlockHeader, BlockIndex, Footer, SEGMENT_HEADER_BYTES, SegmentError,
 };
 use crate::id::{EventSeq, StoreId};
-use crate::log::journal::{journal_path, slot_of};
+use crate::log::journal::{JOURNAL_BYTES_MAX, journal_path, slot_of};
 use crate::log::reader::{LiveFrame, read_frame};
 use crate::log::recovery::JournalBytes;
 use crate::log::segment::{SegmentReader, first_seq_of, read_block, segment_path};
@@ -63,6 +63,8 @@ pub(crate) struct JournalRemains {
     pub(crate) frames: Vec<LiveFrame>,
     /// The newest event that the head of a frame names, whatever became of the rest of it.
     pub(crate) newest_head: Option<EventSeq>,
+    /// It is longer than a journal file may be, and something lies behind what is read of it.
+    pub(crate) holds_more: bool,
 }
 
 impl JournalRemains {
@@ -346,12 +348,16 @@ fn journals(disk: &dyn Disk, store: &StoreId) -> Result<Vec<JournalRemains>, Log
             .open(&path, OpenMode::Read)
             .map_err(LogError::io("open", &path))?;
         let all = JournalBytes::read(&*file, entry.len).map_err(LogError::io("read", &path))?;
+        let holds_more = holds_more(&*file, entry.len).map_err(LogError::io("read", &path))?;
+        let header = JournalHeader::decode(all.bytes(), store);
+        let generation = header.as_ref().ok().map(|header| header.generation);
         found.push(JournalRemains {
             slot,
             file,
             bytes: entry.len,
-            header: JournalHeader::decode(all.bytes(), store).map_err(|why| why.to_string()),
-            frames: frames(all.bytes(), slot, store),
+            frames: frames(&all, slot, store, generation),
+            header: header.map_err(|why| why.to_string()),
+            holds_more,
             newest_head: all
                 .heads(JOURNAL_HEADER_BYTES)
                 .map(|(_, head)| head.seq)
@@ -361,16 +367,47 @@ fn journals(disk: &dyn Disk, store: &StoreId) -> Result<Vec<JournalRemains>, Log
     Ok(found)
 }
 
-/// Every intact frame. What is inside of one is content, whatever it looks like.
-fn frames(bytes: &[u8], slot: u32, store: &StoreId) -> Vec<LiveFrame> {
+/// Whether anything but zeros lies behind what is read of a journal file. Of one that is absurdly long
+/// nobody looks, and something is taken to be there.
+fn holds_more(file: &dyn DiskFile, len: u64) -> io::Result<bool> {
+    const LOOKED_AT_MAX: u64 = 16 << 30;
+    if len > LOOKED_AT_MAX {
+        return Ok(true);
+    }
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut at = JOURNAL_BYTES_MAX;
+    while at < len {
+        let left = usize::try_from(len - at).unwrap_or(PIECE_BYTES);
+        let piece = &mut piece[..left.min(PIECE_BYTES)];
+        file.read_exact_at(piece, at)?;
+        if piece.iter().any(|byte| *byte != 0) {
+            return Ok(true);
+        }
+        at += piece.len() as u64;
+    }
+    Ok(false)
+}
+
+/// Every intact frame. What is inside of one is content, whatever it looks like. A frame of the file's
+/// own generation is the store's, also where its event cannot be read.
+fn frames(
+    all: &JournalBytes,
+    slot: u32,
+    store: &StoreId,
+    generation: Option<u64>,
+) -> Vec<LiveFrame> {
     let mut found = Vec::new();
     let mut at = JOURNAL_HEADER_BYTES;
-    while let Some(rest) = bytes
+    while let Some(rest) = all
+        .bytes()
         .get(at..)
-        .filter(|rest| rest.len() >= FRAME_HEADER_BYTES)
+        .filter(|rest| rest.len() >= FRAME_HEADER_BYTES && at < all.written_to())
     {
         let step = match FrameHeader::decode(rest).and_then(|_| Frame::decode(rest)) {
-            Ok(frame) if is_event(frame.leaf, store, frame.header.seq) => {
+            Ok(frame)
+                if Some(frame.header.generation) == generation
+                    || is_event(frame.leaf, store, frame.header.seq) =>
+            {
                 let frame_bytes = frame.header.frame_bytes();
                 found.push(LiveFrame {
                     seq: frame.header.seq,

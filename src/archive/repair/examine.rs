@@ -60,6 +60,17 @@ pub(super) fn examine(
     };
     let (packs, newest_sealed) = packs(disk, &store, &pack_files, options)?;
     let remains = Remains::survey(&**disk, &store)?;
+    if let Some(journal) = remains.journals.iter().find(|one| one.holds_more) {
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "journal file {} has {} bytes, and something lies where no journal file has \
+                 anything: what that is cannot be told",
+                journal.slot, journal.bytes
+            ),
+        )
+        .hint("nothing was changed; bring the file back from a copy"));
+    }
     let index = open::IndexFile::Untouched.open(disk, store, options);
     let applied = match &index {
         Ok(Some(index)) => index.applied().ok(),
@@ -215,6 +226,7 @@ fn tell_log(log: &LogMend, plan: &mut RepairPlan) {
         let why = match spare.events {
             SpareEvents::InJournal => "the journal holds its events",
             SpareEvents::Unreadable => "nothing in it can be read",
+            SpareEvents::Sealed => "what it held is sealed",
         };
         plan.mends.push(Mend {
             kind: MendKind::Log,
