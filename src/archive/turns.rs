@@ -47,6 +47,10 @@ impl Turns {
             // Nothing is taken before it is this thread's turn: a caller who waits for an empty journal file, as the
             // writer, would wait for ever for one that was taken out of the channel here.
             let Ok(mut turn) = self.writer.lock() else {
+                // Whoever it was may not have come to say so yet.
+                self.shared.fail(
+                    "BUG: a thread panicked while it wrote; nothing more is written".to_owned(),
+                );
                 self.let_go();
                 return;
             };

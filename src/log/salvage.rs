@@ -374,13 +374,13 @@ fn holds_more(file: &dyn DiskFile, len: u64) -> io::Result<bool> {
     if len > LOOKED_AT_MAX {
         return Ok(true);
     }
-    let mut piece = vec![0; PIECE_BYTES];
+    let (zeros, mut piece) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
     let mut at = JOURNAL_BYTES_MAX;
     while at < len {
         let left = usize::try_from(len - at).unwrap_or(PIECE_BYTES);
         let piece = &mut piece[..left.min(PIECE_BYTES)];
         file.read_exact_at(piece, at)?;
-        if piece.iter().any(|byte| *byte != 0) {
+        if *piece != zeros[..piece.len()] {
             return Ok(true);
         }
         at += piece.len() as u64;
