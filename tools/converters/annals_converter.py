@@ -90,6 +90,9 @@ def answer_to(convert, source):
         with contextlib.redirect_stdout(sys.stderr):
             report = convert(source, answer)
         encode(report)  # a report that is no JSON is a bug of this converter, and not of the host
+        if not all_reports(report):
+            kind = "nothing" if report is None else "an empty list" if report == [] else f"{report!r:.40}"
+            raise TypeError(f"it gave {kind} where a report was due")
     except Refusal as refusal:
         status, error = refusal.status, str(refusal)
     except Exception as bug:
@@ -107,6 +110,12 @@ def answer_to(convert, source):
         "station": answer.station,
         "process": answer.process,
     }
+
+
+def all_reports(given):
+    """Whether a converter gave a report, or some. One that forgot its `return` gave none, and none is no success."""
+    reports = given if isinstance(given, list) else [given]
+    return bool(reports) and all(isinstance(report, dict) and report for report in reports)
 
 
 def read_and_answer(convert, path, name, arguments):

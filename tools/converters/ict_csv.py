@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""ICT board test CSV -> WSJF report. Version 1.1.0.
+"""ICT board test CSV -> WSJF report. Version 1.2.0.
 
     #ICT-REPORT;2.1
     Serial;K2510-00117            header: Key;Value
@@ -8,12 +8,15 @@
     R101 10k;9.9871;kOhm;9.9;10.1;PASS
     TOTAL;128;0                   measured;failed: only from testers with software 1.x
     END;128;PASS;38.4             measured;verdict;seconds
+
+A unit passes when END says so, at least one measurement was taken, none failed, and TOTAL does not say otherwise.
 """
 
 from annals_converter import Failed, Rejected, run
 import wsjf
 
 COLUMNS = "Name;Value;Unit;Low;High;Result"
+UNIT_KEYS = ("Serial", "Part", "Revision", "Process", "Decimal")
 
 
 def convert(source, answer):
@@ -40,17 +43,24 @@ def convert(source, answer):
         raise Failed(f"the file is cut short: line {len(lines) + 1} breaks off, the END line is missing")
     if not lines[-1].startswith("END;"):
         raise Failed(f"the file is cut short: the END line is missing after line {len(lines)}")
-    steps = []
+    steps, totals = [], []
     for index in range(first, len(lines) - 1):
         if lines[index].startswith("TOTAL;"):
+            totals.append(read_total(lines[index], f"line {index + 1}"))
             continue
         steps.append(read_row(lines[index], f"line {index + 1}", decimal, answer))
     count, verdict, seconds = read_end(lines[-1], f"line {len(lines)}", decimal)
     if count != len(steps):
         raise Failed(f"END announces {count} measurements, there are {len(steps)}")
+    failed = sum(step["status"] == "F" for step in steps)
+    for total in totals:
+        if total != (len(steps), failed):
+            raise Failed(
+                f"TOTAL announces {total[0]} measurements and {total[1]} failures, there are {len(steps)} and {failed}"
+            )
 
     root = wsjf.sequence(header.get("Program", "ICT"), steps, seconds)
-    if (verdict == "FAIL") != (root["status"] == "F"):
+    if root["status"] not in (verdict[0], "S"):
         answer.warnings.append(f"END says {verdict}, the measurements say otherwise")
     if verdict == "FAIL":
         root["status"] = "F"
@@ -72,7 +82,8 @@ def read_header(lines):
         if line == COLUMNS:
             break
         key, _, value = line.partition(";")
-        header.setdefault(key, value)
+        if header.setdefault(key, value) != value and key in UNIT_KEYS:
+            raise Failed(f"the header names two values of {key}: '{header[key]}' and '{value}'")
     return header
 
 
@@ -89,7 +100,14 @@ def read_row(line, where, decimal, answer):
     inside = (low is None or low <= value) and (high is None or value <= high)
     if inside != (result == "PASS"):
         answer.warnings.append(f"{where} ({name}): the tester says {result}, the limits say otherwise")
-    return wsjf.measurement(name, value, unit, low, high, result == "PASS")
+    return wsjf.measurement(name, value, unit, low, high, result[0])
+
+
+def read_total(line, where):
+    counts = [wsjf.count(field) for field in line.split(";")[1:]]
+    if len(counts) != 2 or None in counts:
+        raise Failed(f"{where}: expected TOTAL;measurements;failures")
+    return tuple(counts)
 
 
 def read_end(line, where, decimal):

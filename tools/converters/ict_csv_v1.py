@@ -18,6 +18,7 @@ from annals_converter import Failed, Rejected, run
 import wsjf
 
 COLUMNS = "Name;Value;Unit;Low;High;Result"
+UNIT_KEYS = ("Serial", "Part", "Revision", "Process", "Decimal")
 
 
 def convert(source, answer):
@@ -68,7 +69,8 @@ def read_header(lines):
         if line == COLUMNS:
             break
         key, _, value = line.partition(";")
-        header.setdefault(key, value)
+        if header.setdefault(key, value) != value and key in UNIT_KEYS:
+            raise Failed(f"the header names two values of {key}: '{header[key]}' and '{value}'")
     return header
 
 
@@ -85,7 +87,7 @@ def read_row(line, where, decimal, answer):
     inside = (low is None or low <= value) and (high is None or value <= high)
     if inside != (result == "PASS"):
         answer.warnings.append(f"{where} ({name}): the tester says {result}, the limits say otherwise")
-    return wsjf.measurement(name, value, unit, low, high, result == "PASS")
+    return wsjf.measurement(name, value, unit, low, high, result[0])
 
 
 def read_end(line, where, decimal):

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""JSON-lines log of a functional test -> WSJF report. Version 1.4.1.
+"""JSON-lines log of a functional test -> WSJF report. Version 2.0.0.
 
 One event a line: `start` names the unit, `phase` opens a group of steps, `measure`, `compare` and `check` are steps,
-`log` is for people, `end` has the verdict. A log without its `end` is refused.
+`log` is for people, `end` has the verdict. A log without its `end` is refused. A unit passes when `end` says so, at least one
+step passed and none failed; an event that is not understood is an error (E): nobody knows what it says of the unit.
 """
 
 import json
 
 from annals_converter import Failed, Rejected, encode, run
 import wsjf
+
+STEPS = ("measure", "compare", "check")
 
 
 def convert(source, answer):
@@ -38,9 +41,15 @@ def convert(source, answer):
         if event["event"] == "phase":
             groups.append((text_of(event, "name", where), []))
             continue
-        step = read_step(event, where, answer)
+        if event["event"] in ("start", "end"):
+            raise Failed(f"{where}: a second '{event['event']}': the log is of more than one test")
+        if event["event"] not in ("log", *STEPS):
+            answer.warnings.append(f"{where}: the event '{event['event']}' is not understood")
+            step = wsjf.check(event["event"], "E", "the event is not understood")
+        else:
+            step = read_step(event, where, answer)
+            count += step is not None
         if step is not None:
-            count += 1
             if not groups:
                 groups.append(("Test", []))
             groups[-1][1].append(step)
@@ -54,10 +63,10 @@ def convert(source, answer):
     verdict = text_of(end, "result", where)
     if verdict not in ("PASS", "FAIL"):
         raise Failed(f"{where}: the result '{verdict}' is neither PASS nor FAIL")
-    if (verdict == "FAIL") != (root["status"] == "F"):
+    if root["status"] not in (verdict[0], "S"):
         answer.warnings.append(f"'end' says {verdict}, the steps say otherwise")
     if verdict == "FAIL":
-        root["status"] = "F"
+        root["status"] = wsjf.worst((root["status"], "F"))
     return wsjf.report(
         source,
         answer,
@@ -89,9 +98,6 @@ def read_step(event, where, answer):
     kind = event["event"]
     if kind == "log":
         return None
-    if kind not in ("measure", "compare", "check"):
-        answer.warnings.append(f"{where}: unknown event '{kind}' passed over")
-        return None
     name = text_of(event, "name", where)
     passed = event.get("pass")
     if not isinstance(passed, bool):
@@ -101,12 +107,21 @@ def read_step(event, where, answer):
         value = number_of(event, "value", where)
         low = number_of(event, "low", where) if event.get("low") is not None else None
         high = number_of(event, "high", where) if event.get("high") is not None else None
-        return wsjf.measurement(name, value, text_of(event, "unit", where), low, high, passed, seconds)
+        inside = (low is None or low <= value) and (high is None or value <= high)
+        if inside != passed:
+            answer.warnings.append(f"{where} ({name}): the log says {said(passed)}, the limits say otherwise")
+        return wsjf.measurement(name, value, text_of(event, "unit", where), low, high, said(passed)[0], seconds)
     if kind == "compare":
         value, expected = text_of(event, "value", where), text_of(event, "expected", where)
+        if (value == expected) != passed:
+            answer.warnings.append(f"{where} ({name}): the log says {said(passed)}, the texts say otherwise")
         return wsjf.comparison(name, value, expected, passed, seconds)
     text = text_of(event, "text", where) if "text" in event else None
     return wsjf.check(name, "P" if passed else "F", text, seconds)
+
+
+def said(passed):
+    return "PASS" if passed else "FAIL"
 
 
 def text_of(event, key, where):

@@ -13,6 +13,16 @@ NAMESPACE = uuid.UUID("6f1b3a52-8c0d-4e7e-9a57-1d2c64b0f3e8")
 
 NAME_CHARS_MAX = 100
 
+# How a step can end, the gravest first: error, failed, terminated (broken off), passed, done (not judged), skipped.
+BY_WEIGHT = "EFTPDS"
+# How a unit can end. Where nothing passed and nothing failed, nobody knows whether it is good: that is an error.
+UNIT_RESULTS = "EFTP"
+
+
+def worst(statuses):
+    """The gravest of some statuses; of none it is None."""
+    return min(statuses, key=BY_WEIGHT.index, default=None)
+
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(\.[0-9]{1,6})?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?"
@@ -74,8 +84,8 @@ def process_code(arguments, from_source):
     return code
 
 
-def measurement(name, value, unit, low, high, passed, seconds=None):
-    """A numeric limit test; a limit that is None is open."""
+def measurement(name, value, unit, low, high, status, seconds=None, text=None):
+    """A numeric limit test; a limit that is None is open, `text` says why it did not just pass or fail."""
     operator = {
         (False, False): "LOG",
         (True, False): "GE",
@@ -85,8 +95,9 @@ def measurement(name, value, unit, low, high, passed, seconds=None):
     if operator == "LE":
         # An operator with one limit has it in `lowLimit`, whichever side it is on.
         low, high = high, None
-    status = "P" if passed else "F"
     step = _step("ET_NLT", name, status, seconds)
+    if text:
+        step["reportText"] = text
     step["numericMeas"] = [
         {
             "compOp": operator,
@@ -121,10 +132,9 @@ def comparison(name, value, expected, passed, seconds=None):
 
 
 def sequence(name, steps, seconds=None):
-    """Steps under one name; as bad as the worst of them."""
+    """Steps under one name: as bad as the worst of them, and passed only where one of them passed."""
     found = {step["status"] for step in steps}
-    status = next((bad for bad in "EF" if bad in found), "P")
-    step = _step("SequenceCall", name, status, seconds)
+    step = _step("SequenceCall", name, worst(found) or "S", seconds)
     step["steps"] = steps
     return step
 
@@ -136,9 +146,13 @@ def _step(kind, name, status, seconds):
     return step
 
 
-def report(source, answer, root, revision, start, process, result=None, uut=None, misc=None, index=0):
+def report(source, answer, root, revision, start, process, uut=None, misc=None, index=0):
     """The whole report. `start` is what `times` gave, `misc` maps descriptions to texts."""
     first_failed = _number_steps(root)
+    result = root["status"]
+    if result not in UNIT_RESULTS:
+        result = "E"
+        answer.warnings.append("no step of the test passed or failed: the result is an error")
     start, start_utc = start
     return {
         "type": "T",
@@ -147,7 +161,7 @@ def report(source, answer, root, revision, start, process, result=None, uut=None
         "sn": answer.serial,
         "rev": revision,
         "processCode": process,
-        "result": result or root["status"],
+        "result": result,
         "machineName": answer.station,
         "location": source.arguments.get("location", ""),
         "purpose": source.arguments.get("purpose", "Production"),
@@ -168,7 +182,7 @@ def _number_steps(root):
         step = pending.pop()
         count += 1
         step["id"] = count
-        caused = first_failed is None and "steps" not in step and step["status"] in "EF"
+        caused = first_failed is None and "steps" not in step and step["status"] in "EFT"
         step["causedUUTFailure"] = caused
         if caused:
             first_failed = count

@@ -33,7 +33,7 @@ def ict(rows=("R101;9.98;kOhm;9.9;10.1;PASS", "BT1;1.4;uA;;3.0;PASS"), verdict="
         "Start;2025-03-03T00:14:22+01:00",
         "Name;Value;Unit;Low;High;Result",
         *rows,
-        *([f"TOTAL;{len(rows)};0"] if total else []),
+        *([f"TOTAL;{len(rows)};{sum(row.endswith('FAIL') for row in rows)}"] if total else []),
         f"END;{len(rows)};{verdict};38.4",
         "",
     ]
@@ -165,6 +165,22 @@ class Ict(unittest.TestCase):
         self.assertEqual(len(answer["warnings"]), 1)
         self.assertIn("line 11 (R101)", answer["warnings"][0])
 
+    # A file that contradicts itself, or in which nothing was measured, used to pass.
+    def test_nothing_measured_and_totals_that_differ_never_pass(self):
+        answer = answer_to(ict_csv, ict(()))
+        self.assertEqual(answer["report"]["result"], "E")
+        self.assertEqual(answer["warnings"], ["no step of the test passed or failed: the result is an error"])
+        for announced in (b"TOTAL;2;1", b"TOTAL;3;0", b"TOTAL;2"):
+            answer = answer_to(ict_csv, ict().replace(b"TOTAL;2;0", announced))
+            self.assertEqual((answer["status"], answer["report"]), ("failed", None))
+            self.assertIn("TOTAL", answer["error"])
+
+    # Two units in one file were reported under the first one's serial number.
+    def test_a_header_of_two_units_is_refused(self):
+        data = ict().replace(b"Part;", b"Serial;K2510-00118\r\nPart;")
+        answer = answer_to(ict_csv, data)
+        self.assertEqual(answer["error"], "the header names two values of Serial: 'K2510-00117' and 'K2510-00118'")
+
     def test_counts_what_end_announces(self):
         data = ict().replace(b"END;2", b"END;3")
         self.assertEqual(answer_to(ict_csv, data)["error"], "END announces 3 measurements, there are 2")
@@ -189,8 +205,83 @@ class Junit(unittest.TestCase):
         )
 
     def test_skips_a_file_without_test_cases(self):
-        data = JUNIT[: JUNIT.index(b"  <testsuite ")] + b"</testsuites>"
+        empty = JUNIT[: JUNIT.index(b"  <testsuite ")] + b"</testsuites>"
+        data = empty.replace(b'tests="4"', b'tests="0"')
         self.assertEqual(answer_to(junit_xml, data)["status"], "skipped")
+        answer = answer_to(junit_xml, empty)
+        self.assertEqual(answer["report"]["result"], "E")
+        self.assertEqual(answer["warnings"], ["acceptance: 4 test cases are announced, there are 0"])
+
+    def suite(self, inside, attributes=""):
+        """A suite of its own, with its answer."""
+        unit = '<property name="serial" value="SN1"/><property name="part" value="P"/><property name="process" value="7"/>'
+        head = f'<testsuite name="fw" timestamp="2026-03-01T08:00:00Z" {attributes}><properties>{unit}</properties>'
+        return answer_to(junit_xml, f"{head}{inside}</testsuite>".encode())
+
+    # googletest, ctest and others say in attributes that a case did not run or failed; it used to pass.
+    def test_a_case_passes_only_when_nothing_speaks_against_it(self):
+        for case, status in (
+            ('<testcase name="a" status="run" result="completed"/>', "P"),
+            ('<testcase name="a" status="notrun" result="suppressed"/>', "S"),
+            ('<testcase name="a" status="run" result="skipped"/>', "S"),
+            ('<testcase name="a" status="disabled"/>', "S"),
+            ('<testcase name="a" executed="False"/>', "S"),
+            ('<testcase name="a" status="fail"/>', "F"),
+            ('<testcase name="a" success="false"/>', "F"),
+            ('<testcase name="a" status="Timed Out"/>', "T"),
+            ('<testcase name="a" status="wobbly"/>', "E"),
+            ('<testcase name="a" disabled="perhaps"/>', "E"),
+            ('<testcase name="a"><warning/></testcase>', "E"),
+            ('<testcase name="a"><Failure/></testcase>', "E"),
+            ('<testcase name="a"><rerunFailure/></testcase>', "F"),
+            ('<testcase name="a"><skipped/><failure/></testcase>', "F"),
+            ('<testcase name="a"><system-err>noise</system-err></testcase>', "P"),
+        ):
+            # A case beside it passes, so that the unit's result is this case's doing.
+            answer = self.suite(case + '<testcase name="b"/>')
+            self.assertEqual(answer["report"]["root"]["steps"][0]["status"], status, case)
+            self.assertEqual(answer["report"]["result"], "P" if status == "S" else status, case)
+            self.assertEqual(bool(answer["warnings"]), status == "E", case)
+            alone = self.suite(case)
+            self.assertEqual(alone["report"]["result"] == "P", status == "P", case)
+
+    # A case that passes when it is run again is a pass, and nobody should have to look for that.
+    def test_a_flaky_case_passes_with_a_warning(self):
+        answer = self.suite('<testcase name="a"><flakyError message="x"/></testcase>', 'tests="2" errors="1"')
+        self.assertEqual(answer["report"]["result"], "P")
+        self.assertEqual(answer["warnings"], ["a: passed only when it was run again"])
+
+    # A fixture that breaks has no case of its own, and a case that is missing cannot say so.
+    def test_a_suite_passes_only_when_it_has_what_it_announces(self):
+        case = '<testcase name="a"/>'
+        for inside, attributes, result in (
+            (case, 'tests="1" failures="0" errors="0" skipped="0"', "P"),
+            (case, 'tests="2"', "E"),
+            (case, 'tests="1" failures="1"', "F"),
+            (case, 'tests="1" errors="1"', "E"),
+            (case, 'tests="1" skipped="1"', "E"),
+            (case, 'tests="1" disabled="1"', "E"),
+            (case, 'tests="many"', "E"),
+            (case, 'status="failed"', "F"),
+            (case + '<error message="set-up"/>', 'tests="1" errors="1"', "E"),
+            (case + "<failure/>", "", "F"),
+            (case + "<aborted/>", "", "E"),
+            ('<error message="set-up"/>', 'tests="0" errors="1"', "E"),
+            (case + "<group><testcase><failure/></testcase></group>", "", "E"),
+            (case + '<testsuite name="n" tests="1"/>', "", "E"),
+            (case + "<testsuite><error/></testsuite>", "", "E"),
+        ):
+            answer = self.suite(inside, attributes)
+            self.assertEqual(answer["report"]["result"], result, (inside, attributes))
+            self.assertEqual(bool(answer["warnings"]), result != "P", (inside, attributes))
+
+    # The cases of the second unit were reported under the serial number of the first.
+    def test_a_file_of_two_units_is_refused(self):
+        other = '<properties><property name="serial" value="SN2"/></properties>'
+        for inside in (f"<testsuite>{other}<testcase/></testsuite>", f"<testcase>{other}</testcase>"):
+            answer = self.suite(inside)
+            self.assertEqual((answer["status"], answer["serial"]), ("failed", "SN1"))
+            self.assertEqual(answer["error"], "the file is of more than one unit: serial 'SN1' and 'SN2'")
 
     def test_refuses_entities_of_its_own(self):
         self.assertEqual(answer_to(junit_xml, b"<!DOCTYPE a><a/>")["status"], "rejected")
@@ -203,9 +294,31 @@ class Jsonl(unittest.TestCase):
         self.assertEqual([len(group["steps"]) for group in root["steps"]], [1, 2])
 
     def test_a_failed_step_fails_the_unit_whatever_the_verdict_says(self):
-        answer = answer_to(jsonl_log, log({**MEASURE, "pass": False}))
+        answer = answer_to(jsonl_log, log({**MEASURE, "value": 6, "pass": False}))
         self.assertEqual(answer["report"]["result"], "F")
-        self.assertEqual(len(answer["warnings"]), 1)
+        self.assertEqual(answer["warnings"], ["'end' says PASS, the steps say otherwise"])
+
+    # An event that the converter did not know, `abort` for one, was passed over and the unit passed.
+    def test_an_event_that_is_not_understood_never_passes(self):
+        answer = answer_to(jsonl_log, log(MEASURE, {"event": "abort"}))
+        self.assertEqual(answer["report"]["result"], "E")
+        self.assertIn("line 3: the event 'abort' is not understood", answer["warnings"])
+        self.assertEqual(answer_to(jsonl_log, log())["report"]["result"], "E")
+
+    def test_a_log_of_two_tests_is_refused(self):
+        error = answer_to(jsonl_log, log(MEASURE) + log(MEASURE))["error"]
+        self.assertEqual(error, "line 3: a second 'end': the log is of more than one test")
+
+    def test_warns_when_a_verdict_and_its_limits_or_texts_disagree(self):
+        compare = {"event": "compare", "name": "Serial", "value": "a", "expected": "b", "pass": True, "seconds": 0.1}
+        answer = answer_to(jsonl_log, log({**MEASURE, "value": 9}, compare))
+        self.assertEqual(
+            answer["warnings"],
+            [
+                "line 2 (Rail): the log says PASS, the limits say otherwise",
+                "line 3 (Serial): the log says PASS, the texts say otherwise",
+            ],
+        )
 
     def test_names_the_line_that_is_wrong(self):
         data = log(MEASURE, {**MEASURE, "value": "5"})
@@ -248,6 +361,14 @@ class Protocol(unittest.TestCase):
         answers = self.run_script("--worker", stdin=stdin)
         self.assertEqual([answer["id"] for answer in answers], [1, 2, None, None])
         self.assertEqual([answer["status"] for answer in answers], ["success", "failed", "failed", "failed"])
+
+    # A converter that forgets its `return` answered success, and the source was cleared away.
+    def test_success_without_a_report_is_no_success(self):
+        for given in (None, [], {}, [{}], "P", [None]):
+            with contextlib.redirect_stderr(io.StringIO()):
+                answer = annals_converter.answer_to(lambda source, answer: given, annals_converter.Source(b"x"))
+            self.assertEqual((answer["status"], answer["report"]), ("failed", None))
+            self.assertNotIn("reports", answer)
 
     def test_a_stray_print_or_a_bug_does_not_break_the_protocol(self):
         def chatty(source, answer):

@@ -8,6 +8,8 @@ use super::report::{self, Head, Step, Verdict};
 use super::{Refusal, Source, Unit, failed, rejected};
 
 const COLUMNS: &str = "Name;Value;Unit;Low;High;Result";
+/// Header keys that may not have two values.
+const UNIT_KEYS: [&str; 5] = ["Serial", "Part", "Revision", "Process", "Decimal"];
 
 /// How the lines after the column line are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub(super) fn convert(
             "not an ICT report: the first line is not '#ICT-REPORT;...'",
         ));
     }
-    let header = read_header(&lines);
+    let header = read_header(&lines)?;
     let field = |key: &str| header.get(key).copied().unwrap_or_default();
     field("Serial").clone_into(&mut unit.serial);
     field("Part").clone_into(&mut unit.part);
@@ -74,17 +76,14 @@ pub(super) fn convert(
         Reading::Records => lines.len() - 1,
         Reading::AllButTwoLines => lines.len() - 2,
     };
-    let mut steps = Vec::new();
+    let (mut steps, mut totals) = (Vec::new(), Vec::new());
     for (index, line) in lines.iter().enumerate().take(end_at).skip(columns + 1) {
+        let place = format!("line {}", index + 1);
         if reading == Reading::Records && line.starts_with("TOTAL;") {
+            totals.push(read_total(line, &place)?);
             continue;
         }
-        steps.push(read_row(
-            line,
-            &format!("line {}", index + 1),
-            decimal,
-            unit,
-        )?);
+        steps.push(read_row(line, &place, decimal, unit)?);
     }
     let end = read_end(last, &format!("line {}", lines.len()), decimal, reading)?;
     if let Some(count) = end.count.filter(|count| *count as usize != steps.len()) {
@@ -94,16 +93,29 @@ pub(super) fn convert(
         )));
     }
 
+    let bad = |step: &&Step| step.verdict == Verdict::Failed;
+    let (found, failures) = (steps.len(), steps.iter().filter(bad).count());
+    for (measured, announced) in totals {
+        if (measured as usize, announced as usize) != (found, failures) {
+            return Err(failed(format!(
+                "TOTAL announces {measured} measurements and {announced} failures, there are \
+                 {found} and {failures}"
+            )));
+        }
+    }
+
     let program = header.get("Program").copied().unwrap_or("ICT");
     let mut root = Step::sequence(program, steps, Some(end.seconds));
     if let Some(verdict) = end.verdict {
-        if verdict != root.verdict {
+        if verdict != root.verdict && root.verdict != Verdict::Skipped {
             unit.warnings.push(format!(
                 "END says {}, the measurements say otherwise",
                 word(verdict)
             ));
         }
-        root.verdict = root.verdict.max(verdict);
+        if verdict == Verdict::Failed {
+            root.verdict = root.verdict.max(verdict);
+        }
     }
     let head = Head {
         revision: field("Revision"),
@@ -138,13 +150,31 @@ fn verdict(word: &str) -> Option<Verdict> {
 }
 
 /// Keys and values up to the column line; the first of equal keys counts.
-fn read_header<'a>(lines: &[&'a str]) -> BTreeMap<&'a str, &'a str> {
+fn read_header<'a>(lines: &[&'a str]) -> Result<BTreeMap<&'a str, &'a str>, Refusal> {
     let mut header = BTreeMap::new();
     for line in lines.iter().skip(1).take_while(|line| **line != COLUMNS) {
         let (key, value) = line.split_once(';').unwrap_or((line, ""));
-        header.entry(key).or_insert(value);
+        let first = *header.entry(key).or_insert(value);
+        if first != value && UNIT_KEYS.contains(&key) {
+            return Err(failed(format!(
+                "the header names two values of {key}: '{first}' and '{value}'"
+            )));
+        }
     }
-    header
+    Ok(header)
+}
+
+/// What a TOTAL line announces: measurements and failures.
+fn read_total(line: &str, place: &str) -> Result<(u32, u32), Refusal> {
+    let fields: Vec<&str> = line.split(';').collect();
+    if let [_, measured, failures] = fields[..]
+        && let (Some(measured), Some(failures)) = (report::count(measured), report::count(failures))
+    {
+        return Ok((measured, failures));
+    }
+    Err(failed(format!(
+        "{place}: expected TOTAL;measurements;failures"
+    )))
 }
 
 fn read_row(line: &str, place: &str, decimal: char, unit: &mut Unit) -> Result<Step, Refusal> {

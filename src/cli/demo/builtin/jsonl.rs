@@ -57,10 +57,28 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
             groups.push((event.text("name")?, Vec::new()));
             continue;
         }
-        let Some(step) = event.step(unit)? else {
-            continue;
+        if ["start", "end"].contains(&event.kind.as_str()) {
+            return Err(failed(format!(
+                "{}: a second '{}': the log is of more than one test",
+                event.place, event.kind
+            )));
+        }
+        let step = match event.kind.as_str() {
+            "log" => continue,
+            "measure" | "compare" | "check" => {
+                count += 1;
+                event.step(unit)?
+            }
+            // Nobody knows what it says of the unit.
+            _ => {
+                unit.warnings.push(format!(
+                    "{}: the event '{}' is not understood",
+                    event.place, event.kind
+                ));
+                let why = Some("the event is not understood");
+                Step::check(&event.kind, Verdict::Error, why, None)
+            }
         };
-        count += 1;
         if groups.is_empty() {
             groups.push(("Test", Vec::new()));
         }
@@ -93,11 +111,13 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
             )));
         }
     };
-    if verdict != root.verdict {
+    if verdict != root.verdict && root.verdict != Verdict::Skipped {
         unit.warnings
             .push(format!("'end' says {word}, the steps say otherwise"));
     }
-    root.verdict = root.verdict.max(verdict);
+    if verdict == Verdict::Failed {
+        root.verdict = root.verdict.max(verdict);
+    }
     let head = Head {
         revision: start.text("revision")?,
         start: report::start(start.text("t")?, "line 1, t", source, unit)?,
@@ -128,18 +148,8 @@ impl Event {
         )))
     }
 
-    /// The step this event is, or none if it is not one.
-    fn step(&self, unit: &mut Unit) -> Result<Option<Step>, Refusal> {
-        if self.kind == "log" {
-            return Ok(None);
-        }
-        if !["measure", "compare", "check"].contains(&self.kind.as_str()) {
-            unit.warnings.push(format!(
-                "{}: unknown event '{}' passed over",
-                self.place, self.kind
-            ));
-            return Ok(None);
-        }
+    /// The step this event is: a measurement, a comparison or a check.
+    fn step(&self, unit: &mut Unit) -> Result<Step, Refusal> {
         let name = self.text("name")?;
         let Some(passed) = self.members.get("pass").and_then(Value::as_bool) else {
             return Err(failed(format!(
@@ -148,14 +158,29 @@ impl Event {
             )));
         };
         let seconds = Some(self.number("seconds")?);
-        Ok(Some(match self.kind.as_str() {
+        let mut contradict = |what: &str| {
+            let said = if passed { "PASS" } else { "FAIL" };
+            unit.warnings.push(format!(
+                "{} ({name}): the log says {said}, the {what} say otherwise",
+                self.place
+            ));
+        };
+        Ok(match self.kind.as_str() {
             "measure" => {
                 let value = self.number("value")?;
-                let limits = (self.limit("low")?, self.limit("high")?);
+                let limits @ (low, high) = (self.limit("low")?, self.limit("high")?);
+                let inside =
+                    low.is_none_or(|low| low <= value) && high.is_none_or(|high| value <= high);
+                if inside != passed {
+                    contradict("limits");
+                }
                 Step::measurement(name, value, self.text("unit")?, limits, passed, seconds)
             }
             "compare" => {
                 let (value, expected) = (self.text("value")?, self.text("expected")?);
+                if (value == expected) != passed {
+                    contradict("texts");
+                }
                 Step::comparison(name, value, expected, passed, seconds)
             }
             _ => {
@@ -165,7 +190,7 @@ impl Event {
                 };
                 Step::check(name, Verdict::of(passed), text, seconds)
             }
-        }))
+        })
     }
 
     fn text(&self, key: &str) -> Result<&str, Refusal> {

@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::report::{self, Head, Step, Verdict};
+use super::report::{self, Head};
+use super::suite::Suite;
 use super::xml::{self, Element};
 use super::{Refusal, Source, Unit, failed, rejected};
 
-const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+pub(super) const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// Properties that name the unit, and of which there may be one value.
+const UNIT_KEYS: [&str; 4] = ["serial", "part", "revision", "process"];
 
 pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Refusal> {
     let root = parse(source.text()?)?;
@@ -17,8 +21,9 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
             .iter()
             .flat_map(|suite| suite.children_named("properties"))
             .flat_map(|group| group.children_named("property"))
-            .find(|entry| entry.attribute("name").unwrap_or_default() == name)
-            .and_then(|entry| entry.attribute("value"))
+            .filter(|entry| entry.attribute("name").unwrap_or_default() == name)
+            .filter_map(|entry| entry.attribute("value"))
+            .find(|value| !value.is_empty())
             .unwrap_or_default()
     };
     let attribute = |name: &str| {
@@ -43,20 +48,16 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
             )));
         }
     }
+    refuse_several_units(&root, UNIT_KEYS.map(|key| (key, property(key))))?;
     let process = report::process_code(source, property("process"))?;
     unit.process = process.to_string();
 
-    let cases = root.count("testcase");
-    if cases == 0 {
+    let suite = Suite::read(&root, unit)?;
+    if suite.is_empty() {
         return Err(Refusal::Skipped("there is no test case in it".to_owned()));
     }
-    if let Some(announced) = announced(&root).filter(|announced| *announced as usize != cases) {
-        unit.warnings.push(format!(
-            "the file announces {announced} test cases, there are {cases}"
-        ));
-    }
     let seconds = seconds_of(attribute("time"))?;
-    let steps = Step::sequence(name_of(&root, "Tests"), steps_of(&root)?, seconds);
+    let steps = suite.into_sequence(seconds);
     let head = Head {
         revision: property("revision"),
         start: report::start(attribute("timestamp"), "timestamp", source, unit)?,
@@ -68,6 +69,22 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
         misc: &[("Firmware", property("firmware"))],
     };
     Ok(report::report(source, unit, steps, head))
+}
+
+/// A report is of one unit: cases of another would pass, or fail, under its serial number.
+fn refuse_several_units(element: &Element, unit: [(&str, &str); 4]) -> Result<(), Refusal> {
+    if element.tag == "property" {
+        let key = element.attribute("name").unwrap_or_default();
+        let value = element.attribute("value").unwrap_or_default();
+        let known = unit.iter().find(|(unit_key, _)| *unit_key == key);
+        if let Some((_, first)) = known.filter(|(_, first)| !value.is_empty() && *first != value) {
+            return Err(failed(format!(
+                "the file is of more than one unit: {key} '{first}' and '{value}'"
+            )));
+        }
+    }
+    let mut children = element.children.iter();
+    children.try_for_each(|child| refuse_several_units(child, unit))
 }
 
 /// The root element. A file that is cut short is refused with the number of test cases that are whole.
@@ -107,57 +124,16 @@ fn collect_suites<'a>(element: &'a Element, suites: &mut Vec<&'a Element>) {
     }
 }
 
-fn name_of<'a>(element: &'a Element, unnamed: &'a str) -> &'a str {
+pub(super) fn name_of<'a>(element: &'a Element, unnamed: &'a str) -> &'a str {
     element
         .attribute("name")
         .filter(|name| !name.is_empty())
         .unwrap_or(unnamed)
 }
 
-fn seconds_of(text: &str) -> Result<Option<f64>, Refusal> {
+pub(super) fn seconds_of(text: &str) -> Result<Option<f64>, Refusal> {
     match text {
         "" => Ok(None),
         _ => report::number(text, "time", '.').map(Some),
     }
-}
-
-fn steps_of(element: &Element) -> Result<Vec<Step>, Refusal> {
-    let mut steps = Vec::new();
-    for child in &element.children {
-        let seconds = || seconds_of(child.attribute("time").unwrap_or_default());
-        match child.tag.as_str() {
-            "testsuite" => {
-                let inner = steps_of(child)?;
-                steps.push(Step::sequence(name_of(child, "Tests"), inner, seconds()?));
-            }
-            "testcase" => {
-                let (verdict, text) = verdict_of(child);
-                steps.push(Step::check(
-                    name_of(child, "unnamed"),
-                    verdict,
-                    text,
-                    seconds()?,
-                ));
-            }
-            _ => {}
-        }
-    }
-    Ok(steps)
-}
-
-fn verdict_of(case: &Element) -> (Verdict, Option<&str>) {
-    for (tag, verdict) in [
-        ("error", Verdict::Error),
-        ("failure", Verdict::Failed),
-        ("skipped", Verdict::Skipped),
-    ] {
-        if let Some(found) = case.children_named(tag).next() {
-            let text = found
-                .attribute("message")
-                .filter(|message| !message.is_empty())
-                .unwrap_or(found.text.trim_matches(BLANKS));
-            return (verdict, Some(text));
-        }
-    }
-    (Verdict::Passed, None)
 }

@@ -5,6 +5,7 @@ mod ict;
 mod jsonl;
 mod junit;
 mod report;
+mod suite;
 mod uuid;
 mod xml;
 
@@ -307,6 +308,18 @@ mod tests {
             ict(now, "a;1;V;0;2\nEND;1;PASS;1.5\n"),
             ict(now, "END;0;PASS;1.5\n"),
             ict(now, "END;\n"),
+            ict(now, "a;1;V;0;2;PASS\nTOTAL;1;0\nEND;1;PASS;1.5\n"),
+            ict(now, "a;1;V;0;2;PASS\nTOTAL;1;1\nEND;1;PASS;1.5\n"),
+            ict(now, "a;1;V;0;2;PASS\nTOTAL;x\nEND;1;PASS;1.5\n"),
+            ict(now, "a;1;V;0;2;FAIL\nTOTAL;1;1\nEND;1;PASS;1.5\n"),
+            ict(
+                &format!("{now}\nSerial;T"),
+                "a;1;V;0;2;PASS\nEND;1;PASS;1.5\n",
+            ),
+            ict(
+                &format!("{now}\nSerial;S"),
+                "a;1;V;0;2;PASS\nEND;1;PASS;1.5\n",
+            ),
             ict(now, "END;٣;PASS;1.5\n"),
             ict("2025-03-03T08:30:00", "END;0;PASS;1.5\n"),
             ict("2025-03-03T08:30:00.125Z", "END;0;FAIL;1.5\n"),
@@ -360,6 +373,29 @@ mod tests {
             junit("]]>"),
             junit("<!-- a -- b -->"),
             junit("<?pi x?><testcase name='x'/>"),
+            junit("<testcase name='x' status='Not-Run'/>"),
+            junit("<testcase name='x' status='notrun'/><testcase name='y' result='completed'/>"),
+            junit("<testcase name='x' status='fail'/>"),
+            junit("<testcase name='x' outcome='timed_out'/>"),
+            junit("<testcase name='x' status='strange'/>"),
+            junit("<testcase name='x' executed='false'/><testcase name='y' disabled='maybe'/>"),
+            junit("<testcase name='x' skipped='0' success='true'/>"),
+            junit("<testcase name='x'><skipped/><failure message='m'/></testcase>"),
+            junit("<testcase name='x'><flakyFailure message='m'/></testcase>"),
+            junit("<testcase name='x'><rerunError/></testcase>"),
+            junit("<testcase name='x'><perf/><system-out>o</system-out></testcase>"),
+            junit("<testcase name='x'/><error message='set-up'/>"),
+            junit("<error/>"),
+            junit("<testcase name='x'/><group><testcase><failure/></testcase></group>"),
+            junit("<testsuite name='n' tests='2'><testcase name='x'/></testsuite>"),
+            junit("<testsuite name='n' tests='1'><testcase/><testcase/></testsuite>"),
+            junit("<testsuite name='n' failures='1' errors='1'><testcase/></testsuite>"),
+            junit("<testsuite name='n' errors='1'><testcase/></testsuite>"),
+            junit("<testsuite name='n' skipped='1' disabled='1'><testcase/></testsuite>"),
+            junit("<testsuite name='n' tests='some' status='failed'><testcase/></testsuite>"),
+            junit(
+                "<testcase name='x'><properties><property name='serial' value='T'/></properties></testcase>",
+            ),
             format!("{} ", junit("<testcase name='x'/>")),
             format!("{}x", junit("<testcase name='x'/>")),
             format!(
@@ -406,6 +442,19 @@ mod tests {
                 "{{\"event\":\"compare\",\"name\":\"\\ud800\",\"pass\":true,\"seconds\":1}}\n{end}"
             )),
             jsonl(&format!("{{\"event\":\"coffee\"}}\n{end}")),
+            jsonl(&end.replace("\"steps\":1", "\"steps\":0")),
+            jsonl(&format!(
+                "{{\"event\":\"abort\"}}\n{}",
+                end.replace("\"steps\":1", "\"steps\":0")
+            )),
+            jsonl(&format!("{end}{end}")),
+            jsonl(&format!("{{\"event\":\"start\"}}\n{end}")),
+            jsonl(&format!(
+                "{{\"event\":\"measure\",\"name\":\"c\",\"pass\":true,\"seconds\":1,\"value\":9,\"low\":1,\"high\":4,\"unit\":\"V\"}}\n{end}"
+            )),
+            jsonl(&format!(
+                "{{\"event\":\"compare\",\"name\":\"c\",\"pass\":true,\"seconds\":1,\"value\":\"a\",\"expected\":\"b\"}}\n{end}"
+            )),
             jsonl(&format!("[]\n{end}")),
             jsonl(&format!("\n{end}")),
             jsonl(&format!("{end}x")),

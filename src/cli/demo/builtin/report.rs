@@ -162,12 +162,15 @@ pub(super) fn process_code(source: &Source<'_>, from_source: &str) -> Result<u32
     })
 }
 
-/// How a step ended, the worst last.
+/// How a step ended, the gravest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     Skipped,
     Passed,
+    /// It was broken off.
+    Terminated,
     Failed,
+    /// It broke, or nobody can say how it ended.
     Error,
 }
 
@@ -180,6 +183,7 @@ impl Verdict {
         match self {
             Self::Skipped => "S",
             Self::Passed => "P",
+            Self::Terminated => "T",
             Self::Failed => "F",
             Self::Error => "E",
         }
@@ -266,12 +270,12 @@ impl Step {
         Self::test("ET_SVT", name, verdict, seconds, "stringMeas", measured)
     }
 
-    /// Steps under one name; as bad as the worst of them.
+    /// Steps under one name: as bad as the worst of them, and passed only where one of them passed.
     pub(super) fn sequence(name: &str, steps: Vec<Self>, seconds: Option<f64>) -> Self {
         let worst = steps.iter().map(|step| step.verdict).max();
         Self {
             name: name.to_owned(),
-            verdict: worst.map_or(Verdict::Passed, |worst| worst.max(Verdict::Passed)),
+            verdict: worst.unwrap_or(Verdict::Skipped),
             seconds,
             kind: StepKind::Sequence(steps),
         }
@@ -297,7 +301,7 @@ impl Step {
     fn into_json(self, numbering: &mut Numbering) -> Value {
         numbering.last += 1;
         let id = numbering.last;
-        let bad = matches!(self.verdict, Verdict::Failed | Verdict::Error);
+        let bad = self.verdict > Verdict::Passed;
         let (kind, mut members, caused) = match self.kind {
             StepKind::Sequence(steps) => {
                 let steps: Vec<Value> = steps
@@ -344,8 +348,15 @@ pub(super) struct Head<'a> {
 }
 
 /// The whole report.
-pub(super) fn report(source: &Source<'_>, unit: &Unit, root: Step, head: Head<'_>) -> Value {
-    let result = root.verdict.letter();
+pub(super) fn report(source: &Source<'_>, unit: &mut Unit, root: Step, head: Head<'_>) -> Value {
+    // Where nothing passed and nothing failed, nobody knows whether the unit is good.
+    let result = if root.verdict == Verdict::Skipped {
+        unit.warnings
+            .push("no step of the test passed or failed: the result is an error".to_owned());
+        Verdict::Error.letter()
+    } else {
+        root.verdict.letter()
+    };
     let mut numbering = Numbering::default();
     let root = root.into_json(&mut numbering);
     let mut uut = head.uut;
