@@ -29,6 +29,9 @@ from annals_converter import encode
 # Ids of reports made with --stable-id are drawn from this name space and the source's SHA-256.
 NAMESPACE = uuid.UUID("0d4e0c0a-4a0e-4a57-9a53-6a1f0f0c8f5d")
 
+# The results a report may have: passed, failed, error, terminated.
+RESULTS = ("P", "F", "E", "T")
+
 STATUSES = ("success", "failed", "suspended", "skipped", "rejected")
 
 # What the client's pool is documented to do with the confidence that `validate` gives.
@@ -225,7 +228,8 @@ class Worker:
             answer["retry_after_s"] = seconds(seen.retry_after)
             return True
         confidence = float(seen.confidence)
-        if confidence < getattr(context, "reject_threshold", REJECT_BELOW):
+        # Said this way round, so that NaN is no confidence either.
+        if not confidence >= getattr(context, "reject_threshold", REJECT_BELOW):
             why = f": {seen.message}" if seen.message else ""
             answer.update(status="rejected", error=f"the converter's confidence is only {confidence:g}{why}")
             return True
@@ -246,6 +250,10 @@ class Worker:
             return
         given = list(result.reports or []) or ([] if result.report is None else [result.report])
         reports = [plain(report) for report in given]
+        if result.error:
+            # One of the two is not meant, and a report that is not meant must not count as one.
+            answer["error"] = f"the converter answered success with an error: {result.error}"
+            return
         if not reports:
             # It may have meant to send the report itself, but there is no server here: nothing came of it.
             answer["error"] = "the converter answered success without a report"
@@ -256,6 +264,8 @@ class Worker:
                 if isinstance(report, dict):
                     report["id"] = stable_id(data, index)
         answer.update(unit_of(reports, seen))
+        for report in reports:
+            answer["warnings"] += doubts(report)
         answer["status"] = "success"
         if reason:
             answer["warnings"].append(str(reason))
@@ -263,6 +273,28 @@ class Worker:
             answer["report"] = reports[0]
         else:
             answer["reports"] = reports
+
+
+def doubts(report):
+    """What makes a report's result doubtful. The class's own default is passed, so a result may be one that nobody set."""
+    if not isinstance(report, dict) or report.get("type") == "R":
+        return []  # a repair has no steps
+    name, result = report.get("sn") or "the report", report.get("result")
+    if result is not None and result not in RESULTS:
+        return [f"{name}: the result is {result!r}, which is none of {', '.join(RESULTS)}"]
+    if result != "P":
+        return []
+    pending, tests = [report.get("root")], 0
+    while pending:
+        step = pending.pop()
+        if not isinstance(step, dict):
+            continue
+        inner = step.get("steps") or []
+        tests += len(inner)
+        if step.get("status") in ("F", "E", "T"):
+            return [f"{name}: the report passed, its step '{step.get('name', '')}' did not ({step['status']})"]
+        pending.extend(reversed(inner))
+    return [] if tests else [f"{name}: the report passed without a step"]
 
 
 def seconds(delta):

@@ -157,6 +157,36 @@ class Answers(unittest.TestCase):
         self.assertEqual((answer["status"], answer["report"]), ("failed", None))
         self.assertIn("without a report", answer["error"])
 
+    # `passed` is the default of the client's reports: a result that nobody set looks like one that was.
+    def test_a_report_that_passed_for_no_reason_is_told(self):
+        success = fake_client.Status.SUCCESS
+        root = {"name": "Tests", "status": "P", "steps": [{"name": "a", "status": "P"}]}
+        for fields, told in (
+            ({"result": "P", "root": root}, None),
+            ({"result": "F", "root": {**root, "steps": []}}, None),
+            ({"type": "R", "result": "P"}, None),
+            ({"root": root}, None),
+            ({"result": "Passed", "root": root}, "the result is 'Passed'"),
+            ({"result": "P", "root": {"name": "Tests", "status": "P", "steps": []}}, "passed without a step"),
+            ({"result": "P"}, "passed without a step"),
+            ({"result": "P", "root": {**root, "steps": [{"name": "b", "status": "F"}]}}, "its step 'b' did not (F)"),
+        ):
+            answer = self.result(status=success, report={"sn": "1", **fields})
+            self.assertEqual(answer["status"], "success")
+            if told is None:
+                self.assertEqual(answer["warnings"], [], fields)
+            else:
+                self.assertIn(told, answer["warnings"][0], fields)
+
+    def test_success_with_an_error_is_no_success(self):
+        answer = self.result(status=fake_client.Status.SUCCESS, report={"sn": "1"}, error="half of it is missing")
+        self.assertEqual((answer["status"], answer["report"]), ("failed", None))
+        self.assertIn("half of it is missing", answer["error"])
+
+    def test_a_confidence_that_is_no_number_is_none(self):
+        seen = fake_client.Validation(confidence=float("nan"))
+        self.assertEqual(self.result(seen, status=None)["status"], "rejected")
+
     def test_a_report_that_is_no_json_is_a_failure(self):
         for report in (object(), {"value": float("nan")}, {"x": {1, 2}}):
             answer = self.result(status=fake_client.Status.SUCCESS, report=report)
