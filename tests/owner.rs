@@ -199,6 +199,7 @@ const CASES: &[Case] = &[
     case(&["compact", "--json"], 0, Exactly),
     case(&["stats"], 0, Exactly),
     case(&["stats", "--by", "status", "--json"], 0, Exactly),
+    case(&["stats", "--by", "day"], 0, Exactly),
     case(&["verify", "--deep"], 0, Exactly),
     case(&["rebuild"], 0, Exactly),
     case(&["events", "--from", "1"], 0, Exactly),

@@ -6,7 +6,7 @@ use clap::{Args, Parser, ValueEnum};
 
 use super::commands::Verb;
 use super::context::Context;
-use super::when::parse_size;
+use super::sizes::parse_size;
 use crate::entry::{Meta, Status};
 use crate::id::{EntryId, JobId};
 use crate::query::{Filter, Purged};
@@ -111,10 +111,10 @@ pub(crate) struct Filters {
 /// When an entry was archived.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Period {
-    /// Archived at or after, such as 2026-03-01, yesterday, 90d
+    /// Archived at or after, such as 2026-03-01, yesterday, monday, 'last week', or 90d (ago)
     #[arg(long, value_name = "DATE")]
     pub(crate) from: Option<String>,
-    /// Archived before
+    /// Archived before; --from 2026-03-01 and this 2026-03-02 are that one day
     #[arg(long, value_name = "DATE")]
     pub(crate) to: Option<String>,
 }

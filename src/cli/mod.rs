@@ -11,6 +11,7 @@ use crate::ErrorKind;
 use crate::convert::Cancel;
 use crate::time::Stopwatch;
 
+mod age;
 mod args;
 mod commands;
 mod content;
@@ -27,9 +28,11 @@ mod owner;
 mod progress;
 mod render;
 mod restore_name;
+mod sizes;
 mod store;
 mod surroundings;
 mod when;
+mod zone;
 
 pub use context::{Stdin, Streams};
 

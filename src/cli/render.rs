@@ -3,68 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use chrono::{Local, Utc};
-use jiff::tz::TimeZone;
-
-use crate::time::Timestamp;
-
-/// In which zone times are shown and bare dates are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Zone {
-    Local,
-    Utc,
-    /// That of somebody else who asked.
-    Of(TimeZone),
-}
-
-impl Zone {
-    /// To the second, for tables.
-    pub(crate) fn short(&self, time: Timestamp) -> String {
-        match self {
-            Self::Utc => self.formatted(time, "%Y-%m-%d %H:%M:%SZ"),
-            Self::Local | Self::Of(_) => self.formatted(time, "%Y-%m-%d %H:%M:%S"),
-        }
-    }
-
-    /// To the second, with the offset.
-    pub(crate) fn long(&self, time: Timestamp) -> String {
-        match self {
-            Self::Utc => self.short(time),
-            Self::Local | Self::Of(_) => self.formatted(time, "%Y-%m-%d %H:%M:%S %:z"),
-        }
-    }
-
-    fn formatted(&self, time: Timestamp, format: &str) -> String {
-        match self {
-            Self::Local => {
-                let time = time.to_chrono().with_timezone(&Local);
-                time.format(format).to_string()
-            }
-            Self::Utc => {
-                let time = time.to_chrono().with_timezone(&Utc);
-                time.format(format).to_string()
-            }
-            Self::Of(zone) => {
-                let there = time.at_offset(offset_s(zone, time));
-                there.to_chrono().format(format).to_string()
-            }
-        }
-    }
-
-    /// As JSON prints it: as recorded, or retold in UTC.
-    pub(crate) fn exact(&self, time: Timestamp) -> Timestamp {
-        match self {
-            Self::Local | Self::Of(_) => time,
-            Self::Utc => Timestamp::from_micros(time.micros()),
-        }
-    }
-}
-
-/// Seconds east of UTC in `zone` at `time`.
-fn offset_s(zone: &TimeZone, time: Timestamp) -> i32 {
-    let time = jiff::Timestamp::from_microsecond(time.micros());
-    time.map_or(0, |time| zone.to_offset(time).seconds())
-}
+pub(crate) use super::zone::Zone;
 
 /// True for characters that move the cursor, change colours or reorder the text around them.
 fn is_dangerous(c: char) -> bool {
@@ -528,16 +467,5 @@ mod tests {
     fn colour_is_only_there_when_asked_for() {
         assert_eq!(Style::Bad.paint("x", false), "x");
         assert_eq!(Style::Bad.paint("x", true), "\u{1b}[31mx\u{1b}[0m");
-    }
-
-    #[test]
-    fn utc_is_marked_as_such() {
-        let time: Timestamp = "2026-03-01T08:30:00.5+01:00".parse().expect("valid");
-        assert_eq!(Zone::Utc.short(time), "2026-03-01 07:30:00Z");
-        assert_eq!(
-            Zone::Utc.exact(time).to_string(),
-            "2026-03-01T07:30:00.500000+00:00"
-        );
-        assert_eq!(Zone::Local.exact(time), time);
     }
 }

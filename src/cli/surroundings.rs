@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use super::render::Zone;
+use super::zone::Zone;
 
 /// The variables verbs look at.
 const VARIABLES: [&str; 8] = [
@@ -55,7 +55,7 @@ impl Surroundings {
             folder: std::env::current_dir().ok(),
             variables: VARIABLES.iter().filter_map(set).collect(),
             window: window_columns(),
-            zone: Zone::Local,
+            zone: Zone::Of(zone_of(zone_name().as_deref())),
             account: Account::Own,
         }
     }
@@ -150,7 +150,7 @@ fn proven(claimed: &str, uid: u32, accounts: &str) -> String {
 /// The zone that TZ names, or the machine's; UTC where it names none, as elsewhere.
 fn zone_of(tz: Option<&OsStr>) -> TimeZone {
     let Some(tz) = tz else {
-        return read_zone(Path::new("/etc/localtime")).unwrap_or(TimeZone::UTC);
+        return machine_zone().unwrap_or(TimeZone::UTC);
     };
     let name = tz.to_str().unwrap_or_default();
     let name = name.strip_prefix(':').unwrap_or(name);
@@ -160,6 +160,16 @@ fn zone_of(tz: Option<&OsStr>) -> TimeZone {
     TimeZone::get(name)
         .or_else(|_| TimeZone::posix(name))
         .unwrap_or(TimeZone::UTC)
+}
+
+#[cfg(unix)]
+fn machine_zone() -> Option<TimeZone> {
+    read_zone(Path::new("/etc/localtime"))
+}
+
+#[cfg(not(unix))]
+fn machine_zone() -> Option<TimeZone> {
+    TimeZone::try_system().ok()
 }
 
 fn read_zone(path: &Path) -> Option<TimeZone> {

@@ -1,191 +1,288 @@
-//! Dates, ages and sizes as people write them.
+//! Dates as people write them. What could mean two things is refused.
 //!
-//! In a date, a bare duration (`90d`, `3 days`) means that long *ago* and a bare weekday the most recent one, because
-//! every question to an archive is about the past.
+//! Days, weeks, months and years that have a name (`2026-03-01`, `yesterday`, `monday`, `last week`) are those of the
+//! calendar: they begin when clocks of the zone first showed that day. A bare duration (`90d`, `3 days`) means that
+//! long *ago*, to the second, and a bare weekday the most recent one, because every question to an archive is about the
+//! past.
 
-use chrono::Months;
-use parse_datetime::{ParsedDateTime, parse_datetime, parse_datetime_at_date};
+use jiff::civil::{Date, DateTime, Time};
 
-use super::render::Zone;
+use super::age::Age;
+use super::zone::{NoSuchTime, Zone};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-const DATE_HINT: &str =
-    "write for example 2026-03-01, '2026-03-01 08:30', yesterday, monday, '2 weeks ago', or 90d";
-const AGE_HINT: &str = "write for example 90d, '3 days', 2w, '6 months', or 1y";
-const SIZE_HINT: &str =
-    "write for example 500M, 10GB, 1.5GiB, or plain bytes; K, M, G and T count in steps of 1024";
+const DATE_HINT: &str = "write for example 2026-03-01, '2026-03-01 08:30', today, yesterday, monday, 'last week', \
+                         '2 weeks ago', or 90d";
 
 /// The instant `text` means, asked at `now`. A date without an offset is of `zone`.
 pub(crate) fn parse_when(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp> {
     let text = text.trim();
-    let refused =
-        || Error::new(ErrorKind::Invalid, format!("'{text}' is not a date")).hint(DATE_HINT);
     if let Ok(exact) = text.parse::<Timestamp>() {
         return Ok(exact);
     }
     let folded = text.to_lowercase();
+    let words: Vec<&str> = folded.split_whitespace().collect();
     let duration = folded.strip_suffix("ago").unwrap_or(&folded);
     if let Some(age) = Age::parse(duration)? {
-        return age.before(now).ok_or_else(refused);
+        return age.before_in(now, zone).ok_or_else(|| not_a_date(text));
     }
-    if is_a_trap(&folded) {
-        return Err(refused());
+    if words == ["now"] {
+        return Ok(now);
     }
-    // The parser wants "now" as a value of its own time library; an epoch in the right zone makes one.
-    let seconds = now.micros().div_euclid(1_000_000);
-    let base = match zone {
-        Zone::Local => parse_datetime(format!("@{seconds}")),
-        Zone::Utc | Zone::Of(_) => parse_datetime(format!("TZ=\"UTC0\" @{seconds}")),
-    };
-    let base = base.ok().and_then(ParsedDateTime::into_zoned);
-    let base = match zone {
-        Zone::Of(zone) => base.map(|base| base.with_time_zone(zone.clone())),
-        Zone::Local | Zone::Utc => base,
-    };
-    let base = base.ok_or_else(refused)?;
-    let at_base = |text: &str| {
-        parse_datetime_at_date(base.clone(), text)
-            .ok()
-            .and_then(ParsedDateTime::into_zoned)
-            .map(|zoned| {
-                Timestamp::from_micros(zoned.timestamp().as_microsecond())
-                    .at_offset(zoned.offset().seconds())
-            })
-            .ok_or_else(refused)
-    };
-    let time = at_base(&folded)?;
-    if time > now && is_weekday(&folded) {
-        return at_base(&format!("last {folded}"));
+    if let Some(period) = Period::of(&words) {
+        return period.start(now, zone).ok_or_else(|| not_a_date(text));
     }
-    Ok(time)
-}
-
-/// The age `text` means, in microseconds, counted back from `now`: days are 24 hours, months and years those of the calendar.
-pub(crate) fn parse_age(text: &str, now: Timestamp) -> Result<i64> {
-    let refused =
-        || Error::new(ErrorKind::Invalid, format!("'{text}' is not an age")).hint(AGE_HINT);
-    let age = Age::parse(&text.trim().to_lowercase())?.ok_or_else(refused)?;
-    let then = age.before(now).ok_or_else(refused)?;
-    Ok(now.micros() - then.micros())
-}
-
-/// The number of bytes `text` means.
-pub(crate) fn parse_size(text: &str) -> Result<u64> {
-    let refused =
-        || Error::new(ErrorKind::Invalid, format!("'{text}' is not a size")).hint(SIZE_HINT);
-    let folded = text.trim().to_lowercase();
-    let digits_end = folded
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(folded.len());
-    let (number, unit) = folded.split_at(digits_end);
-    let shift = match unit.trim_start() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
-        _ => return Err(refused()),
+    let (day_words, time) = split_time(&words);
+    let Some(day) = Day::of(&day_words) else {
+        return Err(refusal(text, &folded));
     };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    // Nine decimals are exact below one byte for every unit but T, and near enough there.
-    if whole.is_empty() || fraction.is_empty() || fraction.len() > 9 {
-        return Err(refused());
-    }
-    let whole: u64 = whole.parse().map_err(|_| refused())?;
-    let thousandths: u64 = format!("{fraction:0<9}").parse().map_err(|_| refused())?;
-    let bytes = (u128::from(whole) << shift) + ((u128::from(thousandths) << shift) / 1_000_000_000);
-    u64::try_from(bytes).map_err(|_| refused())
-}
-
-/// A length of time into the past.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Age {
-    months: u32,
-    micros: i64,
-}
-
-impl Age {
-    /// Reads `1y 6 months`; `None` when the text is no row of numbers with units. `text` is lower case.
-    fn parse(text: &str) -> Result<Option<Self>> {
-        let mut rest = text.trim();
-        let mut age = Self::default();
-        if rest.is_empty() {
-            return Ok(None);
+    let date = day.date(zone.wall(now).date(), zone)?;
+    match time {
+        None => zone
+            .start_of(date)
+            .map_err(|why| no_such_time(&date.to_string(), why, zone)),
+        Some(time) => {
+            let time = WallTime::of(time).ok_or_else(|| not_a_date(text))?;
+            time.instant(date, zone)
         }
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit());
-            let (Some(digits), false) = (digits, rest.starts_with(|c: char| !c.is_ascii_digit()))
-            else {
-                return Ok(None);
-            };
-            let (number, tail) = rest.split_at(digits);
-            let tail = tail.trim_start();
-            let unit_end = tail
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(tail.len());
-            let (unit, tail) = tail.split_at(unit_end);
-            rest = tail.trim_start();
+    }
+}
 
-            const SECOND: i64 = 1_000_000;
-            let (micros, months): (i64, u32) = match unit {
-                "s" | "sec" | "secs" | "second" | "seconds" => (SECOND, 0),
-                "min" | "mins" | "minute" | "minutes" => (60 * SECOND, 0),
-                "h" | "hour" | "hours" => (3_600 * SECOND, 0),
-                "d" | "day" | "days" => (86_400 * SECOND, 0),
-                "w" | "week" | "weeks" => (7 * 86_400 * SECOND, 0),
-                "mo" | "month" | "months" => (0, 1),
-                "y" | "year" | "years" => (0, 12),
-                "m" => {
-                    return Err(Error::new(
-                        ErrorKind::Invalid,
-                        format!("'{text}': m could be minutes or months"),
-                    )
-                    .hint("write min or mo"));
-                }
-                _ => return Ok(None),
+fn not_a_date(text: &str) -> Error {
+    Error::new(ErrorKind::Invalid, format!("'{text}' is not a date")).hint(DATE_HINT)
+}
+
+/// Says more of what looks like a date and could be two.
+fn refusal(text: &str, folded: &str) -> Error {
+    let first = folded.split_whitespace().next().unwrap_or_default();
+    let numbers: Vec<&str> = first.split(['/', '.', '-']).collect();
+    let is_number =
+        |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    if (2..=3).contains(&numbers.len()) && numbers.iter().all(is_number) && numbers[0].len() < 4 {
+        let message = format!("'{text}' does not say which number is the day and which the month");
+        return Error::new(ErrorKind::Invalid, message)
+            .hint("write the year first, then month and day: 2026-03-01");
+    }
+    not_a_date(text)
+}
+
+/// A day or time that clocks of the zone did not show once.
+fn no_such_time(text: &str, why: NoSuchTime, zone: &Zone) -> Error {
+    match why {
+        NoSuchTime::Skipped => Error::new(
+            ErrorKind::Invalid,
+            format!("there was no {text} in this zone: its clocks were set forward past it"),
+        )
+        .hint("name a later time, or write it with its offset: 2026-03-01T08:30:00+01:00"),
+        NoSuchTime::Twice(first, second) => {
+            let exact = |time: Timestamp| zone.long(time).replacen(' ', "T", 1).replace(' ', "");
+            Error::new(
+                ErrorKind::Invalid,
+                format!("clocks showed {text} twice in this zone: they were set back"),
+            )
+            .hint(format!("write {} or {}", exact(first), exact(second)))
+        }
+        NoSuchTime::OutOfRange => not_a_date(text),
+    }
+}
+
+/// The words before a time of day, and the time: `monday 08:30`, `2026-03-01t08:30`.
+fn split_time<'a>(words: &[&'a str]) -> (Vec<&'a str>, Option<&'a str>) {
+    match words {
+        [date_and_time] => match date_and_time.split_once('t') {
+            Some((date, time)) if date.ends_with(|c: char| c.is_ascii_digit()) => {
+                (vec![date], Some(time))
+            }
+            _ => (words.to_vec(), None),
+        },
+        [day @ .., time] if time.contains(':') => (day.to_vec(), Some(time)),
+        _ => (words.to_vec(), None),
+    }
+}
+
+/// A period of the calendar that is named by where it stands to now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Period {
+    unit: Unit,
+    is_last: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// From Monday.
+    Week,
+    Month,
+    Year,
+}
+
+impl Period {
+    fn of(words: &[&str]) -> Option<Self> {
+        let [which, unit] = words else {
+            return None;
+        };
+        Some(Self {
+            is_last: match *which {
+                "last" => true,
+                "this" => false,
+                _ => return None,
+            },
+            unit: match *unit {
+                "week" => Unit::Week,
+                "month" => Unit::Month,
+                "year" => Unit::Year,
+                _ => return None,
+            },
+        })
+    }
+
+    fn start(self, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        let today = zone.wall(now).date();
+        let mut first = match self.unit {
+            Unit::Week => back_by(today, today.weekday().to_monday_zero_offset().into())?,
+            Unit::Month => today.first_of_month(),
+            Unit::Year => today.first_of_year(),
+        };
+        if self.is_last {
+            first = match self.unit {
+                Unit::Week => back_by(first, 7)?,
+                Unit::Month => first.yesterday().ok()?.first_of_month(),
+                Unit::Year => first.yesterday().ok()?.first_of_year(),
             };
-            let sum = || {
-                let number: i64 = number.parse().ok()?;
-                let months = months.checked_mul(u32::try_from(number).ok()?);
-                Some(Self {
-                    micros: age.micros.checked_add(micros.checked_mul(number)?)?,
-                    months: age.months.checked_add(months?)?,
+        }
+        // A period whose first day was skipped begins with its second.
+        let day = [Some(first), first.tomorrow().ok()];
+        day.into_iter()
+            .flatten()
+            .find_map(|day| zone.start_of(day).ok())
+    }
+}
+
+fn back_by(day: Date, days: i64) -> Option<Date> {
+    day.checked_sub(jiff::Span::new().days(days)).ok()
+}
+
+/// How a day was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Day {
+    Date {
+        year: i16,
+        month: i8,
+        day: i8,
+    },
+    Today,
+    Yesterday,
+    Tomorrow,
+    /// The most recent one, today included unless it is the last one; Monday is 0.
+    Weekday {
+        number: i8,
+        is_last: bool,
+    },
+}
+
+impl Day {
+    fn of(words: &[&str]) -> Option<Self> {
+        match *words {
+            ["today"] => Some(Self::Today),
+            ["yesterday"] => Some(Self::Yesterday),
+            ["tomorrow"] => Some(Self::Tomorrow),
+            ["last", day] => Some(Self::Weekday {
+                number: weekday(day)?,
+                is_last: true,
+            }),
+            [word] => weekday(word).map_or_else(
+                || Self::of_digits(word),
+                |number| {
+                    Some(Self::Weekday {
+                        number,
+                        is_last: false,
+                    })
+                },
+            ),
+            // `1 march 2026` and `march 1, 2026`
+            [first, second, year] => {
+                let number = |word: &str| {
+                    let word = word.strip_suffix(',').unwrap_or(word);
+                    (word.len() <= 2).then(|| digits(word)).flatten()
+                };
+                let (day, month) = match (number(first), number(second)) {
+                    (Some(day), None) => (day, month(second)?),
+                    (None, Some(day)) => (day, month(first)?),
+                    _ => return None,
+                };
+                Some(Self::Date {
+                    year: (year.len() == 4).then(|| digits(year)).flatten()?,
+                    month,
+                    day: i8::try_from(day).ok()?,
                 })
-            };
-            age = sum().ok_or_else(|| {
-                Error::new(ErrorKind::Invalid, format!("'{text}' is too long ago")).hint(AGE_HINT)
-            })?;
+            }
+            _ => None,
         }
-        Ok(Some(age))
     }
 
-    /// The instant this long before `now`; `None` before the beginning of representable time.
-    fn before(self, now: Timestamp) -> Option<Timestamp> {
-        let months_back = now
-            .to_chrono()
-            .checked_sub_months(Months::new(self.months))?;
-        let micros = months_back.timestamp_micros().checked_sub(self.micros)?;
-        chrono::DateTime::from_timestamp_micros(micros)?;
-        Some(Timestamp::from_micros(micros).at_offset(now.offset_s()))
+    /// `2026-03-01`, `2026/03/01`, `20260301`, or `2026-03` for the first day of that month.
+    fn of_digits(word: &str) -> Option<Self> {
+        let parts: Vec<&str> = match word.len() {
+            8 if word.bytes().all(|byte| byte.is_ascii_digit()) => {
+                vec![&word[..4], &word[4..6], &word[6..]]
+            }
+            _ if word.contains('/') => word.split('/').collect(),
+            _ => word.split('-').collect(),
+        };
+        let (year, month, day) = match parts[..] {
+            [year, month] => (year, month, "01"),
+            [year, month, day] => (year, month, day),
+            _ => return None,
+        };
+        let two = |word: &str| {
+            let number = (1..=2).contains(&word.len()).then(|| digits(word));
+            number
+                .flatten()
+                .and_then(|number| i8::try_from(number).ok())
+        };
+        Some(Self::Date {
+            year: (year.len() == 4).then(|| digits(year)).flatten()?,
+            month: two(month)?,
+            day: two(day)?,
+        })
+    }
+
+    fn date(self, today: Date, zone: &Zone) -> Result<Date> {
+        let found = match self {
+            Self::Date { year, month, day } => {
+                return Date::new(year, month, day).map_err(|_| {
+                    let message = format!("there is no {year:04}-{month:02}-{day:02}");
+                    Error::new(ErrorKind::Invalid, message).hint(DATE_HINT)
+                });
+            }
+            Self::Today => Ok(today),
+            // The day before one that the zone skipped is the one before that.
+            Self::Yesterday => match today.yesterday() {
+                Ok(day) if zone.start_of(day) == Err(NoSuchTime::Skipped) => day.yesterday(),
+                other => other,
+            },
+            Self::Tomorrow => today.tomorrow(),
+            Self::Weekday { number, is_last } => {
+                let behind = today.weekday().to_monday_zero_offset() - number;
+                let back = match behind.rem_euclid(7) {
+                    0 if is_last => 7,
+                    back => i64::from(back),
+                };
+                today.checked_sub(jiff::Span::new().days(back))
+            }
+        };
+        found.map_err(|_| not_a_date("the day"))
     }
 }
 
-/// Text the date parser reads as something nobody means: `2026` as 20:26 today, `5` as 05:00, `3x` as a military zone.
-fn is_a_trap(folded: &str) -> bool {
-    let digits = folded.bytes().filter(u8::is_ascii_digit).count();
-    let rest = folded.trim_start_matches(|c: char| c.is_ascii_digit());
-    let word = rest.trim_start();
-    let lone_letters =
-        word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_alphabetic()) && !word.is_empty();
-    match digits {
-        0 => folded.is_empty() || lone_letters,
-        _ if rest.is_empty() => digits != 8,
-        _ => lone_letters && word != "am" && word != "pm",
-    }
+/// A number of digits and nothing else.
+fn digits(word: &str) -> Option<i16> {
+    let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| word.parse().ok()).flatten()
 }
 
-fn is_weekday(folded: &str) -> bool {
+/// The number of a weekday that is written in full or begun with three letters or more; Monday is 0.
+fn weekday(word: &str) -> Option<i8> {
     const DAYS: [&str; 7] = [
         "monday",
         "tuesday",
@@ -195,11 +292,86 @@ fn is_weekday(folded: &str) -> bool {
         "saturday",
         "sunday",
     ];
-    folded.len() >= 3 && DAYS.iter().any(|day| day.starts_with(folded))
+    named(word, &DAYS)
+}
+
+fn month(word: &str) -> Option<i8> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    named(word, &MONTHS).map(|number| number + 1)
+}
+
+fn named(word: &str, names: &[&str]) -> Option<i8> {
+    let found = names.iter().position(|name| name.starts_with(word));
+    (word.len() >= 3)
+        .then_some(found)
+        .flatten()
+        .and_then(|at| i8::try_from(at).ok())
+}
+
+/// A time of day, perhaps with an offset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct WallTime<'a> {
+    time: Time,
+    /// As RFC 3339 has it.
+    offset: Option<&'a str>,
+}
+
+impl<'a> WallTime<'a> {
+    /// `08:30`, `08:30:15`, `08:30:15.250`, each with or without `z` or `+01:00`.
+    fn of(text: &'a str) -> Option<Self> {
+        let (clock, offset) = match text.find(['z', '+', '-']) {
+            Some(at) => (&text[..at], Some(&text[at..])),
+            None => (text, None),
+        };
+        let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+        let mut parts = clock.split(':').map(|part| {
+            let number = (part.len() == 2).then(|| digits(part)).flatten();
+            number.and_then(|number| i8::try_from(number).ok())
+        });
+        let (hour, minute) = (parts.next()??, parts.next()??);
+        let second = match parts.next() {
+            None if fraction == "0" => 0,
+            None => return None,
+            Some(second) => second?,
+        };
+        let nanos = format!("{fraction:0<9}");
+        let nanos = (nanos.len() == 9 && parts.next().is_none()).then(|| nanos.parse().ok());
+        Some(Self {
+            time: Time::new(hour, minute, second, nanos.flatten()?).ok()?,
+            offset,
+        })
+    }
+
+    fn instant(&self, date: Date, zone: &Zone) -> Result<Timestamp> {
+        let wall: DateTime = date.to_datetime(self.time);
+        let Some(offset) = self.offset else {
+            let text = wall.strftime("%Y-%m-%d %H:%M:%S").to_string();
+            return zone
+                .instant_of(wall)
+                .map_err(|why| no_such_time(&text, why, zone));
+        };
+        let text = format!("{}{offset}", wall.strftime("%Y-%m-%dT%H:%M:%S%.f"));
+        text.parse().map_err(|_| not_a_date(&text))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     /// A Monday.
@@ -207,17 +379,39 @@ mod tests {
         "2026-11-23T12:30:00+00:00".parse().expect("valid")
     }
 
+    fn zone(name: &str) -> Zone {
+        Zone::Of(TimeZone::get(name).expect("the zones are in the program"))
+    }
+
+    fn assert_means(text: &str, now: &str, zone: &Zone, expected: &str) {
+        let now = now.parse().expect("valid");
+        let time = parse_when(text, now, zone).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let expected: Timestamp = expected.parse().expect("valid");
+        assert_eq!(time, expected, "{text} at {now}");
+    }
+
     #[test]
     fn a_date_means_what_a_person_asking_an_archive_means() {
         for (text, expected) in [
             ("2026-03-01T08:30:00+01:00", "2026-03-01T08:30:00+01:00"),
             ("2026-03-01T08:30:00Z", "2026-03-01T08:30:00+00:00"),
+            ("2026-03-01 08:30+01:00", "2026-03-01T08:30:00+01:00"),
+            ("2026-03-01T08:30z", "2026-03-01T08:30:00+00:00"),
             ("2026-03-01", "2026-03-01T00:00:00+00:00"),
+            ("2026-3-1", "2026-03-01T00:00:00+00:00"),
+            ("2026/03/01", "2026-03-01T00:00:00+00:00"),
             ("20260301", "2026-03-01T00:00:00+00:00"),
+            ("2026-03", "2026-03-01T00:00:00+00:00"),
+            ("1 March 2026", "2026-03-01T00:00:00+00:00"),
+            ("Mar 1, 2026", "2026-03-01T00:00:00+00:00"),
             ("2026-03-01 08:30", "2026-03-01T08:30:00+00:00"),
-            ("2026-03-01 08:30:15", "2026-03-01T08:30:15+00:00"),
+            ("2026-03-01T08:30", "2026-03-01T08:30:00+00:00"),
+            ("2026-03-01 08:30:15.250", "2026-03-01T08:30:15.25+00:00"),
             ("now", "2026-11-23T12:30:00+00:00"),
-            ("today", "2026-11-23T12:30:00+00:00"),
+            ("today", "2026-11-23T00:00:00+00:00"),
+            ("Yesterday", "2026-11-22T00:00:00+00:00"),
+            ("yesterday 08:30", "2026-11-22T08:30:00+00:00"),
+            ("tomorrow", "2026-11-24T00:00:00+00:00"),
             ("2 weeks ago", "2026-11-09T12:30:00+00:00"),
             ("90d", "2026-08-25T12:30:00+00:00"),
             ("3 days", "2026-11-20T12:30:00+00:00"),
@@ -230,30 +424,99 @@ mod tests {
             ("tuesday", "2026-11-17T00:00:00+00:00"),
             ("sun", "2026-11-22T00:00:00+00:00"),
             ("last friday", "2026-11-20T00:00:00+00:00"),
+            ("last monday", "2026-11-16T00:00:00+00:00"),
+            ("tue 08:00", "2026-11-17T08:00:00+00:00"),
+            ("this week", "2026-11-23T00:00:00+00:00"),
+            ("last week", "2026-11-16T00:00:00+00:00"),
+            ("this month", "2026-11-01T00:00:00+00:00"),
+            ("last month", "2026-10-01T00:00:00+00:00"),
+            ("last year", "2025-01-01T00:00:00+00:00"),
         ] {
-            let time = parse_when(text, now(), &Zone::Utc).expect(text);
-            let expected: Timestamp = expected.parse().expect("valid");
-            assert_eq!(time, expected, "{text}");
+            assert_means(text, "2026-11-23T12:30:00+00:00", &Zone::Utc, expected);
         }
     }
 
+    /// With New York's clock in November, `2026-07-01` meant 01:00 of that day in summer, and the first hour was left out.
     #[test]
-    fn yesterday_is_before_today() {
-        let yesterday = parse_when("yesterday", now(), &Zone::Utc).expect("valid");
-        assert_eq!(yesterday.day(), now().day() - 1);
+    fn a_date_is_midnight_of_its_zone_on_that_day_whenever_it_is_asked_for() {
+        for (name, text, expected) in [
+            (
+                "America/New_York",
+                "2026-07-01",
+                "2026-07-01T00:00:00-04:00",
+            ),
+            (
+                "America/New_York",
+                "2026-01-15",
+                "2026-01-15T00:00:00-05:00",
+            ),
+            (
+                "America/New_York",
+                "2026-07-01 00:30",
+                "2026-07-01T00:30:00-04:00",
+            ),
+            (
+                "Australia/Adelaide",
+                "2026-07-01",
+                "2026-07-01T00:00:00+09:30",
+            ),
+            (
+                "Australia/Adelaide",
+                "2026-01-15",
+                "2026-01-15T00:00:00+10:30",
+            ),
+            (
+                "America/Sao_Paulo",
+                "2018-11-04",
+                "2018-11-04T01:00:00-02:00",
+            ),
+        ] {
+            for now in ["2026-01-20T12:00:00Z", "2026-07-20T12:00:00Z"] {
+                assert_means(text, now, &zone(name), expected);
+            }
+        }
+    }
+
+    /// `today` was now, and `yesterday` 24 hours ago.
+    #[test]
+    fn today_and_yesterday_are_days_of_the_zone_of_23_to_25_hours() {
+        let new_york = zone("America/New_York");
+        let changed = "2026-11-01T23:30:00-05:00";
+        assert_means("today", changed, &new_york, "2026-11-01T00:00:00-04:00");
+        assert_means("tomorrow", changed, &new_york, "2026-11-02T00:00:00-05:00");
+        let after = "2026-11-02T00:10:00-05:00";
+        assert_means("yesterday", after, &new_york, "2026-11-01T00:00:00-04:00");
+        assert_means("sunday", after, &new_york, "2026-11-01T00:00:00-04:00");
+        // It is tomorrow already in Tokyo.
+        assert_means(
+            "today",
+            changed,
+            &zone("Asia/Tokyo"),
+            "2026-11-02T00:00:00+09:00",
+        );
+        let apia = zone("Pacific/Apia");
+        let behind = "2011-12-31T10:00:00+14:00";
+        assert_means("yesterday", behind, &apia, "2011-12-29T00:00:00-10:00");
     }
 
     #[test]
-    fn a_local_date_is_midnight_of_the_machines_zone() {
-        use chrono::{Local, TimeZone};
-        let expected = Local
-            .with_ymd_and_hms(2026, 3, 1, 0, 0, 0)
-            .single()
-            .expect("one");
-        let time = parse_when("2026-03-01", now(), &Zone::Local).expect("valid");
-        assert_eq!(time, Timestamp::from(expected));
+    fn what_clocks_of_the_zone_did_not_show_once_is_refused_with_both_answers() {
+        let berlin = zone("Europe/Berlin");
+        let error = parse_when("2026-10-25 02:30", now(), &berlin).expect_err("twice");
+        assert_eq!(
+            error.next_step(),
+            Some("write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00")
+        );
+        let error = parse_when("2026-03-29 02:30", now(), &berlin).expect_err("skipped");
+        assert!(error.to_string().contains("set forward past it"), "{error}");
+        let error = parse_when("2011-12-30", now(), &zone("Pacific/Apia")).expect_err("skipped");
+        assert!(
+            error.to_string().contains("there was no 2011-12-30"),
+            "{error}"
+        );
     }
 
+    /// `01/03/2026` was the third of January without a word.
     #[test]
     fn what_could_be_misread_is_refused_with_an_example() {
         for text in [
@@ -267,61 +530,40 @@ mod tests {
             "gestern",
             "2026-13-01",
             "2026-02-30",
+            "2026-00-10",
+            "01/03/2026",
+            "1.3.2026",
+            "01-03-2026",
+            "03/01",
+            "26-03-01",
+            "2026.03.01",
+            "March 2026",
+            "1 ma 2026",
+            "08:30",
+            "2026-03-01 8pm",
+            "2026-03-01 24:00",
+            "2026-03-01 08:30:61",
+            "2026-03-01 8:30",
+            "2026-03-01 08:30 utc",
+            "next week",
+            "last",
+            "ago",
+            "in 3 days",
+            "-3d",
             "99999999999y",
             "9223372036854775807w",
-            "ago",
             "\u{1b}[2J",
             "12026-01-01",
+            "２０２６-03-01",
         ] {
             let error = parse_when(text, now(), &Zone::Utc).expect_err(text);
             assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
             assert!(error.next_step().is_some(), "{text}");
         }
-    }
-
-    #[test]
-    fn an_age_counts_calendar_years_and_whole_days() {
-        const DAY: i64 = 86_400_000_000;
-        for (text, days) in [
-            ("90d", 90),
-            ("3 days", 3),
-            ("2w", 14),
-            ("1y", 365),
-            ("3y", 1096),
-        ] {
-            assert_eq!(parse_age(text, now()).expect(text), days * DAY, "{text}");
-        }
-        for text in ["", "90", "d", "-3d", "3 days ago", "2026-03-01", "1m"] {
-            assert!(parse_age(text, now()).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn sizes_count_in_steps_of_1024() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("1024", 1024),
-            ("500M", 500 << 20),
-            ("10GB", 10 << 30),
-            ("10 GiB", 10 << 30),
-            ("1.5gib", 3 << 29),
-            ("2t", 2 << 40),
-            ("18446744073709551615", u64::MAX),
-        ] {
-            assert_eq!(parse_size(text).expect(text), bytes, "{text}");
-        }
-        for text in [
-            "",
-            "GB",
-            "-1",
-            "1.GB",
-            ".5G",
-            "1.2.3K",
-            "1 XB",
-            "18446744073709551616",
-            "99999999999T",
-        ] {
-            assert!(parse_size(text).is_err(), "{text}");
-        }
+        let error = parse_when("01/03/2026", now(), &Zone::Utc).expect_err("two dates");
+        assert!(
+            error.to_string().contains("which number is the day"),
+            "{error}"
+        );
     }
 }

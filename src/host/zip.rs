@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
 use chrono::{Datelike, Local, Timelike};
@@ -200,15 +201,31 @@ fn too_large() -> io::Error {
     )
 }
 
-/// Local time in two-second steps since 1980, as zip tells it.
+/// Local time in two-second steps, as zip tells it: from 1980 to 2107, and what lies outside is told as the nearest of these.
 fn dos_time(time: SystemTime) -> (u16, u16) {
+    const YEARS: RangeInclusive<i32> = 1980..=2107;
     // chrono's own conversion panics on times that some file systems hold.
     let time = Timestamp::from(time).to_chrono().with_timezone(&Local);
-    let years = u16::try_from(time.year() - 1980).unwrap_or(0).min(127);
+    let year = time.year();
+    let [month, day, hour, minute, second] = if YEARS.contains(&year) {
+        [
+            time.month(),
+            time.day(),
+            time.hour(),
+            time.minute(),
+            time.second(),
+        ]
+    } else if year < *YEARS.start() {
+        [1, 1, 0, 0, 0]
+    } else {
+        [12, 31, 23, 59, 59]
+    };
     let part = |number: u32| u16::try_from(number).unwrap_or(0);
+    let years = year.clamp(*YEARS.start(), *YEARS.end()) - YEARS.start();
+    let years = u16::try_from(years).unwrap_or(0);
     (
-        (part(time.hour()) << 11) | (part(time.minute()) << 5) | (part(time.second()) / 2),
-        (years << 9) | (part(time.month()) << 5) | part(time.day()),
+        (part(hour) << 11) | (part(minute) << 5) | (part(second) / 2),
+        (years << 9) | (part(month) << 5) | part(day),
     )
 }
 
@@ -217,6 +234,20 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+
+    /// A file of December 1975 stood in the zip file as one of December 1980.
+    #[test]
+    fn a_time_that_zip_cannot_tell_is_told_as_the_nearest_it_can() {
+        let days = |days: u64| std::time::Duration::from_secs(days * 86_400);
+        let date = |time: SystemTime| {
+            let (_, date) = dos_time(time);
+            ((date >> 9) + 1980, (date >> 5) & 15, date & 31)
+        };
+        assert_eq!(date(SystemTime::UNIX_EPOCH - days(400)), (1980, 1, 1));
+        assert_eq!(date(SystemTime::UNIX_EPOCH + days(2_170)), (1980, 1, 1));
+        assert_eq!(date(SystemTime::UNIX_EPOCH + days(20_527)), (2026, 3, 15));
+        assert_eq!(date(SystemTime::UNIX_EPOCH + days(60_000)), (2107, 12, 31));
+    }
 
     #[test]
     fn another_program_finds_the_member_whole() {

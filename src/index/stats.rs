@@ -1,9 +1,11 @@
 //! Exact sums, kept with every change.
 
-use super::IndexError;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
 use super::overlay::{Counter, CounterKey};
-use super::terms;
 use super::view::View;
+use super::{IndexError, rows, terms};
 use crate::entry::{Entry, Status};
 use crate::query::{Direction, Query, Sort, SortField};
 use crate::time::Timestamp;
@@ -64,6 +66,37 @@ impl View {
             oldest: self.first_archived(Direction::Asc)?,
             newest: self.first_archived(Direction::Desc)?,
         })
+    }
+
+    /// The entries that are not purged, by status and by the day that `day_of` says they were archived on.
+    ///
+    /// The counters know days of UTC only: this reads the head of every entry.
+    pub(crate) fn groups_by_day(
+        &self,
+        mut day_of: impl FnMut(Timestamp) -> i64,
+    ) -> Result<Vec<CounterGroup>, IndexError> {
+        let mut groups: BTreeMap<(i64, u8), Counter> = BTreeMap::new();
+        self.walk_rows(|_, row| {
+            let head = rows::decode_head(row)?;
+            if head.purged_at.is_none() {
+                let key = (day_of(head.archived_at), head.status as u8);
+                let counter = groups.entry(key).or_default();
+                counter.entries += 1;
+                counter.bytes += head.size;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let groups = groups.into_iter().filter_map(|((day, status), counter)| {
+            Some(CounterGroup {
+                converter: String::new(),
+                day,
+                status: *Status::ALL.get(usize::from(status))?,
+                purged: false,
+                entries: counter.entries,
+                bytes: counter.bytes,
+            })
+        });
+        Ok(groups.collect())
     }
 
     fn first_archived(&self, direction: Direction) -> Result<Option<Timestamp>, IndexError> {

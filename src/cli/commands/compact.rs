@@ -4,7 +4,7 @@ use crate::archive::Access;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{counted, size};
-use crate::cli::when::parse_size;
+use crate::cli::sizes::parse_size;
 
 /// Reclaim the space of purged bytes now
 #[derive(Debug, clap::Args)]

@@ -52,10 +52,10 @@ pub(crate) struct Args {
     verify: bool,
     #[command(flatten)]
     criteria: Criteria,
-    /// Archived at or after, such as 2026-03-01, yesterday, 90d
+    /// Archived at or after, such as 2026-03-01, yesterday, monday, 'last week', or 90d (ago)
     #[arg(long, value_name = "DATE", help_heading = "Filters")]
     from: Option<String>,
-    /// Archived before
+    /// Archived before; --from 2026-03-01 and this 2026-03-02 are that one day
     #[arg(long, value_name = "DATE", help_heading = "Filters")]
     until: Option<String>,
 }

@@ -26,7 +26,7 @@ pub(crate) struct Args {
 #[serde(rename_all = "lowercase")]
 enum By {
     Converter,
-    /// Days are those of UTC
+    /// Days of your own zone, or of UTC with --utc
     Day,
     Status,
 }
@@ -37,6 +37,15 @@ impl By {
             Self::Converter => &stats.converters,
             Self::Day => &stats.days,
             Self::Status => &stats.statuses,
+        }
+    }
+
+    const fn title(self, zone: &Zone) -> &'static str {
+        match (self, zone) {
+            (Self::Converter, _) => "CONVERTER",
+            (Self::Day, Zone::Utc) => "DAY (UTC)",
+            (Self::Day, Zone::Of(_)) => "DAY",
+            (Self::Status, _) => "STATUS",
         }
     }
 }
@@ -85,15 +94,19 @@ impl<'a> StatsObject<'a> {
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadOnly)?;
-    let stats = archive.snapshot()?.stats()?;
+    let snapshot = archive.snapshot()?;
+    let mut stats = snapshot.stats()?;
     let zone = context.zone();
+    if let (Some(By::Day), Zone::Of(_)) = (args.by, &zone) {
+        stats.days = snapshot.days(|time| zone.day_number(time))?;
+    }
     if context.json() {
         context.print_json(&StatsObject::new(&stats, args.by, &zone))?;
     } else {
         let canvas = context.canvas();
         let text = match args.by {
             None => totals(&stats, &zone, canvas),
-            Some(by) => breakdown(by.groups(&stats), by, canvas),
+            Some(by) => breakdown(by.groups(&stats), by.title(&zone), canvas),
         };
         context.print(text)?;
     }
@@ -121,17 +134,12 @@ fn totals(stats: &Stats, zone: &Zone, canvas: Canvas) -> String {
     let mut out = facts(known, canvas);
     if !stats.converters.is_empty() {
         out.push('\n');
-        out += &breakdown(&stats.converters, By::Converter, canvas);
+        out += &breakdown(&stats.converters, By::Converter.title(zone), canvas);
     }
     out
 }
 
-fn breakdown(groups: &[Group], by: By, canvas: Canvas) -> String {
-    let title = match by {
-        By::Converter => "CONVERTER",
-        By::Day => "DAY (UTC)",
-        By::Status => "STATUS",
-    };
+fn breakdown(groups: &[Group], title: &'static str, canvas: Canvas) -> String {
     let columns = [
         Column::left(title),
         Column::right("ENTRIES"),
