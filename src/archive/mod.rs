@@ -7,6 +7,7 @@
 
 mod bounds;
 mod compact;
+mod footprint;
 mod make;
 mod open;
 mod packing;

@@ -1,20 +1,19 @@
 //! What goes for good: a plan is made and looked at, then recorded, then its bytes are freed.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use serde::Serialize;
 
+use crate::archive::footprint::{Needs, Sizes};
 use crate::archive::sealer::Job;
 use crate::archive::shared::Shared;
 use crate::archive::writer::{self, Control, Request, logical_bytes};
 use crate::archive::{Archive, CompactOutcome, rebuild};
 use crate::entry::Entry;
-use crate::id::BlobId;
 use crate::index::View;
-use crate::retention::{AsOf, Candidate, Planner, Policy, PurgePlan, Spared};
+use crate::retention::{AsOf, Candidate, Leaving, Planner, Policy, PurgePlan, Spared};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -54,46 +53,49 @@ impl Archive {
                 .as_ref()
                 .is_none_or(|name| entry.converter.to_lowercase() == *name)
         };
+        let sizes = Sizes::new(self.shared(), &view)?;
+        let mut selection = Needs::of_all(&sizes);
+        // Where the whole store fits the limit, what of it is selected does too, and need not be measured.
+        let is_measured = policy
+            .max_size
+            .is_some_and(|limit| sizes.of_everything() > limit);
         let mut entries = 0;
-        let mut bytes = 0;
-        if policy.max_size.is_some() || policy.max_count.is_some() {
-            view.walk_oldest(|entry| {
-                if selected(&entry) {
-                    entries += 1;
-                    bytes += logical_bytes(&entry);
+        let mut stored = 0;
+        if is_measured || policy.max_count.is_some() {
+            walk_selected(&view, selected, |entry| {
+                entries += 1;
+                if is_measured {
+                    stored += selection.add(entry)?;
                 }
-                ControlFlow::Continue(())
+                Ok(())
             })?;
         }
-        let mut planner = Planner::new(policy, now, view.applied(), entries, bytes).map_err(|error| {
+        let mut planner = Planner::new(policy, now, view.applied(), entries, stored).map_err(|error| {
             Error::new(ErrorKind::Refused, error.to_string())
                 .hint("state at least one rule, such as --older-than 90d, --expired, --max-size or --max-count")
         })?;
-        let mut leaving = Leaving::new(self.shared(), &view);
-        let mut failed = None;
-        view.walk_oldest(|entry| {
-            if !selected(&entry) {
-                return ControlFlow::Continue(());
-            }
+        let mut store = Needs::of_all(&sizes);
+        walk_selected(&view, selected, |entry| {
             let candidate = Candidate {
                 id: entry.id,
                 archived_at: entry.archived_at,
                 retention: entry.retention,
-                spared: spared(&entry),
-                bytes: logical_bytes(&entry),
+                spared: spared(entry),
+                bytes: logical_bytes(entry),
             };
-            match planner.consider(&candidate, || leaving.take(&entry)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
+            planner.consider(&candidate, || {
+                let of_selection = if is_measured {
+                    selection.remove(entry)?
+                } else {
+                    0
+                };
+                Ok(Leaving {
+                    of_selection,
+                    of_store: store.remove(entry)?,
+                })
+            })
         })?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(planner.finish()),
-        }
+        Ok(planner.finish(store.freed_at_once()))
     }
 
     /// Carries a plan out: records it, then frees the bytes.
@@ -183,6 +185,25 @@ fn wipe_journal(shared: &Arc<Shared>, control: &Sender<Control>) -> Result<()> {
     writer::ask(shared, control, Control::Wipe)
 }
 
+/// Hands out the live entries that are selected, oldest first, until one cannot be worked on.
+fn walk_selected(
+    view: &View,
+    selected: impl Fn(&Entry) -> bool,
+    mut each: impl FnMut(&Entry) -> Result<()>,
+) -> Result<()> {
+    let mut done = Ok(());
+    view.walk_oldest(|entry| {
+        if selected(&entry) {
+            done = each(&entry);
+        }
+        match done {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    done
+}
+
 /// What keeps an entry whatever the rules say.
 fn spared(entry: &Entry) -> Option<Spared> {
     if !entry.holds.is_empty() {
@@ -194,61 +215,13 @@ fn spared(entry: &Entry) -> Option<Spared> {
     }
 }
 
-/// Counts down who still needs a blob while entries leave one after the other.
-struct Leaving<'a> {
-    shared: &'a Shared,
-    view: &'a View,
-    refs: HashMap<BlobId, u32>,
-}
-
-impl<'a> Leaving<'a> {
-    fn new(shared: &'a Shared, view: &'a View) -> Self {
-        Self {
-            shared,
-            view,
-            refs: HashMap::new(),
-        }
-    }
-
-    /// The stored bytes that go with this entry, those before it being gone.
-    fn take(&mut self, entry: &Entry) -> Result<u64> {
-        let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
-        let blobs = reports.map(|report| report.blake3);
-        let mut freed = 0;
-        for blob in std::iter::once(entry.blake3).chain(blobs) {
-            freed += self.release(blob)?;
-        }
-        Ok(freed)
-    }
-
-    fn release(&mut self, blob: BlobId) -> Result<u64> {
-        let Some(row) = self.view.blob(&blob)? else {
-            return Ok(0);
-        };
-        let left = self.refs.entry(blob).or_insert(row.refs);
-        *left = left.saturating_sub(1);
-        if *left > 0 {
-            return Ok(0);
-        }
-        let mut freed = match (row.place, self.shared.inline(&blob)) {
-            (Some(place), _) => u64::from(place.len),
-            (None, Some(place)) => u64::from(place.bytes),
-            (None, None) => 0,
-        };
-        for part in self.view.children(&blob)?.iter() {
-            freed += self.release(*part)?;
-        }
-        Ok(freed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::archive::{NewAttempt, NewEntry, Options};
     use crate::disk::sim::{Fault, Repeat, SimDisk};
     use crate::entry::Outcome;
-    use crate::id::EntryId;
+    use crate::id::{BlobId, EntryId};
     use crate::log::JOURNAL_BYTES_MIN;
 
     const SECRET: &[u8] = b"serial 4711 of a unit that must be forgotten";
@@ -395,7 +368,8 @@ mod tests {
 
     /// What stands before content in the journal, and in a pack.
     const RECORD: u64 = 60;
-    const PACKED: u64 = 28;
+    /// And the share of each of three in what a pack has beside records.
+    const PACKED: u64 = 28 + 52 + (128 + 64) / 3;
 
     fn noise(seed: u8, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
@@ -446,13 +420,16 @@ mod tests {
             assert_eq!(freed(&archive, &all_but(0)), all);
             assert_eq!(freed(&archive, &all_but(1)), all[..2]);
             assert_eq!(freed(&archive, &all_but(3)), all[..0]);
+            // A limit on size is one on what is stored: the content that two of them have counts once.
             let by_size = |bytes| Policy {
                 max_size: Some(bytes),
                 ..Policy::default()
             };
-            assert_eq!(freed(&archive, &by_size(2_800)), all[..0]);
-            assert_eq!(freed(&archive, &by_size(2_799)), all[..1]);
-            assert_eq!(freed(&archive, &by_size(1_799)), all[..2]);
+            let stored = 1_800 + 3 * record;
+            assert_eq!(freed(&archive, &by_size(stored)), all[..0]);
+            assert_eq!(freed(&archive, &by_size(stored - 1)), all[..2]);
+            assert_eq!(freed(&archive, &by_size(800 + 2 * record)), all[..2]);
+            assert_eq!(freed(&archive, &by_size(799)), all);
         }
     }
 
@@ -600,8 +577,9 @@ mod tests {
         put(&archive, &noise(1, 1_000));
         let view = archive.shared().view();
         let freed = |content: &[u8]| {
-            let mut leaving = Leaving::new(archive.shared(), &view);
-            leaving.release(BlobId::of(content)).expect("readable")
+            let sizes = Sizes::new(archive.shared(), &view).expect("readable");
+            let mut store = Needs::of_all(&sizes);
+            store.release(BlobId::of(content)).expect("readable")
         };
         assert_eq!(freed(&noise(2, 500)), 0);
         assert_eq!(freed(&noise(1, 1_000)), 1_000 + RECORD);

@@ -125,7 +125,7 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "archive_folder", Kind::Text, Some("\"\""), Yes, "a store of its own; empty: the shared store"),
     key("converter", "retention_days", Kind::Days(1, 3650), Some("90"), Yes, "days entries are kept"),
     key("converter", "retention_years", Kind::Whole(0, 100), Some("0"), Yes, "calendar years added to the days"),
-    key("converter", "max_archive_size_gb", Kind::NumberOrZero(0.1, 1_000.0), Some("10.0"), Yes, "GiB of archived bytes before the oldest may go, where the file states it; 0: any size"),
+    key("converter", "max_archive_size_gb", Kind::NumberOrZero(0.1, 1_000.0), Some("10.0"), Yes, "GiB on disk of the converter's sources and reports before the oldest may go, where the file states it; 0: any size"),
     key("converter", "max_archive_count", Kind::Whole(0, 1_000_000_000), Some("0"), Yes, "entries before the oldest may go; 0: any number"),
     key("converter", "compression_level", Kind::Whole(1, 9), Some("6"), Yes, "1 fast .. 9 small"),
     key("converter", "submit.url", Kind::Url, None, Yes, "where reports are sent"),

@@ -40,7 +40,7 @@ mod write;
 
 pub(crate) use fold::{PackRow, Placement};
 pub(crate) use overlay::{Overlay, QueuePlace};
-pub(crate) use rows::{Place, QueuedRow};
+pub(crate) use rows::{BlobRow, Place, QueuedRow};
 pub(crate) use stats::CounterGroup;
 pub(crate) use view::View;
 

@@ -6,4 +6,4 @@ mod policy;
 pub use plan::{PlannedPurge, PurgePlan};
 pub use policy::{AsOf, EmptyPolicy, Policy, Unsubmitted};
 
-pub(crate) use plan::{Candidate, Planner, Spared};
+pub(crate) use plan::{Candidate, Leaving, Planner, Spared};

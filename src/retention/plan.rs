@@ -26,10 +26,14 @@ pub struct PurgePlan {
     pub items: Vec<PlannedPurge>,
     /// How many they are.
     pub count: u64,
-    /// Bytes of their sources and reports.
+    /// Bytes of their sources and reports, as they were before they were stored.
     pub bytes_logical: u64,
-    /// Bytes the store shrinks by: content that no other entry shares, as stored.
+    /// Bytes on disk that nothing needs afterwards: content that no other entry shares, as stored.
     pub bytes_freed: u64,
+    /// Bytes the store shrinks by at once, with what earlier purges left in the same packs. The rest goes when half of its
+    /// pack is unneeded.
+    #[serde(default)]
+    pub bytes_freed_at_once: u64,
     /// How many would have gone but for a hold.
     pub held_skipped: u64,
     /// How many would have gone but for reports that wait to be submitted.
@@ -50,7 +54,7 @@ pub struct PlannedPurge {
     pub id: EntryId,
     /// The rule that lets it go.
     pub rule: String,
-    /// Bytes the store shrinks by through this entry, the ones before it in the plan being gone.
+    /// Bytes on disk that nothing needs once this entry is gone, and the ones before it in the plan.
     pub bytes_freed: u64,
 }
 
@@ -75,25 +79,34 @@ pub(crate) enum Spared {
     Waiting,
 }
 
+/// The stored bytes that go with an entry, those before it in the plan being gone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaving {
+    /// What none of the selected entries needs any more.
+    pub(crate) of_selection: u64,
+    /// What nothing in the store needs any more.
+    pub(crate) of_store: u64,
+}
+
 /// Builds a plan from the live entries, handed over oldest first.
 pub(crate) struct Planner<'a> {
     policy: &'a Policy,
     now: Timestamp,
     cutoff: Option<Timestamp>,
-    /// Entries and bytes that would be left if nothing more went.
+    /// Selected entries, and stored bytes of theirs, that would be left if nothing more went.
     left_count: u64,
-    left_bytes: u64,
+    left_stored: u64,
     plan: PurgePlan,
 }
 
 impl<'a> Planner<'a> {
-    /// Starts a plan over `entries` live entries of `bytes` bytes altogether.
+    /// Starts a plan over `entries` live entries that take `stored` bytes on disk altogether.
     pub(crate) fn new(
         policy: &'a Policy,
         now: Timestamp,
         at_seq: EventSeq,
         entries: u64,
-        bytes: u64,
+        stored: u64,
     ) -> Result<Self, EmptyPolicy> {
         let rules = policy.rules()?;
         Ok(Self {
@@ -101,7 +114,7 @@ impl<'a> Planner<'a> {
             now,
             cutoff: policy.cutoff(now),
             left_count: entries,
-            left_bytes: bytes,
+            left_stored: stored,
             plan: PurgePlan {
                 plan_id: String::new(),
                 at_seq,
@@ -112,6 +125,7 @@ impl<'a> Planner<'a> {
                 count: 0,
                 bytes_logical: 0,
                 bytes_freed: 0,
+                bytes_freed_at_once: 0,
                 held_skipped: 0,
                 waiting_skipped: 0,
                 oldest: None,
@@ -120,11 +134,11 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Decides on the next entry. `freed` is asked only when it goes: the stored bytes nobody else shares.
+    /// Decides on the next entry. What leaves with it is asked only when it goes.
     pub(crate) fn consider<E>(
         &mut self,
         entry: &Candidate,
-        freed: impl FnOnce() -> Result<u64, E>,
+        leaving: impl FnOnce() -> Result<Leaving, E>,
     ) -> Result<(), E> {
         let Some(rule) = self.rule_for(entry) else {
             return Ok(());
@@ -142,20 +156,20 @@ impl<'a> Planner<'a> {
             }
             Some(Spared::Waiting) | None => {}
         }
-        let bytes_freed = freed()?;
+        let leaving = leaving()?;
         self.left_count = self.left_count.saturating_sub(1);
-        self.left_bytes = self.left_bytes.saturating_sub(entry.bytes);
+        self.left_stored = self.left_stored.saturating_sub(leaving.of_selection);
         let plan = &mut self.plan;
         plan.count += 1;
         plan.bytes_logical += entry.bytes;
-        plan.bytes_freed += bytes_freed;
+        plan.bytes_freed += leaving.of_store;
         let at = entry.archived_at;
         plan.oldest = Some(plan.oldest.map_or(at, |time| time.min(at)));
         plan.newest = Some(plan.newest.map_or(at, |time| time.max(at)));
         plan.items.push(PlannedPurge {
             id: entry.id,
             rule,
-            bytes_freed,
+            bytes_freed: leaving.of_store,
         });
         Ok(())
     }
@@ -175,7 +189,7 @@ impl<'a> Planner<'a> {
             return Some(EXPIRED.to_owned());
         }
         if let Some(limit) = self.policy.max_size
-            && self.left_bytes > limit
+            && self.left_stored > limit
         {
             return Some(max_size(limit));
         }
@@ -187,8 +201,11 @@ impl<'a> Planner<'a> {
         None
     }
 
-    /// The finished plan.
-    pub(crate) fn finish(mut self) -> PurgePlan {
+    /// The finished plan, which frees so many bytes at once.
+    pub(crate) fn finish(mut self, freed_at_once: u64) -> PurgePlan {
+        if !self.plan.items.is_empty() {
+            self.plan.bytes_freed_at_once = freed_at_once;
+        }
         self.plan.plan_id = self.plan.digest();
         self.plan
     }
@@ -250,15 +267,19 @@ mod tests {
     }
 
     fn plan(policy: &Policy, entries: &[Candidate]) -> PurgePlan {
-        let bytes = entries.iter().map(|entry| entry.bytes).sum();
-        let mut planner = Planner::new(policy, now(), EventSeq(9), entries.len() as u64, bytes)
-            .expect("has a rule");
+        let count = entries.len() as u64;
+        let mut planner =
+            Planner::new(policy, now(), EventSeq(9), count, 10 * count).expect("has a rule");
         for entry in entries {
+            let leaving = Leaving {
+                of_selection: 10,
+                of_store: 10,
+            };
             planner
-                .consider(entry, || Ok::<_, std::convert::Infallible>(10))
+                .consider(entry, || Ok::<_, std::convert::Infallible>(leaving))
                 .expect("infallible");
         }
-        planner.finish()
+        planner.finish(7)
     }
 
     fn ids(plan: &PurgePlan) -> Vec<u64> {
@@ -324,14 +345,14 @@ mod tests {
     #[test]
     fn a_limit_says_what_it_was_when_it_takes_an_entry() {
         let by_size = Policy {
-            max_size: Some(150),
+            max_size: Some(15),
             ..Policy::default()
         };
         let by_count = Policy {
             max_count: Some(1),
             ..Policy::default()
         };
-        for (policy, rule) in [(by_size, "max-size 150"), (by_count, "max-count 1")] {
+        for (policy, rule) in [(by_size, "max-size 15"), (by_count, "max-count 1")] {
             let plan = plan(&policy, &[entry(1, 2), entry(2, 1)]);
             let rules: Vec<&str> = plan.items.iter().map(|item| &*item.rule).collect();
             assert_eq!(rules, [rule]);
@@ -341,7 +362,7 @@ mod tests {
     #[test]
     fn a_hold_beats_every_rule_and_the_held_entry_still_counts_towards_the_size() {
         let policy = Policy {
-            max_size: Some(200),
+            max_size: Some(20),
             ..Policy::default()
         };
         let held = Candidate {

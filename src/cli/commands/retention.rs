@@ -80,7 +80,7 @@ struct Rules {
     /// Entries past the retention recorded with each of them
     #[arg(long)]
     expired: bool,
-    /// The oldest, until sources and reports take at most this much, such as 500GB
+    /// The oldest, until the sources and reports left take at most this much on disk, such as 500GB
     #[arg(long, value_name = "SIZE")]
     max_size: Option<String>,
     /// The oldest, until at most this many are left
@@ -191,9 +191,10 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     } else {
         context.meter.clear();
         context.confirm(&format!(
-            "purge {}, {} of sources and reports?",
+            "purge {}, {} of sources and reports, {}?",
             counted(plan.count, "entry", "entries"),
-            size(plan.bytes_logical)
+            size(plan.bytes_logical),
+            on_disk(&plan)
         ))?;
         archive.purge(&plan, reason)?
     };
@@ -290,12 +291,12 @@ fn print_plan(
 fn summary(plan: &PurgePlan, zone: &crate::cli::render::Zone) -> String {
     let text = match (plan.oldest, plan.newest) {
         (Some(oldest), Some(newest)) if plan.count > 0 => format!(
-            "would purge {} archived from {} to {}: {} of sources and reports, {} on disk",
+            "would purge {} archived from {} to {}: {} of sources and reports, {}",
             counted(plan.count, "entry", "entries"),
             zone.short(oldest),
             zone.short(newest),
             size(plan.bytes_logical),
-            size(plan.bytes_freed)
+            on_disk(plan)
         ),
         _ => "would purge nothing".to_owned(),
     };
@@ -303,6 +304,16 @@ fn summary(plan: &PurgePlan, zone: &crate::cli::render::Zone) -> String {
         .chain(kept(plan))
         .collect::<Vec<_>>()
         .join("; ")
+}
+
+/// What it frees on disk, and how much of that at once.
+fn on_disk(plan: &PurgePlan) -> String {
+    let all = size(plan.bytes_freed);
+    if plan.bytes_freed_at_once >= plan.bytes_freed {
+        return format!("{all} on disk");
+    }
+    let at_once = size(plan.bytes_freed_at_once);
+    format!("{all} on disk ({at_once} at once, the rest when half of its packs is unneeded)")
 }
 
 /// What would have gone and stays, and why.
@@ -341,6 +352,7 @@ mod tests {
             count: 1,
             bytes_logical: 4096,
             bytes_freed: 2048,
+            bytes_freed_at_once: 2048,
             held_skipped: 2,
             waiting_skipped: 0,
             oldest: Some(time("2026-03-01T07:30:00Z")),
