@@ -56,6 +56,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("tracing", &["src/cli/daemon/log.rs"]),
     ("tracing_subscriber", &["src/cli/daemon/log.rs"]),
     ("jiff", &["src/cli/"]),
+    ("unicode_normalization", &["src/index/text.rs"]),
 ];
 
 /// Rooms whose bytes go through the disk room, so that a simulated disk sees all of them.

@@ -1281,3 +1281,68 @@ fn a_value_is_set_in_the_file_and_the_change_is_on_record_once_the_host_has_it()
     assert!(text.contains("timeout_s = 30"), "{text}");
     assert!(!text.contains("s3cret"), "{text}");
 }
+
+/// A Mac archived `Prüfling` with ü as two characters, a Windows machine as one, and each found only its own. What is
+/// recorded stays as it came.
+#[test]
+fn a_name_is_found_in_whichever_way_its_letters_are_written() {
+    let plant = Plant::new();
+    let (composed, decomposed) = ("Pr\u{fc}fling ΟΔΟΣ", "Pru\u{308}fling ΟΔΟΣ");
+    for (name, serial) in [
+        (composed, "SN\u{e9}1"),
+        (decomposed, "SNe\u{301}1"),
+        ("other", "SNe1"),
+    ] {
+        let file = plant.file(&format!("in/{name}.csv"), name);
+        let args = [
+            "archive",
+            &file,
+            "-c",
+            "Prüfstand",
+            "--serial",
+            serial,
+            "--meta",
+        ];
+        let line = format!("line={name}");
+        plant.run(&[&args[..], &[&line]].concat()).expect(0);
+    }
+    let names = |args: &[&str]| {
+        let ran = plant.run(&[args, &["--json"]].concat());
+        let objects = ran.expect(0).objects();
+        let name = |object: &Value| object["source_name"].as_str().expect("text").to_owned();
+        let mut names: Vec<String> = objects.iter().map(name).collect();
+        names.sort();
+        names
+    };
+    let both = [format!("{decomposed}.csv"), format!("{composed}.csv")];
+    for args in [
+        &["find", "PRÜFLING οδος.csv"][..],
+        &["find", "pru\u{308}f"],
+        &["find", "sn\u{e9}1"],
+        &["find", "ＳＮé１"],
+        &["list", "--file", "pru\u{308}f*οδος.csv"],
+        &["list", "--file", "Pr?fling*"],
+        &["list", "--serial", "SNe\u{301}1"],
+        &["list", "--text", "ÜFLING οδο"],
+    ] {
+        assert_eq!(names(args), both, "{args:?}");
+    }
+    // Metadata are exact, and so is what looks different.
+    assert_eq!(
+        names(&["list", "--meta", &format!("line={composed}")]),
+        both[1..]
+    );
+    assert_eq!(names(&["list", "--serial", "SNe1"]), ["other.csv"]);
+    let of_all = names(&["list", "-c", "pru\u{308}fstand"]);
+    assert_eq!(of_all.len(), 3);
+    let plan = [
+        "retention",
+        "preview",
+        "-c",
+        "PRU\u{308}FSTAND",
+        "--max-count",
+        "0",
+        "--json",
+    ];
+    assert_eq!(plant.run(&plan).expect(0).object()["count"], 3);
+}

@@ -12,7 +12,7 @@ use crate::archive::shared::Shared;
 use crate::archive::writer::{self, Control, Request, logical_bytes};
 use crate::archive::{Archive, CompactOutcome, rebuild};
 use crate::entry::Entry;
-use crate::index::View;
+use crate::index::{View, is_same_name};
 use crate::retention::{AsOf, Candidate, Leaving, Planner, Policy, PurgePlan, Spared};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -47,11 +47,9 @@ impl Archive {
             AsOf::Clock => self.shared().options.clock.now(),
         };
         let view = self.shared().view();
-        let wanted = policy.converter.as_ref().map(|name| name.to_lowercase());
         let selected = |entry: &Entry| {
-            wanted
-                .as_ref()
-                .is_none_or(|name| entry.converter.to_lowercase() == *name)
+            let wanted = policy.converter.as_ref();
+            wanted.is_none_or(|name| is_same_name(&entry.converter, name))
         };
         let sizes = Sizes::new(self.shared(), &view)?;
         let mut selection = Needs::of_all(&sizes);

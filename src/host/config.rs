@@ -15,6 +15,7 @@ use super::schema::{self, Inherited, KEYS, Value, find, suggest};
 use crate::convert::{Arguments, Bounds, Converter, MASK, Mode, PostAction, Sandbox, Takes};
 use crate::entry::{Meta, Retention};
 use crate::id::BlobId;
+use crate::index::fold;
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of the largest configuration read.
@@ -381,9 +382,10 @@ impl ConverterConfig {
 
     /// True when a file of this name in the watch folder is this converter's business, or a folder where it takes those.
     pub fn takes(&self, file_name: &str) -> bool {
+        let folded = fold(file_name);
         !file_name.starts_with('.')
-            && self.takes.is_match(file_name)
-            && !self.ignores.is_match(file_name)
+            && self.takes.is_match(&*folded)
+            && !self.ignores.is_match(&*folded)
     }
 
     /// How what it takes is looked at.
@@ -404,7 +406,8 @@ impl ConverterConfig {
             .into_iter()
             .find(|(ours, theirs)| {
                 let matches = |pattern: &str, text: &str| {
-                    glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(text))
+                    let text = fold(text);
+                    glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(&*text))
                 };
                 matches(ours, theirs) || matches(theirs, ours)
             })
@@ -412,9 +415,9 @@ impl ConverterConfig {
     }
 }
 
-/// Test stations spell their extensions as they please, so letter case does not count.
+/// A pattern over folded names: test stations spell their extensions as they please, and a share may compose letters or not.
 fn glob(pattern: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(pattern).case_insensitive(true).build()
+    GlobBuilder::new(&fold(pattern)).build()
 }
 
 /// Values of one section, by key.
@@ -1409,6 +1412,21 @@ mod tests {
         let inherited = parse(&format!("[defaults]\ncomplete_marker = \"x\"\n{MINIMAL}"));
         let one = &inherited.expect("valid").converters[0];
         assert_eq!(one.complete_marker.as_deref(), Some("x"));
+    }
+
+    /// A pattern that was typed on one system did not fit the names that another wrote, and the files stayed where they were.
+    #[test]
+    fn a_pattern_takes_a_name_in_whichever_way_its_letters_are_written() {
+        let of = |pattern: &str| {
+            let config = parse(&format!("{MINIMAL}patterns = [\"{pattern}\"]\n")).expect("valid");
+            config.converters[0].clone()
+        };
+        for pattern in ["Pr\u{fc}f*.csv", "Pru\u{308}f*.CSV"] {
+            let config = of(pattern);
+            assert!(config.takes("Pr\u{fc}f1.csv"), "{pattern}");
+            assert!(config.takes("PRU\u{308}F1.csv"), "{pattern}");
+            assert!(!config.takes("Pr\u{fc}f1.txt"), "{pattern}");
+        }
     }
 
     #[test]

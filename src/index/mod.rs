@@ -42,6 +42,7 @@ pub(crate) use fold::{PackRow, Placement};
 pub(crate) use overlay::{Overlay, QueuePlace};
 pub(crate) use rows::{BlobRow, Place, QueuedRow};
 pub(crate) use stats::CounterGroup;
+pub(crate) use text::{fold, is_same_name};
 pub(crate) use view::View;
 
 /// Memory that redb may take for pages, unless told otherwise.

@@ -1,23 +1,59 @@
-//! Letter case and trigrams: how text is compared, and how a part of it is found again.
+//! How text is compared, and how a part of it is found again: spelling variants of one text, and trigrams.
 
 use std::borrow::Cow;
 
-/// `text` without letter case.
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::decompose_compatible;
+
+/// Letters and marks of East Asian fonts in another width than usual: full-width Latin, half-width Katakana.
+const OTHER_WIDTH: std::ops::RangeInclusive<char> = '\u{ff01}'..='\u{ffee}';
+const DOT_ABOVE: char = '\u{307}';
+const DOTLESS_I: char = '\u{131}';
+/// The small sigma at the end of a word, which has no capital letter of its own.
+const SIGMA_AT_END: char = '\u{3c2}';
+
+/// `text` without what people do not mean to tell apart: letter case, composed and decomposed letters, the width of East
+/// Asian letters, and the four kinds of i of Turkish. Folded text folds to itself.
 ///
-/// Folded character by character, so a part of a text folds to a part of the folded text.
-pub(super) fn fold(text: &str) -> Cow<'_, str> {
+/// What stays: other looks of a letter or digit, such as `²` for 2, because two serial numbers may differ in that; and `ß`,
+/// because one letter stays one, which `?` in a pattern stands for.
+pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             Cow::Owned(text.to_ascii_lowercase())
         } else {
             Cow::Borrowed(text)
-        }
-    } else {
-        Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
+        };
     }
+    let mut usual_width = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if OTHER_WIDTH.contains(&letter) {
+            decompose_compatible(letter, |part| usual_width.push(part));
+        } else {
+            usual_width.push(letter);
+        }
+    }
+    let mut before = None;
+    let lower_case = usual_width.nfd().flat_map(char::to_lowercase);
+    let folded = lower_case.filter_map(|letter| {
+        let letter = match letter {
+            DOTLESS_I => 'i',
+            SIGMA_AT_END => 'σ',
+            other => other,
+        };
+        let is_dot_of_i = letter == DOT_ABOVE && before == Some('i');
+        before = Some(letter);
+        (!is_dot_of_i).then_some(letter)
+    });
+    Cow::Owned(folded.nfc().collect())
 }
 
-/// True when `text` is `folded` but for letter case.
+/// True when two names are one to people; see [`fold`].
+pub(crate) fn is_same_name(one: &str, other: &str) -> bool {
+    equals_folded(one, &fold(other))
+}
+
+/// True when `text` folds to `folded`.
 pub(super) fn equals_folded(text: &str, folded: &str) -> bool {
     if text.is_ascii() {
         text.eq_ignore_ascii_case(folded)
@@ -26,7 +62,7 @@ pub(super) fn equals_folded(text: &str, folded: &str) -> bool {
     }
 }
 
-/// True when `folded` is a part of `text` but for letter case.
+/// True when `folded` is a part of what `text` folds to.
 pub(super) fn contains_folded(text: &str, folded: &str) -> bool {
     if !text.is_ascii() {
         return fold(text).contains(folded);
@@ -133,6 +169,68 @@ mod tests {
         assert!(fold("ΟΔΟΣΑ").contains(&*fold("ΟΔΟΣ")));
         assert!(contains_folded("Straße ÄÖ", "äö"));
         assert!(equals_folded("ÄB", "äb") && equals_folded("AB", "ab"));
+    }
+
+    /// A Mac writes `ü` as u with a mark, Windows as one letter: what one had archived the other did not find.
+    #[test]
+    fn spellings_that_mean_one_text_fold_to_one() {
+        for (one, other) in [
+            ("Pr\u{fc}fling.csv", "PRU\u{308}FLING.CSV"),
+            ("\u{1e69}", "s\u{307}\u{323}"),
+            ("\u{ac00}", "\u{1100}\u{1161}"),
+            ("\u{212b}", "\u{e5}"),
+            ("Straße", "STRAẞE"),
+            ("ΟΔΟΣ", "οδος"),
+            ("ΟΔΟΣ", "οδοσ"),
+            ("İSTANBUL", "istanbul"),
+            ("I\u{307}STANBUL", "İstanbul"),
+            ("ISPARTA", "ısparta"),
+            ("ＳＮ１０４２－Ａ", "sn1042-a"),
+            ("ｶﾞｲﾄﾞ", "ガイド"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} {other}");
+            assert!(equals_folded(one, &fold(other)) && is_same_name(other, one));
+            assert!(
+                contains_folded(&format!("x{one}y"), &fold(other)),
+                "{one} {other}"
+            );
+        }
+    }
+
+    /// Serial numbers are identities: what looks different is different.
+    #[test]
+    fn texts_that_look_different_stay_different() {
+        for (one, other) in [
+            ("SN2", "SN²"),
+            ("SN01", "SN1"),
+            ("SNO", "SN0"),
+            ("A-1", "A\u{2011}1"),
+            ("e", "é"),
+            ("ø", "o"),
+            ("①", "1"),
+            ("ﬁ", "fl"),
+            ("А", "A"),
+        ] {
+            assert_ne!(fold(one), fold(other), "{one} {other}");
+            assert!(!is_same_name(one, other));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn folded_text_folds_to_itself(text in "\\PC{0,12}") {
+            let once = fold(&text).into_owned();
+            proptest::prop_assert_eq!(&*fold(&once), &once);
+        }
+
+        #[test]
+        fn every_normal_form_folds_alike(text in "[\\p{L}\\p{M}\\p{N}]{0,12}") {
+            let folded = fold(&text).into_owned();
+            let composed: String = text.nfc().collect();
+            let decomposed: String = text.nfd().collect();
+            proptest::prop_assert_eq!(&*fold(&composed), &folded);
+            proptest::prop_assert_eq!(&*fold(&decomposed), &folded);
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::cli::render::{counted, escape, size};
 use crate::cli::restore_name::{distinct, numbered, original};
 use crate::entry::Entry;
 use crate::id::{BlobId, EntryId, Sha256};
+use crate::index::fold;
 use crate::query::Query;
 use crate::{Error, ErrorKind, Result};
 
@@ -241,7 +242,7 @@ impl Restore<'_> {
 struct Target {
     dir: PathBuf,
     overwrite: Overwrite,
-    /// In lower case, because some file systems see no difference.
+    /// Folded, because some file systems see no difference between letter cases, or composed and decomposed letters.
     taken: HashSet<String>,
 }
 
@@ -250,7 +251,10 @@ impl Target {
     fn choose(&mut self, name: OsString, id: EntryId) -> Result<PathBuf> {
         let mut chosen = name.clone();
         let mut number = 2;
-        while !self.taken.insert(chosen.to_string_lossy().to_lowercase()) {
+        while !self
+            .taken
+            .insert(fold(&chosen.to_string_lossy()).into_owned())
+        {
             chosen = distinct(&name, number);
             number += 1;
         }
