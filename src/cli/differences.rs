@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::render::{Canvas, Cell, Column, Style, Table, count};
-use crate::convert::Change;
+use crate::convert::{Change, Json};
 use crate::id::EntryId;
 
 /// Different places kept while summing up; further ones are only counted.
@@ -35,8 +34,8 @@ struct Place {
 
 #[derive(Debug)]
 struct Pair {
-    old: Option<Value>,
-    new: Option<Value>,
+    old: Option<Json>,
+    new: Option<Json>,
     entries: u64,
     example: EntryId,
 }
@@ -52,8 +51,8 @@ pub(crate) struct PlaceObject<'a> {
 #[derive(Serialize)]
 struct Example<'a> {
     id: EntryId,
-    old: Option<&'a Value>,
-    new: Option<&'a Value>,
+    old: Option<&'a Json>,
+    new: Option<&'a Json>,
 }
 
 impl Differences {
@@ -148,7 +147,7 @@ impl Differences {
                 } else {
                     pair.entries
                 };
-                let shown = |value: &Option<Value>| {
+                let shown = |value: &Option<Json>| {
                     let text = short(value.as_ref()?);
                     Some(if place.in_many_ways {
                         format!("{text}, ...")
@@ -216,13 +215,7 @@ pub(crate) fn table(changes: &[Change], canvas: Canvas) -> String {
     Table::new(&columns, canvas).page(&rows)
 }
 
-fn row(
-    sign: &str,
-    style: Style,
-    path: &str,
-    old: Option<&Value>,
-    new: Option<&Value>,
-) -> Vec<Cell> {
+fn row(sign: &str, style: Style, path: &str, old: Option<&Json>, new: Option<&Json>) -> Vec<Cell> {
     vec![
         Cell::new(sign).style(style),
         Cell::new(path),
@@ -231,16 +224,16 @@ fn row(
     ]
 }
 
-/// Recursion is bounded: what is nested deeper than 128 levels was never parsed.
-fn leaves(path: &str, value: &Value, told: &mut impl FnMut(&str, &Value)) {
-    fn walk(path: &str, value: &Value, told: &mut dyn FnMut(&str, &Value)) {
+/// Recursion is bounded: what is nested too deeply is no [`Json`].
+fn leaves(path: &str, value: &Json, told: &mut impl FnMut(&str, &Json)) {
+    fn walk(path: &str, value: &Json, told: &mut dyn FnMut(&str, &Json)) {
         match value {
-            Value::Object(members) if !members.is_empty() => {
+            Json::Object(members) if !members.is_empty() => {
                 for (name, value) in members {
-                    walk(&format!("{path}/{name}"), value, told);
+                    walk(&format!("{path}/{}", name.words()), value, told);
                 }
             }
-            Value::Array(items) if !items.is_empty() => {
+            Json::List(items) if !items.is_empty() => {
                 for (place, value) in items.iter().enumerate() {
                     walk(&format!("{path}/{place}"), value, told);
                 }
@@ -251,13 +244,13 @@ fn leaves(path: &str, value: &Value, told: &mut impl FnMut(&str, &Value)) {
     walk(path, value, told);
 }
 
-fn short(value: &Value) -> String {
+fn short(value: &Json) -> String {
     let text = match value {
-        Value::Object(members) => match members.get("name").and_then(Value::as_str) {
+        Json::Object(members) => match value.member("name").and_then(Json::as_text) {
             Some(name) => format!("{{ {name:?} ... }}"),
             None => format!("{{ {} members }}", members.len()),
         },
-        Value::Array(items) => format!("[ {} items ]", items.len()),
+        Json::List(items) => format!("[ {} items ]", items.len()),
         plain => plain.to_string(),
     };
     if text.chars().count() <= VALUE_CHARS_MAX {
@@ -269,7 +262,7 @@ fn short(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -279,10 +272,11 @@ mod tests {
     };
 
     fn change(path: &str, old: Option<Value>, new: Option<Value>) -> Change {
+        let exact = |value: Value| Json::parse(value.to_string().as_bytes()).expect("JSON");
         Change {
             path: path.to_owned(),
-            old,
-            new,
+            old: old.map(exact),
+            new: new.map(exact),
         }
     }
 
@@ -339,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_long_value_is_cut_and_a_line_of_text_keeps_its_words() {
-        assert_eq!(short(&json!("x".repeat(100))).chars().count(), 60);
+        assert_eq!(short(&Json::text("x".repeat(100))).chars().count(), 60);
         assert_eq!(general("line 12"), "line *");
         assert_eq!(general("/a/12/b2"), "/a/*/b2");
         assert_eq!(general(""), "");

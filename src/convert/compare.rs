@@ -1,27 +1,28 @@
 //! What really differs between two reports, and what that says about an entry.
 //!
-//! JSON reports are compared by structure: neither the order of an object's members nor white space counts, and
-//! numbers are compared by value (whole numbers exactly, others as 64-bit floats). Arrays are aligned by their equal
-//! beginnings and ends. A top-level `id` that is a UUID on both sides is minted anew in each run by some converters:
+//! JSON reports are compared by structure: neither the order of an object's members nor white space counts. Numbers are
+//! compared by their exact decimal value, and members that are there several times one by one. Arrays are aligned by their
+//! equal beginnings and ends. A top-level `id` that is a UUID on both sides is minted anew in each run by some converters:
 //! it is listed, but does not count. Reports that are not JSON are compared line by line, and else as bytes.
 
 use serde::Serialize;
-use serde_json::{Number, Value};
 
+use super::json::{Json, Text, pairs};
 use crate::entry::Outcome;
 use crate::id::BlobId;
 
 /// One difference. A side that is absent has nothing there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
-    /// Where: a JSON Pointer, or `line 12` of a text. Below `/reports/1` for the second of several reports.
+    /// Where: a JSON Pointer, or `line 12` of a text. Below `/reports/1` for the second of several reports. `/a#2` is the
+    /// second of several members that are all called `a`.
     pub path: String,
     /// What was there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub old: Option<Value>,
+    pub old: Option<Json>,
     /// What is there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub new: Option<Value>,
+    pub new: Option<Json>,
 }
 
 /// All that differs between two reports.
@@ -102,8 +103,7 @@ fn compare_at(path: &str, old: &[u8], new: &[u8]) -> Difference {
     if old == new {
         return found;
     }
-    let json = |bytes| serde_json::from_slice::<Value>(bytes).ok();
-    if let (Some(old), Some(new)) = (json(old), json(new)) {
+    if let (Some(old), Some(new)) = (Json::parse(old), Json::parse(new)) {
         let mut path = path.to_owned();
         let base = path.len();
         walk(&mut path, &old, &new, &mut found.changes);
@@ -124,14 +124,14 @@ fn compare_at(path: &str, old: &[u8], new: &[u8]) -> Difference {
     found
 }
 
-fn summary(bytes: &[u8]) -> Value {
+fn summary(bytes: &[u8]) -> Json {
     let id = BlobId::of(bytes).to_string();
-    Value::from(format!("{} bytes, blake3 {}", bytes.len(), &id[..16]))
+    Json::text(format!("{} bytes, blake3 {}", bytes.len(), &id[..16]))
 }
 
 fn is_minted(change: &Change) -> bool {
-    let is_uuid = |value: &Option<Value>| {
-        value.as_ref().and_then(Value::as_str).is_some_and(|text| {
+    let is_uuid = |value: &Option<Json>| {
+        value.as_ref().and_then(Json::as_text).is_some_and(|text| {
             text.len() == 36
                 && text.bytes().enumerate().all(|(place, byte)| match place {
                     8 | 13 | 18 | 23 => byte == b'-',
@@ -142,30 +142,26 @@ fn is_minted(change: &Change) -> bool {
     is_uuid(&change.old) && is_uuid(&change.new)
 }
 
-/// Recursion is bounded: the parser refuses what is nested deeper than 128 levels.
-fn walk(path: &mut String, old: &Value, new: &Value, changes: &mut Vec<Change>) {
+/// Recursion is bounded: what is nested too deeply is no [`Json`].
+fn walk(path: &mut String, old: &Json, new: &Json, changes: &mut Vec<Change>) {
     let length = path.len();
     match (old, new) {
-        (Value::Object(old), Value::Object(new)) => {
-            let added = new.keys().filter(|name| !old.contains_key(*name));
-            let mut names: Vec<&String> = old.keys().chain(added).collect();
-            names.sort();
-            for name in names {
-                path.push('/');
-                path.push_str(&name.replace('~', "~0").replace('/', "~1"));
-                step(path, old.get(name), new.get(name), changes);
+        (Json::Object(old), Json::Object(new)) => {
+            for pair in pairs(old, new) {
+                path.push_str(&member_path(pair.name, pair.nth));
+                step(path, pair.old, pair.new, changes);
                 path.truncate(length);
             }
         }
-        (Value::Array(old), Value::Array(new)) => {
-            for (place, old, new) in align(old, new, same) {
+        (Json::List(old), Json::List(new)) => {
+            for (place, old, new) in align(old, new, |old, new| old == new) {
                 path.push('/');
                 path.push_str(&place.to_string());
                 step(path, old, new, changes);
                 path.truncate(length);
             }
         }
-        (old, new) if same(old, new) => {}
+        (old, new) if old == new => {}
         (old, new) => changes.push(Change {
             path: path.clone(),
             old: Some(old.clone()),
@@ -174,7 +170,15 @@ fn walk(path: &mut String, old: &Value, new: &Value, changes: &mut Vec<Change>) 
     }
 }
 
-fn step(path: &mut String, old: Option<&Value>, new: Option<&Value>, changes: &mut Vec<Change>) {
+fn member_path(name: &Text, nth: usize) -> String {
+    let name = name.words().replace('~', "~0").replace('/', "~1");
+    match nth {
+        1 => format!("/{name}"),
+        nth => format!("/{name}#{nth}"),
+    }
+}
+
+fn step(path: &mut String, old: Option<&Json>, new: Option<&Json>, changes: &mut Vec<Change>) {
     match (old, new) {
         (Some(old), Some(new)) => walk(path, old, new, changes),
         (old, new) => changes.push(Change {
@@ -206,35 +210,6 @@ fn align<'a, T>(
         .collect()
 }
 
-fn same(old: &Value, new: &Value) -> bool {
-    match (old, new) {
-        (Value::Number(old), Value::Number(new)) => same_number(old, new),
-        (Value::Array(old), Value::Array(new)) => {
-            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| same(old, new))
-        }
-        (Value::Object(old), Value::Object(new)) => {
-            old.len() == new.len()
-                && old
-                    .iter()
-                    .all(|(name, old)| new.get(name).is_some_and(|new| same(old, new)))
-        }
-        (old, new) => old == new,
-    }
-}
-
-fn same_number(old: &Number, new: &Number) -> bool {
-    let whole = |number: &Number| {
-        number
-            .as_i64()
-            .map(i128::from)
-            .or_else(|| number.as_u64().map(i128::from))
-    };
-    match (whole(old), whole(new)) {
-        (Some(old), Some(new)) => old == new,
-        _ => old.as_f64() == new.as_f64(),
-    }
-}
-
 fn compare_lines(path: &str, old: &str, new: &str, changes: &mut Vec<Change>) {
     let old: Vec<&str> = old.lines().collect();
     let new: Vec<&str> = new.lines().collect();
@@ -246,8 +221,8 @@ fn compare_lines(path: &str, old: &str, new: &str, changes: &mut Vec<Change>) {
         if old != new {
             changes.push(Change {
                 path: place_name(place),
-                old: old.map(|line| Value::from(*line)),
-                new: new.map(|line| Value::from(*line)),
+                old: old.map(|line| Json::text(*line)),
+                new: new.map(|line| Json::text(*line)),
             });
         }
     }
@@ -256,8 +231,6 @@ fn compare_lines(path: &str, old: &str, new: &str, changes: &mut Vec<Change>) {
 #[cfg(test)]
 mod tests {
     //! A converter fix must show as the members it changed, and a reconversion without a fix must show as nothing.
-
-    use serde_json::json;
 
     use super::*;
 
@@ -285,16 +258,13 @@ mod tests {
         let old = r#"{"gone":1,"type":"5","deep":{"a/b~c":[1,{"x":true}]},"big":9007199254740993}"#;
         let new = r#"{"come":2,"type":5,"deep":{"a/b~c":[1,{"x":false}]},"big":9007199254740992}"#;
         let found = compare(old.as_bytes(), new.as_bytes());
+        let json = |text: &str| Json::parse(text.as_bytes());
         let expected = [
-            (
-                "/big",
-                Some(json!(9_007_199_254_740_993_u64)),
-                Some(json!(9_007_199_254_740_992_u64)),
-            ),
-            ("/come", None, Some(json!(2))),
-            ("/deep/a~1b~0c/1/x", Some(json!(true)), Some(json!(false))),
-            ("/gone", Some(json!(1)), None),
-            ("/type", Some(json!("5")), Some(json!(5))),
+            ("/big", json("9007199254740993"), json("9007199254740992")),
+            ("/come", None, json("2")),
+            ("/deep/a~1b~0c/1/x", json("true"), json("false")),
+            ("/gone", json("1"), None),
+            ("/type", json("\"5\""), json("5")),
         ];
         let found: Vec<_> = found
             .changes
@@ -302,6 +272,25 @@ mod tests {
             .map(|change| (change.path.as_str(), change.old.clone(), change.new.clone()))
             .collect();
         assert_eq!(found, expected);
+    }
+
+    /// A store was reprocessed with a converter that cut digits off serial numbers, and every entry was "unchanged".
+    #[test]
+    fn digits_beyond_a_machine_number_and_doubled_members_are_changes() {
+        let iccid = ["89470000000000000012", "89470000000000000013"];
+        let found = compare(iccid[0].as_bytes(), iccid[1].as_bytes());
+        let told = serde_json::to_string(&found.changes).expect("JSON");
+        assert_eq!(
+            told,
+            format!(r#"[{{"path":"","old":{},"new":{}}}]"#, iccid[0], iccid[1])
+        );
+        assert_eq!(paths(r#"{"a":1,"a":2}"#, r#"{"a":3,"a":2}"#), ["/a"]);
+        assert_eq!(paths(r#"{"a":1,"a":2}"#, r#"{"a":1}"#), ["/a#2"]);
+        assert_eq!(paths("[1e400]", "[1e401]"), ["/0"]);
+        assert_eq!(
+            paths("[1e400,\"\\u0041\",-0]", "[10e399,\"A\",0.0]"),
+            [""; 0]
+        );
     }
 
     #[test]

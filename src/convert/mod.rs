@@ -13,6 +13,7 @@ mod compare;
 mod definition;
 mod folder;
 mod identity;
+mod json;
 mod orphans;
 mod process;
 mod protocol;
@@ -29,6 +30,7 @@ pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sa
 pub(crate) use definition::{Secrets, expand};
 pub(crate) use folder::{Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, unpack};
 pub(crate) use identity::is_bundle_name;
+pub use json::{Json, Number, Text};
 pub use orphans::adopt_orphans;
 pub use process::Cancel;
 #[cfg(feature = "testing")]

@@ -12,6 +12,7 @@ use super::attempt::{self, Terms, milliseconds};
 use super::compare::{Change, Difference, Verdict, compare_reports};
 use super::definition::{Arguments, Bounds, Converter};
 use super::identity::Identity;
+use super::json::Json;
 use super::process::{Cancel, STDOUT_BYTES_MAX};
 use super::protocol::Conversion;
 use super::runner::Runner;
@@ -768,7 +769,7 @@ impl Work<'_> {
                 Err(error) => Difference {
                     changes: vec![Change {
                         path: String::new(),
-                        old: Some(format!("unreadable: {error}").into()),
+                        old: Some(Json::text(format!("unreadable: {error}"))),
                         new: None,
                     }],
                     ..Difference::default()
