@@ -21,6 +21,7 @@ mod reprocess;
 mod runner;
 mod sandbox;
 mod scratch;
+mod spelling;
 mod worker;
 
 pub use attempt::{AttemptSummary, convert_entry, convert_path};
@@ -45,3 +46,4 @@ pub(crate) use runner::Session;
 pub use runner::{Request, Runner};
 pub use sandbox::{Enforcement, be_launcher};
 pub(crate) use scratch::remove_abandoned;
+pub(crate) use spelling::suggest;
