@@ -1,33 +1,23 @@
 //! What a converter is asked and what it may answer, and how its bytes are understood.
 //!
-//! **One-shot output.** Standard output holds one JSON value. It is an *answer* when it is an object whose `status` is
-//! one of the five words and which either has one of the members only answers have (`report`, `reports`, `error`,
-//! `warnings`, `retry_after_s`, `post_action`) or no member that answers have not. Every other object, and every
-//! array, is a *bare report* of a successful conversion. So a report that has a `status` of its own among its steps
-//! and serial numbers stays a report, and a failure with a member too many is not taken for a report.
+//! **One-shot output.** Standard output holds one JSON value: an *answer*, see [`answer`], or a *bare report* of a
+//! successful conversion, which is any other object or array.
 //!
 //! **Worker output** is always an answer, one on a line.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
+pub(super) use super::answer::read_answer;
+use super::{answer, not_json};
 use crate::entry::{Meta, Outcome, ParseWordError, Unit};
 use crate::id::EntryId;
 
-/// The longest wait a converter may ask for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Bytes of a converter's own words kept in an error.
 pub(super) const EXCERPT_BYTES_MAX: usize = 2000;
-/// Bytes of all warnings kept of one conversion, and of each name of the unit, as they are written in an event.
-const WARNINGS_BYTES_MAX: usize = 8 << 10;
-const UNIT_BYTES_MAX: usize = 512;
-/// Reports of one conversion. All of them are named in one event, which has an end.
-const REPORTS_MAX: usize = 200;
 
 /// What becomes of a watched file once its conversion is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -148,235 +138,49 @@ pub(super) struct WorkerRequest<'a> {
     pub(super) entry: Option<EntryId>,
 }
 
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(default)]
-    id: Option<u64>,
-    status: Outcome,
-    #[serde(borrow, default)]
-    report: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reports: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    error: Option<Cow<'a, str>>,
-    #[serde(default)]
-    warnings: Option<Vec<String>>,
-    #[serde(default)]
-    serial: Option<String>,
-    #[serde(default)]
-    part: Option<String>,
-    #[serde(default)]
-    station: Option<String>,
-    #[serde(default)]
-    process: Option<String>,
-    #[serde(default)]
-    retry_after_s: Option<f64>,
-    #[serde(default)]
-    post_action: Option<PostAction>,
-}
-
-const ANSWER_ONLY: [&str; 6] = [
-    "report",
-    "reports",
-    "error",
-    "warnings",
-    "retry_after_s",
-    "post_action",
-];
-const ANSWER_TOO: [&str; 6] = ["id", "status", "serial", "part", "station", "process"];
-
-/// The members of an object by name, to tell an answer from a report; values are not looked into.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    members.push((Cow::Owned(name), value));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Visitor)
-    }
-}
-
-fn is_answer(text: &str) -> bool {
-    let Ok(Members(members)) = serde_json::from_str(text) else {
-        return false;
-    };
-    let has_status = members.iter().any(|(name, value)| {
-        name == "status" && serde_json::from_str::<Outcome>(value.get()).is_ok()
-    });
-    let named = |words: &[&str], name: &str| words.contains(&name);
-    has_status
-        && (members.iter().any(|(name, _)| named(&ANSWER_ONLY, name))
-            || members.iter().all(|(name, _)| named(&ANSWER_TOO, name)))
-}
-
 /// Understands what a one-shot converter wrote before it exited with success.
 pub(crate) fn understand(stdout: &[u8]) -> Conversion {
-    let stdout = stdout.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stdout);
-    let text = match str::from_utf8(stdout) {
-        Ok(text) => text.trim_matches([' ', '\t', '\r', '\n']),
-        Err(error) => {
-            return Conversion::failed(format!(
-                "standard output is not UTF-8 at byte {}: {}",
-                error.valid_up_to(),
-                excerpt(stdout)
-            ));
-        }
-    };
-    if text.is_empty() {
-        return Conversion::failed("exited with success but wrote nothing to standard output");
-    }
-    if is_answer(text) {
-        return match read_answer(text) {
-            Ok((_, conversion)) => conversion,
-            Err(reason) => Conversion::failed(reason),
-        };
-    }
-    match serde_json::from_str::<&RawValue>(text) {
-        Ok(_) if text.starts_with(['{', '[']) => Conversion::bare(text),
-        Ok(_) => Conversion::failed(format!(
-            "standard output is neither an answer nor a report (an object or an array): {}",
-            excerpt(stdout)
-        )),
-        Err(error) => Conversion::failed(format!(
-            "standard output is not one JSON value ({error}): {}",
-            excerpt(stdout)
-        )),
+    match read_output(stdout) {
+        Ok(conversion) => conversion,
+        Err(reason) => Conversion::failed(reason),
     }
 }
 
-/// What a converter that exited with an error said for itself, unless it claimed success.
+fn read_output(stdout: &[u8]) -> Result<Conversion, String> {
+    let text = not_json::decode(stdout)?;
+    if text.is_empty() {
+        return Err("exited with success but wrote nothing to standard output".to_owned());
+    }
+    not_json::one_value(text)?;
+    if answer::is_answer(text) {
+        return Ok(answer::read_lone_answer(text));
+    }
+    if !text.starts_with(['{', '[']) {
+        return Err(format!(
+            "standard output is neither an answer nor a report (an object or a list): {}",
+            excerpt(stdout)
+        ));
+    }
+    if answer::is_list_of_answers(text) {
+        return Err(format!(
+            "standard output is a list of answers; one answer is taken of a source, and several \
+             reports go into its 'reports': {}",
+            excerpt(stdout)
+        ));
+    }
+    Ok(Conversion::bare(text))
+}
+
+/// What a converter that exited with an error said for itself. That all is well, or that there was nothing to do, is not
+/// believed then.
 pub(super) fn understand_failure(stdout: &[u8]) -> Option<Conversion> {
-    let text = str::from_utf8(stdout).ok()?.trim();
-    if !is_answer(text) {
+    let text = not_json::decode(stdout).ok()?;
+    if !answer::is_answer(text) {
         return None;
     }
-    let (_, conversion) = read_answer(text).ok()?;
-    (conversion.outcome != Outcome::Success).then_some(conversion)
-}
-
-/// Understands one answer; gives the request it belongs to.
-pub(super) fn read_answer(text: &str) -> Result<(Option<u64>, Conversion), String> {
-    let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| {
-        format!(
-            "the answer is malformed ({error}): {}",
-            excerpt(text.as_bytes())
-        )
-    })?;
-    let bytes = |raw: &RawValue| raw.get().as_bytes().to_vec();
-    let mut reports: Vec<Vec<u8>> = Vec::new();
-    reports.extend(answer.report.filter(|raw| raw.get() != "null").map(bytes));
-    for raw in answer.reports.unwrap_or_default() {
-        if raw.get() == "null" {
-            return Err("the answer's reports include a null".to_owned());
-        }
-        reports.push(bytes(raw));
-    }
-    let mut warnings: Vec<String> = answer.warnings.unwrap_or_default();
-    for warning in &mut warnings {
-        *warning = excerpt(warning.as_bytes());
-    }
-    let mut room = WARNINGS_BYTES_MAX;
-    let fitting = warnings
-        .iter()
-        .take_while(|warning| {
-            let bytes = written_bytes(warning);
-            let fits = bytes <= room;
-            room = room.saturating_sub(bytes);
-            fits
-        })
-        .count();
-    let surplus = warnings.len() - fitting;
-    warnings.truncate(fitting);
-    if surplus > 0 {
-        warnings.push(format!("and {surplus} more warnings"));
-    }
-    let given = |field: Option<String>| field.filter(|text| !text.trim().is_empty());
-    let mut error = given(answer.error.map(|text| excerpt(text.as_bytes())));
-    match answer.status {
-        Outcome::Success if reports.is_empty() => {
-            warnings.push("the converter answered success without a report".to_owned());
-        }
-        Outcome::Failed | Outcome::Rejected if error.is_none() => {
-            error = Some(format!(
-                "the converter answered {} without a reason",
-                answer.status
-            ));
-        }
-        _ => {}
-    }
-    let mut outcome = answer.status;
-    if reports.len() > REPORTS_MAX {
-        // Some of them would be a half success.
-        outcome = Outcome::Failed;
-        error = Some(format!(
-            "the converter answered with {} reports; at most {REPORTS_MAX} are taken of one source",
-            reports.len()
-        ));
-        reports.clear();
-    }
-    let named = |field: Option<String>| {
-        let mut name = given(field)?;
-        name.truncate(fitting_bytes(&name, UNIT_BYTES_MAX));
-        Some(name)
-    };
-    let retry_after = answer
-        .retry_after_s
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .map(|wait| wait.min(RETRY_AFTER_MAX));
-    let conversion = Conversion {
-        outcome,
-        reports,
-        error,
-        warnings,
-        unit: Unit {
-            serial: named(answer.serial),
-            part: named(answer.part),
-            station: named(answer.station),
-            process: named(answer.process),
-        },
-        duration: Duration::ZERO,
-        retry_after,
-        post_action: answer.post_action,
-    };
-    Ok((answer.id, conversion))
-}
-
-/// Bytes of a text as JSON.
-fn written_bytes(text: &str) -> usize {
-    2 + text.chars().map(written_char).sum::<usize>()
-}
-
-fn written_char(c: char) -> usize {
-    match c {
-        '"' | '\\' => 2,
-        '\0'..='\x1f' => 6,
-        c => c.len_utf8(),
-    }
-}
-
-/// Bytes of the longest beginning of a text that takes at most `max` bytes as JSON.
-fn fitting_bytes(text: &str, max: usize) -> usize {
-    let mut written = 2;
-    let first_too_many = text.char_indices().find(|(_, c)| {
-        written += written_char(*c);
-        written > max
-    });
-    first_too_many.map_or(text.len(), |(at, _)| at)
+    let conversion = answer::read_lone_answer(text);
+    let is_well = matches!(conversion.outcome, Outcome::Success | Outcome::Skipped);
+    (!is_well).then_some(conversion)
 }
 
 /// The beginning of what a converter wrote, as text.
@@ -397,6 +201,9 @@ mod tests {
     //! report must never be lost because it has a word in common with the protocol.
 
     use super::*;
+    use crate::convert::answer::{
+        REPORTS_MAX, RETRY_AFTER_MAX, UNIT_BYTES_MAX, WARNINGS_BYTES_MAX, written_bytes,
+    };
 
     fn outcome(stdout: &str) -> Outcome {
         understand(stdout.as_bytes()).outcome
@@ -424,28 +231,248 @@ mod tests {
         assert_eq!(said.unit.part, None);
     }
 
+    /// A limit file was missing, the converter said so in capitals, and 400 sources were cleared away as converted.
     #[test]
-    fn a_report_with_a_status_of_its_own_stays_a_report() {
-        let text = r#"{"status":"failed","serial":"SN1","steps":[]}"#;
-        let said = understand(text.as_bytes());
-        assert_eq!(said.outcome, Outcome::Success);
-        assert_eq!(said.reports, [text.as_bytes()]);
-        assert_eq!(
-            outcome(r#"{"status":"Passed","error":null}"#),
-            Outcome::Success
-        );
+    fn what_was_meant_as_an_answer_is_never_booked_as_a_report() {
+        for (stdout, why) in [
+            (
+                r#"{"status":"FAILED","error":"no limits"}"#,
+                r#"status "FAILED""#,
+            ),
+            (
+                r#"{"status":"FAILED","serial":"SN1","error":"no limits"}"#,
+                "no limits",
+            ),
+            (r#"{"status":"Failed"}"#, r#"status "Failed""#),
+            (
+                r#"{"status":"fail","message":"no limits"}"#,
+                r#"status "fail""#,
+            ),
+            (r#"{"status":"error"}"#, r#"status "error""#),
+            (
+                r#"{"status":"failed ","error":"no limits"}"#,
+                r#"status "failed ""#,
+            ),
+            (r#"{"status":"SUCCESS","report":{}}"#, r#"status "SUCCESS""#),
+            (r#"{"status":"ok","report":{}}"#, r#"status "ok""#),
+            (r#"{"status":"","report":{}}"#, r#"status """#),
+            (r#"{"status":null,"error":"no limits"}"#, "no status"),
+            (r#"{"status":true,"report":{}}"#, "status true"),
+            (r#"{"status":0,"report":{}}"#, "status 0"),
+            (
+                r#"{"status":["failed"],"report":{}}"#,
+                r#"status ["failed"]"#,
+            ),
+            (r#"{"status":{"code":"failed"}}"#, "status {"),
+            (
+                r#"{"status":"failed","reason":"no limits"}"#,
+                "without a reason",
+            ),
+            (r#"{"status":"Passed","steps":[]}"#, "goes into 'report'"),
+            (r#"{"status":"success","steps":[]}"#, "goes into 'report'"),
+            (r#"{"Status":"failed"}"#, "it is called 'status'"),
+            (
+                r#"{"STATUS":"success","report":{}}"#,
+                "it is called 'status'",
+            ),
+            (
+                r#"{" status ":"failed","steps":[]}"#,
+                "it is called 'status'",
+            ),
+            (
+                r#"{"status:":"failed","steps":[]}"#,
+                "it is called 'status'",
+            ),
+            (r#"{"stauts":"failed","steps":[]}"#, "it is called 'status'"),
+            (r#"{"error":"no limits"}"#, "no status"),
+            (r#"{"error":"no limits","sn":"1"}"#, "no status"),
+            (r#"{"error":{"code":5},"sn":"1"}"#, "no status"),
+            (r#"{"ERROR":"no limits"}"#, "no status"),
+            (r#"{"errors":["no limits"]}"#, "no status"),
+            (r#"{"success":false,"message":"no limits"}"#, "no status"),
+            (r#"{"ok":false}"#, "no status"),
+            (r#"{"report":{"sn":"1"}}"#, "no status"),
+            (r#"{"reports":[{"sn":"1"}],"serial":"1"}"#, "no status"),
+            (r#"{"retryAfterS":60}"#, "no status"),
+            (r#"{"post_action":"keep","sn":"1"}"#, "no status"),
+            (
+                r#"[{"status":"failed","error":"no limits"}]"#,
+                "list of answers",
+            ),
+            (
+                r#""{\"status\":\"failed\"}""#,
+                "neither an answer nor a report",
+            ),
+            ("{\"status\":\"failed\"}\n{\"sn\":1}", "goes on after"),
+        ] {
+            let said = understand(stdout.as_bytes());
+            let error = said.error.expect(stdout);
+            assert_eq!(said.outcome, Outcome::Failed, "{stdout}");
+            assert!(error.contains(why), "{stdout}: {error}");
+            let has_reason = stdout.contains(r#""error":"no limits""#) && stdout.starts_with('{');
+            assert!(
+                !has_reason || error.contains("no limits"),
+                "{stdout}: {error}"
+            );
+        }
     }
 
     #[test]
-    fn a_failure_with_a_member_too_many_is_still_a_failure() {
+    fn an_answer_that_contradicts_itself_is_a_failure() {
+        for (stdout, why) in [
+            (
+                r#"{"status":"success","report":{},"error":"no limits"}"#,
+                "success with an error: no limits",
+            ),
+            (
+                r#"{"status":"success","report":{},"error":7}"#,
+                "'error' is no text: 7",
+            ),
+            (
+                r#"{"status":"success","report":{},"eror":"x"}"#,
+                "did you mean 'error'",
+            ),
+            (
+                r#"{"status":"success","report":{},"errors":["x"]}"#,
+                "did you mean 'error'",
+            ),
+            (
+                r#"{"status":"success","report":{},"traceback":"x"}"#,
+                "success with 'traceback'",
+            ),
+            (
+                r#"{"status":"success","report":{},"ok":false}"#,
+                "success with 'ok': false",
+            ),
+            (
+                r#"{"status":"success","reprot":{"sn":"1"}}"#,
+                "did you mean 'report'",
+            ),
+            (
+                r#"{"status":"success","data":{"sn":"1"}}"#,
+                "have no 'data'",
+            ),
+            (
+                r#"{"status":"success","report":{},"Status":"failed"}"#,
+                "called 'status'",
+            ),
+            (
+                r#"{"status":"failed","status":"success","report":{}}"#,
+                "'status' twice",
+            ),
+            (
+                r#"{"status":"success","report":{},"report":{"sn":"1"}}"#,
+                "'report' twice",
+            ),
+            (
+                r#"{"status":"success","report":"done"}"#,
+                "an object or a list, not \"done\"",
+            ),
+            (
+                r#"{"status":"success","report":false}"#,
+                "an object or a list, not false",
+            ),
+            (
+                r#"{"status":"success","reports":{"sn":"1"}}"#,
+                "'reports' is no list",
+            ),
+            (r#"{"status":"success","reports":[{},null]}"#, "not null"),
+            (
+                r#"{"status":"success","report":{},"post_action":"burn"}"#,
+                "post_action \"burn\"",
+            ),
+            (
+                r#"{"status":"success","report":{},"post_action":"Keep"}"#,
+                "post_action \"Keep\"",
+            ),
+            (
+                r#"{"status":"success","report":{},"post_acton":"keep"}"#,
+                "did you mean 'post_action'",
+            ),
+            (
+                r#"{"status":"success","report":{},"postAction":"keep"}"#,
+                "called 'post_action'",
+            ),
+            (
+                r#"{"status":"success","report":{},"serial":1042}"#,
+                "'serial' is no text: 1042",
+            ),
+            (
+                r#"{"status":"success","report":{},"warnings":"hot"}"#,
+                "no list of texts",
+            ),
+            (
+                r#"{"status":"suspended","retry_after_s":"60"}"#,
+                "'retry_after_s' is no number",
+            ),
+            (
+                r#"{"status":"suspended","error":"wait","error":"x"}"#,
+                "'error' twice",
+            ),
+        ] {
+            let said = understand(stdout.as_bytes());
+            let error = said.error.expect(stdout);
+            assert_eq!(said.outcome, Outcome::Failed, "{stdout}");
+            assert!(error.contains(why), "{stdout}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_report_with_words_of_the_protocol_in_it_stays_a_report() {
+        for text in [
+            r#"{"sn":"SN1","result":"Failed","root":{"status":"F","error":"no limits"}}"#,
+            r#"{"type":"T","pn":"1","sn":"2","result":"P","uut":{"errorMessage":"x"}}"#,
+            r#"{"dut_id":"1","outcome":"FAIL","phases":[{"status":"failed"}]}"#,
+            r#"{"id":"r1","serial":"SN1","part":"P1","station":"S","process":"10"}"#,
+            r#"{"created":1.5,"warnings":[{"message":"x"}],"tests":[]}"#,
+            r#"{"success":false,"numFailedTests":1,"testResults":[]}"#,
+            r#"{"error":null,"steps":[]}"#,
+            r#"{"errors":1,"failures":2,"testsuites":[]}"#,
+            r#"{"stats":{"failures":1},"results":[]}"#,
+            r#"[{"name":"R1","status":"failed","error":"x"}]"#,
+            r#"[]"#,
+            r#"{}"#,
+        ] {
+            let said = understand(text.as_bytes());
+            assert_eq!(said.error, None, "{text}");
+            assert_eq!(said.reports, [text.as_bytes()]);
+        }
+    }
+
+    #[test]
+    fn a_member_too_many_is_left_out_with_a_warning() {
         let said = understand(br#"{"status":"failed","error":"no header","took":3}"#);
         assert_eq!(said.outcome, Outcome::Failed);
         assert_eq!(said.error.as_deref(), Some("no header"));
+        assert_eq!(said.warnings, ["left out what answers do not have: 'took'"]);
+        let said = understand(br#"{"status":"success","report":{},"port":3,"message":"done"}"#);
+        assert_eq!(said.outcome, Outcome::Success);
+        assert!(said.warnings[0].contains("'port', 'message'"));
         assert_eq!(outcome(r#"{"status":"skipped"}"#), Outcome::Skipped);
         assert_eq!(
             outcome(r#"{"status":"rejected","serial":"SN1"}"#),
             Outcome::Rejected
         );
+    }
+
+    /// What a converter found out is kept although its answer cannot be believed: it is how the source is found again.
+    #[test]
+    fn an_answer_that_is_not_believed_keeps_its_serial_and_its_reason() {
+        let said = understand(br#"{"status":"FAILED","error":"no limits","serial":"SN1"}"#);
+        assert_eq!(said.unit.serial.as_deref(), Some("SN1"));
+        assert_eq!(
+            said.error.as_deref(),
+            Some(
+                "the answer's status \"FAILED\" is none of success, failed, suspended, skipped, rejected: \
+                 no limits"
+            )
+        );
+        let worker = read_answer(r#"{"id":7,"status":"FAILED","error":"no limits"}"#);
+        let (id, said) = worker.expect("an answer, so the worker goes on");
+        assert_eq!((id, said.outcome), (Some(7), Outcome::Failed));
+        for text in [r#"{"id":"7","status":"success","report":{}}"#, "[7]", "{"] {
+            assert!(read_answer(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -456,24 +483,16 @@ mod tests {
             ("42", "neither an answer nor a report"),
             ("null", "neither an answer nor a report"),
             ("Traceback: boom", "Traceback: boom"),
-            ("{} {}", "not one JSON value"),
-            ("{\"a\":", "not one JSON value"),
-            (
-                r#"{"status":"success","error":7}"#,
-                "the answer is malformed",
-            ),
-            (
-                r#"{"status":"failed","status":"success","report":{}}"#,
-                "malformed",
-            ),
-            (r#"{"status":"success","post_action":"burn"}"#, "malformed"),
+            ("{} {}", "goes on after the JSON value"),
+            ("{\"a\":", "ends in the middle"),
+            ("{\"a\":NaN}", "NaN is not JSON: at $.a"),
         ] {
             let said = understand(stdout.as_bytes());
             assert_eq!(said.outcome, Outcome::Failed, "{stdout}");
             let error = said.error.expect("a reason");
             assert!(error.contains(shown), "{stdout}: {error}");
         }
-        let said = understand(b"\xff\xfe{}");
+        let said = understand(b"{\"a\":\"\xff\"}");
         assert!(said.error.expect("a reason").contains("not UTF-8"));
     }
 
@@ -521,7 +540,8 @@ mod tests {
     fn an_absurd_wait_is_bounded_and_no_number_panics() {
         for (seconds, wait) in [
             ("60", Some(Duration::from_secs(60))),
-            ("1e300", None),
+            ("1e300", Some(RETRY_AFTER_MAX)),
+            ("1e400", Some(RETRY_AFTER_MAX)),
             ("-1", None),
             ("1e9", Some(RETRY_AFTER_MAX)),
         ] {
@@ -538,6 +558,9 @@ mod tests {
             understand_failure(br#"{"status":"success","report":{}}"#),
             None
         );
+        assert_eq!(understand_failure(br#"{"status":"skipped"}"#), None);
         assert_eq!(understand_failure(br#"{"x":1}"#), None);
+        let said = understand_failure(br#"{"status":"Rejected","error":"not ours"}"#);
+        assert_eq!(said.map(|said| said.outcome), Some(Outcome::Failed));
     }
 }
