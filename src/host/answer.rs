@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::endpoint::bare;
+use crate::convert::Json;
 use crate::time::Timestamp;
 
 /// The longest name of a report that is believed, in bytes.
@@ -110,6 +109,10 @@ pub(super) fn meaning(answer: &Answer, now: Timestamp) -> Meaning {
                 "the answer ({status}) is a web page: submit.url is not where reports are taken"
             ),
         ),
+        200..300 if denies(answer) => again(
+            With::Report,
+            said("the server answers that it did not take the report"),
+        ),
         200..300 => Meaning::Taken(report_id(&answer.body)),
         300..400 => {
             let to = answer.location.as_deref().map(bare).unwrap_or_default();
@@ -145,18 +148,70 @@ fn is_page(answer: &Answer) -> bool {
         || (kind.to_ascii_lowercase().contains("text/html") && begins(b"<"))
 }
 
+/// Tells whether the body of a good answer says that something went wrong. Some servers have one status for all.
+fn denies(answer: &Answer) -> bool {
+    let kind = answer.content_type.as_deref().unwrap_or_default();
+    if kind.to_ascii_lowercase().contains("problem+json") {
+        return true;
+    }
+    let Some(body) = Json::parse(&answer.body) else {
+        return false;
+    };
+    // A report with a name was taken: a `status` beside it may be the unit's.
+    let is_named = report_id(&answer.body).is_some();
+    let objects = match &body {
+        Json::List(several) => several.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    objects.iter().any(|object| {
+        let Json::Object(members) = object else {
+            return false;
+        };
+        members.iter().any(
+            |(name, value)| match name.words().to_ascii_lowercase().as_str() {
+                "error" | "errors" => says_something(value),
+                "success" | "ok" => *value == Json::Bool(false),
+                "status" if !is_named => is_bad_status(value),
+                _ => false,
+            },
+        )
+    })
+}
+
+fn says_something(value: &Json) -> bool {
+    match value {
+        Json::Null | Json::Bool(false) => false,
+        Json::Bool(true) => true,
+        Json::Number(number) => number.digits().parse() != Ok(0.0),
+        Json::Text(text) => !text.words().trim().is_empty(),
+        Json::List(items) => !items.is_empty(),
+        Json::Object(members) => !members.is_empty(),
+    }
+}
+
+fn is_bad_status(value: &Json) -> bool {
+    match value {
+        Json::Number(number) => number.digits().parse().is_ok_and(|code: u16| code >= 400),
+        Json::Text(text) => matches!(
+            text.words().trim().to_lowercase().as_str(),
+            "error" | "fail" | "failed" | "failure" | "rejected" | "refused" | "denied" | "invalid"
+        ),
+        _ => false,
+    }
+}
+
 /// The name a server gave the report: `ID`, `id` or `uuid` of the answer, or of the first of several.
 fn report_id(body: &[u8]) -> Option<String> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
+    let answer = Json::parse(body)?;
     let one = match &answer {
-        Value::Array(several) => several.first()?,
+        Json::List(several) => several.first()?,
         one => one,
     };
     let named = ["ID", "id", "Id", "uuid"]
         .iter()
-        .find_map(|name| match one.get(name)? {
-            Value::String(id) => Some(id.trim().to_owned()),
-            Value::Number(id) => Some(id.to_string()),
+        .find_map(|name| match one.member(name)? {
+            Json::Text(id) => Some(id.words().trim().to_owned()),
+            Json::Number(id) => Some(id.digits().to_owned()),
             _ => None,
         })?;
     let believed = !named.is_empty()
@@ -214,6 +269,21 @@ mod tests {
         for (status, body, expected) in [
             (200, r#"[{"ID":"R-1"},{"ID":"R-2"}]"#, taken("R-1")),
             (200, r#"{"id":17}"#, taken("17")),
+            (
+                200,
+                r#"{"id":89470000000000000012}"#,
+                taken("89470000000000000012"),
+            ),
+            (
+                200,
+                r#"{"id":"R-1","status":"Failed","error":null}"#,
+                taken("R-1"),
+            ),
+            (
+                200,
+                r#"{"success":true,"errors":[],"status":"created"}"#,
+                Meaning::Taken(None),
+            ),
             (201, r#"{"uuid":" u-1 ","other":1}"#, taken("u-1")),
             (200, "", Meaning::Taken(None)),
             (204, "", Meaning::Taken(None)),
@@ -234,10 +304,30 @@ mod tests {
                 "{status} {body}"
             );
         }
+        let problem = Answer {
+            content_type: Some("application/problem+json".into()),
+            ..answer(200, "{}")
+        };
+        let not_taken = meaning(&problem, now());
+        assert!(matches!(not_taken, Meaning::TryAgain(_)), "{not_taken:?}");
         let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(201));
         assert_eq!(meaning(&answer(200, &long), now()), Meaning::Taken(None));
         for (status, body, expected) in [
             (200, "<!DOCTYPE html><p>log in", With::Setup),
+            // Some servers answer 200 whatever happened; the report was counted as taken and never sent again.
+            (200, r#"{"error":"database is down"}"#, With::Report),
+            (
+                200,
+                r#"{"success":false,"message":"no such part"}"#,
+                With::Report,
+            ),
+            (
+                200,
+                r#"[{"ID":"R-1"},{"errors":["no such part"]}]"#,
+                With::Report,
+            ),
+            (200, r#"{"Status":"Failed"}"#, With::Report),
+            (200, r#"{"status":503,"title":"busy"}"#, With::Report),
             (302, "", With::Setup),
             (401, "", With::Setup),
             (403, "", With::Setup),
