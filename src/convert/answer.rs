@@ -140,16 +140,18 @@ pub(super) fn is_answer(text: &str) -> bool {
                 .all(|member| member.known.is_some() || complains(member)))
 }
 
+/// Tells whether the JSON value `text` has a status and nothing that answers do not have.
+pub(super) fn is_plain_answer(text: &str) -> bool {
+    members(text).is_some_and(|members| {
+        let known = |name| members.iter().any(|member| member.known == Some(name));
+        known("status") && members.iter().all(|member| member.known.is_some())
+    })
+}
+
 /// Tells whether the JSON value `text` is an array of nothing but answers.
 pub(super) fn is_list_of_answers(text: &str) -> bool {
     let items: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
-    let is_one = |item: &&RawValue| {
-        members(item.get()).is_some_and(|members| {
-            let known = |name| members.iter().any(|member| member.known == Some(name));
-            known("status") && members.iter().all(|member| member.known.is_some())
-        })
-    };
-    !items.is_empty() && items.iter().all(is_one)
+    !items.is_empty() && items.iter().all(|item| is_plain_answer(item.get()))
 }
 
 /// Reads one answer; gives the request it belongs to.

@@ -36,6 +36,7 @@ pub(crate) use identity::is_bundle_name;
 pub use json::{Json, Number, Text};
 pub use orphans::adopt_orphans;
 pub use process::Cancel;
+pub(crate) use protocol::answer_for_report;
 #[cfg(feature = "testing")]
 pub(crate) use protocol::understand;
 pub use protocol::{Conversion, PostAction};

@@ -171,6 +171,14 @@ fn read_output(stdout: &[u8]) -> Result<Conversion, String> {
     Ok(Conversion::bare(text))
 }
 
+/// Returns what a converter said, where somebody hands it in as a report: nothing in it but an answer's members.
+///
+/// A report with a `status` of its own among other members is a report, because it was called one.
+pub(crate) fn answer_for_report(content: &[u8]) -> Option<Conversion> {
+    let text = not_json::decode(content).ok()?;
+    answer::is_plain_answer(text).then(|| answer::read_lone_answer(text))
+}
+
 /// What a converter that exited with an error said for itself. That all is well, or that there was nothing to do, is not
 /// believed then.
 pub(super) fn understand_failure(stdout: &[u8]) -> Option<Conversion> {

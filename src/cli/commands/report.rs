@@ -11,6 +11,7 @@ use crate::cli::content::no_entry;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{counted, escape};
+use crate::convert::answer_for_report;
 use crate::entry::Outcome;
 use crate::event::BlobRef;
 use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
@@ -113,6 +114,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .as_deref()
         .map(|file| read_report(file, context))
         .transpose()?;
+    if let Some(report) = &report {
+        check_report(report)?;
+    }
     let archive = context.open(Access::ReadWrite)?;
     let entry = archive
         .snapshot()?
@@ -162,6 +166,28 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
+/// Refuses what is no report: nothing at all, as a program that failed hands on, and a converter's answer.
+fn check_report(report: &[u8]) -> Result<(), Error> {
+    if report.trim_ascii().is_empty() {
+        return Err(Error::new(ErrorKind::Invalid, "the report is empty").hint(
+            "look at the program that wrote it; what failed is recorded by --status failed --error TEXT",
+        ));
+    }
+    let Some(answer) = answer_for_report(report) else {
+        return Ok(());
+    };
+    let why = answer.error.map(|why| format!(": {why}"));
+    Err(Error::new(
+        ErrorKind::Invalid,
+        format!(
+            "this is a converter's answer ({}{}), not a report",
+            answer.outcome,
+            why.unwrap_or_default()
+        ),
+    )
+    .hint("hand in what is in its `report`, or --status failed --error TEXT without a file"))
+}
+
 fn read_report(file: &Path, context: &Context<'_>) -> Result<Vec<u8>, Failure> {
     if file == Path::new("-") {
         return read_bounded(context.stdin(), "stdin".as_ref());
@@ -184,4 +210,26 @@ fn read_bounded(from: impl Read, place: &Path) -> Result<Vec<u8>, Failure> {
         )));
     }
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `converter x | annals report 4711 -` booked a converter that had failed as a success.
+    #[test]
+    fn nothing_and_a_converters_answer_are_no_reports() {
+        for (content, why) in [
+            ("", "empty"),
+            (" \n", "empty"),
+            (r#"{"status":"failed","error":"no limits"}"#, "(failed: no limits)"),
+            (r#"{"status":"success","report":{"sn":"1"}}"#, "(success)"),
+        ] {
+            let error = check_report(content.as_bytes()).expect_err(content);
+            assert!(error.message().contains(why), "{error}");
+        }
+        for content in [r#"{"status":"failed","steps":[]}"#, "<report/>", "{}", "\u{1}"] {
+            check_report(content.as_bytes()).expect(content);
+        }
+    }
 }
