@@ -1,6 +1,6 @@
 //! A view of everything acknowledged at one moment, to look entries up in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -136,6 +136,12 @@ impl Snapshot {
     pub fn days(&self, day_of: impl FnMut(Timestamp) -> i64) -> Result<Vec<Group>> {
         let counters = self.view.groups_by_day(day_of)?;
         Ok(grouped(counters.iter(), |group| day(group.day)))
+    }
+
+    /// The names of the converters that entries were archived for, purged ones too.
+    pub fn converters(&self) -> Result<BTreeSet<String>> {
+        let groups = self.view.stats()?.groups;
+        Ok(groups.into_iter().map(|group| group.converter).collect())
     }
 
     /// Sums over the whole store.

@@ -28,6 +28,7 @@ mod owner;
 mod progress;
 mod render;
 mod restore_name;
+mod selection;
 mod sizes;
 mod store;
 mod surroundings;

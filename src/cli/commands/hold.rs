@@ -10,9 +10,9 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::listing::each_page;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape};
+use crate::cli::selection::{nothing_selected, refuse_unknown_converters};
 use crate::id::EntryId;
 use crate::query::Query;
-use crate::{Error, ErrorKind};
 
 /// Keep entries from being purged, whatever the rules say
 #[derive(Debug, clap::Args)]
@@ -90,7 +90,7 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let filter = args.filters.to_filter(context)?;
     let selected = Selected::of(args.ids, filter)?;
     let archive = context.open(Access::ReadWrite)?;
-    let ids = ids_of(selected, &archive.snapshot()?)?;
+    let ids = ids_of(selected, &archive.snapshot()?, context)?;
     let placed = Placed {
         name: &args.name,
         reason: &args.reason,
@@ -111,7 +111,11 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
 }
 
 /// The entries meant. A hold that would miss one of them is not placed at all.
-fn ids_of(selected: Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Failure> {
+fn ids_of(
+    selected: Selected,
+    snapshot: &Snapshot,
+    context: &Context<'_>,
+) -> Result<Vec<EntryId>, Failure> {
     match selected {
         Selected::Ids(mut ids) => {
             ids.sort_unstable();
@@ -124,6 +128,7 @@ fn ids_of(selected: Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Failu
             Ok(ids)
         }
         Selected::Filter(filter) => {
+            refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
             let query = Query {
                 filter: *filter,
                 ..Query::default()
@@ -134,7 +139,7 @@ fn ids_of(selected: Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Failu
                 Ok(())
             })?;
             if ids.is_empty() {
-                return Err(Error::new(ErrorKind::NotFound, "no entry matches").into());
+                return Err(nothing_selected().into());
             }
             Ok(ids)
         }

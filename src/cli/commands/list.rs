@@ -6,6 +6,7 @@ use crate::archive::Access;
 use crate::cli::args::Filters;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::selection::refuse_unknown_converters;
 use crate::cli::listing::{Listing, Output, each_page};
 use crate::entry::Status;
 use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField};
@@ -79,7 +80,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         limit => limit,
     };
     let query = Query {
-        filter,
+        filter: filter.clone(),
         sort,
         limit,
         offset: args.offset,
@@ -99,7 +100,17 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     match next {
         Some(next) if context.json() => context.aside_json(&More { next: &next }),
         Some(next) => context.note(format_args!("more: --after {next}")),
-        None if rows == 0 => context.note("no entries"),
+        None if rows == 0 => {
+            // An empty list is an answer; that nobody knows the name is worth a word all the same.
+            let config = context.configuration().ok();
+            match refuse_unknown_converters(&filter, &snapshot, config.as_ref()) {
+                Ok(()) => context.note("no entries"),
+                Err(error) => {
+                    let hint = error.next_step().unwrap_or_default();
+                    context.warn(format_args!("{}; {hint}", error.message()));
+                }
+            }
+        }
         None => {}
     }
     Ok(Exit::Done)

@@ -18,6 +18,7 @@ use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure, Tally};
 use crate::cli::listing::each_page;
 use crate::cli::render::{counted, escape, size};
+use crate::cli::selection::{nothing_selected, refuse_unknown_converters};
 use crate::cli::restore_name::{distinct, numbered, original};
 use crate::entry::Entry;
 use crate::id::{BlobId, EntryId, Sha256};
@@ -86,6 +87,16 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let selected = Selected::of(args.ids, filter)?;
     let archive = context.open(Access::ReadOnly)?;
     let snapshot = archive.snapshot()?;
+    let total = match &selected {
+        Selected::Ids(ids) => ids.len() as u64,
+        Selected::Filter(filter) => {
+            refuse_unknown_converters(filter, &snapshot, context.configuration().ok().as_ref())?;
+            match snapshot.count(filter)? {
+                0 => return Err(nothing_selected().into()),
+                total => total,
+            }
+        }
+    };
     let dir = context.path(&args.to);
     fs::create_dir_all(&dir).map_err(|error| Failure::plain(Error::io("create", &dir, error)))?;
     let mut restore = Restore {
@@ -104,7 +115,6 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
     match selected {
         Selected::Ids(ids) => {
-            let total = ids.len() as u64;
             for (done, id) in (0..).zip(ids) {
                 context.meter.report(done, total, "restoring");
                 match snapshot.entry(id)? {
@@ -114,10 +124,6 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             }
         }
         Selected::Filter(filter) => {
-            let total = snapshot.count(&filter)?;
-            if total == 0 {
-                return Err(Error::new(ErrorKind::NotFound, "no entry matches").into());
-            }
             let query = Query {
                 filter: *filter,
                 ..Query::default()

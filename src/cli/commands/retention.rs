@@ -12,6 +12,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::age::parse_age;
 use crate::cli::sizes::parse_size;
+use crate::cli::selection::refuse_unknown_converters;
+use crate::query::Filter;
 use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan, Unsubmitted};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
@@ -97,6 +99,12 @@ struct Rules {
 impl Rules {
     fn plan(&self, archive: &Archive, context: &Context<'_>) -> Result<PurgePlan, Error> {
         let (policy, now) = self.policy(context)?;
+        let named = Filter {
+            converter: self.converter.iter().cloned().collect(),
+            ..Filter::default()
+        };
+        let config = context.configuration().ok();
+        refuse_unknown_converters(&named, &archive.snapshot()?, config.as_ref())?;
         let as_of = match self.now {
             Some(_) => AsOf::Vouched(now),
             None => AsOf::Clock,
