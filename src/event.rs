@@ -631,6 +631,21 @@ pub struct JobFinished {
     /// True when it was stopped before its end.
     #[serde(default)]
     pub interrupted: bool,
+    /// Why entries were not tried, or have no attempt although they were; as many as an event takes.
+    #[serde(default)]
+    pub errors: Vec<JobError>,
+    /// Further entries without an attempt.
+    #[serde(default)]
+    pub more_errors: u64,
+}
+
+/// Entries of a job that have no attempt, for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    /// Why.
+    pub error: String,
+    /// Which entries.
+    pub entries: EntryRanges,
 }
 
 #[cfg(test)]

@@ -9,6 +9,10 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[cfg(unix)]
+#[path = "cli/verdicts.rs"]
+mod verdicts;
+
 /// A store in a folder of its own, and the program to ask it.
 struct Plant {
     dir: TempDir,

@@ -26,6 +26,7 @@ mod listing;
 mod objects;
 mod owner;
 mod progress;
+mod reasons;
 mod render;
 mod restore_name;
 mod selection;

@@ -250,7 +250,7 @@ impl<'a> Reading<'a> {
         }
         self.warnings.extend(complaints);
         let (outcome, error) = match status {
-            Some(status) if self.faults.is_empty() => (status, self.reason(status, said)),
+            Some(status) if self.faults.is_empty() => (status, reason(status, said)),
             _ => {
                 let mut reasons = self.faults.join("; ");
                 if let Some(said) = said {
@@ -268,15 +268,6 @@ impl<'a> Reading<'a> {
             duration: Duration::ZERO,
             retry_after,
             post_action,
-        }
-    }
-
-    fn reason(&self, status: Outcome, said: Option<String>) -> Option<String> {
-        match status {
-            Outcome::Failed | Outcome::Rejected => Some(
-                said.unwrap_or_else(|| format!("the converter answered {status} without a reason")),
-            ),
-            _ => said,
         }
     }
 
@@ -451,6 +442,16 @@ impl<'a> Reading<'a> {
 impl Member<'_> {
     fn is_exact_of(known: &'static str) -> impl Fn(&Member<'_>) -> bool {
         move |member| member.name == known
+    }
+}
+
+/// Why a conversion did not succeed: in its own words, where it has some.
+fn reason(status: Outcome, said: Option<String>) -> Option<String> {
+    match status {
+        Outcome::Failed | Outcome::Rejected => Some(
+            said.unwrap_or_else(|| format!("the converter answered {status} without a reason")),
+        ),
+        _ => said,
     }
 }
 

@@ -8,13 +8,13 @@
 use serde::Serialize;
 
 use super::json::{Json, Text, pairs};
-use crate::entry::Outcome;
+use crate::entry::{Outcome, Unit};
 use crate::id::BlobId;
 
 /// One difference. A side that is absent has nothing there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
-    /// Where: a JSON Pointer, or `line 12` of a text. Below `/reports/1` for the second of several reports. `/a#2` is the
+    /// Where: a JSON Pointer, `line 12` of a text, or `serial`, `part`, `station` or `process` of the unit. Below `/reports/1` for the second of several reports. `/a#2` is the
     /// second of several members that are all called `a`.
     pub path: String,
     /// What was there.
@@ -63,7 +63,7 @@ impl Verdict {
             (Outcome::Success, Outcome::Success) => Self::Unchanged,
             (_, Outcome::Success) => Self::Fixed,
             (Outcome::Success, _) => Self::Broken,
-            (before, now) if before == now => Self::Unchanged,
+            (before, now) if before == now && !reports_differ => Self::Unchanged,
             _ => Self::Changed,
         }
     }
@@ -72,6 +72,31 @@ impl Verdict {
 /// Compares two reports.
 pub fn compare(old: &[u8], new: &[u8]) -> Difference {
     compare_at("", old, new)
+}
+
+/// Tells in which names a unit differs.
+pub(super) fn compare_units(old: &Unit, new: &Unit) -> Vec<Change> {
+    let names = |unit: &Unit| {
+        let Unit {
+            serial,
+            part,
+            station,
+            process,
+        } = unit.clone();
+        [serial, part, station, process]
+    };
+    let paths = ["serial", "part", "station", "process"];
+    let sides = names(old).into_iter().zip(names(new));
+    paths
+        .into_iter()
+        .zip(sides)
+        .filter(|(_, (old, new))| old != new)
+        .map(|(path, (old, new))| Change {
+            path: path.to_owned(),
+            old: old.map(Json::text),
+            new: new.map(Json::text),
+        })
+        .collect()
 }
 
 /// Compares the reports of two runs, each with the one in its place.
@@ -339,6 +364,7 @@ mod tests {
             (Failed, Success, true, Verdict::Fixed),
             (Success, Failed, true, Verdict::Broken),
             (Failed, Failed, false, Verdict::Unchanged),
+            (Failed, Failed, true, Verdict::Changed),
             (Failed, Skipped, false, Verdict::Changed),
         ] {
             assert_eq!(Verdict::of(before, now, differ), verdict);

@@ -24,6 +24,7 @@ mod runner;
 mod sandbox;
 mod scratch;
 mod spelling;
+mod untried;
 mod worker;
 
 pub use attempt::{AttemptSummary, convert_entry, convert_path};

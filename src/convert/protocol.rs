@@ -438,8 +438,8 @@ mod tests {
             r#"{"errors":1,"failures":2,"testsuites":[]}"#,
             r#"{"stats":{"failures":1},"results":[]}"#,
             r#"[{"name":"R1","status":"failed","error":"x"}]"#,
-            r#"[]"#,
-            r#"{}"#,
+            r"[]",
+            r"{}",
         ] {
             let said = understand(text.as_bytes());
             assert_eq!(said.error, None, "{text}");

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::attempt::{self, Terms, milliseconds};
-use super::compare::{Change, Difference, Verdict, compare_reports};
+use super::compare::{Change, Difference, Verdict, compare_reports, compare_units};
 use super::definition::{Arguments, Bounds, Converter};
 use super::identity::Identity;
 use super::json::Json;
 use super::process::{Cancel, STDOUT_BYTES_MAX};
 use super::protocol::Conversion;
 use super::runner::Runner;
+use super::untried::Untried;
 use crate::archive::Archive;
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::event::{ConverterRegistered, JobFinished, JobStarted};
@@ -212,6 +213,8 @@ pub struct ReprocessResult {
     pub fixed: u64,
     /// Succeeded before, and not now.
     pub broken: u64,
+    /// Had no attempt before, so there was nothing to compare with.
+    pub first: u64,
     /// Reports put into the queue of those to be sent; the host sends them.
     pub submitted: u64,
     /// How long it all took.
@@ -248,7 +251,7 @@ impl ReprocessResult {
                     Some(Verdict::Changed) => self.changed += 1,
                     Some(Verdict::Fixed) => self.fixed += 1,
                     Some(Verdict::Broken) => self.broken += 1,
-                    None => {}
+                    None => self.first += 1,
                 }
                 match outcome {
                     Outcome::Success => None,
@@ -287,7 +290,8 @@ impl ReprocessResult {
         }
     }
 
-    fn finished(&self, job: JobId) -> JobFinished {
+    fn finished(&self, job: JobId, untried: &Untried) -> JobFinished {
+        let (errors, more_errors) = untried.for_event();
         JobFinished {
             job,
             processed: self.processed,
@@ -299,8 +303,16 @@ impl ReprocessResult {
             fixed: self.fixed,
             broken: self.broken,
             interrupted: self.interrupted,
+            errors,
+            more_errors,
         }
     }
+}
+
+/// What is gathered while a job runs.
+struct Gathered {
+    result: ReprocessResult,
+    untried: Untried,
 }
 
 /// Where a job stops to ask whether it shall go on.
@@ -378,10 +390,13 @@ pub fn reprocess_by_ramp(
         cancel,
         runners: Runners::default(),
     };
-    let result = Mutex::new(ReprocessResult {
-        job,
-        total,
-        ..ReprocessResult::default()
+    let gathered = Mutex::new(Gathered {
+        result: ReprocessResult {
+            job,
+            total,
+            ..ReprocessResult::default()
+        },
+        untried: Untried::default(),
     });
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
@@ -408,16 +423,17 @@ pub fn reprocess_by_ramp(
             if failed && options.on_error == OnError::Stop {
                 stop.store(true, Ordering::Relaxed);
             }
-            let mut result = result.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
             let mut step = Step {
                 entry: id,
                 done: 0,
                 total,
                 outcome,
             };
-            result.count(&step);
-            step.done = result.processed + result.skipped;
-            drop(result);
+            gathered.result.count(&step);
+            gathered.untried.note(&step);
+            step.done = gathered.result.processed + gathered.result.skipped;
+            drop(gathered);
             on_step(&step);
         }
     };
@@ -433,20 +449,26 @@ pub fn reprocess_by_ramp(
         if until == all || !go_on() {
             break;
         }
-        let mut so_far = result
+        let mut so_far = gathered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+            .result
             .clone();
         so_far.duration_ms = milliseconds(started.elapsed());
         if !(ramp.go_on)(&so_far) {
             break;
         }
     }
-    let mut result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Gathered {
+        mut result,
+        untried,
+    } = gathered
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     result.interrupted = result.processed + result.skipped < total;
     result.duration_ms = milliseconds(started.elapsed());
     if let Some(job) = job {
-        archive.finish_job(result.finished(job))?;
+        archive.finish_job(result.finished(job, &untried))?;
     }
     Ok(result)
 }
@@ -519,7 +541,7 @@ pub fn plan(
         let chosen = match snapshot.entry(id)? {
             None => Err(Unfit::Skip("there is no such entry".to_owned())),
             Some(entry) if entry.purged_at.is_some() => {
-                Err(Unfit::Skip("the source was purged".to_owned()))
+                Err(Unfit::Skip(without_source(&entry).unwrap_or_default()))
             }
             Some(entry) => work.converter_for(&entry).and_then(|choice| {
                 work.arguments_for(&entry, choice.name())?;
@@ -683,7 +705,7 @@ impl Work<'_> {
             .snapshot()?
             .entry(id)?
             .ok_or_else(|| Unfit::Skip("there is no such entry".to_owned()))?;
-        if let Some(reason) = attempt::purged(&entry) {
+        if let Some(reason) = without_source(&entry) {
             return Err(Unfit::Skip(reason));
         }
         if let Some(job) = self.job
@@ -700,7 +722,6 @@ impl Work<'_> {
             keep_reports: true,
             note: chosen.note.as_deref(),
         };
-        let before = entry.attempts.last();
         let mut judged = None;
         let mut queued = 0;
         let (attempt, conversion) = if self.options.compare_only {
@@ -720,7 +741,7 @@ impl Work<'_> {
         } else {
             let converter = &chosen.runner.converter().name;
             let decide = |conversion: &mut Conversion| {
-                let (verdict, _) = judged.insert(self.judge(before, conversion));
+                let (verdict, _) = judged.insert(self.judge(&entry, conversion));
                 let wanted = match self.options.resend {
                     Resend::None => false,
                     Resend::Changed => *verdict != Some(Verdict::Unchanged),
@@ -747,7 +768,7 @@ impl Work<'_> {
             };
             (Some(summary.attempt), summary.conversion)
         };
-        let (verdict, difference) = judged.unwrap_or_else(|| self.judge(before, &conversion));
+        let (verdict, difference) = judged.unwrap_or_else(|| self.judge(&entry, &conversion));
         Ok(Some(StepOutcome::Ran {
             attempt,
             outcome: conversion.outcome,
@@ -758,12 +779,13 @@ impl Work<'_> {
         }))
     }
 
-    fn judge(&self, before: Option<&Attempt>, now: &Conversion) -> (Option<Verdict>, Difference) {
-        let Some(before) = before else {
+    fn judge(&self, entry: &Entry, now: &Conversion) -> (Option<Verdict>, Difference) {
+        let Some(before) = entry.attempts.last() else {
             return (None, Difference::default());
         };
-        let difference = if before.status == Outcome::Success && now.outcome == Outcome::Success {
-            match self.reports_of(before) {
+        let mut difference = Difference::default();
+        if before.status == now.outcome {
+            difference = match self.reports_of(before) {
                 Ok(reports) => compare_reports(&reports, &now.reports),
                 // The attempt is made all the same: a report that is lost is a reason to convert again.
                 Err(error) => Difference {
@@ -774,10 +796,14 @@ impl Work<'_> {
                     }],
                     ..Difference::default()
                 },
-            }
-        } else {
-            Difference::default()
-        };
+            };
+        }
+        if before.status == Outcome::Success && now.outcome == Outcome::Success {
+            // The entry has what the attempts before found out; a correction may be in nothing but that.
+            let mut unit = entry.unit.clone();
+            entry.unit_given.merge(&mut unit, &now.unit);
+            difference.changes.extend(compare_units(&entry.unit, &unit));
+        }
         let verdict = Verdict::of(before.status, now.outcome, !difference.is_empty());
         (Some(verdict), difference)
     }
@@ -906,6 +932,13 @@ impl Work<'_> {
         });
         Ok((runner, note))
     }
+}
+
+/// Why an entry has no source any more, in the same words for all that went by one rule.
+fn without_source(entry: &Entry) -> Option<String> {
+    entry.purged_at?;
+    let rule = entry.purged_by.as_deref().unwrap_or("an unknown rule");
+    Some(format!("the source was purged by {rule}"))
 }
 
 /// The recorded converter of `name` that claims version `wanted`, or whose identity begins so.

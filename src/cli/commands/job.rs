@@ -5,11 +5,15 @@ use serde::Serialize;
 
 use super::events::Envelope;
 use crate::archive::{Access, Archive};
+use crate::cli::reasons;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::render::{Cell, Column, Style, Table, Zone, count, facts};
+use crate::cli::listing::each_page;
+use crate::cli::render::{Cell, Column, Style, Table, Zone, count, counted, facts};
+use crate::entry::Outcome;
 use crate::event::{JobFinished, JobStarted};
-use crate::id::{EventSeq, JobId};
+use crate::id::{AttemptNo, EntryId, EventSeq, JobId};
+use crate::query::{Filter, Purged, Query};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
@@ -35,13 +39,16 @@ enum Action {
 #[derive(Debug, clap::Args)]
 struct List {}
 
-/// Show one job
+/// Show one job, with every failure and its reason
 #[derive(Debug, clap::Args)]
 struct Show {
     /// The job
     #[arg(value_name = "JOB")]
     id: JobId,
 }
+
+/// Failures of a job that are listed; further ones are counted.
+const ERRORS_MAX: usize = 1000;
 
 #[derive(Serialize)]
 struct JobObject<'a> {
@@ -58,6 +65,77 @@ struct JobObject<'a> {
     changed: Option<u64>,
     fixed: Option<u64>,
     broken: Option<u64>,
+}
+
+/// One job, for programs.
+#[derive(Serialize)]
+struct ShownJob<'a> {
+    #[serde(flatten)]
+    job: JobObject<'a>,
+    #[serde(flatten)]
+    failures: &'a Failures,
+}
+
+/// What became of the entries of a job that did not succeed.
+#[derive(Default, Serialize)]
+struct Failures {
+    errors: Vec<EntryFailure>,
+    /// Further ones.
+    more_errors: u64,
+}
+
+#[derive(Serialize)]
+struct EntryFailure {
+    id: EntryId,
+    /// The attempt that failed; there is none where the entry was not tried.
+    attempt: Option<AttemptNo>,
+    error: String,
+}
+
+impl Failures {
+    fn of(archive: &Archive, id: JobId, finished: Option<&JobFinished>) -> Result<Self, Failure> {
+        let mut failures = Self::default();
+        for error in finished.iter().flat_map(|finished| &finished.errors) {
+            for entry in error.entries.iter() {
+                failures.add(entry, None, &error.error);
+            }
+        }
+        failures.more_errors += finished.map_or(0, |finished| finished.more_errors);
+        let query = Query {
+            filter: Filter {
+                job: Some(id),
+                purged: Purged::Include,
+                ..Filter::default()
+            },
+            ..Query::default()
+        };
+        each_page(&archive.snapshot()?, query, |entries| {
+            for entry in entries {
+                for attempt in &entry.attempts {
+                    if attempt.job == Some(id) && attempt.status != Outcome::Success {
+                        let status = attempt.status.to_string();
+                        let error = attempt.error.as_deref().unwrap_or(&status);
+                        failures.add(entry.id, Some(attempt.attempt), error);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        failures.errors.sort_by_key(|failure| failure.id);
+        Ok(failures)
+    }
+
+    fn add(&mut self, id: EntryId, attempt: Option<AttemptNo>, error: &str) {
+        if self.errors.len() >= ERRORS_MAX {
+            self.more_errors += 1;
+            return;
+        }
+        self.errors.push(EntryFailure {
+            id,
+            attempt,
+            error: error.to_owned(),
+        });
+    }
 }
 
 /// How far a job came.
@@ -198,8 +276,12 @@ fn show(archive: &Archive, id: JobId, context: &mut Context<'_>) -> Result<Exit,
         started,
         finished,
     };
+    let failures = Failures::of(archive, id, job.finished.as_ref())?;
     if context.json() {
-        context.print_json(&job.object())?;
+        context.print_json(&ShownJob {
+            job: job.object(),
+            failures: &failures,
+        })?;
         return Ok(Exit::Done);
     }
     let canvas = context.canvas();
@@ -228,7 +310,18 @@ fn show(archive: &Archive, id: JobId, context: &mut Context<'_>) -> Result<Exit,
             ("broken", count(ended.broken)),
         ]);
     }
-    context.print(format!("{title} {id}  {state}\n{}", facts(known, canvas)))?;
+    let errors = failures.errors.iter();
+    let reasons = reasons::table(errors.map(|error| (error.id, error.error.as_str())), canvas);
+    context.print(format!(
+        "{title} {id}  {state}\n{}{reasons}",
+        facts(known, canvas)
+    ))?;
+    if failures.more_errors > 0 {
+        context.note(format_args!(
+            "{} more did not succeed",
+            counted(failures.more_errors, "entry", "entries")
+        ));
+    }
     context.note(format_args!("its entries: annals list --job {id}"));
     Ok(Exit::Done)
 }

@@ -15,9 +15,12 @@ use crate::cli::differences::{Differences, PlaceObject};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::hearing::hear;
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
-use crate::cli::store;
+use crate::cli::selection::{
+    nothing_selected, refuse_unknown_converters, refuse_unknown_version,
+};
+use crate::cli::{reasons, store};
 use crate::convert::{
-    Converter, ConverterLabel, EntryError, OnError, Params, Ramp, Reprocess,
+    Converter, ConverterLabel, OnError, Params, Ramp, Reprocess,
     ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Verdict, Which, plan,
     reprocess_by_ramp, select,
 };
@@ -44,7 +47,8 @@ Examples:
   annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'limits corrected'
   annals reprocess 4711 --converter-version recorded --compare-only --fail-on-change
 
-Exit code 3 when some entries failed or were passed over; 6 with --fail-on-change and a change."
+Exit code 3 when some entries failed or were passed over; 4 when no entry is selected, or none has an attempt to compare \
+with under --fail-on-change; 6 with --fail-on-change and a change."
 )]
 pub(crate) struct Args {
     /// Entries by id; or use filters
@@ -183,18 +187,13 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         Access::ReadWrite
     })?;
-    let selection = selection(&archive, selected)?;
+    let selection = selection(&archive, selected, config.as_ref())?;
+    if let Which::Named(name) = &options.which {
+        refuse_unknown_version(name, &archive, config.as_ref())?;
+    }
     if args.dry_run {
         let plan = plan(&archive, &selection, &converters, &options)?;
         return tell_plan(&plan, context);
-    }
-    if selection.ids.is_empty() {
-        return tell_outcome(
-            &ReprocessResult::default(),
-            &Findings::default(),
-            &args,
-            context,
-        );
     }
     let (result, mut findings) = run_job(&archive, &selection, &converters, &options, &args, context)?;
     archive.close()?;
@@ -278,10 +277,23 @@ fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
     })
 }
 
-/// The entries meant; one that was named and does not exist is refused before anything runs.
-fn selection(archive: &Archive, selected: Selected) -> Result<Selection, Error> {
+/// The entries meant. No entry at all, and one that was named and does not exist, is refused before anything runs: a gate
+/// that looked at nothing must not open.
+fn selection(
+    archive: &Archive,
+    selected: Selected,
+    config: Option<&Config>,
+) -> Result<Selection, Error> {
     let mut ids = match selected {
-        Selected::Filter(filter) => return select(archive, &filter),
+        Selected::Filter(filter) => {
+            refuse_unknown_converters(&filter, &archive.snapshot()?, config)?;
+            let selection = select(archive, &filter)?;
+            return if selection.ids.is_empty() {
+                Err(nothing_selected())
+            } else {
+                Ok(selection)
+            };
+        }
         Selected::Ids(ids) => ids,
     };
     ids.sort_unstable();
@@ -366,7 +378,14 @@ fn shall_go_on(so_far: &ReprocessResult, context: &mut Context<'_>) -> Result<bo
     match context.confirm(&question) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::Refused => {
-            context.warn(format_args!("stopped: {}", error.message()));
+            let done = counted(so_far.processed + so_far.skipped, "entry", "entries");
+            let kept = match so_far.job {
+                Some(job) => format!("what was done is recorded as job {job}"),
+                None => "nothing was recorded".to_owned(),
+            };
+            context.warn(format_args!(
+                "stopped after {done}, because nobody said yes (--yes goes on without asking); {kept}"
+            ));
             Ok(false)
         }
         Err(error) => Err(error.into()),
@@ -496,16 +515,21 @@ fn tell_outcome(
             broken_ids: &findings.broken,
             differences: findings.differences.objects(),
         })?;
-    } else if result.total == 0 {
-        context.note("no entry is selected");
     } else {
         let text = page(result, findings, args, context);
         context.print(text)?;
-        if let Some(job) = result.job.filter(|_| result.failed > 0) {
-            context.note(format_args!(
-                "the ones that failed: annals list --job {job} --status failed,rejected"
-            ));
+        if let Some(job) = result.job.filter(|_| result.failed + result.skipped > 0) {
+            context.note(format_args!("every failure and its reason: annals job show {job}"));
         }
+    }
+    let compared = result.unchanged + result.changed + result.fixed + result.broken;
+    if args.fail_on_change && compared == 0 && result.first > 0 {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "nothing was compared: no entry that ran has an attempt before",
+        )
+        .hint("leave out --fail-on-change, or select entries that were converted before")
+        .into());
     }
     let differs = result.changed + result.fixed + result.broken > 0;
     Ok(if args.fail_on_change && differs {
@@ -559,6 +583,9 @@ fn page(
     if result.skipped > 0 {
         known.push(("passed over", count(result.skipped)));
     }
+    if result.first > 0 {
+        known.push(("never converted before", count(result.first)));
+    }
     known.extend([
         ("unchanged", count(result.unchanged)),
         ("changed", count(result.changed)),
@@ -574,48 +601,8 @@ fn page(
         text.push('\n');
         text += &table;
     }
-    text + &errors(&result.errors, context)
-}
-
-/// The first errors, those with the same words once.
-fn errors(errors: &[EntryError], context: &Context<'_>) -> String {
-    let mut kinds: Vec<(&str, u64, EntryId)> = Vec::new();
-    for error in errors {
-        match kinds.iter_mut().find(|(words, ..)| *words == error.error) {
-            Some((_, number, _)) => *number += 1,
-            None => kinds.push((&error.error, 1, error.id)),
-        }
-    }
-    if kinds.is_empty() {
-        return String::new();
-    }
-    kinds.sort_by_key(|(_, number, _)| std::cmp::Reverse(*number));
-    let hidden = kinds.len().saturating_sub(LISTED_MAX);
-    kinds.truncate(LISTED_MAX);
-    let columns = [
-        Column::right("ENTRIES"),
-        Column::right("SEE ENTRY"),
-        Column::clipped("NOT CONVERTED BECAUSE"),
-    ];
-    let rows: Vec<_> = kinds
-        .iter()
-        .map(|(words, number, example)| {
-            vec![
-                Cell::new(count(*number)),
-                Cell::new(example.to_string()),
-                Cell::new(words),
-            ]
-        })
-        .collect();
-    let mut text = format!(
-        "\n{}",
-        Table::new(&columns, context.canvas()).page(&rows)
-    );
-    if hidden > 0 {
-        let more = format!("and {hidden} more reasons; --json has them all\n");
-        text += &more;
-    }
-    text
+    let errors = result.errors.iter();
+    text + &reasons::table(errors.map(|error| (error.id, error.error.as_str())), canvas)
 }
 
 #[cfg(test)]
