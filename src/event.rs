@@ -631,7 +631,8 @@ pub struct JobFinished {
     /// True when it was stopped before its end.
     #[serde(default)]
     pub interrupted: bool,
-    /// Why entries were not tried, or have no attempt although they were; as many as an event takes.
+    /// Why entries were not tried, or have no attempt although they were; as many as an event
+    /// takes.
     #[serde(default)]
     pub errors: Vec<JobError>,
     /// Further entries without an attempt.

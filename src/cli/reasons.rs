@@ -1,4 +1,5 @@
-//! Why entries were not converted, as people see it: the same words once, with the number of entries.
+//! Why entries were not converted, as people see it: the same words once, with the number of
+//! entries.
 
 use super::render::{Canvas, Cell, Column, Table, count};
 use crate::id::EntryId;

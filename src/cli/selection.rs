@@ -1,7 +1,7 @@
 //! Selections that select nothing, and names that nobody knows.
 //!
-//! A verb that acts on entries fails with exit code 4 when there are none: a typo in a filter must not pass a gate. A
-//! listing answers with an empty list.
+//! A verb that acts on entries fails with exit code 4 when there are none: a typo in a filter must
+//! not pass a gate. A listing answers with an empty list.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +56,8 @@ fn unknown_converter(name: &str, known: &BTreeSet<String>) -> Error {
     }
 }
 
-/// Refuses a converter to run that is neither configured nor recorded under this name, version or identity.
+/// Refuses a converter to run that is neither configured nor recorded under this name, version or
+/// identity.
 ///
 /// # Errors
 /// `NotFound`, with the name that was most likely meant.
@@ -83,7 +84,8 @@ pub(crate) fn refuse_unknown_version(
     let error = Error::new(
         ErrorKind::NotFound,
         format!(
-            "no converter '{wanted}' is configured, and no recorded one has this version or identity"
+            "no converter '{wanted}' is configured, and no recorded one has this version or \
+             identity"
         ),
     );
     let words = known

@@ -1,12 +1,14 @@
 //! How a converter's answer is told from a bare report, and how it is read.
 //!
-//! **What is meant as an answer is never taken for a report.** An object is an answer when it has a `status`, in
-//! whatever letters; a `report`, `reports`, `retry_after_s` or `post_action`; an `error` that says something; or nothing
-//! but complaints. A report that has a member of such a name is put into an answer's `report`.
+//! **What is meant as an answer is never taken for a report.** An object is an answer when it has a
+//! `status`, in whatever letters; a `report`, `reports`, `retry_after_s` or `post_action`; an
+//! `error` that says something; or nothing but complaints. A report that has a member of such a
+//! name is put into an answer's `report`.
 //!
-//! **What is not known is a failure.** A status that is none of the five words, a value of another type, a member that
-//! is there twice or misspelt, an error beside a success: each is a failed conversion with that word in its reason. A
-//! member that answers do not have and that changes nothing is left out, with a warning.
+//! **What is not known is a failure.** A status that is none of the five words, a value of another
+//! type, a member that is there twice or misspelt, an error beside a success: each is a failed
+//! conversion with that word in its reason. A member that answers do not have and that changes
+//! nothing is left out, with a warning.
 
 use std::time::Duration;
 
@@ -20,7 +22,8 @@ use crate::entry::{Outcome, Status, Unit};
 
 /// The longest wait a converter may ask for.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Bytes of all warnings kept of one conversion, and of each name of the unit, as they are written in an event.
+/// Bytes of all warnings kept of one conversion, and of each name of the unit, as they are written
+/// in an event.
 pub(super) const WARNINGS_BYTES_MAX: usize = 8 << 10;
 pub(super) const UNIT_BYTES_MAX: usize = 512;
 /// Reports of one conversion. All of them are named in one event, which has an end.
@@ -159,6 +162,7 @@ pub(super) fn is_list_of_answers(text: &str) -> bool {
 /// # Errors
 /// When it is no JSON object, or its `id` is no number: then nobody knows what it answers.
 pub(super) fn read_answer(text: &str) -> Result<(Option<u64>, Conversion), String> {
+    let text = text.trim_start_matches('\u{feff}');
     one_value(text)?;
     let members =
         members(text).ok_or_else(|| format!("the answer is no object: {}", shown(text)))?;
@@ -312,7 +316,8 @@ impl<'a> Reading<'a> {
         if given.len() > REPORTS_MAX {
             // Some of them would be a half success.
             self.fault(format!(
-                "the converter answered with {} reports; at most {REPORTS_MAX} are taken of one source",
+                "the converter answered with {} reports; of one source at most {REPORTS_MAX} \
+                 are taken",
                 given.len()
             ));
             return Vec::new();
@@ -407,8 +412,8 @@ impl<'a> Reading<'a> {
             let name = shown(&member.name);
             let spelt = letters(&member.name);
             let like = suggest(&spelt, DECISIVE.into_iter()).filter(|_| member.says());
-            let denies =
-                matches!(spelt.as_str(), "success" | "ok") && member.value.get() == "false";
+            let says_no = member.value.get().trim_matches('"') == "false";
+            let denies = matches!(spelt.as_str(), "success" | "ok") && says_no;
             let complains = matches!(spelt.as_str(), "exception" | "traceback") && member.says();
             if let Some(like) = like {
                 faults.push(format!("answers have no '{name}'; did you mean '{like}'?"));

@@ -1,9 +1,10 @@
 //! What really differs between two reports, and what that says about an entry.
 //!
-//! JSON reports are compared by structure: neither the order of an object's members nor white space counts. Numbers are
-//! compared by their exact decimal value, and members that are there several times one by one. Arrays are aligned by their
-//! equal beginnings and ends. A top-level `id` that is a UUID on both sides is minted anew in each run by some converters:
-//! it is listed, but does not count. Reports that are not JSON are compared line by line, and else as bytes.
+//! JSON reports are compared by structure: neither the order of an object's members nor white space
+//! counts. Numbers are compared by their exact decimal value, and members that are there several
+//! times one by one. Arrays are aligned by their equal beginnings and ends. A top-level `id` that
+//! is a UUID on both sides is minted anew in each run by some converters: it is listed, but does
+//! not count. Reports that are not JSON are compared line by line, and else as bytes.
 
 use serde::Serialize;
 
@@ -14,8 +15,9 @@ use crate::id::BlobId;
 /// One difference. A side that is absent has nothing there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
-    /// Where: a JSON Pointer, `line 12` of a text, or `serial`, `part`, `station` or `process` of the unit. Below `/reports/1` for the second of several reports. `/a#2` is the
-    /// second of several members that are all called `a`.
+    /// Where: a JSON Pointer, `line 12` of a text, or `serial`, `part`, `station` or `process` of
+    /// the unit. Below `/reports/1` for the second of several reports. `/a#2` is the second of
+    /// several members that are all called `a`.
     pub path: String,
     /// What was there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -299,7 +301,8 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    /// A store was reprocessed with a converter that cut digits off serial numbers, and every entry was "unchanged".
+    /// A store was reprocessed with a converter that cut digits off serial numbers, and every entry
+    /// was "unchanged".
     #[test]
     fn digits_beyond_a_machine_number_and_doubled_members_are_changes() {
         let iccid = ["89470000000000000012", "89470000000000000013"];

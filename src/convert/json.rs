@@ -1,7 +1,8 @@
-//! JSON as it was written: numbers in their own digits, and every member, also those that are there twice.
+//! JSON as it was written: numbers in their own digits, and every member, also those that are there
+//! twice.
 //!
-//! Reports carry numbers that no machine number holds, such as an ICCID of 20 digits. Read into one, two different
-//! numbers become the same.
+//! Reports carry numbers that no machine number holds, such as an ICCID of 20 digits. Read into
+//! one, two different numbers become the same.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,8 +15,8 @@ use serde_json::value::RawValue;
 /// Levels of nesting that are read.
 const DEPTH_MAX: usize = 128;
 
-/// One JSON value, compared by what it means: neither white space, nor the order of an object's members, nor the way a
-/// number or a text is written counts.
+/// One JSON value, compared by what it means: neither white space, nor the order of an object's
+/// members, nor the way a number or a text is written counts.
 #[derive(Debug, Clone)]
 pub enum Json {
     /// `null`.
@@ -63,7 +64,8 @@ impl Json {
     }
 }
 
-/// Recursion is bounded by `DEPTH_MAX`. Each level looks at its text once more: cheaper than a tree of raw tokens.
+/// Recursion is bounded by `DEPTH_MAX`. Each level looks at its text once more: cheaper than a tree
+/// of raw tokens.
 fn read(text: &str, depth: usize) -> Option<Json> {
     if depth > DEPTH_MAX {
         return None;
@@ -139,7 +141,8 @@ impl fmt::Display for Json {
     }
 }
 
-/// A text of a JSON document. Halves of surrogate pairs, which are no characters, are kept apart from each other.
+/// A text of a JSON document. Halves of surrogate pairs, which are no characters, are kept apart
+/// from each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(Vec<u8>);
 
@@ -207,7 +210,8 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// `None` when the exponent itself is too long to reckon with; such numbers are equal only where they are written alike.
+    /// `None` when the exponent itself is too long to reckon with; such numbers are equal only
+    /// where they are written alike.
     fn of(written: &str) -> Option<Self> {
         let (negative, rest) = match written.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -243,7 +247,8 @@ impl Decimal {
     }
 }
 
-/// The members of an object, in their order and each as often as it is there; values are not looked into.
+/// The members of an object, in their order and each as often as it is there; values are not looked
+/// into.
 pub(super) struct Members<'a>(pub(super) Vec<(Text, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -275,8 +280,8 @@ pub(super) struct Pair<'a> {
     pub(super) new: Option<&'a Json>,
 }
 
-/// Pairs the members of two objects by name, sorted. Those of one name keep their order, because which of them a program
-/// takes differs.
+/// Pairs the members of two objects by name, sorted. Those of one name keep their order, because
+/// which of them a program takes differs.
 pub(super) fn pairs<'a>(old: &'a [(Text, Json)], new: &'a [(Text, Json)]) -> Vec<Pair<'a>> {
     let mut named: BTreeMap<&Text, [Vec<&Json>; 2]> = BTreeMap::new();
     for (side, members) in [old, new].into_iter().enumerate() {
@@ -297,7 +302,8 @@ pub(super) fn pairs<'a>(old: &'a [(Text, Json)], new: &'a [(Text, Json)]) -> Vec
 
 #[cfg(test)]
 mod tests {
-    //! A digit that no machine number holds, or a member that most readers pass over, must not make two reports the same.
+    //! A digit that no machine number holds, or a member that most readers pass over, must not make
+    //! two reports the same.
 
     use super::*;
 

@@ -1,10 +1,11 @@
 //! Converters: what they are, how they are run, what one run says, and how two runs differ.
 //!
-//! A converter is any program. It is given a private copy of one source and answers with a report. On standard output
-//! a one-shot converter writes one JSON value. It is an *answer* when it is an object that has a `status`, in whatever
-//! letters; a `report`, `reports`, `retry_after_s` or `post_action`; an `error` that says something; or nothing but
-//! complaints. Every other object, and every array, is a *bare report*. A worker answers one line for each line it is
-//! given. What an answer leaves unknown is a failure.
+//! A converter is any program. It is given a private copy of one source and answers with a report.
+//! On standard output a one-shot converter writes one JSON value. It is an *answer* when it is an
+//! object that has a `status`, in whatever letters; a `report`, `reports`, `retry_after_s` or
+//! `post_action`; an `error` that says something; or nothing but complaints. Every other object,
+//! and every array, is a *bare report*. A worker answers one line for each line it is given. What
+//! an answer leaves unknown is a failure.
 //!
 //! Nothing here decides what happens to a watched file.
 

@@ -1,7 +1,7 @@
 //! Says in words what is wrong with text that should be one JSON value, and where in the report.
 //!
-//! A converter's author sees one line. `expected value at line 1 column 3917` sends them counting; the member's path, the
-//! token and what to change in the converter do not.
+//! A converter's author sees one line. `expected value at line 1 column 3917` sends them counting;
+//! the member's path, the token and what to change in the converter do not.
 
 use std::fmt::Write as _;
 
@@ -30,12 +30,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
     let text = str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         let before = str::from_utf8(&bytes[..at]).unwrap_or_default();
+        let first = at.saturating_sub(NEAR_CHARS);
+        let last = (at + NEAR_CHARS).min(bytes.len());
         format!(
-            "standard output is not UTF-8: byte 0x{:02x} at {}; in Python set PYTHONIOENCODING=utf-8; \
-             near: {}",
+            "standard output is not UTF-8: byte 0x{:02x} at {}; \
+             in Python set PYTHONIOENCODING=utf-8; near: {}",
             bytes.get(at).copied().unwrap_or_default(),
             Place::of(before, at),
-            String::from_utf8_lossy(&bytes[at.saturating_sub(NEAR_CHARS)..(at + NEAR_CHARS).min(bytes.len())]),
+            String::from_utf8_lossy(&bytes[first..last]),
         )
     })?;
     Ok(text.trim_matches([' ', '\t', '\r', '\n', '\u{feff}']))
@@ -86,7 +88,8 @@ fn around(text: &str) -> Option<String> {
         .find(|rest| serde_json::from_str::<&RawValue>(rest).is_ok());
     if report.is_some() {
         return Some(format!(
-            "standard output begins with text that is not JSON: {}; print progress to standard error",
+            "standard output begins with text that is not JSON: {}; \
+             print progress to standard error",
             beginning(text)
         ));
     }
@@ -106,8 +109,8 @@ fn inside(text: &str, error: &serde_json::Error) -> Option<String> {
     let near = near(text, at);
     if error.is_eof() {
         return Some(format!(
-            "standard output ends in the middle of the JSON: at {place}; was the converter cut short? \
-             near: {near}"
+            "standard output ends in the middle of the JSON: at {place}; \
+             was the converter cut short? near: {near}"
         ));
     }
     let told = |what: &str, advice: &str| {
@@ -263,7 +266,8 @@ enum Open<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Walks over text that is well formed as far as it goes; of other text it makes something or other.
+    /// Walks over text that is well formed as far as it goes; of other text it makes something or
+    /// other.
     fn over(text: &'a str) -> Self {
         let mut walk = Self {
             open: Vec::new(),
@@ -338,7 +342,8 @@ fn end_of_text(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    //! The author of a converter whose report has a NaN was told "expected value at line 1 column 3917".
+    //! The author of a converter whose report has a NaN was told "expected value at line 1 column
+    //! 3917".
 
     use super::*;
 

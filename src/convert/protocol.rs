@@ -1,7 +1,7 @@
 //! What a converter is asked and what it may answer, and how its bytes are understood.
 //!
-//! **One-shot output.** Standard output holds one JSON value: an *answer*, see [`answer`], or a *bare report* of a
-//! successful conversion, which is any other object or array.
+//! **One-shot output.** Standard output holds one JSON value: an *answer*, see [`answer`], or a
+//! *bare report* of a successful conversion, which is any other object or array.
 //!
 //! **Worker output** is always an answer, one on a line.
 
@@ -171,7 +171,8 @@ fn read_output(stdout: &[u8]) -> Result<Conversion, String> {
     Ok(Conversion::bare(text))
 }
 
-/// Returns what a converter said, where somebody hands it in as a report: nothing in it but an answer's members.
+/// Returns what a converter said, where somebody hands it in as a report: nothing in it but an
+/// answer's members.
 ///
 /// A report with a `status` of its own among other members is a report, because it was called one.
 pub(crate) fn answer_for_report(content: &[u8]) -> Option<Conversion> {
@@ -179,8 +180,8 @@ pub(crate) fn answer_for_report(content: &[u8]) -> Option<Conversion> {
     answer::is_plain_answer(text).then(|| answer::read_lone_answer(text))
 }
 
-/// What a converter that exited with an error said for itself. That all is well, or that there was nothing to do, is not
-/// believed then.
+/// What a converter that exited with an error said for itself. That all is well, or that there was
+/// nothing to do, is not believed then.
 pub(super) fn understand_failure(stdout: &[u8]) -> Option<Conversion> {
     let text = not_json::decode(stdout).ok()?;
     if !answer::is_answer(text) {
@@ -239,7 +240,8 @@ mod tests {
         assert_eq!(said.unit.part, None);
     }
 
-    /// A limit file was missing, the converter said so in capitals, and 400 sources were cleared away as converted.
+    /// A limit file was missing, the converter said so in capitals, and 400 sources were cleared
+    /// away as converted.
     #[test]
     fn what_was_meant_as_an_answer_is_never_booked_as_a_report() {
         for (stdout, why) in [
@@ -463,7 +465,8 @@ mod tests {
         );
     }
 
-    /// What a converter found out is kept although its answer cannot be believed: it is how the source is found again.
+    /// What a converter found out is kept although its answer cannot be believed: it is how the
+    /// source is found again.
     #[test]
     fn an_answer_that_is_not_believed_keeps_its_serial_and_its_reason() {
         let said = understand(br#"{"status":"FAILED","error":"no limits","serial":"SN1"}"#);
@@ -471,13 +474,15 @@ mod tests {
         assert_eq!(
             said.error.as_deref(),
             Some(
-                "the answer's status \"FAILED\" is none of success, failed, suspended, skipped, rejected: \
-                 no limits"
+                "the answer's status \"FAILED\" is none of success, failed, suspended, skipped, \
+                 rejected: no limits"
             )
         );
         let worker = read_answer(r#"{"id":7,"status":"FAILED","error":"no limits"}"#);
         let (id, said) = worker.expect("an answer, so the worker goes on");
         assert_eq!((id, said.outcome), (Some(7), Outcome::Failed));
+        // A worker on Windows may begin with a byte order mark.
+        assert!(read_answer("\u{feff}{\"id\":1,\"status\":\"skipped\"}").is_ok());
         for text in [r#"{"id":"7","status":"success","report":{}}"#, "[7]", "{"] {
             assert!(read_answer(text).is_err(), "{text}");
         }

@@ -799,7 +799,8 @@ impl Work<'_> {
             };
         }
         if before.status == Outcome::Success && now.outcome == Outcome::Success {
-            // The entry has what the attempts before found out; a correction may be in nothing but that.
+            // The entry has what the attempts before found out; a correction may be in nothing but
+            // that.
             let mut unit = entry.unit.clone();
             entry.unit_given.merge(&mut unit, &now.unit);
             difference.changes.extend(compare_units(&entry.unit, &unit));

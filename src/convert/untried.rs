@@ -1,4 +1,5 @@
-//! Entries of a job that have no attempt, and why: a program that is not there, a damaged source, a purged one.
+//! Entries of a job that have no attempt, and why: a program that is not there, a damaged source, a
+//! purged one.
 //!
 //! They are counted with the job, and nothing else in the log tells of them.
 

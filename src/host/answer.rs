@@ -148,14 +148,26 @@ fn is_page(answer: &Answer) -> bool {
         || (kind.to_ascii_lowercase().contains("text/html") && begins(b"<"))
 }
 
-/// Tells whether the body of a good answer says that something went wrong. Some servers have one status for all.
+/// Tells whether the body of a good answer says that something went wrong. Some servers have one
+/// status for all.
 fn denies(answer: &Answer) -> bool {
     let kind = answer.content_type.as_deref().unwrap_or_default();
     if kind.to_ascii_lowercase().contains("problem+json") {
         return true;
     }
     let Some(body) = Json::parse(&answer.body) else {
-        return false;
+        let text = text(&answer.body).to_lowercase();
+        return [
+            "error",
+            "failed",
+            "failure",
+            "exception",
+            "<error",
+            "<fault",
+            "<exception",
+        ]
+        .iter()
+        .any(|word| text.starts_with(word));
     };
     // A report with a name was taken: a `status` beside it may be the unit's.
     let is_named = report_id(&answer.body).is_some();
@@ -170,7 +182,10 @@ fn denies(answer: &Answer) -> bool {
         members.iter().any(
             |(name, value)| match name.words().to_ascii_lowercase().as_str() {
                 "error" | "errors" => says_something(value),
-                "success" | "ok" => *value == Json::Bool(false),
+                "success" | "ok" | "succeeded" | "issuccess" | "accepted" => {
+                    *value == Json::Bool(false)
+                        || value.as_text().is_some_and(|text| text == "false")
+                }
                 "status" if !is_named => is_bad_status(value),
                 _ => false,
             },
@@ -314,7 +329,8 @@ mod tests {
         assert_eq!(meaning(&answer(200, &long), now()), Meaning::Taken(None));
         for (status, body, expected) in [
             (200, "<!DOCTYPE html><p>log in", With::Setup),
-            // Some servers answer 200 whatever happened; the report was counted as taken and never sent again.
+            // Some servers answer 200 whatever happened; the report was counted as taken and never
+            // sent again.
             (200, r#"{"error":"database is down"}"#, With::Report),
             (
                 200,
@@ -327,6 +343,8 @@ mod tests {
                 With::Report,
             ),
             (200, r#"{"Status":"Failed"}"#, With::Report),
+            (200, r#"{"took":3,"errors":true,"items":[]}"#, With::Report),
+            (200, "Error: no such part", With::Report),
             (200, r#"{"status":503,"title":"busy"}"#, With::Report),
             (302, "", With::Setup),
             (401, "", With::Setup),

@@ -1,5 +1,6 @@
-//! What is said to be well, or the same, or done, must be: a failure told in other letters is a failure, a report that
-//! differs in one digit is a change, and a gate that looked at nothing stays shut.
+//! What is said to be well, or the same, or done, must be: a failure told in other letters is a
+//! failure, a report that differs in one digit is a change, and a gate that looked at nothing stays
+//! shut.
 
 use std::fs;
 
@@ -20,8 +21,8 @@ fn plant_of_outputs(outputs: &[(&str, &str)]) -> Plant {
     plant
 }
 
-/// A converter said FAILED in capitals because its limit file was missing. Each file was booked as converted, its source
-/// was cleared away, and the complaint was submitted as the report.
+/// A converter said FAILED in capitals because its limit file was missing. Each file was booked as
+/// converted, its source was cleared away, and the complaint was submitted as the report.
 #[test]
 fn an_answer_that_is_not_understood_is_a_failure_and_its_source_is_kept_aside() {
     let plant = plant_of_outputs(&[
@@ -74,7 +75,8 @@ fn an_answer_that_is_not_understood_is_a_failure_and_its_source_is_kept_aside() 
     assert_eq!(found["status"], "failed", "found by what it said of itself");
 }
 
-/// An ICCID has 20 digits. A converter that got the last one wrong passed the gate, because machine numbers have 16.
+/// An ICCID has 20 digits. A converter that got the last one wrong passed the gate, because machine
+/// numbers have 16.
 #[test]
 fn a_report_that_differs_in_its_last_digit_or_in_a_doubled_member_is_a_change() {
     for (before, now, changes) in [
@@ -124,7 +126,8 @@ fn a_report_that_differs_in_its_last_digit_or_in_a_doubled_member_is_a_change() 
     }
 }
 
-/// A build server ran the gate with a typo in the converter's name; it compared nothing, said so, and was green.
+/// A build server ran the gate with a typo in the converter's name; it compared nothing, said so,
+/// and was green.
 #[test]
 fn a_gate_that_looked_at_nothing_does_not_open() {
     let plant = Plant::with_host();
@@ -213,7 +216,8 @@ fn a_gate_that_looked_at_nothing_does_not_open() {
     );
 }
 
-/// A reprocess counted failures for which no attempt is recorded, and the command it hinted at listed nothing.
+/// A reprocess counted failures for which no attempt is recorded, and the command it hinted at
+/// listed nothing.
 #[test]
 fn every_failure_of_a_job_is_shown_with_its_reason() {
     let plant = Plant::with_host();

@@ -166,11 +166,13 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// Refuses what is no report: nothing at all, as a program that failed hands on, and a converter's answer.
+/// Refuses what is no report: nothing at all, as a program that failed hands on, and a converter's
+/// answer.
 fn check_report(report: &[u8]) -> Result<(), Error> {
     if report.trim_ascii().is_empty() {
         return Err(Error::new(ErrorKind::Invalid, "the report is empty").hint(
-            "look at the program that wrote it; what failed is recorded by --status failed --error TEXT",
+            "look at the program that wrote it; what failed is recorded by --status failed \
+             --error TEXT",
         ));
     }
     let Some(answer) = answer_for_report(report) else {

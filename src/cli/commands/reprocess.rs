@@ -47,8 +47,8 @@ Examples:
   annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'limits corrected'
   annals reprocess 4711 --converter-version recorded --compare-only --fail-on-change
 
-Exit code 3 when some entries failed or were passed over; 4 when no entry is selected, or none has an attempt to compare \
-with under --fail-on-change; 6 with --fail-on-change and a change."
+Exit code 3 when some entries failed or were passed over; 4 when no entry is selected, or none has an \
+attempt to compare with under --fail-on-change; 6 with --fail-on-change and a change."
 )]
 pub(crate) struct Args {
     /// Entries by id; or use filters
@@ -277,8 +277,8 @@ fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
     })
 }
 
-/// The entries meant. No entry at all, and one that was named and does not exist, is refused before anything runs: a gate
-/// that looked at nothing must not open.
+/// The entries meant. No entry at all, and one that was named and does not exist, is refused before
+/// anything runs: a gate that looked at nothing must not open.
 fn selection(
     archive: &Archive,
     selected: Selected,
@@ -384,7 +384,8 @@ fn shall_go_on(so_far: &ReprocessResult, context: &mut Context<'_>) -> Result<bo
                 None => "nothing was recorded".to_owned(),
             };
             context.warn(format_args!(
-                "stopped after {done}, because nobody said yes (--yes goes on without asking); {kept}"
+                "stopped after {done}, because nobody said yes (--yes goes on without asking); \
+                 {kept}"
             ));
             Ok(false)
         }
