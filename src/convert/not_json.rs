@@ -51,6 +51,7 @@ pub(super) fn one_value(text: &str) -> Result<&RawValue, String> {
     serde_json::from_str(text).map_err(|error| {
         around(text)
             .or_else(|| inside(text, &error))
+            .or_else(|| no_json_at_all(text))
             .unwrap_or_else(|| {
                 let at = offset(text, &error);
                 format!(
@@ -96,6 +97,16 @@ fn around(text: &str) -> Option<String> {
     text.starts_with('<').then(|| {
         format!(
             "standard output is XML or HTML, and a report is JSON: {}",
+            beginning(text)
+        )
+    })
+}
+
+/// Text that does not even begin like a report.
+fn no_json_at_all(text: &str) -> Option<String> {
+    (!text.starts_with(['{', '['])).then(|| {
+        format!(
+            "standard output is not JSON: {}; print the report there, and all else to standard error",
             beginning(text)
         )
     })
@@ -156,7 +167,8 @@ fn inside(text: &str, error: &serde_json::Error) -> Option<String> {
     if text[at..].starts_with("//") || text[at..].starts_with("/*") || found == '#' {
         return told("a comment", "leave it out");
     }
-    if token.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
+    let is_numeric = token.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+    if is_numeric && !walked.open.is_empty() {
         let advice = if walked.expects_name {
             "decimals are written with a point, not a comma"
         } else {
@@ -423,7 +435,15 @@ mod tests {
                 ["goes on after the JSON value", "`reports`"],
             ),
             ("<html><p>no</p></html>", ["XML or HTML", "<html>"]),
-            ("Traceback: boom", ["not JSON", "Traceback: boom"]),
+            (
+                "Traceback: boom",
+                ["not JSON: Traceback: boom", "standard error"],
+            ),
+            (
+                "2026-03-01 10:00 done",
+                ["not JSON: 2026-03-01 10:00 done", "standard error"],
+            ),
+            ("None", ["None is not JSON: at $ (line 1", "json.dumps"]),
             ("{\"a\":1 \"b\":2}", ["not JSON", "$.a"]),
             (
                 "{\"ä\":\"😀\",\"b\":NaN}",

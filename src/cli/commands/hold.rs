@@ -12,6 +12,7 @@ use crate::cli::listing::each_page;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape};
 use crate::cli::selection::{nothing_selected, refuse_unknown_converters};
 use crate::id::EntryId;
+use crate::ErrorKind;
 use crate::query::Query;
 
 /// Keep entries from being purged, whatever the rules say
@@ -148,7 +149,12 @@ fn ids_of(
 
 fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadWrite)?;
-    archive.release_hold(&args.name, &args.reason)?;
+    archive
+        .release_hold(&args.name, &args.reason)
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => error.hint("`annals hold list` lists the holds"),
+            _ => error,
+        })?;
     archive.close()?;
     if context.json() {
         context.print_json(&Released {
