@@ -111,9 +111,11 @@ fn members(text: &str) -> Option<Vec<Member<'_>>> {
 }
 
 /// The member of answers that has these letters, whatever their case and the signs between them.
+/// Only `id` is just that: many things have an `ID`, and it decides nothing.
 fn meant(name: &str) -> Option<&'static str> {
     let wanted = letters(name);
-    MEMBERS.into_iter().find(|known| letters(known) == wanted)
+    let known = MEMBERS.into_iter().find(|known| letters(known) == wanted);
+    known.filter(|known| *known != "id" || name == "id")
 }
 
 fn letters(name: &str) -> String {
@@ -330,17 +332,39 @@ impl<'a> Reading<'a> {
 
     /// What the converter says went wrong. What is no text is told as it stands.
     fn error(&mut self, status: Option<Outcome>) -> Option<String> {
-        let raw = self.value("error")?;
+        let Some(raw) = self.value("error") else {
+            return self
+                .complaint()
+                .filter(|_| status != Some(Outcome::Success));
+        };
         let words = words(raw);
         if words.is_none() && status == Some(Outcome::Success) {
             self.fault(format!("'error' is no text: {}", shown(raw.get())));
         }
         let said = words.unwrap_or_else(|| raw.get().to_owned());
-        let said = Some(excerpt(said.as_bytes())).filter(|said| !said.is_empty())?;
+        let said = excerpt(said.as_bytes());
+        if said.is_empty() {
+            return self
+                .complaint()
+                .filter(|_| status != Some(Outcome::Success));
+        }
         if status == Some(Outcome::Success) && self.faults.is_empty() {
             self.fault("the converter answered success with an error");
         }
         Some(said)
+    }
+
+    /// What stands under another name where an `error` should.
+    fn complaint(&self) -> Option<String> {
+        let complains = |member: &&Member<'_>| {
+            let name = letters(&member.name);
+            member.known.is_none() && member.says() && COMPLAINTS.contains(&name.as_str())
+        };
+        let member = self.members.iter().find(complains)?;
+        let said = words(member.value).unwrap_or_else(|| member.value.get().to_owned());
+        Some(excerpt(
+            format!("{}: {said}", shown(&member.name)).as_bytes(),
+        ))
     }
 
     fn complaints(&mut self) -> Vec<String> {
@@ -416,7 +440,10 @@ impl<'a> Reading<'a> {
             let denies = matches!(spelt.as_str(), "success" | "ok") && says_no;
             let complains = matches!(spelt.as_str(), "exception" | "traceback") && member.says();
             if let Some(like) = like {
-                faults.push(format!("answers have no '{name}'; did you mean '{like}'?"));
+                let value = shown(member.value.get());
+                faults.push(format!(
+                    "answers have no '{name}'; did you mean '{like}'? It says {value}"
+                ));
             } else if succeeds && (denies || complains) {
                 faults.push(format!(
                     "the converter answered success with '{name}': {}",
