@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::archive::open::{
-    HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, journal_bytes, make_index, start,
-    take_lock,
+    FOLDERS, HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, journal_bytes,
+    make_index, start, take_lock,
 };
 use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
 use crate::archive::{Archive, Options};
@@ -31,7 +31,7 @@ pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Res
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(ErrorKind::Io, format!("cannot draw a store id: {error}")))?;
     let store = StoreId::from_bytes(bytes);
-    for folder in [JOURNAL_DIR, EVENTS_DIR, PACKS_DIR, TMP_DIR, QUARANTINE_DIR] {
+    for folder in FOLDERS {
         disk.make_dir(Path::new(folder))
             .map_err(|error| Error::io("make", at(Path::new(folder)), error))?;
     }
@@ -143,7 +143,7 @@ fn begun(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// True for a journal file into which nothing was written yet.
-fn holds_no_event(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+pub(super) fn holds_no_event(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
     let file = disk.open(path, OpenMode::Read)?;
     let at = JOURNAL_HEADER_BYTES as u64;
     let mut first = NOTHING;

@@ -97,7 +97,7 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
         entries: ids.len() as u64,
     };
     archive.place_hold(&args.name, &args.reason, ids)?;
-    archive.close()?;
+    let closed = archive.close();
     if context.json() {
         context.print_json(&placed)?;
     } else {
@@ -107,6 +107,7 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
             counted(placed.entries, "entry", "entries")
         ))?;
     }
+    closed?;
     Ok(Exit::Done)
 }
 
@@ -144,7 +145,7 @@ fn ids_of(selected: Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Failu
 fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadWrite)?;
     archive.release_hold(&args.name, &args.reason)?;
-    archive.close()?;
+    let closed = archive.close();
     if context.json() {
         context.print_json(&Released {
             released: &args.name,
@@ -153,6 +154,7 @@ fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
     } else {
         context.print(format!("hold {} is lifted\n", escape(&args.name)))?;
     }
+    closed?;
     Ok(Exit::Done)
 }
 
