@@ -59,7 +59,9 @@ pub(crate) use put::raw_name;
 pub use put::{Archived, NAME_BYTES_MAX, NewEntry};
 pub use read::{BlobReader, Events, Leaf};
 pub use record::{Hold, NewAttempt, NewConverter};
-pub use repair::{Mend, MendKind, Repair, RepairOutcome, RepairPlan};
+pub use repair::{
+    Mend, MendKind, PutBack, Repair, RepairOutcome, RepairPlan, RepairUndo, UndoPlan,
+};
 pub use snapshot::{Group, Page, Snapshot, Stats};
 pub use submission::{PendingSubmission, PendingSubmissions};
 #[cfg(feature = "tokio")]
