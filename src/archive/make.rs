@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::archive::folders::FOLDERS;
 use crate::archive::open::{
-    FOLDERS, HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, journal_bytes,
-    make_index, start, take_lock,
+    HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, journal_bytes, make_index, start,
+    take_lock,
 };
 use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
 use crate::archive::{Archive, Options};

@@ -8,6 +8,7 @@
 
 mod compact;
 mod damage;
+mod folders;
 mod make;
 mod open;
 mod packing;

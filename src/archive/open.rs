@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
 
-use crate::archive::rebuild::{self, PackFiles, Whole};
+use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
-use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
+use crate::archive::shared::{Shared, TMP_DIR};
 use crate::archive::turns::Turns;
-use crate::archive::witness::{Verdict, Witnesses};
 use crate::archive::writer::{Draft, Writer};
-use crate::archive::{Access, Archive, Channels, Options, Threads, damage, make, reclaim};
+use crate::archive::{
+    Access, Archive, Channels, Options, Threads, damage, folders, reclaim, witness,
+};
 use crate::disk::{Disk, DiskLock, OpenMode, PublishError, publish};
 use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
 use crate::format::header::{self, HeaderError};
@@ -24,8 +25,8 @@ use crate::format::record::{self};
 use crate::id::{BlobId, EventSeq, Sha256, StoreId};
 use crate::index::{Index, IndexError};
 use crate::log::{
-    Appender, EVENTS_DIR, Found, FullJournal, JOURNAL_BYTES_MIN, JOURNAL_DIR, Journal,
-    JournalPlace, LiveFrame, LogFiles, TornTail, cut, journal_path, recover,
+    Appender, Found, FullJournal, JOURNAL_BYTES_MIN, Journal, JournalPlace, LiveFrame, LogFiles,
+    TornTail, cut, journal_path, recover,
 };
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
@@ -35,8 +36,6 @@ pub const HEADER_FILE: &str = "FORMAT";
 pub(super) const LOCK_FILE: &str = "LOCK";
 pub(super) const INDEX_FILE: &str = "index.redb";
 pub(super) const NEWEST_FILE: &str = "NEWEST";
-/// The folders of a store.
-pub(super) const FOLDERS: [&str; 5] = [JOURNAL_DIR, EVENTS_DIR, PACKS_DIR, TMP_DIR, QUARANTINE_DIR];
 /// No journal file, and so no torn tail, is longer.
 const TORN_BYTES_MAX: u64 = 1 << 30;
 pub(super) const QUARANTINE_DIR: &str = "quarantine";
@@ -113,13 +112,6 @@ pub(super) fn open_locked(
     if !damage.is_empty() {
         access = Access::ReadOnly;
     }
-    if damage.is_empty() {
-        if access == Access::ReadWrite {
-            make_missing_folders(&*disk)?;
-        }
-    } else {
-        damage.splice(0..0, missing_log_folders(&*disk));
-    }
     let mut index_file = IndexFile::of(access, lock.is_some() && damage.is_empty());
     let mut index = index_file.open(&disk, store, &options)?;
     // Both are written only up to what was durable. If one knows of more than the log holds, a torn tail is none.
@@ -151,6 +143,7 @@ pub(super) fn open_locked(
         index_file = IndexFile::Untouched;
     }
     if access == Access::ReadWrite {
+        folders::make_missing(&*disk)?;
         clear_tmp(&*disk)?;
         for path in &found.half_made {
             disk.remove(path)
@@ -164,10 +157,11 @@ pub(super) fn open_locked(
         },
         _ => None,
     };
-    if !damage.is_empty()
-        && let Some(line) = foreign_format(&*disk, store)
-    {
-        damage.insert(0, line);
+    if !damage.is_empty() {
+        let whole_folders = folders::missing_of_log(&*disk);
+        let of_another = witness::foreign_format(&*disk, store);
+        // What explains the other lines comes first.
+        damage.splice(0..0, of_another.into_iter().chain(whole_folders));
     }
     let options = Options { access, ..options };
     let mut packs = rebuild::pack_files(&*disk)?;
@@ -268,56 +262,6 @@ pub(super) fn open_locked(
     Ok(archive)
 }
 
-/// Makes the folders that are missing: many tools copy no empty ones.
-fn make_missing_folders(disk: &dyn Disk) -> Result<()> {
-    let root = Path::new("");
-    let there = disk
-        .list(root)
-        .map_err(|error| Error::io("list", "the store's folder", error))?;
-    let is_there = |folder: &str| {
-        there
-            .iter()
-            .any(|entry| entry.is_dir && entry.name == folder)
-    };
-    let mut missing = FOLDERS
-        .into_iter()
-        .filter(|folder| !is_there(folder))
-        .peekable();
-    if missing.peek().is_none() {
-        return Ok(());
-    }
-    for folder in missing {
-        disk.make_dir(Path::new(folder))
-            .map_err(|error| Error::io("make", folder, error))?;
-    }
-    disk.sync_dir(root)
-        .map_err(|error| Error::io("sync", "the store's folder", error))
-}
-
-/// One line for each folder of a damaged log that is missing as a whole.
-fn missing_log_folders(disk: &dyn Disk) -> Vec<String> {
-    let is_missing = |folder: &&str| {
-        let listed = disk.list(Path::new(folder));
-        listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-    };
-    let missing = [JOURNAL_DIR, EVENTS_DIR].into_iter().filter(is_missing);
-    missing
-        .map(|folder| format!("the folder {folder} is missing"))
-        .collect()
-}
-
-/// Says that `FORMAT`, which names `store`, is what does not fit the other files, if that is so.
-fn foreign_format(disk: &dyn Disk, store: StoreId) -> Option<String> {
-    match Witnesses::ask(disk, &PackFiles::new()).weigh(Some(store)) {
-        Verdict::AsFormatSays => None,
-        Verdict::Other(id, files) => Some(format!(
-            "{HEADER_FILE} names store {store}, and {files} other files name store {id}: bring the right \
-             {HEADER_FILE} back, or have 'annals repair' make it"
-        )),
-        Verdict::Unclear(why) => Some(format!("files of several stores lie here: {why}")),
-    }
-}
-
 /// Starts the threads of a store that is open for writing.
 pub(super) fn start(
     shared: Arc<Shared>,
@@ -388,7 +332,7 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
         Ok(file) => file,
         Err(error) => {
             return Err(match error.kind() {
-                io::ErrorKind::NotFound if holds_events(disk) => headless("missing", dir),
+                io::ErrorKind::NotFound if folders::hold_events(disk) => headless("missing", dir),
                 io::ErrorKind::NotFound => no_store("there is no store in"),
                 io::ErrorKind::NotADirectory => {
                     no_store("a store is a folder, and a file is what is at")
@@ -403,7 +347,7 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
     let mut bytes = vec![0; usize::try_from(size.min(header::HEADER_BYTES_MAX)).unwrap_or(0)];
     file.read_exact_at(&mut bytes, 0)
         .map_err(|error| Error::io("read", &shown, error))?;
-    if bytes.iter().all(|byte| *byte == 0) && holds_events(disk) {
+    if bytes.iter().all(|byte| *byte == 0) && folders::hold_events(disk) {
         return Err(headless("empty", dir));
     }
     header::decode(&bytes).map_err(|error| {
@@ -426,16 +370,6 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
             _ => built,
         }
     })
-}
-
-/// True when a folder holds events of a store, whatever became of its header.
-fn holds_events(disk: &dyn Disk) -> bool {
-    let names = |folder: &str| disk.list(Path::new(folder)).unwrap_or_default();
-    let is_used = |name: &str| {
-        let path = Path::new(JOURNAL_DIR).join(name);
-        make::holds_no_event(disk, &path).is_ok_and(|nothing| !nothing)
-    };
-    !names(EVENTS_DIR).is_empty() || names(JOURNAL_DIR).iter().any(|file| is_used(&file.name))
 }
 
 fn headless(how: &str, dir: &Path) -> Error {

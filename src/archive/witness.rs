@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::archive::open::{self, INDEX_FILE};
+use crate::archive::open::{self, HEADER_FILE, INDEX_FILE};
 use crate::archive::rebuild::PackFiles;
 use crate::disk::{Disk, OpenMode};
 use crate::format::pack::{self, PACK_HEADER_BYTES};
@@ -134,6 +134,18 @@ impl Witnesses {
             .collect();
         let format = format.map_or_else(String::new, |id| format!("FORMAT names store {id}; "));
         format!("{format}{}", sides.join("; "))
+    }
+}
+
+/// Says that `FORMAT`, which names `store`, is what does not fit the other files, if that is so.
+pub(super) fn foreign_format(disk: &dyn Disk, store: StoreId) -> Option<String> {
+    match Witnesses::ask(disk, &PackFiles::new()).weigh(Some(store)) {
+        Verdict::AsFormatSays => None,
+        Verdict::Other(id, files) => Some(format!(
+            "{HEADER_FILE} names store {store}, and {files} other files name store {id}: bring the right \
+             {HEADER_FILE} back, or have 'annals repair' make it"
+        )),
+        Verdict::Unclear(why) => Some(format!("files of several stores lie here: {why}")),
     }
 }
 

@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::archive::open::{self, FOLDERS, HEADER_FILE, INDEX_FILE, NEWEST_FILE, QUARANTINE_DIR};
+use crate::archive::folders::FOLDERS;
+use crate::archive::open::{self, HEADER_FILE, INDEX_FILE, NEWEST_FILE, QUARANTINE_DIR};
 use crate::archive::repair::inventory::{self, Inventory, Progress};
 use crate::archive::repair::{PackMend, Repair};
 use crate::archive::shared::{TMP_DIR, read_error, write_error};
