@@ -130,3 +130,75 @@ fn missing(shared: &Shared) -> Result<u64> {
     let found = compact::accounted_for(shared, &view, &inline, &given_up)?;
     Ok(needed.saturating_sub(found))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::archive::{Archive, NewEntry, Options};
+    use crate::disk::sim::SimDisk;
+
+    fn put(archive: &Archive, content: &[u8]) {
+        let new = NewEntry {
+            converter: "ICT".into(),
+            ..NewEntry::default()
+        };
+        archive.put(new, content).expect("archived");
+    }
+
+    /// A store with one pack in which this lies.
+    fn sealed(content: &[u8]) -> (SimDisk, String) {
+        let disk = SimDisk::new();
+        let archive = Archive::create_on(Arc::new(disk.clone()), Options::default());
+        let archive = archive.expect("a store");
+        put(&archive, content);
+        archive.seal().expect("sealed");
+        archive.close().expect("closed");
+        let paths = disk.files().into_iter().map(|(path, _)| path);
+        let mut packs = paths.filter(|path| path.starts_with("packs/"));
+        let pack = packs.next().expect("one");
+        (disk, pack)
+    }
+
+    fn open(disk: &SimDisk) -> Archive {
+        Archive::open_on(Arc::new(disk.clone()), Options::default()).expect("opens")
+    }
+
+    /// `stats` of a store without its packs was as sure of itself as that of a whole one. Archiving goes
+    /// on, and what is archived again is not missing any more.
+    #[test]
+    fn content_that_is_missing_is_known_until_it_is_archived_again() {
+        let (disk, pack) = sealed(b"in a pack");
+        assert!(open(&disk).known_damage().expect("asked").is_empty());
+        disk.lose(&pack).expect("lost");
+        // Once when the index still knows the pack, and once when it does not.
+        for _ in 0..2 {
+            let archive = open(&disk);
+            let known = archive.known_damage().expect("asked");
+            assert_eq!(known.content.len(), 1, "{known:?}");
+            assert!(known.log.is_empty() && archive.damage().is_empty());
+            put(&archive, b"something else");
+            archive.close().expect("closed");
+        }
+        let archive = open(&disk);
+        put(&archive, b"in a pack");
+        assert!(archive.known_damage().expect("asked").is_empty());
+    }
+
+    /// A pack of another store was copied over one: it was all dead, and compacted away.
+    #[test]
+    fn a_pack_of_another_store_is_not_taken_in_and_not_compacted_away() {
+        let (disk, pack) = sealed(b"in a pack");
+        let (other, others) = sealed(b"of another store");
+        assert_eq!(pack, others);
+        let foreign = other.content(&others).expect("there");
+        disk.plant(&pack, &foreign).expect("planted");
+        disk.lose("index.redb").expect("lost");
+        let archive = open(&disk);
+        let known = archive.known_damage().expect("asked");
+        assert_eq!(known.content.len(), 1, "{known:?}");
+        put(&archive, b"in a pack");
+        archive.compact(None).expect("nothing to compact");
+        assert_eq!(disk.content(&pack).expect("there"), foreign);
+    }
+}
