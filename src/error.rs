@@ -97,6 +97,13 @@ impl Error {
         self
     }
 
+    /// Adds to what the message says.
+    #[must_use]
+    pub(crate) fn adding(mut self, more: &str) -> Self {
+        self.0.message.push_str(more);
+        self
+    }
+
     /// Adds the error that caused this one.
     #[must_use]
     pub fn caused_by(

@@ -511,7 +511,7 @@ fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
     plant.run(&["verify"]).expect(6);
     plant
         .run(&["archive", &plant.file("4.csv", "fourth"), "-c", "ICT CSV"])
-        .expect(1);
+        .expect(6);
     let shown = plant.run(&["repair", "--dry-run"]).expect(6);
     assert!(
         shown.text().contains("6 of 7 events; one is lost"),
@@ -536,7 +536,8 @@ fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
         fs::read_dir(plant.path("store/quarantine"))
             .expect("there")
             .count(),
-        2
+        4,
+        "the two, what NEWEST said, and the inventory"
     );
     plant.run(&["verify"]).expect(0);
     let again = plant.run(&["repair", "--json"]).expect(0).object();
@@ -553,6 +554,149 @@ fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
             "ICT CSV",
         ])
         .expect(0);
+}
+
+/// A journal file was cut to a few bytes: `find` said that nothing matches, `list` showed no entries and
+/// `stats` none, a preview would have purged nothing, and all of them as if the store were whole.
+#[test]
+fn a_store_that_lost_its_journal_says_so_in_every_verb() {
+    let plant = Plant::new();
+    let path = plant.file("1.csv", "first");
+    plant.archive(&path, &["--serial", "SN1"]);
+    fs::File::options()
+        .write(true)
+        .open(plant.path("store/journal/0000.journal"))
+        .and_then(|file| file.set_len(4_500))
+        .expect("cut");
+    let back = plant.path("back");
+    let back = back.to_str().expect("UTF-8");
+    for verb in [
+        &["find", "SN1"][..],
+        &["list"],
+        &["list", "-q"],
+        &["stats"],
+        &["show", "3"],
+        &["cat", "3"],
+        &["diff", "3"],
+        &["restore", "3", "--to", back],
+        &["retention", "preview", "--max-count", "0"],
+        &["retention", "apply", "--max-count", "0"],
+        &["hold", "list"],
+        &["hold", "add", "3", "--name", "audit", "--reason", "IATF"],
+        &["hold", "release", "audit", "--reason", "over"],
+        &["report", "3", "--status", "failed", "--error", "x"],
+        &["archive", &path, "-c", "ICT CSV"],
+        &["job", "list"],
+        &["job", "show", "1"],
+        &["events"],
+        &["compact"],
+        &["rebuild"],
+    ] {
+        let told = plant.run(verb).expect(6).stderr;
+        assert!(told.contains("4500 bytes are left"), "{verb:?}: {told}");
+        let told = plant.run(&[verb, &["--json"]].concat()).expect(6);
+        let errors: Vec<Value> = told
+            .stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("one object a line"))
+            .collect();
+        let is_damage = |object: &&Value| {
+            object["error"]["kind"] == "damaged"
+                && object["error"]["message"]
+                    .as_str()
+                    .is_some_and(|said| said.contains("4500 bytes are left"))
+        };
+        assert_eq!(errors.iter().filter(is_damage).count(), 1, "{verb:?}");
+        let not_found = errors
+            .iter()
+            .any(|object| object["error"]["kind"] == "not_found");
+        assert!(!not_found, "{verb:?}: {}", told.stderr);
+    }
+    // What is printed can be used all the same, and a wrong command line is one.
+    let stats = plant.run(&["stats", "--json"]).expect(6).object();
+    assert_eq!(stats["entries"], 0);
+    plant.run(&["list", "--from", "no such day"]).expect(2);
+}
+
+/// The FORMAT of another store was copied in, and `repair` took journal and index out: five of six entries
+/// were gone, also when the right FORMAT was back.
+#[test]
+fn a_format_of_another_store_is_told_mended_and_can_be_taken_back() {
+    let plant = Plant::new();
+    for name in ["1.csv", "2.csv"] {
+        plant.archive(&plant.file(name, name), &[]);
+    }
+    plant.run(&["init", "other"]).expect(0);
+    let format = plant.path("store/FORMAT");
+    let right = fs::read(&format).expect("there");
+    let wrong = fs::read(plant.path("other/FORMAT")).expect("there");
+    fs::write(&format, &wrong).expect("written");
+    let told = plant.run(&["list"]).expect(6).stderr;
+    assert!(told.contains("bring the right FORMAT back"), "{told}");
+    let shown = plant.run(&["repair", "--dry-run", "--json"]).expect(6);
+    let plan = shown.object();
+    assert_eq!(plan["mends"].as_array().map(Vec::len), Some(1));
+    assert_eq!(plan["mends"][0]["kind"], "header");
+
+    plant.run(&["repair"]).expect(0);
+    assert_eq!(fs::read(&format).expect("there"), right);
+    assert_eq!(plant.run(&["list", "--json"]).expect(0).objects().len(), 2);
+
+    plant.run(&["repair", "--undo", "--dry-run"]).expect(0);
+    assert_eq!(fs::read(&format).expect("there"), right);
+    let undone = plant
+        .run(&["repair", "--undo", "--json"])
+        .expect(0)
+        .object();
+    assert_eq!(undone["put_back"][0]["path"], "FORMAT");
+    assert_eq!(fs::read(&format).expect("there"), wrong);
+    plant.run(&["repair", "--undo"]).expect(4);
+    plant.run(&["repair"]).expect(0);
+    assert_eq!(plant.run(&["list", "--json"]).expect(0).objects().len(), 2);
+    plant.archive(&plant.file("3.csv", "3"), &[]);
+    let refused = plant.run(&["repair", "--undo"]).expect(5).stderr;
+    assert!(
+        refused.contains("has changed since the repair"),
+        "{refused}"
+    );
+}
+
+/// Many tools copy no empty folders. Every verb of such a copy said `cannot list events` and 4, `repair` too.
+#[test]
+fn a_store_copied_without_its_empty_folders_is_the_store_it_was() {
+    let plant = Plant::new();
+    plant.archive(&plant.file("1.csv", "first"), &["--serial", "SN1"]);
+    let empty = ["events", "packs", "tmp", "quarantine"];
+    for folder in empty {
+        fs::remove_dir(plant.path("store").join(folder)).expect("it is empty");
+    }
+    plant.run(&["find", "SN1"]).expect(0);
+    plant.run(&["verify"]).expect(0);
+    plant.run(&["repair", "--dry-run"]).expect(0);
+    for folder in ["events", "packs"] {
+        let made = plant.path("store").join(folder);
+        assert!(!made.exists(), "{folder}: who looks changes nothing");
+    }
+    plant.archive(&plant.file("2.csv", "second"), &[]);
+    for folder in empty {
+        assert!(plant.path("store").join(folder).is_dir(), "{folder}");
+    }
+    plant
+        .run(&["retention", "apply", "--max-count", "1", "--yes"])
+        .expect(0);
+    // A folder that holds something is another matter.
+    for (folder, told) in [
+        ("packs", "packs is missing"),
+        ("events", "events is missing"),
+    ] {
+        let folder = plant.path("store").join(folder);
+        let away = plant.path("away");
+        fs::rename(&folder, &away).expect("moved");
+        let said = plant.run(&["list"]).expect(6).stderr;
+        assert!(said.contains(told), "{said}");
+        fs::rename(&away, &folder).expect("moved back");
+        plant.run(&["list"]).expect(0);
+    }
 }
 
 /// Long content lies in packs, apart from its event: when it rots, the event stays and says that there was something.
@@ -572,7 +716,8 @@ fn content_that_rots_in_its_pack_is_told_as_lost_and_its_entry_stays() {
     assert_eq!(mended["lost_contents"].as_array().map(Vec::len), Some(1));
     assert_eq!(mended["mends"][0]["kind"], "pack");
     plant.run(&["show", &id]).expect(0);
-    plant.run(&["restore", &id, "--to", "back"]).expect(1);
+    plant.run(&["restore", &id, "--to", "back"]).expect(6);
+    plant.run(&["list"]).expect(0);
     plant.run(&["verify"]).expect(0);
 }
 

@@ -133,7 +133,8 @@ fn readers_always_see_whole_content_while_it_is_sealed_compacted_and_purged() {
                 .plan_purge(&policy, AsOf::Vouched(clock.peek()))
                 .expect("planned");
             if !plan.items.is_empty() {
-                archive.purge(&plan, "to make room").expect("purged");
+                let purged = archive.purge(&plan, "to make room").expect("purged");
+                purged.reclaim.expect("freed");
             }
         }
         over.store(true, Ordering::Relaxed);
@@ -202,7 +203,8 @@ impl Read for PurgesHalfWay<'_> {
                 .archive
                 .plan_purge(&policy, AsOf::Vouched(now))
                 .expect("planned");
-            self.archive.purge(&plan, "test").expect("purged");
+            let purged = self.archive.purge(&plan, "test").expect("purged");
+            purged.reclaim.expect("freed");
             self.archive.compact(None).expect("compacted");
             self.first = std::mem::take(&mut self.second);
         }

@@ -15,7 +15,7 @@ use annals::disk::sim::SimDisk;
 use support::golden::{Damage, Golden, JOURNAL, SEALED_JOURNAL, SEGMENT, smallest};
 use support::look::{Fate, look};
 use support::prove::{Size, size};
-use support::{Hourly, Runner, Step};
+use support::{Hourly, Runner, State, Step};
 
 /// Places in a file where damage may go unseen, because nothing is there or nothing depends on it.
 struct Harmless {
@@ -309,6 +309,44 @@ fn a_file_that_is_lost_emptied_blanked_exchanged_or_taken_back_is_told_or_heals(
         }
     }
     look_at_all("files", &golden, &cases);
+}
+
+/// A store without its journal file had no entries, and said so as if there had never been any. Whatever
+/// happened to a file as a whole, whoever opens the store can ask before believing an answer.
+#[test]
+fn a_file_that_is_lost_cut_or_taken_back_is_known_or_every_answer_is_the_same() {
+    let golden = Golden::new();
+    let mut known = 0;
+    for (path, len) in golden.files() {
+        let older = (0..golden.before.len()).map(|step| Damage::TakeBack { step });
+        let whole = [
+            Damage::Lose,
+            Damage::Cut { len: 0 },
+            Damage::Cut { len: len / 2 },
+        ];
+        for damage in whole.into_iter().chain(older) {
+            let disk = golden.disk.snapshot();
+            damage.strike(&golden, &disk, &path).expect("there");
+            disk.settle();
+            let options = annals::archive::Options {
+                access: annals::archive::Access::ReadOnly,
+                ..smallest(&Hourly::new())
+            };
+            let Ok(archive) = Archive::open_on(Arc::new(disk), options) else {
+                continue;
+            };
+            let damage_known = archive.known_damage().expect("readable");
+            let of_snapshot = archive.snapshot().and_then(|there| there.known_damage());
+            assert_eq!(of_snapshot.expect("readable"), damage_known);
+            known += u32::from(!damage_known.is_empty());
+            if damage_known.is_empty() {
+                let state = State::observe(&archive);
+                let state = state.unwrap_or_else(|error| panic!("{path}, {damage}: {error}"));
+                assert_eq!(state, golden.state, "{path}, {damage}");
+            }
+        }
+    }
+    assert!(known > 20, "only {known}");
 }
 
 /// Everything but the index was restored from an older copy, and the index was made anew without a word: what had been

@@ -508,7 +508,8 @@ fn a_full_disk_refuses_sources_and_lets_people_read_and_purge() {
         .expect("planned");
     let newest = archive.newest();
     // It may not find room to seal at first; the purge itself must be recorded.
-    if let Err(error) = archive.purge(&plan, "the disk is full") {
+    let purged = archive.purge(&plan, "the disk is full").expect("recorded");
+    if let Err(error) = purged.reclaim {
         assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     }
     assert!(archive.newest() > newest, "the purge was not recorded");

@@ -212,7 +212,7 @@ fn a_file_whose_entry_was_purged_before_it_was_cleared_away_is_cleared_away_all_
     };
     let plan = plant.archive.plan_purge(&none, AsOf::Clock).expect("plan");
     let purged = plant.archive.purge(&plan, "made room").expect("purged");
-    assert_eq!(purged.archives_purged, 1);
+    assert_eq!(purged.recorded.archives_purged, 1);
     plant.put("1.csv", "SN1");
     fs::File::options()
         .write(true)

@@ -307,8 +307,13 @@ impl Plant {
         told(self.run(args, b""), 0, args)
     }
 
-    /// A host that is ready to be asked.
+    /// A host that is ready to be asked, and well.
     fn host(&self) -> Host {
+        self.host_whose_status_is(0)
+    }
+
+    /// A host that is ready to be asked, and then says this.
+    fn host_whose_status_is(&self, code: i32) -> Host {
         let mut command = self.command(&["host", "run", "host.toml"]);
         let child = command.env("TZ", "UTC0").spawn().expect("starts");
         let mut host = Host { child };
@@ -316,7 +321,7 @@ impl Plant {
         loop {
             let asked = self.run(&["host", "status"], b"");
             match asked.status.code() {
-                Some(0) => return host,
+                Some(exit) if exit == code => return host,
                 _ if began.elapsed() > PATIENCE
                     || host.child.try_wait().expect("known").is_some() =>
                 {
@@ -542,6 +547,37 @@ fn a_host_tells_how_it_is_and_what_cannot_be_done_while_it_runs_is_refused() {
             "the host goes on with its own work"
         );
     }
+}
+
+/// A host opened a store whose journal had lost its end, and answered everybody as if it were whole.
+#[test]
+fn a_host_of_a_damaged_store_says_so_to_whoever_asks() {
+    let plant = Plant::new();
+    let journal = plant.path("store/journal/0001.journal");
+    let bytes = fs::read(&journal).expect("there");
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("events");
+    // Half of the newest event.
+    fs::write(&journal, &bytes[..end - 100]).expect("cut");
+    let _host = plant.host_whose_status_is(6);
+    for args in [
+        &["host", "status"][..],
+        &["list"],
+        &["find", "SN1042"],
+        &["find", "nothing-of-that-name"],
+        &["stats"],
+        &["retention", "preview", "--max-count", "0"],
+        &["hold", "list"],
+        &["events"],
+        &["archive", "more.csv", "-c", "ICT"],
+    ] {
+        let output = plant.run(args, b"");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(6), "{args:?}: {said}");
+        assert!(said.contains("bytes are left of"), "{args:?}: {said}");
+    }
+    let listed = plant.run(&["list", "--json"], b"");
+    let listed = String::from_utf8_lossy(&listed.stdout).lines().count();
+    assert_eq!(listed, 3, "what is left can be used");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use annals::ErrorKind;
 use annals::archive::{Archive, Depth, NewEntry, RepairOutcome};
 use annals::disk::sim::{SimDisk, Variants};
 use annals::id::{BlobId, EventSeq};
@@ -329,6 +330,74 @@ fn a_header_that_is_lost_is_made_again_from_what_the_other_files_say() {
         disk.content("FORMAT").expect("made"),
         golden.content("FORMAT")
     );
+}
+
+/// What a repair took out was kept, and nobody could put it back but by hand.
+#[test]
+fn a_repair_is_taken_back_and_every_file_is_as_it_was() {
+    let mut undone = 0;
+    for (golden, path, damage) in [
+        (Golden::worn(), SEGMENT, Damage::Flip { bit: 120 * 8 }),
+        (Golden::worn(), SEGMENT, Damage::Lose),
+        (Golden::new(), JOURNAL, Damage::Cut { len: 4_200 }),
+        (Golden::new(), JOURNAL, Damage::Lose),
+        (Golden::new(), "FORMAT", Damage::Lose),
+        (Golden::new(), "index.redb", Damage::Cut { len: 100 }),
+    ] {
+        let damaged = golden.disk.snapshot();
+        damage.strike(&golden, &damaged, path).expect("there");
+        let mut packs = damaged.files().into_iter().map(|(path, _)| path);
+        let pack = packs.rfind(|path| path.starts_with("packs/"));
+        damaged
+            .flip_bit(pack.expect("one"), 200 * 8)
+            .expect("there");
+        damaged.settle();
+        let disk = damaged.snapshot();
+        let options = smallest(&Hourly::new());
+        let on = || Arc::new(disk.clone());
+        let none = Archive::undo_repair_on(on(), &options).map(drop);
+        let none = none.expect_err("there was none");
+        assert_eq!(none.kind(), ErrorKind::NotFound, "{none}");
+        Archive::repair_on(on(), smallest(&Hourly::new()))
+            .and_then(annals::archive::Repair::apply)
+            .expect("repaired");
+        let begin = disk.ops();
+        let undo = Archive::undo_repair_on(on(), &options).expect("looked at");
+        let plan = undo.plan().clone();
+        assert!(!plan.put_back.is_empty(), "{path}, {damage}");
+        assert_eq!(undo.apply().expect("undone"), plan);
+        assert!(is_as_it_was(&disk, &damaged), "{path}, {damage}");
+        // Cut off anywhere, it is done again and comes to the same.
+        let variants = Variants {
+            each: 0,
+            torn_at: Vec::new(),
+            random: 1,
+            seed: seed(),
+        };
+        for image in disk
+            .crash_images(begin..=disk.ops(), &variants)
+            .step_by(if size() == Size::Sample { 7 } else { 1 })
+        {
+            let cut = image.disk.snapshot();
+            let again = Archive::undo_repair_on(Arc::new(cut.clone()), &options);
+            match again.and_then(annals::archive::RepairUndo::apply) {
+                Ok(_) => undone += 1,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{image}: {error}"),
+            }
+            assert!(is_as_it_was(&cut, &damaged), "{path}, {damage}, {image}");
+        }
+    }
+    assert!(undone > 10, "only {undone}");
+}
+
+/// The log, the packs and what says which store it is; the index is made again by whoever opens it.
+fn is_as_it_was(disk: &SimDisk, before: &SimDisk) -> bool {
+    let primary = |disk: &SimDisk| {
+        let mut files = content_of(disk);
+        files.retain(|path, _| !path.starts_with("quarantine/") && path != "index.redb");
+        files
+    };
+    primary(disk) == primary(before)
 }
 
 /// The power goes while a damaged store is repaired. Whatever the disk kept, repairing it again ends as it should have.

@@ -150,10 +150,10 @@ fn a_preview_adds_up_with_the_files_of_the_store_afterwards() {
         assert_eq!(plan.bytes_freed, by_item);
         let outcome = store.purge(&plan);
         let after = store.packs();
-        assert_eq!(outcome.bytes_freed, before - after);
+        assert_eq!(outcome.bytes_freed(), before - after);
         assert_near(
             plan.bytes_freed_at_once.max(1),
-            outcome.bytes_freed.max(1),
+            outcome.bytes_freed().max(1),
             "at once",
         );
         // What is still there is needed, or is the rest that the preview told of.

@@ -11,6 +11,7 @@ use crossbeam_channel::Sender;
 use serde::Serialize;
 
 use crate::archive::packing::{self, Effort, Families, Piece, Source};
+use crate::archive::reclaim::after_freeing;
 use crate::archive::sealer::{place_packs, unmake};
 use crate::archive::shared::{Shared, pack_path, read_error, write_error};
 use crate::archive::writer::{Control, Draft, Retirement, ask};
@@ -36,35 +37,61 @@ pub struct CompactOutcome {
     pub packs_removed: u64,
     /// Packs that hold what was alive in them.
     pub packs_written: u64,
-    /// Bytes the store shrank by.
+    /// Bytes the packs shrank by, and those of content in the journal that nothing needed.
     pub bytes_freed: u64,
 }
 
-/// Compacts every pack that is worth it, until `max_bytes` were freed. Runs on the sealing thread.
+impl CompactOutcome {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            packs_removed: self.packs_removed + other.packs_removed,
+            packs_written: self.packs_written + other.packs_written,
+            bytes_freed: self.bytes_freed + other.bytes_freed,
+        }
+    }
+}
+
+/// Compacts every pack that is worth it, until `max_bytes` were freed or `go_on` says no. Runs on the
+/// sealing thread.
+///
+/// A pack that is damaged inside does not keep the others: it is told of when they are done.
 pub(super) fn run(
     shared: &Arc<Shared>,
     control: &Sender<Control>,
     max_bytes: Option<u64>,
+    go_on: impl Fn() -> bool,
 ) -> Result<CompactOutcome> {
     let mut total = CompactOutcome::default();
+    let mut failed = None;
     let chosen = worth_it(&shared.view().packs()?);
     if !chosen.is_empty() {
         refuse_while_incomplete(shared)?;
     }
     // One pack at a time: never more space than one pack is needed beside what is there.
     for pack in chosen {
-        if max_bytes.is_some_and(|max| total.bytes_freed >= max) {
+        if max_bytes.is_some_and(|max| total.bytes_freed >= max) || !go_on() {
             break;
         }
         if shared.is_pinned(pack.id) {
             continue;
         }
-        let done = compact(shared, control, &pack)?;
-        total.packs_removed += done.packs_removed;
-        total.packs_written += done.packs_written;
-        total.bytes_freed += done.bytes_freed;
+        let done = match compact(shared, control, &pack) {
+            Ok(done) => done,
+            Err(error) => {
+                let is_of_this_pack = error.kind() == ErrorKind::Damaged;
+                failed.get_or_insert(error);
+                if is_of_this_pack {
+                    continue;
+                }
+                break;
+            }
+        };
+        total = total.and(done);
     }
-    Ok(total)
+    failed.map_or(Ok(total), |error| {
+        Err(after_freeing(error, total.bytes_freed))
+    })
 }
 
 /// Nothing is taken away while content that entries need is missing: what looks dead may be its chunks. What a repair gave
@@ -102,16 +129,28 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
     })
 }
 
-/// True when as many blobs are needed and in no pack as are needed and in the journal, or given up: then none is missing, and
-/// there is no need to look at each.
+/// True when as many blobs are needed and in no pack as are needed and in the journal, or given up: then
+/// none is missing, and there is no need to look at each.
 fn sums_agree(shared: &Shared, view: &View, given_up: &BTreeMap<BlobId, EventSeq>) -> Result<bool> {
+    let inline = shared.inline_blobs();
+    Ok(view.needed_in_no_pack()? == accounted_for(shared, view, &inline, given_up)?)
+}
+
+/// Counts the blobs that are needed and in no pack, and that are among `inline`, those in the journal,
+/// or given up.
+pub(super) fn accounted_for(
+    shared: &Shared,
+    view: &View,
+    inline: &[BlobId],
+    given_up: &BTreeMap<BlobId, EventSeq>,
+) -> Result<u64> {
     let elsewhere = given_up.keys().filter(|id| shared.inline(id).is_none());
     let mut accounted_for = 0;
-    for id in shared.inline_blobs().iter().chain(elsewhere) {
+    for id in inline.iter().chain(elsewhere) {
         let row = view.blob(id)?;
         accounted_for += u64::from(row.is_some_and(|row| row.refs > 0 && row.place.is_none()));
     }
-    Ok(view.needed_in_no_pack()? == accounted_for)
+    Ok(accounted_for)
 }
 
 /// The packs to compact, those that cost nothing to free first.
@@ -399,6 +438,38 @@ mod tests {
         assert_eq!((rest.packs_removed, rest.packs_written), (3, 3));
         assert_eq!(rest.bytes_freed, 3 * first.bytes_freed);
         assert!(archive.verify(Depth::Deep).expect("verified").ok);
+    }
+
+    /// One damaged record kept every other pack's dead bytes for good, and the error did not say what had
+    /// been freed by then.
+    #[test]
+    fn a_damaged_pack_keeps_no_other_from_being_compacted() {
+        let disk = SimDisk::new();
+        let archive = packs(&disk, 3);
+        purge_without_compaction(&archive, "goes");
+        let packs = archive.shared().view().packs().expect("listed");
+        let damaged = &packs[0];
+        let path = pack_path(&damaged.class, damaged.id);
+        let bytes = disk.content(&path).expect("there");
+        let alive = content("stays", 0, 500);
+        let at = bytes
+            .windows(500)
+            .position(|window| *window == alive[..500]);
+        disk.flip_bit(&path, at.expect("stored as it is") as u64 * 8)
+            .expect("flipped");
+        let told = archive.compact(None).expect_err("one is damaged");
+        assert_eq!(told.kind(), ErrorKind::Damaged, "{told}");
+        assert!(told.message().contains("were freed before that"), "{told}");
+        let left: Vec<PackId> = archive
+            .shared()
+            .view()
+            .packs()
+            .expect("listed")
+            .iter()
+            .filter(|pack| dead(pack) > 0)
+            .map(|pack| pack.id)
+            .collect();
+        assert_eq!(left, [damaged.id]);
     }
 
     /// A pack is missing; what lies in the others may be all that its manifests need.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::archive::bounds;
+use crate::archive::folders::FOLDERS;
 use crate::archive::open::{
     HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, make_index, start, take_lock,
 };
@@ -32,7 +33,7 @@ pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Res
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(ErrorKind::Io, format!("cannot draw a store id: {error}")))?;
     let store = StoreId::from_bytes(bytes);
-    for folder in [JOURNAL_DIR, EVENTS_DIR, PACKS_DIR, TMP_DIR, QUARANTINE_DIR] {
+    for folder in FOLDERS {
         disk.make_dir(Path::new(folder))
             .map_err(|error| Error::io("make", at(Path::new(folder)), error))?;
     }
@@ -144,7 +145,7 @@ fn begun(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// True for a journal file into which nothing was written yet.
-fn holds_no_event(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+pub(super) fn holds_no_event(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
     let file = disk.open(path, OpenMode::Read)?;
     let at = JOURNAL_HEADER_BYTES as u64;
     let mut first = NOTHING;

@@ -3,10 +3,13 @@
 //! - `make`, `open`: making and opening a store; `rebuild` brings the index up to the log.
 //! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
 //! - `packing`: content into packs, compressed with what is alike;
-//! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`; `repair`.
+//! - `damage`, `witness`: what is known to be damaged, and whose the files are;
+//! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `reclaim`, `compact`: what goes for good; `verify`; `repair`.
 
 mod bounds;
 mod compact;
+mod damage;
+mod folders;
 mod footprint;
 mod make;
 mod open;
@@ -15,6 +18,7 @@ mod purge;
 mod put;
 mod read;
 mod rebuild;
+mod reclaim;
 mod record;
 mod repair;
 mod sealer;
@@ -26,6 +30,7 @@ mod task;
 mod today;
 mod turns;
 mod verify;
+mod witness;
 mod writer;
 
 use std::fmt;
@@ -49,14 +54,17 @@ use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
 pub use compact::CompactOutcome;
+pub use damage::KnownDamage;
 pub use open::HEADER_FILE;
-pub use purge::PurgeOutcome;
+pub use purge::{PurgeOutcome, RecordedPurge};
 #[cfg(feature = "host")]
 pub(crate) use put::raw_name;
 pub use put::{Archived, NAME_BYTES_MAX, NewEntry};
 pub use read::{BlobReader, Events, Leaf};
 pub use record::{Hold, NewAttempt, NewConverter};
-pub use repair::{Mend, MendKind, Repair, RepairOutcome, RepairPlan};
+pub use repair::{
+    Mend, MendKind, PutBack, Repair, RepairOutcome, RepairPlan, RepairUndo, UndoPlan,
+};
 pub use snapshot::{Group, Page, Snapshot, Stats};
 pub use submission::{PendingSubmission, PendingSubmissions};
 #[cfg(feature = "tokio")]
@@ -260,8 +268,10 @@ impl Archive {
         }
     }
 
-    /// Says what keeps the store from taking anything more, if something does: a write that failed stops it until it is opened again.
+    /// Says what keeps the store from taking anything more, if something does: damage, or a write that
+    /// failed, which stops it until it is opened again.
     pub fn can_write(&self) -> Result<()> {
+        self.channels()?;
         self.handle.failure()
     }
 
@@ -282,7 +292,8 @@ impl Archive {
         &self.shared().dir
     }
 
-    /// What was found damaged when the store was opened, one line for each place. Empty when all is well.
+    /// What was found damaged in the log when the store was opened, one line for each place. Empty when
+    /// all is well; [`Archive::known_damage`] tells of missing content, too.
     pub fn damage(&self) -> &[String] {
         &self.shared().damage
     }
@@ -371,7 +382,10 @@ impl Archive {
                 ErrorKind::Damaged,
                 format!("the log is damaged, so the store is open for reading only: {first}"),
             )
-            .hint("run 'annals verify' for the whole picture; what is undamaged can be read and restored"),
+            .hint(
+                "bring the damaged file back from a copy, or see 'annals verify' and 'annals repair \
+                 --dry-run'; what is undamaged can be read and restored",
+            ),
             None => Error::new(ErrorKind::ReadOnly, "the store is open for reading only"),
         })
     }
@@ -478,6 +492,7 @@ impl Handle {
         let Some(threads) = threads else {
             return Ok(());
         };
+        self.shared.set_closing();
         let mut written = Ok(());
         if self.shared.changed_entries() > CLOSE_LAG_ENTRIES && self.shared.failure().is_none() {
             let (reply, answer) = bounded(1);

@@ -15,7 +15,9 @@ use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{Shared, TMP_DIR};
 use crate::archive::turns::Turns;
 use crate::archive::writer::{Draft, Writer};
-use crate::archive::{Access, Archive, Channels, Options, Threads};
+use crate::archive::{
+    Access, Archive, Channels, Options, Threads, damage, folders, reclaim, witness,
+};
 use crate::disk::{Disk, DiskLock, OpenMode, PublishError, publish};
 use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
 use crate::format::header::{self, HeaderError};
@@ -24,8 +26,8 @@ use crate::format::record::{self};
 use crate::id::{BlobId, EventSeq, Sha256, StoreId};
 use crate::index::{Index, IndexError};
 use crate::log::{
-    Appender, Found, FullJournal, Journal, JournalPlace, LiveFrame, LogFiles, TornTail, cut,
-    journal_path, recover,
+    Appender, Found, FullJournal, JOURNAL_BYTES_MAX, Journal, JournalPlace, LiveFrame, LogFiles,
+    TornTail, cut, journal_path, recover,
 };
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
@@ -34,9 +36,7 @@ use crate::{Error, ErrorKind, Result};
 pub const HEADER_FILE: &str = "FORMAT";
 pub(super) const LOCK_FILE: &str = "LOCK";
 pub(super) const INDEX_FILE: &str = "index.redb";
-const NEWEST_FILE: &str = "NEWEST";
-/// No journal file, and so no torn tail, is longer.
-const TORN_BYTES_MAX: u64 = 1 << 30;
+pub(super) const NEWEST_FILE: &str = "NEWEST";
 pub(super) const QUARANTINE_DIR: &str = "quarantine";
 /// Requests that wait for the writer; who comes later waits to be let in.
 const REQUESTS_MAX: usize = 1024;
@@ -61,7 +61,10 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
         Err(error) if access == Access::ReadOnly && cannot_write(&error) => None,
         Err(error) => return Err(error),
     };
-    open_locked(disk, dir, options, store, lock)
+    let archive = open_locked(disk, dir, options, store, lock)?;
+    // What it cannot do is seen in the sums of the store, and done by the next purge.
+    let _ = archive.end_purges();
+    Ok(archive)
 }
 
 /// Opens the store in `disk`, which is `store`. Without a lock, which only one who looks may lack, nothing at all is written.
@@ -140,6 +143,7 @@ pub(super) fn open_locked(
         index_file = IndexFile::Untouched;
     }
     if access == Access::ReadWrite {
+        folders::make_missing(&*disk)?;
         clear_tmp(&*disk)?;
         for path in &found.half_made {
             disk.remove(path)
@@ -153,6 +157,12 @@ pub(super) fn open_locked(
         },
         _ => None,
     };
+    if !damage.is_empty() {
+        let whole_folders = folders::missing_of_log(&*disk);
+        let of_another = witness::foreign_format(&*disk, store);
+        // What explains the other lines comes first.
+        damage.splice(0..0, of_another.into_iter().chain(whole_folders));
+    }
     let options = Options { access, ..options };
     let mut packs = rebuild::pack_files(&*disk)?;
     if access == Access::ReadWrite {
@@ -195,6 +205,11 @@ pub(super) fn open_locked(
         inline,
         caught_up.next_pack,
     )?);
+    if shared.damage.is_empty() {
+        // What cannot be told now is told by 'verify', and by the read that needs it.
+        let content = damage::look(&shared, &packs).unwrap_or_default();
+        let _ = shared.content_damage.set(content);
+    }
     if access == Access::ReadOnly {
         return start(shared, None, lock);
     }
@@ -205,8 +220,18 @@ pub(super) fn open_locked(
         free,
         slots,
         next_seq,
+        stale_behind_end,
         ..
     } = found;
+    let purged = shared.view().plans_stale_since();
+    let begun_before = |current: &(Journal, u64)| current.0.header.first_seq <= purged;
+    if free
+        .iter()
+        .any(|one| reclaim::is_stale(&shared, one, purged))
+        || (stale_behind_end && current.as_ref().is_some_and(begun_before))
+    {
+        shared.set_stale_journal();
+    }
     let (current, end) = current
         .ok_or_else(|| Error::new(ErrorKind::Damaged, "there is no journal file to go on in"))?;
     shared
@@ -307,6 +332,7 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
         Ok(file) => file,
         Err(error) => {
             return Err(match error.kind() {
+                io::ErrorKind::NotFound if folders::hold_events(disk) => headless("missing", dir),
                 io::ErrorKind::NotFound => no_store("there is no store in"),
                 io::ErrorKind::NotADirectory => {
                     no_store("a store is a folder, and a file is what is at")
@@ -321,6 +347,9 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
     let mut bytes = vec![0; usize::try_from(size.min(header::HEADER_BYTES_MAX)).unwrap_or(0)];
     file.read_exact_at(&mut bytes, 0)
         .map_err(|error| Error::io("read", &shown, error))?;
+    if bytes.iter().all(|byte| *byte == 0) && folders::hold_events(disk) {
+        return Err(headless("empty", dir));
+    }
     header::decode(&bytes).map_err(|error| {
         let kind = match error {
             HeaderError::NotAStore => ErrorKind::NoStore,
@@ -341,6 +370,17 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
             _ => built,
         }
     })
+}
+
+fn headless(how: &str, dir: &Path) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "the file {HEADER_FILE} in {} is {how}, and events of a store are there",
+            dir.display()
+        ),
+    )
+    .hint("bring FORMAT back from a copy, or have 'annals repair --store DIR' make it")
 }
 
 pub(super) fn take_lock(disk: &dyn Disk, dir: &Path, wait: Duration) -> Result<Box<dyn DiskLock>> {
@@ -491,7 +531,7 @@ fn cut_and_not_recorded(
             continue;
         };
         // What was torn is never longer than the file it was torn off.
-        if file.len > journal.header.file_bytes.min(TORN_BYTES_MAX) {
+        if file.len > journal.header.file_bytes.min(JOURNAL_BYTES_MAX) {
             continue;
         }
         let name = format!("{QUARANTINE_DIR}/{}", file.name);

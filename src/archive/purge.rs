@@ -3,13 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::archive::footprint::{Needs, Sizes};
-use crate::archive::sealer::Job;
-use crate::archive::shared::Shared;
-use crate::archive::writer::{self, Control, Request, logical_bytes};
+use crate::archive::writer::{Request, logical_bytes};
 use crate::archive::{Archive, CompactOutcome, rebuild};
 use crate::entry::Entry;
 use crate::index::{View, is_same_name};
@@ -17,14 +14,21 @@ use crate::retention::{AsOf, Candidate, Leaving, Planner, Policy, PurgePlan, Spa
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// What a purge did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What a purge did. It is on record whatever came of freeing its bytes.
+#[derive(Debug)]
 pub struct PurgeOutcome {
+    /// What is durably recorded: these entries are gone.
+    pub recorded: RecordedPurge,
+    /// What freeing their bytes came to. After an error the entries are gone all the same;
+    /// [`Archive::compact`], the next purge and the next opening for writing free what is left.
+    pub reclaim: Result<CompactOutcome>,
+}
+
+/// A purge as it is on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordedPurge {
     /// Entries that went.
     pub archives_purged: u64,
-    /// Bytes that are used no longer: those the packs shrank by, and those of content that was still in the journal and
-    /// is overwritten there.
-    pub bytes_freed: u64,
     /// When the oldest of them was archived.
     pub oldest_purged: Option<Timestamp>,
     /// When the newest of them was archived.
@@ -33,6 +37,45 @@ pub struct PurgeOutcome {
     pub reason: String,
     /// The plan that was carried out.
     pub plan_id: String,
+}
+
+impl PurgeOutcome {
+    /// Bytes that are used no longer: those the packs shrank by, and those of content that was still
+    /// in the journal and is overwritten there. 0 when freeing them failed.
+    pub fn bytes_freed(&self) -> u64 {
+        self.reclaim.as_ref().map_or(0, |done| done.bytes_freed)
+    }
+}
+
+/// One object of all fields; `reclaim_error` is there only when freeing the bytes failed.
+impl Serialize for PurgeOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Flat<'a> {
+            #[serde(flatten)]
+            recorded: &'a RecordedPurge,
+            bytes_freed: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reclaim_error: Option<ReclaimError<'a>>,
+        }
+        #[derive(Serialize)]
+        struct ReclaimError<'a> {
+            kind: &'a str,
+            message: &'a str,
+            hint: Option<&'a str>,
+        }
+        let error = self.reclaim.as_ref().err();
+        let flat = Flat {
+            recorded: &self.recorded,
+            bytes_freed: self.bytes_freed(),
+            reclaim_error: error.map(|error| ReclaimError {
+                kind: error.kind().name(),
+                message: error.message(),
+                hint: error.next_step(),
+            }),
+        };
+        flat.serialize(serializer)
+    }
 }
 
 impl Archive {
@@ -98,9 +141,9 @@ impl Archive {
 
     /// Carries a plan out: records it, then frees the bytes.
     ///
-    /// Refused when the plan is empty or stale: holds or purges came after it, or it was made by another program's hand. On
-    /// `Ok` the purge is durable. When only the freeing fails, the entries are gone all the same and a later
-    /// [`Archive::compact`] frees their bytes.
+    /// Refused when the plan is empty or stale: holds or purges came after it, or it was made by
+    /// another program's hand. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
+    /// whether its bytes are freed; on an error nothing was purged.
     pub fn purge(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
         if plan.items.is_empty() {
             return Err(Error::new(ErrorKind::Refused, "the plan takes nothing"));
@@ -113,23 +156,15 @@ impl Archive {
         let carried_out = Arc::new(plan.clone());
         let actor = self.actor.clone();
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
-        // Packs go first: on a full disk that is what makes room for the rest.
-        let compacted = self.compact(None)?;
-        // Content that is still in the journal, perhaps since a purge that was cut off, is left out when that is sealed. What is
-        // not in it now may be behind a file's last frame, or in one that waits to be used again: all of that is overwritten.
-        let in_journal = self.shared().unneeded_in_journal()?;
-        if in_journal > 0 {
-            self.seal()?;
-        }
-        // By way of the sealer, which may have let go of a file a moment ago that the writer has not heard of.
-        self.beside_the_sealer(wipe_journal)?;
         Ok(PurgeOutcome {
-            archives_purged: plan.count,
-            bytes_freed: compacted.bytes_freed + in_journal,
-            oldest_purged: plan.oldest,
-            newest_purged: plan.newest,
-            reason: reason.to_owned(),
-            plan_id: plan.plan_id.clone(),
+            recorded: RecordedPurge {
+                archives_purged: plan.count,
+                oldest_purged: plan.oldest,
+                newest_purged: plan.newest,
+                reason: reason.to_owned(),
+                plan_id: plan.plan_id.clone(),
+            },
+            reclaim: self.compact(None),
         })
     }
 
@@ -162,25 +197,6 @@ impl Archive {
         )
         .hint("make a new plan with 'annals retention preview' and look at it"))
     }
-
-    /// Reclaims the bytes of what was purged, until `max_bytes` were freed.
-    pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
-        self.ask_sealer(|reply| Job::Compact(max_bytes, reply))
-    }
-}
-
-/// Makes zeros of what the journal files held and nothing needs. Callers wait for the current file only.
-fn wipe_journal(shared: &Arc<Shared>, control: &Sender<Control>) -> Result<()> {
-    let mut wiped = Ok(());
-    for mut journal in writer::ask(shared, control, Control::TakeFree)? {
-        if wiped.is_ok() {
-            wiped = journal.wipe_free(&*shared.disk);
-        }
-        // When the writer is gone there is nobody to use the file again.
-        let _ = control.send(Control::Recycle(journal));
-    }
-    wiped?;
-    writer::ask(shared, control, Control::Wipe)
 }
 
 /// Hands out the live entries that are selected, oldest first, until one cannot be worked on.
@@ -307,7 +323,7 @@ mod tests {
         assert_eq!(refused.kind(), ErrorKind::Refused);
         assert!(refused.message().contains("has not reached"), "{refused}");
         let purged = one.purge(&plan, "asked for").expect("purged");
-        assert_eq!(purged.archives_purged, 1);
+        assert_eq!(purged.recorded.archives_purged, 1);
     }
 
     /// A seal compresses all that was archived since the last one. A nightly purge of what is months old waited for it.
@@ -439,8 +455,8 @@ mod tests {
             .plan_purge(&all_but(0), AsOf::Clock)
             .expect("a plan");
         let done = archive.purge(&plan, "test").expect("purged");
-        assert_eq!(done.bytes_freed, 1_800 + 3 * RECORD);
-        assert_eq!(done.archives_purged, 3);
+        assert_eq!(done.bytes_freed(), 1_800 + 3 * RECORD);
+        assert_eq!(done.recorded.archives_purged, 3);
 
         three(&archive);
         archive.seal().expect("sealed");
@@ -456,7 +472,7 @@ mod tests {
             .expect("a plan");
         let done = archive.purge(&plan, "test").expect("purged");
         assert!(packs >= 1_800 + 3 * PACKED, "{packs}");
-        assert_eq!(done.bytes_freed, packs + 700 + RECORD);
+        assert_eq!(done.bytes_freed(), packs + 700 + RECORD);
     }
 
     /// A hold that was placed and lifted again is nothing the entries themselves remember.

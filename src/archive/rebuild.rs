@@ -18,7 +18,7 @@ use crate::blob::pack_reader::{PackReadError, PackReader, blobs};
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::format::leaf;
-use crate::format::pack::{PackEntry, PackHeader, PackOffset, PackOrigin};
+use crate::format::pack::{PackEntry, PackError, PackHeader, PackOffset, PackOrigin, PackPart};
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq, PackId};
 use crate::index::{CHECKPOINT_EVENTS, Index, Overlay, Place, View};
@@ -61,8 +61,11 @@ pub(super) struct PackFile {
     pub(super) bytes: u64,
 }
 
+/// Pack files by number.
+pub(super) type PackFiles = BTreeMap<PackId, PackFile>;
+
 /// Every pack file, by number.
-pub(super) fn pack_files(disk: &dyn Disk) -> Result<BTreeMap<PackId, PackFile>> {
+pub(super) fn pack_files(disk: &dyn Disk) -> Result<PackFiles> {
     let list = |dir: &Path| match disk.list(dir) {
         Ok(entries) => Ok(entries),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -339,6 +342,14 @@ impl Catching<'_> {
     /// damage.
     fn contents(&self, file: &PackFile) -> Result<Contents, PackReadError> {
         let reader = PackReader::open(&**self.disk, &file.path)?;
+        // A foreign pack is told of as missing content where one of its own should be. Taken in, it would
+        // be all dead, and compacted away.
+        if reader.header().store != self.index.store() {
+            return Err(PackReadError::from(PackError::Contradiction {
+                part: PackPart::Header,
+                what: "it is another store's",
+            }));
+        }
         let listed = reader.listed().or_else(|_| reader.salvage())?;
         let dictionaries = listed
             .iter()

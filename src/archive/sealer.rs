@@ -101,7 +101,10 @@ impl Sealer {
                     }
                 },
                 Job::Compact(max_bytes, reply) => {
-                    let _ = reply.send(compact::run(&self.shared, &self.control, max_bytes));
+                    let _ =
+                        reply.send(compact::run(&self.shared, &self.control, max_bytes, || {
+                            true
+                        }));
                 }
                 Job::Settle(reply) => {
                     let _ = reply.send(checkpoint(&self.shared, &self.control));
@@ -135,7 +138,9 @@ impl Sealer {
     fn wait_for_room(&mut self) -> Next {
         match self.jobs.recv_timeout(RETRY) {
             Ok(Job::Compact(max_bytes, reply)) => {
-                let _ = reply.send(compact::run(&self.shared, &self.control, max_bytes));
+                let _ = reply.send(compact::run(&self.shared, &self.control, max_bytes, || {
+                    true
+                }));
             }
             Ok(Job::Settle(reply)) => {
                 let why = self.shared.stalled().unwrap_or_default();

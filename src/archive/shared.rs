@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
 use std::time::Duration;
 
+use crate::archive::damage::ContentDamage;
 use crate::archive::open::IndexFile;
-use crate::archive::{Access, Options};
+use crate::archive::{Access, CompactOutcome, Options};
 use crate::blob::chunker::Cuts;
 use crate::blob::compression::{Compressors, Level};
 use crate::blob::dictionary::DictionaryCache;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) files: Arc<LogFiles>,
     /// What was found damaged when the store was opened; then nothing is written.
     pub(super) damage: Vec<String>,
+    /// Content that was found damaged when the store was opened.
+    pub(super) content_damage: OnceLock<ContentDamage>,
     index: RwLock<Arc<Index>>,
     /// Held by whoever writes the file of the index or opens it again: two handles of redb must not
     /// write it.
@@ -67,6 +70,12 @@ pub(super) struct Shared {
     grown: Condvar,
     failure: Mutex<Option<String>>,
     stalled: Mutex<Option<String>>,
+    /// Set when the store is being closed: what can wait for the next opening is left to it.
+    closing: AtomicBool,
+    /// When the store was opened, a journal file still held what a purge makes zeros of.
+    stale_journal: AtomicBool,
+    /// What was freed in the background since the store was opened, and nobody was told of yet.
+    freed_untold: Mutex<CompactOutcome>,
 }
 
 /// What is newer than the index on disk, newest first.
@@ -114,6 +123,7 @@ impl Shared {
             options,
             files,
             damage,
+            content_damage: OnceLock::new(),
             index: RwLock::new(Arc::new(index)),
             index_writing: Mutex::default(),
             index_is_stuck: AtomicBool::new(false),
@@ -134,6 +144,9 @@ impl Shared {
             grown: Condvar::new(),
             failure: Mutex::default(),
             stalled: Mutex::default(),
+            closing: AtomicBool::new(false),
+            stale_journal: AtomicBool::new(false),
+            freed_untold: Mutex::default(),
         })
     }
 
@@ -367,14 +380,24 @@ impl Shared {
 
     /// Bytes of the journal's records that nothing needs any more; 0 when there are none.
     pub(super) fn unneeded_in_journal(&self) -> Result<u64> {
+        if !self.was_purged() {
+            return Ok(0);
+        }
+        // Listed before the view is taken: what is listed is in the view.
+        let inline = self.inline_blobs();
         let view = self.view();
         let mut bytes = 0;
-        for id in self.inline_blobs() {
+        for id in inline {
             if view.blob(&id)?.is_none_or(|row| row.refs == 0) {
                 bytes += self.inline(&id).map_or(0, |place| u64::from(place.bytes));
             }
         }
         Ok(bytes)
+    }
+
+    /// True when anything was ever purged, or a hold came or went.
+    pub(super) fn was_purged(&self) -> bool {
+        self.view().plans_stale_since() > EventSeq(0)
     }
 
     /// Bytes of all records in the journal.
@@ -569,6 +592,37 @@ impl Shared {
             .lock()
             .expect("no panic while held")
             .get_or_insert(why);
+    }
+
+    /// True once the store is being closed.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Adds to what was freed in the background.
+    pub(super) fn note_freed(&self, done: CompactOutcome) {
+        let mut untold = self.freed_untold.lock().expect("no panic while held");
+        *untold = untold.and(done);
+    }
+
+    /// Hands over what was freed in the background, to whoever tells of it.
+    pub(super) fn take_freed(&self) -> CompactOutcome {
+        std::mem::take(&mut *self.freed_untold.lock().expect("no panic while held"))
+    }
+
+    /// True when a journal file still held what a purge makes zeros of.
+    pub(super) fn has_stale_journal(&self) -> bool {
+        self.stale_journal.load(Ordering::Relaxed)
+    }
+
+    /// Says that a journal file still holds what a purge makes zeros of.
+    pub(super) fn set_stale_journal(&self) {
+        self.stale_journal.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that the store is being closed.
+    pub(super) fn set_closing(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Why sealing does not get on, while it does not.

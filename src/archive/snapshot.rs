@@ -54,7 +54,7 @@ pub struct Stats {
     pub log_bytes: u64,
     /// Bytes of the index.
     pub index_bytes: u64,
-    /// Bytes that a compaction would free now.
+    /// Bytes that a compaction would free now, in packs and of content still in the journal.
     pub reclaimable_bytes: u64,
     /// `unique_bytes` by `stored_bytes`: how much smaller content became.
     pub ratio: f64,
@@ -94,6 +94,10 @@ pub struct Group {
 impl Snapshot {
     pub(super) fn view(&self) -> &View {
         &self.view
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     pub(super) fn store(&self) -> &StoreId {
@@ -152,6 +156,7 @@ impl Snapshot {
         let segments = self.shared.files.segments();
         let sealed: u64 = segments.iter().map(|segment| segment.bytes()).sum();
         let stored_bytes = counters.pack_bytes + self.shared.inline_bytes();
+        let in_packs: u64 = compact::worth_it(&packs).iter().map(compact::dead).sum();
         let unique_bytes = counters.unique_bytes;
         Ok(Stats {
             entries: live().map(|group| group.entries).sum(),
@@ -160,7 +165,7 @@ impl Snapshot {
             stored_bytes,
             log_bytes: sealed + self.shared.files.journal_bytes()?,
             index_bytes: open::index_bytes(&*self.shared.disk)?,
-            reclaimable_bytes: compact::worth_it(&packs).iter().map(compact::dead).sum(),
+            reclaimable_bytes: in_packs + self.shared.unneeded_in_journal()?,
             ratio: if stored_bytes == 0 {
                 1.0
             } else {

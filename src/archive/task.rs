@@ -9,8 +9,8 @@ use tokio::task::spawn_blocking;
 use crate::archive::put::{Bring, small_draft};
 use crate::archive::writer::Receipt;
 use crate::archive::{
-    Archive, Archived, CompactOutcome, Depth, NewAttempt, NewEntry, Options, Page, PurgeOutcome,
-    Stats, VerifyReport,
+    Archive, Archived, CompactOutcome, Depth, KnownDamage, NewAttempt, NewEntry, Options, Page,
+    PurgeOutcome, Stats, VerifyReport,
 };
 use crate::entry::Entry;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq};
@@ -129,6 +129,11 @@ impl AsyncArchive {
     /// See [`Snapshot::stats`](crate::archive::Snapshot::stats).
     pub async fn stats(&self) -> Result<Stats> {
         self.run(|archive| archive.snapshot()?.stats()).await
+    }
+
+    /// See [`Archive::known_damage`].
+    pub async fn known_damage(&self) -> Result<KnownDamage> {
+        self.run(Archive::known_damage).await
     }
 
     /// See [`Archive::read_all`].

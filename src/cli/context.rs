@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::args::{ColorWhen, Globals};
+use super::damage::{self, DamageNotes};
 use super::exit::Failure;
 use super::interrupt::Interrupt;
 use super::owner::Borrowed;
@@ -95,6 +96,7 @@ pub(crate) struct Context<'a> {
     /// The store, where it is open already and lent to this run.
     borrowed: Option<Borrowed>,
     cancel: Cancel,
+    damage: DamageNotes,
     /// There once somebody asked for [`Context::cancel_by_signal`] in a process of its own.
     interrupt: OnceLock<Option<Interrupt>>,
     /// How long to wait for another process to let go of the store.
@@ -116,6 +118,7 @@ impl<'a> Context<'a> {
             now: SystemClock.now(),
             borrowed: None,
             cancel: Cancel::default(),
+            damage: DamageNotes::default(),
             interrupt: OnceLock::new(),
             lock_wait: LOCK_WAIT,
         }
@@ -248,8 +251,20 @@ impl<'a> Context<'a> {
         store::locate(&self.globals, &self.surroundings)
     }
 
-    /// The store, lent or opened.
+    /// The store, lent or opened. What is known to be damaged of it is told when the run ends, and
+    /// decides its exit code.
     pub(crate) fn open(&self, access: Access) -> Result<Archive> {
+        let archive = self.lent_or_opened(access)?;
+        self.note_damage(&archive)?;
+        Ok(archive)
+    }
+
+    /// The store for a verb whose answer is what is damaged of it.
+    pub(crate) fn open_to_check(&self) -> Result<Archive> {
+        self.lent_or_opened(Access::ReadOnly)
+    }
+
+    fn lent_or_opened(&self, access: Access) -> Result<Archive> {
         match &self.borrowed {
             Some(borrowed) => Ok(borrowed.archive.lend(self.actor())),
             None => Archive::open(self.locate()?, self.options(access)),
@@ -278,6 +293,33 @@ impl<'a> Context<'a> {
             progress: self.meter.as_progress(),
             ..default
         }
+    }
+
+    // ---- damage
+
+    /// Takes note of what is known to be damaged of a store that this run answers from.
+    pub(crate) fn note_damage(&self, archive: &Archive) -> Result<()> {
+        self.damage.note(archive.known_damage()?);
+        Ok(())
+    }
+
+    /// Says what is damaged, unless it was said before. Long runs say it before they begin.
+    pub(crate) fn tell_damage(&mut self) {
+        if let Some(lines) = self.damage.to_tell() {
+            let error = damage::error(&lines);
+            if self.json() {
+                let text = damage::object(&error, &lines);
+                self.say(&format!("{}\n", escape_json(&text)));
+            } else {
+                let text = damage::with_places(self.describe(&error), &lines);
+                self.say(&text);
+            }
+        }
+    }
+
+    /// True when this run answers from a store that is known to be damaged.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damage.is_known()
     }
 
     // ---- stdout: data
@@ -346,7 +388,10 @@ impl<'a> Context<'a> {
 
     /// An error: fact, place, next step.
     pub(crate) fn error(&mut self, error: &Error) {
-        let text = self.describe(error);
+        let text = match self.damage.qualify(error) {
+            Some(qualified) => self.describe(&qualified),
+            None => self.describe(error),
+        };
         self.say(&text);
     }
 

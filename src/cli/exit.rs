@@ -36,9 +36,9 @@ impl From<ErrorKind> for Exit {
             ErrorKind::NoStore => Self::NoStore,
             ErrorKind::Locked => Self::Locked,
             ErrorKind::Refused => Self::Refused,
-            // Exit 6 is the verdict of `verify`; a damaged blob met by another verb is a failure like any other.
-            ErrorKind::Damaged
-            | ErrorKind::Changed
+            // Whichever verb meets damage: a script that gets 6 has somebody look at the store.
+            ErrorKind::Damaged => Self::Damaged,
+            ErrorKind::Changed
             | ErrorKind::Full
             | ErrorKind::ReadOnly
             | ErrorKind::Unsupported
@@ -122,7 +122,7 @@ mod tests {
             (ErrorKind::Invalid, 2),
             (ErrorKind::NotFound, 4),
             (ErrorKind::Refused, 5),
-            (ErrorKind::Damaged, 1),
+            (ErrorKind::Damaged, 6),
             (ErrorKind::Io, 1),
             (ErrorKind::NoStore, 10),
             (ErrorKind::Locked, 11),

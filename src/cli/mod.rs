@@ -17,6 +17,7 @@ mod commands;
 mod content;
 mod context;
 mod daemon;
+mod damage;
 mod demo;
 mod differences;
 mod exit;
@@ -127,6 +128,13 @@ fn conclude(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
             context.error(&error);
             exit
         }
+    };
+    context.tell_damage();
+    let exit = match exit {
+        // What the command line or a signal came to does not depend on the store.
+        Exit::Usage | Exit::Interrupted | Exit::Terminated => exit,
+        _ if context.is_damaged() => Exit::Damaged,
+        _ => exit,
     };
     context.interrupted().unwrap_or(exit.code())
 }

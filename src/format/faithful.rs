@@ -8,9 +8,9 @@ use super::leaf::{LeafError, decode, encode};
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Actor, ActorKind, Archived, BlobRef, Body, BundleFile, ClockReading, Compacted, ConfigChanged,
-    Converted, ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased, JobFinished,
-    JobStarted, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile, Reported,
-    Source, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
+    Converted, ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased, JobError,
+    JobFinished, JobStarted, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile,
+    Reported, Source, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
 };
 use crate::id::{
     AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256, StoreId,
@@ -401,20 +401,26 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
             })
         },
     );
-    let finished = (vec(number(), 9), any::<bool>()).prop_map(|(counts, interrupted)| {
-        Body::JobFinished(JobFinished {
-            job: JobId(counts[0]),
-            processed: counts[1],
-            successful: counts[2],
-            failed: counts[3],
-            skipped: counts[4],
-            unchanged: counts[5],
-            changed: counts[6],
-            fixed: counts[7],
-            broken: counts[8],
-            interrupted,
-        })
-    });
+    let job_error = (text(), ranges()).prop_map(|(error, entries)| JobError { error, entries });
+    let job_errors = (vec(job_error, 0..3), number());
+    let finished = (vec(number(), 9), any::<bool>(), job_errors).prop_map(
+        |(counts, interrupted, (errors, more_errors))| {
+            Body::JobFinished(JobFinished {
+                job: JobId(counts[0]),
+                processed: counts[1],
+                successful: counts[2],
+                failed: counts[3],
+                skipped: counts[4],
+                unchanged: counts[5],
+                changed: counts[6],
+                fixed: counts[7],
+                broken: counts[8],
+                interrupted,
+                errors,
+                more_errors,
+            })
+        },
+    );
     prop_oneof![
         registered.boxed(),
         placed.boxed(),

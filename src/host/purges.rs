@@ -122,7 +122,11 @@ impl Host {
                         held: plan.held_skipped,
                         waiting: plan.waiting_skipped,
                     });
-                    return Ok(());
+                    // The entries are gone and counted; that their bytes are not is told as well.
+                    return outcome.reclaim.map(drop).map_err(|error| {
+                        error
+                            .adding("; the purge is on record, and 'annals compact' frees the rest")
+                    });
                 }
                 Err(error) if error.kind() == ErrorKind::Refused && plans < PLANS_MAX => {}
                 Err(error) => return Err(error),

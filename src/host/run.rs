@@ -567,7 +567,11 @@ impl Host {
                 submissions.waiting += pending.count;
                 let oldest = submissions.oldest.into_iter().chain(pending.oldest).min();
                 submissions.oldest = oldest;
-                archive.can_write()
+                archive.can_write()?;
+                match archive.known_damage()?.content.into_iter().next() {
+                    None => Ok(()),
+                    Some(line) => Err(Error::new(ErrorKind::Damaged, line)),
+                }
             });
             store.error = asked.err().map(|error| error.to_string());
             stores.push(store);

@@ -362,9 +362,10 @@ impl Books {
 
     pub(super) fn purged(&self, converter: &str, outcome: &PurgeOutcome) {
         let mut pages = self.lock();
-        pages.retention.purged += outcome.archives_purged;
-        pages.retention.bytes_freed += outcome.bytes_freed;
-        pages.of(converter).purged += outcome.archives_purged;
+        let entries = outcome.recorded.archives_purged;
+        pages.retention.purged += entries;
+        pages.retention.bytes_freed += outcome.bytes_freed();
+        pages.of(converter).purged += entries;
     }
 
     pub(super) fn retention_applied(&self, error: Option<String>) {

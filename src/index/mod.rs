@@ -148,6 +148,7 @@ from_redb!(DatabaseError TransactionError TableError StorageError CommitError Cu
 pub(crate) struct Index {
     db: Database,
     failure: backend::Failure,
+    store: StoreId,
 }
 
 impl Index {
@@ -174,7 +175,7 @@ impl Index {
                 .set_cache_size(cache_bytes)
                 .create_with_backend(backend)?)
         })?;
-        let index = Self { db, failure };
+        let index = Self { db, failure, store };
         let meta = index.db.begin_read()?.open_table(tables::META)?;
         let value = |name| -> Result<_, IndexError> {
             meta.get(name)?.ok_or(IndexError::Damaged("its header"))
@@ -204,6 +205,20 @@ impl Index {
         let scratch = scratch::Scratch::over(file).map_err(redb::Error::Io);
         let scratch = scratch.map_err(IndexError::Redb)?;
         Self::open(Arc::new(scratch), store, cache_bytes)
+    }
+
+    /// Returns the store it was made for.
+    pub(crate) fn store(&self) -> StoreId {
+        self.store
+    }
+
+    /// Returns the store that the index in `file` was made for, if it can be read.
+    pub(crate) fn owner(file: Arc<dyn DiskFile>) -> Option<StoreId> {
+        // No store has this id, so whoever owns the index is another.
+        match Self::open_scratch(file, StoreId::from_bytes([0; 16]), CACHE_BYTES) {
+            Err(IndexError::OtherStore(owner)) => Some(owner),
+            _ => None,
+        }
     }
 
     /// Makes an empty index in `file`, which must be empty. It is durable once the file's name is.
@@ -237,7 +252,7 @@ impl Index {
 
     fn begin(db: Database, failure: backend::Failure, store: StoreId) -> Result<Self, IndexError> {
         write::begin(&db, store)?;
-        Ok(Self { db, failure })
+        Ok(Self { db, failure, store })
     }
 
     /// What the disk said, where redb only says that something had failed before.

@@ -201,12 +201,24 @@ impl Journal {
             // It is as if nothing had been written there.
             self.written_to = self.written_to.min(from);
         } else {
-            write_zeros(&*self.file, from, self.dirty_to)?;
+            write_zeros_backwards(&*self.file, from, self.dirty_to)?;
         }
         self.file.sync()?;
         self.dirty_to = from;
         Ok(())
     }
+}
+
+/// Writes zeros from the end to the beginning: while the first bytes are there, the next opening sees
+/// that this was cut off.
+fn write_zeros_backwards(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
+    let mut end = to;
+    while end > from {
+        let start = end.saturating_sub(PIECE_BYTES as u64).max(from);
+        write_zeros(file, start, end)?;
+        end = start;
+    }
+    Ok(())
 }
 
 fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {

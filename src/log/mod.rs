@@ -14,6 +14,7 @@ mod segment;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk::{DirEntry, Disk};
 use crate::format::frame::FrameError;
 use crate::format::leaf::LeafError;
 use crate::format::segment::SegmentError;
@@ -34,6 +35,15 @@ pub(crate) use segment::{SegmentReader, SegmentWriter};
 pub(crate) const JOURNAL_DIR: &str = "journal";
 /// The folder of segments.
 pub(crate) const EVENTS_DIR: &str = "events";
+
+/// Lists a folder of the log. A folder that is missing is empty: copies made without empty folders
+/// lack it, and what it should have held is missed by number.
+fn list_or_nothing(disk: &dyn Disk, dir: &Path) -> Result<Vec<DirEntry>, LogError> {
+    match disk.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(LogError::io("list", dir)),
+    }
+}
 
 /// What can go wrong in the log.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +130,6 @@ impl From<LogError> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::Disk;
     use crate::disk::sim::SimDisk;
     use crate::entry::Retention;
     use crate::event::{Actor, Body, ClockReading, Event, StoreCreated};

@@ -10,7 +10,7 @@ use crate::format::segment::BlockIndex;
 use crate::id::{EventSeq, StoreId};
 use crate::log::journal::journal_path;
 use crate::log::segment::{SegmentReader, first_seq_of};
-use crate::log::{EVENTS_DIR, LogError};
+use crate::log::{EVENTS_DIR, LogError, list_or_nothing};
 
 /// An event that is still in the journal.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +78,7 @@ impl LogFiles {
         let dir = Path::new(EVENTS_DIR);
         let mut segments: BTreeMap<EventSeq, Arc<SegmentReader>> = BTreeMap::new();
         let mut expected = EventSeq(1);
-        for entry in disk.list(dir).map_err(LogError::io("list", dir))? {
+        for entry in list_or_nothing(disk, dir)? {
             let Some(first_seq) = first_seq_of(&entry.name) else {
                 continue;
             };

@@ -18,7 +18,7 @@ use crate::format::frame::{
 };
 use crate::id::{EventSeq, Sha256, StoreId};
 use crate::log::journal::{JOURNAL_BYTES_MAX, Journal, TERMINATOR_BYTES, journal_path, slot_of};
-use crate::log::{JOURNAL_DIR, LogError};
+use crate::log::{JOURNAL_DIR, LogError, list_or_nothing};
 
 /// What the journal files hold beyond the sealed segments.
 pub(crate) struct Found {
@@ -34,6 +34,8 @@ pub(crate) struct Found {
     pub(crate) slots: u32,
     /// The number the next event gets.
     pub(crate) next_seq: EventSeq,
+    /// Behind the end of the file to go on in lies something that it held before it was used again.
+    pub(crate) stale_behind_end: bool,
     /// Bytes of a group that never became durable.
     pub(crate) torn: Option<TornTail>,
     /// Why the journal is not whole, one line for each place.
@@ -80,11 +82,12 @@ pub(crate) fn recover(
         half_made: Vec::new(),
         slots: 0,
         next_seq: sealed.next(),
+        stale_behind_end: false,
         torn: None,
         damage: Vec::new(),
     };
     let mut live: Vec<Candidate> = Vec::new();
-    for entry in disk.list(dir).map_err(LogError::io("list", dir))? {
+    for entry in list_or_nothing(disk, dir)? {
         let Some(slot) = slot_of(&entry.name) else {
             continue;
         };
@@ -243,6 +246,7 @@ pub(crate) fn recover(
                 ));
             }
             let at = scan.at as u64;
+            found.stale_behind_end = all.is_written_from(scan.at);
             found.current = Some((journal, at));
         }
     }
@@ -315,6 +319,12 @@ impl JournalBytes {
     /// Where the zeros begin that the file ends with, to the block.
     pub(super) fn written_to(&self) -> usize {
         self.written
+    }
+
+    /// True when anything but zeros stands from `from` on.
+    fn is_written_from(&self, from: usize) -> bool {
+        let rest = self.bytes.get(from..self.written).unwrap_or_default();
+        rest.iter().any(|byte| *byte != 0)
     }
 
     /// Everything from `from` on that reads as the head of a frame, of whatever generation.

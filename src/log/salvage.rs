@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::disk::{DirEntry, Disk, DiskFile, OpenMode};
+use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::format::frame::{
     FRAME_ALIGN, FRAME_HEADER_BYTES, Frame, FrameHeader, JOURNAL_HEADER_BYTES, JournalHeader,
 };
@@ -21,7 +21,7 @@ use crate::log::journal::{JOURNAL_BYTES_MAX, journal_path, slot_of};
 use crate::log::reader::{LiveFrame, read_frame};
 use crate::log::recovery::JournalBytes;
 use crate::log::segment::{SegmentReader, first_seq_of, read_block, segment_path};
-use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogError};
+use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogError, list_or_nothing};
 
 /// All that is left of a log.
 pub(crate) struct Remains {
@@ -199,18 +199,10 @@ fn is_event(leaf: &[u8], store: &StoreId, seq: EventSeq) -> bool {
         .is_some_and(|event| event.seq == seq)
 }
 
-/// What is in a folder; one that is gone is empty.
-fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<DirEntry>, LogError> {
-    match disk.list(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other.map_err(LogError::io("list", dir)),
-    }
-}
-
 fn segments(disk: &dyn Disk, store: &StoreId) -> Result<Vec<SegmentRemains>, LogError> {
     let dir = Path::new(EVENTS_DIR);
     let mut found = Vec::new();
-    for entry in list(disk, dir)? {
+    for entry in list_or_nothing(disk, dir)? {
         let Some(first_seq) = first_seq_of(&entry.name) else {
             continue;
         };
@@ -339,7 +331,7 @@ fn blocks(file: &dyn DiskFile, path: &Path, store: &StoreId) -> Result<Vec<Block
 fn journals(disk: &dyn Disk, store: &StoreId) -> Result<Vec<JournalRemains>, LogError> {
     let dir = Path::new(JOURNAL_DIR);
     let mut found = Vec::new();
-    for entry in list(disk, dir)? {
+    for entry in list_or_nothing(disk, dir)? {
         let Some(slot) = slot_of(&entry.name) else {
             continue;
         };

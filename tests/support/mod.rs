@@ -980,7 +980,7 @@ impl Runner {
                 }
             }
         }
-        purged.map(|_| ())
+        purged.and_then(|done| done.reclaim).map(drop)
     }
 
     fn reopen(&mut self) -> Result<()> {

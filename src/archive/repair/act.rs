@@ -1,27 +1,31 @@
 //! The deed: damaged files are copied to `quarantine/` and replaced, one after the other. Each step leaves a store that can
 //! be looked through and repaired again.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::archive::open::{self, HEADER_FILE, INDEX_FILE, QUARANTINE_DIR};
+use crate::archive::folders::FOLDERS;
+use crate::archive::open::{self, HEADER_FILE, INDEX_FILE, NEWEST_FILE, QUARANTINE_DIR};
+use crate::archive::repair::inventory::{self, Inventory, Progress};
 use crate::archive::repair::{PackMend, Repair};
-use crate::archive::shared::{PACKS_DIR, TMP_DIR, read_error, write_error};
+use crate::archive::shared::{TMP_DIR, read_error, write_error};
 use crate::blob::pack_reader::PackReader;
 use crate::blob::pack_writer::PackWriter;
-use crate::disk::{Disk, OpenMode, PublishError, publish};
+use crate::disk::{Disk, DiskFile, OpenMode, PublishError, publish};
 use crate::event::{Body, ClockReading, Event, Lost, RepairedFile};
 use crate::format::{header, leaf};
 use crate::id::EventSeq;
-use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogError};
+use crate::log::{LogError, journal_path};
 use crate::{Error, Result};
 
-/// Replaces every damaged file. Says which, and where what they were is kept.
-pub(super) fn act(repair: &Repair) -> Result<Vec<RepairedFile>> {
+/// Replaces every damaged file, after copies of all of them are kept and the inventory says where. Returns
+/// which, and the number of the inventory.
+pub(super) fn act(repair: &Repair) -> Result<(Vec<RepairedFile>, u32)> {
     let disk = &repair.disk;
     let findings = &repair.findings;
-    for folder in [JOURNAL_DIR, EVENTS_DIR, PACKS_DIR, TMP_DIR, QUARANTINE_DIR] {
+    for folder in FOLDERS {
         let folder = Path::new(folder);
         disk.make_dir(folder)
             .map_err(|error| Error::io("make", folder, error))?;
@@ -29,17 +33,9 @@ pub(super) fn act(repair: &Repair) -> Result<Vec<RepairedFile>> {
     disk.sync_dir(Path::new(""))
         .map_err(|error| Error::io("sync", "the store's folder", error))?;
     open::clear_tmp(&**disk)?;
-    let mut files = Vec::new();
-    let mut set_aside = |path: &Path| -> Result<()> {
-        let quarantine = keep(&**disk, path)?;
-        files.push(RepairedFile {
-            path: path.display().to_string(),
-            quarantine,
-        });
-        Ok(())
-    };
+    let files = keep_all(repair)?;
+    let number = begin_inventory(repair, &files)?;
     if findings.header {
-        set_aside(Path::new(HEADER_FILE))?;
         replace(
             &**disk,
             Path::new(HEADER_FILE),
@@ -48,18 +44,6 @@ pub(super) fn act(repair: &Repair) -> Result<Vec<RepairedFile>> {
     }
     let stand = |seq, path: &Path| stand_in(repair, seq, path);
     let tmp = tmp_path("log");
-    for mend in &findings.log.segments {
-        set_aside(&mend.path)?;
-    }
-    for mend in &findings.log.journals {
-        set_aside(&mend.path)?;
-    }
-    for spare in &findings.log.spare {
-        set_aside(&spare.path)?;
-    }
-    for path in &findings.doubtful_packs {
-        set_aside(path)?;
-    }
     // The index is a witness to how far the log went, until the log says it itself.
     let log = &findings.log;
     log.write_segments(disk, &findings.store, &findings.remains, &tmp, &stand)?;
@@ -68,18 +52,84 @@ pub(super) fn act(repair: &Repair) -> Result<Vec<RepairedFile>> {
         remove(&**disk, &spare.path)?;
     }
     if findings.index {
-        set_aside(Path::new(INDEX_FILE))?;
         remove(&**disk, Path::new(INDEX_FILE))?;
     }
     for pack in &findings.packs {
-        set_aside(&pack.path)?;
         if pack.kept.is_empty() {
             remove(&**disk, &pack.path)?;
         } else {
             rewrite(disk, pack)?;
         }
     }
-    Ok(files)
+    Ok((files, number))
+}
+
+/// Copies every file that is going to be replaced or taken out.
+fn keep_all(repair: &Repair) -> Result<Vec<RepairedFile>> {
+    let findings = &repair.findings;
+    let log = &findings.log;
+    let header = findings.header.then(|| Path::new(HEADER_FILE));
+    let index = findings.index.then(|| Path::new(INDEX_FILE));
+    let paths = header
+        .into_iter()
+        .chain(log.segments.iter().map(|mend| mend.path.as_path()))
+        .chain(log.journals.iter().map(|mend| mend.path.as_path()))
+        .chain(log.spare.iter().map(|spare| spare.path.as_path()))
+        .chain(findings.doubtful_packs.iter().map(PathBuf::as_path))
+        .chain(index)
+        .chain(findings.packs.iter().map(|pack| pack.path.as_path()));
+    let kept = paths.map(|path| {
+        Ok(RepairedFile {
+            path: path.display().to_string(),
+            quarantine: keep(&*repair.disk, path)?,
+        })
+    });
+    kept.collect()
+}
+
+/// Makes the inventory durable. The one of a repair that was cut off is gone on with.
+fn begin_inventory(repair: &Repair, files: &[RepairedFile]) -> Result<u32> {
+    let disk = &*repair.disk;
+    let mut kept: BTreeMap<String, String> = files
+        .iter()
+        .filter_map(|file| Some((file.path.clone(), file.quarantine.clone()?)))
+        .collect();
+    // What is recorded about the repair is written to these.
+    let journals = repair.findings.remains.journals.iter();
+    let current = journals
+        .filter_map(|journal| Some((journal.header.as_ref().ok()?.first_seq, journal.slot)))
+        .max()
+        .map(|(_, slot)| journal_path(slot));
+    for path in current.into_iter().chain([PathBuf::from(NEWEST_FILE)]) {
+        let name = path.display().to_string();
+        if !kept.contains_key(&name)
+            && let Some(copy) = keep(disk, &path)?
+        {
+            kept.insert(name, copy);
+        }
+    }
+    let now = repair.options.clock.now();
+    let mut inventory = Inventory::begun(disk, repair.findings.store, now, kept)?;
+    let number = match inventory::all(disk)?.pop_last() {
+        Some((number, last)) if last.progress == Progress::Begun => {
+            inventory.go_on_from(last);
+            number
+        }
+        Some((number, _)) => number + 1,
+        None => 1,
+    };
+    inventory.write(disk, number)?;
+    Ok(number)
+}
+
+/// Says in the inventory that the repair is done, and what the log is now.
+pub(super) fn end_inventory(disk: &dyn Disk, number: u32) -> Result<()> {
+    let Some(mut inventory) = inventory::all(disk)?.remove(&number) else {
+        return Ok(());
+    };
+    inventory.progress = Progress::Done;
+    inventory.after = inventory::log_digests(disk)?;
+    inventory.write(disk, number)
 }
 
 fn tmp_path(what: &str) -> PathBuf {
@@ -105,49 +155,95 @@ fn stand_in(repair: &Repair, seq: EventSeq, path: &Path) -> Result<Vec<u8>, LogE
     Ok(leaf::encode(&repair.findings.store, &event)?.into_bytes())
 }
 
-/// Copies a file to the quarantine, durably, under a name made of its own and of its content. `None` when there is no such
-/// file.
-fn keep(disk: &dyn Disk, path: &Path) -> Result<Option<String>> {
+/// Copies a file to the quarantine, durably, under a name made of its own and of its content. `None`
+/// when there is no such file.
+pub(super) fn keep(disk: &dyn Disk, path: &Path) -> Result<Option<String>> {
+    let Some(digest) = digest_of(disk, path)? else {
+        return Ok(None);
+    };
+    let flat = path.display().to_string().replace(['/', '\\'], "+");
+    let kept = Path::new(QUARANTINE_DIR).join(format!("{flat}.{}", &digest[..DIGITS]));
+    // A repair that was cut off may have been here; only whole copies get their names.
+    if disk.open(&kept, OpenMode::Read).is_err() {
+        copy_to(disk, path, &kept, Zeros::LeftOut)?;
+    }
+    Ok(Some(kept.display().to_string()))
+}
+
+/// Digits of a copy's digest in its name.
+const DIGITS: usize = 16;
+
+/// The digits of its digest that the name of a copy ends with.
+pub(super) fn digest_in_name(copy: &str) -> Option<&str> {
+    copy.get(copy.len().checked_sub(DIGITS)?..)
+}
+
+/// The BLAKE3 of a file, in digits; `None` when there is no such file.
+pub(super) fn digest_of(disk: &dyn Disk, path: &Path) -> Result<Option<String>> {
     let failed = |error| Error::io("read", path, error);
     let file = match disk.open(path, OpenMode::Read) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(failed)?,
     };
-    let size = file.size().map_err(failed)?;
-    let pieces = |each: &mut dyn FnMut(u64, &[u8]) -> io::Result<()>| -> io::Result<()> {
-        const PIECE: usize = 1 << 20;
-        let mut piece = vec![0; PIECE];
-        let mut at = 0;
-        while at < size {
-            let length = usize::try_from(size - at).map_or(PIECE, |left| left.min(PIECE));
-            file.read_exact_at(&mut piece[..length], at)?;
-            each(at, &piece[..length])?;
-            at += length as u64;
-        }
-        Ok(())
-    };
     let mut hasher = blake3::Hasher::new();
-    pieces(&mut |_, bytes| {
+    pieces(&*file, |_, bytes| {
         hasher.update(bytes);
         Ok(())
     })
     .map_err(failed)?;
-    let flat = path.display().to_string().replace(['/', '\\'], "+");
-    let digest = hasher.finalize().to_hex();
-    let kept = Path::new(QUARANTINE_DIR).join(format!("{flat}.{}", &digest[..16]));
-    if disk.open(&kept, OpenMode::Read).is_ok() {
-        // A repair that was cut off has been here; only whole copies get their names.
-        return Ok(Some(kept.display().to_string()));
-    }
+    Ok(Some(hasher.finalize().to_hex().to_string()))
+}
+
+/// What becomes of the zeros of a file in its copy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zeros {
+    /// They take no room: most of a journal file is zeros.
+    LeftOut,
+    /// They are written: a journal file must not find the disk full later.
+    Written,
+}
+
+/// Copies a file, durably and in one step.
+pub(super) fn copy_to(disk: &dyn Disk, from: &Path, to: &Path, zeros: Zeros) -> Result<()> {
+    let file = disk
+        .open(from, OpenMode::Read)
+        .map_err(|error| Error::io("read", from, error))?;
     let tmp = tmp_path("copy");
     let copy = || {
         let copy = disk.open(&tmp, OpenMode::CreateNew)?;
-        pieces(&mut |at, bytes| copy.write_all_at(bytes, at))?;
+        copy.set_len(file.size()?)?;
+        pieces(&*file, |at, bytes| {
+            let is_left_out = zeros == Zeros::LeftOut && bytes.iter().all(|byte| *byte == 0);
+            if is_left_out {
+                return Ok(());
+            }
+            copy.write_all_at(bytes, at)
+        })?;
         copy.sync()?;
-        name(disk, &tmp, &kept)
+        name(disk, &tmp, to)
     };
-    copy().map_err(|error| Error::io("write", &kept, error))?;
-    Ok(Some(kept.display().to_string()))
+    copy().map_err(|error| {
+        // On a full disk a half copy must not stay.
+        let _ = disk.remove(&tmp);
+        Error::io("write", to, error)
+    })
+}
+
+fn pieces(
+    file: &dyn DiskFile,
+    mut each: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    const PIECE: usize = 64 << 10;
+    let size = file.size()?;
+    let mut piece = vec![0; PIECE];
+    let mut at = 0;
+    while at < size {
+        let length = usize::try_from(size - at).map_or(PIECE, |left| left.min(PIECE));
+        file.read_exact_at(&mut piece[..length], at)?;
+        each(at, &piece[..length])?;
+        at += length as u64;
+    }
+    Ok(())
 }
 
 fn name(disk: &dyn Disk, tmp: &Path, path: &Path) -> io::Result<()> {
@@ -157,7 +253,7 @@ fn name(disk: &dyn Disk, tmp: &Path, path: &Path) -> io::Result<()> {
 }
 
 /// Gives a file new bytes in one step.
-fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
     let tmp = tmp_path("file");
     let write = || {
         let file = disk.open(&tmp, OpenMode::CreateNew)?;
@@ -168,7 +264,7 @@ fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
     write().map_err(|error| Error::io("write", path, error))
 }
 
-fn remove(disk: &dyn Disk, path: &Path) -> Result<()> {
+pub(super) fn remove(disk: &dyn Disk, path: &Path) -> Result<()> {
     match disk.remove(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(|error| Error::io("remove", path, error))?,

@@ -6,21 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive::open::{self, HEADER_FILE, INDEX_FILE, read_header};
-use crate::archive::rebuild::{self, PackFile};
+use crate::archive::rebuild::{self, PackFile, PackFiles};
 use crate::archive::repair::account;
 use crate::archive::repair::{Findings, Mend, MendKind, PackMend, RepairPlan};
 use crate::archive::shared::read_error;
+use crate::archive::witness::{Verdict, Witnesses};
 use crate::archive::{Access, Options, verify};
 use crate::blob::pack_reader::{PackReadError, PackReader, blobs};
 use crate::disk::{Disk, OpenMode};
-use crate::format::pack::{self, PACK_HEADER_BYTES, PackClass, PackHeader, PackOrigin};
-use crate::format::{frame, segment};
+use crate::format::pack::{self, PackClass, PackHeader, PackOrigin};
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains, SpareEvents};
 use crate::{Error, ErrorKind, Result};
-
-/// So many files must agree on the id of a store whose header is gone.
-const WITNESSES_MIN: usize = 2;
 
 /// A folder in which nothing looks like a store is left alone, down to the lock.
 pub(super) fn refuse_strangers(disk: &dyn Disk, dir: &Path) -> Result<()> {
@@ -45,19 +42,8 @@ pub(super) fn examine(
 ) -> Result<(Findings, RepairPlan)> {
     let mut plan = RepairPlan::default();
     let pack_files = rebuild::pack_files(&**disk)?;
-    let (store, header) = match read_header(&**disk, dir) {
-        Ok(store) => (store, false),
-        Err(error) => {
-            let store = told_id(&**disk, &pack_files, error.message())?;
-            plan.mends.push(Mend {
-                kind: MendKind::Header,
-                r#where: HEADER_FILE.to_owned(),
-                detail: error.message().to_owned(),
-                action: format!("make it anew: the other files name store {store}"),
-            });
-            (store, true)
-        }
-    };
+    let store = weigh_witnesses(&**disk, dir, &pack_files, &mut plan)?;
+    let header = !plan.mends.is_empty();
     let (packs, newest_sealed) = packs(disk, &store, &pack_files, options)?;
     let remains = Remains::survey(&**disk, &store)?;
     if let Some(journal) = remains.journals.iter().find(|one| one.holds_more) {
@@ -126,59 +112,46 @@ pub(super) fn examine(
     Ok((findings, plan))
 }
 
-/// The id that the files of a store agree on.
-fn told_id(disk: &dyn Disk, packs: &BTreeMap<PackId, PackFile>, why: &str) -> Result<StoreId> {
-    let mut told: BTreeMap<StoreId, usize> = BTreeMap::new();
-    let id_at = |bytes: &[u8], at: usize| {
-        let id: [u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
-        Some(StoreId::from_bytes(id))
-    };
-    let head = |path: &Path, length: usize| -> Option<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        let file = disk.open(path, OpenMode::Read).ok()?;
-        file.read_exact_at(&mut bytes, 0).ok()?;
-        Some(bytes)
-    };
-    let mut tell = |id: Option<StoreId>| {
-        if let Some(id) = id {
-            *told.entry(id).or_default() += 1;
+/// Which store it is, by what all files say; whether `FORMAT` has to be made to say so goes to `plan`.
+/// Nothing is moved before they agree.
+fn weigh_witnesses(
+    disk: &dyn Disk,
+    dir: &Path,
+    packs: &PackFiles,
+    plan: &mut RepairPlan,
+) -> Result<StoreId> {
+    let format = read_header(disk, dir);
+    let witnesses = Witnesses::ask(disk, packs);
+    let verdict = witnesses.weigh(format.as_ref().ok().copied());
+    let (id, why) = match (verdict, format) {
+        (Verdict::AsFormatSays, format) => return format,
+        (Verdict::Other(id, _), Err(error)) => (id, error.message().to_owned()),
+        (Verdict::Other(id, files), Ok(other)) => (
+            id,
+            format!("it names store {other}, and {files} other files name store {id}"),
+        ),
+        (Verdict::Unclear(why), format) => {
+            let header = format.err().map(|error| format!("{}; ", error.message()));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "{}the files do not agree on which store it is: {why}; nothing was moved",
+                    header.unwrap_or_default()
+                ),
+            )
+            .hint(
+                "restore the file FORMAT from a copy, or move the files of the other store out of the \
+                 folder, and repair again",
+            ));
         }
     };
-    for (folder, length) in [
-        (JOURNAL_DIR, frame::JOURNAL_HEADER_BYTES),
-        (EVENTS_DIR, segment::SEGMENT_HEADER_BYTES),
-    ] {
-        for entry in disk.list(Path::new(folder)).unwrap_or_default() {
-            let bytes = head(&Path::new(folder).join(entry.name), length);
-            tell(bytes.and_then(|bytes| {
-                let id = id_at(&bytes, 12)?;
-                let holds = match folder {
-                    JOURNAL_DIR => frame::JournalHeader::decode(&bytes, &id).is_ok(),
-                    _ => segment::decode_header(&bytes, &id).is_ok(),
-                };
-                holds.then_some(id)
-            }));
-        }
-    }
-    for file in packs.values() {
-        let bytes = head(&file.path, PACK_HEADER_BYTES);
-        tell(bytes.and_then(|bytes| Some(pack::decode_header(&bytes).ok()?.store)));
-    }
-    let candidates: Vec<StoreId> = told.keys().copied().collect();
-    for id in candidates {
-        if open::newest(disk, &id).is_some() {
-            *told.entry(id).or_default() += 1;
-        }
-    }
-    let mut ids = told.into_iter();
-    match (ids.next(), ids.next()) {
-        (Some((id, times)), None) if times >= WITNESSES_MIN => Ok(id),
-        _ => Err(Error::new(
-            ErrorKind::Damaged,
-            format!("{why}; and no two of the other files agree on which store it is"),
-        )
-        .hint("restore the file FORMAT from a copy; nothing else depends on it")),
-    }
+    plan.mends.push(Mend {
+        kind: MendKind::Header,
+        r#where: HEADER_FILE.to_owned(),
+        detail: why,
+        action: format!("make it anew: the other files name store {id}"),
+    });
+    Ok(id)
 }
 
 fn tell_log(log: &LogMend, plan: &mut RepairPlan) {

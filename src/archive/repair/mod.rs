@@ -2,11 +2,14 @@
 //! in `quarantine/`, what cannot be brought back is recorded as lost.
 //!
 //! - [`examine`]: what has to be done, out of all that can still be read;
+//! - [`inventory`], [`undo`]: what can be taken back, and taking it back;
 //! - [`act`]: the files; [`account`]: what the mended store still lacks, and the events that say so.
 
 mod account;
 mod act;
 mod examine;
+mod inventory;
+mod undo;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +26,8 @@ use crate::event::{EntryRanges, RepairedFile};
 use crate::format::pack::{PackHeader, PackOffset};
 use crate::id::{BlobId, EventSeq, StoreId};
 use crate::log::{LogMend, Remains};
+
+pub use undo::{PutBack, RepairUndo, UndoPlan};
 
 /// A damaged store, looked through and held until it is repaired or let go. Nobody else can open it meanwhile.
 pub struct Repair {
@@ -136,7 +141,8 @@ impl Archive {
     /// Looks a damaged store through, as closely as [`Depth::Deep`](crate::archive::Depth::Deep), and says what a repair would do. Nothing is changed
     /// before [`Repair::apply`].
     ///
-    /// Fails where no other program may have the store open, and where its id is told by no two of its files.
+    /// Fails where no other program may have the store open, and where its files do not agree on which
+    /// store it is.
     pub fn repair(dir: impl AsRef<Path>, options: Options) -> Result<Repair> {
         let dir = dir.as_ref();
         Repair::begin(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
@@ -179,7 +185,15 @@ impl Repair {
                 ..RepairOutcome::default()
             });
         }
-        let files = act::act(&self)?;
-        account::settle(&self, files)
+        let (files, number) = act::act(&self)?;
+        let settled = account::settle(&self, files)
+            .and_then(|outcome| act::end_inventory(&*self.disk, number).map(|()| outcome));
+        // The error must not hide that files were replaced.
+        settled.map_err(|error| {
+            error.adding(&format!(
+                "; files were replaced before that, and {} says where they are kept",
+                inventory::path_of(number).display()
+            ))
+        })
     }
 }

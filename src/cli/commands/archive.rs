@@ -169,8 +169,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         }
     });
     // The receipts are durable already; what closing can still fail at is background work.
-    archive.close()?;
-    report.finish(stopped.into_inner(), context)
+    let closed = archive.close();
+    let exit = report.finish(stopped.into_inner(), context)?;
+    closed?;
+    Ok(exit)
 }
 
 fn is_stdin(path: &Path) -> bool {

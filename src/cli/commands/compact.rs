@@ -23,7 +23,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .transpose()?;
     let archive = context.open(Access::ReadWrite)?;
     let outcome = archive.compact(max_bytes)?;
-    archive.close()?;
+    let closed = archive.close();
     context.meter.clear();
     if context.json() {
         context.print_json(&outcome)?;
@@ -35,5 +35,6 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             counted(outcome.packs_written, "pack", "packs"),
         ))?;
     }
+    closed?;
     Ok(Exit::Done)
 }

@@ -135,7 +135,7 @@ fn convert_stored(
     let runner = Runner::new(converter.clone(), 1, &std::env::temp_dir())?;
     let summary = convert_entry(&archive, &runner, id, None, &context.cancel_by_signal())?
         .ok_or_else(cancelled)?;
-    archive.close()?;
+    let closed = archive.close();
     let conversion = &summary.conversion;
     if context.json() {
         context.print_json(&Converted {
@@ -155,6 +155,7 @@ fn convert_stored(
             context.note(format_args!("to see the report: annals cat {id} --report"));
         }
     }
+    closed?;
     Ok(exit(conversion.outcome))
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             return Ok(Exit::Done);
         }
         context.flush()?;
+        context.tell_damage();
         let newest = EventSeq(from.0 - 1);
         archive.wait_past(newest, LOOK_AGAIN);
         context.go_on()?;

@@ -98,7 +98,7 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
         entries: ids.len() as u64,
     };
     archive.place_hold(&args.name, &args.reason, ids)?;
-    archive.close()?;
+    let closed = archive.close();
     if context.json() {
         context.print_json(&placed)?;
     } else {
@@ -108,6 +108,7 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
             counted(placed.entries, "entry", "entries")
         ))?;
     }
+    closed?;
     Ok(Exit::Done)
 }
 
@@ -155,7 +156,7 @@ fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
             ErrorKind::NotFound => error.hint("`annals hold list` lists the holds"),
             _ => error,
         })?;
-    archive.close()?;
+    let closed = archive.close();
     if context.json() {
         context.print_json(&Released {
             released: &args.name,
@@ -164,6 +165,7 @@ fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
     } else {
         context.print(format!("hold {} is lifted\n", escape(&args.name)))?;
     }
+    closed?;
     Ok(Exit::Done)
 }
 

@@ -155,6 +155,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
         (false, false) => Verbosity::Plain,
     };
     let archives = open_stores(&config, context)?;
+    context.tell_damage();
     let state = Arc::new(State::new(
         context.now(),
         path_text(&config.path),
@@ -584,6 +585,9 @@ struct StatusObject<'a> {
 fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let dir = context.path(&context.locate()?);
     let status = context.owner().map(|owner| owner.state.status());
+    if let Some(owner) = context.owner() {
+        context.note_damage(&owner.archive)?;
+    }
     if context.json() {
         context.print_json(&StatusObject {
             running: status.is_some(),
@@ -763,6 +767,7 @@ fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error
         }
         owner::refuse_if_owned(folder, what)?;
         let archive = Archive::open(folder, context.options(Access::ReadWrite))?;
+        context.note_damage(&archive)?;
         archives = archives.with_own(folder.to_owned(), archive);
         opened.push(folder);
     }

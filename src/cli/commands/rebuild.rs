@@ -22,7 +22,7 @@ struct Rebuilt {
 pub(crate) fn run(_args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadWrite)?;
     let applied_seq = archive.rebuild()?;
-    archive.close()?;
+    let closed = archive.close();
     context.meter.clear();
     if context.json() {
         context.print_json(&Rebuilt { applied_seq })?;
@@ -32,5 +32,6 @@ pub(crate) fn run(_args: Args, context: &mut Context<'_>) -> Result<Exit, Failur
             counted(applied_seq.0, "event", "events")
         ))?;
     }
+    closed?;
     Ok(Exit::Done)
 }

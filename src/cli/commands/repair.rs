@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::archive::{Access, Archive, RepairOutcome, RepairPlan};
+use crate::archive::{Access, Archive, RepairOutcome, RepairPlan, RepairUndo, UndoPlan};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::owner;
@@ -12,16 +12,20 @@ use crate::id::EventSeq;
 /// Mend a damaged store: keep what can be read, record what is lost
 ///
 /// Damaged files are copied to quarantine/ in the store before they are made anew; nothing is deleted. Exit code 3 when
-/// something was lost for good; with --dry-run, 6 when there is something to mend.
+/// something was lost for good; with --dry-run, 6 when there is something to mend. --undo takes the newest repair back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals repair --dry-run
-  annals repair")]
+  annals repair
+  annals repair --undo")]
 pub(crate) struct Args {
     /// Only show what would be done
     #[arg(long)]
     dry_run: bool,
+    /// Take the newest repair back: put every file as it was, and set aside what the repair made
+    #[arg(long)]
+    undo: bool,
 }
 
 #[derive(Serialize)]
@@ -35,6 +39,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let dir = context.locate()?;
     owner::refuse_if_owned(&dir, "it cannot be repaired")?;
     let options = context.options(Access::ReadWrite);
+    if args.undo {
+        let undo = Archive::undo_repair(dir, &options)?;
+        return take_back(undo, args.dry_run, context);
+    }
     let repair = Archive::repair(dir, options)?;
     let plan = repair.plan().clone();
     context.meter.clear();
@@ -64,6 +72,60 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         tell(&outcome, context)?;
     }
     Ok(if outcome.ok { Exit::Done } else { Exit::Partial })
+}
+
+/// Takes a repair back, or shows what that would do.
+fn take_back(
+    undo: RepairUndo,
+    only_show: bool,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
+    if only_show {
+        if context.json() {
+            context.print_json(undo.plan())?;
+        } else {
+            show_undo(undo.plan(), context)?;
+        }
+        return Ok(Exit::Done);
+    }
+    let done = undo.apply()?;
+    if context.json() {
+        context.print_json(&done)?;
+        return Ok(Exit::Done);
+    }
+    show_undo(&done, context)?;
+    let canvas = context.canvas();
+    let time = context.zone().long(done.time);
+    context.print(format!(
+        "{}: the repair of {time}; what it made is kept in quarantine/\n",
+        Style::Good.paint("taken back", canvas.colour)
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn show_undo(plan: &UndoPlan, context: &mut Context<'_>) -> Result<(), Failure> {
+    let canvas = context.canvas();
+    let columns = [
+        Column::left("FILE"),
+        Column::left("UNDO"),
+        Column::left("FROM"),
+    ];
+    let put_back = plan.put_back.iter().map(|file| {
+        vec![
+            Cell::new(&file.path),
+            Cell::new("put back as it was"),
+            Cell::new(&file.quarantine),
+        ]
+    });
+    let set_aside = plan.set_aside.iter().map(|path| {
+        vec![
+            Cell::new(path),
+            Cell::new("move to quarantine/"),
+            Cell::new(""),
+        ]
+    });
+    let rows: Vec<_> = put_back.chain(set_aside).collect();
+    context.print(Table::new(&columns, canvas).page(&rows))
 }
 
 fn show(plan: &RepairPlan, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -101,9 +163,9 @@ fn tell(outcome: &RepairOutcome, context: &mut Context<'_>) -> Result<(), Failur
         .filter(|file| file.quarantine.is_some())
         .count() as u64;
     let mut lines = vec![format!(
-        "{}: {} as they were, in quarantine/",
+        "{}: {}, in quarantine/",
         Style::Good.paint("repaired", canvas.colour),
-        counted(kept, "file is kept", "files are kept"),
+        counted(kept, "file is kept as it was", "files are kept as they were"),
     )];
     if outcome.restored_contents > 0 {
         let number = outcome.restored_contents;

@@ -80,7 +80,7 @@ struct Resubmitted {
 fn resubmit(id: EntryId, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadWrite)?;
     let waiting = archive.resubmit(id)?;
-    archive.close()?;
+    let closed = archive.close();
     if waiting == 0 {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -97,6 +97,7 @@ fn resubmit(id: EntryId, context: &mut Context<'_>) -> Result<Exit, Failure> {
             counted(waiting.into(), "report waits", "reports wait")
         ))?;
     }
+    closed?;
     Ok(Exit::Done)
 }
 
@@ -141,9 +142,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         },
     )?;
     if let Some(report_id) = &args.report_id {
-        archive.record_submission(args.id, attempt, 0, report_id, None)?;
+        let submission = archive.record_submission(args.id, attempt, 0, report_id, None);
+        submission.map_err(|error| {
+            error.adding(&format!("; attempt {attempt} of entry {} is on record", args.id))
+        })?;
     }
-    archive.close()?;
+    let closed = archive.close();
     let recorded = Recorded {
         id: args.id,
         attempt,
@@ -163,6 +167,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             args.id, args.status
         ))?;
     }
+    closed?;
     Ok(Exit::Done)
 }
 

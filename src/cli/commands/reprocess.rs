@@ -196,12 +196,14 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         return tell_plan(&plan, context);
     }
     let (result, mut findings) = run_job(&archive, &selection, &converters, &options, &args, context)?;
-    archive.close()?;
+    let closed = archive.close();
     context.meter.clear();
     // Steps end in any order.
     findings.fixed.sort_unstable();
     findings.broken.sort_unstable();
-    tell_outcome(&result, &findings, &args, context)
+    let exit = tell_outcome(&result, &findings, &args, context)?;
+    closed?;
+    Ok(exit)
 }
 
 /// Where the reports of each converter go.

@@ -204,9 +204,10 @@ impl Restore<'_> {
     }
 
     fn fail(&mut self, error: &Error, context: &mut Context<'_>) {
-        // A file in the way or a full disk is a plain failure; a missing entry keeps its own code.
+        // A file in the way or a full disk is a plain failure; a missing entry and damage keep their codes.
         let exit = match error.kind() {
             ErrorKind::NotFound => Exit::NotFound,
+            ErrorKind::Damaged => Exit::Damaged,
             _ => Exit::Failed,
         };
         self.tally.fail(exit);

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use crate::archive::{Access, Archive, PurgeOutcome, Snapshot};
+use crate::archive::{
+    Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot,
+};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
@@ -194,7 +196,7 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     };
     let of_plan = Some(plan.reason.as_str()).filter(|reason| !reason.is_empty());
     let reason = args.reason.as_deref().or(of_plan).unwrap_or("manual");
-    let outcome = if plan.items.is_empty() {
+    let mut outcome = if plan.items.is_empty() {
         nothing_purged(&plan, reason)
     } else {
         context.meter.clear();
@@ -206,37 +208,68 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
         ))?;
         archive.purge(&plan, reason)?
     };
-    archive.close()?;
+    let closed = archive.close();
     context.meter.clear();
-    let zone = context.zone();
+    // What is on record is told first, whatever went wrong behind it.
     if context.json() {
-        context.print_json(&PurgeOutcome {
-            oldest_purged: outcome.oldest_purged.map(|time| zone.exact(time)),
-            newest_purged: outcome.newest_purged.map(|time| zone.exact(time)),
+        let zone = context.zone();
+        let exact = |time: Option<Timestamp>| time.map(|time| zone.exact(time));
+        let recorded = RecordedPurge {
+            oldest_purged: exact(outcome.recorded.oldest_purged),
+            newest_purged: exact(outcome.recorded.newest_purged),
+            ..outcome.recorded
+        };
+        outcome = PurgeOutcome {
+            recorded,
             ..outcome
-        })?;
+        };
+        context.print_json(&outcome)?;
     } else {
-        context.print(format!(
-            "{} purged, {} freed\n",
-            counted(outcome.archives_purged, "entry", "entries"),
-            size(outcome.bytes_freed)
-        ))?;
+        let freed = match &outcome.reclaim {
+            Ok(done) => format!("{} freed", size(done.bytes_freed)),
+            Err(_) => "and their bytes are still to be freed".to_owned(),
+        };
+        let entries = counted(outcome.recorded.archives_purged, "entry", "entries");
+        context.print(format!("{entries} purged, {freed}\n"))?;
         for line in kept(&plan) {
             context.note(line);
         }
     }
-    Ok(Exit::Done)
+    let Err(error) = outcome.reclaim else {
+        closed?;
+        return Ok(Exit::Done);
+    };
+    context.error(&unfreed(&error));
+    Ok(Exit::Partial)
+}
+
+/// Why bytes of purged entries are not freed, and what frees them.
+fn unfreed(error: &Error) -> Error {
+    Error::new(
+        error.kind(),
+        format!(
+            "the purge is on record, but its bytes are not freed yet: {}",
+            error.message()
+        ),
+    )
+    .hint(match error.kind() {
+        ErrorKind::Full => "free some space, then run `annals compact`; the next purge does it, too",
+        ErrorKind::Damaged => "see `annals verify`; once that is mended, run `annals compact`",
+        _ => "run `annals compact`; the next purge does it, too",
+    })
 }
 
 /// A night on which nothing has expired is a success, not an error.
 fn nothing_purged(plan: &PurgePlan, reason: &str) -> PurgeOutcome {
     PurgeOutcome {
-        archives_purged: 0,
-        bytes_freed: 0,
-        oldest_purged: None,
-        newest_purged: None,
-        reason: reason.to_owned(),
-        plan_id: plan.plan_id.clone(),
+        recorded: RecordedPurge {
+            archives_purged: 0,
+            oldest_purged: None,
+            newest_purged: None,
+            reason: reason.to_owned(),
+            plan_id: plan.plan_id.clone(),
+        },
+        reclaim: Ok(CompactOutcome::default()),
     }
 }
 

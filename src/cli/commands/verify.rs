@@ -1,6 +1,6 @@
 //! `annals verify`: compares the log, the packs and the index.
 
-use crate::archive::{Access, Depth, Finding, KnownLosses, VerifyReport};
+use crate::archive::{Depth, Finding, KnownLosses, VerifyReport};
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Style, Table, counted, size};
@@ -27,7 +27,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let depth = if args.quick { Depth::Quick } else { Depth::Deep };
     let verified = context
-        .open(Access::ReadOnly)
+        .open_to_check()
         .and_then(|archive| archive.verify(depth));
     let report = match verified {
         Ok(report) => report,

@@ -115,10 +115,10 @@ fn of_host(notice: &Notice<'_>) {
             waiting,
         } => info!(
             converter,
-            entries = outcome.archives_purged,
-            bytes_freed = outcome.bytes_freed,
-            plan = outcome.plan_id,
-            reason = outcome.reason,
+            entries = outcome.recorded.archives_purged,
+            bytes_freed = outcome.bytes_freed(),
+            plan = outcome.recorded.plan_id,
+            reason = outcome.recorded.reason,
             held,
             waiting,
             "purged"
