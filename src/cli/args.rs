@@ -78,6 +78,9 @@ pub(crate) struct Globals {
     /// Do not ask, do it
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
+    /// Use a store that belongs to another account as if it were one's own
+    #[arg(long, global = true)]
+    pub(crate) trust: bool,
     /// Bytes of one journal file made from now on: 64K to 1G, 32M unless said otherwise
     #[arg(
         long,

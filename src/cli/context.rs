@@ -16,6 +16,7 @@ use super::owner::Borrowed;
 use super::progress::Meter;
 use super::render::{Canvas, Style, Zone, escape, escape_json};
 use super::surroundings::Surroundings;
+use super::trust::{self, Trust};
 use super::{store, when};
 use crate::archive::{Access, Archive, Options};
 use crate::convert::Cancel;
@@ -248,7 +249,24 @@ impl<'a> Context<'a> {
 
     /// Which store this run is about.
     pub(crate) fn locate(&self) -> Result<PathBuf> {
-        store::locate(&self.globals, &self.surroundings)
+        let (dir, _) = store::locate(&self.globals, &self.surroundings)?;
+        Ok(dir)
+    }
+
+    /// The folder of a store that may be opened for `access`: one's own, or one that the user vouches for.
+    pub(crate) fn locate_trusted(&self, access: Access) -> Result<PathBuf> {
+        let (dir, found) = store::locate(&self.globals, &self.surroundings)?;
+        trust::check(&dir, found, access, self.trust())?;
+        Ok(dir)
+    }
+
+    /// What the user says of stores of other accounts.
+    pub(crate) fn trust(&self) -> Trust {
+        if self.globals.trust {
+            Trust::All
+        } else {
+            Trust::OwnStores
+        }
     }
 
     /// The store, lent or opened. What is known to be damaged of it is told when the run ends, and
@@ -267,7 +285,7 @@ impl<'a> Context<'a> {
     fn lent_or_opened(&self, access: Access) -> Result<Archive> {
         match &self.borrowed {
             Some(borrowed) => Ok(borrowed.archive.lend(self.actor())),
-            None => Archive::open(self.locate()?, self.options(access)),
+            None => Archive::open(self.locate_trusted(access)?, self.options(access)),
         }
     }
 

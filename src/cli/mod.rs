@@ -34,6 +34,7 @@ mod selection;
 mod sizes;
 mod store;
 mod surroundings;
+mod trust;
 mod when;
 mod zone;
 
@@ -111,6 +112,9 @@ fn by_owner(
     };
     let waited = Stopwatch::start();
     let found = owner::find(&dir, LOCK_WAIT)?;
+    if found.is_some() {
+        trust::check_asking(&dir, context.trust())?;
+    }
     context.lock_wait = waited.left_of(LOCK_WAIT);
     found
         .map(|owner| owner::ask(owner, args, LOCK_WAIT, context))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::Globals;
 use super::surroundings::Surroundings;
+use super::trust::Found;
 use crate::host::Config;
 use crate::{Error, ErrorKind, Result};
 
@@ -11,9 +12,9 @@ use crate::{Error, ErrorKind, Result};
 const MARKER: &str = "FORMAT";
 
 /// The store that is named, or else the nearest parent directory that is one.
-pub(crate) fn locate(globals: &Globals, from: &Surroundings) -> Result<PathBuf> {
+pub(crate) fn locate(globals: &Globals, from: &Surroundings) -> Result<(PathBuf, Found)> {
     if let Some(named) = named(globals, from)? {
-        return Ok(named);
+        return Ok((named, Found::Named));
     }
     let here = from.folder.as_deref().ok_or_else(|| {
         Error::new(ErrorKind::Io, "cannot find the current directory")
@@ -21,7 +22,7 @@ pub(crate) fn locate(globals: &Globals, from: &Surroundings) -> Result<PathBuf> 
     })?;
     here.ancestors()
         .find(|dir| dir.join(MARKER).is_file())
-        .map(Path::to_owned)
+        .map(|dir| (dir.to_owned(), Found::WalkingUp))
         .ok_or_else(|| {
             Error::new(
                 ErrorKind::NoStore,
@@ -108,7 +109,7 @@ mod tests {
         };
         assert_eq!(
             locate(&globals, &Surroundings::here()).expect("named"),
-            Path::new("here")
+            (PathBuf::from("here"), Found::Named)
         );
     }
 }

@@ -36,7 +36,7 @@ struct Repaired<'a> {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let dir = context.locate()?;
+    let dir = context.locate_trusted(Access::ReadWrite)?;
     owner::refuse_if_owned(&dir, "it cannot be repaired")?;
     let options = context.options(Access::ReadWrite);
     if args.undo {

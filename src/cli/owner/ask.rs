@@ -11,6 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::place;
+use super::shown::Shown;
 use super::wire::{Ask, FromAsker, FromOwner, Greeting, PIECE_BYTES, PROTOCOL, Refusal, Why};
 use crate::archive::Archive;
 use crate::cli::context::{Context, Stdin};
@@ -44,6 +45,7 @@ pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
     loop {
         match place::connect(dir) {
             Ok(stream) => {
+                check_answering(dir, &stream)?;
                 let dir = dir.to_owned();
                 return Ok(Some(Owner { dir, stream }));
             }
@@ -68,6 +70,21 @@ pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// Refuses a process at the owner's socket that is neither one's own nor root's, nor the store's owner's.
+fn check_answering(dir: &Path, stream: &UnixStream) -> Result<()> {
+    let peer = place::peer(stream).map_err(|error| no_answer(dir, error))?;
+    let answers = peer.map(|peer| peer.uid);
+    if place::may_answer(answers, place::owner_of(dir)) {
+        return Ok(());
+    }
+    let said = format!(
+        "a process of another user answers for the store in {}",
+        dir.display()
+    );
+    Err(Error::new(ErrorKind::Refused, said)
+        .hint("look who may write into the store's folder: only its owner should"))
 }
 
 /// Has `owner` run the verb in `arguments`; answers its exit code. One that is busy with others is asked again for `patience`.
@@ -126,10 +143,19 @@ fn ask_once(
 
     let mut closed = false;
     let mut problem = None;
+    let (mut output, mut remarks) = {
+        let streams = context.streams();
+        let on_terminal = |is_terminal: bool| is_terminal.then(Shown::default);
+        (
+            on_terminal(streams.stdout_is_terminal),
+            on_terminal(streams.stderr_is_terminal),
+        )
+    };
     loop {
         match FromOwner::read(&stream) {
             Ok(FromOwner::Output(_)) if closed => {}
             Ok(FromOwner::Output(bytes)) => {
+                let bytes = shown(&mut output, bytes);
                 let stdout = context.streams().stdout;
                 if let Err(error) = stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
                     closed = true;
@@ -140,6 +166,7 @@ fn ask_once(
                 }
             }
             Ok(FromOwner::Remark(bytes)) => {
+                let bytes = shown(&mut remarks, bytes);
                 let stderr = context.streams().stderr;
                 // When even stderr is gone there is nobody left to tell; the exit code still speaks.
                 let _ = stderr.write_all(&bytes).and_then(|()| stderr.flush());
@@ -149,6 +176,14 @@ fn ask_once(
             Ok(FromOwner::Refused(refusal)) => return Ok(Told::Refused(refusal)),
             Err(error) => return Err(ended(dir, &greeting, error).into()),
         }
+    }
+}
+
+/// What of `bytes` is printed: on a terminal, nothing that acts on it.
+fn shown(terminal: &mut Option<Shown>, bytes: Vec<u8>) -> Vec<u8> {
+    match terminal {
+        Some(terminal) => terminal.pass(&bytes),
+        None => bytes,
     }
 }
 

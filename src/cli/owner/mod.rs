@@ -1,7 +1,7 @@
 //! One process owns a store; who else wants something of it asks the owner, who runs the verb and sends back what it says.
 //!
 //! - [`wire`](self): what goes over the socket, byte by byte; `place`: where the socket is, and who may use it;
-//! - `serve`: the owner's side; `ask`: the other.
+//! - `serve`: the owner's side; `ask`: the other, and `shown`, what of the answer reaches a terminal.
 //!
 //! The verb is the same code both ways, on the owner's open store, with the folder, variables, terminal and zone of who asks. So
 //! the answer is the same by construction.
@@ -14,6 +14,8 @@ mod elsewhere;
 mod place;
 #[cfg(unix)]
 mod serve;
+#[cfg(unix)]
+mod shown;
 mod state;
 #[cfg(unix)]
 mod wire;

@@ -94,6 +94,18 @@ pub(super) fn may_ask(uid: Option<u32>, own: u32) -> bool {
     uid.is_none_or(|uid| uid == own || uid == 0)
 }
 
+/// Only who could have written the store without us: this user, root, and the one the folder belongs to.
+pub(super) fn may_answer(uid: Option<u32>, owner: Option<u32>) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    uid.is_none_or(|uid| uid == own || uid == 0 || Some(uid) == owner)
+}
+
+/// The user a store's folder belongs to.
+pub(super) fn owner_of(dir: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    Some(fs::metadata(dir).ok()?.uid())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,141 @@
+//! Whether a store belongs to the account that asks for it.
+//!
+//! A store of somebody else is hostile until the user says otherwise: what is archived there can be read by its owner, and
+//! a store that lies in a parent folder may have been put there for just that.
+
+use std::path::Path;
+
+use crate::archive::Access;
+use crate::{Error, ErrorKind, Result};
+
+/// How a store was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// By a flag, a variable or a configuration.
+    Named,
+    /// By looking through the parent folders.
+    WalkingUp,
+}
+
+/// What the user says of stores of other accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Only one's own are used; one that is named may be read.
+    OwnStores,
+    /// All are used (`--trust`).
+    All,
+}
+
+/// Refuses the use of another account's store that nobody has vouched for.
+///
+/// # Errors
+/// `Refused` when it was found by walking up, or is to be written.
+pub(crate) fn check(dir: &Path, found: Found, access: Access, trust: Trust) -> Result<()> {
+    let Some(owner) = other_owner(dir).filter(|_| trust == Trust::OwnStores) else {
+        return Ok(());
+    };
+    match (found, access) {
+        (Found::Named, Access::ReadOnly) => Ok(()),
+        (Found::Named, Access::ReadWrite) => Err(refused(
+            dir,
+            &owner,
+            "is only read",
+            "do this as that user, or add --trust to use the store as your own",
+        )),
+        (Found::WalkingUp, _) => Err(refused(
+            dir,
+            &owner,
+            "lies in a parent folder",
+            "name it with --store DIR to read it, and add --trust to use it as your own",
+        )),
+    }
+}
+
+/// Refuses to ask the process of another account that has its store open.
+///
+/// # Errors
+/// `Refused` without `--trust`.
+pub(crate) fn check_asking(dir: &Path, trust: Trust) -> Result<()> {
+    match other_owner(dir) {
+        Some(owner) if trust == Trust::OwnStores => Err(refused(
+            dir,
+            &owner,
+            "is open in a process of theirs",
+            "do this as that user, or add --trust to hand it to them",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn refused(dir: &Path, owner: &str, why: &str, hint: &'static str) -> Error {
+    let said = format!(
+        "the store in {} belongs to another account ({owner}) and {why}",
+        dir.display()
+    );
+    Error::new(ErrorKind::Refused, said).hint(hint)
+}
+
+/// The account a folder belongs to, when it is another than this process's. What cannot be looked at is for the opening to
+/// complain of.
+#[cfg(unix)]
+fn other_owner(dir: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(dir).ok()?.uid();
+    (owner != rustix::process::geteuid().as_raw()).then(|| format!("user {owner}"))
+}
+
+/// Elsewhere the rights of the folder decide.
+#[cfg(not(unix))]
+fn other_owner(_: &Path) -> Option<String> {
+    None
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_own_store_is_used_however_it_was_found() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for found in [Found::Named, Found::WalkingUp] {
+            for access in [Access::ReadOnly, Access::ReadWrite] {
+                check(dir.path(), found, access, Trust::OwnStores).expect("one's own");
+            }
+        }
+        check_asking(dir.path(), Trust::OwnStores).expect("one's own");
+    }
+
+    /// Root's 0600 file was archived into the store of another user, which lay in a parent folder.
+    #[test]
+    fn anothers_store_is_read_when_it_is_named_and_written_only_when_it_is_trusted() {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: only root can give a folder to another user");
+            return;
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::chown(dir.path(), Some(65534), Some(65534)).expect("given");
+        let check = |found, access, trust| {
+            check(dir.path(), found, access, trust).map_err(|error| error.kind())
+        };
+        use Access::{ReadOnly, ReadWrite};
+        use Found::{Named, WalkingUp};
+        use Trust::{All, OwnStores};
+        let refused = Err(ErrorKind::Refused);
+        for (found, access, expected) in [
+            (Named, ReadOnly, Ok(())),
+            (Named, ReadWrite, refused),
+            (WalkingUp, ReadOnly, refused),
+            (WalkingUp, ReadWrite, refused),
+        ] {
+            assert_eq!(
+                check(found, access, OwnStores),
+                expected,
+                "{found:?}, {access:?}"
+            );
+            assert_eq!(check(found, access, All), Ok(()));
+        }
+        let asked = check_asking(dir.path(), OwnStores).map_err(|error| error.kind());
+        assert_eq!(asked, refused);
+        check_asking(dir.path(), All).expect("trusted");
+    }
+}
