@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 
 /// Which entries. Empty means all that are not purged; every stated field must hold.
 ///
-/// Text is compared without regard to letter case, to whether letters are composed or decomposed, and to the width of East
-/// Asian letters; except metadata values, which must be equal.
+/// Text is compared without regard to letter case, to whether letters are composed or decomposed,
+/// and to the width of East Asian letters; except metadata values, which must be equal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {

@@ -1431,8 +1431,8 @@ fn a_value_is_set_in_the_file_and_the_change_is_on_record_once_the_host_has_it()
     assert!(!text.contains("s3cret"), "{text}");
 }
 
-/// A Mac archived `Prüfling` with ü as two characters, a Windows machine as one, and each found only its own. What is
-/// recorded stays as it came.
+/// A Mac archived `Prüfling` with ü as two characters, a Windows machine as one, and each found
+/// only its own. What is recorded stays as it came.
 #[test]
 fn a_name_is_found_in_whichever_way_its_letters_are_written() {
     let plant = Plant::new();

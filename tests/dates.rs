@@ -1,5 +1,6 @@
-//! A date was midnight by the offset of the day on which it was asked for: in November `--from 2026-07-01` left out what
-//! the same list showed as `2026-07-01 00:30`. A day is what clocks of the asker's zone showed, wherever the store is.
+//! A date was midnight by the offset of the day on which it was asked for: in November `--from
+//! 2026-07-01` left out what the same list showed as `2026-07-01 00:30`. A day is what clocks of
+//! the asker's zone showed, wherever the store is.
 
 #![cfg(unix)]
 
@@ -113,7 +114,8 @@ impl Drop for Host {
     }
 }
 
-/// Either side of midnight, in summer and in winter of both hemispheres, at offsets of whole and half hours.
+/// Either side of midnight, in summer and in winter of both hemispheres, at offsets of whole and
+/// half hours.
 #[test]
 fn a_list_of_a_day_holds_what_is_shown_with_that_day() {
     let times = [

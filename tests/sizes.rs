@@ -1,6 +1,6 @@
-//! `--max-size 30M` took 14,113 entries of a store that held 26 MiB: it counted bytes before they were compressed, and content
-//! that entries share as often as they do. A limit on size is one on what content takes on disk, and a preview says what
-//! the files of the store shrink by.
+//! `--max-size 30M` took 14,113 entries of a store that held 26 MiB: it counted bytes before they
+//! were compressed, and content that entries share as often as they do. A limit on size is one on
+//! what content takes on disk, and a preview says what the files of the store shrink by.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -36,7 +36,8 @@ struct Store {
 }
 
 impl Store {
-    /// A store of five packs or more, with a hundred files of which each third came twice, some for another converter.
+    /// A store of five packs or more, with a hundred files of which each third came twice, some for
+    /// another converter.
     fn with_duplicates() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let archive = Archive::create(dir.path().join("store"), Options::default()).expect("made");
@@ -167,7 +168,8 @@ fn a_preview_adds_up_with_the_files_of_the_store_afterwards() {
     }
 }
 
-/// Content that another converter has too is not freed, but it is content of both, and counts for each.
+/// Content that another converter has too is not freed, but it is content of both, and counts for
+/// each.
 #[test]
 fn a_limit_for_one_converter_counts_its_own_content_once() {
     let store = Store::with_duplicates();

@@ -12,8 +12,8 @@ use crate::format::pack::{FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BY
 use crate::id::{BlobId, PackId};
 use crate::index::{BlobRow, PackRow, View};
 
-/// What each piece of content takes: its record, and its share of what its pack needs beside records. The shares of all
-/// content of a pack come to the bytes of its file.
+/// What each piece of content takes: its record, and its share of what its pack needs beside
+/// records. The shares of all content of a pack come to the bytes of its file.
 pub(super) struct Sizes<'a> {
     shared: &'a Shared,
     view: &'a View,
@@ -95,8 +95,8 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// Counts an entry among those that share; gives the bytes that none before it took. Only for a counter that is asked
-    /// about the entries that were added to it, and about no others.
+    /// Counts an entry among those that share; gives the bytes that none before it took. Only for a
+    /// counter that is asked about the entries that were added to it, and about no others.
     pub(super) fn add(&mut self, entry: &Entry) -> Result<u64> {
         let mut bytes = 0;
         for blob in content_of(entry) {
@@ -158,8 +158,8 @@ impl<'a> Needs<'a> {
         Ok(freed)
     }
 
-    /// What the store shrinks by at once when what was released goes: packs that are worth it, with what was dead in them
-    /// before, and content in the journal.
+    /// What the store shrinks by at once when what was released goes: packs that are worth it, with
+    /// what was dead in them before, and content in the journal.
     pub(super) fn freed_at_once(&self) -> u64 {
         let after = |pack: &PackRow| {
             let (records, bytes) = self.gone.packs.get(&pack.id).copied().unwrap_or_default();

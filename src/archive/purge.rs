@@ -96,7 +96,8 @@ impl Archive {
         };
         let sizes = Sizes::new(self.shared(), &view)?;
         let mut selection = Needs::of_all(&sizes);
-        // Where the whole store fits the limit, what of it is selected does too, and need not be measured.
+        // Where the whole store fits the limit, what of it is selected does too, and need not be
+        // measured.
         let is_measured = policy
             .max_size
             .is_some_and(|limit| sizes.of_everything() > limit);
@@ -434,7 +435,8 @@ mod tests {
             assert_eq!(freed(&archive, &all_but(0)), all);
             assert_eq!(freed(&archive, &all_but(1)), all[..2]);
             assert_eq!(freed(&archive, &all_but(3)), all[..0]);
-            // A limit on size is one on what is stored: the content that two of them have counts once.
+            // A limit on size is one on what is stored: the content that two of them have counts
+            // once.
             let by_size = |bytes| Policy {
                 max_size: Some(bytes),
                 ..Policy::default()

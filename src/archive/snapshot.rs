@@ -135,8 +135,9 @@ impl Snapshot {
         Ok(self.view.find(text, limit)?)
     }
 
-    /// The entries that are not purged by day of archiving, where `day_of` says which day an instant falls on, counted
-    /// from 1970-01-01. Looks at every entry; [`Stats::days`] has the days of UTC without.
+    /// The entries that are not purged by day of archiving, where `day_of` says which day an
+    /// instant falls on, counted from 1970-01-01. Looks at every entry; [`Stats::days`] has the
+    /// days of UTC without.
     pub fn days(&self, day_of: impl FnMut(Timestamp) -> i64) -> Result<Vec<Group>> {
         let counters = self.view.groups_by_day(day_of)?;
         Ok(grouped(counters.iter(), |group| day(group.day)))

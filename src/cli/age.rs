@@ -9,8 +9,8 @@ use crate::{Error, ErrorKind, Result};
 
 const AGE_HINT: &str = "write for example 90d, '3 days', 2w, '6 months', or 1y";
 
-/// The age `text` means, in microseconds, counted back from `now`: days are 24 hours, months and years are those of the
-/// calendar in UTC, so that it is the same age wherever it is asked for.
+/// The age `text` means, in microseconds, counted back from `now`: days are 24 hours, months and
+/// years are those of the calendar in UTC, so that it is the same age wherever it is asked for.
 pub(crate) fn parse_age(text: &str, now: Timestamp) -> Result<i64> {
     let refused =
         || Error::new(ErrorKind::Invalid, format!("'{text}' is not an age")).hint(AGE_HINT);
@@ -27,7 +27,8 @@ pub(super) struct Age {
 }
 
 impl Age {
-    /// Reads `1y 6 months`; `None` when the text is no row of numbers with units. `text` is lower case.
+    /// Reads `1y 6 months`; `None` when the text is no row of numbers with units. `text` is lower
+    /// case.
     pub(super) fn parse(text: &str) -> Result<Option<Self>> {
         let mut rest = text.trim();
         let mut age = Self::default();
@@ -81,7 +82,8 @@ impl Age {
         Ok(Some(age))
     }
 
-    /// The instant this long before `now`, with the months of UTC; `None` before the beginning of representable time.
+    /// The instant this long before `now`, with the months of UTC; `None` before the beginning of
+    /// representable time.
     fn before(self, now: Timestamp) -> Option<Timestamp> {
         let utc = Timestamp::from_micros(now.micros());
         let months_back = utc
@@ -90,7 +92,8 @@ impl Age {
         self.without_micros(Timestamp::from(months_back))
     }
 
-    /// The instant this long before `now`: the months and years are of `zone`, so `1mo` ago is the same time of day.
+    /// The instant this long before `now`: the months and years are of `zone`, so `1mo` ago is the
+    /// same time of day.
     pub(super) fn before_in(self, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
         if self.months == 0 {
             return self.without_micros(now);
@@ -131,7 +134,8 @@ mod tests {
         }
     }
 
-    /// A plan made in one hall must be the plan made in the other: `1mo` is 30 days, or 31, by the day it is in UTC.
+    /// A plan made in one hall must be the plan made in the other: `1mo` is 30 days, or 31, by the
+    /// day it is in UTC.
     #[test]
     fn an_age_does_not_depend_on_where_it_is_asked_for() {
         let here: Timestamp = "2026-03-31T23:30:00-05:00".parse().expect("valid");

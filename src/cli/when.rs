@@ -1,9 +1,9 @@
 //! Dates as people write them. What could mean two things is refused.
 //!
-//! Days, weeks, months and years that have a name (`2026-03-01`, `yesterday`, `monday`, `last week`) are those of the
-//! calendar: they begin when clocks of the zone first showed that day. A bare duration (`90d`, `3 days`) means that
-//! long *ago*, to the second, and a bare weekday the most recent one, because every question to an archive is about the
-//! past.
+//! Days, weeks, months and years that have a name (`2026-03-01`, `yesterday`, `monday`, `last
+//! week`) are those of the calendar: they begin when clocks of the zone first showed that day. A
+//! bare duration (`90d`, `3 days`) means that long *ago*, to the second, and a bare weekday the
+//! most recent one, because every question to an archive is about the past.
 
 use jiff::civil::{Date, DateTime, Time};
 
@@ -281,7 +281,8 @@ fn digits(word: &str) -> Option<i16> {
     is_number.then(|| word.parse().ok()).flatten()
 }
 
-/// The number of a weekday that is written in full or begun with three letters or more; Monday is 0.
+/// The number of a weekday that is written in full or begun with three letters or more; Monday is
+/// 0.
 fn weekday(word: &str) -> Option<i8> {
     const DAYS: [&str; 7] = [
         "monday",
@@ -436,7 +437,8 @@ mod tests {
         }
     }
 
-    /// With New York's clock in November, `2026-07-01` meant 01:00 of that day in summer, and the first hour was left out.
+    /// With New York's clock in November, `2026-07-01` meant 01:00 of that day in summer, and the
+    /// first hour was left out.
     #[test]
     fn a_date_is_midnight_of_its_zone_on_that_day_whenever_it_is_asked_for() {
         for (name, text, expected) in [

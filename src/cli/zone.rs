@@ -68,7 +68,8 @@ impl Zone {
         since.map_or(0, |since| since.get_days().into())
     }
 
-    /// The first instant of a day: midnight, or what the clocks showed first where they skipped midnight.
+    /// The first instant of a day: midnight, or what the clocks showed first where they skipped
+    /// midnight.
     pub(super) fn start_of(&self, day: civil::Date) -> Result<Timestamp, NoSuchTime> {
         let rules = self.rules();
         let midnight = rules.to_ambiguous_timestamp(day.at(0, 0, 0, 0));
@@ -105,7 +106,8 @@ impl Zone {
         }
     }
 
-    /// As [`Self::instant_of`]; of a time that was skipped or shown twice it is the one counted on from before the change.
+    /// As [`Self::instant_of`]; of a time that was skipped or shown twice it is the one counted on
+    /// from before the change.
     pub(super) fn about(&self, wall: civil::DateTime) -> Option<Timestamp> {
         let instant = self.rules().to_ambiguous_timestamp(wall).compatible();
         instant.ok().map(|instant| self.timestamp(instant))
@@ -143,7 +145,8 @@ mod tests {
         text.parse().expect("a date")
     }
 
-    /// A day was taken to begin at midnight by the offset of the day of asking, and to last 24 hours.
+    /// A day was taken to begin at midnight by the offset of the day of asking, and to last 24
+    /// hours.
     #[test]
     fn a_day_begins_when_clocks_of_its_zone_first_show_it() {
         for (name, day_text, start, hours) in [

@@ -415,7 +415,8 @@ impl ConverterConfig {
     }
 }
 
-/// A pattern over folded names: test stations spell their extensions as they please, and a share may compose letters or not.
+/// A pattern over folded names: test stations spell their extensions as they please, and a share
+/// may compose letters or not.
 fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(&fold(pattern)).build()
 }
@@ -1414,7 +1415,8 @@ mod tests {
         assert_eq!(one.complete_marker.as_deref(), Some("x"));
     }
 
-    /// A pattern that was typed on one system did not fit the names that another wrote, and the files stayed where they were.
+    /// A pattern that was typed on one system did not fit the names that another wrote, and the
+    /// files stayed where they were.
     #[test]
     fn a_pattern_takes_a_name_in_whichever_way_its_letters_are_written() {
         let of = |pattern: &str| {

@@ -201,7 +201,8 @@ fn too_large() -> io::Error {
     )
 }
 
-/// Local time in two-second steps, as zip tells it: from 1980 to 2107, and what lies outside is told as the nearest of these.
+/// Local time in two-second steps, as zip tells it: from 1980 to 2107, and what lies outside is
+/// told as the nearest of these.
 fn dos_time(time: SystemTime) -> (u16, u16) {
     const YEARS: RangeInclusive<i32> = 1980..=2107;
     // chrono's own conversion panics on times that some file systems hold.

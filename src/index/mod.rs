@@ -42,7 +42,9 @@ pub(crate) use fold::{PackRow, Placement};
 pub(crate) use overlay::{Overlay, QueuePlace};
 pub(crate) use rows::{BlobRow, Place, QueuedRow};
 pub(crate) use stats::CounterGroup;
-pub(crate) use text::{fold, is_same_name};
+#[cfg(feature = "host")]
+pub(crate) use text::fold;
+pub(crate) use text::is_same_name;
 pub(crate) use view::View;
 
 /// Memory that redb may take for pages, unless told otherwise.

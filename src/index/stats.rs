@@ -68,7 +68,8 @@ impl View {
         })
     }
 
-    /// The entries that are not purged, by status and by the day that `day_of` says they were archived on.
+    /// The entries that are not purged, by status and by the day that `day_of` says they were
+    /// archived on.
     ///
     /// The counters know days of UTC only: this reads the head of every entry.
     pub(crate) fn groups_by_day(

@@ -1,22 +1,25 @@
-//! How text is compared, and how a part of it is found again: spelling variants of one text, and trigrams.
+//! How text is compared, and how a part of it is found again: spelling variants of one text, and
+//! trigrams.
 
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_compatible;
 
-/// Letters and marks of East Asian fonts in another width than usual: full-width Latin, half-width Katakana.
+/// Letters and marks of East Asian fonts in another width than usual: full-width Latin, half-width
+/// Katakana.
 const OTHER_WIDTH: std::ops::RangeInclusive<char> = '\u{ff01}'..='\u{ffee}';
 const DOT_ABOVE: char = '\u{307}';
 const DOTLESS_I: char = '\u{131}';
 /// The small sigma at the end of a word, which has no capital letter of its own.
 const SIGMA_AT_END: char = '\u{3c2}';
 
-/// `text` without what people do not mean to tell apart: letter case, composed and decomposed letters, the width of East
-/// Asian letters, and the four kinds of i of Turkish. Folded text folds to itself.
+/// `text` without what people do not mean to tell apart: letter case, composed and decomposed
+/// letters, the width of East Asian letters, and the four kinds of i of Turkish. Folded text folds
+/// to itself.
 ///
-/// What stays: other looks of a letter or digit, such as `²` for 2, because two serial numbers may differ in that; and `ß`,
-/// because one letter stays one, which `?` in a pattern stands for.
+/// What stays: other looks of a letter or digit, such as `²` for 2, because two serial numbers may
+/// differ in that; and `ß`, because one letter stays one, which `?` in a pattern stands for.
 pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -171,7 +174,8 @@ mod tests {
         assert!(equals_folded("ÄB", "äb") && equals_folded("AB", "ab"));
     }
 
-    /// A Mac writes `ü` as u with a mark, Windows as one letter: what one had archived the other did not find.
+    /// A Mac writes `ü` as u with a mark, Windows as one letter: what one had archived the other
+    /// did not find.
     #[test]
     fn spellings_that_mean_one_text_fold_to_one() {
         for (one, other) in [

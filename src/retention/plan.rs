@@ -30,8 +30,8 @@ pub struct PurgePlan {
     pub bytes_logical: u64,
     /// Bytes on disk that nothing needs afterwards: content that no other entry shares, as stored.
     pub bytes_freed: u64,
-    /// Bytes the store shrinks by at once, with what earlier purges left in the same packs. The rest goes when half of its
-    /// pack is unneeded.
+    /// Bytes the store shrinks by at once, with what earlier purges left in the same packs. The
+    /// rest goes when half of its pack is unneeded.
     #[serde(default)]
     pub bytes_freed_at_once: u64,
     /// How many would have gone but for a hold.
@@ -54,7 +54,8 @@ pub struct PlannedPurge {
     pub id: EntryId,
     /// The rule that lets it go.
     pub rule: String,
-    /// Bytes on disk that nothing needs once this entry is gone, and the ones before it in the plan.
+    /// Bytes on disk that nothing needs once this entry is gone, and the ones before it in the
+    /// plan.
     pub bytes_freed: u64,
 }
 

@@ -11,8 +11,8 @@ pub struct Policy {
     pub older_than_micros: Option<i64>,
     /// Entries past the retention recorded with each of them.
     pub expired: bool,
-    /// The oldest, until the sources and reports of those left take at most this many bytes on disk: compressed, and content
-    /// that several of them share once.
+    /// The oldest, until the sources and reports of those left take at most this many bytes on
+    /// disk: compressed, and content that several of them share once.
     pub max_size: Option<u64>,
     /// The oldest, until at most this many entries are left.
     pub max_count: Option<u64>,

@@ -249,7 +249,8 @@ impl Restore<'_> {
 struct Target {
     dir: PathBuf,
     overwrite: Overwrite,
-    /// Folded, because some file systems see no difference between letter cases, or composed and decomposed letters.
+    /// Folded, because some file systems see no difference between letter cases, or composed and
+    /// decomposed letters.
     taken: HashSet<String>,
 }
 

@@ -1,4 +1,5 @@
-//! How the cases and suites of a JUnit file ended. What is not understood is an error, never passed.
+//! How the cases and suites of a JUnit file ended. What is not understood is an error, never
+//! passed.
 
 use super::junit::{BLANKS, name_of, seconds_of};
 use super::report::{self, Step, Verdict};
@@ -31,7 +32,8 @@ fn is_remark(tag: &str) -> bool {
     matches!(tag, "properties" | "system-out" | "system-err")
 }
 
-/// What the attributes `status`, `result` and `outcome` say, in the words of googletest, ctest, pytest, jest and others.
+/// What the attributes `status`, `result` and `outcome` say, in the words of googletest, ctest,
+/// pytest, jest and others.
 fn verdict_of_word(word: &str) -> Option<Verdict> {
     Some(match word {
         "run" | "ran" | "pass" | "passed" | "success" | "successful" | "succeeded" | "ok"
@@ -127,7 +129,8 @@ impl Found {
     }
 }
 
-/// A suite as steps: one for each case and suite in it, and one for all that speaks against the suite itself.
+/// A suite as steps: one for each case and suite in it, and one for all that speaks against the
+/// suite itself.
 pub(super) struct Suite<'a> {
     element: &'a Element,
     steps: Vec<Step>,
@@ -240,7 +243,8 @@ impl<'a> Suite<'a> {
         most
     }
 
-    /// Checks that the suite has what it announces: a case that is missing, or that hides how it ended, never passes.
+    /// Checks that the suite has what it announces: a case that is missing, or that hides how it
+    /// ended, never passes.
     fn check_counts(&mut self, unit: &mut Unit) {
         let tests = self.announced(&["tests"], unit);
         if tests > self.cases + self.more_runs {
