@@ -280,7 +280,7 @@ fn journal_files_of_several_lengths_hold_what_is_written_to_them() {
     let archive = Archive::create_on(Arc::new(disk.clone()), with(64 << 10)).expect("made");
     let mut there = Vec::new();
     let mut fill = |archive: &Archive, lengths: &[usize]| {
-        for (seed, len) in lengths.iter().cycle().take(24).enumerate() {
+        for (seed, len) in lengths.iter().cycle().take(10).enumerate() {
             let content = support::noise(there.len() as u64 * 100 + seed as u64, *len);
             let put = archive.put(named("x"), &*content).expect("archived");
             there.push((put.id, content));
@@ -288,18 +288,18 @@ fn journal_files_of_several_lengths_hold_what_is_written_to_them() {
     };
     fill(&archive, &[9_000]);
     archive.close().expect("closed");
-    let archive = open(1 << 20);
-    fill(&archive, &[9_000, 500_000, 200_000]);
+    let archive = open(256 << 10);
+    fill(&archive, &[9_000, 150_000, 100_000]);
     archive.seal().expect("sealed");
-    fill(&archive, &[500_000]);
+    fill(&archive, &[150_000]);
     archive.close().expect("closed");
     let archive = open(64 << 10);
     fill(&archive, &[9_000, 50_000]);
     archive.seal().expect("sealed");
     fill(&archive, &[50_000]);
     drop(archive);
-    let archive = open(1 << 20);
-    fill(&archive, &[500_000, 100]);
+    let archive = open(256 << 10);
+    fill(&archive, &[150_000, 100]);
     let killed = disk.snapshot();
     archive.close().expect("closed");
     for disk in [killed, disk] {
