@@ -241,3 +241,73 @@ fn the_configuration_is_recorded_once_and_without_secrets() {
         .expect("recorded");
     assert!(section.contains("***") && !section.contains("s3cret"));
 }
+
+impl Plant {
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs a configuration of its own once, and answers what went wrong.
+    fn run_with(&self, keys: &str) -> annals::Result<Vec<String>> {
+        let text = format!("[host]\nmin_free_disk_gb = 0\n[defaults]\nsettle_s = 0\n{keys}");
+        let config = Config::parse(&text, &self.at("host.toml")).expect("valid");
+        let archives = Archives::shared(Some(self.archive.clone()));
+        let summary = run_once(archives, config, &Cancel::default(), &Hooks::default())?;
+        let errors = summary.errors.into_iter();
+        Ok(errors.map(|error| error.error).collect())
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).expect("there")
+    }
+}
+
+fn converter(name: &str, command: &str, keys: &str) -> String {
+    format!(
+        "[[converter]]\nname = \"{name}\"\ncommand = [\"sh\", \"-c\", \"{command}\", \"{{input}}\"]\n\
+         environment = \"sh\"\n{keys}\n"
+    )
+}
+
+/// Two lines share a done folder. One had moved `SN7.json` there and archived nothing, the other
+/// archived `SN7.csv`: the only copy of `SN7.json` was removed, unread and untold.
+#[test]
+fn clearing_a_source_away_leaves_another_lines_file_of_its_stem_in_the_done_folder() {
+    let plant = Plant::new();
+    fs::create_dir(plant.at("json")).expect("made");
+    fs::write(plant.at("json/SN7.json"), "{\"volts\":4.98}").expect("written");
+    plant.put("SN7.csv", "serial,SN7");
+    plant.put("SN8.csv", "serial,SN8");
+    let lines = converter(
+        "JSON",
+        "echo {}",
+        "watch_folder = \"json\"\npost_process = \"move\"\ndone_folder = \"done\"",
+    ) + &converter(
+        "CSV",
+        "printf '{}'",
+        "watch_folder = \"in\"\npost_process = \"archive\"\narchive_enabled = true\n\
+         done_folder = \"done\"",
+    );
+    // A copy of the report of SN8 itself is what is cleaned up.
+    fs::create_dir(plant.at("done")).expect("made");
+    fs::write(plant.at("done/SN8.json"), "{}").expect("written");
+    assert!(plant.run_with(&lines).expect("ran").is_empty());
+    assert_eq!((plant.left_in("in"), plant.left_in("json")), (0, 0));
+    assert_eq!(plant.text("done/SN7.json"), "{\"volts\":4.98}");
+    assert!(!plant.at("done/SN8.json").exists());
+}
+
+/// A host that was killed while it cleared a file away had set it aside. Nobody took it ever after.
+#[test]
+fn what_a_killed_host_had_set_aside_is_put_back_and_cleared_away_once() {
+    let plant = Plant::new();
+    plant.put("1.csv", "SN1");
+    assert_eq!(plant.run().archived, 1);
+    plant.put(".annals-0123456789abcdef.aside.1.csv", "SN1");
+    plant.put(".annals-0123456789abcdef.aside.2.csv", "SN2");
+    let second = plant.run();
+    assert_eq!(second.errors, []);
+    // The time of the first is another one, so it is another file.
+    assert_eq!((second.archived, second.successful), (2, 2));
+    assert_eq!(plant.left_in("in"), 0);
+}

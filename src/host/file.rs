@@ -10,20 +10,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{ConverterConfig, Retry, Unarchivable};
 use super::endpoint::Submit;
-use super::folder::{Expected, Folder};
 use super::intake::{self, Candidate, Look};
 use super::notice::{Hooks, Notice};
 use super::outbox::Delivered;
-use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
+use super::post_process::{Case, Disposed, Disposition, Safety};
 use super::queue::Turn;
 use super::run::{Host, Memory, Stop};
 use super::setup::Setup;
+use super::source::{self, Expected, Fingerprint, Source};
 use crate::archive::{Archive, Archived, NewEntry, raw_name};
 use crate::convert::{
     self, Conversion, PostAction, Runner, Session, Takes, Tarball, Terms, archived_name, file_of,
 };
 use crate::entry::{Entry, Outcome};
-use crate::id::EntryId;
+use crate::id::{BlobId, EntryId};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -86,6 +86,18 @@ impl Ending {
     fn is_purged(&self, archive: &Archive) -> Result<bool> {
         self.entry
             .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
+    }
+
+    /// The reports that the archive holds of it.
+    fn reports(&self, archive: &Archive) -> Result<Vec<BlobId>> {
+        let Some(id) = self.entry else {
+            return Ok(Vec::new());
+        };
+        let attempts = entry(archive, id)?.attempts;
+        Ok(attempts
+            .iter()
+            .flat_map(|attempt| attempt.reports.iter().map(|report| report.blake3))
+            .collect())
     }
 }
 
@@ -338,36 +350,34 @@ impl Hand<'_> {
                     .map(|conversion| (Some((Arc::clone(&runner), session)), conversion))
             }
             None => self
-                .convert_unarchived(taken, &runner, config)?
+                .convert_unarchived(ready, &runner)?
                 .map(|conversion| (None, conversion)),
         };
         Ok(converted.map_or(Step::Left(STOPPING), Step::On))
     }
 
-    fn convert_unarchived(
-        &self,
-        taken: &Taken,
-        runner: &Runner,
-        config: &ConverterConfig,
-    ) -> Result<Option<Conversion>> {
-        let path = &taken.candidate.path;
+    /// Converts what was read, and nothing else: what is removed afterwards is what was converted.
+    fn convert_unarchived(&self, ready: &Ready, runner: &Runner) -> Result<Option<Conversion>> {
+        let candidate = &ready.taken.candidate;
+        let path = &candidate.path;
+        let config = ready.taken.config();
         let request = convert::Request {
-            name: &taken.candidate.name.to_string_lossy(),
-            modified: Some(taken.candidate.look.modified),
+            name: &candidate.name.to_string_lossy(),
+            modified: Some(candidate.look.modified),
             entry: None,
             arguments: &config.converter.arguments,
         };
         let cancel = self.stop.at_once_cancel();
+        let expected = ready.seen.content;
         match config.converter.takes {
             Takes::Files => {
-                let mut file =
-                    intake::open(path).map_err(|error| Error::io("read", path, error))?;
-                runner.run(request, &mut file, cancel)
+                let file = intake::open(path).map_err(|error| Error::io("read", path, error))?;
+                runner.run(request, &mut Expected::new(file, expected), cancel)
             }
             Takes::Folders => {
                 let (_, tree) = Look::inside(path).map_err(|error| intake::refused(path, error))?;
-                let mut content = Tarball::new(&tree, |item| file_of(path, item));
-                runner.run(request, &mut content, cancel)
+                let content = Tarball::new(&tree, |item| file_of(path, item));
+                runner.run(request, &mut Expected::new(content, expected), cancel)
             }
         }
     }
@@ -465,7 +475,7 @@ impl Hand<'_> {
     fn clear(&self, taken: &Taken, ending: Ending) {
         let path = &taken.candidate.path;
         let config = taken.config();
-        match self.dispose(path, config, ending) {
+        match self.dispose(taken, ending) {
             Ok(how) => {
                 let look = ending.seen.look;
                 self.host.remember(path, Memory::Done { look });
@@ -476,6 +486,7 @@ impl Hand<'_> {
                 self.leave(taken, "it changed while it was converted");
             }
             Err(error) => {
+                self.host.look_for_set_aside(path);
                 self.host.remember(
                     path,
                     Memory::Uncleared {
@@ -489,17 +500,15 @@ impl Hand<'_> {
         }
     }
 
-    fn dispose(&self, path: &Path, config: &ConverterConfig, ending: Ending) -> Result<Disposed> {
-        let seen = &ending.seen;
-        let marker = config.complete_marker.as_deref();
-        let folder = marker.map(|marker| Folder { path, seen, marker });
-        let move_into = |target: &Path| {
-            match folder {
-                Some(folder) => folder.move_into(target),
-                None => post_process::move_into(path, target, seen),
-            }
-            .map(Disposed::Moved)
+    fn dispose(&self, taken: &Taken, ending: Ending) -> Result<Disposed> {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let source = Source {
+            path,
+            seen: &ending.seen,
+            marker: config.complete_marker.as_deref(),
         };
+        let move_into = |target: &Path| source.move_into(target).map(Disposed::Moved);
         let action = match ending.disposition {
             Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
             Disposition::ToError => {
@@ -510,46 +519,33 @@ impl Hand<'_> {
         let done = config.done_folder.as_deref();
         match (action, done) {
             (PostAction::Move, Some(done)) => move_into(done),
-            (PostAction::Zip, Some(done)) => match folder {
-                Some(folder) => folder.zip_into(done),
-                None => post_process::zip_into(path, done, seen),
-            }
-            .map(Disposed::Zipped),
+            (PostAction::Zip, Some(done)) => source.zip_into(done).map(Disposed::Zipped),
             // What should be in the archive goes only when it is there, whatever the action is called.
             (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
                 let archive = self.host.archive_of(config)?;
-                let stored = |blob: &crate::id::BlobId| {
+                let stored = |blob: &BlobId| {
                     archive
                         .read(blob)
                         .map(|reader| Box::new(reader) as Box<dyn Read>)
                 };
-                let leftovers = done.filter(|_| action == PostAction::Archive);
-                let removed = match folder {
-                    Some(folder) => post_process::read_back(path, seen, stored)
-                        .and_then(|()| folder.remove())
-                        .and_then(|()| post_process::remove_leftover(path, leftovers)),
-                    None => post_process::remove_archived(path, seen, stored, leftovers),
-                };
-                match removed {
+                match source.read_back(stored) {
                     // What a rule or a person let go meanwhile is not kept by its leftover.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        if !ending.is_purged(archive)? {
-                            return Err(error);
-                        }
-                        match folder {
-                            Some(folder) => folder.remove()?,
-                            None => post_process::delete(path, seen)?,
-                        }
-                        Ok(Disposed::Deleted)
+                    Err(error)
+                        if error.kind() == ErrorKind::NotFound && ending.is_purged(archive)? =>
+                    {
+                        source.remove()?;
+                        return Ok(Disposed::Deleted);
                     }
-                    removed => removed.map(|()| Disposed::Archived),
+                    read_back => read_back?,
                 }
+                source.remove()?;
+                if let (PostAction::Archive, Some(done)) = (action, done) {
+                    source::remove_leftover(path, done, &ending.reports(archive)?)?;
+                }
+                Ok(Disposed::Archived)
             }
             (PostAction::Delete, _) => {
-                match folder {
-                    Some(folder) => folder.remove()?,
-                    None => post_process::delete(path, seen)?,
-                }
+                source.remove()?;
                 Ok(Disposed::Deleted)
             }
             // Decided only where it is possible; where it is not, nothing is lost.

@@ -14,14 +14,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{Config, ConverterConfig};
 use super::file::{Converted, Ending, Hand, Ready, Taken, unsettled};
-use super::folder;
 use super::intake::{self, Candidate, Look};
 use super::listen::Listener;
 use super::lock;
 use super::notice::{FileError, Hooks, Notice, RunSummary};
-use super::post_process;
 use super::queue::Queue;
 use super::setup::{self, Setup};
+use super::source;
 use super::space::{Guard, Space, Turned};
 use super::status::{About, Books, HostState, HostStatus, StoreStatus, SubmissionStatus};
 use super::wake::Alarm;
@@ -158,7 +157,7 @@ pub struct Host {
     reloading: Mutex<()>,
     memory: Mutex<HashMap<PathBuf, Memory>>,
     space: Guard,
-    /// The watch folders where nothing is left of an earlier host's removals.
+    /// The watch folders where nothing is left set aside by an earlier host.
     tidied: Mutex<HashSet<PathBuf>>,
 }
 
@@ -225,7 +224,9 @@ impl Host {
         for converter in &config.converters {
             let folders = [&converter.done_folder, &converter.error_folder];
             for folder in folders.into_iter().flatten() {
-                post_process::remove_partials(folder, SystemTime::now());
+                source::remove_partials(folder, SystemTime::now());
+                // Of a report that was being removed there. A folder that is not there holds none.
+                let _ = source::recover(folder);
             }
         }
         Ok(Self {
@@ -673,18 +674,25 @@ impl Host {
         }
     }
 
-    /// Ends what a host that was killed had begun to remove in a watch folder. Once: what is being removed later is at work.
-    fn end_removals(&self, watched: &Path, tell: &mut impl FnMut(&Path, &Error)) {
-        let mut tidied = lock(&self.tidied);
-        if tidied.contains(watched) {
+    /// Puts back what a host that was killed had set aside in a watch folder. Once: what is set aside
+    /// later is being cleared away.
+    fn recover(&self, watched: &Path, tell: &mut impl FnMut(&Path, &Error)) {
+        if lock(&self.tidied).contains(watched) {
             return;
         }
         // A folder that cannot be listed is told of by whoever looks for sources in it.
-        if let Ok(troubles) = folder::end_removals(watched) {
-            tidied.insert(watched.to_owned());
+        if let Ok(troubles) = source::recover(watched) {
+            lock(&self.tidied).insert(watched.to_owned());
             for error in troubles {
                 tell(watched, &error);
             }
+        }
+    }
+
+    /// Has the next look put back what is set aside beside `path`: something went wrong there.
+    pub(super) fn look_for_set_aside(&self, path: &Path) {
+        if let Some(watched) = path.parent() {
+            lock(&self.tidied).remove(watched);
         }
     }
 
@@ -768,9 +776,7 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
             }
             looked.troubles.push(told);
         };
-        if config.complete_marker.is_some() {
-            hand.host.end_removals(folder, &mut tell);
-        }
+        hand.host.recover(folder, &mut tell);
         match intake::scan(config, folder, index) {
             Ok(scanned) => {
                 candidates.extend(scanned.candidates);
@@ -808,7 +814,7 @@ mod tests {
     use crate::host::config::Retry;
     use crate::host::file::{History, history, key};
     use crate::host::intake::{Links, Shape};
-    use crate::host::post_process::Fingerprint;
+    use crate::host::source::Fingerprint;
     use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
     use crate::time::Timestamp;
 
