@@ -13,7 +13,7 @@ use annals::convert::{
     reprocess, select,
 };
 use annals::entry::Status;
-use annals::host::{Archives, Config, Hooks, RunSummary, run_once};
+use annals::host::{Archives, Config, Hooks, Host, RunSummary, run_once};
 use annals::id::EntryId;
 use annals::query::Filter;
 use annals::retention::{AsOf, Policy};
@@ -295,6 +295,53 @@ fn clearing_a_source_away_leaves_another_lines_file_of_its_stem_in_the_done_fold
     assert_eq!((plant.left_in("in"), plant.left_in("json")), (0, 0));
     assert_eq!(plant.text("done/SN7.json"), "{\"volts\":4.98}");
     assert!(!plant.at("done/SN8.json").exists());
+}
+
+/// The done folder led back into the watch folder through a link: the only copy of a file was removed.
+/// A link that is set while the host has the folder for checked is found, too.
+#[test]
+fn a_done_folder_that_leads_into_the_watch_folder_takes_nothing_at_start_and_later() {
+    let plant = Plant::new();
+    plant.put("a.csv", "the only copy");
+    let moves = converter(
+        "T",
+        "echo {}",
+        "watch_folder = \"in\"\npost_process = \"move\"\ndone_folder = \"done\"",
+    );
+    std::os::unix::fs::symlink("in", plant.at("done")).expect("made");
+    let refused = plant.run_with(&moves).expect_err("refused");
+    assert_eq!(refused.kind(), annals::ErrorKind::Invalid);
+    let told = refused.to_string();
+    assert!(
+        told.contains("done_folder") && told.contains("watch_folder"),
+        "{told}"
+    );
+    assert_eq!(plant.text("in/a.csv"), "the only copy");
+
+    // Nor is it taken over by a host that runs.
+    let parse = |keys: &str| Config::parse(keys, &plant.at("host.toml")).expect("valid");
+    let other = moves.replace("\"done\"", "\"other\"");
+    let host = Host::new(Archives::default(), parse(&other)).expect("made");
+    let refused = host.reload(parse(&moves)).expect_err("refused");
+    assert_eq!(refused.kind(), annals::ErrorKind::Invalid);
+    let in_force = host.config().converters.remove(0).done_folder;
+    assert_eq!(in_force, Some(plant.at("other")));
+
+    // The converter itself swaps the folder.
+    fs::remove_file(plant.at("done")).expect("there");
+    let swap = format!(
+        "ln -s {} {}; echo {{}}",
+        plant.at("in").display(),
+        plant.at("done").display()
+    );
+    let swaps = moves.replace("echo {}", &swap);
+    let troubles = plant.run_with(&swaps).expect("ran");
+    assert!(
+        troubles.iter().any(|told| told.contains("by two names")),
+        "{troubles:?}"
+    );
+    assert_eq!(plant.text("in/a.csv"), "the only copy");
+    assert_eq!(plant.left_in("in"), 1);
 }
 
 /// A host that was killed while it cleared a file away had set it aside. Nobody took it ever after.

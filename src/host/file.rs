@@ -508,7 +508,11 @@ impl Hand<'_> {
             seen: &ending.seen,
             marker: config.complete_marker.as_deref(),
         };
-        let move_into = |target: &Path| source.move_into(target).map(Disposed::Moved);
+        let check = |target: &Path| taken.setup.check_folder(target, &self.host.archives);
+        let move_into = |target: &Path| {
+            check(target)?;
+            source.move_into(target).map(Disposed::Moved)
+        };
         let action = match ending.disposition {
             Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
             Disposition::ToError => {
@@ -519,7 +523,10 @@ impl Hand<'_> {
         let done = config.done_folder.as_deref();
         match (action, done) {
             (PostAction::Move, Some(done)) => move_into(done),
-            (PostAction::Zip, Some(done)) => source.zip_into(done).map(Disposed::Zipped),
+            (PostAction::Zip, Some(done)) => {
+                check(done)?;
+                source.zip_into(done).map(Disposed::Zipped)
+            }
             // What should be in the archive goes only when it is there, whatever the action is called.
             (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
                 let archive = self.host.archive_of(config)?;

@@ -16,6 +16,7 @@ mod listen;
 mod metrics;
 mod notice;
 mod outbox;
+mod overlap;
 mod post_process;
 mod purges;
 mod queue;

@@ -71,6 +71,11 @@ impl Archives {
         }
     }
 
+    /// The folder of the store for all.
+    pub(super) fn shared_dir(&self) -> Option<&Path> {
+        self.shared.as_ref().map(Archive::dir)
+    }
+
     /// Every store, each once.
     pub fn iter(&self) -> impl Iterator<Item = &Archive> {
         self.shared.iter().chain(self.own.values())
@@ -214,8 +219,9 @@ impl Host {
     /// Makes a host and records its configuration in every store, where it differs from what is recorded there.
     ///
     /// # Errors
-    /// When a store cannot record it.
+    /// `Invalid` when folders overlap, and when a store cannot record it.
     pub fn new(archives: Archives, config: Config) -> Result<Self> {
+        config.check_folders(archives.shared_dir())?;
         for archive in archives.iter() {
             setup::record(archive, &config)?;
         }
@@ -776,6 +782,10 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
             }
             looked.troubles.push(told);
         };
+        if let Err(error) = setup.check_folder(folder, &hand.host.archives) {
+            tell(folder, &error);
+            continue;
+        }
         hand.host.recover(folder, &mut tell);
         match intake::scan(config, folder, index) {
             Ok(scanned) => {
