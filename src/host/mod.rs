@@ -40,6 +40,8 @@ pub use listen::Listener;
 pub use notice::{FileError, Hooks, Notice, RunSummary};
 pub use post_process::Disposed;
 pub use run::{Archives, Host, Stop, run_once};
+#[cfg(feature = "cli")]
+pub(crate) use source::distinct_name;
 pub use space::Space;
 pub use status::{
     ARCHIVE_SECONDS, ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus,

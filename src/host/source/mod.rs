@@ -36,6 +36,8 @@ mod removal;
 
 pub(super) use expected::Expected;
 pub(super) use leftover::remove_leftover;
+#[cfg(feature = "cli")]
+pub(crate) use name::distinct as distinct_name;
 pub(super) use partial::remove_partials;
 pub(super) use recover::recover;
 

@@ -16,7 +16,7 @@ const EXTENSION_BYTES_MAX: usize = 40;
 /// `unit.csv`, `unit (2).csv`, `unit (3).csv` ..., in at most `bytes_max` bytes.
 ///
 /// A name that is too long is cut in its stem; the extension stays.
-pub(super) fn distinct(name: &OsStr, number: u64, bytes_max: usize) -> OsString {
+pub(crate) fn distinct(name: &OsStr, number: u64, bytes_max: usize) -> OsString {
     let addition = match number {
         1 => String::new(),
         number => format!(" ({number})"),
