@@ -3,6 +3,7 @@
 //! Each step is taken by a thread of its stage and may be the last one before a crash; the next run takes up what is left,
 //! because the archive knows the file by its key and the entry by its attempts.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -294,7 +295,7 @@ impl Hand<'_> {
                 ..NewEntry::default()
             };
             let receipt = match config.converter.takes {
-                Takes::Files => archive.put_file(path, new)?,
+                Takes::Files => put_file(archive, path, new, seen)?,
                 Takes::Folders => put_folder(archive, path, new, seen)?,
             };
             if receipt.blob.blake3 != seen.content {
@@ -371,7 +372,12 @@ impl Hand<'_> {
         let expected = ready.seen.content;
         match config.converter.takes {
             Takes::Files => {
-                let file = intake::open(path).map_err(|error| Error::io("read", path, error))?;
+                let source = Source {
+                    path,
+                    seen: &ready.seen,
+                    marker: None,
+                };
+                let file = source.open()?;
                 runner.run(request, &mut Expected::new(file, expected), cancel)
             }
             Takes::Folders => {
@@ -597,6 +603,39 @@ impl Hand<'_> {
     }
 }
 
+/// Archives a file, if it is still what was read: what took its name meanwhile may be a link to a file
+/// that is none of its sender's business. Nothing is recorded otherwise.
+fn put_file(
+    archive: &Archive,
+    path: &Path,
+    mut new: NewEntry,
+    seen: &Fingerprint,
+) -> Result<Archived> {
+    let source = Source {
+        path,
+        seen,
+        marker: None,
+    };
+    let content = source.open()?;
+    describe(&mut new, path, path.file_name().unwrap_or_default(), seen);
+    archive
+        .put(new, Expected::new(content, seen.content))
+        .map_err(|error| match source.open() {
+            Err(changed) if changed.kind() == ErrorKind::Changed => changed,
+            _ => error,
+        })
+}
+
+/// Says what a source is called, where it was, and when it was last written.
+fn describe(new: &mut NewEntry, path: &Path, name: &OsStr, seen: &Fingerprint) {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    new.source.name = name.to_string_lossy().into_owned();
+    new.source.name_hex = raw_name(name);
+    new.source.path = full.to_string_lossy().into_owned();
+    let modified = chrono::DateTime::<chrono::Utc>::from(seen.look.modified);
+    new.source.modified = Some(Timestamp::from(modified));
+}
+
 /// Archives what is in a folder, if it is still what was read. Nothing is recorded otherwise.
 fn put_folder(
     archive: &Archive,
@@ -615,14 +654,8 @@ fn put_folder(
     if !before.is_of_the_same(&seen.look) {
         return Err(changed());
     }
-    let folder = path.file_name().unwrap_or_default();
-    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let archived = archived_name(folder);
-    new.source.name = archived.to_string_lossy().into_owned();
-    new.source.name_hex = raw_name(&archived);
-    new.source.path = full.to_string_lossy().into_owned();
-    let modified = chrono::DateTime::<chrono::Utc>::from(seen.look.modified);
-    new.source.modified = Some(Timestamp::from(modified));
+    let archived = archived_name(path.file_name().unwrap_or_default());
+    describe(&mut new, path, &archived, seen);
     let content = Tarball::new(&tree, |item| file_of(path, item));
     archive
         .put(new, Expected::new(content, seen.content))

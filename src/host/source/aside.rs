@@ -7,12 +7,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::dir::{Access, Dir, Kind};
+use super::dir::{Access, Dir, Kind, Seen};
 use super::name::{Purpose, give_free_name, hidden, hidden_with};
 use super::{Source, check_file, hash};
 use crate::convert::{Tarball, Tree, file_of};
 use crate::host::identity::FileId;
-use crate::host::intake::{Look, Shape, open, refused};
+use crate::host::intake::{Links, Look, Shape, open, refused};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -54,7 +54,11 @@ pub(super) fn with<'a, T>(
 pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
     let failed = |error| Error::io("read", source.path, error);
     let now = watched.look(source.name()).map_err(failed)?;
-    let Some(now) = now.filter(|now| now.id == source.seen.named) else {
+    // A link can have been given the number of the file that was read, once that was gone.
+    let is_link = |now: &Seen| now.kind == Kind::Link;
+    let follows = source.seen.shape == Shape::File(Links::Follow);
+    let is_it = |now: &Seen| now.id == source.seen.named && (follows || !is_link(now));
+    let Some(now) = now.filter(is_it) else {
         return Err(source.changed());
     };
     let opened = match now.kind {

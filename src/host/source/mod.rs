@@ -137,6 +137,11 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Opens the file, if it still looks like what was read.
+    pub(super) fn open(self) -> Result<File> {
+        aside::open_file(self, &aside::watched(self)?)
+    }
+
     /// Reads back what the archive holds of it, and compares.
     pub(super) fn read_back(
         self,

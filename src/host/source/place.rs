@@ -146,7 +146,7 @@ fn rename_into(
 }
 
 fn copy_file(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
-    let from = aside::open_file(source, &aside::watched(source)?)?;
+    let from = source.open()?;
     if let Some(there) = stand_in(source.name(), target, source, hash)? {
         source.give_way()?;
         return Ok(there);
@@ -198,7 +198,7 @@ pub(super) fn zip_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
 }
 
 fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
-    let from = aside::open_file(source, &aside::watched(source)?)?;
+    let from = source.open()?;
     let member = source.name().to_string_lossy();
     let held = |file| zip::first(file, &member).and_then(hash);
     if let Some(there) = stand_in(name, target, source, held)? {

@@ -140,6 +140,21 @@ fn a_file_that_took_the_name_is_left_by_every_action_and_so_is_one_of_equal_cont
     }
 }
 
+/// A sender swapped a link to a file that it may not read in between two looks at its own file: what
+/// the link leads to was archived.
+#[cfg(unix)]
+#[test]
+fn a_link_that_took_a_files_name_is_not_opened() {
+    let bench = Bench::new();
+    let read = bench.file("a.csv", "own");
+    assert!(read.source().open().is_ok());
+    fs::write(bench.at("secret"), "own").expect("written");
+    set_modified(&bench.at("secret"), read.seen.look.modified);
+    fs::remove_file(&read.path).expect("there");
+    std::os::unix::fs::symlink(bench.at("secret"), &read.path).expect("made");
+    assert_eq!(kind(read.source().open()), Err(ErrorKind::Changed));
+}
+
 /// The name was free for a moment, and the tester wrote its next result.
 #[test]
 fn a_source_that_changed_while_its_name_was_taken_is_kept_beside_the_new_one() {
