@@ -13,7 +13,7 @@ use annals::convert::{
     reprocess, select,
 };
 use annals::entry::Status;
-use annals::host::{Archives, Config, Hooks, RunSummary, run_once};
+use annals::host::{Archives, Config, Hooks, Host, RunSummary, run_once};
 use annals::id::EntryId;
 use annals::query::Filter;
 use annals::retention::{AsOf, Policy};
@@ -240,4 +240,121 @@ fn the_configuration_is_recorded_once_and_without_secrets() {
         .expect("read")
         .expect("recorded");
     assert!(section.contains("***") && !section.contains("s3cret"));
+}
+
+impl Plant {
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs a configuration of its own once, and answers what went wrong.
+    fn run_with(&self, keys: &str) -> annals::Result<Vec<String>> {
+        let text = format!("[host]\nmin_free_disk_gb = 0\n[defaults]\nsettle_s = 0\n{keys}");
+        let config = Config::parse(&text, &self.at("host.toml")).expect("valid");
+        let archives = Archives::shared(Some(self.archive.clone()));
+        let summary = run_once(archives, config, &Cancel::default(), &Hooks::default())?;
+        let errors = summary.errors.into_iter();
+        Ok(errors.map(|error| error.error).collect())
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).expect("there")
+    }
+}
+
+fn converter(name: &str, command: &str, keys: &str) -> String {
+    format!(
+        "[[converter]]\nname = \"{name}\"\ncommand = [\"sh\", \"-c\", \"{command}\", \"{{input}}\"]\n\
+         environment = \"sh\"\n{keys}\n"
+    )
+}
+
+/// Two lines share a done folder. One had moved `SN7.json` there and archived nothing, the other
+/// archived `SN7.csv`: the only copy of `SN7.json` was removed, unread and untold.
+#[test]
+fn clearing_a_source_away_leaves_another_lines_file_of_its_stem_in_the_done_folder() {
+    let plant = Plant::new();
+    fs::create_dir(plant.at("json")).expect("made");
+    fs::write(plant.at("json/SN7.json"), "{\"volts\":4.98}").expect("written");
+    plant.put("SN7.csv", "serial,SN7");
+    plant.put("SN8.csv", "serial,SN8");
+    let lines = converter(
+        "JSON",
+        "echo {}",
+        "watch_folder = \"json\"\npost_process = \"move\"\ndone_folder = \"done\"",
+    ) + &converter(
+        "CSV",
+        "printf '{}'",
+        "watch_folder = \"in\"\npost_process = \"archive\"\narchive_enabled = true\n\
+         done_folder = \"done\"",
+    );
+    // A copy of the report of SN8 itself is what is cleaned up.
+    fs::create_dir(plant.at("done")).expect("made");
+    fs::write(plant.at("done/SN8.json"), "{}").expect("written");
+    assert!(plant.run_with(&lines).expect("ran").is_empty());
+    assert_eq!((plant.left_in("in"), plant.left_in("json")), (0, 0));
+    assert_eq!(plant.text("done/SN7.json"), "{\"volts\":4.98}");
+    assert!(!plant.at("done/SN8.json").exists());
+}
+
+/// The done folder led back into the watch folder through a link: the only copy of a file was removed.
+/// A link that is set while the host has the folder for checked is found, too.
+#[test]
+fn a_done_folder_that_leads_into_the_watch_folder_takes_nothing_at_start_and_later() {
+    let plant = Plant::new();
+    plant.put("a.csv", "the only copy");
+    let moves = converter(
+        "T",
+        "echo {}",
+        "watch_folder = \"in\"\npost_process = \"move\"\ndone_folder = \"done\"",
+    );
+    std::os::unix::fs::symlink("in", plant.at("done")).expect("made");
+    let refused = plant.run_with(&moves).expect_err("refused");
+    assert_eq!(refused.kind(), annals::ErrorKind::Invalid);
+    let told = refused.to_string();
+    assert!(
+        told.contains("done_folder") && told.contains("watch_folder"),
+        "{told}"
+    );
+    assert_eq!(plant.text("in/a.csv"), "the only copy");
+
+    // Nor is it taken over by a host that runs.
+    let parse = |keys: &str| Config::parse(keys, &plant.at("host.toml")).expect("valid");
+    let other = moves.replace("\"done\"", "\"other\"");
+    let host = Host::new(Archives::default(), parse(&other)).expect("made");
+    let refused = host.reload(parse(&moves)).expect_err("refused");
+    assert_eq!(refused.kind(), annals::ErrorKind::Invalid);
+    let in_force = host.config().converters.remove(0).done_folder;
+    assert_eq!(in_force, Some(plant.at("other")));
+
+    // The converter itself swaps the folder.
+    fs::remove_file(plant.at("done")).expect("there");
+    let swap = format!(
+        "ln -s {} {}; echo {{}}",
+        plant.at("in").display(),
+        plant.at("done").display()
+    );
+    let swaps = moves.replace("echo {}", &swap);
+    let troubles = plant.run_with(&swaps).expect("ran");
+    assert!(
+        troubles.iter().any(|told| told.contains("by two names")),
+        "{troubles:?}"
+    );
+    assert_eq!(plant.text("in/a.csv"), "the only copy");
+    assert_eq!(plant.left_in("in"), 1);
+}
+
+/// A host that was killed while it cleared a file away had set it aside. Nobody took it ever after.
+#[test]
+fn what_a_killed_host_had_set_aside_is_put_back_and_cleared_away_once() {
+    let plant = Plant::new();
+    plant.put("1.csv", "SN1");
+    assert_eq!(plant.run().archived, 1);
+    plant.put(".annals-0123456789abcdef.aside.1.csv", "SN1");
+    plant.put(".annals-0123456789abcdef.aside.2.csv", "SN2");
+    let second = plant.run();
+    assert_eq!(second.errors, []);
+    // The time of the first is another one, so it is another file.
+    assert_eq!((second.archived, second.successful), (2, 2));
+    assert_eq!(plant.left_in("in"), 0);
 }

@@ -1,6 +1,6 @@
 //! The file name an entry is restored under: a name from outside must not choose where it lands.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use crate::entry::Entry;
 use crate::{Error, ErrorKind, Result};
@@ -122,16 +122,11 @@ fn is_device(name: &str) -> bool {
         || numbered("LPT")
 }
 
-/// `name` told apart from others of the same name: `SN1 (2).csv`.
-pub(crate) fn distinct(name: &OsString, number: u32) -> OsString {
-    let path = std::path::Path::new(name);
-    let mut distinct = path.file_stem().unwrap_or(name).to_owned();
-    distinct.push(format!(" ({number})"));
-    if let Some(extension) = path.extension() {
-        distinct.push(".");
-        distinct.push(extension);
-    }
-    distinct
+/// `name` told apart from others of the same name: `SN1 (2).csv`. A name that would be too long for a
+/// file system is cut in its stem.
+pub(crate) fn distinct(name: &OsStr, number: u32) -> OsString {
+    const FILE_NAME_BYTES_MAX: usize = 255;
+    crate::host::distinct_name(name, number.into(), FILE_NAME_BYTES_MAX)
 }
 
 #[cfg(test)]
@@ -204,8 +199,11 @@ mod tests {
 
     #[test]
     fn equal_names_are_told_apart_before_the_extension() {
-        assert_eq!(distinct(&"SN1.csv".into(), 2), "SN1 (2).csv");
-        assert_eq!(distinct(&"SN1".into(), 3), "SN1 (3)");
-        assert_eq!(distinct(&".hidden".into(), 2), ".hidden (2)");
+        assert_eq!(distinct("SN1.csv".as_ref(), 2), "SN1 (2).csv");
+        assert_eq!(distinct("SN1".as_ref(), 3), "SN1 (3)");
+        assert_eq!(distinct(".hidden".as_ref(), 2), ".hidden (2)");
+        let long = format!("{}.csv", "x".repeat(251));
+        let cut = distinct(long.as_ref(), 2);
+        assert!(cut.len() == 255 && cut.to_string_lossy().ends_with("x (2).csv"));
     }
 }

@@ -3,6 +3,7 @@
 //! Each step is taken by a thread of its stage and may be the last one before a crash; the next run takes up what is left,
 //! because the archive knows the file by its key and the entry by its attempts.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,20 +11,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{ConverterConfig, Retry, Unarchivable};
 use super::endpoint::Submit;
-use super::folder::{Expected, Folder};
 use super::intake::{self, Candidate, Look};
 use super::notice::{Hooks, Notice};
 use super::outbox::Delivered;
-use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
+use super::post_process::{Case, Disposed, Disposition, Safety};
 use super::queue::Turn;
 use super::run::{Host, Memory, Stop};
 use super::setup::Setup;
+use super::source::{self, Expected, Fingerprint, Source};
 use crate::archive::{Archive, Archived, NewEntry, raw_name};
 use crate::convert::{
     self, Conversion, PostAction, Runner, Session, Takes, Tarball, Terms, archived_name, file_of,
 };
 use crate::entry::{Entry, Outcome};
-use crate::id::EntryId;
+use crate::id::{BlobId, EntryId};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -86,6 +87,18 @@ impl Ending {
     fn is_purged(&self, archive: &Archive) -> Result<bool> {
         self.entry
             .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
+    }
+
+    /// The reports that the archive holds of it.
+    fn reports(&self, archive: &Archive) -> Result<Vec<BlobId>> {
+        let Some(id) = self.entry else {
+            return Ok(Vec::new());
+        };
+        let attempts = entry(archive, id)?.attempts;
+        Ok(attempts
+            .iter()
+            .flat_map(|attempt| attempt.reports.iter().map(|report| report.blake3))
+            .collect())
     }
 }
 
@@ -282,7 +295,7 @@ impl Hand<'_> {
                 ..NewEntry::default()
             };
             let receipt = match config.converter.takes {
-                Takes::Files => archive.put_file(path, new)?,
+                Takes::Files => put_file(archive, path, new, seen)?,
                 Takes::Folders => put_folder(archive, path, new, seen)?,
             };
             if receipt.blob.blake3 != seen.content {
@@ -338,36 +351,39 @@ impl Hand<'_> {
                     .map(|conversion| (Some((Arc::clone(&runner), session)), conversion))
             }
             None => self
-                .convert_unarchived(taken, &runner, config)?
+                .convert_unarchived(ready, &runner)?
                 .map(|conversion| (None, conversion)),
         };
         Ok(converted.map_or(Step::Left(STOPPING), Step::On))
     }
 
-    fn convert_unarchived(
-        &self,
-        taken: &Taken,
-        runner: &Runner,
-        config: &ConverterConfig,
-    ) -> Result<Option<Conversion>> {
-        let path = &taken.candidate.path;
+    /// Converts what was read, and nothing else: what is removed afterwards is what was converted.
+    fn convert_unarchived(&self, ready: &Ready, runner: &Runner) -> Result<Option<Conversion>> {
+        let candidate = &ready.taken.candidate;
+        let path = &candidate.path;
+        let config = ready.taken.config();
         let request = convert::Request {
-            name: &taken.candidate.name.to_string_lossy(),
-            modified: Some(taken.candidate.look.modified),
+            name: &candidate.name.to_string_lossy(),
+            modified: Some(candidate.look.modified),
             entry: None,
             arguments: &config.converter.arguments,
         };
         let cancel = self.stop.at_once_cancel();
+        let expected = ready.seen.content;
         match config.converter.takes {
             Takes::Files => {
-                let mut file =
-                    intake::open(path).map_err(|error| Error::io("read", path, error))?;
-                runner.run(request, &mut file, cancel)
+                let source = Source {
+                    path,
+                    seen: &ready.seen,
+                    marker: None,
+                };
+                let file = source.open()?;
+                runner.run(request, &mut Expected::new(file, expected), cancel)
             }
             Takes::Folders => {
                 let (_, tree) = Look::inside(path).map_err(|error| intake::refused(path, error))?;
-                let mut content = Tarball::new(&tree, |item| file_of(path, item));
-                runner.run(request, &mut content, cancel)
+                let content = Tarball::new(&tree, |item| file_of(path, item));
+                runner.run(request, &mut Expected::new(content, expected), cancel)
             }
         }
     }
@@ -465,7 +481,7 @@ impl Hand<'_> {
     fn clear(&self, taken: &Taken, ending: Ending) {
         let path = &taken.candidate.path;
         let config = taken.config();
-        match self.dispose(path, config, ending) {
+        match self.dispose(taken, ending) {
             Ok(how) => {
                 let look = ending.seen.look;
                 self.host.remember(path, Memory::Done { look });
@@ -476,6 +492,7 @@ impl Hand<'_> {
                 self.leave(taken, "it changed while it was converted");
             }
             Err(error) => {
+                self.host.look_for_set_aside(path);
                 self.host.remember(
                     path,
                     Memory::Uncleared {
@@ -489,16 +506,18 @@ impl Hand<'_> {
         }
     }
 
-    fn dispose(&self, path: &Path, config: &ConverterConfig, ending: Ending) -> Result<Disposed> {
-        let seen = &ending.seen;
-        let marker = config.complete_marker.as_deref();
-        let folder = marker.map(|marker| Folder { path, seen, marker });
+    fn dispose(&self, taken: &Taken, ending: Ending) -> Result<Disposed> {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let source = Source {
+            path,
+            seen: &ending.seen,
+            marker: config.complete_marker.as_deref(),
+        };
+        let check = |target: &Path| taken.setup.check_folder(target, &self.host.archives);
         let move_into = |target: &Path| {
-            match folder {
-                Some(folder) => folder.move_into(target),
-                None => post_process::move_into(path, target, seen),
-            }
-            .map(Disposed::Moved)
+            check(target)?;
+            source.move_into(target).map(Disposed::Moved)
         };
         let action = match ending.disposition {
             Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
@@ -510,46 +529,36 @@ impl Hand<'_> {
         let done = config.done_folder.as_deref();
         match (action, done) {
             (PostAction::Move, Some(done)) => move_into(done),
-            (PostAction::Zip, Some(done)) => match folder {
-                Some(folder) => folder.zip_into(done),
-                None => post_process::zip_into(path, done, seen),
+            (PostAction::Zip, Some(done)) => {
+                check(done)?;
+                source.zip_into(done).map(Disposed::Zipped)
             }
-            .map(Disposed::Zipped),
             // What should be in the archive goes only when it is there, whatever the action is called.
             (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
                 let archive = self.host.archive_of(config)?;
-                let stored = |blob: &crate::id::BlobId| {
+                let stored = |blob: &BlobId| {
                     archive
                         .read(blob)
                         .map(|reader| Box::new(reader) as Box<dyn Read>)
                 };
-                let leftovers = done.filter(|_| action == PostAction::Archive);
-                let removed = match folder {
-                    Some(folder) => post_process::read_back(path, seen, stored)
-                        .and_then(|()| folder.remove())
-                        .and_then(|()| post_process::remove_leftover(path, leftovers)),
-                    None => post_process::remove_archived(path, seen, stored, leftovers),
-                };
-                match removed {
+                match source.read_back(stored) {
                     // What a rule or a person let go meanwhile is not kept by its leftover.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        if !ending.is_purged(archive)? {
-                            return Err(error);
-                        }
-                        match folder {
-                            Some(folder) => folder.remove()?,
-                            None => post_process::delete(path, seen)?,
-                        }
-                        Ok(Disposed::Deleted)
+                    Err(error)
+                        if error.kind() == ErrorKind::NotFound && ending.is_purged(archive)? =>
+                    {
+                        source.remove()?;
+                        return Ok(Disposed::Deleted);
                     }
-                    removed => removed.map(|()| Disposed::Archived),
+                    read_back => read_back?,
                 }
+                source.remove()?;
+                if let (PostAction::Archive, Some(done)) = (action, done) {
+                    source::remove_leftover(path, done, &ending.reports(archive)?)?;
+                }
+                Ok(Disposed::Archived)
             }
             (PostAction::Delete, _) => {
-                match folder {
-                    Some(folder) => folder.remove()?,
-                    None => post_process::delete(path, seen)?,
-                }
+                source.remove()?;
                 Ok(Disposed::Deleted)
             }
             // Decided only where it is possible; where it is not, nothing is lost.
@@ -594,6 +603,38 @@ impl Hand<'_> {
     }
 }
 
+/// Archives a file, if it is still what was read: what took its name meanwhile may be a link to a file
+/// that is none of its sender's business. Nothing is recorded otherwise.
+fn put_file(
+    archive: &Archive,
+    path: &Path,
+    mut new: NewEntry,
+    seen: &Fingerprint,
+) -> Result<Archived> {
+    let source = Source {
+        path,
+        seen,
+        marker: None,
+    };
+    let content = source.open()?;
+    describe(&mut new, path, path.file_name().unwrap_or_default(), seen);
+    archive
+        .put(new, Expected::new(content, seen.content))
+        .map_err(|error| match source.open() {
+            Err(changed) if changed.kind() == ErrorKind::Changed => changed,
+            _ => error,
+        })
+}
+
+/// Says what a source is called, where it was, and when it was last written.
+fn describe(new: &mut NewEntry, path: &Path, name: &OsStr, seen: &Fingerprint) {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    new.source.name = name.to_string_lossy().into_owned();
+    new.source.name_hex = raw_name(name);
+    new.source.path = full.to_string_lossy().into_owned();
+    new.source.set_modified(seen.look.modified);
+}
+
 /// Archives what is in a folder, if it is still what was read. Nothing is recorded otherwise.
 fn put_folder(
     archive: &Archive,
@@ -612,13 +653,8 @@ fn put_folder(
     if !before.is_of_the_same(&seen.look) {
         return Err(changed());
     }
-    let folder = path.file_name().unwrap_or_default();
-    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let archived = archived_name(folder);
-    new.source.name = archived.to_string_lossy().into_owned();
-    new.source.name_hex = raw_name(&archived);
-    new.source.path = full.to_string_lossy().into_owned();
-    new.source.set_modified(seen.look.modified);
+    let archived = archived_name(path.file_name().unwrap_or_default());
+    describe(&mut new, path, &archived, seen);
     let content = Tarball::new(&tree, |item| file_of(path, item));
     archive
         .put(new, Expected::new(content, seen.content))

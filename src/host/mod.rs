@@ -8,20 +8,22 @@ mod config;
 mod edit;
 mod endpoint;
 mod file;
-mod folder;
 mod http;
 mod http_host;
+mod identity;
 mod intake;
 mod listen;
 mod metrics;
 mod notice;
 mod outbox;
+mod overlap;
 mod post_process;
 mod purges;
 mod queue;
 mod run;
 mod schema;
 mod setup;
+mod source;
 mod space;
 mod status;
 mod wake;
@@ -38,6 +40,8 @@ pub use listen::Listener;
 pub use notice::{FileError, Hooks, Notice, RunSummary};
 pub use post_process::Disposed;
 pub use run::{Archives, Host, Stop, run_once};
+#[cfg(feature = "cli")]
+pub(crate) use source::distinct_name;
 pub use space::Space;
 pub use status::{
     ARCHIVE_SECONDS, ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus,

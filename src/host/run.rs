@@ -14,14 +14,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{Config, ConverterConfig};
 use super::file::{Converted, Ending, Hand, Ready, Taken, unsettled};
-use super::folder;
 use super::intake::{self, Candidate, Look};
 use super::listen::Listener;
 use super::lock;
 use super::notice::{FileError, Hooks, Notice, RunSummary};
-use super::post_process;
 use super::queue::Queue;
 use super::setup::{self, Setup};
+use super::source;
 use super::space::{Guard, Space, Turned};
 use super::status::{About, Books, HostState, HostStatus, StoreStatus, SubmissionStatus};
 use super::wake::Alarm;
@@ -70,6 +69,11 @@ impl Archives {
             Some(folder) => self.own.get(folder),
             None => self.shared.as_ref(),
         }
+    }
+
+    /// The folder of the store for all.
+    pub(super) fn shared_dir(&self) -> Option<&Path> {
+        self.shared.as_ref().map(Archive::dir)
     }
 
     /// Every store, each once.
@@ -158,7 +162,7 @@ pub struct Host {
     reloading: Mutex<()>,
     memory: Mutex<HashMap<PathBuf, Memory>>,
     space: Guard,
-    /// The watch folders where nothing is left of an earlier host's removals.
+    /// The watch folders where nothing is left set aside by an earlier host.
     tidied: Mutex<HashSet<PathBuf>>,
 }
 
@@ -215,8 +219,9 @@ impl Host {
     /// Makes a host and records its configuration in every store, where it differs from what is recorded there.
     ///
     /// # Errors
-    /// When a store cannot record it.
+    /// `Invalid` when folders overlap, and when a store cannot record it.
     pub fn new(archives: Archives, config: Config) -> Result<Self> {
+        config.check_folders(archives.shared_dir())?;
         for archive in archives.iter() {
             setup::record(archive, &config)?;
         }
@@ -225,7 +230,9 @@ impl Host {
         for converter in &config.converters {
             let folders = [&converter.done_folder, &converter.error_folder];
             for folder in folders.into_iter().flatten() {
-                post_process::remove_partials(folder, SystemTime::now());
+                source::remove_partials(folder, SystemTime::now());
+                // Of a report that was being removed there. A folder that is not there holds none.
+                let _ = source::recover(folder);
             }
         }
         Ok(Self {
@@ -677,18 +684,25 @@ impl Host {
         }
     }
 
-    /// Ends what a host that was killed had begun to remove in a watch folder. Once: what is being removed later is at work.
-    fn end_removals(&self, watched: &Path, tell: &mut impl FnMut(&Path, &Error)) {
-        let mut tidied = lock(&self.tidied);
-        if tidied.contains(watched) {
+    /// Puts back what a host that was killed had set aside in a watch folder. Once: what is set aside
+    /// later is being cleared away.
+    fn recover(&self, watched: &Path, tell: &mut impl FnMut(&Path, &Error)) {
+        if lock(&self.tidied).contains(watched) {
             return;
         }
         // A folder that cannot be listed is told of by whoever looks for sources in it.
-        if let Ok(troubles) = folder::end_removals(watched) {
-            tidied.insert(watched.to_owned());
+        if let Ok(troubles) = source::recover(watched) {
+            lock(&self.tidied).insert(watched.to_owned());
             for error in troubles {
                 tell(watched, &error);
             }
+        }
+    }
+
+    /// Has the next look put back what is set aside beside `path`: something went wrong there.
+    pub(super) fn look_for_set_aside(&self, path: &Path) {
+        if let Some(watched) = path.parent() {
+            lock(&self.tidied).remove(watched);
         }
     }
 
@@ -772,9 +786,11 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
             }
             looked.troubles.push(told);
         };
-        if config.complete_marker.is_some() {
-            hand.host.end_removals(folder, &mut tell);
+        if let Err(error) = setup.check_folder(folder, &hand.host.archives) {
+            tell(folder, &error);
+            continue;
         }
+        hand.host.recover(folder, &mut tell);
         match intake::scan(config, folder, index) {
             Ok(scanned) => {
                 candidates.extend(scanned.candidates);
@@ -812,7 +828,7 @@ mod tests {
     use crate::host::config::Retry;
     use crate::host::file::{History, history, key};
     use crate::host::intake::{Links, Shape};
-    use crate::host::post_process::Fingerprint;
+    use crate::host::source::Fingerprint;
     use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
     use crate::time::Timestamp;
 

@@ -115,7 +115,7 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "priority", Kind::Whole(1, 10), Some("5"), Yes, "1 first .. 10 last"),
     key("converter", "settle_s", Kind::Number(0.0, 3_600.0), Some("2"), Yes, "seconds a file must stay the same before it is taken"),
     key("converter", "post_process", Kind::Words(&["delete", "move", "zip", "keep", "archive"]), Some("\"keep\""), Yes, "what becomes of a converted file"),
-    key("converter", "done_folder", Kind::Text, Some("\"\""), Yes, "for move and zip; not inside a watched folder"),
+    key("converter", "done_folder", Kind::Text, Some("\"\""), Yes, "for move and zip; no watch folder or store, nor in one or around one"),
     key("converter", "error_folder", Kind::Text, Some("\"\""), Yes, "for files that failed; empty: they stay"),
     key("converter", "retry.max_attempts", Kind::Whole(1, 100), Some("1"), Yes, "attempts before a failure is final"),
     key("converter", "retry.delay_s", Kind::Number(0.0, 86_400.0), Some("60"), Yes, "seconds between attempts"),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::config::{Config, ConverterConfig};
 use super::lock;
 use super::outbox::Outbox;
+use super::overlap::CheckedFolders;
 use super::run::Archives;
 use crate::archive::Archive;
 use crate::convert::{Cancel, Runner};
@@ -22,6 +23,7 @@ pub(super) struct Setup {
     /// Ends the outbox when another takes its place.
     pub(super) outbox_over: Cancel,
     runners: Vec<Mutex<Option<Arc<Runner>>>>,
+    folders: CheckedFolders,
 }
 
 impl Setup {
@@ -30,6 +32,7 @@ impl Setup {
             outbox: Arc::new(Outbox::new(archives, &config)),
             outbox_over: Cancel::default(),
             runners: config.converters.iter().map(|_| Mutex::default()).collect(),
+            folders: CheckedFolders::default(),
             config,
         }
     }
@@ -52,6 +55,12 @@ impl Setup {
             }
         }
         next
+    }
+
+    /// Refuses a folder that has come to overlap with another one: it appeared, or was swapped.
+    pub(super) fn check_folder(&self, folder: &Path, archives: &Archives) -> Result<()> {
+        self.folders
+            .check(folder, &self.config, archives.shared_dir())
     }
 
     /// The converter ready to run, made when first needed.
@@ -89,6 +98,7 @@ fn submissions(
 
 /// Why a running host cannot take a configuration over, if so.
 pub(super) fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
+    new.check_folders(archives.shared_dir())?;
     let restart = |what: &str| {
         Err(Error::new(
             ErrorKind::Refused,

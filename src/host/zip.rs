@@ -16,6 +16,13 @@ const ZIP_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
 const LOCAL_HEADER_BYTES: usize = 30;
 /// What a reader must know to read it: deflate, since version 2.0.
 const NEEDS_VERSION: u16 = 20;
+/// The system whose permissions the members carry: Unix.
+const MADE_ON_UNIX: u16 = 3 << 8;
+/// What kind of file a Unix mode is of.
+const REGULAR_FILE: u32 = 0o100_000;
+const DIRECTORY: u32 = 0o040_000;
+/// How DOS says that a member is a folder.
+const DOS_DIRECTORY: u32 = 1 << 4;
 /// General purpose flag 11: the name is UTF-8.
 const UTF8_NAME: u16 = 1 << 11;
 const DEFLATED: u16 = 8;
@@ -38,7 +45,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes `source` as a member called `name`. Answers where its content begins, for [`content`].
+    /// Writes `source` as a member called `name`, with the permissions in `mode`. Answers where its
+    /// content begins, for [`content`].
     ///
     /// # Errors
     /// `FileTooLarge` for a zip file near or above 4 GiB or of more than 65,535 members, `InvalidInput` for a name above 64 KiB.
@@ -47,6 +55,7 @@ impl<'a> Writer<'a> {
         mut source: impl Read,
         name: &str,
         modified: SystemTime,
+        mode: u32,
     ) -> io::Result<u64> {
         let header_at = self.out.stream_position()?;
         // The sums are known only afterwards; their place is kept.
@@ -82,20 +91,32 @@ impl<'a> Writer<'a> {
         self.out.seek(SeekFrom::Start(header_at))?;
         self.out.write_all(&header.local(name))?;
         self.out.seek(SeekFrom::Start(end))?;
-        self.enter(&header, name, header_at)?;
+        self.enter(&header, name, header_at, (REGULAR_FILE | mode) << 16)?;
         Ok(content_at)
     }
 
     /// Writes a folder, which is a member without content.
-    pub(super) fn add_folder(&mut self, name: &str, modified: SystemTime) -> io::Result<()> {
+    pub(super) fn add_folder(
+        &mut self,
+        name: &str,
+        modified: SystemTime,
+        mode: u32,
+    ) -> io::Result<()> {
         let name = format!("{name}/");
         let header_at = self.out.stream_position()?;
         let header = Header::new(&name, STORED, modified)?;
         self.out.write_all(&header.local(&name))?;
-        self.enter(&header, &name, header_at)
+        let attributes = ((DIRECTORY | mode) << 16) | DOS_DIRECTORY;
+        self.enter(&header, &name, header_at, attributes)
     }
 
-    fn enter(&mut self, header: &Header, name: &str, header_at: u64) -> io::Result<()> {
+    fn enter(
+        &mut self,
+        header: &Header,
+        name: &str,
+        header_at: u64,
+        attributes: u32,
+    ) -> io::Result<()> {
         if header_at > ZIP_BYTES_MAX {
             return Err(too_large());
         }
@@ -106,11 +127,12 @@ impl<'a> Writer<'a> {
             )
         })?;
         self.directory.extend(b"PK\x01\x02");
-        // Made by version 2.0 for DOS: no permissions to put back.
-        self.directory.extend(NEEDS_VERSION.to_le_bytes());
+        let made_by = MADE_ON_UNIX | NEEDS_VERSION;
+        self.directory.extend(made_by.to_le_bytes());
         self.directory.extend(header.fields());
-        // Comment length, disk, internal attributes; external attributes.
-        self.directory.extend([0; 2 * 3 + 4]);
+        // Comment length, disk, internal attributes.
+        self.directory.extend([0; 2 * 3]);
+        self.directory.extend(attributes.to_le_bytes());
         self.directory.extend(narrow(header_at)?.to_le_bytes());
         self.directory.extend(name.as_bytes());
         Ok(())
@@ -233,22 +255,9 @@ fn dos_time(time: SystemTime) -> (u16, u16) {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::time::Duration;
 
     use super::*;
-
-    /// A file of December 1975 stood in the zip file as one of December 1980.
-    #[test]
-    fn a_time_that_zip_cannot_tell_is_told_as_the_nearest_it_can() {
-        let days = |days: u64| std::time::Duration::from_secs(days * 86_400);
-        let date = |time: SystemTime| {
-            let (_, date) = dos_time(time);
-            ((date >> 9) + 1980, (date >> 5) & 15, date & 31)
-        };
-        assert_eq!(date(SystemTime::UNIX_EPOCH - days(400)), (1980, 1, 1));
-        assert_eq!(date(SystemTime::UNIX_EPOCH + days(2_170)), (1980, 1, 1));
-        assert_eq!(date(SystemTime::UNIX_EPOCH + days(20_527)), (2026, 3, 15));
-        assert_eq!(date(SystemTime::UNIX_EPOCH + days(60_000)), (2107, 12, 31));
-    }
 
     #[test]
     fn another_program_finds_the_member_whole() {
@@ -258,9 +267,11 @@ mod tests {
         let mut file = File::create_new(&path).expect("made");
         let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_750_000_000);
         let mut writer = Writer::new(&mut file);
-        writer.add(&b"before"[..], "a.txt", time).expect("written");
-        writer.add_folder("empty", time).expect("written");
-        let at = writer.add(content.as_bytes(), "Prüfling.csv", time);
+        writer
+            .add(&b"before"[..], "a.txt", time, 0o640)
+            .expect("written");
+        writer.add_folder("empty", time, 0o750).expect("written");
+        let at = writer.add(content.as_bytes(), "Prüfling.csv", time, 0o600);
         writer.finish().expect("written");
         assert!(file.metadata().expect("there").len() < 2000);
 
@@ -275,7 +286,8 @@ mod tests {
                       z = zipfile.ZipFile(sys.argv[1])\n\
                       assert z.testzip() is None\n\
                       i = z.infolist()[2]\n\
-                      print(i.filename, i.file_size, i.date_time[0], z.namelist()[:2])";
+                      modes = [oct(i.external_attr >> 16) for i in z.infolist()]\n\
+                      print(i.filename, i.file_size, i.date_time[0], z.namelist()[:2], *modes)";
         let Ok(said) = Command::new("python3")
             .env("PYTHONIOENCODING", "utf-8")
             .args(["-c", script])
@@ -286,15 +298,43 @@ mod tests {
         };
         assert_eq!(
             String::from_utf8_lossy(&said.stdout).trim(),
-            "Prüfling.csv 90000 2025 ['a.txt', 'empty/']",
+            "Prüfling.csv 90000 2025 ['a.txt', 'empty/'] 0o100640 0o40750 0o100600",
             "{}",
             String::from_utf8_lossy(&said.stderr)
         );
     }
 
+    /// A file of July 1979 was told to be of July 1980: the year alone was moved.
     #[test]
-    fn a_time_before_1980_is_told_as_best_it_can() {
-        let (_, date) = dos_time(SystemTime::UNIX_EPOCH);
-        assert_eq!(date >> 9, 0);
+    fn a_time_that_zip_cannot_tell_is_the_first_or_last_that_it_can() {
+        let at = |seconds: i64| {
+            let span = Duration::from_secs(seconds.unsigned_abs());
+            if seconds < 0 {
+                SystemTime::UNIX_EPOCH - span
+            } else {
+                SystemTime::UNIX_EPOCH + span
+            }
+        };
+        let told = |seconds| {
+            let (time, date) = dos_time(at(seconds));
+            (
+                1980 + (date >> 9),
+                (date >> 5) & 15,
+                date & 31,
+                time >> 11,
+                (time >> 5) & 63,
+                (time & 31) * 2,
+            )
+        };
+        let (first, last) = ((1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58));
+        // 5 July 1979, 1970, 1811, and before any calendar.
+        for seconds in [299_980_800, 0, -5_017_593_600, -8_000_000_000_000_000] {
+            assert_eq!(told(seconds), first, "{seconds}");
+        }
+        // 2108, 2255, and after any calendar.
+        for seconds in [4_360_000_000, 9_000_000_000, 8_000_000_000_000_000] {
+            assert_eq!(told(seconds), last, "{seconds}");
+        }
+        assert_eq!(told(1_750_000_000).0, 2025);
     }
 }

@@ -818,6 +818,7 @@ fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
         .converters
         .iter()
         .filter_map(|converter| converter.archive.folder.as_deref());
+    config.check_folders(shared.as_deref().map(|dir| context.path(dir)).as_deref())?;
     for dir in shared.as_deref().into_iter().chain(own) {
         if !Archive::is_store(dir) {
             missing.push(format!(

@@ -29,7 +29,7 @@ use crate::{Error, ErrorKind, Result};
 /// Restore sources as files
 ///
 /// Each file is checked against its hash, made durable and only then given its name. A file that is there already is
-/// never replaced unless --overwrite always says so.
+/// never replaced unless --overwrite always says so. Only the account that restores can read the files (mode 0600).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -304,12 +304,25 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         // A file system without links: the name is claimed with an empty file of our own, which is then replaced.
         Err(_) => {
-            OpenOptions::new().write(true).create_new(true).open(to)?;
+            private().open(to)?;
             fs::rename(from, to).inspect_err(|_| {
                 let _ = fs::remove_file(to);
             })
         }
     }
+}
+
+/// How a file is made that only this account can read. The store does not know who could read the
+/// source, and what it keeps is no more open than this.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options
 }
 
 #[cfg(unix)]
@@ -336,10 +349,8 @@ impl Partial {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let nth = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = dir.join(format!(".annals-{}-{nth}-{id}.partial", std::process::id()));
-        let file = OpenOptions::new()
+        let file = private()
             .read(true)
-            .write(true)
-            .create_new(true)
             .open(&path)
             .map_err(|error| Error::io("create", &path, error))?;
         Ok(Self {
@@ -438,6 +449,19 @@ mod tests {
         assert!(target.place(partial, &path, EntryId(7)).is_err());
         assert_eq!(fs::read(&path).expect("read"), b"faster");
         assert_eq!(fs::read_dir(dir.path()).expect("list").count(), 1);
+    }
+
+    /// A source that only its station could read came back readable for everybody.
+    #[cfg(unix)]
+    #[test]
+    fn a_restored_file_is_for_its_account_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("temp dir");
+        for (overwrite, name) in [(Overwrite::Never, "a"), (Overwrite::Always, "b")] {
+            let path = restore(&mut target(dir.path(), overwrite), name, b"x").expect("restored");
+            let mode = fs::metadata(path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600);
+        }
     }
 
     #[test]

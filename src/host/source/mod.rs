@@ -1,0 +1,234 @@
+//! Clearing a source away without ever losing it, and without taking anything else for it.
+//!
+//! A source is what was read, not what has its name. Before it is removed or moved it is renamed to
+//! a hidden name beside it, which nobody else writes to, and compared there with what was read:
+//! which file it is, its size, time and content. If it is something else it goes back to its name,
+//! and if that name was taken meanwhile, to one beside it. A file that takes the name in between is
+//! never touched. Whatever stands for a source elsewhere is there before its name goes, so that a
+//! program that waits for the name to go finds it.
+//!
+//! A host that is killed leaves the source under its own name or under the hidden one. The next
+//! host puts back what it finds set aside, see [`recover`]. Nothing that lies in a watch folder
+//! says what is to be removed: the list of a folder that was being removed lies in a folder that
+//! only the host's own account can enter, and it is followed in there only.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use self::aside::Compare;
+use super::identity::FileId;
+use super::intake::{Links, Look, Shape, open, refused};
+use crate::convert::{Tarball, file_of};
+use crate::id::BlobId;
+use crate::{Error, ErrorKind, Result};
+
+mod aside;
+mod attributes;
+mod dir;
+mod expected;
+mod leftover;
+mod name;
+mod partial;
+mod place;
+mod recover;
+mod removal;
+
+pub(super) use expected::Expected;
+pub(super) use leftover::remove_leftover;
+#[cfg(feature = "cli")]
+pub(crate) use name::distinct as distinct_name;
+pub(super) use partial::remove_partials;
+pub(super) use recover::recover;
+
+/// A file or folder as it was when it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    pub(super) look: Look,
+    /// The file's content, or the folder's as a tar file.
+    pub(super) content: BlobId,
+    shape: Shape,
+    /// What had the name: the file, the folder, or the link that was followed.
+    named: FileId,
+}
+
+impl Fingerprint {
+    /// Reads a file or folder; `None` when it is gone, something else, or changed meanwhile.
+    pub(super) fn of(path: &Path, shape: Shape) -> Result<Option<Self>> {
+        match shape {
+            Shape::File(links) => {
+                Self::of_file(path, links).map_err(|error| Error::io("read", path, error))
+            }
+            Shape::Folder => Self::of_folder(path),
+        }
+    }
+
+    fn of_file(path: &Path, links: Links) -> io::Result<Option<Self>> {
+        let named = || named(path);
+        let Some((id, is_link)) = named()? else {
+            return Ok(None);
+        };
+        if is_link && links == Links::Skip {
+            return Ok(None);
+        }
+        let file = match open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        // A link that took the name in between leads to another file than the one that was named.
+        if !is_link && FileId::of(&metadata) != id {
+            return Ok(None);
+        }
+        let look = Look::of(&metadata)?;
+        let content = hash(&file)?;
+        let is_unchanged = Look::of(&file.metadata()?)? == look && named()? == Some((id, is_link));
+        Ok(is_unchanged.then_some(Self {
+            look,
+            content,
+            shape: Shape::File(links),
+            named: id,
+        }))
+    }
+
+    fn of_folder(path: &Path) -> Result<Option<Self>> {
+        let look = || match Look::inside(path) {
+            Ok(seen) => Ok(Some(seen)),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(refused(path, error)),
+        };
+        let named = || named(path).map_err(|error| Error::io("read", path, error));
+        let (Some((id, false)), Some((before, tree))) = (named()?, look()?) else {
+            return Ok(None);
+        };
+        let content = hash(Tarball::new(&tree, |item| file_of(path, item)));
+        if look()?.is_none_or(|(after, _)| after != before) || named()? != Some((id, false)) {
+            return Ok(None);
+        }
+        let content = content.map_err(|error| Error::io("read", path, error))?;
+        Ok(Some(Self {
+            look: before,
+            content,
+            shape: Shape::Folder,
+            named: id,
+        }))
+    }
+}
+
+/// Which file or folder has a name, and whether that is a link; `None` when nothing has it.
+fn named(path: &Path) -> io::Result<Option<(FileId, bool)>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some((FileId::of(&metadata), metadata.is_symlink()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A source that was read and is to be cleared away. Every action leaves it where it is when it is
+/// not what was read any more: that is an error of kind `Changed`.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    pub(super) seen: &'a Fingerprint,
+    /// The file of a folder that is removed first: what is left when something is in the way is no
+    /// complete folder any more. Absent for files.
+    pub(super) marker: Option<&'a str>,
+}
+
+impl Source<'_> {
+    /// Opens the file, if it still looks like what was read.
+    pub(super) fn open(self) -> Result<File> {
+        aside::open_file(self, &aside::watched(self)?)
+    }
+
+    /// Reads back what the archive holds of it, and compares.
+    pub(super) fn read_back(
+        self,
+        stored: impl FnOnce(&BlobId) -> Result<Box<dyn Read>>,
+    ) -> Result<()> {
+        let path = self.path.display();
+        let damaged = |how: &str| {
+            Error::new(ErrorKind::Damaged, format!("the archived {path} {how}"))
+                .hint("run `verify --deep`; the source was left where it is")
+        };
+        let back = hash(stored(&self.seen.content)?)
+            .map_err(|error| damaged("cannot be read back").caused_by(error))?;
+        if back == self.seen.content {
+            Ok(())
+        } else {
+            Err(damaged("reads back differently"))
+        }
+    }
+
+    /// Removes exactly what was read, and nothing if anything else is there.
+    pub(super) fn remove(self) -> Result<()> {
+        match self.seen.shape {
+            Shape::File(_) => aside::with(self, Compare::Content, |aside, _| aside.remove_file()),
+            Shape::Folder => removal::remove(self),
+        }
+    }
+
+    /// Moves it into a folder, made if missing, under its own name or a distinct one. Never
+    /// replaces anything. Answers where it is now.
+    pub(super) fn move_into(self, folder: &Path) -> Result<PathBuf> {
+        place::move_into(self, folder)
+    }
+
+    /// Replaces it by a zip file in a folder, made if missing. Answers where that is.
+    pub(super) fn zip_into(self, folder: &Path) -> Result<PathBuf> {
+        place::zip_into(self, folder)
+    }
+
+    /// Removes what something else durably stands for. A name that another file took meanwhile is
+    /// left to it: what was read has gone, and is kept by what stands for it.
+    fn give_way(self) -> Result<()> {
+        match self.remove() {
+            Err(error) if error.kind() == ErrorKind::Changed && !self.has_its_name()? => Ok(()),
+            removed => removed,
+        }
+    }
+
+    fn has_its_name(self) -> Result<bool> {
+        let now = named(self.path).map_err(|error| Error::io("read", self.path, error))?;
+        Ok(now.is_some_and(|(id, _)| id == self.seen.named))
+    }
+
+    fn name(&self) -> &std::ffi::OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    fn changed(&self) -> Error {
+        changed(self.path)
+    }
+}
+
+pub(super) fn changed(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Changed,
+        format!(
+            "{} changed while it was converted; it was left",
+            path.display()
+        ),
+    )
+}
+
+fn hash(mut content: impl Read) -> io::Result<BlobId> {
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut content, &mut hasher)?;
+    Ok(BlobId::from_bytes(*hasher.finalize().as_bytes()))
+}
+
+/// Reads a file from its beginning once more, and compares it with what was read.
+fn check_file(file: &File, seen: &Fingerprint) -> io::Result<bool> {
+    use std::io::Seek;
+    let is_same = |file: &File| -> io::Result<bool> {
+        Ok(Look::of(&file.metadata()?)?.is_of_the_same(&seen.look))
+    };
+    let mut from = file;
+    from.rewind()?;
+    Ok(is_same(file)? && hash(from)? == seen.content && is_same(file)?)
+}
+
+#[cfg(test)]
+mod tests;
