@@ -135,7 +135,7 @@ fn an_event_that_cannot_be_read_costs_itself_and_nothing_else() {
                 line,
                 r#"{"specversion":"1.0","id":"4""#,
                 r#"{"specversion":"1.0","id":"7""#,
-            )
+            );
         },
         |line| line.fill(0xff),
     ];
@@ -278,7 +278,7 @@ fn a_broken_segment_is_mended_around_an_event_that_cannot_be_read() {
     let plant = Plant::new();
     let spoiled = EventSeq(1);
     let line = plant.spoil_event(spoiled, |line| {
-        replace(line, r#""format":1"#, r#""format":x"#)
+        replace(line, r#""format":1"#, r#""format":x"#);
     });
     let archive = plant.open(Access::ReadWrite).expect("opens");
     archive.seal().expect("sealed");
