@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, FixedOffset, Local, Offset, SecondsFormat, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -92,6 +92,27 @@ impl<Zone: TimeZone> From<DateTime<Zone>> for Timestamp {
             micros: time.timestamp_micros(),
             offset_s: time.offset().fix().local_minus_utc(),
         }
+    }
+}
+
+/// Times that the log cannot tell become the first or the last microsecond that it can: file
+/// systems keep years far beyond those that RFC 3339 has four digits for.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        // The first microsecond of year 0, and the last one of year 9999.
+        const FIRST: i64 = -62_167_219_200_000_000;
+        const LAST: i64 = 253_402_300_799_999_999;
+        let micros = |distance: Duration| i64::try_from(distance.as_micros()).unwrap_or(i64::MAX);
+        let micros = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => micros(after),
+            // Down to the microsecond before, as for times after 1970.
+            Err(error) => {
+                let before = error.duration();
+                let part = i64::from(before.subsec_nanos() % 1000 != 0);
+                micros(before).saturating_neg().saturating_sub(part)
+            }
+        };
+        Self::from_micros(micros.clamp(FIRST, LAST))
     }
 }
 

@@ -9,10 +9,13 @@ mod edit;
 mod endpoint;
 mod file;
 mod folder;
+mod guard;
 mod http;
 mod http_host;
 mod intake;
+mod line;
 mod listen;
+mod listing;
 mod metrics;
 mod notice;
 mod outbox;
@@ -24,7 +27,9 @@ mod schema;
 mod setup;
 mod space;
 mod status;
+mod trouble;
 mod wake;
+mod workers;
 mod zip;
 
 pub use config::{
@@ -34,6 +39,7 @@ pub use config::{
 pub use edit::Edit;
 pub use endpoint::Submit;
 pub use intake::Links;
+pub use line::StoppedLine;
 pub use listen::Listener;
 pub use notice::{FileError, Hooks, Notice, RunSummary};
 pub use post_process::Disposed;
@@ -41,8 +47,9 @@ pub use run::{Archives, Host, Stop, run_once};
 pub use space::Space;
 pub use status::{
     ARCHIVE_SECONDS, ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus,
-    QueueStatus, RetentionStatus, StoreStatus, SubmissionStatus,
+    QueueStatus, RetentionStatus, SilentFolder, StoreStatus, SubmissionStatus,
 };
+pub use trouble::{StuckAt, StuckFile, StuckFiles};
 
 /// What a thread that panicked left is taken as it is: counts and notes, of which none can be half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::SystemTime;
 
-use chrono::{DateTime, Datelike, Local, Timelike};
+use chrono::{Datelike, Local, Timelike};
 use flate2::read::DeflateDecoder;
 use flate2::{Compression, Crc, write::DeflateEncoder};
+
+use crate::time::Timestamp;
 
 /// Without the 64-bit extension sizes and offsets are 32 bits; what is left pays for the headers.
 const ZIP_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
@@ -200,7 +202,7 @@ fn too_large() -> io::Error {
 
 /// Local time in two-second steps since 1980, as zip tells it.
 fn dos_time(time: SystemTime) -> (u16, u16) {
-    let time = DateTime::<Local>::from(time);
+    let time = Timestamp::from(time).to_chrono().with_timezone(&Local);
     let years = u16::try_from(time.year() - 1980).unwrap_or(0).min(127);
     let part = |number: u32| u16::try_from(number).unwrap_or(0);
     (
