@@ -492,14 +492,14 @@ impl Host {
             false
         };
         let is_over = || stop.all.is_cancelled();
-        if ends_by(Instant::now() + within, workers, &is_over) {
-            return;
+        if !ends_by(Instant::now() + within, workers, &is_over) {
+            stop.at_once();
+            // Converters are killed within this time; what goes on after it hangs.
+            ends_by(Instant::now() + LAST_MOMENT, workers, &|| false);
         }
-        stop.at_once();
-        // Converters are killed within this time; what goes on after it hangs.
-        if !ends_by(Instant::now() + LAST_MOMENT, workers, &|| false) {
-            let left = self.queue.give_up();
-            (hooks.notice)(&Notice::LeftBehind { steps: left });
+        let steps = self.queue.give_up();
+        if steps > 0 {
+            (hooks.notice)(&Notice::LeftBehind { steps });
         }
     }
 
