@@ -71,10 +71,15 @@ fn is_complaint(line: &str) -> bool {
 /// Why a converter's program cannot be started on this machine, as far as that can be seen without
 /// starting it.
 pub fn missing_program(converter: &Converter) -> Option<String> {
-    let word = converter.command.first().map_or("", String::as_str);
-    let program = process::program(word, &converter.dir, &converter.bundle);
+    missing(&converter.command, &converter.dir, &converter.bundle)
+}
+
+/// The same for a command whose files are in `dir`.
+pub(super) fn missing(command: &[String], dir: &Path, bundle: &[String]) -> Option<String> {
+    let word = command.first().map_or("", String::as_str);
+    let program = process::program(word, dir, bundle);
     // The files of a bundle are looked at by whoever reads the bundle.
-    if converter.bundle.iter().any(|name| name == word) {
+    if bundle.iter().any(|name| name == word) {
         return None;
     }
     let Some(file) = find(&program) else {

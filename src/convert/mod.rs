@@ -9,6 +9,7 @@
 //! Nothing here decides what happens to a watched file.
 
 mod attempt;
+mod blocked;
 mod compare;
 mod definition;
 mod environment;

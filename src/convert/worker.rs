@@ -22,7 +22,7 @@ const RESTART_AFTER_MAX: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_millis(500);
 /// How long a worker that died before its first answer is given to die without being asked.
 const UNASKED_MIN: Duration = Duration::from_secs(1);
-const UNASKED_MAX: Duration = Duration::from_secs(10);
+const UNASKED_MAX: Duration = Duration::from_secs(30);
 /// Sources that a converter may fail over in a row, without an answer ever, before it is the
 /// converter that is at fault.
 const SILENT_OVER: usize = 3;

@@ -23,7 +23,7 @@ use crate::cli::hearing::hear_or;
 use crate::cli::owner::{self, Endpoint, State, Watch};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts, size};
 use crate::cli::store;
-use crate::convert::{Cancel, Sandbox};
+use crate::convert::{Cancel, Sandbox, missing_program};
 use crate::entry::Outcome;
 use crate::host::{
     Archives, Config, ConverterConfig, Hooks, Host, HostStatus, Listener, LogFormat, Notice,
@@ -908,6 +908,10 @@ fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = store::load(&args.file)?;
     context.globals.config = Some(args.file.clone());
     let mut missing = config.survey();
+    missing.extend(config.converters.iter().filter_map(|config| {
+        let why = missing_program(&config.converter)?;
+        Some(format!("converter '{}': {why}", config.converter.name))
+    }));
     let archives = config
         .converters
         .iter()
