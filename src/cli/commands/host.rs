@@ -82,7 +82,7 @@ impl Args {
 /// moment, by any means: the next run takes up what was left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The store is --store, ANNALS_STORE or store.path of FILE. Reports of converters with a [converter.submit] wait in the store \
+The store is --store, else store.path of FILE; ANNALS_STORE counts only where FILE names none. Reports of converters with a [converter.submit] wait in the store \
 until the server takes them; with --once each is sent once.
 
 Exit code 3 when some files could not be converted, or some reports not submitted; they are archived like the others.")]
@@ -140,7 +140,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
     #[cfg(not(unix))]
     let signals = ();
     let config = store::load(&args.file)?;
-    context.globals.config = Some(args.file.clone());
+    let told = follow_file(&args.file, &config, context);
     let format = if context.json() { LogFormat::Json } else { config.log };
     let console = (!args.once).then(|| {
         let data = if context.json() { LogFormat::Json } else { LogFormat::Text };
@@ -150,7 +150,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let err = console.err.clone();
         context.say_through(move |text| err.say(text));
     }
-    for warning in &config.warnings {
+    for warning in told.iter().chain(&config.warnings) {
         context.warn(warning);
     }
     let listener = match config.listen.filter(|_| !args.once) {
@@ -637,6 +637,21 @@ fn watched(config: &Config) -> impl Iterator<Item = &Path> {
         .filter_map(|converter| converter.watch_folder.as_deref())
 }
 
+/// Has the host follow its file, and answers what else was named and does not count.
+fn follow_file(file: &Path, config: &Config, context: &mut Context<'_>) -> Vec<String> {
+    let given = context.globals.config.replace(file.to_owned());
+    let ignored = given.filter(|given| given != file).map(|given| {
+        format!(
+            "--config names {}, which is ignored: the host follows {}",
+            given.display(),
+            file.display()
+        )
+    });
+    let surroundings = context.surroundings().clone();
+    let store = store::follow_file(&mut context.globals, &surroundings, config);
+    ignored.into_iter().chain(store).collect()
+}
+
 /// `watching 3 folders`.
 fn watching(config: &Config) -> String {
     let folders = watched(config).count() as u64;
@@ -906,7 +921,9 @@ struct CheckedConverter<'a> {
 
 fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = store::load(&args.file)?;
-    context.globals.config = Some(args.file.clone());
+    for told in follow_file(&args.file, &config, context) {
+        context.warn(told);
+    }
     let mut missing = config.survey();
     missing.extend(config.converters.iter().filter_map(|config| {
         let why = missing_program(&config.converter)?;
