@@ -74,6 +74,7 @@ const CLOCKS: &[(&str, &str)] = &[
     ("src/host/line.rs", "when a converter is tried again"),
     ("src/host/listen.rs", "deadlines of a request"),
     ("src/host/listing.rs", "how long a folder has not answered"),
+    ("src/host/memory.rs", "when a file is looked at again"),
     ("src/host/outbox.rs", "when an endpoint is asked again"),
     ("src/host/queue.rs", "how long a file has waited"),
     (

@@ -672,7 +672,7 @@ fn what_stays_for_another_reason_than_its_turn_is_named_everywhere_until_it_is_o
     fs::remove_file(plant.path("in/loop.csv")).expect("there");
     plant.wait("it to be over", || {
         let status = plant.status();
-        status["stuck"]["count"] == 0 && status["reasons"].to_string() == "[]"
+        status["stuck"]["count"] == 0 && status["reasons"] == serde_json::json!([])
     });
     assert_eq!((plant.left_in("in"), plant.left_in("error")), (0, 1));
     // What is told there may be a moment old.

@@ -85,6 +85,9 @@ impl Read for Stdin {
     }
 }
 
+/// Writes a text somewhere.
+type Say = Box<dyn Fn(&str)>;
+
 /// One run of the program.
 pub(crate) struct Context<'a> {
     pub(crate) globals: Globals,
@@ -96,7 +99,7 @@ pub(crate) struct Context<'a> {
     borrowed: Option<Borrowed>,
     cancel: Cancel,
     /// Takes what is for stderr, where somebody else writes it there.
-    stderr_to: Option<Box<dyn Fn(&str)>>,
+    stderr_to: Option<Say>,
     /// There once somebody asked for [`Context::cancel_by_signal`] in a process of its own.
     interrupt: OnceLock<Option<Interrupt>>,
     /// How long to wait for another process to let go of the store.

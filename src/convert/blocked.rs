@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_converter_that_cannot_run_is_given_up_after_three_entries_and_others_are_not() {
         let blocked = Blocked::default();
-        let mut cannot = |key, entry| blocked.cannot_run(key, EntryId(entry), "no program");
+        let cannot = |key, entry| blocked.cannot_run(key, EntryId(entry), "no program");
         assert_eq!(cannot("A", 1), Instead::PutOff);
         assert_eq!(cannot("B", 2), Instead::PutOff);
         assert_eq!(cannot("A", 3), Instead::PutOff);

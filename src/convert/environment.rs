@@ -140,8 +140,8 @@ mod tests {
     use super::*;
     use crate::convert::{Arguments, Bounds, Mode, Takes};
 
-    fn exit(code: i32) -> Option<ExitStatus> {
-        Some(ExitStatus::from_raw(code << 8))
+    fn judged(code: i32, stderr: &str) -> Died {
+        judge(Some(ExitStatus::from_raw(code << 8)), stderr)
     }
 
     /// After an update a module was missing; 2,000 files went to the error folder over night.
@@ -166,12 +166,12 @@ mod tests {
                 "Can't locate XML/Twig.pm in @INC (you may need to install it)",
             ),
         ] {
-            assert_eq!(judge(exit(code), stderr), Died::Starting, "{stderr}");
+            assert_eq!(judged(code, stderr), Died::Starting, "{stderr}");
         }
         let trace = "Traceback (most recent call last):\n  File \"ict.py\", line 9\n\
                      SyntaxError: malformed node or string\n";
         for (code, stderr) in [(1, "no header"), (3, ""), (1, trace), (139, "")] {
-            assert_eq!(judge(exit(code), stderr), Died::Running, "{stderr}");
+            assert_eq!(judged(code, stderr), Died::Running, "{stderr}");
         }
         assert_eq!(judge(None, ""), Died::Running);
     }

@@ -16,6 +16,7 @@ mod intake;
 mod line;
 mod listen;
 mod listing;
+mod memory;
 mod metrics;
 mod notice;
 mod outbox;

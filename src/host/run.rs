@@ -13,13 +13,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{Config, ConverterConfig};
-use super::file::{Converted, Ending, Hand, PARKED, Ready, Taken, unsettled};
+use super::file::{Converted, Hand, PARKED, Ready, Taken, unsettled};
 use super::guard::caught;
-use super::intake::{self, Candidate, Look};
+use super::intake::{self, Candidate};
 use super::line::Lines;
 use super::listen::Listener;
 use super::listing::{self, Listed, Listers};
 use super::lock;
+use super::memory::{Memory, Recalled};
 use super::notice::{FileError, Hooks, Notice, RunSummary};
 use super::post_process;
 use super::queue::{Queue, Silent};
@@ -154,75 +155,23 @@ pub struct Host {
     setup: Mutex<Arc<Setup>>,
     /// Held while a configuration is checked and recorded.
     reloading: Mutex<()>,
-    memory: Mutex<HashMap<PathBuf, Memory>>,
+    pub(super) memory: Mutex<HashMap<PathBuf, Memory>>,
     space: Guard,
 }
 
 type Surroundings = dyn Fn() -> Vec<String> + Send + Sync;
 
-/// What is known of a file from an earlier look or pass. Lost with the process, and with the file.
-#[derive(Debug, Clone)]
-pub(super) enum Memory {
-    /// Seen, not yet taken.
-    Seen { look: Look, since: Instant },
-    /// Tried, and not to be tried again until then.
-    Waiting {
-        look: Look,
-        until: Instant,
-        failures: u32,
-    },
-    /// Done with.
-    Done { look: Look },
-    /// Converted, but not yet cleared away.
-    Uncleared { ending: Ending, until: Instant },
-    /// Left because its converter cannot run, so often.
-    Parked {
-        look: Look,
-        failures: u32,
-        trials: u32,
-    },
-}
-
-impl Memory {
-    fn look(&self) -> &Look {
-        match self {
-            Self::Seen { look, .. }
-            | Self::Waiting { look, .. }
-            | Self::Done { look }
-            | Self::Parked { look, .. } => look,
-            Self::Uncleared { ending, .. } => &ending.seen.look,
-        }
-    }
-}
-
-/// What an earlier look says about a file that has not changed since.
-enum Recalled {
-    Fresh,
-    /// Tried before, and due again.
-    Again {
-        failures: u32,
-    },
-    /// Its converter could not run.
-    Parked {
-        failures: u32,
-        trials: u32,
-    },
-    Known,
-    Left(&'static str),
-    Clear(Ending),
-}
-
 /// What a look into the folders found.
 #[derive(Default)]
-struct Looked {
+pub(super) struct Looked {
     /// When the first of the files that are still changing may have settled.
     settles_in: Option<Duration>,
     /// Folders that could not be looked into.
     troubles: Vec<String>,
     /// Folders that were.
-    listed: HashSet<PathBuf>,
+    pub(super) listed: HashSet<PathBuf>,
     /// What is in them and cannot be taken.
-    refused: HashSet<PathBuf>,
+    pub(super) refused: HashSet<PathBuf>,
     /// There were more files than can be in hand.
     more: bool,
 }
@@ -313,20 +262,17 @@ impl Host {
         self.books.enter(HostState::Running);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                self.keep_on("sending reports", &over, hooks, || {
-                    self.send_all_the_while(&over, hooks);
-                })
+                let send = || self.send_all_the_while(&over, hooks);
+                self.keep_on("sending reports", &over, hooks, send);
             });
             scope.spawn(|| {
-                self.keep_on("retention", &over, hooks, || {
-                    self.purge_all_the_while(&over, hooks);
-                })
+                let purge = || self.purge_all_the_while(&over, hooks);
+                self.keep_on("retention", &over, hooks, purge);
             });
             if let Some(listener) = &listener {
                 scope.spawn(|| {
-                    self.keep_on("answering requests", &over, hooks, || {
-                        listener.answer(self, &over);
-                    })
+                    let answer = || listener.answer(self, &over);
+                    self.keep_on("answering requests", &over, hooks, answer);
                 });
             }
             self.keep_on("looking into the folders", &stop.intake, hooks, || {
@@ -703,7 +649,7 @@ impl Host {
             stuck: self.troubles.status(),
             stuck_by_converter: self.troubles.by_converter(),
             silent: self.silent(),
-            stopped: Box::new(|converter: &str| self.lines.status(converter)),
+            stopped: &|converter| self.lines.status(converter),
             converters: Box::new(converters),
             config: &setup.config.path,
             scan_every: setup.config.scan_every,
@@ -799,129 +745,6 @@ impl Host {
             });
         }
     }
-
-    /// Forgets the files that are not in their folders any more. What a folder holds that was not
-    /// listed this time is not known.
-    fn forget_all_but(&self, candidates: &[Candidate], setup: &Setup, looked: &Looked) {
-        let present: HashSet<&Path> = candidates
-            .iter()
-            .map(|candidate| candidate.path.as_path())
-            .collect();
-        let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
-        let watched: HashSet<&Path> = watched(&setup.config).collect();
-        let may_be_there = |path: &Path| {
-            let folder = folder(path);
-            watched.contains(&*folder) && !looked.listed.contains(&folder)
-        };
-        lock(&self.memory).retain(|path, _| present.contains(path.as_path()) || may_be_there(path));
-        self.troubles.retain(|path, at| match at {
-            StuckAt::Looking => looked.refused.contains(path) || may_be_there(path),
-            _ => present.contains(path) || looked.refused.contains(path) || may_be_there(path),
-        });
-    }
-
-    /// For each converter that is to be tried again, the file to try it with: the one that was
-    /// tried least often, so that a file that ends every converter does not hold up the line.
-    fn trials(&self, candidates: &[Candidate], setup: &Setup) -> HashMap<String, PathBuf> {
-        let memory = lock(&self.memory);
-        let mut least: HashMap<&str, (u32, &Path)> = HashMap::new();
-        for candidate in candidates {
-            let converter = setup.config.converters[candidate.converter]
-                .converter
-                .name
-                .as_str();
-            let Some(Memory::Parked { trials, .. }) = memory.get(&candidate.path) else {
-                continue;
-            };
-            if self.lines.is_due(converter) {
-                let first = least.entry(converter).or_insert((*trials, &candidate.path));
-                if *trials < first.0 {
-                    *first = (*trials, &candidate.path);
-                }
-            }
-        }
-        let owned =
-            |(converter, (_, path)): (&str, (u32, &Path))| (converter.to_owned(), path.to_owned());
-        least.into_iter().map(owned).collect()
-    }
-
-    /// A step over a file panicked where not even that could be told: it is left for a while.
-    pub(super) fn forget_for_now(&self, path: &Path, error: &Error) {
-        self.troubles.begin(path, "", StuckAt::Converting, error);
-        self.books.trouble(path, error);
-        let mut memory = lock(&self.memory);
-        if let Some(look) = memory.get(path).map(|known| *known.look()) {
-            let until = Instant::now() + AFTER_PANIC;
-            let waiting = Memory::Waiting {
-                look,
-                until,
-                failures: 0,
-            };
-            memory.insert(path.to_owned(), waiting);
-        }
-    }
-
-    pub(super) fn remember(&self, path: &Path, memory: Memory) {
-        lock(&self.memory).insert(path.to_owned(), memory);
-    }
-
-    fn recall(&self, candidate: &Candidate) -> Recalled {
-        let mut memory = lock(&self.memory);
-        let Some(known) = memory.get(&candidate.path) else {
-            return Recalled::Fresh;
-        };
-        if *known.look() != candidate.look {
-            if !matches!(known, Memory::Seen { .. }) {
-                memory.remove(&candidate.path);
-            }
-            return Recalled::Fresh;
-        }
-        match known {
-            Memory::Seen { .. } => Recalled::Fresh,
-            Memory::Done { .. } => Recalled::Known,
-            Memory::Waiting { until, .. } if Instant::now() < *until => {
-                Recalled::Left("its next attempt is not due yet")
-            }
-            Memory::Waiting { failures, .. } => Recalled::Again {
-                failures: *failures,
-            },
-            Memory::Parked {
-                failures, trials, ..
-            } => Recalled::Parked {
-                failures: *failures,
-                trials: *trials,
-            },
-            Memory::Uncleared { until, .. } if Instant::now() < *until => {
-                Recalled::Left("it could not be cleared away yet")
-            }
-            Memory::Uncleared { ending, .. } => Recalled::Clear(*ending),
-        }
-    }
-
-    /// True when the file has been the same for the time its converter asks for.
-    fn is_settled(&self, candidate: &Candidate, config: &ConverterConfig) -> bool {
-        let settle = config.settle;
-        if candidate.look.age(SystemTime::now()) >= settle {
-            return true;
-        }
-        let mut memory = lock(&self.memory);
-        match memory.get(&candidate.path) {
-            Some(Memory::Seen { look, since }) if *look == candidate.look => {
-                since.elapsed() >= settle
-            }
-            Some(known) if *known.look() == candidate.look => true,
-            _ => {
-                memory.insert(
-                    candidate.path.clone(),
-                    Memory::Seen {
-                        look: candidate.look,
-                        since: Instant::now(),
-                    },
-                );
-                settle.is_zero()
-            }
-        }
-    }
 }
 
 /// The files of all folders, the most urgent first.
@@ -977,7 +800,8 @@ fn scan(
 fn remove_partials(config: &Config) {
     for converter in &config.converters {
         let folders = [&converter.done_folder, &converter.error_folder];
-        for folder in folders.into_iter().flatten().cloned() {
+        for folder in folders.into_iter().flatten() {
+            let folder = folder.clone();
             let work = move || post_process::remove_partials(&folder, SystemTime::now());
             // Where no thread can be had they stay until the next start.
             let _ = std::thread::Builder::new()
@@ -997,7 +821,7 @@ fn taken(candidate: Candidate, setup: &Arc<Setup>, failures: u32, trials: u32) -
     }
 }
 
-fn watched(config: &Config) -> impl Iterator<Item = &Path> {
+pub(super) fn watched(config: &Config) -> impl Iterator<Item = &Path> {
     let converters = config.converters.iter();
     converters.filter_map(|converter| converter.watch_folder.as_deref())
 }

@@ -501,7 +501,7 @@ pub(super) struct About<'a> {
     pub(super) stuck: StuckFiles,
     pub(super) stuck_by_converter: BTreeMap<String, u64>,
     pub(super) silent: Vec<Silent>,
-    pub(super) stopped: Box<dyn Fn(&str) -> Option<StoppedLine> + 'a>,
+    pub(super) stopped: &'a dyn Fn(&str) -> Option<StoppedLine>,
     pub(super) converters: Box<dyn Iterator<Item = (&'a str, Option<&'a Path>)> + 'a>,
     pub(super) config: &'a Path,
     pub(super) scan_every: Duration,
