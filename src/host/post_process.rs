@@ -19,6 +19,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// Names tried for a file whose own name is taken.
 pub(super) const NAMES_MAX: u32 = 10_000;
+/// Bytes of the longest name that common file systems take.
+const NAME_BYTES_MAX: usize = 255;
 
 /// A file or folder as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -387,17 +389,36 @@ pub(super) fn sync_folder(_folder: &Path) -> Result<()> {
 
 /// `unit.csv`, `unit (2).csv`, `unit (3).csv` ...
 pub(super) fn distinct(name: &OsStr, number: u32) -> OsString {
-    if number == 1 {
+    if number == 1 && name.len() <= NAME_BYTES_MAX {
         return name.to_owned();
     }
     let path = Path::new(name);
-    let mut out = path.file_stem().unwrap_or(name).to_owned();
-    out.push(format!(" ({number})"));
-    if let Some(extension) = path.extension() {
-        out.push(".");
-        out.push(extension);
+    let extension = path
+        .extension()
+        .filter(|extension| extension.len() < NAME_BYTES_MAX / 2);
+    let stem = extension.and(path.file_stem()).unwrap_or(name);
+    let mut end = OsString::new();
+    if number > 1 {
+        end.push(format!(" ({number})"));
     }
+    if let Some(extension) = extension {
+        end.push(".");
+        end.push(extension);
+    }
+    let mut out = beginning(stem, NAME_BYTES_MAX - end.len());
+    out.push(end);
     out
+}
+
+/// The first bytes of a name, no character cut in two.
+fn beginning(name: &OsStr, bytes_max: usize) -> OsString {
+    let bytes = name.as_encoded_bytes();
+    if bytes.len() <= bytes_max {
+        return name.to_owned();
+    }
+    let whole = bytes[..bytes_max].utf8_chunks();
+    // What is no text is passed over, also where the cut is.
+    whole.map(|chunk| chunk.valid()).collect::<String>().into()
 }
 
 pub(super) fn no_name_left(name: &OsStr, folder: &Path) -> Error {
@@ -579,6 +600,29 @@ mod tests {
     }
 
     #[cfg(unix)]
+    /// A station made names of 255 bytes: the second of a name was left for ever.
+    #[test]
+    fn a_name_at_the_limit_of_the_file_system_is_shortened_where_it_must_be() {
+        let long = format!("{}.csv", "ü".repeat(125));
+        assert_eq!(distinct(OsStr::new(&long), 1), *long);
+        for (name, number) in [
+            (long.clone(), 2),
+            (format!("{long}.zip"), 1),
+            (format!("a.{}", "x".repeat(253)), 10_000),
+        ] {
+            let made = distinct(OsStr::new(&name), number);
+            let text = made.to_str().expect("text");
+            assert!(text.len() <= 255 && text.len() > 245, "{text}");
+            let end = if number == 2 { " (2).csv" } else { "" };
+            assert!(text.ends_with(end), "{text}");
+        }
+        assert!(
+            distinct(OsStr::new(&format!("{long}.zip")), 1)
+                .to_string_lossy()
+                .ends_with(".zip")
+        );
+    }
+
     #[test]
     fn a_file_that_was_linked_and_not_removed_when_the_host_was_killed_is_moved_once() {
         let dir = tempfile::tempdir().expect("folder");

@@ -254,8 +254,13 @@ mod tests {
     #[test]
     fn a_reader_that_does_not_read_costs_lines_and_never_time() {
         let (outlet, let_through, read) = outlet();
+        outlet.say("0\n");
+        let is_writing = || outlet.state.writing.lock().expect("no panic").is_some();
+        while !is_writing() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let began = Stopwatch::start();
-        for number in 0..LINES_MAX + 100 {
+        for number in 1..LINES_MAX + 100 {
             outlet.say(format!("{number}\n"));
         }
         assert!(began.elapsed() < UNREAD_AFTER, "{:?}", began.elapsed());
@@ -270,10 +275,14 @@ mod tests {
             second.contains("lines before this one were lost"),
             "{second}"
         );
-        let (console, end) = (outlet.ask_for_end(), Duration::from_secs(30));
-        if let Some(console) = console {
-            console.recv_timeout(end).expect("all is written");
-        }
+        let end = loop {
+            match outlet.ask_for_end() {
+                Some(end) => break end,
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        end.recv_timeout(Duration::from_secs(30))
+            .expect("all is written");
         assert_eq!(outlet.trouble(), None);
     }
 
