@@ -374,9 +374,7 @@ impl Host {
             looked = self.look_for_more(setup, &hand);
         }
         for silent in self.listers.silent() {
-            let error = listing::silence(&silent);
-            hand.trouble(&silent.folder, &error);
-            looked.troubles.push(error.to_string());
+            looked.troubles.push(listing::sentence(&silent));
         }
         if stop.is_asked() {
             self.end(&mut workers, &hand);
@@ -388,10 +386,7 @@ impl Host {
                 self.end(&mut workers, &hand);
             }
         }
-        for silent in self.queue.silent() {
-            let path = silent.path.as_deref().unwrap_or(&silent.folder);
-            hand.trouble(path, &listing::silence(&silent));
-        }
+        workers.tell(&hand);
         workers.wait(LOOK_EVERY);
         looked.troubles
     }

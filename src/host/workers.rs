@@ -67,6 +67,12 @@ impl Workers {
         for stage in hand.host.queue.mark_overdue() {
             self.spawn(stage, hand);
         }
+        self.tell(hand);
+        self.threads.retain(|thread| !thread.is_finished());
+    }
+
+    /// Tells of folders that do not answer, and that do again, each once.
+    pub(super) fn tell(&mut self, hand: &Hand) {
         let silent = hand.host.silent();
         for folder in &silent {
             if !self.told.contains_key(&folder.folder) {
@@ -87,7 +93,6 @@ impl Workers {
             }
             still
         });
-        self.threads.retain(|thread| !thread.is_finished());
     }
 
     /// Waits a moment for the threads to end; those that hang are left behind.
