@@ -72,7 +72,10 @@ const CLOCKS: &[(&str, &str)] = &[
     ),
     ("src/convert/worker.rs", "deadlines of a worker's answer"),
     ("src/host/file.rs", "when a file is tried again"),
+    ("src/host/line.rs", "when a converter is tried again"),
     ("src/host/listen.rs", "deadlines of a request"),
+    ("src/host/listing.rs", "how long a folder has not answered"),
+    ("src/host/memory.rs", "when a file is looked at again"),
     ("src/host/outbox.rs", "when an endpoint is asked again"),
     ("src/host/queue.rs", "how long a file has waited"),
     (
@@ -80,6 +83,8 @@ const CLOCKS: &[(&str, &str)] = &[
         "how old a file is, and when to look at it again",
     ),
     ("src/host/status.rs", "rates, and whether the host hangs"),
+    ("src/host/trouble.rs", "since when a file is stuck"),
+    ("src/host/workers.rs", "when to look for steps that hang"),
 ];
 
 /// Files of the command line that may ask the process they run in for its folder and variables, and why. All others would answer

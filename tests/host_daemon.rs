@@ -545,6 +545,195 @@ fn a_supervisor_is_told_and_the_log_is_json_where_that_is_asked_for() {
     );
 }
 
+/// A variable left over in somebody's shell had a host archive a plant into the store of another.
+#[test]
+fn a_host_follows_its_file_and_says_which_other_store_was_named() {
+    let plant = Plant::new();
+    plant.annals(&["init", "other"], 0);
+    let host = plant.start(&[], |command| {
+        command.env("ANNALS_STORE", "other");
+    });
+    plant.put("1.csv", "SN1");
+    plant.wait("the file", || plant.left_in("in") == 0);
+    assert_eq!(plant.entries().len(), 1, "in the store that the file names");
+    let told = plant.log();
+    assert!(
+        told.contains("ANNALS_STORE names other, which is ignored"),
+        "{told}"
+    );
+    host.signal("-TERM");
+    assert_eq!(host.ended(), Some(143));
+    // Asked for by name it counts, and that is said.
+    let mut run = plant.command(&["-s", "other", "host", "run", "host.toml", "--once"]);
+    let ran = run.output().expect("started");
+    let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(
+        told.contains("the store is other, as --store says"),
+        "{told}"
+    );
+    let mut again = plant.command(&["--config", "host.toml", "list", "--json"]);
+    let told = again
+        .env("ANNALS_STORE", "other")
+        .output()
+        .expect("started");
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("as ANNALS_STORE says, and not"), "{told}");
+}
+
+/// A full log disk ended the night shift, once with exit code 0; a collector that stood still would
+/// have stopped it at its 257th line.
+#[test]
+fn whether_anybody_takes_what_a_host_says_does_not_matter_to_it() {
+    let plant = Plant::new();
+    plant.configure("log = \"json\"", "");
+    let unread = plant.start(&["-v"], |command| {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    });
+    for number in 0..400 {
+        plant.put(&format!("{number}.csv"), &format!("SN{number}"));
+    }
+    plant.wait("the files", || plant.left_in("in") == 0);
+    let told = |what: &str| {
+        let reasons = plant.status()["reasons"].to_string();
+        reasons.contains(what)
+    };
+    plant.wait("the log that nobody reads to be told of", || {
+        told("standard error cannot be written to: nobody has read it")
+    });
+    plant.annals(&["-s", "store", "host", "status"], 3);
+    unread.signal("-TERM");
+    assert_eq!(unread.ended(), Some(143));
+
+    let full = plant.start(&[], |command| {
+        let full = || {
+            fs::File::options()
+                .write(true)
+                .open("/dev/full")
+                .expect("there")
+        };
+        command.stdout(full()).stderr(full());
+    });
+    plant.put("1.csv", "SN1");
+    plant.wait("the file", || plant.left_in("in") == 0);
+    plant.wait("the full disk to be told of", || {
+        told("standard output cannot be written to") && told("standard error cannot be")
+    });
+    full.signal("-TERM");
+    assert_eq!(full.ended(), Some(143));
+
+    let mut gone = plant.start(&[], |command| {
+        command.stdout(Stdio::piped());
+    });
+    drop(gone.child.stdout.take());
+    for number in 2..4 {
+        plant.put(&format!("{number}.csv"), "SN2");
+        plant.wait("the file", || plant.left_in("in") == 0);
+    }
+    gone.signal("-TERM");
+    assert_eq!(gone.ended(), Some(143));
+}
+
+/// Two files stayed in their folders for a month; status and `/healthz` said that all was well.
+#[test]
+fn what_stays_for_another_reason_than_its_turn_is_named_everywhere_until_it_is_over() {
+    let plant = Plant::new();
+    plant.configure(
+        "listen = \"127.0.0.1:0\"",
+        "follow_symlinks = true\nretry = { max_attempts = 1, delay_s = 0.2 }",
+    );
+    // Where the error folder should be made there is a file.
+    fs::write(plant.path("error"), "").expect("written");
+    std::os::unix::fs::symlink("loop.csv", plant.path("in/loop.csv")).expect("made");
+    let _host = plant.host();
+    let address = address(&plant);
+    plant.put("1.csv", "SN1");
+    plant.put("2.csv", "bad");
+    plant.wait("the reasons", || {
+        let status = plant.status();
+        let reasons = status["reasons"].to_string();
+        status["stuck"]["count"] == 2
+            && reasons.contains("1 file cannot be taken: ")
+            && reasons.contains("1 file cannot be cleared away: ")
+    });
+    assert!(!plant.path("in/1.csv").exists(), "the others go on");
+    let page = plant.annals(&["-s", "store", "host", "status"], 3);
+    assert!(
+        page.contains("in/loop.csv: ") && page.contains("in/2.csv: "),
+        "{page}"
+    );
+    assert_eq!(get(&address, "/healthz").0, 503);
+    let metrics = get(&address, "/metrics").1;
+    assert!(
+        metrics.contains("\nannals_files_stuck{converter=\"T\"} 2\n"),
+        "{metrics}"
+    );
+
+    fs::remove_file(plant.path("error")).expect("there");
+    fs::remove_file(plant.path("in/loop.csv")).expect("there");
+    plant.wait("it to be over", || {
+        let status = plant.status();
+        status["stuck"]["count"] == 0 && status["reasons"] == serde_json::json!([])
+    });
+    assert_eq!((plant.left_in("in"), plant.left_in("error")), (0, 1));
+    // What is told there may be a moment old.
+    plant.wait("health", || get(&address, "/healthz").0 == 200);
+}
+
+/// After an update the interpreter was called otherwise: by the morning the whole backlog lay in the
+/// error folder, and each file had a final failed attempt.
+#[test]
+fn a_converter_that_cannot_run_stops_its_line_keeps_its_files_and_goes_on_by_itself() {
+    let plant = Plant::new();
+    fs::create_dir(plant.path("other")).expect("made");
+    plant.configure(
+        "",
+        "[[converter]]\nname = \"U\"\ncommand = [\"./later\", \"{input}\"]\nenvironment = \"sh\"\n\
+         watch_folder = \"other\"\nsettle_s = 0\narchive_enabled = true\npost_process = \"archive\"\n\
+         error_folder = \"error\"",
+    );
+    plant.annals(&["host", "check", "host.toml"], 1);
+    let host = plant.host();
+    for number in 0..20 {
+        fs::write(plant.path(&format!("other/{number}.csv")), "SN").expect("written");
+        plant.put(&format!("{number}.csv"), "SN");
+    }
+    plant.wait("the line to be stopped", || {
+        let status = plant.status();
+        let trials = status["converters"][1]["stopped"]["trials"].as_u64();
+        trials > Some(1)
+            && status["reasons"]
+                .to_string()
+                .contains("there is no such program")
+    });
+    plant.wait("the other line", || plant.left_in("in") == 0);
+    assert_eq!((plant.left_in("other"), plant.left_in("error")), (20, 0));
+    assert_eq!(plant.log().matches("a converter cannot run").count(), 1);
+    for (more, exit) in [("--dry-run", 1), ("--json", 1)] {
+        let args = ["--config", "host.toml", "reprocess", "-c", "U", more];
+        let told = plant.annals(&args, exit);
+        if more == "--json" {
+            let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+            assert_eq!(
+                (&told["not_tried"], &told["failed"]),
+                (&20.into(), &0.into())
+            );
+        }
+    }
+    fs::write(plant.path("new"), "#!/bin/sh\necho '{}'\n").expect("written");
+    let made = Command::new("chmod")
+        .arg("700")
+        .arg(plant.path("new"))
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    fs::rename(plant.path("new"), plant.path("later")).expect("renamed");
+    plant.wait("the line to go on", || plant.left_in("other") == 0);
+    let attempts: Vec<_> = plant.entries().into_values().flatten().collect();
+    assert_eq!(attempts, vec![vec!["success".to_owned()]; 40]);
+    plant.annals(&["-s", "store", "host", "status"], 0);
+    host.signal("-TERM");
+    assert_eq!(host.ended(), Some(143));
+}
+
 /// Where the host answers, as it says itself.
 fn address(plant: &Plant) -> String {
     let told = plant.log();

@@ -18,7 +18,7 @@ use annals::convert::{
 };
 use annals::disk::sim::{SimDisk, Variants};
 use annals::entry::{Entry, Submission};
-use annals::host::{Archives, Config, Hooks, Host, Notice, RunSummary, Stop, run_once};
+use annals::host::{Archives, Config, Hooks, Host, RunSummary, Stop, run_once};
 use annals::id::EntryId;
 use annals::query::Filter;
 
@@ -251,7 +251,7 @@ struct Plant {
     /// Of one submission. Long, so that nothing is late on a busy machine that is not meant to be.
     timeout_s: u32,
     /// What the host told.
-    told: Mutex<Vec<String>>,
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Plant {
@@ -274,7 +274,7 @@ impl Plant {
             more: "archive_enabled = true\npost_process = \"archive\"\n".to_owned(),
             others: String::new(),
             timeout_s: 30,
-            told: Mutex::default(),
+            told: Arc::default(),
         }
     }
 
@@ -310,11 +310,12 @@ impl Plant {
         Config::parse(&text, &self.dir.path().join("host.toml")).expect("valid")
     }
 
-    fn hear(&self, notice: &Notice<'_>) {
-        self.told
-            .lock()
-            .expect("no panic")
-            .push(format!("{notice:?}"));
+    fn hooks(&self) -> Hooks {
+        let told = Arc::clone(&self.told);
+        Hooks::new(move |notice| {
+            let mut told = told.lock().expect("no panic");
+            told.push(format!("{notice:?}"));
+        })
     }
 
     fn told(&self, word: &str) -> usize {
@@ -325,25 +326,19 @@ impl Plant {
     /// One pass, as `annals host run --once` makes it.
     fn run(&self) -> RunSummary {
         let archives = Archives::shared(self.archive.clone());
-        let notice = |notice: &Notice<'_>| self.hear(notice);
-        run_once(
-            archives,
-            self.config(),
-            &Cancel::default(),
-            &Hooks { notice: &notice },
-        )
-        .expect("ran")
+        let hooks = self.hooks();
+        run_once(archives, self.config(), &Cancel::default(), &hooks).expect("ran")
     }
 
     /// Runs the host until `done`, which must come to be within a minute.
     fn run_until(&self, done: impl Fn() -> bool) {
         let archives = Archives::shared(self.archive.clone());
-        let host = Host::new(archives, self.config()).expect("made");
+        let host = Arc::new(Host::new(archives, self.config()).expect("made"));
         let (stop, began) = (Stop::default(), Instant::now());
-        let notice = |notice: &Notice<'_>| self.hear(notice);
+        let hooks = self.hooks();
         std::thread::scope(|scope| {
             let running = scope.spawn(|| {
-                host.run(None, &stop, &Hooks { notice: &notice });
+                host.run(None, &stop, &hooks);
             });
             while !done() && began.elapsed() < Duration::from_secs(60) {
                 std::thread::sleep(Duration::from_millis(20));
@@ -863,14 +858,8 @@ fn what_waits_of_a_converter_without_an_endpoint_is_told_and_kept() {
     let text = "[[converter]]\nname = \"U\"\ncommand = [\"sh\", \"run.sh\", \"{input}\"]\n";
     let config = Config::parse(text, &plant.dir.path().join("host.toml")).expect("valid");
     let archives = Archives::shared(plant.archive.clone());
-    let notice = |notice: &Notice<'_>| plant.hear(notice);
-    let summary = run_once(
-        archives,
-        config,
-        &Cancel::default(),
-        &Hooks { notice: &notice },
-    )
-    .expect("ran");
+    let hooks = plant.hooks();
+    let summary = run_once(archives, config, &Cancel::default(), &hooks).expect("ran");
     assert_eq!(
         (
             summary.reports_waiting,

@@ -87,6 +87,9 @@ impl Read for Stdin {
     }
 }
 
+/// Writes a text somewhere.
+type Say = Box<dyn Fn(&str)>;
+
 /// One run of the program.
 pub(crate) struct Context<'a> {
     pub(crate) globals: Globals,
@@ -98,6 +101,8 @@ pub(crate) struct Context<'a> {
     borrowed: Option<Borrowed>,
     cancel: Cancel,
     damage: DamageNotes,
+    /// Takes what is for stderr, where somebody else writes it there.
+    stderr_to: Option<Say>,
     /// There once somebody asked for [`Context::cancel_by_signal`] in a process of its own.
     interrupt: OnceLock<Option<Interrupt>>,
     /// How long to wait for another process to let go of the store.
@@ -120,6 +125,7 @@ impl<'a> Context<'a> {
             borrowed: None,
             cancel: Cancel::default(),
             damage: DamageNotes::default(),
+            stderr_to: None,
             interrupt: OnceLock::new(),
             lock_wait: LOCK_WAIT,
         }
@@ -386,15 +392,9 @@ impl<'a> Context<'a> {
         self.say(&line);
     }
 
-    /// A line of a log, whole with its end.
-    pub(crate) fn log(&mut self, line: &str) {
-        let text = line.trim_end_matches('\n');
-        let text = if text.starts_with('{') {
-            escape_json(text)
-        } else {
-            escape(text)
-        };
-        self.say(&format!("{text}\n"));
+    /// From now on `say` is given what is for stderr, and must not wait for anybody.
+    pub(crate) fn say_through(&mut self, say: impl Fn(&str) + 'static) {
+        self.stderr_to = Some(Box::new(say));
     }
 
     /// An object for programs on stderr, beside the data: only with `--json`.
@@ -446,6 +446,9 @@ impl<'a> Context<'a> {
     }
 
     fn say(&mut self, text: &str) {
+        if let Some(say) = &self.stderr_to {
+            return say(text);
+        }
         if self.streams.stdout_is_terminal {
             // On one screen, in the order things were said; what stdout has to say about it comes with the next print.
             let _ = self.streams.stdout.flush();
@@ -489,7 +492,19 @@ impl<'a> Context<'a> {
     }
 }
 
-fn to_json(value: &impl Serialize) -> Result<String> {
+/// A line of a log, whole with its end, as it may be shown on a terminal.
+pub(crate) fn log_line(line: &str) -> String {
+    let text = line.trim_end_matches('\n');
+    let text = if text.starts_with('{') {
+        escape_json(text)
+    } else {
+        escape(text)
+    };
+    format!("{text}\n")
+}
+
+/// An object on one line, without its end.
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String> {
     let line = serde_json::to_string(value)
         .map_err(|error| Error::new(ErrorKind::Io, "cannot write JSON").caused_by(error))?;
     Ok(escape_json(&line).into_owned())

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, bounded, select};
 
 use super::exit::Failure;
 use crate::convert::Cancel;
@@ -28,14 +28,31 @@ pub(crate) fn hear_or<News: Send, Done: Send>(
 ) -> Result<Done, Failure> {
     let (tell, told) = bounded(QUEUE);
     thread::scope(|scope| {
-        let working = scope.spawn(move || work(&tell));
+        // Closed when the work is over: threads that it left behind may hold on to `tell`.
+        let (over, ended) = bounded::<()>(0);
+        let working = scope.spawn(move || {
+            let _over = over;
+            work(&tell)
+        });
         let mut failure = None;
-        for news in told {
+        let mut take = |news| {
             if failure.is_none()
                 && let Err(failed) = hear(news)
             {
                 give_up();
                 failure = Some(failed);
+            }
+        };
+        loop {
+            select! {
+                recv(told) -> news => match news {
+                    Ok(news) => take(news),
+                    Err(_) => break,
+                },
+                recv(ended) -> _ => {
+                    told.try_iter().for_each(&mut take);
+                    break;
+                }
             }
         }
         let done = working
@@ -62,5 +79,25 @@ mod tests {
             |_| Err(Failure::ReaderGone),
         );
         assert!(matches!(heard, Err(Failure::ReaderGone)));
+    }
+
+    /// A thread that hangs in a share keeps its sender for ever.
+    #[test]
+    fn who_holds_on_to_the_sender_is_not_waited_for_when_the_work_is_over() {
+        let kept = std::sync::Mutex::new(None);
+        let mut heard = Vec::new();
+        let done = hear(
+            &Cancel::default(),
+            |tell| {
+                *kept.lock().expect("no panic") = Some(tell.clone());
+                tell.send(1).is_ok() && tell.send(2).is_ok()
+            },
+            |news| {
+                heard.push(news);
+                Ok(())
+            },
+        );
+        assert!(matches!(done, Ok(true)));
+        assert_eq!(heard, [1, 2]);
     }
 }

@@ -75,6 +75,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8
         Err(error) => return usage(&error, &args, streams, &surroundings).code(),
     };
     let mut context = Context::new(cli.globals, streams, surroundings);
+    if cli.verb.reach() == Reach::Owner
+        && let Some(told) = store::outranked(&context.globals, context.surroundings())
+    {
+        context.warn(told);
+    }
     let ended = match by_owner(&args, &cli.verb, &mut context) {
         Ok(Some(code)) => return code,
         Ok(None) => commands::run(cli.verb, &mut context),

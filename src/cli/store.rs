@@ -46,6 +46,68 @@ pub(crate) fn named(globals: &Globals, from: &Surroundings) -> Result<Option<Pat
     }
 }
 
+/// Names the store of a service: `--store`, else what its file says. The environment of whoever
+/// starts it counts only where the file says nothing.
+///
+/// Answers what a person should be told of that, if anything.
+pub(crate) fn follow_file(
+    globals: &mut Globals,
+    from: &Surroundings,
+    config: &Config,
+) -> Option<String> {
+    let file = config.path.display();
+    let environment = from.variable("ANNALS_STORE").map(PathBuf::from);
+    match (&globals.store, &config.store, environment) {
+        (Some(flag), Some(told), _) if !is_same(&from.path(flag), told) => Some(format!(
+            "the store is {}, as --store says, and not {}, as {file} does",
+            flag.display(),
+            told.display()
+        )),
+        (Some(_), ..) => None,
+        (None, Some(told), environment) => {
+            globals.store = Some(told.clone());
+            let ignored = environment.filter(|named| !is_same(&from.path(named), told))?;
+            Some(format!(
+                "ANNALS_STORE names {}, which is ignored: the store is {}, as {file} says",
+                ignored.display(),
+                told.display()
+            ))
+        }
+        (None, None, Some(named)) => Some(format!(
+            "the store is {}, as ANNALS_STORE says; {file} names none",
+            named.display()
+        )),
+        (None, None, None) => None,
+    }
+}
+
+/// Tells where ANNALS_STORE outranks the configuration that a verb was given by name.
+pub(crate) fn outranked(globals: &Globals, from: &Surroundings) -> Option<String> {
+    let named = from
+        .variable("ANNALS_STORE")
+        .filter(|_| globals.store.is_none())?;
+    let file = from.path(globals.config.as_deref()?);
+    // A file that cannot be read is for the verb to complain of.
+    let told = load(&file).ok()?.store?;
+    let named = from.path(Path::new(named));
+    (!is_same(&named, &told)).then(|| {
+        format!(
+            "the store is {}, as ANNALS_STORE says, and not {}, as {} does",
+            named.display(),
+            told.display(),
+            file.display()
+        )
+    })
+}
+
+/// True when both are one folder, by whatever name.
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => std::path::absolute(one).ok() == std::path::absolute(other).ok(),
+    }
+}
+
 /// The configuration file named by flag or environment.
 pub(crate) fn config_file(globals: &Globals, from: &Surroundings) -> Option<PathBuf> {
     let named = globals.config.as_deref();

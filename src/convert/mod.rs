@@ -11,8 +11,10 @@
 
 mod answer;
 mod attempt;
+mod blocked;
 mod compare;
 mod definition;
+mod environment;
 mod folder;
 mod identity;
 mod json;
@@ -33,6 +35,7 @@ pub(crate) use attempt::{Terms, record, run_over};
 pub use compare::{Change, Difference, Verdict, compare, compare_reports};
 pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sandbox, Takes};
 pub(crate) use definition::{Secrets, expand};
+pub use environment::missing_program;
 pub(crate) use folder::{Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, unpack};
 pub(crate) use identity::is_bundle_name;
 pub use json::{Json, Number, Text};

@@ -1,7 +1,7 @@
 //! Running converters again over a selection, and telling what that changed.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::attempt::{self, Terms, milliseconds};
+use super::blocked::{Blocked, Instead};
 use super::compare::{Change, Difference, Verdict, compare_reports, compare_units};
 use super::definition::{Arguments, Bounds, Converter};
+use super::environment;
 use super::identity::Identity;
 use super::json::Json;
 use super::process::{Cancel, STDOUT_BYTES_MAX};
@@ -183,6 +185,11 @@ pub enum StepOutcome {
         /// Why.
         reason: String,
     },
+    /// Its converter cannot run at all, so it was not tried.
+    NotTried {
+        /// Why.
+        reason: String,
+    },
     /// The job had tried it before it was interrupted.
     Earlier {
         /// How that ended.
@@ -205,6 +212,10 @@ pub struct ReprocessResult {
     pub failed: u64,
     /// Entries passed over.
     pub skipped: u64,
+    /// Entries not tried, because their converter cannot run.
+    pub not_tried: u64,
+    /// Why converters cannot run, each reason once.
+    pub blocked: Vec<String>,
     /// Same as the attempt before.
     pub unchanged: u64,
     /// Different from the attempt before.
@@ -265,6 +276,13 @@ impl ReprocessResult {
             StepOutcome::Skipped { reason } => {
                 self.skipped += 1;
                 Some(reason.clone())
+            }
+            StepOutcome::NotTried { reason } => {
+                self.not_tried += 1;
+                if !self.blocked.contains(reason) && self.blocked.len() < ERRORS_MAX {
+                    self.blocked.push(reason.clone());
+                }
+                None
             }
             StepOutcome::Earlier { outcome } => {
                 self.count_outcome(*outcome);
@@ -389,6 +407,7 @@ pub fn reprocess_by_ramp(
         job,
         cancel,
         runners: Runners::default(),
+        blocked: Blocked::default(),
     };
     let gathered = Mutex::new(Gathered {
         result: ReprocessResult {
@@ -401,6 +420,29 @@ pub fn reprocess_by_ramp(
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let go_on = || !stop.load(Ordering::Relaxed) && !cancel.is_cancelled();
+    let tell = &|id: EntryId, outcome: StepOutcome| {
+        let failed = match &outcome {
+            StepOutcome::Ran { outcome, .. } => *outcome != Outcome::Success,
+            StepOutcome::Error { .. } | StepOutcome::NotTried { .. } => true,
+            StepOutcome::Skipped { .. } | StepOutcome::Earlier { .. } => false,
+        };
+        if failed && options.on_error == OnError::Stop {
+            stop.store(true, Ordering::Relaxed);
+        }
+        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut step = Step {
+            entry: id,
+            done: 0,
+            total,
+            outcome,
+        };
+        gathered.result.count(&step);
+        gathered.untried.note(&step);
+        let result = &gathered.result;
+        step.done = result.processed + result.skipped + result.not_tried;
+        drop(gathered);
+        on_step(&step);
+    };
     let take = &|until: usize| {
         while go_on() {
             let place = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
@@ -412,29 +454,11 @@ pub fn reprocess_by_ramp(
             if !pace.wait(cancel) {
                 return;
             }
-            let Some(outcome) = work.step(id) else {
-                return;
-            };
-            let failed = match &outcome {
-                StepOutcome::Ran { outcome, .. } => *outcome != Outcome::Success,
-                StepOutcome::Error { .. } => true,
-                StepOutcome::Skipped { .. } | StepOutcome::Earlier { .. } => false,
-            };
-            if failed && options.on_error == OnError::Stop {
-                stop.store(true, Ordering::Relaxed);
+            match work.step(id) {
+                Some(Stepped::Over(outcome)) => tell(id, outcome),
+                Some(Stepped::PutOff) => {}
+                None => return,
             }
-            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut step = Step {
-                entry: id,
-                done: 0,
-                total,
-                outcome,
-            };
-            gathered.result.count(&step);
-            gathered.untried.note(&step);
-            step.done = gathered.result.processed + gathered.result.skipped;
-            drop(gathered);
-            on_step(&step);
         }
     };
     let all = selection.ids.len();
@@ -457,6 +481,15 @@ pub fn reprocess_by_ramp(
         so_far.duration_ms = milliseconds(started.elapsed());
         if !(ramp.go_on)(&so_far) {
             break;
+        }
+    }
+    if go_on() {
+        for id in work.blocked.last_round() {
+            match work.step(id) {
+                Some(Stepped::Over(outcome)) => tell(id, outcome),
+                Some(Stepped::PutOff) => {}
+                None => break,
+            }
         }
     }
     let Gathered {
@@ -482,6 +515,9 @@ pub struct ReprocessPlan {
     pub runs: Vec<PlannedRun>,
     /// Why others would be passed over, and how many.
     pub skipped: Vec<PlannedSkip>,
+    /// Why converters cannot be started on this machine, and how many of the entries they would run
+    /// over.
+    pub blocked: Vec<PlannedSkip>,
 }
 
 /// One converter over the entries that another one, or none, converted last.
@@ -532,11 +568,14 @@ pub fn plan(
         job: None,
         cancel: &Cancel::default(),
         runners: Runners::default(),
+        blocked: Blocked::default(),
     };
     let snapshot = archive.snapshot()?;
     let mut identities: BTreeMap<String, ConverterId> = BTreeMap::new();
     let mut runs: BTreeMap<(Option<ConverterLabel>, ConverterLabel), u64> = BTreeMap::new();
     let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    let mut missing: BTreeMap<ConverterLabel, Option<String>> = BTreeMap::new();
+    let mut blocked: BTreeMap<String, u64> = BTreeMap::new();
     for &id in &selection.ids {
         let chosen = match snapshot.entry(id)? {
             None => Err(Unfit::Skip("there is no such entry".to_owned())),
@@ -554,9 +593,9 @@ pub fn plan(
                 *skipped.entry(reason).or_default() += 1;
                 continue;
             }
-            Err(Unfit::Error(error)) => return Err(error),
+            Err(Unfit::Error(error) | Unfit::CannotRun(_, error)) => return Err(error),
         };
-        let now = match choice {
+        let now = match &choice {
             Choice::Configured(converter) => {
                 let id = match identities.get(&converter.name) {
                     Some(known) => *known,
@@ -570,11 +609,17 @@ pub fn plan(
                 }
             }
             Choice::Recorded(registered) => ConverterLabel {
-                converter: registered.name,
-                version: registered.version,
+                converter: registered.name.clone(),
+                version: registered.version.clone(),
                 converter_id: Some(registered.converter_id),
             },
         };
+        let why = missing.entry(now.clone());
+        let why = why.or_insert_with(|| choice.missing_program());
+        if let Some(why) = why {
+            let why = format!("converter '{}' cannot be started: {why}", now.converter);
+            *blocked.entry(why).or_default() += 1;
+        }
         let before = entry.attempts.last().map(|last| ConverterLabel {
             converter: last.converter.clone(),
             version: last.converter_version.clone(),
@@ -592,11 +637,14 @@ pub fn plan(
                 entries,
             })
             .collect(),
-        skipped: skipped
-            .into_iter()
-            .map(|(reason, entries)| PlannedSkip { reason, entries })
-            .collect(),
+        skipped: reasons(skipped),
+        blocked: reasons(blocked),
     })
+}
+
+fn reasons(numbers: BTreeMap<String, u64>) -> Vec<PlannedSkip> {
+    let reason = |(reason, entries)| PlannedSkip { reason, entries };
+    numbers.into_iter().map(reason).collect()
 }
 
 /// Spaces the beginnings of conversions.
@@ -650,10 +698,19 @@ struct Work<'a> {
     job: Option<JobId>,
     cancel: &'a Cancel,
     runners: Runners,
+    blocked: Blocked<RunnerKey>,
+}
+
+/// What came of a step.
+enum Stepped {
+    Over(StepOutcome),
+    /// Its converter could not run; it is tried again when all others are done.
+    PutOff,
 }
 
 /// A converter to run over one entry.
 struct Chosen {
+    key: RunnerKey,
     runner: Arc<Runner>,
     arguments: Arguments,
     /// What is not as it was recorded.
@@ -673,11 +730,25 @@ impl Choice<'_> {
             Self::Recorded(registered) => &registered.name,
         }
     }
+
+    /// Why its program cannot be started on this machine, if that can be seen.
+    fn missing_program(&self) -> Option<String> {
+        match self {
+            Self::Configured(converter) => environment::missing_program(converter),
+            Self::Recorded(registered) => {
+                let bundle = registered.bundle.iter().map(|file| file.name.clone());
+                let bundle: Vec<String> = bundle.collect();
+                environment::missing(&registered.command, Path::new(""), &bundle)
+            }
+        }
+    }
 }
 
 /// Why an entry is not tried.
 enum Unfit {
     Skip(String),
+    /// Its converter could not run over it.
+    CannotRun(RunnerKey, Error),
     Error(Error),
 }
 
@@ -689,14 +760,22 @@ impl From<Error> for Unfit {
 
 impl Work<'_> {
     /// `None` when cancelled.
-    fn step(&self, id: EntryId) -> Option<StepOutcome> {
-        match self.try_step(id) {
-            Ok(outcome) => outcome,
-            Err(Unfit::Skip(reason)) => Some(StepOutcome::Skipped { reason }),
-            Err(Unfit::Error(error)) => Some(StepOutcome::Error {
+    fn step(&self, id: EntryId) -> Option<Stepped> {
+        let outcome = match self.try_step(id) {
+            Ok(outcome) => outcome?,
+            Err(Unfit::Skip(reason)) => StepOutcome::Skipped { reason },
+            Err(Unfit::Error(error)) => StepOutcome::Error {
                 reason: error.to_string(),
-            }),
-        }
+            },
+            Err(Unfit::CannotRun(key, error)) => {
+                let reason = error.to_string();
+                match self.blocked.cannot_run(key, id, &reason) {
+                    Instead::PutOff => return Some(Stepped::PutOff),
+                    Instead::NotTried => StepOutcome::NotTried { reason },
+                }
+            }
+        };
+        Some(Stepped::Over(outcome))
     }
 
     fn try_step(&self, id: EntryId) -> Result<Option<StepOutcome>, Unfit> {
@@ -716,6 +795,13 @@ impl Work<'_> {
             }));
         }
         let chosen = self.choose(&entry)?;
+        let unable = |error: Error| match error.kind() {
+            ErrorKind::Converter => Unfit::CannotRun(chosen.key.clone(), error),
+            _ => Unfit::Error(error),
+        };
+        if let Some(reason) = self.blocked.reason(&chosen.key) {
+            return Ok(Some(StepOutcome::NotTried { reason }));
+        }
         let terms = Terms {
             arguments: &chosen.arguments,
             job: self.job,
@@ -733,7 +819,8 @@ impl Work<'_> {
                 &entry,
                 terms,
                 self.cancel,
-            )?;
+            )
+            .map_err(unable)?;
             let Some(conversion) = ran else {
                 return Ok(None);
             };
@@ -762,7 +849,8 @@ impl Work<'_> {
                 terms,
                 self.cancel,
                 decide,
-            )?;
+            )
+            .map_err(unable)?;
             let Some(summary) = ran else {
                 return Ok(None);
             };
@@ -823,14 +911,24 @@ impl Work<'_> {
     fn choose(&self, entry: &Entry) -> Result<Chosen, Unfit> {
         let choice = self.converter_for(entry)?;
         let arguments = self.arguments_for(entry, choice.name())?;
-        let (runner, note) = match choice {
-            Choice::Configured(converter) => (self.configured_runner(converter)?, None),
+        let (key, (runner, note)) = match choice {
+            Choice::Configured(converter) => {
+                let key = RunnerKey::Configured(converter.name.clone());
+                let runner = self.configured_runner(converter).map_err(|error| {
+                    let what = format!("converter '{}' cannot be made ready", converter.name);
+                    let error = Error::new(ErrorKind::Converter, format!("{what}: {error}"));
+                    Unfit::CannotRun(key.clone(), error)
+                })?;
+                (key, (runner, None))
+            }
             Choice::Recorded(registered) => {
                 let current = self.configured(&registered.name);
-                self.recorded_runner(&registered, current)?
+                let key = RunnerKey::Recorded(registered.converter_id);
+                (key, self.recorded_runner(&registered, current)?)
             }
         };
         Ok(Chosen {
+            key,
             runner,
             arguments,
             note,
@@ -966,7 +1064,7 @@ fn pick<'a>(
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum RunnerKey {
     Configured(String),
     Recorded(ConverterId),

@@ -5,10 +5,12 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox, Takes, read_mode};
+use super::environment::{self, Died};
 use super::folder::{UnpackError, unpack};
 use super::identity::{Identity, is_bundle_name};
 use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
@@ -41,6 +43,8 @@ pub(crate) struct Session {
     /// What its workers know: `home` to write to, and `in` for the sources they are given.
     folder: Scratch,
     registered: Mutex<BTreeSet<StoreId>>,
+    /// A one-shot converter got as far as its own code.
+    has_begun: AtomicBool,
 }
 
 /// One source to convert.
@@ -225,17 +229,25 @@ impl Runner {
         }
 
         let converted = match self.converter.mode {
-            Mode::OneShot => self.run_once(&scratch, &input, request, &revealed, cancel),
+            Mode::OneShot => self.run_once(session, &scratch, &input, request, &revealed, cancel),
             Mode::Worker => self.ask_worker(session, &input, request, &revealed, cancel),
         };
         let converted = converted.map_err(|error| {
             let program = self.converter.command.first().map_or("", String::as_str);
-            let reason = match error.kind() {
-                io::ErrorKind::NotFound => "there is no such program".to_owned(),
-                io::ErrorKind::PermissionDenied => "it may not be executed".to_owned(),
-                _ => error.to_string(),
+            let what = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    format!("cannot start '{program}': there is no such program")
+                }
+                io::ErrorKind::PermissionDenied => {
+                    format!("cannot start '{program}': it may not be executed")
+                }
+                io::ErrorKind::Other => {
+                    let said = revealed.secrets.mask(&error.to_string());
+                    format!("'{program}' cannot run: {said}")
+                }
+                _ => format!("cannot start '{program}': {error}"),
             };
-            self.unusable(format!("cannot start '{program}': {reason}"))
+            self.unusable(what)
                 .hint("check `command` of the converter; the source is safe where it is")
                 .caused_by(error)
         })?;
@@ -252,8 +264,10 @@ impl Runner {
         }))
     }
 
+    /// An error is a converter that cannot run.
     fn run_once(
         &self,
+        session: &Session,
         scratch: &Scratch,
         input: &Path,
         request: Request<'_>,
@@ -290,9 +304,28 @@ impl Runner {
             )),
             End::TooMuchOutput => failed(&too_much_output()),
             End::Exited(status) => match process::exit_reason(status) {
-                None => protocol::understand(&finished.stdout),
-                Some(reason) => protocol::understand_failure(&finished.stdout)
-                    .unwrap_or_else(|| failed(&reason)),
+                None => {
+                    session.has_begun.store(true, Ordering::Relaxed);
+                    protocol::understand(&finished.stdout)
+                }
+                Some(reason) => match protocol::understand_failure(&finished.stdout) {
+                    Some(answer) => {
+                        session.has_begun.store(true, Ordering::Relaxed);
+                        answer
+                    }
+                    None => {
+                        let failed = failed(&reason);
+                        match environment::judge(status, &finished.stderr) {
+                            Died::Running => session.has_begun.store(true, Ordering::Relaxed),
+                            // Once it has begun, what it lacks it lacks for this file.
+                            Died::Starting if session.has_begun.load(Ordering::Relaxed) => {}
+                            Died::Starting => {
+                                return Err(io::Error::other(failed.error.unwrap_or_default()));
+                            }
+                        }
+                        failed
+                    }
+                },
             },
         };
         Ok(Some(Conversion {
@@ -376,6 +409,7 @@ impl Session {
             pool: Pool::new(workers),
             folder,
             registered: Mutex::default(),
+            has_begun: AtomicBool::new(false),
         })
     }
 
@@ -512,6 +546,36 @@ mod tests {
         let error = run(converter, "x", b"").expect_err("not there");
         assert_eq!(error.kind(), ErrorKind::Converter);
         assert!(error.message().contains("no such program"), "{error}");
+    }
+
+    /// `sh -c "python9 $1"` took the files of a night to the error folder, one by one.
+    #[test]
+    fn what_a_script_lacks_before_it_ran_once_is_no_fault_of_the_source() {
+        let dir = tempfile::tempdir().expect("folder");
+        let script = "case \"$(cat \"$1\")\" in good) echo '{}' ;; *) exec no-such-program-of-annals ;; esac";
+        let runner = Runner::new(converter(dir.path(), script), 1, dir.path()).expect("made");
+        let run = |source: &str| {
+            let request = Request {
+                name: "x",
+                modified: None,
+                entry: None,
+                arguments: &runner.converter.arguments,
+            };
+            runner.run(request, &mut source.as_bytes(), &Cancel::default())
+        };
+        let error = run("bad").expect_err("it never ran");
+        assert_eq!(error.kind(), ErrorKind::Converter);
+        assert!(error.message().contains("exited with code 127"), "{error}");
+        let outcome = |source: &str| {
+            let ran = run(source).expect("ran");
+            ran.map(|conversion| conversion.outcome)
+        };
+        assert_eq!(outcome("good"), Some(Outcome::Success));
+        assert_eq!(
+            outcome("bad"),
+            Some(Outcome::Failed),
+            "it runs, but not over this"
+        );
     }
 
     #[test]

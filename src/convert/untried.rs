@@ -28,7 +28,9 @@ impl Untried {
     /// Notes why an entry has no attempt, if it has none.
     pub(super) fn note(&mut self, step: &Step) {
         let reason = match &step.outcome {
-            StepOutcome::Skipped { reason } | StepOutcome::Error { reason } => reason,
+            StepOutcome::Skipped { reason }
+            | StepOutcome::Error { reason }
+            | StepOutcome::NotTried { reason } => reason,
             StepOutcome::Ran { .. } | StepOutcome::Earlier { .. } => return,
         };
         let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].to_owned();

@@ -1,7 +1,9 @@
 //! Long-lived converters: one JSON line in, one JSON line out, restarted when they die or stall.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -18,6 +20,12 @@ const RESTART_AFTER: Duration = Duration::from_millis(100);
 const RESTART_AFTER_MAX: Duration = Duration::from_secs(10);
 /// How long a worker that is no longer needed may take to notice.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How long a worker that died before its first answer is given to die without being asked.
+const UNASKED_MIN: Duration = Duration::from_secs(1);
+const UNASKED_MAX: Duration = Duration::from_secs(30);
+/// Sources that a converter may fail over in a row, without an answer ever, before it is the
+/// converter that is at fault.
+const SILENT_OVER: usize = 3;
 /// The longest time between two looks for a cancellation.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -25,6 +33,31 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 pub(super) struct Pool {
     give_back: Sender<Worker>,
     take: Receiver<Worker>,
+    record: Mutex<Record>,
+}
+
+/// What the workers of a pool have shown of themselves.
+#[derive(Default)]
+struct Record {
+    has_answered: bool,
+    /// The sources that got no answer, while none had one.
+    unanswered: BTreeSet<String>,
+}
+
+impl Record {
+    /// Takes note of a source that got no answer. True when so many got none that the converter is at fault.
+    fn misses(&mut self, request: &WorkerRequest<'_>) -> bool {
+        if self.has_answered {
+            return false;
+        }
+        let source = request
+            .entry
+            .map_or_else(|| request.name.to_owned(), |entry| format!("entry {entry}"));
+        if self.unanswered.len() < SILENT_OVER {
+            self.unanswered.insert(source);
+        }
+        self.unanswered.len() >= SILENT_OVER
+    }
 }
 
 impl Pool {
@@ -34,10 +67,17 @@ impl Pool {
             // Has room for just so many.
             let _ = give_back.send(Worker::default());
         }
-        Self { give_back, take }
+        Self {
+            give_back,
+            take,
+            record: Mutex::default(),
+        }
     }
 
-    /// Has the next free worker do one conversion; `None` when cancelled. An error is a worker that cannot be started.
+    /// Has the next free worker do one conversion; `None` when cancelled.
+    ///
+    /// An error is a converter that cannot run: its program is not there, it dies without having been
+    /// asked anything, or it has not answered once over several sources.
     pub(super) fn convert(
         &self,
         invocation: &Invocation<'_>,
@@ -51,7 +91,24 @@ impl Pool {
                 Err(_) => {}
             }
         };
-        let converted = worker.convert(invocation, request, cancel);
+        let converted = worker.convert(invocation, &request, cancel);
+        let converted = converted.and_then(|converted| match converted {
+            Some(Answer::Given(conversion)) => {
+                let mut record = lock(&self.record);
+                record.has_answered = true;
+                record.unanswered = BTreeSet::new();
+                Ok(Some(conversion))
+            }
+            Some(Answer::Missing(failed)) => {
+                if lock(&self.record).misses(&request) {
+                    let why = failed.error.unwrap_or_default();
+                    let why = format!("it has not answered once over {SILENT_OVER} sources: {why}");
+                    return Err(io::Error::other(why));
+                }
+                Ok(Some(failed))
+            }
+            None => Ok(None),
+        });
         // Cannot fail: this pool holds the receiving end, with room for every worker.
         let _ = self.give_back.send(worker);
         converted
@@ -66,8 +123,17 @@ struct Worker {
     last_id: u64,
 }
 
+/// What came of asking a worker.
+enum Answer {
+    Given(Conversion),
+    /// It died, stalled or babbled: a failed conversion with the reason.
+    Missing(Conversion),
+}
+
 struct Running {
     process: Process,
+    started: Instant,
+    has_answered: bool,
     /// `None` once standard input is to be closed.
     requests: Option<Sender<Vec<u8>>>,
     answers: Receiver<Line>,
@@ -83,9 +149,9 @@ impl Worker {
     fn convert(
         &mut self,
         invocation: &Invocation<'_>,
-        mut request: WorkerRequest<'_>,
+        request: &WorkerRequest<'_>,
         cancel: &Cancel,
-    ) -> io::Result<Option<Conversion>> {
+    ) -> io::Result<Option<Answer>> {
         if self
             .running
             .as_mut()
@@ -113,15 +179,22 @@ impl Worker {
             }
         };
         self.last_id += 1;
-        request.id = self.last_id;
+        let request = WorkerRequest {
+            id: self.last_id,
+            ..*request
+        };
         let started = Instant::now();
         let answered = running.ask(&request, invocation.bounds.timeout, cancel);
+        let answer: fn(Conversion) -> Answer;
         let conversion = match answered {
             Ok(conversion) => {
                 self.failures_in_a_row = 0;
+                running.has_answered = true;
+                answer = Answer::Given;
                 conversion
             }
             Err(lost) => {
+                let (had_answered, lived) = (running.has_answered, running.started.elapsed());
                 let buried = self
                     .running
                     .take()
@@ -130,14 +203,23 @@ impl Worker {
                     return Ok(None);
                 }
                 self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-                Conversion::failed(buried.transpose()?.unwrap_or_default())
+                let reason = buried.transpose()?.unwrap_or_default();
+                if matches!(lost, Lost::Gone) && !had_answered {
+                    self.running = Running::outlives(invocation, lived, cancel)?;
+                }
+                answer = Answer::Missing;
+                Conversion::failed(reason)
             }
         };
-        Ok(Some(Conversion {
+        Ok(Some(answer(Conversion {
             duration: started.elapsed(),
             ..conversion
-        }))
+        })))
     }
+}
+
+fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+    record.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn back_off(failures: u32) -> Duration {
@@ -150,6 +232,8 @@ fn back_off(failures: u32) -> Duration {
 enum Lost {
     TimedOut(Duration),
     Gone,
+    /// It exited although it was asked nothing.
+    Unasked,
     TooLong,
     Garbage(String),
     Cancelled,
@@ -174,10 +258,37 @@ impl Running {
         spawn("annals-worker-output", move || read_lines(stdout, &found))?;
         Ok(Self {
             process,
+            started: Instant::now(),
+            has_answered: false,
             requests: Some(requests),
             answers,
             stderr,
         })
+    }
+
+    /// Starts another worker after one that died over its first source, and asks it nothing.
+    ///
+    /// One that dies all the same never got as far as the source: an error, and no fault of the
+    /// source's. One that lives for longer than the first did is the next worker; `None` when cancelled.
+    fn outlives(
+        invocation: &Invocation<'_>,
+        lived: Duration,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Self>> {
+        let mut next = Self::start(invocation)?;
+        let time = (lived * 2).clamp(UNASKED_MIN, UNASKED_MAX);
+        let until = Instant::now() + time;
+        while !next.process.has_exited() {
+            if cancel.is_cancelled() {
+                return Ok(None);
+            }
+            if Instant::now() >= until {
+                return Ok(Some(next));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let reason = next.bury(&Lost::Unasked, invocation)?;
+        Err(io::Error::other(reason))
     }
 
     fn ask(
@@ -249,6 +360,10 @@ impl Running {
             Lost::Gone if killed => "closed its output without answering".to_owned(),
             Lost::Gone => format!(
                 "the worker {} before it answered",
+                exit_reason(status).unwrap_or_else(|| "exited".to_owned())
+            ),
+            Lost::Unasked => format!(
+                "the worker {} before it was asked anything",
                 exit_reason(status).unwrap_or_else(|| "exited".to_owned())
             ),
             Lost::TooLong => too_much_output(),
@@ -441,16 +556,45 @@ mod tests {
         assert_eq!(bench.convert("a").outcome, Outcome::Success);
     }
 
+    /// A module was missing: every file of the backlog had a final failed attempt within minutes.
     #[test]
-    fn a_worker_that_always_dies_at_once_is_started_ever_more_slowly() {
-        let bench = Bench::of("echo start >> \"$HOME/starts\"; exit 1");
+    fn a_worker_that_dies_without_being_asked_is_no_fault_of_the_source() {
+        let bench = Bench::of("echo start >> \"$HOME/starts\"; echo 'no module' >&2; exit 1");
         let started = Instant::now();
         for _ in 0..3 {
-            assert_eq!(bench.convert("a").outcome, Outcome::Failed);
+            let error = bench.ask("sh", "a").expect_err("it cannot run");
+            let why = "the worker exited with code 1 before it was asked anything: no module";
+            assert_eq!(error.to_string(), why);
         }
-        assert!(started.elapsed() >= back_off(1) + back_off(2));
+        assert!(
+            started.elapsed() >= back_off(1) + back_off(2),
+            "ever more slowly"
+        );
         let starts = std::fs::read_to_string(bench.home.path().join("starts")).expect("started");
-        assert_eq!(starts.lines().count(), 3, "one start for each conversion");
+        assert_eq!(starts.lines().count(), 6, "one to ask and one to see");
+    }
+
+    /// The first file after a start may be the one that no worker survives.
+    #[test]
+    fn a_source_that_kills_a_fresh_worker_fails_and_the_line_goes_on() {
+        let bench = Bench::new();
+        assert_eq!(bench.convert("crash").outcome, Outcome::Failed);
+        assert_eq!(bench.convert("a").outcome, Outcome::Success);
+        for name in ["crash 1", "crash 2", "crash 3", "crash 4"] {
+            assert_eq!(bench.convert(name).outcome, Outcome::Failed);
+        }
+    }
+
+    /// A program that is no worker reads on and on, and says nothing.
+    #[test]
+    fn a_worker_that_never_answers_is_at_fault_after_some_sources_and_not_after_one() {
+        let bench = Bench::of("while read -r line; do echo hello; done");
+        for name in ["a", "a", "a", "b"] {
+            assert_eq!(bench.convert(name).outcome, Outcome::Failed);
+        }
+        let error = bench.ask("sh", "c").expect_err("it is no worker");
+        let told = "it has not answered once over 3 sources: ";
+        assert!(error.to_string().starts_with(told), "{error}");
     }
 
     #[test]

@@ -11,14 +11,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{ConverterConfig, Retry, Unarchivable};
 use super::endpoint::Submit;
+use super::guard::caught;
 use super::intake::{self, Candidate, Look};
+use super::line::Gate;
+use super::memory::Memory;
 use super::notice::{Hooks, Notice};
 use super::outbox::Delivered;
 use super::post_process::{Case, Disposed, Disposition, Safety};
-use super::queue::Turn;
-use super::run::{Host, Memory, Stop};
+use super::queue::{Last, Thread, Turn};
+use super::run::{Host, Stop};
 use super::setup::Setup;
 use super::source::{self, Expected, Fingerprint, Source};
+use super::trouble::StuckAt;
 use crate::archive::{Archive, Archived, NewEntry, raw_name};
 use crate::convert::{
     self, Conversion, PostAction, Runner, Session, Takes, Tarball, Terms, archived_name, file_of,
@@ -34,6 +38,8 @@ pub(super) struct Taken {
     pub(super) setup: Arc<Setup>,
     /// Conversions that failed before, where no entry counts them.
     pub(super) failures: u32,
+    /// How often it was left because its converter could not run.
+    pub(super) trials: u32,
     pub(super) since: Instant,
 }
 
@@ -43,10 +49,25 @@ impl Taken {
     }
 
     pub(super) fn turn(&self) -> Turn {
+        let path = self.candidate.path.clone();
+        let config = self.config();
+        let folder = config.watch_folder.as_deref().or(path.parent());
         Turn {
-            priority: self.config().priority,
+            priority: config.priority,
             modified: self.candidate.look.modified,
-            path: self.candidate.path.clone(),
+            folder: folder.unwrap_or(Path::new("")).into(),
+            path,
+            patience: PATIENCE + Duration::from_secs(self.candidate.look.size / BYTES_A_SECOND),
+        }
+    }
+
+    /// The same for a conversion, which may wait for a worker to be started anew besides.
+    fn turn_to_convert(&self) -> Turn {
+        let turn = self.turn();
+        let timeout = self.config().converter.bounds.timeout;
+        Turn {
+            patience: turn.patience + timeout + CONVERTER_START,
+            ..turn
         }
     }
 }
@@ -65,6 +86,15 @@ pub(super) enum Converted {
     Record(Box<Ran>),
     /// It was recorded before; the file is to be cleared away.
     Clear(Box<Taken>, Ending),
+}
+
+impl Converted {
+    fn taken(&self) -> &Taken {
+        match self {
+            Self::Record(ran) => &ran.ready.taken,
+            Self::Clear(taken, _) => taken,
+        }
+    }
 }
 
 pub(super) struct Ran {
@@ -113,109 +143,187 @@ enum Step<Next> {
 /// When a file is read again that waits for something else than its own next attempt.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const STOPPING: &str = "the host is stopping";
+pub(super) const PARKED: &str = "its converter cannot run";
+/// How long a step over a file may take before its folder is said not to answer. Conversions may
+/// take their `timeout_s` besides, and long files a second for each so many bytes.
+const PATIENCE: Duration = Duration::from_secs(10);
+const CONVERTER_START: Duration = Duration::from_secs(30);
+const BYTES_A_SECOND: u64 = 2 << 20;
 
 /// One of the threads that files go through.
-pub(super) struct Hand<'a> {
-    pub(super) host: &'a Host,
-    pub(super) stop: &'a Stop,
-    pub(super) hooks: &'a Hooks<'a>,
+#[derive(Clone)]
+pub(super) struct Hand {
+    pub(super) host: Arc<Host>,
+    pub(super) stop: Stop,
+    pub(super) hooks: Hooks,
 }
 
-impl Hand<'_> {
+impl Hand {
     /// Archives files until there will be no more.
     pub(super) fn archive_all(&self) {
-        while let Some((taken, _at_work)) = self.host.queue.next_to_archive() {
-            match self.begin(&taken).and_then(|step| match step {
-                Some(why) => Ok(Step::Left(why)),
-                None => self.archive(&taken),
-            }) {
-                Ok(Step::On((seen, safety, entry))) => {
-                    let ready = Ready {
-                        taken,
-                        seen,
-                        safety,
-                        entry,
-                    };
-                    self.host.queue.push_archived(ready.taken.turn(), ready);
-                }
-                Ok(Step::End(ending)) => {
-                    let clear = Converted::Clear(Box::new(taken), ending);
-                    self.host.queue.push_converted(0, clear);
-                }
-                Ok(Step::Left(why)) => self.leave(&taken, why),
-                Err(error) => self.fail(&taken, &error),
+        while let Some((taken, at_work)) = self.host.queue.next_to_archive() {
+            let path = taken.candidate.path.clone();
+            self.shielded(&path, || self.archive_one(taken));
+            if at_work.end() == Thread::Replaced {
+                return;
             }
+        }
+    }
+
+    fn archive_one(&self, taken: Taken) {
+        match caught(|| match self.begin(&taken) {
+            Some(why) => Ok(Step::Left(why)),
+            None => self.archive(&taken),
+        }) {
+            Ok(Step::On((seen, safety, entry))) => {
+                if safety != Safety::ArchiveFailed {
+                    self.passed(&taken, StuckAt::Archiving);
+                }
+                let ready = Ready {
+                    taken,
+                    seen,
+                    safety,
+                    entry,
+                };
+                let turn = ready.taken.turn_to_convert();
+                self.host.queue.push_archived(turn, ready);
+            }
+            Ok(Step::End(ending)) => {
+                self.passed(&taken, StuckAt::Recording);
+                self.push_to_clear(taken, ending);
+            }
+            Ok(Step::Left(why)) => self.leave(&taken, why),
+            Err(error) => self.fail(&taken, StuckAt::Archiving, &error),
         }
     }
 
     /// Converts files until there will be no more.
     pub(super) fn convert_all(&self) {
-        while let Some((ready, _at_work)) = self.host.queue.next_to_convert() {
-            match self.begin(&ready.taken).and_then(|step| match step {
-                Some(why) => Ok(Step::Left(why)),
-                None => self.convert(&ready),
-            }) {
-                Ok(Step::On((recorder, conversion))) => {
-                    let bytes = conversion.reports.iter().map(Vec::len).sum();
-                    let ran = Ran {
-                        ready,
-                        recorder,
-                        conversion,
-                    };
-                    let record = Converted::Record(Box::new(ran));
-                    self.host.queue.push_converted(bytes, record);
-                }
-                Ok(Step::End(ending)) => {
-                    let clear = Converted::Clear(Box::new(ready.taken), ending);
-                    self.host.queue.push_converted(0, clear);
-                }
-                Ok(Step::Left(why)) => self.leave(&ready.taken, why),
-                Err(error) => self.fail(&ready.taken, &error),
+        while let Some((ready, at_work)) = self.host.queue.next_to_convert() {
+            let path = ready.taken.candidate.path.clone();
+            self.shielded(&path, || self.convert_one(ready));
+            if at_work.end() == Thread::Replaced {
+                return;
             }
         }
     }
 
-    /// Records what was converted until there will be no more.
-    pub(super) fn record_all(&self) {
-        while let Some((converted, _at_work)) = self.host.queue.next_to_record() {
-            match converted {
-                Converted::Clear(taken, ending) => self.clear(&taken, ending),
-                Converted::Record(ran) => {
-                    let Ran {
-                        ready,
-                        recorder,
-                        conversion,
-                    } = *ran;
-                    match self.record(&ready, recorder, conversion) {
-                        Ok(Step::On(ending) | Step::End(ending)) => {
-                            self.clear(&ready.taken, ending);
-                        }
-                        Ok(Step::Left(why)) => self.leave(&ready.taken, why),
-                        Err(error) => self.fail(&ready.taken, &error),
-                    }
+    fn convert_one(&self, ready: Ready) {
+        let taken = &ready.taken;
+        let converter = &taken.config().converter.name;
+        let gate = match self.begin(taken) {
+            Some(why) => return self.leave(taken, why),
+            None => self.host.lines.enter(converter),
+        };
+        if gate == Gate::Closed {
+            return self.park(taken);
+        }
+        let converted = caught(|| self.convert(&ready));
+        match &converted {
+            Ok(Step::On(_)) => {
+                if self.host.lines.run(converter) {
+                    (self.hooks.notice)(&Notice::LineRuns { converter });
                 }
             }
+            Err(error) if error.kind() == ErrorKind::Converter => {
+                if self.host.lines.stop(converter, gate, &error.to_string()) {
+                    self.host.books.trouble(Path::new(converter), error);
+                    (self.hooks.notice)(&Notice::LineStopped { converter, error });
+                }
+                return self.park(taken);
+            }
+            Ok(_) | Err(_) => self.host.lines.leave(converter, gate),
+        }
+        match converted {
+            Ok(Step::On((recorder, conversion))) => {
+                self.passed(taken, StuckAt::Converting);
+                let bytes = conversion.reports.iter().map(Vec::len).sum();
+                let ran = Ran {
+                    ready,
+                    recorder,
+                    conversion,
+                };
+                let record = Converted::Record(Box::new(ran));
+                self.host.queue.push_converted(bytes, record);
+            }
+            Ok(Step::End(ending)) => self.push_to_clear(ready.taken, ending),
+            Ok(Step::Left(why)) => self.leave(taken, why),
+            Err(error) => self.fail(taken, StuckAt::Converting, &error),
+        }
+    }
+
+    /// Records what was converted, and clears files away, until there will be no more.
+    pub(super) fn record_all(&self) {
+        while let Some((last, at_work)) = self.host.queue.next_to_record() {
+            let (Last::Record(converted) | Last::Clear(converted)) = last;
+            let path = converted.taken().candidate.path.clone();
+            self.shielded(&path, || match converted {
+                Converted::Clear(taken, ending) => self.clear(&taken, ending),
+                Converted::Record(ran) => self.record_one(*ran),
+            });
+            if at_work.end() == Thread::Replaced {
+                return;
+            }
+        }
+    }
+
+    fn record_one(&self, ran: Ran) {
+        let Ran {
+            ready,
+            recorder,
+            conversion,
+        } = ran;
+        match caught(|| self.record(&ready, recorder, conversion)) {
+            Ok(Step::On(ending) | Step::End(ending)) => {
+                self.passed(&ready.taken, StuckAt::Recording);
+                self.push_to_clear(ready.taken, ending);
+            }
+            Ok(Step::Left(why)) => self.leave(&ready.taken, why),
+            Err(error) => self.fail(&ready.taken, StuckAt::Recording, &error),
+        }
+    }
+
+    fn push_to_clear(&self, taken: Taken, ending: Ending) {
+        let turn = taken.turn();
+        let clear = Converted::Clear(Box::new(taken), ending);
+        self.host.queue.push_to_clear(turn, clear);
+    }
+
+    /// Does the work on one file. Whatever panics in it, in telling of it too, costs this file only.
+    fn shielded(&self, path: &Path, work: impl FnOnce()) {
+        let worked = caught(|| {
+            work();
+            Ok(())
+        });
+        if let Err(error) = worked {
+            self.host.forget_for_now(path, &error);
+            self.host.queue.let_go(path);
         }
     }
 
     /// Why a step is not to be begun, if so.
-    #[expect(clippy::unnecessary_wraps, reason = "chained with steps that can fail")]
-    fn begin(&self, taken: &Taken) -> Result<Option<&'static str>> {
-        Ok(if self.stop.is_asked() {
+    fn begin(&self, taken: &Taken) -> Option<&'static str> {
+        if self.stop.is_asked() {
             Some(STOPPING)
         } else if !self.host.is_current(&taken.setup) {
             Some("another configuration is in force")
-        } else if !self.host.has_room(&taken.setup, self.hooks) {
+        } else if !self.host.has_room(&taken.setup, &self.hooks) {
             Some("the disk is nearly full")
         } else {
             None
-        })
+        }
     }
 
     fn archive(&self, taken: &Taken) -> Result<Step<(Fingerprint, Safety, Option<EntryId>)>> {
         let path = &taken.candidate.path;
         let config = taken.config();
-        let seen = Fingerprint::of(path, config.shape())?;
+        let seen = match Fingerprint::of(path, config.shape()) {
+            Err(error) if config.archive.archives() => {
+                self.archive_failed(taken, &error, true);
+                return Ok(Step::Left("it could not be read"));
+            }
+            seen => seen?,
+        };
         let Some(seen) = seen.filter(|seen| seen.look == taken.candidate.look) else {
             return Ok(Step::Left("it changed while it was read"));
         };
@@ -229,16 +337,8 @@ impl Hand<'_> {
             }
             Err(error) => {
                 let waits = config.archive.unarchivable == Unarchivable::Waits;
-                self.host
-                    .books
-                    .archive_failed(&config.converter.name, path, &error);
-                (self.hooks.notice)(&Notice::ArchiveFailed {
-                    path,
-                    error: &error,
-                    waits,
-                });
+                self.archive_failed(taken, &error, waits);
                 if waits {
-                    self.wait(taken, config.retry.delay, taken.failures);
                     return Ok(Step::Left("it could not be archived"));
                 }
                 // Converted all the same, but the file is not deleted: it is the only copy.
@@ -265,6 +365,21 @@ impl Hand<'_> {
             }
         }
         Ok(Step::On((seen, Safety::Archived, Some(id))))
+    }
+
+    /// Tells that a file which is to be archived cannot be; one that waits is tried again later.
+    fn archive_failed(&self, taken: &Taken, error: &Error, waits: bool) {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let converter = &config.converter.name;
+        let host = &self.host;
+        host.troubles
+            .begin(path, converter, StuckAt::Archiving, error);
+        host.books.archive_failed(converter, path, error);
+        (self.hooks.notice)(&Notice::ArchiveFailed { path, error, waits });
+        if waits {
+            self.wait(taken, config.retry.delay, taken.failures);
+        }
     }
 
     fn put(
@@ -340,13 +455,16 @@ impl Hand<'_> {
             return Ok(Step::Left("its report could not be sent now"));
         }
         let scratch = &self.host.scratch;
-        let runner = taken.setup.runner(taken.candidate.converter, scratch)?;
+        let runner = taken
+            .setup
+            .runner(taken.candidate.converter, scratch)
+            .map_err(|error| unready(config, error))?;
         let cancel = self.stop.at_once_cancel();
         let converted = match ready.entry {
             Some(id) => {
                 let archive = self.host.archive_of(config)?;
                 let entry = entry(archive, id)?;
-                let session = runner.session()?;
+                let session = runner.session().map_err(|error| unready(config, error))?;
                 convert::run_over(archive, &runner, &session, &entry, terms(config), cancel)?
                     .map(|conversion| (Some((Arc::clone(&runner), session)), conversion))
             }
@@ -467,7 +585,7 @@ impl Hand<'_> {
         };
         let (reports, cancel) = (&conversion.reports, self.stop.at_once_cancel());
         let outbox = &taken.setup.outbox;
-        match outbox.deliver(submit, key, reports, cancel, self.hooks.notice) {
+        match outbox.deliver(submit, key, reports, cancel, &*self.hooks.notice) {
             Delivered::Taken => true,
             Delivered::Refused(why) => {
                 conversion.outcome = Outcome::Rejected;
@@ -481,8 +599,9 @@ impl Hand<'_> {
     fn clear(&self, taken: &Taken, ending: Ending) {
         let path = &taken.candidate.path;
         let config = taken.config();
-        match self.dispose(taken, ending) {
+        match caught(|| self.dispose(taken, ending)) {
             Ok(how) => {
+                self.passed(taken, StuckAt::Clearing);
                 let look = ending.seen.look;
                 self.host.remember(path, Memory::Done { look });
                 (self.hooks.notice)(&Notice::Disposed { path, how: &how });
@@ -492,7 +611,9 @@ impl Hand<'_> {
                 self.leave(taken, "it changed while it was converted");
             }
             Err(error) => {
-                self.host.look_for_set_aside(path);
+                if let Some(watched) = path.parent() {
+                    self.host.listers.look_for_set_aside(watched);
+                }
                 self.host.remember(
                     path,
                     Memory::Uncleared {
@@ -500,6 +621,10 @@ impl Hand<'_> {
                         until: Instant::now() + config.retry.delay,
                     },
                 );
+                let converter = &config.converter.name;
+                self.host
+                    .troubles
+                    .begin(path, converter, StuckAt::Clearing, &error);
                 self.trouble(path, &error);
                 self.leave(taken, "it could not be cleared away");
             }
@@ -580,10 +705,30 @@ impl Hand<'_> {
     }
 
     /// Not the file's fault, or not known to be: tried again, but not in a hurry.
-    fn fail(&self, taken: &Taken, error: &Error) {
-        self.wait(taken, taken.config().retry.delay, 0);
-        self.trouble(&taken.candidate.path, error);
+    fn fail(&self, taken: &Taken, at: StuckAt, error: &Error) {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        self.wait(taken, config.retry.delay, taken.failures);
+        self.host
+            .troubles
+            .begin(path, &config.converter.name, at, error);
+        self.trouble(path, error);
         self.leave(taken, "something went wrong");
+    }
+
+    /// Its converter cannot run: it stays without an attempt until that is over.
+    fn park(&self, taken: &Taken) {
+        let parked = Memory::Parked {
+            look: taken.candidate.look,
+            failures: taken.failures,
+            trials: taken.trials + 1,
+        };
+        self.host.remember(&taken.candidate.path, parked);
+        self.leave(taken, PARKED);
+    }
+
+    fn passed(&self, taken: &Taken, step: StuckAt) {
+        self.host.troubles.passed(&taken.candidate.path, step);
     }
 
     fn leave(&self, taken: &Taken, why: &str) {
@@ -662,6 +807,20 @@ fn put_folder(
             Ok((after, _)) if after.is_of_the_same(&before) => error,
             _ => changed(),
         })
+}
+
+/// A converter whose files or folders are not there cannot run: no fault of the file.
+fn unready(config: &ConverterConfig, error: Error) -> Error {
+    if error.kind() == ErrorKind::Converter {
+        return error;
+    }
+    let name = &config.converter.name;
+    Error::new(
+        ErrorKind::Converter,
+        format!("converter '{name}' cannot be made ready: {error}"),
+    )
+    .hint("see `annals host check`; the sources stay where they are")
+    .caused_by(error)
 }
 
 /// Where reports go that no store keeps.

@@ -136,7 +136,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 #[derive(Default)]
 pub(super) struct Scanned {
     pub(super) candidates: Vec<Candidate>,
-    /// Complete folders that are no source, and why.
+    /// What cannot be looked at, complete folders that are no source, and why.
     pub(super) refused: Vec<(PathBuf, Error)>,
 }
 
@@ -149,6 +149,7 @@ pub(super) fn scan(
 ) -> io::Result<Scanned> {
     let mut scanned = Scanned::default();
     for item in fs::read_dir(folder)? {
+        // An entry that cannot be read has no name to tell: the folder is listed again soon.
         let item = item?;
         let name = item.file_name();
         if !config.takes(&name.to_string_lossy()) {
@@ -156,7 +157,14 @@ pub(super) fn scan(
         }
         let path = item.path();
         let seen = match &config.complete_marker {
-            None => look(&path, config.links)?,
+            None => match look(&path, config.links) {
+                Ok(seen) => seen,
+                Err(error) => {
+                    let error = Error::io("look at", &path, error);
+                    scanned.refused.push((path.clone(), error));
+                    None
+                }
+            },
             Some(marker) => match look_complete(&path, marker) {
                 Ok(seen) => seen,
                 Err(error) if error.is_gone() => None,

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::guard::caught;
 use super::http_host;
 use super::lock;
 use super::metrics;
@@ -85,14 +86,16 @@ impl Listener {
                     let head = stream.set_nonblocking(false);
                     let head = head.and_then(|()| read_head(&stream));
                     reading.end(number);
-                    // Whatever is wrong with the line, its other end knows.
-                    let _ = match head {
-                        _ if answering.fetch_add(1, Ordering::Relaxed) >= ANSWERING_MAX => {
-                            send(&stream, 503, "text/plain", "busy\n", Body::Sent)
-                        }
-                        Ok(head) => self.converse(host, &stream, head),
-                        Err(error) => Err(error),
-                    };
+                    let is_busy = answering.fetch_add(1, Ordering::Relaxed) >= ANSWERING_MAX;
+                    // Whatever is wrong with the line, its other end knows; and a panic over one
+                    // request is told by who hears panics.
+                    let _ = caught(|| {
+                        Ok(match head {
+                            _ if is_busy => send(&stream, 503, "text/plain", "busy\n", Body::Sent),
+                            Ok(head) => self.converse(host, &stream, head),
+                            Err(error) => Err(error),
+                        })
+                    });
                     answering.fetch_sub(1, Ordering::Relaxed);
                 });
             }

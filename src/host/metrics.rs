@@ -118,6 +118,30 @@ pub(super) fn text(status: &HostStatus) -> String {
     );
     page.by_converter(
         (
+            "annals_files_stuck",
+            "gauge",
+            "Files that stay in their folder for another reason than waiting for their turn.",
+        ),
+        status,
+        |converter| converter.stuck,
+    );
+    page.by_converter(
+        (
+            "annals_converter_stopped",
+            "gauge",
+            "1 while a converter cannot run and its files wait.",
+        ),
+        status,
+        |converter| u64::from(converter.stopped.is_some()),
+    );
+    page.one(
+        "annals_folders_silent",
+        "gauge",
+        "Folders that do not answer.",
+        status.silent_folders.len(),
+    );
+    page.by_converter(
+        (
             "annals_entries_purged_total",
             "counter",
             "Entries purged by the rules.",

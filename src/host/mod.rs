@@ -8,11 +8,15 @@ mod config;
 mod edit;
 mod endpoint;
 mod file;
+mod guard;
 mod http;
 mod http_host;
 mod identity;
 mod intake;
+mod line;
 mod listen;
+mod listing;
+mod memory;
 mod metrics;
 mod notice;
 mod outbox;
@@ -26,7 +30,9 @@ mod setup;
 mod source;
 mod space;
 mod status;
+mod trouble;
 mod wake;
+mod workers;
 mod zip;
 
 pub use config::{
@@ -36,6 +42,7 @@ pub use config::{
 pub use edit::Edit;
 pub use endpoint::Submit;
 pub use intake::Links;
+pub use line::StoppedLine;
 pub use listen::Listener;
 pub use notice::{FileError, Hooks, Notice, RunSummary};
 pub use post_process::Disposed;
@@ -45,8 +52,9 @@ pub(crate) use source::distinct_name;
 pub use space::Space;
 pub use status::{
     ARCHIVE_SECONDS, ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus,
-    QueueStatus, RetentionStatus, StoreStatus, SubmissionStatus,
+    QueueStatus, RetentionStatus, SilentFolder, StoreStatus, SubmissionStatus,
 };
+pub use trouble::{StuckAt, StuckFile, StuckFiles};
 
 /// What a thread that panicked left is taken as it is: counts and notes, of which none can be half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,8 @@
 //! What a host tells while it works, and what it sums up.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,15 +17,34 @@ use crate::id::EntryId;
 /// Errors listed in a summary; further ones are only counted by their effects.
 pub(super) const ERRORS_MAX: usize = 1000;
 
-/// Told what happens, from several threads.
-pub struct Hooks<'a> {
+/// Hears what a host does, from several threads.
+///
+/// Shared instead of borrowed, because a thread that hangs in a folder that does not answer may
+/// outlive the host's run.
+#[derive(Clone)]
+pub struct Hooks {
     /// Told each step.
-    pub notice: &'a (dyn Fn(&Notice<'_>) + Sync),
+    pub notice: Arc<dyn Fn(&Notice<'_>) + Send + Sync>,
 }
 
-impl Default for Hooks<'_> {
+impl Hooks {
+    /// Has `notice` told each step.
+    pub fn new(notice: impl Fn(&Notice<'_>) + Send + Sync + 'static) -> Self {
+        Self {
+            notice: Arc::new(notice),
+        }
+    }
+}
+
+impl Default for Hooks {
     fn default() -> Self {
-        Self { notice: &|_| {} }
+        Self::new(|_| {})
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hooks")
     }
 }
 
@@ -151,6 +172,37 @@ pub enum Notice<'a> {
         path: &'a Path,
         /// Why.
         why: &'a str,
+    },
+    /// A folder does not answer: nothing more is begun there, the others go on.
+    FolderSilent {
+        /// The folder.
+        path: &'a Path,
+        /// For how long, and over what.
+        error: &'a Error,
+    },
+    /// A folder answers again.
+    FolderAnswers {
+        /// The folder.
+        path: &'a Path,
+        /// How long it did not.
+        after: Duration,
+    },
+    /// A converter cannot run: its files wait, without an attempt, and it is tried again.
+    LineStopped {
+        /// The converter.
+        converter: &'a str,
+        /// Why.
+        error: &'a Error,
+    },
+    /// A converter that could not run answers again.
+    LineRuns {
+        /// The converter.
+        converter: &'a str,
+    },
+    /// The host ended without waiting for what hangs; the next one takes it up.
+    LeftBehind {
+        /// So many steps over files.
+        steps: u64,
     },
     /// No more files are taken; what is being converted may end.
     Stopping {

@@ -32,7 +32,7 @@ fn policy(config: &ConverterConfig) -> Policy {
 
 impl Host {
     /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly full.
-    pub(super) fn purge_all_the_while(&self, cancel: &Cancel, hooks: &Hooks<'_>) {
+    pub(super) fn purge_all_the_while(&self, cancel: &Cancel, hooks: &Hooks) {
         let mut slept = Duration::ZERO;
         let mut first = true;
         while cancel.sleep(LOOK_EVERY) {
@@ -53,7 +53,7 @@ impl Host {
     }
 
     /// Purges once what the rules of each converter let go.
-    pub fn apply_retention(&self, hooks: &Hooks<'_>) {
+    pub fn apply_retention(&self, hooks: &Hooks) {
         let setup = self.setup();
         let mut trouble = None;
         for config in &setup.config.converters {
@@ -79,7 +79,7 @@ impl Host {
         &self,
         archive: &Archive,
         config: &ConverterConfig,
-        hooks: &Hooks<'_>,
+        hooks: &Hooks,
     ) -> Result<()> {
         let rules = policy(config);
         let purged = self.purge_by(archive, config, &rules, hooks);
@@ -102,7 +102,7 @@ impl Host {
         archive: &Archive,
         config: &ConverterConfig,
         rules: &Policy,
-        hooks: &Hooks<'_>,
+        hooks: &Hooks,
     ) -> Result<()> {
         let converter = &config.converter.name;
         let mut plans = 0;

@@ -9,33 +9,43 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{Config, ConverterConfig};
-use super::file::{Converted, Ending, Hand, Ready, Taken, unsettled};
-use super::intake::{self, Candidate, Look};
+use super::file::{Converted, Hand, PARKED, Ready, Taken, unsettled};
+use super::guard::caught;
+use super::intake::{self, Candidate};
+use super::line::Lines;
 use super::listen::Listener;
+use super::listing::{self, Listed, Listers};
 use super::lock;
+use super::memory::{Memory, Recalled};
 use super::notice::{FileError, Hooks, Notice, RunSummary};
-use super::queue::Queue;
+use super::queue::{Queue, Silent};
 use super::setup::{self, Setup};
 use super::source;
 use super::space::{Guard, Space, Turned};
 use super::status::{About, Books, HostState, HostStatus, StoreStatus, SubmissionStatus};
+use super::trouble::{StuckAt, Troubles};
 use super::wake::Alarm;
+use super::workers::Workers;
 use crate::archive::Archive;
 use crate::convert::{self, Cancel};
 use crate::disk::{Disk, FsDisk};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
-/// Threads that archive, and as many that record. They mostly wait for the same sync, so there are more than processors.
-const ARCHIVING_MAX: usize = 16;
 /// The shortest pause between two looks, and at least as many times what a look takes: many files that appear one by one
 /// are not looked at one by one.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_LOOKS: u32 = 4;
+/// The longest of these pauses: one folder that is slow to answer does not slow down the others.
+const PAUSE_MIN_MAX: Duration = Duration::from_secs(2);
+/// Before work that panicked is begun again.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
+/// What is still at work when it was told to end at once gets so long to do so.
+const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// File systems keep time in ticks.
 const TICK: Duration = Duration::from_millis(20);
 /// How often a host that is stopping looks whether it is to end at once.
@@ -106,21 +116,6 @@ impl Stop {
         self.intake.is_cancelled()
     }
 
-    /// Does the work of a thread that a host cannot do without: when it panics the host ends, and the panic goes on. One that went on
-    /// with fewer threads would stand still some day.
-    fn if_panics(&self, work: impl FnOnce()) {
-        struct Guard<'a>(&'a Stop);
-        impl Drop for Guard<'_> {
-            fn drop(&mut self) {
-                if std::thread::panicking() {
-                    self.0.at_once();
-                }
-            }
-        }
-        let _guard = Guard(self);
-        work();
-    }
-
     pub(super) fn at_once_cancel(&self) -> &Cancel {
         &self.all
     }
@@ -144,9 +139,9 @@ pub fn run_once(
     archives: Archives,
     config: Config,
     cancel: &Cancel,
-    hooks: &Hooks<'_>,
+    hooks: &Hooks,
 ) -> Result<RunSummary> {
-    let host = Host::new(archives, config)?;
+    let host = Arc::new(Host::new(archives, config)?);
     Ok(host.run_once(&cancel.into(), hooks))
 }
 
@@ -156,61 +151,32 @@ pub struct Host {
     pub(super) scratch: PathBuf,
     pub(super) queue: Queue<Taken, Ready, Converted>,
     pub(super) books: Books,
+    pub(super) troubles: Troubles,
+    pub(super) lines: Lines,
+    pub(super) listers: Listers,
     pub(super) purge_asked: AtomicBool,
+    /// Asked what is wrong with the program around the host.
+    surroundings: OnceLock<Box<Surroundings>>,
     setup: Mutex<Arc<Setup>>,
     /// Held while a configuration is checked and recorded.
     reloading: Mutex<()>,
-    memory: Mutex<HashMap<PathBuf, Memory>>,
+    pub(super) memory: Mutex<HashMap<PathBuf, Memory>>,
     space: Guard,
-    /// The watch folders where nothing is left set aside by an earlier host.
-    tidied: Mutex<HashSet<PathBuf>>,
 }
 
-/// What is known of a file from an earlier look or pass. Lost with the process, and with the file.
-#[derive(Debug, Clone)]
-pub(super) enum Memory {
-    /// Seen, not yet taken.
-    Seen { look: Look, since: Instant },
-    /// Tried, and not to be tried again until then.
-    Waiting {
-        look: Look,
-        until: Instant,
-        failures: u32,
-    },
-    /// Done with.
-    Done { look: Look },
-    /// Converted, but not yet cleared away.
-    Uncleared { ending: Ending, until: Instant },
-}
-
-impl Memory {
-    fn look(&self) -> &Look {
-        match self {
-            Self::Seen { look, .. } | Self::Waiting { look, .. } | Self::Done { look } => look,
-            Self::Uncleared { ending, .. } => &ending.seen.look,
-        }
-    }
-}
-
-/// What an earlier look says about a file that has not changed since.
-enum Recalled {
-    Fresh,
-    /// Tried before, and due again.
-    Again {
-        failures: u32,
-    },
-    Known,
-    Left(&'static str),
-    Clear(Ending),
-}
+type Surroundings = dyn Fn() -> Vec<String> + Send + Sync;
 
 /// What a look into the folders found.
 #[derive(Default)]
-struct Looked {
+pub(super) struct Looked {
     /// When the first of the files that are still changing may have settled.
     settles_in: Option<Duration>,
     /// Folders that could not be looked into.
     troubles: Vec<String>,
+    /// Folders that were.
+    pub(super) listed: HashSet<PathBuf>,
+    /// What is in them and cannot be taken.
+    pub(super) refused: HashSet<PathBuf>,
     /// There were more files than can be in hand.
     more: bool,
 }
@@ -227,25 +193,21 @@ impl Host {
         }
         let scratch = std::env::temp_dir();
         convert::remove_abandoned(&scratch, SystemTime::now());
-        for converter in &config.converters {
-            let folders = [&converter.done_folder, &converter.error_folder];
-            for folder in folders.into_iter().flatten() {
-                source::remove_partials(folder, SystemTime::now());
-                // Of a report that was being removed there. A folder that is not there holds none.
-                let _ = source::recover(folder);
-            }
-        }
+        remove_partials(&config);
         Ok(Self {
             setup: Mutex::new(Arc::new(Setup::new(&archives, config))),
             archives,
             scratch,
             queue: Queue::default(),
             books: Books::new(),
+            troubles: Troubles::default(),
+            lines: Lines::default(),
+            listers: Listers::default(),
             purge_asked: AtomicBool::new(false),
+            surroundings: OnceLock::new(),
             reloading: Mutex::default(),
             memory: Mutex::default(),
             space: Guard::default(),
-            tidied: Mutex::default(),
         })
     }
 
@@ -273,7 +235,16 @@ impl Host {
             old.outbox_over.cancel();
         }
         self.books.reloaded(old.outbox.sent());
+        // Whoever reloads may have mended what a converter lacked.
+        self.lines.forget();
         Ok(())
+    }
+
+    /// Has `ask` asked for what is wrong with the program around the host, in words, whenever the
+    /// host is asked how it is. Only the first call counts.
+    pub fn ask_too(&self, ask: impl Fn() -> Vec<String> + Send + Sync + 'static) {
+        // Another one has been set only where this is called twice.
+        let _ = self.surroundings.set(Box::new(ask));
     }
 
     /// Takes note that a configuration was not even worth a try.
@@ -284,58 +255,36 @@ impl Host {
     /// Looks into the watch folders until told to stop, archives and converts what is in them, sends reports, purges what may go.
     ///
     /// Folders are listed anew each time: no file is missed for want of a notification, on no file system. `listener` answers
-    /// `/healthz` and `/metrics`.
-    pub fn run(&self, listener: Option<Listener>, stop: &Stop, hooks: &Hooks<'_>) {
+    /// `/healthz` and `/metrics`. A thread that hangs in a folder that does not answer is left behind.
+    pub fn run(self: &Arc<Self>, listener: Option<Listener>, stop: &Stop, hooks: &Hooks) {
         self.tell_unsent(hooks);
         let hand = Hand {
-            host: self,
-            stop,
-            hooks,
+            host: Arc::clone(self),
+            stop: stop.clone(),
+            hooks: hooks.clone(),
         };
         let over = Cancel::default();
-        self.queue.open(self.setup().config.max_concurrent);
+        let mut workers = Workers::start(&hand, &self.setup());
         self.books.enter(HostState::Running);
         std::thread::scope(|scope| {
-            scope.spawn(|| stop.if_panics(|| self.send_all_the_while(&over, hooks)));
-            scope.spawn(|| stop.if_panics(|| self.purge_all_the_while(&over, hooks)));
+            scope.spawn(|| {
+                let send = || self.send_all_the_while(&over, hooks);
+                self.keep_on("sending reports", &over, hooks, send);
+            });
+            scope.spawn(|| {
+                let purge = || self.purge_all_the_while(&over, hooks);
+                self.keep_on("retention", &over, hooks, purge);
+            });
             if let Some(listener) = &listener {
-                scope.spawn(|| stop.if_panics(|| listener.answer(self, &over)));
+                scope.spawn(|| {
+                    let answer = || listener.answer(self, &over);
+                    self.keep_on("answering requests", &over, hooks, answer);
+                });
             }
-            for _ in 0..ARCHIVING_MAX {
-                scope.spawn(|| stop.if_panics(|| hand.archive_all()));
-                scope.spawn(|| stop.if_panics(|| hand.record_all()));
-            }
-            let mut converting = 0;
-            let mut alarm = Alarm::new();
-            while !stop.is_asked() {
-                let setup = self.setup();
-                while converting < setup.config.max_concurrent {
-                    converting += 1;
-                    scope.spawn(|| stop.if_panics(|| hand.convert_all()));
-                }
-                for (path, why) in alarm.watch(watched(&setup.config)) {
-                    let path = &path;
-                    (hooks.notice)(&Notice::Unwatched { path, why: &why });
-                }
-                let began = Instant::now();
-                // Also where there is nothing to take: somebody may look at the state.
-                self.has_room(&setup, hooks);
-                let looked = self.look(&setup, &hand);
-                self.tell_passed(looked.troubles, hooks);
-                let settled = looked.settles_in.map(|time| time + TICK);
-                let soonest = (began.elapsed() * PAUSE_LOOKS).max(PAUSE_MIN);
-                let mut pause = setup
-                    .config
-                    .scan_every
-                    .min(settled.unwrap_or(Duration::MAX));
-                if looked.more {
-                    pause = PAUSE_MIN;
-                }
-                if stop.intake.sleep(soonest) {
-                    self.pause(pause.saturating_sub(soonest), &setup, &alarm, stop);
-                }
-            }
-            self.end(stop, hooks);
+            self.keep_on("looking into the folders", &stop.intake, hooks, || {
+                self.look_all_the_while(&mut workers, &hand);
+            });
+            self.end(&mut workers, &hand);
             over.cancel();
             self.setup().outbox_over.cancel();
         });
@@ -344,13 +293,71 @@ impl Host {
         self.books.enter(HostState::Idle);
     }
 
+    /// Does work that goes on until `over`. When it panics, that is told, and it is begun again
+    /// after a moment: the other work must not end with it.
+    fn keep_on(&self, what: &'static str, over: &Cancel, hooks: &Hooks, mut work: impl FnMut()) {
+        while !over.is_cancelled() {
+            let worked = caught(|| {
+                work();
+                Ok(())
+            });
+            let Err(error) = worked else { return };
+            let error = Error::new(error.kind(), format!("{what}: {error}"));
+            self.books.failed(what, &error);
+            // Whoever is told may be what panicked.
+            let told = caught(|| {
+                let path = &self.setup().config.path;
+                (hooks.notice)(&Notice::Trouble {
+                    path,
+                    error: &error,
+                });
+                Ok(())
+            });
+            drop(told);
+            over.sleep(AFTER_PANIC);
+        }
+    }
+
+    fn look_all_the_while(self: &Arc<Self>, workers: &mut Workers, hand: &Hand) {
+        let (stop, hooks) = (&hand.stop, &hand.hooks);
+        let mut alarm = Alarm::new();
+        while !stop.is_asked() {
+            let setup = self.setup();
+            workers.keep_up(hand, &setup);
+            let silent = self.silent();
+            let answering = watched(&setup.config)
+                .filter(|folder| !silent.iter().any(|silent| silent.folder == *folder));
+            for (path, why) in alarm.watch(answering) {
+                let path = &path;
+                (hooks.notice)(&Notice::Unwatched { path, why: &why });
+            }
+            let began = Instant::now();
+            // Also where there is nothing to take: somebody may look at the state.
+            self.has_room(&setup, hooks);
+            let looked = self.look(&setup, hand, listing::SLOW);
+            self.tell_passed(looked.troubles, hooks);
+            let settled = looked.settles_in.map(|time| time + TICK);
+            let soonest = (began.elapsed() * PAUSE_LOOKS).clamp(PAUSE_MIN, PAUSE_MIN_MAX);
+            let mut pause = setup
+                .config
+                .scan_every
+                .min(settled.unwrap_or(Duration::MAX));
+            if looked.more {
+                pause = PAUSE_MIN;
+            }
+            if stop.intake.sleep(soonest) {
+                self.pause(pause.saturating_sub(soonest), &setup, &alarm, workers, hand);
+            }
+        }
+    }
+
     /// Makes one pass, waiting for fresh files to settle, and sends every report that waits once.
-    pub fn run_once(&self, stop: &Stop, hooks: &Hooks<'_>) -> RunSummary {
+    pub fn run_once(self: &Arc<Self>, stop: &Stop, hooks: &Hooks) -> RunSummary {
         let setup = self.setup();
         self.wait_for_settling(&setup, stop);
         let troubles = self.pass(&setup, stop, hooks);
         self.tell_unsent(hooks);
-        setup.outbox.run_once(&stop.intake, hooks.notice);
+        setup.outbox.run_once(&stop.intake, &*hooks.notice);
         for (endpoint, why) in setup.outbox.troubles() {
             let error = Error::new(ErrorKind::Io, why);
             self.books.trouble(Path::new(endpoint), &error);
@@ -359,45 +366,49 @@ impl Host {
     }
 
     /// Takes what is ready in all folders to its end. Answers which folders could not be looked into.
-    fn pass(&self, setup: &Arc<Setup>, stop: &Stop, hooks: &Hooks<'_>) -> Vec<String> {
+    fn pass(self: &Arc<Self>, setup: &Arc<Setup>, stop: &Stop, hooks: &Hooks) -> Vec<String> {
         let hand = Hand {
-            host: self,
-            stop,
-            hooks,
+            host: Arc::clone(self),
+            stop: stop.clone(),
+            hooks: hooks.clone(),
         };
-        let max_concurrent = setup.config.max_concurrent;
-        self.queue.open(max_concurrent);
-        let mut looked = Looked::default();
-        std::thread::scope(|scope| {
-            for _ in 0..ARCHIVING_MAX {
-                scope.spawn(|| stop.if_panics(|| hand.archive_all()));
-                scope.spawn(|| stop.if_panics(|| hand.record_all()));
-            }
-            for _ in 0..max_concurrent {
-                scope.spawn(|| stop.if_panics(|| hand.convert_all()));
-            }
-            looked = self.look(setup, &hand);
-            while looked.more && !stop.is_asked() {
-                std::thread::sleep(PAUSE_MIN);
-                looked = self.look_for_more(setup, &hand);
-            }
+        let mut workers = Workers::start(&hand, setup);
+        let mut looked = self.look(setup, &hand, listing::SILENT);
+        while looked.more && !stop.is_asked() {
+            std::thread::sleep(PAUSE_MIN);
+            workers.keep_up(&hand, setup);
+            looked = self.look_for_more(setup, &hand);
+        }
+        for silent in self.listers.silent() {
+            looked.troubles.push(listing::sentence(&silent));
+        }
+        if stop.is_asked() {
+            self.end(&mut workers, &hand);
+        }
+        self.queue.close();
+        while !self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {
+            workers.keep_up(&hand, setup);
             if stop.is_asked() {
-                self.end(stop, hooks);
+                self.end(&mut workers, &hand);
             }
-            self.queue.close();
-            while !self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {
-                if stop.is_asked() {
-                    self.end(stop, hooks);
-                }
-            }
-        });
+        }
+        workers.tell(&hand);
+        workers.wait(LOOK_EVERY);
         looked.troubles
     }
 
     /// Waits until it is time for another look: a file appeared, another configuration is in force, or the pause is over.
-    fn pause(&self, pause: Duration, setup: &Arc<Setup>, alarm: &Alarm, stop: &Stop) {
+    fn pause(
+        &self,
+        pause: Duration,
+        setup: &Arc<Setup>,
+        alarm: &Alarm,
+        workers: &mut Workers,
+        hand: &Hand,
+    ) {
         let until = Instant::now() + pause;
-        while !stop.is_asked() && self.is_current(setup) {
+        while !hand.stop.is_asked() && self.is_current(setup) {
+            workers.keep_up(hand, setup);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || alarm.rung.recv_timeout(left.min(LOOK_EVERY)).is_ok() {
                 return;
@@ -405,31 +416,44 @@ impl Host {
         }
     }
 
-    /// Lets go of what was not begun, and gives what was the time to end.
-    fn end(&self, stop: &Stop, hooks: &Hooks<'_>) {
+    /// Lets go of what was not begun, and gives what was the time to end. What a folder that does
+    /// not answer holds up is not waited for.
+    fn end(&self, workers: &mut Workers, hand: &Hand) {
+        let (stop, hooks) = (&hand.stop, &hand.hooks);
         self.books.enter(HostState::Stopping);
-        for _ in 0..self.queue.drop_waiting() {
+        for _ in self.queue.drop_waiting() {
             self.books.left();
         }
         self.queue.close();
-        let within = self.setup().config.stop_within;
+        let setup = self.setup();
+        let within = setup.config.stop_within;
         let converting = self.queue.lengths().converting as u64;
         (hooks.notice)(&Notice::Stopping { converting, within });
-        let until = Instant::now() + within;
-        while !stop.all.is_cancelled() && Instant::now() < until {
-            if self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {
-                return;
+        let ends_by = |until: Instant, workers: &mut Workers, is_over: &dyn Fn() -> bool| {
+            while !is_over() && Instant::now() < until {
+                workers.keep_up(hand, &setup);
+                if self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {
+                    return true;
+                }
             }
+            false
+        };
+        let is_over = || stop.all.is_cancelled();
+        if !ends_by(Instant::now() + within, workers, &is_over) {
+            stop.at_once();
+            // Converters are killed within this time; what goes on after it hangs.
+            ends_by(Instant::now() + LAST_MOMENT, workers, &|| false);
         }
-        stop.at_once();
-        // What is left now is bounded by the store's own work.
-        while !self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {}
+        let steps = self.queue.give_up();
+        if steps > 0 {
+            (hooks.notice)(&Notice::LeftBehind { steps });
+        }
     }
 
-    fn send_all_the_while(&self, over: &Cancel, hooks: &Hooks<'_>) {
+    fn send_all_the_while(&self, over: &Cancel, hooks: &Hooks) {
         while !over.is_cancelled() {
             let setup = self.setup();
-            setup.outbox.run(&setup.outbox_over, hooks.notice);
+            setup.outbox.run(&setup.outbox_over, &*hooks.notice);
             // An outbox without endpoints has nothing to do at all.
             while !over.is_cancelled() && !setup.outbox_over.is_cancelled() {
                 over.sleep(LOOK_EVERY);
@@ -438,7 +462,7 @@ impl Host {
     }
 
     /// Ends a look: sums up what was done since the one before.
-    fn tell_passed(&self, troubles: Vec<String>, hooks: &Hooks<'_>) -> RunSummary {
+    fn tell_passed(&self, troubles: Vec<String>, hooks: &Hooks) -> RunSummary {
         let sent = self.setup().outbox.sent();
         let summary = self.books.scanned(sent, self.waiting(), troubles);
         (hooks.notice)(&Notice::Passed(&summary));
@@ -446,11 +470,13 @@ impl Host {
     }
 
     /// Looks into all folders and takes what is ready.
-    fn look(&self, setup: &Arc<Setup>, hand: &Hand<'_>) -> Looked {
+    fn look(&self, setup: &Arc<Setup>, hand: &Hand, patience: Duration) -> Looked {
         let mut looked = Looked::default();
-        let candidates = scan(setup, hand, &mut looked);
+        let candidates = scan(setup, hand, &mut looked, patience);
         self.books.found(candidates.len());
-        self.forget_all_but(&candidates);
+        self.forget_all_but(&candidates, setup, &looked);
+        let trials = self.trials(&candidates, setup);
+        let silent = self.silent();
         for candidate in candidates {
             let path = candidate.path.clone();
             if hand.stop.is_asked() {
@@ -461,9 +487,25 @@ impl Host {
                 continue;
             }
             let config = &setup.config.converters[candidate.converter];
-            let failures = match self.recall(&candidate) {
-                Recalled::Fresh => 0,
-                Recalled::Again { failures } => failures,
+            let folder = config.watch_folder.as_deref();
+            if silent.iter().any(|silent| Some(&*silent.folder) == folder) {
+                hand.left(&path, "its folder does not answer");
+                continue;
+            }
+            let (failures, tried) = match self.recall(&candidate) {
+                Recalled::Fresh => (0, 0),
+                Recalled::Again { failures } => (failures, 0),
+                Recalled::Parked {
+                    failures,
+                    trials: tried,
+                } => {
+                    let converter = &config.converter.name;
+                    if self.lines.is_stopped(converter) && trials.get(converter) != Some(&path) {
+                        hand.left(&path, PARKED);
+                        continue;
+                    }
+                    (failures, tried)
+                }
                 Recalled::Known => {
                     self.books.known();
                     continue;
@@ -473,10 +515,11 @@ impl Host {
                     continue;
                 }
                 Recalled::Clear(ending) => {
-                    let taken = taken(candidate, setup, 0);
+                    let taken = taken(candidate, setup, 0, 0);
                     if self.queue.hold(&path) {
-                        self.queue
-                            .push_converted(0, Converted::Clear(Box::new(taken), ending));
+                        let turn = taken.turn();
+                        let clear = Converted::Clear(Box::new(taken), ending);
+                        self.queue.push_to_clear(turn, clear);
                     }
                     continue;
                 }
@@ -488,11 +531,11 @@ impl Host {
                 hand.left(&path, "it may still be changing");
                 continue;
             }
-            if !self.has_room(setup, hand.hooks) {
+            if !self.has_room(setup, &hand.hooks) {
                 hand.left(&path, "the disk is nearly full");
                 continue;
             }
-            let taken = taken(candidate, setup, failures);
+            let taken = taken(candidate, setup, failures, tried);
             if !self.queue.take(taken.turn(), taken) {
                 looked.more = true;
                 break;
@@ -502,18 +545,23 @@ impl Host {
     }
 
     /// Another look in the same pass, at what there was no room for: what was left before is not left twice.
-    fn look_for_more(&self, setup: &Arc<Setup>, hand: &Hand<'_>) -> Looked {
+    fn look_for_more(&self, setup: &Arc<Setup>, hand: &Hand) -> Looked {
         let mut looked = Looked::default();
-        for candidate in scan(setup, hand, &mut looked) {
+        let silent = self.silent();
+        for candidate in scan(setup, hand, &mut looked, listing::SLOW) {
             let config = &setup.config.converters[candidate.converter];
             let known = lock(&self.memory).get(&candidate.path).cloned();
-            if !self.has_room(setup, hand.hooks) {
+            if !self.has_room(setup, &hand.hooks) {
                 break;
+            }
+            let folder = config.watch_folder.as_deref();
+            if silent.iter().any(|silent| Some(&*silent.folder) == folder) {
+                continue;
             }
             if matches!(known, None | Some(Memory::Seen { .. }))
                 && self.is_settled(&candidate, config)
             {
-                let taken = taken(candidate, setup, 0);
+                let taken = taken(candidate, setup, 0, 0);
                 if !self.queue.take(taken.turn(), taken) {
                     looked.more = true;
                     break;
@@ -524,23 +572,36 @@ impl Host {
     }
 
     /// Sleeps as long as the youngest file needs.
-    fn wait_for_settling(&self, setup: &Setup, stop: &Stop) {
+    fn wait_for_settling(&self, setup: &Arc<Setup>, stop: &Stop) {
         let now = SystemTime::now();
         let mut longest = Duration::ZERO;
-        for (index, config) in setup.config.converters.iter().enumerate() {
-            let folder = config.watch_folder.iter();
-            // A folder that cannot be listed is told of when it is listed for good.
-            for candidate in folder
-                .flat_map(|folder| intake::scan(config, folder, index))
-                .flat_map(|scanned| scanned.candidates)
-            {
-                self.is_settled(&candidate, config);
-                longest = longest.max(unsettled(&candidate, config, now));
-            }
+        // A folder that cannot be listed is told of when it is listed for good.
+        let listed = self
+            .listers
+            .look(setup, &self.archives, listing::SILENT)
+            .into_iter();
+        for candidate in listed
+            .filter_map(|listed| listed.result.ok())
+            .flat_map(|found| found.candidates)
+        {
+            let config = &setup.config.converters[candidate.converter];
+            self.is_settled(&candidate, config);
+            longest = longest.max(unsettled(&candidate, config, now));
         }
         if !longest.is_zero() {
             stop.intake.sleep(longest + TICK);
         }
+    }
+
+    /// The folders that do not answer, or where a step does not end.
+    pub(super) fn silent(&self) -> Vec<Silent> {
+        let mut silent = self.queue.silent();
+        for other in self.listers.silent() {
+            if !silent.iter().any(|known| known.folder == other.folder) {
+                silent.push(other);
+            }
+        }
+        silent
     }
 
     /// How the host is. Asks the stores and disks, so not to be asked in a hurry.
@@ -587,7 +648,16 @@ impl Host {
             let folder = config.watch_folder.as_deref();
             (config.converter.name.as_str(), folder)
         });
+        let mut reasons: Vec<String> = self.silent().iter().map(listing::sentence).collect();
+        reasons.extend(self.lines.reasons());
+        reasons.extend(self.troubles.reasons());
+        reasons.extend(self.surroundings.get().into_iter().flat_map(|ask| ask()));
         self.books.status(About {
+            reasons,
+            stuck: self.troubles.status(),
+            stuck_by_converter: self.troubles.by_converter(),
+            silent: self.silent(),
+            stopped: &|converter| self.lines.status(converter),
             converters: Box::new(converters),
             config: &setup.config.path,
             scan_every: setup.config.scan_every,
@@ -623,7 +693,7 @@ impl Host {
     }
 
     /// Whether files may be taken; tells when that changes.
-    pub(super) fn has_room(&self, setup: &Setup, hooks: &Hooks<'_>) -> bool {
+    pub(super) fn has_room(&self, setup: &Setup, hooks: &Hooks) -> bool {
         let stores = self.archives.iter().map(Archive::dir);
         let scratch =
             Some(self.scratch.as_path()).filter(|_| self.archives.iter().next().is_none());
@@ -659,7 +729,7 @@ impl Host {
     }
 
     /// Tells of reports that nobody is going to send.
-    fn tell_unsent(&self, hooks: &Hooks<'_>) {
+    fn tell_unsent(&self, hooks: &Hooks) {
         let setup = self.setup();
         let unsent = match setup.outbox.unsent(&self.archives) {
             Ok(unsent) => unsent,
@@ -683,101 +753,23 @@ impl Host {
             });
         }
     }
-
-    /// Puts back what a host that was killed had set aside in a watch folder. Once: what is set aside
-    /// later is being cleared away.
-    fn recover(&self, watched: &Path, tell: &mut impl FnMut(&Path, &Error)) {
-        if lock(&self.tidied).contains(watched) {
-            return;
-        }
-        // A folder that cannot be listed is told of by whoever looks for sources in it.
-        if let Ok(troubles) = source::recover(watched) {
-            lock(&self.tidied).insert(watched.to_owned());
-            for error in troubles {
-                tell(watched, &error);
-            }
-        }
-    }
-
-    /// Has the next look put back what is set aside beside `path`: something went wrong there.
-    pub(super) fn look_for_set_aside(&self, path: &Path) {
-        if let Some(watched) = path.parent() {
-            lock(&self.tidied).remove(watched);
-        }
-    }
-
-    fn forget_all_but(&self, candidates: &[Candidate]) {
-        let present: HashSet<&Path> = candidates
-            .iter()
-            .map(|candidate| candidate.path.as_path())
-            .collect();
-        lock(&self.memory).retain(|path, _| present.contains(path.as_path()));
-    }
-
-    pub(super) fn remember(&self, path: &Path, memory: Memory) {
-        lock(&self.memory).insert(path.to_owned(), memory);
-    }
-
-    fn recall(&self, candidate: &Candidate) -> Recalled {
-        let mut memory = lock(&self.memory);
-        let Some(known) = memory.get(&candidate.path) else {
-            return Recalled::Fresh;
-        };
-        if *known.look() != candidate.look {
-            if !matches!(known, Memory::Seen { .. }) {
-                memory.remove(&candidate.path);
-            }
-            return Recalled::Fresh;
-        }
-        match known {
-            Memory::Seen { .. } => Recalled::Fresh,
-            Memory::Done { .. } => Recalled::Known,
-            Memory::Waiting { until, .. } if Instant::now() < *until => {
-                Recalled::Left("its next attempt is not due yet")
-            }
-            Memory::Waiting { failures, .. } => Recalled::Again {
-                failures: *failures,
-            },
-            Memory::Uncleared { until, .. } if Instant::now() < *until => {
-                Recalled::Left("it could not be cleared away yet")
-            }
-            Memory::Uncleared { ending, .. } => Recalled::Clear(*ending),
-        }
-    }
-
-    /// True when the file has been the same for the time its converter asks for.
-    fn is_settled(&self, candidate: &Candidate, config: &ConverterConfig) -> bool {
-        let settle = config.settle;
-        if candidate.look.age(SystemTime::now()) >= settle {
-            return true;
-        }
-        let mut memory = lock(&self.memory);
-        match memory.get(&candidate.path) {
-            Some(Memory::Seen { look, since }) if *look == candidate.look => {
-                since.elapsed() >= settle
-            }
-            Some(known) if *known.look() == candidate.look => true,
-            _ => {
-                memory.insert(
-                    candidate.path.clone(),
-                    Memory::Seen {
-                        look: candidate.look,
-                        since: Instant::now(),
-                    },
-                );
-                settle.is_zero()
-            }
-        }
-    }
 }
 
 /// The files of all folders, the most urgent first.
-fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
+fn scan(
+    setup: &Arc<Setup>,
+    hand: &Hand,
+    looked: &mut Looked,
+    patience: Duration,
+) -> Vec<Candidate> {
     let mut candidates = Vec::new();
-    for (index, config) in setup.config.converters.iter().enumerate() {
-        let Some(folder) = &config.watch_folder else {
-            continue;
-        };
+    for Listed {
+        converter,
+        folder,
+        result,
+    } in hand.host.listers.look(setup, &hand.host.archives, patience)
+    {
+        let name = &setup.config.converters[converter].converter.name;
         let mut tell = |path: &Path, error: &Error| {
             let told = error.to_string();
             // A share that is gone for a night is told of once.
@@ -786,35 +778,62 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
             }
             looked.troubles.push(told);
         };
-        if let Err(error) = setup.check_folder(folder, &hand.host.archives) {
-            tell(folder, &error);
-            continue;
-        }
-        hand.host.recover(folder, &mut tell);
-        match intake::scan(config, folder, index) {
-            Ok(scanned) => {
-                candidates.extend(scanned.candidates);
-                for (path, error) in &scanned.refused {
-                    tell(path, error);
+        match result {
+            Ok(found) => {
+                for error in &found.set_aside {
+                    tell(&folder, error);
                 }
+                candidates.extend(found.candidates);
+                for (path, error) in found.refused {
+                    if hand
+                        .host
+                        .troubles
+                        .begin(&path, name, StuckAt::Looking, &error)
+                    {
+                        hand.trouble(&path, &error);
+                    }
+                    looked.refused.insert(path);
+                }
+                looked.listed.insert(folder);
             }
-            Err(error) => tell(folder, &Error::io("list", folder, error)),
+            Err(error) => tell(&folder, &error),
         }
     }
     intake::order(&mut candidates, &setup.config.converters);
     candidates
 }
 
-fn taken(candidate: Candidate, setup: &Arc<Setup>, failures: u32) -> Taken {
+/// Removes what killed hosts were making in the folders beside the watched ones, in the background:
+/// a share that does not answer must not hold up the start.
+fn remove_partials(config: &Config) {
+    for converter in &config.converters {
+        let folders = [&converter.done_folder, &converter.error_folder];
+        for folder in folders.into_iter().flatten() {
+            let folder = folder.clone();
+            let work = move || {
+                source::remove_partials(&folder, SystemTime::now());
+                // Of a report that was being removed there. A folder that is not there holds none.
+                let _ = source::recover(&folder);
+            };
+            // Where no thread can be had they stay until the next start.
+            let _ = std::thread::Builder::new()
+                .name("annals-tidy".to_owned())
+                .spawn(work);
+        }
+    }
+}
+
+fn taken(candidate: Candidate, setup: &Arc<Setup>, failures: u32, trials: u32) -> Taken {
     Taken {
         candidate,
         setup: Arc::clone(setup),
         failures,
+        trials,
         since: Instant::now(),
     }
 }
 
-fn watched(config: &Config) -> impl Iterator<Item = &Path> {
+pub(super) fn watched(config: &Config) -> impl Iterator<Item = &Path> {
     let converters = config.converters.iter();
     converters.filter_map(|converter| converter.watch_folder.as_deref())
 }
@@ -845,7 +864,7 @@ mod tests {
         esac"#;
 
     /// A pass that leaves what may still be changing.
-    fn pass(host: &Host) -> RunSummary {
+    fn pass(host: &Arc<Host>) -> RunSummary {
         let hooks = Hooks::default();
         let troubles = host.pass(&host.setup(), &Stop::default(), &hooks);
         host.tell_passed(troubles, &hooks)
@@ -878,8 +897,8 @@ mod tests {
             Config::parse(&self.config, &self.dir.path().join("host.toml")).expect("valid")
         }
 
-        fn host(&self) -> Host {
-            Host::new(Archives::default(), self.config()).expect("made")
+        fn host(&self) -> Arc<Host> {
+            Arc::new(Host::new(Archives::default(), self.config()).expect("made"))
         }
 
         fn run(&self) -> RunSummary {
@@ -979,8 +998,9 @@ mod tests {
         assert_eq!(plant.names("in"), ["1.csv"]);
         let status = host.status();
         assert_eq!(status.converters[0].archive_failed, 2);
-        let told = status.reasons.join("; ");
-        assert!(told.contains("files cannot be archived"), "{told}");
+        let stuck = &status.stuck.files[0];
+        assert_eq!((stuck.at, status.stuck.count), (StuckAt::Archiving, 1));
+        assert!(stuck.reason.contains("no store is open"), "{stuck:?}");
     }
 
     #[test]
@@ -1008,20 +1028,83 @@ mod tests {
         assert_eq!(better.names("error"), ["1.csv"]);
     }
 
+    /// One file out of ten thousand met a panic, and the whole plant stood still.
     #[test]
-    fn a_thread_that_panics_ends_the_host_and_is_not_hushed_up() {
-        let plant = Plant::new("");
+    fn a_panic_over_one_file_costs_that_file_and_the_others_go_on() {
+        let plant = Plant::new("post_process = \"delete\"");
         plant.put("1.csv", "good");
+        plant.put("2.csv", "good");
         let host = plant.host();
+        let hooks = Hooks::new(|notice| {
+            let hit = matches!(notice, Notice::Converted { path, .. } if path.ends_with("1.csv"));
+            assert!(!hit, "on purpose");
+        });
         let stop = Stop::default();
-        let notice = |notice: &Notice<'_>| {
-            assert!(!matches!(notice, Notice::Converted { .. }), "on purpose");
-        };
-        let hooks = Hooks { notice: &notice };
-        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            host.run(None, &stop, &hooks);
-        }));
-        assert!(ran.is_err() && stop.is_asked());
+        std::thread::scope(|scope| {
+            scope.spawn(|| host.run(None, &stop, &hooks));
+            until("the panic to be told", || host.status().stuck.count == 1);
+            plant.put("3.csv", "good");
+            until("the others to go", || plant.names("in") == ["1.csv"]);
+            let stuck = host.status().stuck;
+            assert!(stuck.files[0].reason.contains("on purpose"));
+            until("it to turn health", || host.status().reasons.len() == 1);
+            stop.drain();
+        });
+    }
+
+    /// A share that was gone for a night stopped eleven lines, and the host called itself well.
+    #[test]
+    fn a_step_that_hangs_stops_its_folder_only_and_is_not_waited_for_at_the_end() {
+        let line = "watch_folder = \"there\"\nsettle_s = 0\npost_process = \"delete\"";
+        let plant = Plant::new(&format!(
+            "post_process = \"delete\"\ntimeout_s = 0.1\n[[converter]]\nname = \"U\"\n\
+             command = [\"sh\", \"run.sh\", \"{{input}}\"]\nenvironment = \"sh\"\nbundle = [\"run.sh\"]\n{line}"
+        ));
+        let there = plant.dir.path().join("there");
+        fs::create_dir(&there).expect("made");
+        for number in 0..30 {
+            plant.put(&format!("{number}.csv"), "empty");
+        }
+        let host = plant.host();
+        // A thread that hangs in a folder hangs there as one does that is told of a file's end.
+        let (hold, held) = crossbeam_channel::bounded::<()>(0);
+        let hooks = Hooks::new(move |notice| {
+            if let Notice::Disposed { path, .. } = notice
+                && path.parent().is_some_and(|folder| folder.ends_with("in"))
+            {
+                let _ = held.recv();
+            }
+        });
+        let stop = Stop::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| host.run(None, &stop, &hooks));
+            until("a file to hang", || host.status().queue.to_record > 0);
+            fs::write(there.join("a.csv"), "good").expect("written");
+            until("the other folder", || !there.join("a.csv").exists());
+            host.queue.overdue_at_once();
+            until("the folder to be told of", || {
+                let status = host.status();
+                status.silent_folders.len() == 1 && status.reasons[0].contains("has not answered")
+            });
+            fs::write(there.join("b.csv"), "good").expect("written");
+            until("the other folder", || !there.join("b.csv").exists());
+            let began = Instant::now();
+            stop.drain();
+            until("the host to end", || host.status().state == HostState::Idle);
+            assert!(began.elapsed() < LAST_MOMENT, "{:?}", began.elapsed());
+        });
+        drop(hold);
+    }
+
+    fn until(what: &str, done: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !done() {
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "waited for {what}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     #[test]

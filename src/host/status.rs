@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::line::StoppedLine;
 use super::lock;
 use super::notice::{ERRORS_MAX, FileError, RunSummary};
 use super::outbox::Sent;
-use super::queue::Lengths;
+use super::queue::{Lengths, Silent};
 use super::space::Space;
+use super::trouble::StuckFiles;
 use crate::Error;
 use crate::archive::PurgeOutcome;
 use crate::entry::{Outcome, Status};
@@ -21,6 +23,8 @@ use crate::time::{Clock, SystemClock, Timestamp};
 pub const ARCHIVE_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0];
 /// A host that has not looked into its folders for so long beyond its pause hangs.
 const SCAN_LATE: Duration = Duration::from_secs(120);
+/// How long a panic in the background counts against the host's health.
+const FAILURE_TOLD: Duration = Duration::from_secs(600);
 /// What rates are over.
 const RATE_OVER: Duration = Duration::from_secs(60);
 
@@ -37,6 +41,10 @@ pub struct HostStatus {
     pub scanned_at: Option<Timestamp>,
     /// What is in hand.
     pub queue: QueueStatus,
+    /// Files that stay in their folders for another reason than waiting for their turn.
+    pub stuck: StuckFiles,
+    /// Folders that do not answer.
+    pub silent_folders: Vec<SilentFolder>,
     /// The converters in the order of the configuration.
     pub converters: Vec<ConverterStatus>,
     /// Reports on their way.
@@ -64,6 +72,17 @@ pub enum HostState {
     Running,
     /// It takes no more files and waits for what is being converted.
     Stopping,
+}
+
+/// A folder that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SilentFolder {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The file that a step was begun over and has not ended; nothing when the folder cannot be listed.
+    pub path: Option<PathBuf>,
+    /// For how long.
+    pub seconds: u64,
 }
 
 /// What is in hand.
@@ -110,6 +129,10 @@ pub struct ConverterStatus {
     pub converted_per_minute: u64,
     /// Entries that were purged by its rules.
     pub purged: u64,
+    /// Its files that stay in their folder for another reason than waiting for their turn.
+    pub stuck: u64,
+    /// Why it cannot run, if so.
+    pub stopped: Option<StoppedLine>,
 }
 
 /// Reports on their way.
@@ -255,7 +278,8 @@ struct Pages {
     config_refused: Option<String>,
     /// Watch folders that could not be looked into the last time.
     folders: Vec<String>,
-    archive_failures: Option<String>,
+    /// Work in the background that panicked and was begun again.
+    failures: BTreeMap<&'static str, (Instant, String)>,
     archive_seconds: Histogram,
 }
 
@@ -275,7 +299,7 @@ impl Books {
             config_since: SystemClock.now(),
             config_refused: None,
             folders: Vec::new(),
-            archive_failures: None,
+            failures: BTreeMap::new(),
             archive_seconds: Histogram::default(),
         }))
     }
@@ -291,11 +315,10 @@ impl Books {
     }
 
     pub(super) fn archived(&self, converter: &str, existing: bool, took: Duration) {
-        let mut pages = self.lock();
-        pages.archive_failures = None;
         if existing {
             return;
         }
+        let mut pages = self.lock();
         pages.summary.archived += 1;
         pages.archive_seconds.count(took);
         let counts = pages.of(converter);
@@ -307,7 +330,6 @@ impl Books {
         let mut pages = self.lock();
         pages.summary.archive_failed += 1;
         pages.of(converter).archive_failed += 1;
-        pages.archive_failures = Some(error.to_string());
         pages.error(path, error);
     }
 
@@ -341,6 +363,14 @@ impl Books {
 
     pub(super) fn trouble(&self, path: &Path, error: &Error) {
         self.lock().error(path, error);
+    }
+
+    /// Work in the background panicked, and is begun again.
+    pub(super) fn failed(&self, what: &'static str, error: &Error) {
+        let mut pages = self.lock();
+        let failure = (Instant::now(), error.to_string());
+        pages.failures.insert(what, failure);
+        pages.error(Path::new("annals"), error);
     }
 
     /// What was done since the last time, and sent.
@@ -417,13 +447,20 @@ impl Books {
                 archived_per_minute: counts.archiving.sum(now),
                 converted_per_minute: counts.converting.sum(now),
                 purged: counts.purged,
+                stuck: about
+                    .stuck_by_converter
+                    .get(name)
+                    .copied()
+                    .unwrap_or_default(),
+                stopped: (about.stopped)(name),
             }
         });
         let converters = converters.collect();
         let mut submissions = about.submissions;
         submissions.submitted = pages.sent.submitted;
         submissions.rejected = pages.sent.rejected;
-        let reasons = pages.reasons(&about.disk, &about.stores, about.scan_every);
+        let mut reasons = pages.reasons(&about.disk, &about.stores, about.scan_every);
+        reasons.extend(about.reasons);
         HostStatus {
             state: pages.state,
             reasons,
@@ -433,6 +470,16 @@ impl Books {
                 left: pages.left,
                 ..about.lengths.into()
             },
+            stuck: about.stuck,
+            silent_folders: about
+                .silent
+                .into_iter()
+                .map(|silent| SilentFolder {
+                    folder: silent.folder,
+                    path: silent.path,
+                    seconds: silent.since.elapsed().as_secs(),
+                })
+                .collect(),
             converters,
             submissions,
             disk: about.disk,
@@ -450,6 +497,12 @@ impl Books {
 
 /// What others know of a host.
 pub(super) struct About<'a> {
+    /// What keeps it from its work, beyond what the books say.
+    pub(super) reasons: Vec<String>,
+    pub(super) stuck: StuckFiles,
+    pub(super) stuck_by_converter: BTreeMap<String, u64>,
+    pub(super) silent: Vec<Silent>,
+    pub(super) stopped: &'a dyn Fn(&str) -> Option<StoppedLine>,
     pub(super) converters: Box<dyn Iterator<Item = (&'a str, Option<&'a Path>)> + 'a>,
     pub(super) config: &'a Path,
     pub(super) scan_every: Duration,
@@ -489,10 +542,11 @@ impl Pages {
         }
         reasons.extend(disk.trouble().map(|error| error.message().to_owned()));
         reasons.extend(self.folders.iter().cloned());
+        let recent = self.failures.values();
         reasons.extend(
-            self.archive_failures
-                .iter()
-                .map(|why| format!("files cannot be archived: {why}")),
+            recent
+                .filter(|(at, _)| at.elapsed() < FAILURE_TOLD)
+                .map(|(_, why)| why.clone()),
         );
         for store in stores {
             reasons.extend(
@@ -538,8 +592,9 @@ mod tests {
         assert_eq!(rate.sum(start + Duration::from_secs(61)), 2);
     }
 
+    /// The pass after a night without a share must not say so still.
     #[test]
-    fn a_host_that_archives_again_is_well_again() {
+    fn a_folder_that_can_be_listed_again_is_no_reason_any_more() {
         let books = Books::new();
         books.enter(HostState::Running);
         let reasons = || {
@@ -550,9 +605,7 @@ mod tests {
         assert!(reasons().is_empty());
         let error = Error::new(crate::ErrorKind::Full, "no room");
         books.archive_failed("T", Path::new("a"), &error);
-        assert_eq!(reasons(), ["files cannot be archived: no room"]);
         books.archived("T", false, Duration::ZERO);
-        assert!(reasons().is_empty());
         let summary = books.scanned(Sent::default(), 0, vec!["x".to_owned()]);
         assert_eq!(
             (
@@ -563,5 +616,7 @@ mod tests {
             (1, 1, 1)
         );
         assert_eq!(reasons(), ["x"]);
+        books.scanned(Sent::default(), 0, Vec::new());
+        assert!(reasons().is_empty());
     }
 }

@@ -13,7 +13,12 @@ pub(super) struct Alarm {
     pub(super) rung: Receiver<()>,
     watcher: Option<RecommendedWatcher>,
     watched: Vec<PathBuf>,
+    /// Gives what is being set up for the folders that are watched now.
+    coming: Option<Receiver<SetUp>>,
 }
+
+/// Who tells, if anybody does, and the folders that cannot be watched.
+type SetUp = (Option<RecommendedWatcher>, Vec<(PathBuf, String)>);
 
 impl Alarm {
     pub(super) fn new() -> Self {
@@ -23,10 +28,14 @@ impl Alarm {
             rung,
             watcher: None,
             watched: Vec::new(),
+            coming: None,
         }
     }
 
-    /// Watches these folders and no others; answers those that cannot be watched, and why.
+    /// Watches these folders and no others; answers those that turned out not to be watched since it
+    /// was called last, and why.
+    ///
+    /// Never waits: a share that does not answer must not hold up the others.
     pub(super) fn watch<'a>(
         &mut self,
         folders: impl Iterator<Item = &'a Path>,
@@ -34,33 +43,55 @@ impl Alarm {
         let mut wanted: Vec<PathBuf> = folders.map(Path::to_owned).collect();
         wanted.sort();
         wanted.dedup();
-        if wanted == self.watched {
+        if wanted != self.watched {
+            self.watched.clone_from(&wanted);
+            let (done, coming) = bounded(1);
+            self.coming = Some(coming);
+            let ring = self.ring.clone();
+            let work = move || {
+                // Nobody waits for it when other folders are wanted by now.
+                let _ = done.send(set_up(wanted, ring));
+            };
+            // Without a thread nobody tells: the folders are looked into all the same.
+            let _ = std::thread::Builder::new()
+                .name("annals-watch".to_owned())
+                .spawn(work);
+        }
+        let come = self
+            .coming
+            .as_ref()
+            .and_then(|coming| coming.try_recv().ok());
+        let Some((watcher, unwatched)) = come else {
             return Vec::new();
-        }
-        self.watched.clone_from(&wanted);
-        let ring = self.ring.clone();
-        let heard = move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| brings_something(event.kind)) {
-                // It rings already.
-                let _ = ring.try_send(());
-            }
         };
-        let mut unwatched = Vec::new();
-        match notify::recommended_watcher(heard) {
-            Ok(mut watcher) => {
-                for folder in wanted {
-                    if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                        unwatched.push((folder, error.to_string()));
-                    }
-                }
-                self.watcher = Some(watcher);
-            }
-            Err(error) => {
-                self.watcher = None;
-                unwatched.extend(wanted.into_iter().map(|folder| (folder, error.to_string())));
-            }
-        }
+        self.watcher = watcher;
+        self.coming = None;
         unwatched
+    }
+}
+
+fn set_up(wanted: Vec<PathBuf>, ring: Sender<()>) -> SetUp {
+    let heard = move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| brings_something(event.kind)) {
+            // It rings already.
+            let _ = ring.try_send(());
+        }
+    };
+    match notify::recommended_watcher(heard) {
+        Ok(mut watcher) => {
+            let mut unwatched = Vec::new();
+            for folder in wanted {
+                if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                    unwatched.push((folder, error.to_string()));
+                }
+            }
+            (Some(watcher), unwatched)
+        }
+        Err(error) => {
+            let why = error.to_string();
+            let unwatched = wanted.into_iter().map(|folder| (folder, why.clone()));
+            (None, unwatched.collect())
+        }
     }
 }
 
@@ -82,7 +113,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let missing = dir.path().join("missing");
         let mut alarm = Alarm::new();
-        let unwatched = alarm.watch([dir.path(), &missing].into_iter());
+        let mut unwatched = alarm.watch([dir.path(), &missing].into_iter());
+        while alarm.coming.is_some() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            unwatched.extend(alarm.watch([dir.path(), &missing].into_iter()));
+        }
         if alarm.watcher.is_none() {
             return;
         }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 #[cfg(unix)]
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-#[cfg(unix)]
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,16 +14,16 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive};
 use crate::cli::commands::Reach;
-use crate::cli::context::{Context, path_text};
+use crate::cli::context::{Context, log_line, path_text, to_json};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::daemon::{Log, Supervisor, Verbosity};
+use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
 #[cfg(unix)]
 use crate::cli::daemon::{Signal, Signals};
 use crate::cli::hearing::hear_or;
 use crate::cli::owner::{self, Endpoint, State, Watch};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts, size};
 use crate::cli::store;
-use crate::convert::{Cancel, Sandbox};
+use crate::convert::{Cancel, Sandbox, missing_program};
 use crate::entry::Outcome;
 use crate::host::{
     Archives, Config, ConverterConfig, Hooks, Host, HostStatus, Listener, LogFormat, Notice,
@@ -35,6 +33,10 @@ use crate::id::EntryId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind};
 
+/// How long the last words of a host may take to be written; nobody who does not read is waited for longer.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Files listed by name that cannot go their way; `--json` has more of them.
+const STUCK_SHOWN: usize = 10;
 /// Between two looks at the configuration file.
 const CONFIG_LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -80,7 +82,7 @@ impl Args {
 /// moment, by any means: the next run takes up what was left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The store is --store, ANNALS_STORE or store.path of FILE. Reports of converters with a [converter.submit] wait in the store \
+The store is --store, else store.path of FILE; ANNALS_STORE counts only where FILE names none. Reports of converters with a [converter.submit] wait in the store \
 until the server takes them; with --once each is sent once.
 
 Exit code 3 when some files could not be converted, or some reports not submitted; they are archived like the others.")]
@@ -129,8 +131,6 @@ enum News {
         outcome: Outcome,
     },
     Trouble(String),
-    /// A line of the log.
-    Log(Vec<u8>),
     Passed(Box<RunSummary>),
 }
 
@@ -140,15 +140,23 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
     #[cfg(not(unix))]
     let signals = ();
     let config = store::load(&args.file)?;
-    context.globals.config = Some(args.file.clone());
-    for warning in &config.warnings {
+    let told = follow_file(&args.file, &config, context);
+    let format = if context.json() { LogFormat::Json } else { config.log };
+    let console = (!args.once).then(|| {
+        let data = if context.json() { LogFormat::Json } else { LogFormat::Text };
+        Console::of_process(data, format)
+    });
+    if let Some(console) = &console {
+        let err = console.err.clone();
+        context.say_through(move |text| err.say(text));
+    }
+    for warning in told.iter().chain(&config.warnings) {
         context.warn(warning);
     }
     let listener = match config.listen.filter(|_| !args.once) {
         Some(address) => Some(Listener::bind(address)?),
         None => None,
     };
-    let format = if context.json() { LogFormat::Json } else { config.log };
     let verbosity = match (context.globals.quiet, context.globals.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, true) => Verbosity::Verbose,
@@ -161,68 +169,158 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
         path_text(&config.path),
         watches(&config),
     ));
-    let watching = format!(
-        "watching {}",
-        counted(watched(&config).count() as u64, "folder", "folders")
-    );
+    let watching = watching(&config);
     let stores: Vec<Archive> = archives.iter().cloned().collect();
     let host = Arc::new(Host::new(archives.clone(), config)?);
     state.ask(&host);
     let endpoints = answer_for(&archives, &state, context);
-    let stop = Stop::default();
-    let once = args.once;
-    let mut tally = Tally::new(state);
-    if !once {
-        context.note(format_args!("{watching}; stop with Ctrl-C"));
-        if let Some(address) = listener.as_ref().and_then(Listener::address) {
-            context.note(format_args!("http://{address}/healthz and /metrics"));
-        }
-    }
-    let supervisor = Supervisor::of_process();
-    let work = |tell: &Sender<News>| {
-        let log = (!once).then(|| Log::new(format, verbosity, tell.clone(), News::Log));
-        let notice = |notice: &Notice<'_>| {
-            if let Some(log) = &log {
-                log.notice(notice);
-            }
-            if let Some(news) = news(notice, once) {
-                // Nobody hears it only when the host is stopped anyway.
-                let _ = tell.send(news);
-            }
-        };
-        let hooks = Hooks { notice: &notice };
-        attended(signals, &host, &stop, &args, &supervisor, &hooks, || {
-            if once {
-                host.run_once(&stop, &hooks);
-            } else {
-                supervisor.ready(&watching);
-                host.run(listener, &stop, &hooks);
-            }
-        })
+    let service = Service {
+        host,
+        stop: Stop::default(),
+        args,
+        signals,
+        supervisor: Supervisor::of_process(),
     };
-    let signalled = hear_or(|| stop.at_once(), work, |news| tally.hear(news, once, context))??;
-    supervisor.stopping();
+    let (signalled, exit) = match console {
+        None => one_pass(service, state, context)?,
+        Some(console) => {
+            context.note(format_args!("{watching}; stop with Ctrl-C"));
+            if let Some(address) = listener.as_ref().and_then(Listener::address) {
+                context.note(format_args!("http://{address}/healthz and /metrics"));
+            }
+            // Said before anything is done, where it can be.
+            console.finish(LAST_WORDS);
+            let log = Log::new(format, verbosity, {
+                let err = console.err.clone();
+                move |line| err.say(log_line(&String::from_utf8_lossy(&line)))
+            });
+            let ended = go_on(service, listener, state, log, &console, context.json());
+            context.say_through(move |text| {
+                console.err.say(text);
+                console.finish(LAST_WORDS);
+            });
+            ended?
+        }
+    };
     // Who still asks something is told that the host ends, before its stores do.
     drop(endpoints);
     for archive in stores {
         archive.close()?;
     }
     context.meter.clear();
-    Ok(signalled.unwrap_or_else(|| tally.exit()))
+    Ok(signalled.unwrap_or(exit))
+}
+
+/// A host and what it takes to have it run.
+struct Service {
+    host: Arc<Host>,
+    stop: Stop,
+    args: Run,
+    signals: Attended,
+    supervisor: Supervisor,
+}
+
+#[cfg(unix)]
+type Attended = Signals;
+#[cfg(not(unix))]
+type Attended = ();
+
+/// The exit of the signal that ended a host, if one did, and the one that its work deserves.
+type Ended = (Option<Exit>, Exit);
+
+/// Makes one pass; what it tells is data and progress, as of any verb.
+fn one_pass(
+    service: Service,
+    state: Arc<State>,
+    context: &mut Context<'_>,
+) -> Result<Ended, Failure> {
+    let stop = service.stop.clone();
+    let mut tally = Tally::new(state);
+    let work = |tell: &Sender<News>| {
+        let tell = tell.clone();
+        let hooks = Hooks::new(move |notice| {
+            if let Some(news) = news(notice) {
+                // Nobody hears it only when the host is stopped anyway.
+                let _ = tell.send(news);
+            }
+        });
+        let (host, stop) = (Arc::clone(&service.host), service.stop.clone());
+        attended(service, &hooks, || _ = host.run_once(&stop, &hooks))
+    };
+    let signalled = hear_or(|| stop.at_once(), work, |news| tally.hear(news, context))??;
+    Ok((signalled, tally.exit()))
+}
+
+/// Runs the host until it is stopped. What it says is for people: whether anybody takes it does not
+/// matter to it.
+fn go_on(
+    service: Service,
+    listener: Option<Listener>,
+    state: Arc<State>,
+    log: Log,
+    console: &Console,
+    json: bool,
+) -> Result<Ended, Error> {
+    let asked = console.clone();
+    service.host.ask_too(move || asked.troubles());
+    let log = Arc::new(log);
+    let panics = Arc::clone(&log);
+    std::panic::set_hook(Box::new(move |panic| panics.panicked(panic)));
+    let last = Arc::new(Mutex::new(RunSummary::default()));
+    let out = console.out.clone();
+    let hooks = Hooks::new({
+        let last = Arc::clone(&last);
+        move |notice| {
+            log.notice(notice);
+            if let Notice::Passed(summary) = notice {
+                state.passed(summary, SystemClock.now());
+                if let Some(line) = line_of(summary, json) {
+                    out.say(line);
+                }
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                last.clone_from(summary);
+            }
+        }
+    });
+    let watching = watching(&service.host.config());
+    let (host, stop) = (Arc::clone(&service.host), service.stop.clone());
+    let supervisor = service.supervisor.clone();
+    let ended = attended(service, &hooks, || {
+        supervisor.ready(&watching);
+        host.run(listener, &stop, &hooks);
+    });
+    let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((ended?, exit_of(&last)))
+}
+
+/// The line that a running host prints for a pass in which there was something to do.
+fn line_of(summary: &RunSummary, json: bool) -> Option<String> {
+    let sent = summary.reports_submitted + summary.reports_rejected;
+    let something = summary.archived + summary.converted + sent > 0;
+    if json {
+        let worth = something || !summary.errors.is_empty();
+        let line = to_json(summary).ok().filter(|_| worth)?;
+        return Some(format!("{line}\n"));
+    }
+    something.then(|| in_words(summary))
 }
 
 /// Does the work of a host while its signals, its supervisor and its configuration file are listened to. Answers the exit of the
 /// signal that ended it, if one did.
 #[cfg(unix)]
 fn attended(
-    signals: Signals,
-    host: &Host,
-    stop: &Stop,
-    args: &Run,
-    supervisor: &Supervisor,
-    hooks: &Hooks<'_>,
+    service: Service,
+    hooks: &Hooks,
     work: impl FnOnce(),
 ) -> Result<Option<Exit>, Error> {
+    let Service {
+        host,
+        stop,
+        args,
+        signals,
+        supervisor,
+    } = service;
+    let (host, supervisor) = (&*host, &supervisor);
     signals.take_ends()?;
     let close = signals.closer();
     let over = Cancel::default();
@@ -265,20 +363,24 @@ fn attended(
             resume_unwind(panic);
         }
     });
+    supervisor.stopping();
     Ok(ended_by.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Where there are no such signals, Ctrl-C ends the process, which any store survives.
 #[cfg(not(unix))]
 fn attended(
-    (): (),
-    host: &Host,
-    _stop: &Stop,
-    args: &Run,
-    supervisor: &Supervisor,
-    hooks: &Hooks<'_>,
+    service: Service,
+    hooks: &Hooks,
     work: impl FnOnce(),
 ) -> Result<Option<Exit>, Error> {
+    let Service {
+        host,
+        args,
+        supervisor,
+        ..
+    } = service;
+    let (host, supervisor) = (&*host, &supervisor);
     let over = Cancel::default();
     thread::scope(|scope| {
         if args.watch_config && !args.once {
@@ -287,11 +389,12 @@ fn attended(
         work();
         over.cancel();
     });
+    supervisor.stopping();
     Ok(None)
 }
 
 /// Reads the configuration again and puts it in force; one that is wrong is told of.
-fn reload(host: &Host, file: &Path, supervisor: &Supervisor, hooks: &Hooks<'_>) {
+fn reload(host: &Host, file: &Path, supervisor: &Supervisor, hooks: &Hooks) {
     supervisor.reloading();
     let loaded = store::load(file).inspect_err(|error| host.refuse_reload(error));
     let reloaded = loaded.and_then(|config| host.reload(config));
@@ -319,8 +422,8 @@ fn watch_config(file: &Path, over: &Cancel, reload: impl Fn()) {
     }
 }
 
-/// What a notice is to the people and programs outside; most files of most passes are none of their business.
-fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
+/// What a notice of a single pass is to the people and programs outside; most of it is none of their business.
+fn news(notice: &Notice<'_>) -> Option<News> {
     let shown = |path: &Path| path_text(path);
     Some(match notice {
         Notice::Converted {
@@ -332,8 +435,6 @@ fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
             outcome: conversion.outcome,
         },
         Notice::Passed(summary) => News::Passed(Box::new((*summary).clone())),
-        // Of a host that goes on, the log tells the rest.
-        _ if !once => return None,
         Notice::Archived {
             path,
             entry,
@@ -365,7 +466,9 @@ fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
             let so = if *waits { "it waits" } else { "it is converted and kept" };
             News::Trouble(format!("{}: not archived, {so}: {error}", shown(path)))
         }
-        Notice::DiskLow { error } => News::Trouble(error.to_string()),
+        Notice::DiskLow { error }
+        | Notice::FolderSilent { error, .. }
+        | Notice::LineStopped { error, .. } => News::Trouble(error.to_string()),
         Notice::Left { path, why } => News::Line(format!("left {}: {why}", shown(path))),
         _ => return None,
     })
@@ -397,7 +500,7 @@ impl Tally {
         }
     }
 
-    fn hear(&mut self, news: News, once: bool, context: &mut Context<'_>) -> Result<(), Failure> {
+    fn hear(&mut self, news: News, context: &mut Context<'_>) -> Result<(), Failure> {
         match news {
             News::Line(line) => {
                 if context.globals.verbose {
@@ -410,13 +513,9 @@ impl Tally {
                 context.meter.report(self.taken, 0, "converted");
             }
             News::Trouble(line) => context.warn(line),
-            News::Log(line) => {
-                context.meter.clear();
-                context.log(&String::from_utf8_lossy(&line));
-            }
             News::Passed(summary) => {
                 context.meter.clear();
-                self.passed(*summary, once, context)?;
+                self.passed(*summary, context)?;
             }
         }
         Ok(())
@@ -425,25 +524,16 @@ impl Tally {
     fn passed(
         &mut self,
         summary: RunSummary,
-        once: bool,
         context: &mut Context<'_>,
     ) -> Result<(), Failure> {
         self.state.passed(&summary, SystemClock.now());
-        let sent = summary.reports_submitted + summary.reports_rejected;
-        let something = summary.archived + summary.converted + sent > 0;
         if context.json() {
-            if once || something || !summary.errors.is_empty() {
-                context.print_json(&summary)?;
-                context.flush()?;
-            }
-        } else if once {
+            context.print_json(&summary)?;
+            context.flush()?;
+        } else {
             let table = self.table(context);
             context.print(table)?;
             context.print(in_words(&summary))?;
-        } else if something {
-            let line = in_words(&summary);
-            context.print(line)?;
-            context.flush()?;
         }
         self.last = summary;
         Ok(())
@@ -474,7 +564,12 @@ impl Tally {
     }
 
     fn exit(&self) -> Exit {
-        let summary = &self.last;
+        exit_of(&self.last)
+    }
+}
+
+/// The exit code that the last pass deserves.
+fn exit_of(summary: &RunSummary) -> Exit {
         let good = summary.successful
             + summary.skipped
             + summary.suspended
@@ -489,7 +584,6 @@ impl Tally {
         } else {
             Exit::Failed
         }
-    }
 }
 
 const fn column(outcome: Outcome) -> usize {
@@ -542,6 +636,27 @@ fn watched(config: &Config) -> impl Iterator<Item = &Path> {
         .converters
         .iter()
         .filter_map(|converter| converter.watch_folder.as_deref())
+}
+
+/// Has the host follow its file, and answers what else was named and does not count.
+fn follow_file(file: &Path, config: &Config, context: &mut Context<'_>) -> Vec<String> {
+    let given = context.globals.config.replace(file.to_owned());
+    let ignored = given.filter(|given| given != file).map(|given| {
+        format!(
+            "--config names {}, which is ignored: the host follows {}",
+            given.display(),
+            file.display()
+        )
+    });
+    let surroundings = context.surroundings().clone();
+    let store = store::follow_file(&mut context.globals, &surroundings, config);
+    ignored.into_iter().chain(store).collect()
+}
+
+/// `watching 3 folders`.
+fn watching(config: &Config) -> String {
+    let folders = watched(config).count() as u64;
+    format!("watching {}", counted(folders, "folder", "folders"))
 }
 
 fn watches(config: &Config) -> Vec<Watch> {
@@ -695,6 +810,14 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
             count(queue.left)
         ),
     )];
+    let stuck = &host.stuck;
+    for file in stuck.files.iter().take(STUCK_SHOWN) {
+        known.push(("stuck", format!("{}: {}", file.path, file.reason)));
+    }
+    let more = stuck.count.saturating_sub(STUCK_SHOWN as u64);
+    if more > 0 {
+        known.push(("stuck", format!("and {} more files", count(more))));
+    }
     let submissions = &host.submissions;
     let since = submissions.oldest.map_or_else(String::new, |at| format!(", the oldest since {}", zone.long(at)));
     known.push((
@@ -803,8 +926,14 @@ struct CheckedConverter<'a> {
 
 fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = store::load(&args.file)?;
-    context.globals.config = Some(args.file.clone());
+    for told in follow_file(&args.file, &config, context) {
+        context.warn(told);
+    }
     let mut missing = config.survey();
+    missing.extend(config.converters.iter().filter_map(|config| {
+        let why = missing_program(&config.converter)?;
+        Some(format!("converter '{}': {why}", config.converter.name))
+    }));
     let archives = config
         .converters
         .iter()

@@ -48,7 +48,8 @@ Examples:
   annals reprocess 4711 --converter-version recorded --compare-only --fail-on-change
 
 Exit code 3 when some entries failed or were passed over; 4 when no entry is selected, or none has an \
-attempt to compare with under --fail-on-change; 6 with --fail-on-change and a change."
+attempt to compare with under --fail-on-change; 1 when a converter cannot run at all: its entries are \
+not tried and not counted as failed; 6 with --fail-on-change and a change."
 )]
 pub(crate) struct Args {
     /// Entries by id; or use filters
@@ -441,6 +442,7 @@ fn step_line(step: &Step) -> String {
         }
         StepOutcome::Skipped { reason } => format!("{:<9}  {}", "skipped", escape(reason)),
         StepOutcome::Error { reason } => format!("{:<9}  {}", "error", escape(reason)),
+        StepOutcome::NotTried { reason } => format!("{:<9}  {}", "not tried", escape(reason)),
         StepOutcome::Earlier { outcome } => format!("{:<9}  {outcome}", "earlier"),
     };
     format!("{:>8}  {words}\n", step.entry)
@@ -452,7 +454,7 @@ fn tell_plan(plan: &ReprocessPlan, context: &mut Context<'_>) -> Result<Exit, Fa
             dry_run: true,
             plan,
         })?;
-        return Ok(Exit::Done);
+        return Ok(exit_of(plan));
     }
     let columns = [
         Column::right("ENTRIES"),
@@ -490,7 +492,25 @@ fn tell_plan(plan: &ReprocessPlan, context: &mut Context<'_>) -> Result<Exit, Fa
         count(would),
         counted(plan.total, "entry", "entries")
     ))?;
-    Ok(Exit::Done)
+    for blocked in &plan.blocked {
+        context.error(&cannot_run(blocked.entries, &blocked.reason));
+    }
+    Ok(exit_of(plan))
+}
+
+fn exit_of(plan: &ReprocessPlan) -> Exit {
+    if plan.blocked.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    }
+}
+
+/// A converter that cannot run is no failure of the entries.
+fn cannot_run(entries: u64, reason: &str) -> Error {
+    let entries = counted(entries, "entry is", "entries are");
+    Error::new(ErrorKind::Converter, format!("{entries} not tried: {reason}"))
+        .hint("see what the converter lacks on this machine; `annals host check` looks for its program")
 }
 
 fn in_words(label: &ConverterLabel) -> String {
@@ -524,6 +544,10 @@ fn tell_outcome(
         if let Some(job) = result.job.filter(|_| result.failed + result.skipped > 0) {
             context.note(format_args!("every failure and its reason: annals job show {job}"));
         }
+    }
+    if result.not_tried > 0 {
+        context.error(&cannot_run(result.not_tried, &result.blocked.join("; ")));
+        return Ok(Exit::Failed);
     }
     let compared = result.unchanged + result.changed + result.fixed + result.broken;
     if args.fail_on_change && compared == 0 && result.first > 0 {
@@ -583,6 +607,9 @@ fn page(
         ("successful", count(result.successful)),
         ("failed", count(result.failed)),
     ];
+    if result.not_tried > 0 {
+        known.push(("not tried", count(result.not_tried)));
+    }
     if result.skipped > 0 {
         known.push(("passed over", count(result.skipped)));
     }

@@ -2,9 +2,10 @@
 //!
 //! Texts and secrets: what a host tells of has its secrets masked already, where it comes from.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
+use std::panic::PanicHookInfo;
 
-use crossbeam_channel::Sender;
 use tracing::dispatcher::{self, Dispatch};
 use tracing::{Level, debug, error, info, warn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -25,19 +26,18 @@ pub(crate) enum Verbosity {
 }
 
 impl Log {
-    /// A log whose lines go to `line`, each a piece of news made by `news`.
-    pub(crate) fn new<News: Send + 'static>(
+    /// A log whose lines go to `sink`, which must not wait for anybody.
+    pub(crate) fn new(
         format: LogFormat,
         verbosity: Verbosity,
-        line: Sender<News>,
-        news: fn(Vec<u8>) -> News,
+        sink: impl Fn(Vec<u8>) + Send + Sync + 'static,
     ) -> Self {
         let level = match verbosity {
             Verbosity::Quiet => Level::ERROR,
             Verbosity::Plain => Level::INFO,
             Verbosity::Verbose => Level::DEBUG,
         };
-        let lines = Lines { line, news };
+        let lines = Lines(Box::new(sink));
         let built = tracing_subscriber::fmt()
             .with_max_level(level)
             .with_target(false)
@@ -51,6 +51,19 @@ impl Log {
     /// Writes whatever is told in `tell`.
     pub(crate) fn write(&self, tell: impl FnOnce()) {
         dispatcher::with_default(&self.0, tell);
+    }
+
+    /// Writes where a thread panicked and why; what became of its work is told by whoever did it.
+    pub(crate) fn panicked(&self, panic: &PanicHookInfo<'_>) {
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        let place = panic.location().map(ToString::to_string);
+        let said = panic.payload_as_str().unwrap_or("it did not say why");
+        // Nothing unless RUST_BACKTRACE asks for it.
+        let backtrace = Backtrace::capture();
+        let backtrace =
+            matches!(backtrace.status(), BacktraceStatus::Captured).then(|| backtrace.to_string());
+        self.write(|| error!(thread, place, backtrace, error = said, "a thread panicked"));
     }
 
     /// Writes what a host tells.
@@ -139,6 +152,26 @@ fn of_host(notice: &Notice<'_>) {
                 why, "nobody tells what appears here; it is looked into all the same"
             );
         }
+        Notice::FolderSilent { path, error } => error!(
+            path = path_text(path),
+            error = error.to_string(),
+            "a folder does not answer; the others go on"
+        ),
+        Notice::FolderAnswers { path, after } => info!(
+            path = path_text(path),
+            after_s = after.as_secs_f64(),
+            "a folder answers again"
+        ),
+        Notice::LineStopped { converter, error } => error!(
+            converter,
+            error = error.to_string(),
+            "a converter cannot run; its files wait"
+        ),
+        Notice::LineRuns { converter } => info!(converter, "a converter runs again"),
+        Notice::LeftBehind { steps } => warn!(
+            steps,
+            "ended without waiting for what hangs; the next run takes it up"
+        ),
         Notice::Stopping { converting, within } => {
             info!(converting, within_s = within.as_secs_f64(), "stopping");
         }
@@ -175,15 +208,11 @@ fn of_host(notice: &Notice<'_>) {
 }
 
 /// Makes a writer for each line.
-struct Lines<News> {
-    line: Sender<News>,
-    news: fn(Vec<u8>) -> News,
-}
+struct Lines(Box<dyn Fn(Vec<u8>) + Send + Sync>);
 
-impl<News> io::Write for &Lines<News> {
+impl io::Write for &Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Nobody hears it only when the host ends anyway.
-        let _ = self.line.send((self.news)(bytes.to_vec()));
+        (self.0)(bytes.to_vec());
         Ok(bytes.len())
     }
 
@@ -192,7 +221,7 @@ impl<News> io::Write for &Lines<News> {
     }
 }
 
-impl<'a, News: 'a> MakeWriter<'a> for Lines<News> {
+impl<'a> MakeWriter<'a> for Lines {
     type Writer = &'a Self;
 
     fn make_writer(&'a self) -> Self::Writer {
@@ -207,7 +236,7 @@ mod tests {
 
     fn lines(format: LogFormat, verbosity: Verbosity) -> Vec<String> {
         let (tell, told) = crossbeam_channel::unbounded();
-        let log = Log::new(format, verbosity, tell, |line| line);
+        let log = Log::new(format, verbosity, move |line| _ = tell.send(line));
         let path = std::path::Path::new("in/a\u{1b}[2J.csv");
         log.notice(&Notice::Archived {
             path,

@@ -1,6 +1,7 @@
 //! What a running host is to the system it runs on: it takes little memory, hears signals, tells the service manager how it is, and
 //! writes a log.
 
+mod console;
 mod log;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
@@ -8,6 +9,7 @@ mod memory;
 mod signals;
 mod supervisor;
 
+pub(crate) use console::Console;
 pub(crate) use log::{Log, Verbosity};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) use memory::keep_little;

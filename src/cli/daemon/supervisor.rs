@@ -4,12 +4,15 @@
 
 #[cfg(unix)]
 use std::os::unix::net::UnixDatagram;
+#[cfg(unix)]
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Who started the host and wants to know how it is; nobody, mostly.
+#[derive(Clone)]
 pub(crate) struct Supervisor {
     #[cfg(unix)]
-    socket: Option<UnixDatagram>,
+    socket: Option<Arc<UnixDatagram>>,
     watchdog: Option<Duration>,
 }
 
@@ -23,7 +26,9 @@ impl Supervisor {
         let ours = pid.is_none_or(|pid| pid == std::process::id().to_string());
         Self {
             #[cfg(unix)]
-            socket: std::env::var_os("NOTIFY_SOCKET").and_then(|name| connect(&name).ok()),
+            socket: std::env::var_os("NOTIFY_SOCKET")
+                .and_then(|name| connect(&name).ok())
+                .map(Arc::new),
             watchdog: usec
                 .filter(|usec| ours && *usec > 0)
                 .map(Duration::from_micros),
@@ -100,7 +105,7 @@ mod tests {
             (by_name, format!("@{name}").into()),
         ] {
             let supervisor = Supervisor {
-                socket: connect(&name).ok(),
+                socket: connect(&name).ok().map(Arc::new),
                 watchdog: None,
             };
             supervisor.ready("watching 1 folder");
