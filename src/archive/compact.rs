@@ -70,14 +70,7 @@ pub(super) fn run(
 /// Nothing is taken away while content that entries need is missing: what looks dead may be its chunks. What a repair gave
 /// up is known not to come back.
 fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
-    let view = shared.view();
-    let given_up = view.losses()?;
-    if sums_agree(shared, &view, &given_up)? {
-        return Ok(());
-    }
-    let missing =
-        view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?;
-    missing.first().map_or(Ok(()), |id| {
+    missing_contents(shared)?.first().map_or(Ok(()), |id| {
         Err(Error::new(
             ErrorKind::Damaged,
             format!(
@@ -86,6 +79,16 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
         )
         .hint("bring the missing pack back, or archive the source again, or run 'annals repair'"))
     })
+}
+
+/// Contents that entries need, that are nowhere in the store and that no repair gave up. For the sealing thread.
+pub(super) fn missing_contents(shared: &Shared) -> Result<Vec<BlobId>> {
+    let view = shared.view();
+    let given_up = view.losses()?;
+    if sums_agree(shared, &view, &given_up)? {
+        return Ok(Vec::new());
+    }
+    Ok(view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?)
 }
 
 /// True when as many blobs are needed and in no pack as are needed and in the journal, or given up: then none is missing, and

@@ -3,12 +3,15 @@
 //! - `make`, `open`: making and opening a store; `rebuild` brings the index up to the log.
 //! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
 //! - `packing`: content into packs, compressed with what is alike;
+//! - `backup`: copies of a store, and stores made of them; `place`: notices that a store is a copy;
 //! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `compact`: what goes for good; `verify`; `repair`.
 
+mod backup;
 mod compact;
 mod make;
 mod open;
 mod packing;
+mod place;
 mod purge;
 mod put;
 mod read;
@@ -28,7 +31,7 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -46,8 +49,13 @@ use crate::id::{EntryId, EventSeq, StoreId};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
+pub use backup::{
+    BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, PlannedFile, RestoredStore,
+    Stop, Why, is_backup, restore_store, verify_backup,
+};
 pub use compact::CompactOutcome;
 pub use open::HEADER_FILE;
+pub use place::{ConfirmedMove, CopiedFrom};
 pub use purge::PurgeOutcome;
 #[cfg(feature = "host")]
 pub(crate) use put::raw_name;
@@ -171,6 +179,7 @@ struct Handle {
     channels: Option<Channels>,
     /// Let go after the threads have ended.
     lock: Mutex<Option<Box<dyn DiskLock>>>,
+    copied_from: OnceLock<CopiedFrom>,
 }
 
 #[derive(Clone)]
@@ -241,6 +250,7 @@ impl Archive {
                 threads: Mutex::new(threads),
                 channels,
                 lock: Mutex::new(lock),
+                copied_from: OnceLock::new(),
             }),
             actor: None,
         }
@@ -281,6 +291,12 @@ impl Archive {
     /// What was found damaged when the store was opened, one line for each place. Empty when all is well.
     pub fn damage(&self) -> &[String] {
         &self.shared().damage
+    }
+
+    /// Says of which store this one is a copy, where that can be told, until [`Archive::confirm_move`] says which of
+    /// them goes on. A store that was moved is no copy. Known only of a store that is open for writing.
+    pub fn copied_from(&self) -> Option<&CopiedFrom> {
+        self.handle.copied_from.get()
     }
 
     /// The newest acknowledged event.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
 
+use crate::archive::backup::holds_backup;
+use crate::archive::place;
 use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{Shared, TMP_DIR};
@@ -33,7 +35,7 @@ use crate::{Error, ErrorKind, Result};
 pub const HEADER_FILE: &str = "FORMAT";
 pub(super) const LOCK_FILE: &str = "LOCK";
 pub(super) const INDEX_FILE: &str = "index.redb";
-const NEWEST_FILE: &str = "NEWEST";
+pub(super) const NEWEST_FILE: &str = "NEWEST";
 /// No journal file, and so no torn tail, is longer.
 const TORN_BYTES_MAX: u64 = 1 << 30;
 pub(super) const QUARANTINE_DIR: &str = "quarantine";
@@ -59,7 +61,14 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
         Err(error) if access == Access::ReadOnly && cannot_write(&error) => None,
         Err(error) => return Err(error),
     };
-    open_locked(disk, dir, options, store, lock)
+    let archive = open_locked(Arc::clone(&disk), dir, options, store, lock)?;
+    if archive.handle.channels.is_some()
+        && let Some(from) = place::notice(&*disk, &store)
+    {
+        // Nobody else has the handle yet.
+        let _ = archive.handle.copied_from.set(from);
+    }
+    Ok(archive)
 }
 
 /// Opens the store in `disk`, which is `store`. Without a lock, which only one who looks may lack, nothing at all is written.
@@ -303,6 +312,12 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
     };
     let file = match disk.open(path, OpenMode::Read) {
         Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && holds_backup(disk) => {
+            let said = format!("{} is the backup of a store, not a store", dir.display());
+            return Err(Error::new(ErrorKind::NoStore, said).hint(
+                "'annals restore-store DIR --to NEW' makes a store of it; 'annals verify' checks it",
+            ));
+        }
         Err(error) => {
             return Err(match error.kind() {
                 io::ErrorKind::NotFound => no_store("there is no store in"),
@@ -645,13 +660,13 @@ pub(super) fn index_bytes(disk: &dyn Disk) -> Result<u64> {
 }
 
 #[cfg(unix)]
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     let name = rustix::system::uname();
     name.nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(not(unix))]
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
 }
 

@@ -8,11 +8,13 @@
 )]
 
 pub mod bytes;
+pub(crate) mod catalog;
 pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod leaf;
 pub(crate) mod newest;
 pub mod pack;
+pub(crate) mod place;
 pub mod record;
 pub(crate) mod segment;
 
