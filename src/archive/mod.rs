@@ -4,8 +4,10 @@
 //! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
 //! - `packing`: content into packs, compressed with what is alike;
 //! - `damage`, `witness`: what is known to be damaged, and whose the files are;
+//! - `backup`: copies of a store, and stores made of them; `place`: notices that a store is a copy;
 //! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `reclaim`, `compact`: what goes for good; `verify`; `repair`.
 
+mod backup;
 mod bounds;
 mod compact;
 mod damage;
@@ -14,6 +16,7 @@ mod footprint;
 mod make;
 mod open;
 mod packing;
+mod place;
 mod purge;
 mod put;
 mod read;
@@ -35,7 +38,7 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -53,9 +56,14 @@ use crate::id::{EntryId, EventSeq, StoreId};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
+pub use backup::{
+    BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, PlannedFile, RestoredStore,
+    Stop, Why, is_backup, restore_store, verify_backup,
+};
 pub use compact::CompactOutcome;
 pub use damage::KnownDamage;
 pub use open::HEADER_FILE;
+pub use place::{ConfirmedMove, CopiedFrom};
 pub use purge::{PurgeOutcome, RecordedPurge};
 #[cfg(feature = "host")]
 pub(crate) use put::raw_name;
@@ -182,6 +190,7 @@ struct Handle {
     channels: Option<Channels>,
     /// Let go after the threads have ended.
     lock: Mutex<Option<Box<dyn DiskLock>>>,
+    copied_from: OnceLock<CopiedFrom>,
 }
 
 #[derive(Clone)]
@@ -253,6 +262,7 @@ impl Archive {
                 threads: Mutex::new(threads),
                 channels,
                 lock: Mutex::new(lock),
+                copied_from: OnceLock::new(),
             }),
             actor: None,
         }
@@ -296,6 +306,12 @@ impl Archive {
     /// all is well; [`Archive::known_damage`] tells of missing content, too.
     pub fn damage(&self) -> &[String] {
         &self.shared().damage
+    }
+
+    /// Says of which store this one is a copy, where that can be told, until [`Archive::confirm_move`] says which of
+    /// them goes on. A store that was moved is no copy. Known only of a store that is open for writing.
+    pub fn copied_from(&self) -> Option<&CopiedFrom> {
+        self.handle.copied_from.get()
     }
 
     /// The newest acknowledged event.

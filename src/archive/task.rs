@@ -9,8 +9,8 @@ use tokio::task::spawn_blocking;
 use crate::archive::put::{Bring, small_draft};
 use crate::archive::writer::Receipt;
 use crate::archive::{
-    Archive, Archived, CompactOutcome, Depth, KnownDamage, NewAttempt, NewEntry, Options, Page,
-    PurgeOutcome, Stats, VerifyReport,
+    Archive, Archived, BackupOptions, BackupOutcome, CompactOutcome, Depth, KnownDamage,
+    NewAttempt, NewEntry, Options, Page, PurgeOutcome, Stats, VerifyReport,
 };
 use crate::entry::Entry;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq};
@@ -156,6 +156,16 @@ impl AsyncArchive {
     /// See [`Archive::compact`].
     pub async fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         self.run(move |archive| archive.compact(max_bytes)).await
+    }
+
+    /// See [`Archive::backup`].
+    pub async fn backup(
+        &self,
+        dir: impl Into<PathBuf>,
+        options: BackupOptions,
+    ) -> Result<BackupOutcome> {
+        let dir = dir.into();
+        self.run(move |archive| archive.backup(dir, &options)).await
     }
 
     /// See [`Archive::seal`].
