@@ -911,24 +911,26 @@ fn another_user_is_refused_by_the_sockets_rights_and_by_the_owner_itself() {
     ] {
         open(path, 0o755);
     }
-    let as_nobody = || {
+    let as_nobody = |args: &[&str]| {
         let mut command = Command::new(&program);
         command.env_clear().env("ANNALS_STORE", plant.path("store"));
         command
-            .arg("list")
+            .args(args)
             .uid(65534)
             .gid(65534)
             .output()
             .expect("runs")
     };
-    for (mode, words) in [
-        (0o600, "another user's host"),
-        (0o666, "belongs to another user"),
+    for (mode, args, words) in [
+        (0o600, &["list"][..], "another user's host"),
+        (0o666, &["list"], "belongs to another account"),
+        // The host itself refuses those who trust it.
+        (0o666, &["--trust", "list"], "belongs to another user"),
     ] {
         open(&plant.path("store/OWNER"), mode);
-        let output = as_nobody();
+        let output = as_nobody(args);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        told(output, 5, &["list"]);
+        told(output, 5, args);
         assert!(errors.contains(words), "{errors}");
     }
 }

@@ -201,6 +201,14 @@ struct Channels {
     jobs: Sender<Job>,
 }
 
+impl Channels {
+    /// Hands the writer a request; waits only while too many are before it. False when nobody takes it any more: then it
+    /// is answered already, or never.
+    fn hand_in(&self, request: Request) -> bool {
+        self.requests.send(request).is_ok() && !self.turns.is_over()
+    }
+}
+
 /// The threads of a store that is open for writing.
 struct Threads {
     channels: Channels,
@@ -328,11 +336,12 @@ impl Archive {
     pub fn seal(&self) -> Result<()> {
         let channels = self.channels()?;
         let (reply, answer) = bounded(1);
-        let sent = channels.requests.send(Request::Rotate(reply)).is_ok();
-        match answer.recv() {
-            Ok(rotated) if sent => rotated?,
-            _ => return Err(sealer::ended(self.shared())),
+        if !channels.hand_in(Request::Rotate(reply)) {
+            return Err(sealer::ended(self.shared()));
         }
+        answer
+            .recv()
+            .unwrap_or_else(|_| Err(sealer::ended(self.shared())))?;
         self.settle()
     }
 
@@ -424,21 +433,19 @@ impl Archive {
         let (reply, answer) = bounded(1);
         // Who waits is there to hear it.
         let request = request(Box::new(move |receipt| drop(reply.send(receipt))));
-        let waiting = self.channels()?.turns.wait();
-        if let Err(request) = waiting.serve_if_alone(request) {
-            self.submit(request)?;
+        let channels = self.channels()?;
+        let waiting = channels.turns.wait();
+        if let Err(request) = waiting.serve_if_alone(request)
+            && !channels.hand_in(request)
+        {
+            // It may have been served just before.
+            return answer
+                .try_recv()
+                .unwrap_or_else(|_| Err(sealer::ended(self.shared())));
         }
         answer
             .recv()
             .unwrap_or_else(|_| Err(sealer::ended(self.shared())))
-    }
-
-    /// Hands the writer a request; waits only while too many are before it.
-    fn submit(&self, request: Request) -> Result<()> {
-        self.channels()?
-            .requests
-            .send(request)
-            .map_err(|_| sealer::ended(self.shared()))
     }
 
     /// Hands over one fact; answers its number.

@@ -9,13 +9,15 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// Folders that links or mounts lead to are compared by what they are, not by their names.
 pub(super) fn refuse_nested(a: &Path, b: &Path, a_is: &str, b_is: &str) -> Result<()> {
+    // In full: through an owner the answer is read in another folder than it is made in.
+    let full = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let refused = |inner: &Path, inner_is: &str, outer: &Path, outer_is: &str| {
         Err(Error::new(
             ErrorKind::Refused,
             format!(
                 "{inner_is} {} lies in {outer_is} {}: neither may be in the other",
-                inner.display(),
-                outer.display()
+                full(inner).display(),
+                full(outer).display()
             ),
         )
         .hint("name a folder apart from it, best on another disk"))
