@@ -44,11 +44,10 @@ const LISTED_MAX: usize = 8;
     after_help = "\
 Examples:
   annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --dry-run
-  annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'limits corrected'
+  annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'new limits'
   annals reprocess 4711 --converter-version recorded --compare-only --fail-on-change
 
-Exit code 1: a converter cannot run, its entries are not tried; 3: some entries failed or were passed over; \
-4: none is selected, or has a report to compare with; 6: --fail-on-change, and a change."
+Exit code 1: a converter cannot run; 3: some entries failed; 4: nothing selected or compared; 6: changes."
 )]
 pub(crate) struct Args {
     /// Entries by id; or use filters
