@@ -11,6 +11,7 @@ mod ending;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -20,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use annals::archive::{Archive, Options};
 use annals::event::Actor;
-use annals::id::BlobId;
 use annals::query::{Filter, Purged, Query};
 
 /// What no file in a watch folder holds, and what lies outside does.
@@ -73,10 +73,12 @@ impl Plant {
              [defaults]\nsettle_s = 0\nerror_folder = \"error\"\nenvironment = \"sh\"\n",
         );
         for (name, settings) in LINES {
-            config += &format!(
+            write!(
+                config,
                 "[[converter]]\nname = \"{name}\"\nwatch_folder = \"{name}\"\n{settings}\n\
                  command = [\"sh\", \"-c\", \"echo {{}}\", \"{{input}}\"]\n"
-            );
+            )
+            .expect("into a text");
             fs::create_dir(plant.path(name)).expect("made");
         }
         fs::write(plant.path("host.toml"), config).expect("written");
@@ -159,14 +161,10 @@ impl Plant {
         };
         let entries = snapshot.query(&query).expect("answered").entries;
         for entry in &entries {
-            self.check_content(&archive, &entry.blake3, &entry.source_path);
+            let content = archive.read_all(&entry.blake3, 1 << 20).expect("readable");
+            check_bytes(&content, &entry.source_path);
         }
         entries.len()
-    }
-
-    fn check_content(&self, archive: &Archive, blob: &BlobId, path: &str) {
-        let content = archive.read_all(blob, 1 << 20).expect("readable");
-        check_bytes(&content, path);
     }
 
     /// What the host has moved or made elsewhere.
