@@ -29,6 +29,7 @@ mod render;
 mod restore_name;
 mod store;
 mod surroundings;
+mod unpacked;
 mod when;
 
 pub use context::{Stdin, Streams};

@@ -9,6 +9,7 @@
 //! Nothing here decides what happens to a watched file.
 
 mod attempt;
+mod companions;
 mod compare;
 mod definition;
 mod folder;
@@ -24,10 +25,15 @@ mod worker;
 
 pub use attempt::{AttemptSummary, convert_entry, convert_path};
 pub(crate) use attempt::{Terms, record, run_over};
+pub use companions::Companions;
+pub(crate) use companions::{Beside, Listing, Need, Pattern, folded};
 pub use compare::{Change, Difference, Verdict, compare, compare_reports};
 pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sandbox, Takes};
 pub(crate) use definition::{Secrets, expand};
-pub(crate) use folder::{Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, unpack};
+pub(crate) use folder::{
+    BEGINNING_BYTES, Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, has_main_file,
+    unpack,
+};
 pub(crate) use identity::is_bundle_name;
 pub use orphans::adopt_orphans;
 pub use process::Cancel;
@@ -42,4 +48,4 @@ pub use reprocess::{
 pub(crate) use runner::Session;
 pub use runner::{Request, Runner};
 pub use sandbox::{Enforcement, be_launcher};
-pub(crate) use scratch::remove_abandoned;
+pub(crate) use scratch::{make_private, remove_abandoned};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox, Takes, read_mode};
-use super::folder::{UnpackError, unpack};
+use super::folder::{BEGINNING_BYTES, UnpackError, has_main_file, unpack};
 use super::identity::{Identity, is_bundle_name};
 use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use super::protocol::{self, Conversion, WorkerRequest};
@@ -153,7 +153,7 @@ impl Runner {
 
     /// Converts one source, read from `source` to its end. `None` when cancelled.
     ///
-    /// A converter that takes folders is given what is in the tar file that `source` is.
+    /// A converter that takes folders, or files with companions, is given what is in the tar file that `source` is.
     ///
     /// A converter that fails, whatever way, is an `Ok` with the reason.
     ///
@@ -183,6 +183,11 @@ impl Runner {
         Ok(Arc::clone(&session))
     }
 
+    /// Who the converter is, as its files are now.
+    pub(crate) fn converter_id(&self) -> Result<ConverterId> {
+        Ok(self.session()?.identity.id)
+    }
+
     pub(crate) fn run_in(
         &self,
         session: &Session,
@@ -202,27 +207,37 @@ impl Runner {
         let scratch =
             Scratch::new(root).map_err(|error| Error::io("make a folder below", root, error))?;
         let folder = scratch.path().join("in");
-        let input = folder.join(safe_name(request.name));
         make_private(&folder)
             .and_then(|()| make_private(&scratch.path().join("home")))
             .map_err(|error| Error::io("make a folder in", scratch.path(), error))?;
-        match self.converter.takes {
-            Takes::Files => copy_in(source, &input, request.modified)?,
-            Takes::Folders => {
-                make_private(&input).map_err(|error| Error::io("create", &input, error))?;
-                match unpack(source, &input) {
-                    Ok(()) => {}
-                    // What is no folder now never will be: an answer, and no trouble of this machine.
-                    Err(error @ UnpackError::Format(_)) => {
-                        return Ok(Some(Conversion::failed(error.to_string())));
-                    }
-                    Err(UnpackError::Source(error)) => return Err(unreadable(error)),
-                    Err(UnpackError::Write { path, source }) => {
-                        return Err(Error::io("write", &path, source));
-                    }
-                }
+        let mut beginning = Vec::new();
+        let is_packed = match self.converter.takes {
+            Takes::Files => false,
+            Takes::Folders => true,
+            Takes::WithCompanions(_) => {
+                // A main file that had no companions is archived as it is.
+                let mut first = source.take(BEGINNING_BYTES);
+                first.read_to_end(&mut beginning).map_err(unreadable)?;
+                has_main_file(&beginning)
             }
-        }
+        };
+        let mut source = beginning.chain(source);
+        let placed = if is_packed {
+            self.unpack_in(&mut source, &folder, request.name)?
+        } else {
+            let input = folder.join(safe_name(request.name));
+            copy_in(&mut source, &input, request.modified)?;
+            Ok((input, request.name.to_owned()))
+        };
+        let (input, name) = match placed {
+            Ok(placed) => placed,
+            // What cannot be unpacked now never can be: an answer, and no trouble of this machine.
+            Err(why) => return Ok(Some(Conversion::failed(why))),
+        };
+        let request = Request {
+            name: &name,
+            ..request
+        };
 
         let converted = match self.converter.mode {
             Mode::OneShot => self.run_once(&scratch, &input, request, &revealed, cancel),
@@ -250,6 +265,46 @@ impl Runner {
             }
             masked
         }))
+    }
+
+    /// Unpacks a source into a folder. Returns where the input is and what it is called, or why the source is no such thing.
+    fn unpack_in(
+        &self,
+        source: &mut dyn Read,
+        folder: &Path,
+        name: &str,
+    ) -> Result<Result<(PathBuf, String), String>> {
+        let into = match self.converter.takes {
+            Takes::Folders => {
+                let input = folder.join(safe_name(name));
+                make_private(&input).map_err(|error| Error::io("create", &input, error))?;
+                input
+            }
+            Takes::Files | Takes::WithCompanions(_) => folder.to_owned(),
+        };
+        let main = match unpack(source, &into) {
+            Ok(main) => main,
+            Err(error @ UnpackError::Format(_)) => return Ok(Err(error.to_string())),
+            Err(UnpackError::Source(error)) => return Err(unreadable(error)),
+            Err(UnpackError::Write { path, source }) => {
+                return Err(Error::io("write", &path, source));
+            }
+        };
+        match (&self.converter.takes, main) {
+            (Takes::WithCompanions(_), Some(main)) => {
+                let called = main.to_string_lossy().into_owned();
+                let mut input = folder.join(&main);
+                if main.to_str().is_none() {
+                    // A name that is no text cannot be told in a request.
+                    let named = folder.join(safe_name(&called));
+                    std::fs::rename(&input, &named)
+                        .map_err(|error| Error::io("rename", &input, error))?;
+                    input = named;
+                }
+                Ok(Ok((input, called)))
+            }
+            _ => Ok(Ok((into, name.to_owned()))),
+        }
     }
 
     fn run_once(

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::{ConverterConfig, Retry, Unarchivable};
 use super::endpoint::Submit;
 use super::folder::{Expected, Folder};
-use super::intake::{self, Candidate, Look};
+use super::group::Group;
+use super::intake::{self, Candidate, Look, Shape};
 use super::notice::{Hooks, Notice};
 use super::outbox::Delivered;
 use super::post_process::{self, Case, Disposed, Disposition, Fingerprint, Safety};
@@ -19,11 +20,9 @@ use super::queue::Turn;
 use super::run::{Host, Memory, Stop};
 use super::setup::Setup;
 use crate::archive::{Archive, Archived, NewEntry, raw_name};
-use crate::convert::{
-    self, Conversion, PostAction, Runner, Session, Takes, Tarball, Terms, archived_name, file_of,
-};
-use crate::entry::{Entry, Outcome};
-use crate::id::EntryId;
+use crate::convert::{self, Conversion, PostAction, Runner, Session, Terms, archived_name};
+use crate::entry::{Attempt, Entry, Outcome};
+use crate::id::{ConverterId, EntryId};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -74,12 +73,14 @@ pub(super) struct Ran {
 }
 
 /// What is to become of a file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Ending {
     pub(super) seen: Fingerprint,
     pub(super) disposition: Disposition,
     /// Where it is safe; nothing when nothing is archived.
     pub(super) entry: Option<EntryId>,
+    /// Who could not convert it, where that is on record.
+    pub(super) failed_by: Option<ConverterId>,
 }
 
 impl Ending {
@@ -202,7 +203,7 @@ impl Hand<'_> {
     fn archive(&self, taken: &Taken) -> Result<Step<(Fingerprint, Safety, Option<EntryId>)>> {
         let path = &taken.candidate.path;
         let config = taken.config();
-        let seen = Fingerprint::of(path, config.shape())?;
+        let seen = Fingerprint::of(path, &config.shape())?;
         let Some(seen) = seen.filter(|seen| seen.look == taken.candidate.look) else {
             return Ok(Step::Left("it changed while it was read"));
         };
@@ -235,18 +236,28 @@ impl Hand<'_> {
         let id = receipt.id;
         if receipt.existing {
             let entry = entry(archive, id)?;
-            match history(&entry, config.retry, SystemClock.now()) {
+            match self.history(taken, &entry)? {
                 History::None | History::Again => {}
                 History::NotYet => {
                     self.wait(taken, config.retry.delay.min(LOOK_AGAIN), 0);
                     return Ok(Step::Left("its next attempt is not due yet"));
                 }
                 History::Final(outcome) => {
-                    let ended = case(config, outcome, Safety::Archived, None, false);
+                    let ended = case(config, outcome, Safety::Archived, None, false).of(&seen);
+                    self.host.books.done_before(outcome);
+                    (self.hooks.notice)(&Notice::DoneBefore {
+                        path,
+                        entry: id,
+                        outcome,
+                    });
+                    let last = entry.attempts.last();
                     return Ok(Step::End(Ending {
                         seen,
                         disposition: ended.decide(),
                         entry: Some(id),
+                        failed_by: last
+                            .filter(|_| is_failure(outcome))
+                            .and_then(|last| last.converter_id),
                     }));
                 }
             }
@@ -281,9 +292,10 @@ impl Hand<'_> {
                 compression_level: Some(config.archive.compression_level),
                 ..NewEntry::default()
             };
-            let receipt = match config.converter.takes {
-                Takes::Files => archive.put_file(path, new)?,
-                Takes::Folders => put_folder(archive, path, new, seen)?,
+            let receipt = if seen.look.has_parts() {
+                put_parts(archive, path, new, seen)?
+            } else {
+                archive.put_file(path, new)?
             };
             if receipt.blob.blake3 != seen.content {
                 return Err(Error::new(
@@ -292,7 +304,7 @@ impl Hand<'_> {
                 ));
             }
             // Purged before it was converted: the file is still to be converted, and so archived once more.
-            if receipt.existing && is_purged_too_early(archive, receipt.id, config.retry)? {
+            if receipt.existing && self.is_purged_too_early(taken, archive, receipt.id)? {
                 key = format!("{key}:after:{}", receipt.id);
                 continue;
             }
@@ -309,6 +321,26 @@ impl Hand<'_> {
             existing: receipt.existing,
         });
         Ok((archive, receipt))
+    }
+
+    fn is_purged_too_early(&self, taken: &Taken, archive: &Archive, id: EntryId) -> Result<bool> {
+        let entry = entry(archive, id)?;
+        let is_final = || Ok::<_, Error>(matches!(self.history(taken, &entry)?, History::Final(_)));
+        Ok(entry.purged_at.is_some() && !is_final()?)
+    }
+
+    /// What an entry's attempts say about taking its file again. After a failure that depends on who the converter is now.
+    fn history(&self, taken: &Taken, entry: &Entry) -> Result<History> {
+        let last = entry.attempts.last().map(|attempt| attempt.status);
+        let current = match last.filter(|status| is_failure(*status)) {
+            Some(_) => Some(
+                self.host
+                    .identity(&taken.setup, taken.candidate.converter)?,
+            ),
+            None => None,
+        };
+        let retry = taken.config().retry;
+        Ok(history(entry, current, retry, SystemClock.now()))
     }
 
     #[expect(
@@ -358,15 +390,12 @@ impl Hand<'_> {
             arguments: &config.converter.arguments,
         };
         let cancel = self.stop.at_once_cancel();
-        match config.converter.takes {
-            Takes::Files => {
-                let mut file =
-                    intake::open(path).map_err(|error| Error::io("read", path, error))?;
-                runner.run(request, &mut file, cancel)
-            }
-            Takes::Folders => {
-                let (_, tree) = Look::inside(path).map_err(|error| intake::refused(path, error))?;
-                let mut content = Tarball::new(&tree, |item| file_of(path, item));
+        let failed = |error| Error::io("read", path, error);
+        let shape = config.shape();
+        match intake::parts(path, &shape).map_err(|error| intake::refused(path, error))? {
+            None => runner.run(request, &mut intake::open(path).map_err(failed)?, cancel),
+            Some((_, parts)) => {
+                let mut content = parts.tarball().map_err(failed)?;
                 runner.run(request, &mut content, cancel)
             }
         }
@@ -390,13 +419,15 @@ impl Hand<'_> {
                 return Ok(Step::Left("its report could not be sent now"));
             }
         }
+        let mut by = None;
         let (tried, conversion) = match (ready.entry, recorder) {
             (Some(id), Some((runner, session))) => {
                 let archive = self.host.archive_of(config)?;
                 let terms = terms(config);
                 let recorded =
                     convert::record(archive, &runner, &session, id, terms, conversion, submit)?;
-                (recorded.attempt.0, recorded.conversion)
+                by = Some(recorded.converter_id);
+                (tried_by(&entry(archive, id)?, by), recorded.conversion)
             }
             _ => (taken.failures + 1, conversion),
         };
@@ -416,7 +447,8 @@ impl Hand<'_> {
             ready.safety,
             conversion.post_action,
             may_retry,
-        );
+        )
+        .of(&ready.seen);
         let disposition = ended.decide();
         if disposition == Disposition::Retry {
             let wait = conversion.retry_after.unwrap_or(config.retry.delay);
@@ -424,9 +456,10 @@ impl Hand<'_> {
             return Ok(Step::Left("it is to be tried again"));
         }
         Ok(Step::On(Ending {
-            seen: ready.seen,
+            seen: ready.seen.clone(),
             disposition,
             entry: ready.entry,
+            failed_by: by.filter(|_| is_failure(conversion.outcome)),
         }))
     }
 
@@ -465,10 +498,11 @@ impl Hand<'_> {
     fn clear(&self, taken: &Taken, ending: Ending) {
         let path = &taken.candidate.path;
         let config = taken.config();
-        match self.dispose(path, config, ending) {
+        match self.dispose(path, config, &ending) {
             Ok(how) => {
                 let look = ending.seen.look;
-                self.host.remember(path, Memory::Done { look });
+                let failed_by = ending.failed_by;
+                self.host.remember(path, Memory::Done { look, failed_by });
                 (self.hooks.notice)(&Notice::Disposed { path, how: &how });
                 self.host.queue.let_go(path);
             }
@@ -489,8 +523,11 @@ impl Hand<'_> {
         }
     }
 
-    fn dispose(&self, path: &Path, config: &ConverterConfig, ending: Ending) -> Result<Disposed> {
+    fn dispose(&self, path: &Path, config: &ConverterConfig, ending: &Ending) -> Result<Disposed> {
         let seen = &ending.seen;
+        if seen.look.has_parts() && matches!(seen.shape, Shape::WithCompanions(_)) {
+            return self.dispose_group(Group { path, seen }, config, ending);
+        }
         let marker = config.complete_marker.as_deref();
         let folder = marker.map(|marker| Folder { path, seen, marker });
         let move_into = |target: &Path| {
@@ -559,6 +596,57 @@ impl Hand<'_> {
         }
     }
 
+    fn dispose_group(
+        &self,
+        group: Group<'_>,
+        config: &ConverterConfig,
+        ending: &Ending,
+    ) -> Result<Disposed> {
+        let action = match ending.disposition {
+            Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
+            Disposition::ToError => {
+                let error = config.error_folder.as_deref().unwrap_or(Path::new(""));
+                return group.move_into(error).map(Disposed::Moved);
+            }
+            Disposition::Post(action) => action,
+        };
+        match (action, config.done_folder.as_deref()) {
+            (PostAction::Move, Some(done)) => group.move_into(done).map(Disposed::Moved),
+            (PostAction::Zip, Some(done)) => group.zip_into(done).map(Disposed::Zipped),
+            // What should be in the archive goes only when it is there, whatever the action is called.
+            (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
+                let archive = self.host.archive_of(config)?;
+                let stored = |blob: &crate::id::BlobId| {
+                    archive
+                        .read(blob)
+                        .map(|reader| Box::new(reader) as Box<dyn Read>)
+                };
+                match post_process::read_back(group.path, group.seen, stored) {
+                    // What a rule or a person let go meanwhile is not kept by its leftover.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {
+                        if !ending.is_purged(archive)? {
+                            return Err(error);
+                        }
+                        group.remove()?;
+                        Ok(Disposed::Deleted)
+                    }
+                    Err(error) => Err(error),
+                    Ok(()) => {
+                        group.remove()?;
+                        Ok(Disposed::Archived)
+                    }
+                }
+            }
+            (PostAction::Delete, _) => {
+                group.remove()?;
+                Ok(Disposed::Deleted)
+            }
+            (PostAction::Keep | PostAction::Move | PostAction::Zip | PostAction::Archive, _) => {
+                Ok(Disposed::Kept)
+            }
+        }
+    }
+
     fn wait(&self, taken: &Taken, time: Duration, failures: u32) {
         self.host.remember(
             &taken.candidate.path,
@@ -594,37 +682,41 @@ impl Hand<'_> {
     }
 }
 
-/// Archives what is in a folder, if it is still what was read. Nothing is recorded otherwise.
-fn put_folder(
+/// Archives a folder, or a file with its companions, if it is still what was read. Nothing is recorded otherwise.
+fn put_parts(
     archive: &Archive,
     path: &Path,
     mut new: NewEntry,
     seen: &Fingerprint,
 ) -> Result<Archived> {
-    let look = || Look::inside(path).map_err(|error| intake::refused(path, error));
+    let parts = || {
+        let parts = intake::parts(path, &seen.shape);
+        parts.map_err(|error| intake::refused(path, error))
+    };
     let changed = || {
         Error::new(
             ErrorKind::Changed,
             format!("{} changed while it was archived", path.display()),
         )
     };
-    let (before, tree) = look()?;
-    if !before.is_of_the_same(&seen.look) {
+    let same = |look: &Look| look.is_of_the_same(&seen.look);
+    let Some((_, before)) = parts()?.filter(|(look, _)| same(look)) else {
         return Err(changed());
-    }
-    let folder = path.file_name().unwrap_or_default();
+    };
     let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let archived = archived_name(folder);
+    let archived = archived_name(path.file_name().unwrap_or_default());
     new.source.name = archived.to_string_lossy().into_owned();
     new.source.name_hex = raw_name(&archived);
     new.source.path = full.to_string_lossy().into_owned();
     let modified = chrono::DateTime::<chrono::Utc>::from(seen.look.modified);
     new.source.modified = Some(Timestamp::from(modified));
-    let content = Tarball::new(&tree, |item| file_of(path, item));
+    let content = before
+        .tarball()
+        .map_err(|error| Error::io("read", path, error))?;
     archive
         .put(new, Expected::new(content, seen.content))
-        .map_err(|error| match look() {
-            Ok((after, _)) if after.is_of_the_same(&before) => error,
+        .map_err(|error| match parts() {
+            Ok(Some((after, _))) if same(&after) => error,
             _ => changed(),
         })
 }
@@ -653,12 +745,6 @@ fn entry(archive: &Archive, id: EntryId) -> Result<Entry> {
     })
 }
 
-fn is_purged_too_early(archive: &Archive, id: EntryId, retry: Retry) -> Result<bool> {
-    let entry = entry(archive, id)?;
-    let is_final = matches!(history(&entry, retry, SystemClock.now()), History::Final(_));
-    Ok(entry.purged_at.is_some() && !is_final)
-}
-
 /// What an entry's attempts say about taking its file again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum History {
@@ -669,11 +755,20 @@ pub(super) enum History {
     Final(Outcome),
 }
 
-pub(super) fn history(entry: &Entry, retry: Retry, now: Timestamp) -> History {
+/// `current` is who the converter is now. What failed under another one is due at once, whatever the attempts before.
+pub(super) fn history(
+    entry: &Entry,
+    current: Option<ConverterId>,
+    retry: Retry,
+    now: Timestamp,
+) -> History {
     let Some(last) = entry.attempts.last() else {
         return History::None;
     };
-    let tried = u32::try_from(entry.attempts.len()).unwrap_or(u32::MAX);
+    if is_failure(last.status) && is_of_another(last, current) {
+        return History::Again;
+    }
+    let tried = tried_by(entry, current);
     let repeats = match last.status {
         Outcome::Suspended => true,
         Outcome::Failed => tried < retry.max_attempts,
@@ -689,6 +784,23 @@ pub(super) fn history(entry: &Entry, retry: Retry, now: Timestamp) -> History {
     } else {
         History::NotYet
     }
+}
+
+/// True for what sends a file to the error folder.
+fn is_failure(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Failed | Outcome::Rejected)
+}
+
+/// True for an attempt by another converter than the current one. One that nobody's identity is recorded with may be anybody's.
+fn is_of_another(attempt: &Attempt, current: Option<ConverterId>) -> bool {
+    matches!((attempt.converter_id, current), (Some(by), Some(current)) if by != current)
+}
+
+/// Attempts since the converter became what it is.
+fn tried_by(entry: &Entry, current: Option<ConverterId>) -> u32 {
+    let attempts = entry.attempts.iter().rev();
+    let own = attempts.take_while(|attempt| !is_of_another(attempt, current));
+    u32::try_from(own.count()).unwrap_or(u32::MAX)
 }
 
 fn case(

@@ -400,19 +400,19 @@ impl<Content: Read> Read for Expected<Content> {
 }
 
 /// A copy being made under a hidden name; removed again unless it is published.
-struct PartialFolder {
-    path: PathBuf,
+pub(super) struct PartialFolder {
+    pub(super) path: PathBuf,
 }
 
 impl PartialFolder {
-    fn new(folder: &Path) -> Result<Self> {
+    pub(super) fn new(folder: &Path) -> Result<Self> {
         let path = hidden(folder, PARTIAL)?;
         fs::create_dir(&path).map_err(|error| Error::io("create", &path, error))?;
         Ok(Self { path })
     }
 
     /// Gives its folders the permissions they have in `source`, and syncs all of it.
-    fn settle(&self, tree: &Tree, source: &Path) -> Result<()> {
+    pub(super) fn settle(&self, tree: &Tree, source: &Path) -> Result<()> {
         for item in tree.items.iter().rev() {
             let path = self.path.join(&item.path);
             match item.kind {
@@ -459,9 +459,9 @@ fn open_up(copy: &Path, source: &Path) {
     let _ = fs::metadata(source).and_then(|source| fs::set_permissions(copy, source.permissions()));
 }
 
-/// Renames a folder, and replaces nothing, not even an empty folder: that is `AlreadyExists`.
+/// Renames a file or folder, and replaces nothing, not even an empty folder: that is `AlreadyExists`.
 #[cfg(target_os = "linux")]
-fn rename_free(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_free(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     use rustix::io::Errno;
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
@@ -472,13 +472,17 @@ fn rename_free(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn rename_free(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_free(from: &Path, to: &Path) -> io::Result<()> {
     rename_claimed(from, to)
 }
 
-/// Takes the name with an empty folder of its own first.
+/// Gives a file a second name first, and takes the name of a folder with an empty one.
 #[cfg(unix)]
 fn rename_claimed(from: &Path, to: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(from)?.is_dir() {
+        fs::hard_link(from, to)?;
+        return fs::remove_file(from);
+    }
     fs::create_dir(to)?;
     fs::rename(from, to).inspect_err(|_| {
         // Whoever has put something in there keeps it.
@@ -531,7 +535,7 @@ mod tests {
                 fs::write(file, content).expect("written");
             }
             fs::create_dir(path.join("empty")).expect("made");
-            let seen = Fingerprint::of(&path, Shape::Folder)
+            let seen = Fingerprint::of(&path, &Shape::Folder)
                 .expect("read")
                 .expect("there");
             (path, seen)

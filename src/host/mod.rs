@@ -9,11 +9,13 @@ mod edit;
 mod endpoint;
 mod file;
 mod folder;
+mod group;
 mod http;
 mod http_host;
 mod intake;
 mod listen;
 mod metrics;
+mod names;
 mod notice;
 mod outbox;
 mod post_process;
@@ -24,7 +26,9 @@ mod schema;
 mod setup;
 mod space;
 mod status;
+mod units;
 mod wake;
+mod writers;
 mod zip;
 
 pub use config::{
@@ -33,7 +37,7 @@ pub use config::{
 };
 pub use edit::Edit;
 pub use endpoint::Submit;
-pub use intake::Links;
+pub use intake::{Links, Writers};
 pub use listen::Listener;
 pub use notice::{FileError, Hooks, Notice, RunSummary};
 pub use post_process::Disposed;

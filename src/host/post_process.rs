@@ -10,9 +10,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::intake::{Links, Look, Shape, look, open, refused};
+use super::intake::{Links, Look, Shape, look, open, parts, refused};
 use super::zip;
-use crate::convert::{PostAction, Tarball, file_of};
+use crate::convert::PostAction;
 use crate::entry::Outcome;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
@@ -21,66 +21,68 @@ use crate::{Error, ErrorKind, Result};
 pub(super) const NAMES_MAX: u32 = 10_000;
 
 /// A file or folder as it was when it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     pub(super) look: Look,
-    /// The file's content, or the folder's as a tar file.
+    /// The file's content, or as a tar file that of a folder, or of a file and its companions.
     pub(super) content: BlobId,
-    shape: Shape,
+    pub(super) shape: Shape,
 }
 
 impl Fingerprint {
     /// Reads a file or folder; `None` when it is gone, something else, or changed meanwhile.
-    pub(super) fn of(path: &Path, shape: Shape) -> Result<Option<Self>> {
-        match shape {
-            Shape::File(links) => {
-                Self::of_file(path, links).map_err(|error| Error::io("read", path, error))
-            }
-            Shape::Folder => Self::of_folder(path),
-        }
-    }
-
-    fn of_file(path: &Path, links: Links) -> io::Result<Option<Self>> {
-        let Some(before) = look(path, links)? else {
-            return Ok(None);
-        };
-        let content = match open(path).and_then(hash) {
-            Ok(content) => content,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let after = look(path, links)?;
-        Ok((after == Some(before)).then_some(Self {
-            look: before,
-            content,
-            shape: Shape::File(links),
-        }))
-    }
-
-    fn of_folder(path: &Path) -> Result<Option<Self>> {
-        let look = || match Look::inside(path) {
-            Ok(seen) => Ok(Some(seen)),
+    pub(super) fn of(path: &Path, shape: &Shape) -> Result<Option<Self>> {
+        let parts = || match parts(path, shape) {
+            Ok(parts) => Ok(Some(parts)),
             Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(refused(path, error)),
         };
-        let Some((before, tree)) = look()? else {
+        let Some(before) = parts()? else {
             return Ok(None);
         };
-        let content = hash(Tarball::new(&tree, |item| file_of(path, item)));
-        if look()?.is_none_or(|(after, _)| after != before) {
+        let seen = match &before {
+            None => {
+                let links = match shape {
+                    Shape::File(links) => *links,
+                    Shape::Folder | Shape::WithCompanions(_) => Links::Skip,
+                };
+                Self::of_file(path, links).map_err(|error| Error::io("read", path, error))?
+            }
+            Some((look, parts)) => {
+                let content = parts.tarball().and_then(hash);
+                Some((*look, content))
+            }
+        };
+        let Some((look, content)) = seen else {
+            return Ok(None);
+        };
+        let after = parts()?.map(|parts| parts.map(|(look, _)| look));
+        if after != Some(before.map(|(look, _)| look)) {
             return Ok(None);
         }
         let content = content.map_err(|error| Error::io("read", path, error))?;
         Ok(Some(Self {
-            look: before,
+            look,
             content,
-            shape: Shape::Folder,
+            shape: shape.clone(),
         }))
+    }
+
+    fn of_file(path: &Path, links: Links) -> io::Result<Option<(Look, io::Result<BlobId>)>> {
+        let Some(before) = look(path, links)? else {
+            return Ok(None);
+        };
+        let content = match open(path).and_then(hash) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            content => content,
+        };
+        let after = look(path, links)?;
+        Ok((after == Some(before)).then_some((before, content)))
     }
 
     /// Refuses what is no longer what was read. Its time of change is no matter: a backup sets it.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
-        let now = Self::of(path, self.shape)?;
+        let now = Self::of(path, &self.shape)?;
         let same = now
             .is_some_and(|now| now.content == self.content && now.look.is_of_the_same(&self.look));
         if same { Ok(()) } else { Err(changed(path)) }
@@ -155,6 +157,14 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// Has an empty file stay: a station that writes it later must not write into the error folder, where nobody looks for sources.
+    pub(super) fn of(self, seen: &Fingerprint) -> Self {
+        Self {
+            has_error_folder: self.has_error_folder && !seen.look.is_empty_file(),
+            ..self
+        }
+    }
+
     pub(super) fn decide(self) -> Disposition {
         let aside = if self.has_error_folder {
             Disposition::ToError
@@ -557,7 +567,7 @@ mod tests {
         fn source(&self, name: &str, content: &str) -> (PathBuf, Fingerprint) {
             let path = self.at(name);
             fs::write(&path, content).expect("written");
-            let seen = Fingerprint::of(&path, Shape::File(Links::Skip))
+            let seen = Fingerprint::of(&path, &Shape::File(Links::Skip))
                 .expect("read")
                 .expect("there");
             (path, seen)
@@ -586,7 +596,7 @@ mod tests {
         fs::write(&source, "x").expect("written");
         fs::create_dir(&done).expect("made");
         fs::hard_link(&source, done.join("a.csv")).expect("linked");
-        let seen = Fingerprint::of(&source, Shape::File(Links::Skip))
+        let seen = Fingerprint::of(&source, &Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         let target = move_into(&source, &done, &seen).expect("moved");
@@ -613,7 +623,7 @@ mod tests {
                 .open(&path)
                 .and_then(|file| file.set_modified(seen.look.modified))
                 .expect("set back");
-            let again = Fingerprint::of(&path, Shape::File(Links::Skip))
+            let again = Fingerprint::of(&path, &Shape::File(Links::Skip))
                 .expect("read")
                 .expect("there");
             assert_eq!(act(&path, &done, &again).expect("done"), first);

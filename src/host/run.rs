@@ -15,7 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::{Config, ConverterConfig};
 use super::file::{Converted, Ending, Hand, Ready, Taken, unsettled};
 use super::folder;
-use super::intake::{self, Candidate, Look};
+use super::group;
+use super::intake::{self, Candidate, Look, Writers};
 use super::listen::Listener;
 use super::lock;
 use super::notice::{FileError, Hooks, Notice, RunSummary};
@@ -25,9 +26,11 @@ use super::setup::{self, Setup};
 use super::space::{Guard, Space, Turned};
 use super::status::{About, Books, HostState, HostStatus, StoreStatus, SubmissionStatus};
 use super::wake::Alarm;
-use crate::archive::Archive;
+use super::writers::OpenFiles;
+use crate::archive::{Archive, Stats};
 use crate::convert::{self, Cancel};
 use crate::disk::{Disk, FsDisk};
+use crate::id::ConverterId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
@@ -173,8 +176,11 @@ pub(super) enum Memory {
         until: Instant,
         failures: u32,
     },
-    /// Done with.
-    Done { look: Look },
+    /// Done with, until its converter changes where that one could not convert it.
+    Done {
+        look: Look,
+        failed_by: Option<ConverterId>,
+    },
     /// Converted, but not yet cleared away.
     Uncleared { ending: Ending, until: Instant },
 }
@@ -182,7 +188,7 @@ pub(super) enum Memory {
 impl Memory {
     fn look(&self) -> &Look {
         match self {
-            Self::Seen { look, .. } | Self::Waiting { look, .. } | Self::Done { look } => look,
+            Self::Seen { look, .. } | Self::Waiting { look, .. } | Self::Done { look, .. } => look,
             Self::Uncleared { ending, .. } => &ending.seen.look,
         }
     }
@@ -196,6 +202,8 @@ enum Recalled {
         failures: u32,
     },
     Known,
+    /// This converter could not convert it.
+    FailedBy(ConverterId),
     Left(&'static str),
     Clear(Ending),
 }
@@ -209,6 +217,8 @@ struct Looked {
     troubles: Vec<String>,
     /// There were more files than can be in hand.
     more: bool,
+    /// What belongs to files that are not there.
+    alone: Vec<PathBuf>,
 }
 
 impl Host {
@@ -226,6 +236,8 @@ impl Host {
             let folders = [&converter.done_folder, &converter.error_folder];
             for folder in folders.into_iter().flatten() {
                 post_process::remove_partials(folder, SystemTime::now());
+                // What cannot be ended harms nobody, and is tried again at the next start.
+                let _ = group::finish_placing(folder);
             }
         }
         Ok(Self {
@@ -444,6 +456,11 @@ impl Host {
         let candidates = scan(setup, hand, &mut looked);
         self.books.found(candidates.len());
         self.forget_all_but(&candidates);
+        for path in &looked.alone {
+            hand.left(path, "the file it belongs to is not there");
+        }
+        let mut open_files = None;
+        let mut identities = Identities::new(self);
         for candidate in candidates {
             let path = candidate.path.clone();
             if hand.stop.is_asked() {
@@ -457,7 +474,10 @@ impl Host {
             let failures = match self.recall(&candidate) {
                 Recalled::Fresh => 0,
                 Recalled::Again { failures } => failures,
-                Recalled::Known => {
+                Recalled::FailedBy(by) if identities.is_another(setup, candidate.converter, by) => {
+                    0
+                }
+                Recalled::Known | Recalled::FailedBy(_) => {
                     self.books.known();
                     continue;
                 }
@@ -481,6 +501,10 @@ impl Host {
                 hand.left(&path, "it may still be changing");
                 continue;
             }
+            if let Some(why) = not_yet(&candidate, setup, &mut open_files) {
+                hand.left(&path, &why);
+                continue;
+            }
             if !self.has_room(setup, hand.hooks) {
                 hand.left(&path, "the disk is nearly full");
                 continue;
@@ -497,6 +521,7 @@ impl Host {
     /// Another look in the same pass, at what there was no room for: what was left before is not left twice.
     fn look_for_more(&self, setup: &Arc<Setup>, hand: &Hand<'_>) -> Looked {
         let mut looked = Looked::default();
+        let mut open_files = None;
         for candidate in scan(setup, hand, &mut looked) {
             let config = &setup.config.converters[candidate.converter];
             let known = lock(&self.memory).get(&candidate.path).cloned();
@@ -505,6 +530,7 @@ impl Host {
             }
             if matches!(known, None | Some(Memory::Seen { .. }))
                 && self.is_settled(&candidate, config)
+                && not_yet(&candidate, setup, &mut open_files).is_none()
             {
                 let taken = taken(candidate, setup, 0);
                 if !self.queue.take(taken.turn(), taken) {
@@ -527,6 +553,9 @@ impl Host {
                 .flat_map(|folder| intake::scan(config, folder, index))
                 .flat_map(|scanned| scanned.candidates)
             {
+                if candidate.incomplete.is_some() {
+                    continue;
+                }
                 self.is_settled(&candidate, config);
                 longest = longest.max(unsettled(&candidate, config, now));
             }
@@ -556,6 +585,7 @@ impl Host {
             let mut store = StoreStatus {
                 dir: archive.dir().to_owned(),
                 entries: 0,
+                failed: 0,
                 stored_bytes: 0,
                 free_bytes: FsDisk::new(archive.dir()).free_bytes().ok(),
                 error: None,
@@ -563,6 +593,7 @@ impl Host {
             let asked = archive.snapshot().and_then(|snapshot| {
                 let stats = snapshot.stats()?;
                 (store.entries, store.stored_bytes) = (stats.entries, stats.stored_bytes);
+                store.failed = failed_of(&stats, &setup.config);
                 let pending = snapshot.pending_submissions()?;
                 submissions.waiting += pending.count;
                 let oldest = submissions.oldest.into_iter().chain(pending.oldest).min();
@@ -603,6 +634,21 @@ impl Host {
 
     pub(super) fn is_current(&self, setup: &Arc<Setup>) -> bool {
         Arc::ptr_eq(&lock(&self.setup), setup)
+    }
+
+    /// Who a converter is now.
+    pub(super) fn identity(&self, setup: &Setup, converter: usize) -> Result<ConverterId> {
+        setup.runner(converter, &self.scratch)?.converter_id()
+    }
+
+    /// Entries of the configured converters whose last attempt failed.
+    pub fn failed_before(&self) -> u64 {
+        let setup = self.setup();
+        let failed = |archive: &Archive| {
+            let stats = archive.snapshot().and_then(|snapshot| snapshot.stats());
+            stats.map_or(0, |stats| failed_of(&stats, &setup.config))
+        };
+        self.archives.iter().map(failed).sum()
     }
 
     pub(super) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
@@ -680,9 +726,10 @@ impl Host {
             return;
         }
         // A folder that cannot be listed is told of by whoever looks for sources in it.
-        if let Ok(troubles) = folder::end_removals(watched) {
+        if let (Ok(folders), Ok(groups)) = (folder::end_removals(watched), group::recover(watched))
+        {
             tidied.insert(watched.to_owned());
-            for error in troubles {
+            for error in folders.into_iter().chain(groups) {
                 tell(watched, &error);
             }
         }
@@ -713,7 +760,7 @@ impl Host {
         }
         match known {
             Memory::Seen { .. } => Recalled::Fresh,
-            Memory::Done { .. } => Recalled::Known,
+            Memory::Done { failed_by, .. } => failed_by.map_or(Recalled::Known, Recalled::FailedBy),
             Memory::Waiting { until, .. } if Instant::now() < *until => {
                 Recalled::Left("its next attempt is not due yet")
             }
@@ -723,7 +770,7 @@ impl Host {
             Memory::Uncleared { until, .. } if Instant::now() < *until => {
                 Recalled::Left("it could not be cleared away yet")
             }
-            Memory::Uncleared { ending, .. } => Recalled::Clear(*ending),
+            Memory::Uncleared { ending, .. } => Recalled::Clear(ending.clone()),
         }
     }
 
@@ -753,9 +800,39 @@ impl Host {
     }
 }
 
+/// Who the converters are, asked once a look each.
+struct Identities<'a> {
+    host: &'a Host,
+    known: HashMap<usize, Option<ConverterId>>,
+}
+
+impl<'a> Identities<'a> {
+    fn new(host: &'a Host) -> Self {
+        Self {
+            host,
+            known: HashMap::new(),
+        }
+    }
+
+    /// True when a converter is certainly another one than `before`.
+    fn is_another(&mut self, setup: &Setup, converter: usize, before: ConverterId) -> bool {
+        let ask = || self.host.identity(setup, converter).ok();
+        let now = self.known.entry(converter).or_insert_with(ask);
+        now.is_some_and(|now| now != before)
+    }
+}
+
+/// Entries of the configured converters that failed, by the store's own count.
+fn failed_of(stats: &Stats, config: &Config) -> u64 {
+    let groups = stats.converters.iter();
+    let own = groups.filter(|group| config.converter(&group.name).is_some());
+    own.map(|group| group.failed).sum()
+}
+
 /// The files of all folders, the most urgent first.
 fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
     let mut candidates = Vec::new();
+    let mut alone = Vec::new();
     for (index, config) in setup.config.converters.iter().enumerate() {
         let Some(folder) = &config.watch_folder else {
             continue;
@@ -768,7 +845,7 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
             }
             looked.troubles.push(told);
         };
-        if config.complete_marker.is_some() {
+        if config.complete_marker.is_some() || config.companions().is_some() {
             hand.host.end_removals(folder, &mut tell);
         }
         match intake::scan(config, folder, index) {
@@ -777,12 +854,40 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
                 for (path, error) in &scanned.refused {
                     tell(path, error);
                 }
+                alone.extend(scanned.alone);
             }
             Err(error) => tell(folder, &Error::io("list", folder, error)),
         }
     }
+    if !alone.is_empty() {
+        // Another converter of the folder may take them.
+        let own = candidates.iter().map(|candidate| candidate.path.clone());
+        let theirs = candidates.iter().flat_map(Candidate::companion_paths);
+        let taken: HashSet<PathBuf> = own.chain(theirs).collect();
+        looked.alone = alone
+            .into_iter()
+            .filter(|path| !taken.contains(path))
+            .collect();
+    }
     intake::order(&mut candidates, &setup.config.converters);
     candidates
+}
+
+/// Why a source that has settled is not to be taken yet, if so. The system is asked for open files once a look, and not without need.
+fn not_yet(
+    candidate: &Candidate,
+    setup: &Setup,
+    open_files: &mut Option<OpenFiles>,
+) -> Option<String> {
+    if let Some(why) = &candidate.incomplete {
+        return Some(why.clone());
+    }
+    if setup.config.converters[candidate.converter].writers == Writers::Ignore {
+        return None;
+    }
+    let open = open_files.get_or_insert_with(|| OpenFiles::below(watched(&setup.config)));
+    let is_open = open.holds(candidate);
+    is_open.then(|| "a program still has it open for writing".to_owned())
 }
 
 fn taken(candidate: Candidate, setup: &Arc<Setup>, failures: u32) -> Taken {
@@ -1200,7 +1305,7 @@ mod tests {
             (&[Failed, Rejected], 1060, History::Final(Rejected)),
             (&[Suspended, Suspended, Suspended], 1060, History::Again),
         ] {
-            assert_eq!(history(&entry(attempts), retry, at(now)), expected);
+            assert_eq!(history(&entry(attempts), None, retry, at(now)), expected);
         }
     }
 
@@ -1209,7 +1314,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("a.csv");
         fs::write(&path, "x").expect("written");
-        let seen = Fingerprint::of(&path, Shape::File(Links::Skip))
+        let seen = Fingerprint::of(&path, &Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         let first = key("T", &path, &seen);
@@ -1217,7 +1322,7 @@ mod tests {
         assert_ne!(first, key("U", &path, &seen));
         assert_ne!(first, key("T", &dir.path().join("b.csv"), &seen));
         fs::write(&path, "y").expect("written");
-        let other = Fingerprint::of(&path, Shape::File(Links::Skip))
+        let other = Fingerprint::of(&path, &Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         assert_ne!(first, key("T", &path, &other));

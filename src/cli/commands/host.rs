@@ -177,6 +177,9 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
             context.note(format_args!("http://{address}/healthz and /metrics"));
         }
     }
+    if let Some(failed) = failed_before(host.failed_before()) {
+        context.note(failed);
+    }
     let supervisor = Supervisor::of_process();
     let work = |tell: &Sender<News>| {
         let log = (!once).then(|| Log::new(format, verbosity, tell.clone(), News::Log));
@@ -366,6 +369,17 @@ fn news(notice: &Notice<'_>, once: bool) -> Option<News> {
         }
         Notice::DiskLow { error } => News::Trouble(error.to_string()),
         Notice::Left { path, why } => News::Line(format!("left {}: {why}", shown(path))),
+        Notice::DoneBefore {
+            path,
+            entry,
+            outcome: Outcome::Failed | Outcome::Rejected,
+        } => News::Trouble(format!(
+            "{} was not tried again: entry {entry} failed before under the same converter; correct that, or `annals show {entry}`",
+            shown(path)
+        )),
+        Notice::DoneBefore { path, entry, .. } => {
+            News::Line(format!("{} was converted before, as entry {entry}", shown(path)))
+        }
         _ => return None,
     })
 }
@@ -429,7 +443,7 @@ impl Tally {
     ) -> Result<(), Failure> {
         self.state.passed(&summary, SystemClock.now());
         let sent = summary.reports_submitted + summary.reports_rejected;
-        let something = summary.archived + summary.converted + sent > 0;
+        let something = summary.archived + summary.converted + summary.done_before + sent > 0;
         if context.json() {
             if once || something || !summary.errors.is_empty() {
                 context.print_json(&summary)?;
@@ -479,7 +493,7 @@ impl Tally {
             + summary.suspended
             + summary.known
             + summary.reports_submitted;
-        if summary.failed + summary.rejected + summary.reports_rejected > 0 {
+        if summary.failed + summary.rejected + summary.failed_before + summary.reports_rejected > 0 {
             Exit::Partial
         } else if summary.errors.is_empty() {
             Exit::Done
@@ -501,6 +515,12 @@ const fn column(outcome: Outcome) -> usize {
     }
 }
 
+/// What to do about entries that failed, if there are any.
+fn failed_before(failed: u64) -> Option<String> {
+    let failed = Some(failed).filter(|failed| *failed > 0)?;
+    Some(format!("{} failed before: `annals reprocess --status failed`", count(failed)))
+}
+
 /// `575 files found, 575 archived, 560 of 575 converted`, and what is left where it was.
 fn in_words(summary: &RunSummary) -> String {
     let mut parts = vec![
@@ -514,6 +534,13 @@ fn in_words(summary: &RunSummary) -> String {
     ];
     if summary.known > 0 {
         parts.push(format!("{} known already", count(summary.known)));
+    }
+    if summary.done_before > 0 {
+        let failed = match summary.failed_before {
+            0 => String::new(),
+            failed => format!(" ({} failed)", count(failed)),
+        };
+        parts.push(format!("{} done before{failed}", count(summary.done_before)));
     }
     if summary.archive_failed > 0 {
         parts.push(format!("{} not archived", count(summary.archive_failed)));
@@ -691,6 +718,8 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
             count(queue.left)
         ),
     )];
+    let failed = host.stores.iter().map(|store| store.failed).sum();
+    known.extend(failed_before(failed).map(|failed| ("failed", failed)));
     let submissions = &host.submissions;
     let since = submissions.oldest.map_or_else(String::new, |at| format!(", the oldest since {}", zone.long(at)));
     known.push((
