@@ -56,7 +56,7 @@ impl<'a> Group<'a> {
             sync_folder(self.folder())?;
             Ok(placing)
         })?;
-        place(&placing, target, self.main())
+        Ok(place(&placing, target, self.main())?.1)
     }
 
     /// Replaces all of it by one zip file in a folder.
@@ -243,14 +243,14 @@ fn put_back(aside: &Path, folder: &Path, main: &OsStr) -> Result<()> {
     {
         return Ok(());
     }
-    let to = place(aside, folder, main).map_err(|error| {
+    let (name, to) = place(aside, folder, main).map_err(|error| {
         let message = format!(
             "what belongs to it is still in {} and is put back at the next start of the host: {error}",
             aside.display()
         );
         Error::new(error.kind(), message).caused_by(error)
     })?;
-    if to.file_name() == Some(main) || main.is_empty() {
+    if to.file_name() == Some(&*name) {
         return Ok(());
     }
     let message = format!(
@@ -261,8 +261,8 @@ fn put_back(aside: &Path, folder: &Path, main: &OsStr) -> Result<()> {
 }
 
 /// Gives what is in a hidden folder its names in `target`, the main file's first, all with the same number where some are taken.
-/// Returns where the first one is.
-fn place(from: &Path, target: &Path, main: &OsStr) -> Result<PathBuf> {
+/// Returns what the first one was called, and where it is.
+fn place(from: &Path, target: &Path, main: &OsStr) -> Result<(OsString, PathBuf)> {
     let list = |error| Error::io("list", from, error);
     let mut found: Vec<(OsString, bool)> = Vec::new();
     for item in fs::read_dir(from).map_err(list)? {
@@ -281,12 +281,12 @@ fn place(from: &Path, target: &Path, main: &OsStr) -> Result<PathBuf> {
     let mut first = None;
     for (name, is_folder) in &found {
         let to = place_one(&from.join(name), target, name, *is_folder, number)?;
-        first.get_or_insert(to);
+        first.get_or_insert_with(|| (name.clone(), to));
     }
     fs::remove_dir(from).map_err(|error| Error::io("remove", from, error))?;
     sync_folder(target)?;
     from.parent().map_or(Ok(()), sync_folder)?;
-    Ok(first.unwrap_or_else(|| target.join(main)))
+    Ok(first.unwrap_or_else(|| (main.to_owned(), target.join(main))))
 }
 
 fn place_one(

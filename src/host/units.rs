@@ -123,7 +123,7 @@ enum Standing {
 
 /// Divides files that may be main files into sources and companions. A file that a source claims is its companion, whatever it
 /// claims itself.
-fn divide<'a>(found: &BTreeMap<&'a OsStr, Beside>) -> Divided<'a> {
+fn divide<'a>(found: &'a BTreeMap<&'a OsStr, Beside>) -> Divided<'a> {
     let key = |name: &OsStr| found.get_key_value(name).map(|(key, _)| *key);
     let mut claimers: BTreeMap<&OsStr, Vec<&'a OsStr>> = BTreeMap::new();
     for (main, beside) in found {
