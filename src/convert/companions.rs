@@ -12,8 +12,11 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Where the companions of a main file are found. Empty where a converter takes files or folders alone.
 #[derive(Debug, Clone, Default)]
-pub struct Companions {
-    patterns: Arc<[Pattern]>,
+pub struct Companions(Arc<Rules>);
+
+#[derive(Debug, Default)]
+struct Rules {
+    patterns: Vec<Pattern>,
     /// Names that are nobody's companions.
     ignored: GlobSet,
     /// Names of what is still being written.
@@ -100,21 +103,21 @@ impl Pattern {
 impl Companions {
     /// `ignored` are names that are nobody's companions, `temporary` those of companions that are still being written.
     pub(crate) fn new(patterns: Vec<Pattern>, ignored: GlobSet, temporary: GlobSet) -> Self {
-        Self {
-            patterns: patterns.into(),
+        Self(Arc::new(Rules {
+            patterns,
             ignored,
             temporary,
-        }
+        }))
     }
 
     /// The patterns, as they are configured.
     pub fn patterns(&self) -> impl Iterator<Item = &str> {
-        self.patterns.iter().map(|pattern| pattern.text.as_str())
+        self.0.patterns.iter().map(|pattern| pattern.text.as_str())
     }
 
     /// True where no file has any.
     pub fn is_empty(&self) -> bool {
-        self.patterns.is_empty()
+        self.0.patterns.is_empty()
     }
 
     /// Patterns of the names that companions which are files may have.
@@ -129,6 +132,7 @@ impl Companions {
 
     fn any(&self, kind: Kind) -> impl Iterator<Item = String> {
         let of_kind = self
+            .0
             .patterns
             .iter()
             .filter(move |pattern| pattern.kind == kind);
@@ -138,7 +142,7 @@ impl Companions {
     /// Finds the companions of a main file in a listing of its folder.
     pub(crate) fn beside(&self, main: &OsStr, listing: &Listing) -> Beside {
         let mut beside = Beside::default();
-        for pattern in self.patterns.iter() {
+        for pattern in &self.0.patterns {
             let part = match pattern.placeholder {
                 Placeholder::Stem => Path::new(main).file_stem().unwrap_or(main),
                 Placeholder::Name => main,
@@ -183,7 +187,7 @@ impl Companions {
         } else {
             Kind::File
         };
-        self.patterns.iter().any(|pattern| {
+        self.0.patterns.iter().any(|pattern| {
             kind == pattern.kind
                 && name
                     .strip_prefix(pattern.before.as_str())
@@ -211,9 +215,9 @@ enum Standing {
 impl Companions {
     fn standing(&self, found: &Found) -> Standing {
         let name = folded(&found.name.to_string_lossy());
-        if self.ignored.is_match(&name) {
+        if self.0.ignored.is_match(&name) {
             Standing::Ignored
-        } else if self.temporary.is_match(&name) {
+        } else if self.0.temporary.is_match(&name) {
             Standing::Unfinished
         } else {
             Standing::Companion
@@ -224,7 +228,7 @@ impl Companions {
 impl PartialEq for Companions {
     fn eq(&self, other: &Self) -> bool {
         let told = |companions: &Self| -> Vec<(String, Need)> {
-            let patterns = companions.patterns.iter();
+            let patterns = companions.0.patterns.iter();
             patterns
                 .map(|pattern| (pattern.text.clone(), pattern.need))
                 .collect()

@@ -14,6 +14,7 @@ mod compare;
 mod definition;
 mod folder;
 mod identity;
+mod input;
 mod orphans;
 mod process;
 mod protocol;

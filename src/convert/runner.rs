@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox, Takes, read_mode};
-use super::folder::{BEGINNING_BYTES, UnpackError, has_main_file, unpack};
+use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox, read_mode};
 use super::identity::{Identity, is_bundle_name};
+use super::input;
 use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use super::protocol::{self, Conversion, WorkerRequest};
 use super::sandbox::{Access, Enforcement};
-use super::scratch::{Scratch, make_private, safe_name};
+use super::scratch::{Scratch, make_private};
 use super::worker::{Pool, seconds, too_much_output};
 use crate::archive::Archive;
 use crate::event::ConverterRegistered;
@@ -210,25 +210,7 @@ impl Runner {
         make_private(&folder)
             .and_then(|()| make_private(&scratch.path().join("home")))
             .map_err(|error| Error::io("make a folder in", scratch.path(), error))?;
-        let mut beginning = Vec::new();
-        let is_packed = match self.converter.takes {
-            Takes::Files => false,
-            Takes::Folders => true,
-            Takes::WithCompanions(_) => {
-                // A main file that had no companions is archived as it is.
-                let mut first = source.take(BEGINNING_BYTES);
-                first.read_to_end(&mut beginning).map_err(unreadable)?;
-                has_main_file(&beginning)
-            }
-        };
-        let mut source = beginning.chain(source);
-        let placed = if is_packed {
-            self.unpack_in(&mut source, &folder, request.name)?
-        } else {
-            let input = folder.join(safe_name(request.name));
-            copy_in(&mut source, &input, request.modified)?;
-            Ok((input, request.name.to_owned()))
-        };
+        let placed = input::place(&self.converter.takes, request, source, &folder)?;
         let (input, name) = match placed {
             Ok(placed) => placed,
             // What cannot be unpacked now never can be: an answer, and no trouble of this machine.
@@ -265,46 +247,6 @@ impl Runner {
             }
             masked
         }))
-    }
-
-    /// Unpacks a source into a folder. Returns where the input is and what it is called, or why the source is no such thing.
-    fn unpack_in(
-        &self,
-        source: &mut dyn Read,
-        folder: &Path,
-        name: &str,
-    ) -> Result<Result<(PathBuf, String), String>> {
-        let into = match self.converter.takes {
-            Takes::Folders => {
-                let input = folder.join(safe_name(name));
-                make_private(&input).map_err(|error| Error::io("create", &input, error))?;
-                input
-            }
-            Takes::Files | Takes::WithCompanions(_) => folder.to_owned(),
-        };
-        let main = match unpack(source, &into) {
-            Ok(main) => main,
-            Err(error @ UnpackError::Format(_)) => return Ok(Err(error.to_string())),
-            Err(UnpackError::Source(error)) => return Err(unreadable(error)),
-            Err(UnpackError::Write { path, source }) => {
-                return Err(Error::io("write", &path, source));
-            }
-        };
-        match (&self.converter.takes, main) {
-            (Takes::WithCompanions(_), Some(main)) => {
-                let called = main.to_string_lossy().into_owned();
-                let mut input = folder.join(&main);
-                if main.to_str().is_none() {
-                    // A name that is no text cannot be told in a request.
-                    let named = folder.join(safe_name(&called));
-                    std::fs::rename(&input, &named)
-                        .map_err(|error| Error::io("rename", &input, error))?;
-                    input = named;
-                }
-                Ok(Ok((input, called)))
-            }
-            _ => Ok(Ok((into, name.to_owned()))),
-        }
     }
 
     fn run_once(
@@ -449,33 +391,6 @@ impl Session {
     }
 }
 
-fn copy_in(source: &mut dyn Read, input: &Path, modified: Option<SystemTime>) -> Result<()> {
-    let mut file = File::create_new(input).map_err(|error| Error::io("create", input, error))?;
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        // Told apart: a source that cannot be read is another trouble than a full temporary folder.
-        let read = match source.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(unreadable(error));
-            }
-        };
-        file.write_all(&buffer[..read])
-            .map_err(|error| Error::io("write", input, error))?;
-    }
-    if let Some(modified) = modified {
-        // Some converters take the file's time for the test's; one that cannot be set is no reason not to convert.
-        let _ = file.set_modified(modified);
-    }
-    Ok(())
-}
-
-fn unreadable(error: io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot read the source: {error}")).caused_by(error)
-}
-
 /// Writes one file of a recorded bundle, executable for its owner: modes are not recorded, commands may need one.
 fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| *folder != root) {
@@ -496,6 +411,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::convert::Takes;
     use crate::entry::{Meta, Outcome};
 
     fn converter(dir: &Path, script: &str) -> Converter {

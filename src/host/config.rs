@@ -10,11 +10,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::endpoint::{Submit, masked};
 use super::intake::{Links, Shape, Writers};
-use super::names::{Names, glob};
+use super::names::{Names, overlap};
 use super::schema::{self, Inherited, KEYS, Value, find, suggest};
+use super::units;
 use crate::convert::{
-    Arguments, Bounds, Companions, Converter, MASK, Mode, Need, Pattern, PostAction, Sandbox,
-    Takes, folded,
+    Arguments, Bounds, Companions, Converter, MASK, Mode, PostAction, Sandbox, Takes,
 };
 use crate::entry::{Meta, Retention};
 use crate::id::BlobId;
@@ -418,28 +418,6 @@ impl ConverterConfig {
             .find(|(ours, theirs)| overlap(ours, theirs))
             .map(|(ours, theirs)| (ours.as_str(), theirs.as_str()))
     }
-
-    /// A pattern of `other` that a companion of ours may match, if it is plain to see.
-    fn companions_taken_by<'a>(&self, other: &'a Self) -> Option<&'a str> {
-        let companions = self.companions()?;
-        let takes_folders = other.converter.takes == Takes::Folders;
-        let ours: Vec<String> = if takes_folders {
-            companions.any_folder().collect()
-        } else {
-            companions.any_file().collect()
-        };
-        let theirs = other.patterns().iter();
-        let taken = |theirs: &&str| ours.iter().any(|ours| overlap(ours, theirs));
-        theirs.map(String::as_str).find(taken)
-    }
-}
-
-/// True when one pattern, read as a name, matches the other.
-fn overlap(one: &str, other: &str) -> bool {
-    let matches = |pattern: &str, text: &str| {
-        glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(folded(text)))
-    };
-    matches(one, other) || matches(other, one)
 }
 
 /// Values of one section, by key.
@@ -690,7 +668,11 @@ impl Reader<'_> {
             at(bad.key, format!("{}: {}", bad.key, bad.why), self);
             Names::default()
         });
-        let (companions, wrong) = companions(scope, &names);
+        let (texts, required) = (
+            scope.texts("companions"),
+            scope.texts("companions_required"),
+        );
+        let (companions, wrong) = units::read(&texts, &required, &names);
         for (key, why) in wrong {
             at(key, format!("{key}: {why}"), self);
         }
@@ -846,18 +828,7 @@ impl Reader<'_> {
                     submit.endpoint()
                 ));
             }
-            for other in all {
-                if one.watch_folder.is_some()
-                    && one.watch_folder == other.watch_folder
-                    && !std::ptr::eq(one, other)
-                    && let Some(theirs) = one.companions_taken_by(other)
-                {
-                    warnings.push(format!(
-                        "converter '{}' takes files such as {theirs}, which may be companions of the files of converter '{name}' in the same folder; the one with the lower priority number, then the first, gets them",
-                        other.converter.name,
-                    ));
-                }
-            }
+            warnings.extend(units::taken_by_others(one, all));
             for other in &all[..index] {
                 if one.watch_folder.is_some()
                     && one.watch_folder == other.watch_folder
@@ -875,33 +846,6 @@ impl Reader<'_> {
         }
         config.warnings = warnings;
     }
-}
-
-/// Reads which companions a converter's files have. Answers also which keys say what cannot be meant, and why.
-fn companions(scope: &Scope<'_>, names: &Names) -> (Companions, Vec<(&'static str, String)>) {
-    let texts = scope.texts("companions");
-    let required = scope.texts("companions_required");
-    let mut wrong = Vec::new();
-    for text in required.iter().filter(|text| !texts.contains(text)) {
-        wrong.push((
-            "companions_required",
-            format!("{text:?} is none of companions"),
-        ));
-    }
-    let mut patterns = Vec::new();
-    for text in &texts {
-        let need = if required.contains(text) {
-            Need::Required
-        } else {
-            Need::Optional
-        };
-        match Pattern::parse(text, need) {
-            Ok(pattern) => patterns.push(pattern),
-            Err(why) => wrong.push(("companions", format!("{text:?}: {why}"))),
-        }
-    }
-    let (ignored, temporary) = (names.ignored().clone(), names.temporary().clone());
-    (Companions::new(patterns, ignored, temporary), wrong)
 }
 
 fn bounds(scope: &Scope<'_>) -> Bounds {

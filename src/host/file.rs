@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::{ConverterConfig, Retry, Unarchivable};
 use super::endpoint::Submit;
 use super::folder::{Expected, Folder};
-use super::group::Group;
+use super::group::{Group, Whole};
 use super::intake::{self, Candidate, Look, Shape};
 use super::notice::{Hooks, Notice};
 use super::outbox::Delivered;
@@ -525,14 +525,10 @@ impl Hand<'_> {
 
     fn dispose(&self, path: &Path, config: &ConverterConfig, ending: &Ending) -> Result<Disposed> {
         let seen = &ending.seen;
-        if seen.look.has_parts() && matches!(seen.shape, Shape::WithCompanions(_)) {
-            return self.dispose_group(Group { path, seen }, config, ending);
-        }
-        let marker = config.complete_marker.as_deref();
-        let folder = marker.map(|marker| Folder { path, seen, marker });
+        let whole = whole(path, config, seen);
         let move_into = |target: &Path| {
-            match folder {
-                Some(folder) => folder.move_into(target),
+            match whole {
+                Some(whole) => whole.move_into(target),
                 None => post_process::move_into(path, target, seen),
             }
             .map(Disposed::Moved)
@@ -547,8 +543,8 @@ impl Hand<'_> {
         let done = config.done_folder.as_deref();
         match (action, done) {
             (PostAction::Move, Some(done)) => move_into(done),
-            (PostAction::Zip, Some(done)) => match folder {
-                Some(folder) => folder.zip_into(done),
+            (PostAction::Zip, Some(done)) => match whole {
+                Some(whole) => whole.zip_into(done),
                 None => post_process::zip_into(path, done, seen),
             }
             .map(Disposed::Zipped),
@@ -561,9 +557,9 @@ impl Hand<'_> {
                         .map(|reader| Box::new(reader) as Box<dyn Read>)
                 };
                 let leftovers = done.filter(|_| action == PostAction::Archive);
-                let removed = match folder {
-                    Some(folder) => post_process::read_back(path, seen, stored)
-                        .and_then(|()| folder.remove())
+                let removed = match whole {
+                    Some(whole) => post_process::read_back(path, seen, stored)
+                        .and_then(|()| whole.remove())
                         .and_then(|()| post_process::remove_leftover(path, leftovers)),
                     None => post_process::remove_archived(path, seen, stored, leftovers),
                 };
@@ -573,8 +569,8 @@ impl Hand<'_> {
                         if !ending.is_purged(archive)? {
                             return Err(error);
                         }
-                        match folder {
-                            Some(folder) => folder.remove()?,
+                        match whole {
+                            Some(whole) => whole.remove()?,
                             None => post_process::delete(path, seen)?,
                         }
                         Ok(Disposed::Deleted)
@@ -583,64 +579,13 @@ impl Hand<'_> {
                 }
             }
             (PostAction::Delete, _) => {
-                match folder {
-                    Some(folder) => folder.remove()?,
+                match whole {
+                    Some(whole) => whole.remove()?,
                     None => post_process::delete(path, seen)?,
                 }
                 Ok(Disposed::Deleted)
             }
             // Decided only where it is possible; where it is not, nothing is lost.
-            (PostAction::Keep | PostAction::Move | PostAction::Zip | PostAction::Archive, _) => {
-                Ok(Disposed::Kept)
-            }
-        }
-    }
-
-    fn dispose_group(
-        &self,
-        group: Group<'_>,
-        config: &ConverterConfig,
-        ending: &Ending,
-    ) -> Result<Disposed> {
-        let action = match ending.disposition {
-            Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
-            Disposition::ToError => {
-                let error = config.error_folder.as_deref().unwrap_or(Path::new(""));
-                return group.move_into(error).map(Disposed::Moved);
-            }
-            Disposition::Post(action) => action,
-        };
-        match (action, config.done_folder.as_deref()) {
-            (PostAction::Move, Some(done)) => group.move_into(done).map(Disposed::Moved),
-            (PostAction::Zip, Some(done)) => group.zip_into(done).map(Disposed::Zipped),
-            // What should be in the archive goes only when it is there, whatever the action is called.
-            (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
-                let archive = self.host.archive_of(config)?;
-                let stored = |blob: &crate::id::BlobId| {
-                    archive
-                        .read(blob)
-                        .map(|reader| Box::new(reader) as Box<dyn Read>)
-                };
-                match post_process::read_back(group.path, group.seen, stored) {
-                    // What a rule or a person let go meanwhile is not kept by its leftover.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        if !ending.is_purged(archive)? {
-                            return Err(error);
-                        }
-                        group.remove()?;
-                        Ok(Disposed::Deleted)
-                    }
-                    Err(error) => Err(error),
-                    Ok(()) => {
-                        group.remove()?;
-                        Ok(Disposed::Archived)
-                    }
-                }
-            }
-            (PostAction::Delete, _) => {
-                group.remove()?;
-                Ok(Disposed::Deleted)
-            }
             (PostAction::Keep | PostAction::Move | PostAction::Zip | PostAction::Archive, _) => {
                 Ok(Disposed::Kept)
             }
@@ -719,6 +664,23 @@ fn put_parts(
             Ok(Some((after, _))) if same(&after) => error,
             _ => changed(),
         })
+}
+
+/// What is more than a file, and so is cleared away as a whole.
+fn whole<'a>(
+    path: &'a Path,
+    config: &'a ConverterConfig,
+    seen: &'a Fingerprint,
+) -> Option<Whole<'a>> {
+    match &seen.shape {
+        Shape::WithCompanions(_) if seen.look.has_parts() => {
+            Some(Whole::Group(Group { path, seen }))
+        }
+        _ => config
+            .complete_marker
+            .as_deref()
+            .map(|marker| Whole::Folder(Folder { path, seen, marker })),
+    }
 }
 
 /// Where reports go that no store keeps.

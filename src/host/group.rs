@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::folder::{PartialFolder, rename_free};
+use super::folder::{Folder, PartialFolder, rename_free};
 use super::intake::{Look, Parts, companions_of, parts, refused};
 use super::post_process::{
     Fingerprint, NAMES_MAX, Partial, changed, distinct, hash, hidden, is_hidden, make_folder,
@@ -27,6 +27,39 @@ const CLEARED: &str = "cleared";
 /// The end of the name of a folder whose content is being given its names in the folder around it.
 const PLACING: &str = "placing";
 
+/// A source that is more than a file.
+#[derive(Clone, Copy)]
+pub(super) enum Whole<'a> {
+    Folder(Folder<'a>),
+    Group(Group<'a>),
+}
+
+impl Whole<'_> {
+    /// Removes exactly what was read, and nothing if anything of it is not as it was.
+    pub(super) fn remove(self) -> Result<()> {
+        match self {
+            Self::Folder(folder) => folder.remove(),
+            Self::Group(group) => group.remove(),
+        }
+    }
+
+    /// Moves all of it into a folder. Returns where it is.
+    pub(super) fn move_into(self, target: &Path) -> Result<PathBuf> {
+        match self {
+            Self::Folder(folder) => folder.move_into(target),
+            Self::Group(group) => group.move_into(target),
+        }
+    }
+
+    /// Replaces all of it by one zip file in a folder. Returns where that is.
+    pub(super) fn zip_into(self, target: &Path) -> Result<PathBuf> {
+        match self {
+            Self::Folder(folder) => folder.zip_into(target),
+            Self::Group(group) => group.zip_into(target),
+        }
+    }
+}
+
 /// A converted main file with companions, that are to be cleared away.
 #[derive(Clone, Copy)]
 pub(super) struct Group<'a> {
@@ -38,7 +71,10 @@ pub(super) struct Group<'a> {
 impl<'a> Group<'a> {
     /// Removes exactly what was read, and nothing if anything of it is not as it was.
     pub(super) fn remove(self) -> Result<()> {
-        self.set_aside(|aside| aside.remove())
+        self.set_aside(|aside| {
+            aside.remove()?;
+            Ok(())
+        })
     }
 
     /// Moves all of it into a folder, made if missing, under its names or distinct ones. Never replaces anything. Returns where the
@@ -48,7 +84,7 @@ impl<'a> Group<'a> {
         let placing = self.set_aside(|aside| {
             let placing = hidden(target, PLACING)?;
             // To another file system a copy has to do.
-            if fs::rename(&aside.path, &placing).is_err() {
+            if fs::rename(aside.path, &placing).is_err() {
                 aside.copy_to(target, &placing)?;
                 aside.remove()?;
             }

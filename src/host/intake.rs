@@ -104,6 +104,8 @@ pub(super) struct Candidate {
     pub(super) path: PathBuf,
     pub(super) name: OsString,
     pub(super) look: Look,
+    /// What can be seen of the file alone, or of the folder.
+    pub(super) main: Look,
     /// The names beside it that belong to it.
     pub(super) companions: Vec<OsString>,
     /// Why it is not to be taken yet, however long it stays as it is.
@@ -158,14 +160,12 @@ pub(super) struct Parts<'a> {
 
 impl Parts<'_> {
     /// All of them as one tar file.
-    pub(super) fn tarball(
-        &self,
-    ) -> io::Result<Tarball<'_, impl FnMut(&Item) -> io::Result<Box<dyn Read>>>> {
+    pub(super) fn tarball(&self) -> io::Result<Box<dyn Read + '_>> {
         let open = |item: &Item| file_of(self.root, item);
-        match self.main {
-            Some(main) => Tarball::with_main(&self.tree, main, open),
-            None => Ok(Tarball::new(&self.tree, open)),
-        }
+        Ok(match self.main {
+            Some(main) => Box::new(Tarball::with_main(&self.tree, main, open)?),
+            None => Box::new(Tarball::new(&self.tree, open)),
+        })
     }
 
     /// The names that stand directly in the root, the main file's first.
@@ -305,18 +305,13 @@ pub(super) fn scan(
                 name,
                 look,
                 companions: Vec::new(),
-                incomplete: is_empty_yet(&look, config),
+                main: look,
+                incomplete: None,
                 converter,
             });
         }
     }
     Ok(scanned)
-}
-
-/// Why a file that is empty is not to be taken yet: stations make files before they write them.
-pub(super) fn is_empty_yet(look: &Look, config: &ConverterConfig) -> Option<String> {
-    let is_yet = look.age(SystemTime::now()) < config.empty_after;
-    (look.is_empty_file() && is_yet).then(|| "it is empty".to_owned())
 }
 
 /// Looks at a folder; `None` when it is none, or holds no marker yet.
@@ -461,15 +456,17 @@ mod tests {
         );
         let candidate = |path: &str, seconds: u64, converter| {
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            let look = Look {
+                size: 1,
+                modified: time,
+                changed: time,
+                inside: None,
+            };
             Candidate {
                 path: path.into(),
                 name: path.into(),
-                look: Look {
-                    size: 1,
-                    modified: time,
-                    changed: time,
-                    inside: None,
-                },
+                look,
+                main: look,
                 companions: Vec::new(),
                 incomplete: None,
                 converter,

@@ -99,8 +99,16 @@ fn set<'p>(
 
 /// Reads a pattern. Test stations spell their extensions as they please, so letter case does not count; nor does the way in which a
 /// system writes accents. It is matched against a name that is folded in the same way.
-pub(super) fn glob(pattern: &str) -> Result<Glob, globset::Error> {
+fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(&folded(pattern)).build()
+}
+
+/// True when one pattern, read as a name, matches the other: a name that both take is then plain to see.
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    let matches = |pattern: &str, text: &str| {
+        glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(folded(text)))
+    };
+    matches(one, other) || matches(other, one)
 }
 
 #[cfg(test)]

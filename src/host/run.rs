@@ -553,7 +553,7 @@ impl Host {
                 .flat_map(|folder| intake::scan(config, folder, index))
                 .flat_map(|scanned| scanned.candidates)
             {
-                if candidate.incomplete.is_some() {
+                if incomplete(&candidate, config, now).is_some() {
                     continue;
                 }
                 self.is_settled(&candidate, config);
@@ -873,16 +873,30 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
     candidates
 }
 
+/// What a source lacks, however long it stays as it is. Stations make files before they write them.
+fn incomplete<'a>(
+    candidate: &'a Candidate,
+    config: &ConverterConfig,
+    now: SystemTime,
+) -> Option<&'a str> {
+    let main = &candidate.main;
+    if main.is_empty_file() && main.age(now) < config.empty_after {
+        return Some("it is empty");
+    }
+    candidate.incomplete.as_deref()
+}
+
 /// Why a source that has settled is not to be taken yet, if so. The system is asked for open files once a look, and not without need.
 fn not_yet(
     candidate: &Candidate,
     setup: &Setup,
     open_files: &mut Option<OpenFiles>,
 ) -> Option<String> {
-    if let Some(why) = &candidate.incomplete {
-        return Some(why.clone());
+    let config = &setup.config.converters[candidate.converter];
+    if let Some(why) = incomplete(candidate, config, SystemTime::now()) {
+        return Some(why.to_owned());
     }
-    if setup.config.converters[candidate.converter].writers == Writers::Ignore {
+    if config.writers == Writers::Ignore {
         return None;
     }
     let open = open_files.get_or_insert_with(|| OpenFiles::below(watched(&setup.config)));

@@ -6,9 +6,63 @@ use std::io;
 use std::path::Path;
 
 use super::config::ConverterConfig;
-use super::intake::{Candidate, Links, Look, Scanned, is_empty_yet, look, refused};
-use crate::convert::{Beside, Companions, Listing};
+use super::intake::{Candidate, Links, Look, Scanned, look, refused};
+use super::names::{Names, overlap};
+use crate::convert::{Beside, Companions, Listing, Need, Pattern, Takes};
 use crate::{Error, ErrorKind};
+
+/// Reads which companions files have. Answers also which keys say what cannot be meant, and why.
+pub(super) fn read(
+    texts: &[String],
+    required: &[String],
+    names: &Names,
+) -> (Companions, Vec<(&'static str, String)>) {
+    let mut wrong = Vec::new();
+    for text in required.iter().filter(|text| !texts.contains(text)) {
+        let why = format!("{text:?} is none of companions");
+        wrong.push(("companions_required", why));
+    }
+    let mut patterns = Vec::new();
+    for text in texts {
+        let need = if required.contains(text) {
+            Need::Required
+        } else {
+            Need::Optional
+        };
+        match Pattern::parse(text, need) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(why) => wrong.push(("companions", format!("{text:?}: {why}"))),
+        }
+    }
+    let (ignored, temporary) = (names.ignored().clone(), names.temporary().clone());
+    (Companions::new(patterns, ignored, temporary), wrong)
+}
+
+/// Warns of other converters of the same folder that take what may be a companion.
+pub(super) fn taken_by_others(one: &ConverterConfig, all: &[ConverterConfig]) -> Vec<String> {
+    let Some(companions) = one.companions() else {
+        return Vec::new();
+    };
+    let others = all.iter().filter(|other| {
+        !std::ptr::eq(one, *other)
+            && one.watch_folder.is_some()
+            && one.watch_folder == other.watch_folder
+    });
+    let warning = |other: &ConverterConfig| {
+        let ours: Vec<String> = if other.converter.takes == Takes::Folders {
+            companions.any_folder().collect()
+        } else {
+            companions.any_file().collect()
+        };
+        let mut theirs = other.patterns().iter();
+        let taken = theirs.find(|theirs| ours.iter().any(|ours| overlap(ours, theirs)))?;
+        Some(format!(
+            "converter '{}' takes files such as {taken}, which may be companions of the files of converter '{}' in the same folder; the one with the lower priority number, then the first, gets them",
+            other.converter.name, one.converter.name,
+        ))
+    };
+    others.filter_map(warning).collect()
+}
 
 /// The main files in a watch folder, each with its companions. A companion is no source of its own.
 pub(super) fn scan(
@@ -45,7 +99,7 @@ pub(super) fn scan(
     }
     for main in sources {
         belonging.insert(main);
-        if let Some(candidate) = candidate(config, folder, main, &found[main], &mut scanned)? {
+        if let Some(candidate) = candidate(folder, main, &found[main], &mut scanned)? {
             scanned.candidates.push(Candidate {
                 converter,
                 ..candidate
@@ -63,7 +117,6 @@ pub(super) fn scan(
 
 /// Looks at a main file with its companions. `None` when it is no regular file, or gone, or cannot be a source as it is.
 fn candidate(
-    config: &ConverterConfig,
     folder: &Path,
     main: &OsStr,
     beside: &Beside,
@@ -88,8 +141,8 @@ fn candidate(
         }
     };
     let unfinished = beside.unfinished.as_ref();
-    let incomplete = is_empty_yet(&alone, config)
-        .or_else(|| unfinished.map(|name| format!("{} is still being written", name.display())))
+    let incomplete = unfinished
+        .map(|name| format!("{} is still being written", name.display()))
         .or_else(|| {
             let lacking = beside.lacking.as_ref();
             lacking.map(|pattern| format!("its companion {pattern} is not there"))
@@ -98,6 +151,7 @@ fn candidate(
         path,
         name: main.to_owned(),
         look: whole,
+        main: alone,
         companions: beside.names.clone(),
         incomplete,
         converter: 0,

@@ -25,7 +25,7 @@ use crate::cli::hearing::hear_or;
 use crate::cli::owner::{self, Endpoint, State, Watch};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts, size};
 use crate::cli::store;
-use crate::convert::{Cancel, Sandbox};
+use crate::convert::{Cancel, Companions, Sandbox};
 use crate::entry::Outcome;
 use crate::host::{
     Archives, Config, ConverterConfig, Hooks, Host, HostStatus, Listener, LogFormat, Notice,
@@ -817,6 +817,8 @@ struct CheckedConverter<'a> {
     /// The file that says that a folder is complete; folders are taken where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     complete_marker: Option<&'a str>,
+    /// What belongs to a file beside it.
+    companions: Vec<&'a str>,
     mode: &'static str,
     post_process: &'static str,
     archives: bool,
@@ -884,6 +886,7 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         watch_folder: config.watch_folder.as_deref().map(path_text),
         patterns: config.patterns(),
         complete_marker: config.complete_marker.as_deref(),
+        companions: config.companions().into_iter().flat_map(Companions::patterns).collect(),
         mode: config.converter.mode.name(),
         post_process: config.post_process.name(),
         archives: config.archive.archives(),
@@ -896,6 +899,10 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
 /// `*.csv *.log`, or `unit* with COMPLETE.marker`.
 fn taken(config: &ConverterConfig) -> String {
     let patterns = config.patterns().join(" ");
+    if let Some(companions) = config.companions() {
+        let companions: Vec<&str> = companions.patterns().collect();
+        return format!("{patterns} with {}", companions.join(" "));
+    }
     match &config.complete_marker {
         Some(marker) => format!("{patterns} with {marker}"),
         None => patterns,
