@@ -244,16 +244,20 @@ impl Hand<'_> {
                 }
                 History::Final(outcome) => {
                     let ended = case(config, outcome, Safety::Archived, None, false).of(&seen);
-                    self.host.books.done_before(outcome);
-                    (self.hooks.notice)(&Notice::DoneBefore {
-                        path,
-                        entry: id,
-                        outcome,
-                    });
+                    let disposition = ended.decide();
+                    // What stays is told of by the number of entries that failed, or is well.
+                    if disposition.clears() {
+                        self.host.books.done_before(outcome);
+                        (self.hooks.notice)(&Notice::DoneBefore {
+                            path,
+                            entry: id,
+                            outcome,
+                        });
+                    }
                     let last = entry.attempts.last();
                     return Ok(Step::End(Ending {
                         seen,
-                        disposition: ended.decide(),
+                        disposition,
                         entry: Some(id),
                         failed_by: last
                             .filter(|_| is_failure(outcome))

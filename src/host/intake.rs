@@ -336,7 +336,11 @@ pub(super) fn refused(folder: &Path, error: TreeError) -> Error {
 }
 
 /// Orders by the converter's priority, then the oldest first, and keeps each file once, be it a source or a companion.
-pub(super) fn order(candidates: &mut Vec<Candidate>, converters: &[ConverterConfig]) {
+/// Answers the files that were left out because a companion of theirs is another converter's.
+pub(super) fn order(
+    candidates: &mut Vec<Candidate>,
+    converters: &[ConverterConfig],
+) -> Vec<PathBuf> {
     let priority = |candidate: &Candidate| {
         let config = converters.get(candidate.converter);
         config.map_or(u8::MAX, |config| config.priority)
@@ -347,10 +351,15 @@ pub(super) fn order(candidates: &mut Vec<Candidate>, converters: &[ConverterConf
             .then_with(|| a.path.cmp(&b.path))
     });
     let mut taken = std::collections::HashSet::new();
+    let mut robbed = Vec::new();
     candidates.retain(|candidate| {
         let companions: Vec<PathBuf> = candidate.companion_paths().collect();
         let is_free = |path: &PathBuf| !taken.contains(path);
-        if !is_free(&candidate.path) || !companions.iter().all(is_free) {
+        if !is_free(&candidate.path) {
+            return false;
+        }
+        if !companions.iter().all(is_free) {
+            robbed.push(candidate.path.clone());
             return false;
         }
         taken.insert(candidate.path.clone());
@@ -360,6 +369,7 @@ pub(super) fn order(candidates: &mut Vec<Candidate>, converters: &[ConverterConf
     candidates.sort_by(|a, b| {
         (priority(a), a.look.modified, &a.name).cmp(&(priority(b), b.look.modified, &b.name))
     });
+    robbed
 }
 
 #[cfg(test)]
@@ -369,6 +379,25 @@ mod tests {
 
     fn config(text: &str) -> Config {
         Config::parse(text, Path::new("host.toml")).expect("valid")
+    }
+
+    fn candidate(path: &str, seconds: u64, converter: usize) -> Candidate {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let look = Look {
+            size: 1,
+            modified: time,
+            changed: time,
+            inside: None,
+        };
+        Candidate {
+            path: path.into(),
+            name: path.into(),
+            look,
+            main: look,
+            companions: Vec::new(),
+            incomplete: None,
+            converter,
+        }
     }
 
     #[cfg(unix)]
@@ -454,24 +483,6 @@ mod tests {
             "[[converter]]\nname = \"slow\"\ncommand = [\"x\", \"{input}\"]\npriority = 9\n\
              [[converter]]\nname = \"fast\"\ncommand = [\"x\", \"{input}\"]\npriority = 1\n",
         );
-        let candidate = |path: &str, seconds: u64, converter| {
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-            let look = Look {
-                size: 1,
-                modified: time,
-                changed: time,
-                inside: None,
-            };
-            Candidate {
-                path: path.into(),
-                name: path.into(),
-                look,
-                main: look,
-                companions: Vec::new(),
-                incomplete: None,
-                converter,
-            }
-        };
         let mut all = vec![
             candidate("both", 5, 0),
             candidate("old", 1, 0),
@@ -487,6 +498,31 @@ mod tests {
             order,
             [("both".into(), 1), ("new".into(), 1), ("old".into(), 0)]
         );
+    }
+
+    /// Two converters of one folder: one took the waveform of the other's unit, and the rest was taken as if it were all.
+    #[test]
+    fn a_file_whose_companion_another_converter_takes_is_left_and_named() {
+        let config = config(
+            "[[converter]]\nname = \"units\"\ncommand = [\"x\", \"{input}\"]\n\
+             [[converter]]\nname = \"waves\"\ncommand = [\"x\", \"{input}\"]\npriority = 1\n",
+        );
+        let unit = Candidate {
+            companions: vec!["a.wav".into()],
+            ..candidate("in/a.txt", 1, 0)
+        };
+        let mut all = vec![
+            unit,
+            candidate("in/a.wav", 2, 1),
+            candidate("in/b.txt", 3, 0),
+        ];
+        let robbed = order(&mut all, &config.converters);
+        assert_eq!(robbed, [PathBuf::from("in/a.txt")]);
+        let left: Vec<_> = all
+            .iter()
+            .map(|found| found.path.to_string_lossy())
+            .collect();
+        assert_eq!(left, ["in/a.wav", "in/b.txt"]);
     }
 
     #[cfg(unix)]

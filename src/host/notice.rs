@@ -51,7 +51,7 @@ pub enum Notice<'a> {
         /// What came of it.
         conversion: &'a Conversion,
     },
-    /// A file is not converted, for its entry had its final attempt before.
+    /// A file is only cleared away, for its entry had its final attempt before.
     DoneBefore {
         /// The file.
         path: &'a Path,
@@ -193,7 +193,7 @@ pub struct RunSummary {
     pub rejected: u64,
     /// Files already done with in an earlier pass.
     pub known: u64,
-    /// Files that were not converted, for their entries had their final attempts before.
+    /// Files that were only cleared away, for their entries had their final attempts before.
     pub done_before: u64,
     /// Of those, failed or were refused in it.
     pub failed_before: u64,

@@ -143,6 +143,16 @@ pub(super) enum Disposition {
     Post(PostAction),
 }
 
+impl Disposition {
+    /// True when the file does not stay where it is.
+    pub(super) fn clears(self) -> bool {
+        match self {
+            Self::Retry | Self::Stay | Self::Post(PostAction::Keep) => false,
+            Self::ToError | Self::Post(_) => true,
+        }
+    }
+}
+
 /// What a disposition depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Case {

@@ -217,8 +217,8 @@ struct Looked {
     troubles: Vec<String>,
     /// There were more files than can be in hand.
     more: bool,
-    /// What belongs to files that are not there.
-    alone: Vec<PathBuf>,
+    /// Files that are apart from what belongs to them, and why.
+    apart: Vec<(PathBuf, &'static str)>,
 }
 
 impl Host {
@@ -456,8 +456,8 @@ impl Host {
         let candidates = scan(setup, hand, &mut looked);
         self.books.found(candidates.len());
         self.forget_all_but(&candidates);
-        for path in &looked.alone {
-            hand.left(path, "the file it belongs to is not there");
+        for (path, why) in &looked.apart {
+            hand.left(path, why);
         }
         let mut open_files = None;
         let mut identities = Identities::new(self);
@@ -864,12 +864,15 @@ fn scan(setup: &Setup, hand: &Hand<'_>, looked: &mut Looked) -> Vec<Candidate> {
         let own = candidates.iter().map(|candidate| candidate.path.clone());
         let theirs = candidates.iter().flat_map(Candidate::companion_paths);
         let taken: HashSet<PathBuf> = own.chain(theirs).collect();
-        looked.alone = alone
-            .into_iter()
-            .filter(|path| !taken.contains(path))
-            .collect();
+        let alone = alone.into_iter().filter(|path| !taken.contains(path));
+        let why = "the file it belongs to is not there";
+        looked.apart.extend(alone.map(|path| (path, why)));
     }
-    intake::order(&mut candidates, &setup.config.converters);
+    let robbed = intake::order(&mut candidates, &setup.config.converters);
+    let why = "what belongs to it is another converter's";
+    looked
+        .apart
+        .extend(robbed.into_iter().map(|path| (path, why)));
     candidates
 }
 
