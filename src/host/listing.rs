@@ -36,6 +36,8 @@ pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
     /// What cannot be taken, and why.
     pub(super) refused: Vec<(PathBuf, Error)>,
+    /// What belongs to files that are not there.
+    pub(super) alone: Vec<PathBuf>,
     /// What was wrong with what an earlier host had set aside.
     pub(super) set_aside: Vec<Error>,
 }
@@ -202,6 +204,7 @@ fn list(
         .map_err(|error| Error::io("list", watched, error))?;
     found.candidates = scanned.candidates;
     found.refused = scanned.refused;
+    found.alone = scanned.alone;
     Ok(found)
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::{Config, ConverterConfig};
 use super::file::{Converted, Hand, PARKED, Ready, Taken, unsettled};
 use super::guard::caught;
-use super::intake::{self, Candidate};
+use super::intake::{self, Candidate, Writers};
 use super::line::Lines;
 use super::listen::Listener;
 use super::listing::{self, Listed, Listers};
@@ -30,9 +30,11 @@ use super::status::{About, Books, HostState, HostStatus, StoreStatus, Submission
 use super::trouble::{StuckAt, Troubles};
 use super::wake::Alarm;
 use super::workers::Workers;
-use crate::archive::Archive;
+use super::writers::OpenFiles;
+use crate::archive::{Archive, Stats};
 use crate::convert::{self, Cancel};
 use crate::disk::{Disk, FsDisk};
+use crate::id::ConverterId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
@@ -179,6 +181,8 @@ pub(super) struct Looked {
     pub(super) refused: HashSet<PathBuf>,
     /// There were more files than can be in hand.
     more: bool,
+    /// Files that are apart from what belongs to them, and why.
+    apart: Vec<(PathBuf, &'static str)>,
 }
 
 impl Host {
@@ -475,6 +479,11 @@ impl Host {
         let candidates = scan(setup, hand, &mut looked, patience);
         self.books.found(candidates.len());
         self.forget_all_but(&candidates, setup, &looked);
+        for (path, why) in &looked.apart {
+            hand.left(path, why);
+        }
+        let mut open_files = None;
+        let mut identities = Identities::new(self);
         let trials = self.trials(&candidates, setup);
         let silent = self.silent();
         for candidate in candidates {
@@ -506,7 +515,10 @@ impl Host {
                     }
                     (failures, tried)
                 }
-                Recalled::Known => {
+                Recalled::FailedBy(by) if identities.is_another(setup, candidate.converter, by) => {
+                    (0, 0)
+                }
+                Recalled::Known | Recalled::FailedBy(_) => {
                     self.books.known();
                     continue;
                 }
@@ -518,7 +530,7 @@ impl Host {
                     let taken = taken(candidate, setup, 0, 0);
                     if self.queue.hold(&path) {
                         let turn = taken.turn();
-                        let clear = Converted::Clear(Box::new(taken), ending);
+                        let clear = Converted::Clear(Box::new(taken), Box::new(ending));
                         self.queue.push_to_clear(turn, clear);
                     }
                     continue;
@@ -529,6 +541,10 @@ impl Host {
                 let soonest = looked.settles_in.map_or(left, |first| first.min(left));
                 looked.settles_in = Some(soonest);
                 hand.left(&path, "it may still be changing");
+                continue;
+            }
+            if let Some(why) = not_yet(&candidate, setup, &mut open_files) {
+                hand.left(&path, &why);
                 continue;
             }
             if !self.has_room(setup, &hand.hooks) {
@@ -548,6 +564,7 @@ impl Host {
     fn look_for_more(&self, setup: &Arc<Setup>, hand: &Hand) -> Looked {
         let mut looked = Looked::default();
         let silent = self.silent();
+        let mut open_files = None;
         for candidate in scan(setup, hand, &mut looked, listing::SLOW) {
             let config = &setup.config.converters[candidate.converter];
             let known = lock(&self.memory).get(&candidate.path).cloned();
@@ -560,6 +577,7 @@ impl Host {
             }
             if matches!(known, None | Some(Memory::Seen { .. }))
                 && self.is_settled(&candidate, config)
+                && not_yet(&candidate, setup, &mut open_files).is_none()
             {
                 let taken = taken(candidate, setup, 0, 0);
                 if !self.queue.take(taken.turn(), taken) {
@@ -585,6 +603,9 @@ impl Host {
             .flat_map(|found| found.candidates)
         {
             let config = &setup.config.converters[candidate.converter];
+            if incomplete(&candidate, config, now).is_some() {
+                continue;
+            }
             self.is_settled(&candidate, config);
             longest = longest.max(unsettled(&candidate, config, now));
         }
@@ -624,6 +645,7 @@ impl Host {
             let mut store = StoreStatus {
                 dir: archive.dir().to_owned(),
                 entries: 0,
+                failed: 0,
                 stored_bytes: 0,
                 free_bytes: FsDisk::new(archive.dir()).free_bytes().ok(),
                 error: None,
@@ -631,6 +653,7 @@ impl Host {
             let asked = archive.snapshot().and_then(|snapshot| {
                 let stats = snapshot.stats()?;
                 (store.entries, store.stored_bytes) = (stats.entries, stats.stored_bytes);
+                store.failed = failed_of(&stats, &setup.config);
                 let pending = snapshot.pending_submissions()?;
                 submissions.waiting += pending.count;
                 let oldest = submissions.oldest.into_iter().chain(pending.oldest).min();
@@ -684,6 +707,21 @@ impl Host {
 
     pub(super) fn is_current(&self, setup: &Arc<Setup>) -> bool {
         Arc::ptr_eq(&lock(&self.setup), setup)
+    }
+
+    /// Who a converter is now.
+    pub(super) fn identity(&self, setup: &Setup, converter: usize) -> Result<ConverterId> {
+        setup.runner(converter, &self.scratch)?.converter_id()
+    }
+
+    /// Entries of the configured converters whose last attempt failed.
+    pub fn failed_before(&self) -> u64 {
+        let setup = self.setup();
+        let failed = |archive: &Archive| {
+            let stats = archive.snapshot().and_then(|snapshot| snapshot.stats());
+            stats.map_or(0, |stats| failed_of(&stats, &setup.config))
+        };
+        self.archives.iter().map(failed).sum()
     }
 
     pub(super) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
@@ -755,6 +793,35 @@ impl Host {
     }
 }
 
+/// Who the converters are, asked once a look each.
+struct Identities<'a> {
+    host: &'a Host,
+    known: HashMap<usize, Option<ConverterId>>,
+}
+
+impl<'a> Identities<'a> {
+    fn new(host: &'a Host) -> Self {
+        Self {
+            host,
+            known: HashMap::new(),
+        }
+    }
+
+    /// True when a converter is certainly another one than `before`.
+    fn is_another(&mut self, setup: &Setup, converter: usize, before: ConverterId) -> bool {
+        let ask = || self.host.identity(setup, converter).ok();
+        let now = self.known.entry(converter).or_insert_with(ask);
+        now.is_some_and(|now| now != before)
+    }
+}
+
+/// Entries of the configured converters that failed, by the store's own count.
+fn failed_of(stats: &Stats, config: &Config) -> u64 {
+    let groups = stats.converters.iter();
+    let own = groups.filter(|group| config.converter(&group.name).is_some());
+    own.map(|group| group.failed).sum()
+}
+
 /// The files of all folders, the most urgent first.
 fn scan(
     setup: &Arc<Setup>,
@@ -763,6 +830,7 @@ fn scan(
     patience: Duration,
 ) -> Vec<Candidate> {
     let mut candidates = Vec::new();
+    let mut alone = Vec::new();
     for Listed {
         converter,
         folder,
@@ -784,6 +852,7 @@ fn scan(
                     tell(&folder, error);
                 }
                 candidates.extend(found.candidates);
+                alone.extend(found.alone);
                 for (path, error) in found.refused {
                     if hand
                         .host
@@ -799,7 +868,20 @@ fn scan(
             Err(error) => tell(&folder, &error),
         }
     }
-    intake::order(&mut candidates, &setup.config.converters);
+    if !alone.is_empty() {
+        // Another converter of the folder may take them.
+        let own = candidates.iter().map(|candidate| candidate.path.clone());
+        let theirs = candidates.iter().flat_map(Candidate::companion_paths);
+        let taken: HashSet<PathBuf> = own.chain(theirs).collect();
+        let alone = alone.into_iter().filter(|path| !taken.contains(path));
+        let why = "the file it belongs to is not there";
+        looked.apart.extend(alone.map(|path| (path, why)));
+    }
+    let robbed = intake::order(&mut candidates, &setup.config.converters);
+    let why = "what belongs to it is another converter's";
+    looked
+        .apart
+        .extend(robbed.into_iter().map(|path| (path, why)));
     candidates
 }
 
@@ -812,7 +894,8 @@ fn remove_partials(config: &Config) {
             let folder = folder.clone();
             let work = move || {
                 source::remove_partials(&folder, SystemTime::now());
-                // Of a report that was being removed there. A folder that is not there holds none.
+                // Of a report that was being removed there, or of a file with its companions that
+                // was on its way there. A folder that is not there holds none.
                 let _ = source::recover(&folder);
             };
             // Where no thread can be had they stay until the next start.
@@ -821,6 +904,37 @@ fn remove_partials(config: &Config) {
                 .spawn(work);
         }
     }
+}
+
+/// What a source lacks, however long it stays as it is. Stations make files before they write them.
+fn incomplete<'a>(
+    candidate: &'a Candidate,
+    config: &ConverterConfig,
+    now: SystemTime,
+) -> Option<&'a str> {
+    let main = &candidate.main;
+    if main.is_empty_file() && main.age(now) < config.empty_after {
+        return Some("it is empty");
+    }
+    candidate.incomplete.as_deref()
+}
+
+/// Why a source that has settled is not to be taken yet, if so. The system is asked for open files once a look, and not without need.
+fn not_yet(
+    candidate: &Candidate,
+    setup: &Setup,
+    open_files: &mut Option<OpenFiles>,
+) -> Option<String> {
+    let config = &setup.config.converters[candidate.converter];
+    if let Some(why) = incomplete(candidate, config, SystemTime::now()) {
+        return Some(why.to_owned());
+    }
+    if config.writers == Writers::Ignore {
+        return None;
+    }
+    let open = open_files.get_or_insert_with(|| OpenFiles::below(watched(&setup.config)));
+    let is_open = open.holds(candidate);
+    is_open.then(|| "a program still has it open for writing".to_owned())
 }
 
 fn taken(candidate: Candidate, setup: &Arc<Setup>, failures: u32, trials: u32) -> Taken {
@@ -1303,7 +1417,7 @@ mod tests {
             (&[Failed, Rejected], 1060, History::Final(Rejected)),
             (&[Suspended, Suspended, Suspended], 1060, History::Again),
         ] {
-            assert_eq!(history(&entry(attempts), retry, at(now)), expected);
+            assert_eq!(history(&entry(attempts), None, retry, at(now)), expected);
         }
     }
 
@@ -1312,7 +1426,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("a.csv");
         fs::write(&path, "x").expect("written");
-        let seen = Fingerprint::of(&path, Shape::File(Links::Skip))
+        let seen = Fingerprint::of(&path, &Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         let first = key("T", &path, &seen);
@@ -1320,7 +1434,7 @@ mod tests {
         assert_ne!(first, key("U", &path, &seen));
         assert_ne!(first, key("T", &dir.path().join("b.csv"), &seen));
         fs::write(&path, "y").expect("written");
-        let other = Fingerprint::of(&path, Shape::File(Links::Skip))
+        let other = Fingerprint::of(&path, &Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         assert_ne!(first, key("T", &path, &other));
