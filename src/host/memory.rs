@@ -140,6 +140,23 @@ impl Host {
         }
     }
 
+    /// The folders with files that a converter could not convert.
+    pub(super) fn failed_in(&self) -> HashSet<PathBuf> {
+        let memory = lock(&self.memory);
+        let failed = memory.iter().filter(|(_, known)| {
+            matches!(
+                known,
+                Memory::Done {
+                    failed_by: Some(_),
+                    ..
+                }
+            )
+        });
+        failed
+            .filter_map(|(path, _)| path.parent().map(Path::to_owned))
+            .collect()
+    }
+
     pub(super) fn remember(&self, path: &Path, memory: Memory) {
         lock(&self.memory).insert(path.to_owned(), memory);
     }

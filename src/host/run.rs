@@ -18,7 +18,7 @@ use super::guard::caught;
 use super::intake::{self, Candidate, Writers};
 use super::line::Lines;
 use super::listen::Listener;
-use super::listing::{self, Listed, Listers};
+use super::listing::{self, Listed, Listers, Looking};
 use super::lock;
 use super::memory::{Memory, Recalled};
 use super::notice::{FileError, Hooks, Notice, RunSummary};
@@ -181,6 +181,10 @@ pub(super) struct Looked {
     pub(super) refused: HashSet<PathBuf>,
     /// There were more files than can be in hand.
     more: bool,
+    /// The folders that were listed, and what each is called without links in its path.
+    real: Vec<(PathBuf, PathBuf)>,
+    /// Who the converters are now whose files failed.
+    identities: HashMap<usize, ConverterId>,
     /// Files that are apart from what belongs to them, and why.
     apart: Vec<(PathBuf, &'static str)>,
 }
@@ -483,7 +487,6 @@ impl Host {
             hand.left(path, why);
         }
         let mut open_files = None;
-        let mut identities = Identities::new(self);
         let trials = self.trials(&candidates, setup);
         let silent = self.silent();
         for candidate in candidates {
@@ -515,9 +518,7 @@ impl Host {
                     }
                     (failures, tried)
                 }
-                Recalled::FailedBy(by) if identities.is_another(setup, candidate.converter, by) => {
-                    (0, 0)
-                }
+                Recalled::FailedBy(by) if looked.is_another(candidate.converter, by) => (0, 0),
                 Recalled::Known | Recalled::FailedBy(_) => {
                     self.books.known();
                     continue;
@@ -543,7 +544,7 @@ impl Host {
                 hand.left(&path, "it may still be changing");
                 continue;
             }
-            if let Some(why) = not_yet(&candidate, setup, &mut open_files) {
+            if let Some(why) = not_yet(&candidate, setup, &looked.real, &mut open_files) {
                 hand.left(&path, &why);
                 continue;
             }
@@ -577,7 +578,7 @@ impl Host {
             }
             if matches!(known, None | Some(Memory::Seen { .. }))
                 && self.is_settled(&candidate, config)
-                && not_yet(&candidate, setup, &mut open_files).is_none()
+                && not_yet(&candidate, setup, &looked.real, &mut open_files).is_none()
             {
                 let taken = taken(candidate, setup, 0, 0);
                 if !self.queue.take(taken.turn(), taken) {
@@ -596,7 +597,7 @@ impl Host {
         // A folder that cannot be listed is told of when it is listed for good.
         let listed = self
             .listers
-            .look(setup, &self.archives, listing::SILENT)
+            .look(setup, &self.looking(), listing::SILENT)
             .into_iter();
         for candidate in listed
             .filter_map(|listed| listed.result.ok())
@@ -611,6 +612,14 @@ impl Host {
         }
         if !longest.is_zero() {
             stop.intake.sleep(longest + TICK);
+        }
+    }
+
+    fn looking(&self) -> Looking<'_> {
+        Looking {
+            archives: &self.archives,
+            scratch: &self.scratch,
+            failed_in: self.failed_in(),
         }
     }
 
@@ -793,25 +802,11 @@ impl Host {
     }
 }
 
-/// Who the converters are, asked once a look each.
-struct Identities<'a> {
-    host: &'a Host,
-    known: HashMap<usize, Option<ConverterId>>,
-}
-
-impl<'a> Identities<'a> {
-    fn new(host: &'a Host) -> Self {
-        Self {
-            host,
-            known: HashMap::new(),
-        }
-    }
-
+impl Looked {
     /// True when a converter is certainly another one than `before`.
-    fn is_another(&mut self, setup: &Setup, converter: usize, before: ConverterId) -> bool {
-        let ask = || self.host.identity(setup, converter).ok();
-        let now = self.known.entry(converter).or_insert_with(ask);
-        now.is_some_and(|now| now != before)
+    fn is_another(&self, converter: usize, before: ConverterId) -> bool {
+        let now = self.identities.get(&converter);
+        now.is_some_and(|now| *now != before)
     }
 }
 
@@ -835,7 +830,10 @@ fn scan(
         converter,
         folder,
         result,
-    } in hand.host.listers.look(setup, &hand.host.archives, patience)
+    } in hand
+        .host
+        .listers
+        .look(setup, &hand.host.looking(), patience)
     {
         let name = &setup.config.converters[converter].converter.name;
         let mut tell = |path: &Path, error: &Error| {
@@ -853,6 +851,11 @@ fn scan(
                 }
                 candidates.extend(found.candidates);
                 alone.extend(found.alone);
+                looked
+                    .real
+                    .extend(found.real.map(|real| (folder.clone(), real)));
+                let identity = found.converter_id.map(|id| (converter, id));
+                looked.identities.extend(identity);
                 for (path, error) in found.refused {
                     if hand
                         .host
@@ -923,6 +926,7 @@ fn incomplete<'a>(
 fn not_yet(
     candidate: &Candidate,
     setup: &Setup,
+    real: &[(PathBuf, PathBuf)],
     open_files: &mut Option<OpenFiles>,
 ) -> Option<String> {
     let config = &setup.config.converters[candidate.converter];
@@ -932,7 +936,7 @@ fn not_yet(
     if config.writers == Writers::Ignore {
         return None;
     }
-    let open = open_files.get_or_insert_with(|| OpenFiles::below(watched(&setup.config)));
+    let open = open_files.get_or_insert_with(|| OpenFiles::below(real));
     let is_open = open.holds(candidate);
     is_open.then(|| "a program still has it open for writing".to_owned())
 }

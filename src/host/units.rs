@@ -99,7 +99,7 @@ pub(super) fn scan(
     }
     for main in sources {
         belonging.insert(main);
-        if let Some(candidate) = candidate(folder, main, &found[main], &mut scanned)? {
+        if let Some(candidate) = candidate(folder, main, &found[main], &mut scanned) {
             scanned.candidates.push(Candidate {
                 converter,
                 ..candidate
@@ -121,10 +121,16 @@ fn candidate(
     main: &OsStr,
     beside: &Beside,
     scanned: &mut Scanned,
-) -> io::Result<Option<Candidate>> {
+) -> Option<Candidate> {
     let path = folder.join(main);
-    let Some(alone) = look(&path, Links::Skip)? else {
-        return Ok(None);
+    let alone = match look(&path, Links::Skip) {
+        Ok(Some(alone)) => alone,
+        Ok(None) => return None,
+        Err(error) => {
+            let error = Error::io("look at", &path, error);
+            scanned.refused.push((path, error));
+            return None;
+        }
     };
     let mut names = beside.names.clone();
     let whole = if names.is_empty() {
@@ -133,10 +139,10 @@ fn candidate(
         names.push(main.to_owned());
         match Look::among(folder, &names) {
             Ok((look, _)) => look,
-            Err(error) if error.is_gone() => return Ok(None),
+            Err(error) if error.is_gone() => return None,
             Err(error) => {
                 scanned.refused.push((path.clone(), refused(&path, error)));
-                return Ok(None);
+                return None;
             }
         }
     };
@@ -147,7 +153,7 @@ fn candidate(
             let lacking = beside.lacking.as_ref();
             lacking.map(|pattern| format!("its companion {pattern} is not there"))
         });
-    Ok(Some(Candidate {
+    Some(Candidate {
         path,
         name: main.to_owned(),
         look: whole,
@@ -155,7 +161,7 @@ fn candidate(
         companions: beside.names.clone(),
         incomplete,
         converter: 0,
-    }))
+    })
 }
 
 /// Which files are sources, and what belongs to them.

@@ -12,14 +12,11 @@ pub(super) struct OpenFiles {
 }
 
 impl OpenFiles {
-    /// Asks the system for those below `folders`.
+    /// Asks the system for those below `folders`: what each is called, and its name without links.
     ///
     /// Only Linux tells, and only of the processes that this one may look into: those of its own account, or all for root. What
     /// other machines write over a share is not seen, nor what a process in a container calls by another path.
-    pub(super) fn below<'p>(folders: impl Iterator<Item = &'p Path>) -> Self {
-        let folders: Vec<(&Path, PathBuf)> = folders
-            .filter_map(|folder| Some((folder, folder.canonicalize().ok()?)))
-            .collect();
+    pub(super) fn below(folders: &[(PathBuf, PathBuf)]) -> Self {
         let named = |path: &Path| {
             let inside = folders
                 .iter()
