@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::aside::{self, Aside, Compare};
@@ -298,7 +298,33 @@ pub(super) fn zip_parts(
         |zip| parts.tarball_of(|item| member(&zip, item)).and_then(hash),
         source.seen,
     )?;
+    if let Some(there) = made_before(&partial, target, name)? {
+        return Ok(there);
+    }
     partial.publish(name)
+}
+
+/// A file that a host which was killed before it could remove the source had made of it: the same
+/// bytes as `partial`, under a name it may have given. On `Ok` its name is durable.
+fn made_before(partial: &Partial<'_>, target: &Dir, name: &OsStr) -> Result<Option<PathBuf>> {
+    let bytes = |file: &File| -> io::Result<u64> { Ok(file.metadata()?.len()) };
+    let hash_of = |mut file: &File| {
+        file.rewind()?;
+        hash(file)
+    };
+    let failed = |error| Error::io("read back", target.path(), error);
+    let length = bytes(&partial.file).map_err(failed)?;
+    let made = hash_of(&partial.file).map_err(failed)?;
+    let is_it = |name: &OsStr| -> io::Result<bool> {
+        let file = target.open_file(name)?;
+        Ok(bytes(&file)? == length && hash_of(&file)? == made)
+    };
+    // What cannot be read is somebody else's.
+    let found = find_recent(target, name, |name| Ok(is_it(name).unwrap_or(false)))?;
+    let Some(found) = found else { return Ok(None) };
+    let synced = target.sync();
+    synced.map_err(|error| Error::io("sync", target.path(), error))?;
+    Ok(Some(target.at(&found)))
 }
 
 fn open(folder: &Path) -> Result<Dir> {

@@ -212,6 +212,32 @@ fn a_removal_that_a_killed_host_began_is_ended_and_what_came_since_stays() {
     }
 }
 
+/// A host that was killed after it had made the zip file made another one at each start.
+#[test]
+fn a_zip_that_a_killed_host_had_made_is_not_made_twice() {
+    for is_group in [true, false] {
+        let bench = Bench::new();
+        let unit = if is_group {
+            group(&bench, "unit")
+        } else {
+            bench.unit("unit")
+        };
+        let saved = bench.at("saved");
+        let mut copy = std::process::Command::new("cp");
+        let copied = copy.arg("-a").arg(bench.at("in")).arg(&saved).status();
+        assert!(copied.is_ok_and(|status| status.success()));
+        let first = unit.source().zip_into(&bench.at("done")).expect("zipped");
+        let there = bench.names("done");
+        fs::remove_dir(bench.at("in")).expect("empty");
+        fs::rename(&saved, bench.at("in")).expect("put back");
+        let again = Taken::of(unit.path.clone(), unit.seen.shape().clone());
+        let second = again.source().zip_into(&bench.at("done")).expect("zipped");
+        assert_eq!(second, first);
+        assert!(bench.names("in").is_empty());
+        assert_eq!(bench.names("done"), there);
+    }
+}
+
 /// Somebody who may write to the watch folder planted such a folder, to have a host give others'
 /// files new names.
 #[test]
