@@ -35,6 +35,7 @@ mod sizes;
 mod store;
 mod surroundings;
 mod trust;
+mod unpacked;
 mod when;
 mod zone;
 

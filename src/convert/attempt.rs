@@ -1,12 +1,14 @@
 //! One attempt: a source out of the archive, through a converter, and what came of it back into the archive.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::companions::{Companions, Listing};
 use super::definition::{Arguments, Takes};
-use super::folder::{Tarball, Tree, file_of, folder_name};
+use super::folder::{Tarball, Tree, TreeError, file_of, folder_name};
 use super::process::Cancel;
 use super::protocol::Conversion;
 use super::runner::{Request, Runner, Session};
@@ -73,13 +75,14 @@ pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Opt
     let metadata = path
         .metadata()
         .map_err(|error| Error::io("read", path, error))?;
-    let takes = runner.converter().takes;
+    let takes = &runner.converter().takes;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if metadata.is_dir() && takes == Takes::Folders {
-        let tree = Tree::of(path, |_| {}).map_err(|error| {
-            let message = format!("{} cannot be converted: {error}", path.display());
-            Error::new(ErrorKind::Invalid, message).caused_by(error)
-        })?;
+    let refused = |error: TreeError| {
+        let message = format!("{} cannot be converted: {error}", path.display());
+        Error::new(ErrorKind::Invalid, message).caused_by(error)
+    };
+    if metadata.is_dir() && *takes == Takes::Folders {
+        let tree = Tree::of(path, |_| {}).map_err(refused)?;
         let request = Request {
             name: &name,
             modified: tree.modified(),
@@ -95,6 +98,22 @@ pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Opt
             format!("{} is not a regular file", path.display()),
         ));
     }
+    if let Takes::WithCompanions(companions) = takes
+        && let Some((folder, names)) = companions_of(path, companions)?
+    {
+        let names = names.iter().map(OsString::as_os_str);
+        let tree = Tree::among(folder, names, |_| {}).map_err(refused)?;
+        let main = path.file_name().unwrap_or_default();
+        let request = Request {
+            name: &name,
+            modified: tree.modified(),
+            entry: None,
+            arguments: &runner.converter().arguments,
+        };
+        let mut content = Tarball::with_main(&tree, main, |item| file_of(folder, item))
+            .map_err(|error| Error::io("read", path, error))?;
+        return runner.run(request, &mut content, cancel);
+    }
     let mut file = File::open(path).map_err(|error| Error::io("read", path, error))?;
     let request = Request {
         name: name_for(runner, &name),
@@ -103,6 +122,28 @@ pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Opt
         arguments: &runner.converter().arguments,
     };
     runner.run(request, &mut file, cancel)
+}
+
+/// Finds the companions of a file. Returns its folder, and its name among theirs; `None` when it has none.
+fn companions_of<'p>(
+    path: &'p Path,
+    companions: &Companions,
+) -> Result<Option<(&'p Path, Vec<OsString>)>> {
+    let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else {
+        return Ok(None);
+    };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let listing = Listing::of(folder).map_err(|error| Error::io("list", folder, error))?;
+    let mut names = companions.beside(name, &listing).names;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    names.push(name.to_owned());
+    Ok(Some((folder, names)))
 }
 
 /// Runs a converter over an entry and records what came of it, after `decide` has looked at it and answered where its reports
@@ -194,7 +235,8 @@ pub(crate) fn run_over(
 /// What the converter is to call a source of this name.
 fn name_for<'a>(runner: &Runner, name: &'a str) -> &'a str {
     match runner.converter().takes {
-        Takes::Files => name,
+        // What a main file with companions is called stands in what is archived of it.
+        Takes::Files | Takes::WithCompanions(_) => name,
         Takes::Folders => folder_name(name),
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::companions::Companions;
 use crate::entry::{Meta, ParseWordError};
 
 /// What stands for a secret wherever one would be recorded or shown.
@@ -116,30 +117,37 @@ impl FromStr for Mode {
 }
 
 /// What a converter is given as its source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Takes {
     /// A file.
     #[default]
     Files,
     /// A folder, put back from the tar file that is archived of it.
     Folders,
+    /// A file with what belongs to it beside it, put back from the tar file that is archived of them.
+    WithCompanions(Companions),
 }
 
 /// Mode and source in one word, as it is recorded: a converter of folders is another one than the same program of files.
-pub(crate) const fn recorded_mode(mode: Mode, takes: Takes) -> &'static str {
+pub(crate) const fn recorded_mode(mode: Mode, takes: &Takes) -> &'static str {
     match (mode, takes) {
         (mode, Takes::Files) => mode.name(),
         (Mode::OneShot, Takes::Folders) => "oneshot-folder",
         (Mode::Worker, Takes::Folders) => "worker-folder",
+        (Mode::OneShot, Takes::WithCompanions(_)) => "oneshot-companions",
+        (Mode::Worker, Takes::WithCompanions(_)) => "worker-companions",
     }
 }
 
-/// What [`recorded_mode`] was told.
+/// What [`recorded_mode`] was told. Which companions there were, each entry knows for itself.
 pub(crate) fn read_mode(recorded: &str) -> Result<(Mode, Takes), ParseWordError> {
-    match recorded.strip_suffix("-folder") {
-        Some(mode) => Ok((mode.parse()?, Takes::Folders)),
-        None => Ok((recorded.parse()?, Takes::Files)),
+    if let Some(mode) = recorded.strip_suffix("-folder") {
+        return Ok((mode.parse()?, Takes::Folders));
     }
+    if let Some(mode) = recorded.strip_suffix("-companions") {
+        return Ok((mode.parse()?, Takes::WithCompanions(Companions::default())));
+    }
+    Ok((recorded.parse()?, Takes::Files))
 }
 
 /// A converter's arguments. Secret ones never show in what is recorded or printed.
@@ -370,8 +378,12 @@ mod tests {
     #[test]
     fn a_recorded_mode_says_what_the_converter_is_given() {
         for mode in [Mode::OneShot, Mode::Worker] {
-            for takes in [Takes::Files, Takes::Folders] {
-                assert_eq!(read_mode(recorded_mode(mode, takes)), Ok((mode, takes)));
+            for takes in [
+                Takes::Files,
+                Takes::Folders,
+                Takes::WithCompanions(Companions::default()),
+            ] {
+                assert_eq!(read_mode(recorded_mode(mode, &takes)), Ok((mode, takes)));
             }
         }
         assert!(read_mode("folder").is_err());

@@ -70,7 +70,7 @@ impl Identity {
         };
         let contents = files.iter().map(|file| (file.name.as_str(), file.content));
         let id = hash(
-            recorded_mode(converter.mode, converter.takes),
+            recorded_mode(converter.mode, &converter.takes),
             &converter.command,
             &environment,
             contents,
@@ -116,7 +116,7 @@ impl Identity {
             name: converter.name.clone(),
             version: converter.version.clone(),
             command: converter.command.clone(),
-            mode: recorded_mode(converter.mode, converter.takes).to_owned(),
+            mode: recorded_mode(converter.mode, &converter.takes).to_owned(),
             environment: self.environment.clone(),
             bundle,
         })

@@ -12,11 +12,13 @@
 mod answer;
 mod attempt;
 mod blocked;
+mod companions;
 mod compare;
 mod definition;
 mod environment;
 mod folder;
 mod identity;
+mod input;
 mod json;
 mod not_json;
 mod orphans;
@@ -32,11 +34,16 @@ mod worker;
 
 pub use attempt::{AttemptSummary, convert_entry, convert_path};
 pub(crate) use attempt::{Terms, record, run_over};
+pub use companions::Companions;
+pub(crate) use companions::{Beside, Listing, Need, Pattern};
 pub use compare::{Change, Difference, Verdict, compare, compare_reports};
 pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sandbox, Takes};
 pub(crate) use definition::{Secrets, expand};
 pub use environment::missing_program;
-pub(crate) use folder::{Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, unpack};
+pub(crate) use folder::{
+    BEGINNING_BYTES, Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, has_main_file,
+    unpack,
+};
 pub(crate) use identity::is_bundle_name;
 pub use json::{Json, Number, Text};
 pub use orphans::adopt_orphans;
@@ -53,5 +60,5 @@ pub use reprocess::{
 pub(crate) use runner::Session;
 pub use runner::{Request, Runner};
 pub use sandbox::{Enforcement, be_launcher};
-pub(crate) use scratch::remove_abandoned;
+pub(crate) use scratch::{make_private, remove_abandoned};
 pub(crate) use spelling::suggest;

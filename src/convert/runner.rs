@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox, Takes, read_mode};
+use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox, read_mode};
 use super::environment::{self, Died};
-use super::folder::{UnpackError, unpack};
 use super::identity::{Identity, is_bundle_name};
+use super::input;
 use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use super::protocol::{self, Conversion, WorkerRequest};
 use super::sandbox::{Access, Enforcement};
-use super::scratch::{Scratch, make_private, safe_name};
+use super::scratch::{Scratch, make_private};
 use super::worker::{Pool, seconds, too_much_output};
 use crate::archive::Archive;
 use crate::event::ConverterRegistered;
@@ -157,7 +157,7 @@ impl Runner {
 
     /// Converts one source, read from `source` to its end. `None` when cancelled.
     ///
-    /// A converter that takes folders is given what is in the tar file that `source` is.
+    /// A converter that takes folders, or files with companions, is given what is in the tar file that `source` is.
     ///
     /// A converter that fails, whatever way, is an `Ok` with the reason.
     ///
@@ -187,6 +187,11 @@ impl Runner {
         Ok(Arc::clone(&session))
     }
 
+    /// Who the converter is, as its files are now.
+    pub(crate) fn converter_id(&self) -> Result<ConverterId> {
+        Ok(self.session()?.identity.id)
+    }
+
     pub(crate) fn run_in(
         &self,
         session: &Session,
@@ -206,27 +211,19 @@ impl Runner {
         let scratch =
             Scratch::new(root).map_err(|error| Error::io("make a folder below", root, error))?;
         let folder = scratch.path().join("in");
-        let input = folder.join(safe_name(request.name));
         make_private(&folder)
             .and_then(|()| make_private(&scratch.path().join("home")))
             .map_err(|error| Error::io("make a folder in", scratch.path(), error))?;
-        match self.converter.takes {
-            Takes::Files => copy_in(source, &input, request.modified)?,
-            Takes::Folders => {
-                make_private(&input).map_err(|error| Error::io("create", &input, error))?;
-                match unpack(source, &input) {
-                    Ok(()) => {}
-                    // What is no folder now never will be: an answer, and no trouble of this machine.
-                    Err(error @ UnpackError::Format(_)) => {
-                        return Ok(Some(Conversion::failed(error.to_string())));
-                    }
-                    Err(UnpackError::Source(error)) => return Err(unreadable(error)),
-                    Err(UnpackError::Write { path, source }) => {
-                        return Err(Error::io("write", &path, source));
-                    }
-                }
-            }
-        }
+        let placed = input::place(&self.converter.takes, request, source, &folder)?;
+        let (input, name) = match placed {
+            Ok(placed) => placed,
+            // What cannot be unpacked now never can be: an answer, and no trouble of this machine.
+            Err(why) => return Ok(Some(Conversion::failed(why))),
+        };
+        let request = Request {
+            name: &name,
+            ..request
+        };
 
         let converted = match self.converter.mode {
             Mode::OneShot => self.run_once(session, &scratch, &input, request, &revealed, cancel),
@@ -428,33 +425,6 @@ impl Session {
     }
 }
 
-fn copy_in(source: &mut dyn Read, input: &Path, modified: Option<SystemTime>) -> Result<()> {
-    let mut file = File::create_new(input).map_err(|error| Error::io("create", input, error))?;
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        // Told apart: a source that cannot be read is another trouble than a full temporary folder.
-        let read = match source.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(unreadable(error));
-            }
-        };
-        file.write_all(&buffer[..read])
-            .map_err(|error| Error::io("write", input, error))?;
-    }
-    if let Some(modified) = modified {
-        // Some converters take the file's time for the test's; one that cannot be set is no reason not to convert.
-        let _ = file.set_modified(modified);
-    }
-    Ok(())
-}
-
-fn unreadable(error: io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot read the source: {error}")).caused_by(error)
-}
-
 /// Writes one file of a recorded bundle, executable for its owner: modes are not recorded, commands may need one.
 fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| *folder != root) {
@@ -475,6 +445,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::convert::Takes;
     use crate::entry::{Meta, Outcome};
 
     fn converter(dir: &Path, script: &str) -> Converter {

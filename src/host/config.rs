@@ -6,16 +6,18 @@ use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use toml::de::{DeTable, DeValue};
 
 use super::endpoint::{Submit, masked};
-use super::intake::{Links, Shape};
+use super::intake::{Links, Shape, Writers};
+use super::names::{Names, overlap};
 use super::schema::{self, Inherited, KEYS, Value, find, suggest};
-use crate::convert::{Arguments, Bounds, Converter, MASK, Mode, PostAction, Sandbox, Takes};
+use super::units;
+use crate::convert::{
+    Arguments, Bounds, Companions, Converter, MASK, Mode, PostAction, Sandbox, Takes,
+};
 use crate::entry::{Meta, Retention};
 use crate::id::BlobId;
-use crate::index::fold;
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of the largest configuration read.
@@ -79,6 +81,10 @@ pub struct ConverterConfig {
     pub complete_marker: Option<String>,
     /// How long a file must stay the same before it is taken.
     pub settle: Duration,
+    /// How long an empty file must stay so: a station may have made it before it writes it.
+    pub empty_after: Duration,
+    /// Whether a file is taken while a program has it open for writing.
+    pub writers: Writers,
     /// What becomes of a converted file.
     pub post_process: PostAction,
     /// Where it goes.
@@ -91,9 +97,7 @@ pub struct ConverterConfig {
     pub archive: ArchiveSettings,
     /// Where reports are sent.
     pub submit: Option<Submit>,
-    patterns: Vec<String>,
-    takes: GlobSet,
-    ignores: GlobSet,
+    pub(super) names: Names,
 }
 
 /// How often a failed conversion is tried.
@@ -377,48 +381,43 @@ impl Config {
 impl ConverterConfig {
     /// The file names taken, as they are configured.
     pub fn patterns(&self) -> &[String] {
-        &self.patterns
+        self.names.patterns()
     }
 
     /// True when a file of this name in the watch folder is this converter's business, or a folder where it takes those.
     pub fn takes(&self, file_name: &str) -> bool {
-        let folded = fold(file_name);
-        !file_name.starts_with('.')
-            && self.takes.is_match(&*folded)
-            && !self.ignores.is_match(&*folded)
+        self.names.takes(file_name)
+    }
+
+    /// Where the companions of a file are found, if it may have any.
+    pub fn companions(&self) -> Option<&Companions> {
+        match &self.converter.takes {
+            Takes::WithCompanions(companions) => Some(companions),
+            Takes::Files | Takes::Folders => None,
+        }
     }
 
     /// How what it takes is looked at.
     pub(super) fn shape(&self) -> Shape {
-        match self.converter.takes {
+        match &self.converter.takes {
             Takes::Files => Shape::File(self.links),
             Takes::Folders => Shape::Folder,
+            Takes::WithCompanions(companions) => Shape::WithCompanions(companions.clone()),
         }
     }
 
     /// A pattern of each that a file name may match at once, if it is plain to see.
     fn overlaps<'a>(&'a self, other: &'a Self) -> Option<(&'a str, &'a str)> {
+        let theirs = other.patterns();
         let pairs = self
-            .patterns
+            .patterns()
             .iter()
-            .flat_map(|ours| other.patterns.iter().map(move |theirs| (ours, theirs)));
+            .flat_map(|ours| theirs.iter().map(move |theirs| (ours, theirs)));
         pairs
             .into_iter()
-            .find(|(ours, theirs)| {
-                let matches = |pattern: &str, text: &str| {
-                    let text = fold(text);
-                    glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(&*text))
-                };
-                matches(ours, theirs) || matches(theirs, ours)
-            })
+            .find(|(ours, theirs)| overlap(ours, theirs))
             .map(|(ours, theirs)| (ours.as_str(), theirs.as_str()))
     }
-}
-
-/// A pattern over folded names: test stations spell their extensions as they please, and a share
-/// may compose letters or not.
-fn glob(pattern: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(&fold(pattern)).build()
 }
 
 /// Values of one section, by key.
@@ -664,25 +663,29 @@ impl Reader<'_> {
                 self,
             );
         }
-        let patterns = scope.texts("patterns");
-        let compile = |key: &'static str, patterns: &[String], reader: &mut Self| {
-            let mut set = GlobSetBuilder::new();
-            for pattern in patterns {
-                match glob(pattern) {
-                    Ok(glob) => {
-                        set.add(glob);
-                    }
-                    Err(error) => at(
-                        key,
-                        format!("{key}: {pattern:?} is no pattern: {}", error.kind()),
-                        reader,
-                    ),
-                }
+        let names = Names::new(scope.texts("patterns"), &scope.texts("ignore"));
+        let names = names.unwrap_or_else(|bad| {
+            at(bad.key, format!("{}: {}", bad.key, bad.why), self);
+            Names::default()
+        });
+        let (texts, required) = (
+            scope.texts("companions"),
+            scope.texts("companions_required"),
+        );
+        let (companions, wrong) = units::read(&texts, &required, &names);
+        for (key, why) in wrong {
+            at(key, format!("{key}: {why}"), self);
+        }
+        if !companions.is_empty() {
+            let clash = [
+                ("complete_marker", complete_marker.is_some()),
+                ("follow_symlinks", scope.flag("follow_symlinks")),
+            ];
+            for (key, _) in clash.into_iter().filter(|(_, is_set)| *is_set) {
+                let why = format!("{key} and companions do not go together; set one of them");
+                at(key, why, self);
             }
-            set.build().unwrap_or_default()
-        };
-        let takes = compile("patterns", &patterns, self);
-        let ignores = compile("ignore", &scope.texts("ignore"), self);
+        }
         let submit = scope.get("submit.url").map(|url| Submit {
             url: match url {
                 Value::Text(url) => url,
@@ -712,8 +715,10 @@ impl Reader<'_> {
                 mode,
                 takes: if complete_marker.is_some() {
                     Takes::Folders
-                } else {
+                } else if companions.is_empty() {
                     Takes::Files
+                } else {
+                    Takes::WithCompanions(companions)
                 },
                 bounds: bounds(scope),
                 arguments: Arguments::new(
@@ -732,6 +737,12 @@ impl Reader<'_> {
             },
             complete_marker,
             settle: scope.seconds("settle_s"),
+            empty_after: scope.seconds("empty_after_s"),
+            writers: if scope.flag("wait_for_writers") {
+                Writers::WaitFor
+            } else {
+                Writers::Ignore
+            },
             post_process: scope
                 .text("post_process")
                 .parse()
@@ -744,9 +755,7 @@ impl Reader<'_> {
             },
             archive: archive_settings(scope),
             submit,
-            patterns,
-            takes,
-            ignores,
+            names,
         }
     }
 
@@ -819,10 +828,12 @@ impl Reader<'_> {
                     submit.endpoint()
                 ));
             }
+            warnings.extend(units::taken_by_others(one, all));
             for other in &all[..index] {
                 if one.watch_folder.is_some()
                     && one.watch_folder == other.watch_folder
-                    && one.converter.takes == other.converter.takes
+                    && (one.converter.takes == Takes::Folders)
+                        == (other.converter.takes == Takes::Folders)
                     && let Some((ours, theirs)) = one.overlaps(other)
                 {
                     warnings.push(format!(
@@ -1399,8 +1410,8 @@ mod tests {
             .expect("valid")
             .converters[0];
         assert_eq!(
-            (none.converter.takes, &none.complete_marker),
-            (Takes::Files, &None)
+            (&none.converter.takes, &none.complete_marker),
+            (&Takes::Files, &None)
         );
         for wrong in ["..", ".", "a/b", "/done", "a\\\\b", "done "] {
             let told = problems(&format!("{MINIMAL}complete_marker = \"{wrong}\"\n"));

@@ -24,11 +24,9 @@ use super::setup::Setup;
 use super::source::{self, Expected, Fingerprint, Source};
 use super::trouble::StuckAt;
 use crate::archive::{Archive, Archived, NewEntry, raw_name};
-use crate::convert::{
-    self, Conversion, PostAction, Runner, Session, Takes, Tarball, Terms, archived_name, file_of,
-};
-use crate::entry::{Entry, Outcome};
-use crate::id::{BlobId, EntryId};
+use crate::convert::{self, Conversion, PostAction, Runner, Session, Terms, archived_name};
+use crate::entry::{Attempt, Entry, Outcome};
+use crate::id::{BlobId, ConverterId, EntryId};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -85,7 +83,7 @@ pub(super) enum Converted {
     /// What came of it is to be recorded.
     Record(Box<Ran>),
     /// It was recorded before; the file is to be cleared away.
-    Clear(Box<Taken>, Ending),
+    Clear(Box<Taken>, Box<Ending>),
 }
 
 impl Converted {
@@ -105,12 +103,14 @@ pub(super) struct Ran {
 }
 
 /// What is to become of a file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Ending {
     pub(super) seen: Fingerprint,
     pub(super) disposition: Disposition,
     /// Where it is safe; nothing when nothing is archived.
     pub(super) entry: Option<EntryId>,
+    /// Who could not convert it, where that is on record.
+    pub(super) failed_by: Option<ConverterId>,
 }
 
 impl Ending {
@@ -135,7 +135,7 @@ impl Ending {
 /// What a step of the way came to.
 enum Step<Next> {
     On(Next),
-    End(Ending),
+    End(Box<Ending>),
     /// Left for a later look.
     Left(&'static str),
 }
@@ -283,7 +283,7 @@ impl Hand {
         }
     }
 
-    fn push_to_clear(&self, taken: Taken, ending: Ending) {
+    fn push_to_clear(&self, taken: Taken, ending: Box<Ending>) {
         let turn = taken.turn();
         let clear = Converted::Clear(Box::new(taken), ending);
         self.host.queue.push_to_clear(turn, clear);
@@ -317,7 +317,7 @@ impl Hand {
     fn archive(&self, taken: &Taken) -> Result<Step<(Fingerprint, Safety, Option<EntryId>)>> {
         let path = &taken.candidate.path;
         let config = taken.config();
-        let seen = match Fingerprint::of(path, config.shape()) {
+        let seen = match Fingerprint::of(path, &config.shape()) {
             Err(error) if config.archive.archives() => {
                 self.archive_failed(taken, &error, true);
                 return Ok(Step::Left("it could not be read"));
@@ -348,19 +348,33 @@ impl Hand {
         let id = receipt.id;
         if receipt.existing {
             let entry = entry(archive, id)?;
-            match history(&entry, config.retry, SystemClock.now()) {
+            match self.history(taken, &entry)? {
                 History::None | History::Again => {}
                 History::NotYet => {
                     self.wait(taken, config.retry.delay.min(LOOK_AGAIN), 0);
                     return Ok(Step::Left("its next attempt is not due yet"));
                 }
                 History::Final(outcome) => {
-                    let ended = case(config, outcome, Safety::Archived, None, false);
-                    return Ok(Step::End(Ending {
+                    let ended = case(config, outcome, Safety::Archived, None, false).of(&seen);
+                    let disposition = ended.decide();
+                    // What stays is told of by the number of entries that failed, or is well.
+                    if disposition.clears() {
+                        self.host.books.done_before(outcome);
+                        (self.hooks.notice)(&Notice::DoneBefore {
+                            path,
+                            entry: id,
+                            outcome,
+                        });
+                    }
+                    let last = entry.attempts.last();
+                    return Ok(Step::End(Box::new(Ending {
                         seen,
-                        disposition: ended.decide(),
+                        disposition,
                         entry: Some(id),
-                    }));
+                        failed_by: last
+                            .filter(|_| is_failure(outcome))
+                            .and_then(|last| last.converter_id),
+                    })));
                 }
             }
         }
@@ -409,9 +423,10 @@ impl Hand {
                 compression_level: Some(config.archive.compression_level),
                 ..NewEntry::default()
             };
-            let receipt = match config.converter.takes {
-                Takes::Files => put_file(archive, path, new, seen)?,
-                Takes::Folders => put_folder(archive, path, new, seen)?,
+            let receipt = if seen.look.has_parts() {
+                put_parts(archive, path, new, seen)?
+            } else {
+                put_file(archive, path, new, seen)?
             };
             if receipt.blob.blake3 != seen.content {
                 return Err(Error::new(
@@ -420,7 +435,7 @@ impl Hand {
                 ));
             }
             // Purged before it was converted: the file is still to be converted, and so archived once more.
-            if receipt.existing && is_purged_too_early(archive, receipt.id, config.retry)? {
+            if receipt.existing && self.is_purged_too_early(taken, archive, receipt.id)? {
                 key = format!("{key}:after:{}", receipt.id);
                 continue;
             }
@@ -437,6 +452,26 @@ impl Hand {
             existing: receipt.existing,
         });
         Ok((archive, receipt))
+    }
+
+    fn is_purged_too_early(&self, taken: &Taken, archive: &Archive, id: EntryId) -> Result<bool> {
+        let entry = entry(archive, id)?;
+        let is_final = || Ok::<_, Error>(matches!(self.history(taken, &entry)?, History::Final(_)));
+        Ok(entry.purged_at.is_some() && !is_final()?)
+    }
+
+    /// What an entry's attempts say about taking its file again. After a failure that depends on who the converter is now.
+    fn history(&self, taken: &Taken, entry: &Entry) -> Result<History> {
+        let last = entry.attempts.last().map(|attempt| attempt.status);
+        let current = match last.filter(|status| is_failure(*status)) {
+            Some(_) => {
+                let identity = self.host.identity(&taken.setup, taken.candidate.converter);
+                Some(identity.map_err(|error| unready(taken.config(), error))?)
+            }
+            None => None,
+        };
+        let retry = taken.config().retry;
+        Ok(history(entry, current, retry, SystemClock.now()))
     }
 
     #[expect(
@@ -488,8 +523,10 @@ impl Hand {
         };
         let cancel = self.stop.at_once_cancel();
         let expected = ready.seen.content;
-        match config.converter.takes {
-            Takes::Files => {
+        match intake::parts(path, ready.seen.shape())
+            .map_err(|error| intake::refused(path, error))?
+        {
+            None => {
                 let source = Source {
                     path,
                     seen: &ready.seen,
@@ -498,9 +535,9 @@ impl Hand {
                 let file = source.open()?;
                 runner.run(request, &mut Expected::new(file, expected), cancel)
             }
-            Takes::Folders => {
-                let (_, tree) = Look::inside(path).map_err(|error| intake::refused(path, error))?;
-                let content = Tarball::new(&tree, |item| file_of(path, item));
+            Some((_, parts)) => {
+                let content = parts.tarball();
+                let content = content.map_err(|error| Error::io("read", path, error))?;
                 runner.run(request, &mut Expected::new(content, expected), cancel)
             }
         }
@@ -511,7 +548,7 @@ impl Hand {
         ready: &Ready,
         recorder: Option<(Arc<Runner>, Arc<Session>)>,
         mut conversion: Conversion,
-    ) -> Result<Step<Ending>> {
+    ) -> Result<Step<Box<Ending>>> {
         let taken = &ready.taken;
         let path = &taken.candidate.path;
         let config = taken.config();
@@ -524,13 +561,15 @@ impl Hand {
                 return Ok(Step::Left("its report could not be sent now"));
             }
         }
+        let mut by = None;
         let (tried, conversion) = match (ready.entry, recorder) {
             (Some(id), Some((runner, session))) => {
                 let archive = self.host.archive_of(config)?;
                 let terms = terms(config);
                 let recorded =
                     convert::record(archive, &runner, &session, id, terms, conversion, submit)?;
-                (recorded.attempt.0, recorded.conversion)
+                by = Some(recorded.converter_id);
+                (tried_by(&entry(archive, id)?, by), recorded.conversion)
             }
             _ => (taken.failures + 1, conversion),
         };
@@ -550,18 +589,20 @@ impl Hand {
             ready.safety,
             conversion.post_action,
             may_retry,
-        );
+        )
+        .of(&ready.seen);
         let disposition = ended.decide();
         if disposition == Disposition::Retry {
             let wait = conversion.retry_after.unwrap_or(config.retry.delay);
             self.wait(taken, wait, tried);
             return Ok(Step::Left("it is to be tried again"));
         }
-        Ok(Step::On(Ending {
-            seen: ready.seen,
+        Ok(Step::On(Box::new(Ending {
+            seen: ready.seen.clone(),
             disposition,
             entry: ready.entry,
-        }))
+            failed_by: by.filter(|_| is_failure(conversion.outcome)),
+        })))
     }
 
     /// Sends the reports of a conversion that no store keeps. A server's refusal is the conversion's outcome. False when they
@@ -596,14 +637,15 @@ impl Hand {
         }
     }
 
-    fn clear(&self, taken: &Taken, ending: Ending) {
+    fn clear(&self, taken: &Taken, ending: Box<Ending>) {
         let path = &taken.candidate.path;
         let config = taken.config();
-        match caught(|| self.dispose(taken, ending)) {
+        match caught(|| self.dispose(taken, &ending)) {
             Ok(how) => {
                 self.passed(taken, StuckAt::Clearing);
                 let look = ending.seen.look;
-                self.host.remember(path, Memory::Done { look });
+                let failed_by = ending.failed_by;
+                self.host.remember(path, Memory::Done { look, failed_by });
                 (self.hooks.notice)(&Notice::Disposed { path, how: &how });
                 self.host.queue.let_go(path);
             }
@@ -617,7 +659,7 @@ impl Hand {
                 self.host.remember(
                     path,
                     Memory::Uncleared {
-                        ending,
+                        ending: *ending,
                         until: Instant::now() + config.retry.delay,
                     },
                 );
@@ -631,7 +673,7 @@ impl Hand {
         }
     }
 
-    fn dispose(&self, taken: &Taken, ending: Ending) -> Result<Disposed> {
+    fn dispose(&self, taken: &Taken, ending: &Ending) -> Result<Disposed> {
         let path = &taken.candidate.path;
         let config = taken.config();
         let source = Source {
@@ -780,31 +822,37 @@ fn describe(new: &mut NewEntry, path: &Path, name: &OsStr, seen: &Fingerprint) {
     new.source.set_modified(seen.look.modified);
 }
 
-/// Archives what is in a folder, if it is still what was read. Nothing is recorded otherwise.
-fn put_folder(
+/// Archives a folder, or a file with its companions, if it is still what was read. Nothing is
+/// recorded otherwise.
+fn put_parts(
     archive: &Archive,
     path: &Path,
     mut new: NewEntry,
     seen: &Fingerprint,
 ) -> Result<Archived> {
-    let look = || Look::inside(path).map_err(|error| intake::refused(path, error));
+    let parts = || {
+        let parts = intake::parts(path, seen.shape());
+        parts.map_err(|error| intake::refused(path, error))
+    };
     let changed = || {
         Error::new(
             ErrorKind::Changed,
             format!("{} changed while it was archived", path.display()),
         )
     };
-    let (before, tree) = look()?;
-    if !before.is_of_the_same(&seen.look) {
+    let same = |look: &Look| look.is_of_the_same(&seen.look);
+    let Some((_, before)) = parts()?.filter(|(look, _)| same(look)) else {
         return Err(changed());
-    }
+    };
     let archived = archived_name(path.file_name().unwrap_or_default());
     describe(&mut new, path, &archived, seen);
-    let content = Tarball::new(&tree, |item| file_of(path, item));
+    let content = before
+        .tarball()
+        .map_err(|error| Error::io("read", path, error))?;
     archive
         .put(new, Expected::new(content, seen.content))
-        .map_err(|error| match look() {
-            Ok((after, _)) if after.is_of_the_same(&before) => error,
+        .map_err(|error| match parts() {
+            Ok(Some((after, _))) if same(&after) => error,
             _ => changed(),
         })
 }
@@ -847,12 +895,6 @@ fn entry(archive: &Archive, id: EntryId) -> Result<Entry> {
     })
 }
 
-fn is_purged_too_early(archive: &Archive, id: EntryId, retry: Retry) -> Result<bool> {
-    let entry = entry(archive, id)?;
-    let is_final = matches!(history(&entry, retry, SystemClock.now()), History::Final(_));
-    Ok(entry.purged_at.is_some() && !is_final)
-}
-
 /// What an entry's attempts say about taking its file again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum History {
@@ -863,11 +905,20 @@ pub(super) enum History {
     Final(Outcome),
 }
 
-pub(super) fn history(entry: &Entry, retry: Retry, now: Timestamp) -> History {
+/// `current` is who the converter is now. What failed under another one is due at once, whatever the attempts before.
+pub(super) fn history(
+    entry: &Entry,
+    current: Option<ConverterId>,
+    retry: Retry,
+    now: Timestamp,
+) -> History {
     let Some(last) = entry.attempts.last() else {
         return History::None;
     };
-    let tried = u32::try_from(entry.attempts.len()).unwrap_or(u32::MAX);
+    if is_failure(last.status) && is_of_another(last, current) {
+        return History::Again;
+    }
+    let tried = tried_by(entry, current);
     let repeats = match last.status {
         Outcome::Suspended => true,
         Outcome::Failed => tried < retry.max_attempts,
@@ -883,6 +934,23 @@ pub(super) fn history(entry: &Entry, retry: Retry, now: Timestamp) -> History {
     } else {
         History::NotYet
     }
+}
+
+/// True for what sends a file to the error folder.
+fn is_failure(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Failed | Outcome::Rejected)
+}
+
+/// True for an attempt by another converter than the current one. One that nobody's identity is recorded with may be anybody's.
+fn is_of_another(attempt: &Attempt, current: Option<ConverterId>) -> bool {
+    matches!((attempt.converter_id, current), (Some(by), Some(current)) if by != current)
+}
+
+/// Attempts since the converter became what it is.
+fn tried_by(entry: &Entry, current: Option<ConverterId>) -> u32 {
+    let attempts = entry.attempts.iter().rev();
+    let own = attempts.take_while(|attempt| !is_of_another(attempt, current));
+    u32::try_from(own.count()).unwrap_or(u32::MAX)
 }
 
 fn case(

@@ -1,13 +1,14 @@
 //! What lies in a watch folder, and whether it has stopped changing.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::config::ConverterConfig;
-use crate::convert::{Tree, TreeError};
+use super::units;
+use crate::convert::{Companions, Item, Listing, Takes, Tarball, Tree, TreeError, file_of};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind};
 
@@ -35,8 +36,20 @@ impl Look {
 
     /// Looks at all that is in a folder.
     pub(super) fn inside(folder: &Path) -> Result<(Self, Tree), TreeError> {
+        Self::of_tree(|see| Tree::of(folder, see))
+    }
+
+    /// Looks at files and folders of these names in a folder, and at all that is in them.
+    pub(super) fn among(folder: &Path, names: &[OsString]) -> Result<(Self, Tree), TreeError> {
+        let names = names.iter().map(OsString::as_os_str);
+        Self::of_tree(|see| Tree::among(folder, names, see))
+    }
+
+    fn of_tree(
+        list: impl FnOnce(&mut dyn FnMut(&Metadata)) -> Result<Tree, TreeError>,
+    ) -> Result<(Self, Tree), TreeError> {
         let mut last = SystemTime::UNIX_EPOCH;
-        let tree = Tree::of(folder, |metadata| {
+        let tree = list(&mut |metadata| {
             if let Ok(look) = Self::of(metadata) {
                 last = last.max(look.changed);
             }
@@ -48,6 +61,16 @@ impl Look {
             inside: Some(tree.digest()),
         };
         Ok((look, tree))
+    }
+
+    /// True of a file without content.
+    pub(super) fn is_empty_file(&self) -> bool {
+        self.size == 0 && !self.has_parts()
+    }
+
+    /// True of a folder, and of a file with companions.
+    pub(super) fn has_parts(&self) -> bool {
+        self.inside.is_some()
     }
 
     /// True when it is of what is still there, whatever a backup did to its time of change.
@@ -81,8 +104,32 @@ pub(super) struct Candidate {
     pub(super) path: PathBuf,
     pub(super) name: OsString,
     pub(super) look: Look,
+    /// What can be seen of the file alone, or of the folder.
+    pub(super) main: Look,
+    /// The names beside it that belong to it.
+    pub(super) companions: Vec<OsString>,
+    /// Why it is not to be taken yet, however long it stays as it is.
+    pub(super) incomplete: Option<String>,
     /// Place of its converter in the configuration.
     pub(super) converter: usize,
+}
+
+impl Candidate {
+    /// The paths of what belongs to it.
+    pub(super) fn companion_paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.companions
+            .iter()
+            .map(|name| self.path.with_file_name(name))
+    }
+}
+
+/// Whether a file is taken while a program has it open for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// Not before it is closed.
+    WaitFor,
+    /// It is taken when it has settled.
+    Ignore,
 }
 
 /// Whether a link is taken for what it leads to.
@@ -95,10 +142,97 @@ pub enum Links {
 }
 
 /// What a converter takes, and how it is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shape {
     File(Links),
     Folder,
+    WithCompanions(Companions),
+}
+
+/// The files and folders that a source is made of.
+pub(super) struct Parts<'a> {
+    /// What their paths are relative to.
+    pub(super) root: &'a Path,
+    pub(super) tree: Tree,
+    /// The main file, where they are one with its companions.
+    pub(super) main: Option<&'a OsStr>,
+}
+
+impl Parts<'_> {
+    /// All of them as one tar file.
+    pub(super) fn tarball(&self) -> io::Result<Box<dyn Read + '_>> {
+        self.tarball_of(|item| file_of(self.root, item))
+    }
+
+    /// The same tar file of files that are opened in another way.
+    pub(super) fn tarball_of<'p>(
+        &'p self,
+        open: impl FnMut(&Item) -> io::Result<Box<dyn Read>> + 'p,
+    ) -> io::Result<Box<dyn Read + 'p>> {
+        Ok(match self.main {
+            Some(main) => Box::new(Tarball::with_main(&self.tree, main, open)?),
+            None => Box::new(Tarball::new(&self.tree, open)),
+        })
+    }
+
+    /// The names that stand directly in the root, the main file's first.
+    pub(super) fn names(&self) -> Vec<OsString> {
+        let tops = self.tree.items.iter().map(|item| item.path.as_os_str());
+        let mut names: Vec<OsString> = tops
+            .filter(|path| Path::new(path).file_name() == Some(path))
+            .map(OsStr::to_owned)
+            .collect();
+        names.sort_by_key(|name| self.main != Some(name.as_os_str()));
+        names
+    }
+}
+
+/// Looks at what a source is made of. `None` for a file that has no companions.
+pub(super) fn parts<'a>(
+    path: &'a Path,
+    shape: &Shape,
+) -> Result<Option<(Look, Parts<'a>)>, TreeError> {
+    match shape {
+        Shape::File(_) => return Ok(None),
+        Shape::Folder => {
+            let (look, tree) = Look::inside(path)?;
+            let parts = Parts {
+                root: path,
+                tree,
+                main: None,
+            };
+            return Ok(Some((look, parts)));
+        }
+        Shape::WithCompanions(_) => {}
+    }
+    let (Some(root), Some(main)) = (path.parent(), path.file_name()) else {
+        return Ok(None);
+    };
+    let mut names = companions_of(path, shape).map_err(|source| TreeError::Unreadable {
+        path: PathBuf::from("."),
+        source,
+    })?;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    names.push(main.to_owned());
+    let (look, tree) = Look::among(root, &names)?;
+    let parts = Parts {
+        root,
+        tree,
+        main: Some(main),
+    };
+    Ok(Some((look, parts)))
+}
+
+/// The names of the companions that a source has now.
+pub(super) fn companions_of(path: &Path, shape: &Shape) -> io::Result<Vec<OsString>> {
+    match (shape, path.parent(), path.file_name()) {
+        (Shape::WithCompanions(companions), Some(folder), Some(main)) => {
+            Ok(companions.beside(main, &Listing::of(folder)?).names)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Looks at a file; `None` when it is no regular file, or gone.
@@ -136,17 +270,23 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 #[derive(Default)]
 pub(super) struct Scanned {
     pub(super) candidates: Vec<Candidate>,
-    /// What cannot be looked at, complete folders that are no source, and why.
+    /// What cannot be looked at, what is complete and no source as it is, and why.
     pub(super) refused: Vec<(PathBuf, Error)>,
+    /// What belongs to files that are not there.
+    pub(super) alone: Vec<PathBuf>,
 }
 
 /// The regular files directly in a converter's watch folder that it takes. Folders, pipes and hidden files are passed over, and links
-/// unless it follows them. Where it takes folders, those that are complete, and nothing else.
+/// unless it follows them. Where it takes folders, those that are complete, and nothing else. Where files have companions, each with
+/// those it has.
 pub(super) fn scan(
     config: &ConverterConfig,
     folder: &Path,
     converter: usize,
 ) -> io::Result<Scanned> {
+    if let Takes::WithCompanions(companions) = &config.converter.takes {
+        return units::scan(config, companions, folder, converter);
+    }
     let mut scanned = Scanned::default();
     for item in fs::read_dir(folder)? {
         // An entry that cannot be read has no name to tell: the folder is listed again soon.
@@ -179,6 +319,9 @@ pub(super) fn scan(
                 path,
                 name,
                 look,
+                companions: Vec::new(),
+                main: look,
+                incomplete: None,
                 converter,
             });
         }
@@ -207,8 +350,12 @@ pub(super) fn refused(folder: &Path, error: TreeError) -> Error {
     Error::new(kind, format!("{} was left: {error}", folder.display())).caused_by(error)
 }
 
-/// Orders by the converter's priority, then the oldest first, and keeps each file once.
-pub(super) fn order(candidates: &mut Vec<Candidate>, converters: &[ConverterConfig]) {
+/// Orders by the converter's priority, then the oldest first, and keeps each file once, be it a source or a companion.
+/// Answers the files that were left out because a companion of theirs is another converter's.
+pub(super) fn order(
+    candidates: &mut Vec<Candidate>,
+    converters: &[ConverterConfig],
+) -> Vec<PathBuf> {
     let priority = |candidate: &Candidate| {
         let config = converters.get(candidate.converter);
         config.map_or(u8::MAX, |config| config.priority)
@@ -219,10 +366,25 @@ pub(super) fn order(candidates: &mut Vec<Candidate>, converters: &[ConverterConf
             .then_with(|| a.path.cmp(&b.path))
     });
     let mut taken = std::collections::HashSet::new();
-    candidates.retain(|candidate| taken.insert(candidate.path.clone()));
+    let mut robbed = Vec::new();
+    candidates.retain(|candidate| {
+        let companions: Vec<PathBuf> = candidate.companion_paths().collect();
+        let is_free = |path: &PathBuf| !taken.contains(path);
+        if !is_free(&candidate.path) {
+            return false;
+        }
+        if !companions.iter().all(is_free) {
+            robbed.push(candidate.path.clone());
+            return false;
+        }
+        taken.insert(candidate.path.clone());
+        taken.extend(companions);
+        true
+    });
     candidates.sort_by(|a, b| {
         (priority(a), a.look.modified, &a.name).cmp(&(priority(b), b.look.modified, &b.name))
     });
+    robbed
 }
 
 #[cfg(test)]
@@ -232,6 +394,25 @@ mod tests {
 
     fn config(text: &str) -> Config {
         Config::parse(text, Path::new("host.toml")).expect("valid")
+    }
+
+    fn candidate(path: &str, seconds: u64, converter: usize) -> Candidate {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let look = Look {
+            size: 1,
+            modified: time,
+            changed: time,
+            inside: None,
+        };
+        Candidate {
+            path: path.into(),
+            name: path.into(),
+            look,
+            main: look,
+            companions: Vec::new(),
+            incomplete: None,
+            converter,
+        }
     }
 
     #[cfg(unix)]
@@ -317,20 +498,6 @@ mod tests {
             "[[converter]]\nname = \"slow\"\ncommand = [\"x\", \"{input}\"]\npriority = 9\n\
              [[converter]]\nname = \"fast\"\ncommand = [\"x\", \"{input}\"]\npriority = 1\n",
         );
-        let candidate = |path: &str, seconds: u64, converter| {
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-            Candidate {
-                path: path.into(),
-                name: path.into(),
-                look: Look {
-                    size: 1,
-                    modified: time,
-                    changed: time,
-                    inside: None,
-                },
-                converter,
-            }
-        };
         let mut all = vec![
             candidate("both", 5, 0),
             candidate("old", 1, 0),
@@ -346,6 +513,31 @@ mod tests {
             order,
             [("both".into(), 1), ("new".into(), 1), ("old".into(), 0)]
         );
+    }
+
+    /// Two converters of one folder: one took the waveform of the other's unit, and the rest was taken as if it were all.
+    #[test]
+    fn a_file_whose_companion_another_converter_takes_is_left_and_named() {
+        let config = config(
+            "[[converter]]\nname = \"units\"\ncommand = [\"x\", \"{input}\"]\n\
+             [[converter]]\nname = \"waves\"\ncommand = [\"x\", \"{input}\"]\npriority = 1\n",
+        );
+        let unit = Candidate {
+            companions: vec!["a.wav".into()],
+            ..candidate("in/a.txt", 1, 0)
+        };
+        let mut all = vec![
+            unit,
+            candidate("in/a.wav", 2, 1),
+            candidate("in/b.txt", 3, 0),
+        ];
+        let robbed = order(&mut all, &config.converters);
+        assert_eq!(robbed, [PathBuf::from("in/a.txt")]);
+        let left: Vec<_> = all
+            .iter()
+            .map(|found| found.path.to_string_lossy())
+            .collect();
+        assert_eq!(left, ["in/a.wav", "in/b.txt"]);
     }
 
     #[cfg(unix)]

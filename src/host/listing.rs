@@ -15,6 +15,7 @@ use super::queue::Silent;
 use super::run::Archives;
 use super::setup::Setup;
 use super::{lock, source};
+use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
 /// How long a look into all folders waits for those that are slow to answer. What they answer
@@ -31,11 +32,27 @@ pub(super) struct Listed {
     pub(super) result: Result<Found>,
 }
 
+/// What the threads need that look into folders.
+pub(super) struct Looking<'a> {
+    pub(super) archives: &'a Archives,
+    /// Where converters are made ready.
+    pub(super) scratch: &'a Path,
+    /// The folders that hold files which a converter could not convert. Who would convert them now
+    /// is asked there too.
+    pub(super) failed_in: HashSet<PathBuf>,
+}
+
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
     /// What cannot be taken, and why.
     pub(super) refused: Vec<(PathBuf, Error)>,
+    /// What belongs to files that are not there.
+    pub(super) alone: Vec<PathBuf>,
+    /// What the folder is called without links in its path.
+    pub(super) real: Option<PathBuf>,
+    /// Who its converter is now, where that was asked and could be told.
+    pub(super) converter_id: Option<ConverterId>,
     /// What was wrong with what an earlier host had set aside.
     pub(super) set_aside: Vec<Error>,
 }
@@ -53,8 +70,16 @@ type Tidied = Arc<Mutex<HashSet<PathBuf>>>;
 /// A converter's name and its watch folder.
 type Key = (String, PathBuf);
 
+/// What a thread is asked.
+struct Question {
+    setup: Arc<Setup>,
+    converter: usize,
+    /// Who the converter is now is asked too.
+    asks_identity: bool,
+}
+
 struct Lister {
-    ask: Sender<(Arc<Setup>, usize)>,
+    ask: Sender<Question>,
     answers: Receiver<Listed>,
     /// When the question was asked that is not answered yet.
     asked: Option<(Instant, Arc<Setup>)>,
@@ -67,7 +92,7 @@ impl Listers {
     pub(super) fn look(
         &self,
         setup: &Arc<Setup>,
-        archives: &Archives,
+        looking: &Looking<'_>,
         patience: Duration,
     ) -> Vec<Listed> {
         let mut listers = lock(&self.listers);
@@ -77,7 +102,7 @@ impl Listers {
         for (key, converter) in &watched {
             let lister = match listers.get_mut(key) {
                 Some(lister) => lister,
-                None => match Lister::start(key.1.clone(), archives, &self.tidied) {
+                None => match Lister::start(key.1.clone(), looking, &self.tidied) {
                     Ok(lister) => listers.entry(key.clone()).or_insert(lister),
                     Err(error) => {
                         listed.push(Listed {
@@ -89,9 +114,12 @@ impl Listers {
                     }
                 },
             };
-            if lister.asked.is_none()
-                && lister.ask.try_send((Arc::clone(setup), *converter)).is_ok()
-            {
+            let question = Question {
+                setup: Arc::clone(setup),
+                converter: *converter,
+                asks_identity: looking.failed_in.contains(&key.1),
+            };
+            if lister.asked.is_none() && lister.ask.try_send(question).is_ok() {
                 lister.asked = Some((Instant::now(), Arc::clone(setup)));
             }
         }
@@ -150,17 +178,26 @@ fn watched(converters: &[ConverterConfig]) -> impl Iterator<Item = (Key, usize)>
 
 impl Lister {
     /// Starts the thread that looks into `watched`. It ends when nobody asks any more.
-    fn start(watched: PathBuf, archives: &Archives, tidied: &Tidied) -> std::io::Result<Self> {
+    fn start(watched: PathBuf, looking: &Looking<'_>, tidied: &Tidied) -> std::io::Result<Self> {
         let tidied = Arc::clone(tidied);
-        let archives = archives.clone();
-        let (ask, asked) = bounded::<(Arc<Setup>, usize)>(1);
+        let archives = looking.archives.clone();
+        let scratch = looking.scratch.to_owned();
+        let (ask, asked) = bounded::<Question>(1);
         let (answer, answers) = bounded(1);
         let work = move || {
-            for (setup, converter) in asked {
+            for question in asked {
+                let Question {
+                    setup, converter, ..
+                } = question;
                 let result = guard::caught(|| {
                     setup.check_folder(&watched, &archives)?;
                     let config = &setup.config.converters[converter];
-                    list(config, &watched, converter, &tidied)
+                    let mut found = list(config, &watched, converter, &tidied)?;
+                    if question.asks_identity {
+                        let runner = setup.runner(converter, &scratch);
+                        found.converter_id = runner.and_then(|runner| runner.converter_id()).ok();
+                    }
+                    Ok(found)
                 });
                 let listed = Listed {
                     converter,
@@ -202,6 +239,9 @@ fn list(
         .map_err(|error| Error::io("list", watched, error))?;
     found.candidates = scanned.candidates;
     found.refused = scanned.refused;
+    found.alone = scanned.alone;
+    // Asked here, because a share that does not answer holds up nothing but this thread.
+    found.real = watched.canonicalize().ok();
     Ok(found)
 }
 

@@ -12,6 +12,7 @@ use super::run::{Host, Looked, watched};
 use super::setup::Setup;
 use super::trouble::StuckAt;
 use crate::Error;
+use crate::id::ConverterId;
 
 /// Before a file is looked at again over which a step panicked.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
@@ -27,8 +28,11 @@ pub(super) enum Memory {
         until: Instant,
         failures: u32,
     },
-    /// Done with.
-    Done { look: Look },
+    /// Done with, until its converter changes where that one could not convert it.
+    Done {
+        look: Look,
+        failed_by: Option<ConverterId>,
+    },
     /// Converted, but not yet cleared away.
     Uncleared { ending: Ending, until: Instant },
     /// Left because its converter cannot run, so often.
@@ -44,7 +48,7 @@ impl Memory {
         match self {
             Self::Seen { look, .. }
             | Self::Waiting { look, .. }
-            | Self::Done { look }
+            | Self::Done { look, .. }
             | Self::Parked { look, .. } => look,
             Self::Uncleared { ending, .. } => &ending.seen.look,
         }
@@ -64,6 +68,8 @@ pub(super) enum Recalled {
         trials: u32,
     },
     Known,
+    /// This converter could not convert it.
+    FailedBy(ConverterId),
     Left(&'static str),
     Clear(Ending),
 }
@@ -134,6 +140,23 @@ impl Host {
         }
     }
 
+    /// The folders with files that a converter could not convert.
+    pub(super) fn failed_in(&self) -> HashSet<PathBuf> {
+        let memory = lock(&self.memory);
+        let failed = memory.iter().filter(|(_, known)| {
+            matches!(
+                known,
+                Memory::Done {
+                    failed_by: Some(_),
+                    ..
+                }
+            )
+        });
+        failed
+            .filter_map(|(path, _)| path.parent().map(Path::to_owned))
+            .collect()
+    }
+
     pub(super) fn remember(&self, path: &Path, memory: Memory) {
         lock(&self.memory).insert(path.to_owned(), memory);
     }
@@ -151,7 +174,7 @@ impl Host {
         }
         match known {
             Memory::Seen { .. } => Recalled::Fresh,
-            Memory::Done { .. } => Recalled::Known,
+            Memory::Done { failed_by, .. } => failed_by.map_or(Recalled::Known, Recalled::FailedBy),
             Memory::Waiting { until, .. } if Instant::now() < *until => {
                 Recalled::Left("its next attempt is not due yet")
             }
@@ -167,7 +190,7 @@ impl Host {
             Memory::Uncleared { until, .. } if Instant::now() < *until => {
                 Recalled::Left("it could not be cleared away yet")
             }
-            Memory::Uncleared { ending, .. } => Recalled::Clear(*ending),
+            Memory::Uncleared { ending, .. } => Recalled::Clear(ending.clone()),
         }
     }
 

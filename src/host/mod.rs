@@ -18,6 +18,7 @@ mod listen;
 mod listing;
 mod memory;
 mod metrics;
+mod names;
 mod notice;
 mod outbox;
 mod overlap;
@@ -31,8 +32,10 @@ mod source;
 mod space;
 mod status;
 mod trouble;
+mod units;
 mod wake;
 mod workers;
+mod writers;
 mod zip;
 
 pub use config::{
@@ -41,7 +44,7 @@ pub use config::{
 };
 pub use edit::Edit;
 pub use endpoint::Submit;
-pub use intake::Links;
+pub use intake::{Links, Writers};
 pub use line::StoppedLine;
 pub use listen::Listener;
 pub use notice::{FileError, Hooks, Notice, RunSummary};

@@ -72,6 +72,15 @@ pub enum Notice<'a> {
         /// What came of it.
         conversion: &'a Conversion,
     },
+    /// A file is only cleared away, for its entry had its final attempt before.
+    DoneBefore {
+        /// The file.
+        path: &'a Path,
+        /// Its entry.
+        entry: EntryId,
+        /// What that attempt came to.
+        outcome: Outcome,
+    },
     /// A file was cleared away, or kept for good.
     Disposed {
         /// The file.
@@ -236,6 +245,10 @@ pub struct RunSummary {
     pub rejected: u64,
     /// Files already done with in an earlier pass.
     pub known: u64,
+    /// Files that were only cleared away, for their entries had their final attempts before.
+    pub done_before: u64,
+    /// Of those, failed or were refused in it.
+    pub failed_before: u64,
     /// Files not taken: still changing, waiting for another attempt, or out of the way of trouble.
     pub left: u64,
     /// Files that were to be archived and could not be.

@@ -177,7 +177,7 @@ impl Named {
             section: format!("converter \"{name}\""),
             key,
             path: path.to_owned(),
-            takes: config.converter.takes,
+            takes: config.converter.takes.clone(),
         }
     }
 
@@ -206,8 +206,8 @@ fn refusal(one: &Named, other: &Named, relation: Relation) -> Option<String> {
                 _ => "leave archive_folder empty for the store, and write one path for one folder",
             }
         }
-        (Watch, Watch) if outer.takes == Takes::Folders => {
-            "a folder in it would be taken as a source; move one of them"
+        (Watch, Watch) if takes_folders(&outer.takes) => {
+            "a folder in it may be taken as a source; move one of them"
         }
         (Watch, Watch) => return None,
         (Store, Store) => "give each store a folder of its own",
@@ -231,6 +231,15 @@ fn refusal(one: &Named, other: &Named, relation: Relation) -> Option<String> {
         (Around, _) => format!("{ours} holds {theirs}"),
     };
     Some(format!("{how}: {advice}"))
+}
+
+/// True when a folder in a watch folder may be a source, or a companion of one.
+fn takes_folders(takes: &Takes) -> bool {
+    match takes {
+        Takes::Files => false,
+        Takes::Folders => true,
+        Takes::WithCompanions(companions) => companions.any_folder().next().is_some(),
+    }
 }
 
 /// Where a folder or file is, or would be.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::source::Fingerprint;
 use crate::convert::PostAction;
 use crate::entry::Outcome;
 
@@ -56,7 +57,26 @@ pub(super) struct Case {
     pub(super) has_error_folder: bool,
 }
 
+impl Disposition {
+    /// True when the file does not stay where it is.
+    pub(super) fn clears(self) -> bool {
+        match self {
+            Self::Retry | Self::Stay | Self::Post(PostAction::Keep) => false,
+            Self::ToError | Self::Post(_) => true,
+        }
+    }
+}
+
 impl Case {
+    /// Has an empty file stay: a station that writes it later must not write into the error folder,
+    /// where nobody looks for sources.
+    pub(super) fn of(self, seen: &Fingerprint) -> Self {
+        Self {
+            has_error_folder: self.has_error_folder && !seen.look.is_empty_file(),
+            ..self
+        }
+    }
+
     pub(super) fn decide(self) -> Disposition {
         let aside = if self.has_error_folder {
             Disposition::ToError

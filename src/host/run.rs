@@ -15,10 +15,10 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::{Config, ConverterConfig};
 use super::file::{Converted, Hand, PARKED, Ready, Taken, unsettled};
 use super::guard::caught;
-use super::intake::{self, Candidate};
+use super::intake::{self, Candidate, Writers};
 use super::line::Lines;
 use super::listen::Listener;
-use super::listing::{self, Listed, Listers};
+use super::listing::{self, Listed, Listers, Looking};
 use super::lock;
 use super::memory::{Memory, Recalled};
 use super::notice::{FileError, Hooks, Notice, RunSummary};
@@ -30,9 +30,11 @@ use super::status::{About, Books, HostState, HostStatus, StoreStatus, Submission
 use super::trouble::{StuckAt, Troubles};
 use super::wake::Alarm;
 use super::workers::Workers;
-use crate::archive::Archive;
+use super::writers::OpenFiles;
+use crate::archive::{Archive, Stats};
 use crate::convert::{self, Cancel};
 use crate::disk::{Disk, FsDisk};
+use crate::id::ConverterId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
@@ -179,6 +181,12 @@ pub(super) struct Looked {
     pub(super) refused: HashSet<PathBuf>,
     /// There were more files than can be in hand.
     more: bool,
+    /// The folders that were listed, and what each is called without links in its path.
+    real: Vec<(PathBuf, PathBuf)>,
+    /// Who the converters are now whose files failed.
+    identities: HashMap<usize, ConverterId>,
+    /// Files that are apart from what belongs to them, and why.
+    apart: Vec<(PathBuf, &'static str)>,
 }
 
 impl Host {
@@ -475,6 +483,10 @@ impl Host {
         let candidates = scan(setup, hand, &mut looked, patience);
         self.books.found(candidates.len());
         self.forget_all_but(&candidates, setup, &looked);
+        for (path, why) in &looked.apart {
+            hand.left(path, why);
+        }
+        let mut open_files = None;
         let trials = self.trials(&candidates, setup);
         let silent = self.silent();
         for candidate in candidates {
@@ -506,7 +518,8 @@ impl Host {
                     }
                     (failures, tried)
                 }
-                Recalled::Known => {
+                Recalled::FailedBy(by) if looked.is_another(candidate.converter, by) => (0, 0),
+                Recalled::Known | Recalled::FailedBy(_) => {
                     self.books.known();
                     continue;
                 }
@@ -518,7 +531,7 @@ impl Host {
                     let taken = taken(candidate, setup, 0, 0);
                     if self.queue.hold(&path) {
                         let turn = taken.turn();
-                        let clear = Converted::Clear(Box::new(taken), ending);
+                        let clear = Converted::Clear(Box::new(taken), Box::new(ending));
                         self.queue.push_to_clear(turn, clear);
                     }
                     continue;
@@ -529,6 +542,10 @@ impl Host {
                 let soonest = looked.settles_in.map_or(left, |first| first.min(left));
                 looked.settles_in = Some(soonest);
                 hand.left(&path, "it may still be changing");
+                continue;
+            }
+            if let Some(why) = not_yet(&candidate, setup, &looked.real, &mut open_files) {
+                hand.left(&path, &why);
                 continue;
             }
             if !self.has_room(setup, &hand.hooks) {
@@ -548,6 +565,7 @@ impl Host {
     fn look_for_more(&self, setup: &Arc<Setup>, hand: &Hand) -> Looked {
         let mut looked = Looked::default();
         let silent = self.silent();
+        let mut open_files = None;
         for candidate in scan(setup, hand, &mut looked, listing::SLOW) {
             let config = &setup.config.converters[candidate.converter];
             let known = lock(&self.memory).get(&candidate.path).cloned();
@@ -560,6 +578,7 @@ impl Host {
             }
             if matches!(known, None | Some(Memory::Seen { .. }))
                 && self.is_settled(&candidate, config)
+                && not_yet(&candidate, setup, &looked.real, &mut open_files).is_none()
             {
                 let taken = taken(candidate, setup, 0, 0);
                 if !self.queue.take(taken.turn(), taken) {
@@ -578,18 +597,29 @@ impl Host {
         // A folder that cannot be listed is told of when it is listed for good.
         let listed = self
             .listers
-            .look(setup, &self.archives, listing::SILENT)
+            .look(setup, &self.looking(), listing::SILENT)
             .into_iter();
         for candidate in listed
             .filter_map(|listed| listed.result.ok())
             .flat_map(|found| found.candidates)
         {
             let config = &setup.config.converters[candidate.converter];
+            if incomplete(&candidate, config, now).is_some() {
+                continue;
+            }
             self.is_settled(&candidate, config);
             longest = longest.max(unsettled(&candidate, config, now));
         }
         if !longest.is_zero() {
             stop.intake.sleep(longest + TICK);
+        }
+    }
+
+    fn looking(&self) -> Looking<'_> {
+        Looking {
+            archives: &self.archives,
+            scratch: &self.scratch,
+            failed_in: self.failed_in(),
         }
     }
 
@@ -624,6 +654,7 @@ impl Host {
             let mut store = StoreStatus {
                 dir: archive.dir().to_owned(),
                 entries: 0,
+                failed: 0,
                 stored_bytes: 0,
                 free_bytes: FsDisk::new(archive.dir()).free_bytes().ok(),
                 error: None,
@@ -631,6 +662,7 @@ impl Host {
             let asked = archive.snapshot().and_then(|snapshot| {
                 let stats = snapshot.stats()?;
                 (store.entries, store.stored_bytes) = (stats.entries, stats.stored_bytes);
+                store.failed = failed_of(&stats, &setup.config);
                 let pending = snapshot.pending_submissions()?;
                 submissions.waiting += pending.count;
                 let oldest = submissions.oldest.into_iter().chain(pending.oldest).min();
@@ -684,6 +716,21 @@ impl Host {
 
     pub(super) fn is_current(&self, setup: &Arc<Setup>) -> bool {
         Arc::ptr_eq(&lock(&self.setup), setup)
+    }
+
+    /// Who a converter is now.
+    pub(super) fn identity(&self, setup: &Setup, converter: usize) -> Result<ConverterId> {
+        setup.runner(converter, &self.scratch)?.converter_id()
+    }
+
+    /// Entries of the configured converters whose last attempt failed.
+    pub fn failed_before(&self) -> u64 {
+        let setup = self.setup();
+        let failed = |archive: &Archive| {
+            let stats = archive.snapshot().and_then(|snapshot| snapshot.stats());
+            stats.map_or(0, |stats| failed_of(&stats, &setup.config))
+        };
+        self.archives.iter().map(failed).sum()
     }
 
     pub(super) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
@@ -755,6 +802,21 @@ impl Host {
     }
 }
 
+impl Looked {
+    /// True when a converter is certainly another one than `before`.
+    fn is_another(&self, converter: usize, before: ConverterId) -> bool {
+        let now = self.identities.get(&converter);
+        now.is_some_and(|now| *now != before)
+    }
+}
+
+/// Entries of the configured converters that failed, by the store's own count.
+fn failed_of(stats: &Stats, config: &Config) -> u64 {
+    let groups = stats.converters.iter();
+    let own = groups.filter(|group| config.converter(&group.name).is_some());
+    own.map(|group| group.failed).sum()
+}
+
 /// The files of all folders, the most urgent first.
 fn scan(
     setup: &Arc<Setup>,
@@ -763,11 +825,15 @@ fn scan(
     patience: Duration,
 ) -> Vec<Candidate> {
     let mut candidates = Vec::new();
+    let mut alone = Vec::new();
     for Listed {
         converter,
         folder,
         result,
-    } in hand.host.listers.look(setup, &hand.host.archives, patience)
+    } in hand
+        .host
+        .listers
+        .look(setup, &hand.host.looking(), patience)
     {
         let name = &setup.config.converters[converter].converter.name;
         let mut tell = |path: &Path, error: &Error| {
@@ -784,6 +850,12 @@ fn scan(
                     tell(&folder, error);
                 }
                 candidates.extend(found.candidates);
+                alone.extend(found.alone);
+                looked
+                    .real
+                    .extend(found.real.map(|real| (folder.clone(), real)));
+                let identity = found.converter_id.map(|id| (converter, id));
+                looked.identities.extend(identity);
                 for (path, error) in found.refused {
                     if hand
                         .host
@@ -799,7 +871,20 @@ fn scan(
             Err(error) => tell(&folder, &error),
         }
     }
-    intake::order(&mut candidates, &setup.config.converters);
+    if !alone.is_empty() {
+        // Another converter of the folder may take them.
+        let own = candidates.iter().map(|candidate| candidate.path.clone());
+        let theirs = candidates.iter().flat_map(Candidate::companion_paths);
+        let taken: HashSet<PathBuf> = own.chain(theirs).collect();
+        let alone = alone.into_iter().filter(|path| !taken.contains(path));
+        let why = "the file it belongs to is not there";
+        looked.apart.extend(alone.map(|path| (path, why)));
+    }
+    let robbed = intake::order(&mut candidates, &setup.config.converters);
+    let why = "what belongs to it is another converter's";
+    looked
+        .apart
+        .extend(robbed.into_iter().map(|path| (path, why)));
     candidates
 }
 
@@ -812,7 +897,8 @@ fn remove_partials(config: &Config) {
             let folder = folder.clone();
             let work = move || {
                 source::remove_partials(&folder, SystemTime::now());
-                // Of a report that was being removed there. A folder that is not there holds none.
+                // Of a report that was being removed there, or of a file with its companions that
+                // was on its way there. A folder that is not there holds none.
                 let _ = source::recover(&folder);
             };
             // Where no thread can be had they stay until the next start.
@@ -821,6 +907,38 @@ fn remove_partials(config: &Config) {
                 .spawn(work);
         }
     }
+}
+
+/// What a source lacks, however long it stays as it is. Stations make files before they write them.
+fn incomplete<'a>(
+    candidate: &'a Candidate,
+    config: &ConverterConfig,
+    now: SystemTime,
+) -> Option<&'a str> {
+    let main = &candidate.main;
+    if main.is_empty_file() && main.age(now) < config.empty_after {
+        return Some("it is empty");
+    }
+    candidate.incomplete.as_deref()
+}
+
+/// Why a source that has settled is not to be taken yet, if so. The system is asked for open files once a look, and not without need.
+fn not_yet(
+    candidate: &Candidate,
+    setup: &Setup,
+    real: &[(PathBuf, PathBuf)],
+    open_files: &mut Option<OpenFiles>,
+) -> Option<String> {
+    let config = &setup.config.converters[candidate.converter];
+    if let Some(why) = incomplete(candidate, config, SystemTime::now()) {
+        return Some(why.to_owned());
+    }
+    if config.writers == Writers::Ignore {
+        return None;
+    }
+    let open = open_files.get_or_insert_with(|| OpenFiles::below(real));
+    let is_open = open.holds(candidate);
+    is_open.then(|| "a program still has it open for writing".to_owned())
 }
 
 fn taken(candidate: Candidate, setup: &Arc<Setup>, failures: u32, trials: u32) -> Taken {
@@ -1303,7 +1421,7 @@ mod tests {
             (&[Failed, Rejected], 1060, History::Final(Rejected)),
             (&[Suspended, Suspended, Suspended], 1060, History::Again),
         ] {
-            assert_eq!(history(&entry(attempts), retry, at(now)), expected);
+            assert_eq!(history(&entry(attempts), None, retry, at(now)), expected);
         }
     }
 
@@ -1312,7 +1430,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("a.csv");
         fs::write(&path, "x").expect("written");
-        let seen = Fingerprint::of(&path, Shape::File(Links::Skip))
+        let seen = Fingerprint::of(&path, &Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         let first = key("T", &path, &seen);
@@ -1320,7 +1438,7 @@ mod tests {
         assert_ne!(first, key("U", &path, &seen));
         assert_ne!(first, key("T", &dir.path().join("b.csv"), &seen));
         fs::write(&path, "y").expect("written");
-        let other = Fingerprint::of(&path, Shape::File(Links::Skip))
+        let other = Fingerprint::of(&path, &Shape::File(Links::Skip))
             .expect("read")
             .expect("there");
         assert_ne!(first, key("T", &path, &other));

@@ -181,6 +181,8 @@ pub struct StoreStatus {
     pub dir: PathBuf,
     /// Entries that are not purged.
     pub entries: u64,
+    /// Of those, entries of the configured converters whose last attempt failed.
+    pub failed: u64,
     /// Bytes their content takes.
     pub stored_bytes: u64,
     /// Bytes free on its disk.
@@ -355,6 +357,15 @@ impl Books {
 
     pub(super) fn known(&self) {
         self.lock().summary.known += 1;
+    }
+
+    /// A file whose entry had its final attempt before.
+    pub(super) fn done_before(&self, outcome: Outcome) {
+        let mut pages = self.lock();
+        pages.summary.done_before += 1;
+        if matches!(outcome, Outcome::Failed | Outcome::Rejected) {
+            pages.summary.failed_before += 1;
+        }
     }
 
     pub(super) fn left(&self) {

@@ -42,9 +42,9 @@ pub(crate) use fold::{PackRow, Placement};
 pub(crate) use overlay::{Overlay, QueuePlace};
 pub(crate) use rows::{BlobRow, Place, QueuedRow};
 pub(crate) use stats::CounterGroup;
-#[cfg(feature = "host")]
-pub(crate) use text::fold;
 pub(crate) use text::is_same_name;
+#[cfg(feature = "host")]
+pub(crate) use text::{composed, fold};
 pub(crate) use view::View;
 
 /// Memory that redb may take for pages, unless told otherwise.

@@ -51,6 +51,16 @@ pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     Cow::Owned(folded.nfc().collect())
 }
 
+/// `text` with its letters composed (NFC), as most systems write them. Letter case stays.
+#[cfg(feature = "host")]
+pub(crate) fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect())
+    }
+}
+
 /// True when two names are one to people; see [`fold`].
 pub(crate) fn is_same_name(one: &str, other: &str) -> bool {
     equals_folded(one, &fold(other))

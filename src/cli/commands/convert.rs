@@ -256,19 +256,13 @@ fn configured<'a>(config: &'a Config, name: &str) -> Result<&'a Converter, Error
 /// The one converter that takes files, or folders, of this name.
 fn taker<'a>(config: &'a Config, path: &Path) -> Result<&'a Converter, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let takes = if path.is_dir() {
-        Takes::Folders
-    } else {
-        Takes::Files
-    };
-    let what = match takes {
-        Takes::Files => "files",
-        Takes::Folders => "folders",
-    };
+    let is_folder = path.is_dir();
+    let what = if is_folder { "folders" } else { "files" };
     let mut takers = config
         .converters
         .iter()
-        .filter(|converter| converter.converter.takes == takes && converter.takes(&name));
+        .filter(|converter| (converter.converter.takes == Takes::Folders) == is_folder)
+        .filter(|converter| converter.takes(&name));
     let which = match (takers.next(), takers.next()) {
         (Some(one), None) => return Ok(&one.converter),
         (None, _) => "no converter takes",

@@ -23,7 +23,7 @@ use crate::cli::hearing::hear_or;
 use crate::cli::owner::{self, Endpoint, State, Watch};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts, size};
 use crate::cli::store;
-use crate::convert::{Cancel, Sandbox, missing_program};
+use crate::convert::{Cancel, Companions, Sandbox, missing_program};
 use crate::entry::Outcome;
 use crate::host::{
     Archives, Config, ConverterConfig, Hooks, Host, HostStatus, Listener, LogFormat, Notice,
@@ -174,6 +174,7 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let host = Arc::new(Host::new(archives.clone(), config)?);
     state.ask(&host);
     let endpoints = answer_for(&archives, &state, context);
+    let failed = failed_before(host.failed_before());
     let service = Service {
         host,
         stop: Stop::default(),
@@ -182,11 +183,19 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
         supervisor: Supervisor::of_process(),
     };
     let (signalled, exit) = match console {
-        None => one_pass(service, state, context)?,
+        None => {
+            if let Some(failed) = failed {
+                context.note(failed);
+            }
+            one_pass(service, state, context)?
+        }
         Some(console) => {
             context.note(format_args!("{watching}; stop with Ctrl-C"));
             if let Some(address) = listener.as_ref().and_then(Listener::address) {
                 context.note(format_args!("http://{address}/healthz and /metrics"));
+            }
+            if let Some(failed) = failed {
+                context.note(failed);
             }
             // Said before anything is done, where it can be.
             console.finish(LAST_WORDS);
@@ -296,7 +305,7 @@ fn go_on(
 /// The line that a running host prints for a pass in which there was something to do.
 fn line_of(summary: &RunSummary, json: bool) -> Option<String> {
     let sent = summary.reports_submitted + summary.reports_rejected;
-    let something = summary.archived + summary.converted + sent > 0;
+    let something = summary.archived + summary.converted + summary.done_before + sent > 0;
     if json {
         let worth = something || !summary.errors.is_empty();
         let line = to_json(summary).ok().filter(|_| worth)?;
@@ -470,6 +479,17 @@ fn news(notice: &Notice<'_>) -> Option<News> {
         | Notice::FolderSilent { error, .. }
         | Notice::LineStopped { error, .. } => News::Trouble(error.to_string()),
         Notice::Left { path, why } => News::Line(format!("left {}: {why}", shown(path))),
+        Notice::DoneBefore {
+            path,
+            entry,
+            outcome: Outcome::Failed | Outcome::Rejected,
+        } => News::Trouble(format!(
+            "{} was not tried again: entry {entry} failed before under the same converter; correct that, or `annals show {entry}`",
+            shown(path)
+        )),
+        Notice::DoneBefore { path, entry, .. } => {
+            News::Line(format!("{} was converted before, as entry {entry}", shown(path)))
+        }
         _ => return None,
     })
 }
@@ -575,7 +595,7 @@ fn exit_of(summary: &RunSummary) -> Exit {
             + summary.suspended
             + summary.known
             + summary.reports_submitted;
-        if summary.failed + summary.rejected + summary.reports_rejected > 0 {
+        if summary.failed + summary.rejected + summary.failed_before + summary.reports_rejected > 0 {
             Exit::Partial
         } else if summary.errors.is_empty() {
             Exit::Done
@@ -596,6 +616,12 @@ const fn column(outcome: Outcome) -> usize {
     }
 }
 
+/// What to do about entries that failed, if there are any.
+fn failed_before(failed: u64) -> Option<String> {
+    let failed = Some(failed).filter(|failed| *failed > 0)?;
+    Some(format!("{} failed before: `annals reprocess --status failed`", count(failed)))
+}
+
 /// `575 files found, 575 archived, 560 of 575 converted`, and what is left where it was.
 fn in_words(summary: &RunSummary) -> String {
     let mut parts = vec![
@@ -609,6 +635,13 @@ fn in_words(summary: &RunSummary) -> String {
     ];
     if summary.known > 0 {
         parts.push(format!("{} known already", count(summary.known)));
+    }
+    if summary.done_before > 0 {
+        let failed = match summary.failed_before {
+            0 => String::new(),
+            failed => format!(" ({} failed)", count(failed)),
+        };
+        parts.push(format!("{} done before{failed}", count(summary.done_before)));
     }
     if summary.archive_failed > 0 {
         parts.push(format!("{} not archived", count(summary.archive_failed)));
@@ -818,6 +851,8 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
     if more > 0 {
         known.push(("stuck", format!("and {} more files", count(more))));
     }
+    let failed = host.stores.iter().map(|store| store.failed).sum();
+    known.extend(failed_before(failed).map(|failed| ("failed", failed)));
     let submissions = &host.submissions;
     let since = submissions.oldest.map_or_else(String::new, |at| format!(", the oldest since {}", zone.long(at)));
     known.push((
@@ -930,6 +965,8 @@ struct CheckedConverter<'a> {
     /// The file that says that a folder is complete; folders are taken where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     complete_marker: Option<&'a str>,
+    /// What belongs to a file beside it.
+    companions: Vec<&'a str>,
     mode: &'static str,
     post_process: &'static str,
     archives: bool,
@@ -1004,6 +1041,7 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         watch_folder: config.watch_folder.as_deref().map(path_text),
         patterns: config.patterns(),
         complete_marker: config.complete_marker.as_deref(),
+        companions: config.companions().into_iter().flat_map(Companions::patterns).collect(),
         mode: config.converter.mode.name(),
         post_process: config.post_process.name(),
         archives: config.archive.archives(),
@@ -1016,6 +1054,10 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
 /// `*.csv *.log`, or `unit* with COMPLETE.marker`.
 fn taken(config: &ConverterConfig) -> String {
     let patterns = config.patterns().join(" ");
+    if let Some(companions) = config.companions() {
+        let companions: Vec<&str> = companions.patterns().collect();
+        return format!("{patterns} with {}", companions.join(" "));
+    }
     match &config.complete_marker {
         Some(marker) => format!("{patterns} with {marker}"),
         None => patterns,

@@ -18,8 +18,9 @@ use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure, Tally};
 use crate::cli::listing::each_page;
 use crate::cli::render::{counted, escape, size};
+use crate::cli::restore_name::{distinct, numbered, original, safe_name};
 use crate::cli::selection::{nothing_selected, refuse_unknown_converters};
-use crate::cli::restore_name::{distinct, numbered, original};
+use crate::cli::unpacked::{Replaces, Unpacked};
 use crate::entry::Entry;
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::index::fold;
@@ -30,6 +31,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// Each file is checked against its hash, made durable and only then given its name. A file that is there already is
 /// never replaced unless --overwrite always says so. Only the account that restores can read the files (mode 0600).
+/// A file with companions comes back with them: as a folder that holds them, or side by side with --original-names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -240,8 +242,48 @@ impl Restore<'_> {
         if self.read_back {
             partial.compare(entry.blake3)?;
         }
+        let folder = partial.path.with_extension("unpacked");
+        if let Some(unpacked) = Unpacked::of(&mut partial.file, folder)? {
+            return self.side_by_side(entry, &unpacked);
+        }
         self.target.place(partial, &path, entry.id)?;
         Ok(path)
+    }
+
+    /// Places a main file and its companions under their own names, or all of them in a folder of their own. Answers where the main
+    /// file is, or that folder.
+    fn side_by_side(&mut self, entry: &Entry, unpacked: &Unpacked) -> Result<PathBuf> {
+        let id = entry.id;
+        let failed = |to: &Path, error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(to, id),
+            _ => Error::io("create", to, error),
+        };
+        let first = if self.original_names {
+            let names = unpacked.names()?;
+            let chosen = names.iter().map(|name| self.target.choose(name.clone(), id));
+            let chosen = chosen.collect::<Result<Vec<_>>>()?;
+            let replaces = match self.target.overwrite {
+                Overwrite::Never => Replaces::Nothing,
+                Overwrite::Always => Replaces::Files,
+            };
+            for (name, to) in names.iter().zip(&chosen) {
+                let placed = unpacked.place(name, to, replaces);
+                placed.map_err(|error| failed(to, error))?;
+            }
+            chosen.into_iter().next().unwrap_or_default()
+        } else {
+            let main = unpacked.main.to_string_lossy();
+            let name = match safe_name(&main) {
+                Some(name) => format!("{id}_{name}"),
+                None => format!("{id}_source"),
+            };
+            let to = self.target.choose(name.into(), id)?;
+            let placed = unpacked.place_whole(&to);
+            placed.map_err(|error| failed(&to, error))?;
+            to
+        };
+        sync_dir(&self.target.dir).map_err(|error| Error::io("sync", &self.target.dir, error))?;
+        Ok(first)
     }
 }
 

@@ -104,6 +104,23 @@ fn of_host(notice: &Notice<'_>) {
                 );
             }
         }
+        Notice::DoneBefore {
+            path,
+            entry,
+            outcome,
+        } => {
+            let (path, entry) = (path_text(path), entry.0);
+            let told = outcome.to_string();
+            match outcome {
+                Outcome::Failed | Outcome::Rejected => warn!(
+                    path,
+                    entry,
+                    outcome = told,
+                    "not tried again: it failed before under the same converter"
+                ),
+                _ => info!(path, entry, outcome = told, "converted before"),
+            }
+        }
         Notice::Disposed { path, how } => {
             debug!(path = path_text(path), how = ?how, "cleared away");
         }

@@ -1,4 +1,4 @@
-//! A folder as a source: what is in it, as one stream of bytes, and put back from them.
+//! A folder as a source, or a main file with its companions: what is in it, as one stream of bytes, and put back from them.
 //!
 //! The stream is a tar file that any tar reads. The same tree is the same bytes, whatever the folder is called and wherever it lies.
 
@@ -10,10 +10,13 @@ mod unpack;
 
 pub(crate) use tarball::{Tarball, file_of};
 pub(crate) use tree::{Item, Kind, Tree, TreeError};
-pub(crate) use unpack::{UnpackError, unpack};
+pub(crate) use unpack::{BEGINNING_BYTES, UnpackError, has_main_file, unpack};
 
 /// Appended to a folder's name, it is the name of its bytes.
 const SUFFIX: &str = ".tar";
+
+/// Begins the comment of a tar file that says which of its files is the main one.
+const MAIN_FILE: &str = "main file: ";
 
 /// Files and folders in one source at most.
 const ITEMS_MAX: usize = 100_000;

@@ -1,9 +1,11 @@
 //! The bytes of a tree: a tar file, made while it is read and never whole in memory.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::MAIN_FILE;
 use super::tree::{Item, Kind, Tree, since_epoch};
 
 const BLOCK_BYTES: u64 = 512;
@@ -39,6 +41,23 @@ impl<'a, Open: FnMut(&Item) -> io::Result<Box<dyn Read>>> Tarball<'a, Open> {
             content: None,
             is_ended: false,
         }
+    }
+
+    /// The tar file of a main file and its companions. A comment at its beginning names the main file.
+    pub(crate) fn with_main(tree: &'a Tree, main: &OsStr, open: Open) -> io::Result<Self> {
+        let mut tarball = Self::new(tree, open);
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::XGlobalHeader);
+        header.set_path("pax_global_header")?;
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        let comment = comment(main);
+        header.set_size(comment.len() as u64);
+        header.set_cksum();
+        tarball.headers.append(&header, &comment[..])?;
+        Ok(tarball)
     }
 
     /// Goes to the next item. False when there is none.
@@ -160,6 +179,18 @@ pub(crate) fn file_of(root: &Path, item: &Item) -> io::Result<Box<dyn Read>> {
         return Err(named(io::Error::other("it is no regular file any more")));
     }
     Ok(Box::new(file))
+}
+
+/// The record of an extended header that names a main file: its own length, which counts itself, then keyword and value.
+fn comment(main: &OsStr) -> Vec<u8> {
+    let mut record = b" comment=".to_vec();
+    record.extend(MAIN_FILE.as_bytes());
+    record.extend(main.as_encoded_bytes());
+    record.push(b'\n');
+    let digits = |length: usize| length.to_string().len();
+    let mut length = record.len() + digits(record.len());
+    length = record.len() + digits(length);
+    [length.to_string().into_bytes(), record].concat()
 }
 
 /// Seconds as a decimal number, as an extended header has them.

@@ -1,6 +1,6 @@
 //! What is in a folder: every file and folder below it, and nothing else allowed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(crate) enum Kind {
 /// Why a folder is no source.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TreeError {
-    #[error("{} in it is {what}; a folder is taken when it holds files and folders only", path.display())]
+    #[error("{} in it is {what}; what is taken as one may hold files and folders only", path.display())]
     Forbidden { path: PathBuf, what: &'static str },
     #[error("it holds more than {ITEMS_MAX} files and folders")]
     TooMany,
@@ -52,51 +52,24 @@ impl TreeError {
 impl Tree {
     /// Lists what is below `root`. `see` is shown the metadata of each item, and of `root` itself first.
     pub(crate) fn of(root: &Path, mut see: impl FnMut(&Metadata)) -> Result<Self, TreeError> {
-        let unreadable = |path: &Path, source| TreeError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
         let own = fs::symlink_metadata(root).map_err(|error| unreadable(Path::new("."), error))?;
         see(&own);
-        let mut tree = Self::default();
-        let mut folders = vec![(OsString::new(), 0)];
-        while let Some((folder, depth)) = folders.pop() {
-            let at = Path::new(&folder);
-            let listed = fs::read_dir(root.join(at)).map_err(|error| unreadable(at, error))?;
-            for found in listed {
-                let name = found.map_err(|error| unreadable(at, error))?.file_name();
-                let mut path = folder.clone();
-                if !path.is_empty() {
-                    path.push("/");
-                }
-                path.push(name);
-                if tree.items.len() >= ITEMS_MAX {
-                    return Err(TreeError::TooMany);
-                }
-                let metadata = fs::symlink_metadata(root.join(&path))
-                    .map_err(|error| unreadable(Path::new(&path), error))?;
-                see(&metadata);
-                let kind = if metadata.is_dir() {
-                    if depth >= DEPTH_MAX {
-                        return Err(TreeError::TooDeep { path: path.into() });
-                    }
-                    folders.push((path.clone(), depth + 1));
-                    Kind::Folder
-                } else {
-                    file(&metadata).map_err(|what| TreeError::Forbidden {
-                        path: path.clone().into(),
-                        what,
-                    })?
-                };
-                tree.items.push(Item {
-                    path: path.into(),
-                    kind,
-                });
-            }
+        let mut walk = Walk::new(root, see);
+        walk.list(Path::new(""), 0)?;
+        walk.finish()
+    }
+
+    /// Lists the files and folders of these names in `root`, and what is below them. `see` is shown the metadata of each item.
+    pub(crate) fn among<'n>(
+        root: &Path,
+        names: impl IntoIterator<Item = &'n OsStr>,
+        see: impl FnMut(&Metadata),
+    ) -> Result<Self, TreeError> {
+        let mut walk = Walk::new(root, see);
+        for name in names {
+            walk.add(name.to_owned(), 0)?;
         }
-        let bytes = |item: &Item| item.path.as_os_str().as_encoded_bytes().to_owned();
-        tree.items.sort_by_cached_key(bytes);
-        Ok(tree)
+        walk.finish()
     }
 
     /// The files in it.
@@ -148,6 +121,87 @@ impl Item {
             Kind::File { size, .. } => size,
             Kind::Folder => 0,
         }
+    }
+}
+
+/// Collects the items of a tree, folder by folder.
+struct Walk<'a, See> {
+    root: &'a Path,
+    see: See,
+    tree: Tree,
+    /// Folders still to be listed, and how deep they lie.
+    folders: Vec<(OsString, usize)>,
+}
+
+impl<'a, See: FnMut(&Metadata)> Walk<'a, See> {
+    fn new(root: &'a Path, see: See) -> Self {
+        Self {
+            root,
+            see,
+            tree: Tree::default(),
+            folders: Vec::new(),
+        }
+    }
+
+    /// Adds everything that stands directly in a folder.
+    fn list(&mut self, folder: &Path, depth: usize) -> Result<(), TreeError> {
+        let listed =
+            fs::read_dir(self.root.join(folder)).map_err(|error| unreadable(folder, error))?;
+        for found in listed {
+            let name = found
+                .map_err(|error| unreadable(folder, error))?
+                .file_name();
+            let mut path = folder.as_os_str().to_owned();
+            if !path.is_empty() {
+                path.push("/");
+            }
+            path.push(name);
+            self.add(path, depth)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: OsString, depth: usize) -> Result<(), TreeError> {
+        if self.tree.items.len() >= ITEMS_MAX {
+            return Err(TreeError::TooMany);
+        }
+        let metadata = fs::symlink_metadata(self.root.join(&path))
+            .map_err(|error| unreadable(Path::new(&path), error))?;
+        (self.see)(&metadata);
+        let kind = if metadata.is_dir() {
+            if depth >= DEPTH_MAX {
+                return Err(TreeError::TooDeep { path: path.into() });
+            }
+            self.folders.push((path.clone(), depth + 1));
+            Kind::Folder
+        } else {
+            file(&metadata).map_err(|what| TreeError::Forbidden {
+                path: path.clone().into(),
+                what,
+            })?
+        };
+        self.tree.items.push(Item {
+            path: path.into(),
+            kind,
+        });
+        Ok(())
+    }
+
+    /// Lists the folders that were found, and those in them.
+    fn finish(mut self) -> Result<Tree, TreeError> {
+        while let Some((folder, depth)) = self.folders.pop() {
+            self.list(Path::new(&folder), depth)?;
+        }
+        let bytes = |item: &Item| item.path.as_os_str().as_encoded_bytes().to_owned();
+        self.tree.items.sort_by_cached_key(bytes);
+        Ok(self.tree)
+    }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> TreeError {
+    TreeError::Unreadable {
+        path: path.to_owned(),
+        source,
     }
 }
 

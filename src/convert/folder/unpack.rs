@@ -1,13 +1,13 @@
 //! Puts a tree back from its bytes, into a folder that nothing leaves.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{DEPTH_MAX, ITEMS_MAX};
+use super::{DEPTH_MAX, ITEMS_MAX, MAIN_FILE};
 use crate::convert::scratch::make_private;
 
 /// Bytes of the longest extended header that is read.
@@ -27,7 +27,8 @@ pub(crate) enum UnpackError {
 /// Makes the files and folders of a tar file in `into`, an empty folder that nobody else writes to. Reads `source` to its end.
 ///
 /// What is neither a file nor a folder is refused, and so is a path that is absolute, has a `..` in it, or comes twice.
-pub(crate) fn unpack(source: &mut dyn Read, into: &Path) -> Result<(), UnpackError> {
+/// Returns the name of the main file, where the tar file names one.
+pub(crate) fn unpack(source: &mut dyn Read, into: &Path) -> Result<Option<OsString>, UnpackError> {
     let mut source = Watched {
         source,
         failed: None,
@@ -36,10 +37,37 @@ pub(crate) fn unpack(source: &mut dyn Read, into: &Path) -> Result<(), UnpackErr
     if let Some(error) = source.failed.take() {
         return Err(UnpackError::Source(error));
     }
-    unpacked?;
+    let main = unpacked?;
     // Only at its end has all of it been verified.
     io::copy(&mut source, &mut io::sink()).map_err(UnpackError::Source)?;
-    Ok(())
+    Ok(main)
+}
+
+/// Bytes at the beginning of a source by which [`has_main_file`] knows it.
+pub(crate) const BEGINNING_BYTES: u64 = 1024;
+
+/// True for the beginning of the tar file of a main file with companions.
+pub(crate) fn has_main_file(beginning: &[u8]) -> bool {
+    let Some((block, record)) = beginning.split_first_chunk::<512>() else {
+        return false;
+    };
+    let header = tar::Header::from_byte_slice(block);
+    let is_comment = header.entry_type() == tar::EntryType::XGlobalHeader;
+    // A name that is longer than what was read is known by how its record begins.
+    let keyword = [b" comment=", MAIN_FILE.as_bytes()].concat();
+    let digits = record.iter().take_while(|byte| byte.is_ascii_digit());
+    is_comment && record[digits.count()..].starts_with(&keyword)
+}
+
+/// The main file that a record of an extended header names. Its length is counted, because a name may hold a line feed.
+fn main_named(record: &[u8]) -> Option<&[u8]> {
+    let digits = record.iter().position(|byte| *byte == b' ')?;
+    let length: usize = str::from_utf8(&record[..digits]).ok()?.parse().ok()?;
+    record
+        .get(digits + 1..length)?
+        .strip_prefix(b"comment=")?
+        .strip_prefix(MAIN_FILE.as_bytes())?
+        .strip_suffix(b"\n")
 }
 
 /// Tells a source that cannot be read from one that is no tar file.
@@ -68,11 +96,12 @@ struct Extension {
     modified: Option<SystemTime>,
 }
 
-fn put_back(source: &mut Watched<'_>, into: &Path) -> Result<(), UnpackError> {
+fn put_back(source: &mut Watched<'_>, into: &Path) -> Result<Option<OsString>, UnpackError> {
     let format = |error: io::Error| UnpackError::Format(error.to_string());
     let mut archive = tar::Archive::new(source);
     let mut extension = Extension::default();
     let mut made: HashSet<PathBuf> = HashSet::new();
+    let mut main: Option<OsString> = None;
     // Raw, because extended headers of any length would be read into memory otherwise.
     for entry in archive.entries().map_err(format)?.raw(true) {
         let mut entry = entry.map_err(format)?;
@@ -88,7 +117,13 @@ fn put_back(source: &mut Watched<'_>, into: &Path) -> Result<(), UnpackError> {
                 extension.read(&extended(&mut entry)?)?;
                 continue;
             }
-            tar::EntryType::XGlobalHeader => continue,
+            tar::EntryType::XGlobalHeader => {
+                let header = extended(&mut entry)?;
+                if let Some(name) = main_named(&header) {
+                    main = Some(os_string(name)?);
+                }
+                continue;
+            }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::Directory => {}
             _ => {
                 return Err(UnpackError::Format(format!(
@@ -132,7 +167,23 @@ fn put_back(source: &mut Watched<'_>, into: &Path) -> Result<(), UnpackError> {
         let size = entry.size();
         write_file(&mut entry, size, &target, modified)?;
     }
-    Ok(())
+    match main {
+        Some(name) if !is_file_in(into, &name) => Err(UnpackError::Format(format!(
+            "its main file, {}, is not in it",
+            name.display()
+        ))),
+        main => Ok(main),
+    }
+}
+
+/// True for the plain name of a file that stands directly in a folder.
+fn is_file_in(folder: &Path, name: &OsStr) -> bool {
+    let is_plain = Path::new(name).file_name() == Some(name);
+    is_plain
+        && folder
+            .join(name)
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_file())
 }
 
 /// A path that stays inside, without the parts that say nothing.

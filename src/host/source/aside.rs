@@ -10,9 +10,9 @@ use std::rc::Rc;
 use super::dir::{Access, Dir, Kind, Seen};
 use super::name::{Purpose, give_free_name, hidden, hidden_with};
 use super::{Source, check_file, hash};
-use crate::convert::{Tarball, Tree, file_of};
+use crate::convert::{Tree, file_of};
 use crate::host::identity::FileId;
-use crate::host::intake::{Links, Look, Shape, open, refused};
+use crate::host::intake::{Links, Look, Parts, Shape, companions_of, open, refused};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -57,6 +57,9 @@ pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
     // A link can have been given the number of the file that was read, once that was gone.
     let is_link = |now: &Seen| now.kind == Kind::Link;
     let follows = source.seen.shape == Shape::File(Links::Follow);
+    if has_companions(source)? {
+        return Err(source.changed());
+    }
     let is_it = |now: &Seen| now.id == source.seen.named && (follows || !is_link(now));
     let Some(now) = now.filter(is_it) else {
         return Err(source.changed());
@@ -79,6 +82,13 @@ pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
     }
 }
 
+/// True when a file that had no companions has one now, which belongs to it.
+fn has_companions(source: Source<'_>) -> Result<bool> {
+    let found = companions_of(source.path, &source.seen.shape);
+    let found = found.map_err(|error| Error::io("read", source.path, error))?;
+    Ok(!found.is_empty())
+}
+
 /// The folder that a source lies in.
 pub(super) fn watched(source: Source<'_>) -> Result<Dir> {
     let parent = source.path.parent().filter(|path| *path != Path::new(""));
@@ -90,12 +100,11 @@ impl<'a> Aside<'a> {
     /// Makes everything ready to rename a source that still looks like what was read.
     pub(super) fn prepare(source: Source<'a>) -> Result<Self> {
         let watched = watched(source)?;
-        let file = match source.seen.shape {
-            Shape::File(_) => Some(open_file(source, &watched)?),
-            Shape::Folder => {
-                tree(source, source.path)?;
-                None
-            }
+        let file = if source.seen.shape == Shape::Folder {
+            tree(source, source.path)?;
+            None
+        } else {
+            Some(open_file(source, &watched)?)
         };
         let failed = |error| Error::io("set aside", source.path, error);
         let mut name = hidden_with(Purpose::Aside, source.name()).map_err(failed)?;
@@ -123,9 +132,11 @@ impl<'a> Aside<'a> {
             self.remove_holder();
             return Err(error);
         }
-        let compared = match compare {
-            Compare::Content => self.compare(),
-            Compare::Look => self.compare_look(),
+        let compared = match has_companions(self.source) {
+            Ok(true) => Err(self.source.changed()),
+            Ok(false) if compare == Compare::Content => self.compare(),
+            Ok(false) => self.compare_look(),
+            Err(error) => Err(error),
         };
         match compared.and_then(|files| act(&self, files)) {
             Ok(done) => {
@@ -183,6 +194,11 @@ impl<'a> Aside<'a> {
         false
     }
 
+    /// The folder that it is in now, and what it is called there.
+    pub(super) fn place(&self) -> (&Dir, &OsStr) {
+        (self.dir(), &self.name)
+    }
+
     fn dir(&self) -> &Dir {
         self.holder
             .as_ref()
@@ -220,20 +236,17 @@ impl<'a> Aside<'a> {
     fn compare_folder(&self) -> Result<Files> {
         let path = self.path();
         let tree = tree(self.source, &path)?;
-        let hashes = Rc::new(RefCell::new(Vec::new()));
-        let content = hash(Tarball::new(&tree, |item| {
-            Ok(Box::new(Noted {
-                content: file_of(&path, item)?,
-                hasher: blake3::Hasher::new(),
-                hashes: Rc::clone(&hashes),
-            }))
-        }))
-        .map_err(|error| Error::io("read", self.source.path, error))?;
+        let parts = Parts {
+            root: &path,
+            tree,
+            main: None,
+        };
+        let (content, files) =
+            hash_files(&parts).map_err(|error| Error::io("read", self.source.path, error))?;
         if content != self.source.seen.content {
             return Err(self.source.changed());
         }
-        let files = tree.files().map(|item| item.path.clone());
-        Ok(files.zip(hashes.take()).collect())
+        Ok(files)
     }
 
     fn is_what_was_read(&self) -> Result<bool> {
@@ -316,6 +329,20 @@ pub(super) fn tree(source: Source<'_>, path: &Path) -> Result<Tree> {
     } else {
         Err(source.changed())
     }
+}
+
+/// Hashes the tar file of a source, and each of its files by itself on the way.
+pub(super) fn hash_files(parts: &Parts<'_>) -> io::Result<(BlobId, Files)> {
+    let hashes = Rc::new(RefCell::new(Vec::new()));
+    let content = hash(parts.tarball_of(|item| {
+        Ok(Box::new(Noted {
+            content: file_of(parts.root, item)?,
+            hasher: blake3::Hasher::new(),
+            hashes: Rc::clone(&hashes),
+        }))
+    })?)?;
+    let files = parts.tree.files().map(|item| item.path.clone());
+    Ok((content, files.zip(hashes.take()).collect()))
 }
 
 /// A folder in a watch folder that only the host's own account can enter.

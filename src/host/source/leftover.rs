@@ -32,7 +32,7 @@ pub(in crate::host) fn remove_leftover(
     if seen.is_none_or(|seen| seen.kind != Kind::File) {
         return Ok(());
     }
-    match Fingerprint::of(&path, Shape::File(Links::Skip))? {
+    match Fingerprint::of(&path, &Shape::File(Links::Skip))? {
         Some(seen) if reports.contains(&seen.content) => Source {
             path: &path,
             seen: &seen,

@@ -12,14 +12,14 @@
 //! says what is to be removed: the list of a folder that was being removed lies in a folder that
 //! only the host's own account can enter, and it is followed in there only.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use self::aside::Compare;
 use super::identity::FileId;
-use super::intake::{Links, Look, Shape, open, refused};
-use crate::convert::{Tarball, file_of};
+use super::intake::{Links, Look, Parts, Shape, companions_of, open, parts, refused};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -27,6 +27,7 @@ mod aside;
 mod attributes;
 mod dir;
 mod expected;
+mod group;
 mod leftover;
 mod name;
 mod partial;
@@ -41,29 +42,61 @@ pub(crate) use name::distinct as distinct_name;
 pub(super) use partial::remove_partials;
 pub(super) use recover::recover;
 
-/// A file or folder as it was when it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A file, a folder, or a file with its companions, as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     pub(super) look: Look,
-    /// The file's content, or the folder's as a tar file.
+    /// The file's content, or as a tar file that of a folder, or of a file and its companions.
     pub(super) content: BlobId,
     shape: Shape,
     /// What had the name: the file, the folder, or the link that was followed.
     named: FileId,
+    /// What had the names beside it that belong to it.
+    companions: Vec<(OsString, FileId)>,
+}
+
+/// What a source turned out to be, which says how it is cleared away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One file; it may be of a kind that has companions and have none.
+    File,
+    Folder,
+    /// A main file with companions.
+    Group,
 }
 
 impl Fingerprint {
     /// Reads a file or folder; `None` when it is gone, something else, or changed meanwhile.
-    pub(super) fn of(path: &Path, shape: Shape) -> Result<Option<Self>> {
+    pub(super) fn of(path: &Path, shape: &Shape) -> Result<Option<Self>> {
+        let failed = |error| Error::io("read", path, error);
         match shape {
-            Shape::File(links) => {
-                Self::of_file(path, links).map_err(|error| Error::io("read", path, error))
+            Shape::File(links) => Self::of_file(path, *links, shape).map_err(failed),
+            Shape::Folder => Self::of_parts(path, shape),
+            Shape::WithCompanions(_) => {
+                if !companions_of(path, shape).map_err(failed)?.is_empty() {
+                    return Self::of_parts(path, shape);
+                }
+                let seen = Self::of_file(path, Links::Skip, shape).map_err(failed)?;
+                let is_alone = companions_of(path, shape).map_err(failed)?.is_empty();
+                Ok(seen.filter(|_| is_alone))
             }
-            Shape::Folder => Self::of_folder(path),
         }
     }
 
-    fn of_file(path: &Path, links: Links) -> io::Result<Option<Self>> {
+    /// How it is looked at.
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn form(&self) -> Form {
+        match self.shape {
+            Shape::Folder => Form::Folder,
+            Shape::WithCompanions(_) if !self.companions.is_empty() => Form::Group,
+            Shape::File(_) | Shape::WithCompanions(_) => Form::File,
+        }
+    }
+
+    fn of_file(path: &Path, links: Links, shape: &Shape) -> io::Result<Option<Self>> {
         let named = || named(path);
         let Some((id, is_link)) = named()? else {
             return Ok(None);
@@ -87,33 +120,62 @@ impl Fingerprint {
         Ok(is_unchanged.then_some(Self {
             look,
             content,
-            shape: Shape::File(links),
+            shape: shape.clone(),
             named: id,
+            companions: Vec::new(),
         }))
     }
 
-    fn of_folder(path: &Path) -> Result<Option<Self>> {
-        let look = || match Look::inside(path) {
-            Ok(seen) => Ok(Some(seen)),
+    fn of_parts(path: &Path, shape: &Shape) -> Result<Option<Self>> {
+        let look = || match parts(path, shape) {
+            Ok(seen) => Ok(seen),
             Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(refused(path, error)),
         };
-        let named = || named(path).map_err(|error| Error::io("read", path, error));
-        let (Some((id, false)), Some((before, tree))) = (named()?, look()?) else {
+        let failed = |error| Error::io("read", path, error);
+        let Some((before, parts)) = look()? else {
             return Ok(None);
         };
-        let content = hash(Tarball::new(&tree, |item| file_of(path, item)));
-        if look()?.is_none_or(|(after, _)| after != before) || named()? != Some((id, false)) {
+        let Some(ids) = ids(path, &parts).map_err(failed)? else {
+            return Ok(None);
+        };
+        let content = parts.tarball().and_then(hash);
+        let is_unchanged = look()?.is_some_and(|(after, _)| after == before)
+            && self::ids(path, &parts).map_err(failed)?.as_ref() == Some(&ids);
+        if !is_unchanged {
             return Ok(None);
         }
-        let content = content.map_err(|error| Error::io("read", path, error))?;
+        let (named, companions) = ids;
         Ok(Some(Self {
             look: before,
-            content,
-            shape: Shape::Folder,
-            named: id,
+            content: content.map_err(failed)?,
+            shape: shape.clone(),
+            named,
+            companions,
         }))
     }
+}
+
+/// Which file or folder has the name of a source, and which have those of its companions; `None`
+/// when one is gone, or a link.
+#[expect(clippy::type_complexity, reason = "two parts of a fingerprint")]
+fn ids(path: &Path, parts: &Parts<'_>) -> io::Result<Option<(FileId, Vec<(OsString, FileId)>)>> {
+    let Some((main, false)) = named(path)? else {
+        return Ok(None);
+    };
+    let mut companions = Vec::new();
+    // The main file's name is the first. A folder has all of its own inside.
+    let beside = match parts.main {
+        Some(_) => parts.names(),
+        None => Vec::new(),
+    };
+    for name in beside.iter().skip(1) {
+        let Some((id, false)) = named(&parts.root.join(name))? else {
+            return Ok(None);
+        };
+        companions.push((name.clone(), id));
+    }
+    Ok(Some((main, companions)))
 }
 
 /// Which file or folder has a name, and whether that is a link; `None` when nothing has it.
@@ -136,7 +198,7 @@ pub(super) struct Source<'a> {
     pub(super) marker: Option<&'a str>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     /// Opens the file, if it still looks like what was read.
     pub(super) fn open(self) -> Result<File> {
         aside::open_file(self, &aside::watched(self)?)
@@ -163,9 +225,10 @@ impl Source<'_> {
 
     /// Removes exactly what was read, and nothing if anything else is there.
     pub(super) fn remove(self) -> Result<()> {
-        match self.seen.shape {
-            Shape::File(_) => aside::with(self, Compare::Content, |aside, _| aside.remove_file()),
-            Shape::Folder => removal::remove(self),
+        match self.seen.form() {
+            Form::File => aside::with(self, Compare::Content, |aside, _| aside.remove_file()),
+            Form::Folder => removal::remove(self),
+            Form::Group => group::remove(self),
         }
     }
 
@@ -194,7 +257,7 @@ impl Source<'_> {
         Ok(now.is_some_and(|(id, _)| id == self.seen.named))
     }
 
-    fn name(&self) -> &std::ffi::OsStr {
+    fn name(&self) -> &'a OsStr {
         self.path.file_name().unwrap_or_default()
     }
 

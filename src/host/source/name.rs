@@ -47,7 +47,7 @@ pub(super) fn zipped(name: &OsStr, bytes_max: usize) -> OsString {
 
 /// The first `bytes_max` bytes of a name, or a few less so that no character is cut.
 #[cfg(unix)]
-fn shortened(name: &OsStr, bytes_max: usize) -> OsString {
+pub(super) fn shortened(name: &OsStr, bytes_max: usize) -> OsString {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let bytes = name.as_bytes();
     if bytes.len() <= bytes_max {
@@ -64,7 +64,7 @@ fn shortened(name: &OsStr, bytes_max: usize) -> OsString {
 }
 
 #[cfg(not(unix))]
-fn shortened(name: &OsStr, bytes_max: usize) -> OsString {
+pub(super) fn shortened(name: &OsStr, bytes_max: usize) -> OsString {
     let text = name.to_string_lossy();
     if text.len() <= bytes_max {
         return name.to_owned();
@@ -110,7 +110,16 @@ pub(super) fn give_free_name(
 /// looks however many are taken: with steps that double, and then halve.
 pub(super) fn first_free(folder: &Dir, name: &OsStr, from: u64) -> io::Result<u64> {
     let bytes_max = folder.name_bytes_max(name);
-    let is_taken = |number: u64| folder.has(&distinct(name, number, bytes_max));
+    first_free_number(from, |number| {
+        folder.has(&distinct(name, number, bytes_max))
+    })
+}
+
+/// A number from `from` on that is not taken, and the one before it is; see [`first_free`].
+pub(super) fn first_free_number(
+    from: u64,
+    is_taken: impl Fn(u64) -> io::Result<bool>,
+) -> io::Result<u64> {
     if !is_taken(from)? {
         return Ok(from);
     }

@@ -6,12 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::Fingerprint;
 use super::attributes::{Permissions, keep};
 use super::dir::Dir;
 use super::name::{Purpose, give_free_name, hidden, is_hidden};
-use super::{Fingerprint, Source};
 use crate::convert::{Kind, Tree};
-use crate::host::intake::Look;
+use crate::host::intake::{Look, Parts};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -120,6 +120,12 @@ impl<'a> PartialFolder<'a> {
     pub(super) fn publish(self, name: &OsStr) -> Result<PathBuf> {
         publish(self.folder, &self.name, name)
     }
+
+    /// Moves it into another folder, where `name` must be free. That is not durable yet.
+    pub(super) fn rename_into(self, folder: &Dir, name: &OsStr) -> Result<()> {
+        let renamed = self.folder.rename_free(&self.name, folder, name);
+        renamed.map_err(|error| Error::io("create", folder.at(name), error))
+    }
 }
 
 impl Drop for PartialFolder<'_> {
@@ -159,12 +165,15 @@ fn settle(copy: &Path, source: &Path, kind: Kind) -> Result<()> {
     settle().map_err(|error| Error::io("copy", source, error))
 }
 
-/// The permissions of a zip file that holds all of a folder.
-pub(super) fn permissions_of_all(source: Source<'_>, tree: &Tree) -> io::Result<Permissions> {
+/// The permissions of a zip file that holds all of a folder, or a main file and its companions.
+pub(super) fn permissions_of_all(parts: &Parts<'_>) -> io::Result<Permissions> {
     let of = |path: &Path| open_any(path).and_then(|file| Permissions::of(&file));
-    let mut all = of(source.path)?.of_content();
-    for item in &tree.items {
-        let inner = of(&source.path.join(&item.path))?;
+    let mut all = match parts.main {
+        Some(main) => of(&parts.root.join(main))?,
+        None => of(parts.root)?.of_content(),
+    };
+    for item in &parts.tree.items {
+        let inner = of(&parts.root.join(&item.path))?;
         all = all.narrowed_by(inner, item.kind == Kind::Folder);
     }
     Ok(all)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::aside::{self, Aside, Compare};
@@ -11,9 +11,9 @@ use super::attributes::{Permissions, keep};
 use super::dir::{Dir, Kind as Named};
 use super::name::{distinct, first_free, give_free_name, zipped};
 use super::partial::{Partial, PartialFolder, open_any, permissions_of_all};
-use super::{Source, hash};
-use crate::convert::{Item, Kind, Tarball, file_of, unpack};
-use crate::host::intake::{Look, Shape};
+use super::{Form, Source, group, hash};
+use crate::convert::{Item, Kind, file_of, unpack};
+use crate::host::intake::{Look, Parts, Shape};
 use crate::host::zip;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
@@ -25,6 +25,9 @@ const LOOKED_THROUGH: usize = 32;
 /// Moves a source into a folder.
 pub(super) fn move_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
     let target = open(folder)?;
+    if source.seen.form() == Form::Group {
+        return group::move_into(source, &target);
+    }
     let failed = |error| Error::io("open", folder, error);
     let may_rename = source
         .seen
@@ -32,8 +35,9 @@ pub(super) fn move_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
         .may_share_file_system(target.id().map_err(failed)?);
     // What a link leads to is wanted there, not another name of the link.
     if may_rename && !source.path.is_symlink() {
-        let is_file = matches!(source.seen.shape, Shape::File(_));
-        if is_file && let Some(there) = link_into(source, &target)? {
+        if source.seen.form() == Form::File
+            && let Some(there) = link_into(source, &target)?
+        {
             return Ok(there);
         }
         let mut crosses = false;
@@ -51,13 +55,16 @@ pub(super) fn move_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
 /// Copies a source into a folder, as it is done between file systems, and removes it.
 #[cfg(test)]
 pub(super) fn copy_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
-    copy_to(source, &open(folder)?)
+    match source.seen.form() {
+        Form::Group => group::copy_into(source, folder),
+        Form::File | Form::Folder => copy_to(source, &open(folder)?),
+    }
 }
 
 fn copy_to(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     match source.seen.shape {
-        Shape::File(_) => copy_file(source, target),
         Shape::Folder => copy_folder(source, target),
+        Shape::File(_) | Shape::WithCompanions(_) => copy_file(source, target),
     }
 }
 
@@ -166,32 +173,49 @@ fn copy_file(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
 }
 
 fn copy_folder(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
-    let tree = aside::tree(source, source.path)?;
+    let parts = Parts {
+        root: source.path,
+        tree: aside::tree(source, source.path)?,
+        main: None,
+    };
+    let there = copy_parts(source, &parts, target)?.publish(source.name())?;
+    source.give_way()?;
+    Ok(there)
+}
+
+/// Makes a verified copy of what a source is made of, which has no name in the folder yet.
+pub(super) fn copy_parts<'t>(
+    source: Source<'_>,
+    parts: &Parts<'_>,
+    target: &'t Dir,
+) -> Result<PartialFolder<'t>> {
+    let failed = |error| Error::io("copy", source.path, error);
     let copy = PartialFolder::new(target)?;
-    let mut content = Tarball::new(&tree, |item| file_of(source.path, item));
+    let mut content = parts.tarball().map_err(failed)?;
     unpack(&mut content, &copy.path).map_err(|error| {
         let message = format!("cannot copy {}: {error}", source.path.display());
         Error::new(ErrorKind::Io, message).caused_by(error)
     })?;
-    copy.settle(&tree, source.path)?;
+    copy.settle(&parts.tree, parts.root)?;
     // By the tree of the source: not every file system keeps times as exactly.
-    let back = hash(Tarball::new(&tree, |item| file_of(&copy.path, item)))
-        .map_err(|error| Error::io("read back", &copy.path, error))?;
-    if back != source.seen.content {
-        return Err(source.changed());
+    let back = parts.tarball_of(|item| file_of(&copy.path, item));
+    let back = back.and_then(hash);
+    let back = back.map_err(|error| Error::io("read back", &copy.path, error))?;
+    if back == source.seen.content {
+        Ok(copy)
+    } else {
+        Err(source.changed())
     }
-    let there = copy.publish(source.name())?;
-    source.give_way()?;
-    Ok(there)
 }
 
 /// Replaces a source by a zip file in a folder.
 pub(super) fn zip_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
     let target = open(folder)?;
     let name = zipped(source.name(), target.name_bytes_max(source.name()));
-    let there = match source.seen.shape {
-        Shape::File(_) => zip_file(source, &target, &name),
-        Shape::Folder => zip_folder(source, &target, &name),
+    let there = match source.seen.form() {
+        Form::File => zip_file(source, &target, &name),
+        Form::Folder => zip_folder(source, &target, &name),
+        Form::Group => return group::zip_into(source, &target),
     }?;
     source.give_way()?;
     Ok(there)
@@ -225,19 +249,33 @@ fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
 }
 
 fn zip_folder(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
-    let tree = aside::tree(source, source.path)?;
+    let parts = Parts {
+        root: source.path,
+        tree: aside::tree(source, source.path)?,
+        main: None,
+    };
+    zip_parts(source, &parts, target, name)
+}
+
+/// Makes a zip file of all that a source is made of. Answers where that is; on `Ok` it is durable.
+pub(super) fn zip_parts(
+    source: Source<'_>,
+    parts: &Parts<'_>,
+    target: &Dir,
+    name: &OsStr,
+) -> Result<PathBuf> {
     let failed = |error| Error::io("zip", source.path, error);
     let mut partial = Partial::new(target)?;
     let mut contents_at = HashMap::new();
     let mut zip = zip::Writer::new(&mut partial.file);
-    for item in &tree.items {
+    for item in &parts.tree.items {
         let name = item.path.to_string_lossy();
         let mut add = || -> io::Result<()> {
-            let mode = Permissions::of(&open_any(&source.path.join(&item.path))?)?.mode();
+            let mode = Permissions::of(&open_any(&parts.root.join(&item.path))?)?.mode();
             match item.kind {
                 Kind::Folder => zip.add_folder(&name, source.seen.look.modified, mode),
                 Kind::File { modified, .. } => {
-                    let content = file_of(source.path, item)?;
+                    let content = file_of(parts.root, item)?;
                     let at = zip.add(content, &name, modified, mode)?;
                     contents_at.insert(item.path.as_path(), at);
                     Ok(())
@@ -247,7 +285,7 @@ fn zip_folder(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf>
         add().map_err(failed)?;
     }
     zip.finish().map_err(failed)?;
-    permissions_of_all(source, &tree)
+    permissions_of_all(parts)
         .map_err(failed)?
         .give(&partial.file);
     partial.file.sync_all().map_err(failed)?;
@@ -257,10 +295,36 @@ fn zip_folder(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf>
         Ok(Box::new(content))
     };
     partial.verify(
-        |zip| hash(Tarball::new(&tree, |item| member(&zip, item))),
+        |zip| parts.tarball_of(|item| member(&zip, item)).and_then(hash),
         source.seen,
     )?;
+    if let Some(there) = made_before(&partial, target, name)? {
+        return Ok(there);
+    }
     partial.publish(name)
+}
+
+/// A file that a host which was killed before it could remove the source had made of it: the same
+/// bytes as `partial`, under a name it may have given. On `Ok` its name is durable.
+fn made_before(partial: &Partial<'_>, target: &Dir, name: &OsStr) -> Result<Option<PathBuf>> {
+    let bytes = |file: &File| -> io::Result<u64> { Ok(file.metadata()?.len()) };
+    let hash_of = |mut file: &File| {
+        file.rewind()?;
+        hash(file)
+    };
+    let failed = |error| Error::io("read back", target.path(), error);
+    let length = bytes(&partial.file).map_err(failed)?;
+    let made = hash_of(&partial.file).map_err(failed)?;
+    let is_it = |name: &OsStr| -> io::Result<bool> {
+        let file = target.open_file(name)?;
+        Ok(bytes(&file)? == length && hash_of(&file)? == made)
+    };
+    // What cannot be read is somebody else's.
+    let found = find_recent(target, name, |name| Ok(is_it(name).unwrap_or(false)))?;
+    let Some(found) = found else { return Ok(None) };
+    let synced = target.sync();
+    synced.map_err(|error| Error::io("sync", target.path(), error))?;
+    Ok(Some(target.at(&found)))
 }
 
 fn open(folder: &Path) -> Result<Dir> {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::aside::Holder;
 use super::dir::{Dir, Kind};
+use super::group::{self, GROUP};
 use super::name::{Purpose, give_free_name, is_hidden, name_in};
 use super::removal::{self, FOLDER, LIST};
 use crate::{Error, ErrorKind, Result};
@@ -36,14 +37,28 @@ fn put_back(from: &Dir, name: &OsStr, watched: &Dir, original: &OsStr) -> Result
     if to == original {
         return Ok(());
     }
-    Err(Error::new(
+    Err(renamed(&watched.at(original), &watched.at(&to)))
+}
+
+fn renamed(original: &Path, now: &Path) -> Error {
+    Error::new(
         ErrorKind::Changed,
         format!(
             "{} was set aside when a host was killed, and its name is taken; it is now {}",
-            watched.at(original).display(),
-            watched.at(&to).display()
+            original.display(),
+            now.display()
         ),
-    ))
+    )
+}
+
+/// Gives a main file and its companions their names back, or some beside them: that is an error to
+/// tell of.
+fn put_back_group(holder: &Dir, watched: &Dir) -> Result<()> {
+    let placed = group::place(holder, watched, None)?;
+    if placed.is_under_its_names {
+        return Ok(());
+    }
+    Err(renamed(&watched.at(&placed.was), &placed.now))
 }
 
 /// Takes everything out of a folder that a killed host had put a source into, and removes it.
@@ -66,8 +81,12 @@ fn empty(watched: &Dir, name: &OsStr) -> Result<()> {
     if holder.has(list).map_err(failed)? {
         told = removal::finish(watched, &holder);
     }
+    let group = OsStr::new(GROUP);
+    if holder.has(group).map_err(failed)? {
+        told = told.and(put_back_group(&holder, watched));
+    }
     for inner in holder.names().map_err(failed)? {
-        if inner != list && inner != folder {
+        if inner != list && inner != folder && inner != group {
             told = told.and(put_back(&holder, &inner, watched, &inner));
         }
     }

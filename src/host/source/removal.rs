@@ -3,7 +3,8 @@
 //! The folder is set aside and compared. A list of its files with their hashes is made durable in a
 //! folder that only the host's own account can enter, and the source is moved in there. Then what
 //! is on the list, and still is what the list says, is removed. A host that is killed meanwhile
-//! leaves both, and the next one ends the removal in the same way.
+//! leaves both, and the next one ends the removal in the same way. A main file and its companions,
+//! which are gathered in a folder before, are removed in the same way.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -12,6 +13,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::aside::{self, Aside, Compare, Files, Holder};
 use super::dir::{Dir, Kind, is_plain};
+use super::group::{self, GROUP};
 use super::name::{give_free_name, os_string};
 use super::{Source, changed, hash};
 use crate::host::identity::FileId;
@@ -31,8 +33,9 @@ const DEPTH_MAX: usize = 40;
 pub(super) fn remove(source: Source<'_>) -> Result<()> {
     aside::with(source, Compare::Content, |aside, files| {
         let holder = condemn(aside, source, files)?;
-        finish(&aside.watched, &holder.dir)?;
+        let finished = finish(&aside.watched, &holder.dir);
         holder.remove(&aside.watched);
+        finished?;
         aside.sync_watched()
     })
 }
@@ -44,53 +47,99 @@ pub(super) fn condemn(aside: &Aside<'_>, source: Source<'_>, files: Files) -> Re
         marker: source.marker.map(OsString::from),
         files: files.into_iter().collect(),
     };
-    let holder = Holder::make(&aside.watched)?;
-    let moved = move_in(aside, &holder, &list);
-    moved.inspect_err(|_| {
-        // The source was not moved: at worst a hidden folder stays for the next host to remove.
-        let _ = holder.dir.remove_file(OsStr::new(LIST));
-        holder.remove(&aside.watched);
-    })?;
-    Ok(holder)
+    let (dir, name) = aside.place();
+    let condemned = Condemned {
+        dir,
+        name,
+        becomes: FOLDER,
+    };
+    condemned.condemn(&aside.watched, &list)
 }
 
-/// Moves a folder into its holder, after a list of what is in it.
-fn move_in(aside: &Aside<'_>, holder: &Holder, list: &List) -> Result<()> {
-    let listed = holder.dir.at(OsStr::new(LIST));
-    let write = || -> io::Result<()> {
-        let mut file = holder.dir.create(OsStr::new(LIST))?;
-        file.write_all(&list.written())?;
-        file.sync_all()?;
-        holder.dir.sync()
+/// Moves a main file and its companions, which are in a folder called [`GROUP`], to where they are
+/// removed, and answers where that is. The main file goes first: it is what names them.
+pub(super) fn condemn_group(
+    source: Source<'_>,
+    (watched, dir): (&Dir, &Dir),
+    files: Files,
+) -> Result<Holder> {
+    let list = List {
+        name: source.name().to_owned(),
+        marker: Some(source.name().to_owned()),
+        files: files.into_iter().collect(),
     };
-    write().map_err(|error| Error::io("write", &listed, error))?;
-    let moved = aside.rename_to(&holder.dir, OsStr::new(FOLDER));
-    moved.map_err(|error| Error::io("remove", aside.watched.at(&list.name), error))?;
-    let sync = |dir: &Dir| {
-        dir.sync()
-            .map_err(|error| Error::io("sync", dir.path(), error))
+    let condemned = Condemned {
+        dir,
+        name: OsStr::new(GROUP),
+        becomes: GROUP,
     };
-    // Before the first file of it goes, a power cut must find the folder here and not at its name.
-    let synced = sync(&holder.dir).and_then(|()| sync(&aside.watched));
-    synced.inspect_err(|_| {
-        let _ = aside.rename_back(&holder.dir, OsStr::new(FOLDER));
-    })
+    condemned.condemn(watched, &list)
+}
+
+/// A folder that is compared and to be removed: where it is, and what it is called in its holder.
+struct Condemned<'a> {
+    dir: &'a Dir,
+    name: &'a OsStr,
+    becomes: &'static str,
+}
+
+impl Condemned<'_> {
+    fn condemn(&self, watched: &Dir, list: &List) -> Result<Holder> {
+        let holder = Holder::make(watched)?;
+        let moved = self.move_in(watched, &holder, list);
+        moved.inspect_err(|_| {
+            // The source was not moved: at worst a hidden folder stays for the next host to remove.
+            let _ = holder.dir.remove_file(OsStr::new(LIST));
+            holder.remove(watched);
+        })?;
+        Ok(holder)
+    }
+
+    /// Moves the folder into its holder, after a list of what is in it.
+    fn move_in(&self, watched: &Dir, holder: &Holder, list: &List) -> Result<()> {
+        let listed = holder.dir.at(OsStr::new(LIST));
+        let write = || -> io::Result<()> {
+            let mut file = holder.dir.create(OsStr::new(LIST))?;
+            file.write_all(&list.written())?;
+            file.sync_all()?;
+            holder.dir.sync()
+        };
+        write().map_err(|error| Error::io("write", &listed, error))?;
+        let becomes = OsStr::new(self.becomes);
+        let moved = self.dir.rename_free(self.name, &holder.dir, becomes);
+        moved.map_err(|error| Error::io("remove", watched.at(&list.name), error))?;
+        let sync = |dir: &Dir| {
+            dir.sync()
+                .map_err(|error| Error::io("sync", dir.path(), error))
+        };
+        // Before the first file of it goes, a power cut must find the folder here and not at its name.
+        let synced = sync(&holder.dir).and_then(|()| sync(watched));
+        synced.inspect_err(|_| {
+            let _ = holder.dir.rename_free(becomes, self.dir, self.name);
+        })
+    }
 }
 
 /// Removes what is on the list of a folder. If anything else is there, the folder goes back to the
 /// watch folder with what is left of it.
 pub(super) fn finish(watched: &Dir, holder: &Dir) -> Result<()> {
-    let (list_name, folder_name) = (OsStr::new(LIST), OsStr::new(FOLDER));
+    let list_name = OsStr::new(LIST);
     let listed = holder.at(list_name);
     let remove = |name: &OsStr| {
         let removed = holder.remove_file(name);
         removed.map_err(|error| Error::io("remove", holder.at(name), error))
     };
-    let look = holder.look(folder_name);
-    let found = look.map_err(|error| Error::io("read", holder.at(folder_name), error))?;
-    if found.is_none() {
+    let is_there = |name: &str| {
+        let found = holder.has(OsStr::new(name));
+        found.map_err(|error| Error::io("read", holder.path(), error))
+    };
+    let folder_name = if is_there(FOLDER)? {
+        OsStr::new(FOLDER)
+    } else if is_there(GROUP)? {
+        OsStr::new(GROUP)
+    } else {
         return remove(list_name);
-    }
+    };
     let list = read_list(holder).map_err(|error| {
         Error::io("read", &listed, error)
             .hint("look at the folder beside it, and move what is wanted of it elsewhere")
@@ -104,12 +153,17 @@ pub(super) fn finish(watched: &Dir, holder: &Dir) -> Result<()> {
             removed.map_err(|error| not_removed(&holder.at(folder_name), error))
         });
     if let Err(error) = removed {
-        let back = give_free_name(watched, &list.name, |name| {
-            holder.rename_free(folder_name, watched, name)
-        })?;
+        let back = if folder_name == GROUP {
+            group::place(holder, watched, Some(&list.name))?.now
+        } else {
+            let given = give_free_name(watched, &list.name, |name| {
+                holder.rename_free(folder_name, watched, name)
+            })?;
+            watched.at(&given)
+        };
         remove(list_name)?;
         return Err(match error.kind() {
-            ErrorKind::Changed => changed(&watched.at(&back)),
+            ErrorKind::Changed => changed(&back),
             _ => error,
         });
     }

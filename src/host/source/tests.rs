@@ -71,7 +71,9 @@ struct Taken {
 
 impl Taken {
     fn of(path: PathBuf, shape: Shape) -> Self {
-        let seen = Fingerprint::of(&path, shape).expect("read").expect("there");
+        let seen = Fingerprint::of(&path, &shape)
+            .expect("read")
+            .expect("there");
         Self { path, seen }
     }
 
@@ -203,7 +205,7 @@ fn swap_while_clearing(rounds: usize, act: fn(Source<'_>, &Path) -> Result<()>) 
         while !over.load(Ordering::Acquire) || !bench.names("in").is_empty() {
             for name in bench.names("in") {
                 let path = bench.at("in").join(name);
-                let Ok(Some(seen)) = Fingerprint::of(&path, Shape::File(Links::Skip)) else {
+                let Ok(Some(seen)) = Fingerprint::of(&path, &Shape::File(Links::Skip)) else {
                     continue;
                 };
                 let source = Source {
@@ -485,10 +487,12 @@ fn a_followed_link_is_compared_by_what_it_leads_to_and_goes_alone() {
     // A link that took a file's place is no source where links are passed over.
     symlink("../data.csv", &path).expect("made");
     assert_eq!(
-        Fingerprint::of(&path, Shape::File(Links::Skip)).expect("read"),
+        Fingerprint::of(&path, &Shape::File(Links::Skip)).expect("read"),
         None
     );
 }
 
 #[cfg(unix)]
 mod folders;
+#[cfg(unix)]
+mod groups;
