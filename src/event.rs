@@ -112,6 +112,8 @@ bodies! {
     StoreCreated(StoreCreated) = "annals.store.created.v1",
     /// A process began to write; recorded with its first other event.
     StoreOpened(StoreOpened) = "annals.store.opened.v1",
+    /// From here on the log is continued by another copy of the store than before.
+    StoreContinued(StoreContinued) = "annals.store.continued.v1",
     /// A torn tail was cut when the store was opened.
     Recovered(Recovered) = "annals.recovered.v1",
     /// Stands for an event that was lost with the file it was in, under the number it had.
@@ -179,6 +181,36 @@ pub struct StoreOpened {
     pub pid: u32,
     /// When an event counts as durable; always "group-fdatasync" for now.
     pub sync: String,
+}
+
+/// See [`Body::StoreContinued`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreContinued {
+    /// What this copy was made from.
+    pub from: ContinuedFrom,
+    /// The last event that both copies share.
+    pub event: EventSeq,
+    /// The root of the tree over all events up to that one, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Sha256>,
+    /// Name of the machine the other copy was on.
+    pub host: String,
+    /// Folder the other copy was in.
+    pub folder: String,
+    /// Name of the machine this copy is on.
+    pub at_host: String,
+    /// Folder this copy is in.
+    pub at_folder: String,
+}
+
+/// What a copy of a store was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContinuedFrom {
+    /// A backup, by `restore-store`.
+    Backup,
+    /// The store's own files, copied or moved.
+    Copy,
 }
 
 /// See [`Body::Recovered`].

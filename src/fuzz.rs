@@ -6,8 +6,8 @@
 use crate::format::frame::{Frame, JournalHeader, NewFrame};
 use crate::format::record::Record;
 use crate::format::segment::{BlockHeader, Footer, Trailer};
-use crate::format::{header, leaf, pack, record, segment};
-use crate::id::{BlobId, EventSeq, PackId, StoreId};
+use crate::format::{catalog, header, leaf, pack, record, segment};
+use crate::id::{BlobId, EventSeq, PackId, Sha256, StoreId};
 use crate::query::Cursor;
 
 /// The store all samples belong to.
@@ -19,6 +19,7 @@ pub type Target = fn(&[u8]);
 /// Every target by the name of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("store_header", store_header),
+    ("backup_list", backup_list),
     ("journal_header", journal_header),
     ("journal_frame", journal_frame),
     ("event_leaf", event_leaf),
@@ -48,6 +49,17 @@ fn store_header(bytes: &[u8]) {
     if let Ok(store) = header::decode(bytes) {
         // Line ends and blanks may differ; what it says may not.
         assert_eq!(header::decode(header::encode(&store).as_bytes()), Ok(store));
+    }
+}
+
+/// A stranger can compute the digest in the last line, so it is put behind any bytes.
+fn backup_list(bytes: &[u8]) {
+    let mut whole = bytes.to_vec();
+    whole.extend(format!("# end {}\n", Sha256::of(bytes)).as_bytes());
+    if let Ok(list) = catalog::decode(&whole) {
+        let outside = |path: &str| path.starts_with('/') || path.contains("..");
+        assert!(!list.files.iter().any(|file| outside(&file.path)));
+        assert_eq!(catalog::decode(catalog::encode(&list).as_bytes()), Ok(list));
     }
 }
 
@@ -240,6 +252,36 @@ fn configuration(bytes: &[u8]) {
     }
 }
 
+/// The list of a backup, without its last line.
+fn sample_list() -> String {
+    let file = |path: &str, damaged| catalog::CatalogFile {
+        path: path.to_owned(),
+        bytes: 8_123,
+        tail: 0xa5f6_7310,
+        sha256: Sha256::of(path.as_bytes()),
+        damaged,
+    };
+    let list = catalog::Catalog {
+        store: STORE,
+        event: EventSeq(7),
+        root: Sha256::from_bytes([7; 32]),
+        lost: 0,
+        made: crate::time::Timestamp::from_micros(1),
+        host: "line3".to_owned(),
+        folder: "/var/lib/annals".to_owned(),
+        files: vec![
+            file("events/00000000000000000001.seg", false),
+            file(
+                "packs/forever/none/0000000000000001.pack~0123456789abcdef",
+                true,
+            ),
+        ],
+    };
+    let mut text = catalog::encode(&list);
+    text.truncate(text.rfind("# end").expect("its last line"));
+    text
+}
+
 /// A sound example for each target, to start from.
 pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let content = b"serial;SN1042\nvolts;4.98\n";
@@ -335,6 +377,7 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     };
     vec![
         ("store_header", header::encode(&STORE).into_bytes()),
+        ("backup_list", sample_list().into_bytes()),
         ("journal_header", journal.encode()[..56].to_vec()),
         ("journal_frame", frame),
         ("event_leaf", line.as_bytes().to_vec()),

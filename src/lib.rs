@@ -94,6 +94,8 @@ pub use error::{Error, ErrorKind, Result};
 pub mod docs {
     #[doc = include_str!("../docs/archiving.md")]
     pub mod archiving {}
+    #[doc = include_str!("../docs/backup.md")]
+    pub mod backup {}
     #[doc = include_str!("../docs/cli.md")]
     pub mod cli {}
     #[doc = include_str!("../docs/compliance.md")]

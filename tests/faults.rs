@@ -343,11 +343,12 @@ fn every_kind_of_file_is_among_those_whose_calls_fail() {
 }
 
 /// Every kind of file and folder of a store.
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     ".",
     "FORMAT",
     "LOCK",
     "NEWEST",
+    "PLACE",
     "events",
     "events/#.seg",
     "index.redb",

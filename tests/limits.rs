@@ -222,11 +222,14 @@ fn all_there(archive: &Archive, there: &[(EntryId, Vec<u8>)]) {
     assert!(report.ok, "{:?}", report.findings);
 }
 
+/// How an option is set.
+type Change = fn(&mut Options);
+
 /// With journal files of 3 GiB, what lay behind the first GiB was acknowledged and gone after a
 /// kill, and verify called the store intact.
 #[test]
 fn a_store_with_any_option_at_either_end_survives_a_kill() {
-    let ends: [(&str, fn(&mut Options)); 12] = [
+    let ends: [(&str, Change); 12] = [
         ("journal_bytes", |options| options.journal_bytes = 64 << 10),
         ("pack_bytes", |options| options.pack_bytes = 4 << 10),
         ("pack_bytes", |options| options.pack_bytes = 1 << 40),
@@ -234,17 +237,17 @@ fn a_store_with_any_option_at_either_end_survives_a_kill() {
         ("stream_bytes", |options| options.stream_bytes = usize::MAX),
         ("dictionary_from", |options| options.dictionary_from = 0),
         ("dictionary_from", |options| {
-            options.dictionary_from = u64::MAX
+            options.dictionary_from = u64::MAX;
         }),
         ("dictionary_cache_bytes", |options| {
-            options.dictionary_cache_bytes = 0
+            options.dictionary_cache_bytes = 0;
         }),
         ("dictionary_cache_bytes", |options| {
-            options.dictionary_cache_bytes = 1 << 40
+            options.dictionary_cache_bytes = 1 << 40;
         }),
         ("index_cache_bytes", |options| options.index_cache_bytes = 0),
         ("index_cache_bytes", |options| {
-            options.index_cache_bytes = 1 << 40
+            options.index_cache_bytes = 1 << 40;
         }),
         ("lock_wait", |options| options.lock_wait = Duration::MAX),
     ];

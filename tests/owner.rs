@@ -197,6 +197,8 @@ const CASES: &[Case] = &[
         ButForTimes,
     ),
     case(&["compact", "--json"], 0, Exactly),
+    case(&["backup", "saved", "--dry-run", "--json"], 0, Exactly),
+    case(&["backup", "store/saved"], 5, Exactly),
     case(&["stats"], 0, Exactly),
     case(&["stats", "--by", "status", "--json"], 0, Exactly),
     case(&["stats", "--by", "day"], 0, Exactly),
@@ -213,6 +215,14 @@ const ASK_NOBODY: &[(&str, &str)] = &[
     (
         "host",
         "is the owner, or asks how it is; see the tests below",
+    ),
+    (
+        "restore-store",
+        "makes a store, and refuses a folder that is one",
+    ),
+    (
+        "confirm-move",
+        "no host is started on a store that needs it",
     ),
     ("config", "needs no store"),
     ("demo", "makes its own store"),
@@ -580,6 +590,66 @@ fn a_host_of_a_damaged_store_says_so_to_whoever_asks() {
     assert_eq!(listed, 3, "what is left can be used");
 }
 
+/// A line cannot be stopped each night for its backup; and what is copied while it runs must be a store of one moment.
+#[test]
+fn a_store_is_backed_up_while_its_host_runs_and_restored_beside_it() {
+    let plant = Plant::new();
+    let host = plant.host();
+    let saved = ["--json", "backup", "saved"];
+    let first = plant.done(&saved);
+    let first: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+    assert_eq!(first["complete"], true);
+    plant.done(&["archive", "more.csv", "-c", "ICT"]);
+    let second = plant.done(&saved);
+    let second: serde_json::Value = serde_json::from_str(&second).expect("JSON");
+    assert_eq!(second["files_there"], first["files"]);
+    assert!(second["event"].as_u64() > first["event"].as_u64());
+    let listed = plant.done(&["list", "--json"]);
+    drop(host);
+
+    plant.done(&["verify", "-s", "saved"]);
+    told(plant.run(&["list", "-s", "saved"], b""), 10, &["list"]);
+    plant.done(&["restore-store", "saved", "--to", "restored"]);
+    assert_eq!(plant.done(&["list", "--json", "-s", "restored"]), listed);
+    plant.done(&["verify", "-s", "restored"]);
+    told(
+        plant.run(&["restore-store", "saved", "--to", "restored"], b""),
+        5,
+        &["restore-store"],
+    );
+    for name in ["saved", "saved/BACKUP", "restored", "restored/FORMAT"] {
+        let found = fs::metadata(plant.path(name)).expect("there");
+        let mode = found.permissions().mode() & 0o077;
+        assert_eq!(mode, 0, "{name} is private");
+    }
+}
+
+/// The folder of a line is copied as a template for the next one, its store with it: both would go on under one name.
+#[test]
+fn no_host_is_started_on_a_copied_store_until_somebody_confirms_it() {
+    let plant = Plant::new();
+    copy(&plant.path("store"), &plant.path("copy"));
+    let config = CONFIG.replace("path = \"store\"", "path = \"copy\"");
+    fs::write(plant.path("copy.toml"), config).expect("written");
+    let run = ["-s", "copy", "host", "run", "copy.toml", "--once"];
+    let refused = plant.run(&run, b"");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(5), "{said}");
+    assert!(
+        said.contains("is still there") && said.contains("confirm-move"),
+        "{said}"
+    );
+    let archived = plant.run(&["-s", "copy", "archive", "more.csv", "-c", "ICT"], b"");
+    let said = String::from_utf8_lossy(&archived.stderr).into_owned();
+    assert!(
+        archived.status.success() && said.contains("is a copy"),
+        "{said}"
+    );
+    plant.done(&["-s", "copy", "confirm-move"]);
+    plant.done(&run);
+    plant.done(&["host", "run", "host.toml", "--once"]);
+}
+
 #[test]
 fn a_host_that_was_killed_leaves_a_socket_nobody_trips_over() {
     let plant = Plant::new();
@@ -841,24 +911,26 @@ fn another_user_is_refused_by_the_sockets_rights_and_by_the_owner_itself() {
     ] {
         open(path, 0o755);
     }
-    let as_nobody = || {
+    let as_nobody = |args: &[&str]| {
         let mut command = Command::new(&program);
         command.env_clear().env("ANNALS_STORE", plant.path("store"));
         command
-            .arg("list")
+            .args(args)
             .uid(65534)
             .gid(65534)
             .output()
             .expect("runs")
     };
-    for (mode, words) in [
-        (0o600, "another user's host"),
-        (0o666, "belongs to another user"),
+    for (mode, args, words) in [
+        (0o600, &["list"][..], "another user's host"),
+        (0o666, &["list"], "belongs to another account"),
+        // The host itself refuses those who trust it.
+        (0o666, &["--trust", "list"], "belongs to another user"),
     ] {
         open(&plant.path("store/OWNER"), mode);
-        let output = as_nobody();
+        let output = as_nobody(args);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        told(output, 5, &["list"]);
+        told(output, 5, args);
         assert!(errors.contains(words), "{errors}");
     }
 }

@@ -126,9 +126,9 @@ fn new_entry() -> BoxedStrategy<NewEntry> {
                 name_hex,
                 ..Source::default()
             };
-            modified
-                .into_iter()
-                .for_each(|time| source.set_modified(time));
+            if let Some(time) = modified {
+                source.set_modified(time);
+            }
             let (unit, meta, retention, key, compression_level) = facts;
             NewEntry {
                 converter,

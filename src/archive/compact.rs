@@ -112,13 +112,7 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
         )
         .hint("run 'annals repair': it keeps that content as an entry of its own"));
     }
-    let given_up = view.losses()?;
-    if sums_agree(shared, &view, &given_up)? {
-        return Ok(());
-    }
-    let missing =
-        view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?;
-    missing.first().map_or(Ok(()), |id| {
+    missing_contents(shared)?.first().map_or(Ok(()), |id| {
         Err(Error::new(
             ErrorKind::Damaged,
             format!(
@@ -127,6 +121,16 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
         )
         .hint("bring the missing pack back, or archive the source again, or run 'annals repair'"))
     })
+}
+
+/// Contents that entries need, that are nowhere in the store and that no repair gave up. For the sealing thread.
+pub(super) fn missing_contents(shared: &Shared) -> Result<Vec<BlobId>> {
+    let view = shared.view();
+    let given_up = view.losses()?;
+    if sums_agree(shared, &view, &given_up)? {
+        return Ok(Vec::new());
+    }
+    Ok(view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?)
 }
 
 /// True when as many blobs are needed and in no pack as are needed and in the journal, or given up: then

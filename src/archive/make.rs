@@ -11,6 +11,7 @@ use crate::archive::folders::FOLDERS;
 use crate::archive::open::{
     HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, make_index, start, take_lock,
 };
+use crate::archive::place;
 use crate::archive::shared::{PACKS_DIR, Shared, TMP_DIR};
 use crate::archive::{Archive, Options};
 use crate::disk::{DirEntry, Disk, FsDisk, OpenMode, PublishError, publish};
@@ -72,6 +73,7 @@ pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Res
     )?);
     let archive = start(shared, Some((appender, Vec::new())), Some(lock))?;
     archive.append(vec![created(store)])?;
+    place::record(&*archive.shared().disk, &store);
     Ok(archive)
 }
 

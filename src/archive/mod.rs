@@ -4,8 +4,10 @@
 //! - `writer`: the one thread that appends; `sealer`: the one that works off the acknowledgement path.
 //! - `packing`: content into packs, compressed with what is alike;
 //! - `damage`, `witness`: what is known to be damaged, and whose the files are;
+//! - `backup`: copies of a store, and stores made of them; `place`: notices that a store is a copy;
 //! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `reclaim`, `compact`: what goes for good; `verify`; `repair`.
 
+mod backup;
 mod bounds;
 mod compact;
 mod damage;
@@ -14,6 +16,7 @@ mod footprint;
 mod make;
 mod open;
 mod packing;
+mod place;
 mod purge;
 mod put;
 mod read;
@@ -35,7 +38,7 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -53,9 +56,14 @@ use crate::id::{EntryId, EventSeq, StoreId};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
+pub use backup::{
+    BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, PlannedFile, RestoredStore,
+    Stop, Why, is_backup, restore_store, verify_backup,
+};
 pub use compact::CompactOutcome;
 pub use damage::KnownDamage;
 pub use open::HEADER_FILE;
+pub use place::{ConfirmedMove, CopiedFrom};
 pub use purge::{PurgeOutcome, RecordedPurge};
 #[cfg(feature = "host")]
 pub(crate) use put::raw_name;
@@ -182,6 +190,7 @@ struct Handle {
     channels: Option<Channels>,
     /// Let go after the threads have ended.
     lock: Mutex<Option<Box<dyn DiskLock>>>,
+    copied_from: OnceLock<CopiedFrom>,
 }
 
 #[derive(Clone)]
@@ -190,6 +199,14 @@ struct Channels {
     requests: Sender<Request>,
     controls: Sender<Control>,
     jobs: Sender<Job>,
+}
+
+impl Channels {
+    /// Hands the writer a request; waits only while too many are before it. False when nobody takes it any more: then it
+    /// is answered already, or never.
+    fn hand_in(&self, request: Request) -> bool {
+        self.requests.send(request).is_ok() && !self.turns.is_over()
+    }
 }
 
 /// The threads of a store that is open for writing.
@@ -253,6 +270,7 @@ impl Archive {
                 threads: Mutex::new(threads),
                 channels,
                 lock: Mutex::new(lock),
+                copied_from: OnceLock::new(),
             }),
             actor: None,
         }
@@ -298,6 +316,12 @@ impl Archive {
         &self.shared().damage
     }
 
+    /// Says of which store this one is a copy, where that can be told, until [`Archive::confirm_move`] says which of
+    /// them goes on. A store that was moved is no copy. Known only of a store that is open for writing.
+    pub fn copied_from(&self) -> Option<&CopiedFrom> {
+        self.handle.copied_from.get()
+    }
+
     /// The newest acknowledged event.
     pub fn newest(&self) -> EventSeq {
         self.shared().newest()
@@ -312,11 +336,12 @@ impl Archive {
     pub fn seal(&self) -> Result<()> {
         let channels = self.channels()?;
         let (reply, answer) = bounded(1);
-        let sent = channels.requests.send(Request::Rotate(reply)).is_ok();
-        match answer.recv() {
-            Ok(rotated) if sent => rotated?,
-            _ => return Err(sealer::ended(self.shared())),
+        if !channels.hand_in(Request::Rotate(reply)) {
+            return Err(sealer::ended(self.shared()));
         }
+        answer
+            .recv()
+            .unwrap_or_else(|_| Err(sealer::ended(self.shared())))?;
         self.settle()
     }
 
@@ -408,21 +433,19 @@ impl Archive {
         let (reply, answer) = bounded(1);
         // Who waits is there to hear it.
         let request = request(Box::new(move |receipt| drop(reply.send(receipt))));
-        let waiting = self.channels()?.turns.wait();
-        if let Err(request) = waiting.serve_if_alone(request) {
-            self.submit(request)?;
+        let channels = self.channels()?;
+        let waiting = channels.turns.wait();
+        if let Err(request) = waiting.serve_if_alone(request)
+            && !channels.hand_in(request)
+        {
+            // It may have been served just before.
+            return answer
+                .try_recv()
+                .unwrap_or_else(|_| Err(sealer::ended(self.shared())));
         }
         answer
             .recv()
             .unwrap_or_else(|_| Err(sealer::ended(self.shared())))
-    }
-
-    /// Hands the writer a request; waits only while too many are before it.
-    fn submit(&self, request: Request) -> Result<()> {
-        self.channels()?
-            .requests
-            .send(request)
-            .map_err(|_| sealer::ended(self.shared()))
     }
 
     /// Hands over one fact; answers its number.

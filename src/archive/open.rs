@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
 
+use crate::archive::backup::holds_backup;
 use crate::archive::bounds;
+use crate::archive::place;
 use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{Shared, TMP_DIR};
@@ -61,7 +63,13 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
         Err(error) if access == Access::ReadOnly && cannot_write(&error) => None,
         Err(error) => return Err(error),
     };
-    let archive = open_locked(disk, dir, options, store, lock)?;
+    let archive = open_locked(Arc::clone(&disk), dir, options, store, lock)?;
+    if archive.handle.channels.is_some()
+        && let Some(from) = place::notice(&*disk, &store)
+    {
+        // Nobody else has the handle yet.
+        let _ = archive.handle.copied_from.set(from);
+    }
     // What it cannot do is seen in the sums of the store, and done by the next purge.
     let _ = archive.end_purges();
     Ok(archive)
@@ -330,6 +338,12 @@ pub(super) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
     };
     let file = match disk.open(path, OpenMode::Read) {
         Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && holds_backup(disk) => {
+            let said = format!("{} is the backup of a store, not a store", dir.display());
+            return Err(Error::new(ErrorKind::NoStore, said).hint(
+                "'annals restore-store DIR --to NEW' makes a store of it; 'annals verify' checks it",
+            ));
+        }
         Err(error) => {
             return Err(match error.kind() {
                 io::ErrorKind::NotFound if folders::hold_events(disk) => headless("missing", dir),
@@ -683,13 +697,13 @@ pub(super) fn index_bytes(disk: &dyn Disk) -> Result<u64> {
 }
 
 #[cfg(unix)]
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     let name = rustix::system::uname();
     name.nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(not(unix))]
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
 }
 

@@ -11,7 +11,7 @@ use crossbeam_channel::{Sender, bounded};
 use crate::archive::sealer::Job;
 use crate::archive::shared::Shared;
 use crate::archive::writer::{self, Control, Request};
-use crate::archive::{Archive, Channels, CompactOutcome, compact};
+use crate::archive::{Archive, CompactOutcome, compact};
 use crate::disk::OpenMode;
 use crate::format::frame::JOURNAL_HEADER_BYTES;
 use crate::id::EventSeq;
@@ -60,7 +60,8 @@ impl Archive {
         if self.handle.channels.is_none() || !shared.was_purged() {
             return Ok(());
         }
-        let Channels { requests, jobs, .. } = self.channels()?;
+        let channels = self.channels()?;
+        let jobs = &channels.jobs;
         if !compact::worth_it(&shared.view().packs()?).is_empty() {
             let _ = jobs.send(Job::Run(Box::new(|shared, control| {
                 let done = compact::run(shared, control, None, || !shared.is_closing());
@@ -70,9 +71,8 @@ impl Archive {
         let in_journal = shared.unneeded_in_journal()?;
         if in_journal > 0 {
             let (reply, rotated) = bounded(1);
-            let _ = requests.send(Request::Rotate(reply));
             // Once this answers, the file to be sealed is in the sealer's hands, before the next job.
-            if matches!(rotated.recv(), Ok(Ok(()))) {
+            if channels.hand_in(Request::Rotate(reply)) && matches!(rotated.recv(), Ok(Ok(()))) {
                 let bytes_freed = in_journal;
                 shared.note_freed(CompactOutcome {
                     bytes_freed,

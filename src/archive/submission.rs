@@ -48,13 +48,17 @@ pub struct PendingSubmissions {
 
 /// The same report is sent under the same key, before and after a crash. One that is sent again after it was rejected is a new
 /// request: a server may answer a key it has seen with what it answered before.
-fn key(store: &StoreId, row: &QueuedRow, report: u32) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("annals 2026-11 submission key v1");
+///
+/// `made` is when the attempt was recorded. Two copies of one store give the same numbers to different things; without it a
+/// server would take the report of one for one of the other that it has already, and the report would be lost.
+fn key(store: &StoreId, row: &QueuedRow, report: u32, made: Timestamp) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("annals 2026-11 submission key v2");
     hasher.update(store.as_bytes());
     hasher.update(&row.entry.0.to_le_bytes());
     hasher.update(&row.attempt.0.to_le_bytes());
     hasher.update(&report.to_le_bytes());
     hasher.update(&row.rejections.to_le_bytes());
+    hasher.update(&made.micros().to_le_bytes());
     hasher.finalize().to_hex().to_string()
 }
 
@@ -89,19 +93,33 @@ impl Snapshot {
     ) -> Result<Vec<PendingSubmission>> {
         let after = after.map(|pending| pending.place);
         let rows = self.view().queue(converter, after, limit)?;
-        Ok(rows
-            .into_iter()
-            .map(|(place, row)| PendingSubmission {
-                entry: row.entry,
-                attempt: row.attempt,
-                report: place.report,
-                converter: converter.to_owned(),
-                since: row.since,
-                key: key(self.store(), &row, place.report),
-                intended: row.intended,
-                place,
+        rows.into_iter()
+            .map(|(place, row)| {
+                let made = self.made(&row)?;
+                Ok(PendingSubmission {
+                    entry: row.entry,
+                    attempt: row.attempt,
+                    report: place.report,
+                    converter: converter.to_owned(),
+                    since: row.since,
+                    key: key(self.store(), &row, place.report, made),
+                    intended: row.intended,
+                    place,
+                })
             })
-            .collect())
+            .collect()
+    }
+
+    /// When the attempt that made a report was recorded.
+    fn made(&self, row: &QueuedRow) -> Result<Timestamp> {
+        let entry = self.view().entry(row.entry)?;
+        let made = entry.and_then(|entry| {
+            let mut attempts = entry.attempts.iter();
+            let attempt = attempts.find(|attempt| attempt.attempt == row.attempt)?;
+            Some(attempt.at)
+        });
+        // What waits has an attempt; a key must not depend on it nevertheless.
+        Ok(made.unwrap_or(row.since))
     }
 }
 
@@ -186,7 +204,7 @@ impl Archive {
                     entry: id,
                     attempt: attempt.attempt,
                     report,
-                    key: key(snapshot.store(), &row, report),
+                    key: key(snapshot.store(), &row, report, attempt.at),
                     endpoint: endpoint.clone(),
                 })));
             }
@@ -346,5 +364,32 @@ mod tests {
             .expect("it was");
         let entry = archive.snapshot().expect("taken").entry(id).expect("read");
         assert_eq!(entry.expect("there").report_id.as_deref(), Some("R-1"));
+    }
+
+    /// A backup is restored, and the original goes on as well, or went on before it broke: both give the same numbers to
+    /// other units. A server that knows a key answers with what it took then, and the other unit's report is nowhere.
+    #[test]
+    fn reports_of_two_copies_of_one_store_never_share_a_key() {
+        let disk = SimDisk::new();
+        let make = Archive::create_on(Arc::new(disk.clone()), Options::default());
+        let archive = make.expect("a store");
+        convert(&archive, "1");
+        let waiting = pending(&archive);
+        let copy = Archive::open_on(Arc::new(disk.snapshot()), Options::default());
+        let copy = copy.expect("opened");
+        assert_eq!(pending(&copy)[0].key, waiting[0].key);
+        // The copy begins with an event of its own, and the numbers must be the same ones.
+        archive.seal().expect("sealed");
+        copy.seal().expect("sealed");
+        archive.close().expect("closed");
+        let archive = Archive::open_on(Arc::new(disk), Options::default()).expect("opened");
+        let (one, other) = (convert(&archive, "2"), convert(&copy, "3"));
+        assert_eq!(one, other);
+        let key = |archive: &Archive| pending(archive)[2].key.clone();
+        assert_ne!(key(&archive), key(&copy));
+        // A key lasts through what a process lives through.
+        let before = key(&archive);
+        archive.rebuild().expect("made anew");
+        assert_eq!(key(&archive), before);
     }
 }

@@ -9,8 +9,8 @@ use tokio::task::spawn_blocking;
 use crate::archive::put::{Bring, small_draft};
 use crate::archive::writer::Receipt;
 use crate::archive::{
-    Archive, Archived, CompactOutcome, Depth, KnownDamage, NewAttempt, NewEntry, Options, Page,
-    PurgeOutcome, Stats, VerifyReport,
+    Archive, Archived, BackupOptions, BackupOutcome, CompactOutcome, Depth, KnownDamage,
+    NewAttempt, NewEntry, Options, Page, PurgeOutcome, Stats, VerifyReport,
 };
 use crate::entry::Entry;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq};
@@ -60,17 +60,22 @@ impl AsyncArchive {
         let new = Arc::new(new);
         let mut bring = Bring::IfMissing;
         loop {
-            let (acknowledge, acknowledged) = oneshot::channel();
+            let (acknowledge, mut acknowledged) = oneshot::channel();
             let (new, content) = (Arc::clone(&new), Arc::clone(&content));
             let hand_in = move |archive: &Archive| {
                 let (blob, draft) = small_draft(archive.writable()?, &new, &content, bring)?;
                 // Who dropped the future does not hear of it any more.
                 let reply = move |receipt| drop(acknowledge.send(receipt));
-                archive.submit(archive.request(vec![draft], Box::new(reply)))?;
-                Ok(blob)
+                let request = archive.request(vec![draft], Box::new(reply));
+                Ok((blob, archive.channels()?.hand_in(request)))
             };
-            let blob = self.run(hand_in).await?;
-            let receipt = acknowledged.await.map_err(|_| ended())??;
+            let (blob, is_taken) = self.run(hand_in).await?;
+            let receipt = if is_taken {
+                acknowledged.await.map_err(|_| ended())??
+            } else {
+                // It may have been served just before.
+                acknowledged.try_recv().map_err(|_| ended())??
+            };
             match receipt {
                 Receipt::BringContent => bring = Bring::Always,
                 receipt => {
@@ -156,6 +161,16 @@ impl AsyncArchive {
     /// See [`Archive::compact`].
     pub async fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         self.run(move |archive| archive.compact(max_bytes)).await
+    }
+
+    /// See [`Archive::backup`].
+    pub async fn backup(
+        &self,
+        dir: impl Into<PathBuf>,
+        options: BackupOptions,
+    ) -> Result<BackupOutcome> {
+        let dir = dir.into();
+        self.run(move |archive| archive.backup(dir, &options)).await
     }
 
     /// See [`Archive::seal`].

@@ -1,7 +1,7 @@
 //! Whose turn it is to write: that of the writer's own thread, which gathers what several callers hand in, or that of a
 //! caller who is alone. He would wait until that thread wakes, and then until it wakes him, for nothing.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Select, TryRecvError};
@@ -16,6 +16,8 @@ pub(super) struct Turns {
     writer: Mutex<Option<Writer>>,
     /// Callers who wait to hear that something is durable.
     waiting: AtomicUsize,
+    /// The writer's own thread takes no request any more.
+    over: AtomicBool,
 }
 
 impl Turns {
@@ -24,6 +26,7 @@ impl Turns {
             shared,
             writer: Mutex::new(Some(writer)),
             waiting: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
         }
     }
 
@@ -36,8 +39,18 @@ impl Turns {
         }
     }
 
+    /// True once the writer's own thread has ended. A request that was handed in before that was seen is answered, or
+    /// dropped with its reply; one that is handed in later may stay where it is for as long as the store is open.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
     /// What the writer's own thread does: works until told to stop, or until nobody can ask any more.
     pub(super) fn run(&self, requests: &Receiver<Request>, controls: &Receiver<Control>) {
+        let _dropping = DropRequests {
+            over: &self.over,
+            requests,
+        };
         let _letting_go = self.let_go_on_panic("the writing thread");
         let mut something = Select::new();
         something.recv(controls);
@@ -87,6 +100,20 @@ impl Turns {
             turns: self,
             failing: Some(FailOnPanic::new(&self.shared, thread)),
         }
+    }
+}
+
+/// Drops what is in the channel of requests when the writer's own thread ends. The channel keeps its messages for as long as
+/// anybody can send, so whoever waits for an answer would wait for ever.
+struct DropRequests<'a> {
+    over: &'a AtomicBool,
+    requests: &'a Receiver<Request>,
+}
+
+impl Drop for DropRequests<'_> {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        while self.requests.try_recv().is_ok() {}
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) struct Globals {
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
     /// Use a store that belongs to another account as if it were one's own
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(crate) trust: bool,
     /// Bytes of one journal file made from now on: 64K to 1G, 32M unless said otherwise
     #[arg(

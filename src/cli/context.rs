@@ -18,7 +18,7 @@ use super::render::{Canvas, Style, Zone, escape, escape_json};
 use super::surroundings::Surroundings;
 use super::trust::{self, Trust};
 use super::{store, when};
-use crate::archive::{Access, Archive, Options};
+use crate::archive::{Access, Archive, CopiedFrom, Options};
 use crate::convert::Cancel;
 use crate::event::{Actor, ActorKind};
 use crate::host::{Config, ConfigErrors};
@@ -107,6 +107,8 @@ pub(crate) struct Context<'a> {
     interrupt: OnceLock<Option<Interrupt>>,
     /// How long to wait for another process to let go of the store.
     pub(crate) lock_wait: Duration,
+    /// The store was found to be a copy of another one.
+    noticed: OnceLock<CopiedFrom>,
 }
 
 impl<'a> Context<'a> {
@@ -128,6 +130,7 @@ impl<'a> Context<'a> {
             stderr_to: None,
             interrupt: OnceLock::new(),
             lock_wait: LOCK_WAIT,
+            noticed: OnceLock::new(),
         }
     }
 
@@ -291,7 +294,22 @@ impl<'a> Context<'a> {
     fn lent_or_opened(&self, access: Access) -> Result<Archive> {
         match &self.borrowed {
             Some(borrowed) => Ok(borrowed.archive.lend(self.actor())),
-            None => Archive::open(self.locate_trusted(access)?, self.options(access)),
+            None => {
+                let archive = Archive::open(self.locate_trusted(access)?, self.options(access))?;
+                if let Some(from) = archive.copied_from() {
+                    // Told once, however often the store is opened.
+                    let _ = self.noticed.set(from.clone());
+                }
+                Ok(archive)
+            }
+        }
+    }
+
+    /// Tells what was noticed when the store was opened.
+    pub(crate) fn tell_noticed(&mut self) {
+        if let Some(from) = self.noticed.take() {
+            self.warn(from.to_string());
+            self.note(CopiedFrom::HINT);
         }
     }
 

@@ -130,6 +130,7 @@ fn by_owner(
 /// Says how a run ended.
 fn conclude(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
     context.meter.clear();
+    context.tell_noticed();
     let flushed = context.flush();
     let exit = match (ended, flushed) {
         (Err(Failure::ReaderGone), _) | (Ok(Exit::Done), Err(Failure::ReaderGone)) => Exit::Done,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::archive::{Archive, Snapshot};
 use crate::convert::suggest;
 use crate::host::Config;
+use crate::index::is_same_name;
 use crate::query::Filter;
 use crate::{Error, ErrorKind, Result};
 
@@ -36,9 +37,7 @@ pub(crate) fn refuse_unknown_converters(
     let mut known = snapshot.converters()?;
     let configured = config.iter().flat_map(|config| &config.converters);
     known.extend(configured.map(|config| config.converter.name.clone()));
-    // As filters do: letter case does not count.
-    let folded = |name: &str| -> String { name.chars().flat_map(char::to_lowercase).collect() };
-    let is_known = |name: &str| known.iter().any(|known| folded(known) == folded(name));
+    let is_known = |name: &str| known.iter().any(|known| is_same_name(known, name));
     match filter.converter.iter().find(|name| !is_known(name)) {
         Some(name) => Err(unknown_converter(name, &known)),
         None => Ok(()),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::beneath::Beneath;
 #[cfg(not(unix))]
 use super::by_path::Beneath;
-use super::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
+use super::{DirEntry, Disk, DiskFile, DiskLock, DiskPlace, OpenMode};
 
 /// A [`Disk`] over a directory of the file system.
 ///
@@ -79,6 +79,42 @@ impl Disk for FsDisk {
     fn free_bytes(&self) -> io::Result<u64> {
         Ok(u64::MAX)
     }
+
+    fn place(&self) -> Option<DiskPlace> {
+        let path = self.root().canonicalize().ok()?;
+        Some(DiskPlace {
+            machine: machine(),
+            folder: folder(&path),
+            path,
+        })
+    }
+}
+
+/// Tells this machine from others. Its own number is not to be handed out, so this is a digest of it.
+fn machine() -> Option<[u8; 16]> {
+    let text = std::fs::read_to_string("/etc/machine-id").ok()?;
+    let text = text.trim();
+    // In containers it is often empty, and while a system is being installed it says so.
+    if text.is_empty() || text == "uninitialized" {
+        return None;
+    }
+    let digest = blake3::derive_key("annals 2026-11 machine of a store v1", text.as_bytes());
+    digest.first_chunk().copied()
+}
+
+/// File system and number of a folder. The number of the device would change from boot to boot.
+#[cfg(unix)]
+fn folder(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let system = rustix::fs::statvfs(path).ok()?.f_fsid;
+    let number = std::fs::metadata(path).ok()?.ino();
+    // Some file systems have no number, and then all of them have the same.
+    (system != 0).then_some((system, number))
+}
+
+#[cfg(not(unix))]
+fn folder(_path: &Path) -> Option<(u64, u64)> {
+    None
 }
 
 struct FsFile(File);
@@ -153,6 +189,12 @@ impl DiskFile for FsFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn forget_cached(&self) {
+        // A refusal costs the check nothing but the proof that the medium has it.
+        let _ = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed);
     }
 }
 

@@ -7,7 +7,7 @@
 //! above tries it again.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(unix)]
@@ -45,6 +45,22 @@ pub trait Disk: Send + Sync {
 
     /// Bytes that can still be written.
     fn free_bytes(&self) -> io::Result<u64>;
+
+    /// Says where the root is, so that a copy of it is told from the original; `None` where that cannot be known.
+    fn place(&self) -> Option<DiskPlace> {
+        None
+    }
+}
+
+/// Where a directory tree is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskPlace {
+    /// Tells this machine from others, if it has an identity.
+    pub machine: Option<[u8; 16]>,
+    /// File system and number of the root, which a rename keeps and a copy does not, if the system has such.
+    pub folder: Option<(u64, u64)>,
+    /// The root in full, with links resolved.
+    pub path: PathBuf,
 }
 
 /// Gives a synced file its final name, durable on `Ok`.
@@ -101,6 +117,10 @@ pub trait DiskFile: Send + Sync {
 
     /// Makes all content written so far durable, and the length. After an error nothing may be assumed and it must not be tried again.
     fn sync(&self) -> io::Result<()>;
+
+    /// Lets the system forget what it holds of this file in memory, so that it is read from the medium again. A hint: where
+    /// there is no such call, nothing happens.
+    fn forget_cached(&self) {}
 }
 
 /// A held lock. It says nothing; dropping it lets go.

@@ -8,9 +8,10 @@ use super::leaf::{LeafError, decode, encode};
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Actor, ActorKind, Archived, BlobRef, Body, BundleFile, ClockReading, Compacted, ConfigChanged,
-    Converted, ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased, JobError,
-    JobFinished, JobStarted, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile,
-    Reported, Source, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
+    ContinuedFrom, Converted, ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased,
+    JobError, JobFinished, JobStarted, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired,
+    RepairedFile, Reported, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended,
+    SubmitRejected, Unknown,
 };
 use crate::id::{
     AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256, StoreId,
@@ -160,6 +161,21 @@ fn of_the_store() -> impl Strategy<Value = Body> {
             sync,
         })
     });
+    let from = prop_oneof![Just(ContinuedFrom::Backup), Just(ContinuedFrom::Copy)];
+    let places = (text(), text(), text(), text());
+    let continued = (from, seq(), of(any::<[u8; 32]>()), places).prop_map(
+        |(from, event, root, (host, folder, at_host, at_folder))| {
+            Body::StoreContinued(StoreContinued {
+                from,
+                event,
+                root: root.map(Sha256::from_bytes),
+                host,
+                folder,
+                at_host,
+                at_folder,
+            })
+        },
+    );
     let recovered = (text(), number(), number(), any::<[u8; 32]>(), of(text())).prop_map(
         |(journal, offset, bytes, sha256, quarantine)| {
             Body::Recovered(Recovered {
@@ -210,6 +226,7 @@ fn of_the_store() -> impl Strategy<Value = Body> {
     prop_oneof![
         created.boxed(),
         opened.boxed(),
+        continued.boxed(),
         recovered.boxed(),
         lost.boxed(),
         repaired.boxed(),
@@ -437,6 +454,7 @@ fn is_made(body: &Body) -> bool {
     match body {
         Body::StoreCreated(_)
         | Body::StoreOpened(_)
+        | Body::StoreContinued(_)
         | Body::Recovered(_)
         | Body::Lost(_)
         | Body::Repaired(_)

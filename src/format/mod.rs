@@ -8,6 +8,7 @@
 )]
 
 pub mod bytes;
+pub(crate) mod catalog;
 #[cfg(test)]
 mod faithful;
 pub(crate) mod frame;
@@ -15,6 +16,7 @@ pub(crate) mod header;
 pub(crate) mod leaf;
 pub(crate) mod newest;
 pub mod pack;
+pub(crate) mod place;
 pub mod record;
 pub(crate) mod segment;
 

@@ -114,6 +114,7 @@ impl Overlay {
             }
             Body::StoreCreated(_)
             | Body::StoreOpened(_)
+            | Body::StoreContinued(_)
             | Body::Recovered(_)
             | Body::Lost(_)
             | Body::PurgePlanned(_)

@@ -29,7 +29,7 @@ pub(crate) use mend::{LogMend, SpareEvents};
 pub(crate) use reader::{LiveFrame, LogFiles, LogReader, OwnedFrame, read_frame};
 pub(crate) use recovery::{Found, TornTail, cut, recover};
 pub(crate) use salvage::Remains;
-pub(crate) use segment::{SegmentReader, SegmentWriter};
+pub(crate) use segment::{SegmentReader, SegmentWriter, first_seq_of};
 
 /// The folder of journal files.
 pub(crate) const JOURNAL_DIR: &str = "journal";

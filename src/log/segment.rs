@@ -226,7 +226,16 @@ impl SegmentReader {
         store: &StoreId,
         first_seq: EventSeq,
     ) -> Result<Self, LogError> {
-        let path = segment_path(first_seq);
+        Self::open_at(disk, segment_path(first_seq), store, first_seq)
+    }
+
+    /// Opens a segment that has another name than in a store.
+    pub(crate) fn open_at(
+        disk: &dyn Disk,
+        path: PathBuf,
+        store: &StoreId,
+        first_seq: EventSeq,
+    ) -> Result<Self, LogError> {
         let refused = |why| LogError::segment(&path)(why);
         let file = disk
             .open(&path, OpenMode::Read)

@@ -164,7 +164,7 @@ pub(super) fn check_index(shared: &Arc<Shared>) -> Result<Option<String>> {
 }
 
 impl VerifyReport {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             ok: true,
             findings: Vec::new(),
@@ -532,7 +532,7 @@ impl<'a> Verifier<'a> {
 }
 
 /// True for a leaf that stands for an event that is lost.
-fn is_lost(leaf: &[u8]) -> bool {
+pub(super) fn is_lost(leaf: &[u8]) -> bool {
     // A look at the type before the line is taken apart: every event passes here.
     let head = &leaf[..leaf.len().min(256)];
     let named = head.windows(LOST_KIND.len()).any(|part| part == LOST_KIND);

@@ -12,7 +12,7 @@ use clap::Subcommand;
 use crossbeam_channel::Sender;
 use serde::Serialize;
 
-use crate::archive::{Access, Archive};
+use crate::archive::{Access, Archive, CopiedFrom};
 use crate::cli::commands::Reach;
 use crate::cli::context::{Context, log_line, path_text, to_json};
 use crate::cli::exit::{Exit, Failure};
@@ -909,8 +909,9 @@ fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error
         .any(|converter| converter.archive.folder.is_none());
     let what = "another cannot run on it";
     let shared = if needs_shared {
-        owner::refuse_if_owned(&context.locate()?, what)?;
-        Some(context.open(Access::ReadWrite)?)
+        let folder = context.locate()?;
+        owner::refuse_if_owned(&folder, what)?;
+        Some(open_original(&folder, context)?)
     } else {
         None
     };
@@ -924,12 +925,25 @@ fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error
             continue;
         }
         owner::refuse_if_owned(folder, what)?;
-        let archive = Archive::open(folder, context.options(Access::ReadWrite))?;
+        let archive = open_original(folder, context)?;
         context.note_damage(&archive)?;
         archives = archives.with_own(folder.to_owned(), archive);
         opened.push(folder);
     }
     Ok(archives)
+}
+
+/// Opens a store for a host. A host writes for months and nobody reads what it says at its start, so a copy of a store that
+/// nobody has confirmed is refused.
+fn open_original(folder: &Path, context: &Context<'_>) -> Result<Archive, Error> {
+    let archive = Archive::open(folder, context.options(Access::ReadWrite))?;
+    match archive.copied_from() {
+        None => Ok(archive),
+        Some(from) => {
+            let said = format!("no host is started on {}: {from}", folder.display());
+            Err(Error::new(ErrorKind::Refused, said).hint(CopiedFrom::HINT))
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -33,6 +33,8 @@ impl Verb {
     pub(crate) fn reach(&self) -> Reach {
         match self {
             Self::Init(_)
+            | Self::RestoreStore(_)
+            | Self::ConfirmMove(_)
             | Self::Config(_)
             | Self::Repair(_)
             | Self::Demo(_)
@@ -54,6 +56,7 @@ impl Verb {
             | Self::Retention(_)
             | Self::Hold(_)
             | Self::Compact(_)
+            | Self::Backup(_)
             | Self::Stats(_)
             | Self::Verify(_)
             | Self::Rebuild(_)
@@ -81,6 +84,9 @@ verbs! {
     Retention = retention,
     Hold = hold,
     Compact = compact,
+    Backup = backup,
+    RestoreStore = restore_store,
+    ConfirmMove = confirm_move,
     Stats = stats,
     Verify = verify,
     Repair = repair,

@@ -44,12 +44,10 @@ const LISTED_MAX: usize = 8;
     after_help = "\
 Examples:
   annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --dry-run
-  annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'limits corrected'
+  annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'new limits'
   annals reprocess 4711 --converter-version recorded --compare-only --fail-on-change
 
-Exit code 3 when some entries failed or were passed over; 4 when no entry is selected, or none has an \
-attempt to compare with under --fail-on-change; 1 when a converter cannot run at all: its entries are \
-not tried and not counted as failed; 6 with --fail-on-change and a change."
+Exit code 1: a converter cannot run; 3: some entries failed; 4: nothing selected or compared; 6: changes."
 )]
 pub(crate) struct Args {
     /// Entries by id; or use filters
@@ -541,7 +539,9 @@ fn tell_outcome(
     } else {
         let text = page(result, findings, args, context);
         context.print(text)?;
-        if let Some(job) = result.job.filter(|_| result.failed + result.skipped > 0) {
+        if let Some(job) = result
+                .job
+                .filter(|_| result.failed + result.skipped + result.not_tried > 0) {
             context.note(format_args!("every failure and its reason: annals job show {job}"));
         }
     }

@@ -1,6 +1,6 @@
 //! `annals verify`: compares the log, the packs and the index.
 
-use crate::archive::{Depth, Finding, KnownLosses, VerifyReport};
+use crate::archive::{Depth, Finding, KnownLosses, VerifyReport, is_backup, verify_backup};
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Style, Table, counted, size};
@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind};
 /// Check that nothing is damaged: log, packs, index
 ///
 /// Reads everything and changes nothing. Exit code 6 when something is wrong; all that was found is printed. `annals repair`
-/// mends what can be mended.
+/// mends what can be mended. With --store BACKUP it checks a backup.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,9 +26,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let depth = if args.quick { Depth::Quick } else { Depth::Deep };
-    let verified = context
-        .open_to_check()
-        .and_then(|archive| archive.verify(depth));
+    let verified = match context.locate() {
+        Ok(dir) if is_backup(&dir) => verify_backup(&dir, depth, &context.meter.as_progress()),
+        _ => context
+            .open_to_check()
+            .and_then(|archive| archive.verify(depth)),
+    };
     let report = match verified {
         Ok(report) => report,
         // Too damaged to be opened is a verdict too, and the gravest.

@@ -122,7 +122,10 @@ mod tests {
     fn a_descendant_is_known_also_where_it_is_a_grandchild() {
         use std::io::{BufRead, BufReader};
         let mut child = std::process::Command::new("sh")
-            .args(["-c", "sh -c 'echo $$; read -r line' & wait"])
+            .args([
+                "-c",
+                "sh -c 'echo $$; exec sleep 60' & read -r line; kill $!; wait",
+            ])
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .spawn()

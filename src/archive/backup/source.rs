@@ -1,0 +1,187 @@
+//! What a store holds at one moment: its sealed files, and how far its log has come.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::archive::shared::Shared;
+use crate::archive::{Archive, Finding, compact, rebuild};
+use crate::evidence::tree::Frontier;
+use crate::id::{EventSeq, Sha256, StoreId};
+use crate::log::{LogReader, SegmentReader};
+use crate::{Error, ErrorKind, Result};
+
+/// Findings of one kind that are listed; more are counted.
+const LISTED_MAX: usize = 100;
+/// Purges that may come in between before a run gives up.
+const TRIES_MAX: u32 = 16;
+/// The type of the event after which content is taken away.
+const PURGED_KIND: &[u8] = b"annals.purged.v1";
+
+/// The sealed files of a store, which together hold every event up to one of them.
+pub(super) struct StoreFiles {
+    pub(super) store: StoreId,
+    /// The last event in them.
+    pub(super) event: EventSeq,
+    /// The root of the tree over all events up to that one.
+    pub(super) root: Sha256,
+    /// Contents that repairs gave up.
+    pub(super) lost: u64,
+    /// Ascending by path.
+    pub(super) files: Vec<SourceFile>,
+    pub(super) segments: Vec<Arc<SegmentReader>>,
+    /// Contents that are needed and missing.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A sealed file of a store.
+pub(super) struct SourceFile {
+    /// Its path below the store, with `/`.
+    pub(super) path: String,
+    pub(super) bytes: u64,
+}
+
+impl StoreFiles {
+    /// Seals the journal and lists what is sealed then.
+    pub(super) fn freeze(archive: &Archive) -> Result<Self> {
+        for _ in 0..TRIES_MAX {
+            archive.seal()?;
+            let listed = archive.beside_the_sealer(|shared, _| {
+                let files = list(shared)?;
+                Ok((!is_purged_after(shared, files.event)?).then_some(files))
+            })?;
+            if let Some(files) = listed {
+                return Ok(files);
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Refused,
+            "entries were purged each time the store was looked at",
+        )
+        .hint("back up again when the purge has ended; the backup is as it was"))
+    }
+
+    /// Lists what is sealed now.
+    pub(super) fn sealed(archive: &Archive) -> Result<Self> {
+        archive.beside_the_sealer(|shared, _| list(shared))
+    }
+
+    /// The root of the tree over the first `event` events; `None` where the log does not say.
+    pub(super) fn root_at(&self, event: EventSeq) -> Result<Option<Sha256>> {
+        let Some(segment) = self
+            .segments
+            .iter()
+            .find(|segment| segment.last_seq() >= event)
+        else {
+            return Ok(None);
+        };
+        let footer = segment.footer()?;
+        if segment.last_seq() == event {
+            return Ok(Some(Sha256::from_bytes(footer.tree_root)));
+        }
+        let Some(mut tree) = self.tree_before(segment.first_seq()) else {
+            return Ok(None);
+        };
+        for block in &footer.blocks {
+            let plain = segment.block(block)?;
+            for leaf in plain[..plain.len() - 1].split(|byte| *byte == b'\n') {
+                if tree.size() < event.0 {
+                    tree.push(leaf);
+                }
+            }
+        }
+        Ok(Some(Sha256::from_bytes(tree.root())))
+    }
+
+    /// The tree over all events before `first`.
+    pub(super) fn tree_before(&self, first: EventSeq) -> Option<Frontier> {
+        if first == EventSeq(1) {
+            return Some(Frontier::new());
+        }
+        let at = self
+            .segments
+            .partition_point(|segment| segment.last_seq() < first);
+        let before = self.segments.get(at.checked_sub(1)?)?;
+        (before.last_seq().next() == first).then(|| before.frontier().ok())?
+    }
+}
+
+/// Lists the sealed files. Runs on the sealing thread, where no file comes or goes meanwhile,
+/// except packs of content that no sealed event names.
+fn list(shared: &Arc<Shared>) -> Result<StoreFiles> {
+    let segments = shared.files.segments();
+    let mut files: Vec<SourceFile> = segments
+        .iter()
+        .map(|segment| SourceFile {
+            path: slashed(segment.path()),
+            bytes: segment.bytes(),
+        })
+        .collect();
+    let packs = rebuild::pack_files(&*shared.disk)?;
+    files.extend(packs.into_values().map(|pack| SourceFile {
+        path: slashed(&pack.path),
+        bytes: pack.bytes,
+    }));
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let (event, root) = match segments.last() {
+        Some(last) => (last.last_seq(), last.footer()?.tree_root),
+        None => (EventSeq(0), Frontier::new().root()),
+    };
+    Ok(StoreFiles {
+        store: shared.store,
+        event,
+        root: Sha256::from_bytes(root),
+        lost: shared.view().losses()?.len() as u64,
+        files,
+        segments,
+        findings: missing(shared)?,
+    })
+}
+
+fn missing(shared: &Arc<Shared>) -> Result<Vec<Finding>> {
+    let missing = compact::missing_contents(shared)?;
+    let finding = |place: String, detail: &str| Finding {
+        kind: "blob".to_owned(),
+        r#where: place,
+        detail: detail.to_owned(),
+    };
+    let mut findings: Vec<Finding> = missing
+        .iter()
+        .take(LISTED_MAX)
+        .map(|id| finding(format!("content {id}"), "it is nowhere in the store"))
+        .collect();
+    if let Some(more) = missing
+        .len()
+        .checked_sub(LISTED_MAX)
+        .filter(|more| *more > 0)
+    {
+        findings.push(finding(
+            format!("{more} more contents"),
+            "they are nowhere in the store",
+        ));
+    }
+    Ok(findings)
+}
+
+/// True when a purge is on record after `sealed`: its content may be gone already, and a backup up
+/// to `sealed` would miss it without knowing why.
+fn is_purged_after(shared: &Arc<Shared>, sealed: EventSeq) -> Result<bool> {
+    let files = Arc::clone(&shared.files);
+    let mut reader = LogReader::new(files, sealed.next(), shared.newest());
+    while let Some(leaf) = reader.next_leaf() {
+        let (_, leaf) = leaf?;
+        let head = &leaf[..leaf.len().min(256)];
+        if head
+            .windows(PURGED_KIND.len())
+            .any(|part| part == PURGED_KIND)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A path with `/` on every system.
+fn slashed(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
