@@ -484,8 +484,8 @@ pub struct ConverterRegistered {
     pub version: Option<String>,
     /// How it is called.
     pub command: Vec<String>,
-    /// One process a conversion, or a long-lived one: "oneshot" or "worker", with "-folder" where it takes folders, and
-    /// "-companions" where it takes files with companions.
+    /// One process a conversion, or a long-lived one: "oneshot" or "worker", with "-folder" where
+    /// it takes folders, and "-companions" where it takes files with companions.
     pub mode: String,
     /// What it ran on: a note such as the interpreter's version.
     pub environment: String,

@@ -1,5 +1,6 @@
-//! A station writes a text for each unit and its measurements into a folder beside it. Only the text was archived and cleared away,
-//! the report was a success without measurements, and the measurements stayed behind for ever.
+//! A station writes a text for each unit and its measurements into a folder beside it. Only the
+//! text was archived and cleared away, the report was a success without measurements, and the
+//! measurements stayed behind for ever.
 #![cfg(all(unix, feature = "cli"))]
 
 #[path = "support/ending.rs"]
@@ -286,7 +287,8 @@ fn a_unit_is_not_taken_while_anything_of_it_changes() {
     );
 }
 
-/// The waveform came while the unit was converted. What is there now is another source; nothing of it may go with the first.
+/// The waveform came while the unit was converted. What is there now is another source; nothing of
+/// it may go with the first.
 #[test]
 fn what_comes_during_the_conversion_keeps_all_of_the_unit() {
     for action in ["archive", "delete", "move", "zip"] {

@@ -1,5 +1,6 @@
-//! What is taken, and when. A station that held its file open lost the end of it; one that made its file before it wrote it found the
-//! result in the error folder, in no archive; and a file that came back with a corrected converter was not tried, without a word.
+//! What is taken, and when. A station that held its file open lost the end of it; one that made its
+//! file before it wrote it found the result in the error folder, in no archive; and a file that
+//! came back with a corrected converter was not tried, without a word.
 #![cfg(all(unix, feature = "cli"))]
 
 use std::fs::{self, File};
@@ -82,7 +83,8 @@ impl Plant {
     }
 }
 
-/// The converter lacked its limits; the operator corrected it and moved the file back from the error folder.
+/// The converter lacked its limits; the operator corrected it and moved the file back from the
+/// error folder.
 #[test]
 fn a_failed_file_that_comes_back_is_tried_again_by_a_corrected_converter() {
     let plant = Plant::new("error_folder = \"error\"");
@@ -137,7 +139,8 @@ fn a_corrected_converter_has_all_its_attempts() {
     assert_eq!(plant.attempts().len(), 4);
 }
 
-/// What was written after an empty file had been taken went into the error folder, and into no archive.
+/// What was written after an empty file had been taken went into the error folder, and into no
+/// archive.
 #[test]
 fn an_empty_file_is_waited_for_and_never_moved_as_a_failure() {
     let plant = Plant::new("error_folder = \"error\"");
@@ -173,7 +176,8 @@ fn an_empty_file_is_waited_for_and_never_moved_as_a_failure() {
     );
 }
 
-/// A tester writes the head, thinks for longer than `settle_s`, and writes the rest through the same handle.
+/// A tester writes the head, thinks for longer than `settle_s`, and writes the rest through the
+/// same handle.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_is_open_for_writing_is_taken_when_it_is_closed() {

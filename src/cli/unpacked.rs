@@ -15,8 +15,8 @@ pub(crate) struct Unpacked {
 }
 
 impl Unpacked {
-    /// Unpacks a tar file into `folder`, which must not be there yet. `None` when it is of no main file with companions. What is
-    /// unpacked is durable.
+    /// Unpacks a tar file into `folder`, which must not be there yet. `None` when it is of no main
+    /// file with companions. What is unpacked is durable.
     pub(crate) fn of(tar: &mut File, folder: PathBuf) -> Result<Option<Self>> {
         let read = |error| Error::io("read back for", &folder, error);
         let mut beginning = Vec::new();
@@ -66,7 +66,8 @@ impl Unpacked {
         Ok(names)
     }
 
-    /// Gives what has a name in it that name elsewhere, which must be free unless it is a file's that may be replaced.
+    /// Gives what has a name in it that name elsewhere, which must be free unless it is a file's
+    /// that may be replaced.
     pub(crate) fn place(&self, name: &OsString, to: &Path, replaces: Replaces) -> io::Result<()> {
         let from = self.folder.join(name);
         if let Ok(found) = to.symlink_metadata()

@@ -124,7 +124,8 @@ pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Opt
     runner.run(request, &mut file, cancel)
 }
 
-/// Finds the companions of a file. Returns its folder, and its name among theirs; `None` when it has none.
+/// Finds the companions of a file. Returns its folder, and its name among theirs; `None` when it
+/// has none.
 fn companions_of<'p>(
     path: &'p Path,
     companions: &Companions,

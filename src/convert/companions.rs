@@ -1,4 +1,5 @@
-//! Files and folders that belong to a main file beside them, such as `unit.txt` with its folder `unit/`.
+//! Files and folders that belong to a main file beside them, such as `unit.txt` with its folder
+//! `unit/`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,7 +12,8 @@ use globset::{GlobBuilder, GlobMatcher, GlobSet};
 
 use crate::index::{composed, fold};
 
-/// Where the companions of a main file are found. Empty where a converter takes files or folders alone.
+/// Where the companions of a main file are found. Empty where a converter takes files or folders
+/// alone.
 #[derive(Debug, Clone, Default)]
 pub struct Companions(Arc<Rules>);
 
@@ -102,7 +104,8 @@ impl Pattern {
 }
 
 impl Companions {
-    /// `ignored` are names that are nobody's companions, `temporary` those of companions that are still being written.
+    /// `ignored` are names that are nobody's companions, `temporary` those of companions that are
+    /// still being written.
     pub(crate) fn new(patterns: Vec<Pattern>, ignored: GlobSet, temporary: GlobSet) -> Self {
         Self(Arc::new(Rules {
             patterns,
@@ -305,7 +308,8 @@ impl Listing {
     }
 }
 
-/// A name as it is compared: accents as one character, whichever way a system writes them. What is not UTF-8 stays as it is.
+/// A name as it is compared: accents as one character, whichever way a system writes them. What is
+/// not UTF-8 stays as it is.
 fn key(name: &OsStr) -> Vec<u8> {
     match name.to_str() {
         Some(name) => composed(name).into_owned().into_bytes(),
@@ -337,7 +341,8 @@ mod tests {
         found.names.into_iter().map(text).collect()
     }
 
-    /// A Klippel unit's name has dots, spaces and a `+` in it, none of which may be read as a pattern.
+    /// A Klippel unit's name has dots, spaces and a `+` in it, none of which may be read as a
+    /// pattern.
     #[test]
     fn companions_of_a_main_file_are_found_by_its_name() {
         let main = "DUT [1] 10-02-51-3 UTC+0200.txt";

@@ -124,7 +124,8 @@ pub enum Takes {
     Files,
     /// A folder, put back from the tar file that is archived of it.
     Folders,
-    /// A file with what belongs to it beside it, put back from the tar file that is archived of them.
+    /// A file with what belongs to it beside it, put back from the tar file that is archived of
+    /// them.
     WithCompanions(Companions),
 }
 

@@ -1,4 +1,5 @@
-//! A source put where a converter reads it: a file, a folder, or a file with its companions beside it.
+//! A source put where a converter reads it: a file, a folder, or a file with its companions beside
+//! it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -11,7 +12,8 @@ use super::runner::Request;
 use super::scratch::{make_private, safe_name};
 use crate::{Error, ErrorKind, Result};
 
-/// The path that a converter is given, and what the source is called; or why the source is none for this converter.
+/// The path that a converter is given, and what the source is called; or why the source is none for
+/// this converter.
 type Placed = Result<(PathBuf, String), String>;
 
 /// Puts a source into an empty folder.
@@ -52,7 +54,8 @@ pub(super) fn place(
     }
 }
 
-/// Where a main file is that was unpacked into a folder. One whose name is no text gets another, for it could not be told in a request.
+/// Where a main file is that was unpacked into a folder. One whose name is no text gets another,
+/// for it could not be told in a request.
 fn readable(folder: &Path, main: &std::ffi::OsStr) -> Result<(PathBuf, String)> {
     let called = main.to_string_lossy().into_owned();
     let mut input = folder.join(main);
@@ -91,7 +94,8 @@ fn copy_in(source: &mut dyn Read, input: &Path, modified: Option<SystemTime>) ->
             .map_err(|error| Error::io("write", input, error))?;
     }
     if let Some(modified) = modified {
-        // Some converters take the file's time for the test's; one that cannot be set is no reason not to convert.
+        // Some converters take the file's time for the test's; one that cannot be set is no reason
+        // not to convert.
         let _ = file.set_modified(modified);
     }
     Ok(())

@@ -157,7 +157,8 @@ impl Runner {
 
     /// Converts one source, read from `source` to its end. `None` when cancelled.
     ///
-    /// A converter that takes folders, or files with companions, is given what is in the tar file that `source` is.
+    /// A converter that takes folders, or files with companions, is given what is in the tar file
+    /// that `source` is.
     ///
     /// A converter that fails, whatever way, is an `Ok` with the reason.
     ///

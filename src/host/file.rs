@@ -460,7 +460,8 @@ impl Hand {
         Ok(entry.purged_at.is_some() && !is_final()?)
     }
 
-    /// What an entry's attempts say about taking its file again. After a failure that depends on who the converter is now.
+    /// What an entry's attempts say about taking its file again. After a failure that depends on
+    /// who the converter is now.
     fn history(&self, taken: &Taken, entry: &Entry) -> Result<History> {
         let last = entry.attempts.last().map(|attempt| attempt.status);
         let current = match last.filter(|status| is_failure(*status)) {
@@ -905,7 +906,8 @@ pub(super) enum History {
     Final(Outcome),
 }
 
-/// `current` is who the converter is now. What failed under another one is due at once, whatever the attempts before.
+/// `current` is who the converter is now. What failed under another one is due at once, whatever
+/// the attempts before.
 pub(super) fn history(
     entry: &Entry,
     current: Option<ConverterId>,
@@ -941,7 +943,8 @@ fn is_failure(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Failed | Outcome::Rejected)
 }
 
-/// True for an attempt by another converter than the current one. One that nobody's identity is recorded with may be anybody's.
+/// True for an attempt by another converter than the current one. One that nobody's identity is
+/// recorded with may be anybody's.
 fn is_of_another(attempt: &Attempt, current: Option<ConverterId>) -> bool {
     matches!((attempt.converter_id, current), (Some(by), Some(current)) if by != current)
 }

@@ -277,8 +277,8 @@ pub(super) struct Scanned {
 }
 
 /// The regular files directly in a converter's watch folder that it takes. Folders, pipes and hidden files are passed over, and links
-/// unless it follows them. Where it takes folders, those that are complete, and nothing else. Where files have companions, each with
-/// those it has.
+/// unless it follows them. Where it takes folders, those that are complete, and nothing else. Where
+/// files have companions, each with those it has.
 pub(super) fn scan(
     config: &ConverterConfig,
     folder: &Path,
@@ -350,8 +350,9 @@ pub(super) fn refused(folder: &Path, error: TreeError) -> Error {
     Error::new(kind, format!("{} was left: {error}", folder.display())).caused_by(error)
 }
 
-/// Orders by the converter's priority, then the oldest first, and keeps each file once, be it a source or a companion.
-/// Answers the files that were left out because a companion of theirs is another converter's.
+/// Orders by the converter's priority, then the oldest first, and keeps each file once, be it a
+/// source or a companion. Answers the files that were left out because a companion of theirs is
+/// another converter's.
 pub(super) fn order(
     candidates: &mut Vec<Candidate>,
     converters: &[ConverterConfig],
@@ -515,7 +516,8 @@ mod tests {
         );
     }
 
-    /// Two converters of one folder: one took the waveform of the other's unit, and the rest was taken as if it were all.
+    /// Two converters of one folder: one took the waveform of the other's unit, and the rest was
+    /// taken as if it were all.
     #[test]
     fn a_file_whose_companion_another_converter_takes_is_left_and_named() {
         let config = config(

@@ -4,12 +4,14 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::index::fold;
 
-/// Names that programs give to what they have not finished writing, and to their notes beside a file.
+/// Names that programs give to what they have not finished writing, and to their notes beside a
+/// file.
 ///
-/// WinSCP writes `.filepart`, Firefox, Nextcloud and rsync-like tools `.part`, Chrome `.crdownload`, Safari `.download`, Opera
-/// `.opdownload`, Edge and rclone `.partial`, aria2 keeps a `.aria2`, Syncthing on Windows begins with `~syncthing~`, Microsoft Office
-/// locks with `~$`, and editors keep the text before the last change under a name that ends with `~`. Names that begin with a dot,
-/// such as those of rsync, lftp and LibreOffice, are never taken.
+/// WinSCP writes `.filepart`, Firefox, Nextcloud and rsync-like tools `.part`, Chrome
+/// `.crdownload`, Safari `.download`, Opera `.opdownload`, Edge and rclone `.partial`, aria2 keeps
+/// a `.aria2`, Syncthing on Windows begins with `~syncthing~`, Microsoft Office locks with `~$`,
+/// and editors keep the text before the last change under a name that ends with `~`. Names that
+/// begin with a dot, such as those of rsync, lftp and LibreOffice, are never taken.
 pub(super) const TEMPORARY: &[&str] = &[
     "*.tmp",
     "*.part",
@@ -42,7 +44,8 @@ pub(super) struct BadPattern {
 impl Names {
     /// Reads the patterns of names taken and not taken.
     ///
-    /// A temporary name is not taken, whatever is ignored besides, unless its pattern is itself among `patterns`.
+    /// A temporary name is not taken, whatever is ignored besides, unless its pattern is itself
+    /// among `patterns`.
     pub(super) fn new(patterns: Vec<String>, ignore: &[String]) -> Result<Self, BadPattern> {
         let takes = set("patterns", patterns.iter().map(String::as_str))?;
         let ignores = set("ignore", ignore.iter().map(String::as_str))?;
@@ -97,13 +100,15 @@ fn set<'p>(
     })
 }
 
-/// Reads a pattern. Test stations spell their extensions as they please, so letter case does not count; nor does the way in which a
-/// system writes accents. It is matched against a name that is folded in the same way.
+/// Reads a pattern. Test stations spell their extensions as they please, so letter case does not
+/// count; nor does the way in which a system writes accents. It is matched against a name that is
+/// folded in the same way.
 fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(&fold(pattern)).build()
 }
 
-/// True when one pattern, read as a name, matches the other: a name that both take is then plain to see.
+/// True when one pattern, read as a name, matches the other: a name that both take is then plain to
+/// see.
 pub(super) fn overlap(one: &str, other: &str) -> bool {
     let matches = |pattern: &str, text: &str| {
         glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(&*fold(text)))
@@ -126,7 +131,8 @@ mod tests {
         read.unwrap_or_else(|bad| panic!("{}: {}", bad.key, bad.why))
     }
 
-    /// A half-finished upload of WinSCP was archived and converted, and the finished file once more.
+    /// A half-finished upload of WinSCP was archived and converted, and the finished file once
+    /// more.
     #[test]
     fn what_transfer_tools_have_not_finished_is_not_taken() {
         let all = names(&["*"], &[]);
@@ -145,7 +151,8 @@ mod tests {
         assert!(all.takes("a.csv") && all.takes("part.csv") && all.takes("tmp"));
     }
 
-    /// Somebody who ignores one more kind of file does not mean that unfinished ones are to be taken.
+    /// Somebody who ignores one more kind of file does not mean that unfinished ones are to be
+    /// taken.
     #[test]
     fn what_is_ignored_by_wish_is_ignored_besides() {
         let more = names(&["*"], &["*.bak"]);

@@ -922,7 +922,8 @@ fn incomplete<'a>(
     candidate.incomplete.as_deref()
 }
 
-/// Why a source that has settled is not to be taken yet, if so. The system is asked for open files once a look, and not without need.
+/// Why a source that has settled is not to be taken yet, if so. The system is asked for open files
+/// once a look, and not without need.
 fn not_yet(
     candidate: &Candidate,
     setup: &Setup,

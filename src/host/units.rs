@@ -115,7 +115,8 @@ pub(super) fn scan(
     Ok(scanned)
 }
 
-/// Looks at a main file with its companions. `None` when it is no regular file, or gone, or cannot be a source as it is.
+/// Looks at a main file with its companions. `None` when it is no regular file, or gone, or cannot
+/// be a source as it is.
 fn candidate(
     folder: &Path,
     main: &OsStr,
@@ -181,8 +182,8 @@ enum Standing {
     Companion,
 }
 
-/// Divides files that may be main files into sources and companions. A file that a source claims is its companion, whatever it
-/// claims itself.
+/// Divides files that may be main files into sources and companions. A file that a source claims is
+/// its companion, whatever it claims itself.
 fn divide<'a>(found: &'a BTreeMap<&'a OsStr, Beside>) -> Divided<'a> {
     let key = |name: &OsStr| found.get_key_value(name).map(|(key, _)| *key);
     let mut claimers: BTreeMap<&OsStr, Vec<&'a OsStr>> = BTreeMap::new();

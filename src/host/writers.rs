@@ -14,8 +14,9 @@ pub(super) struct OpenFiles {
 impl OpenFiles {
     /// Asks the system for those below `folders`: what each is called, and its name without links.
     ///
-    /// Only Linux tells, and only of the processes that this one may look into: those of its own account, or all for root. What
-    /// other machines write over a share is not seen, nor what a process in a container calls by another path.
+    /// Only Linux tells, and only of the processes that this one may look into: those of its own
+    /// account, or all for root. What other machines write over a share is not seen, nor what a
+    /// process in a container calls by another path.
     pub(super) fn below(folders: &[(PathBuf, PathBuf)]) -> Self {
         let named = |path: &Path| {
             let inside = folders
@@ -46,9 +47,11 @@ mod system {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    /// Looks through the open files of all processes. `named` answers what a path of interest is called.
+    /// Looks through the open files of all processes. `named` answers what a path of interest is
+    /// called.
     ///
-    /// Reading a link of `/proc` asks no file system, so a share that does not answer holds nobody up.
+    /// Reading a link of `/proc` asks no file system, so a share that does not answer holds nobody
+    /// up.
     pub(super) fn open_for_writing(named: impl Fn(&Path) -> Option<PathBuf>) -> BTreeSet<PathBuf> {
         let own = std::process::id().to_string();
         let mut open = BTreeSet::new();

@@ -31,7 +31,8 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// Each file is checked against its hash, made durable and only then given its name. A file that is there already is
 /// never replaced unless --overwrite always says so. Only the account that restores can read the files (mode 0600).
-/// A file with companions comes back with them: as a folder that holds them, or side by side with --original-names.
+/// A file with companions comes back with them: as a folder that holds them, or side by side with
+/// --original-names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -250,8 +251,8 @@ impl Restore<'_> {
         Ok(path)
     }
 
-    /// Places a main file and its companions under their own names, or all of them in a folder of their own. Answers where the main
-    /// file is, or that folder.
+    /// Places a main file and its companions under their own names, or all of them in a folder of
+    /// their own. Answers where the main file is, or that folder.
     fn side_by_side(&mut self, entry: &Entry, unpacked: &Unpacked) -> Result<PathBuf> {
         let id = entry.id;
         let failed = |to: &Path, error: io::Error| match error.kind() {

@@ -1,4 +1,5 @@
-//! A folder as a source, or a main file with its companions: what is in it, as one stream of bytes, and put back from them.
+//! A folder as a source, or a main file with its companions: what is in it, as one stream of bytes,
+//! and put back from them.
 //!
 //! The stream is a tar file that any tar reads. The same tree is the same bytes, whatever the folder is called and wherever it lies.
 

@@ -43,7 +43,8 @@ impl<'a, Open: FnMut(&Item) -> io::Result<Box<dyn Read>>> Tarball<'a, Open> {
         }
     }
 
-    /// The tar file of a main file and its companions. A comment at its beginning names the main file.
+    /// The tar file of a main file and its companions. A comment at its beginning names the main
+    /// file.
     pub(crate) fn with_main(tree: &'a Tree, main: &OsStr, open: Open) -> io::Result<Self> {
         let mut tarball = Self::new(tree, open);
         let mut header = tar::Header::new_ustar();
@@ -181,7 +182,8 @@ pub(crate) fn file_of(root: &Path, item: &Item) -> io::Result<Box<dyn Read>> {
     Ok(Box::new(file))
 }
 
-/// The record of an extended header that names a main file: its own length, which counts itself, then keyword and value.
+/// The record of an extended header that names a main file: its own length, which counts itself,
+/// then keyword and value.
 fn comment(main: &OsStr) -> Vec<u8> {
     let mut record = b" comment=".to_vec();
     record.extend(MAIN_FILE.as_bytes());

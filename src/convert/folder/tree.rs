@@ -59,7 +59,8 @@ impl Tree {
         walk.finish()
     }
 
-    /// Lists the files and folders of these names in `root`, and what is below them. `see` is shown the metadata of each item.
+    /// Lists the files and folders of these names in `root`, and what is below them. `see` is shown
+    /// the metadata of each item.
     pub(crate) fn among<'n>(
         root: &Path,
         names: impl IntoIterator<Item = &'n OsStr>,

@@ -59,7 +59,8 @@ pub(crate) fn has_main_file(beginning: &[u8]) -> bool {
     is_comment && record[digits.count()..].starts_with(&keyword)
 }
 
-/// The main file that a record of an extended header names. Its length is counted, because a name may hold a line feed.
+/// The main file that a record of an extended header names. Its length is counted, because a name
+/// may hold a line feed.
 fn main_named(record: &[u8]) -> Option<&[u8]> {
     let digits = record.iter().position(|byte| *byte == b' ')?;
     let length: usize = str::from_utf8(&record[..digits]).ok()?.parse().ok()?;

@@ -112,7 +112,8 @@ impl Condemned<'_> {
             dir.sync()
                 .map_err(|error| Error::io("sync", dir.path(), error))
         };
-        // Before the first file of it goes, a power cut must find the folder here and not at its name.
+        // Before the first file of it goes, a power cut must find the folder here and not at its
+        // name.
         let synced = sync(&holder.dir).and_then(|()| sync(watched));
         synced.inspect_err(|_| {
             let _ = holder.dir.rename_free(becomes, self.dir, self.name);
