@@ -20,6 +20,7 @@ use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
 #[cfg(unix)]
 use crate::cli::daemon::{Signal, Signals};
 use crate::cli::hearing::hear_or;
+use crate::cli::trust::{self, Found};
 use crate::cli::owner::{self, Endpoint, State, Watch};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts, size};
 use crate::cli::store;
@@ -936,6 +937,7 @@ fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error
 /// Opens a store for a host. A host writes for months and nobody reads what it says at its start, so a copy of a store that
 /// nobody has confirmed is refused.
 fn open_original(folder: &Path, context: &Context<'_>) -> Result<Archive, Error> {
+    trust::check(folder, Found::Named, Access::ReadWrite, context.trust())?;
     let archive = Archive::open(folder, context.options(Access::ReadWrite))?;
     match archive.copied_from() {
         None => Ok(archive),
@@ -944,6 +946,16 @@ fn open_original(folder: &Path, context: &Context<'_>) -> Result<Archive, Error>
             Err(Error::new(ErrorKind::Refused, said).hint(CopiedFrom::HINT))
         }
     }
+}
+
+#[cfg(unix)]
+fn runs_as_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn runs_as_root() -> bool {
+    false
 }
 
 #[derive(Serialize)]
@@ -979,6 +991,9 @@ fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = store::load(&args.file)?;
     for told in follow_file(&args.file, &config, context) {
         context.warn(told);
+    }
+    if runs_as_root() {
+        context.warn("as root the host and its converters without a sandbox may do everything: give it a user of its own");
     }
     let mut missing = config.survey();
     missing.extend(config.converters.iter().filter_map(|config| {
