@@ -206,7 +206,7 @@ fn annals(settings: &Settings, plan: &Plan) -> Result<[Seen; 2]> {
                 archive.put(kept_for(DAYS[2]), content.as_slice())?;
                 Ok(())
             },
-            || Ok(archive.purge(&purge, "expired")?.bytes_freed),
+            || Ok(archive.purge(&purge, "expired")?.reclaim?.bytes_freed),
         )?);
         let left = dir.join(format!("packs/{}d", DAYS[nth]));
         if left.exists() && taken(&left, &|_| true)?.length > 0 {
