@@ -63,6 +63,8 @@ pub use backup::{
 pub use compact::CompactOutcome;
 pub use damage::KnownDamage;
 pub use open::HEADER_FILE;
+#[cfg(feature = "host")]
+pub(crate) use open::host_name;
 pub use place::{ConfirmedMove, CopiedFrom};
 pub use purge::{PurgeOutcome, RecordedPurge};
 #[cfg(feature = "host")]

@@ -696,14 +696,15 @@ pub(super) fn index_bytes(disk: &dyn Disk) -> Result<u64> {
     }
 }
 
+/// The name of this machine, as its people call it.
 #[cfg(unix)]
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name = rustix::system::uname();
     name.nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(not(unix))]
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
 }
 

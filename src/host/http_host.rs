@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use crate::archive::host_name;
+
 /// What a request's `Host` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -43,7 +45,7 @@ fn of_host(host: &str, names: &[String]) -> Verdict {
     // Nobody can have an address point to another machine.
     let is_ours = name.parse::<IpAddr>().is_ok()
         || is("localhost")
-        || is(&machine())
+        || is(&host_name())
         || names.iter().any(|listed| is(listed));
     if is_ours {
         Verdict::Ours
@@ -77,18 +79,6 @@ fn name_of(host: &str) -> Option<&str> {
         Some(Err(_)) => None,
         None | Some(Ok(_)) => Some(name),
     }
-}
-
-/// The machine's own name; empty where it has none, which no request names.
-#[cfg(unix)]
-fn machine() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-fn machine() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 #[cfg(test)]

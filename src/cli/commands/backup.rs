@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::archive::{
-    Access, BackupCheck, BackupOptions, BackupOutcome, BackupPlan, Finding, OnDamage, Stop, Why,
+    Access, BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, Stop, Why,
 };
+use crate::cli::commands::verify::print_findings;
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{Cell, Column, Style, Table, counted, escape, size};
@@ -192,31 +193,4 @@ fn tell(outcome: &BackupOutcome, dir: &str, context: &mut Context<'_>) -> Result
         ));
     }
     Ok(())
-}
-
-/// What is damaged, as a table.
-pub(super) fn print_findings(
-    findings: &[Finding],
-    context: &mut Context<'_>,
-) -> Result<(), Failure> {
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let columns = [
-        Column::left("FINDING"),
-        Column::left("WHERE"),
-        Column::left("DETAIL"),
-    ];
-    let rows: Vec<_> = findings
-        .iter()
-        .map(|finding| {
-            vec![
-                Cell::new(&finding.kind).style(Style::Bad),
-                Cell::new(&finding.r#where),
-                Cell::new(&finding.detail),
-            ]
-        })
-        .collect();
-    let canvas = context.canvas();
-    context.print(Table::new(&columns, canvas).page(&rows))
 }

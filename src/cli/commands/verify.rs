@@ -63,15 +63,20 @@ fn unreadable(error: &Error, context: &Context<'_>) -> Result<VerifyReport, Erro
     })
 }
 
-fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure> {
-    let canvas = context.canvas();
+/// What is damaged, as a table.
+pub(super) fn print_findings(
+    findings: &[Finding],
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    if findings.is_empty() {
+        return Ok(());
+    }
     let columns = [
         Column::left("FINDING"),
         Column::left("WHERE"),
         Column::left("DETAIL"),
     ];
-    let rows: Vec<_> = report
-        .findings
+    let rows: Vec<_> = findings
         .iter()
         .map(|finding| {
             vec![
@@ -81,7 +86,13 @@ fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure
             ]
         })
         .collect();
-    context.print(Table::new(&columns, canvas).page(&rows))?;
+    let canvas = context.canvas();
+    context.print(Table::new(&columns, canvas).page(&rows))
+}
+
+fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure> {
+    let canvas = context.canvas();
+    print_findings(&report.findings, context)?;
     let verdict = if report.ok {
         Style::Good.paint("intact", canvas.colour)
     } else {
