@@ -107,6 +107,46 @@ fn every_kind_of_error_and_every_exit_code_has_advice() {
     }
 }
 
+/// Returns the text of all sources, with string literals that go on in the next line joined.
+fn sources() -> String {
+    let mut folders = vec![root().join("src")];
+    let mut joined = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(path).expect("UTF-8");
+            let mut lines = text.split("\\\n");
+            joined.push_str(lines.next().unwrap_or_default());
+            lines.for_each(|line| joined.push_str(line.trim_start()));
+        }
+    }
+    joined
+}
+
+#[test]
+fn every_message_in_the_advice_is_one_of_the_program() {
+    let page = text("docs/troubleshooting.md");
+    let (_, table) = page.split_once("| the message says |").expect("a table");
+    let messages: Vec<&str> = table
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .collect();
+    assert!(messages.len() >= 30, "{messages:?}");
+    let sources = sources();
+    for message in messages {
+        // "..." stands for names and numbers, and " / " stands between two messages.
+        for part in message.split("...").flat_map(|part| part.split(" / ")) {
+            let part = part.trim().trim_matches(['\'', '?', ';', ',', ' ']);
+            assert!(sources.contains(part), "no message says '{part}'");
+        }
+    }
+}
+
 #[test]
 fn every_type_of_event_is_in_the_format() {
     let page = text("docs/format.md");
