@@ -1,13 +1,17 @@
 //! Who may know whom, and what no file may contain. Layers that nothing checks are gone within a year: one import
 //! upward is convenient, the second is precedent. Each check is also run on a bad example that it must catch.
 
+mod circles;
+mod lengths;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use source::{Complaint, Source, is_rust, root_paths, use_tree};
+use circles::{circles, circles_of_folders};
+use lengths::{COLUMNS_MAX, FILE_LINES_MAX, FUNCTION_LINES_MAX};
+use source::{Complaint, Source, Used, is_rust, root_paths, use_tree};
 
 /// Plain values; everybody may know them.
 const VOCABULARY: &[&str] = &["error", "id", "time", "entry", "event", "query"];
@@ -117,17 +121,15 @@ const EMPTY_NAMES: &[&str] = &[
     "manager", "helper", "helpers", "util", "utils", "misc", "common",
 ];
 
-const SOURCE_LINES_MAX: usize = 1500;
-
 /// Which room the names of the crate root come from.
 fn reexports(sources: &[Source]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for source in sources.iter().filter(|source| source.path == "src/lib.rs") {
         for i in 0..source.tokens.len() {
             if source.tokens[i].text == "use" {
-                for (_, path) in use_tree(&source.tokens, &mut (i + 1), &[]) {
-                    if let [room, .., name] = &*path {
-                        found.insert(name.clone(), room.clone());
+                for used in use_tree(&source.tokens, &mut (i + 1), &[]) {
+                    if let [room, _, ..] = &*used.path {
+                        found.insert(used.name, room.clone());
                     }
                 }
             }
@@ -153,7 +155,7 @@ fn upward_imports(sources: &[Source]) -> Vec<Complaint> {
             found.push(source.complain(1, format!("'{room}' is not in the table of rooms")));
             continue;
         };
-        for (line, path) in root_paths(source) {
+        for Used { line, path, .. } in root_paths(source) {
             let Some(first) = path.first() else { continue };
             let named = match height(first) {
                 Some(_) => first,
@@ -207,7 +209,7 @@ fn file_operations(sources: &[Source]) -> Vec<Complaint> {
             if token.text != "std" || token.is_test() {
                 continue;
             }
-            for (line, path) in use_tree(&source.tokens, &mut i.clone(), &[]) {
+            for Used { line, path, .. } in use_tree(&source.tokens, &mut i.clone(), &[]) {
                 if path.get(1).is_some_and(|second| second == "fs") {
                     found.push(source.complain(line, "files are touched by src/disk only"));
                 }
@@ -318,14 +320,6 @@ fn leftovers(sources: &[Source]) -> Vec<Complaint> {
     found
 }
 
-fn lengths(sources: &[Source]) -> Vec<Complaint> {
-    sources
-        .iter()
-        .filter(|source| source.in_src() && source.text.lines().count() > SOURCE_LINES_MAX)
-        .map(|source| source.complain(SOURCE_LINES_MAX + 1, "too long to hold one idea: split it"))
-        .collect()
-}
-
 fn untidy(sources: &[Source]) -> Vec<Complaint> {
     let mut found = Vec::new();
     for source in sources {
@@ -397,6 +391,64 @@ const CHECKS: &[Check] = &[
             ("src/drawer/mod.rs", 1),
             ("src/id.rs", 2),
         ],
+    },
+    Check {
+        name: "files form no circle of more than two",
+        run: circles,
+        bad: &[
+            (
+                "src/log/mod.rs",
+                "//! x\nmod a;\nmod b;\nmod c;\npub use c::{C, D as E};\n",
+            ),
+            ("src/log/a.rs", "//! x\nuse super::b::B;\n"),
+            ("src/log/b.rs", "//! x\nuse crate::log::E;\n"),
+            ("src/log/c.rs", "//! x\nfn f() {\n    super::a::f();\n}\n"),
+            // Two may need each other, and tests may need whatever they test.
+            (
+                "src/disk/a.rs",
+                "//! x\nuse super::b::B;\nuse super::c::C;\n",
+            ),
+            ("src/disk/b.rs", "//! x\nuse super::a::A;\n"),
+            (
+                "src/disk/c.rs",
+                "//! x\nmod tests {\n    use super::super::a::A;\n}\n",
+            ),
+        ],
+        places: &[("src/log/a.rs", 1)],
+    },
+    Check {
+        name: "folders of a room form no circle",
+        run: circles_of_folders,
+        bad: &[
+            ("src/log/mod.rs", "//! x\nmod a;\nmod b;\npub use a::A;\n"),
+            (
+                "src/log/a/mod.rs",
+                "//! x\nmod c;\npub use c::A;\nuse super::b::B;\n",
+            ),
+            ("src/log/a/c.rs", "//! x\n"),
+            ("src/log/b.rs", "//! x\nuse super::A;\n"),
+            ("src/disk/a.rs", "//! x\nuse super::b::B;\n"),
+            ("src/disk/b.rs", "//! x\nuse super::a::A;\n"),
+        ],
+        places: &[("src/log/a/mod.rs", 1)],
+    },
+    Check {
+        name: "files are short enough to hold one idea",
+        run: lengths::files,
+        bad: &[],
+        places: &[],
+    },
+    Check {
+        name: "functions are short enough to do one thing",
+        run: lengths::functions,
+        bad: &[],
+        places: &[],
+    },
+    Check {
+        name: "comments keep to the right margin",
+        run: lengths::lines,
+        bad: &[],
+        places: &[],
     },
     Check {
         name: "foreign crates are named in their place",
@@ -601,12 +653,6 @@ fn the_package_keeps_its_architecture() {
         println!("{:>4} complaints: {}", found.len(), check.name);
         complaints.extend(found);
     }
-    let found = lengths(&sources);
-    println!(
-        "{:>4} complaints: files are at most {SOURCE_LINES_MAX} lines",
-        found.len()
-    );
-    complaints.extend(found);
     let told: Vec<_> = complaints.iter().map(Complaint::to_string).collect();
     assert!(told.is_empty(), "\n{}", told.join("\n"));
 }
@@ -626,6 +672,31 @@ fn each_check_catches_its_bad_example_and_nothing_beside_it() {
             .collect();
         assert_eq!(places, check.places, "{}: {found:#?}", check.name);
     }
-    let long = format!("//! x\n{}", "x\n".repeat(SOURCE_LINES_MAX));
-    assert_eq!(lengths(&[Source::new("src/a.rs", &long)]).len(), 1);
+}
+
+#[test]
+fn a_length_at_its_limit_is_fine_and_one_more_is_not() {
+    let of_lines = |n: usize| "let x;\n".repeat(n);
+    let file = |text: &str| vec![Source::new("src/a.rs", text)];
+    assert!(lengths::files(&file(&of_lines(FILE_LINES_MAX))).is_empty());
+    assert_eq!(
+        lengths::files(&file(&of_lines(FILE_LINES_MAX + 1))).len(),
+        1
+    );
+    let tests = format!("mod tests {{\n{}}}\n", of_lines(FILE_LINES_MAX));
+    assert!(
+        lengths::files(&file(&tests)).is_empty(),
+        "tests don't count"
+    );
+
+    let function = |n: usize| format!("fn f(a: [u8; 2]) {{\n{}}}\n", of_lines(n - 2));
+    assert!(lengths::functions(&file(&function(FUNCTION_LINES_MAX))).is_empty());
+    assert_eq!(
+        lengths::functions(&file(&function(FUNCTION_LINES_MAX + 1))).len(),
+        1
+    );
+
+    let comment = |n: usize| format!("    // {}\n", "x".repeat(n - 7));
+    assert!(lengths::lines(&file(&comment(COLUMNS_MAX))).is_empty());
+    assert_eq!(lengths::lines(&file(&comment(COLUMNS_MAX + 1))).len(), 1);
 }

@@ -58,7 +58,17 @@ impl Source {
 
     /// The room it belongs to; the crate root belongs to none.
     pub(crate) fn room(&self) -> Option<String> {
-        module_of(&self.path).into_iter().next()
+        self.module().into_iter().next()
+    }
+
+    /// The module that it is, from the crate root.
+    pub(crate) fn module(&self) -> Vec<String> {
+        module_of(&self.path)
+    }
+
+    /// True for a file of a module `tests`.
+    pub(crate) fn is_test(&self) -> bool {
+        self.module().iter().any(|name| name == "tests")
     }
 }
 
@@ -75,7 +85,7 @@ pub(crate) fn is_rust(path: &str) -> bool {
 }
 
 /// `src/log/reader.rs` is `["log", "reader"]`, a `mod.rs` its folder.
-pub(crate) fn module_of(path: &str) -> Vec<String> {
+fn module_of(path: &str) -> Vec<String> {
     let inside = path.strip_prefix("src/").unwrap_or(path);
     let stem = inside.strip_suffix(".rs").unwrap_or(inside);
     let mut module: Vec<String> = stem.split('/').map(str::to_owned).collect();
@@ -198,12 +208,17 @@ pub(crate) fn tokens(path: &str, text: &str) -> Vec<Token> {
     out
 }
 
+/// One path of a use tree.
+pub(crate) struct Used {
+    pub(crate) line: usize,
+    /// As the item is called where it comes from.
+    pub(crate) path: Vec<String>,
+    /// As it is called here.
+    pub(crate) name: String,
+}
+
 /// The paths of the use tree (or plain path) that begins at `at`: `a::{b, c::d}` is `a::b` and `a::c::d`.
-pub(crate) fn use_tree(
-    tokens: &[Token],
-    at: &mut usize,
-    before: &[String],
-) -> Vec<(usize, Vec<String>)> {
+pub(crate) fn use_tree(tokens: &[Token], at: &mut usize, before: &[String]) -> Vec<Used> {
     let mut path = before.to_vec();
     let mut line = 0;
     while let Some(token) = tokens.get(*at) {
@@ -226,16 +241,19 @@ pub(crate) fn use_tree(
         }
         *at += 1;
     }
-    if tokens.get(*at).is_some_and(|token| token.text == "as") {
+    if path.last().is_some_and(|last| last == "self") {
         path.pop();
-        path.extend(tokens.get(*at + 1).map(|token| token.text.clone()));
+    }
+    let mut name = path.last().cloned().unwrap_or_default();
+    if tokens.get(*at).is_some_and(|token| token.text == "as") {
+        name = tokens.get(*at + 1).map_or(name, |token| token.text.clone());
         *at += 2;
     }
-    vec![(line, path)]
+    vec![Used { line, path, name }]
 }
 
 /// Every path that starts at the crate root, by `crate::` or by enough `super::`.
-pub(crate) fn root_paths(source: &Source) -> Vec<(usize, Vec<String>)> {
+pub(crate) fn root_paths(source: &Source) -> Vec<Used> {
     let tokens = &source.tokens;
     let text = |i: usize| tokens.get(i).map_or("", |token| &*token.text);
     let mut found = Vec::new();
