@@ -1,6 +1,6 @@
 //! Taking files in: one durable `put`, a group of callers, and content that is there already.
 
-#[path = "../src/cli/demo/plant.rs"]
+#[path = "../src/demo/plant.rs"]
 #[expect(
     dead_code,
     unused_imports,

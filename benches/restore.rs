@@ -1,6 +1,6 @@
 //! Getting content back: from the journal, from packs, and in chunks.
 
-#[path = "../src/cli/demo/plant.rs"]
+#[path = "../src/demo/plant.rs"]
 #[expect(
     dead_code,
     unused_imports,

@@ -4,7 +4,7 @@
 //! `cargo bench --bench similar [-- FOLDER...]`; every file below 1 MiB in a folder is archived, by its extension. `LEVEL=1` to
 //! `9` in the environment is the level it is archived with.
 
-#[path = "../src/cli/demo/plant.rs"]
+#[path = "../src/demo/plant.rs"]
 #[expect(
     dead_code,
     unused_imports,

@@ -15,7 +15,7 @@ const ROOMS: &[&[&str]] = &[
     &["blob", "log"],
     &["archive"],
     &["convert", "export"],
-    &["host", "serve"],
+    &["host", "serve", "demo"],
     &["cli", "fuzz"],
 ];
 

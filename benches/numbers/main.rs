@@ -12,7 +12,7 @@ mod put;
 mod reading;
 mod table;
 
-#[path = "../../src/cli/demo/plant.rs"]
+#[path = "../../src/demo/plant.rs"]
 #[expect(
     dead_code,
     unused_imports,

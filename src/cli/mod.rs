@@ -18,7 +18,6 @@ mod content;
 mod context;
 mod daemon;
 mod damage;
-mod demo;
 mod differences;
 mod exit;
 mod hearing;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::cli::context::Context;
-use crate::cli::demo::builtin::{Arguments, Kind, convert};
+use crate::demo::builtin::{Arguments, Kind, convert};
 use crate::cli::exit::{Exit, Failure};
 use crate::{Error, ErrorKind};
 

@@ -10,7 +10,7 @@ mod figures;
 mod files;
 mod keep;
 mod measure;
-#[path = "../../../src/cli/demo/plant.rs"]
+#[path = "../../../src/demo/plant.rs"]
 #[expect(dead_code, reason = "only the endless plant is asked for files here")]
 mod plant;
 #[path = "../../../benches/numbers/put.rs"]

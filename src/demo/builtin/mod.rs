@@ -173,7 +173,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cli::demo::plant::{self, FIRMWARE_FOLDER, FUNCTIONAL_FOLDER, ICT_FOLDER};
+    use crate::demo::plant::{self, FIRMWARE_FOLDER, FUNCTIONAL_FOLDER, ICT_FOLDER};
 
     fn answer(kind: Kind, data: &[u8]) -> Value {
         answer_with(kind, &Arguments::new(), data)

@@ -12,28 +12,28 @@ pub(crate) const FOLDER: &str = "converters";
 pub(crate) const PYTHON_FILES: [(&str, &str); 7] = [
     (
         "annals_converter.py",
-        include_str!("../../../tools/converters/annals_converter.py"),
+        include_str!("../../tools/converters/annals_converter.py"),
     ),
-    ("wsjf.py", include_str!("../../../tools/converters/wsjf.py")),
+    ("wsjf.py", include_str!("../../tools/converters/wsjf.py")),
     (
         "ict_csv_v1.py",
-        include_str!("../../../tools/converters/ict_csv_v1.py"),
+        include_str!("../../tools/converters/ict_csv_v1.py"),
     ),
     (
         "ict_csv.py",
-        include_str!("../../../tools/converters/ict_csv.py"),
+        include_str!("../../tools/converters/ict_csv.py"),
     ),
     (
         "junit_xml.py",
-        include_str!("../../../tools/converters/junit_xml.py"),
+        include_str!("../../tools/converters/junit_xml.py"),
     ),
     (
         "jsonl_log.py",
-        include_str!("../../../tools/converters/jsonl_log.py"),
+        include_str!("../../tools/converters/jsonl_log.py"),
     ),
     (
         "README.md",
-        include_str!("../../../tools/converters/README.md"),
+        include_str!("../../tools/converters/README.md"),
     ),
 ];
 
