@@ -82,7 +82,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8
     }
     let ended = match by_owner(&args, &cli.verb, &mut context) {
         Ok(Some(code)) => return code,
-        Ok(None) => commands::run(cli.verb, &mut context),
+        Ok(None) => cli.verb.run(&mut context),
         Err(failure) => Err(failure),
     };
     conclude(ended, context)
@@ -101,7 +101,7 @@ fn run_borrowing(
         Err(error) => return usage(&error, args, streams, &surroundings).code(),
     };
     let mut context = Context::borrowing(cli.globals, streams, surroundings, borrowed, cancel);
-    let ended = commands::run(cli.verb, &mut context);
+    let ended = cli.verb.run(&mut context);
     conclude(ended, context)
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::archive::Access;
-use crate::cli::commands::Reach;
+use crate::cli::commands::reach::Reach;
 use crate::cli::content::no_entry;
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};

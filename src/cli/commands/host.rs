@@ -13,7 +13,7 @@ use crossbeam_channel::Sender;
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, CopiedFrom};
-use crate::cli::commands::Reach;
+use crate::cli::commands::reach::Reach;
 use crate::cli::context::{Context, log_line, path_text, to_json};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
