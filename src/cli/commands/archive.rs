@@ -318,7 +318,10 @@ impl Walk {
         }
         let mut exact = format!("{key}/#");
         for byte in path.as_os_str().as_encoded_bytes() {
-            exact.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+            exact.extend(
+                [byte >> 4, byte & 15]
+                    .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
+            );
         }
         Some(exact)
     }

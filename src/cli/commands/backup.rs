@@ -189,7 +189,11 @@ fn tell(outcome: &BackupOutcome, dir: &str, context: &mut Context<'_>) -> Result
         context.warn(format!(
             "{} in the backup {} missing or damaged, and copied again: have an eye on that disk",
             counted(outcome.files_mended, "file", "files"),
-            if outcome.files_mended == 1 { "was" } else { "were" },
+            if outcome.files_mended == 1 {
+                "was"
+            } else {
+                "were"
+            },
         ));
     }
     Ok(())

@@ -16,11 +16,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let max_bytes = args
-        .max_bytes
-        .as_deref()
-        .map(parse_size)
-        .transpose()?;
+    let max_bytes = args.max_bytes.as_deref().map(parse_size).transpose()?;
     let archive = context.open(Access::ReadWrite)?;
     let outcome = archive.compact(max_bytes)?;
     let closed = archive.close();

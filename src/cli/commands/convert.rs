@@ -11,9 +11,7 @@ use crate::cli::content::no_entry;
 use crate::cli::context::{Context, path_text};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{counted, duration, escape};
-use crate::convert::{
-    Conversion, Converter, Runner, Takes, convert_entry, convert_path,
-};
+use crate::convert::{Conversion, Converter, Runner, Takes, convert_entry, convert_path};
 use crate::entry::Outcome;
 use crate::host::Config;
 use crate::id::{AttemptNo, ConverterId, EntryId};
@@ -268,11 +266,10 @@ fn taker<'a>(config: &'a Config, path: &Path) -> Result<&'a Converter, Error> {
         (None, _) => "no converter takes",
         (Some(_), Some(_)) => "several converters take",
     };
-    Err(Error::new(
-        ErrorKind::Invalid,
-        format!("{which} {what} such as {name}"),
+    Err(
+        Error::new(ErrorKind::Invalid, format!("{which} {what} such as {name}"))
+            .hint(format!("name one with -c: {}", names(config))),
     )
-    .hint(format!("name one with -c: {}", names(config))))
 }
 
 fn names(config: &Config) -> String {

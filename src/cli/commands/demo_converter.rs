@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::cli::context::Context;
-use crate::demo::builtin::{Arguments, Kind, convert};
 use crate::cli::exit::{Exit, Failure};
+use crate::demo::builtin::{Arguments, Kind, convert};
 use crate::{Error, ErrorKind};
 
 /// Convert one file of the demonstration's plant

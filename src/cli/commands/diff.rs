@@ -166,7 +166,11 @@ mod tests {
             attempt,
             against,
         };
-        let (none, second, cross) = (args(None, None), args(Some(2), None), args(Some(1), Some(3)));
+        let (none, second, cross) = (
+            args(None, None),
+            args(Some(2), None),
+            args(Some(1), Some(3)),
+        );
         let error = pair(&entry, &none).expect_err("only one attempt");
         assert_eq!(error.kind(), ErrorKind::NotFound);
         for number in 2..=3 {

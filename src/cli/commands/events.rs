@@ -25,7 +25,12 @@ Examples:
   annals events --follow | jq -r .type")]
 pub(crate) struct Args {
     /// The first event
-    #[arg(long, value_name = "SEQ", default_value = "1", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "SEQ",
+        default_value = "1",
+        hide_default_value = true
+    )]
     from: EventSeq,
     /// The last event
     #[arg(long, value_name = "SEQ")]

@@ -33,11 +33,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let archive = context.open(Access::ReadOnly)?;
     let entries = archive.snapshot()?.find(&args.text, limit)?;
     if entries.is_empty() {
-        return Err(
-            Error::new(ErrorKind::NotFound, format!("nothing matches '{}'", args.text))
-                .hint("`annals list --text TEXT` looks inside names, errors and metadata too")
-                .into(),
-        );
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("nothing matches '{}'", args.text),
+        )
+        .hint("`annals list --text TEXT` looks inside names, errors and metadata too")
+        .into());
     }
     Listing::new(context, args.output).print(&entries, context)?;
     if entries.len() == limit && args.limit.is_none() {

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde::Serialize;
 
+use crate::ErrorKind;
 use crate::archive::{Access, Hold, Snapshot};
 use crate::cli::args::{Filters, Selected};
 use crate::cli::content::no_entry;
@@ -12,7 +13,6 @@ use crate::cli::listing::each_page;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape};
 use crate::cli::selection::{nothing_selected, refuse_unknown_converters};
 use crate::id::EntryId;
-use crate::ErrorKind;
 use crate::query::Query;
 
 /// Keep entries from being purged, whatever the rules say

@@ -28,7 +28,8 @@ struct Made {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let dir = match args.dir {
         Some(dir) => dir,
-        None => store::named(&context.globals, context.surroundings())?.unwrap_or_else(|| PathBuf::from(".")),
+        None => store::named(&context.globals, context.surroundings())?
+            .unwrap_or_else(|| PathBuf::from(".")),
     };
     let archive = Archive::create(&dir, context.options(Access::ReadWrite))?;
     let made = Made {

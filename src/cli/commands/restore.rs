@@ -261,7 +261,9 @@ impl Restore<'_> {
         };
         let first = if self.original_names {
             let names = unpacked.names()?;
-            let chosen = names.iter().map(|name| self.target.choose(name.clone(), id));
+            let chosen = names
+                .iter()
+                .map(|name| self.target.choose(name.clone(), id));
             let chosen = chosen.collect::<Result<Vec<_>>>()?;
             let replaces = match self.target.overwrite {
                 Overwrite::Never => Replaces::Nothing,
@@ -478,7 +480,12 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert_eq!(fs::read(&there).expect("read"), b"precious");
 
-        restore(&mut target(dir.path(), Overwrite::Always), "SN1.csv", b"new").expect("replaced");
+        restore(
+            &mut target(dir.path(), Overwrite::Always),
+            "SN1.csv",
+            b"new",
+        )
+        .expect("replaced");
         assert_eq!(fs::read(&there).expect("read"), b"new");
     }
 

@@ -2,7 +2,9 @@
 
 use super::reach::Reach;
 use super::{
-    archive, backup, cat, compact, completions, config, confirm_move, convert, demo, demo_converter, diff, events, find, hold, host, init, job, list, man, rebuild, repair, report, reprocess, restore, restore_store, retention, show, stats, verify
+    archive, backup, cat, compact, completions, config, confirm_move, convert, demo,
+    demo_converter, diff, events, find, hold, host, init, job, list, man, rebuild, repair, report,
+    reprocess, restore, restore_store, retention, show, stats, verify,
 };
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};

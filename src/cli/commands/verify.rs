@@ -25,7 +25,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let depth = if args.quick { Depth::Quick } else { Depth::Deep };
+    let depth = if args.quick {
+        Depth::Quick
+    } else {
+        Depth::Deep
+    };
     let verified = match context.locate() {
         Ok(dir) if is_backup(&dir) => verify_backup(&dir, depth, &context.meter.as_progress()),
         _ => context
