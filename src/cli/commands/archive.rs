@@ -11,11 +11,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, Archived, NewEntry};
-use crate::cli::args::{parse_pair, to_meta};
-use crate::cli::context::{Context, Stdin, path_text};
-use crate::cli::exit::{Exit, Failure, Tally};
+use crate::cli::arguments::{parse_pair, to_meta};
+use crate::cli::caller::Stdin;
+use crate::cli::caller::Surroundings;
+use crate::cli::render::path_text;
 use crate::cli::render::{counted, escape, size};
-use crate::cli::surroundings::Surroundings;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure, Tally};
 use crate::entry::{Retention, Unit};
 use crate::event::Source;
 use crate::{Error, ErrorKind};

@@ -1,10 +1,10 @@
 //! `annals compact`: reclaims dead bytes now.
 
 use crate::archive::Access;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::arguments::parse_size;
 use crate::cli::render::{counted, size};
-use crate::cli::sizes::parse_size;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 
 /// Reclaim the space of purged bytes now
 #[derive(Debug, clap::Args)]

@@ -10,10 +10,12 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use crate::archive::Access;
-use crate::cli::args::ColorWhen;
-use crate::cli::context::{Context, Streams, absolute, path_text};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::arguments::ColorWhen;
+use crate::cli::caller::{Streams, absolute};
+use crate::cli::render::path_text;
 use crate::cli::render::{Style, count, escape, facts, size};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::demo::converters::Runner;
 use crate::demo::layout::lay_out;
 use crate::demo::story::{self, Action, CONFIG, SEED, STORE, Step, UNITS};

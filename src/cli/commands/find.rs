@@ -1,9 +1,9 @@
 //! `annals find`: the commonest question.
 
 use crate::archive::Access;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::listing::{Listing, Output};
+use crate::cli::entries::{Listing, Output};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::{Error, ErrorKind};
 
 /// Find entries by serial, part, file name, report id or hash

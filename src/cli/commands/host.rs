@@ -14,18 +14,21 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive, CopiedFrom};
 use crate::cli::commands::reach::Reach;
-use crate::cli::context::{Context, log_line, path_text, to_json};
 use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
 #[cfg(unix)]
 use crate::cli::daemon::{Signal, Signals};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::hearing::hear_or;
-use crate::cli::owner::{self, Endpoint, State, Watch};
+use crate::cli::owner::{self, Endpoint};
 use crate::cli::render::{
     Cell, Column, Style, Table, count, counted, duration, escape, facts, size,
 };
+use crate::cli::render::{log_line, path_text, to_json};
+use crate::cli::run::Context;
+use crate::cli::run::hear_or;
+use crate::cli::run::{Exit, Failure};
 use crate::cli::store;
-use crate::cli::trust::{self, Found};
+use crate::cli::store::trust;
+use crate::cli::store::trust::Found;
+use crate::cli::store::{State, Status as OwnerStatus, Watch};
 use crate::convert::{Cancel, Companions, Sandbox, missing_program};
 use crate::entry::Outcome;
 use crate::host::{
@@ -748,7 +751,7 @@ struct StatusObject<'a> {
     running: bool,
     store: String,
     #[serde(flatten)]
-    status: Option<&'a owner::Status>,
+    status: Option<&'a OwnerStatus>,
 }
 
 fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -791,7 +794,7 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
     .into())
 }
 
-fn status_page(status: &owner::Status, dir: &Path, context: &Context<'_>) -> String {
+fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> String {
     let canvas = context.canvas();
     let zone = context.zone();
     let passed = status

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::archive::{Access, Archive};
-use crate::cli::context::{Context, absolute, path_text};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::caller::absolute;
 use crate::cli::render::escape;
+use crate::cli::render::path_text;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::cli::store;
 use crate::id::StoreId;
 

@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use super::events::Envelope;
 use crate::archive::{Access, Archive};
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::listing::each_page;
-use crate::cli::reasons;
-use crate::cli::render::{Cell, Column, Style, Table, Zone, count, counted, facts};
+use crate::cli::entries::each_page;
+use crate::cli::render::reasons;
+use crate::cli::render::{Cell, Column, Style, Table, count, counted, facts};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::cli::zone::Zone;
 use crate::entry::Outcome;
 use crate::event::{JobFinished, JobStarted};
 use crate::id::{AttemptNo, EntryId, EventSeq, JobId};

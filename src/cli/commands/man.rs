@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::CommandFactory;
 
 use crate::Error;
-use crate::cli::args::Cli;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::command_line::Cli;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 
 /// Write a manual page for every verb into a folder
 #[derive(Debug, clap::Args)]

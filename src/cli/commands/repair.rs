@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, RepairOutcome, RepairPlan, RepairUndo, UndoPlan};
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
 use crate::cli::owner;
 use crate::cli::render::{Cell, Column, Style, Table, counted};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::id::EventSeq;
 
 /// Mend a damaged store: keep what can be read, record what is lost

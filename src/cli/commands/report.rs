@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::archive::{Access, NewAttempt};
 use crate::cli::content::no_entry;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{counted, escape};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::convert::answer_for_report;
 use crate::entry::Outcome;
 use crate::event::BlobRef;

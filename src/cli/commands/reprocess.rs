@@ -8,15 +8,16 @@ use crossbeam_channel::{Sender, bounded};
 use serde::Serialize;
 
 use crate::archive::{Access, Archive};
-use crate::cli::args::{Filters, Selected};
 use crate::cli::content::no_entry;
-use crate::cli::context::Context;
-use crate::cli::differences::{Differences, PlaceObject};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::hearing::hear;
+use crate::cli::entries::{Filters, Selected};
+use crate::cli::entries::{nothing_selected, refuse_unknown_converters, refuse_unknown_version};
+use crate::cli::render::reasons;
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
-use crate::cli::selection::{nothing_selected, refuse_unknown_converters, refuse_unknown_version};
-use crate::cli::{reasons, store};
+use crate::cli::render::{Differences, PlaceObject};
+use crate::cli::run::Context;
+use crate::cli::run::hear;
+use crate::cli::run::{Exit, Failure};
+use crate::cli::store;
 use crate::convert::{
     Converter, ConverterLabel, OnError, Params, Ramp, Reprocess, ReprocessPlan, ReprocessResult,
     Resend, Selection, Step, StepOutcome, Verdict, Which, plan, reprocess_by_ramp, select,

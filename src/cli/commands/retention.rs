@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
-use crate::cli::age::parse_age;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::arguments::parse_age;
+use crate::cli::arguments::parse_size;
+use crate::cli::entries::refuse_unknown_converters;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
-use crate::cli::selection::refuse_unknown_converters;
-use crate::cli::sizes::parse_size;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::query::Filter;
 use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan, Unsubmitted};
 use crate::time::Timestamp;
@@ -329,7 +329,7 @@ fn print_plan(
 }
 
 /// A plan in one line, in the conditional: nothing has happened yet.
-fn summary(plan: &PurgePlan, zone: &crate::cli::render::Zone) -> String {
+fn summary(plan: &PurgePlan, zone: &crate::cli::zone::Zone) -> String {
     let text = match (plan.oldest, plan.newest) {
         (Some(oldest), Some(newest)) if plan.count > 0 => format!(
             "would purge {} archived from {} to {}: {} of sources and reports, {}",
@@ -375,10 +375,10 @@ fn kept(plan: &PurgePlan) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::Globals;
-    use crate::cli::context::{Stdin, Streams};
-    use crate::cli::render::Zone;
-    use crate::cli::surroundings::Surroundings;
+    use crate::cli::arguments::Globals;
+    use crate::cli::caller::Surroundings;
+    use crate::cli::caller::{Stdin, Streams};
+    use crate::cli::zone::Zone;
     use crate::id::{EntryId, EventSeq};
 
     fn plan() -> PurgePlan {

@@ -8,13 +8,14 @@ use super::events::{Envelope, bare};
 use crate::Result;
 use crate::archive::{Access, Archive, Leaf};
 use crate::cli::content::no_entry;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::listing::{status_cell, status_style};
-use crate::cli::objects::EntryObject;
+use crate::cli::entries::EntryObject;
+use crate::cli::entries::{status_cell, status_style};
 use crate::cli::render::{
-    Canvas, Cell, Column, Style, Table, Zone, counted, duration, escape, facts, size,
+    Canvas, Cell, Column, Style, Table, counted, duration, escape, facts, size,
 };
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::cli::zone::Zone;
 use crate::entry::{Attempt, Entry, Meta, Submission};
 use crate::event::Body;
 use crate::id::{EntryId, EventSeq};
@@ -377,7 +378,7 @@ fn result(attempt: &Attempt, zone: &Zone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::objects::tests::sample;
+    use crate::cli::entries::sample;
 
     const PLAIN: Canvas = Canvas {
         colour: false,

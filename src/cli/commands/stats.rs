@@ -4,9 +4,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::archive::{Access, Group, Stats};
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::render::{Canvas, Cell, Column, Table, Zone, count, facts, size};
+use crate::cli::render::{Canvas, Cell, Column, Table, count, facts, size};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::cli::zone::Zone;
 use crate::time::Timestamp;
 
 /// Show how much there is, by converter, day or status

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::Globals;
-use super::surroundings::Surroundings;
-use super::trust::Found;
+use crate::cli::arguments::Globals;
+use crate::cli::caller::Surroundings;
+use crate::cli::store::trust::Found;
 use crate::host::Config;
 use crate::{Error, ErrorKind, Result};
 

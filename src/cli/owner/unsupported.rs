@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::State;
 use crate::Result;
 use crate::archive::Archive;
-use crate::cli::context::Context;
-use crate::cli::exit::Failure;
+use crate::cli::run::Context;
+use crate::cli::run::Failure;
+use crate::cli::store::State;
 
 pub(crate) struct Endpoint(Infallible);
 

@@ -3,7 +3,7 @@
 use chrono::Months;
 use jiff::Span;
 
-use super::zone::Zone;
+use crate::cli::zone::Zone;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 

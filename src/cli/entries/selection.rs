@@ -8,12 +8,36 @@ use std::collections::BTreeSet;
 use crate::archive::{Archive, Snapshot};
 use crate::convert::suggest;
 use crate::host::Config;
+use crate::id::EntryId;
 use crate::index::is_same_name;
 use crate::query::Filter;
 use crate::{Error, ErrorKind, Result};
 
 /// Digits of an identity that name a converter.
 const IDENTITY_DIGITS_MIN: usize = 6;
+
+/// Entries, named one by one or by what is known of them.
+#[derive(Debug)]
+pub(crate) enum Selected {
+    Ids(Vec<EntryId>),
+    Filter(Box<Filter>),
+}
+
+impl Selected {
+    /// Refuses nothing at all, which would mean everything, and ids mixed with filters.
+    pub(crate) fn of(ids: Vec<EntryId>, filter: Filter) -> Result<Self> {
+        match (ids.is_empty(), filter.is_empty()) {
+            (false, true) => Ok(Self::Ids(ids)),
+            (true, false) => Ok(Self::Filter(Box::new(filter))),
+            (true, true) => Err(Error::new(ErrorKind::Invalid, "no entries are named")
+                .hint("give ids, or a filter such as --serial SN1042")),
+            (false, false) => Err(
+                Error::new(ErrorKind::Invalid, "ids and filters are both given")
+                    .hint("give ids, or filters, not both"),
+            ),
+        }
+    }
+}
 
 /// Returns the error of a verb that found no entry to act on.
 pub(crate) fn nothing_selected() -> Error {

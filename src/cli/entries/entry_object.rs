@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::render::Zone;
+use crate::cli::zone::Zone;
 use crate::entry::{Attempt, Entry, Meta, Retention, Status, Submission};
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::time::Timestamp;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::render::{Canvas, Cell, Column, Style, Table, count};
+use super::numbers::count;
+use super::style::Style;
+use super::table::{Canvas, Cell, Column, Table};
 use crate::convert::{Change, Json};
 use crate::id::EntryId;
 

@@ -8,7 +8,7 @@
 use jiff::civil::{Date, DateTime, Time};
 
 use super::age::Age;
-use super::zone::{NoSuchTime, Zone};
+use crate::cli::zone::{NoSuchTime, Zone};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 

@@ -1,24 +1,26 @@
 //! What every verb works with: the flags, the two streams, the store.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::args::{ColorWhen, Globals};
-use super::damage::{self, DamageNotes};
 use super::exit::Failure;
 use super::interrupt::Interrupt;
-use super::owner::Borrowed;
-use super::progress::Meter;
-use super::render::{Canvas, Style, Zone, escape, escape_json};
-use super::surroundings::Surroundings;
-use super::trust::{self, Trust};
-use super::{store, when};
+use super::terminal::{terminal_width, wants_colour};
 use crate::archive::{Access, Archive, CopiedFrom, Options};
+use crate::cli::arguments::{Globals, parse_when};
+use crate::cli::caller::Surroundings;
+use crate::cli::caller::{Stdin, Streams};
+use crate::cli::render::{Canvas, Meter, Style, error_json, escape, escape_json, to_json};
+use crate::cli::store;
+use crate::cli::store::Borrowed;
+use crate::cli::store::damage::{self, DamageNotes};
+use crate::cli::store::trust::{self, Trust};
+use crate::cli::zone::Zone;
 use crate::convert::Cancel;
 use crate::event::{Actor, ActorKind};
 use crate::host::{Config, ConfigErrors};
@@ -27,65 +29,6 @@ use crate::{Error, ErrorKind, Result};
 
 /// How long a verb waits for another process to let go of the store.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
-
-/// Where a run of the program writes, and whether a person is there to read it.
-pub struct Streams<'a> {
-    /// Data.
-    pub stdout: &'a mut dyn Write,
-    /// Progress, notes and errors.
-    pub stderr: &'a mut dyn Write,
-    /// What is handed in.
-    pub stdin: Stdin,
-    /// True when `stdout` is shown to a person.
-    pub stdout_is_terminal: bool,
-    /// True when `stderr` is shown to a person.
-    pub stderr_is_terminal: bool,
-}
-
-/// Where what is handed in is read from. Cheap to clone; each clone reads on where another stopped.
-#[derive(Clone)]
-pub struct Stdin {
-    source: Arc<Mutex<dyn Read + Send>>,
-    is_terminal: bool,
-}
-
-impl Stdin {
-    /// Reads from `source`, where `is_terminal` says whether a person types.
-    pub fn new(source: impl Read + Send + 'static, is_terminal: bool) -> Self {
-        Self {
-            source: Arc::new(Mutex::new(source)),
-            is_terminal,
-        }
-    }
-
-    /// That of this process.
-    pub fn of_process() -> Self {
-        Self::new(io::stdin(), io::stdin().is_terminal())
-    }
-
-    /// True when a person types it.
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.is_terminal
-    }
-
-    /// What was typed up to the end of the line; of an answer only its beginning is of interest.
-    fn line(&mut self) -> io::Result<String> {
-        const BYTES_MAX: usize = 1 << 10;
-        let mut line = Vec::new();
-        let mut byte = [0];
-        while line.len() < BYTES_MAX && self.read(&mut byte)? == 1 && byte != *b"\n" {
-            line.extend(byte);
-        }
-        Ok(String::from_utf8_lossy(&line).into_owned())
-    }
-}
-
-impl Read for Stdin {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        source.read(out)
-    }
-}
 
 /// Writes a text somewhere.
 type Say = Box<dyn Fn(&str)>;
@@ -168,7 +111,7 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn when(&self, text: &str) -> Result<Timestamp> {
-        when::parse_when(text, self.now(), &self.zone())
+        parse_when(text, self.now(), &self.zone())
     }
 
     pub(crate) fn stdout_is_terminal(&self) -> bool {
@@ -508,68 +451,4 @@ impl<'a> Context<'a> {
             ))
         }
     }
-}
-
-/// A line of a log, whole with its end, as it may be shown on a terminal.
-pub(crate) fn log_line(line: &str) -> String {
-    let text = line.trim_end_matches('\n');
-    let text = if text.starts_with('{') {
-        escape_json(text)
-    } else {
-        escape(text)
-    };
-    format!("{text}\n")
-}
-
-/// An object on one line, without its end.
-pub(crate) fn to_json(value: &impl Serialize) -> Result<String> {
-    let line = serde_json::to_string(value)
-        .map_err(|error| Error::new(ErrorKind::Io, "cannot write JSON").caused_by(error))?;
-    Ok(escape_json(&line).into_owned())
-}
-
-/// An error as `--json` prints it, with its newline.
-pub(crate) fn error_json(kind: ErrorKind, message: &str, hint: Option<&str>) -> String {
-    let object = serde_json::json!({
-        "error": { "kind": kind.name(), "message": message, "hint": hint }
-    });
-    format!("{}\n", escape_json(&object.to_string()))
-}
-
-/// Whether colours are wanted where `is_terminal` says a person looks.
-pub(crate) fn wants_colour(
-    when: ColorWhen,
-    is_terminal: bool,
-    surroundings: &Surroundings,
-) -> bool {
-    match when {
-        ColorWhen::Always => true,
-        ColorWhen::Never => false,
-        ColorWhen::Auto => {
-            let set = |name: &str| surroundings.variable(name);
-            is_terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|t| t != "dumb")
-        }
-    }
-}
-
-fn terminal_width(surroundings: &Surroundings) -> usize {
-    const ASSUMED: usize = 120;
-    let from_environment = surroundings
-        .variable("COLUMNS")
-        .and_then(|text| text.to_str()?.parse().ok());
-    let window = || usize::try_from(surroundings.window?).ok();
-    from_environment
-        .or_else(window)
-        .filter(|&columns| columns > 0)
-        .unwrap_or(ASSUMED)
-}
-
-/// A path as it is told to people and programs: bytes that are not UTF-8 stand as U+FFFD.
-pub(crate) fn path_text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-/// `path` in full, so that it means the same from anywhere; as given where the current directory is gone.
-pub(crate) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

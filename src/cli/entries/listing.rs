@@ -2,12 +2,13 @@
 
 use clap::ValueEnum;
 
-use super::context::Context;
-use super::exit::Failure;
-use super::objects::EntryObject;
-use super::render::{Cell, Column, Style, Table, Zone, escape, size};
+use super::entry_object::EntryObject;
 use crate::Result;
 use crate::archive::Snapshot;
+use crate::cli::render::{Cell, Column, Style, Table, escape, size};
+use crate::cli::run::Context;
+use crate::cli::run::Failure;
+use crate::cli::zone::Zone;
 use crate::entry::{Entry, Meta, Status};
 use crate::query::{Cursor, Query};
 
@@ -371,9 +372,9 @@ fn meta_json(meta: &Meta) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::tests::sample;
-    use super::super::render::Canvas;
     use super::*;
+    use crate::cli::entries::sample;
+    use crate::cli::render::Canvas;
 
     #[test]
     fn a_listing_is_one_line_an_entry_and_lines_up() {

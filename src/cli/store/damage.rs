@@ -3,8 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::render::escape;
 use crate::archive::KnownDamage;
+use crate::cli::render::escape;
 use crate::{Error, ErrorKind};
 
 /// So many places are listed; `verify` has them all.

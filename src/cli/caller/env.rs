@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use super::zone::Zone;
+use crate::cli::zone::Zone;
 
 /// The variables verbs look at.
 const VARIABLES: [&str; 8] = [
@@ -27,13 +27,13 @@ const ZONE_BYTES_MAX: u64 = 1 << 20;
 
 /// Where and as whom a run was asked for.
 #[derive(Debug, Clone)]
-pub(super) struct Surroundings {
+pub(in crate::cli) struct Surroundings {
     /// The current folder; none where it is gone.
-    pub(super) folder: Option<PathBuf>,
+    pub(in crate::cli) folder: Option<PathBuf>,
     /// Of [`VARIABLES`] those that are set and not empty.
-    pub(super) variables: Vec<(String, OsString)>,
+    pub(in crate::cli) variables: Vec<(String, OsString)>,
     /// Columns of the window stdout is shown in.
-    pub(super) window: Option<u32>,
+    pub(in crate::cli) window: Option<u32>,
     zone: Zone,
     account: Account,
 }
@@ -49,7 +49,7 @@ enum Account {
 
 impl Surroundings {
     /// Those of this process.
-    pub(super) fn here() -> Self {
+    pub(in crate::cli) fn here() -> Self {
         let set = |name: &&str| Some(((*name).to_owned(), variable(name)?));
         Self {
             folder: std::env::current_dir().ok(),
@@ -61,7 +61,7 @@ impl Surroundings {
     }
 
     /// Those of another process on this machine, of user `uid`, where TZ is `zone`.
-    pub(super) fn of_another(
+    pub(in crate::cli) fn of_another(
         folder: Option<PathBuf>,
         variables: Vec<(String, OsString)>,
         window: Option<u32>,
@@ -78,7 +78,7 @@ impl Surroundings {
     }
 
     /// A variable; an empty one counts as unset.
-    pub(super) fn variable(&self, name: &str) -> Option<&OsStr> {
+    pub(in crate::cli) fn variable(&self, name: &str) -> Option<&OsStr> {
         debug_assert!(
             VARIABLES.contains(&name),
             "{name} is not handed to an owner"
@@ -88,12 +88,12 @@ impl Surroundings {
     }
 
     /// The zone times are told in.
-    pub(super) fn zone(&self) -> &Zone {
+    pub(in crate::cli) fn zone(&self) -> &Zone {
         &self.zone
     }
 
     /// A path as it was given, in full.
-    pub(super) fn path(&self, given: &Path) -> PathBuf {
+    pub(in crate::cli) fn path(&self, given: &Path) -> PathBuf {
         let Some(folder) = self
             .folder
             .as_deref()
@@ -107,7 +107,7 @@ impl Surroundings {
 
     /// The account everything is recorded under. Another process may say who it is; where the machine's own list does not bear
     /// it out, its number is recorded too.
-    pub(super) fn account(&self) -> String {
+    pub(in crate::cli) fn account(&self) -> String {
         let claimed = ["USER", "LOGNAME", "USERNAME"]
             .into_iter()
             .find_map(|name| self.variable(name)?.to_str().map(str::to_owned));
@@ -129,7 +129,7 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 /// What TZ is in this process, also where it is empty.
-pub(super) fn zone_name() -> Option<OsString> {
+pub(in crate::cli) fn zone_name() -> Option<OsString> {
     std::env::var_os("TZ")
 }
 
@@ -199,6 +199,11 @@ fn own_number() -> String {
 #[cfg(not(unix))]
 fn own_number() -> String {
     "unknown".to_owned()
+}
+
+/// `path` in full, so that it means the same from anywhere; as given where the current directory is gone.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

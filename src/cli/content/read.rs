@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::render::Zone;
 use crate::archive::{Archive, BlobReader};
+use crate::cli::zone::Zone;
 use crate::entry::Entry;
 use crate::{Error, ErrorKind, Result};
 
@@ -64,8 +64,8 @@ pub(crate) fn no_entry(id: crate::id::EntryId) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::tests::sample;
     use super::*;
+    use crate::cli::entries::sample;
 
     #[test]
     fn a_purged_entry_says_when_and_by_which_rule_its_bytes_went() {

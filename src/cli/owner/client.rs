@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use super::place;
-use super::shown::Shown;
-use super::wire::{Ask, FromAsker, FromOwner, Greeting, PIECE_BYTES, PROTOCOL, Refusal, Why};
+use super::protocol::{Ask, FromAsker, FromOwner, Greeting, PIECE_BYTES, PROTOCOL, Refusal, Why};
+use super::socket;
+use super::terminal::Shown;
 use crate::archive::Archive;
-use crate::cli::context::{Context, Stdin};
-use crate::cli::exit::Failure;
-use crate::cli::surroundings::zone_name;
+use crate::cli::caller::Stdin;
+use crate::cli::caller::zone_name;
+use crate::cli::run::Context;
+use crate::cli::run::Failure;
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
 
@@ -43,7 +44,7 @@ pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
     const PAUSE: Duration = Duration::from_millis(20);
     let waited = Stopwatch::start();
     loop {
-        match place::connect(dir) {
+        match socket::connect(dir) {
             Ok(stream) => {
                 check_answering(dir, &stream)?;
                 let dir = dir.to_owned();
@@ -74,9 +75,9 @@ pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
 
 /// Refuses a process at the owner's socket that is neither one's own nor root's, nor the store's owner's.
 fn check_answering(dir: &Path, stream: &UnixStream) -> Result<()> {
-    let peer = place::peer(stream).map_err(|error| no_answer(dir, error))?;
+    let peer = socket::peer(stream).map_err(|error| no_answer(dir, error))?;
     let answers = peer.map(|peer| peer.uid);
-    if place::may_answer(answers, place::owner_of(dir)) {
+    if socket::may_answer(answers, socket::owner_of(dir)) {
         return Ok(());
     }
     let said = format!(
@@ -107,7 +108,7 @@ pub(crate) fn ask(
             }
         }
         thread::sleep(PAUSE);
-        stream = place::connect(&dir).map_err(|error| no_answer(&dir, error))?;
+        stream = socket::connect(&dir).map_err(|error| no_answer(&dir, error))?;
     }
 }
 

@@ -1,129 +1,9 @@
-//! What people see: escaped names, sizes, times, colours, tables.
+//! Tables and named facts, aligned by what a terminal shows.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
-pub(crate) use super::zone::Zone;
-
-/// True for characters that move the cursor, change colours or reorder the text around them.
-fn is_dangerous(c: char) -> bool {
-    matches!(c,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// `text` from outside, made safe for a terminal: control and direction characters stand as `\x1b` and `\u{202e}`.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    escape_with(text, |c, out| {
-        let code = u32::from(c);
-        if code <= 0xff {
-            write!(out, "\\x{code:02x}")
-        } else {
-            write!(out, "\\u{{{code:x}}}")
-        }
-    })
-}
-
-/// JSON text with the same characters as `\u` escapes: the same value, safe for a terminal.
-pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
-    escape_with(json, |c, out| {
-        let mut units = [0; 2];
-        c.encode_utf16(&mut units)
-            .iter()
-            .try_for_each(|unit| write!(out, "\\u{unit:04x}"))
-    })
-}
-
-fn escape_with(
-    text: &str,
-    mut spell: impl FnMut(char, &mut String) -> std::fmt::Result,
-) -> Cow<'_, str> {
-    if !text.contains(is_dangerous) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if !is_dangerous(c) {
-            safe.push(c);
-        } else if spell(c, &mut safe).is_err() {
-            // Writing to a String does not fail; were it to, the character is left out.
-        }
-    }
-    Cow::Owned(safe)
-}
-
-/// `1.5 KiB`: binary units, one decimal, never rounded up to 1024.
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut unit = 0;
-    let mut scale = 1024_u64;
-    while unit + 1 < UNITS.len() && bytes / scale >= 1024 {
-        scale <<= 10;
-        unit += 1;
-    }
-    let whole = bytes / scale;
-    let tenth = u128::from(bytes % scale) * 10 / u128::from(scale);
-    format!("{whole}.{tenth} {}", UNITS[unit])
-}
-
-/// `12,345`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// `1 entry`, `2 entries`.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
-}
-
-/// How long something took.
-pub(crate) fn duration(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms} ms"),
-        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
-    }
-}
-
-/// What a piece of text is, so that colour follows meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Style {
-    #[default]
-    Plain,
-    Bold,
-    Dim,
-    Good,
-    Bad,
-    Warn,
-}
-
-impl Style {
-    /// `text` in this style, if colours are wanted at all.
-    pub(crate) fn paint(self, text: &str, colour: bool) -> Cow<'_, str> {
-        let code = match self {
-            _ if !colour || text.is_empty() => return Cow::Borrowed(text),
-            Self::Plain => return Cow::Borrowed(text),
-            Self::Bold => "1",
-            Self::Dim => "2",
-            Self::Good => "32",
-            Self::Bad => "31",
-            Self::Warn => "33",
-        };
-        Cow::Owned(format!("\u{1b}[{code}m{text}\u{1b}[0m"))
-    }
-}
+use super::escape::escape;
+use super::style::Style;
 
 /// Columns `text` takes on a terminal. Wide and combining characters by block, which is right for names of files.
 fn width(text: &str) -> usize {
@@ -380,61 +260,6 @@ mod tests {
     };
 
     #[test]
-    fn a_file_name_cannot_command_the_terminal() {
-        for (text, shown) in [
-            ("SN1.csv", "SN1.csv"),
-            ("\u{1b}[2Jgone", "\\x1b[2Jgone"),
-            ("a\nb\tc\rd", "a\\x0ab\\x09c\\x0dd"),
-            ("\u{9b}31m", "\\x9b31m"),
-            ("\u{7f}", "\\x7f"),
-            ("exe.\u{202e}vsc", "exe.\\u{202e}vsc"),
-            ("zero\u{200b}width", "zero\\u{200b}width"),
-            ("Prüfplatz 東京 é", "Prüfplatz 東京 é"),
-        ] {
-            assert_eq!(escape(text), shown);
-        }
-    }
-
-    #[test]
-    fn json_shown_on_a_terminal_is_safe_and_says_the_same() {
-        for text in [
-            "\u{9b}31m",
-            "\u{202e}x",
-            "\u{e0001}",
-            "\u{1b}[0m",
-            "plain \"quoted\"",
-        ] {
-            let json = serde_json::to_string(text).expect("json");
-            let safe = escape_json(&json);
-            assert!(!safe.contains(is_dangerous), "{safe}");
-            assert_eq!(
-                serde_json::from_str::<String>(&safe).expect("still json"),
-                text
-            );
-        }
-    }
-
-    #[test]
-    fn sizes_are_read_at_a_glance() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (1024 * 1024 - 1, "1023.9 KiB"),
-            (10 << 30, "10.0 GiB"),
-            (u64::MAX, "15.9 EiB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-        assert_eq!(count(0), "0");
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "entry", "entries"), "1 entry");
-        assert_eq!(duration(1_540), "1.5 s");
-        assert_eq!(duration(61_000), "1 min 1 s");
-    }
-
-    #[test]
     fn columns_line_up_by_what_is_seen_and_not_by_bytes() {
         let mut table = Table::new(
             &[
@@ -461,11 +286,5 @@ mod tests {
         let page = table.page(&[vec![Cell::new("12345"), Cell::new("a-very-long-name.csv")]]);
         assert_eq!(page, "   ID  FILE\n12345  a-very-long-…\n");
         assert!(page.lines().all(|line| width(line) <= 20));
-    }
-
-    #[test]
-    fn colour_is_only_there_when_asked_for() {
-        assert_eq!(Style::Bad.paint("x", false), "x");
-        assert_eq!(Style::Bad.paint("x", true), "\u{1b}[31mx\u{1b}[0m");
     }
 }

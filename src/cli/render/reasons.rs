@@ -1,7 +1,8 @@
 //! Why entries were not converted, as people see it: the same words once, with the number of
 //! entries.
 
-use super::render::{Canvas, Cell, Column, Table, count};
+use super::numbers::count;
+use super::table::{Canvas, Cell, Column, Table};
 use crate::id::EntryId;
 
 /// Reasons that are listed.

@@ -73,7 +73,9 @@ pub(crate) fn safe_name(name: &str) -> Option<String> {
         .chars()
         .map(|c| {
             let illegal = matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*');
-            if illegal || super::render::escape(c.encode_utf8(&mut [0; 4])).len() != c.len_utf8() {
+            if illegal
+                || crate::cli::render::escape(c.encode_utf8(&mut [0; 4])).len() != c.len_utf8()
+            {
                 '_'
             } else {
                 c
@@ -131,8 +133,8 @@ pub(crate) fn distinct(name: &OsStr, number: u32) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::tests::sample;
     use super::*;
+    use crate::cli::entries::sample;
 
     fn named(name: &str) -> Entry {
         Entry {

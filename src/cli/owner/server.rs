@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::place;
-use super::wire::{Ask, FromAsker, FromOwner, Greeting, PIECE_BYTES, PROTOCOL, Refusal, Why};
-use super::{Borrowed, State};
+use super::protocol::{Ask, FromAsker, FromOwner, Greeting, PIECE_BYTES, PROTOCOL, Refusal, Why};
+use super::socket;
 use crate::archive::Archive;
-use crate::cli::context::{Stdin, Streams};
-use crate::cli::surroundings::Surroundings;
+use crate::cli::caller::Surroundings;
+use crate::cli::caller::{Stdin, Streams};
+use crate::cli::store::{Borrowed, State};
 use crate::convert::Cancel;
 
 /// Who asks beside so many is told to come again. Each takes two threads and a few buffers.
@@ -45,7 +45,7 @@ impl Endpoint {
     /// Answers for `archive`, whose lock the caller holds by having it open.
     pub(crate) fn open(archive: &Archive, state: &Arc<State>) -> io::Result<Self> {
         let dir = std::path::absolute(archive.dir())?;
-        let listener = place::listen(&dir)?;
+        let listener = socket::listen(&dir)?;
         let desk = Arc::new(Desk {
             dir,
             borrowed: Borrowed {
@@ -72,8 +72,8 @@ impl Drop for Endpoint {
     fn drop(&mut self) {
         self.desk.closing.store(true, Ordering::Relaxed);
         // Wakes the thread that waits for somebody.
-        let woken = place::connect(&self.desk.dir).is_ok();
-        place::remove(&self.desk.dir);
+        let woken = socket::connect(&self.desk.dir).is_ok();
+        socket::remove(&self.desk.dir);
         if let Some(accepting) = self.accepting.take()
             && woken
         {
@@ -170,9 +170,9 @@ fn refuse(stream: &UnixStream, why: Why, message: &str, hint: &str) {
 fn converse(desk: &Desk, stream: &UnixStream) -> io::Result<()> {
     stream.set_read_timeout(Some(MANNERS))?;
     stream.set_write_timeout(Some(MANNERS))?;
-    let peer = place::peer(stream)?;
+    let peer = socket::peer(stream)?;
     let uid = peer.map(|peer| peer.uid);
-    if peer.is_some_and(|peer| place::is_descendant(peer.pid)) {
+    if peer.is_some_and(|peer| socket::is_descendant(peer.pid)) {
         // What a converter may do is decided by its sandbox; asked for by it, a verb would run outside of that.
         refuse(
             stream,
@@ -182,7 +182,7 @@ fn converse(desk: &Desk, stream: &UnixStream) -> io::Result<()> {
         );
         return Ok(());
     }
-    if !place::may_ask(uid, rustix::process::getuid().as_raw()) {
+    if !socket::may_ask(uid, rustix::process::getuid().as_raw()) {
         let hint = "ask as the user the host runs as, or as root";
         refuse(
             stream,
@@ -253,14 +253,15 @@ fn run(desk: &Desk, ask: Ask, uid: Option<u32>, stream: &UnixStream) -> io::Resu
         stderr_is_terminal: ask.stderr_is_terminal,
     };
     let borrowed = desk.borrowed.clone();
-    let verb =
-        || crate::cli::run_borrowing(&ask.arguments, streams, surroundings, borrowed, cancel);
+    let verb = || {
+        crate::cli::program::run_borrowing(&ask.arguments, streams, surroundings, borrowed, cancel)
+    };
     // A verb that panics must not take the host along. The store guards itself: a lock that was held makes it refuse to go on.
     let ended = catch_unwind(AssertUnwindSafe(verb));
     let code = ended.unwrap_or_else(|_| {
         let told = b"error: BUG: the owner of the store panicked at this; it goes on\n";
         let _ = stderr.write_all(told);
-        crate::cli::exit::Exit::Failed.code()
+        crate::cli::run::Exit::Failed.code()
     });
     drop(stdout);
     send(&line, &FromOwner::End(code))?;

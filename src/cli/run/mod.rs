@@ -1,0 +1,12 @@
+//! One run of the program: what its verb works with, what can end it, how it ends.
+
+mod context;
+mod exit;
+mod interrupt;
+mod terminal;
+mod work_channel;
+
+pub(super) use context::{Context, LOCK_WAIT};
+pub(super) use exit::{Exit, Failure, Tally};
+pub(super) use terminal::wants_colour;
+pub(super) use work_channel::{hear, hear_or};
