@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind as ClapErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::ErrorKind;
 use crate::convert::Cancel;
@@ -16,7 +16,7 @@ use super::command_line::Cli;
 use super::commands::{Reach, Verb};
 use super::owner;
 use super::render::error_json;
-use super::run::{Context, Exit, Failure, LOCK_WAIT, wants_colour};
+use super::run::{Context, Exit, Failure, LOCK_WAIT, Program, wants_colour};
 use super::store::trust;
 use super::{daemon, store};
 use crate::cli::caller::{Stdin, Streams, Surroundings};
@@ -41,21 +41,33 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Runs the program; answers its exit code. The first of `args` is the program's name.
+/// What verbs are given of the program.
+const PROGRAM: Program = Program {
+    run: run_here,
+    run_for_client,
+    command: Cli::command,
+};
+
+/// Runs the program; returns its exit code. The first of `args` is the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
+    run_here(&args, streams)
+}
+
+/// Runs a command line for this process.
+fn run_here(args: &[OsString], streams: Streams<'_>) -> u8 {
     let surroundings = Surroundings::here();
-    let cli = match Cli::try_parse_from(&args) {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &args, streams, &surroundings).code(),
+        Err(error) => return usage(&error, args, streams, &surroundings).code(),
     };
-    let mut context = Context::new(cli.globals, streams, surroundings);
+    let mut context = Context::new(cli.globals, streams, surroundings, PROGRAM);
     if cli.verb.reach() == Reach::Owner
         && let Some(told) = store::outranked(&context.globals, context.surroundings())
     {
         context.warn(told);
     }
-    let ended = match by_owner(&args, &cli.verb, &mut context) {
+    let ended = match by_owner(args, &cli.verb, &mut context) {
         Ok(Some(code)) => return code,
         Ok(None) => cli.verb.run(&mut context),
         Err(failure) => Err(failure),
@@ -63,8 +75,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8
     conclude(ended, context)
 }
 
-/// Runs a verb for somebody else, on a store that is open here.
-pub(super) fn run_borrowing(
+/// Runs a command line for a client, on a store that is open here.
+fn run_for_client(
     args: &[OsString],
     streams: Streams<'_>,
     surroundings: Surroundings,
@@ -75,7 +87,14 @@ pub(super) fn run_borrowing(
         Ok(cli) => cli,
         Err(error) => return usage(&error, args, streams, &surroundings).code(),
     };
-    let mut context = Context::borrowing(cli.globals, streams, surroundings, borrowed, cancel);
+    let mut context = Context::borrowing(
+        cli.globals,
+        streams,
+        surroundings,
+        PROGRAM,
+        borrowed,
+        cancel,
+    );
     let ended = cli.verb.run(&mut context);
     conclude(ended, context)
 }

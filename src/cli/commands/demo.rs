@@ -218,9 +218,10 @@ impl Stage {
                 .map(OsString::from),
         );
         let screen = Screen::default();
+        let run = context.program().run;
         let outer = context.streams();
-        let exit = crate::cli::run(
-            args,
+        let exit = run(
+            &args,
             Streams {
                 stdin: outer.stdin,
                 stdout: &mut screen.clone(),

@@ -735,7 +735,7 @@ fn watches(config: &Config) -> Vec<Watch> {
 fn answer_for(archives: &Archives, state: &Arc<State>, context: &mut Context<'_>) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     for archive in archives.iter() {
-        match Endpoint::open(archive, state) {
+        match Endpoint::open(archive, state, context.program().run_for_client) {
             Ok(endpoint) => endpoints.push(endpoint),
             Err(error) => context.warn(format_args!(
                 "nobody else can use the store in {} while the host runs: {error}",

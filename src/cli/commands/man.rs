@@ -3,10 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::CommandFactory;
-
 use crate::Error;
-use crate::cli::command_line::Cli;
 use crate::cli::run::Context;
 use crate::cli::run::{Exit, Failure};
 
@@ -21,7 +18,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let failed = |error| Failure::plain(Error::io("write manual pages to", &args.dir, error));
     fs::create_dir_all(&args.dir).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), &args.dir).map_err(failed)?;
+    clap_mangen::generate_to((context.program().command)(), &args.dir).map_err(failed)?;
     context.note(format_args!("manual pages are in {}", args.dir.display()));
     Ok(Exit::Done)
 }

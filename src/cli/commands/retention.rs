@@ -417,6 +417,7 @@ mod tests {
                 stderr_is_terminal: false,
             },
             Surroundings::here(),
+            crate::cli::run::Program::unused(),
         ))
     }
 

@@ -18,6 +18,7 @@ use super::socket;
 use crate::archive::Archive;
 use crate::cli::caller::Surroundings;
 use crate::cli::caller::{Stdin, Streams};
+use crate::cli::run::RunForClient;
 use crate::cli::store::{Borrowed, State};
 use crate::convert::Cancel;
 
@@ -35,6 +36,7 @@ pub(crate) struct Endpoint {
 struct Desk {
     dir: PathBuf,
     borrowed: Borrowed,
+    run: RunForClient,
     closing: AtomicBool,
     /// Who is being served, so that they can be cut off.
     clients: Mutex<HashMap<u64, UnixStream>>,
@@ -43,7 +45,11 @@ struct Desk {
 
 impl Endpoint {
     /// Answers for `archive`, whose lock the caller holds by having it open.
-    pub(crate) fn open(archive: &Archive, state: &Arc<State>) -> io::Result<Self> {
+    pub(crate) fn open(
+        archive: &Archive,
+        state: &Arc<State>,
+        run: RunForClient,
+    ) -> io::Result<Self> {
         let dir = std::path::absolute(archive.dir())?;
         let listener = socket::listen(&dir)?;
         let desk = Arc::new(Desk {
@@ -52,6 +58,7 @@ impl Endpoint {
                 archive: archive.clone(),
                 state: Arc::clone(state),
             },
+            run,
             closing: AtomicBool::new(false),
             clients: Mutex::default(),
             left: Condvar::new(),
@@ -253,9 +260,7 @@ fn run(desk: &Desk, ask: Ask, uid: Option<u32>, stream: &UnixStream) -> io::Resu
         stderr_is_terminal: ask.stderr_is_terminal,
     };
     let borrowed = desk.borrowed.clone();
-    let verb = || {
-        crate::cli::program::run_borrowing(&ask.arguments, streams, surroundings, borrowed, cancel)
-    };
+    let verb = || (desk.run)(&ask.arguments, streams, surroundings, borrowed, cancel);
     // A verb that panics must not take the host along. The store guards itself: a lock that was held makes it refuse to go on.
     let ended = catch_unwind(AssertUnwindSafe(verb));
     let code = ended.unwrap_or_else(|_| {

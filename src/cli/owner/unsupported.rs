@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::archive::Archive;
-use crate::cli::run::Context;
 use crate::cli::run::Failure;
+use crate::cli::run::{Context, RunForClient};
 use crate::cli::store::State;
 
 pub(crate) struct Endpoint(Infallible);
 
 impl Endpoint {
-    pub(crate) fn open(_: &Archive, _: &Arc<State>) -> io::Result<Self> {
+    pub(crate) fn open(_: &Archive, _: &Arc<State>, _: RunForClient) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::entry_point::Program;
 use super::exit::Failure;
 use super::interrupt::Interrupt;
 use super::terminal::{terminal_width, wants_colour};
@@ -38,6 +39,7 @@ pub(crate) struct Context<'a> {
     pub(crate) globals: Globals,
     streams: Streams<'a>,
     surroundings: Surroundings,
+    program: Program,
     pub(crate) meter: Meter,
     now: Timestamp,
     /// The store, where it is open already and lent to this run.
@@ -55,7 +57,12 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(globals: Globals, streams: Streams<'a>, surroundings: Surroundings) -> Self {
+    pub(crate) fn new(
+        globals: Globals,
+        streams: Streams<'a>,
+        surroundings: Surroundings,
+        program: Program,
+    ) -> Self {
         let meter = if streams.stderr_is_terminal && !globals.quiet {
             Meter::visible()
         } else {
@@ -65,6 +72,7 @@ impl<'a> Context<'a> {
             globals,
             streams,
             surroundings,
+            program,
             meter,
             now: SystemClock.now(),
             borrowed: None,
@@ -82,6 +90,7 @@ impl<'a> Context<'a> {
         globals: Globals,
         streams: Streams<'a>,
         surroundings: Surroundings,
+        program: Program,
         borrowed: Borrowed,
         cancel: Cancel,
     ) -> Self {
@@ -89,7 +98,7 @@ impl<'a> Context<'a> {
             meter: Meter::default(),
             borrowed: Some(borrowed),
             cancel,
-            ..Self::new(globals, streams, surroundings)
+            ..Self::new(globals, streams, surroundings, program)
         }
     }
 
@@ -190,6 +199,11 @@ impl<'a> Context<'a> {
             stdout_is_terminal: self.streams.stdout_is_terminal,
             stderr_is_terminal: self.streams.stderr_is_terminal,
         }
+    }
+
+    /// The program, for verbs that run command lines.
+    pub(crate) fn program(&self) -> Program {
+        self.program
     }
 
     // ---- the store
