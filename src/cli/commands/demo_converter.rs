@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::run::Context;
 use crate::cli::run::{Exit, Failure};
-use crate::demo::builtin::{Arguments, Kind, convert};
+use crate::demo::{Arguments, Kind, convert};
 use crate::{Error, ErrorKind};
 
 /// Convert one file of the demonstration's plant

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::report::{self, Head, Step, Verdict};
-use super::{Refusal, Source, Unit, failed, rejected};
+use super::source::{Refusal, Source, Unit, failed, rejected};
 
 const COLUMNS: &str = "Name;Value;Unit;Low;High;Result";
 /// Header keys that may not have two values.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::report::{self, Head, Step, Verdict};
-use super::{Refusal, Source, Unit, failed, rejected};
+use super::source::{Refusal, Source, Unit, failed, rejected};
 
 /// One line of the log, and where it stands.
 struct Event {

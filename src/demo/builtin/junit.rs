@@ -3,11 +3,9 @@
 use serde_json::{Value, json};
 
 use super::report::{self, Head};
-use super::suite::Suite;
+use super::source::{Refusal, Source, Unit, failed, rejected};
+use super::suite::{Suite, seconds_of};
 use super::xml::{self, Element};
-use super::{Refusal, Source, Unit, failed, rejected};
-
-pub(super) const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Properties that name the unit, and of which there may be one value.
 const UNIT_KEYS: [&str; 4] = ["serial", "part", "revision", "process"];
@@ -121,19 +119,5 @@ fn collect_suites<'a>(element: &'a Element, suites: &mut Vec<&'a Element>) {
             suites.push(child);
         }
         collect_suites(child, suites);
-    }
-}
-
-pub(super) fn name_of<'a>(element: &'a Element, unnamed: &'a str) -> &'a str {
-    element
-        .attribute("name")
-        .filter(|name| !name.is_empty())
-        .unwrap_or(unnamed)
-}
-
-pub(super) fn seconds_of(text: &str) -> Result<Option<f64>, Refusal> {
-    match text {
-        "" => Ok(None),
-        _ => report::number(text, "time", '.').map(Some),
     }
 }

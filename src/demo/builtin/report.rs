@@ -3,7 +3,8 @@
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use serde_json::{Map, Value, json};
 
-use super::{Refusal, Source, Unit, failed, uuid};
+use super::source::{Refusal, Source, Unit, failed};
+use super::uuid;
 
 const NAME_CHARS_MAX: usize = 100;
 

@@ -1,11 +1,11 @@
 //! How the cases and suites of a JUnit file ended. What is not understood is an error, never
 //! passed.
 
-use super::junit::{BLANKS, name_of, seconds_of};
 use super::report::{self, Step, Verdict};
+use super::source::{Refusal, Unit};
 use super::xml::Element;
-use super::{Refusal, Unit};
 
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 const NOT_UNDERSTOOD: &str = "is not understood";
 
 /// What an element in a case, or in a suite, says of it.
@@ -320,4 +320,18 @@ fn verdict_of_case(case: &Element, unit: &mut Unit) -> (Verdict, Option<String>)
         .find(|outcome| outcome.verdict == verdict && !outcome.text.is_empty())
         .map(|outcome| outcome.text);
     (verdict, text)
+}
+
+fn name_of<'a>(element: &'a Element, unnamed: &'a str) -> &'a str {
+    element
+        .attribute("name")
+        .filter(|name| !name.is_empty())
+        .unwrap_or(unnamed)
+}
+
+pub(super) fn seconds_of(text: &str) -> Result<Option<f64>, Refusal> {
+    match text {
+        "" => Ok(None),
+        _ => report::number(text, "time", '.').map(Some),
+    }
 }
