@@ -22,7 +22,7 @@ const ROOMS: &[&[&str]] = &[
     &["blob", "log"],
     &["archive"],
     &["convert", "export"],
-    &["host", "serve"],
+    &["host", "serve", "demo"],
     &["cli", "fuzz"],
 ];
 
@@ -58,7 +58,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("libc", &["src/convert/sandbox/"]),
     (
         "signal_hook",
-        &["src/cli/daemon/signals.rs", "src/cli/interrupt.rs"],
+        &["src/cli/daemon/signals.rs", "src/cli/run/interrupt.rs"],
     ),
     ("tracing", &["src/cli/daemon/log.rs"]),
     ("tracing_subscriber", &["src/cli/daemon/log.rs"]),
@@ -71,7 +71,10 @@ const ON_DISK_ONLY: &[&str] = &["format", "index", "retention", "evidence", "blo
 
 /// Files beside `src/time.rs` that may ask the machine for the time, and why nothing recorded depends on it.
 const CLOCKS: &[(&str, &str)] = &[
-    ("src/cli/progress.rs", "when to redraw a progress bar"),
+    (
+        "src/cli/render/progress.rs",
+        "when to redraw a progress bar",
+    ),
     ("src/convert/process.rs", "deadlines of a subprocess"),
     (
         "src/convert/reprocess.rs",
@@ -97,7 +100,7 @@ const CLOCKS: &[(&str, &str)] = &[
 /// Files of the command line that may ask the process they run in for its folder and variables, and why. All others would answer
 /// otherwise when the owner of a store runs them for somebody else.
 const PROCESS: &[(&str, &str)] = &[
-    ("src/cli/surroundings.rs", "they are made there"),
+    ("src/cli/caller/env.rs", "they are made there"),
     (
         "src/cli/commands/demo.rs",
         "no owner runs it: it makes its own store",
@@ -264,7 +267,7 @@ fn process(sources: &[Source]) -> Vec<Complaint> {
             }
             asked = true;
             // The process's own stdin is wrapped where streams are.
-            let is_stream = what.text == "stdin" && source.path == "src/cli/context.rs";
+            let is_stream = what.text == "stdin" && source.path == "src/cli/caller/streams.rs";
             if !excepted && !is_stream {
                 let what = format!("{}::{}: ask the surroundings", room.text, what.text);
                 found.push(source.complain(colons.line, what));
@@ -499,12 +502,12 @@ const CHECKS: &[Check] = &[
                 "src/host/mod.rs",
                 "//! x\nfn f() {\n    let s = \"Utc::now\";\n    x.get_or_insert_with(Instant::now);\n}\n",
             ),
-            ("src/cli/progress.rs", "//! x\nfn f() {}\n"),
+            ("src/cli/render/progress.rs", "//! x\nfn f() {}\n"),
         ],
         places: &[
             ("src/log/mod.rs", 3),
             ("src/host/mod.rs", 4),
-            ("src/cli/progress.rs", 1),
+            ("src/cli/render/progress.rs", 1),
         ],
     },
     Check {
@@ -512,14 +515,17 @@ const CHECKS: &[Check] = &[
         run: process,
         bad: &[
             (
-                "src/cli/surroundings.rs",
+                "src/cli/caller/env.rs",
                 "//! x\nfn f() { std::env::var_os(\"A\") }\n",
             ),
             (
-                "src/cli/store.rs",
+                "src/cli/store/locate.rs",
                 "//! env::var\nfn f() {\n    std::env::current_dir();\n    std::env::temp_dir();\n}\n",
             ),
-            ("src/cli/context.rs", "//! x\nfn f() { io::stdin() }\n"),
+            (
+                "src/cli/caller/streams.rs",
+                "//! x\nfn f() { io::stdin() }\n",
+            ),
             (
                 "src/cli/commands/report.rs",
                 "//! x\nfn f() { io::stdin() }\n",
@@ -528,7 +534,7 @@ const CHECKS: &[Check] = &[
             ("src/host/run.rs", "//! x\nfn f() { std::env::var(x) }\n"),
         ],
         places: &[
-            ("src/cli/store.rs", 3),
+            ("src/cli/store/locate.rs", 3),
             ("src/cli/commands/report.rs", 2),
             ("src/cli/commands/demo.rs", 1),
         ],
