@@ -4,7 +4,6 @@ use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 
-use super::leaf::{LeafError, decode, encode};
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Actor, ActorKind, Archived, BlobRef, Body, BundleFile, ClockReading, Compacted, ConfigChanged,
@@ -13,6 +12,7 @@ use crate::event::{
     RepairedFile, Reported, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended,
     SubmitRejected, Unknown,
 };
+use crate::format::leaf::{LeafError, decode, encode};
 use crate::id::{
     AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256, StoreId,
 };
