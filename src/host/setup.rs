@@ -4,30 +4,30 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::config::{Config, ConverterConfig};
-use super::lock;
-use super::outbox::Outbox;
-use super::overlap::CheckedFolders;
-use super::run::Archives;
 use crate::archive::Archive;
 use crate::convert::{Cancel, Runner};
 use crate::event::ConfigChanged;
+use crate::host::config::overlap::CheckedFolders;
+use crate::host::config::settings::{Config, ConverterConfig};
+use crate::host::panics::lock;
+use crate::host::submit::outbox::Outbox;
+use crate::host::supervise::run::Archives;
 use crate::{Error, ErrorKind, Result};
 
 /// What the host's configuration is recorded under.
 const CONFIG_ITEM: &str = "host";
 
-pub(super) struct Setup {
-    pub(super) config: Config,
-    pub(super) outbox: Arc<Outbox>,
+pub(in crate::host) struct Setup {
+    pub(in crate::host) config: Config,
+    pub(in crate::host) outbox: Arc<Outbox>,
     /// Ends the outbox when another takes its place.
-    pub(super) outbox_over: Cancel,
+    pub(in crate::host) outbox_over: Cancel,
     runners: Vec<Mutex<Option<Arc<Runner>>>>,
     folders: CheckedFolders,
 }
 
 impl Setup {
-    pub(super) fn new(archives: &Archives, config: Config) -> Self {
+    pub(in crate::host) fn new(archives: &Archives, config: Config) -> Self {
         Self {
             outbox: Arc::new(Outbox::new(archives, &config)),
             outbox_over: Cancel::default(),
@@ -39,7 +39,7 @@ impl Setup {
 
     /// The same with another configuration: converters that did not change keep their processes, and an outbox with the same
     /// endpoints goes on.
-    pub(super) fn changed(&self, archives: &Archives, config: Config) -> Self {
+    pub(in crate::host) fn changed(&self, archives: &Archives, config: Config) -> Self {
         let mut next = Self::new(archives, config);
         let keeps_outbox = submissions(&self.config).eq(submissions(&next.config));
         if keeps_outbox {
@@ -58,13 +58,13 @@ impl Setup {
     }
 
     /// Refuses a folder that has come to overlap with another one: it appeared, or was swapped.
-    pub(super) fn check_folder(&self, folder: &Path, archives: &Archives) -> Result<()> {
+    pub(in crate::host) fn check_folder(&self, folder: &Path, archives: &Archives) -> Result<()> {
         self.folders
             .check(folder, &self.config, archives.shared_dir())
     }
 
     /// The converter ready to run, made when first needed.
-    pub(super) fn runner(&self, converter: usize, scratch: &Path) -> Result<Arc<Runner>> {
+    pub(in crate::host) fn runner(&self, converter: usize, scratch: &Path) -> Result<Arc<Runner>> {
         let (Some(slot), Some(config)) = (
             self.runners.get(converter),
             self.config.converters.get(converter),
@@ -85,7 +85,14 @@ impl Setup {
 /// Whose reports go where, and out of which store.
 fn submissions(
     config: &Config,
-) -> impl Iterator<Item = (&str, &super::endpoint::Submit, Option<&Path>, bool)> {
+) -> impl Iterator<
+    Item = (
+        &str,
+        &crate::host::config::endpoint::Submit,
+        Option<&Path>,
+        bool,
+    ),
+> {
     config.converters.iter().filter_map(|converter| {
         Some((
             converter.converter.name.as_str(),
@@ -97,7 +104,7 @@ fn submissions(
 }
 
 /// Why a running host cannot take a configuration over, if so.
-pub(super) fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
+pub(in crate::host) fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
     new.check_folders(archives.shared_dir())?;
     let restart = |what: &str| {
         Err(Error::new(
@@ -131,7 +138,7 @@ pub(super) fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<
 }
 
 /// Records what the host does from now on, with secrets masked, unless the store knows.
-pub(super) fn record(archive: &Archive, config: &Config) -> Result<()> {
+pub(in crate::host) fn record(archive: &Archive, config: &Config) -> Result<()> {
     let digest = config.digest();
     let recorded = archive.recorded_config(CONFIG_ITEM)?;
     if recorded.as_deref() == Some(digest.as_str()) {

@@ -1,0 +1,8 @@
+//! The host's configuration: its keys, how its file is read and checked, and how one value of it is changed.
+
+pub(super) mod edit;
+pub(super) mod endpoint;
+pub(super) mod names;
+pub(super) mod overlap;
+pub(super) mod schema;
+pub(super) mod settings;

@@ -1,0 +1,10 @@
+//! What lies in the watch folders: finds sources, reads them, and clears them away.
+
+pub(super) mod clear;
+pub(super) mod expected;
+pub(super) mod groups;
+pub(super) mod listers;
+pub(super) mod open_files;
+pub(super) mod scan;
+pub(super) mod source;
+pub(super) mod watcher;
