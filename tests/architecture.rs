@@ -71,37 +71,49 @@ const CLOCKS: &[(&str, &str)] = &[
         "how long a job takes, and its pace",
     ),
     ("src/convert/worker.rs", "deadlines of a worker's answer"),
-    ("src/host/pipeline/worker.rs", "when a file is tried again"),
+    (
+        "src/host/observe/counters.rs",
+        "rates, and whether the host hangs",
+    ),
+    ("src/host/observe/listen.rs", "deadlines of a request"),
+    ("src/host/observe/stuck.rs", "since when a file is stuck"),
+    (
+        "src/host/pipeline/clearing.rs",
+        "when a file is cleared away again",
+    ),
     (
         "src/host/pipeline/lines.rs",
         "when a converter is tried again",
     ),
-    ("src/host/observe/listen.rs", "deadlines of a request"),
     (
-        "src/host/sources/listers.rs",
-        "how long a folder has not answered",
+        "src/host/pipeline/look.rs",
+        "how old a file is, and when to look at it again",
     ),
     (
         "src/host/pipeline/memory.rs",
         "when a file is looked at again",
     ),
+    ("src/host/pipeline/queue.rs", "how long a file has waited"),
+    (
+        "src/host/pipeline/threads.rs",
+        "when to look for steps that hang",
+    ),
+    ("src/host/pipeline/worker.rs", "when a file is tried again"),
+    (
+        "src/host/sources/listers.rs",
+        "how long a folder has not answered",
+    ),
     (
         "src/host/submit/outbox.rs",
         "when an endpoint is asked again",
     ),
-    ("src/host/pipeline/queue.rs", "how long a file has waited"),
+    (
+        "src/host/supervise/configure.rs",
+        "how old the remains of killed hosts are",
+    ),
     (
         "src/host/supervise/run.rs",
-        "how old a file is, and when to look at it again",
-    ),
-    (
-        "src/host/observe/status.rs",
-        "rates, and whether the host hangs",
-    ),
-    ("src/host/observe/stuck.rs", "since when a file is stuck"),
-    (
-        "src/host/pipeline/threads.rs",
-        "when to look for steps that hang",
+        "pauses between looks, and deadlines at the end",
     ),
 ];
 

@@ -1,21 +1,15 @@
 //! What a host works by: one configuration and what was made of it. A reload makes another; files that were begun under the one
 //! before end under it.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-
-use crate::archive::Archive;
 use crate::convert::{Cancel, Runner};
-use crate::event::ConfigChanged;
+use crate::host::archives::Archives;
 use crate::host::config::overlap::CheckedFolders;
 use crate::host::config::settings::{Config, ConverterConfig};
 use crate::host::panics::lock;
 use crate::host::submit::outbox::Outbox;
-use crate::host::supervise::run::Archives;
 use crate::{Error, ErrorKind, Result};
-
-/// What the host's configuration is recorded under.
-const CONFIG_ITEM: &str = "host";
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 pub(in crate::host) struct Setup {
     pub(in crate::host) config: Config,
@@ -100,66 +94,5 @@ fn submissions(
             converter.archive.folder.as_deref(),
             converter.archive.archives(),
         ))
-    })
-}
-
-/// Why a running host cannot take a configuration over, if so.
-pub(in crate::host) fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
-    new.check_folders(archives.shared_dir())?;
-    let restart = |what: &str| {
-        Err(Error::new(
-            ErrorKind::Refused,
-            format!(
-                "{what} cannot change while the host runs; the configuration before stays in force"
-            ),
-        )
-        .hint("restart the host"))
-    };
-    if old.store != new.store {
-        return restart("store.path");
-    }
-    if old.listen != new.listen {
-        return restart("host.listen");
-    }
-    if old.log != new.log {
-        return restart("host.log");
-    }
-    for converter in &new.converters {
-        let needs = converter.archive.archives()
-            && (converter.watch_folder.is_some() || converter.submit.is_some());
-        if needs && archives.of(converter).is_none() {
-            let name = &converter.converter.name;
-            return restart(&format!(
-                "which stores are open (converter '{name}' needs another)"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Records what the host does from now on, with secrets masked, unless the store knows.
-pub(in crate::host) fn record(archive: &Archive, config: &Config) -> Result<()> {
-    let digest = config.digest();
-    let recorded = archive.recorded_config(CONFIG_ITEM)?;
-    if recorded.as_deref() == Some(digest.as_str()) {
-        return Ok(());
-    }
-    for converter in &config.converters {
-        let section = format!("converter \"{}\"", converter.converter.name);
-        let now = config.section(&section);
-        let before = archive.recorded_config(&section)?;
-        if before.as_deref() != Some(now.as_str()) {
-            archive.record_config_change(ConfigChanged {
-                what: section,
-                old: before,
-                new: Some(now),
-            })?;
-        }
-    }
-    // Last, so that a crash before it records the rest again instead of nothing.
-    archive.record_config_change(ConfigChanged {
-        what: CONFIG_ITEM.to_owned(),
-        old: recorded,
-        new: Some(digest),
     })
 }

@@ -337,6 +337,36 @@ pub(in crate::host) fn markdown() -> String {
     out
 }
 
+pub(super) fn unknown_section(name: &str) -> String {
+    let known = ["store", "host", "defaults", "converter"];
+    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+        return format!("'{name}' must stand below [{}]", key.section);
+    }
+    match suggest(name, known.into_iter()) {
+        Some(meant) => format!("there is no [{name}]; did you mean [{meant}]?"),
+        None => {
+            format!("there is no [{name}]; there are [store], [host], [defaults] and [[converter]]")
+        }
+    }
+}
+
+pub(super) fn unknown_key(section: &str, place: &str, name: &str) -> String {
+    let known = KEYS
+        .iter()
+        .filter(|key| key.section == section)
+        .flat_map(|key| {
+            let group = key.name.split('.').next().unwrap_or_default();
+            [key.name, group]
+        });
+    if let Some(meant) = suggest(name, known) {
+        return format!("{place}: there is no '{name}'; did you mean '{meant}'?");
+    }
+    match KEYS.iter().find(|key| key.name == name) {
+        Some(key) => format!("{place}: '{name}' belongs in [{}]", key.section),
+        None => format!("{place}: there is no '{name}'"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,13 @@
 //! taken by clients that are slow to ask, the one that has been at it longest gives way to the next. Nobody is asked who they
 //! are: what is told are numbers and the names of folders.
 
+use super::http_host;
+use super::metrics;
+use super::status::HostStatus;
+use crate::convert::Cancel;
+use crate::host::panics::{caught, lock};
+use crate::host::pipeline::host::Host;
+use crate::{Error, Result};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -11,15 +18,6 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-
-use super::http_host;
-use super::metrics;
-use super::status::HostStatus;
-use crate::convert::Cancel;
-use crate::host::panics::caught;
-use crate::host::panics::lock;
-use crate::host::supervise::run::Host;
-use crate::{Error, Result};
 
 /// Bytes of the longest request that is read.
 const REQUEST_BYTES_MAX: usize = 8 << 10;

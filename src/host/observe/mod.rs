@@ -1,5 +1,6 @@
 //! What a host tells of its work: notices, counters, health, metrics.
 
+pub(super) mod counters;
 pub(super) mod http_host;
 pub(super) mod listen;
 pub(super) mod metrics;

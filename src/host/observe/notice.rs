@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use crate::Error;
 use crate::archive::PurgeOutcome;
 use crate::convert::Conversion;
 use crate::entry::Outcome;
-use crate::host::pipeline::disposition::Disposed;
 use crate::id::EntryId;
 
 /// Errors listed in a summary; further ones are only counted by their effects.
@@ -46,6 +46,21 @@ impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hooks")
     }
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposed {
+    /// It stays where it is.
+    Kept,
+    /// It was removed, and no archive holds it.
+    Deleted,
+    /// It was removed; the archive holds it.
+    Archived,
+    /// It is now here.
+    Moved(PathBuf),
+    /// It is now inside this zip file.
+    Zipped(PathBuf),
 }
 
 /// One step of the host.

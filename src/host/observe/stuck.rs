@@ -84,7 +84,7 @@ pub struct StuckFiles {
 pub(in crate::host) struct Troubles(Mutex<HashMap<PathBuf, Known>>);
 
 #[derive(Debug, Clone)]
-struct Known {
+pub(in crate::host) struct Known {
     file: StuckFile,
     began: Instant,
 }

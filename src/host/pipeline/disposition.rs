@@ -1,25 +1,9 @@
 //! What becomes of a converted file: a decision, as a value.
 
-use std::path::PathBuf;
-
 use crate::convert::PostAction;
 use crate::entry::Outcome;
-use crate::host::sources::source::Fingerprint;
-
-/// What became of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Disposed {
-    /// It stays where it is.
-    Kept,
-    /// It was removed, and no archive holds it.
-    Deleted,
-    /// It was removed; the archive holds it.
-    Archived,
-    /// It is now here.
-    Moved(PathBuf),
-    /// It is now inside this zip file.
-    Zipped(PathBuf),
-}
+use crate::host::config::settings::ConverterConfig;
+use crate::host::sources::fingerprint::Fingerprint;
 
 /// Where the source is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +85,24 @@ impl Case {
                 }
             }
         }
+    }
+}
+
+pub(in crate::host) fn case(
+    config: &ConverterConfig,
+    outcome: Outcome,
+    safety: Safety,
+    requested: Option<PostAction>,
+    may_retry: bool,
+) -> Case {
+    Case {
+        outcome,
+        safety,
+        configured: config.post_process,
+        requested,
+        may_retry,
+        has_done_folder: config.done_folder.is_some(),
+        has_error_folder: config.error_folder.is_some(),
     }
 }
 

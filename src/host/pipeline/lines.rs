@@ -8,26 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
+use crate::host::observe::status::StoppedLine;
 use crate::host::panics::lock;
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::time::{Clock, SystemClock};
 
 /// The pause before the first trial; doubled after each that fails.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two trials.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-
-/// A converter that cannot run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StoppedLine {
-    /// Since when.
-    pub since: Timestamp,
-    /// Why.
-    pub reason: String,
-    /// How often it was tried.
-    pub trials: u64,
-}
 
 /// Whether a file may be handed to its converter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,14 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::worker::Ending;
+use super::files::Ending;
+use super::host::Host;
+use super::look::Looked;
+use super::look::watched;
 use crate::Error;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::lock;
 use crate::host::setup::Setup;
-use crate::host::sources::scan::{Candidate, Look};
-use crate::host::supervise::run::{Host, Looked, watched};
+use crate::host::sources::candidate::Candidate;
+use crate::host::sources::look::Look;
 use crate::id::ConverterId;
 
 /// Before a file is looked at again over which a step panicked.

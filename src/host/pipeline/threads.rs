@@ -3,6 +3,7 @@
 //! They are not scoped: one that hangs in a folder that does not answer is left behind, by the host's
 //! run and, where the system allows it, by the end of the process.
 
+use crate::host::sources::silent;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use super::queue::Stage;
 use super::worker::Hand;
 use crate::host::observe::notice::Notice;
 use crate::host::setup::Setup;
-use crate::host::sources::listers;
 
 /// Threads that archive, and as many that record and clear away. They mostly wait for the same
 /// sync, so there are more than processors.
@@ -77,7 +77,7 @@ impl Workers {
         for folder in &silent {
             if !self.told.contains_key(&folder.folder) {
                 self.told.insert(folder.folder.clone(), folder.since);
-                let error = listers::silence(folder);
+                let error = silent::silence(folder);
                 hand.host.books.trouble(&folder.folder, &error);
                 (hand.hooks.notice)(&Notice::FolderSilent {
                     path: &folder.folder,

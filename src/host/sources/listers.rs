@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::candidate::Candidate;
 use super::clear;
-use super::scan::{self, Candidate};
+use super::scan;
+use super::silent::Silent;
+use crate::host::archives::Archives;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::panics;
 use crate::host::panics::lock;
-use crate::host::pipeline::queue::Silent;
 use crate::host::setup::Setup;
-use crate::host::supervise::run::Archives;
 use crate::id::ConverterId;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// How long a look into all folders waits for those that are slow to answer. What they answer
 /// later is taken at the next look.
@@ -221,7 +222,7 @@ impl Lister {
     }
 }
 
-fn list(
+pub(in crate::host) fn list(
     config: &ConverterConfig,
     watched: &Path,
     converter: usize,
@@ -244,22 +245,4 @@ fn list(
     // Asked here, because a share that does not answer holds up nothing but this thread.
     found.real = watched.canonicalize().ok();
     Ok(found)
-}
-
-/// The trouble of a folder that does not answer, as an error for a summary.
-pub(in crate::host) fn silence(silent: &Silent) -> Error {
-    Error::new(ErrorKind::Io, sentence(silent))
-        .hint("its files stay where they are; see whether the disk or share under it answers")
-}
-
-/// `folder X has not answered for 30 s`.
-pub(in crate::host) fn sentence(silent: &Silent) -> String {
-    let (folder, seconds) = (silent.folder.display(), silent.since.elapsed().as_secs());
-    match &silent.path {
-        None => format!("folder {folder} has not answered for {seconds} s"),
-        Some(path) => format!(
-            "folder {folder} has not answered for {seconds} s: a step over {} does not end",
-            path.display()
-        ),
-    }
 }

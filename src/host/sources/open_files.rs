@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::scan::Candidate;
+use super::candidate::Candidate;
 
 /// The files in watch folders that were open for writing at a moment.
 #[derive(Debug, Default)]

@@ -12,11 +12,12 @@ use super::answer::{Meaning, Trouble, With, meaning};
 use super::http::{Client, Parcel};
 use crate::archive::{Archive, PendingSubmission};
 use crate::convert::Cancel;
+use crate::host::archives::Archives;
 use crate::host::config::endpoint::Submit;
 use crate::host::config::settings::Config;
+use crate::host::observe::counters::Sent;
 use crate::host::observe::notice::Notice;
 use crate::host::panics::lock;
-use crate::host::supervise::run::Archives;
 use crate::id::{BlobId, EntryId};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
@@ -38,13 +39,6 @@ pub(in crate::host) struct Outbox {
     lanes: Vec<Lane>,
     submitted: AtomicU64,
     rejected: AtomicU64,
-}
-
-/// What was sent since the last time somebody asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::host) struct Sent {
-    pub(in crate::host) submitted: u64,
-    pub(in crate::host) rejected: u64,
 }
 
 /// What became of reports that no store holds.

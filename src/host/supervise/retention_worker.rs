@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::run::Host;
 use crate::archive::Archive;
 use crate::convert::Cancel;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::observe::notice::{Hooks, Notice};
+use crate::host::pipeline::host::Host;
 use crate::retention::{AsOf, Policy, Unsubmitted};
 use crate::{Error, ErrorKind, Result};
 

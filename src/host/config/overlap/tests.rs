@@ -3,7 +3,9 @@
 
 use std::os::unix::fs::symlink;
 
+use super::CheckedFolders;
 use super::*;
+use crate::host::config::settings::Config;
 
 struct Plant {
     dir: tempfile::TempDir,

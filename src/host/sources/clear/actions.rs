@@ -1,11 +1,14 @@
 //! What can be done with a source: opened, moved, zipped, removed.
 
+use super::place;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::aside::{self, Compare};
-use super::{group, place, removal};
-use crate::host::sources::source::{Form, Source};
+use super::aside;
+use super::aside::Compare;
+use super::{group, removal};
+use crate::host::sources::fingerprint::Form;
+use crate::host::sources::source::Source;
 use crate::{ErrorKind, Result};
 
 impl Source<'_> {

@@ -1,5 +1,7 @@
 //! A source under a hidden name beside its own, where nobody else writes to it.
 
+use crate::host::sources::look::open;
+use crate::host::sources::parts::Parts;
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -7,12 +9,17 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::dir::{Access, Dir, Kind, Seen};
+use super::dir::Kind;
+use super::dir::{Access, Dir, Seen};
 use super::name::{Purpose, give_free_name, hidden, hidden_with};
 use crate::convert::{Tree, file_of};
+use crate::host::config::settings::Links;
 use crate::host::file_id::FileId;
-use crate::host::sources::scan::{Links, Look, Parts, Shape, companions_of, open, refused};
-use crate::host::sources::source::{Source, check_file, hash};
+use crate::host::sources::fingerprint::{check_file, hash};
+use crate::host::sources::look::Look;
+use crate::host::sources::parts::{companions_of, refused};
+use crate::host::sources::shape::Shape;
+use crate::host::sources::source::Source;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 

@@ -3,9 +3,12 @@
 use std::io;
 use std::path::Path;
 
-use super::dir::{Dir, Kind};
-use crate::host::sources::scan::{Links, Shape};
-use crate::host::sources::source::{Fingerprint, Source};
+use super::dir::Dir;
+use super::dir::Kind;
+use crate::host::config::settings::Links;
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::host::sources::shape::Shape;
+use crate::host::sources::source::Source;
 use crate::id::BlobId;
 use crate::{Error, Result};
 

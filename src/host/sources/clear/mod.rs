@@ -3,8 +3,10 @@
 mod actions;
 mod aside;
 mod attributes;
-mod dir;
+mod copies;
+pub(in crate::host) mod dir;
 mod group;
+mod group_names;
 mod leftover;
 mod name;
 mod partial;

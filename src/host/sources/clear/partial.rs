@@ -1,5 +1,6 @@
 //! Files and folders in the making, under a hidden name until they are complete.
 
+use crate::host::sources::parts::Parts;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
@@ -10,8 +11,8 @@ use super::attributes::{Permissions, keep};
 use super::dir::Dir;
 use super::name::{Purpose, give_free_name, hidden, is_hidden};
 use crate::convert::{Kind, Tree};
-use crate::host::sources::scan::{Look, Parts};
-use crate::host::sources::source::Fingerprint;
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::host::sources::look::Look;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 

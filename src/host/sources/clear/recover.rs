@@ -5,10 +5,13 @@ use std::io;
 use std::path::Path;
 
 use super::aside::Holder;
-use super::dir::{Dir, Kind};
-use super::group::{self, GROUP};
+use super::dir::Dir;
+use super::dir::Kind;
+use super::group_names;
+use super::group_names::GROUP;
 use super::name::{Purpose, give_free_name, is_hidden, name_in};
-use super::removal::{self, FOLDER, LIST};
+use super::removal;
+use super::removal::{FOLDER, LIST};
 use crate::{Error, ErrorKind, Result};
 
 /// Puts back the sources that were set aside in a folder, and ends removals of folders. Answers
@@ -54,7 +57,7 @@ fn renamed(original: &Path, now: &Path) -> Error {
 /// Gives a main file and its companions their names back, or some beside them: that is an error to
 /// tell of.
 fn put_back_group(holder: &Dir, watched: &Dir) -> Result<()> {
-    let placed = group::place(holder, watched, None)?;
+    let placed = group_names::place(holder, watched, None)?;
     if placed.is_under_its_names {
         return Ok(());
     }

@@ -11,12 +11,18 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use super::aside::{self, Aside, Compare, Files, Holder};
-use super::dir::{Dir, Kind, is_plain};
-use super::group::{self, GROUP};
-use super::name::{give_free_name, os_string};
+use super::aside;
+use super::aside::{Aside, Compare, Files, Holder};
+use super::dir::Dir;
+use super::dir::{Kind, is_plain};
+use super::group_names;
+use super::group_names::GROUP;
+use super::name::give_free_name;
+use super::name::os_string;
 use crate::host::file_id::FileId;
-use crate::host::sources::source::{Source, changed, hash};
+use crate::host::sources::fingerprint::hash;
+use crate::host::sources::source::Source;
+use crate::host::sources::source::changed;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -155,7 +161,7 @@ pub(super) fn finish(watched: &Dir, holder: &Dir) -> Result<()> {
         });
     if let Err(error) = removed {
         let back = if folder_name == GROUP {
-            group::place(holder, watched, Some(&list.name))?.now
+            group_names::place(holder, watched, Some(&list.name))?.now
         } else {
             let given = give_free_name(watched, &list.name, |name| {
                 holder.rename_free(folder_name, watched, name)

@@ -2,6 +2,7 @@
 //! takes its place in the path meanwhile is not touched.
 
 use std::ffi::OsStr;
+
 #[cfg(unix)]
 use std::fs::File;
 use std::io;
@@ -33,7 +34,7 @@ pub(super) enum Kind {
 
 /// What can be seen of a name in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(in crate::host) struct Seen {
     pub(super) id: FileId,
     pub(super) kind: Kind,
 }

@@ -1,8 +1,11 @@
 //! Folders as sources: removed whole or not at all, and only what was read of them.
 
 use super::*;
-use crate::host::sources::clear::aside::Holder;
+use crate::host::sources::clear::aside::{Compare, Holder};
 use crate::host::sources::clear::dir::Dir;
+use crate::host::sources::clear::recover::recover;
+use crate::host::sources::look::Look;
+use crate::host::sources::shape::Shape;
 
 #[test]
 fn a_folder_that_changed_is_left_whole_by_every_action() {

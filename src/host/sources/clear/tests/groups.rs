@@ -5,7 +5,9 @@ use super::*;
 use crate::convert::{Companions, Need, Pattern};
 use crate::host::sources::clear::aside::Holder;
 use crate::host::sources::clear::dir::Dir;
-use crate::host::sources::clear::group::GROUP;
+use crate::host::sources::clear::group_names::GROUP;
+use crate::host::sources::clear::recover::recover;
+use crate::host::sources::shape::Shape;
 
 type Change<'a> = &'a dyn Fn(&Path) -> io::Result<()>;
 

@@ -7,9 +7,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::aside::Compare;
+use super::leftover::remove_leftover;
 use super::*;
-use crate::host::sources::scan::{Links, Look, Shape};
-use crate::host::sources::source::{Fingerprint, Source};
+use crate::host::config::settings::Links;
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::host::sources::shape::Shape;
+use crate::host::sources::source::Source;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
