@@ -47,11 +47,11 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/", "src/main.rs"]),
     ("clap_complete", &["src/cli/", "src/main.rs"]),
     ("clap_mangen", &["src/cli/", "src/main.rs"]),
-    ("ureq", &["src/host/http.rs"]),
-    ("rustls", &["src/host/http.rs"]),
-    ("rustls_native_certs", &["src/host/http.rs"]),
+    ("ureq", &["src/host/submit/http.rs"]),
+    ("rustls", &["src/host/submit/http.rs"]),
+    ("rustls_native_certs", &["src/host/submit/http.rs"]),
     ("indicatif", &["src/cli/", "src/main.rs"]),
-    ("notify", &["src/host/wake.rs"]),
+    ("notify", &["src/host/sources/watcher.rs"]),
     ("tar", &["src/convert/folder/"]),
     ("landlock", &["src/convert/sandbox/"]),
     ("seccompiler", &["src/convert/sandbox/"]),
@@ -81,20 +81,50 @@ const CLOCKS: &[(&str, &str)] = &[
         "how long a job takes, and its pace",
     ),
     ("src/convert/worker.rs", "deadlines of a worker's answer"),
-    ("src/host/file.rs", "when a file is tried again"),
-    ("src/host/line.rs", "when a converter is tried again"),
-    ("src/host/listen.rs", "deadlines of a request"),
-    ("src/host/listing.rs", "how long a folder has not answered"),
-    ("src/host/memory.rs", "when a file is looked at again"),
-    ("src/host/outbox.rs", "when an endpoint is asked again"),
-    ("src/host/queue.rs", "how long a file has waited"),
     (
-        "src/host/run.rs",
+        "src/host/observe/counters.rs",
+        "rates, and whether the host hangs",
+    ),
+    ("src/host/observe/listen.rs", "deadlines of a request"),
+    ("src/host/observe/stuck.rs", "since when a file is stuck"),
+    (
+        "src/host/pipeline/clearing.rs",
+        "when a file is cleared away again",
+    ),
+    (
+        "src/host/pipeline/lines.rs",
+        "when a converter is tried again",
+    ),
+    (
+        "src/host/pipeline/look.rs",
         "how old a file is, and when to look at it again",
     ),
-    ("src/host/status.rs", "rates, and whether the host hangs"),
-    ("src/host/trouble.rs", "since when a file is stuck"),
-    ("src/host/workers.rs", "when to look for steps that hang"),
+    (
+        "src/host/pipeline/memory.rs",
+        "when a file is looked at again",
+    ),
+    ("src/host/pipeline/queue.rs", "how long a file has waited"),
+    (
+        "src/host/pipeline/threads.rs",
+        "when to look for steps that hang",
+    ),
+    ("src/host/pipeline/worker.rs", "when a file is tried again"),
+    (
+        "src/host/sources/listers.rs",
+        "how long a folder has not answered",
+    ),
+    (
+        "src/host/submit/outbox.rs",
+        "when an endpoint is asked again",
+    ),
+    (
+        "src/host/supervise/configure.rs",
+        "how old the remains of killed hosts are",
+    ),
+    (
+        "src/host/supervise/run.rs",
+        "pauses between looks, and deadlines at the end",
+    ),
 ];
 
 /// Files of the command line that may ask the process they run in for its folder and variables, and why. All others would answer
