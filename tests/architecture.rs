@@ -46,6 +46,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("indicatif", &["src/cli/", "src/main.rs"]),
     ("notify", &["src/host/wake.rs"]),
     ("tar", &["src/convert/folder/"]),
+    ("close_fds", &["src/convert/sandbox/"]),
     ("landlock", &["src/convert/sandbox/"]),
     ("seccompiler", &["src/convert/sandbox/"]),
     ("libc", &["src/convert/sandbox/"]),

@@ -14,7 +14,8 @@ use super::names::{Names, overlap};
 use super::schema::{self, Inherited, KEYS, Value, find, suggest};
 use super::units;
 use crate::convert::{
-    Arguments, Bounds, Companions, Converter, MASK, Mode, PostAction, Sandbox, Takes,
+    Arguments, Bounds, Companions, Converter, MASK, Mode, Network, ParseRunAsError, PostAction,
+    Sandbox, Takes,
 };
 use crate::entry::{Meta, Retention};
 use crate::id::BlobId;
@@ -345,7 +346,7 @@ impl Config {
 
     /// What this machine lacks for the configuration to work: folders and bundle files that are not there.
     pub fn survey(&self) -> Vec<String> {
-        let mut missing = Vec::new();
+        let mut missing = self.unmet_bounds();
         for config in &self.converters {
             let name = &config.converter.name;
             if let Some(folder) = &config.watch_folder
@@ -706,6 +707,10 @@ impl Reader<'_> {
                 );
             }
         }
+        let (bounds, wrong) = bounds(scope);
+        for (key, why) in wrong {
+            at(key, format!("{key}: {why}"), self);
+        }
         ConverterConfig {
             converter: Converter {
                 version: scope.optional_text("version"),
@@ -720,7 +725,7 @@ impl Reader<'_> {
                 } else {
                     Takes::WithCompanions(companions)
                 },
-                bounds: bounds(scope),
+                bounds,
                 arguments: Arguments::new(
                     scope.text_map("arguments"),
                     scope.texts("secret_arguments"),
@@ -848,8 +853,13 @@ impl Reader<'_> {
     }
 }
 
-fn bounds(scope: &Scope<'_>) -> Bounds {
+/// What a converter is held to, and which keys say what cannot be.
+fn bounds(scope: &Scope<'_>) -> (Bounds, Vec<(&'static str, String)>) {
     let mebibytes = |name| scope.whole::<u64>(name) << 20;
+    let network = match scope.text("network").as_str() {
+        "none" => Network::None,
+        _ => Network::Allowed,
+    };
     let sandbox = match scope.text("sandbox").as_str() {
         "enforce" => Sandbox::Enforce {
             read: scope.paths("read_paths"),
@@ -857,12 +867,25 @@ fn bounds(scope: &Scope<'_>) -> Bounds {
         },
         _ => Sandbox::Off,
     };
-    Bounds {
+    let mut wrong = Vec::new();
+    let run_as = scope.optional_text("run_as").and_then(|text| {
+        let read = text.parse();
+        read.map_err(|error: ParseRunAsError| wrong.push(("run_as", error.to_string())))
+            .ok()
+    });
+    if network == Network::None && sandbox == Sandbox::Off {
+        let why = "\"none\" needs sandbox = \"enforce\": without it a converter has another process open its connections";
+        wrong.push(("network", why.to_owned()));
+    }
+    let bounds = Bounds {
         timeout: scope.seconds("timeout_s"),
         memory: mebibytes("memory_mb"),
         file_size: mebibytes("file_size_mb"),
         sandbox,
-    }
+        network,
+        run_as,
+    };
+    (bounds, wrong)
 }
 
 fn archive_settings(scope: &Scope<'_>) -> ArchiveSettings {

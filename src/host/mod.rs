@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod answer;
+mod bounds;
 mod config;
 mod edit;
 mod endpoint;

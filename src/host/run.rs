@@ -196,6 +196,7 @@ impl Host {
     /// `Invalid` when folders overlap, and when a store cannot record it.
     pub fn new(archives: Archives, config: Config) -> Result<Self> {
         config.check_folders(archives.shared_dir())?;
+        config.check_bounds()?;
         for archive in archives.iter() {
             setup::record(archive, &config)?;
         }
@@ -1403,6 +1404,7 @@ mod tests {
                     duration_ms: None,
                     error: None,
                     warnings: Vec::new(),
+                    sandbox: Vec::new(),
                     job: None,
                     reports: Vec::new(),
                 })

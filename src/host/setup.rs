@@ -99,6 +99,7 @@ fn submissions(
 /// Why a running host cannot take a configuration over, if so.
 pub(super) fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
     new.check_folders(archives.shared_dir())?;
+    new.check_bounds()?;
     let restart = |what: &str| {
         Err(Error::new(
             ErrorKind::Refused,

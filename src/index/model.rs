@@ -170,6 +170,7 @@ fn converted() -> impl Strategy<Value = Body> {
                 duration_ms: Some(3),
                 error,
                 warnings: vec!["w".into()],
+                sandbox: vec!["system-calls".into()],
                 unit,
                 reports,
                 submit,
@@ -562,6 +563,7 @@ fn attempt(at: Timestamp, body: &Converted) -> Attempt {
         duration_ms: body.duration_ms,
         error: body.error.clone(),
         warnings: body.warnings.clone(),
+        sandbox: body.sandbox.clone(),
         job: body.job,
         reports: body.reports.iter().map(report).collect(),
     }
