@@ -396,6 +396,9 @@ pub struct Converted {
     /// What it complained about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What was enforced on its processes, in a few words each. Absent when nothing was, and in older events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sandbox: Vec<String>,
     /// What it found out about the unit.
     #[serde(default, skip_serializing_if = "Unit::is_empty")]
     pub unit: Unit,

@@ -53,6 +53,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("indicatif", &["src/cli/", "src/main.rs"]),
     ("notify", &["src/host/sources/watcher.rs"]),
     ("tar", &["src/convert/folder/"]),
+    ("close_fds", &["src/convert/sandbox/"]),
     ("landlock", &["src/convert/sandbox/"]),
     ("seccompiler", &["src/convert/sandbox/"]),
     ("libc", &["src/convert/sandbox/"]),

@@ -29,7 +29,7 @@ use crate::cli::store;
 use crate::cli::store::trust;
 use crate::cli::store::trust::Found;
 use crate::cli::store::{State, Status as OwnerStatus, Watch};
-use crate::convert::{Cancel, Companions, Sandbox, missing_program};
+use crate::convert::{Cancel, Companions, Network, Sandbox, missing_program};
 use crate::entry::Outcome;
 use crate::host::{
     Archives, Config, ConverterConfig, Hooks, Host, HostStatus, Listener, LogFormat, Notice,
@@ -1027,6 +1027,8 @@ struct CheckedConverter<'a> {
     archives: bool,
     retention: String,
     sandbox: String,
+    /// What each attempt will be recorded with.
+    enforced: Vec<String>,
     submits_to: Option<String>,
 }
 
@@ -1035,7 +1037,8 @@ fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
     for told in follow_file(&args.file, &config, context) {
         context.warn(told);
     }
-    if runs_as_root() {
+    let are_others = |config: &ConverterConfig| config.converter.bounds.run_as.is_some();
+    if runs_as_root() && !config.converters.iter().all(are_others) {
         context.warn("as root the host and its converters without a sandbox may do everything: give it a user of its own");
     }
     let mut missing = config.survey();
@@ -1109,6 +1112,7 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         archives: config.archive.archives(),
         retention: config.archive.retention.to_string(),
         sandbox: config.converter.bounds.sandbox.enforcement().to_string(),
+        enforced: config.converter.bounds.enforced(),
         submits_to: config.submit.as_ref().map(Submit::endpoint),
     }
 }
@@ -1167,6 +1171,13 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
         if *sandbox != Sandbox::Off {
             let name = escape(&converter.converter.name);
             let line = format!("sandbox of {name}: {}\n", sandbox.enforcement());
+            text += &line;
+        }
+        let bounds = &converter.converter.bounds;
+        if bounds.network == Network::None || bounds.run_as.is_some() {
+            let name = escape(&converter.converter.name);
+            let held = bounds.enforced().join(" ");
+            let line = format!("enforced on {name}: {}\n", escape(&held));
             text += &line;
         }
     }

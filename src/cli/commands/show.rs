@@ -324,6 +324,11 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
             let remark = format!("  {label} in attempt {number}: {}\n", escape(warning));
             out.push_str(&remark);
         }
+        if !attempt.sandbox.is_empty() {
+            let held = escape(&attempt.sandbox.join(" ")).into_owned();
+            let remark = format!("  sandbox of attempt {}: {held}\n", attempt.attempt);
+            out.push_str(&remark);
+        }
         // A traceback is read line by line.
         if let Some(error) = attempt
             .error
@@ -528,6 +533,7 @@ Attempts
 #  TIME                  STATUS   CONVERTER       TOOK  RESULT
 1  2026-03-01 07:30:02Z  success  ICT CSV 1.4.0  1.5 s  report 812 B as R-9
   warning in attempt 1: no limits for step 3
+  sandbox of attempt 1: files:landlock-6 system-calls
 
 Timeline
  SEQ  TIME                  ACTOR  EVENT     WHAT

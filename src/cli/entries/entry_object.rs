@@ -138,6 +138,7 @@ pub(crate) mod tests {
                 duration_ms: Some(1_540),
                 error: None,
                 warnings: vec!["no limits for step 3".into()],
+                sandbox: vec!["files:landlock-6".into(), "system-calls".into()],
                 job: None,
                 reports: vec![Report {
                     blake3: BlobId::of(b"report"),

@@ -277,12 +277,12 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
             of(text()),
             texts(),
         ),
-        (unit(), blobs(), of(text()), of(number())),
+        (unit(), blobs(), of(text()), of(number()), texts()),
     )
         .prop_map(|(what, how, came)| {
             let (entry, attempt, outcome, converter, converter_version) = what;
             let (converter_id, arguments, duration_ms, error, warnings) = how;
-            let (unit, reports, submit, job) = came;
+            let (unit, reports, submit, job, sandbox) = came;
             Body::Converted(Converted {
                 entry,
                 attempt,
@@ -294,6 +294,7 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
                 duration_ms,
                 error,
                 warnings,
+                sandbox,
                 unit,
                 reports,
                 submit,

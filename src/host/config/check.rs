@@ -11,7 +11,7 @@ use crate::convert::{PostAction, Sandbox, Takes};
 impl Config {
     /// What this machine lacks for the configuration to work: folders and bundle files that are not there.
     pub fn survey(&self) -> Vec<String> {
-        let mut missing = Vec::new();
+        let mut missing = self.unmet_bounds();
         for config in &self.converters {
             let name = &config.converter.name;
             if let Some(folder) = &config.watch_folder

@@ -1,5 +1,6 @@
 //! The host's configuration: its keys, how its file is read and checked, and how one value of it is changed.
 
+pub(super) mod bounds;
 pub(super) mod check;
 pub(super) mod companions;
 pub(super) mod edit;

@@ -352,6 +352,10 @@ impl Reader<'_> {
                 );
             }
         }
+        let (bounds, wrong) = bounds(scope);
+        for (key, why) in wrong {
+            at(key, format!("{key}: {why}"), self);
+        }
         ConverterConfig {
             converter: Converter {
                 version: scope.optional_text("version"),
@@ -366,7 +370,7 @@ impl Reader<'_> {
                 } else {
                     Takes::WithCompanions(companions)
                 },
-                bounds: bounds(scope),
+                bounds,
                 arguments: Arguments::new(
                     scope.text_map("arguments"),
                     scope.texts("secret_arguments"),

@@ -105,6 +105,8 @@ pub(in crate::host) const KEYS: &[Key] = &[
     key("converter", "sandbox", Kind::Words(&["off", "enforce"]), Some("\"off\""), Yes, "enforce: it reads its bundle and the source and writes its temporary folder, and nothing else"),
     key("converter", "read_paths", Kind::Texts, Some("[]"), Yes, "what it may also read in its sandbox: an interpreter, limits, a share"),
     key("converter", "write_paths", Kind::Texts, Some("[]"), Yes, "what it may also write in its sandbox"),
+    key("converter", "network", Kind::Words(&["allowed", "none"]), Some("\"allowed\""), Yes, "none: it opens no socket; needs sandbox = \"enforce\", and it is not started where that cannot be enforced"),
+    key("converter", "run_as", Kind::Text, Some("\"\""), Yes, "user or user:group, each a name or a number, that it runs as; empty: as the host does; needs a host that runs as root"),
     key("converter", "arguments", Kind::TextMap, Some("{}"), No, "given to the converter; secret ones may be ${VAR}, ${file:PATH} or ${credential:NAME}"),
     key("converter", "secret_arguments", Kind::Texts, Some("[]"), Yes, "names of arguments never recorded in clear"),
     key("converter", "watch_folder", Kind::Text, None, No, "where files appear; without it the converter is only run by hand"),

@@ -28,6 +28,7 @@ impl Host {
     /// `Invalid` when folders overlap, and when a store cannot record it.
     pub fn new(archives: Archives, config: Config) -> Result<Self> {
         config.check_folders(archives.shared_dir())?;
+        config.check_bounds()?;
         for archive in archives.iter() {
             record(archive, &config)?;
         }
@@ -118,6 +119,7 @@ const CONFIG_ITEM: &str = "host";
 /// Why a running host cannot take a configuration over, if so.
 pub(in crate::host) fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
     new.check_folders(archives.shared_dir())?;
+    new.check_bounds()?;
     let restart = |what: &str| {
         Err(Error::new(
             ErrorKind::Refused,

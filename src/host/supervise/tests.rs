@@ -453,6 +453,7 @@ fn an_entry_with_its_final_attempt_is_not_converted_again() {
                 duration_ms: None,
                 error: None,
                 warnings: Vec::new(),
+                sandbox: Vec::new(),
                 job: None,
                 reports: Vec::new(),
             })

@@ -156,6 +156,7 @@ pub(super) fn converted() -> impl Strategy<Value = Body> {
                 duration_ms: Some(3),
                 error,
                 warnings: vec!["w".into()],
+                sandbox: vec!["system-calls".into()],
                 unit,
                 reports,
                 submit,

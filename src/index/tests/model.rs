@@ -249,6 +249,7 @@ pub(super) fn attempt(at: Timestamp, body: &Converted) -> Attempt {
         duration_ms: body.duration_ms,
         error: body.error.clone(),
         warnings: body.warnings.clone(),
+        sandbox: body.sandbox.clone(),
         job: body.job,
         reports: body.reports.iter().map(report).collect(),
     }
