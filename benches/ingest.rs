@@ -1,11 +1,7 @@
 //! Taking files in: one durable `put`, a group of callers, and content that is there already.
 
-#[path = "../src/cli/demo/plant.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "only the endless plant is asked for files here"
-)]
+#[path = "../src/demo/plant/mod.rs"]
+#[allow(dead_code, reason = "only the endless plant is asked for files here")]
 mod plant;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,11 +1,7 @@
 //! Getting content back: from the journal, from packs, and in chunks.
 
-#[path = "../src/cli/demo/plant.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "only the endless plant is asked for files here"
-)]
+#[path = "../src/demo/plant/mod.rs"]
+#[allow(dead_code, reason = "only the endless plant is asked for files here")]
 mod plant;
 
 use annals::Archive;

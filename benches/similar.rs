@@ -4,12 +4,8 @@
 //! `cargo bench --bench similar [-- FOLDER...]`; every file below 1 MiB in a folder is archived, by its extension. `LEVEL=1` to
 //! `9` in the environment is the level it is archived with.
 
-#[path = "../src/cli/demo/plant.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "only the endless plant is asked for files here"
-)]
+#[path = "../src/demo/plant/mod.rs"]
+#[allow(dead_code, reason = "only the endless plant is asked for files here")]
 mod plant;
 
 use std::fmt::Write;

@@ -314,6 +314,9 @@ pub struct Attempt {
     pub error: Option<String>,
     /// What it complained about all the same.
     pub warnings: Vec<String>,
+    /// What was enforced on its processes, in a few words each. Empty when nothing was, or nobody recorded it.
+    #[serde(default)]
+    pub sandbox: Vec<String>,
     /// The reprocess job it belonged to.
     pub job: Option<JobId>,
     /// The reports it made.

@@ -58,6 +58,7 @@
     feature = "host",
     doc = "| [`host`] | watch folders, intake, clearing away, the outbox | convert |"
 )]
+//! | `demo` | the sample plant of `annals demo`, its converters and its story | the vocabulary |
 //! | `cli` | the `annals` program | everything |
 //!
 //! Never upward; `tests/architecture.rs` checks it. [`docs`] has the guides, the design and the on-disk format.
@@ -69,6 +70,8 @@ mod blob;
 pub mod cli;
 #[cfg(feature = "host")]
 pub mod convert;
+#[cfg(feature = "cli")]
+mod demo;
 pub mod disk;
 pub mod entry;
 mod error;

@@ -90,7 +90,7 @@ fn every_kind_of_error_and_every_exit_code_has_advice() {
     for kind in kinds {
         assert!(page.contains(&format!("\n| `{kind}` | ")), "kind '{kind}'");
     }
-    let source = text("src/cli/exit.rs");
+    let source = text("src/cli/run/exit.rs");
     let (_, codes) = source.split_once("enum Exit {").expect("the exit codes");
     let codes: Vec<&str> = codes
         .lines()

@@ -12,12 +12,8 @@ mod put;
 mod reading;
 mod table;
 
-#[path = "../../src/cli/demo/plant.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "only the endless plant is asked for files here"
-)]
+#[path = "../../src/demo/plant/mod.rs"]
+#[allow(dead_code, reason = "only the endless plant is asked for files here")]
 mod plant;
 
 use std::path::{Path, PathBuf};

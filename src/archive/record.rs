@@ -44,6 +44,8 @@ pub struct NewAttempt {
     pub error: Option<String>,
     /// What it complained about.
     pub warnings: Vec<String>,
+    /// What was enforced on its processes, in a few words each.
+    pub sandbox: Vec<String>,
     /// What it found out about the unit.
     pub unit: Unit,
     /// The content of each report, in order.
@@ -66,6 +68,7 @@ impl NewAttempt {
             duration_ms: None,
             error: None,
             warnings: Vec::new(),
+            sandbox: Vec::new(),
             unit: Unit::default(),
             reports: Vec::new(),
             submit: None,
@@ -120,6 +123,7 @@ impl Archive {
             duration_ms,
             error,
             mut warnings,
+            sandbox,
             unit,
             reports,
             submit,
@@ -149,6 +153,7 @@ impl Archive {
                     .cloned()
                     .map(|text| cut(text, 512))
                     .collect(),
+                sandbox: sandbox.clone(),
                 unit: unit.clone(),
                 reports: bring.blobs.clone(),
                 submit: submit.clone(),

@@ -189,6 +189,7 @@ pub(crate) fn record(
             duration_ms: Some(milliseconds(conversion.duration)),
             error: conversion.error.clone(),
             warnings: conversion.warnings.clone(),
+            sandbox: runner.enforced(),
             unit: conversion.unit.clone(),
             reports: if terms.keep_reports {
                 conversion.reports.clone()

@@ -49,6 +49,10 @@ pub struct Bounds {
     pub file_size: u64,
     /// The files they may touch.
     pub sandbox: Sandbox,
+    /// Whether they may use the network.
+    pub network: Network,
+    /// The account they run as; `None` is the host's own.
+    pub run_as: Option<RunAs>,
 }
 
 impl Default for Bounds {
@@ -58,6 +62,8 @@ impl Default for Bounds {
             memory: 4 << 30,
             file_size: 1 << 30,
             sandbox: Sandbox::Off,
+            network: Network::Allowed,
+            run_as: None,
         }
     }
 }
@@ -77,6 +83,61 @@ pub enum Sandbox {
         write: Vec<PathBuf>,
     },
 }
+
+/// Whether a converter may use the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// As far as its account may.
+    #[default]
+    Allowed,
+    /// Not at all. A converter for which this cannot be enforced is not started.
+    None,
+}
+
+/// The account a converter runs as, as it is configured: a user, and a group where it is not the user's own. Each is a name or
+/// a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunAs {
+    pub(super) user: String,
+    pub(super) group: Option<String>,
+}
+
+impl fmt::Display for RunAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "{}:{group}", self.user),
+            None => f.write_str(&self.user),
+        }
+    }
+}
+
+impl FromStr for RunAs {
+    type Err = ParseRunAsError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRunAsError> {
+        let (user, group) = match text.split_once(':') {
+            Some((user, group)) => (user, Some(group)),
+            None => (text, None),
+        };
+        // What stands in a line of the system's lists of users cannot have one of these in a name.
+        let is_name = |name: &str| {
+            !name.is_empty() && !name.contains(|c: char| c == ':' || c == '/' || c.is_control())
+        };
+        if is_name(user) && group.is_none_or(is_name) {
+            Ok(Self {
+                user: user.to_owned(),
+                group: group.map(str::to_owned),
+            })
+        } else {
+            Err(ParseRunAsError)
+        }
+    }
+}
+
+/// Text that names no account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an account is written user or user:group, each a name or a number")]
+pub struct ParseRunAsError;
 
 /// How processes and conversions relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use super::definition::{Bounds, Converter, recorded_mode};
 use super::process::{self, Cancel, End, Invocation};
-use super::scratch::Scratch;
+use super::sandbox::{self, Confinement};
+use super::scratch::{Scratch, make_private};
 use crate::archive::NewConverter;
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
@@ -194,7 +195,7 @@ fn hash<'a>(
 /// What the program says to `--version`, asked once for each program and process. Empty when it is a file of the
 /// bundle, which is hashed anyway, or when it has no answer.
 fn environment_note(converter: &Converter) -> String {
-    static KNOWN: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+    static KNOWN: Mutex<BTreeMap<(PathBuf, String), String>> = Mutex::new(BTreeMap::new());
     let Some(word) = converter.command.first() else {
         return String::new();
     };
@@ -206,26 +207,37 @@ fn environment_note(converter: &Converter) -> String {
         return String::new();
     }
     let program = process::program(word, &converter.dir, &converter.bundle);
+    let held_to = Bounds {
+        timeout: VERSION_TIMEOUT,
+        sandbox: converter.bounds.sandbox.clone(),
+        network: converter.bounds.network,
+        run_as: converter.bounds.run_as.clone(),
+        ..Bounds::default()
+    };
+    let asked = (program, format!("{held_to:?}"));
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     known
-        .entry(program)
-        .or_insert_with_key(|program| version_of(program, &converter.dir).unwrap_or_default())
+        .entry(asked)
+        .or_insert_with_key(|(program, _)| {
+            version_of(program, converter, &held_to).unwrap_or_default()
+        })
         .clone()
 }
 
-fn version_of(program: &Path, dir: &Path) -> Option<String> {
-    let home = Scratch::new(&std::env::temp_dir()).ok()?;
+/// Asks the program, which is as little to be trusted as when it converts.
+fn version_of(program: &Path, converter: &Converter, held_to: &Bounds) -> Option<String> {
+    let scratch = Scratch::new(&std::env::temp_dir()).ok()?;
+    let home = scratch.path().join("home");
+    make_private(&home).ok()?;
+    sandbox::hand_over(held_to, scratch.path(), &["home"]).ok()?;
     let invocation = Invocation {
         program: program.to_owned(),
         arguments: vec!["--version".into()],
-        dir,
-        home: home.path(),
+        dir: &converter.dir,
+        home: &home,
         variables: Vec::new(),
-        bounds: &Bounds {
-            timeout: VERSION_TIMEOUT,
-            ..Bounds::default()
-        },
-        access: None,
+        bounds: held_to,
+        confinement: Confinement::of(converter, &home, &home).ok()?,
     };
     let said = process::run(&invocation, 1 << 16, &Cancel::default()).ok()?;
     let End::Exited(Some(status)) = said.end else {

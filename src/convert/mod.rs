@@ -37,7 +37,10 @@ pub(crate) use attempt::{Terms, record, run_over};
 pub use companions::Companions;
 pub(crate) use companions::{Beside, Listing, Need, Pattern};
 pub use compare::{Change, Difference, Verdict, compare, compare_reports};
-pub use definition::{Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Sandbox, Takes};
+pub use definition::{
+    Arguments, Bounds, Converter, MASK, MissingSecret, Mode, Network, ParseRunAsError, RunAs,
+    Sandbox, Takes,
+};
 pub(crate) use definition::{Secrets, expand};
 pub use environment::missing_program;
 pub(crate) use folder::{

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::definition::Bounds;
 use super::orphans::{self, Family};
 use super::protocol::EXCERPT_BYTES_MAX;
-use super::sandbox::{self, Access};
+use super::sandbox::{self, Confinement};
 
 /// Bytes of standard output taken from one conversion.
 pub(super) const STDOUT_BYTES_MAX: usize = 64 << 20;
@@ -83,15 +83,20 @@ pub(super) struct Invocation<'a> {
     pub(super) variables: Vec<(&'static str, OsString)>,
     /// What it is held to.
     pub(super) bounds: &'a Bounds,
-    /// The files it may touch; `None` is all its account may.
-    pub(super) access: Option<Access>,
+    /// What is closed to it; `None` is nothing that is open to the host.
+    pub(super) confinement: Option<Confinement>,
 }
 
 impl Invocation<'_> {
-    pub(super) fn command(&self) -> Command {
-        let launcher = self.access.as_ref();
-        let launcher = launcher.and_then(|access| access.launcher(&self.program));
-        let mut command = launcher.unwrap_or_else(|| Command::new(&self.program));
+    /// # Errors
+    /// `Unsupported` for a confinement without a program that could put it in force.
+    pub(super) fn command(&self) -> io::Result<Command> {
+        let mut command = match &self.confinement {
+            None => Command::new(&self.program),
+            Some(confinement) => confinement
+                .launcher(Some(&self.program))
+                .ok_or(io::ErrorKind::Unsupported)?,
+        };
         command
             .args(&self.arguments)
             .current_dir(self.dir)
@@ -105,7 +110,7 @@ impl Invocation<'_> {
             command.env(name, self.home);
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
+        Ok(command)
     }
 
     /// Why the program never ran, if its end says so. Without a launcher, starting it tells.
@@ -114,7 +119,7 @@ impl Invocation<'_> {
         status: Option<ExitStatus>,
         stderr: &str,
     ) -> Option<io::Error> {
-        self.access.as_ref()?;
+        self.confinement.as_ref()?;
         sandbox::launch_error(status, stderr)
     }
 }
@@ -137,18 +142,20 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a process whose private folder is `home`.
-    pub(super) fn start(mut command: Command, home: &Path, bounds: &Bounds) -> io::Result<Self> {
+    /// Starts a process by the command of its invocation.
+    pub(super) fn start(invocation: &Invocation<'_>, mut command: Command) -> io::Result<Self> {
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt;
             command.process_group(0);
         }
         let process = Self {
-            child: orphans::start(&mut command, home)?,
+            child: orphans::start(&mut command, invocation.home)?,
             gone: false,
         };
-        sandbox::limit(&process.child, bounds)?;
+        if invocation.confinement.is_none() {
+            sandbox::limit(&process.child, invocation.bounds)?;
+        }
         Ok(process)
     }
 
@@ -353,12 +360,12 @@ pub(super) fn run(
     cancel: &Cancel,
 ) -> io::Result<Finished> {
     let started = Instant::now();
-    let mut command = invocation.command();
+    let mut command = invocation.command()?;
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut process = Process::start(command, invocation.home, invocation.bounds)?;
+    let mut process = Process::start(invocation, command)?;
     let (wake, woken) = crossbeam_channel::bounded(4);
     let stream = process.child().stdout.take();
     let stream = stream.ok_or_else(|| io::Error::other("standard output is not piped"))?;
@@ -515,7 +522,7 @@ mod tests {
             home: home.path(),
             variables: vec![("ANNALS_NAME", "x".into())],
             bounds,
-            access: None,
+            confinement: None,
         };
         let started = Instant::now();
         let finished = run(&invocation, stdout_max, &Cancel::default()).expect("sh starts");
@@ -666,7 +673,7 @@ mod tests {
             home: home.path(),
             variables: Vec::new(),
             bounds: &Bounds::default(),
-            access: None,
+            confinement: None,
         };
         let finished = run(&invocation, 100, &cancel).expect("sleep starts");
         assert_eq!(finished.end, End::Cancelled);

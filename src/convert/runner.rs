@@ -15,7 +15,7 @@ use super::identity::{Identity, is_bundle_name};
 use super::input;
 use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use super::protocol::{self, Conversion, WorkerRequest};
-use super::sandbox::{Access, Enforcement};
+use super::sandbox::{self, Confinement, Enforcement};
 use super::scratch::{Scratch, make_private};
 use super::worker::{Pool, seconds, too_much_output};
 use crate::archive::Archive;
@@ -99,6 +99,8 @@ impl Runner {
             put_back(&path, files.path(), &content)
                 .map_err(|error| Error::io("write", &path, error))?;
         }
+        sandbox::let_read(&bounds, files.path())
+            .map_err(|error| Error::io("hand over", files.path(), error))?;
         let (mode, takes) = read_mode(&registered.mode).map_err(|error| {
             Error::new(
                 ErrorKind::Unsupported,
@@ -139,6 +141,11 @@ impl Runner {
                 ErrorKind::Invalid,
                 format!("converter '{}' has no command", converter.name),
             ));
+        }
+        if let Some(why) = converter.bounds.unenforceable() {
+            return Err(
+                unusable(&converter, &why).hint("`host check` tells what this machine can enforce")
+            );
         }
         let session = Session::begin(&converter, workers, scratch_root)?;
         Ok(Self {
@@ -221,6 +228,8 @@ impl Runner {
             // What cannot be unpacked now never can be: an answer, and no trouble of this machine.
             Err(why) => return Ok(Some(Conversion::failed(why))),
         };
+        sandbox::hand_over(&self.converter.bounds, scratch.path(), &["in", "home"])
+            .map_err(|error| Error::io("hand over", scratch.path(), error))?;
         let request = Request {
             name: &name,
             ..request
@@ -289,7 +298,7 @@ impl Runner {
             home: &home,
             variables,
             bounds: &self.converter.bounds,
-            access: Access::of(&self.converter, &scratch.path().join("in"), &home),
+            confinement: Confinement::of(&self.converter, &scratch.path().join("in"), &home)?,
         };
         let finished = process::run(&invocation, STDOUT_BYTES_MAX, cancel)?;
         let failed =
@@ -358,7 +367,7 @@ impl Runner {
             home: &home,
             variables: Vec::new(),
             bounds: &self.converter.bounds,
-            access: Access::of(&self.converter, &inputs, &home),
+            confinement: Confinement::of(&self.converter, &inputs, &home)?,
         };
         let line = WorkerRequest {
             id: 0,
@@ -386,15 +395,29 @@ impl Runner {
     }
 
     fn unusable(&self, reason: String) -> Error {
-        Error::new(
-            ErrorKind::Converter,
-            format!("converter '{}': {reason}", self.converter.name),
-        )
+        unusable(&self.converter, &reason)
     }
+
+    /// What is enforced on the converter's processes, as it is recorded with each attempt.
+    pub(crate) fn enforced(&self) -> Vec<String> {
+        self.converter.bounds.enforced()
+    }
+}
+
+fn unusable(converter: &Converter, reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Converter,
+        format!("converter '{}': {reason}", converter.name),
+    )
 }
 
 impl Session {
     fn begin(converter: &Converter, workers: usize, scratch_root: &Path) -> Result<Self> {
+        if let (Some(path), Some(run_as)) = (converter.unreadable(), &converter.bounds.run_as) {
+            let why = format!("the user {run_as} may not read {}", path.display());
+            return Err(unusable(converter, &why)
+                .hint("give its files and the folders above them permissions by which it may"));
+        }
         let identity = Identity::of(converter)?;
         let folder = Scratch::new(scratch_root)
             .map_err(|error| Error::io("make a folder below", scratch_root, error))?;
@@ -402,6 +425,10 @@ impl Session {
             make_private(&folder.path().join(inner))
                 .map_err(|error| Error::io("make a folder in", folder.path(), error))?;
         }
+        // The folder of sources stays the host's, who makes a folder for each in it.
+        sandbox::hand_over(&converter.bounds, &folder.path().join("in"), &[])
+            .and_then(|()| sandbox::hand_over(&converter.bounds, folder.path(), &["home"]))
+            .map_err(|error| Error::io("hand over", folder.path(), error))?;
         Ok(Self {
             identity,
             pool: Pool::new(workers),

@@ -4,6 +4,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+#[cfg(unix)]
+use std::{
+    ffi::{CStr, CString},
+    os::fd::{AsFd, OwnedFd},
+};
+
+#[cfg(unix)]
+use rustix::io::Errno;
 
 /// What every folder's name begins with; 32 hexadecimal digits follow.
 const PREFIX: &str = "annals-";
@@ -42,7 +50,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed is left to the system's own cleaning of temporary files: nothing refers to it.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = remove_tree(&self.path);
     }
 }
 
@@ -63,10 +71,127 @@ pub(crate) fn remove_abandoned(root: &Path, now: SystemTime) {
         if is_ours {
             let path = item.path();
             if let Some(_held) = lock(&path) {
-                let _ = fs::remove_dir_all(&path);
+                let _ = remove_tree(&path);
             }
         }
     }
+}
+
+/// Removes a folder with all it holds, however deep a converter has made it, whatever links it has put there, and though it
+/// may have closed folders to itself.
+///
+/// Folders within folders are moved up into the first one, where their own turn comes. So there are never more than two
+/// open, no path grows long, and nothing recurses.
+#[cfg(unix)]
+fn remove_tree(path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, unlinkat};
+    let top = open_folder(CWD, path)?;
+    let mut moved = 0;
+    loop {
+        let names = some_names_in(&top)?;
+        if names.is_empty() {
+            return Ok(unlinkat(CWD, path, AtFlags::REMOVEDIR)?);
+        }
+        for name in &names {
+            if !unlink(&top, name)? {
+                let inner = match open_folder(&top, name) {
+                    Err(Errno::ACCESS) => {
+                        make_usable(&top, name)?;
+                        open_folder(&top, name)?
+                    }
+                    opened => opened?,
+                };
+                loop {
+                    let nested = some_names_in(&inner)?;
+                    if nested.is_empty() {
+                        break;
+                    }
+                    // It may be read, and not be written.
+                    make_usable(&top, name)?;
+                    for nested in &nested {
+                        if !unlink(&inner, nested)? {
+                            move_up(&inner, nested, &top, &mut moved)?;
+                        }
+                    }
+                }
+                unlinkat(&top, name, AtFlags::REMOVEDIR)?;
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn open_folder(at: impl AsFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    use rustix::fs::{Mode, OFlags, openat};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(at, name, flags, Mode::empty())
+}
+
+/// Removes what is no folder, or is an empty one. False for a folder that holds something.
+#[cfg(unix)]
+fn unlink(at: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
+    use rustix::fs::{AtFlags, unlinkat};
+    match unlinkat(at, name, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        // A folder; some systems say so in another way.
+        Err(Errno::ISDIR | Errno::PERM) => match unlinkat(at, name, AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::ACCESS) => Ok(false),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets this account read and change a folder that it has made and closed. Nothing for root, who needs no permission: a link
+/// that comes to be there at this moment can only lead to what belongs to this account anyway.
+#[cfg(unix)]
+fn make_usable(at: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+    use rustix::fs::{AtFlags, Mode, chmodat};
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    chmodat(at, name, Mode::RWXU, AtFlags::empty())
+}
+
+/// Moves a folder up into `top`, under a name that is free.
+#[cfg(unix)]
+fn move_up(from: &OwnedFd, name: &CStr, top: &OwnedFd, moved: &mut u64) -> Result<(), Errno> {
+    use rustix::fs::{AtFlags, renameat, statat};
+    // A folder that is moved is written to: it learns where it is.
+    make_usable(from, name)?;
+    let free = loop {
+        *moved += 1;
+        let free = format!("{PREFIX}moved-{moved}");
+        match statat(top, &free, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => break free,
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    };
+    renameat(from, name, top, &free)
+}
+
+/// The names of some of what is in a folder: not of everything, for there may be millions.
+#[cfg(unix)]
+fn some_names_in(folder: &OwnedFd) -> Result<Vec<CString>, Errno> {
+    const NAMES_MAX: usize = 1_000;
+    let mut names = Vec::new();
+    for item in rustix::fs::Dir::read_from(folder)? {
+        let name = item?.file_name().to_owned();
+        if ![&b"."[..], b".."].contains(&name.as_bytes()) {
+            names.push(name);
+        }
+        if names.len() == NAMES_MAX {
+            break;
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(not(unix))]
+fn remove_tree(path: &Path) -> io::Result<()> {
+    fs::remove_dir_all(path)
 }
 
 /// Locks a folder; nothing when it is locked, or cannot be.
@@ -208,6 +333,42 @@ mod tests {
         remove_abandoned(root.path(), now + ABANDONED_AFTER * 2);
         assert!(!left.exists());
         assert!(used.path().exists() && strange.exists());
+    }
+
+    /// 4,000 folders within each other were left behind, for a folder is open for each (compare CVE-2021-3997); so were folders
+    /// that a converter had closed to itself.
+    #[cfg(unix)]
+    #[test]
+    fn a_scratch_folder_is_removed_whatever_a_converter_made_of_it() {
+        use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let root = tempfile::tempdir().expect("folder");
+        let outside = root.path().join("outside");
+        fs::create_dir(&outside).expect("made");
+        fs::write(outside.join("kept"), "x").expect("written");
+        let scratch = Scratch::new(root.path()).expect("made");
+        let path = scratch.path().to_owned();
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut at = openat(CWD, &path, flags, Mode::empty()).expect("opened");
+        for _ in 0..5_000 {
+            mkdirat(&at, "d", Mode::RWXU).expect("made");
+            at = openat(&at, "d", flags, Mode::empty()).expect("opened");
+        }
+        for (name, mode) in [("closed", 0o000), ("fixed", 0o500)] {
+            let folder = path.join(name);
+            fs::create_dir_all(folder.join("inner")).expect("made");
+            fs::write(folder.join("inner/file"), "x").expect("written");
+            fs::write(folder.join("file"), "x").expect("written");
+            symlink(&outside, folder.join("link")).expect("linked");
+            for folder in [folder.join("inner"), folder] {
+                fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).expect("set");
+            }
+        }
+        fs::write(path.join(format!("{PREFIX}moved-1")), "x").expect("written");
+        symlink(&outside, path.join("link")).expect("linked");
+        drop(scratch);
+        assert!(!path.exists());
+        assert!(outside.join("kept").exists());
     }
 
     #[test]

@@ -241,12 +241,12 @@ enum Lost {
 
 impl Running {
     fn start(invocation: &Invocation<'_>) -> io::Result<Self> {
-        let mut command = invocation.command();
+        let mut command = invocation.command()?;
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut process = Process::start(command, invocation.home, invocation.bounds)?;
+        let mut process = Process::start(invocation, command)?;
         let unpiped = || io::Error::other("a standard stream is not piped");
         let stdin = process.child().stdin.take().ok_or_else(unpiped)?;
         let stdout = process.child().stdout.take().ok_or_else(unpiped)?;
@@ -498,7 +498,7 @@ mod tests {
                 home: self.home.path(),
                 variables: Vec::new(),
                 bounds: &bounds,
-                access: None,
+                confinement: None,
             };
             let request = WorkerRequest {
                 id: 0,

@@ -21,19 +21,17 @@ mod backend;
 mod find;
 mod fold;
 mod glob;
-#[cfg(test)]
-mod model;
 mod overlay;
 mod postings;
 mod query;
-#[cfg(test)]
-mod queue_model;
 mod rows;
 mod scratch;
 mod sort;
 mod stats;
 mod tables;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod text;
 mod view;
 mod write;

@@ -151,6 +151,8 @@ pub(super) struct AttemptRow<'a> {
     pub(super) error: Option<&'a str>,
     #[serde(borrow)]
     warnings: Vec<&'a str>,
+    #[serde(borrow)]
+    sandbox: Vec<&'a str>,
     pub(super) job: Option<JobId>,
     #[serde(borrow)]
     pub(super) reports: Vec<ReportRow<'a>>,
@@ -262,6 +264,7 @@ impl<'a> EntryRow<'a> {
             duration_ms: event.duration_ms,
             error: event.error.as_deref(),
             warnings: event.warnings.iter().map(String::as_str).collect(),
+            sandbox: event.sandbox.iter().map(String::as_str).collect(),
             job: event.job,
             reports: event
                 .reports
@@ -392,6 +395,7 @@ impl AttemptRow<'_> {
             duration_ms: self.duration_ms,
             error: self.error.map(str::to_owned),
             warnings: self.warnings.iter().map(|&text| text.to_owned()).collect(),
+            sandbox: self.sandbox.iter().map(|&text| text.to_owned()).collect(),
             job: self.job,
             reports: self.reports.iter().map(ReportRow::report).collect(),
         }

@@ -34,7 +34,7 @@ use crate::id::EntryId;
 use crate::query::SortField;
 
 /// Grows with every change of a layout or of what is projected; another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 7;
+pub(super) const SCHEMA: u32 = 8;
 /// Of a file that is being made and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 

@@ -11,11 +11,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, Archived, NewEntry};
-use crate::cli::args::{parse_pair, to_meta};
-use crate::cli::context::{Context, Stdin, path_text};
-use crate::cli::exit::{Exit, Failure, Tally};
+use crate::cli::arguments::{parse_pair, to_meta};
+use crate::cli::caller::Stdin;
+use crate::cli::caller::Surroundings;
+use crate::cli::render::path_text;
 use crate::cli::render::{counted, escape, size};
-use crate::cli::surroundings::Surroundings;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure, Tally};
 use crate::entry::{Retention, Unit};
 use crate::event::Source;
 use crate::{Error, ErrorKind};
@@ -318,7 +320,10 @@ impl Walk {
         }
         let mut exact = format!("{key}/#");
         for byte in path.as_os_str().as_encoded_bytes() {
-            exact.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+            exact.extend(
+                [byte >> 4, byte & 15]
+                    .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
+            );
         }
         Some(exact)
     }

@@ -8,9 +8,10 @@ use crate::archive::{
     Access, BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, Stop, Why,
 };
 use crate::cli::commands::verify::print_findings;
-use crate::cli::context::{Context, path_text};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::path_text;
 use crate::cli::render::{Cell, Column, Style, Table, counted, escape, size};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 
@@ -189,7 +190,11 @@ fn tell(outcome: &BackupOutcome, dir: &str, context: &mut Context<'_>) -> Result
         context.warn(format!(
             "{} in the backup {} missing or damaged, and copied again: have an eye on that disk",
             counted(outcome.files_mended, "file", "files"),
-            if outcome.files_mended == 1 { "was" } else { "were" },
+            if outcome.files_mended == 1 {
+                "was"
+            } else {
+                "were"
+            },
         ));
     }
     Ok(())

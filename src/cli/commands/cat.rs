@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use crate::archive::Access;
 use crate::cli::content::{copy, no_entry, open_source, refuse_purged};
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::entry::{Attempt, Entry, Report};
 use crate::id::EntryId;
 use crate::{Error, ErrorKind};
@@ -102,7 +102,7 @@ fn report_of(entry: &Entry, which: Which) -> Result<&Report, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::objects::tests::sample;
+    use crate::cli::entries::sample;
     use crate::entry::Outcome;
     use crate::id::AttemptNo;
 

@@ -1,10 +1,10 @@
 //! `annals compact`: reclaims dead bytes now.
 
 use crate::archive::Access;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::arguments::parse_size;
 use crate::cli::render::{counted, size};
-use crate::cli::sizes::parse_size;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 
 /// Reclaim the space of purged bytes now
 #[derive(Debug, clap::Args)]
@@ -16,11 +16,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let max_bytes = args
-        .max_bytes
-        .as_deref()
-        .map(parse_size)
-        .transpose()?;
+    let max_bytes = args.max_bytes.as_deref().map(parse_size).transpose()?;
     let archive = context.open(Access::ReadWrite)?;
     let outcome = archive.compact(max_bytes)?;
     let closed = archive.close();

@@ -1,11 +1,9 @@
 //! `annals completions`: completion scripts for shells.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::args::Cli;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
@@ -17,7 +15,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "annals", &mut script);
+    clap_complete::generate(
+        args.shell,
+        &mut (context.program().command)(),
+        "annals",
+        &mut script,
+    );
     context.print(script)?;
     Ok(Exit::Done)
 }

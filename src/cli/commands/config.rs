@@ -3,9 +3,10 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::cli::context::{Context, path_text};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::path_text;
 use crate::cli::render::{Style, counted, escape};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::host::{Config, Origin, Setting};
 
 /// Show, check and change the configuration

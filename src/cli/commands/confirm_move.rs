@@ -1,9 +1,10 @@
 //! `annals confirm-move`: says that this copy of a store goes on, and the other one does not.
 
 use crate::archive::{Access, Archive};
-use crate::cli::context::{Context, path_text};
-use crate::cli::exit::{Exit, Failure};
 use crate::cli::owner;
+use crate::cli::render::path_text;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 
 /// Say once that this copy of a store goes on, and the original does not
 ///

@@ -6,14 +6,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::archive::Access;
-use crate::cli::commands::Reach;
+use crate::cli::commands::reach::Reach;
 use crate::cli::content::no_entry;
-use crate::cli::context::{Context, path_text};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::path_text;
 use crate::cli::render::{counted, duration, escape};
-use crate::convert::{
-    Conversion, Converter, Runner, Takes, convert_entry, convert_path,
-};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::convert::{Conversion, Converter, Runner, Takes, convert_entry, convert_path};
 use crate::entry::Outcome;
 use crate::host::Config;
 use crate::id::{AttemptNo, ConverterId, EntryId};
@@ -268,11 +267,10 @@ fn taker<'a>(config: &'a Config, path: &Path) -> Result<&'a Converter, Error> {
         (None, _) => "no converter takes",
         (Some(_), Some(_)) => "several converters take",
     };
-    Err(Error::new(
-        ErrorKind::Invalid,
-        format!("{which} {what} such as {name}"),
+    Err(
+        Error::new(ErrorKind::Invalid, format!("{which} {what} such as {name}"))
+            .hint(format!("name one with -c: {}", names(config))),
     )
-    .hint(format!("name one with -c: {}", names(config))))
 }
 
 fn names(config: &Config) -> String {

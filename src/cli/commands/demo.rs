@@ -10,13 +10,14 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use crate::archive::Access;
-use crate::cli::args::ColorWhen;
-use crate::cli::context::{Context, Streams, absolute, path_text};
-use crate::cli::demo::converters::Runner;
-use crate::cli::demo::layout::lay_out;
-use crate::cli::demo::story::{self, Action, CONFIG, SEED, STORE, Step, UNITS};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::arguments::ColorWhen;
+use crate::cli::caller::{Streams, absolute};
+use crate::cli::render::path_text;
 use crate::cli::render::{Style, count, escape, facts, size};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::demo::story::{self, Action, CONFIG, SEED, STORE, Step, UNITS};
+use crate::demo::{Runner, lay_out};
 use crate::id::EntryId;
 use crate::query::Query;
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -82,7 +83,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         let known = facts(
             [
                 ("folder", path_text(&dir)),
-                ("files", format!("{}, {}", count(laid.files as u64), size(laid.bytes))),
+                (
+                    "files",
+                    format!("{}, {}", count(laid.files as u64), size(laid.bytes)),
+                ),
                 ("converters", converters),
             ],
             context.canvas(),
@@ -172,7 +176,9 @@ impl Stage {
             return Err(Failure::plain(
                 Error::new(
                     ErrorKind::Unsupported,
-                    format!("step {number} of the demonstration ended with exit code {exit}: {typed}"),
+                    format!(
+                        "step {number} of the demonstration ended with exit code {exit}: {typed}"
+                    ),
                 )
                 .hint("what it left is where it was made; nothing else was touched"),
             ));
@@ -211,9 +217,10 @@ impl Stage {
                 .map(OsString::from),
         );
         let screen = Screen::default();
+        let run = context.program().run;
         let outer = context.streams();
-        let exit = crate::cli::run(
-            args,
+        let exit = run(
+            &args,
             Streams {
                 stdin: outer.stdin,
                 stdout: &mut screen.clone(),
@@ -228,7 +235,9 @@ impl Stage {
     fn farewell(&self, dir: &Path, program: &Path, context: &Context<'_>) -> String {
         let ms = (SystemClock.now().micros() - self.began.micros()) / 1_000;
         let took = crate::cli::render::duration(u64::try_from(ms).unwrap_or(0));
-        let title = self.bold(&format!("That was the story, in {took}. It is all still there"));
+        let title = self.bold(&format!(
+            "That was the story, in {took}. It is all still there"
+        ));
         let inside = |name: &str| path_text(&dir.join(name));
         let known = facts(
             [
@@ -313,7 +322,10 @@ fn excerpt(output: &str) -> String {
     let (head, tail) = lines.split_at(LINES_HEAD);
     let left_out = tail.len() - 1;
     let last = tail[left_out];
-    format!("{}\n... {left_out} more lines ...\n{last}\n", head.join("\n"))
+    format!(
+        "{}\n... {left_out} more lines ...\n{last}\n",
+        head.join("\n")
+    )
 }
 
 /// A remark, each line of it marked.
@@ -360,7 +372,10 @@ mod tests {
         let text = lines.join("\n") + "\n";
         let short = excerpt(&text);
         assert!(short.starts_with("1\n2\n"));
-        assert!(short.ends_with("\n10\n... 29 more lines ...\n40\n"), "{short}");
+        assert!(
+            short.ends_with("\n10\n... 29 more lines ...\n40\n"),
+            "{short}"
+        );
         assert_eq!(excerpt("a\nb\n"), "a\nb\n");
     }
 
@@ -368,7 +383,10 @@ mod tests {
     fn a_remark_is_wrapped_between_words() {
         let text = wrapped(&"word ".repeat(40));
         assert!(text.lines().count() > 1);
-        assert!(text.lines().all(|line| line.starts_with("  > ") && line.len() <= WORDS_WIDTH + 4));
+        assert!(
+            text.lines()
+                .all(|line| line.starts_with("  > ") && line.len() <= WORDS_WIDTH + 4)
+        );
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::cli::context::Context;
-use crate::cli::demo::builtin::{Arguments, Kind, convert};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::demo::{Arguments, Kind, convert};
 use crate::{Error, ErrorKind};
 
 /// Convert one file of the demonstration's plant

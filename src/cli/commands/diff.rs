@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive};
 use crate::cli::content::{no_entry, refuse_purged};
-use crate::cli::context::Context;
-use crate::cli::differences;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::differences;
 use crate::cli::render::{counted, escape};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::convert::{Change, Verdict, compare_reports};
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{AttemptNo, EntryId};
@@ -156,7 +156,7 @@ const fn word(verdict: Verdict) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::objects::tests::sample;
+    use crate::cli::entries::sample;
 
     #[test]
     fn the_last_attempt_is_compared_with_the_one_before_unless_others_are_named() {
@@ -166,7 +166,11 @@ mod tests {
             attempt,
             against,
         };
-        let (none, second, cross) = (args(None, None), args(Some(2), None), args(Some(1), Some(3)));
+        let (none, second, cross) = (
+            args(None, None),
+            args(Some(2), None),
+            args(Some(1), Some(3)),
+        );
         let error = pair(&entry, &none).expect_err("only one attempt");
         assert_eq!(error.kind(), ErrorKind::NotFound);
         for number in 2..=3 {

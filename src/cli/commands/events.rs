@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::archive::{Access, Leaf};
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 
@@ -25,7 +25,12 @@ Examples:
   annals events --follow | jq -r .type")]
 pub(crate) struct Args {
     /// The first event
-    #[arg(long, value_name = "SEQ", default_value = "1", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "SEQ",
+        default_value = "1",
+        hide_default_value = true
+    )]
     from: EventSeq,
     /// The last event
     #[arg(long, value_name = "SEQ")]

@@ -1,9 +1,9 @@
 //! `annals find`: the commonest question.
 
 use crate::archive::Access;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::listing::{Listing, Output};
+use crate::cli::entries::{Listing, Output};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::{Error, ErrorKind};
 
 /// Find entries by serial, part, file name, report id or hash
@@ -33,11 +33,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let archive = context.open(Access::ReadOnly)?;
     let entries = archive.snapshot()?.find(&args.text, limit)?;
     if entries.is_empty() {
-        return Err(
-            Error::new(ErrorKind::NotFound, format!("nothing matches '{}'", args.text))
-                .hint("`annals list --text TEXT` looks inside names, errors and metadata too")
-                .into(),
-        );
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("nothing matches '{}'", args.text),
+        )
+        .hint("`annals list --text TEXT` looks inside names, errors and metadata too")
+        .into());
     }
     Listing::new(context, args.output).print(&entries, context)?;
     if entries.len() == limit && args.limit.is_none() {

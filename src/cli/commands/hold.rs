@@ -3,16 +3,16 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::archive::{Access, Hold, Snapshot};
-use crate::cli::args::{Filters, Selected};
-use crate::cli::content::no_entry;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::listing::each_page;
-use crate::cli::render::{Cell, Column, Table, count, counted, escape};
-use crate::cli::selection::{nothing_selected, refuse_unknown_converters};
-use crate::id::EntryId;
 use crate::ErrorKind;
+use crate::archive::{Access, Hold, Snapshot};
+use crate::cli::content::no_entry;
+use crate::cli::entries::each_page;
+use crate::cli::entries::{Filters, Selected};
+use crate::cli::entries::{nothing_selected, refuse_unknown_converters};
+use crate::cli::render::{Cell, Column, Table, count, counted, escape};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::id::EntryId;
 use crate::query::Query;
 
 /// Keep entries from being purged, whatever the rules say

@@ -13,18 +13,23 @@ use crossbeam_channel::Sender;
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, CopiedFrom};
-use crate::cli::commands::Reach;
-use crate::cli::context::{Context, log_line, path_text, to_json};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::commands::reach::Reach;
 use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
 #[cfg(unix)]
 use crate::cli::daemon::{Signal, Signals};
-use crate::cli::hearing::hear_or;
-use crate::cli::trust::{self, Found};
-use crate::cli::owner::{self, Endpoint, State, Watch};
-use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts, size};
+use crate::cli::owner::{self, Endpoint};
+use crate::cli::render::{
+    Cell, Column, Style, Table, count, counted, duration, escape, facts, size,
+};
+use crate::cli::render::{log_line, path_text, to_json};
+use crate::cli::run::Context;
+use crate::cli::run::hear_or;
+use crate::cli::run::{Exit, Failure};
 use crate::cli::store;
-use crate::convert::{Cancel, Companions, Sandbox, missing_program};
+use crate::cli::store::trust;
+use crate::cli::store::trust::Found;
+use crate::cli::store::{State, Status as OwnerStatus, Watch};
+use crate::convert::{Cancel, Companions, Network, Sandbox, missing_program};
 use crate::entry::Outcome;
 use crate::host::{
     Archives, Config, ConverterConfig, Hooks, Host, HostStatus, Listener, LogFormat, Notice,
@@ -108,7 +113,9 @@ struct Status {}
 
 /// Check a configuration, and that its folders and files are there
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code 2 for an invalid configuration, 1 when something it names is not there.")]
+#[command(
+    after_help = "Exit code 2 for an invalid configuration, 1 when something it names is not there."
+)]
 struct Check {
     /// The configuration
     #[arg(value_name = "FILE")]
@@ -142,9 +149,17 @@ fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let signals = ();
     let config = store::load(&args.file)?;
     let told = follow_file(&args.file, &config, context);
-    let format = if context.json() { LogFormat::Json } else { config.log };
+    let format = if context.json() {
+        LogFormat::Json
+    } else {
+        config.log
+    };
     let console = (!args.once).then(|| {
-        let data = if context.json() { LogFormat::Json } else { LogFormat::Text };
+        let data = if context.json() {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        };
         Console::of_process(data, format)
     });
     if let Some(console) = &console {
@@ -318,11 +333,7 @@ fn line_of(summary: &RunSummary, json: bool) -> Option<String> {
 /// Does the work of a host while its signals, its supervisor and its configuration file are listened to. Answers the exit of the
 /// signal that ended it, if one did.
 #[cfg(unix)]
-fn attended(
-    service: Service,
-    hooks: &Hooks,
-    work: impl FnOnce(),
-) -> Result<Option<Exit>, Error> {
+fn attended(service: Service, hooks: &Hooks, work: impl FnOnce()) -> Result<Option<Exit>, Error> {
     let Service {
         host,
         stop,
@@ -344,7 +355,10 @@ fn attended(
                     Signal::Interrupt => Exit::Interrupted,
                     Signal::Terminate => Exit::Terminated,
                 };
-                ended_by.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(exit);
+                ended_by
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(exit);
                 supervisor.stopping();
                 if stop.is_asked() {
                     stop.at_once();
@@ -364,7 +378,11 @@ fn attended(
             });
         }
         if args.watch_config && !args.once {
-            scope.spawn(|| watch_config(&args.file, &over, || reload(host, &args.file, supervisor, hooks)));
+            scope.spawn(|| {
+                watch_config(&args.file, &over, || {
+                    reload(host, &args.file, supervisor, hooks)
+                })
+            });
         }
         let worked = catch_unwind(AssertUnwindSafe(work));
         over.cancel();
@@ -374,16 +392,14 @@ fn attended(
         }
     });
     supervisor.stopping();
-    Ok(ended_by.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(ended_by
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Where there are no such signals, Ctrl-C ends the process, which any store survives.
 #[cfg(not(unix))]
-fn attended(
-    service: Service,
-    hooks: &Hooks,
-    work: impl FnOnce(),
-) -> Result<Option<Exit>, Error> {
+fn attended(service: Service, hooks: &Hooks, work: impl FnOnce()) -> Result<Option<Exit>, Error> {
     let Service {
         host,
         args,
@@ -394,7 +410,11 @@ fn attended(
     let over = Cancel::default();
     thread::scope(|scope| {
         if args.watch_config && !args.once {
-            scope.spawn(|| watch_config(&args.file, &over, || reload(host, &args.file, supervisor, hooks)));
+            scope.spawn(|| {
+                watch_config(&args.file, &over, || {
+                    reload(host, &args.file, supervisor, hooks)
+                })
+            });
         }
         work();
         over.cancel();
@@ -473,7 +493,11 @@ fn news(notice: &Notice<'_>) -> Option<News> {
         )),
         Notice::Trouble { path, error } => News::Trouble(format!("{}: {error}", shown(path))),
         Notice::ArchiveFailed { path, error, waits } => {
-            let so = if *waits { "it waits" } else { "it is converted and kept" };
+            let so = if *waits {
+                "it waits"
+            } else {
+                "it is converted and kept"
+            };
             News::Trouble(format!("{}: not archived, {so}: {error}", shown(path)))
         }
         Notice::DiskLow { error }
@@ -488,9 +512,10 @@ fn news(notice: &Notice<'_>) -> Option<News> {
             "{} was not tried again: entry {entry} failed before under the same converter; correct that, or `annals show {entry}`",
             shown(path)
         )),
-        Notice::DoneBefore { path, entry, .. } => {
-            News::Line(format!("{} was converted before, as entry {entry}", shown(path)))
-        }
+        Notice::DoneBefore { path, entry, .. } => News::Line(format!(
+            "{} was converted before, as entry {entry}",
+            shown(path)
+        )),
         _ => return None,
     })
 }
@@ -542,11 +567,7 @@ impl Tally {
         Ok(())
     }
 
-    fn passed(
-        &mut self,
-        summary: RunSummary,
-        context: &mut Context<'_>,
-    ) -> Result<(), Failure> {
+    fn passed(&mut self, summary: RunSummary, context: &mut Context<'_>) -> Result<(), Failure> {
         self.state.passed(&summary, SystemClock.now());
         if context.json() {
             context.print_json(&summary)?;
@@ -591,20 +612,20 @@ impl Tally {
 
 /// The exit code that the last pass deserves.
 fn exit_of(summary: &RunSummary) -> Exit {
-        let good = summary.successful
-            + summary.skipped
-            + summary.suspended
-            + summary.known
-            + summary.reports_submitted;
-        if summary.failed + summary.rejected + summary.failed_before + summary.reports_rejected > 0 {
-            Exit::Partial
-        } else if summary.errors.is_empty() {
-            Exit::Done
-        } else if good > 0 {
-            Exit::Partial
-        } else {
-            Exit::Failed
-        }
+    let good = summary.successful
+        + summary.skipped
+        + summary.suspended
+        + summary.known
+        + summary.reports_submitted;
+    if summary.failed + summary.rejected + summary.failed_before + summary.reports_rejected > 0 {
+        Exit::Partial
+    } else if summary.errors.is_empty() {
+        Exit::Done
+    } else if good > 0 {
+        Exit::Partial
+    } else {
+        Exit::Failed
+    }
 }
 
 const fn column(outcome: Outcome) -> usize {
@@ -620,7 +641,10 @@ const fn column(outcome: Outcome) -> usize {
 /// What to do about entries that failed, if there are any.
 fn failed_before(failed: u64) -> Option<String> {
     let failed = Some(failed).filter(|failed| *failed > 0)?;
-    Some(format!("{} failed before: `annals reprocess --status failed`", count(failed)))
+    Some(format!(
+        "{} failed before: `annals reprocess --status failed`",
+        count(failed)
+    ))
 }
 
 /// `575 files found, 575 archived, 560 of 575 converted`, and what is left where it was.
@@ -642,7 +666,10 @@ fn in_words(summary: &RunSummary) -> String {
             0 => String::new(),
             failed => format!(" ({} failed)", count(failed)),
         };
-        parts.push(format!("{} done before{failed}", count(summary.done_before)));
+        parts.push(format!(
+            "{} done before{failed}",
+            count(summary.done_before)
+        ));
     }
     if summary.archive_failed > 0 {
         parts.push(format!("{} not archived", count(summary.archive_failed)));
@@ -705,14 +732,10 @@ fn watches(config: &Config) -> Vec<Watch> {
 
 /// Answers for every store while the host has it. Where a folder cannot hold a socket, as some network shares cannot, the host
 /// works without.
-fn answer_for(
-    archives: &Archives,
-    state: &Arc<State>,
-    context: &mut Context<'_>,
-) -> Vec<Endpoint> {
+fn answer_for(archives: &Archives, state: &Arc<State>, context: &mut Context<'_>) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     for archive in archives.iter() {
-        match Endpoint::open(archive, state) {
+        match Endpoint::open(archive, state, context.program().run_for_client) {
             Ok(endpoint) => endpoints.push(endpoint),
             Err(error) => context.warn(format_args!(
                 "nobody else can use the store in {} while the host runs: {error}",
@@ -728,7 +751,7 @@ struct StatusObject<'a> {
     running: bool,
     store: String,
     #[serde(flatten)]
-    status: Option<&'a owner::Status>,
+    status: Option<&'a OwnerStatus>,
 }
 
 fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -771,17 +794,28 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
     .into())
 }
 
-fn status_page(status: &owner::Status, dir: &Path, context: &Context<'_>) -> String {
+fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> String {
     let canvas = context.canvas();
     let zone = context.zone();
-    let passed = status.passed_at.map_or_else(String::new, |at| format!(", the last at {}", zone.long(at)));
+    let passed = status
+        .passed_at
+        .map_or_else(String::new, |at| format!(", the last at {}", zone.long(at)));
     let work = status.last_work.as_ref().map_or_else(
         || "nothing yet".to_owned(),
-        |work| format!("{}: {}", zone.long(work.at), in_words(&work.summary).trim_end()),
+        |work| {
+            format!(
+                "{}: {}",
+                zone.long(work.at),
+                in_words(&work.summary).trim_end()
+            )
+        },
     );
     let mut known = vec![
         ("store", path_text(dir)),
-        ("process", format!("{}, annals {}", status.pid, status.version)),
+        (
+            "process",
+            format!("{}, annals {}", status.pid, status.version),
+        ),
         ("since", zone.long(status.since)),
         ("configuration", status.config.clone()),
         ("passes", format!("{}{passed}", count(status.passes))),
@@ -811,10 +845,8 @@ fn status_page(status: &owner::Status, dir: &Path, context: &Context<'_>) -> Str
         .converters
         .iter()
         .map(|converter| {
-            let others = converter.failed
-                + converter.suspended
-                + converter.skipped
-                + converter.rejected;
+            let others =
+                converter.failed + converter.suspended + converter.skipped + converter.rejected;
             vec![
                 Cell::new(&converter.name),
                 Cell::maybe(converter.watch_folder.as_deref().map(path_text)),
@@ -855,7 +887,9 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
     let failed = host.stores.iter().map(|store| store.failed).sum();
     known.extend(failed_before(failed).map(|failed| ("failed", failed)));
     let submissions = &host.submissions;
-    let since = submissions.oldest.map_or_else(String::new, |at| format!(", the oldest since {}", zone.long(at)));
+    let since = submissions.oldest.map_or_else(String::new, |at| {
+        format!(", the oldest since {}", zone.long(at))
+    });
     known.push((
         "reports",
         format!(
@@ -885,11 +919,20 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
     };
     known.push(("disk", disk));
     let retention = &host.retention;
-    let applied = retention.applied_at.map_or_else(|| "not applied yet".to_owned(), |at| format!("applied {}", zone.long(at)));
-    let error = retention.error.as_ref().map_or_else(String::new, |why| format!("; {why}"));
+    let applied = retention.applied_at.map_or_else(
+        || "not applied yet".to_owned(),
+        |at| format!("applied {}", zone.long(at)),
+    );
+    let error = retention
+        .error
+        .as_ref()
+        .map_or_else(String::new, |why| format!("; {why}"));
     known.push((
         "retention",
-        format!("{applied}, {} purged{error}", counted(retention.purged, "entry", "entries")),
+        format!(
+            "{applied}, {} purged{error}",
+            counted(retention.purged, "entry", "entries")
+        ),
     ));
     if let Some(why) = &host.configuration.refused {
         known.push(("refused", why.clone()));
@@ -984,6 +1027,8 @@ struct CheckedConverter<'a> {
     archives: bool,
     retention: String,
     sandbox: String,
+    /// What each attempt will be recorded with.
+    enforced: Vec<String>,
     submits_to: Option<String>,
 }
 
@@ -992,7 +1037,8 @@ fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
     for told in follow_file(&args.file, &config, context) {
         context.warn(told);
     }
-    if runs_as_root() {
+    let are_others = |config: &ConverterConfig| config.converter.bounds.run_as.is_some();
+    if runs_as_root() && !config.converters.iter().all(are_others) {
         context.warn("as root the host and its converters without a sandbox may do everything: give it a user of its own");
     }
     let mut missing = config.survey();
@@ -1056,12 +1102,17 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         watch_folder: config.watch_folder.as_deref().map(path_text),
         patterns: config.patterns(),
         complete_marker: config.complete_marker.as_deref(),
-        companions: config.companions().into_iter().flat_map(Companions::patterns).collect(),
+        companions: config
+            .companions()
+            .into_iter()
+            .flat_map(Companions::patterns)
+            .collect(),
         mode: config.converter.mode.name(),
         post_process: config.post_process.name(),
         archives: config.archive.archives(),
         retention: config.archive.retention.to_string(),
         sandbox: config.converter.bounds.sandbox.enforcement().to_string(),
+        enforced: config.converter.bounds.enforced(),
         submits_to: config.submit.as_ref().map(Submit::endpoint),
     }
 }
@@ -1120,6 +1171,13 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
         if *sandbox != Sandbox::Off {
             let name = escape(&converter.converter.name);
             let line = format!("sandbox of {name}: {}\n", sandbox.enforcement());
+            text += &line;
+        }
+        let bounds = &converter.converter.bounds;
+        if bounds.network == Network::None || bounds.run_as.is_some() {
+            let name = escape(&converter.converter.name);
+            let held = bounds.enforced().join(" ");
+            let line = format!("enforced on {name}: {}\n", escape(&held));
             text += &line;
         }
     }

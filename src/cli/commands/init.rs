@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::archive::{Access, Archive};
-use crate::cli::context::{Context, absolute, path_text};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::caller::absolute;
 use crate::cli::render::escape;
+use crate::cli::render::path_text;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::cli::store;
 use crate::id::StoreId;
 
@@ -28,7 +30,8 @@ struct Made {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let dir = match args.dir {
         Some(dir) => dir,
-        None => store::named(&context.globals, context.surroundings())?.unwrap_or_else(|| PathBuf::from(".")),
+        None => store::named(&context.globals, context.surroundings())?
+            .unwrap_or_else(|| PathBuf::from(".")),
     };
     let archive = Archive::create(&dir, context.options(Access::ReadWrite))?;
     let made = Made {

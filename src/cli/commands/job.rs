@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use super::events::Envelope;
 use crate::archive::{Access, Archive};
-use crate::cli::reasons;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::listing::each_page;
-use crate::cli::render::{Cell, Column, Style, Table, Zone, count, counted, facts};
+use crate::cli::entries::each_page;
+use crate::cli::render::reasons;
+use crate::cli::render::{Cell, Column, Style, Table, count, counted, facts};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::cli::zone::Zone;
 use crate::entry::Outcome;
 use crate::event::{JobFinished, JobStarted};
 use crate::id::{AttemptNo, EntryId, EventSeq, JobId};
@@ -329,8 +330,9 @@ fn show(archive: &Archive, id: JobId, context: &mut Context<'_>) -> Result<Exit,
 /// When the event was recorded that the job is named after.
 fn begun_at(archive: &Archive, id: JobId, zone: &Zone) -> Result<Timestamp, Error> {
     let seq = EventSeq(id.0);
-    let leaf = archive.events(seq, Some(seq))?.next().ok_or_else(|| {
-        Error::new(ErrorKind::Damaged, format!("the event {seq} is not there"))
-    })??;
+    let leaf = archive
+        .events(seq, Some(seq))?
+        .next()
+        .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("the event {seq} is not there")))??;
     Ok(zone.exact(Envelope::of(&leaf)?.time))
 }

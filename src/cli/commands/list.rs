@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use crate::archive::Access;
-use crate::cli::args::Filters;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::selection::refuse_unknown_converters;
-use crate::cli::listing::{Listing, Output, each_page};
+use crate::cli::entries::Filters;
+use crate::cli::entries::refuse_unknown_converters;
+use crate::cli::entries::{Listing, Output, each_page};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::entry::Status;
 use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField};
 use crate::{Error, ErrorKind};
@@ -35,23 +35,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Pass over this many first
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 0,
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     offset: usize,
     /// Go on where an earlier listing stopped
     #[arg(long, value_name = "CURSOR")]
     after: Option<Cursor>,
     /// How to print them
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        default_value = "table"
-    )]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
     /// Also those whose bytes were purged
     #[arg(long)]
@@ -151,6 +141,9 @@ mod tests {
         assert_eq!(order(Some(by_id), None).expect("asked"), by_id);
         assert!(order(Some(by_id), Some(&cursor)).is_err());
         let newest = order(None, None).expect("default");
-        assert_eq!((newest.field, newest.direction), (SortField::Id, Direction::Desc));
+        assert_eq!(
+            (newest.field, newest.direction),
+            (SortField::Id, Direction::Desc)
+        );
     }
 }

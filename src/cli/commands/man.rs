@@ -3,12 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::CommandFactory;
-
 use crate::Error;
-use crate::cli::args::Cli;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 
 /// Write a manual page for every verb into a folder
 #[derive(Debug, clap::Args)]
@@ -21,7 +18,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let failed = |error| Failure::plain(Error::io("write manual pages to", &args.dir, error));
     fs::create_dir_all(&args.dir).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), &args.dir).map_err(failed)?;
+    clap_mangen::generate_to((context.program().command)(), &args.dir).map_err(failed)?;
     context.note(format_args!("manual pages are in {}", args.dir.display()));
     Ok(Exit::Done)
 }

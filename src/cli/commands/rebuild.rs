@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::archive::Access;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::counted;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::id::EventSeq;
 
 /// Drop the index and make it again from the log

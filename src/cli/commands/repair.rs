@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, RepairOutcome, RepairPlan, RepairUndo, UndoPlan};
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
 use crate::cli::owner;
 use crate::cli::render::{Cell, Column, Style, Table, counted};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::id::EventSeq;
 
 /// Mend a damaged store: keep what can be read, record what is lost
@@ -71,7 +71,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else if !plan.mends.is_empty() {
         tell(&outcome, context)?;
     }
-    Ok(if outcome.ok { Exit::Done } else { Exit::Partial })
+    Ok(if outcome.ok {
+        Exit::Done
+    } else {
+        Exit::Partial
+    })
 }
 
 /// Takes a repair back, or shows what that would do.
@@ -165,7 +169,11 @@ fn tell(outcome: &RepairOutcome, context: &mut Context<'_>) -> Result<(), Failur
     let mut lines = vec![format!(
         "{}: {}, in quarantine/",
         Style::Good.paint("repaired", canvas.colour),
-        counted(kept, "file is kept as it was", "files are kept as they were"),
+        counted(
+            kept,
+            "file is kept as it was",
+            "files are kept as they were"
+        ),
     )];
     if outcome.restored_contents > 0 {
         let number = outcome.restored_contents;

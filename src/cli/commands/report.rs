@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::archive::{Access, NewAttempt};
 use crate::cli::content::no_entry;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
 use crate::cli::render::{counted, escape};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::convert::answer_for_report;
 use crate::entry::Outcome;
 use crate::event::BlobRef;
@@ -144,7 +144,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if let Some(report_id) = &args.report_id {
         let submission = archive.record_submission(args.id, attempt, 0, report_id, None);
         submission.map_err(|error| {
-            error.adding(&format!("; attempt {attempt} of entry {} is on record", args.id))
+            error.adding(&format!(
+                "; attempt {attempt} of entry {} is on record",
+                args.id
+            ))
         })?;
     }
     let closed = archive.close();
@@ -213,7 +216,10 @@ fn read_bounded(from: impl Read, place: &Path) -> Result<Vec<u8>, Failure> {
     if content.len() as u64 > REPORT_BYTES_MAX {
         return Err(Failure::plain(Error::new(
             ErrorKind::Invalid,
-            format!("{} is larger than a report may be, 256 MiB", place.display()),
+            format!(
+                "{} is larger than a report may be, 256 MiB",
+                place.display()
+            ),
         )));
     }
     Ok(content)
@@ -229,13 +235,21 @@ mod tests {
         for (content, why) in [
             ("", "empty"),
             (" \n", "empty"),
-            (r#"{"status":"failed","error":"no limits"}"#, "(failed: no limits)"),
+            (
+                r#"{"status":"failed","error":"no limits"}"#,
+                "(failed: no limits)",
+            ),
             (r#"{"status":"success","report":{"sn":"1"}}"#, "(success)"),
         ] {
             let error = check_report(content.as_bytes()).expect_err(content);
             assert!(error.message().contains(why), "{error}");
         }
-        for content in [r#"{"status":"failed","steps":[]}"#, "<report/>", "{}", "\u{1}"] {
+        for content in [
+            r#"{"status":"failed","steps":[]}"#,
+            "<report/>",
+            "{}",
+            "\u{1}",
+        ] {
             check_report(content.as_bytes()).expect(content);
         }
     }

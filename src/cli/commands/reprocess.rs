@@ -8,21 +8,19 @@ use crossbeam_channel::{Sender, bounded};
 use serde::Serialize;
 
 use crate::archive::{Access, Archive};
-use crate::cli::args::{Filters, Selected};
 use crate::cli::content::no_entry;
-use crate::cli::context::Context;
-use crate::cli::differences::{Differences, PlaceObject};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::hearing::hear;
+use crate::cli::entries::{Filters, Selected};
+use crate::cli::entries::{nothing_selected, refuse_unknown_converters, refuse_unknown_version};
+use crate::cli::render::reasons;
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
-use crate::cli::selection::{
-    nothing_selected, refuse_unknown_converters, refuse_unknown_version,
-};
-use crate::cli::{reasons, store};
+use crate::cli::render::{Differences, PlaceObject};
+use crate::cli::run::Context;
+use crate::cli::run::hear;
+use crate::cli::run::{Exit, Failure};
+use crate::cli::store;
 use crate::convert::{
-    Converter, ConverterLabel, OnError, Params, Ramp, Reprocess,
-    ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Verdict, Which, plan,
-    reprocess_by_ramp, select,
+    Converter, ConverterLabel, OnError, Params, Ramp, Reprocess, ReprocessPlan, ReprocessResult,
+    Resend, Selection, Step, StepOutcome, Verdict, Which, plan, reprocess_by_ramp, select,
 };
 use crate::host::Config;
 use crate::id::EntryId;
@@ -194,7 +192,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         let plan = plan(&archive, &selection, &converters, &options)?;
         return tell_plan(&plan, context);
     }
-    let (result, mut findings) = run_job(&archive, &selection, &converters, &options, &args, context)?;
+    let (result, mut findings) =
+        run_job(&archive, &selection, &converters, &options, &args, context)?;
     let closed = archive.close();
     context.meter.clear();
     // Steps end in any order.
@@ -247,9 +246,9 @@ fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
         )
         .hint("add --config FILE, or --converter-version recorded"));
     }
-    let recorded = args
-        .params
-        .map_or(which == Which::Recorded, |params| params == ParamsArg::Recorded);
+    let recorded = args.params.map_or(which == Which::Recorded, |params| {
+        params == ParamsArg::Recorded
+    });
     let params = if recorded {
         Params::Recorded
     } else {
@@ -507,8 +506,11 @@ fn exit_of(plan: &ReprocessPlan) -> Exit {
 /// A converter that cannot run is no failure of the entries.
 fn cannot_run(entries: u64, reason: &str) -> Error {
     let entries = counted(entries, "entry is", "entries are");
-    Error::new(ErrorKind::Converter, format!("{entries} not tried: {reason}"))
-        .hint("see what the converter lacks on this machine; `annals host check` looks for its program")
+    Error::new(
+        ErrorKind::Converter,
+        format!("{entries} not tried: {reason}"),
+    )
+    .hint("see what the converter lacks on this machine; `annals host check` looks for its program")
 }
 
 fn in_words(label: &ConverterLabel) -> String {
@@ -540,9 +542,12 @@ fn tell_outcome(
         let text = page(result, findings, args, context);
         context.print(text)?;
         if let Some(job) = result
-                .job
-                .filter(|_| result.failed + result.skipped + result.not_tried > 0) {
-            context.note(format_args!("every failure and its reason: annals job show {job}"));
+            .job
+            .filter(|_| result.failed + result.skipped + result.not_tried > 0)
+        {
+            context.note(format_args!(
+                "every failure and its reason: annals job show {job}"
+            ));
         }
     }
     if result.not_tried > 0 {

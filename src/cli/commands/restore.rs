@@ -12,15 +12,16 @@ use serde::Serialize;
 use sha2::Digest;
 
 use crate::archive::{Access, Archive};
-use crate::cli::args::{Criteria, Period, Selected};
+use crate::cli::content::{Replaces, Unpacked};
 use crate::cli::content::{copy, no_entry, open_source};
-use crate::cli::context::{Context, path_text};
-use crate::cli::exit::{Exit, Failure, Tally};
-use crate::cli::listing::each_page;
+use crate::cli::content::{distinct, numbered, original, safe_name};
+use crate::cli::entries::each_page;
+use crate::cli::entries::{Criteria, Period, Selected};
+use crate::cli::entries::{nothing_selected, refuse_unknown_converters};
+use crate::cli::render::path_text;
 use crate::cli::render::{counted, escape, size};
-use crate::cli::restore_name::{distinct, numbered, original, safe_name};
-use crate::cli::selection::{nothing_selected, refuse_unknown_converters};
-use crate::cli::unpacked::{Replaces, Unpacked};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure, Tally};
 use crate::entry::Entry;
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::index::fold;
@@ -261,7 +262,9 @@ impl Restore<'_> {
         };
         let first = if self.original_names {
             let names = unpacked.names()?;
-            let chosen = names.iter().map(|name| self.target.choose(name.clone(), id));
+            let chosen = names
+                .iter()
+                .map(|name| self.target.choose(name.clone(), id));
             let chosen = chosen.collect::<Result<Vec<_>>>()?;
             let replaces = match self.target.overwrite {
                 Overwrite::Never => Replaces::Nothing,
@@ -478,7 +481,12 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert_eq!(fs::read(&there).expect("read"), b"precious");
 
-        restore(&mut target(dir.path(), Overwrite::Always), "SN1.csv", b"new").expect("replaced");
+        restore(
+            &mut target(dir.path(), Overwrite::Always),
+            "SN1.csv",
+            b"new",
+        )
+        .expect("replaced");
         assert_eq!(fs::read(&there).expect("read"), b"new");
     }
 

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::archive::{
-    Access, BackupOptions, RestoredStore, Stop, is_backup, restore_store,
-};
+use crate::archive::{Access, BackupOptions, RestoredStore, Stop, is_backup, restore_store};
 use crate::cli::commands::backup::{on_damage, verdict};
 use crate::cli::commands::verify::print_findings;
-use crate::cli::context::{Context, path_text};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::path_text;
 use crate::cli::render::{Style, counted, escape, size};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::cli::store;
 use crate::{Error, ErrorKind};
 
@@ -88,9 +87,13 @@ fn tell(restored: &RestoredStore, context: &mut Context<'_>) -> Result<(), Failu
         } else {
             "the backup is damaged"
         };
-        context.print(format!("{verdict}: {why}; {} is no store yet\n", escape(&path)))?;
+        context.print(format!(
+            "{verdict}: {why}; {} is no store yet\n",
+            escape(&path)
+        ))?;
         if !restored.interrupted {
-            context.note("next: another backup; or add --accept-damage to take over what can be read");
+            context
+                .note("next: another backup; or add --accept-damage to take over what can be read");
         }
         return Ok(());
     }

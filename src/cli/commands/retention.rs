@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use crate::archive::{
-    Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot,
-};
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
+use crate::cli::arguments::parse_age;
+use crate::cli::arguments::parse_size;
+use crate::cli::entries::refuse_unknown_converters;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
-use crate::cli::age::parse_age;
-use crate::cli::sizes::parse_size;
-use crate::cli::selection::refuse_unknown_converters;
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::query::Filter;
 use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan, Unsubmitted};
 use crate::time::Timestamp;
@@ -253,7 +251,9 @@ fn unfreed(error: &Error) -> Error {
         ),
     )
     .hint(match error.kind() {
-        ErrorKind::Full => "free some space, then run `annals compact`; the next purge does it, too",
+        ErrorKind::Full => {
+            "free some space, then run `annals compact`; the next purge does it, too"
+        }
         ErrorKind::Damaged => "see `annals verify`; once that is mended, run `annals compact`",
         _ => "run `annals compact`; the next purge does it, too",
     })
@@ -329,7 +329,7 @@ fn print_plan(
 }
 
 /// A plan in one line, in the conditional: nothing has happened yet.
-fn summary(plan: &PurgePlan, zone: &crate::cli::render::Zone) -> String {
+fn summary(plan: &PurgePlan, zone: &crate::cli::zone::Zone) -> String {
     let text = match (plan.oldest, plan.newest) {
         (Some(oldest), Some(newest)) if plan.count > 0 => format!(
             "would purge {} archived from {} to {}: {} of sources and reports, {}",
@@ -361,7 +361,10 @@ fn on_disk(plan: &PurgePlan) -> String {
 fn kept(plan: &PurgePlan) -> Vec<String> {
     let reasons = [
         (plan.held_skipped, "kept by holds"),
-        (plan.waiting_skipped, "kept because their reports wait to be submitted"),
+        (
+            plan.waiting_skipped,
+            "kept because their reports wait to be submitted",
+        ),
     ];
     let reasons = reasons.into_iter().filter(|(entries, _)| *entries > 0);
     reasons
@@ -372,10 +375,10 @@ fn kept(plan: &PurgePlan) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::Globals;
-    use crate::cli::context::{Stdin, Streams};
-    use crate::cli::render::Zone;
-    use crate::cli::surroundings::Surroundings;
+    use crate::cli::arguments::Globals;
+    use crate::cli::caller::Surroundings;
+    use crate::cli::caller::{Stdin, Streams};
+    use crate::cli::zone::Zone;
     use crate::id::{EntryId, EventSeq};
 
     fn plan() -> PurgePlan {
@@ -414,6 +417,7 @@ mod tests {
                 stderr_is_terminal: false,
             },
             Surroundings::here(),
+            crate::cli::run::Program::unused(),
         ))
     }
 
@@ -441,7 +445,14 @@ mod tests {
     #[test]
     fn rules_are_read_as_they_are_written() {
         with_context(|context| {
-            let args = ["--older-than", "90d", "--max-size", "10GB", "--max-count", "5"];
+            let args = [
+                "--older-than",
+                "90d",
+                "--max-size",
+                "10GB",
+                "--max-count",
+                "5",
+            ];
             let (policy, _) = rules(&args).policy(context).expect("valid");
             assert_eq!(policy.older_than_micros, Some(90 * 86_400_000_000));
             assert_eq!(policy.max_size, Some(10 << 30));

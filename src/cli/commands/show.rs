@@ -5,20 +5,21 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::events::{Envelope, bare};
+use crate::Result;
 use crate::archive::{Access, Archive, Leaf};
 use crate::cli::content::no_entry;
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::listing::{status_cell, status_style};
-use crate::cli::objects::EntryObject;
+use crate::cli::entries::EntryObject;
+use crate::cli::entries::{status_cell, status_style};
 use crate::cli::render::{
-    Canvas, Cell, Column, Style, Table, Zone, counted, duration, escape, facts, size,
+    Canvas, Cell, Column, Style, Table, counted, duration, escape, facts, size,
 };
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::cli::zone::Zone;
 use crate::entry::{Attempt, Entry, Meta, Submission};
 use crate::event::Body;
 use crate::id::{EntryId, EventSeq};
 use crate::time::Timestamp;
-use crate::Result;
 
 /// Show every fact and the timeline of one entry
 #[derive(Debug, clap::Args)]
@@ -151,7 +152,11 @@ impl Life {
                 if reports > 0 {
                     parts.push(counted(reports, "report", "reports"));
                 }
-                parts.extend(converted.submit.map(|place| format!("to be submitted to {place}")));
+                parts.extend(
+                    converted
+                        .submit
+                        .map(|place| format!("to be submitted to {place}")),
+                );
                 parts.extend(converted.job.map(|job| format!("job {job}")));
                 parts.extend(converted.error);
                 Some(parts.join(", "))
@@ -244,7 +249,9 @@ fn known(entry: &Entry, zone: &Zone) -> Vec<(&'static str, String)> {
     let version = entry.converter_version.as_deref().unwrap_or_default();
     known.push((
         "converter",
-        format!("{} {version}", entry.converter).trim_end().to_owned(),
+        format!("{} {version}", entry.converter)
+            .trim_end()
+            .to_owned(),
     ));
     for (name, value) in [
         ("serial", &entry.unit.serial),
@@ -317,8 +324,17 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
             let remark = format!("  {label} in attempt {number}: {}\n", escape(warning));
             out.push_str(&remark);
         }
+        if !attempt.sandbox.is_empty() {
+            let held = escape(&attempt.sandbox.join(" ")).into_owned();
+            let remark = format!("  sandbox of attempt {}: {held}\n", attempt.attempt);
+            out.push_str(&remark);
+        }
         // A traceback is read line by line.
-        if let Some(error) = attempt.error.as_deref().filter(|error| error.contains('\n')) {
+        if let Some(error) = attempt
+            .error
+            .as_deref()
+            .filter(|error| error.contains('\n'))
+        {
             let label = Style::Bad.paint("error", canvas.colour);
             let lines = error.lines().map(|line| format!("    {}\n", escape(line)));
             let number = attempt.attempt;
@@ -354,7 +370,12 @@ fn result(attempt: &Attempt, zone: &Zone) -> String {
         };
         parts.push(format!("report {}{state}", size(report.size)));
     }
-    parts.extend(attempt.error.as_deref().map(|error| ends(error).into_owned()));
+    parts.extend(
+        attempt
+            .error
+            .as_deref()
+            .map(|error| ends(error).into_owned()),
+    );
     parts.extend(attempt.job.map(|job| format!("job {job}")));
     parts.join(", ")
 }
@@ -362,7 +383,7 @@ fn result(attempt: &Attempt, zone: &Zone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::objects::tests::sample;
+    use crate::cli::entries::sample;
 
     const PLAIN: Canvas = Canvas {
         colour: false,
@@ -420,12 +441,16 @@ mod tests {
     fn an_error_of_several_lines_stands_below_and_its_ends_in_the_tables() {
         let mut attempt = sample().attempts.remove(0);
         attempt.reports.clear();
-        attempt.error = Some("exited with code 1: Traceback:\n  File \"a.py\"\n\nKeyError: 'sn'\n".to_owned());
+        attempt.error =
+            Some("exited with code 1: Traceback:\n  File \"a.py\"\n\nKeyError: 'sn'\n".to_owned());
         let short = "exited with code 1: Traceback: [...] KeyError: 'sn'";
         assert_eq!(result(&attempt, &Zone::Utc), short);
         let page = attempts(&[attempt], &Zone::Utc, PLAIN);
         assert!(page.contains(short), "{page}");
-        assert!(page.contains("\n      File \"a.py\"\n") && !page.contains("x0a"), "{page}");
+        assert!(
+            page.contains("\n      File \"a.py\"\n") && !page.contains("x0a"),
+            "{page}"
+        );
         assert_eq!(ends("one line"), "one line");
         assert_eq!(ends("\n\n"), "\n\n");
     }
@@ -442,7 +467,10 @@ mod tests {
         };
         assert_eq!(told(Some("R-9"), None), "report 812 B as R-9");
         let since = at;
-        let waiting = Submission::Waiting { since, endpoint: endpoint() };
+        let waiting = Submission::Waiting {
+            since,
+            endpoint: endpoint(),
+        };
         assert_eq!(
             told(None, Some(waiting)),
             "report 812 B waits to be submitted since 2026-03-01 07:30:00Z"
@@ -464,7 +492,11 @@ mod tests {
         let broken = leaf(47, "archived", r#"{"converter":1}"#);
         let moment = Life::of(EntryId(47)).moment(&broken).expect("told");
         assert_eq!(moment.kind, "annals.archived.v1");
-        assert!(moment.summary.starts_with("it cannot be read"), "{}", moment.summary);
+        assert!(
+            moment.summary.starts_with("it cannot be read"),
+            "{}",
+            moment.summary
+        );
     }
 
     #[test]
@@ -501,6 +533,7 @@ Attempts
 #  TIME                  STATUS   CONVERTER       TOOK  RESULT
 1  2026-03-01 07:30:02Z  success  ICT CSV 1.4.0  1.5 s  report 812 B as R-9
   warning in attempt 1: no limits for step 3
+  sandbox of attempt 1: files:landlock-6 system-calls
 
 Timeline
  SEQ  TIME                  ACTOR  EVENT     WHAT

@@ -4,9 +4,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::archive::{Access, Group, Stats};
-use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::render::{Canvas, Cell, Column, Table, Zone, count, facts, size};
+use crate::cli::render::{Canvas, Cell, Column, Table, count, facts, size};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+use crate::cli::zone::Zone;
 use crate::time::Timestamp;
 
 /// Show how much there is, by converter, day or status
@@ -201,8 +202,7 @@ mod tests {
     #[test]
     fn totals_are_one_object_and_a_breakdown_comes_only_when_asked_for() {
         let stats = sample();
-        let plain =
-            serde_json::to_value(StatsObject::new(&stats, None, &Zone::Utc)).expect("json");
+        let plain = serde_json::to_value(StatsObject::new(&stats, None, &Zone::Utc)).expect("json");
         assert_eq!(plain["entries"], 1_200);
         assert_eq!(plain["oldest"], "2026-03-01T07:30:00.000000+00:00");
         assert_eq!(plain["converters"][0]["name"], "ICT CSV");
@@ -220,8 +220,14 @@ mod tests {
             width: None,
         };
         let text = totals(&sample(), &Zone::Utc, canvas);
-        assert!(text.starts_with("  entries      1,200\n  purged       3\n"), "{text}");
-        assert!(text.contains("  stored       1.0 MiB (5.0 to 1)\n"), "{text}");
+        assert!(
+            text.starts_with("  entries      1,200\n  purged       3\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("  stored       1.0 MiB (5.0 to 1)\n"),
+            "{text}"
+        );
         assert!(
             text.ends_with(
                 "\nCONVERTER  ENTRIES  SOURCES  SUCCESS  FAILED  PENDING  OTHER\n\

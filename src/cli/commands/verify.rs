@@ -1,9 +1,10 @@
 //! `annals verify`: compares the log, the packs and the index.
 
 use crate::archive::{Depth, Finding, KnownLosses, VerifyReport, is_backup, verify_backup};
-use crate::cli::context::{Context, path_text};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::render::path_text;
 use crate::cli::render::{Cell, Column, Style, Table, counted, size};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
 use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index
@@ -25,7 +26,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let depth = if args.quick { Depth::Quick } else { Depth::Deep };
+    let depth = if args.quick {
+        Depth::Quick
+    } else {
+        Depth::Deep
+    };
     let verified = match context.locate() {
         Ok(dir) if is_backup(&dir) => verify_backup(&dir, depth, &context.meter.as_progress()),
         _ => context

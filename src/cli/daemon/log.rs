@@ -10,7 +10,7 @@ use tracing::dispatcher::{self, Dispatch};
 use tracing::{Level, debug, error, info, warn};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::cli::context::path_text;
+use crate::cli::render::path_text;
 use crate::entry::Outcome;
 use crate::host::{LogFormat, Notice};
 

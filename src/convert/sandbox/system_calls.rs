@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use super::Calls;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch, apply_filter,
@@ -44,7 +45,14 @@ impl Answer {
     }
 
     /// The calls that are answered so whatever their arguments are.
-    fn calls(self) -> Vec<i64> {
+    fn calls(self, closed: Calls) -> Vec<i64> {
+        if closed == Calls::Terminal {
+            return Vec::new();
+        }
+        let network: &[i64] = match closed {
+            Calls::SandboxAndNetwork => &[libc::SYS_socket],
+            Calls::Sandbox | Calls::Terminal => &[],
+        };
         match self {
             Self::Pretended => [
                 &[
@@ -121,6 +129,7 @@ impl Answer {
                     libc::SYS_adjtimex,
                 ][..],
                 OLD_REFUSED,
+                network,
             ]
             .concat(),
             Self::Unknown => vec![
@@ -135,23 +144,38 @@ impl Answer {
     }
 
     /// The calls that are answered so only with certain arguments: which argument, its bits that count, and what they are.
-    fn calls_with(self) -> Vec<(i64, Vec<Condition>)> {
+    fn calls_with(self, closed: Calls) -> Vec<(i64, Vec<Condition>)> {
         if self != Self::Refused {
             return Vec::new();
         }
-        let unix = libc::AF_UNIX.unsigned_abs();
+        // The kernel looks at 32 bits of the number of a request, and so do conditions.
+        let mut calls = vec![(
+            libc::SYS_ioctl,
+            vec![Condition::is(1, TIOCSTI), Condition::is(1, TIOCLINUX)],
+        )];
+        if closed == Calls::Terminal {
+            return calls;
+        }
         let new_user = libc::CLONE_NEWUSER.unsigned_abs();
-        vec![
-            // A socket with a file: the owner's endpoint of a store, the system's bus, a database. A pair of sockets is
-            // another call.
-            (libc::SYS_socket, vec![Condition::is(0, unix)]),
+        calls.extend([
             // In a namespace of its own a process has all capabilities.
             (libc::SYS_clone, vec![Condition::has(0, new_user)]),
             // Limits of others. One's own go by number 0.
             (libc::SYS_prlimit64, vec![Condition::is_not(0, 0)]),
-        ]
+        ]);
+        if closed == Calls::Sandbox {
+            let unix = libc::AF_UNIX.unsigned_abs();
+            // A socket with a file: the owner's endpoint of a store, the system's bus, a database. A pair of sockets is
+            // another call.
+            calls.push((libc::SYS_socket, vec![Condition::is(0, unix)]));
+        }
+        calls
     }
 }
+
+/// Requests by which a process types into a terminal what whoever sits there has not typed.
+const TIOCSTI: u32 = 0x5412;
+const TIOCLINUX: u32 = 0x541C;
 
 /// Older calls, which newer architectures never had.
 #[cfg(target_arch = "x86_64")]
@@ -221,12 +245,14 @@ impl Condition {
 
 /// Filters the system calls of this process, and of all it becomes or starts. Where this architecture is not known to the
 /// compiler of filters nothing is filtered; [`can_be_filtered`] says so beforehand.
-pub(super) fn filter() -> io::Result<()> {
+pub(super) fn filter(closed: Calls) -> io::Result<()> {
     if !can_be_filtered() {
         return Ok(());
     }
     for answer in [Answer::Pretended, Answer::Refused, Answer::Unknown] {
-        let program = program(answer).map_err(io::Error::other)?;
+        let Some(program) = program(answer, closed).map_err(io::Error::other)? else {
+            continue;
+        };
         apply_filter(&program).map_err(|error| match error {
             seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
             other => io::Error::other(other),
@@ -241,20 +267,24 @@ pub(super) fn can_be_filtered() -> bool {
         && rustix::thread::secure_computing_mode().is_ok()
 }
 
-/// A filter gives one answer, so there is one for each.
-fn program(answer: Answer) -> Result<BpfProgram, seccompiler::BackendError> {
+/// A filter gives one answer, so there is one for each. `None` where no call has this answer.
+fn program(answer: Answer, closed: Calls) -> Result<Option<BpfProgram>, seccompiler::BackendError> {
     let architecture = std::env::consts::ARCH.try_into()?;
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     for name in NAMES {
-        for call in answer.calls() {
+        for call in answer.calls(closed) {
             rules.insert(call | name, Vec::new());
         }
-        for (call, conditions) in answer.calls_with() {
+        for (call, conditions) in answer.calls_with(closed) {
             let each = conditions.iter().map(Condition::rule);
             rules.insert(call | name, each.collect::<Result<_, _>>()?);
         }
     }
-    SeccompFilter::new(rules, SeccompAction::Allow, answer.action(), architecture)?.try_into()
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, answer.action(), architecture)?;
+    filter.try_into().map(Some)
 }
 
 #[cfg(test)]
@@ -263,18 +293,17 @@ mod tests {
 
     #[test]
     fn each_call_has_one_answer_and_its_filter_can_be_made() {
-        let mut seen = std::collections::BTreeSet::new();
-        for answer in [Answer::Pretended, Answer::Refused, Answer::Unknown] {
-            let with = answer.calls_with();
-            for call in answer
-                .calls()
-                .into_iter()
-                .chain(with.iter().map(|(call, _)| *call))
-            {
-                assert!(seen.insert(call), "call {call} has two answers");
-            }
-            if can_be_filtered() {
-                assert!(!program(answer).expect("made").is_empty());
+        for closed in Calls::ALL {
+            let mut seen = std::collections::BTreeSet::new();
+            for answer in [Answer::Pretended, Answer::Refused, Answer::Unknown] {
+                let with = answer.calls_with(closed);
+                let with = with.iter().map(|(call, _)| *call);
+                for call in answer.calls(closed).into_iter().chain(with) {
+                    assert!(seen.insert(call), "call {call} has two answers");
+                }
+                if can_be_filtered() {
+                    program(answer, closed).expect("made");
+                }
             }
         }
     }

@@ -10,8 +10,8 @@ mod figures;
 mod files;
 mod keep;
 mod measure;
-#[path = "../../../src/cli/demo/plant.rs"]
-#[expect(dead_code, reason = "only the endless plant is asked for files here")]
+#[path = "../../../src/demo/plant/mod.rs"]
+#[allow(dead_code, reason = "only the endless plant is asked for files here")]
 mod plant;
 #[path = "../../../benches/numbers/put.rs"]
 mod put;

@@ -1,0 +1,13 @@
+//! What is typed behind a verb, and what it means: flags, dates, ages, sizes, pairs.
+
+mod age;
+mod date;
+mod globals;
+mod pairs;
+mod size;
+
+pub(super) use age::parse_age;
+pub(super) use date::parse_when;
+pub(super) use globals::{ColorWhen, Globals};
+pub(super) use pairs::{parse_pair, to_meta};
+pub(super) use size::parse_size;

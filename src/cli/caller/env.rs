@@ -1,0 +1,262 @@
+//! What a run of the program knows of the process it was asked in: its folder, some variables, its window, its zone. Verbs
+//! ask nothing else, so one that runs in the owner of the store answers as it would have where it was asked.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+
+use crate::cli::zone::Zone;
+
+/// The variables verbs look at.
+const VARIABLES: [&str; 8] = [
+    "ANNALS_CONFIG",
+    "ANNALS_STORE",
+    "COLUMNS",
+    "LOGNAME",
+    "NO_COLOR",
+    "TERM",
+    "USER",
+    "USERNAME",
+];
+
+/// More than any description of a zone takes.
+const ZONE_BYTES_MAX: u64 = 1 << 20;
+
+/// Where and as whom a run was asked for.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct Surroundings {
+    /// The current folder; none where it is gone.
+    pub(in crate::cli) folder: Option<PathBuf>,
+    /// Of [`VARIABLES`] those that are set and not empty.
+    pub(in crate::cli) variables: Vec<(String, OsString)>,
+    /// Columns of the window stdout is shown in.
+    pub(in crate::cli) window: Option<u32>,
+    zone: Zone,
+    account: Account,
+}
+
+/// Whose account it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Account {
+    /// That of this process.
+    Own,
+    /// That of another process, as the system told it.
+    Proven(u32),
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub(in crate::cli) fn here() -> Self {
+        let set = |name: &&str| Some(((*name).to_owned(), variable(name)?));
+        Self {
+            folder: std::env::current_dir().ok(),
+            variables: VARIABLES.iter().filter_map(set).collect(),
+            window: window_columns(),
+            zone: Zone::Of(zone_of(zone_name().as_deref())),
+            account: Account::Own,
+        }
+    }
+
+    /// Those of another process on this machine, of user `uid`, where TZ is `zone`.
+    pub(in crate::cli) fn of_another(
+        folder: Option<PathBuf>,
+        variables: Vec<(String, OsString)>,
+        window: Option<u32>,
+        zone: Option<&OsStr>,
+        uid: Option<u32>,
+    ) -> Self {
+        Self {
+            folder,
+            variables,
+            window,
+            zone: Zone::Of(zone_of(zone)),
+            account: uid.map_or(Account::Own, Account::Proven),
+        }
+    }
+
+    /// A variable; an empty one counts as unset.
+    pub(in crate::cli) fn variable(&self, name: &str) -> Option<&OsStr> {
+        debug_assert!(
+            VARIABLES.contains(&name),
+            "{name} is not handed to an owner"
+        );
+        let found = self.variables.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_os_str())
+    }
+
+    /// The zone times are told in.
+    pub(in crate::cli) fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// A path as it was given, in full.
+    pub(in crate::cli) fn path(&self, given: &Path) -> PathBuf {
+        let Some(folder) = self
+            .folder
+            .as_deref()
+            .filter(|_| !given.as_os_str().is_empty())
+        else {
+            return given.to_owned();
+        };
+        let full = folder.join(given);
+        std::path::absolute(&full).unwrap_or(full)
+    }
+
+    /// The account everything is recorded under. Another process may say who it is; where the machine's own list does not bear
+    /// it out, its number is recorded too.
+    pub(in crate::cli) fn account(&self) -> String {
+        let claimed = ["USER", "LOGNAME", "USERNAME"]
+            .into_iter()
+            .find_map(|name| self.variable(name)?.to_str().map(str::to_owned));
+        match (claimed, self.account) {
+            (Some(claimed), Account::Own) => claimed,
+            (None, Account::Own) => own_number(),
+            (Some(claimed), Account::Proven(uid)) => {
+                let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+                proven(&claimed, uid, &accounts)
+            }
+            (None, Account::Proven(uid)) => format!("uid:{uid}"),
+        }
+    }
+}
+
+/// A variable of this process; an empty one counts as unset.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// What TZ is in this process, also where it is empty.
+pub(in crate::cli) fn zone_name() -> Option<OsString> {
+    std::env::var_os("TZ")
+}
+
+/// `claimed` as it is recorded for one who is `uid` for certain.
+fn proven(claimed: &str, uid: u32, accounts: &str) -> String {
+    let number = uid.to_string();
+    let is_so = accounts.lines().any(|line| {
+        let mut fields = line.split(':');
+        fields.next() == Some(claimed) && fields.nth(1) == Some(&number)
+    });
+    if is_so {
+        claimed.to_owned()
+    } else {
+        format!("{claimed} (uid:{uid})")
+    }
+}
+
+/// The zone that TZ names, or the machine's; UTC where it names none, as elsewhere.
+fn zone_of(tz: Option<&OsStr>) -> TimeZone {
+    let Some(tz) = tz else {
+        return machine_zone().unwrap_or(TimeZone::UTC);
+    };
+    let name = tz.to_str().unwrap_or_default();
+    let name = name.strip_prefix(':').unwrap_or(name);
+    if name.starts_with('/') {
+        return read_zone(Path::new(name)).unwrap_or(TimeZone::UTC);
+    }
+    TimeZone::get(name)
+        .or_else(|_| TimeZone::posix(name))
+        .unwrap_or(TimeZone::UTC)
+}
+
+#[cfg(unix)]
+fn machine_zone() -> Option<TimeZone> {
+    read_zone(Path::new("/etc/localtime"))
+}
+
+#[cfg(not(unix))]
+fn machine_zone() -> Option<TimeZone> {
+    TimeZone::try_system().ok()
+}
+
+fn read_zone(path: &Path) -> Option<TimeZone> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(ZONE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    TimeZone::tzif("", &bytes).ok()
+}
+
+#[cfg(unix)]
+fn window_columns() -> Option<u32> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(u32::from(size.ws_col))
+}
+
+// Windows consoles are asked through a call that needs another dependency; COLUMNS or the assumed width serve there.
+#[cfg(not(unix))]
+fn window_columns() -> Option<u32> {
+    None
+}
+
+#[cfg(unix)]
+fn own_number() -> String {
+    format!("uid:{}", rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn own_number() -> String {
+    "unknown".to_owned()
+}
+
+/// `path` in full, so that it means the same from anywhere; as given where the current directory is gone.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn of(folder: &str, zone: &str, user: &str, uid: u32) -> Surroundings {
+        let variables = vec![("USER".to_owned(), OsString::from(user))];
+        let folder = Some(PathBuf::from(folder));
+        Surroundings::of_another(folder, variables, None, Some(OsStr::new(zone)), Some(uid))
+    }
+
+    #[test]
+    fn a_path_means_what_it_meant_where_it_was_given() {
+        let asked = of("/data/in", "UTC", "mia", 7);
+        for (given, meant) in [
+            ("a.csv", "/data/in/a.csv"),
+            ("./b", "/data/in/b"),
+            ("/c", "/c"),
+            ("", ""),
+        ] {
+            assert_eq!(asked.path(Path::new(given)), Path::new(meant));
+        }
+    }
+
+    #[test]
+    fn the_zone_is_that_of_who_asks_by_name_by_rule_or_by_file() {
+        let noon: Timestamp = "2026-07-01T12:00:00Z".parse().expect("valid");
+        for (zone, told) in [
+            ("UTC", "2026-07-01 12:00:00 +00:00"),
+            ("EST5EDT,M3.2.0,M11.1.0", "2026-07-01 08:00:00 -04:00"),
+            ("no such zone", "2026-07-01 12:00:00 +00:00"),
+        ] {
+            assert_eq!(of("/", zone, "mia", 7).zone().long(noon), told, "{zone}");
+        }
+        if Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists() {
+            for zone in [
+                "Asia/Tokyo",
+                ":Asia/Tokyo",
+                "/usr/share/zoneinfo/Asia/Tokyo",
+            ] {
+                let told = of("/", zone, "mia", 7).zone().long(noon);
+                assert_eq!(told, "2026-07-01 21:00:00 +09:00", "{zone}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_machine_does_not_bear_out_is_recorded_with_the_number_it_does() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nmia:x:1007:1007::/home/mia:/bin/sh\n";
+        assert_eq!(proven("mia", 1007, accounts), "mia");
+        assert_eq!(proven("mia", 0, accounts), "mia (uid:0)");
+        assert_eq!(proven("x", 1007, accounts), "x (uid:1007)");
+    }
+}

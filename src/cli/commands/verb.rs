@@ -1,0 +1,99 @@
+//! The list of verbs: their order in `annals --help`, and what runs each.
+
+use super::reach::Reach;
+use super::{
+    archive, backup, cat, compact, completions, config, confirm_move, convert, demo,
+    demo_converter, diff, events, find, hold, host, init, job, list, man, rebuild, repair, report,
+    reprocess, restore, restore_store, retention, show, stats, verify,
+};
+use crate::cli::run::Context;
+use crate::cli::run::{Exit, Failure};
+
+macro_rules! verbs {
+    ($($Verb:ident = $module:ident,)*) => {
+        /// A verb with its arguments.
+        #[derive(Debug, clap::Subcommand)]
+        pub(in crate::cli) enum Verb {
+            $($Verb($module::Args),)*
+        }
+
+        impl Verb {
+            /// Runs the verb in this process.
+            pub(in crate::cli) fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+                match self {
+                    $(Self::$Verb(args) => $module::run(args, context),)*
+                }
+            }
+        }
+    };
+}
+
+// In the order `annals --help` lists them.
+verbs! {
+    Init = init,
+    Archive = archive,
+    Report = report,
+    List = list,
+    Find = find,
+    Show = show,
+    Cat = cat,
+    Restore = restore,
+    Diff = diff,
+    Convert = convert,
+    Reprocess = reprocess,
+    Job = job,
+    Host = host,
+    Config = config,
+    Retention = retention,
+    Hold = hold,
+    Compact = compact,
+    Backup = backup,
+    RestoreStore = restore_store,
+    ConfirmMove = confirm_move,
+    Stats = stats,
+    Verify = verify,
+    Repair = repair,
+    Rebuild = rebuild,
+    Events = events,
+    Demo = demo,
+    DemoConverter = demo_converter,
+    Completions = completions,
+    Man = man,
+}
+
+impl Verb {
+    /// Returns where the verb is run.
+    pub(in crate::cli) fn reach(&self) -> Reach {
+        match self {
+            Self::Init(_)
+            | Self::RestoreStore(_)
+            | Self::ConfirmMove(_)
+            | Self::Config(_)
+            | Self::Repair(_)
+            | Self::Demo(_)
+            | Self::DemoConverter(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Reach::Here,
+            Self::Convert(args) => args.reach(),
+            Self::Host(args) => args.reach(),
+            Self::Archive(_)
+            | Self::Report(_)
+            | Self::List(_)
+            | Self::Find(_)
+            | Self::Show(_)
+            | Self::Cat(_)
+            | Self::Restore(_)
+            | Self::Diff(_)
+            | Self::Reprocess(_)
+            | Self::Job(_)
+            | Self::Retention(_)
+            | Self::Hold(_)
+            | Self::Compact(_)
+            | Self::Backup(_)
+            | Self::Stats(_)
+            | Self::Verify(_)
+            | Self::Rebuild(_)
+            | Self::Events(_) => Reach::Owner,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Archived content on its way out: its bytes, the names of the files it becomes, companions.
+
+mod companions;
+mod file_name;
+mod read;
+
+pub(super) use companions::{Replaces, Unpacked};
+pub(super) use file_name::{distinct, numbered, original, safe_name};
+pub(super) use read::{copy, no_entry, open_source, refuse_purged};

@@ -1,0 +1,98 @@
+//! The bytes of sources and reports on their way out.
+
+use std::io::{self, Read};
+
+use crate::archive::{Archive, BlobReader};
+use crate::cli::zone::Zone;
+use crate::entry::Entry;
+use crate::{Error, ErrorKind, Result};
+
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// The source of `entry`, unless it was purged.
+pub(crate) fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {
+    refuse_purged(entry, zone)?;
+    archive.read(&entry.blake3)
+}
+
+/// Says when and by which rule the bytes of `entry` went, if they did.
+pub(crate) fn refuse_purged(entry: &Entry, zone: &Zone) -> Result<()> {
+    let Some(purged_at) = entry.purged_at else {
+        return Ok(());
+    };
+    let rule = entry.purged_by.as_deref().unwrap_or("a rule not recorded");
+    Err(Error::new(
+        ErrorKind::NotFound,
+        format!(
+            "the bytes of entry {} were purged on {} by: {rule}",
+            entry.id,
+            zone.long(purged_at)
+        ),
+    )
+    .hint("its facts are kept: see `annals show`"))
+}
+
+/// Hands the content to `sink` chunk by chunk; every chunk has been verified by then.
+pub(crate) fn copy<E: From<Error>>(
+    mut content: impl Read,
+    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match content.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(read) => sink(&chunk[..read])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(read_error(error).into()),
+        }
+    }
+}
+
+/// The archive's own error where it travelled inside an `io::Error`.
+fn read_error(error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => Error::io("read", "the stored content", error),
+    }
+}
+
+/// An entry that does not exist.
+pub(crate) fn no_entry(id: crate::id::EntryId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no entry {id}"))
+        .hint("`annals find TEXT` looks for one by serial, part, file name, report id or hash")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::entries::sample;
+
+    #[test]
+    fn a_purged_entry_says_when_and_by_which_rule_its_bytes_went() {
+        let mut entry = sample();
+        assert!(refuse_purged(&entry, &Zone::Utc).is_ok());
+        entry.purged_at = Some("2026-06-01T00:00:00Z".parse().expect("valid"));
+        entry.purged_by = Some("older than 90d".into());
+        let error = refuse_purged(&entry, &Zone::Utc).expect_err("purged");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(
+            error.message(),
+            "the bytes of entry 4711 were purged on 2026-06-01 00:00:00Z by: older than 90d"
+        );
+    }
+
+    #[test]
+    fn damage_met_while_reading_is_told_as_damage() {
+        struct Bad;
+        impl Read for Bad {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other(Error::new(ErrorKind::Damaged, "pack 3")))
+            }
+        }
+        let error = copy::<Error>(Bad, |_| Ok(())).expect_err("damaged");
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::Damaged, "pack 3")
+        );
+    }
+}

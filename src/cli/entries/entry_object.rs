@@ -1,0 +1,223 @@
+//! The JSON objects that scripts rely on, where they differ from the archive's own types.
+
+use serde::Serialize;
+
+use crate::cli::zone::Zone;
+use crate::entry::{Attempt, Entry, Meta, Retention, Status, Submission};
+use crate::id::{BlobId, EntryId, Sha256};
+use crate::time::Timestamp;
+
+/// An entry with its members side by side. Unknown ones are null.
+#[derive(Debug, Serialize)]
+pub(crate) struct EntryObject<'a> {
+    id: EntryId,
+    converter: &'a str,
+    converter_version: Option<&'a str>,
+    source_name: &'a str,
+    source_path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_name_hex: Option<&'a str>,
+    source_modified: Option<Timestamp>,
+    archived_at: Timestamp,
+    status: Status,
+    size: u64,
+    stored_size: u64,
+    blake3: BlobId,
+    sha256: Sha256,
+    serial: Option<&'a str>,
+    part: Option<&'a str>,
+    station: Option<&'a str>,
+    process: Option<&'a str>,
+    meta: &'a Meta,
+    arguments: &'a Meta,
+    retention: Retention,
+    key: Option<&'a str>,
+    report_id: Option<&'a str>,
+    attempts: Vec<Attempt>,
+    held: bool,
+    holds: &'a [String],
+    purged_at: Option<Timestamp>,
+    purged_by: Option<&'a str>,
+}
+
+impl<'a> EntryObject<'a> {
+    pub(crate) fn new(entry: &'a Entry, zone: &Zone) -> Self {
+        Self {
+            id: entry.id,
+            converter: &entry.converter,
+            converter_version: entry.converter_version.as_deref(),
+            source_name: &entry.source_name,
+            source_path: &entry.source_path,
+            source_name_hex: entry.source_name_hex.as_deref(),
+            source_modified: entry.source_modified.map(|time| zone.exact(time)),
+            archived_at: zone.exact(entry.archived_at),
+            status: entry.status,
+            size: entry.size,
+            stored_size: entry.stored_size,
+            blake3: entry.blake3,
+            sha256: entry.sha256,
+            serial: entry.unit.serial.as_deref(),
+            part: entry.unit.part.as_deref(),
+            station: entry.unit.station.as_deref(),
+            process: entry.unit.process.as_deref(),
+            meta: &entry.meta,
+            arguments: &entry.arguments,
+            retention: entry.retention,
+            key: entry.key.as_deref(),
+            report_id: entry.report_id.as_deref(),
+            attempts: entry
+                .attempts
+                .iter()
+                .map(|attempt| in_zone(attempt.clone(), zone))
+                .collect(),
+            held: !entry.holds.is_empty(),
+            holds: &entry.holds,
+            purged_at: entry.purged_at.map(|time| zone.exact(time)),
+            purged_by: entry.purged_by.as_deref(),
+        }
+    }
+}
+
+fn in_zone(mut attempt: Attempt, zone: &Zone) -> Attempt {
+    attempt.at = zone.exact(attempt.at);
+    for report in &mut attempt.reports {
+        report.reported_at = report.reported_at.map(|time| zone.exact(time));
+        match &mut report.submission {
+            Some(Submission::Waiting { since: at, .. } | Submission::Rejected { at, .. }) => {
+                *at = zone.exact(*at);
+            }
+            None => {}
+        }
+    }
+    attempt
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::entry::{Outcome, Report, Unit, UnitGiven};
+    use crate::id::AttemptNo;
+
+    /// An entry with one successful attempt.
+    pub(crate) fn sample() -> Entry {
+        let time = |text: &str| text.parse::<Timestamp>().expect("valid");
+        let unit = Unit {
+            serial: Some("SN1042".into()),
+            part: Some("PCB-7".into()),
+            ..Unit::default()
+        };
+        Entry {
+            id: EntryId(4711),
+            converter: "ICT CSV".into(),
+            converter_version: Some("1.4.0".into()),
+            source_name: "SN1042.csv".into(),
+            source_path: "/data/ict/in/SN1042.csv".into(),
+            source_name_hex: None,
+            source_modified: Some(time("2026-03-01T08:29:58+01:00")),
+            archived_at: time("2026-03-01T08:30:00+01:00"),
+            status: Status::Success,
+            size: 5_222,
+            stored_size: 1_240,
+            blake3: BlobId::of(b"source"),
+            sha256: Sha256::of(b"source"),
+            unit_given: UnitGiven::of(&unit),
+            unit,
+            meta: Meta::from([("line".into(), "3".into())]),
+            arguments: Meta::from([("operation".into(), "10".into())]),
+            retention: Retention::days(365),
+            key: None,
+            report_id: Some("R-9".into()),
+            attempts: vec![Attempt {
+                attempt: AttemptNo(1),
+                status: Outcome::Success,
+                at: time("2026-03-01T08:30:02+01:00"),
+                converter: "ICT CSV".into(),
+                converter_version: Some("1.4.0".into()),
+                converter_id: None,
+                arguments: Meta::new(),
+                duration_ms: Some(1_540),
+                error: None,
+                warnings: vec!["no limits for step 3".into()],
+                sandbox: vec!["files:landlock-6".into(), "system-calls".into()],
+                job: None,
+                reports: vec![Report {
+                    blake3: BlobId::of(b"report"),
+                    sha256: Sha256::of(b"report"),
+                    size: 812,
+                    report_id: Some("R-9".into()),
+                    reported_at: Some(time("2026-03-01T08:30:03+01:00")),
+                    submission: None,
+                }],
+            }],
+            holds: vec!["audit-2026".into()],
+            purged_at: None,
+            purged_by: None,
+        }
+    }
+
+    #[test]
+    fn scripts_find_every_promised_member_of_an_entry() {
+        let object = serde_json::to_value(EntryObject::new(&sample(), &Zone::Utc)).expect("json");
+        let members: Vec<&str> = object
+            .as_object()
+            .expect("object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        for promised in [
+            "id",
+            "converter",
+            "converter_version",
+            "source_name",
+            "source_path",
+            "archived_at",
+            "status",
+            "size",
+            "stored_size",
+            "blake3",
+            "sha256",
+            "serial",
+            "part",
+            "station",
+            "process",
+            "meta",
+            "report_id",
+            "attempts",
+            "held",
+            "purged_at",
+            "purged_by",
+            "holds",
+            "arguments",
+            "retention",
+            "key",
+            "source_modified",
+        ] {
+            assert!(members.contains(&promised), "{promised} is missing");
+        }
+        assert_eq!(object["id"], 4711);
+        assert_eq!(object["status"], "success");
+        assert_eq!(object["serial"], "SN1042");
+        assert_eq!(object["station"], serde_json::Value::Null);
+        assert_eq!(object["held"], true);
+        assert_eq!(object["archived_at"], "2026-03-01T07:30:00.000000+00:00");
+        assert_eq!(object["retention"], "365d");
+        let attempt = &object["attempts"][0];
+        assert_eq!(attempt["attempt"], 1);
+        assert_eq!(attempt["job"], serde_json::Value::Null);
+        assert_eq!(
+            attempt["reports"][0]["reported_at"],
+            "2026-03-01T07:30:03.000000+00:00"
+        );
+        assert!(!members.contains(&"unit") && !members.contains(&"unit_given"));
+    }
+
+    #[test]
+    fn without_utc_a_time_is_told_as_it_was_recorded() {
+        let object = serde_json::to_value(EntryObject::new(
+            &sample(),
+            &Zone::Of(jiff::tz::TimeZone::UTC),
+        ))
+        .expect("json");
+        assert_eq!(object["archived_at"], "2026-03-01T08:30:00.000000+01:00");
+    }
+}

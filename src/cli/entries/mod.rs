@@ -1,0 +1,15 @@
+//! Which entries a verb is about, and how they are listed.
+
+mod entry_object;
+mod filters;
+mod listing;
+mod selection;
+
+pub(super) use entry_object::EntryObject;
+#[cfg(test)]
+pub(super) use entry_object::tests::sample;
+pub(super) use filters::{Criteria, Filters, Period};
+pub(super) use listing::{Listing, Output, each_page, status_cell, status_style};
+pub(super) use selection::{
+    Selected, nothing_selected, refuse_unknown_converters, refuse_unknown_version,
+};

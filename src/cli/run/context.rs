@@ -1,0 +1,468 @@
+//! What every verb works with: the flags, the two streams, the store.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::entry_point::Program;
+use super::exit::Failure;
+use super::interrupt::Interrupt;
+use super::terminal::{terminal_width, wants_colour};
+use crate::archive::{Access, Archive, CopiedFrom, Options};
+use crate::cli::arguments::{Globals, parse_when};
+use crate::cli::caller::Surroundings;
+use crate::cli::caller::{Stdin, Streams};
+use crate::cli::render::{Canvas, Meter, Style, error_json, escape, escape_json, to_json};
+use crate::cli::store;
+use crate::cli::store::Borrowed;
+use crate::cli::store::damage::{self, DamageNotes};
+use crate::cli::store::trust::{self, Trust};
+use crate::cli::zone::Zone;
+use crate::convert::Cancel;
+use crate::event::{Actor, ActorKind};
+use crate::host::{Config, ConfigErrors};
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::{Error, ErrorKind, Result};
+
+/// How long a verb waits for another process to let go of the store.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// Writes a text somewhere.
+type Say = Box<dyn Fn(&str)>;
+
+/// One run of the program.
+pub(crate) struct Context<'a> {
+    pub(crate) globals: Globals,
+    streams: Streams<'a>,
+    surroundings: Surroundings,
+    program: Program,
+    pub(crate) meter: Meter,
+    now: Timestamp,
+    /// The store, where it is open already and lent to this run.
+    borrowed: Option<Borrowed>,
+    cancel: Cancel,
+    damage: DamageNotes,
+    /// Takes what is for stderr, where somebody else writes it there.
+    stderr_to: Option<Say>,
+    /// There once somebody asked for [`Context::cancel_by_signal`] in a process of its own.
+    interrupt: OnceLock<Option<Interrupt>>,
+    /// How long to wait for another process to let go of the store.
+    pub(crate) lock_wait: Duration,
+    /// The store was found to be a copy of another one.
+    noticed: OnceLock<CopiedFrom>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        globals: Globals,
+        streams: Streams<'a>,
+        surroundings: Surroundings,
+        program: Program,
+    ) -> Self {
+        let meter = if streams.stderr_is_terminal && !globals.quiet {
+            Meter::visible()
+        } else {
+            Meter::default()
+        };
+        Self {
+            globals,
+            streams,
+            surroundings,
+            program,
+            meter,
+            now: SystemClock.now(),
+            borrowed: None,
+            cancel: Cancel::default(),
+            damage: DamageNotes::default(),
+            stderr_to: None,
+            interrupt: OnceLock::new(),
+            lock_wait: LOCK_WAIT,
+            noticed: OnceLock::new(),
+        }
+    }
+
+    /// A run for somebody else, who may want it to end before it is done.
+    pub(crate) fn borrowing(
+        globals: Globals,
+        streams: Streams<'a>,
+        surroundings: Surroundings,
+        program: Program,
+        borrowed: Borrowed,
+        cancel: Cancel,
+    ) -> Self {
+        Self {
+            meter: Meter::default(),
+            borrowed: Some(borrowed),
+            cancel,
+            ..Self::new(globals, streams, surroundings, program)
+        }
+    }
+
+    pub(crate) fn json(&self) -> bool {
+        self.globals.json
+    }
+
+    /// When this run began: what `yesterday` and `90d` count from.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.zone().exact(self.now)
+    }
+
+    pub(crate) fn zone(&self) -> Zone {
+        if self.globals.utc {
+            Zone::Utc
+        } else {
+            self.surroundings.zone().clone()
+        }
+    }
+
+    pub(crate) fn when(&self, text: &str) -> Result<Timestamp> {
+        parse_when(text, self.now(), &self.zone())
+    }
+
+    pub(crate) fn stdout_is_terminal(&self) -> bool {
+        self.streams.stdout_is_terminal
+    }
+
+    /// What tables on stdout may look like.
+    pub(crate) fn canvas(&self) -> Canvas {
+        Canvas {
+            colour: self.wants_colour(self.streams.stdout_is_terminal),
+            width: self
+                .streams
+                .stdout_is_terminal
+                .then(|| terminal_width(&self.surroundings)),
+        }
+    }
+
+    fn stderr_colour(&self) -> bool {
+        self.wants_colour(self.streams.stderr_is_terminal)
+    }
+
+    fn wants_colour(&self, is_terminal: bool) -> bool {
+        wants_colour(self.globals.color, is_terminal, &self.surroundings)
+    }
+
+    /// What is handed in.
+    pub(crate) fn stdin(&self) -> Stdin {
+        self.streams.stdin.clone()
+    }
+
+    /// Where and as whom this run was asked for.
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// A path as it was given, in full.
+    pub(crate) fn path(&self, given: &Path) -> PathBuf {
+        self.surroundings.path(given)
+    }
+
+    /// Cancelled when nobody waits for this run any more.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The same, and from now on a signal cancels as well instead of ending the process. For verbs that start converters, which
+    /// would outlive it, and that look at it often. Others are as safe when they are ended at once.
+    pub(crate) fn cancel_by_signal(&self) -> Cancel {
+        if self.borrowed.is_none() {
+            // Where signals cannot be watched, they end the process: no less safe, only less tidy.
+            self.interrupt
+                .get_or_init(|| Interrupt::watch(self.cancel.clone()).ok());
+        }
+        self.cancel.clone()
+    }
+
+    /// The exit code of a run that a signal asked to end.
+    pub(crate) fn interrupted(&self) -> Option<u8> {
+        self.interrupt.get()?.as_ref()?.code()
+    }
+
+    /// Ends long work that nobody waits for any more.
+    pub(crate) fn go_on(&self) -> Result<(), Failure> {
+        if self.cancel.is_cancelled() {
+            return Err(Failure::ReaderGone);
+        }
+        Ok(())
+    }
+
+    /// The same streams, for a run within this one.
+    pub(crate) fn streams(&mut self) -> Streams<'_> {
+        Streams {
+            stdout: &mut *self.streams.stdout,
+            stderr: &mut *self.streams.stderr,
+            stdin: self.streams.stdin.clone(),
+            stdout_is_terminal: self.streams.stdout_is_terminal,
+            stderr_is_terminal: self.streams.stderr_is_terminal,
+        }
+    }
+
+    /// The program, for verbs that run command lines.
+    pub(crate) fn program(&self) -> Program {
+        self.program
+    }
+
+    // ---- the store
+
+    /// The configuration named by flag or environment.
+    pub(crate) fn configuration(&self) -> Result<Config> {
+        store::configuration(&self.globals, &self.surroundings)
+    }
+
+    /// Which store this run is about.
+    pub(crate) fn locate(&self) -> Result<PathBuf> {
+        let (dir, _) = store::locate(&self.globals, &self.surroundings)?;
+        Ok(dir)
+    }
+
+    /// The folder of a store that may be opened for `access`: one's own, or one that the user vouches for.
+    pub(crate) fn locate_trusted(&self, access: Access) -> Result<PathBuf> {
+        let (dir, found) = store::locate(&self.globals, &self.surroundings)?;
+        trust::check(&dir, found, access, self.trust())?;
+        Ok(dir)
+    }
+
+    /// What the user says of stores of other accounts.
+    pub(crate) fn trust(&self) -> Trust {
+        if self.globals.trust {
+            Trust::All
+        } else {
+            Trust::OwnStores
+        }
+    }
+
+    /// The store, lent or opened. What is known to be damaged of it is told when the run ends, and
+    /// decides its exit code.
+    pub(crate) fn open(&self, access: Access) -> Result<Archive> {
+        let archive = self.lent_or_opened(access)?;
+        self.note_damage(&archive)?;
+        Ok(archive)
+    }
+
+    /// The store for a verb whose answer is what is damaged of it.
+    pub(crate) fn open_to_check(&self) -> Result<Archive> {
+        self.lent_or_opened(Access::ReadOnly)
+    }
+
+    fn lent_or_opened(&self, access: Access) -> Result<Archive> {
+        match &self.borrowed {
+            Some(borrowed) => Ok(borrowed.archive.lend(self.actor())),
+            None => {
+                let archive = Archive::open(self.locate_trusted(access)?, self.options(access))?;
+                if let Some(from) = archive.copied_from() {
+                    // Told once, however often the store is opened.
+                    let _ = self.noticed.set(from.clone());
+                }
+                Ok(archive)
+            }
+        }
+    }
+
+    /// Tells what was noticed when the store was opened.
+    pub(crate) fn tell_noticed(&mut self) {
+        if let Some(from) = self.noticed.take() {
+            self.warn(from.to_string());
+            self.note(CopiedFrom::HINT);
+        }
+    }
+
+    /// Who lent the store, if it is lent.
+    pub(crate) fn owner(&self) -> Option<&Borrowed> {
+        self.borrowed.as_ref()
+    }
+
+    fn actor(&self) -> Actor {
+        Actor {
+            kind: ActorKind::User,
+            id: self.surroundings.account(),
+        }
+    }
+
+    pub(crate) fn options(&self, access: Access) -> Options {
+        let default = Options::default();
+        Options {
+            actor: self.actor(),
+            access,
+            lock_wait: self.lock_wait,
+            journal_bytes: self.globals.journal_size.unwrap_or(default.journal_bytes),
+            progress: self.meter.as_progress(),
+            ..default
+        }
+    }
+
+    // ---- damage
+
+    /// Takes note of what is known to be damaged of a store that this run answers from.
+    pub(crate) fn note_damage(&self, archive: &Archive) -> Result<()> {
+        self.damage.note(archive.known_damage()?);
+        Ok(())
+    }
+
+    /// Says what is damaged, unless it was said before. Long runs say it before they begin.
+    pub(crate) fn tell_damage(&mut self) {
+        if let Some(lines) = self.damage.to_tell() {
+            let error = damage::error(&lines);
+            if self.json() {
+                let text = damage::object(&error, &lines);
+                self.say(&format!("{}\n", escape_json(&text)));
+            } else {
+                let text = damage::with_places(self.describe(&error), &lines);
+                self.say(&text);
+            }
+        }
+    }
+
+    /// True when this run answers from a store that is known to be damaged.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damage.is_known()
+    }
+
+    // ---- stdout: data
+
+    /// Prints text that ends its own lines, as it is: what came from outside has been escaped by then.
+    pub(crate) fn print(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
+        let stdout = &mut self.streams.stdout;
+        self.meter
+            .aside(|| stdout.write_all(text.as_ref()))
+            .map_err(Failure::stdout)
+    }
+
+    /// Prints one object on a line of its own.
+    pub(crate) fn print_json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let line = to_json(value)?;
+        self.print(format!("{line}\n"))
+    }
+
+    /// Hands what was printed to the reader now.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.streams.stdout.flush().map_err(Failure::stdout)
+    }
+
+    // ---- stderr: everything else
+
+    /// A remark for people: silent with `--json` and `--quiet`.
+    pub(crate) fn note(&mut self, text: impl fmt::Display) {
+        if !self.globals.quiet && !self.json() {
+            self.say(&format!("{text}\n"));
+        }
+    }
+
+    /// Something a person should know although the work goes on.
+    pub(crate) fn warn(&mut self, text: impl fmt::Display) {
+        if self.globals.quiet {
+            return;
+        }
+        let text = text.to_string();
+        let line = if self.json() {
+            let message = serde_json::json!({ "warning": { "message": text } });
+            format!("{}\n", escape_json(&message.to_string()))
+        } else {
+            let label = Style::Warn.paint("warning", self.stderr_colour());
+            format!("{label}: {}\n", escape(&text))
+        };
+        self.say(&line);
+    }
+
+    /// From now on `say` is given what is for stderr, and must not wait for anybody.
+    pub(crate) fn say_through(&mut self, say: impl Fn(&str) + 'static) {
+        self.stderr_to = Some(Box::new(say));
+    }
+
+    /// An object for programs on stderr, beside the data: only with `--json`.
+    pub(crate) fn aside_json(&mut self, value: &impl Serialize) {
+        if let Ok(line) = to_json(value) {
+            self.say(&format!("{line}\n"));
+        }
+    }
+
+    /// An error: fact, place, next step.
+    pub(crate) fn error(&mut self, error: &Error) {
+        let text = match self.damage.qualify(error) {
+            Some(qualified) => self.describe(&qualified),
+            None => self.describe(error),
+        };
+        self.say(&text);
+    }
+
+    fn describe(&self, error: &Error) -> String {
+        if self.json() {
+            return error_json(error.kind(), error.message(), error.next_step());
+        }
+        let colour = self.stderr_colour();
+        let label = Style::Bad.paint("error", colour);
+        let source = std::error::Error::source(error);
+        // What is wrong with a configuration is a line for each mistake.
+        let mistakes = source
+            .and_then(|source| source.downcast_ref::<ConfigErrors>())
+            .filter(|mistakes| mistakes.to_string() == error.message());
+        let said = match mistakes {
+            Some(mistakes) => mistakes.lines().collect(),
+            None => vec![error.message().to_owned()],
+        };
+        let mut lines: Vec<String> = said
+            .iter()
+            .map(|said| format!("{label}: {}\n", escape(said)))
+            .collect();
+        let mut cause = source.filter(|_| self.globals.verbose && mistakes.is_none());
+        while let Some(inner) = cause {
+            let label = Style::Dim.paint("cause", colour);
+            lines.push(format!("{label}: {}\n", escape(&inner.to_string())));
+            cause = inner.source();
+        }
+        if let Some(hint) = error.next_step() {
+            let label = Style::Good.paint("hint", colour);
+            lines.push(format!(" {label}: {}\n", escape(hint)));
+        }
+        lines.concat()
+    }
+
+    fn say(&mut self, text: &str) {
+        if let Some(say) = &self.stderr_to {
+            return say(text);
+        }
+        if self.streams.stdout_is_terminal {
+            // On one screen, in the order things were said; what stdout has to say about it comes with the next print.
+            let _ = self.streams.stdout.flush();
+        }
+        let stderr = &mut self.streams.stderr;
+        // When even stderr is gone there is nobody left to tell; the exit code still speaks.
+        let _ = self.meter.aside(|| {
+            stderr
+                .write_all(text.as_bytes())
+                .and_then(|()| stderr.flush())
+        });
+    }
+
+    /// Asks before bytes go. Without `--yes` and without a person at both ends it refuses.
+    pub(crate) fn confirm(&mut self, question: &str) -> Result<()> {
+        if self.globals.yes {
+            return Ok(());
+        }
+        if !(self.streams.stderr_is_terminal && self.streams.stdin.is_terminal()) {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("{question}: this needs a confirmation and nobody is there to give it"),
+            )
+            .hint("add --yes"));
+        }
+        self.meter.clear();
+        self.say(&format!("{} [y/N] ", escape(question)));
+        let answer = self
+            .streams
+            .stdin
+            .line()
+            .map_err(|error| Error::io("read", "the answer", error))?;
+        if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            Ok(())
+        } else {
+            Err(Error::new(
+                ErrorKind::Refused,
+                "not confirmed, nothing was done",
+            ))
+        }
+    }
+}

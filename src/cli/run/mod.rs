@@ -1,0 +1,14 @@
+//! One run of the program: what its verb works with, what can end it, how it ends.
+
+mod context;
+mod entry_point;
+mod exit;
+mod interrupt;
+mod terminal;
+mod work_channel;
+
+pub(super) use context::{Context, LOCK_WAIT};
+pub(super) use entry_point::{Program, RunForClient};
+pub(super) use exit::{Exit, Failure, Tally};
+pub(super) use terminal::wants_colour;
+pub(super) use work_channel::{hear, hear_or};

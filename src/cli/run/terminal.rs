@@ -1,0 +1,33 @@
+//! What a terminal can show: colours and its width.
+
+use crate::cli::arguments::ColorWhen;
+use crate::cli::caller::Surroundings;
+
+/// Whether colours are wanted where `is_terminal` says a person looks.
+pub(crate) fn wants_colour(
+    when: ColorWhen,
+    is_terminal: bool,
+    surroundings: &Surroundings,
+) -> bool {
+    match when {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto => {
+            let set = |name: &str| surroundings.variable(name);
+            is_terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|t| t != "dumb")
+        }
+    }
+}
+
+/// Returns the columns of the terminal; a usual number where they are not known.
+pub(super) fn terminal_width(surroundings: &Surroundings) -> usize {
+    const ASSUMED: usize = 120;
+    let from_environment = surroundings
+        .variable("COLUMNS")
+        .and_then(|text| text.to_str()?.parse().ok());
+    let window = || usize::try_from(surroundings.window?).ok();
+    from_environment
+        .or_else(window)
+        .filter(|&columns| columns > 0)
+        .unwrap_or(ASSUMED)
+}

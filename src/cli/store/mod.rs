@@ -1,0 +1,11 @@
+//! Which store a run is about, whether it may be used, and what is damaged of it.
+
+pub(super) mod damage;
+mod loan;
+mod locate;
+mod owner_status;
+pub(super) mod trust;
+
+pub(super) use loan::Borrowed;
+pub(super) use locate::{config_file, configuration, follow_file, load, locate, named, outranked};
+pub(super) use owner_status::{State, Status, Watch};

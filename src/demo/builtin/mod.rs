@@ -1,0 +1,19 @@
+//! The example converters in Rust, for machines without Python: the same files in, the same answers out as the
+//! programs of `tools/converters`.
+
+mod answer;
+mod ict;
+mod jsonl;
+mod junit;
+mod kind;
+mod report;
+mod source;
+mod suite;
+#[cfg(test)]
+mod tests;
+mod uuid;
+mod xml;
+
+pub(crate) use answer::convert;
+pub(crate) use kind::Kind;
+pub(crate) use source::Arguments;

@@ -1,0 +1,150 @@
+//! Checks a configuration as a whole: what contradicts itself, what is hardly meant, what this machine lacks.
+use std::path::Path;
+
+use super::companions;
+use super::names::overlap;
+use super::read::Reader;
+use super::scope::Values;
+use super::settings::{Config, ConverterConfig};
+use crate::convert::{PostAction, Sandbox, Takes};
+
+impl Config {
+    /// What this machine lacks for the configuration to work: folders and bundle files that are not there.
+    pub fn survey(&self) -> Vec<String> {
+        let mut missing = self.unmet_bounds();
+        for config in &self.converters {
+            let name = &config.converter.name;
+            if let Some(folder) = &config.watch_folder
+                && !folder.is_dir()
+            {
+                missing.push(format!(
+                    "converter '{name}': watch_folder {} is not there",
+                    folder.display()
+                ));
+            }
+            if let Sandbox::Enforce { read, write } = &config.converter.bounds.sandbox {
+                for path in read.iter().chain(write).filter(|path| !path.exists()) {
+                    missing.push(format!(
+                        "converter '{name}': {}, which its sandbox is to open, is not there",
+                        path.display()
+                    ));
+                }
+            }
+            for file in &config.converter.bundle {
+                let path = config.converter.dir.join(file);
+                if !path.is_file() {
+                    missing.push(format!(
+                        "converter '{name}': bundle file {} is not there",
+                        path.display()
+                    ));
+                }
+            }
+        }
+        missing
+    }
+}
+
+impl ConverterConfig {
+    /// A pattern of each that a file name may match at once, if it is plain to see.
+    fn overlaps<'a>(&'a self, other: &'a Self) -> Option<(&'a str, &'a str)> {
+        let theirs = other.patterns();
+        let pairs = self
+            .patterns()
+            .iter()
+            .flat_map(|ours| theirs.iter().map(move |theirs| (ours, theirs)));
+        pairs
+            .into_iter()
+            .find(|(ours, theirs)| overlap(ours, theirs))
+            .map(|(ours, theirs)| (ours.as_str(), theirs.as_str()))
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn cross_check(
+        &mut self,
+        config: &mut Config,
+        lines: &[usize],
+        converters: &[(usize, Values)],
+    ) {
+        let all = &config.converters;
+        let mut warnings = Vec::new();
+        for (index, one) in all.iter().enumerate() {
+            let name = &one.converter.name;
+            let line = |key: &str| {
+                converters[index]
+                    .1
+                    .get(key)
+                    .map_or(lines[index], |(_, line)| *line)
+            };
+            if all[..index]
+                .iter()
+                .any(|other| other.converter.name == *name)
+            {
+                self.problem(line("name"), format!("there are two converters '{name}'"));
+            }
+            for (key, folder) in [
+                ("done_folder", &one.done_folder),
+                ("error_folder", &one.error_folder),
+            ] {
+                let Some(folder) = folder else { continue };
+                for watched in all.iter().filter_map(|other| other.watch_folder.as_ref()) {
+                    if folder.starts_with(watched) {
+                        self.problem(
+                            line(key),
+                            format!(
+                                "converter '{name}': {key} {} is inside the watched folder {}",
+                                folder.display(),
+                                watched.display()
+                            ),
+                        );
+                    }
+                }
+            }
+            match one.post_process {
+                PostAction::Archive if !one.archive.archives() => self.problem(
+                    line("post_process"),
+                    format!(
+                        "converter '{name}': post_process = \"archive\" needs archive_enabled = true and archive_source_files = true"
+                    ),
+                ),
+                action @ (PostAction::Move | PostAction::Zip) if one.done_folder.is_none() => {
+                    self.problem(
+                        line("post_process"),
+                        format!("converter '{name}': post_process = \"{action}\" needs a done_folder"),
+                    );
+                }
+                PostAction::Delete if !one.archive.archives() => warnings.push(format!(
+                    "converter '{name}': sources are deleted and not archived: a wrong converter loses them"
+                )),
+                _ => {}
+            }
+            if one.archive.enabled && !one.archive.source_files {
+                warnings.push(format!(
+                    "converter '{name}': archive_source_files = false archives nothing, because reports belong to a source"
+                ));
+            }
+            if let Some(submit) = one.submit.as_ref().filter(|submit| submit.tells_secrets()) {
+                warnings.push(format!(
+                    "converter '{name}': {} is not encrypted, and what stands in submit.url or submit.headers can be read on the way",
+                    submit.endpoint()
+                ));
+            }
+            warnings.extend(companions::taken_by_others(one, all));
+            for other in &all[..index] {
+                if one.watch_folder.is_some()
+                    && one.watch_folder == other.watch_folder
+                    && (one.converter.takes == Takes::Folders)
+                        == (other.converter.takes == Takes::Folders)
+                    && let Some((ours, theirs)) = one.overlaps(other)
+                {
+                    warnings.push(format!(
+                        "converters '{}' and '{name}' both take files such as {theirs} and {ours} from {}; the one with the lower priority number, then the first, gets them",
+                        other.converter.name,
+                        one.watch_folder.as_deref().unwrap_or(Path::new("")).display()
+                    ));
+                }
+            }
+        }
+        config.warnings = warnings;
+    }
+}

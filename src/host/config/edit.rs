@@ -1,0 +1,429 @@
+//! Changes one value of a configuration file and leaves its comments and its order as they are.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use toml::de::DeValue;
+use toml_edit::{DocumentMut, Item, Table, TableLike};
+
+use super::schema::{KEYS, find, unknown_key};
+use super::schema::{Key, Kind, suggest};
+use super::settings::{Config, Setting};
+use crate::convert::MASK;
+use crate::{Error, ErrorKind, Result};
+
+/// A change that has been checked and is not written yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The file.
+    pub path: PathBuf,
+    /// `store`, `host`, `defaults` or `converter "NAME"`.
+    pub section: String,
+    /// The key.
+    pub key: String,
+    /// The value that was in force, secrets masked. For `defaults` what stood there.
+    pub old: Option<String>,
+    /// The value that will be, secrets masked.
+    pub new: Option<String>,
+    before: String,
+    after: String,
+}
+
+/// Where a value stands.
+struct Target<'a> {
+    /// `store`, `host`, `defaults`, or the index of a converter.
+    place: Place<'a>,
+    /// The key, or the entry of a table of texts.
+    path: &'a str,
+}
+
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Section(&'a str),
+    Converter(usize, &'a str),
+}
+
+impl Place<'_> {
+    /// The section of the schema.
+    fn schema(self) -> &'static str {
+        match self {
+            Self::Section("store") => "store",
+            Self::Section("host") => "host",
+            _ => "converter",
+        }
+    }
+
+    /// The name that settings have.
+    fn section(self) -> String {
+        match self {
+            Self::Section(name) => name.to_owned(),
+            Self::Converter(_, name) => format!("converter \"{name}\""),
+        }
+    }
+
+    /// The name that problems have.
+    fn words(self) -> String {
+        match self {
+            Self::Section(name) => format!("[{name}]"),
+            Self::Converter(_, name) => format!("converter '{name}'"),
+        }
+    }
+}
+
+impl Config {
+    /// The change of one value of the file this was read from: `target` is `CONVERTER.KEY`, or `store.KEY`, `host.KEY`,
+    /// `defaults.KEY`. Texts are taken as they are, lists and tables as TOML. Nothing is written yet.
+    ///
+    /// # Errors
+    /// `NotFound` for a converter that is not there; `Invalid` for an unknown key, a value out of its range, and a change
+    /// that would make the configuration as a whole invalid; `Changed` when the file is no longer what was read.
+    pub fn edit(&self, target: &str, value: &str) -> Result<Edit> {
+        let before = fs::read_to_string(&self.path)
+            .map_err(|error| Error::io("read the configuration", &self.path, error))?;
+        let current = Self::parse(&before, &self.path)?;
+        let target = current.target(target)?;
+        let (key, entry) = key_of(&target)?;
+        let written = written(key, entry, value).map_err(|found| {
+            Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "{}: {} must be {}, not {found}",
+                    target.place.words(),
+                    target.path,
+                    if entry.is_some() {
+                        "a text".to_owned()
+                    } else {
+                        key.kind.words()
+                    }
+                ),
+            )
+        })?;
+        let after = changed_text(&before, &target, &written)?;
+        let next =
+            Self::parse(&after, &self.path).map_err(|errors| {
+                let problems: Vec<String> = errors
+                    .problems
+                    .iter()
+                    .map(|problem| problem.message.clone())
+                    .collect();
+                Error::new(
+                ErrorKind::Invalid,
+                format!("the configuration would not be valid: {}", problems.join("; ")),
+            )
+            .hint("nothing was written; `config schema` lists every key with its range and default")
+            })?;
+        let section = target.place.section();
+        let in_force = |config: &Self| config.value_in(&section, key.name);
+        let (old, new) = match target.place {
+            // Not in force by itself: shown as it stands.
+            Place::Section("defaults") => {
+                let shown = |value: String| {
+                    let may_be_secret = matches!(key.name, "submit.headers" | "submit.url");
+                    if may_be_secret {
+                        MASK.to_owned()
+                    } else {
+                        value
+                    }
+                };
+                let old = standing(&before, target.path).map(shown);
+                (old, Some(shown(written.clone())))
+            }
+            _ => (in_force(&current), in_force(&next)),
+        };
+        Ok(Edit {
+            path: self.path.clone(),
+            key: target.path.to_owned(),
+            old,
+            new,
+            section,
+            before,
+            after,
+        })
+    }
+
+    fn value_in(&self, section: &str, key: &str) -> Option<String> {
+        let is_it = |setting: &&Setting| setting.section == section && setting.key == key;
+        self.settings()
+            .iter()
+            .find(is_it)
+            .map(|setting| setting.value.clone())
+    }
+
+    /// Names of converters may have dots in them, as keys have: the longest that fits is meant.
+    fn target<'a>(&'a self, target: &'a str) -> Result<Target<'a>> {
+        let converter = self
+            .converters
+            .iter()
+            .enumerate()
+            .filter_map(|(index, config)| {
+                let name = config.converter.name.as_str();
+                let path = target.strip_prefix(name)?.strip_prefix('.')?;
+                Some((
+                    name.len(),
+                    Target {
+                        place: Place::Converter(index, name),
+                        path,
+                    },
+                ))
+            })
+            .max_by_key(|(length, _)| *length)
+            .map(|(_, target)| target);
+        if let Some(target) = converter {
+            return Ok(target);
+        }
+        let Some((first, path)) = target.split_once('.') else {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("'{target}' is not CONVERTER.KEY"),
+            )
+            .hint("for example: config set 'ICT CSV.timeout_s' 300"));
+        };
+        if let Some(section) = ["store", "host", "defaults"]
+            .into_iter()
+            .find(|name| *name == first)
+        {
+            return Ok(Target {
+                place: Place::Section(section),
+                path,
+            });
+        }
+        let names = self
+            .converters
+            .iter()
+            .map(|config| config.converter.name.as_str());
+        let message = match suggest(first, names.chain(["store", "host", "defaults"])) {
+            Some(meant) => format!("there is no converter '{first}'; did you mean '{meant}'?"),
+            None => format!("there is no converter '{first}'"),
+        };
+        Err(Error::new(ErrorKind::NotFound, message).hint("`config show` lists the converters"))
+    }
+}
+
+impl Edit {
+    /// True when the file would be another.
+    pub fn changes(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// The text the file will have.
+    pub fn text(&self) -> &str {
+        &self.after
+    }
+
+    /// Puts the new file in the place of the old one, whole: synced, with the same permissions and owner.
+    ///
+    /// # Errors
+    /// `Changed` when somebody else changed the file meanwhile; `Io`.
+    pub fn write(&self) -> Result<()> {
+        if !self.changes() {
+            return Ok(());
+        }
+        // A link stays a link.
+        let path =
+            fs::canonicalize(&self.path).map_err(|error| Error::io("find", &self.path, error))?;
+        let dir = path.parent().unwrap_or(Path::new("."));
+        let beside =
+            temporary(&path).map_err(|error| Error::io("name a file beside", &path, error))?;
+        let written = write_beside(&beside, &path, self.after.as_bytes())
+            .map_err(|error| Error::io("write", &beside, error))
+            .and_then(|()| self.swap(&beside, &path));
+        if written.is_err() {
+            // It may not even be there.
+            let _ = fs::remove_file(&beside);
+        }
+        written?;
+        sync_folder(dir).map_err(|error| Error::io("sync", dir, error))
+    }
+
+    fn swap(&self, beside: &Path, path: &Path) -> Result<()> {
+        let now = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+        if now != self.before.as_bytes() {
+            return Err(Error::new(
+                ErrorKind::Changed,
+                format!("{} was changed by somebody else meanwhile", path.display()),
+            )
+            .hint("look at it and try again; nothing was written"));
+        }
+        fs::rename(beside, path).map_err(|error| Error::io("replace", path, error))
+    }
+}
+
+/// The key meant, and the entry of it where it is a table of texts.
+fn key_of<'a>(target: &Target<'a>) -> Result<(&'static Key, Option<&'a str>)> {
+    let section = target.place.schema();
+    if let Some(key) = find(section, target.path) {
+        return Ok((key, None));
+    }
+    let entry = KEYS
+        .iter()
+        .filter(|key| key.section == section && matches!(key.kind, Kind::TextMap))
+        .find_map(|key| {
+            let entry = target.path.strip_prefix(key.name)?.strip_prefix('.')?;
+            Some((key, Some(entry))).filter(|_| !entry.is_empty())
+        });
+    entry.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Invalid,
+            unknown_key(section, &target.place.words(), target.path),
+        )
+        .hint("`config schema` lists every key with its range and default")
+    })
+}
+
+/// `value` as it is written in TOML; the error tells what it is instead of what the key wants.
+fn written(key: &Key, entry: Option<&str>, value: &str) -> Result<String, String> {
+    let quoted = || serde_json::Value::from(value).to_string();
+    let is_text = matches!(
+        key.kind,
+        Kind::Text | Kind::Words(_) | Kind::Address | Kind::Url
+    ) || (matches!(key.kind, Kind::Days(..)) && value == "forever");
+    let text = if entry.is_some() || is_text {
+        quoted()
+    } else {
+        value.trim().to_owned()
+    };
+    let parsed = DeValue::parse(&text).map_err(|_| {
+        if key.kind.may_hold_secrets() {
+            "what was given".to_owned()
+        } else {
+            quoted()
+        }
+    })?;
+    if entry.is_none() {
+        key.kind.read(parsed.get_ref())?;
+    }
+    Ok(text)
+}
+
+fn unusual(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("{what} is written in a way that cannot be changed here"),
+    )
+    .hint("change the file by hand, then `config check`")
+}
+
+/// The whole text with one value in it changed.
+fn changed_text(before: &str, target: &Target<'_>, value: &str) -> Result<String> {
+    let body = before.strip_prefix('\u{feff}').unwrap_or(before);
+    let mark = &before[..before.len() - body.len()];
+    let has_crlf = body.contains("\r\n");
+    let mut document: DocumentMut = body
+        .replace("\r\n", "\n")
+        .parse()
+        .map_err(|error| Error::new(ErrorKind::Invalid, format!("this is not TOML: {error}")))?;
+    let value: toml_edit::Value = value
+        .parse()
+        .map_err(|error| Error::new(ErrorKind::Invalid, format!("this is not TOML: {error}")))?;
+    let table: &mut dyn TableLike = match target.place {
+        Place::Section(name) => document
+            .as_table_mut()
+            .entry(name)
+            .or_insert_with(|| Item::Table(Table::new()))
+            .as_table_like_mut()
+            .ok_or_else(|| unusual(name))?,
+        Place::Converter(index, name) => document
+            .get_mut("converter")
+            .and_then(Item::as_array_of_tables_mut)
+            .and_then(|converters| converters.get_mut(index))
+            .ok_or_else(|| unusual(&format!("converter '{name}'")))?,
+    };
+    put(table, target, value)?;
+    let mut text = document.to_string();
+    if has_crlf {
+        text = text.replace('\n', "\r\n");
+    }
+    Ok(format!("{mark}{text}"))
+}
+
+fn put(
+    mut table: &mut dyn TableLike,
+    target: &Target<'_>,
+    mut value: toml_edit::Value,
+) -> Result<()> {
+    let (_, entry) = key_of(target)?;
+    // The name of an entry may have dots in it; names of keys have one where they stand in an inner table.
+    let name = entry.map_or(target.path, |entry| {
+        &target.path[..target.path.len() - entry.len() - 1]
+    });
+    let mut parts: Vec<&str> = name.split('.').chain(entry).collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let inner = table.entry(part).or_insert_with(|| {
+            let mut inner = Table::new();
+            inner.set_dotted(true);
+            Item::Table(inner)
+        });
+        table = inner.as_table_like_mut().ok_or_else(|| unusual(part))?;
+    }
+    match table.get_mut(last) {
+        Some(Item::Value(there)) => {
+            // What stands around it: blanks, and the comment behind it.
+            *value.decor_mut() = there.decor().clone();
+            *there = value;
+        }
+        Some(Item::None) | None => {
+            table.insert(last, Item::Value(value));
+        }
+        Some(_) => return Err(unusual(target.path)),
+    }
+    Ok(())
+}
+
+/// What stands in `[defaults]` for a key.
+fn standing(text: &str, path: &str) -> Option<String> {
+    let document: DocumentMut = text.trim_start_matches('\u{feff}').parse().ok()?;
+    let mut item = document.get("defaults")?;
+    for part in path.split('.') {
+        item = item.get(part)?;
+    }
+    Some(item.to_string().trim().to_owned())
+}
+
+/// A name beside `path` that nothing else has.
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let number = u64::from_le_bytes(bytes);
+    Ok(path.with_file_name(format!(".{name}.{number:016x}.tmp")))
+}
+
+/// Writes a file that only its owner may read until it has the permissions and the owner of `like`.
+fn write_beside(beside: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(beside)?;
+    file.write_all(bytes)?;
+    let metadata = fs::metadata(like)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let ours = file.metadata()?;
+        if (ours.uid(), ours.gid()) != (metadata.uid(), metadata.gid()) {
+            fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
+        }
+    }
+    file.set_permissions(metadata.permissions())?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn sync_folder(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+// Windows has no handle to sync a folder by; NTFS journals names itself.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,13 @@
+//! The host's configuration: its keys, how its file is read and checked, and how one value of it is changed.
+
+pub(super) mod bounds;
+pub(super) mod check;
+pub(super) mod companions;
+pub(super) mod edit;
+pub(super) mod endpoint;
+pub(super) mod names;
+pub(super) mod overlap;
+pub(super) mod read;
+pub(super) mod schema;
+pub(super) mod scope;
+pub(super) mod settings;

@@ -1,0 +1,179 @@
+//! Which names in a watch folder a converter takes.
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::index::fold;
+
+/// Names that programs give to what they have not finished writing, and to their notes beside a
+/// file.
+///
+/// WinSCP writes `.filepart`, Firefox, Nextcloud and rsync-like tools `.part`, Chrome
+/// `.crdownload`, Safari `.download`, Opera `.opdownload`, Edge and rclone `.partial`, aria2 keeps
+/// a `.aria2`, Syncthing on Windows begins with `~syncthing~`, Microsoft Office locks with `~$`,
+/// and editors keep the text before the last change under a name that ends with `~`. Names that
+/// begin with a dot, such as those of rsync, lftp and LibreOffice, are never taken.
+pub(in crate::host) const TEMPORARY: &[&str] = &[
+    "*.tmp",
+    "*.part",
+    "*.partial",
+    "*.filepart",
+    "*.crdownload",
+    "*.download",
+    "*.opdownload",
+    "*.aria2",
+    "~syncthing~*",
+    "~$*",
+    "*~",
+];
+
+/// The names one converter takes.
+#[derive(Debug, Clone, Default)]
+pub(in crate::host) struct Names {
+    patterns: Vec<String>,
+    takes: GlobSet,
+    ignores: GlobSet,
+    temporary: GlobSet,
+}
+
+/// A pattern that is none: which of the lists it is in, and why.
+pub(in crate::host) struct BadPattern {
+    pub(in crate::host) key: &'static str,
+    pub(in crate::host) why: String,
+}
+
+impl Names {
+    /// Reads the patterns of names taken and not taken.
+    ///
+    /// A temporary name is not taken, whatever is ignored besides, unless its pattern is itself
+    /// among `patterns`.
+    pub(in crate::host) fn new(
+        patterns: Vec<String>,
+        ignore: &[String],
+    ) -> Result<Self, BadPattern> {
+        let takes = set("patterns", patterns.iter().map(String::as_str))?;
+        let ignores = set("ignore", ignore.iter().map(String::as_str))?;
+        let is_named = |text: &&&str| !patterns.iter().any(|own| own.eq_ignore_ascii_case(text));
+        let temporary = set("ignore", TEMPORARY.iter().filter(is_named).copied())?;
+        Ok(Self {
+            patterns,
+            takes,
+            ignores,
+            temporary,
+        })
+    }
+
+    pub(in crate::host) fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+
+    /// True for the name of a source.
+    pub(in crate::host) fn takes(&self, name: &str) -> bool {
+        let name = &*fold(name);
+        !name.starts_with('.')
+            && self.takes.is_match(name)
+            && !self.ignores.is_match(name)
+            && !self.temporary.is_match(name)
+    }
+
+    /// Names that somebody wants left alone.
+    pub(in crate::host) fn ignored(&self) -> &GlobSet {
+        &self.ignores
+    }
+
+    /// Names of what is still being written.
+    pub(in crate::host) fn temporary(&self) -> &GlobSet {
+        &self.temporary
+    }
+}
+
+fn set<'p>(
+    key: &'static str,
+    patterns: impl Iterator<Item = &'p str>,
+) -> Result<GlobSet, BadPattern> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(glob(pattern).map_err(|error| BadPattern {
+            key,
+            why: format!("{pattern:?} is no pattern: {}", error.kind()),
+        })?);
+    }
+    set.build().map_err(|error| BadPattern {
+        key,
+        why: error.to_string(),
+    })
+}
+
+/// Reads a pattern. Test stations spell their extensions as they please, so letter case does not
+/// count; nor does the way in which a system writes accents. It is matched against a name that is
+/// folded in the same way.
+fn glob(pattern: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(&fold(pattern)).build()
+}
+
+/// True when one pattern, read as a name, matches the other: a name that both take is then plain to
+/// see.
+pub(in crate::host) fn overlap(one: &str, other: &str) -> bool {
+    let matches = |pattern: &str, text: &str| {
+        glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(&*fold(text)))
+    };
+    matches(one, other) || matches(other, one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(patterns: &[&str], ignore: &[&str]) -> Names {
+        let owned = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let read = Names::new(owned(patterns), &owned(ignore));
+        read.unwrap_or_else(|bad| panic!("{}: {}", bad.key, bad.why))
+    }
+
+    /// A half-finished upload of WinSCP was archived and converted, and the finished file once
+    /// more.
+    #[test]
+    fn what_transfer_tools_have_not_finished_is_not_taken() {
+        let all = names(&["*"], &[]);
+        for name in [
+            "a.csv.filepart",
+            "a.csv.CRDOWNLOAD",
+            "a.csv.part",
+            "~$a.xlsx",
+            "a.csv~",
+            ".a.csv.x7Gq2s",
+            ".~lock.a.csv#",
+            "~syncthing~a.csv.tmp",
+        ] {
+            assert!(!all.takes(name), "{name}");
+        }
+        assert!(all.takes("a.csv") && all.takes("part.csv") && all.takes("tmp"));
+    }
+
+    /// Somebody who ignores one more kind of file does not mean that unfinished ones are to be
+    /// taken.
+    #[test]
+    fn what_is_ignored_by_wish_is_ignored_besides() {
+        let more = names(&["*"], &["*.bak"]);
+        assert!(!more.takes("a.bak") && !more.takes("a.filepart"));
+    }
+
+    #[test]
+    fn a_temporary_name_that_is_asked_for_is_taken() {
+        let asked = names(&["*.TMP", "*.csv"], &[]);
+        assert!(asked.takes("a.tmp") && !asked.takes("a.part"));
+    }
+
+    /// A Mac writes a letter and its accent apart, the configuration has them as one.
+    #[test]
+    fn a_pattern_with_accents_takes_names_however_they_are_written() {
+        let composed = names(&["Pr\u{fc}fling*"], &[]);
+        assert!(composed.takes("Pru\u{308}fling 1.csv") && composed.takes("Pr\u{dc}FLING.csv"));
+        let apart = names(&["Pru\u{308}fling*"], &[]);
+        assert!(apart.takes("Pr\u{fc}fling.csv"));
+    }
+}

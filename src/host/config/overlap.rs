@@ -1,0 +1,352 @@
+//! Folders that must not overlap, whatever they are called: compared by what they are, through
+//! links and mounts, and not by their names.
+//!
+//! A watch folder holds nothing but sources. Whatever else lies in it would be taken for one,
+//! archived and cleared away: the store, the configuration, a converter, and what was cleared away
+//! before.
+
+use crate::host::file_id::FileId;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::settings::{Config, ConfigErrors, ConverterConfig, Origin, Problem};
+use crate::convert::Takes;
+use crate::host::panics::lock;
+use crate::{Error, ErrorKind, Result};
+
+mod mount;
+
+/// How the store is called that has no converter of its own.
+const THE_STORE: &str = "the store";
+
+/// What a folder or file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Watch,
+    Store,
+    /// Where sources go: the done and the error folder.
+    Outlet,
+    /// A file that the host or a converter needs.
+    Needed,
+}
+
+/// A folder or file that the configuration names.
+struct Named {
+    role: Role,
+    /// What it is called in the configuration, for messages.
+    label: String,
+    /// The place of its value in the configuration.
+    section: String,
+    key: &'static str,
+    path: PathBuf,
+    /// What its converter takes.
+    takes: Takes,
+}
+
+/// How one folder lies to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Same,
+    /// The first one lies in the second.
+    Inside,
+    /// The second one lies in the first.
+    Around,
+}
+
+impl Config {
+    /// Refuses folders that overlap on this machine. `store` is the one that is open, or would be:
+    /// not every time the one that the configuration names.
+    ///
+    /// # Errors
+    /// `Invalid`, with each pair and both of their names.
+    pub fn check_folders(&self, store: Option<&Path>) -> Result<()> {
+        let problems = self.overlaps(store, None);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::from(ConfigErrors {
+            path: self.path.clone(),
+            problems,
+        }))
+    }
+
+    /// The pairs that overlap: all of them, or those of one folder.
+    fn overlaps(&self, store: Option<&Path>, of: Option<&Path>) -> Vec<Problem> {
+        let named = self.named(store);
+        let mounts = mount::Table::read();
+        // What cannot be looked at overlaps with nothing yet; whoever uses it says what is wrong.
+        let places: Vec<_> = named
+            .iter()
+            .map(|named| Place::of(&named.path, &mounts).ok())
+            .collect();
+        let mut problems = Vec::new();
+        for (at, (one, place)) in named.iter().zip(&places).enumerate() {
+            for (other, other_place) in named[..at].iter().zip(&places) {
+                let concerned = of.is_none_or(|path| one.path == path || other.path == path);
+                let (Some(place), Some(other_place)) = (place, other_place) else {
+                    continue;
+                };
+                if let (true, Some(relation)) = (concerned, place.relation(other_place))
+                    && let Some(message) = refusal(one, other, relation)
+                {
+                    let line = self.line_of(one).or_else(|| self.line_of(other));
+                    problems.push(Problem {
+                        line: line.unwrap_or(1),
+                        message,
+                    });
+                }
+            }
+        }
+        problems
+    }
+
+    /// Everything that is compared. Watch folders come first and stores second, so that a message
+    /// begins with what is to be changed.
+    fn named(&self, store: Option<&Path>) -> Vec<Named> {
+        let mut all = Vec::new();
+        let converters = &self.converters;
+        let mut add = |role, key, folder: fn(&ConverterConfig) -> Option<&PathBuf>| {
+            for config in converters {
+                if let Some(folder) = folder(config) {
+                    all.push(Named::of(config, role, key, folder));
+                }
+            }
+        };
+        add(Role::Watch, "watch_folder", |one| one.watch_folder.as_ref());
+        add(Role::Store, "archive_folder", |one| {
+            one.archive.folder.as_ref()
+        });
+        add(Role::Outlet, "done_folder", |one| one.done_folder.as_ref());
+        add(Role::Outlet, "error_folder", |one| {
+            one.error_folder.as_ref()
+        });
+        let stores = store.into_iter().chain(self.store.as_deref());
+        let stores = stores.map(|path| Named {
+            role: Role::Store,
+            label: THE_STORE.to_owned(),
+            section: "store".to_owned(),
+            key: "path",
+            path: path.to_owned(),
+            takes: Takes::Files,
+        });
+        all.extend(stores);
+        all.push(Named {
+            role: Role::Needed,
+            label: "the configuration".to_owned(),
+            section: "host".to_owned(),
+            key: "",
+            path: self.dir.join(self.path.file_name().unwrap_or_default()),
+            takes: Takes::Files,
+        });
+        for config in converters {
+            let converter = &config.converter;
+            let bundle = converter.bundle.iter().map(|file| ("bundle", file));
+            let command = converter.command.iter().map(|word| ("command", word));
+            for (key, file) in bundle.chain(command) {
+                let path = converter.dir.join(file);
+                if !file.is_empty() && path.is_file() {
+                    all.push(Named::of(config, Role::Needed, key, &path));
+                }
+            }
+        }
+        all.sort_by_key(|named| named.role);
+        all
+    }
+
+    fn line_of(&self, named: &Named) -> Option<usize> {
+        let is_it = |setting: &&super::settings::Setting| {
+            setting.section == named.section && setting.key == named.key
+        };
+        match self.settings().iter().find(is_it)?.origin {
+            Origin::BuiltIn => None,
+            Origin::Defaults(line) | Origin::Line(line) => Some(line),
+        }
+    }
+}
+
+impl Named {
+    fn of(config: &ConverterConfig, role: Role, key: &'static str, path: &Path) -> Self {
+        let name = &config.converter.name;
+        Self {
+            role,
+            label: format!("{key} of converter '{name}'"),
+            section: format!("converter \"{name}\""),
+            key,
+            path: path.to_owned(),
+            takes: config.converter.takes.clone(),
+        }
+    }
+
+    /// What it is called, and where it is.
+    fn in_words(&self) -> String {
+        format!("{} ({})", self.label, self.path.display())
+    }
+}
+
+/// Why two may not lie to each other as they do, if so, and what to do about it.
+fn refusal(one: &Named, other: &Named, relation: Relation) -> Option<String> {
+    use Relation::{Around, Inside, Same};
+    use Role::{Needed, Outlet, Store, Watch};
+    let is_one_name = one.path == other.path;
+    let outer = if relation == Around { one } else { other };
+    let advice = match (one.role, other.role) {
+        // The one that is open, and the one that the configuration names.
+        (Store, Store) if one.label == other.label => return None,
+        // Two converters may share a folder under one name: each file goes to one of them.
+        (Watch | Store, Watch | Store) if one.role == other.role && relation == Same => {
+            if is_one_name && one.label != THE_STORE && other.label != THE_STORE {
+                return None;
+            }
+            match one.role {
+                Watch => "write the same path in both places",
+                _ => "leave archive_folder empty for the store, and write one path for one folder",
+            }
+        }
+        (Watch, Watch) if takes_folders(&outer.takes) => {
+            "a folder in it may be taken as a source; move one of them"
+        }
+        (Watch, Watch) => return None,
+        (Store, Store) => "give each store a folder of its own",
+        (Outlet, Watch) => "sources would be taken again; choose a folder elsewhere",
+        (Store, Watch) => {
+            "a watch folder holds nothing but sources, which are cleared away; \
+             choose a folder elsewhere"
+        }
+        (Outlet, Store) => "nothing else may write into a store; choose a folder elsewhere",
+        (Needed, Watch) => {
+            "a watch folder holds nothing but sources, which are cleared away; \
+             move the file, or choose a folder elsewhere"
+        }
+        _ => return None,
+    };
+    let (ours, theirs) = (one.in_words(), other.in_words());
+    let how = match (relation, is_one_name) {
+        (Same, true) => format!("{ours} is {} as well", other.label),
+        (Same, false) => format!("{ours} and {theirs} are one folder by two names"),
+        (Inside, _) => format!("{ours} lies in {theirs}"),
+        (Around, _) => format!("{ours} holds {theirs}"),
+    };
+    Some(format!("{how}: {advice}"))
+}
+
+/// True when a folder in a watch folder may be a source, or a companion of one.
+fn takes_folders(takes: &Takes) -> bool {
+    match takes {
+        Takes::Files => false,
+        Takes::Folders => true,
+        Takes::WithCompanions(companions) => companions.any_folder().next().is_some(),
+    }
+}
+
+/// Where a folder or file is, or would be.
+#[derive(Debug)]
+struct Place {
+    /// Itself and the folders around it, from the inside out. Without the part that is not there
+    /// yet.
+    chain: Vec<FileId>,
+    /// The part that is not there yet.
+    missing: PathBuf,
+    /// Where it is on its file system, which is another path than its own where that is mounted
+    /// twice.
+    on_device: Option<mount::OnDevice>,
+}
+
+impl Place {
+    fn of(path: &Path, mounts: &mount::Table) -> io::Result<Self> {
+        let mut there = path;
+        let mut missing: Vec<OsString> = Vec::new();
+        let real = loop {
+            match fs::canonicalize(there) {
+                Ok(real) => break real,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let (Some(name), Some(parent)) = (there.file_name(), there.parent()) else {
+                        return Err(error);
+                    };
+                    missing.push(name.to_owned());
+                    there = parent;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let missing: PathBuf = missing.iter().rev().collect();
+        Ok(Self {
+            chain: real.ancestors().map(id).collect::<io::Result<_>>()?,
+            on_device: mounts.place(&real, &missing),
+            missing,
+        })
+    }
+
+    fn relation(&self, other: &Self) -> Option<Relation> {
+        match (self.is_in_or_at(other), other.is_in_or_at(self)) {
+            (true, true) => Some(Relation::Same),
+            (true, false) => Some(Relation::Inside),
+            (false, true) => Some(Relation::Around),
+            (false, false) => None,
+        }
+    }
+
+    fn is_in_or_at(&self, other: &Self) -> bool {
+        let by_device = self.on_device.as_ref().zip(other.on_device.as_ref());
+        if by_device.is_some_and(|(one, other)| one.is_in_or_at(other)) {
+            return true;
+        }
+        let Some(anchor) = other.chain.first() else {
+            return false;
+        };
+        if other.missing.as_os_str().is_empty() {
+            self.chain.contains(anchor)
+        } else {
+            self.chain.first() == Some(anchor) && self.missing.starts_with(&other.missing)
+        }
+    }
+}
+
+#[cfg(unix)]
+fn id(path: &Path) -> io::Result<FileId> {
+    Ok(FileId::of(&fs::metadata(path)?))
+}
+
+#[cfg(not(unix))]
+fn id(path: &Path) -> io::Result<FileId> {
+    Ok(FileId::of_path(&fs::canonicalize(path)?))
+}
+
+/// Which folder each name stood for when it was last found to overlap with nothing. A folder that
+/// appears later, or is swapped for another one, is compared again before it is used.
+#[derive(Debug, Default)]
+pub(in crate::host) struct CheckedFolders {
+    known: Mutex<HashMap<PathBuf, Option<FileId>>>,
+}
+
+impl CheckedFolders {
+    /// Refuses a folder that has come to overlap with another one.
+    pub(in crate::host) fn check(
+        &self,
+        folder: &Path,
+        config: &Config,
+        store: Option<&Path>,
+    ) -> Result<()> {
+        let now = match id(folder) {
+            Ok(id) => Some(id),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // Whoever uses it says what is wrong.
+            Err(_) => return Ok(()),
+        };
+        if lock(&self.known).get(folder) == Some(&now) {
+            return Ok(());
+        }
+        if let Some(problem) = config.overlaps(store, Some(folder)).into_iter().next() {
+            return Err(Error::new(ErrorKind::Refused, problem.message)
+                .hint("nothing is taken from it or put into it until then"));
+        }
+        lock(&self.known).insert(folder.to_owned(), now);
+        Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

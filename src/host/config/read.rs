@@ -1,0 +1,424 @@
+//! Reads the host's configuration from its file, and tells all that is wrong with it at once.
+use super::companions;
+use std::path::Path;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::endpoint::Submit;
+use super::names::Names;
+use super::schema::{Inherited, KEYS, Value, find, unknown_key, unknown_section};
+use super::scope::{Scope, Values, archive_settings, bounds};
+use super::settings::{
+    Config, ConfigErrors, ConverterConfig, Links, LogFormat, Problem, Retry, Writers,
+};
+use crate::convert::{Arguments, Converter, Mode, PostAction, Takes};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of the largest configuration read.
+const CONFIG_BYTES_MAX: u64 = 4 << 20;
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem and its line; `NotFound` and `Io` as reading the file goes.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let failed = |error| Error::io("read the configuration", path, error);
+        let size = path.metadata().map_err(failed)?.len();
+        if size > CONFIG_BYTES_MAX {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("{} is too large for a configuration", path.display()),
+            ));
+        }
+        let bytes = std::fs::read(path).map_err(failed)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            Error::new(
+                ErrorKind::Invalid,
+                format!("{} is not UTF-8 at byte {at}", path.display()),
+            )
+        })?;
+        Ok(Self::parse(&text, path)?)
+    }
+
+    /// Checks the text of a configuration that is, or would be, at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut reader = Reader {
+            text,
+            problems: Vec::new(),
+        };
+        let dir = std::path::absolute(path)
+            .ok()
+            .and_then(|path| path.parent().map(Path::to_owned))
+            .unwrap_or_default();
+        let config = reader.read(path, &dir);
+        let mut problems = reader.problems;
+        problems.sort_by_key(|problem| problem.line);
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigErrors {
+                path: path.to_owned(),
+                problems,
+            })
+        }
+    }
+}
+
+pub(in crate::host) struct Reader<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.as_bytes().iter().take(at);
+        before.filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    pub(in crate::host) fn problem(&mut self, line: usize, message: impl Into<String>) {
+        self.problems.push(Problem {
+            line,
+            message: message.into(),
+        });
+    }
+
+    fn read(&mut self, path: &Path, dir: &Path) -> Config {
+        let (document, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            let line = self.line(error.span().map_or(0, |span| span.start));
+            self.problem(line, format!("this is not TOML: {}", error.message()));
+        }
+        let mut store = Values::new();
+        let mut host = Values::new();
+        let mut defaults = Values::new();
+        let mut converters: Vec<(usize, Values)> = Vec::new();
+        // After an error of syntax the rest is guesswork, and its problems would only confuse.
+        let document = if self.problems.is_empty() {
+            document.into_inner()
+        } else {
+            DeTable::new()
+        };
+        for (name, value) in &document {
+            let line = self.line(name.span().start);
+            match (name.get_ref().as_ref(), value.get_ref()) {
+                ("store", DeValue::Table(table)) => {
+                    self.table("store", "[store]", table, "", &mut store);
+                }
+                ("host", DeValue::Table(table)) => {
+                    self.table("host", "[host]", table, "", &mut host);
+                }
+                ("defaults", DeValue::Table(table)) => {
+                    self.table("converter", "[defaults]", table, "", &mut defaults);
+                }
+                ("converter", DeValue::Array(list)) => {
+                    for item in list {
+                        let line = self.line(item.span().start);
+                        let DeValue::Table(table) = item.get_ref() else {
+                            self.problem(line, "a converter must be a [[converter]] table");
+                            continue;
+                        };
+                        let named = table.get("name").and_then(|name| name.get_ref().as_str());
+                        let place = match named {
+                            Some(name) => format!("converter '{name}'"),
+                            None => format!("converter {}", converters.len() + 1),
+                        };
+                        let mut values = Values::new();
+                        self.table("converter", &place, table, "", &mut values);
+                        converters.push((line, values));
+                    }
+                }
+                ("converter", _) => {
+                    self.problem(
+                        line,
+                        "converters are written [[converter]], with two brackets",
+                    );
+                }
+                (section @ ("store" | "host" | "defaults"), _) => {
+                    self.problem(line, format!("[{section}] must be a table"));
+                }
+                (unknown, _) => {
+                    let message = unknown_section(unknown);
+                    self.problem(line, message);
+                }
+            }
+        }
+        self.build(path, dir, &store, &host, &defaults, &converters)
+    }
+
+    fn table(
+        &mut self,
+        section: &'static str,
+        place: &str,
+        table: &DeTable<'_>,
+        prefix: &str,
+        values: &mut Values,
+    ) {
+        for (name, value) in table {
+            let line = self.line(name.span().start);
+            let full = format!("{prefix}{}", name.get_ref());
+            let inner = format!("{full}.");
+            if let Some(key) = find(section, &full) {
+                if place == "[defaults]" && key.inherited == Inherited::No {
+                    self.problem(
+                        line,
+                        format!("[defaults]: {full} must be given for each converter"),
+                    );
+                    continue;
+                }
+                match key.kind.read(value.get_ref()) {
+                    Ok(value) => {
+                        values.insert(key.name, (value, line));
+                    }
+                    Err(found) => self.problem(
+                        line,
+                        format!("{place}: {full} must be {}, not {found}", key.kind.words()),
+                    ),
+                }
+            } else if KEYS
+                .iter()
+                .any(|key| key.section == section && key.name.starts_with(&inner))
+            {
+                match value.get_ref() {
+                    DeValue::Table(table) => self.table(section, place, table, &inner, values),
+                    _ => self.problem(line, format!("{place}: {full} must be a table")),
+                }
+            } else {
+                let message = unknown_key(section, place, &full);
+                self.problem(line, message);
+            }
+        }
+    }
+
+    fn build(
+        &mut self,
+        path: &Path,
+        dir: &Path,
+        store: &Values,
+        host: &Values,
+        defaults: &Values,
+        converters: &[(usize, Values)],
+    ) -> Config {
+        let none = Values::new();
+        let scope = |section, own, defaults| Scope {
+            section,
+            own,
+            defaults,
+            dir,
+        };
+        let in_store = scope("store", store, &none);
+        let in_host = scope("host", host, &none);
+        let in_defaults = scope("converter", &none, defaults);
+        let mut settings = in_store.settings("store");
+        settings.extend(in_host.settings("host"));
+        let mut config = Config {
+            path: path.to_owned(),
+            dir: dir.to_owned(),
+            store: in_store.folder("path"),
+            listen: in_host.text("listen").parse().ok(),
+            listen_names: in_host.texts("listen_names"),
+            max_concurrent: in_host.whole("max_concurrent"),
+            min_free_disk: in_host.gibibytes("min_free_disk_gb"),
+            scan_every: in_host.seconds("scan_every_s"),
+            stop_within: in_host.seconds("stop_within_s"),
+            retention_every: Some(in_host.number("retention_every_h"))
+                .filter(|hours| *hours > 0.0)
+                .and_then(|hours| Duration::try_from_secs_f64(hours * 3600.0).ok()),
+            log: match in_host.text("log").as_str() {
+                "json" => LogFormat::Json,
+                _ => LogFormat::Text,
+            },
+            defaults: archive_settings(&in_defaults),
+            converters: Vec::new(),
+            warnings: Vec::new(),
+            settings: Vec::new(),
+        };
+        if let Some(address) = config.listen
+            && !address.ip().is_loopback()
+            && !in_host.flag("listen_openly")
+        {
+            let line = in_host.line("listen").unwrap_or(1);
+            self.problem(
+                line,
+                format!("[host]: listen: other machines can reach {address}, where nobody is asked who they are; listen_openly = true allows it"),
+            );
+        }
+        let mut lines = Vec::new();
+        for (line, values) in converters {
+            let scope = scope("converter", values, defaults);
+            let built = self.converter(&scope, *line);
+            settings.extend(scope.settings(&format!("converter \"{}\"", built.converter.name)));
+            lines.push(*line);
+            config.converters.push(built);
+        }
+        self.cross_check(&mut config, &lines, converters);
+        config.settings = settings;
+        config
+    }
+
+    fn converter(&mut self, scope: &Scope<'_>, line: usize) -> ConverterConfig {
+        let name = scope.text("name");
+        if name.trim().is_empty() || name.chars().any(char::is_control) || name.len() > 200 {
+            self.problem(
+                line,
+                "a converter needs a name of at most 200 bytes without control characters",
+            );
+        }
+        let at = |key: &str, message: String, reader: &mut Self| {
+            let line = scope.line(key).unwrap_or(line);
+            reader.problem(line, format!("converter '{name}': {message}"));
+        };
+        let command = scope.texts("command");
+        let mode = scope.text("mode").parse::<Mode>().unwrap_or_default();
+        if command.first().is_none_or(String::is_empty) {
+            at("command", "command must name a program".to_owned(), self);
+        } else if mode == Mode::OneShot && !command[1..].iter().any(|word| word.contains("{input}"))
+        {
+            at(
+                "command",
+                "command must have an {input} among its arguments, which stands for the file"
+                    .to_owned(),
+                self,
+            );
+        }
+        let bundle = scope.texts("bundle");
+        for file in &bundle {
+            if !crate::convert::is_bundle_name(file) {
+                at(
+                    "bundle",
+                    format!(
+                        "bundle file {file:?} must be below the configuration's folder, written with '/'"
+                    ),
+                    self,
+                );
+            }
+        }
+        let complete_marker = scope.optional_text("complete_marker");
+        if let Some(marker) = &complete_marker
+            && (marker.contains('/') || !crate::convert::is_bundle_name(marker))
+        {
+            at(
+                "complete_marker",
+                format!(
+                    "complete_marker: {marker:?} must be the plain name of a file in the folder"
+                ),
+                self,
+            );
+        }
+        let names = Names::new(scope.texts("patterns"), &scope.texts("ignore"));
+        let names = names.unwrap_or_else(|bad| {
+            at(bad.key, format!("{}: {}", bad.key, bad.why), self);
+            Names::default()
+        });
+        let (texts, required) = (
+            scope.texts("companions"),
+            scope.texts("companions_required"),
+        );
+        let (companions, wrong) = companions::read(&texts, &required, &names);
+        for (key, why) in wrong {
+            at(key, format!("{key}: {why}"), self);
+        }
+        if !companions.is_empty() {
+            let clash = [
+                ("complete_marker", complete_marker.is_some()),
+                ("follow_symlinks", scope.flag("follow_symlinks")),
+            ];
+            for (key, _) in clash.into_iter().filter(|(_, is_set)| *is_set) {
+                let why = format!("{key} and companions do not go together; set one of them");
+                at(key, why, self);
+            }
+        }
+        let submit = scope.get("submit.url").map(|url| Submit {
+            url: match url {
+                Value::Text(url) => url,
+                _ => String::new(),
+            },
+            timeout: scope.seconds("submit.timeout_s"),
+            headers: scope.text_map("submit.headers"),
+            dir: scope.dir.to_owned(),
+        });
+        for (header, value) in submit.iter().flat_map(|submit| &submit.headers) {
+            if !is_header(header, value) {
+                at(
+                    "submit.headers",
+                    format!(
+                        "submit.headers: {header:?} is no header, or its value has a control character or an open '${{'"
+                    ),
+                    self,
+                );
+            }
+        }
+        let (bounds, wrong) = bounds(scope);
+        for (key, why) in wrong {
+            at(key, format!("{key}: {why}"), self);
+        }
+        ConverterConfig {
+            converter: Converter {
+                version: scope.optional_text("version"),
+                command,
+                dir: scope.dir.to_owned(),
+                bundle,
+                mode,
+                takes: if complete_marker.is_some() {
+                    Takes::Folders
+                } else if companions.is_empty() {
+                    Takes::Files
+                } else {
+                    Takes::WithCompanions(companions)
+                },
+                bounds,
+                arguments: Arguments::new(
+                    scope.text_map("arguments"),
+                    scope.texts("secret_arguments"),
+                ),
+                environment: scope.optional_text("environment"),
+                name,
+            },
+            watch_folder: scope.folder("watch_folder"),
+            priority: scope.whole("priority"),
+            links: if scope.flag("follow_symlinks") {
+                Links::Follow
+            } else {
+                Links::Skip
+            },
+            complete_marker,
+            settle: scope.seconds("settle_s"),
+            empty_after: scope.seconds("empty_after_s"),
+            writers: if scope.flag("wait_for_writers") {
+                Writers::WaitFor
+            } else {
+                Writers::Ignore
+            },
+            post_process: scope
+                .text("post_process")
+                .parse()
+                .unwrap_or(PostAction::Keep),
+            done_folder: scope.folder("done_folder"),
+            error_folder: scope.folder("error_folder"),
+            retry: Retry {
+                max_attempts: scope.whole("retry.max_attempts"),
+                delay: scope.seconds("retry.delay_s"),
+            },
+            archive: archive_settings(scope),
+            submit,
+            names,
+        }
+    }
+}
+
+fn is_header(name: &str, value: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_closed = |value: &str| {
+        let mut parts = value.split("${");
+        parts.next();
+        parts.all(|part| part.contains('}'))
+    };
+    !name.is_empty()
+        && name.bytes().all(is_token)
+        && !value.chars().any(char::is_control)
+        && is_closed(value)
+}

@@ -1,0 +1,401 @@
+//! The keys of the configuration: one table for reading, for checking and for telling people.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use toml::de::DeValue;
+
+pub(in crate::host) use crate::convert::suggest;
+use crate::entry::Meta;
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub(in crate::host) struct Key {
+    /// `store`, `host` or `converter`.
+    pub(in crate::host) section: &'static str,
+    /// Its name; with a dot inside for a key of an inner table.
+    pub(in crate::host) name: &'static str,
+    pub(in crate::host) kind: Kind,
+    /// What holds when it is not given, as it would be written.
+    pub(in crate::host) default: Option<&'static str>,
+    /// May stand in `[defaults]`.
+    pub(in crate::host) inherited: Inherited,
+    pub(in crate::host) about: &'static str,
+}
+
+/// Whether a converter takes a key over from `[defaults]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum Inherited {
+    Yes,
+    No,
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::host) enum Kind {
+    Text,
+    Words(&'static [&'static str]),
+    Flag,
+    Whole(i64, i64),
+    Number(f64, f64),
+    /// A number in a range, or 0.
+    NumberOrZero(f64, f64),
+    Texts,
+    /// A table of texts; numbers and booleans are taken by their spelling.
+    TextMap,
+    /// Whole days in a range, or `"forever"`.
+    Days(i64, i64),
+    Address,
+    Url,
+}
+
+/// A value that fits its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::host) enum Value {
+    Text(String),
+    Flag(bool),
+    Whole(i64),
+    Number(f64),
+    Texts(Vec<String>),
+    TextMap(Meta),
+    Forever,
+}
+
+use Inherited::{No, Yes};
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    inherited: Inherited,
+    about: &'static str,
+) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        default,
+        inherited,
+        about,
+    }
+}
+
+#[rustfmt::skip]
+pub(in crate::host) const KEYS: &[Key] = &[
+    key("store", "path", Kind::Text, None, No, "the store; relative to the configuration's folder"),
+    key("host", "listen", Kind::Address, None, No, "where /healthz and /metrics are answered; without it nowhere"),
+    key("host", "listen_names", Kind::Texts, Some("[]"), No, "names beside its addresses and its own that the host is asked by, as they stand in a URL"),
+    key("host", "listen_openly", Kind::Flag, Some("false"), No, "listen may be an address that other machines reach"),
+    key("host", "max_concurrent", Kind::Whole(1, 64), Some("4"), No, "conversions at a time"),
+    key("host", "min_free_disk_gb", Kind::Number(0.0, 10_000.0), Some("1.0"), No, "GiB; with less on the store's disk no files are taken"),
+    key("host", "scan_every_s", Kind::Number(0.1, 3_600.0), Some("1"), No, "seconds between two looks into the watch folders; more for network shares"),
+    key("host", "stop_within_s", Kind::Number(0.0, 3_600.0), Some("20"), No, "seconds that running conversions get to end when the host is told to stop"),
+    key("host", "retention_every_h", Kind::Number(0.0, 8_760.0), Some("1"), No, "hours between two purges of what may go; 0: never"),
+    key("host", "log", Kind::Words(&["text", "json"]), Some("\"text\""), No, "what the log on standard error looks like"),
+    key("converter", "name", Kind::Text, None, No, "required; entries are archived for this name"),
+    key("converter", "version", Kind::Text, None, No, "what it claims to be; never its identity"),
+    key("converter", "command", Kind::Texts, None, No, "required; program and arguments, no shell, {input} is the source"),
+    key("converter", "bundle", Kind::Texts, Some("[]"), No, "its files below the configuration's folder, archived by content"),
+    key("converter", "environment", Kind::Text, None, Yes, "what it runs on; asked of the program with --version when not given"),
+    key("converter", "mode", Kind::Words(&["oneshot", "worker"]), Some("\"oneshot\""), Yes, "a process for each conversion, or a long-lived one"),
+    key("converter", "timeout_s", Kind::Number(0.1, 86_400.0), Some("120"), Yes, "seconds one conversion may take"),
+    key("converter", "memory_mb", Kind::Whole(16, 1_048_576), Some("4096"), Yes, "MiB of memory each of its processes may have for itself"),
+    key("converter", "file_size_mb", Kind::Whole(1, 1_048_576), Some("1024"), Yes, "MiB of the longest file it may write"),
+    key("converter", "sandbox", Kind::Words(&["off", "enforce"]), Some("\"off\""), Yes, "enforce: it reads its bundle and the source and writes its temporary folder, and nothing else"),
+    key("converter", "read_paths", Kind::Texts, Some("[]"), Yes, "what it may also read in its sandbox: an interpreter, limits, a share"),
+    key("converter", "write_paths", Kind::Texts, Some("[]"), Yes, "what it may also write in its sandbox"),
+    key("converter", "network", Kind::Words(&["allowed", "none"]), Some("\"allowed\""), Yes, "none: it opens no socket; needs sandbox = \"enforce\", and it is not started where that cannot be enforced"),
+    key("converter", "run_as", Kind::Text, Some("\"\""), Yes, "user or user:group, each a name or a number, that it runs as; empty: as the host does; needs a host that runs as root"),
+    key("converter", "arguments", Kind::TextMap, Some("{}"), No, "given to the converter; secret ones may be ${VAR}, ${file:PATH} or ${credential:NAME}"),
+    key("converter", "secret_arguments", Kind::Texts, Some("[]"), Yes, "names of arguments never recorded in clear"),
+    key("converter", "watch_folder", Kind::Text, None, No, "where files appear; without it the converter is only run by hand"),
+    key("converter", "patterns", Kind::Texts, Some("[\"*\"]"), Yes, "file names taken, in any letter case"),
+    key("converter", "ignore", Kind::Texts, Some("[]"), Yes, "file names not taken, besides hidden ones and those of unfinished transfers such as *.part"),
+    key("converter", "follow_symlinks", Kind::Flag, Some("false"), Yes, "take a link for the file it leads to; only the link is cleared away"),
+    key("converter", "complete_marker", Kind::Text, Some("\"\""), Yes, "name of the file that says that a folder is complete: such folders are taken, and no files; empty: files are"),
+    key("converter", "companions", Kind::Texts, Some("[]"), Yes, "what belongs to a file beside it, such as \"{stem}/\" and \"{stem}.*\": archived, converted and cleared away with it"),
+    key("converter", "companions_required", Kind::Texts, Some("[]"), Yes, "those of companions without which a file is not complete"),
+    key("converter", "priority", Kind::Whole(1, 10), Some("5"), Yes, "1 first .. 10 last"),
+    key("converter", "settle_s", Kind::Number(0.0, 3_600.0), Some("2"), Yes, "seconds a file must stay the same before it is taken"),
+    key("converter", "empty_after_s", Kind::Number(0.0, 604_800.0), Some("600"), Yes, "seconds an empty file must stay empty before it is taken"),
+    key("converter", "wait_for_writers", Kind::Flag, Some("true"), Yes, "a file that a program of this machine has open for writing is not taken yet, where Linux tells"),
+    key("converter", "post_process", Kind::Words(&["delete", "move", "zip", "keep", "archive"]), Some("\"keep\""), Yes, "what becomes of a converted file"),
+    key("converter", "done_folder", Kind::Text, Some("\"\""), Yes, "for move and zip; no watch folder or store, nor in one or around one"),
+    key("converter", "error_folder", Kind::Text, Some("\"\""), Yes, "for files that failed; empty: they stay"),
+    key("converter", "retry.max_attempts", Kind::Whole(1, 100), Some("1"), Yes, "attempts before a failure is final"),
+    key("converter", "retry.delay_s", Kind::Number(0.0, 86_400.0), Some("60"), Yes, "seconds between attempts"),
+    key("converter", "archive_enabled", Kind::Flag, Some("false"), Yes, "archive at all"),
+    key("converter", "archive_required", Kind::Flag, Some("true"), Yes, "a file that cannot be archived waits; false: it is converted and kept"),
+    key("converter", "archive_source_files", Kind::Flag, Some("true"), Yes, "archive what is converted; without it nothing is archived"),
+    key("converter", "archive_output_reports", Kind::Flag, Some("true"), Yes, "archive the reports too"),
+    key("converter", "archive_folder", Kind::Text, Some("\"\""), Yes, "a store of its own; empty: the shared store"),
+    key("converter", "retention_days", Kind::Days(1, 3650), Some("90"), Yes, "days entries are kept"),
+    key("converter", "retention_years", Kind::Whole(0, 100), Some("0"), Yes, "calendar years added to the days"),
+    key("converter", "max_archive_size_gb", Kind::NumberOrZero(0.1, 1_000.0), Some("10.0"), Yes, "GiB on disk of the converter's sources and reports before the oldest may go, where the file states it; 0: any size"),
+    key("converter", "max_archive_count", Kind::Whole(0, 1_000_000_000), Some("0"), Yes, "entries before the oldest may go; 0: any number"),
+    key("converter", "compression_level", Kind::Whole(1, 9), Some("6"), Yes, "1 fast .. 9 small"),
+    key("converter", "submit.url", Kind::Url, None, Yes, "where reports are sent"),
+    key("converter", "submit.headers", Kind::TextMap, Some("{}"), Yes, "sent along; values may hold ${VAR}, ${file:PATH} or ${credential:NAME}"),
+    key("converter", "submit.timeout_s", Kind::Number(0.1, 3_600.0), Some("30"), Yes, "seconds one submission may take"),
+];
+
+pub(in crate::host) fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter()
+        .find(|key| key.section == section && key.name == name)
+}
+
+impl Kind {
+    /// What a value may be, in words.
+    pub(in crate::host) fn words(self) -> String {
+        match self {
+            Self::Text => "a text".to_owned(),
+            Self::Words(words) => format!("one of {}", words.join(", ")),
+            Self::Flag => "true or false".to_owned(),
+            Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Number(min, max) => format!("a number from {min} to {max}"),
+            Self::NumberOrZero(min, max) => format!("0, or a number from {min} to {max}"),
+            Self::Texts => "a list of texts".to_owned(),
+            Self::TextMap => "a table of texts".to_owned(),
+            Self::Days(min, max) => format!("a whole number from {min} to {max}, or \"forever\""),
+            Self::Address => "an address and port such as \"127.0.0.1:7878\"".to_owned(),
+            Self::Url => "a URL that begins with http:// or https://".to_owned(),
+        }
+    }
+
+    /// Understands a value; the error tells what it is instead.
+    pub(in crate::host) fn read(self, value: &DeValue<'_>) -> Result<Value, String> {
+        let whole = || {
+            let integer = value.as_integer()?;
+            i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+        };
+        let number = || {
+            let float = value
+                .as_float()
+                .and_then(|float| float.as_str().parse().ok());
+            float.or_else(|| i32::try_from(whole()?).ok().map(f64::from))
+        };
+        let text = || value.as_str().map(str::to_owned);
+        let read = match self {
+            Self::Text => text().map(Value::Text),
+            Self::Words(words) => text()
+                .filter(|text| words.contains(&text.as_str()))
+                .map(Value::Text),
+            Self::Flag => value.as_bool().map(Value::Flag),
+            Self::Whole(min, max) => whole()
+                .filter(|number| (min..=max).contains(number))
+                .map(Value::Whole),
+            Self::Days(min, max) => match value.as_str() {
+                Some("forever") => Some(Value::Forever),
+                _ => whole()
+                    .filter(|number| (min..=max).contains(number))
+                    .map(Value::Whole),
+            },
+            Self::NumberOrZero(min, max) => number()
+                .filter(|number| *number == 0.0 || (min..=max).contains(number))
+                .map(Value::Number),
+            Self::Number(min, max) => number()
+                .filter(|number| (min..=max).contains(number))
+                .map(Value::Number),
+            Self::Texts => value
+                .as_array()
+                .and_then(|list| {
+                    list.iter()
+                        .map(|item| item.get_ref().as_str().map(str::to_owned))
+                        .collect::<Option<Vec<_>>>()
+                })
+                .map(Value::Texts),
+            Self::TextMap => value
+                .as_table()
+                .and_then(|table| {
+                    table
+                        .iter()
+                        .map(|(name, value)| {
+                            let text = scalar(value.get_ref())?;
+                            Some((name.get_ref().to_string(), text))
+                        })
+                        .collect::<Option<Meta>>()
+                })
+                .map(Value::TextMap),
+            Self::Address => text()
+                .filter(|text| text.parse::<SocketAddr>().is_ok())
+                .map(Value::Text),
+            Self::Url => text().filter(|text| is_url(text)).map(Value::Text),
+        };
+        read.ok_or_else(|| {
+            if self.may_hold_secrets() {
+                described(value)
+            } else {
+                spelled(value)
+            }
+        })
+    }
+
+    /// True where passwords and tokens stand, also those of somebody who got the form of it wrong.
+    pub(in crate::host) fn may_hold_secrets(self) -> bool {
+        matches!(self, Self::Url | Self::TextMap)
+    }
+}
+
+/// What a value is, without what it says.
+fn described(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => match text.split_once("://") {
+            Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+                format!("one that begins with {scheme}://")
+            }
+            _ => "the text that stands there".to_owned(),
+        },
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table that does not fit".to_owned(),
+        other => other.type_str().to_owned(),
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Float(number) => Some(number.to_string()),
+        DeValue::Boolean(flag) => Some(flag.to_string()),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// A value as it stands in the file, or what it is where it is no plain one.
+fn spelled(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) if text.chars().count() > 60 => "a long text".to_owned(),
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Array(_) => "a list that does not fit".to_owned(),
+        DeValue::Table(_) => "a table that does not fit".to_owned(),
+        other => scalar(other).unwrap_or_else(|| other.type_str().to_owned()),
+    }
+}
+
+impl Value {
+    /// As it would be written in the file.
+    pub(in crate::host) fn to_toml(&self) -> String {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        match self {
+            Self::Text(text) => quoted(text),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Whole(number) => number.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Texts(texts) => {
+                let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+                format!("[{}]", texts.join(", "))
+            }
+            Self::TextMap(map) => {
+                let pairs: Vec<String> = map
+                    .iter()
+                    .map(|(name, value)| format!("{} = {}", quoted(name), quoted(value)))
+                    .collect();
+                format!("{{ {} }}", pairs.join(", "))
+            }
+            Self::Forever => quoted("forever"),
+        }
+    }
+}
+
+/// The table of keys, as Markdown.
+pub(in crate::host) fn markdown() -> String {
+    let mut out = String::new();
+    let sections = [
+        ("store", "[store]"),
+        ("host", "[host]"),
+        ("converter", "[[converter]]"),
+    ];
+    for (section, title) in sections {
+        let _ = writeln!(
+            out,
+            "## {title}\n\n| key | value | default | in [defaults] | meaning |\n|---|---|---|---|---|"
+        );
+        for key in KEYS.iter().filter(|key| key.section == section) {
+            let _ = writeln!(
+                out,
+                "| `{}` | {} | {} | {} | {} |",
+                key.name,
+                key.kind.words(),
+                key.default
+                    .map_or_else(String::new, |text| format!("`{text}`")),
+                match key.inherited {
+                    Yes => "yes",
+                    No => "",
+                },
+                key.about
+            );
+        }
+        out.push('\n');
+    }
+    out
+}
+
+pub(super) fn unknown_section(name: &str) -> String {
+    let known = ["store", "host", "defaults", "converter"];
+    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+        return format!("'{name}' must stand below [{}]", key.section);
+    }
+    match suggest(name, known.into_iter()) {
+        Some(meant) => format!("there is no [{name}]; did you mean [{meant}]?"),
+        None => {
+            format!("there is no [{name}]; there are [store], [host], [defaults] and [[converter]]")
+        }
+    }
+}
+
+pub(super) fn unknown_key(section: &str, place: &str, name: &str) -> String {
+    let known = KEYS
+        .iter()
+        .filter(|key| key.section == section)
+        .flat_map(|key| {
+            let group = key.name.split('.').next().unwrap_or_default();
+            [key.name, group]
+        });
+    if let Some(meant) = suggest(name, known) {
+        return format!("{place}: there is no '{name}'; did you mean '{meant}'?");
+    }
+    match KEYS.iter().find(|key| key.name == name) {
+        Some(key) => format!("{place}: '{name}' belongs in [{}]", key.section),
+        None => format!("{place}: there is no '{name}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_fits_its_own_key() {
+        for key in KEYS {
+            let Some(default) = key.default else { continue };
+            let value = DeValue::parse(default).expect(key.name);
+            assert!(key.kind.read(value.get_ref()).is_ok(), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn a_misspelled_word_finds_the_one_that_was_meant() {
+        let known = || ["watch_folder", "done_folder", "timeout_s"].into_iter();
+        assert_eq!(suggest("watch_foler", known()), Some("watch_folder"));
+        assert_eq!(suggest("timeuot_s", known()), Some("timeout_s"));
+        assert_eq!(suggest("Watch_Folder", known()), Some("watch_folder"));
+        assert_eq!(suggest("colour", known()), None);
+    }
+
+    #[test]
+    fn the_schema_lists_every_key() {
+        let text = markdown();
+        for key in KEYS {
+            assert!(text.contains(&format!("`{}`", key.name)), "{}", key.name);
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! What is counted while a host works.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::notice::{ERRORS_MAX, FileError, RunSummary};
+use super::space::Space;
+use super::status::{
+    ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus, QueueStatus,
+    RetentionStatus, SilentFolder, StoppedLine, StoreStatus, SubmissionStatus,
+};
+use super::stuck::StuckFiles;
+use crate::Error;
+use crate::archive::PurgeOutcome;
+use crate::entry::{Outcome, Status};
+use crate::host::panics::lock;
+use crate::host::pipeline::queue::Lengths;
+use crate::host::sources::silent::Silent;
+use crate::time::{Clock, SystemClock, Timestamp};
+
+/// A host that has not looked into its folders for so long beyond its pause hangs.
+const SCAN_LATE: Duration = Duration::from_secs(120);
+
+/// How long a panic in the background counts against the host's health.
+const FAILURE_TOLD: Duration = Duration::from_secs(600);
+
+/// What rates are over.
+const RATE_OVER: Duration = Duration::from_secs(60);
+
+/// What was sent since the last time somebody asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::host) struct Sent {
+    pub(in crate::host) submitted: u64,
+    pub(in crate::host) rejected: u64,
+}
+
+/// Counts of the last minute, by second.
+#[derive(Debug, Default)]
+struct Rate(VecDeque<(Instant, u64)>);
+
+impl Rate {
+    fn count(&mut self, now: Instant) {
+        match self.0.back_mut() {
+            Some((second, count)) if now.duration_since(*second).as_secs() == 0 => *count += 1,
+            _ => self.0.push_back((now, 1)),
+        }
+        self.forget(now);
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self
+            .0
+            .front()
+            .is_some_and(|(second, _)| now.duration_since(*second) > RATE_OVER)
+        {
+            self.0.pop_front();
+        }
+    }
+
+    fn sum(&mut self, now: Instant) -> u64 {
+        self.forget(now);
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    archived: u64,
+    archive_failed: u64,
+    outcomes: BTreeMap<&'static str, u64>,
+    archiving: Rate,
+    converting: Rate,
+    purged: u64,
+}
+
+/// What is counted while a host works.
+pub(in crate::host) struct Books(Mutex<Pages>);
+
+struct Pages {
+    state: HostState,
+    began: Instant,
+    scanned: Option<Instant>,
+    /// Since the last look.
+    summary: RunSummary,
+    converters: BTreeMap<String, Counts>,
+    scans: u64,
+    scanned_at: Option<Timestamp>,
+    left: u64,
+    sent: Sent,
+    retention: RetentionStatus,
+    config_since: Timestamp,
+    config_refused: Option<String>,
+    /// Watch folders that could not be looked into the last time.
+    folders: Vec<String>,
+    /// Work in the background that panicked and was begun again.
+    failures: BTreeMap<&'static str, (Instant, String)>,
+    archive_seconds: Histogram,
+}
+
+impl Books {
+    pub(in crate::host) fn new() -> Self {
+        Self(Mutex::new(Pages {
+            state: HostState::Idle,
+            began: Instant::now(),
+            scanned: None,
+            summary: RunSummary::default(),
+            converters: BTreeMap::new(),
+            scans: 0,
+            scanned_at: None,
+            left: 0,
+            sent: Sent::default(),
+            retention: RetentionStatus::default(),
+            config_since: SystemClock.now(),
+            config_refused: None,
+            folders: Vec::new(),
+            failures: BTreeMap::new(),
+            archive_seconds: Histogram::default(),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        lock(&self.0)
+    }
+
+    pub(in crate::host) fn enter(&self, state: HostState) {
+        let mut pages = self.lock();
+        pages.state = state;
+        pages.began = Instant::now();
+    }
+
+    pub(in crate::host) fn archived(&self, converter: &str, existing: bool, took: Duration) {
+        if existing {
+            return;
+        }
+        let mut pages = self.lock();
+        pages.summary.archived += 1;
+        pages.archive_seconds.count(took);
+        let counts = pages.of(converter);
+        counts.archived += 1;
+        counts.archiving.count(Instant::now());
+    }
+
+    pub(in crate::host) fn archive_failed(&self, converter: &str, path: &Path, error: &Error) {
+        let mut pages = self.lock();
+        pages.summary.archive_failed += 1;
+        pages.of(converter).archive_failed += 1;
+        pages.error(path, error);
+    }
+
+    pub(in crate::host) fn converted(&self, converter: &str, outcome: Outcome) {
+        let mut pages = self.lock();
+        pages.summary.count(outcome);
+        let counts = pages.of(converter);
+        *counts
+            .outcomes
+            .entry(Status::from(outcome).name())
+            .or_default() += 1;
+        counts.converting.count(Instant::now());
+    }
+
+    /// True for what a folder had against being looked into the last time as well.
+    pub(in crate::host) fn knows_trouble(&self, told: &str) -> bool {
+        self.lock().folders.iter().any(|known| known == told)
+    }
+
+    pub(in crate::host) fn found(&self, files: usize) {
+        self.lock().summary.found = files as u64;
+    }
+
+    pub(in crate::host) fn known(&self) {
+        self.lock().summary.known += 1;
+    }
+
+    /// A file whose entry had its final attempt before.
+    pub(in crate::host) fn done_before(&self, outcome: Outcome) {
+        let mut pages = self.lock();
+        pages.summary.done_before += 1;
+        if matches!(outcome, Outcome::Failed | Outcome::Rejected) {
+            pages.summary.failed_before += 1;
+        }
+    }
+
+    pub(in crate::host) fn left(&self) {
+        self.lock().summary.left += 1;
+    }
+
+    pub(in crate::host) fn trouble(&self, path: &Path, error: &Error) {
+        self.lock().error(path, error);
+    }
+
+    /// Work in the background panicked, and is begun again.
+    pub(in crate::host) fn failed(&self, what: &'static str, error: &Error) {
+        let mut pages = self.lock();
+        let failure = (Instant::now(), error.to_string());
+        pages.failures.insert(what, failure);
+        pages.error(Path::new("annals"), error);
+    }
+
+    /// What was done since the last time, and sent.
+    pub(in crate::host) fn scanned(
+        &self,
+        sent: Sent,
+        waiting: u64,
+        folders: Vec<String>,
+    ) -> RunSummary {
+        let mut pages = self.lock();
+        pages.scans += 1;
+        pages.scanned_at = Some(SystemClock.now());
+        pages.scanned = Some(Instant::now());
+        pages.folders = folders;
+        pages.sent.submitted += sent.submitted;
+        pages.sent.rejected += sent.rejected;
+        let mut summary = std::mem::take(&mut pages.summary);
+        pages.left = summary.left;
+        summary.reports_submitted = sent.submitted;
+        summary.reports_rejected = sent.rejected;
+        summary.reports_waiting = waiting;
+        summary
+    }
+
+    pub(in crate::host) fn purged(&self, converter: &str, outcome: &PurgeOutcome) {
+        let mut pages = self.lock();
+        let entries = outcome.recorded.archives_purged;
+        pages.retention.purged += entries;
+        pages.retention.bytes_freed += outcome.bytes_freed();
+        pages.of(converter).purged += entries;
+    }
+
+    pub(in crate::host) fn retention_applied(&self, error: Option<String>) {
+        let mut pages = self.lock();
+        pages.retention.applied_at = Some(SystemClock.now());
+        pages.retention.error = error;
+    }
+
+    /// Another configuration is in force; this was sent under the one before and not summed up yet.
+    pub(in crate::host) fn reloaded(&self, sent: Sent) {
+        let mut pages = self.lock();
+        pages.sent.submitted += sent.submitted;
+        pages.sent.rejected += sent.rejected;
+        pages.config_since = SystemClock.now();
+        pages.config_refused = None;
+    }
+
+    pub(in crate::host) fn reload_refused(&self, why: String) {
+        self.lock().config_refused = Some(why);
+    }
+
+    pub(in crate::host) fn is_alive(&self, scan_every: Duration) -> bool {
+        self.lock().late(scan_every).is_none()
+    }
+
+    /// The status, but for what others know better: converters by name and folder, disks and stores.
+    pub(in crate::host) fn status(&self, about: About<'_>) -> HostStatus {
+        let mut pages = self.lock();
+        let now = Instant::now();
+        let converters = about.converters.map(|(name, folder)| {
+            let counts = pages.of(name);
+            let outcome = |outcome: Outcome| {
+                counts
+                    .outcomes
+                    .get(Status::from(outcome).name())
+                    .copied()
+                    .unwrap_or_default()
+            };
+            ConverterStatus {
+                name: name.to_owned(),
+                watch_folder: folder.map(Path::to_owned),
+                archived: counts.archived,
+                archive_failed: counts.archive_failed,
+                successful: outcome(Outcome::Success),
+                failed: outcome(Outcome::Failed),
+                suspended: outcome(Outcome::Suspended),
+                skipped: outcome(Outcome::Skipped),
+                rejected: outcome(Outcome::Rejected),
+                archived_per_minute: counts.archiving.sum(now),
+                converted_per_minute: counts.converting.sum(now),
+                purged: counts.purged,
+                stuck: about
+                    .stuck_by_converter
+                    .get(name)
+                    .copied()
+                    .unwrap_or_default(),
+                stopped: (about.stopped)(name),
+            }
+        });
+        let converters = converters.collect();
+        let mut submissions = about.submissions;
+        submissions.submitted = pages.sent.submitted;
+        submissions.rejected = pages.sent.rejected;
+        let mut reasons = pages.reasons(&about.disk, &about.stores, about.scan_every);
+        reasons.extend(about.reasons);
+        HostStatus {
+            state: pages.state,
+            reasons,
+            scans: pages.scans,
+            scanned_at: pages.scanned_at,
+            queue: QueueStatus {
+                left: pages.left,
+                ..about.lengths.into()
+            },
+            stuck: about.stuck,
+            silent_folders: about
+                .silent
+                .into_iter()
+                .map(|silent| SilentFolder {
+                    folder: silent.folder,
+                    path: silent.path,
+                    seconds: silent.since.elapsed().as_secs(),
+                })
+                .collect(),
+            converters,
+            submissions,
+            disk: about.disk,
+            retention: pages.retention.clone(),
+            configuration: ConfigurationStatus {
+                path: about.config.to_owned(),
+                since: pages.config_since,
+                refused: pages.config_refused.clone(),
+            },
+            stores: about.stores,
+            archive_seconds: pages.archive_seconds.clone(),
+        }
+    }
+}
+
+/// What others know of a host.
+pub(in crate::host) struct About<'a> {
+    /// What keeps it from its work, beyond what the books say.
+    pub(in crate::host) reasons: Vec<String>,
+    pub(in crate::host) stuck: StuckFiles,
+    pub(in crate::host) stuck_by_converter: BTreeMap<String, u64>,
+    pub(in crate::host) silent: Vec<Silent>,
+    pub(in crate::host) stopped: &'a dyn Fn(&str) -> Option<StoppedLine>,
+    pub(in crate::host) converters: Box<dyn Iterator<Item = (&'a str, Option<&'a Path>)> + 'a>,
+    pub(in crate::host) config: &'a Path,
+    pub(in crate::host) scan_every: Duration,
+    pub(in crate::host) lengths: Lengths,
+    pub(in crate::host) submissions: SubmissionStatus,
+    pub(in crate::host) disk: Space,
+    pub(in crate::host) stores: Vec<StoreStatus>,
+}
+
+impl Pages {
+    fn of(&mut self, converter: &str) -> &mut Counts {
+        self.converters.entry(converter.to_owned()).or_default()
+    }
+
+    fn error(&mut self, path: &Path, error: &Error) {
+        if self.summary.errors.len() < ERRORS_MAX {
+            self.summary.errors.push(FileError {
+                path: path.to_string_lossy().into_owned(),
+                error: error.to_string(),
+            });
+        }
+    }
+
+    /// For how long the folders were not looked into, when that is far too long.
+    fn late(&self, scan_every: Duration) -> Option<Duration> {
+        let since = self.scanned.unwrap_or(self.began).elapsed();
+        Some(since)
+            .filter(|since| self.state == HostState::Running && *since > scan_every + SCAN_LATE)
+    }
+
+    fn reasons(&self, disk: &Space, stores: &[StoreStatus], scan_every: Duration) -> Vec<String> {
+        let mut reasons = Vec::new();
+        match self.state {
+            HostState::Running => {}
+            HostState::Idle => reasons.push("the host does not run".to_owned()),
+            HostState::Stopping => reasons.push("the host is stopping".to_owned()),
+        }
+        reasons.extend(disk.trouble().map(|error| error.message().to_owned()));
+        reasons.extend(self.folders.iter().cloned());
+        let recent = self.failures.values();
+        reasons.extend(
+            recent
+                .filter(|(at, _)| at.elapsed() < FAILURE_TOLD)
+                .map(|(_, why)| why.clone()),
+        );
+        for store in stores {
+            reasons.extend(
+                store
+                    .error
+                    .as_ref()
+                    .map(|why| format!("the store in {}: {why}", store.dir.display())),
+            );
+        }
+        if let Some(since) = self.late(scan_every) {
+            let seconds = since.as_secs();
+            reasons.push(format!(
+                "the watch folders were not looked into for {seconds} s"
+            ));
+        }
+        reasons
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Counts, rates and reasons.
+
+use super::*;
+use super::{Books, Rate, Sent};
+use crate::host::observe::space::Space;
+use crate::host::observe::status::{Histogram, HostState};
+
+#[test]
+fn times_are_counted_in_the_class_they_fit() {
+    let mut times = Histogram::default();
+    for millis in [1, 5, 6, 60_000, 61_000] {
+        times.count(Duration::from_millis(millis));
+    }
+    assert_eq!(times.counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+    assert!((times.sum_s - 121.012).abs() < 1e-9);
+}
+
+#[test]
+fn a_rate_forgets_what_is_older_than_a_minute() {
+    let mut rate = Rate::default();
+    let start = Instant::now();
+    for second in [0, 0, 30, 59] {
+        rate.count(start + Duration::from_secs(second));
+    }
+    assert_eq!(rate.0.len(), 3);
+    assert_eq!(rate.sum(start + Duration::from_secs(60)), 4);
+    assert_eq!(rate.sum(start + Duration::from_secs(61)), 2);
+}
+
+/// The pass after a night without a share must not say so still.
+#[test]
+fn a_folder_that_can_be_listed_again_is_no_reason_any_more() {
+    let books = Books::new();
+    books.enter(HostState::Running);
+    let reasons = || {
+        books
+            .lock()
+            .reasons(&Space::default(), &[], Duration::from_secs(1))
+    };
+    assert!(reasons().is_empty());
+    let error = Error::new(crate::ErrorKind::Full, "no room");
+    books.archive_failed("T", Path::new("a"), &error);
+    books.archived("T", false, Duration::ZERO);
+    let summary = books.scanned(Sent::default(), 0, vec!["x".to_owned()]);
+    assert_eq!(
+        (
+            summary.archive_failed,
+            summary.archived,
+            summary.errors.len()
+        ),
+        (1, 1, 1)
+    );
+    assert_eq!(reasons(), ["x"]);
+    books.scanned(Sent::default(), 0, Vec::new());
+    assert!(reasons().is_empty());
+}

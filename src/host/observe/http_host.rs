@@ -1,0 +1,119 @@
+//! Whether a request means this host: what its `Host` line names.
+//!
+//! A page from elsewhere can have a browser ask an address of this machine under a name of the page's own. Such a request is
+//! known by its name: it is none that this host has.
+
+use std::net::IpAddr;
+
+use crate::archive::host_name;
+
+/// What a request's `Host` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum Verdict {
+    /// An address, a name of this machine, or one that the configuration lists.
+    Ours,
+    /// The name of another.
+    Foreign,
+    /// None, several, or nothing that could be a host.
+    Malformed,
+}
+
+/// Looks at the head of a request; `names` are those the configuration lists.
+pub(in crate::host) fn check(head: &[u8], names: &[String]) -> Verdict {
+    let Ok(head) = std::str::from_utf8(head) else {
+        return Verdict::Malformed;
+    };
+    let mut lines = head.split("\r\n");
+    let request = lines.next().unwrap_or_default();
+    let mut hosts = lines
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
+        .map(|(_, value)| value.trim());
+    match (hosts.next(), hosts.next()) {
+        // What asks by the old protocol is no browser.
+        (None, _) if request.ends_with(" HTTP/1.0") => Verdict::Ours,
+        (Some(host), None) => of_host(host, names),
+        _ => Verdict::Malformed,
+    }
+}
+
+fn of_host(host: &str, names: &[String]) -> Verdict {
+    let Some(name) = name_of(host) else {
+        return Verdict::Malformed;
+    };
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    // Nobody can have an address point to another machine.
+    let is_ours = name.parse::<IpAddr>().is_ok()
+        || is("localhost")
+        || is(&host_name())
+        || names.iter().any(|listed| is(listed));
+    if is_ours {
+        Verdict::Ours
+    } else {
+        Verdict::Foreign
+    }
+}
+
+/// The name in `name:port`, `name`, `[address]:port` or `[address]`, without the dot that may end it. The port may be any: one
+/// that is forwarded has another number here.
+fn name_of(host: &str) -> Option<&str> {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, rest) = rest.split_once(']')?;
+            let port = match rest {
+                "" => None,
+                _ => Some(rest.strip_prefix(':')?),
+            };
+            (address, port)
+        }
+        None => match host.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (host, None),
+        },
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return None;
+    }
+    match port.map(str::parse::<u16>) {
+        Some(Err(_)) => None,
+        None | Some(Ok(_)) => Some(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page had the browser of somebody in the plant read the metrics of a host, by a name that first led to the page and
+    /// then to the host.
+    #[test]
+    fn a_request_under_anothers_name_is_not_answered() {
+        let names = ["Plant-7.example".to_owned()];
+        let of = |lines: &str| check(format!("GET /healthz {lines}\r\n\r\n").as_bytes(), &names);
+        for (lines, verdict) in [
+            ("HTTP/1.1\r\nHost: 127.0.0.1:9797", Verdict::Ours),
+            ("HTTP/1.1\r\nhost:localhost:9797", Verdict::Ours),
+            ("HTTP/1.1\r\nHost: [::1]:9797", Verdict::Ours),
+            ("HTTP/1.1\r\nHost: plant-7.EXAMPLE.:9797", Verdict::Ours),
+            ("HTTP/1.1\r\nHost: 10.0.0.7", Verdict::Ours),
+            ("HTTP/1.0", Verdict::Ours),
+            ("HTTP/1.1\r\nHost: evil.example:9797", Verdict::Foreign),
+            ("HTTP/1.0\r\nHost: evil.example", Verdict::Foreign),
+            ("HTTP/1.1\r\nHost: localhost.evil.example", Verdict::Foreign),
+            ("HTTP/1.1\r\nHost: 127.0.0.1.evil.example", Verdict::Foreign),
+            ("HTTP/1.1\r\nHost: localhost:8080", Verdict::Ours),
+            ("HTTP/1.1", Verdict::Malformed),
+            ("HTTP/1.1\r\nHost:", Verdict::Malformed),
+            (
+                "HTTP/1.1\r\nHost: localhost\r\nHost: evil.example",
+                Verdict::Malformed,
+            ),
+            ("HTTP/1.1\r\nHost: [::1", Verdict::Malformed),
+            ("HTTP/1.1\r\nHost: localhost:port", Verdict::Malformed),
+            ("HTTP/1.1\r\nHost: a b", Verdict::Malformed),
+        ] {
+            assert_eq!(of(lines), verdict, "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Answers `/healthz` and `/metrics` over HTTP, for a supervisor and for Prometheus: nothing else, and never in the host's way.
+//!
+//! A request is read within bounds of time and size by a thread of its own, and there are only so many of these: when all are
+//! taken by clients that are slow to ask, the one that has been at it longest gives way to the next. Nobody is asked who they
+//! are: what is told are numbers and the names of folders.
+
+use super::http_host;
+use super::metrics;
+use super::status::HostStatus;
+use crate::convert::Cancel;
+use crate::host::panics::{caught, lock};
+use crate::host::pipeline::host::Host;
+use crate::{Error, Result};
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Bytes of the longest request that is read.
+const REQUEST_BYTES_MAX: usize = 8 << 10;
+/// How long a request may take to come in, and an answer to go out.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Requests answered at a time; the next is told to come again.
+const ANSWERING_MAX: usize = 8;
+/// Requests read at a time; the next takes the place of the one that has been read for longest.
+const READING_MAX: usize = 32;
+/// Between two looks for somebody who asks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a status is good for: asking the stores costs more than answering.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// An address that has been taken.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    latest: Mutex<Option<(Instant, HostStatus)>>,
+}
+
+impl Listener {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// When another has it, or it is none of this machine's.
+    pub fn bind(address: SocketAddr) -> Result<Self> {
+        let bound = TcpListener::bind(address)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        let listener = bound.map_err(|error| {
+            Error::io("listen on", address.to_string(), error)
+                .hint("choose another `listen` in [host], or leave it out")
+        })?;
+        Ok(Self {
+            listener,
+            latest: Mutex::default(),
+        })
+    }
+
+    /// The address; its port is known only now where 0 was asked for.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Answers until cancelled.
+    pub(in crate::host) fn answer(&self, host: &Host, over: &Cancel) {
+        let reading = Reading::default();
+        let answering = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for number in 0_u64.. {
+                if over.is_cancelled() {
+                    return;
+                }
+                let Ok((stream, _)) = self.listener.accept() else {
+                    // Nobody, or out of handles: that passes.
+                    over.sleep(LOOK_EVERY);
+                    continue;
+                };
+                if reading.begin(number, &stream).is_err() {
+                    continue;
+                }
+                let (reading, answering) = (&reading, &answering);
+                scope.spawn(move || {
+                    let head = stream.set_nonblocking(false);
+                    let head = head.and_then(|()| read_head(&stream));
+                    reading.end(number);
+                    let is_busy = answering.fetch_add(1, Ordering::Relaxed) >= ANSWERING_MAX;
+                    // Whatever is wrong with the line, its other end knows; and a panic over one
+                    // request is told by who hears panics.
+                    let _ = caught(|| {
+                        Ok(match head {
+                            _ if is_busy => send(&stream, 503, "text/plain", "busy\n", Body::Sent),
+                            Ok(head) => self.converse(host, &stream, head),
+                            Err(error) => Err(error),
+                        })
+                    });
+                    answering.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+        });
+    }
+
+    fn converse(&self, host: &Host, stream: &TcpStream, head: Option<Vec<u8>>) -> io::Result<()> {
+        let text = |code, text| send(stream, code, "text/plain", text, Body::Sent);
+        let Some(head) = head else {
+            return text(400, "this is no request\n");
+        };
+        match http_host::check(&head, &host.setup().config.listen_names) {
+            http_host::Verdict::Ours => {}
+            http_host::Verdict::Malformed => {
+                return text(400, "a request names one Host\n");
+            }
+            http_host::Verdict::Foreign => {
+                return text(
+                    421,
+                    "this host is not called so: use its address, or add the name to listen_names in [host]\n",
+                );
+            }
+        }
+        let mut words = head.split(|byte| *byte == b' ');
+        let body = match words.next() {
+            Some(b"GET") => Body::Sent,
+            Some(b"HEAD") => Body::Withheld,
+            _ => return send(stream, 405, "text/plain", "only GET\n", Body::Sent),
+        };
+        let target = words.next().unwrap_or_default();
+        let path = target.split(|byte| *byte == b'?').next();
+        match path {
+            Some(b"/healthz") => {
+                let status = self.status(host);
+                let code = if status.reasons.is_empty() { 200 } else { 503 };
+                let text = health(&status);
+                send(stream, code, "application/json", &text, body)
+            }
+            Some(b"/metrics") => {
+                let text = metrics::text(&self.status(host));
+                send(stream, 200, metrics::CONTENT_TYPE, &text, body)
+            }
+            _ => send(
+                stream,
+                404,
+                "text/plain",
+                "there are /healthz and /metrics\n",
+                body,
+            ),
+        }
+    }
+
+    /// The host's status, not older than a moment.
+    fn status(&self, host: &Host) -> HostStatus {
+        let mut latest = lock(&self.latest);
+        match &*latest {
+            Some((at, status)) if at.elapsed() < FRESH => status.clone(),
+            _ => {
+                let status = host.status();
+                *latest = Some((Instant::now(), status.clone()));
+                status
+            }
+        }
+    }
+}
+
+/// The connections whose requests are being read, the oldest first.
+#[derive(Default)]
+struct Reading(Mutex<VecDeque<(u64, TcpStream)>>);
+
+impl Reading {
+    /// Takes a connection in. Where there are too many, the oldest is cut off, and its thread ends.
+    fn begin(&self, number: u64, stream: &TcpStream) -> io::Result<()> {
+        let stream = stream.try_clone()?;
+        let mut reading = lock(&self.0);
+        if reading.len() >= READING_MAX
+            && let Some((_, oldest)) = reading.pop_front()
+        {
+            // One that has gone by itself is as good.
+            let _ = oldest.shutdown(Shutdown::Both);
+        }
+        reading.push_back((number, stream));
+        Ok(())
+    }
+
+    fn end(&self, number: u64) {
+        lock(&self.0).retain(|(of, _)| *of != number);
+    }
+}
+
+/// Whether the answer to HEAD or to GET.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    Sent,
+    Withheld,
+}
+
+/// `{"status":"ok","reasons":[]}`
+fn health(status: &HostStatus) -> String {
+    let word = if status.reasons.is_empty() {
+        "ok"
+    } else {
+        "unwell"
+    };
+    format!(
+        "{}\n",
+        serde_json::json!({ "status": word, "state": status.state, "reasons": status.reasons })
+    )
+}
+
+/// The request up to its empty line; nothing when it has none within bounds.
+fn read_head(mut stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let until = Instant::now() + PATIENCE;
+    let mut head = Vec::new();
+    let mut piece = [0; 1 << 10];
+    while head.len() < REQUEST_BYTES_MAX {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut piece) {
+            Ok(0) => return Ok(None),
+            Ok(read) => head.extend_from_slice(&piece[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Ok(None),
+        }
+        if head.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+            return Ok(Some(head));
+        }
+    }
+    Ok(None)
+}
+
+fn send(
+    mut stream: &TcpStream,
+    code: u16,
+    content_type: &str,
+    text: &str,
+    body: Body,
+) -> io::Result<()> {
+    let reason = match code {
+        200 => "OK",
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        421 => "Misdirected Request",
+        _ => "Service Unavailable",
+    };
+    let mut answer = format!(
+        "HTTP/1.1 {code} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n",
+        text.len()
+    );
+    if code == 405 {
+        answer += "Allow: GET, HEAD\r\n";
+    }
+    answer += "\r\n";
+    if body == Body::Sent {
+        // Into a String, which cannot fail.
+        let _ = answer.write_str(text);
+    }
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(answer.as_bytes())
+}

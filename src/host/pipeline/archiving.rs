@@ -1,0 +1,284 @@
+//! Reads a file and archives it under its key, once.
+
+use super::history::{entry, history};
+use crate::host::sources::parts::{self, refused};
+use std::ffi::OsStr;
+use std::path::Path;
+
+use super::converting::unready;
+use super::disposition::{Safety, case};
+use super::files::{Ending, LOOK_AGAIN, Ready, Step, Taken};
+use super::history::key;
+use super::history::{History, is_failure};
+use super::worker::Hand;
+use crate::archive::{Archive, Archived, NewEntry, raw_name};
+use crate::convert::archived_name;
+use crate::entry::Entry;
+use crate::host::config::settings::{ConverterConfig, Unarchivable};
+use crate::host::observe::notice::Notice;
+use crate::host::observe::stuck::StuckAt;
+use crate::host::panics::caught;
+use crate::host::sources::expected::Expected;
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::host::sources::look::Look;
+use crate::host::sources::source::Source;
+use crate::id::EntryId;
+use crate::time::{Clock, SystemClock};
+use crate::{Error, ErrorKind, Result};
+
+impl Hand {
+    pub(in crate::host) fn archive_one(&self, taken: Taken) {
+        match caught(|| match self.begin(&taken) {
+            Some(why) => Ok(Step::Left(why)),
+            None => self.archive(&taken),
+        }) {
+            Ok(Step::On((seen, safety, entry))) => {
+                if safety != Safety::ArchiveFailed {
+                    self.passed(&taken, StuckAt::Archiving);
+                }
+                let ready = Ready {
+                    taken,
+                    seen,
+                    safety,
+                    entry,
+                };
+                let turn = ready.taken.turn_to_convert();
+                self.host.queue.push_archived(turn, ready);
+            }
+            Ok(Step::End(ending)) => {
+                self.passed(&taken, StuckAt::Recording);
+                self.push_to_clear(taken, ending);
+            }
+            Ok(Step::Left(why)) => self.leave(&taken, why),
+            Err(error) => self.fail(&taken, StuckAt::Archiving, &error),
+        }
+    }
+
+    fn archive(&self, taken: &Taken) -> Result<Step<(Fingerprint, Safety, Option<EntryId>)>> {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let seen = match Fingerprint::of(path, &config.shape()) {
+            Err(error) if config.archive.archives() => {
+                self.archive_failed(taken, &error, true);
+                return Ok(Step::Left("it could not be read"));
+            }
+            seen => seen?,
+        };
+        let Some(seen) = seen.filter(|seen| seen.look == taken.candidate.look) else {
+            return Ok(Step::Left("it changed while it was read"));
+        };
+        if !config.archive.archives() {
+            return Ok(Step::On((seen, Safety::NotWanted, None)));
+        }
+        let (archive, receipt) = match self.put(taken, config, &seen) {
+            Ok(put) => put,
+            Err(error) if error.kind() == ErrorKind::Changed => {
+                return Ok(Step::Left("it changed while it was archived"));
+            }
+            Err(error) => {
+                let waits = config.archive.unarchivable == Unarchivable::Waits;
+                self.archive_failed(taken, &error, waits);
+                if waits {
+                    return Ok(Step::Left("it could not be archived"));
+                }
+                // Converted all the same, but the file is not deleted: it is the only copy.
+                return Ok(Step::On((seen, Safety::ArchiveFailed, None)));
+            }
+        };
+        let id = receipt.id;
+        if receipt.existing {
+            let entry = entry(archive, id)?;
+            match self.history(taken, &entry)? {
+                History::None | History::Again => {}
+                History::NotYet => {
+                    self.wait(taken, config.retry.delay.min(LOOK_AGAIN), 0);
+                    return Ok(Step::Left("its next attempt is not due yet"));
+                }
+                History::Final(outcome) => {
+                    let ended = case(config, outcome, Safety::Archived, None, false).of(&seen);
+                    let disposition = ended.decide();
+                    // What stays is told of by the number of entries that failed, or is well.
+                    if disposition.clears() {
+                        self.host.books.done_before(outcome);
+                        (self.hooks.notice)(&Notice::DoneBefore {
+                            path,
+                            entry: id,
+                            outcome,
+                        });
+                    }
+                    let last = entry.attempts.last();
+                    return Ok(Step::End(Box::new(Ending {
+                        seen,
+                        disposition,
+                        entry: Some(id),
+                        failed_by: last
+                            .filter(|_| is_failure(outcome))
+                            .and_then(|last| last.converter_id),
+                    })));
+                }
+            }
+        }
+        Ok(Step::On((seen, Safety::Archived, Some(id))))
+    }
+
+    /// Tells that a file which is to be archived cannot be; one that waits is tried again later.
+    fn archive_failed(&self, taken: &Taken, error: &Error, waits: bool) {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let converter = &config.converter.name;
+        let host = &self.host;
+        host.troubles
+            .begin(path, converter, StuckAt::Archiving, error);
+        host.books.archive_failed(converter, path, error);
+        (self.hooks.notice)(&Notice::ArchiveFailed { path, error, waits });
+        if waits {
+            self.wait(taken, config.retry.delay, taken.failures);
+        }
+    }
+
+    fn put(
+        &self,
+        taken: &Taken,
+        config: &ConverterConfig,
+        seen: &Fingerprint,
+    ) -> Result<(&Archive, Archived)> {
+        let path = &taken.candidate.path;
+        let archive = self.host.archives.of(config).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoStore,
+                format!(
+                    "converter '{}' is to archive, but no store is open",
+                    config.converter.name
+                ),
+            )
+        })?;
+        let mut key = key(&config.converter.name, path, seen);
+        let receipt = loop {
+            let new = NewEntry {
+                converter: config.converter.name.clone(),
+                converter_version: config.converter.version.clone(),
+                arguments: config.converter.arguments.recorded(),
+                retention: config.archive.retention,
+                key: Some(key.clone()),
+                compression_level: Some(config.archive.compression_level),
+                ..NewEntry::default()
+            };
+            let receipt = if seen.look.has_parts() {
+                put_parts(archive, path, new, seen)?
+            } else {
+                put_file(archive, path, new, seen)?
+            };
+            if receipt.blob.blake3 != seen.content {
+                return Err(Error::new(
+                    ErrorKind::Changed,
+                    format!("{} changed while it was archived", path.display()),
+                ));
+            }
+            // Purged before it was converted: the file is still to be converted, and so archived once more.
+            if receipt.existing && self.is_purged_too_early(taken, archive, receipt.id)? {
+                key = format!("{key}:after:{}", receipt.id);
+                continue;
+            }
+            break receipt;
+        };
+        self.host.books.archived(
+            &config.converter.name,
+            receipt.existing,
+            taken.since.elapsed(),
+        );
+        (self.hooks.notice)(&Notice::Archived {
+            path,
+            entry: receipt.id,
+            existing: receipt.existing,
+        });
+        Ok((archive, receipt))
+    }
+
+    fn is_purged_too_early(&self, taken: &Taken, archive: &Archive, id: EntryId) -> Result<bool> {
+        let entry = entry(archive, id)?;
+        let is_final = || Ok::<_, Error>(matches!(self.history(taken, &entry)?, History::Final(_)));
+        Ok(entry.purged_at.is_some() && !is_final()?)
+    }
+
+    /// What an entry's attempts say about taking its file again. After a failure that depends on
+    /// who the converter is now.
+    fn history(&self, taken: &Taken, entry: &Entry) -> Result<History> {
+        let last = entry.attempts.last().map(|attempt| attempt.status);
+        let current = match last.filter(|status| is_failure(*status)) {
+            Some(_) => {
+                let identity = self.host.identity(&taken.setup, taken.candidate.converter);
+                Some(identity.map_err(|error| unready(taken.config(), error))?)
+            }
+            None => None,
+        };
+        let retry = taken.config().retry;
+        Ok(history(entry, current, retry, SystemClock.now()))
+    }
+}
+
+/// Archives a file, if it is still what was read: what took its name meanwhile may be a link to a file
+/// that is none of its sender's business. Nothing is recorded otherwise.
+fn put_file(
+    archive: &Archive,
+    path: &Path,
+    mut new: NewEntry,
+    seen: &Fingerprint,
+) -> Result<Archived> {
+    let source = Source {
+        path,
+        seen,
+        marker: None,
+    };
+    let content = source.open()?;
+    describe(&mut new, path, path.file_name().unwrap_or_default(), seen);
+    archive
+        .put(new, Expected::new(content, seen.content))
+        .map_err(|error| match source.open() {
+            Err(changed) if changed.kind() == ErrorKind::Changed => changed,
+            _ => error,
+        })
+}
+
+/// Says what a source is called, where it was, and when it was last written.
+fn describe(new: &mut NewEntry, path: &Path, name: &OsStr, seen: &Fingerprint) {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    new.source.name = name.to_string_lossy().into_owned();
+    new.source.name_hex = raw_name(name);
+    new.source.path = full.to_string_lossy().into_owned();
+    new.source.set_modified(seen.look.modified);
+}
+
+/// Archives a folder, or a file with its companions, if it is still what was read. Nothing is
+/// recorded otherwise.
+fn put_parts(
+    archive: &Archive,
+    path: &Path,
+    mut new: NewEntry,
+    seen: &Fingerprint,
+) -> Result<Archived> {
+    let parts = || {
+        let parts = parts::parts(path, seen.shape());
+        parts.map_err(|error| refused(path, error))
+    };
+    let changed = || {
+        Error::new(
+            ErrorKind::Changed,
+            format!("{} changed while it was archived", path.display()),
+        )
+    };
+    let same = |look: &Look| look.is_of_the_same(&seen.look);
+    let Some((_, before)) = parts()?.filter(|(look, _)| same(look)) else {
+        return Err(changed());
+    };
+    let archived = archived_name(path.file_name().unwrap_or_default());
+    describe(&mut new, path, &archived, seen);
+    let content = before
+        .tarball()
+        .map_err(|error| Error::io("read", path, error))?;
+    archive
+        .put(new, Expected::new(content, seen.content))
+        .map_err(|error| match parts() {
+            Ok(Some((after, _))) if same(&after) => error,
+            _ => changed(),
+        })
+}

@@ -1,0 +1,118 @@
+//! Clears a file away whose way is at its end.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Instant;
+
+use super::disposition::Disposition;
+use super::files::{Ending, Taken};
+use super::memory::Memory;
+use super::worker::Hand;
+use crate::convert::PostAction;
+use crate::host::observe::notice::{Disposed, Notice};
+use crate::host::observe::stuck::StuckAt;
+use crate::host::panics::caught;
+use crate::host::sources::clear;
+use crate::host::sources::source::Source;
+use crate::id::BlobId;
+use crate::{ErrorKind, Result};
+
+impl Hand {
+    pub(in crate::host) fn clear(&self, taken: &Taken, ending: Box<Ending>) {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        match caught(|| self.dispose(taken, &ending)) {
+            Ok(how) => {
+                self.passed(taken, StuckAt::Clearing);
+                let look = ending.seen.look;
+                let failed_by = ending.failed_by;
+                self.host.remember(path, Memory::Done { look, failed_by });
+                (self.hooks.notice)(&Notice::Disposed { path, how: &how });
+                self.host.queue.let_go(path);
+            }
+            Err(error) if error.kind() == ErrorKind::Changed => {
+                self.leave(taken, "it changed while it was converted");
+            }
+            Err(error) => {
+                if let Some(watched) = path.parent() {
+                    self.host.listers.look_for_set_aside(watched);
+                }
+                self.host.remember(
+                    path,
+                    Memory::Uncleared {
+                        ending: *ending,
+                        until: Instant::now() + config.retry.delay,
+                    },
+                );
+                let converter = &config.converter.name;
+                self.host
+                    .troubles
+                    .begin(path, converter, StuckAt::Clearing, &error);
+                self.trouble(path, &error);
+                self.leave(taken, "it could not be cleared away");
+            }
+        }
+    }
+
+    fn dispose(&self, taken: &Taken, ending: &Ending) -> Result<Disposed> {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let source = Source {
+            path,
+            seen: &ending.seen,
+            marker: config.complete_marker.as_deref(),
+        };
+        let check = |target: &Path| taken.setup.check_folder(target, &self.host.archives);
+        let move_into = |target: &Path| {
+            check(target)?;
+            source.move_into(target).map(Disposed::Moved)
+        };
+        let action = match ending.disposition {
+            Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
+            Disposition::ToError => {
+                return move_into(config.error_folder.as_deref().unwrap_or(Path::new("")));
+            }
+            Disposition::Post(action) => action,
+        };
+        let done = config.done_folder.as_deref();
+        match (action, done) {
+            (PostAction::Move, Some(done)) => move_into(done),
+            (PostAction::Zip, Some(done)) => {
+                check(done)?;
+                source.zip_into(done).map(Disposed::Zipped)
+            }
+            // What should be in the archive goes only when it is there, whatever the action is called.
+            (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
+                let archive = self.host.archive_of(config)?;
+                let stored = |blob: &BlobId| {
+                    archive
+                        .read(blob)
+                        .map(|reader| Box::new(reader) as Box<dyn Read>)
+                };
+                match source.read_back(stored) {
+                    // What a rule or a person let go meanwhile is not kept by its leftover.
+                    Err(error)
+                        if error.kind() == ErrorKind::NotFound && ending.is_purged(archive)? =>
+                    {
+                        source.remove()?;
+                        return Ok(Disposed::Deleted);
+                    }
+                    read_back => read_back?,
+                }
+                source.remove()?;
+                if let (PostAction::Archive, Some(done)) = (action, done) {
+                    clear::remove_leftover(path, done, &ending.reports(archive)?)?;
+                }
+                Ok(Disposed::Archived)
+            }
+            (PostAction::Delete, _) => {
+                source.remove()?;
+                Ok(Disposed::Deleted)
+            }
+            // Decided only where it is possible; where it is not, nothing is lost.
+            (PostAction::Keep | PostAction::Move | PostAction::Zip | PostAction::Archive, _) => {
+                Ok(Disposed::Kept)
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Hands an archived file to its converter.
+use crate::host::sources::parts::{parts, refused};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::files::{Converted, LOOK_AGAIN, Ran, Ready, STOPPING, Step};
+use super::history::entry;
+use super::lines::Gate;
+use super::worker::Hand;
+use crate::convert::{self, Conversion, Runner, Session, Terms};
+use crate::host::config::endpoint::Submit;
+use crate::host::config::settings::ConverterConfig;
+use crate::host::observe::notice::Notice;
+use crate::host::observe::stuck::StuckAt;
+use crate::host::panics::caught;
+use crate::host::sources::expected::Expected;
+use crate::host::sources::source::Source;
+use crate::id::EntryId;
+use crate::{Error, ErrorKind, Result};
+
+impl Hand {
+    pub(in crate::host) fn convert_one(&self, ready: Ready) {
+        let taken = &ready.taken;
+        let converter = &taken.config().converter.name;
+        let gate = match self.begin(taken) {
+            Some(why) => return self.leave(taken, why),
+            None => self.host.lines.enter(converter),
+        };
+        if gate == Gate::Closed {
+            return self.park(taken);
+        }
+        let converted = caught(|| self.convert(&ready));
+        match &converted {
+            Ok(Step::On(_)) => {
+                if self.host.lines.run(converter) {
+                    (self.hooks.notice)(&Notice::LineRuns { converter });
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Converter => {
+                if self.host.lines.stop(converter, gate, &error.to_string()) {
+                    self.host.books.trouble(Path::new(converter), error);
+                    (self.hooks.notice)(&Notice::LineStopped { converter, error });
+                }
+                return self.park(taken);
+            }
+            Ok(_) | Err(_) => self.host.lines.leave(converter, gate),
+        }
+        match converted {
+            Ok(Step::On((recorder, conversion))) => {
+                self.passed(taken, StuckAt::Converting);
+                let bytes = conversion.reports.iter().map(Vec::len).sum();
+                let ran = Ran {
+                    ready,
+                    recorder,
+                    conversion,
+                };
+                let record = Converted::Record(Box::new(ran));
+                self.host.queue.push_converted(bytes, record);
+            }
+            Ok(Step::End(ending)) => self.push_to_clear(ready.taken, ending),
+            Ok(Step::Left(why)) => self.leave(taken, why),
+            Err(error) => self.fail(taken, StuckAt::Converting, &error),
+        }
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "what a conversion needs to be recorded"
+    )]
+    fn convert(
+        &self,
+        ready: &Ready,
+    ) -> Result<Step<(Option<(Arc<Runner>, Arc<Session>)>, Conversion)>> {
+        let taken = &ready.taken;
+        let config = taken.config();
+        let direct = direct(config, ready.entry);
+        if direct.is_some_and(|submit| !taken.setup.outbox.is_open(submit)) {
+            self.wait(taken, config.retry.delay.min(LOOK_AGAIN), taken.failures);
+            return Ok(Step::Left("its report could not be sent now"));
+        }
+        let scratch = &self.host.scratch;
+        let runner = taken
+            .setup
+            .runner(taken.candidate.converter, scratch)
+            .map_err(|error| unready(config, error))?;
+        let cancel = self.stop.at_once_cancel();
+        let converted = match ready.entry {
+            Some(id) => {
+                let archive = self.host.archive_of(config)?;
+                let entry = entry(archive, id)?;
+                let session = runner.session().map_err(|error| unready(config, error))?;
+                convert::run_over(archive, &runner, &session, &entry, terms(config), cancel)?
+                    .map(|conversion| (Some((Arc::clone(&runner), session)), conversion))
+            }
+            None => self
+                .convert_unarchived(ready, &runner)?
+                .map(|conversion| (None, conversion)),
+        };
+        Ok(converted.map_or(Step::Left(STOPPING), Step::On))
+    }
+
+    /// Converts what was read, and nothing else: what is removed afterwards is what was converted.
+    fn convert_unarchived(&self, ready: &Ready, runner: &Runner) -> Result<Option<Conversion>> {
+        let candidate = &ready.taken.candidate;
+        let path = &candidate.path;
+        let config = ready.taken.config();
+        let request = convert::Request {
+            name: &candidate.name.to_string_lossy(),
+            modified: Some(candidate.look.modified),
+            entry: None,
+            arguments: &config.converter.arguments,
+        };
+        let cancel = self.stop.at_once_cancel();
+        let expected = ready.seen.content;
+        match parts(path, ready.seen.shape()).map_err(|error| refused(path, error))? {
+            None => {
+                let source = Source {
+                    path,
+                    seen: &ready.seen,
+                    marker: None,
+                };
+                let file = source.open()?;
+                runner.run(request, &mut Expected::new(file, expected), cancel)
+            }
+            Some((_, parts)) => {
+                let content = parts.tarball();
+                let content = content.map_err(|error| Error::io("read", path, error))?;
+                runner.run(request, &mut Expected::new(content, expected), cancel)
+            }
+        }
+    }
+}
+
+/// A converter whose files or folders are not there cannot run: no fault of the file.
+pub(in crate::host) fn unready(config: &ConverterConfig, error: Error) -> Error {
+    if error.kind() == ErrorKind::Converter {
+        return error;
+    }
+    let name = &config.converter.name;
+    Error::new(
+        ErrorKind::Converter,
+        format!("converter '{name}' cannot be made ready: {error}"),
+    )
+    .hint("see `annals host check`; the sources stay where they are")
+    .caused_by(error)
+}
+
+/// Where reports go that no store keeps.
+pub(in crate::host) fn direct(config: &ConverterConfig, entry: Option<EntryId>) -> Option<&Submit> {
+    let kept = entry.is_some() && config.archive.output_reports;
+    config.submit.as_ref().filter(|_| !kept)
+}
+
+pub(in crate::host) fn terms(config: &ConverterConfig) -> Terms<'_> {
+    Terms {
+        arguments: &config.converter.arguments,
+        job: None,
+        keep_reports: config.archive.output_reports,
+        note: None,
+    }
+}

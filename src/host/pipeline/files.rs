@@ -1,0 +1,142 @@
+//! A file on its way through the host, as it is handed from stage to stage.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::disposition::{Disposition, Safety};
+use super::history::entry;
+use super::queue::Turn;
+use crate::Result;
+use crate::archive::Archive;
+use crate::convert::{Conversion, Runner, Session};
+use crate::host::config::settings::ConverterConfig;
+use crate::host::setup::Setup;
+use crate::host::sources::candidate::Candidate;
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::id::{BlobId, ConverterId, EntryId};
+
+/// When a file is read again that waits for something else than its own next attempt.
+pub(in crate::host) const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+pub(in crate::host) const STOPPING: &str = "the host is stopping";
+
+pub(in crate::host) const PARKED: &str = "its converter cannot run";
+
+/// How long a step over a file may take before its folder is said not to answer. Conversions may
+/// take their `timeout_s` besides, and long files a second for each so many bytes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const CONVERTER_START: Duration = Duration::from_secs(30);
+
+const BYTES_A_SECOND: u64 = 2 << 20;
+
+/// A file that has been taken.
+pub(in crate::host) struct Taken {
+    pub(in crate::host) candidate: Candidate,
+    pub(in crate::host) setup: Arc<Setup>,
+    /// Conversions that failed before, where no entry counts them.
+    pub(in crate::host) failures: u32,
+    /// How often it was left because its converter could not run.
+    pub(in crate::host) trials: u32,
+    pub(in crate::host) since: Instant,
+}
+
+impl Taken {
+    pub(in crate::host) fn config(&self) -> &ConverterConfig {
+        &self.setup.config.converters[self.candidate.converter]
+    }
+
+    pub(in crate::host) fn turn(&self) -> Turn {
+        let path = self.candidate.path.clone();
+        let config = self.config();
+        let folder = config.watch_folder.as_deref().or(path.parent());
+        Turn {
+            priority: config.priority,
+            modified: self.candidate.look.modified,
+            folder: folder.unwrap_or(Path::new("")).into(),
+            path,
+            patience: PATIENCE + Duration::from_secs(self.candidate.look.size / BYTES_A_SECOND),
+        }
+    }
+
+    /// The same for a conversion, which may wait for a worker to be started anew besides.
+    pub(in crate::host) fn turn_to_convert(&self) -> Turn {
+        let turn = self.turn();
+        let timeout = self.config().converter.bounds.timeout;
+        Turn {
+            patience: turn.patience + timeout + CONVERTER_START,
+            ..turn
+        }
+    }
+}
+
+/// A file that is archived, or need not be.
+pub(in crate::host) struct Ready {
+    pub(in crate::host) taken: Taken,
+    pub(in crate::host) seen: Fingerprint,
+    pub(in crate::host) safety: Safety,
+    pub(in crate::host) entry: Option<EntryId>,
+}
+
+/// A file whose conversion is over.
+pub(in crate::host) enum Converted {
+    /// What came of it is to be recorded.
+    Record(Box<Ran>),
+    /// It was recorded before; the file is to be cleared away.
+    Clear(Box<Taken>, Box<Ending>),
+}
+
+impl Converted {
+    pub(in crate::host) fn taken(&self) -> &Taken {
+        match self {
+            Self::Record(ran) => &ran.ready.taken,
+            Self::Clear(taken, _) => taken,
+        }
+    }
+}
+
+pub(in crate::host) struct Ran {
+    pub(super) ready: Ready,
+    /// Absent where nothing is archived.
+    pub(super) recorder: Option<(Arc<Runner>, Arc<Session>)>,
+    pub(super) conversion: Conversion,
+}
+
+/// What is to become of a file.
+#[derive(Debug, Clone)]
+pub(in crate::host) struct Ending {
+    pub(in crate::host) seen: Fingerprint,
+    pub(in crate::host) disposition: Disposition,
+    /// Where it is safe; nothing when nothing is archived.
+    pub(in crate::host) entry: Option<EntryId>,
+    /// Who could not convert it, where that is on record.
+    pub(in crate::host) failed_by: Option<ConverterId>,
+}
+
+impl Ending {
+    pub(in crate::host) fn is_purged(&self, archive: &Archive) -> Result<bool> {
+        self.entry
+            .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
+    }
+
+    /// The reports that the archive holds of it.
+    pub(in crate::host) fn reports(&self, archive: &Archive) -> Result<Vec<BlobId>> {
+        let Some(id) = self.entry else {
+            return Ok(Vec::new());
+        };
+        let attempts = entry(archive, id)?.attempts;
+        Ok(attempts
+            .iter()
+            .flat_map(|attempt| attempt.reports.iter().map(|report| report.blake3))
+            .collect())
+    }
+}
+
+/// What a step of the way came to.
+pub(in crate::host) enum Step<Next> {
+    On(Next),
+    End(Box<Ending>),
+    /// Left for a later look.
+    Left(&'static str),
+}

@@ -1,0 +1,97 @@
+//! What the archive knows of a file: its entry's key, and what earlier attempts say about another one.
+
+use std::path::Path;
+
+use crate::archive::Archive;
+use crate::entry::{Attempt, Entry, Outcome};
+use crate::host::config::settings::Retry;
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::id::{ConverterId, EntryId};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+pub(in crate::host) fn entry(archive: &Archive, id: EntryId) -> Result<Entry> {
+    archive.snapshot()?.entry(id)?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            format!("entry {id} was acknowledged and is not there"),
+        )
+    })
+}
+
+/// What an entry's attempts say about taking its file again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum History {
+    None,
+    /// Its last attempt is to be repeated now.
+    Again,
+    NotYet,
+    Final(Outcome),
+}
+
+/// `current` is who the converter is now. What failed under another one is due at once, whatever
+/// the attempts before.
+pub(in crate::host) fn history(
+    entry: &Entry,
+    current: Option<ConverterId>,
+    retry: Retry,
+    now: Timestamp,
+) -> History {
+    let Some(last) = entry.attempts.last() else {
+        return History::None;
+    };
+    if is_failure(last.status) && is_of_another(last, current) {
+        return History::Again;
+    }
+    let tried = tried_by(entry, current);
+    let repeats = match last.status {
+        Outcome::Suspended => true,
+        Outcome::Failed => tried < retry.max_attempts,
+        Outcome::Success | Outcome::Skipped | Outcome::Rejected => false,
+    };
+    if !repeats {
+        return History::Final(last.status);
+    }
+    // Either way: a clock that was set back must not hold a file up for years.
+    let passed = now.micros().abs_diff(last.at.micros());
+    if u128::from(passed) >= retry.delay.as_micros() {
+        History::Again
+    } else {
+        History::NotYet
+    }
+}
+
+/// True for what sends a file to the error folder.
+pub(in crate::host) fn is_failure(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Failed | Outcome::Rejected)
+}
+
+/// True for an attempt by another converter than the current one. One that nobody's identity is
+/// recorded with may be anybody's.
+fn is_of_another(attempt: &Attempt, current: Option<ConverterId>) -> bool {
+    matches!((attempt.converter_id, current), (Some(by), Some(current)) if by != current)
+}
+
+/// Attempts since the converter became what it is.
+pub(in crate::host) fn tried_by(entry: &Entry, current: Option<ConverterId>) -> u32 {
+    let attempts = entry.attempts.iter().rev();
+    let own = attempts.take_while(|attempt| !is_of_another(attempt, current));
+    u32::try_from(own.count()).unwrap_or(u32::MAX)
+}
+
+/// Names one content of one file for one converter: the same again is the same entry.
+pub(in crate::host) fn key(converter: &str, path: &Path, seen: &Fingerprint) -> String {
+    let modified = Timestamp::from(seen.look.modified);
+    let mut hasher = blake3::Hasher::new_derive_key("annals 2026-01 host intake key v1");
+    for part in [
+        converter.as_bytes(),
+        path.as_os_str().as_encoded_bytes(),
+        &seen.look.size.to_le_bytes(),
+        &modified.micros().to_le_bytes(),
+        seen.content.as_bytes(),
+    ] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    format!("host:{}", hasher.finalize().to_hex())
+}

@@ -1,0 +1,16 @@
+//! A file's way through the host: archived, converted, recorded, cleared away.
+
+pub(super) mod archiving;
+pub(super) mod clearing;
+pub(super) mod converting;
+pub(super) mod disposition;
+pub(super) mod files;
+pub(super) mod history;
+pub(super) mod host;
+pub(super) mod lines;
+pub(super) mod look;
+pub(super) mod memory;
+pub(super) mod queue;
+pub(super) mod recording;
+pub(super) mod threads;
+pub(super) mod worker;

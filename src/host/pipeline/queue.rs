@@ -1,0 +1,572 @@
+//! What the host has in hand: files that wait to be archived, converted, recorded and cleared away.
+//!
+//! The stages have threads of their own, so that archiving never waits for a slow converter. Each
+//! takes the most urgent file first: by the converter's priority, then the oldest. Only recording
+//! holds reports, and no more of them than so many bytes.
+//!
+//! No folder may take all threads of a stage, and a step over a file that takes longer than its
+//! patience makes its folder *silent*: nothing more is begun there until that step ends, and its
+//! thread no longer counts, so that the host can put another in its place.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::host::observe::status::QueueStatus;
+use crate::host::panics::lock;
+use crate::host::sources::silent::Silent;
+
+/// Files in hand at a time; more stay in their folders until there is room.
+const IN_HAND_MAX: usize = 16_384;
+/// Bytes of reports that wait to be recorded; with more, no conversion is begun.
+const UNRECORDED_BYTES_MAX: usize = 64 << 20;
+/// Conversions that wait to be recorded.
+const UNRECORDED_MAX: usize = 256;
+
+/// Where a file stands in a queue: the smallest first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::host) struct Turn {
+    pub(in crate::host) priority: u8,
+    pub(in crate::host) modified: SystemTime,
+    pub(in crate::host) path: PathBuf,
+    /// The watch folder it was found in.
+    pub(in crate::host) folder: Arc<Path>,
+    /// How long one step over it may take before its folder counts as silent.
+    pub(in crate::host) patience: Duration,
+}
+
+/// The stages between a file's folder and the end of its way.
+pub(in crate::host) struct Queue<Taken, Archived, Converted> {
+    state: Mutex<State<Taken, Archived, Converted>>,
+    stages: [Condvar; 3],
+    idle: Condvar,
+}
+
+struct State<Taken, Archived, Converted> {
+    to_archive: ByFolder<Taken>,
+    to_convert: ByFolder<Archived>,
+    to_record: VecDeque<(usize, Converted)>,
+    to_clear: ByFolder<Converted>,
+    unrecorded_bytes: usize,
+    /// Every file from its being taken until it is let go.
+    in_hand: HashSet<PathBuf>,
+    running: BTreeMap<u64, Running>,
+    last_number: u64,
+    /// Steps that run and are not overdue, by stage.
+    at_work: [usize; 3],
+    /// Threads of a stage that one folder may have at work.
+    folder_max: usize,
+    converters_max: usize,
+    closed: bool,
+}
+
+/// Jobs of one stage that wait, by their watch folder.
+struct ByFolder<Job>(BTreeMap<Arc<Path>, BTreeMap<Turn, (Instant, Job)>>);
+
+/// A step that a thread is at work on.
+pub(in crate::host) struct Running {
+    stage: Stage,
+    /// `None` for a step that does not touch the file's folder.
+    turn: Option<Turn>,
+    since: Instant,
+    overdue: bool,
+}
+
+/// A stage of a file's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::host) enum Stage {
+    Archiving = 0,
+    Converting = 1,
+    /// Recording, and clearing away.
+    Recording = 2,
+}
+
+/// What is to be done by a thread of the last stage.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::host) enum Last<Converted> {
+    Record(Converted),
+    Clear(Converted),
+}
+
+/// How much is in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::host) struct Lengths {
+    pub(in crate::host) to_archive: usize,
+    pub(in crate::host) archiving: usize,
+    pub(in crate::host) to_convert: usize,
+    pub(in crate::host) converting: usize,
+    pub(in crate::host) to_record: usize,
+    pub(in crate::host) recording: usize,
+    /// How long the one that waits longest in a queue has waited there.
+    pub(in crate::host) oldest: Duration,
+}
+
+impl From<Lengths> for QueueStatus {
+    fn from(lengths: Lengths) -> Self {
+        Self {
+            to_archive: (lengths.to_archive + lengths.archiving) as u64,
+            to_convert: lengths.to_convert as u64,
+            converting: lengths.converting as u64,
+            to_record: (lengths.to_record + lengths.recording) as u64,
+            oldest_ms: u64::try_from(lengths.oldest.as_millis()).unwrap_or(u64::MAX),
+            left: 0,
+        }
+    }
+}
+
+/// What became of the thread that did a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum Thread {
+    GoesOn,
+    /// Its step was overdue, and another thread has taken its place.
+    Replaced,
+}
+
+/// Says by being dropped that a thread has done with a piece of work.
+pub(in crate::host) struct AtWork<'a, Taken, Archived, Converted> {
+    queue: &'a Queue<Taken, Archived, Converted>,
+    number: u64,
+}
+
+impl<Taken, Archived, Converted> AtWork<'_, Taken, Archived, Converted> {
+    /// Ends the step, and says whether its thread is still needed.
+    pub(in crate::host) fn end(self) -> Thread {
+        let running = &self.queue.lock().running;
+        let overdue = running.get(&self.number).is_some_and(|step| step.overdue);
+        if overdue {
+            Thread::Replaced
+        } else {
+            Thread::GoesOn
+        }
+    }
+}
+
+impl<Taken, Archived, Converted> Drop for AtWork<'_, Taken, Archived, Converted> {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        let Some(step) = state.running.remove(&self.number) else {
+            return;
+        };
+        if !step.overdue {
+            state.at_work[step.stage as usize] -= 1;
+        }
+        if state.closed || step.overdue {
+            // A folder that answers again may have work for every stage.
+            for stage in &self.queue.stages {
+                stage.notify_all();
+            }
+        } else {
+            self.queue.stages[step.stage as usize].notify_one();
+            if step.stage == Stage::Recording {
+                self.queue.stages[Stage::Converting as usize].notify_one();
+            }
+        }
+        if state.is_idle() {
+            self.queue.idle.notify_all();
+        }
+    }
+}
+
+impl<Job> ByFolder<Job> {
+    fn insert(&mut self, turn: Turn, job: Job) {
+        let folder = self.0.entry(Arc::clone(&turn.folder)).or_default();
+        folder.insert(turn, (Instant::now(), job));
+    }
+
+    /// Takes the most urgent job of the folders that may have another step begun.
+    fn pop_first(&mut self, may: impl Fn(&Path) -> bool) -> Option<(Turn, Job)> {
+        let heads = self.0.iter().filter(|(folder, _)| may(folder));
+        let first = heads.filter_map(|(_, jobs)| jobs.first_key_value());
+        let folder = Arc::clone(&first.min_by_key(|(turn, _)| *turn)?.0.folder);
+        let jobs = self.0.get_mut(&folder)?;
+        let (turn, (_, job)) = jobs.pop_first()?;
+        if jobs.is_empty() {
+            self.0.remove(&folder);
+        }
+        Some((turn, job))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.0.values().map(BTreeMap::len).sum()
+    }
+
+    /// How long the most urgent one has waited.
+    fn age(&self) -> Duration {
+        let heads = self.0.values().filter_map(BTreeMap::first_key_value);
+        let ages = heads.map(|(_, (since, _))| since.elapsed());
+        ages.max().unwrap_or_default()
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        let turns = self.0.values().flat_map(BTreeMap::keys);
+        turns.map(|turn| turn.path.as_path())
+    }
+}
+
+impl<Job> Default for ByFolder<Job> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<Taken, Archived, Converted> State<Taken, Archived, Converted> {
+    /// Nothing can come to this stage any more.
+    fn is_over(&self, stage: Stage) -> bool {
+        self.closed
+            && !self.has_work(&self.to_archive)
+            && (stage == Stage::Archiving
+                || self.at_work[0] == 0
+                    && self.to_convert.is_empty()
+                    && (stage == Stage::Converting
+                        || self.at_work[1] == 0
+                            && self.to_record.is_empty()
+                            // Steps of this stage may still hand on what is to be cleared away.
+                            && self.at_work[2] == 0
+                            && !self.has_work(&self.to_clear)))
+    }
+
+    /// Nothing is at work or waits, but for what silent folders hold up.
+    fn is_idle(&self) -> bool {
+        !self.has_work(&self.to_archive)
+            && self.to_convert.is_empty()
+            && self.to_record.is_empty()
+            && !self.has_work(&self.to_clear)
+            && self.at_work == [0; 3]
+    }
+
+    /// True when jobs wait that a silent folder does not hold up.
+    fn has_work<Job>(&self, waiting: &ByFolder<Job>) -> bool {
+        waiting.0.keys().any(|folder| !self.is_silent(folder))
+    }
+
+    fn may_convert(&self) -> bool {
+        self.at_work[1] < self.converters_max
+            && self.unrecorded_bytes < UNRECORDED_BYTES_MAX
+            && self.to_record.len() < UNRECORDED_MAX
+    }
+
+    fn is_silent(&self, folder: &Path) -> bool {
+        self.steps_in(folder).any(|step| step.overdue)
+    }
+
+    fn steps_in(&self, folder: &Path) -> impl Iterator<Item = &Running> {
+        let steps = self.running.values();
+        steps.filter(move |step| step.is_in(folder))
+    }
+}
+
+/// Whether another step of `stage` may be begun over a file of `folder`.
+fn may_begin(running: &BTreeMap<u64, Running>, stage: Stage, folder: &Path, max: usize) -> bool {
+    let steps = || running.values().filter(|step| step.is_in(folder));
+    !steps().any(|step| step.overdue) && steps().filter(|step| step.stage == stage).count() < max
+}
+
+impl Running {
+    fn is_in(&self, folder: &Path) -> bool {
+        let turn = self.turn.as_ref();
+        turn.is_some_and(|turn| *turn.folder == *folder)
+    }
+}
+
+impl<Taken, Archived, Converted> Default for Queue<Taken, Archived, Converted> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                to_archive: ByFolder::default(),
+                to_convert: ByFolder::default(),
+                to_record: VecDeque::new(),
+                to_clear: ByFolder::default(),
+                unrecorded_bytes: 0,
+                in_hand: HashSet::new(),
+                running: BTreeMap::new(),
+                last_number: 0,
+                at_work: [0; 3],
+                folder_max: usize::MAX,
+                converters_max: 1,
+                closed: false,
+            }),
+            stages: Default::default(),
+            idle: Condvar::new(),
+        }
+    }
+}
+
+impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
+    fn lock(&self) -> MutexGuard<'_, State<Taken, Archived, Converted>> {
+        lock(&self.state)
+    }
+
+    /// Begins anew, with so many conversions at a time, and so many threads of a stage in a folder.
+    pub(in crate::host) fn open(&self, converters_max: usize, folder_max: usize) {
+        let mut state = self.lock();
+        state.closed = false;
+        state.converters_max = converters_max;
+        state.folder_max = folder_max;
+        drop(state);
+        self.stages[Stage::Converting as usize].notify_all();
+    }
+
+    /// From now on so many conversions at a time.
+    pub(in crate::host) fn set_converters_max(&self, converters_max: usize) {
+        self.lock().converters_max = converters_max;
+        self.stages[Stage::Converting as usize].notify_all();
+    }
+
+    /// Takes no more files; threads end when what is in hand is done.
+    pub(in crate::host) fn close(&self) {
+        self.lock().closed = true;
+        for stage in &self.stages {
+            stage.notify_all();
+        }
+    }
+
+    /// Lets go of all that nobody is at work on, and says which files that were. What was converted
+    /// is still recorded and cleared away.
+    pub(in crate::host) fn drop_waiting(&self) -> Vec<PathBuf> {
+        let mut state = self.lock();
+        let to_archive = std::mem::take(&mut state.to_archive);
+        let to_convert = std::mem::take(&mut state.to_convert);
+        let waiting = to_archive.paths().chain(to_convert.paths());
+        let waiting: Vec<PathBuf> = waiting.map(Path::to_owned).collect();
+        for path in &waiting {
+            state.in_hand.remove(path);
+        }
+        waiting
+    }
+
+    /// Marks the steps that have taken too long, and answers how many threads of each stage have to
+    /// be replaced. Files that wait for a step in such a folder are let go of.
+    pub(in crate::host) fn mark_overdue(&self) -> Vec<Stage> {
+        let mut state = self.lock();
+        let mut replace = Vec::new();
+        let mut folders = Vec::new();
+        for step in state.running.values_mut().filter(|step| !step.overdue) {
+            let Some(turn) = &step.turn else { continue };
+            if step.since.elapsed() > turn.patience {
+                step.overdue = true;
+                replace.push(step.stage);
+                folders.push(Arc::clone(&turn.folder));
+            }
+        }
+        for stage in &replace {
+            state.at_work[*stage as usize] -= 1;
+        }
+        for folder in folders {
+            let to_archive = state.to_archive.0.remove(&folder).unwrap_or_default();
+            let to_convert = state.to_convert.0.remove(&folder).unwrap_or_default();
+            for turn in to_archive.keys().chain(to_convert.keys()) {
+                state.in_hand.remove(&turn.path);
+            }
+        }
+        if !replace.is_empty() {
+            if state.is_idle() {
+                self.idle.notify_all();
+            }
+            drop(state);
+            for stage in &self.stages {
+                stage.notify_all();
+            }
+        }
+        replace
+    }
+
+    /// Lets no time pass before the steps that run count as overdue.
+    #[cfg(test)]
+    pub(in crate::host) fn overdue_at_once(&self) {
+        for step in self.lock().running.values_mut() {
+            if let Some(turn) = &mut step.turn {
+                turn.patience = Duration::ZERO;
+            }
+        }
+    }
+
+    /// Gives up whatever still runs, as the host does at its very end; answers how many steps that are.
+    pub(in crate::host) fn give_up(&self) -> u64 {
+        let mut state = self.lock();
+        let mut left = 0;
+        for step in state.running.values_mut() {
+            step.overdue = true;
+            left += 1;
+        }
+        state.at_work = [0; 3];
+        left
+    }
+
+    /// The folders where a step is overdue, each with the step that has taken longest.
+    pub(in crate::host) fn silent(&self) -> Vec<Silent> {
+        let state = self.lock();
+        let mut silent: Vec<Silent> = Vec::new();
+        for step in state.running.values().filter(|step| step.overdue) {
+            let Some(turn) = &step.turn else { continue };
+            // Steps are numbered as they begin, so the first one of a folder is the oldest.
+            if !silent.iter().any(|known| *known.folder == *turn.folder) {
+                silent.push(Silent {
+                    folder: turn.folder.to_path_buf(),
+                    path: Some(turn.path.clone()),
+                    since: step.since,
+                });
+            }
+        }
+        silent
+    }
+
+    /// Waits until nothing is in hand but what silent folders hold up, or until then. True when
+    /// nothing is.
+    pub(in crate::host) fn wait_until_idle(&self, until: Instant) -> bool {
+        let state = self.lock();
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self
+            .idle
+            .wait_timeout_while(state, left, |state| !state.is_idle());
+        waited.map_or_else(
+            |poison| poison.into_inner().0.is_idle(),
+            |(state, _)| state.is_idle(),
+        )
+    }
+
+    /// Takes a file in hand, unless it is or there is no room. False when there is none.
+    pub(in crate::host) fn take(&self, turn: Turn, taken: Taken) -> bool {
+        let mut state = self.lock();
+        if state.in_hand.len() >= IN_HAND_MAX {
+            return false;
+        }
+        if state.in_hand.insert(turn.path.clone()) {
+            state.to_archive.insert(turn, taken);
+            drop(state);
+            self.stages[Stage::Archiving as usize].notify_one();
+        }
+        true
+    }
+
+    /// Takes a file in hand that goes to the last stage at once; false when it is in hand.
+    pub(in crate::host) fn hold(&self, path: &Path) -> bool {
+        self.lock().in_hand.insert(path.to_owned())
+    }
+
+    /// True from a file's being taken until it is let go.
+    pub(in crate::host) fn has_in_hand(&self, path: &Path) -> bool {
+        self.lock().in_hand.contains(path)
+    }
+
+    /// Lets a file go: what its folder holds of it is looked at anew.
+    pub(in crate::host) fn let_go(&self, path: &Path) {
+        self.lock().in_hand.remove(path);
+    }
+
+    pub(in crate::host) fn push_archived(&self, turn: Turn, archived: Archived) {
+        self.lock().to_convert.insert(turn, archived);
+        self.stages[Stage::Converting as usize].notify_one();
+    }
+
+    /// `bytes` is what its reports take.
+    pub(in crate::host) fn push_converted(&self, bytes: usize, converted: Converted) {
+        let mut state = self.lock();
+        state.unrecorded_bytes = state.unrecorded_bytes.saturating_add(bytes);
+        state.to_record.push_back((bytes, converted));
+        drop(state);
+        self.stages[Stage::Recording as usize].notify_one();
+    }
+
+    pub(in crate::host) fn push_to_clear(&self, turn: Turn, converted: Converted) {
+        self.lock().to_clear.insert(turn, converted);
+        self.stages[Stage::Recording as usize].notify_one();
+    }
+
+    /// Waits for something to archive; nothing when there will be none.
+    pub(in crate::host) fn next_to_archive(
+        &self,
+    ) -> Option<(Taken, AtWork<'_, Taken, Archived, Converted>)> {
+        self.next(Stage::Archiving, |state| {
+            let (running, max) = (&state.running, state.folder_max);
+            let may = |folder: &Path| may_begin(running, Stage::Archiving, folder, max);
+            let (turn, taken) = state.to_archive.pop_first(may)?;
+            Some((Some(turn), taken))
+        })
+    }
+
+    pub(in crate::host) fn next_to_convert(
+        &self,
+    ) -> Option<(Archived, AtWork<'_, Taken, Archived, Converted>)> {
+        self.next(Stage::Converting, |state| {
+            if !state.may_convert() {
+                return None;
+            }
+            // Archived bytes come from the store: a silent folder does not hold them up.
+            let (turn, ready) = state.to_convert.pop_first(|_| true)?;
+            Some((Some(turn), ready))
+        })
+    }
+
+    pub(in crate::host) fn next_to_record(
+        &self,
+    ) -> Option<(Last<Converted>, AtWork<'_, Taken, Archived, Converted>)> {
+        self.next(Stage::Recording, |state| {
+            if let Some((bytes, converted)) = state.to_record.pop_front() {
+                state.unrecorded_bytes -= bytes;
+                return Some((None, Last::Record(converted)));
+            }
+            let (running, max) = (&state.running, state.folder_max);
+            let may = |folder: &Path| may_begin(running, Stage::Recording, folder, max);
+            let (turn, converted) = state.to_clear.pop_first(may)?;
+            Some((Some(turn), Last::Clear(converted)))
+        })
+    }
+
+    fn next<Job>(
+        &self,
+        stage: Stage,
+        mut pop: impl FnMut(&mut State<Taken, Archived, Converted>) -> Option<(Option<Turn>, Job)>,
+    ) -> Option<(Job, AtWork<'_, Taken, Archived, Converted>)> {
+        let mut state = self.lock();
+        loop {
+            if let Some((turn, job)) = pop(&mut state) {
+                state.at_work[stage as usize] += 1;
+                state.last_number += 1;
+                let number = state.last_number;
+                let step = Running {
+                    stage,
+                    turn,
+                    since: Instant::now(),
+                    overdue: false,
+                };
+                state.running.insert(number, step);
+                drop(state);
+                let queue = self;
+                return Some((job, AtWork { queue, number }));
+            }
+            if state.is_over(stage) {
+                return None;
+            }
+            state = self.stages[stage as usize]
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(in crate::host) fn lengths(&self) -> Lengths {
+        let state = self.lock();
+        // The most urgent are looked at, not all: queues may be long, and an age is asked for often.
+        let oldest = state.to_archive.age().max(state.to_convert.age());
+        let running = |stage: Stage| {
+            let steps = state.running.values();
+            steps.filter(|step| step.stage == stage).count()
+        };
+        Lengths {
+            to_archive: state.to_archive.len(),
+            archiving: running(Stage::Archiving),
+            to_convert: state.to_convert.len(),
+            converting: running(Stage::Converting),
+            to_record: state.to_record.len() + state.to_clear.len(),
+            recording: running(Stage::Recording),
+            oldest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

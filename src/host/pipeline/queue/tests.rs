@@ -1,0 +1,87 @@
+//! The order of what is in hand, and its bounds.
+
+use super::*;
+use super::{Last, Queue, UNRECORDED_BYTES_MAX};
+
+type Names = Queue<&'static str, &'static str, &'static str>;
+
+fn turn(priority: u8, seconds: u64, path: &str) -> Turn {
+    Turn {
+        priority,
+        modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+        path: path.into(),
+        folder: Path::new(path).parent().unwrap_or(Path::new("")).into(),
+        patience: Duration::from_secs(60),
+    }
+}
+
+#[test]
+fn the_urgent_come_first_then_the_old_and_each_file_is_in_hand_once() {
+    let queue = Names::default();
+    for (priority, seconds, name) in [(5, 2, "b"), (5, 1, "a"), (1, 9, "urgent"), (5, 1, "a")] {
+        assert!(queue.take(turn(priority, seconds, name), name));
+    }
+    queue.close();
+    let mut order = Vec::new();
+    while let Some((name, _at_work)) = queue.next_to_archive() {
+        order.push(name);
+    }
+    assert_eq!(order, ["urgent", "a", "b"]);
+    assert!(queue.has_in_hand(Path::new("a")));
+    queue.let_go(Path::new("a"));
+    assert!(!queue.has_in_hand(Path::new("a")));
+}
+
+#[test]
+fn a_stage_ends_only_when_nothing_can_come_from_the_one_before() {
+    let queue = Names::default();
+    queue.open(1, 16);
+    queue.take(turn(1, 1, "a"), "a");
+    queue.close();
+    let (name, at_work) = queue.next_to_archive().expect("one");
+    assert!(queue.next_to_archive().is_none());
+    std::thread::scope(|scope| {
+        let later = scope.spawn(|| queue.next_to_convert().map(|(name, _)| name));
+        queue.push_archived(turn(1, 1, name), name);
+        drop(at_work);
+        assert_eq!(later.join().expect("no panic"), Some("a"));
+    });
+    assert!(queue.next_to_convert().is_none());
+    assert!(queue.next_to_record().is_none());
+    assert!(queue.wait_until_idle(Instant::now()));
+}
+
+#[test]
+fn no_conversion_is_begun_while_too_much_waits_to_be_recorded() {
+    let queue = Names::default();
+    queue.open(4, 16);
+    queue.push_converted(UNRECORDED_BYTES_MAX, "large");
+    queue.push_archived(turn(1, 1, "a"), "a");
+    assert!(!queue.lock().may_convert());
+    queue.next_to_record().expect("one");
+    assert!(queue.lock().may_convert());
+}
+
+#[test]
+fn what_nobody_is_at_work_on_is_let_go_and_what_was_converted_is_kept() {
+    let queue = Names::default();
+    queue.open(1, 16);
+    queue.take(turn(1, 1, "a"), "a");
+    queue.push_archived(turn(1, 1, "b"), "b");
+    queue.push_converted(1, "c");
+    assert_eq!(queue.drop_waiting().len(), 2);
+    assert!(!queue.has_in_hand(Path::new("a")));
+    assert_eq!(
+        queue.next_to_record().map(|(job, _)| job),
+        Some(Last::Record("c"))
+    );
+}
+
+#[test]
+fn there_is_no_room_for_more_files_than_so_many() {
+    let queue = Names::default();
+    for number in 0..IN_HAND_MAX {
+        assert!(queue.take(turn(1, 1, &number.to_string()), ""));
+    }
+    assert!(!queue.take(turn(1, 1, "one more"), ""));
+}

@@ -1,0 +1,131 @@
+//! Records what a conversion came to, and sends the reports that no store keeps.
+
+use super::history::entry;
+use std::sync::Arc;
+
+use super::converting::{direct, terms};
+use super::disposition::{Disposition, case};
+use super::files::{Ending, LOOK_AGAIN, Ran, Ready, Step, Taken};
+use super::history::key;
+use super::history::{is_failure, tried_by};
+use super::worker::Hand;
+use crate::Result;
+use crate::convert::{self, Conversion, Runner, Session};
+use crate::entry::Outcome;
+use crate::host::config::endpoint::Submit;
+use crate::host::observe::notice::Notice;
+use crate::host::observe::stuck::StuckAt;
+use crate::host::panics::caught;
+use crate::host::submit::outbox::Delivered;
+
+impl Hand {
+    pub(in crate::host) fn record_one(&self, ran: Ran) {
+        let Ran {
+            ready,
+            recorder,
+            conversion,
+        } = ran;
+        match caught(|| self.record(&ready, recorder, conversion)) {
+            Ok(Step::On(ending) | Step::End(ending)) => {
+                self.passed(&ready.taken, StuckAt::Recording);
+                self.push_to_clear(ready.taken, ending);
+            }
+            Ok(Step::Left(why)) => self.leave(&ready.taken, why),
+            Err(error) => self.fail(&ready.taken, StuckAt::Recording, &error),
+        }
+    }
+
+    fn record(
+        &self,
+        ready: &Ready,
+        recorder: Option<(Arc<Runner>, Arc<Session>)>,
+        mut conversion: Conversion,
+    ) -> Result<Step<Box<Ending>>> {
+        let taken = &ready.taken;
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let mut submit = config.submit.as_ref().map(Submit::endpoint);
+        if let Some(direct) = direct(config, ready.entry) {
+            submit = None;
+            let intake = key(&config.converter.name, path, &ready.seen);
+            if !self.deliver(taken, direct, &intake, &mut conversion) {
+                self.wait(taken, config.retry.delay.min(LOOK_AGAIN), taken.failures);
+                return Ok(Step::Left("its report could not be sent now"));
+            }
+        }
+        let mut by = None;
+        let (tried, conversion) = match (ready.entry, recorder) {
+            (Some(id), Some((runner, session))) => {
+                let archive = self.host.archive_of(config)?;
+                let terms = terms(config);
+                let recorded =
+                    convert::record(archive, &runner, &session, id, terms, conversion, submit)?;
+                by = Some(recorded.converter_id);
+                (tried_by(&entry(archive, id)?, by), recorded.conversion)
+            }
+            _ => (taken.failures + 1, conversion),
+        };
+        self.host
+            .books
+            .converted(&config.converter.name, conversion.outcome);
+        (self.hooks.notice)(&Notice::Converted {
+            path,
+            converter: &config.converter.name,
+            entry: ready.entry,
+            conversion: &conversion,
+        });
+        let may_retry = tried < config.retry.max_attempts;
+        let ended = case(
+            config,
+            conversion.outcome,
+            ready.safety,
+            conversion.post_action,
+            may_retry,
+        )
+        .of(&ready.seen);
+        let disposition = ended.decide();
+        if disposition == Disposition::Retry {
+            let wait = conversion.retry_after.unwrap_or(config.retry.delay);
+            self.wait(taken, wait, tried);
+            return Ok(Step::Left("it is to be tried again"));
+        }
+        Ok(Step::On(Box::new(Ending {
+            seen: ready.seen.clone(),
+            disposition,
+            entry: ready.entry,
+            failed_by: by.filter(|_| is_failure(conversion.outcome)),
+        })))
+    }
+
+    /// Sends the reports of a conversion that no store keeps. A server's refusal is the conversion's outcome. False when they
+    /// could not be sent now; nothing of the conversion is to be recorded then.
+    fn deliver(
+        &self,
+        taken: &Taken,
+        submit: &Submit,
+        intake: &str,
+        conversion: &mut Conversion,
+    ) -> bool {
+        if conversion.outcome != Outcome::Success {
+            return true;
+        }
+        let key = |report: u32| {
+            let mut hasher =
+                blake3::Hasher::new_derive_key("annals 2026-11 direct submission key v1");
+            hasher.update(intake.as_bytes());
+            hasher.update(&report.to_le_bytes());
+            hasher.finalize().to_hex().to_string()
+        };
+        let (reports, cancel) = (&conversion.reports, self.stop.at_once_cancel());
+        let outbox = &taken.setup.outbox;
+        match outbox.deliver(submit, key, reports, cancel, &*self.hooks.notice) {
+            Delivered::Taken => true,
+            Delivered::Refused(why) => {
+                conversion.outcome = Outcome::Rejected;
+                conversion.error = Some(why);
+                true
+            }
+            Delivered::NotYet(_) | Delivered::Cancelled => false,
+        }
+    }
+}

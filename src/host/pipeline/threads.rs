@@ -1,0 +1,126 @@
+//! The threads that files go through, and those that take the place of threads that hang.
+//!
+//! They are not scoped: one that hangs in a folder that does not answer is left behind, by the host's
+//! run and, where the system allows it, by the end of the process.
+
+use crate::host::sources::silent;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::queue::Stage;
+use super::worker::Hand;
+use crate::host::observe::notice::Notice;
+use crate::host::setup::Setup;
+
+/// Threads that archive, and as many that record and clear away. They mostly wait for the same
+/// sync, so there are more than processors.
+const THREADS: usize = 16;
+/// How many of them one folder may have at work where there are several.
+const THREADS_OF_FOLDER: usize = 12;
+/// Between two looks for steps that take too long.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+pub(in crate::host) struct Workers {
+    threads: Vec<JoinHandle<()>>,
+    /// Threads that convert, not those that were replaced.
+    converting: usize,
+    looked: Instant,
+    /// The folders that do not answer, and since when, as far as that is told.
+    told: BTreeMap<PathBuf, Instant>,
+}
+
+impl Workers {
+    pub(in crate::host) fn start(hand: &Hand, setup: &Arc<Setup>) -> Self {
+        let mut workers = Self {
+            threads: Vec::new(),
+            converting: 0,
+            looked: Instant::now(),
+            told: BTreeMap::new(),
+        };
+        let max_concurrent = setup.config.max_concurrent;
+        let lines = setup.config.converters.len();
+        let folder_max = if lines > 1 {
+            THREADS_OF_FOLDER
+        } else {
+            THREADS
+        };
+        hand.host.queue.open(max_concurrent, folder_max);
+        for _ in 0..THREADS {
+            workers.spawn(Stage::Archiving, hand);
+            workers.spawn(Stage::Recording, hand);
+        }
+        workers.convert(hand, setup);
+        workers
+    }
+
+    /// Sees to it that there are as many threads as there should be, and tells of folders that do
+    /// not answer, and that do again. Cheap enough to be called all the time.
+    pub(in crate::host) fn keep_up(&mut self, hand: &Hand, setup: &Arc<Setup>) {
+        self.convert(hand, setup);
+        if self.looked.elapsed() < LOOK_EVERY {
+            return;
+        }
+        self.looked = Instant::now();
+        for stage in hand.host.queue.mark_overdue() {
+            self.spawn(stage, hand);
+        }
+        self.tell(hand);
+        self.threads.retain(|thread| !thread.is_finished());
+    }
+
+    /// Tells of folders that do not answer, and that do again, each once.
+    pub(in crate::host) fn tell(&mut self, hand: &Hand) {
+        let silent = hand.host.silent();
+        for folder in &silent {
+            if !self.told.contains_key(&folder.folder) {
+                self.told.insert(folder.folder.clone(), folder.since);
+                let error = silent::silence(folder);
+                hand.host.books.trouble(&folder.folder, &error);
+                (hand.hooks.notice)(&Notice::FolderSilent {
+                    path: &folder.folder,
+                    error: &error,
+                });
+            }
+        }
+        self.told.retain(|path, since| {
+            let still = silent.iter().any(|silent| silent.folder == *path);
+            if !still {
+                let after = since.elapsed();
+                (hand.hooks.notice)(&Notice::FolderAnswers { path, after });
+            }
+            still
+        });
+    }
+
+    /// Waits a moment for the threads to end; those that hang are left behind.
+    pub(in crate::host) fn wait(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn convert(&mut self, hand: &Hand, setup: &Setup) {
+        while self.converting < setup.config.max_concurrent {
+            self.converting += 1;
+            self.spawn(Stage::Converting, hand);
+        }
+    }
+
+    fn spawn(&mut self, stage: Stage, hand: &Hand) {
+        let hand = hand.clone();
+        let (name, work): (_, fn(&Hand)) = match stage {
+            Stage::Archiving => ("annals-archive", Hand::archive_all),
+            Stage::Converting => ("annals-convert", Hand::convert_all),
+            Stage::Recording => ("annals-record", Hand::record_all),
+        };
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        // Without another thread there are fewer; they are asked for again when one hangs.
+        if let Ok(thread) = thread.spawn(move || work(&hand)) {
+            self.threads.push(thread);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A file's way through the host, or a folder's: read and archived, converted, recorded and cleared away.
+//!
+//! Each step is taken by a thread of its stage and may be the last one before a crash; the next run takes up what is left,
+//! because the archive knows the file by its key and the entry by its attempts.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::files::{Converted, Ending, PARKED, STOPPING, Taken};
+use super::host::Host;
+use super::memory::Memory;
+use super::queue::{Last, Thread};
+use crate::Error;
+use crate::host::observe::notice::{Hooks, Notice};
+use crate::host::observe::stuck::StuckAt;
+use crate::host::panics::caught;
+use crate::host::stop::Stop;
+
+/// One of the threads that files go through.
+#[derive(Clone)]
+pub(in crate::host) struct Hand {
+    pub(in crate::host) host: Arc<Host>,
+    pub(in crate::host) stop: Stop,
+    pub(in crate::host) hooks: Hooks,
+}
+
+impl Hand {
+    /// Archives files until there will be no more.
+    pub(in crate::host) fn archive_all(&self) {
+        while let Some((taken, at_work)) = self.host.queue.next_to_archive() {
+            let path = taken.candidate.path.clone();
+            self.shielded(&path, || self.archive_one(taken));
+            if at_work.end() == Thread::Replaced {
+                return;
+            }
+        }
+    }
+
+    /// Converts files until there will be no more.
+    pub(in crate::host) fn convert_all(&self) {
+        while let Some((ready, at_work)) = self.host.queue.next_to_convert() {
+            let path = ready.taken.candidate.path.clone();
+            self.shielded(&path, || self.convert_one(ready));
+            if at_work.end() == Thread::Replaced {
+                return;
+            }
+        }
+    }
+
+    /// Records what was converted, and clears files away, until there will be no more.
+    pub(in crate::host) fn record_all(&self) {
+        while let Some((last, at_work)) = self.host.queue.next_to_record() {
+            let (Last::Record(converted) | Last::Clear(converted)) = last;
+            let path = converted.taken().candidate.path.clone();
+            self.shielded(&path, || match converted {
+                Converted::Clear(taken, ending) => self.clear(&taken, ending),
+                Converted::Record(ran) => self.record_one(*ran),
+            });
+            if at_work.end() == Thread::Replaced {
+                return;
+            }
+        }
+    }
+
+    pub(in crate::host) fn push_to_clear(&self, taken: Taken, ending: Box<Ending>) {
+        let turn = taken.turn();
+        let clear = Converted::Clear(Box::new(taken), ending);
+        self.host.queue.push_to_clear(turn, clear);
+    }
+
+    /// Does the work on one file. Whatever panics in it, in telling of it too, costs this file only.
+    fn shielded(&self, path: &Path, work: impl FnOnce()) {
+        let worked = caught(|| {
+            work();
+            Ok(())
+        });
+        if let Err(error) = worked {
+            self.host.forget_for_now(path, &error);
+            self.host.queue.let_go(path);
+        }
+    }
+
+    /// Why a step is not to be begun, if so.
+    pub(in crate::host) fn begin(&self, taken: &Taken) -> Option<&'static str> {
+        if self.stop.is_asked() {
+            Some(STOPPING)
+        } else if !self.host.is_current(&taken.setup) {
+            Some("another configuration is in force")
+        } else if !self.host.has_room(&taken.setup, &self.hooks) {
+            Some("the disk is nearly full")
+        } else {
+            None
+        }
+    }
+
+    pub(in crate::host) fn wait(&self, taken: &Taken, time: Duration, failures: u32) {
+        self.host.remember(
+            &taken.candidate.path,
+            Memory::Waiting {
+                look: taken.candidate.look,
+                until: Instant::now() + time,
+                failures,
+            },
+        );
+    }
+
+    /// Not the file's fault, or not known to be: tried again, but not in a hurry.
+    pub(in crate::host) fn fail(&self, taken: &Taken, at: StuckAt, error: &Error) {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        self.wait(taken, config.retry.delay, taken.failures);
+        self.host
+            .troubles
+            .begin(path, &config.converter.name, at, error);
+        self.trouble(path, error);
+        self.leave(taken, "something went wrong");
+    }
+
+    /// Its converter cannot run: it stays without an attempt until that is over.
+    pub(in crate::host) fn park(&self, taken: &Taken) {
+        let parked = Memory::Parked {
+            look: taken.candidate.look,
+            failures: taken.failures,
+            trials: taken.trials + 1,
+        };
+        self.host.remember(&taken.candidate.path, parked);
+        self.leave(taken, PARKED);
+    }
+
+    pub(in crate::host) fn passed(&self, taken: &Taken, step: StuckAt) {
+        self.host.troubles.passed(&taken.candidate.path, step);
+    }
+
+    pub(in crate::host) fn leave(&self, taken: &Taken, why: &str) {
+        let path = &taken.candidate.path;
+        self.left(path, why);
+        self.host.queue.let_go(path);
+    }
+
+    pub(in crate::host) fn left(&self, path: &Path, why: &str) {
+        self.host.books.left();
+        (self.hooks.notice)(&Notice::Left { path, why });
+    }
+
+    pub(in crate::host) fn trouble(&self, path: &Path, error: &Error) {
+        self.host.books.trouble(path, error);
+        (self.hooks.notice)(&Notice::Trouble { path, error });
+    }
+}

@@ -1,0 +1,417 @@
+//! A source under a hidden name beside its own, where nobody else writes to it.
+
+use crate::host::sources::look::open;
+use crate::host::sources::parts::Parts;
+use std::cell::RefCell;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::dir::Kind;
+use super::dir::{Access, Dir, Seen};
+use super::name::{Purpose, give_free_name, hidden, hidden_with};
+use crate::convert::{Tree, file_of};
+use crate::host::config::settings::Links;
+use crate::host::file_id::FileId;
+use crate::host::sources::fingerprint::{check_file, hash};
+use crate::host::sources::look::Look;
+use crate::host::sources::parts::{companions_of, refused};
+use crate::host::sources::shape::Shape;
+use crate::host::sources::source::Source;
+use crate::id::BlobId;
+use crate::{Error, ErrorKind, Result};
+
+/// The files of a folder that was compared, each with the hash of its content.
+pub(super) type Files = Vec<(PathBuf, BlobId)>;
+
+/// A source that was set aside.
+pub(super) struct Aside<'a> {
+    source: Source<'a>,
+    pub(super) watched: Dir,
+    /// The folder of its own that a source with a very long name is put into.
+    holder: Option<Holder>,
+    /// What it is called now.
+    name: OsString,
+    /// The file, opened before it was renamed.
+    file: Option<File>,
+}
+
+/// How what was set aside is compared with what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compare {
+    /// Also by its content.
+    Content,
+    /// By what can be seen: its content has a second name, and was compared there.
+    Look,
+}
+
+/// Sets a source aside, compares it with what was read, and acts on it. When anything fails, it
+/// goes back to its name, or to one beside it if that is taken; the error says so.
+pub(super) fn with<'a, T>(
+    source: Source<'a>,
+    compare: Compare,
+    act: impl FnOnce(&Aside<'a>, Files) -> Result<T>,
+) -> Result<T> {
+    Aside::prepare(source)?.take(compare, act)
+}
+
+/// Opens the file of a source, if it still looks like what was read.
+pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
+    let failed = |error| Error::io("read", source.path, error);
+    let now = watched.look(source.name()).map_err(failed)?;
+    // A link can have been given the number of the file that was read, once that was gone.
+    let is_link = |now: &Seen| now.kind == Kind::Link;
+    let follows = source.seen.shape == Shape::File(Links::Follow);
+    if has_companions(source)? {
+        return Err(source.changed());
+    }
+    let is_it = |now: &Seen| now.id == source.seen.named && (follows || !is_link(now));
+    let Some(now) = now.filter(is_it) else {
+        return Err(source.changed());
+    };
+    let opened = match now.kind {
+        Kind::Link => open(source.path),
+        _ => watched.open_file(source.name()),
+    };
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(source.changed()),
+        opened => opened.map_err(failed)?,
+    };
+    let metadata = file.metadata().map_err(failed)?;
+    let is_named = now.kind == Kind::Link || FileId::of(&metadata) == source.seen.named;
+    let look = Look::of(&metadata).map_err(failed)?;
+    if is_named && look.is_of_the_same(&source.seen.look) {
+        Ok(file)
+    } else {
+        Err(source.changed())
+    }
+}
+
+/// True when a file that had no companions has one now, which belongs to it.
+fn has_companions(source: Source<'_>) -> Result<bool> {
+    let found = companions_of(source.path, &source.seen.shape);
+    let found = found.map_err(|error| Error::io("read", source.path, error))?;
+    Ok(!found.is_empty())
+}
+
+/// The folder that a source lies in.
+pub(super) fn watched(source: Source<'_>) -> Result<Dir> {
+    let parent = source.path.parent().filter(|path| *path != Path::new(""));
+    let parent = parent.unwrap_or(Path::new("."));
+    Dir::open(parent).map_err(|error| Error::io("open", parent, error))
+}
+
+impl<'a> Aside<'a> {
+    /// Makes everything ready to rename a source that still looks like what was read.
+    pub(super) fn prepare(source: Source<'a>) -> Result<Self> {
+        let watched = watched(source)?;
+        let file = if source.seen.shape == Shape::Folder {
+            tree(source, source.path)?;
+            None
+        } else {
+            Some(open_file(source, &watched)?)
+        };
+        let failed = |error| Error::io("set aside", source.path, error);
+        let mut name = hidden_with(Purpose::Aside, source.name()).map_err(failed)?;
+        let mut holder = None;
+        if name.len() > watched.name_bytes_max(source.name()) {
+            source.name().clone_into(&mut name);
+            holder = Some(Holder::make(&watched)?);
+        }
+        Ok(Self {
+            source,
+            watched,
+            holder,
+            name,
+            file,
+        })
+    }
+
+    /// Sets it aside, compares it with what was read, and acts on it, see [`with`].
+    pub(super) fn take<T>(
+        self,
+        compare: Compare,
+        act: impl FnOnce(&Self, Files) -> Result<T>,
+    ) -> Result<T> {
+        if let Err(error) = self.rename() {
+            self.remove_holder();
+            return Err(error);
+        }
+        let compared = match has_companions(self.source) {
+            Ok(true) => Err(self.source.changed()),
+            Ok(false) if compare == Compare::Content => self.compare(),
+            Ok(false) => self.compare_look(),
+            Err(error) => Err(error),
+        };
+        match compared.and_then(|files| act(&self, files)) {
+            Ok(done) => {
+                self.remove_holder();
+                Ok(done)
+            }
+            Err(error) => Err(self.put_back(error)),
+        }
+    }
+
+    /// Renames it, if its name is still its own. Nothing comes between the two looks at the name:
+    /// what takes it in between is out of sight until it is put back.
+    fn rename(&self) -> Result<()> {
+        let name = self.source.name();
+        let failed = |error| Error::io("set aside", self.source.path, error);
+        let now = self.watched.look(name).map_err(failed)?;
+        if now.is_none_or(|now| now.id != self.source.seen.named) {
+            return Err(self.source.changed());
+        }
+        let renamed = self.watched.rename_free(name, self.dir(), &self.name);
+        renamed.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.source.changed(),
+            _ => failed(error),
+        })
+    }
+
+    fn remove_holder(&self) {
+        if let Some(holder) = &self.holder {
+            holder.remove(&self.watched);
+        }
+    }
+
+    /// Compares the content of the file with what was read, before it is set aside.
+    pub(super) fn check_content(&self) -> Result<()> {
+        let checked = self
+            .file
+            .as_ref()
+            .map(|file| check_file(file, self.source.seen));
+        match checked {
+            None | Some(Ok(true)) => Ok(()),
+            Some(Ok(false)) => Err(self.source.changed()),
+            Some(Err(error)) => Err(Error::io("read", self.source.path, error)),
+        }
+    }
+
+    /// True when the file has other names.
+    pub(super) fn has_other_names(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let metadata = self.file.as_ref().map(File::metadata);
+            metadata.is_some_and(|metadata| metadata.is_ok_and(|file| file.nlink() > 1))
+        }
+        #[cfg(not(unix))]
+        false
+    }
+
+    /// The folder that it is in now, and what it is called there.
+    pub(super) fn place(&self) -> (&Dir, &OsStr) {
+        (self.dir(), &self.name)
+    }
+
+    fn dir(&self) -> &Dir {
+        self.holder
+            .as_ref()
+            .map_or(&self.watched, |holder| &holder.dir)
+    }
+
+    /// Where it is now.
+    fn path(&self) -> PathBuf {
+        self.dir().at(&self.name)
+    }
+
+    /// Compares what was set aside with what was read.
+    fn compare(&self) -> Result<Files> {
+        if !self.is_what_was_read()? {
+            return Err(self.source.changed());
+        }
+        if self.file.is_none() {
+            return self.compare_folder();
+        }
+        self.check_content().map(|()| Files::new())
+    }
+
+    fn compare_look(&self) -> Result<Files> {
+        let failed = |error| Error::io("read", self.source.path, error);
+        let look = self.file.as_ref().map(|file| Look::of(&file.metadata()?));
+        let look = look.transpose().map_err(failed)?;
+        let is_same = look.is_none_or(|look| look.is_of_the_same(&self.source.seen.look));
+        if is_same && self.is_what_was_read()? {
+            Ok(Files::new())
+        } else {
+            Err(self.source.changed())
+        }
+    }
+
+    fn compare_folder(&self) -> Result<Files> {
+        let path = self.path();
+        let tree = tree(self.source, &path)?;
+        let parts = Parts {
+            root: &path,
+            tree,
+            main: None,
+        };
+        let (content, files) =
+            hash_files(&parts).map_err(|error| Error::io("read", self.source.path, error))?;
+        if content != self.source.seen.content {
+            return Err(self.source.changed());
+        }
+        Ok(files)
+    }
+
+    fn is_what_was_read(&self) -> Result<bool> {
+        let now = self.dir().look(&self.name);
+        let now = now.map_err(|error| Error::io("read", self.path(), error))?;
+        Ok(now.is_some_and(|now| now.id == self.source.seen.named))
+    }
+
+    /// Removes the file.
+    pub(super) fn remove_file(&self) -> Result<()> {
+        if !self.is_what_was_read()? {
+            return Err(self.source.changed());
+        }
+        let removed = self.dir().remove_file(&self.name);
+        removed.map_err(|error| Error::io("remove", self.source.path, error))?;
+        self.sync_watched()
+    }
+
+    pub(super) fn sync_watched(&self) -> Result<()> {
+        let synced = self.watched.sync();
+        synced.map_err(|error| Error::io("sync", self.watched.path(), error))
+    }
+
+    /// Gives it a second name in another folder, before it is set aside. The name must be free.
+    pub(super) fn link_to(&self, folder: &Dir, name: &OsStr) -> io::Result<()> {
+        self.watched.link(self.source.name(), folder, name)
+    }
+
+    /// Renames it into another folder, under a name that must be free.
+    pub(super) fn rename_to(&self, folder: &Dir, name: &OsStr) -> io::Result<()> {
+        self.dir().rename_free(&self.name, folder, name)
+    }
+
+    /// Takes back what [`Self::rename_to`] put there, for it is something else.
+    pub(super) fn rename_back(&self, folder: &Dir, name: &OsStr) -> io::Result<()> {
+        folder.rename_free(name, self.dir(), &self.name)
+    }
+
+    /// Gives it its name back, or one beside it. Answers the error with what became of the source.
+    fn put_back(self, error: Error) -> Error {
+        let name = self.source.name();
+        let is_gone = || matches!(self.dir().look(&self.name), Ok(None));
+        let outcome = if is_gone() {
+            // It went on its way, or somebody else has put it back.
+            None
+        } else {
+            Some(give_free_name(&self.watched, name, |to| {
+                self.dir().rename_free(&self.name, &self.watched, to)
+            }))
+        };
+        let more = match outcome {
+            None => None,
+            Some(Ok(to)) if to == name => None,
+            Some(Ok(to)) => Some(format!(
+                "its name was taken meanwhile, so it is now {}",
+                self.watched.at(&to).display()
+            )),
+            Some(Err(_)) => Some(format!(
+                "it is still {}, and is put back by a later look",
+                self.path().display()
+            )),
+        };
+        self.remove_holder();
+        match more {
+            None => error,
+            // Not of the kind that is passed over: somebody may look for it.
+            Some(more) => {
+                let message = format!("{}; {more}", error.message());
+                Error::new(ErrorKind::Refused, message).caused_by(error)
+            }
+        }
+    }
+}
+
+/// What is in a folder, if that looks like what was read.
+pub(super) fn tree(source: Source<'_>, path: &Path) -> Result<Tree> {
+    let (look, tree) = Look::inside(path).map_err(|error| refused(source.path, error))?;
+    if look.is_of_the_same(&source.seen.look) {
+        Ok(tree)
+    } else {
+        Err(source.changed())
+    }
+}
+
+/// Hashes the tar file of a source, and each of its files by itself on the way.
+pub(super) fn hash_files(parts: &Parts<'_>) -> io::Result<(BlobId, Files)> {
+    let hashes = Rc::new(RefCell::new(Vec::new()));
+    let content = hash(parts.tarball_of(|item| {
+        Ok(Box::new(Noted {
+            content: file_of(parts.root, item)?,
+            hasher: blake3::Hasher::new(),
+            hashes: Rc::clone(&hashes),
+        }))
+    })?)?;
+    let files = parts.tree.files().map(|item| item.path.clone());
+    Ok((content, files.zip(hashes.take()).collect()))
+}
+
+/// A folder in a watch folder that only the host's own account can enter.
+pub(super) struct Holder {
+    pub(super) dir: Dir,
+    pub(super) name: OsString,
+    #[cfg(unix)]
+    _in_use: Option<File>,
+}
+
+impl Holder {
+    pub(super) fn make(watched: &Dir) -> Result<Self> {
+        let make = || -> io::Result<Self> {
+            let name = hidden(Purpose::Aside)?;
+            watched.make_folder(&name)?;
+            let dir = watched.open_folder(&name)?;
+            Ok(Self {
+                #[cfg(unix)]
+                _in_use: dir.lock()?,
+                dir,
+                name,
+            })
+        };
+        make().map_err(|error| Error::io("create a folder in", watched.path(), error))
+    }
+
+    /// Removes the folder, if nothing is in it.
+    pub(super) fn remove(&self, watched: &Dir) {
+        // What is left in it is put back at the next start of the host.
+        let _ = watched.remove_folder(&self.name);
+    }
+
+    /// True for a folder that looks like one made by this account. Where the file system keeps no
+    /// owners and modes, every folder does.
+    pub(super) fn is_ours(watched: &Dir, found: Access) -> Result<bool> {
+        #[cfg(unix)]
+        if found == Access::private() {
+            return Ok(true);
+        }
+        let probe = Self::make(watched)?;
+        let own = probe.dir.access();
+        probe.remove(watched);
+        let own = own.map_err(|error| Error::io("look at", watched.path(), error))?;
+        Ok(own == found)
+    }
+}
+
+/// A file that is read for a tar file, and hashed by itself on the way.
+struct Noted {
+    content: Box<dyn Read>,
+    hasher: blake3::Hasher,
+    hashes: Rc<RefCell<Vec<BlobId>>>,
+}
+
+impl Read for Noted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(buffer)?;
+        if read == 0 {
+            let hash = BlobId::from_bytes(*self.hasher.finalize().as_bytes());
+            self.hashes.borrow_mut().push(hash);
+        }
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
+}

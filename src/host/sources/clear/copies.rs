@@ -1,0 +1,137 @@
+//! Copies and zip files of a source that is made of several files, verified before they get their names.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::PathBuf;
+
+use super::attributes::Permissions;
+use super::dir::Dir;
+use super::name::{distinct, first_free};
+use super::partial::{Partial, PartialFolder, open_any, permissions_of_all};
+use super::zip;
+use crate::convert::{Item, Kind, file_of, unpack};
+use crate::host::sources::fingerprint::hash;
+use crate::host::sources::parts::Parts;
+use crate::host::sources::source::Source;
+use crate::{Error, ErrorKind, Result};
+
+/// How many of the names that were given last are looked through for what a killed host had put
+/// there.
+const LOOKED_THROUGH: usize = 32;
+
+/// Makes a verified copy of what a source is made of, which has no name in the folder yet.
+pub(super) fn copy_parts<'t>(
+    source: Source<'_>,
+    parts: &Parts<'_>,
+    target: &'t Dir,
+) -> Result<PartialFolder<'t>> {
+    let failed = |error| Error::io("copy", source.path, error);
+    let copy = PartialFolder::new(target)?;
+    let mut content = parts.tarball().map_err(failed)?;
+    unpack(&mut content, &copy.path).map_err(|error| {
+        let message = format!("cannot copy {}: {error}", source.path.display());
+        Error::new(ErrorKind::Io, message).caused_by(error)
+    })?;
+    copy.settle(&parts.tree, parts.root)?;
+    // By the tree of the source: not every file system keeps times as exactly.
+    let back = parts.tarball_of(|item| file_of(&copy.path, item));
+    let back = back.and_then(hash);
+    let back = back.map_err(|error| Error::io("read back", &copy.path, error))?;
+    if back == source.seen.content {
+        Ok(copy)
+    } else {
+        Err(source.changed())
+    }
+}
+
+/// Makes a zip file of all that a source is made of. Answers where that is; on `Ok` it is durable.
+pub(super) fn zip_parts(
+    source: Source<'_>,
+    parts: &Parts<'_>,
+    target: &Dir,
+    name: &OsStr,
+) -> Result<PathBuf> {
+    let failed = |error| Error::io("zip", source.path, error);
+    let mut partial = Partial::new(target)?;
+    let mut contents_at = HashMap::new();
+    let mut zip = zip::Writer::new(&mut partial.file);
+    for item in &parts.tree.items {
+        let name = item.path.to_string_lossy();
+        let mut add = || -> io::Result<()> {
+            let mode = Permissions::of(&open_any(&parts.root.join(&item.path))?)?.mode();
+            match item.kind {
+                Kind::Folder => zip.add_folder(&name, source.seen.look.modified, mode),
+                Kind::File { modified, .. } => {
+                    let content = file_of(parts.root, item)?;
+                    let at = zip.add(content, &name, modified, mode)?;
+                    contents_at.insert(item.path.as_path(), at);
+                    Ok(())
+                }
+            }
+        };
+        add().map_err(failed)?;
+    }
+    zip.finish().map_err(failed)?;
+    permissions_of_all(parts)
+        .map_err(failed)?
+        .give(&partial.file);
+    partial.file.sync_all().map_err(failed)?;
+    let member = |zip: &File, item: &Item| -> io::Result<Box<dyn Read>> {
+        let at = contents_at.get(item.path.as_path()).copied();
+        let content = zip::content(zip.try_clone()?, at.unwrap_or_default())?;
+        Ok(Box::new(content))
+    };
+    partial.verify(
+        |zip| parts.tarball_of(|item| member(&zip, item)).and_then(hash),
+        source.seen,
+    )?;
+    if let Some(there) = made_before(&partial, target, name)? {
+        return Ok(there);
+    }
+    partial.publish(name)
+}
+
+/// A file that a host which was killed before it could remove the source had made of it: the same
+/// bytes as `partial`, under a name it may have given. On `Ok` its name is durable.
+fn made_before(partial: &Partial<'_>, target: &Dir, name: &OsStr) -> Result<Option<PathBuf>> {
+    let bytes = |file: &File| -> io::Result<u64> { Ok(file.metadata()?.len()) };
+    let hash_of = |mut file: &File| {
+        file.rewind()?;
+        hash(file)
+    };
+    let failed = |error| Error::io("read back", target.path(), error);
+    let length = bytes(&partial.file).map_err(failed)?;
+    let made = hash_of(&partial.file).map_err(failed)?;
+    let is_it = |name: &OsStr| -> io::Result<bool> {
+        let file = target.open_file(name)?;
+        Ok(bytes(&file)? == length && hash_of(&file)? == made)
+    };
+    // What cannot be read is somebody else's.
+    let found = find_recent(target, name, |name| Ok(is_it(name).unwrap_or(false)))?;
+    let Some(found) = found else { return Ok(None) };
+    let synced = target.sync();
+    synced.map_err(|error| Error::io("sync", target.path(), error))?;
+    Ok(Some(target.at(&found)))
+}
+
+/// Looks through the names like `name` that were given last.
+pub(in crate::host) fn find_recent(
+    target: &Dir,
+    name: &OsStr,
+    is_it: impl Fn(&OsStr) -> io::Result<bool>,
+) -> Result<Option<std::ffi::OsString>> {
+    let find = || -> io::Result<_> {
+        let bytes_max = target.name_bytes_max(name);
+        let free = first_free(target, name, 1)?;
+        for number in (1..free).rev().take(LOOKED_THROUGH) {
+            let name = distinct(name, number, bytes_max);
+            if is_it(&name)? {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    };
+    find().map_err(|error| Error::io("look into", target.path(), error))
+}

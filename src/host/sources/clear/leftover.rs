@@ -1,0 +1,47 @@
+//! A report that lies in the done folder beside where an archived source would have gone.
+
+use std::io;
+use std::path::Path;
+
+use super::dir::Dir;
+use super::dir::Kind;
+use crate::host::config::settings::Links;
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::host::sources::shape::Shape;
+use crate::host::sources::source::Source;
+use crate::id::BlobId;
+use crate::{Error, Result};
+
+/// Removes the report of a source from its done folder: `<name without extension>.json`, if it is
+/// byte for byte one of the reports that the archive holds of this very entry. Anything else of
+/// that name belongs to somebody else and stays.
+pub(in crate::host) fn remove_leftover(
+    source: &Path,
+    done: &Path,
+    reports: &[BlobId],
+) -> Result<()> {
+    let Some(stem) = source.file_stem().filter(|_| !reports.is_empty()) else {
+        return Ok(());
+    };
+    let mut name = stem.to_owned();
+    name.push(".json");
+    let folder = match Dir::open(done) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(|error| Error::io("open", done, error))?,
+    };
+    let path = done.join(&name);
+    let seen = folder.look(&name);
+    let seen = seen.map_err(|error| Error::io("read", &path, error))?;
+    if seen.is_none_or(|seen| seen.kind != Kind::File) {
+        return Ok(());
+    }
+    match Fingerprint::of(&path, &Shape::File(Links::Skip))? {
+        Some(seen) if reports.contains(&seen.content) => Source {
+            path: &path,
+            seen: &seen,
+            marker: None,
+        }
+        .remove(),
+        _ => Ok(()),
+    }
+}

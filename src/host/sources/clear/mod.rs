@@ -1,0 +1,25 @@
+//! Clears a source away: moves it, zips it, or removes it, and ends what a killed host began.
+
+mod actions;
+mod aside;
+mod attributes;
+mod copies;
+pub(in crate::host) mod dir;
+mod group;
+mod group_names;
+mod leftover;
+mod name;
+mod partial;
+mod place;
+mod recover;
+mod removal;
+mod zip;
+
+pub(in crate::host) use leftover::remove_leftover;
+#[cfg(feature = "cli")]
+pub(crate) use name::distinct as distinct_name;
+pub(in crate::host) use partial::remove_partials;
+pub(in crate::host) use recover::recover;
+
+#[cfg(test)]
+mod tests;

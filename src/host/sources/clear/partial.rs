@@ -1,0 +1,194 @@
+//! Files and folders in the making, under a hidden name until they are complete.
+
+use crate::host::sources::parts::Parts;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::attributes::{Permissions, keep};
+use super::dir::Dir;
+use super::name::{Purpose, give_free_name, hidden, is_hidden};
+use crate::convert::{Kind, Tree};
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::host::sources::look::Look;
+use crate::id::BlobId;
+use crate::{Error, ErrorKind, Result};
+
+/// What has not changed for so long, no host is still making.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
+
+/// Removes from `folder` the files and folders that hosts were making when they were killed; their
+/// sources are there, or were made again. What cannot be looked at or removed is left: it harms
+/// nobody.
+pub(in crate::host) fn remove_partials(folder: &Path, now: SystemTime) {
+    for item in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = item.path();
+        // By the time of change: what is made gets the time of its source.
+        let abandoned = fs::symlink_metadata(&path).ok().filter(|metadata| {
+            is_hidden(&item.file_name(), Purpose::Partial)
+                && Look::of(metadata).is_ok_and(|look| look.age(now) > ABANDONED_AFTER)
+        });
+        let _ = match abandoned {
+            Some(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+            Some(_) => fs::remove_file(path),
+            None => Ok(()),
+        };
+    }
+}
+
+/// A file being made; removed again unless it is published.
+pub(super) struct Partial<'a> {
+    folder: &'a Dir,
+    name: OsString,
+    pub(super) file: File,
+}
+
+impl<'a> Partial<'a> {
+    pub(super) fn new(folder: &'a Dir) -> Result<Self> {
+        let failed = |error| Error::io("create a file in", folder.path(), error);
+        let name = hidden(Purpose::Partial).map_err(failed)?;
+        let file = folder.create(&name).map_err(failed)?;
+        Ok(Self { folder, name, file })
+    }
+
+    /// Reads the file back from the beginning and compares it with what was to be written.
+    pub(super) fn verify(
+        &self,
+        hash: impl FnOnce(File) -> io::Result<BlobId>,
+        seen: &Fingerprint,
+    ) -> Result<()> {
+        let path = self.folder.at(&self.name);
+        let back = self.folder.open_file(&self.name).and_then(hash);
+        let back = back.map_err(|error| Error::io("read back", &path, error))?;
+        if back == seen.content {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Changed,
+            format!(
+                "what was written to {} is not what was read; the source was left",
+                path.display()
+            ),
+        ))
+    }
+
+    /// Gives the file `name`, or a distinct one. On `Ok` the name is durable.
+    pub(super) fn publish(self, name: &OsStr) -> Result<PathBuf> {
+        publish(self.folder, &self.name, name)
+    }
+}
+
+impl Drop for Partial<'_> {
+    fn drop(&mut self) {
+        // A published file does not have the name any more. At worst a hidden file is left that
+        // nobody takes for a result.
+        let _ = self.folder.remove_file(&self.name);
+    }
+}
+
+/// A copy of a folder being made; removed again unless it is published.
+pub(super) struct PartialFolder<'a> {
+    folder: &'a Dir,
+    name: OsString,
+    pub(super) path: PathBuf,
+}
+
+impl<'a> PartialFolder<'a> {
+    pub(super) fn new(folder: &'a Dir) -> Result<Self> {
+        let failed = |error| Error::io("create a folder in", folder.path(), error);
+        let name = hidden(Purpose::Partial).map_err(failed)?;
+        folder.make_folder(&name).map_err(failed)?;
+        let path = folder.at(&name);
+        Ok(Self { folder, name, path })
+    }
+
+    /// Gives what is in it, and itself, what it keeps of the source, and syncs all of it.
+    pub(super) fn settle(&self, tree: &Tree, source: &Path) -> Result<()> {
+        // What is in a folder comes after it, and is to be reached while the copy is still private.
+        for item in tree.items.iter().rev() {
+            settle(
+                &self.path.join(&item.path),
+                &source.join(&item.path),
+                item.kind,
+            )?;
+        }
+        settle(&self.path, source, Kind::Folder)
+    }
+
+    /// Gives it `name`, or a distinct one. On `Ok` the name is durable.
+    pub(super) fn publish(self, name: &OsStr) -> Result<PathBuf> {
+        publish(self.folder, &self.name, name)
+    }
+
+    /// Moves it into another folder, where `name` must be free. That is not durable yet.
+    pub(super) fn rename_into(self, folder: &Dir, name: &OsStr) -> Result<()> {
+        let renamed = self.folder.rename_free(&self.name, folder, name);
+        renamed.map_err(|error| Error::io("create", folder.at(name), error))
+    }
+}
+
+impl Drop for PartialFolder<'_> {
+    fn drop(&mut self) {
+        // At worst a hidden folder is left that nobody takes for a result.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn publish(folder: &Dir, hidden: &OsStr, name: &OsStr) -> Result<PathBuf> {
+    let given = give_free_name(folder, name, |to| folder.rename_free(hidden, folder, to))?;
+    let synced = folder.sync();
+    synced.map_err(|error| Error::io("sync", folder.path(), error))?;
+    Ok(folder.at(&given))
+}
+
+fn settle(copy: &Path, source: &Path, kind: Kind) -> Result<()> {
+    let settle = || -> io::Result<()> {
+        match kind {
+            Kind::File { modified, .. } => {
+                let file = File::options().read(true).write(true).open(copy)?;
+                keep(&File::open(source)?, &file)?;
+                // A time that cannot be set is no reason to fail: the content is what counts.
+                let _ = file.set_modified(modified);
+                file.sync_all()
+            }
+            #[cfg(unix)]
+            Kind::Folder => {
+                let folder = File::open(copy)?;
+                keep(&File::open(source)?, &folder)?;
+                folder.sync_all()
+            }
+            #[cfg(not(unix))]
+            Kind::Folder => Ok(()),
+        }
+    };
+    settle().map_err(|error| Error::io("copy", source, error))
+}
+
+/// The permissions of a zip file that holds all of a folder, or a main file and its companions.
+pub(super) fn permissions_of_all(parts: &Parts<'_>) -> io::Result<Permissions> {
+    let of = |path: &Path| open_any(path).and_then(|file| Permissions::of(&file));
+    let mut all = match parts.main {
+        Some(main) => of(&parts.root.join(main))?,
+        None => of(parts.root)?.of_content(),
+    };
+    for item in &parts.tree.items {
+        let inner = of(&parts.root.join(&item.path))?;
+        all = all.narrowed_by(inner, item.kind == Kind::Folder);
+    }
+    Ok(all)
+}
+
+/// Opens a file or folder for a look at its permissions.
+pub(super) fn open_any(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options.open(path)
+}

@@ -1,0 +1,269 @@
+//! Putting a source, or a zip file of it, into a folder.
+
+use crate::host::sources::parts::Parts;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self};
+use std::path::{Path, PathBuf};
+
+use super::aside;
+use super::aside::{Aside, Compare};
+use super::attributes::{Permissions, keep};
+use super::copies::{copy_parts, find_recent, zip_parts};
+use super::dir::Dir;
+use super::dir::Kind as Named;
+use super::group;
+use super::name::{give_free_name, zipped};
+use super::partial::Partial;
+use super::zip;
+use crate::host::sources::fingerprint::{Form, hash};
+use crate::host::sources::look::Look;
+use crate::host::sources::shape::Shape;
+use crate::host::sources::source::Source;
+use crate::id::BlobId;
+use crate::{Error, ErrorKind, Result};
+
+/// Moves a source into a folder.
+pub(super) fn move_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
+    let target = open(folder)?;
+    if source.seen.form() == Form::Group {
+        return group::move_into(source, &target);
+    }
+    let failed = |error| Error::io("open", folder, error);
+    let may_rename = source
+        .seen
+        .named
+        .may_share_file_system(target.id().map_err(failed)?);
+    // What a link leads to is wanted there, not another name of the link.
+    if may_rename && !source.path.is_symlink() {
+        if source.seen.form() == Form::File
+            && let Some(there) = link_into(source, &target)?
+        {
+            return Ok(there);
+        }
+        let mut crosses = false;
+        let moved = aside::with(source, Compare::Content, |aside, _| {
+            rename_into(source, aside, &target, &mut crosses)
+        });
+        // One file system can be mounted in two places that nothing is renamed between.
+        if !crosses {
+            return moved;
+        }
+    }
+    copy_to(source, &target)
+}
+
+/// Copies a source into a folder, as it is done between file systems, and removes it.
+#[cfg(test)]
+pub(super) fn copy_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
+    match source.seen.form() {
+        Form::Group => group::copy_into(source, folder),
+        Form::File | Form::Folder => copy_to(source, &open(folder)?),
+    }
+}
+
+fn copy_to(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
+    match source.seen.shape {
+        Shape::Folder => copy_folder(source, target),
+        Shape::File(_) | Shape::WithCompanions(_) => copy_file(source, target),
+    }
+}
+
+/// Gives a file a name in the folder before it loses its own. `None` where it cannot have two.
+///
+/// Its own name goes at once after that, and comes back if anything fails: a program that sees the
+/// new name and takes the old one for free is right.
+fn link_into(source: Source<'_>, target: &Dir) -> Result<Option<PathBuf>> {
+    let aside = Aside::prepare(source)?;
+    aside.check_content()?;
+    let is_it = |name: &OsStr| {
+        let seen = target.look(name)?;
+        Ok(seen.is_some_and(|seen| seen.id == source.seen.named))
+    };
+    let mut name = None;
+    if aside.has_other_names() {
+        // A host that was killed before it took the first name away had given the second one.
+        name = find_recent(target, source.name(), is_it)?;
+    }
+    let name = match name {
+        Some(name) => name,
+        None => {
+            let mut is_taken = true;
+            let given = give_free_name(target, source.name(), |name| {
+                aside.link_to(target, name).inspect_err(|error| {
+                    is_taken = error.kind() == io::ErrorKind::AlreadyExists;
+                })
+            });
+            match given {
+                Ok(name) => name,
+                Err(error) if is_taken => return Err(error),
+                Err(_) => return Ok(None),
+            }
+        }
+    };
+    let failed = |error| Error::io("move", source.path, error);
+    if !is_it(&name).map_err(failed)? {
+        // Another file took the name before it was linked. It has its own name still.
+        target.remove_file(&name).map_err(failed)?;
+        return Err(source.changed());
+    }
+    let sync = || {
+        let synced = target.sync();
+        synced.map_err(|error| Error::io("sync", target.path(), error))
+    };
+    let cleared = aside.take(Compare::Look, |aside, _| {
+        sync()?;
+        aside.remove_file()
+    });
+    match cleared {
+        Ok(()) => {}
+        // Another file has the name now, and what was read has only the new one.
+        Err(error) if error.kind() == ErrorKind::Changed && !source.has_its_name()? => sync()?,
+        Err(error) => {
+            if is_it(&name).unwrap_or(false) && source.has_its_name()? {
+                let _ = target.remove_file(&name);
+            }
+            return Err(error);
+        }
+    }
+    Ok(Some(target.at(&name)))
+}
+
+fn rename_into(
+    source: Source<'_>,
+    aside: &Aside<'_>,
+    target: &Dir,
+    crosses: &mut bool,
+) -> Result<PathBuf> {
+    let given = give_free_name(target, source.name(), |name| {
+        aside.rename_to(target, name).inspect_err(|error| {
+            *crosses = error.kind() == io::ErrorKind::CrossesDevices;
+        })
+    })?;
+    let now = target.look(&given);
+    let now = now.map_err(|error| Error::io("read", target.at(&given), error))?;
+    if now.is_none_or(|now| now.id != source.seen.named) {
+        // Somebody took the hidden name, too.
+        let _ = aside.rename_back(target, &given);
+        return Err(source.changed());
+    }
+    let synced = target.sync();
+    synced.map_err(|error| Error::io("sync", target.path(), error))?;
+    aside.sync_watched()?;
+    Ok(target.at(&given))
+}
+
+fn copy_file(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
+    let from = source.open()?;
+    if let Some(there) = stand_in(source.name(), target, source, hash)? {
+        source.give_way()?;
+        return Ok(there);
+    }
+    let failed = |error| Error::io("copy", source.path, error);
+    let partial = Partial::new(target)?;
+    let mut to = &partial.file;
+    io::copy(&mut &from, &mut to).map_err(failed)?;
+    keep(&from, to).map_err(failed)?;
+    // A time that cannot be set is no reason to fail: the content is what counts.
+    let _ = to.set_modified(source.seen.look.modified);
+    to.sync_all().map_err(failed)?;
+    partial.verify(hash, source.seen)?;
+    let there = partial.publish(source.name())?;
+    source.give_way()?;
+    Ok(there)
+}
+
+fn copy_folder(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
+    let parts = Parts {
+        root: source.path,
+        tree: aside::tree(source, source.path)?,
+        main: None,
+    };
+    let there = copy_parts(source, &parts, target)?.publish(source.name())?;
+    source.give_way()?;
+    Ok(there)
+}
+
+/// Replaces a source by a zip file in a folder.
+pub(super) fn zip_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
+    let target = open(folder)?;
+    let name = zipped(source.name(), target.name_bytes_max(source.name()));
+    let there = match source.seen.form() {
+        Form::File => zip_file(source, &target, &name),
+        Form::Folder => zip_folder(source, &target, &name),
+        Form::Group => return group::zip_into(source, &target),
+    }?;
+    source.give_way()?;
+    Ok(there)
+}
+
+fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
+    let from = source.open()?;
+    let member = source.name().to_string_lossy();
+    let held = |file| zip::first(file, &member).and_then(hash);
+    if let Some(there) = stand_in(name, target, source, held)? {
+        return Ok(there);
+    }
+    let failed = |error| Error::io("zip", source.path, error);
+    let permissions = Permissions::of(&from).map_err(failed)?;
+    let modified = source.seen.look.modified;
+    let mut partial = Partial::new(target)?;
+    let mut zip = zip::Writer::new(&mut partial.file);
+    let content_at = zip
+        .add(&from, &member, modified, permissions.mode())
+        .map_err(failed)?;
+    zip.finish().map_err(failed)?;
+    permissions.give(&partial.file);
+    // By its time a host that was killed before it removed the source knows what it made.
+    let _ = partial.file.set_modified(modified);
+    partial.file.sync_all().map_err(failed)?;
+    partial.verify(
+        |file| zip::content(file, content_at).and_then(hash),
+        source.seen,
+    )?;
+    partial.publish(name)
+}
+
+fn zip_folder(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
+    let parts = Parts {
+        root: source.path,
+        tree: aside::tree(source, source.path)?,
+        main: None,
+    };
+    zip_parts(source, &parts, target, name)
+}
+
+fn open(folder: &Path) -> Result<Dir> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    Dir::open(folder).map_err(|error| Error::io("open", folder, error))
+}
+
+/// What a host that was killed before it could remove the source had put in its place: of the same
+/// content and time, under a name it may have given. `None` where times cannot be set, or where
+/// many more came after it: there is a second one then.
+fn stand_in(
+    name: &OsStr,
+    target: &Dir,
+    source: Source<'_>,
+    content: impl Fn(File) -> io::Result<BlobId>,
+) -> Result<Option<PathBuf>> {
+    let is_it = |name: &OsStr| -> io::Result<bool> {
+        if target
+            .look(name)?
+            .is_none_or(|seen| seen.kind != Named::File)
+        {
+            return Ok(false);
+        }
+        let file = target.open_file(name)?;
+        let look = Look::of(&file.metadata()?)?;
+        // Something else of that name may be no zip file.
+        Ok(look.modified == source.seen.look.modified
+            && content(file).is_ok_and(|held| held == source.seen.content))
+    };
+    let Some(name) = find_recent(target, name, |name| Ok(is_it(name).unwrap_or(false)))? else {
+        return Ok(None);
+    };
+    let synced = target.sync();
+    synced.map_err(|error| Error::io("sync", target.path(), error))?;
+    Ok(Some(target.at(&name)))
+}

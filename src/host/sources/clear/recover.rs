@@ -1,0 +1,111 @@
+//! What a host that was killed left set aside in a watch folder is put back, or its removal ended.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use super::aside::Holder;
+use super::dir::Dir;
+use super::dir::Kind;
+use super::group_names;
+use super::group_names::GROUP;
+use super::name::{Purpose, give_free_name, is_hidden, name_in};
+use super::removal;
+use super::removal::{FOLDER, LIST};
+use crate::{Error, ErrorKind, Result};
+
+/// Puts back the sources that were set aside in a folder, and ends removals of folders. Answers
+/// what people should know of.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub(in crate::host) fn recover(watched: &Path) -> io::Result<Vec<Error>> {
+    let watched = Dir::open(watched)?;
+    let mut troubles = Vec::new();
+    for name in watched.names()? {
+        if let Some(original) = name_in(&name, Purpose::Aside) {
+            troubles.extend(put_back(&watched, &name, &watched, &original).err());
+        } else if is_hidden(&name, Purpose::Aside) {
+            troubles.extend(empty(&watched, &name).err());
+        } else if is_hidden(&name, Purpose::Removing) {
+            troubles.push(left_alone(&watched, &name, "an earlier version of annals"));
+        }
+    }
+    Ok(troubles)
+}
+
+/// Gives something its name back, or one beside it if that is taken: that is an error to tell of.
+fn put_back(from: &Dir, name: &OsStr, watched: &Dir, original: &OsStr) -> Result<()> {
+    let to = give_free_name(watched, original, |to| from.rename_free(name, watched, to))?;
+    if to == original {
+        return Ok(());
+    }
+    Err(renamed(&watched.at(original), &watched.at(&to)))
+}
+
+fn renamed(original: &Path, now: &Path) -> Error {
+    Error::new(
+        ErrorKind::Changed,
+        format!(
+            "{} was set aside when a host was killed, and its name is taken; it is now {}",
+            original.display(),
+            now.display()
+        ),
+    )
+}
+
+/// Gives a main file and its companions their names back, or some beside them: that is an error to
+/// tell of.
+fn put_back_group(holder: &Dir, watched: &Dir) -> Result<()> {
+    let placed = group_names::place(holder, watched, None)?;
+    if placed.is_under_its_names {
+        return Ok(());
+    }
+    Err(renamed(&watched.at(&placed.was), &placed.now))
+}
+
+/// Takes everything out of a folder that a killed host had put a source into, and removes it.
+fn empty(watched: &Dir, name: &OsStr) -> Result<()> {
+    let failed = |error| Error::io("read", watched.at(name), error);
+    let seen = watched.look(name).map_err(failed)?;
+    if seen.is_none_or(|seen| seen.kind != Kind::Folder) {
+        return Err(left_alone(watched, name, "somebody else"));
+    }
+    let holder = watched.open_folder(name).map_err(failed)?;
+    if !Holder::is_ours(watched, holder.access().map_err(failed)?)? {
+        return Err(left_alone(watched, name, "somebody else"));
+    }
+    // Another host is at work in it.
+    let Some(_in_use) = holder.lock().map_err(failed)? else {
+        return Ok(());
+    };
+    let (list, folder) = (OsStr::new(LIST), OsStr::new(FOLDER));
+    let mut told = Ok(());
+    if holder.has(list).map_err(failed)? {
+        told = removal::finish(watched, &holder);
+    }
+    let group = OsStr::new(GROUP);
+    if holder.has(group).map_err(failed)? {
+        told = told.and(put_back_group(&holder, watched));
+    }
+    for inner in holder.names().map_err(failed)? {
+        if inner != list && inner != folder && inner != group {
+            told = told.and(put_back(&holder, &inner, watched, &inner));
+        }
+    }
+    if watched.remove_folder(name).is_err() {
+        told = told.and_then(|()| Err(left_alone(watched, name, "a killed host")));
+    }
+    told
+}
+
+fn left_alone(watched: &Dir, name: &OsStr, by: &str) -> Error {
+    Error::new(
+        ErrorKind::Refused,
+        format!(
+            "{} was left there by {by}; it was left alone",
+            watched.at(name).display()
+        ),
+    )
+    .hint("move what is wanted of it elsewhere, and remove it")
+}

@@ -1,0 +1,342 @@
+//! Removing a folder: exactly what was archived of it, and nothing that appeared since.
+//!
+//! The folder is set aside and compared. A list of its files with their hashes is made durable in a
+//! folder that only the host's own account can enter, and the source is moved in there. Then what
+//! is on the list, and still is what the list says, is removed. A host that is killed meanwhile
+//! leaves both, and the next one ends the removal in the same way. A main file and its companions,
+//! which are gathered in a folder before, are removed in the same way.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::path::{Component, Path, PathBuf};
+
+use super::aside;
+use super::aside::{Aside, Compare, Files, Holder};
+use super::dir::Dir;
+use super::dir::{Kind, is_plain};
+use super::group_names;
+use super::group_names::GROUP;
+use super::name::give_free_name;
+use super::name::os_string;
+use crate::host::file_id::FileId;
+use crate::host::sources::fingerprint::hash;
+use crate::host::sources::source::Source;
+use crate::host::sources::source::changed;
+use crate::id::BlobId;
+use crate::{Error, ErrorKind, Result};
+
+/// What is in the folder that a source is removed in.
+pub(super) const LIST: &str = "list";
+pub(super) const FOLDER: &str = "folder";
+
+/// Bytes of the longest list that is read.
+const LIST_BYTES_MAX: u64 = 512 << 20;
+/// Folders inside each other; a source has fewer.
+const DEPTH_MAX: usize = 40;
+
+/// Removes a folder.
+pub(super) fn remove(source: Source<'_>) -> Result<()> {
+    aside::with(source, Compare::Content, |aside, files| {
+        let holder = condemn(aside, source, files)?;
+        let finished = finish(&aside.watched, &holder.dir);
+        holder.remove(&aside.watched);
+        finished?;
+        aside.sync_watched()
+    })
+}
+
+/// Moves a folder to where it is removed, and answers where that is.
+pub(super) fn condemn(aside: &Aside<'_>, source: Source<'_>, files: Files) -> Result<Holder> {
+    let list = List {
+        name: source.name().to_owned(),
+        marker: source.marker.map(OsString::from),
+        files: files.into_iter().collect(),
+    };
+    let (dir, name) = aside.place();
+    let condemned = Condemned {
+        dir,
+        name,
+        becomes: FOLDER,
+    };
+    condemned.condemn(&aside.watched, &list)
+}
+
+/// Moves a main file and its companions, which are in a folder called [`GROUP`], to where they are
+/// removed, and answers where that is. The main file goes first: it is what names them.
+pub(super) fn condemn_group(
+    source: Source<'_>,
+    (watched, dir): (&Dir, &Dir),
+    files: Files,
+) -> Result<Holder> {
+    let list = List {
+        name: source.name().to_owned(),
+        marker: Some(source.name().to_owned()),
+        files: files.into_iter().collect(),
+    };
+    let condemned = Condemned {
+        dir,
+        name: OsStr::new(GROUP),
+        becomes: GROUP,
+    };
+    condemned.condemn(watched, &list)
+}
+
+/// A folder that is compared and to be removed: where it is, and what it is called in its holder.
+struct Condemned<'a> {
+    dir: &'a Dir,
+    name: &'a OsStr,
+    becomes: &'static str,
+}
+
+impl Condemned<'_> {
+    fn condemn(&self, watched: &Dir, list: &List) -> Result<Holder> {
+        let holder = Holder::make(watched)?;
+        let moved = self.move_in(watched, &holder, list);
+        moved.inspect_err(|_| {
+            // The source was not moved: at worst a hidden folder stays for the next host to remove.
+            let _ = holder.dir.remove_file(OsStr::new(LIST));
+            holder.remove(watched);
+        })?;
+        Ok(holder)
+    }
+
+    /// Moves the folder into its holder, after a list of what is in it.
+    fn move_in(&self, watched: &Dir, holder: &Holder, list: &List) -> Result<()> {
+        let listed = holder.dir.at(OsStr::new(LIST));
+        let write = || -> io::Result<()> {
+            let mut file = holder.dir.create(OsStr::new(LIST))?;
+            file.write_all(&list.written())?;
+            file.sync_all()?;
+            holder.dir.sync()
+        };
+        write().map_err(|error| Error::io("write", &listed, error))?;
+        let becomes = OsStr::new(self.becomes);
+        let moved = self.dir.rename_free(self.name, &holder.dir, becomes);
+        moved.map_err(|error| Error::io("remove", watched.at(&list.name), error))?;
+        let sync = |dir: &Dir| {
+            dir.sync()
+                .map_err(|error| Error::io("sync", dir.path(), error))
+        };
+        // Before the first file of it goes, a power cut must find the folder here and not at its
+        // name.
+        let synced = sync(&holder.dir).and_then(|()| sync(watched));
+        synced.inspect_err(|_| {
+            let _ = holder.dir.rename_free(becomes, self.dir, self.name);
+        })
+    }
+}
+
+/// Removes what is on the list of a folder. If anything else is there, the folder goes back to the
+/// watch folder with what is left of it.
+pub(super) fn finish(watched: &Dir, holder: &Dir) -> Result<()> {
+    let list_name = OsStr::new(LIST);
+    let listed = holder.at(list_name);
+    let remove = |name: &OsStr| {
+        let removed = holder.remove_file(name);
+        removed.map_err(|error| Error::io("remove", holder.at(name), error))
+    };
+    let is_there = |name: &str| {
+        let found = holder.has(OsStr::new(name));
+        found.map_err(|error| Error::io("read", holder.path(), error))
+    };
+    let folder_name = if is_there(FOLDER)? {
+        OsStr::new(FOLDER)
+    } else if is_there(GROUP)? {
+        OsStr::new(GROUP)
+    } else {
+        return remove(list_name);
+    };
+    let list = read_list(holder).map_err(|error| {
+        Error::io("read", &listed, error)
+            .hint("look at the folder beside it, and move what is wanted of it elsewhere")
+    })?;
+    let removed = holder
+        .open_folder(folder_name)
+        .map_err(|error| Error::io("open", holder.at(folder_name), error))
+        .and_then(|folder| list.remove_from(&folder))
+        .and_then(|()| {
+            let removed = holder.remove_folder(folder_name);
+            removed.map_err(|error| not_removed(&holder.at(folder_name), error))
+        });
+    if let Err(error) = removed {
+        let back = if folder_name == GROUP {
+            group_names::place(holder, watched, Some(&list.name))?.now
+        } else {
+            let given = give_free_name(watched, &list.name, |name| {
+                holder.rename_free(folder_name, watched, name)
+            })?;
+            watched.at(&given)
+        };
+        remove(list_name)?;
+        return Err(match error.kind() {
+            ErrorKind::Changed => changed(&back),
+            _ => error,
+        });
+    }
+    // A power cut may not leave a folder without its list.
+    holder
+        .sync()
+        .map_err(|error| Error::io("sync", holder.path(), error))?;
+    remove(list_name)
+}
+
+fn read_list(holder: &Dir) -> io::Result<List> {
+    let mut bytes = Vec::new();
+    let file = holder.open_file(OsStr::new(LIST))?;
+    file.take(LIST_BYTES_MAX).read_to_end(&mut bytes)?;
+    List::read(&bytes)
+}
+
+fn not_removed(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::DirectoryNotEmpty => changed(path),
+        _ => Error::io("remove", path, error),
+    }
+}
+
+/// What may be removed of a folder.
+#[derive(Debug, PartialEq, Eq)]
+struct List {
+    /// What the folder was called.
+    name: OsString,
+    /// The file that is removed first.
+    marker: Option<OsString>,
+    files: HashMap<PathBuf, BlobId>,
+}
+
+impl List {
+    /// Removes the files of the list from `folder`, and the folders in it. Nothing is removed while
+    /// anything else is there: it is `Changed`.
+    fn remove_from(&self, folder: &Dir) -> Result<()> {
+        let mut compared = HashMap::new();
+        self.compare(folder, Path::new(""), 0, &mut compared)?;
+        if let Some(marker) = &self.marker
+            && let Some(id) = compared.get(Path::new(marker))
+        {
+            remove_file(folder, marker, *id)?;
+        }
+        remove_inside(folder, Path::new(""), &compared)
+    }
+
+    /// Compares the files below a folder with the list, and notes which file each is.
+    fn compare(
+        &self,
+        dir: &Dir,
+        prefix: &Path,
+        depth: usize,
+        compared: &mut HashMap<PathBuf, FileId>,
+    ) -> Result<()> {
+        for (name, kind) in items(dir)? {
+            let path = prefix.join(&name);
+            let failed = |error| Error::io("read", dir.at(&name), error);
+            match kind {
+                Kind::Folder if depth < DEPTH_MAX => {
+                    let inner = dir.open_folder(&name).map_err(failed)?;
+                    self.compare(&inner, &path, depth + 1, compared)?;
+                }
+                Kind::File => {
+                    let file = dir.open_file(&name).map_err(failed)?;
+                    let id = FileId::of(&file.metadata().map_err(failed)?);
+                    let content = hash(file).map_err(failed)?;
+                    if self.files.get(&path) != Some(&content) {
+                        return Err(changed(&dir.at(&name)));
+                    }
+                    compared.insert(path, id);
+                }
+                _ => return Err(changed(&dir.at(&name))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Name and marker, then hash and path of each file, each text with a zero byte after it, which
+    /// none of them can have.
+    fn written(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut text = |text: &[u8]| {
+            bytes.extend(text);
+            bytes.push(0);
+        };
+        text(self.name.as_encoded_bytes());
+        text(
+            self.marker
+                .as_deref()
+                .unwrap_or_default()
+                .as_encoded_bytes(),
+        );
+        for (path, hash) in &self.files {
+            text(hash.to_string().as_bytes());
+            text(path.as_os_str().as_encoded_bytes());
+        }
+        bytes
+    }
+
+    /// Reads a list. Its names are single components, and its paths lead down only.
+    fn read(bytes: &[u8]) -> io::Result<Self> {
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "it is no list of files");
+        let mut texts = bytes
+            .strip_suffix(&[0])
+            .ok_or_else(damaged)?
+            .split(|byte| *byte == 0);
+        let mut text = || texts.next();
+        let name = text().and_then(os_string).filter(|name| is_plain(name));
+        let marker = text().and_then(os_string).ok_or_else(damaged)?;
+        let mut files = HashMap::new();
+        while let Some(hash) = text() {
+            let hash = str::from_utf8(hash).ok().and_then(|text| text.parse().ok());
+            let path = text().and_then(os_string).map(PathBuf::from);
+            let (Some(hash), Some(path)) = (hash, path.filter(|path| leads_down(path))) else {
+                return Err(damaged());
+            };
+            files.insert(path, hash);
+        }
+        Ok(Self {
+            name: name.ok_or_else(damaged)?,
+            marker: Some(marker).filter(|marker| !marker.is_empty()),
+            files,
+        })
+    }
+}
+
+fn leads_down(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// The names in a folder and what they stand for.
+fn items(dir: &Dir) -> Result<Vec<(OsString, Kind)>> {
+    let failed = |error| Error::io("list", dir.path(), error);
+    let mut items = Vec::new();
+    for name in dir.names().map_err(failed)? {
+        if let Some(seen) = dir.look(&name).map_err(failed)? {
+            items.push((name, seen.kind));
+        }
+    }
+    Ok(items)
+}
+
+/// Removes the files that were compared, and the folders they were in.
+fn remove_inside(dir: &Dir, prefix: &Path, compared: &HashMap<PathBuf, FileId>) -> Result<()> {
+    for (name, kind) in items(dir)? {
+        let path = prefix.join(&name);
+        if kind == Kind::Folder {
+            let inner = dir.open_folder(&name);
+            let inner = inner.map_err(|error| Error::io("open", dir.at(&name), error))?;
+            remove_inside(&inner, &path, compared)?;
+            let removed = dir.remove_folder(&name);
+            removed.map_err(|error| not_removed(&dir.at(&name), error))?;
+        } else if let Some(id) = compared.get(&path) {
+            remove_file(dir, &name, *id)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_file(dir: &Dir, name: &OsStr, id: FileId) -> Result<()> {
+    let failed = |error| Error::io("remove", dir.at(name), error);
+    match dir.look(name).map_err(failed)? {
+        Some(seen) if seen.id == id => dir.remove_file(name).map_err(failed),
+        _ => Err(changed(&dir.at(name))),
+    }
+}

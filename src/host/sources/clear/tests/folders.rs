@@ -1,0 +1,275 @@
+//! Folders as sources: removed whole or not at all, and only what was read of them.
+
+use super::*;
+use crate::host::sources::clear::aside::{Compare, Holder};
+use crate::host::sources::clear::dir::Dir;
+use crate::host::sources::clear::recover::recover;
+use crate::host::sources::look::Look;
+use crate::host::sources::shape::Shape;
+
+#[test]
+fn a_folder_that_changed_is_left_whole_by_every_action() {
+    for change in [
+        |path: &Path| fs::write(path.join("late.txt"), "late"),
+        |path: &Path| fs::write(path.join("images/late.txt"), "late"),
+        |path: &Path| fs::create_dir(path.join("images/late")),
+        |path: &Path| fs::remove_file(path.join("log.txt")),
+        |path: &Path| {
+            let file = path.join("log.txt");
+            let time = fs::metadata(&file)?.modified()?;
+            fs::write(&file, "failed")?;
+            File::options().write(true).open(&file)?.set_modified(time)
+        },
+    ] {
+        let bench = Bench::new();
+        let unit = bench.unit("unit");
+        change(&unit.path).expect("changed");
+        let before = Look::inside(&unit.path).expect("read").0;
+        for act in ACTIONS {
+            assert_eq!(
+                kind(act(unit.source(), &bench.at("done"))),
+                Err(ErrorKind::Changed)
+            );
+        }
+        assert!(
+            Look::inside(&unit.path)
+                .expect("read")
+                .0
+                .is_of_the_same(&before)
+        );
+        assert_eq!(bench.names("in"), ["unit"]);
+        assert!(bench.names("done").is_empty());
+    }
+}
+
+/// What a host that was killed leaves: the folder in its holder, its list beside it.
+fn condemned(bench: &Bench, unit: &Taken) -> PathBuf {
+    let holder = aside::with(unit.source(), Compare::Content, |aside, files| {
+        removal::condemn(aside, unit.source(), files)
+    });
+    bench.at("in").join(&holder.expect("moved").name)
+}
+
+#[test]
+fn what_appears_while_a_folder_is_removed_stays_and_goes_back_with_what_is_around_it() {
+    let bench = Bench::new();
+    let unit = bench.unit("unit");
+    let holder = condemned(&bench, &unit);
+    fs::write(holder.join("folder/images/late.txt"), "late").expect("written");
+    // Somebody has begun another unit under the name meanwhile.
+    fs::create_dir(&unit.path).expect("made");
+    let troubles = recover(&bench.at("in")).expect("listed");
+    assert_eq!(troubles.len(), 1, "{troubles:?}");
+    assert_eq!(bench.names("in"), ["unit", "unit (2)"]);
+    assert_eq!(bench.text("in/unit (2)/images/late.txt"), "late");
+    assert!(bench.at("in/unit (2)/log.txt").exists());
+}
+
+#[test]
+fn a_removal_is_ended_from_wherever_it_was_broken_off() {
+    for files_gone in 0..=3 {
+        let bench = Bench::new();
+        let holder = condemned(&bench, &bench.unit("unit"));
+        for file in ["DONE", "log.txt", "images/front.png"]
+            .iter()
+            .take(files_gone)
+        {
+            fs::remove_file(holder.join("folder").join(file)).expect("there");
+        }
+        let troubles = recover(&bench.at("in")).expect("listed");
+        assert!(troubles.is_empty(), "{troubles:?}");
+        assert!(bench.names("in").is_empty());
+    }
+    // Before the folder was moved, and after it was gone.
+    for write in [false, true] {
+        let bench = Bench::new();
+        let watched = Dir::open(&bench.at("in")).expect("open");
+        let holder = Holder::make(&watched).expect("made");
+        if write {
+            let list = bench.at("in").join(&holder.name).join("list");
+            fs::write(list, "half").expect("written");
+        }
+        drop(holder);
+        let troubles = recover(&bench.at("in")).expect("listed");
+        assert!(troubles.is_empty(), "{troubles:?}");
+        assert!(bench.names("in").is_empty());
+    }
+}
+
+/// A host that is killed leaves a source under its name, or set aside for the next one to put back.
+#[test]
+fn what_was_set_aside_is_put_back_under_its_name_or_beside_it() {
+    let bench = Bench::new();
+    let hidden = |name: &str| {
+        let name = name::hidden_with(name::Purpose::Aside, name.as_ref());
+        bench.at("in").join(name.expect("named"))
+    };
+    fs::write(hidden("a.csv"), "a").expect("written");
+    fs::write(hidden("b.csv"), "b").expect("written");
+    fs::write(bench.at("in/b.csv"), "next").expect("written");
+    fs::create_dir_all(hidden("unit").join("images")).expect("made");
+    let watched = Dir::open(&bench.at("in")).expect("open");
+    let holder = Holder::make(&watched).expect("made");
+    let long = format!("{}.csv", "x".repeat(251));
+    fs::write(bench.at("in").join(&holder.name).join(&long), "long").expect("written");
+    // Another host is at work in it.
+    assert!(recover(&bench.at("in")).expect("listed").len() == 1);
+    assert!(bench.at("in").join(&holder.name).exists());
+    drop(holder);
+    let troubles = recover(&bench.at("in")).expect("listed");
+    assert!(troubles.is_empty(), "{troubles:?}");
+    assert_eq!(
+        bench.names("in"),
+        ["a.csv", "b (2).csv", "b.csv", "unit", long.as_str()]
+    );
+    assert_eq!(bench.text("in/b.csv"), "next");
+    assert_eq!(bench.text("in/b (2).csv"), "b");
+}
+
+/// Whoever could write into a watch folder made the host rename and remove files anywhere, by what
+/// it planted there for the remains of a killed host.
+#[test]
+fn what_others_planted_for_remains_is_never_followed() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let bench = Bench::new();
+    let known = bench.at("known.conf");
+    fs::write(&known, "known").expect("written");
+    let planted = |name: &str, list: &str| {
+        let at = bench.at("in").join(name);
+        fs::create_dir(&at).expect("made");
+        fs::write(at.join("list"), list).expect("written");
+        at
+    };
+    let hash = BlobId::of(b"known");
+    let list = format!("x\0DONE\0{hash}\0known.conf\0");
+    // Of an earlier version, of another account, and with a link where the folder should be.
+    let old = planted(".annals-0123456789abcdef.removing", &list);
+    symlink(bench.dir.path(), old.join("folder")).expect("made");
+    let open = planted(".annals-0123456789abcdef.aside", &list);
+    symlink(bench.dir.path(), open.join("folder")).expect("made");
+    let troubles = recover(&bench.at("in")).expect("listed");
+    assert_eq!(troubles.len(), 2, "{troubles:?}");
+    assert!(known.exists() && old.join("list").exists() && open.join("list").exists());
+    // Even of this account: a link is not followed, and a name leads nowhere else.
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(&open, private).expect("set");
+    assert_eq!(recover(&bench.at("in")).expect("listed").len(), 2);
+    assert!(known.exists() && bench.at("in/x").is_symlink() && !open.exists());
+    planted(".annals-0123456789abcdef.aside", "");
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(&open, private).expect("set");
+    fs::create_dir(open.join("folder")).expect("made");
+    for wrong in [
+        format!("../moved\0\0{hash}\0a\0"),
+        format!("a/b\0\0{hash}\0a\0"),
+        format!("x\0\0{hash}\0../known.conf\0"),
+        format!("x\0\0{hash}\0/etc/passwd\0"),
+        String::new(),
+        "x\0DONE".to_owned(),
+        "x\0DONE\0nohash\0log.txt\0".to_owned(),
+    ] {
+        fs::write(open.join("list"), &wrong).expect("written");
+        assert_eq!(
+            recover(&bench.at("in")).expect("listed").len(),
+            2,
+            "{wrong:?}"
+        );
+        assert!(known.exists() && open.join("folder").exists());
+        assert!(!bench.at("moved").exists());
+    }
+}
+
+/// A folder in the source was swapped for a link while the host removed what it had listed.
+#[test]
+fn a_link_in_a_condemned_folder_is_not_followed() {
+    let bench = Bench::new();
+    let unit = bench.unit("unit");
+    let holder = condemned(&bench, &unit);
+    let images = holder.join("folder/images");
+    fs::create_dir(bench.at("elsewhere")).expect("made");
+    fs::rename(images.join("front.png"), bench.at("elsewhere/front.png")).expect("moved");
+    fs::remove_dir(&images).expect("empty");
+    std::os::unix::fs::symlink(bench.at("elsewhere"), &images).expect("made");
+    assert_eq!(recover(&bench.at("in")).expect("listed").len(), 1);
+    assert!(bench.at("elsewhere/front.png").exists());
+    assert!(bench.at("in/unit/log.txt").exists(), "it went back whole");
+}
+
+#[test]
+fn two_folders_of_one_name_are_both_kept_and_an_empty_one_is_not_replaced() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.at("done/unit")).expect("made");
+    for _ in 0..2 {
+        let unit = bench.unit("unit");
+        unit.source().move_into(&bench.at("done")).expect("moved");
+        assert!(bench.names("in").is_empty());
+    }
+    assert_eq!(bench.names("done"), ["unit", "unit (2)", "unit (3)"]);
+    assert!(bench.names("done/unit").is_empty());
+}
+
+/// Some file systems cannot refuse a name that is taken.
+#[test]
+fn what_is_renamed_where_names_cannot_be_refused_replaces_nothing() {
+    let bench = Bench::new();
+    let unit = bench.unit("unit");
+    fs::create_dir_all(bench.at("done/unit")).expect("made");
+    fs::write(bench.at("in/a.csv"), "a").expect("written");
+    fs::write(bench.at("done/a.csv"), "other").expect("written");
+    let open = |name: &str| Dir::open(&bench.at(name)).expect("open");
+    let (from, to) = (open("in"), open("done"));
+    let rename = |name: &str, to_name: &str| {
+        let renamed = from.rename_claimed(name.as_ref(), &to, to_name.as_ref());
+        renamed.map_err(|error| error.kind())
+    };
+    assert_eq!(rename("unit", "unit"), Err(io::ErrorKind::AlreadyExists));
+    assert_eq!(rename("a.csv", "a.csv"), Err(io::ErrorKind::AlreadyExists));
+    assert_eq!(bench.text("done/a.csv"), "other");
+    assert_eq!(rename("unit", "unit (2)"), Ok(()));
+    assert_eq!(rename("a.csv", "b.csv"), Ok(()));
+    assert!(bench.names("in").is_empty());
+    let moved = Taken {
+        path: bench.at("done/unit (2)"),
+        seen: unit.seen,
+    };
+    moved.source().remove().expect("unchanged by its moves");
+}
+
+#[test]
+fn a_copy_to_another_file_system_is_compared_and_the_source_goes() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.at("done/unit")).expect("made");
+    let unit = bench.unit("unit");
+    let to = place::copy_into(unit.source(), &bench.at("done")).expect("copied");
+    assert_eq!(to, bench.at("done/unit (2)"));
+    assert!(bench.names("in").is_empty());
+    assert_eq!(bench.names("done"), ["unit", "unit (2)"]);
+    let copy = Taken::of(to, Shape::Folder);
+    assert_eq!(copy.seen.content, unit.seen.content);
+    assert!(
+        copy.seen.look.is_of_the_same(&unit.seen.look),
+        "with its times"
+    );
+}
+
+#[test]
+fn a_zip_takes_the_folders_place_and_another_program_reads_it() {
+    let bench = Bench::new();
+    let unit = bench.unit("unit");
+    let to = unit.source().zip_into(&bench.at("done")).expect("zipped");
+    assert_eq!(to, bench.at("done/unit.zip"));
+    assert!(bench.names("in").is_empty());
+    let script = "import sys, zipfile\n\
+                  z = zipfile.ZipFile(sys.argv[1])\n\
+                  assert z.testzip() is None\n\
+                  print(sorted(z.namelist()), z.read('images/front.png').decode())";
+    let said = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(&to)
+        .output();
+    let Ok(said) = said else { return };
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout).trim(),
+        "['DONE', 'empty/', 'images/', 'images/front.png', 'log.txt'] front"
+    );
+}

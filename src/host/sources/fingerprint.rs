@@ -1,0 +1,179 @@
+//! A source as it was when it was read: what could be seen of it, and the hash of its content.
+
+use super::parts::parts;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::look::Look;
+use super::look::open;
+use super::parts::Parts;
+use super::parts::{companions_of, refused};
+use super::shape::Shape;
+use crate::host::config::settings::Links;
+use crate::host::file_id::FileId;
+use crate::id::BlobId;
+use crate::{Error, Result};
+
+/// A file, a folder, or a file with its companions, as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::host) struct Fingerprint {
+    pub(in crate::host) look: Look,
+    /// The file's content, or as a tar file that of a folder, or of a file and its companions.
+    pub(in crate::host) content: BlobId,
+    pub(super) shape: Shape,
+    /// What had the name: the file, the folder, or the link that was followed.
+    pub(super) named: FileId,
+    /// What had the names beside it that belong to it.
+    pub(super) companions: Vec<(OsString, FileId)>,
+}
+
+/// What a source turned out to be, which says how it is cleared away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One file; it may be of a kind that has companions and have none.
+    File,
+    Folder,
+    /// A main file with companions.
+    Group,
+}
+
+impl Fingerprint {
+    /// Reads a file or folder; `None` when it is gone, something else, or changed meanwhile.
+    pub(in crate::host) fn of(path: &Path, shape: &Shape) -> Result<Option<Self>> {
+        let failed = |error| Error::io("read", path, error);
+        match shape {
+            Shape::File(links) => Self::of_file(path, *links, shape).map_err(failed),
+            Shape::Folder => Self::of_parts(path, shape),
+            Shape::WithCompanions(_) => {
+                if !companions_of(path, shape).map_err(failed)?.is_empty() {
+                    return Self::of_parts(path, shape);
+                }
+                let seen = Self::of_file(path, Links::Skip, shape).map_err(failed)?;
+                let is_alone = companions_of(path, shape).map_err(failed)?.is_empty();
+                Ok(seen.filter(|_| is_alone))
+            }
+        }
+    }
+
+    /// How it is looked at.
+    pub(in crate::host) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    pub(super) fn form(&self) -> Form {
+        match self.shape {
+            Shape::Folder => Form::Folder,
+            Shape::WithCompanions(_) if !self.companions.is_empty() => Form::Group,
+            Shape::File(_) | Shape::WithCompanions(_) => Form::File,
+        }
+    }
+
+    fn of_file(path: &Path, links: Links, shape: &Shape) -> io::Result<Option<Self>> {
+        let named = || named(path);
+        let Some((id, is_link)) = named()? else {
+            return Ok(None);
+        };
+        if is_link && links == Links::Skip {
+            return Ok(None);
+        }
+        let file = match open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        // A link that took the name in between leads to another file than the one that was named.
+        if !is_link && FileId::of(&metadata) != id {
+            return Ok(None);
+        }
+        let look = Look::of(&metadata)?;
+        let content = hash(&file)?;
+        let is_unchanged = Look::of(&file.metadata()?)? == look && named()? == Some((id, is_link));
+        Ok(is_unchanged.then_some(Self {
+            look,
+            content,
+            shape: shape.clone(),
+            named: id,
+            companions: Vec::new(),
+        }))
+    }
+
+    fn of_parts(path: &Path, shape: &Shape) -> Result<Option<Self>> {
+        let look = || match parts(path, shape) {
+            Ok(seen) => Ok(seen),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(refused(path, error)),
+        };
+        let failed = |error| Error::io("read", path, error);
+        let Some((before, parts)) = look()? else {
+            return Ok(None);
+        };
+        let Some(ids) = ids(path, &parts).map_err(failed)? else {
+            return Ok(None);
+        };
+        let content = parts.tarball().and_then(hash);
+        let is_unchanged = look()?.is_some_and(|(after, _)| after == before)
+            && self::ids(path, &parts).map_err(failed)?.as_ref() == Some(&ids);
+        if !is_unchanged {
+            return Ok(None);
+        }
+        let (named, companions) = ids;
+        Ok(Some(Self {
+            look: before,
+            content: content.map_err(failed)?,
+            shape: shape.clone(),
+            named,
+            companions,
+        }))
+    }
+}
+
+/// Which file or folder has the name of a source, and which have those of its companions; `None`
+/// when one is gone, or a link.
+#[expect(clippy::type_complexity, reason = "two parts of a fingerprint")]
+fn ids(path: &Path, parts: &Parts<'_>) -> io::Result<Option<(FileId, Vec<(OsString, FileId)>)>> {
+    let Some((main, false)) = named(path)? else {
+        return Ok(None);
+    };
+    let mut companions = Vec::new();
+    // The main file's name is the first. A folder has all of its own inside.
+    let beside = match parts.main {
+        Some(_) => parts.names(),
+        None => Vec::new(),
+    };
+    for name in beside.iter().skip(1) {
+        let Some((id, false)) = named(&parts.root.join(name))? else {
+            return Ok(None);
+        };
+        companions.push((name.clone(), id));
+    }
+    Ok(Some((main, companions)))
+}
+
+/// Which file or folder has a name, and whether that is a link; `None` when nothing has it.
+pub(super) fn named(path: &Path) -> io::Result<Option<(FileId, bool)>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some((FileId::of(&metadata), metadata.is_symlink()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn hash(mut content: impl Read) -> io::Result<BlobId> {
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut content, &mut hasher)?;
+    Ok(BlobId::from_bytes(*hasher.finalize().as_bytes()))
+}
+
+/// Reads a file from its beginning once more, and compares it with what was read.
+pub(super) fn check_file(file: &File, seen: &Fingerprint) -> io::Result<bool> {
+    use std::io::Seek;
+    let is_same = |file: &File| -> io::Result<bool> {
+        Ok(Look::of(&file.metadata()?)?.is_of_the_same(&seen.look))
+    };
+    let mut from = file;
+    from.rewind()?;
+    Ok(is_same(file)? && hash(from)? == seen.content && is_same(file)?)
+}

@@ -1,0 +1,16 @@
+//! What lies in the watch folders: finds sources, reads them, and clears them away.
+
+pub(super) mod candidate;
+pub(super) mod clear;
+pub(super) mod expected;
+pub(super) mod fingerprint;
+pub(super) mod groups;
+pub(super) mod listers;
+pub(super) mod look;
+pub(super) mod open_files;
+pub(super) mod parts;
+pub(super) mod scan;
+pub(super) mod shape;
+pub(super) mod silent;
+pub(super) mod source;
+pub(super) mod watcher;

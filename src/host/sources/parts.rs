@@ -1,0 +1,106 @@
+//! The files and folders that a source is made of, and the tar file they are archived as.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::look::Look;
+use super::shape::Shape;
+use crate::convert::{Item, Listing, Tarball, Tree, TreeError, file_of};
+use crate::{Error, ErrorKind};
+
+/// The files and folders that a source is made of.
+pub(in crate::host) struct Parts<'a> {
+    /// What their paths are relative to.
+    pub(in crate::host) root: &'a Path,
+    pub(in crate::host) tree: Tree,
+    /// The main file, where they are one with its companions.
+    pub(in crate::host) main: Option<&'a OsStr>,
+}
+
+impl Parts<'_> {
+    /// All of them as one tar file.
+    pub(in crate::host) fn tarball(&self) -> io::Result<Box<dyn Read + '_>> {
+        self.tarball_of(|item| file_of(self.root, item))
+    }
+
+    /// The same tar file of files that are opened in another way.
+    pub(in crate::host) fn tarball_of<'p>(
+        &'p self,
+        open: impl FnMut(&Item) -> io::Result<Box<dyn Read>> + 'p,
+    ) -> io::Result<Box<dyn Read + 'p>> {
+        Ok(match self.main {
+            Some(main) => Box::new(Tarball::with_main(&self.tree, main, open)?),
+            None => Box::new(Tarball::new(&self.tree, open)),
+        })
+    }
+
+    /// The names that stand directly in the root, the main file's first.
+    pub(in crate::host) fn names(&self) -> Vec<OsString> {
+        let tops = self.tree.items.iter().map(|item| item.path.as_os_str());
+        let mut names: Vec<OsString> = tops
+            .filter(|path| Path::new(path).file_name() == Some(path))
+            .map(OsStr::to_owned)
+            .collect();
+        names.sort_by_key(|name| self.main != Some(name.as_os_str()));
+        names
+    }
+}
+
+/// Looks at what a source is made of. `None` for a file that has no companions.
+pub(in crate::host) fn parts<'a>(
+    path: &'a Path,
+    shape: &Shape,
+) -> Result<Option<(Look, Parts<'a>)>, TreeError> {
+    match shape {
+        Shape::File(_) => return Ok(None),
+        Shape::Folder => {
+            let (look, tree) = Look::inside(path)?;
+            let parts = Parts {
+                root: path,
+                tree,
+                main: None,
+            };
+            return Ok(Some((look, parts)));
+        }
+        Shape::WithCompanions(_) => {}
+    }
+    let (Some(root), Some(main)) = (path.parent(), path.file_name()) else {
+        return Ok(None);
+    };
+    let mut names = companions_of(path, shape).map_err(|source| TreeError::Unreadable {
+        path: PathBuf::from("."),
+        source,
+    })?;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    names.push(main.to_owned());
+    let (look, tree) = Look::among(root, &names)?;
+    let parts = Parts {
+        root,
+        tree,
+        main: Some(main),
+    };
+    Ok(Some((look, parts)))
+}
+
+/// The names of the companions that a source has now.
+pub(in crate::host) fn companions_of(path: &Path, shape: &Shape) -> io::Result<Vec<OsString>> {
+    match (shape, path.parent(), path.file_name()) {
+        (Shape::WithCompanions(companions), Some(folder), Some(main)) => {
+            Ok(companions.beside(main, &Listing::of(folder)?).names)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// A folder that cannot be a source as it is.
+pub(in crate::host) fn refused(folder: &Path, error: TreeError) -> Error {
+    let kind = if error.is_gone() {
+        ErrorKind::Changed
+    } else {
+        ErrorKind::Refused
+    };
+    Error::new(kind, format!("{} was left: {error}", folder.display())).caused_by(error)
+}

@@ -1,0 +1,23 @@
+//! What a converter takes, and so how it is looked at: files, folders, or files with companions.
+
+use crate::convert::{Companions, Takes};
+use crate::host::config::settings::{ConverterConfig, Links};
+
+/// What a converter takes, and how it is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::host) enum Shape {
+    File(Links),
+    Folder,
+    WithCompanions(Companions),
+}
+
+impl ConverterConfig {
+    /// How what it takes is looked at.
+    pub(in crate::host) fn shape(&self) -> Shape {
+        match &self.converter.takes {
+            Takes::Files => Shape::File(self.links),
+            Takes::Folders => Shape::Folder,
+            Takes::WithCompanions(companions) => Shape::WithCompanions(companions.clone()),
+        }
+    }
+}

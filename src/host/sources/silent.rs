@@ -1,0 +1,33 @@
+//! A folder that does not answer, and how that is told.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::{Error, ErrorKind};
+
+/// A folder where a step has taken longer than it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::host) struct Silent {
+    pub(in crate::host) folder: PathBuf,
+    /// The file that the step is about.
+    pub(in crate::host) path: Option<PathBuf>,
+    pub(in crate::host) since: Instant,
+}
+
+/// The trouble of a folder that does not answer, as an error for a summary.
+pub(in crate::host) fn silence(silent: &Silent) -> Error {
+    Error::new(ErrorKind::Io, sentence(silent))
+        .hint("its files stay where they are; see whether the disk or share under it answers")
+}
+
+/// `folder X has not answered for 30 s`.
+pub(in crate::host) fn sentence(silent: &Silent) -> String {
+    let (folder, seconds) = (silent.folder.display(), silent.since.elapsed().as_secs());
+    match &silent.path {
+        None => format!("folder {folder} has not answered for {seconds} s"),
+        Some(path) => format!(
+            "folder {folder} has not answered for {seconds} s: a step over {} does not end",
+            path.display()
+        ),
+    }
+}

@@ -1,0 +1,230 @@
+//! One request with one report, over HTTP: bounded in time and memory, without following redirects, given up when cancelled.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::answer::{Answer, Trouble, With};
+use crate::convert::Cancel;
+use crate::host::config::endpoint::{Revealed, Submit};
+
+/// Bytes of an answer that are looked at.
+const ANSWER_BYTES_MAX: u64 = 64 << 10;
+/// Between two looks whether a running request is to be given up.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a cancelled request may still be answered: an answer that is recorded needs no second request.
+const GRACE: Duration = Duration::from_secs(2);
+/// A connection that was unused for longer may have been closed by the server.
+const IDLE_MAX: Duration = Duration::from_secs(3);
+
+/// What sends reports to one endpoint.
+pub(in crate::host) struct Client {
+    agent: ureq::Agent,
+}
+
+/// What is sent.
+pub(in crate::host) struct Parcel {
+    pub(in crate::host) to: Revealed,
+    /// What the server knows the report by when it comes again.
+    pub(in crate::host) key: String,
+    pub(in crate::host) report: Vec<u8>,
+}
+
+impl Client {
+    pub(in crate::host) fn new(submit: &Submit) -> Self {
+        let mut config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(Some(submit.timeout))
+            .user_agent(concat!("annals/", env!("CARGO_PKG_VERSION")))
+            .max_idle_age(IDLE_MAX);
+        // A proxy that the environment names leads away from this machine.
+        if submit.stays_here() {
+            config = config.proxy(None);
+        }
+        if submit.url.starts_with("https:") {
+            config = config.tls_config(trust());
+        }
+        Self {
+            agent: config.build().new_agent(),
+        }
+    }
+
+    /// Sends a report and waits for the answer. `None` when given up.
+    pub(in crate::host) fn send(
+        &self,
+        parcel: Parcel,
+        cancel: &Cancel,
+    ) -> Option<Result<Answer, Trouble>> {
+        let (tell, told) = bounded(1);
+        let agent = self.agent.clone();
+        // On a thread of its own, because nothing else ends a request that hangs. It ends at its timeout.
+        let begun = std::thread::Builder::new().spawn(move || {
+            // Nobody listens when it was given up.
+            let _ = tell.send(exchange(&agent, &parcel));
+        });
+        if let Err(error) = begun {
+            let why = format!("no request can be begun: {error}");
+            return Some(Err(Trouble::new(With::Server, why)));
+        }
+        let mut grace = GRACE;
+        loop {
+            match told.recv_timeout(LOOK_EVERY) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Some(Err(Trouble::new(
+                        With::Report,
+                        "the request ended without a result",
+                    )));
+                }
+                Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                    grace = grace.checked_sub(LOOK_EVERY)?;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+fn exchange(agent: &ureq::Agent, parcel: &Parcel) -> Result<Answer, Trouble> {
+    let mut request = agent
+        .post(&parcel.to.url)
+        .header("Idempotency-Key", &parcel.key);
+    let named = |name: &str| {
+        let headers = &parcel.to.headers;
+        headers
+            .iter()
+            .any(|(given, _)| given.eq_ignore_ascii_case(name))
+    };
+    if !named("Content-Type") {
+        request = request.header("Content-Type", content_type(&parcel.report));
+    }
+    for (name, value) in &parcel.to.headers {
+        request = request.header(name, value);
+    }
+    let told = |error: ureq::Error| {
+        let text = parcel.to.secrets.mask(&error.to_string());
+        Trouble::new(blame(&error), text)
+    };
+    let mut response = request.send(&parcel.report[..]).map_err(told)?;
+    let text = |name: &str| {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        Some(parcel.to.secrets.mask(value))
+    };
+    let mut answer = Answer {
+        status: response.status().as_u16(),
+        retry_after: text("Retry-After"),
+        location: text("Location"),
+        content_type: text("Content-Type"),
+        body: Vec::new(),
+    };
+    let mut body = response.body_mut().as_reader().take(ANSWER_BYTES_MAX);
+    body.read_to_end(&mut answer.body).map_err(|error| {
+        let text = parcel.to.secrets.mask(&error.to_string());
+        Trouble::new(With::Report, format!("the answer broke off: {text}"))
+    })?;
+    let text = String::from_utf8_lossy(&answer.body);
+    answer.body = parcel.to.secrets.mask(&text).into_bytes();
+    Ok(answer)
+}
+
+/// What stands in the way when no answer came.
+fn blame(error: &ureq::Error) -> With {
+    use std::io::ErrorKind;
+    match error {
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => With::Setup,
+        ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::Tls(_)
+        | ureq::Error::TlsRequired
+        | ureq::Error::Rustls(_)
+        | ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => With::Server,
+        ureq::Error::Io(error) => match error.kind() {
+            ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable
+            // What does not speak TLS, or not with a certificate that is trusted.
+            | ErrorKind::InvalidData => With::Server,
+            _ => With::Report,
+        },
+        _ => With::Report,
+    }
+}
+
+/// Whom the machine trusts; a plant's own authority is among them.
+fn trust() -> TlsConfig {
+    let found = rustls_native_certs::load_native_certs();
+    let roots: Vec<Certificate<'static>> = found
+        .certs
+        .iter()
+        .map(|root| Certificate::from_der(root).to_owned())
+        .collect();
+    TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build()
+}
+
+/// What a report looks like.
+fn content_type(report: &[u8]) -> &'static str {
+    match report.trim_ascii_start().first() {
+        Some(b'{' | b'[') => "application/json",
+        Some(b'<') => "application/xml",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_whose_certificate_is_not_to_be_had_gets_no_report() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut begun = vec![0; 4096];
+            let read = stream.read(&mut begun).expect("a hello");
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 no\r\n\r\n").expect("written");
+            begun.truncate(read);
+            begun
+        });
+        let text = format!(
+            "[[converter]]\nname = \"T\"\ncommand = [\"x\", \"{{input}}\"]\n[converter.submit]\n\
+             url = \"https://{address}/r\"\nheaders = {{ Authorization = \"Basic token-word\" }}\n"
+        );
+        let config = crate::host::Config::parse(&text, std::path::Path::new("host.toml"));
+        let submit = config
+            .expect("valid")
+            .converters
+            .remove(0)
+            .submit
+            .expect("given");
+        let parcel = Parcel {
+            to: submit.reveal().expect("no variables"),
+            key: "k".into(),
+            report: b"{}".to_vec(),
+        };
+        let sent = Client::new(&submit).send(parcel, &Cancel::default());
+        let trouble = sent.expect("not given up").expect_err("no server");
+        assert_eq!(trouble.with, With::Server, "{}", trouble.why);
+        let heard = answering.join().expect("no panic");
+        assert_eq!(heard.first(), Some(&0x16), "it was greeted in TLS");
+        assert!(!heard.windows(10).any(|window| window == b"token-word"));
+    }
+
+    #[test]
+    fn reports_are_told_apart_by_how_they_begin() {
+        assert_eq!(content_type(b" {\"sn\":1}"), "application/json");
+        assert_eq!(content_type(b"\n<Reports/>"), "application/xml");
+        assert_eq!(content_type(b""), "application/octet-stream");
+    }
+}

@@ -1,0 +1,508 @@
+//! The outbox: takes reports out of the queue that the store keeps, sends them, and records what the server said.
+//!
+//! One thread an endpoint. What a server did not take waits in the store, not here: a host that is started again begins with
+//! the oldest. Before a report is sent for the first time, that is recorded; each try carries the same key, so that a server
+//! whose answer was lost knows the report again.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::answer::{Meaning, Trouble, With, meaning};
+use super::http::{Client, Parcel};
+use crate::archive::{Archive, PendingSubmission};
+use crate::convert::Cancel;
+use crate::host::archives::Archives;
+use crate::host::config::endpoint::Submit;
+use crate::host::config::settings::Config;
+use crate::host::observe::counters::Sent;
+use crate::host::observe::notice::Notice;
+use crate::host::panics::lock;
+use crate::id::{BlobId, EntryId};
+use crate::time::{Clock, SystemClock};
+use crate::{Error, ErrorKind, Result};
+
+/// Reports taken out of the queue at a time; that they are about to be sent shares one sync.
+const PAGE: usize = 16;
+/// Between two looks into an empty queue.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A server that failed on so many reports in a row is not given another one in the same pass.
+const FAILURES_MAX: u32 = 3;
+/// The largest report that is sent; converters make none that is larger.
+const REPORT_BYTES_MAX: u64 = 256 << 20;
+
+/// What tells of steps, from several threads.
+pub(in crate::host) type Tell<'a> = &'a (dyn Fn(&Notice<'_>) + Sync);
+
+/// Every endpoint that reports go to.
+pub(in crate::host) struct Outbox {
+    lanes: Vec<Lane>,
+    submitted: AtomicU64,
+    rejected: AtomicU64,
+}
+
+/// What became of reports that no store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::host) enum Delivered {
+    /// The server has all of them.
+    Taken,
+    /// The server refused one.
+    Refused(String),
+    /// Not now.
+    NotYet(String),
+    /// Given up because the host is stopping.
+    Cancelled,
+}
+
+impl Outbox {
+    pub(in crate::host) fn new(archives: &Archives, config: &Config) -> Self {
+        let mut lanes: Vec<Lane> = Vec::new();
+        for converter in &config.converters {
+            let Some(submit) = &converter.submit else {
+                continue;
+            };
+            let known = lanes.iter().position(|lane| lane.submit == *submit);
+            let at = known.unwrap_or_else(|| {
+                lanes.push(Lane::new(submit.clone()));
+                lanes.len() - 1
+            });
+            if let Some(archive) = archives.of(converter) {
+                let name = converter.converter.name.clone();
+                lanes[at].queues.push((name, archive.clone()));
+            }
+        }
+        Self {
+            lanes,
+            submitted: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+        }
+    }
+
+    /// Sends whatever comes into the queues until cancelled.
+    pub(in crate::host) fn run(&self, cancel: &Cancel, tell: Tell<'_>) {
+        std::thread::scope(|scope| {
+            for lane in self.lanes.iter().filter(|lane| !lane.queues.is_empty()) {
+                scope.spawn(|| {
+                    let mut places = lane.places();
+                    while lane.wait(cancel) {
+                        match self.advance(lane, &mut places, Turn::Again, cancel, tell) {
+                            Advance::Some => {}
+                            Advance::None => {
+                                cancel.sleep(LOOK_EVERY);
+                            }
+                            Advance::Cancelled => return,
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    /// Sends what is in the queues now, each report once, until a server takes no more.
+    pub(in crate::host) fn run_once(&self, cancel: &Cancel, tell: Tell<'_>) {
+        std::thread::scope(|scope| {
+            for lane in &self.lanes {
+                scope.spawn(|| {
+                    let mut places = lane.places();
+                    while lane.is_worth_asking() && !cancel.is_cancelled() {
+                        let advance = self.advance(lane, &mut places, Turn::Once, cancel, tell);
+                        if advance != Advance::Some {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    /// Stores with reports of converters that have no endpoint any more, and the converters.
+    pub(in crate::host) fn unsent<'a>(
+        &self,
+        archives: &'a Archives,
+    ) -> Result<Vec<(&'a Archive, String)>> {
+        let queues = || self.lanes.iter().flat_map(|lane| &lane.queues);
+        let mut unsent = Vec::new();
+        for archive in archives.iter() {
+            for converter in archive.snapshot()?.converters_with_pending()? {
+                let known = |queue: &&(String, Archive)| {
+                    queue.0 == converter && queue.1.dir() == archive.dir()
+                };
+                if !queues().any(|queue| known(&queue)) {
+                    unsent.push((archive, converter));
+                }
+            }
+        }
+        Ok(unsent)
+    }
+
+    /// What was sent since the last call.
+    pub(in crate::host) fn sent(&self) -> Sent {
+        Sent {
+            submitted: self.submitted.swap(0, Ordering::Relaxed),
+            rejected: self.rejected.swap(0, Ordering::Relaxed),
+        }
+    }
+
+    /// What stands in the way at each endpoint that takes no reports at the moment.
+    pub(in crate::host) fn troubles(&self) -> Vec<(&str, String)> {
+        let told = |lane: &Lane| {
+            lock(&lane.gate)
+                .trouble
+                .as_ref()
+                .map(|told| told.why.clone())
+        };
+        let lanes = self.lanes.iter();
+        lanes
+            .filter_map(|lane| Some((lane.endpoint.as_str(), told(lane)?)))
+            .collect()
+    }
+
+    /// True when reports of this endpoint may be sent now.
+    pub(in crate::host) fn is_open(&self, submit: &Submit) -> bool {
+        self.lane(submit).is_none_or(Lane::is_open)
+    }
+
+    /// Sends reports that no store holds; `key` names each by its number.
+    pub(in crate::host) fn deliver(
+        &self,
+        submit: &Submit,
+        key: impl Fn(u32) -> String,
+        reports: &[Vec<u8>],
+        cancel: &Cancel,
+        tell: Tell<'_>,
+    ) -> Delivered {
+        let Some(lane) = self.lane(submit) else {
+            return Delivered::NotYet("its endpoint is not configured any more".to_owned());
+        };
+        for (number, report) in (0..).zip(reports) {
+            match lane.send(&key(number), report.clone(), cancel) {
+                None => return Delivered::Cancelled,
+                Some(Meaning::Taken(id)) => {
+                    lane.opened();
+                    self.submitted.fetch_add(1, Ordering::Relaxed);
+                    let report_id = id.unwrap_or_else(|| key(number));
+                    tell(&Notice::Submitted {
+                        entry: None,
+                        endpoint: &lane.endpoint,
+                        report_id: &report_id,
+                    });
+                }
+                Some(Meaning::Refused { status, text }) => {
+                    lane.opened();
+                    self.rejected.fetch_add(1, Ordering::Relaxed);
+                    tell(&Notice::SubmissionRejected {
+                        entry: None,
+                        endpoint: &lane.endpoint,
+                        status,
+                        text: &text,
+                    });
+                    let endpoint = &lane.endpoint;
+                    return Delivered::Refused(format!(
+                        "{endpoint} rejected the report ({status}): {text}"
+                    ));
+                }
+                Some(Meaning::TryAgain(trouble)) => {
+                    let why = format!("{} takes no report: {}", lane.endpoint, trouble.why);
+                    lane.closed(trouble, tell);
+                    return Delivered::NotYet(why);
+                }
+            }
+        }
+        Delivered::Taken
+    }
+
+    fn lane(&self, submit: &Submit) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.submit == *submit)
+    }
+
+    /// Sends a page of one queue, beginning with the queue whose turn it is.
+    fn advance(
+        &self,
+        lane: &Lane,
+        places: &mut Places,
+        turn: Turn,
+        cancel: &Cancel,
+        tell: Tell<'_>,
+    ) -> Advance {
+        for _ in 0..lane.queues.len() {
+            let nth = places.next % lane.queues.len();
+            places.next = nth + 1;
+            let (converter, archive) = &lane.queues[nth];
+            let after = &mut places.after[nth];
+            match self.page(lane, converter, archive, after, turn, cancel, tell) {
+                Ok(Advance::None) => {}
+                Ok(advance) => return advance,
+                // The store cannot be read or written: nothing is sent whose answer could not be recorded.
+                Err(error) => {
+                    let why = format!("what waits cannot be recorded as sent: {error}");
+                    lane.closed(Trouble::new(With::Server, why), tell);
+                    return Advance::Some;
+                }
+            }
+        }
+        Advance::None
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of `advance`")]
+    fn page(
+        &self,
+        lane: &Lane,
+        converter: &str,
+        archive: &Archive,
+        after: &mut Option<PendingSubmission>,
+        turn: Turn,
+        cancel: &Cancel,
+        tell: Tell<'_>,
+    ) -> Result<Advance> {
+        let mut page = archive
+            .snapshot()?
+            .pending_of(converter, after.as_ref(), PAGE)?;
+        if page.is_empty() && turn == Turn::Again && after.take().is_some() {
+            page = archive.snapshot()?.pending_of(converter, None, PAGE)?;
+        }
+        if page.is_empty() {
+            return Ok(Advance::None);
+        }
+        match archive.intend_submissions(&page, &lane.endpoint) {
+            // One of them was purged a moment ago; the next look does not find it.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Advance::Some),
+            intended => intended?,
+        }
+        for pending in page {
+            if cancel.is_cancelled() {
+                return Ok(Advance::Cancelled);
+            }
+            let report = match read(archive, &pending) {
+                Ok(Some(report)) => report,
+                Ok(None) => continue,
+                Err(error) => {
+                    let why = format!(
+                        "a report of entry {} cannot be read: {error}",
+                        pending.entry
+                    );
+                    *after = Some(pending);
+                    lane.closed(Trouble::new(With::Report, why), tell);
+                    return Ok(Advance::Some);
+                }
+            };
+            match lane.send(&pending.key, report, cancel) {
+                None => return Ok(Advance::Cancelled),
+                Some(Meaning::Taken(id)) => {
+                    let report_id = id.as_ref().unwrap_or(&pending.key);
+                    archive.record_taken(&pending, report_id, &lane.endpoint)?;
+                    lane.opened();
+                    self.submitted.fetch_add(1, Ordering::Relaxed);
+                    tell(&Notice::Submitted {
+                        entry: Some(pending.entry),
+                        endpoint: &lane.endpoint,
+                        report_id,
+                    });
+                }
+                Some(Meaning::Refused { status, text }) => {
+                    self.refused(lane, archive, &pending, status, &text, tell)?;
+                }
+                Some(Meaning::TryAgain(trouble)) => {
+                    if trouble.with == With::Report {
+                        *after = Some(pending);
+                    }
+                    lane.closed(trouble, tell);
+                    return Ok(Advance::Some);
+                }
+            }
+        }
+        Ok(Advance::Some)
+    }
+
+    fn refused(
+        &self,
+        lane: &Lane,
+        archive: &Archive,
+        pending: &PendingSubmission,
+        status: u16,
+        text: &str,
+        tell: Tell<'_>,
+    ) -> Result<()> {
+        match archive.record_rejection(pending, &lane.endpoint, status, text) {
+            // Purged meanwhile: it waits no more in any case.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => {
+                return Ok(());
+            }
+            recorded => recorded?,
+        }
+        lane.opened();
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        tell(&Notice::SubmissionRejected {
+            entry: Some(pending.entry),
+            endpoint: &lane.endpoint,
+            status,
+            text,
+        });
+        Ok(())
+    }
+}
+
+/// How a lane goes through its queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// From the beginning again when it comes to the end.
+    Again,
+    /// Once.
+    Once,
+}
+
+/// What came of one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Advance {
+    /// There was something to do.
+    Some,
+    /// The queues are empty.
+    None,
+    Cancelled,
+}
+
+/// How far a lane has come in each of its queues.
+struct Places {
+    /// The queue whose turn it is.
+    next: usize,
+    /// In each queue the last report that was passed over, because the server failed on it.
+    after: Vec<Option<PendingSubmission>>,
+}
+
+/// One endpoint.
+struct Lane {
+    submit: Submit,
+    endpoint: String,
+    client: Client,
+    /// Converters, and the stores that hold their reports.
+    queues: Vec<(String, Archive)>,
+    gate: Mutex<Gate>,
+}
+
+/// Whether an endpoint may be asked.
+#[derive(Default)]
+struct Gate {
+    /// In a row.
+    failures: u32,
+    /// Not before then.
+    until: Option<Instant>,
+    trouble: Option<Trouble>,
+}
+
+impl Lane {
+    fn new(submit: Submit) -> Self {
+        Self {
+            endpoint: submit.endpoint(),
+            client: Client::new(&submit),
+            submit,
+            queues: Vec::new(),
+            gate: Mutex::default(),
+        }
+    }
+
+    fn places(&self) -> Places {
+        Places {
+            next: 0,
+            after: self.queues.iter().map(|_| None).collect(),
+        }
+    }
+
+    /// Sends one report and says what that came to. `None` when cancelled.
+    fn send(&self, key: &str, report: Vec<u8>, cancel: &Cancel) -> Option<Meaning> {
+        let to = match self.submit.reveal() {
+            Ok(to) => to,
+            Err(missing) => {
+                let trouble = Trouble::new(With::Setup, missing.to_string());
+                return Some(Meaning::TryAgain(trouble));
+            }
+        };
+        let parcel = Parcel {
+            to,
+            key: key.to_owned(),
+            report,
+        };
+        Some(match self.client.send(parcel, cancel)? {
+            Ok(answer) => meaning(&answer, SystemClock.now()),
+            Err(trouble) => Meaning::TryAgain(trouble),
+        })
+    }
+
+    fn opened(&self) {
+        *lock(&self.gate) = Gate::default();
+    }
+
+    /// Waits longer with each failure; tells of it when it is news.
+    fn closed(&self, trouble: Trouble, tell: Tell<'_>) {
+        let mut gate = lock(&self.gate);
+        gate.failures = gate.failures.saturating_add(1);
+        let wait = trouble.wait(gate.failures, jitter());
+        gate.until = Instant::now().checked_add(wait);
+        let known = gate
+            .trouble
+            .as_ref()
+            .is_some_and(|known| known.why == trouble.why);
+        gate.trouble = Some(trouble.clone());
+        drop(gate);
+        if !known {
+            let error = Error::new(
+                ErrorKind::Io,
+                format!(
+                    "{} takes no reports at the moment: {}",
+                    self.endpoint, trouble.why
+                ),
+            )
+            .hint("they wait and are sent again by themselves");
+            tell(&Notice::SubmissionWaits {
+                endpoint: &self.endpoint,
+                error: &error,
+                wait,
+            });
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        let until = lock(&self.gate).until;
+        until.is_none_or(|until| until <= Instant::now())
+    }
+
+    /// False when nothing gets through, as opposed to a report or two.
+    fn is_worth_asking(&self) -> bool {
+        let gate = lock(&self.gate);
+        let with = gate.trouble.as_ref().map(|trouble| trouble.with);
+        matches!(with, None | Some(With::Report)) && gate.failures < FAILURES_MAX
+    }
+
+    /// Waits until the endpoint may be asked. False when cancelled.
+    fn wait(&self, cancel: &Cancel) -> bool {
+        let until = lock(&self.gate).until;
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        cancel.sleep(left.unwrap_or_default())
+    }
+}
+
+/// The report, unless it was purged.
+fn read(archive: &Archive, pending: &PendingSubmission) -> Result<Option<Vec<u8>>> {
+    let Some(blob) = blob_of(archive, pending.entry, pending)? else {
+        return Ok(None);
+    };
+    archive.read_all(&blob, REPORT_BYTES_MAX).map(Some)
+}
+
+fn blob_of(archive: &Archive, id: EntryId, pending: &PendingSubmission) -> Result<Option<BlobId>> {
+    let Some(entry) = archive.snapshot()?.entry(id)? else {
+        return Ok(None);
+    };
+    if entry.purged_at.is_some() {
+        return Ok(None);
+    }
+    let made = entry
+        .attempts
+        .iter()
+        .find(|made| made.attempt == pending.attempt);
+    let report = made.and_then(|made| made.reports.get(pending.report as usize));
+    Ok(report.map(|report| report.blake3))
+}
+
+/// From 0 to 1. Hosts that lost their server together should not come back together.
+fn jitter() -> f64 {
+    getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX))
+}

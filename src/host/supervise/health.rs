@@ -1,0 +1,115 @@
+//! How a host is: asks all its parts, its stores and its disks.
+
+use crate::archive::{Archive, Stats};
+use crate::disk::{Disk, FsDisk};
+use crate::host::config::settings::Config;
+use crate::host::observe::counters::About;
+use crate::host::observe::notice::FileError;
+use crate::host::observe::status::{HostStatus, StoreStatus, SubmissionStatus};
+use crate::host::pipeline::host::Host;
+use crate::host::sources::silent;
+use crate::{Error, ErrorKind};
+
+impl Host {
+    /// How the host is. Asks the stores and disks, so not to be asked in a hurry.
+    pub fn status(&self) -> HostStatus {
+        let setup = self.setup();
+        let mut submissions = SubmissionStatus {
+            troubles: setup
+                .outbox
+                .troubles()
+                .into_iter()
+                .map(|(endpoint, why)| FileError {
+                    path: endpoint.to_owned(),
+                    error: why,
+                })
+                .collect(),
+            ..SubmissionStatus::default()
+        };
+        let mut stores = Vec::new();
+        for archive in self.archives.iter() {
+            let mut store = StoreStatus {
+                dir: archive.dir().to_owned(),
+                entries: 0,
+                failed: 0,
+                stored_bytes: 0,
+                free_bytes: FsDisk::new(archive.dir()).free_bytes().ok(),
+                error: None,
+            };
+            let asked = archive.snapshot().and_then(|snapshot| {
+                let stats = snapshot.stats()?;
+                (store.entries, store.stored_bytes) = (stats.entries, stats.stored_bytes);
+                store.failed = failed_of(&stats, &setup.config);
+                let pending = snapshot.pending_submissions()?;
+                submissions.waiting += pending.count;
+                let oldest = submissions.oldest.into_iter().chain(pending.oldest).min();
+                submissions.oldest = oldest;
+                archive.can_write()?;
+                match archive.known_damage()?.content.into_iter().next() {
+                    None => Ok(()),
+                    Some(line) => Err(Error::new(ErrorKind::Damaged, line)),
+                }
+            });
+            store.error = asked.err().map(|error| error.to_string());
+            stores.push(store);
+        }
+        let converters = setup.config.converters.iter().map(|config| {
+            let folder = config.watch_folder.as_deref();
+            (config.converter.name.as_str(), folder)
+        });
+        let mut reasons: Vec<String> = self.silent().iter().map(silent::sentence).collect();
+        reasons.extend(self.lines.reasons());
+        reasons.extend(self.troubles.reasons());
+        reasons.extend(self.surroundings.get().into_iter().flat_map(|ask| ask()));
+        self.books.status(About {
+            reasons,
+            stuck: self.troubles.status(),
+            stuck_by_converter: self.troubles.by_converter(),
+            silent: self.silent(),
+            stopped: &|converter| self.lines.status(converter),
+            converters: Box::new(converters),
+            config: &setup.config.path,
+            scan_every: setup.config.scan_every,
+            lengths: self.queue.lengths(),
+            submissions,
+            disk: self.space.state(),
+            stores,
+        })
+    }
+
+    /// False when the host hangs: it runs, and has not looked into its folders for far too long.
+    pub fn is_alive(&self) -> bool {
+        self.books.is_alive(self.setup().config.scan_every)
+    }
+
+    /// Entries of the configured converters whose last attempt failed.
+    pub fn failed_before(&self) -> u64 {
+        let setup = self.setup();
+        let failed = |archive: &Archive| {
+            let stats = archive.snapshot().and_then(|snapshot| snapshot.stats());
+            stats.map_or(0, |stats| failed_of(&stats, &setup.config))
+        };
+        self.archives.iter().map(failed).sum()
+    }
+
+    /// Reports that wait in any store. One that cannot be read says so elsewhere.
+    pub(in crate::host) fn waiting(&self) -> u64 {
+        let count =
+            |archive: &Archive| Some(archive.snapshot().ok()?.pending_submissions().ok()?.count);
+        self.archives.iter().filter_map(count).sum()
+    }
+
+    /// Has `ask` asked for what is wrong with the program around the host, in words, whenever the
+    /// host is asked how it is. Only the first call counts.
+    pub fn ask_too(&self, ask: impl Fn() -> Vec<String> + Send + Sync + 'static) {
+        // Another one has been set only where this is called twice.
+        let _ = self.surroundings.set(Box::new(ask));
+    }
+}
+
+/// Entries of the configured converters that failed, by the store's own count.
+fn failed_of(stats: &Stats, config: &Config) -> u64 {
+    let groups = stats.converters.iter();
+    let own = groups.filter(|group| config.converter(&group.name).is_some());
+    own.map(|group| group.failed).sum()
+}

@@ -1,0 +1,136 @@
+//! Retention in the background: what the rules of the configuration let go is purged by plan, also while the disk is full.
+
+use std::time::Duration;
+
+use crate::archive::Archive;
+use crate::convert::Cancel;
+use crate::host::config::settings::ConverterConfig;
+use crate::host::observe::notice::{Hooks, Notice};
+use crate::host::pipeline::host::Host;
+use crate::retention::{AsOf, Policy, Unsubmitted};
+use crate::{Error, ErrorKind, Result};
+
+/// Before the first purge: a host that has just been started has more urgent things to do, and a person who sees a mistake in the
+/// configuration has time to stop it.
+const FIRST_AFTER: Duration = Duration::from_secs(60);
+/// How often a plan is made anew when holds or purges came in between.
+const PLANS_MAX: u32 = 3;
+/// Between two looks whether it is time.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What of a converter may go.
+fn policy(config: &ConverterConfig) -> Policy {
+    Policy {
+        converter: Some(config.converter.name.clone()),
+        older_than_micros: None,
+        expired: true,
+        max_size: config.archive.max_size,
+        max_count: config.archive.max_count,
+        unsubmitted: Unsubmitted::Keep,
+    }
+}
+
+impl Host {
+    /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly full.
+    pub(in crate::host) fn purge_all_the_while(&self, cancel: &Cancel, hooks: &Hooks) {
+        let mut slept = Duration::ZERO;
+        let mut first = true;
+        while cancel.sleep(LOOK_EVERY) {
+            slept += LOOK_EVERY;
+            let Some(every) = self.setup().config.retention_every else {
+                continue;
+            };
+            let due = if first { every.min(FIRST_AFTER) } else { every };
+            let asked = self
+                .purge_asked
+                .swap(false, std::sync::atomic::Ordering::Relaxed);
+            if slept >= due || asked {
+                self.apply_retention(hooks);
+                first = false;
+                slept = Duration::ZERO;
+            }
+        }
+    }
+
+    /// Purges once what the rules of each converter let go.
+    pub fn apply_retention(&self, hooks: &Hooks) {
+        let setup = self.setup();
+        let mut trouble = None;
+        for config in &setup.config.converters {
+            if !config.archive.archives() {
+                continue;
+            }
+            let Some(archive) = self.archives.of(config) else {
+                continue;
+            };
+            if let Err(error) = self.purge_by_rules(archive, config, hooks) {
+                let converter = &config.converter.name;
+                (hooks.notice)(&Notice::PurgeFailed {
+                    converter,
+                    error: &error,
+                });
+                trouble = Some(format!("{converter}: {error}"));
+            }
+        }
+        self.books.retention_applied(trouble);
+    }
+
+    fn purge_by_rules(
+        &self,
+        archive: &Archive,
+        config: &ConverterConfig,
+        hooks: &Hooks,
+    ) -> Result<()> {
+        let rules = policy(config);
+        let purged = self.purge_by(archive, config, &rules, hooks);
+        let doubtful = |error: &Error| error.kind() == ErrorKind::Refused;
+        if purged.as_ref().is_err_and(doubtful)
+            && (rules.max_size.is_some() || rules.max_count.is_some())
+        {
+            // Where the clock is in doubt, no entry is known to be old; size and number are known all the same.
+            let timeless = Policy {
+                expired: false,
+                ..rules
+            };
+            self.purge_by(archive, config, &timeless, hooks)?;
+        }
+        purged
+    }
+
+    fn purge_by(
+        &self,
+        archive: &Archive,
+        config: &ConverterConfig,
+        rules: &Policy,
+        hooks: &Hooks,
+    ) -> Result<()> {
+        let converter = &config.converter.name;
+        let mut plans = 0;
+        loop {
+            plans += 1;
+            let plan = archive.plan_purge(rules, AsOf::Clock)?;
+            if plan.items.is_empty() {
+                return Ok(());
+            }
+            let reason = format!("retention of converter '{converter}': {}", plan.reason);
+            match archive.purge(&plan, &reason) {
+                Ok(outcome) => {
+                    self.books.purged(converter, &outcome);
+                    (hooks.notice)(&Notice::Purged {
+                        converter,
+                        outcome: &outcome,
+                        held: plan.held_skipped,
+                        waiting: plan.waiting_skipped,
+                    });
+                    // The entries are gone and counted; that their bytes are not is told as well.
+                    return outcome.reclaim.map(drop).map_err(|error| {
+                        error
+                            .adding("; the purge is on record, and 'annals compact' frees the rest")
+                    });
+                }
+                Err(error) if error.kind() == ErrorKind::Refused && plans < PLANS_MAX => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

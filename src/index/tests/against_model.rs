@@ -1,0 +1,208 @@
+//! Properties: whatever happens, the index answers as the model does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::facts::*;
+use super::live::*;
+use super::questions::*;
+use crate::entry::{Entry, Status};
+use crate::index::*;
+use crate::query::Query;
+use crate::time::Timestamp;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_index_answers_as_a_look_at_every_entry_does(
+        ops in ops(),
+        queries in proptest::collection::vec((filters(), sorts(), 1_usize..7), 12),
+        words in proptest::collection::vec(
+            text(&["sn-1", "SN-10", "unit-00", "a.csv", "P-7", "r-1", "3", "ΟΔ", "17", LONG, "a-very"]), 4),
+    ) {
+        let (model, live, _) = run(&ops);
+        let view = live.view();
+        let all = model.all();
+        let mut walked = Vec::new();
+        view.walk_oldest(|entry| {
+            walked.push(entry);
+            std::ops::ControlFlow::Continue(())
+        }).expect("sound");
+        let alive = all.iter().filter(|entry| entry.purged_at.is_none()).cloned();
+        prop_assert_eq!(walked, alive.collect::<Vec<_>>());
+        for entry in &all {
+            let found = view.entry(entry.id).expect("sound");
+            prop_assert_eq!(found.as_ref(), Some(entry));
+        }
+        for (filter, sort, limit) in &queries {
+            let expected: Vec<Entry> = all.iter().filter(|entry| selects(filter, entry)).cloned().collect();
+            prop_assert_eq!(view.count(filter).expect("sound"), expected.len() as u64, "{:?}", filter);
+            let expected = in_order(expected, *sort);
+            let ids = |entries: &[Entry]| entries.iter().map(|entry| entry.id.0).collect::<Vec<_>>();
+            prop_assert_eq!(ids(&whole(&view, filter, *sort)), ids(&expected), "{:?} {:?}", filter, sort);
+            prop_assert_eq!(ids(&paged(&view, filter, *sort, *limit)), ids(&expected), "{:?} {:?}", filter, sort);
+            let rest = view.query(&Query {
+                filter: filter.clone(), sort: *sort, limit: Some(*limit), offset: 3, after: None,
+            }).expect("sound");
+            let from = expected.len().min(3);
+            let to = expected.len().min(3 + limit);
+            prop_assert_eq!(ids(&rest.entries), ids(&expected[from..to]));
+        }
+        let hash = blob(5).sha256.to_string();
+        for word in words.iter().map(String::as_str).chain([&hash[..], &hash[..7], &hash[..20]]) {
+            let (mut exact, mut begun) = (Vec::new(), Vec::new());
+            for entry in all.iter().rev() {
+                match answers(entry, word) {
+                    Some(true) => exact.push(entry.id.0),
+                    Some(false) => begun.push(entry.id.0),
+                    None => {}
+                }
+            }
+            exact.extend(begun);
+            for limit in [3, 1000] {
+                let found: Vec<u64> = view.find(word, limit).expect("sound").iter().map(|entry| entry.id.0).collect();
+                prop_assert_eq!(&found[..], &exact[..exact.len().min(limit)], "{} {}", word, limit);
+            }
+        }
+    }
+
+    #[test]
+    fn what_blobs_packs_and_counters_say_can_be_counted_anew(ops in ops()) {
+        let (model, live, _) = run(&ops);
+        let view = live.view();
+        let (named, refs) = (model.named(), model.refs());
+        let mut packs: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        for content in 0..CONTENTS {
+            let id = blob(content).blake3;
+            let row = view.blob(&id).expect("sound");
+            let place = model.places.get(&content);
+            prop_assert_eq!(row.map_or(0, |row| row.refs), refs[&content]);
+            prop_assert_eq!(row.map_or(0, |row| row.named), named.get(&id).copied().unwrap_or(0));
+            prop_assert_eq!(row.and_then(|row| row.place).map(|place| place.pack.0), place.copied());
+            prop_assert_eq!(row.is_some(), refs[&content] > 0 || place.is_some());
+            let cut = if place.is_some() { children(content) } else { Vec::new() };
+            prop_assert_eq!(&*view.children(&id).expect("sound"), &cut[..]);
+            if let (Some(pack), true) = (place, refs[&content] > 0) {
+                let live = packs.entry(*pack).or_default();
+                live.0 += u64::from(content) + 5;
+                live.1 += 1;
+            }
+        }
+        let expected: Vec<PackRow> = model.packs.iter().map(|pack| {
+            let (live_bytes, live_blobs) = packs.get(pack).copied().unwrap_or_default();
+            PackRow { live_bytes, live_blobs, ..pack_row(*pack) }
+        }).collect();
+        prop_assert_eq!(view.packs().expect("sound"), expected);
+        let in_no_pack = (0..CONTENTS).filter(|content| refs[content] > 0 && !model.places.contains_key(content));
+        prop_assert_eq!(view.needed_in_no_pack().expect("sound"), in_no_pack.count() as u64);
+
+        let stats = view.stats().expect("sound");
+        let all = model.all();
+        let alive = || all.iter().filter(|entry| entry.purged_at.is_none());
+        let unique: u64 = (0..CONTENTS).map(blob).filter(|blob| named.contains_key(&blob.blake3)).map(|blob| blob.size).sum();
+        prop_assert_eq!(stats.unique_bytes, unique);
+        prop_assert_eq!(stats.oldest.map(Timestamp::micros), alive().map(|entry| entry.archived_at.micros()).min());
+        prop_assert_eq!(stats.newest.map(Timestamp::micros), alive().map(|entry| entry.archived_at.micros()).max());
+        let mut groups: BTreeMap<(String, i64, Status, bool), (u64, u64)> = BTreeMap::new();
+        for entry in &all {
+            let key = (entry.converter.clone(), entry.archived_at.day(), entry.status, entry.purged_at.is_some());
+            let group = groups.entry(key).or_default();
+            group.0 += 1;
+            group.1 += entry.size;
+        }
+        let counted: BTreeMap<_, _> = stats.groups.into_iter().map(|group| {
+            ((group.converter, group.day, group.status, group.purged), (group.entries, group.bytes))
+        }).collect();
+        prop_assert_eq!(counted, groups);
+
+        for (key, id) in &model.keys {
+            prop_assert_eq!(view.key(key).expect("sound"), Some(*id));
+        }
+        for (id, finished) in &model.jobs {
+            prop_assert_eq!(view.job(*id).expect("sound").map(|job| job.1), Some(finished.clone()));
+        }
+        prop_assert_eq!(view.config("limit").expect("sound"), model.config.clone());
+        prop_assert_eq!(view.converters().expect("sound").len(), model.bundles.len());
+        prop_assert_eq!(view.converter_named("ict").expect("sound").is_some(), !model.bundles.is_empty());
+        prop_assert_eq!(view.waiting(), model.queue.len() as u64);
+        prop_assert_eq!(view.plans_stale_since().0, model.plans_stale_since);
+        let mut queues = BTreeSet::new();
+        for converter in MAKERS {
+            let expected = model.queue.of(converter, &model.entries);
+            let queue = |after, limit| view.queue(converter, after, limit).expect("sound");
+            let whole = queue(None, usize::MAX);
+            let told: Vec<_> = whole.iter().map(|(place, row)| {
+                ((row.entry, row.attempt.0, place.report), row.since, row.rejections, row.intended)
+            }).collect();
+            prop_assert_eq!(told, &expected[..]);
+            let (mut paged, mut after) = (Vec::new(), None);
+            while let Some(last) = { paged.extend(queue(after, 2)); paged.last() }.filter(|last| Some(last.0) != after) {
+                after = Some(last.0);
+            }
+            prop_assert_eq!(paged, whole);
+            queues.extend((!expected.is_empty()).then(|| (*converter).to_owned()));
+        }
+        prop_assert_eq!(view.queues().expect("sound"), queues);
+        prop_assert!(view.holds().keys().eq(model.holds.keys()));
+        for (name, hold) in view.holds() {
+            let held = all.iter().filter(|entry| entry.holds.contains(&name)).count() as u64;
+            prop_assert_eq!(view.held_entries(&hold).expect("sound"), held);
+        }
+    }
+
+    #[test]
+    fn an_index_made_anew_is_the_same_to_the_last_byte(ops in ops()) {
+        let (model, mut live, events) = run(&ops);
+        let in_memory = dump(&live.view());
+        live.checkpoint();
+        let mut anew = Live::new();
+        // Placements first: a rebuild reads the packs before the log.
+        for (content, pack) in &model.places {
+            anew.top.place(&placement(*content, *pack), &anew.below).expect("sound");
+        }
+        for pack in &model.packs {
+            anew.top.add_pack(&pack_row(*pack), &anew.below).expect("sound");
+        }
+        for event in &events {
+            anew.top.apply(event, &anew.below).expect("sound");
+        }
+        prop_assert_eq!(&in_memory, &dump(&anew.view()));
+        anew.checkpoint();
+        prop_assert_eq!(&in_memory, &dump(&anew.view()));
+        prop_assert_eq!(live.below.raw(), anew.below.raw());
+    }
+
+    /// A rebuild writes the rows of blobs as seldom as it can, and places packs between the events.
+    #[test]
+    fn an_index_made_in_parts_is_the_same_to_the_last_byte(
+        ops in ops(),
+        every in 1_usize..9,
+        keep_bytes in select(vec![0, 700, usize::MAX]),
+    ) {
+        let (model, mut live, events) = run(&ops);
+        live.checkpoint();
+        let Live { index, mut below, mut top } = Live::new();
+        let mut places = model.places.iter();
+        for (nth, event) in events.iter().enumerate() {
+            top.apply(event, &below).expect("sound");
+            if let Some((content, pack)) = places.next() {
+                top.place(&placement(*content, *pack), &below).expect("sound");
+            }
+            if nth % every == 0 {
+                (below, top) = index.commit_half_made(&mut top, keep_bytes).expect("memory");
+            }
+        }
+        for (content, pack) in places {
+            top.place(&placement(*content, *pack), &below).expect("sound");
+        }
+        for pack in &model.packs {
+            top.add_pack(&pack_row(*pack), &below).expect("sound");
+        }
+        index.commit(&top).expect("memory");
+        let whole = index.view(Vec::new()).expect("memory");
+        prop_assert_eq!(live.below.raw(), whole.raw());
+    }
+}

@@ -1,0 +1,314 @@
+//! Generators of events, contents and packs: everything that an index can be told.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::entry::{Meta, Outcome, Retention, Unit};
+use crate::event::{
+    Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered,
+    EntryRanges, HoldPlaced, HoldReleased, JobFinished, JobStarted, PurgedEntries, Reported,
+    Source, SubmitIntended, SubmitRejected, Unknown,
+};
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, PackId, Sha256};
+use crate::index::*;
+
+pub(super) const STORE: StoreId = StoreId::from_bytes([7; 16]);
+pub(super) const CONTENTS: u8 = 12;
+
+pub(super) fn blob(content: u8) -> BlobRef {
+    BlobRef {
+        blake3: BlobId::of(&[content]),
+        sha256: Sha256::of(&[content]),
+        size: u64::from(content) * 100 + 1,
+    }
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "most of them are the large one")]
+pub(super) enum Op {
+    Record(Body),
+    /// Numbers pass that the index sees nothing of.
+    Skip(u64),
+    Clock(i64),
+    Place {
+        content: u8,
+        pack: u64,
+    },
+    DropPack(u64),
+    /// What was folded in becomes a layer of its own.
+    Freeze,
+    Checkpoint,
+}
+
+pub(super) fn text(words: &'static [&'static str]) -> impl Strategy<Value = String> {
+    select(words).prop_map(str::to_owned)
+}
+
+pub(super) const CONVERTERS: &[&str] = &["ICT CSV", "ict csv", "FCT XML", "Ärger"];
+pub(super) const SERIALS: &[&str] = &["SN-1", "sn-1", "SN-10", "SN-2", "X", "ΟΔΟΣ", ""];
+pub(super) const PARTS: &[&str] = &["P-77", "P-78", "Board A"];
+pub(super) const STATIONS: &[&str] = &["ST1", "st2"];
+pub(super) const ERRORS: &[&str] = &["no such limit", "Timeout!", "x"];
+pub(super) const MAKERS: &[&str] = &["c", "c\0", "d"];
+pub(super) const ENDPOINTS: &[&str] = &["http://a/wsjf", "http://b/wsjf"];
+pub(super) const REPORT_IDS: &[&str] = &["r-1", "R-2", "r-10"];
+pub(super) const LONG: &str = "a-very-long-name-that-goes-on-and-on-and-on-until-it-is-longer-than-the-part-of-a-text-that-counts-\
+                    for-order-and-for-terms";
+
+pub(super) fn names() -> impl Strategy<Value = String> {
+    prop_oneof![
+        text(&[
+            "a.csv",
+            "A.CSV",
+            "b.xml",
+            "SN-1_2026.csv",
+            "ü.txt",
+            "[x]",
+            ""
+        ]),
+        (0_u8..40).prop_map(|n| format!("unit-{n:04}.csv")),
+        (0_u8..3).prop_map(|n| format!("{LONG}{n}")),
+    ]
+}
+
+pub(super) fn unit() -> impl Strategy<Value = Unit> {
+    let maybe = |words| proptest::option::of(text(words));
+    let serial = prop_oneof![
+        3 => maybe(SERIALS),
+        1 => (0_u16..300).prop_map(|n| Some(format!("SN-{n}"))),
+    ];
+    (serial, maybe(PARTS), maybe(STATIONS), maybe(&["10", "20"])).prop_map(
+        |(serial, part, station, process)| Unit {
+            serial,
+            part,
+            station,
+            process,
+        },
+    )
+}
+
+pub(super) fn meta() -> impl Strategy<Value = Meta> {
+    proptest::collection::btree_map(text(&["line", "Shift"]), text(&["1", "2", "Night"]), 0..3)
+}
+
+/// An entry id that may exist: events get low numbers, so low ones often do.
+pub(super) fn some_id() -> impl Strategy<Value = EntryId> {
+    prop_oneof![4 => 1_u64..60, 1 => 60_u64..200_000].prop_map(EntryId)
+}
+
+pub(super) fn some_ranges() -> impl Strategy<Value = EntryRanges> {
+    prop_oneof![
+        6 => proptest::collection::vec(some_id(), 0..6).prop_map(EntryRanges::of),
+        1 => Just(serde_json::from_str("[[3,18446744073709551615]]").expect("ranges")),
+    ]
+}
+
+pub(super) fn archived() -> impl Strategy<Value = Body> {
+    let key = proptest::option::weighted(0.2, text(&["k1", "k2"]));
+    (
+        text(CONVERTERS),
+        names(),
+        0..CONTENTS,
+        unit(),
+        meta(),
+        key,
+        any::<bool>(),
+    )
+        .prop_map(|(converter, name, content, unit, meta, key, versioned)| {
+            Body::Archived(Archived {
+                converter,
+                converter_version: versioned.then(|| "1.4".to_owned()),
+                source: Source {
+                    path: format!("/in/{name}"),
+                    name,
+                    ..Source::default()
+                },
+                blob: blob(content),
+                stored_size: 10,
+                duplicate: false,
+                unit,
+                meta,
+                arguments: Meta::new(),
+                retention: Retention::days(90),
+                key,
+            })
+        })
+}
+
+pub(super) fn converted() -> impl Strategy<Value = Body> {
+    let outcome = select(vec![Outcome::Success, Outcome::Failed, Outcome::Suspended]);
+    let reports = proptest::collection::vec((0..CONTENTS).prop_map(blob), 0..3);
+    let job = proptest::option::of((1_u64..20).prop_map(JobId));
+    let error = proptest::option::of(text(ERRORS));
+    let submit = proptest::option::of(text(ENDPOINTS));
+    let by = (text(MAKERS), job, submit);
+    (some_id(), 0_u32..4, outcome, reports, unit(), by, error).prop_map(
+        |(entry, attempt, outcome, reports, unit, (converter, job, submit), error)| {
+            Body::Converted(Converted {
+                entry,
+                attempt: AttemptNo(attempt),
+                outcome,
+                converter,
+                converter_version: None,
+                converter_id: None,
+                arguments: Meta::new(),
+                duration_ms: Some(3),
+                error,
+                warnings: vec!["w".into()],
+                sandbox: vec!["system-calls".into()],
+                unit,
+                reports,
+                submit,
+                job,
+            })
+        },
+    )
+}
+
+pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
+    let reported = (some_id(), 0_u32..4, 0_u32..3, text(REPORT_IDS)).prop_map(
+        |(entry, attempt, report, report_id)| {
+            Body::Reported(Reported {
+                entry,
+                attempt: AttemptNo(attempt),
+                report,
+                report_id,
+                endpoint: None,
+                key: None,
+            })
+        },
+    );
+    let place = || (some_id(), 0_u32..4, 0_u32..3, text(ENDPOINTS));
+    let intended = place().prop_map(|(entry, attempt, report, endpoint)| {
+        Body::SubmitIntended(SubmitIntended {
+            entry,
+            attempt: AttemptNo(attempt),
+            report,
+            key: "k".into(),
+            endpoint,
+        })
+    });
+    let rejected = (place(), text(ERRORS)).prop_map(|(place, text)| {
+        let (entry, attempt, report, endpoint) = place;
+        Body::SubmitRejected(SubmitRejected {
+            entry,
+            attempt: AttemptNo(attempt),
+            report,
+            key: "k".into(),
+            endpoint,
+            status: 400,
+            text,
+        })
+    });
+    let purged = some_ranges().prop_map(|entries| {
+        Body::PurgedEntries(PurgedEntries {
+            plan_id: "p".into(),
+            rule: "older than 90d".into(),
+            reason: "r".into(),
+            entries,
+            count: 0,
+            bytes_logical: 0,
+        })
+    });
+    let held = (text(&["audit", "Q7"]), some_ranges()).prop_map(|(name, entries)| {
+        Body::HoldPlaced(HoldPlaced {
+            name,
+            reason: "because".into(),
+            entries,
+        })
+    });
+    let released = text(&["audit", "Q7"]).prop_map(|name| {
+        let reason = String::new();
+        Body::HoldReleased(HoldReleased { name, reason })
+    });
+    let registered = (0_u8..3, 0..CONTENTS).prop_map(|(id, content)| {
+        Body::ConverterRegistered(ConverterRegistered {
+            converter_id: ConverterId::from_bytes([id; 32]),
+            name: "ict".into(),
+            version: Some("1".into()),
+            command: vec!["x".into()],
+            mode: "oneshot".into(),
+            environment: String::new(),
+            bundle: vec![BundleFile {
+                name: "x".into(),
+                blob: blob(content),
+            }],
+        })
+    });
+    let config = proptest::option::of(text(&["5", "6"])).prop_map(|new| {
+        let (what, old) = ("limit".to_owned(), None);
+        Body::ConfigChanged(ConfigChanged { what, old, new })
+    });
+    let job = Just(Body::JobStarted(JobStarted {
+        kind: "reprocess".into(),
+        selection: "all".into(),
+        converter_version: "current".into(),
+        params: "recorded".into(),
+        total: 4,
+        reason: None,
+    }));
+    let finished = (1_u64..40).prop_map(|job| {
+        Body::JobFinished(JobFinished {
+            job: JobId(job),
+            processed: 4,
+            ..JobFinished::default()
+        })
+    });
+    let unknown = Just(Body::Unknown(Unknown {
+        kind: "annals.moved.v9".into(),
+        data: "{}".into(),
+    }));
+    prop_oneof![
+        4 => reported, 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => registered, 1 => config, 1 => job, 1 => finished,
+        1 => unknown,
+    ]
+}
+
+pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        12 => archived().prop_map(Op::Record),
+        7 => converted().prop_map(Op::Record),
+        7 => other_bodies().prop_map(Op::Record),
+        1 => prop_oneof![1_u64..5, Just(900), Just(65_000), Just(140_000)].prop_map(Op::Skip),
+        2 => prop_oneof![-4_000_000_000_i64..4_000_000_000, Just(90_000_000_000)].prop_map(Op::Clock),
+        4 => (0..CONTENTS, 1_u64..4).prop_map(|(content, pack)| Op::Place { content, pack }),
+        1 => (1_u64..4).prop_map(Op::DropPack),
+        2 => Just(Op::Freeze),
+        2 => Just(Op::Checkpoint),
+    ];
+    proptest::collection::vec(op, 1..120)
+}
+
+/// The larger contents are cut into two smaller ones each.
+pub(super) fn children(content: u8) -> Vec<BlobId> {
+    match content {
+        8.. => vec![blob(content - 4).blake3, blob(content - 8).blake3],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn placement(content: u8, pack: u64) -> Placement {
+    Placement {
+        id: blob(content).blake3,
+        size: blob(content).size,
+        place: Place {
+            pack: PackId(pack),
+            offset: 64,
+            len: u32::from(content) + 5,
+        },
+        children: children(content),
+    }
+}
+
+pub(super) fn pack_row(pack: u64) -> PackRow {
+    PackRow {
+        id: PackId(pack),
+        class: "90d".into(),
+        bytes: 1000 * pack,
+        blobs: 3,
+        dictionary_bytes: 10 * pack,
+        live_bytes: 0,
+        live_blobs: 0,
+    }
+}

@@ -1,0 +1,256 @@
+//! The model: whole entries in a map, and every answer by looking at all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::facts::*;
+use super::queue::Queue;
+use crate::entry::{Attempt, Entry, Meta, Report, Status, Submission, UnitGiven};
+use crate::event::{
+    Actor, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event, JobFinished,
+    Reported,
+};
+use crate::id::{BlobId, ConverterId, EntryId, JobId};
+use crate::index::*;
+use crate::time::Timestamp;
+
+/// What the log and the packs say, in the plainest form.
+#[derive(Default)]
+pub(super) struct Model {
+    pub(super) seq: u64,
+    pub(super) micros: i64,
+    pub(super) entries: BTreeMap<EntryId, Entry>,
+    pub(super) keys: BTreeMap<String, EntryId>,
+    pub(super) bundles: BTreeMap<ConverterId, Vec<BlobId>>,
+    pub(super) jobs: BTreeMap<JobId, Option<JobFinished>>,
+    pub(super) config: Option<String>,
+    pub(super) holds: BTreeMap<String, Vec<(u64, EntryRanges)>>,
+    pub(super) plans_stale_since: u64,
+    pub(super) places: BTreeMap<u8, u64>,
+    pub(super) packs: BTreeSet<u64>,
+    pub(super) queue: Queue,
+}
+
+impl Model {
+    pub(super) fn event(&mut self, body: &Body) -> Event {
+        self.seq += 1;
+        self.micros += 1_000_000;
+        Event {
+            seq: EventSeq(self.seq),
+            time: Timestamp::from_micros(self.micros).at_offset(3600),
+            actor: Actor::system(),
+            clock: ClockReading::default(),
+            body: body.clone(),
+        }
+    }
+
+    pub(super) fn fold(&mut self, event: &Event) {
+        let id = EntryId(event.seq.0);
+        match &event.body {
+            Body::Archived(body) => {
+                if let Some(key) = &body.key {
+                    self.keys.entry(key.clone()).or_insert(id);
+                }
+                self.entries.insert(id, entry(id, event.time, body));
+            }
+            Body::Converted(body) => {
+                let Some(entry) = self.entries.get_mut(&body.entry) else {
+                    return;
+                };
+                let newest = entry.attempts.last().map_or(0, |attempt| attempt.attempt.0);
+                if body.attempt.0 > newest {
+                    entry.unit_given.merge(&mut entry.unit, &body.unit);
+                    entry.status = body.outcome.into();
+                    let mut made = attempt(event.time, body);
+                    let purged = entry.purged_at.is_some();
+                    self.queue.made(event, body, &mut made, purged);
+                    entry.attempts.push(made);
+                }
+            }
+            Body::SubmitIntended(body) => self.queue.intend(event, body, &mut self.entries),
+            Body::SubmitRejected(body) => self.queue.reject(event.time, body, &mut self.entries),
+            Body::Reported(body) => self.report(event.time, body),
+            Body::PurgedEntries(body) => {
+                self.plans_stale_since = event.seq.0;
+                for (id, entry) in &mut self.entries {
+                    if body.entries.contains(*id) && entry.purged_at.is_none() {
+                        entry.purged_at = Some(event.time);
+                        entry.purged_by = Some(body.rule.clone());
+                        self.queue.purge(entry);
+                        // What is made from here on is not counted.
+                        entry
+                            .meta
+                            .insert("#purged".into(), entry.attempts.len().to_string());
+                    }
+                }
+            }
+            Body::ConverterRegistered(body) => {
+                let files = body.bundle.iter().map(|file| file.blob.blake3).collect();
+                self.bundles.entry(body.converter_id).or_insert(files);
+            }
+            Body::ConfigChanged(body) => self.config = body.new.clone(),
+            Body::HoldPlaced(body) => {
+                self.plans_stale_since = event.seq.0;
+                let placements = self.holds.entry(body.name.clone()).or_default();
+                placements.push((event.seq.0, body.entries.clone()));
+            }
+            Body::HoldReleased(body) => {
+                self.plans_stale_since = event.seq.0;
+                self.holds.remove(&body.name);
+            }
+            Body::JobStarted(_) => drop(self.jobs.insert(JobId(event.seq.0), None)),
+            Body::JobFinished(body) => {
+                if let Some(job) = self.jobs.get_mut(&body.job) {
+                    *job = Some(body.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn report(&mut self, time: Timestamp, body: &Reported) {
+        self.queue.leave((body.entry, body.attempt.0, body.report));
+        let Some(entry) = self.entries.get_mut(&body.entry) else {
+            return;
+        };
+        let place = body.report as usize;
+        let mut at = None;
+        for (index, attempt) in entry.attempts.iter_mut().enumerate() {
+            if attempt.attempt == body.attempt
+                && let Some(report) = attempt.reports.get_mut(place)
+            {
+                report.report_id = Some(body.report_id.clone());
+                report.reported_at = Some(time);
+                report.submission = None;
+                at = Some(index);
+            }
+        }
+        if let Some(at) = at {
+            let later = entry.attempts[at + 1..]
+                .iter()
+                .flat_map(|attempt| &attempt.reports);
+            if later.into_iter().all(|report| report.report_id.is_none()) {
+                entry.report_id = Some(body.report_id.clone());
+            }
+        }
+    }
+
+    /// Every entry as the index should show it.
+    pub(super) fn all(&self) -> Vec<Entry> {
+        let held = |id: EntryId| {
+            let on = |placements: &Vec<(u64, EntryRanges)>| {
+                placements
+                    .iter()
+                    .any(|(placed, ranges)| id.0 < *placed && ranges.contains(id))
+            };
+            let holds = self.holds.iter().filter(|(_, placements)| on(placements));
+            holds.map(|(name, _)| name.clone()).collect()
+        };
+        let shown = |entry: &Entry| {
+            let mut shown = entry.clone();
+            shown.meta.remove("#purged");
+            shown.holds = held(entry.id);
+            shown
+        };
+        self.entries.values().map(shown).collect()
+    }
+
+    /// How many facts name each blob.
+    pub(super) fn named(&self) -> BTreeMap<BlobId, u32> {
+        let mut named = BTreeMap::new();
+        for files in self.bundles.values() {
+            for id in files {
+                *named.entry(*id).or_default() += 1;
+            }
+        }
+        for entry in self
+            .entries
+            .values()
+            .filter(|entry| entry.purged_at.is_none())
+        {
+            *named.entry(entry.blake3).or_default() += 1;
+            for report in entry.attempts.iter().flat_map(|attempt| &attempt.reports) {
+                *named.entry(report.blake3).or_default() += 1;
+            }
+        }
+        named
+    }
+
+    /// How many facts and live blobs need each content; the larger ones first, since they hold the smaller.
+    pub(super) fn refs(&self) -> BTreeMap<u8, u32> {
+        let named = self.named();
+        let mut refs: BTreeMap<u8, u32> = (0..CONTENTS)
+            .map(|content| {
+                (
+                    content,
+                    named.get(&blob(content).blake3).copied().unwrap_or(0),
+                )
+            })
+            .collect();
+        for parent in (8..CONTENTS).rev() {
+            if refs[&parent] > 0 && self.places.contains_key(&parent) {
+                for child in [parent - 4, parent - 8] {
+                    *refs.entry(child).or_default() += 1;
+                }
+            }
+        }
+        refs
+    }
+}
+
+pub(super) fn entry(id: EntryId, at: Timestamp, body: &Archived) -> Entry {
+    Entry {
+        id,
+        converter: body.converter.clone(),
+        converter_version: body.converter_version.clone(),
+        source_name: body.source.name.clone(),
+        source_path: body.source.path.clone(),
+        source_name_hex: None,
+        source_modified: None,
+        archived_at: at,
+        status: Status::Pending,
+        size: body.blob.size,
+        stored_size: body.stored_size,
+        blake3: body.blob.blake3,
+        sha256: body.blob.sha256,
+        unit: body.unit.clone(),
+        unit_given: UnitGiven::of(&body.unit),
+        meta: body.meta.clone(),
+        arguments: Meta::new(),
+        retention: body.retention,
+        key: body.key.clone(),
+        report_id: None,
+        attempts: Vec::new(),
+        holds: Vec::new(),
+        purged_at: None,
+        purged_by: None,
+    }
+}
+
+pub(super) fn attempt(at: Timestamp, body: &Converted) -> Attempt {
+    let report = |made: &BlobRef| Report {
+        blake3: made.blake3,
+        sha256: made.sha256,
+        size: made.size,
+        report_id: None,
+        reported_at: None,
+        submission: body.submit.as_ref().map(|endpoint| Submission::Waiting {
+            since: at,
+            endpoint: endpoint.clone(),
+        }),
+    };
+    Attempt {
+        attempt: body.attempt,
+        status: body.outcome,
+        at,
+        converter: body.converter.clone(),
+        converter_version: None,
+        converter_id: None,
+        arguments: Meta::new(),
+        duration_ms: body.duration_ms,
+        error: body.error.clone(),
+        warnings: body.warnings.clone(),
+        sandbox: body.sandbox.clone(),
+        job: body.job,
+        reports: body.reports.iter().map(report).collect(),
+    }
+}

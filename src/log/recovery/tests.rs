@@ -1,0 +1,337 @@
+//! Tests of recovery: the end of the log, torn tails and damage.
+
+use super::*;
+use crate::disk::sim::{Call, SimDisk};
+use crate::log::JOURNAL_BYTES_MIN;
+use crate::log::tests::{STORE, disk, journal, journal_in_groups};
+
+/// What is found, and the events handed out on the way.
+fn found(disk: &SimDisk) -> (Found, Vec<u64>) {
+    found_after(0, disk)
+}
+
+/// The same where the first so many events are sealed.
+fn found_after(sealed: u64, disk: &SimDisk) -> (Found, Vec<u64>) {
+    let mut seen = Vec::new();
+    let sealed = EventSeq(sealed);
+    let found = recover(disk, &STORE, sealed, OpenMode::Read, |_, _, frame| {
+        seen.push(frame.header.seq.0);
+    });
+    (found.expect("readable"), seen)
+}
+
+fn slots<'a>(journals: impl IntoIterator<Item = &'a Journal>) -> Vec<u32> {
+    journals.into_iter().map(|journal| journal.slot).collect()
+}
+
+fn does_not_check_out(slot: u32, event: u64, at: u64) -> String {
+    format!(
+        "{}: event {event} at byte {at} does not check out, and later events prove that it was durable",
+        journal_path(slot).display()
+    )
+}
+
+fn is_missing(slot: u32, event: u64, before: u64) -> String {
+    format!(
+        "{}: event {event} is missing before event {before} at byte 4096",
+        journal_path(slot).display()
+    )
+}
+
+/// Opening a store took 256 MiB, whatever it held: every journal file was read, and kept until all of them were.
+#[test]
+fn of_a_file_in_which_everything_was_sealed_only_the_header_is_read() {
+    let disk = disk();
+    journal(&disk, 0, 1, 1..=2);
+    journal(&disk, 1, 2, 3..=4);
+    journal(&disk, 2, 3, 5..=5);
+    for (sealed, whole_files) in [(0, 3), (2, 2), (4, 1)] {
+        let before = disk.census().of(Call::Read);
+        let (_, seen) = found_after(sealed, &disk);
+        assert_eq!(seen, (sealed + 1..=5).collect::<Vec<_>>());
+        let reads = disk.census().of(Call::Read) - before;
+        assert_eq!(reads, 3 + whole_files, "{sealed} sealed: headers first");
+    }
+}
+
+/// Most of an opening's time went into memory for 32 MiB of zeros, whatever the store held.
+#[test]
+fn a_file_is_the_same_in_memory_with_its_zeros_left_out() {
+    let block = JournalBytes::BLOCK;
+    let piece = JournalBytes::PIECE;
+    for (len, marks, written) in [
+        (0, vec![], 0),
+        (3 * block, vec![], 0),
+        (3 * block, vec![0], block),
+        (3 * block, vec![block - 1, block], 2 * block),
+        (2 * block + 40, vec![2 * block + 39], 2 * block + 40),
+        (3 * piece + 8, vec![5, piece + 1], piece + block),
+        (3 * piece + 8, vec![2 * piece - 1, 3 * piece], 3 * piece + 8),
+    ] {
+        let disk = disk();
+        let mut bytes = vec![0; len];
+        for at in &marks {
+            bytes[*at] = 7;
+        }
+        disk.plant(journal_path(0), &bytes).expect("planted");
+        let file = disk.open(&journal_path(0), OpenMode::Read).expect("there");
+        let all = JournalBytes::read(&*file, len as u64).expect("read");
+        assert!(all.bytes() == bytes, "{len} {marks:?}");
+        assert_eq!(all.written, written, "{len} {marks:?}");
+    }
+}
+
+/// The power went while a file was made: one of its full length can be used, a shorter one is in the way.
+#[test]
+fn a_file_without_a_header_is_free_when_it_is_long_enough_to_be_used() {
+    let disk = disk();
+    journal(&disk, 0, 1, 1..=2);
+    let least = usize::try_from(JOURNAL_BYTES_MIN).expect("small");
+    for (slot, len) in [(1, least), (2, least - 1), (3, 0), (4, least + 4_096)] {
+        disk.plant(journal_path(slot), &vec![0; len])
+            .expect("planted");
+    }
+    let (found, seen) = found(&disk);
+    assert_eq!(seen, [1, 2]);
+    assert_eq!(found.damage, Vec::<String>::new());
+    assert_eq!(slots(&found.free), [1, 4]);
+    assert_eq!(found.half_made, [journal_path(2), journal_path(3)]);
+}
+
+/// A file that is used again has its header written anew; torn there, it covers nothing. With events behind it that were
+/// not sealed, it is the header that was damaged.
+#[test]
+fn a_file_without_its_header_is_free_when_all_it_held_was_sealed_and_damage_else() {
+    for (sealed, damage, free) in [(5, 0, 1), (6, 0, 1), (4, 1, 0), (3, 1, 0)] {
+        let disk = disk();
+        journal(&disk, 0, 1, 4..=5);
+        disk.flip_bit(journal_path(0), 225).expect("there");
+        journal(&disk, 1, 2, sealed.max(5) + 1..=sealed.max(5) + 1);
+        let (found, _) = found_after(sealed, &disk);
+        let header = found.damage.iter().filter(|why| why.contains("header:"));
+        assert_eq!(header.count(), damage, "{sealed} sealed");
+        assert_eq!(slots(&found.free), vec![0; free], "{sealed} sealed");
+    }
+}
+
+/// It holds nothing that the log does not have: the file whose place it took has all of it, and the next one goes on.
+#[test]
+fn an_older_copy_of_a_file_that_is_not_the_last_is_no_damage() {
+    let disk = disk();
+    journal(&disk, 0, 2, 1..=3);
+    journal(&disk, 1, 2, 1..=1);
+    journal(&disk, 2, 3, 4..=5);
+    let (found, seen) = found(&disk);
+    assert_eq!(found.damage, Vec::<String>::new());
+    assert_eq!(seen, [1, 2, 3, 4, 5]);
+}
+
+/// A segment that a repair made may end in the middle of a file.
+#[test]
+fn a_file_that_was_sealed_in_part_gives_the_rest() {
+    let disk = disk();
+    journal(&disk, 0, 1, 2..=5);
+    journal(&disk, 1, 2, 6..=6);
+    let (found, seen) = found_after(3, &disk);
+    assert_eq!(seen, [4, 5, 6]);
+    assert_eq!(found.damage, Vec::<String>::new());
+    let full = found.full.iter().map(|(full, last)| (full.slot, last.0));
+    assert_eq!(full.collect::<Vec<_>>(), [(0, 5)]);
+    assert!(found.free.is_empty());
+    // All of it was sealed, and the next one was begun.
+    let (found, seen) = found_after(5, &disk);
+    assert_eq!((seen, slots(&found.free)), (vec![6], vec![0]));
+    assert_eq!(found.damage, Vec::<String>::new());
+}
+
+#[test]
+fn events_between_two_files_are_missed() {
+    let disk = disk();
+    let places = journal(&disk, 0, 1, 1..=2);
+    journal(&disk, 1, 2, 4..=5);
+    let (found, seen) = found(&disk);
+    assert_eq!((seen, found.next_seq), (vec![1, 2, 4, 5], EventSeq(6)));
+    let lost = [does_not_check_out(0, 3, places[2]), is_missing(1, 3, 4)];
+    assert_eq!(found.damage, lost);
+}
+
+/// A file that was begun and never written to proves nothing about itself.
+#[test]
+fn a_file_without_events_is_blamed_for_nothing_that_was_lost_before_it() {
+    let disk = disk();
+    let places = journal(&disk, 0, 1, 1..=2);
+    let begun = journal(&disk, 1, 2, 4..=4);
+    disk.overwrite(journal_path(1), begun[0], &[0; 4_096])
+        .expect("taken back");
+    journal(&disk, 2, 3, 4..=4);
+    let (found, seen) = found(&disk);
+    assert_eq!(seen, [1, 2, 4]);
+    let lost = [does_not_check_out(0, 3, places[2]), is_missing(2, 3, 4)];
+    assert_eq!(found.damage, lost);
+}
+
+/// Blocks of zeros are passed over quickly, and what is behind them is not.
+#[test]
+fn events_behind_several_blocks_of_zeros_prove_what_was_there() {
+    let disk = disk();
+    let places = journal(&disk, 0, 1, 1..=80);
+    disk.overwrite(journal_path(0), places[1], &[0; 12_000])
+        .expect("written");
+    let (found, seen) = found(&disk);
+    assert_eq!((seen[0], seen[seen.len() - 1]), (1, 80));
+    assert!(seen.len() > 10 && seen.len() < 70, "{}", seen.len());
+    assert_eq!(found.damage, [does_not_check_out(0, 2, places[1])]);
+}
+
+/// Within one group an intact frame proves nothing about those before it; a later file proves all of them.
+#[test]
+fn what_is_whole_behind_a_rotten_event_is_handed_out_once_a_later_file_proves_it() {
+    let disk = disk();
+    let places = journal_in_groups(&disk, 0, 1, 1..=4, |seq| seq.min(2));
+    let body = places[1] + FRAME_HEADER_BYTES as u64;
+    disk.flip_bit(journal_path(0), body * 8).expect("there");
+    let (alone, seen) = found(&disk);
+    assert_eq!((seen, alone.damage), (vec![1], Vec::<String>::new()));
+    let torn = alone.torn.expect("what was in flight");
+    assert_eq!((torn.slot, torn.offset), (0, places[1]));
+    assert_eq!(torn.bytes.len() as u64, places[4] - places[1]);
+
+    journal(&disk, 1, 2, 5..=5);
+    let (proven, seen) = found(&disk);
+    assert_eq!(seen, [1, 3, 4, 5]);
+    assert_eq!(proven.damage, [does_not_check_out(0, 2, places[1])]);
+    assert!(proven.torn.is_none());
+}
+
+/// What a file held before it was used again stands behind what it holds now.
+#[test]
+fn a_frame_of_another_generation_or_number_is_not_the_next_event() {
+    for (generation, seq, torn) in [(1, 3, false), (1, 9, false), (2, 4, true)] {
+        let disk = disk();
+        let places = journal(&disk, 0, 2, 1..=2);
+        let stale = SimDisk::new();
+        stale.make_dir(Path::new(JOURNAL_DIR)).expect("a folder");
+        // Its group says nothing about those before it.
+        let from = journal_in_groups(&stale, 0, generation, seq..=seq, |_| 1);
+        let bytes = stale.content(journal_path(0)).expect("there");
+        let at = |place: u64| usize::try_from(place).expect("small");
+        let frame = &bytes[at(from[0])..at(from[1])];
+        disk.overwrite(journal_path(0), places[2], frame)
+            .expect("written");
+        let (found, seen) = found(&disk);
+        assert_eq!(seen, [1, 2], "{generation} {seq}");
+        assert_eq!(found.damage, Vec::<String>::new());
+        let tail = found.torn.expect("no zeros are where the next event goes");
+        let whole = frame.len();
+        let expected = if torn { whole } else { TERMINATOR_BYTES };
+        assert_eq!(tail.bytes.len(), expected, "{generation} {seq}");
+    }
+    let disk = disk();
+    let places = journal(&disk, 0, 2, 1..=2);
+    let stale = SimDisk::new();
+    stale.make_dir(Path::new(JOURNAL_DIR)).expect("a folder");
+    journal(&stale, 0, 1, 7..=9);
+    let bytes = stale.content(journal_path(0)).expect("there");
+    // Behind the zeros that end a group.
+    disk.overwrite(journal_path(0), places[2] + 4_096, &bytes[4_096..20_000])
+        .expect("written");
+    let (found, seen) = found(&disk);
+    assert_eq!((seen, found.torn.is_none()), (vec![1, 2], true));
+    assert_eq!(found.damage, Vec::<String>::new());
+}
+
+#[test]
+fn a_tail_that_is_cut_is_zeros_to_its_end_and_nothing_behind_it_changes() {
+    let disk = disk();
+    let places = journal(&disk, 0, 1, 1..=2);
+    disk.overwrite(journal_path(0), places[2], &[0xAB; 300])
+        .expect("written");
+    let (found, _) = found(&disk);
+    let tail = found.torn.expect("torn");
+    let file = disk
+        .open(&journal_path(0), OpenMode::Write)
+        .expect("opened");
+    cut(&file, &tail).expect("cut");
+    let content = disk.content(journal_path(0)).expect("there");
+    let end = usize::try_from(places[2]).expect("small");
+    assert_eq!(
+        content[end..end + tail.bytes.len()],
+        vec![0; tail.bytes.len()]
+    );
+    assert_eq!(
+        content[end + tail.bytes.len()..end + 300],
+        vec![0xAB; 300 - tail.bytes.len()]
+    );
+    let synced = disk.census().of(crate::disk::sim::Call::Sync);
+    assert!(synced > 0);
+}
+
+/// A file that was cut short is of no harm once all of it is sealed.
+#[test]
+fn a_file_that_was_cut_short_is_told_while_something_in_it_is_not_sealed() {
+    let short = |sealed, seqs: [std::ops::RangeInclusive<u64>; 2], cut: u32| {
+        let disk = disk();
+        for ((slot, generation), seqs) in [(0, 1), (1, 2)].into_iter().zip(seqs) {
+            journal(&disk, slot, generation, seqs);
+        }
+        disk.truncate(journal_path(cut), 40_000).expect("cut");
+        let (found, _) = found_after(sealed, &disk);
+        let told = format!(
+            "{}: 40000 bytes are left of 65536; what was recorded in the rest is lost with it",
+            journal_path(cut).display()
+        );
+        found.damage.contains(&told)
+    };
+    assert!(short(0, [1..=2, 3..=4], 0), "full, and not sealed");
+    assert!(short(0, [1..=2, 3..=4], 1), "the newest");
+    assert!(
+        short(4, [1..=2, 3..=4], 1),
+        "the newest, and sealed to its end"
+    );
+    assert!(!short(2, [1..=2, 4..=5], 0), "sealed, with a gap behind it");
+}
+
+/// A person's notes, a file of an editor.
+#[test]
+fn a_file_in_the_folder_of_the_journal_that_is_none_is_passed_over() {
+    let disk = disk();
+    journal(&disk, 0, 1, 1..=2);
+    for name in ["README.txt", "9.journal", "0009.journal~"] {
+        let path = Path::new(JOURNAL_DIR).join(name);
+        disk.plant(path, b"notes").expect("planted");
+    }
+    let (found, seen) = found(&disk);
+    assert_eq!((found.slots, seen), (1, vec![1, 2]));
+    assert_eq!(found.damage, Vec::<String>::new());
+    assert_eq!(found.half_made, Vec::<PathBuf>::new());
+    assert!(found.free.is_empty());
+}
+
+/// The power went while a group was written, and the file was left for the next one before anything came behind it.
+#[test]
+fn torn_bytes_behind_the_last_event_of_a_file_that_is_full_are_neither_a_tail_nor_damage() {
+    let disk = disk();
+    let places = journal(&disk, 0, 1, 1..=2);
+    journal(&disk, 1, 2, 3..=3);
+    disk.overwrite(journal_path(0), places[2], b"torn")
+        .expect("written");
+    let (found, seen) = found(&disk);
+    assert_eq!(seen, [1, 2, 3]);
+    assert_eq!(found.damage, Vec::<String>::new());
+    assert!(found.torn.is_none());
+    let full = found.full.iter().map(|(full, last)| (full.slot, *last));
+    assert_eq!(full.collect::<Vec<_>>(), [(0, EventSeq(2))]);
+    let (current, _) = found.current.expect("one to go on in");
+    assert_eq!((current.slot, found.next_seq), (1, EventSeq(4)));
+}
+
+#[test]
+fn an_event_that_rotted_before_a_later_group_is_told_with_its_place_and_the_rest_is_handed_out() {
+    let disk = disk();
+    let places = journal(&disk, 0, 1, 1..=3);
+    let body = places[1] + FRAME_HEADER_BYTES as u64;
+    disk.flip_bit(journal_path(0), body * 8).expect("there");
+    let (found, seen) = found(&disk);
+    assert_eq!((seen, found.next_seq), (vec![1, 3], EventSeq(4)));
+    assert_eq!(found.damage, [does_not_check_out(0, 2, places[1])]);
+}
