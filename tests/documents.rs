@@ -219,6 +219,25 @@ fn every_link_between_pages_leads_to_a_page_and_a_heading() {
     assert!(followed >= 10, "{followed} links");
 }
 
+#[test]
+fn every_source_and_tool_that_a_page_names_is_there() {
+    let mut named = 0;
+    for page in pages() {
+        let text = text(page.to_str().expect("UTF-8"));
+        // Code spans are between backticks; every second part is inside of one.
+        for path in text.split('`').skip(1).step_by(2) {
+            let path = path.split_whitespace().next().unwrap_or_default();
+            let ours = ["src/", "tests/", "tools/", "fuzz/", "benches/"];
+            if ours.iter().any(|folder| path.starts_with(folder)) {
+                named += 1;
+                let there = root().join(path).exists();
+                assert!(there, "{}: there is no {path}", page.display());
+            }
+        }
+    }
+    assert!(named >= 30, "{named} paths");
+}
+
 /// Returns the numbers of the lines of prose that have more than [`COLUMNS_MAX`] columns.
 /// Tables and code blocks may be wider, and the target of a link does not count.
 fn long_lines(text: &str) -> Vec<usize> {
