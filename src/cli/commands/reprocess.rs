@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive};
 use crate::cli::content::no_entry;
-use crate::cli::entries::{Filters, Selected};
-use crate::cli::entries::{nothing_selected, refuse_unknown_converters, refuse_unknown_version};
-use crate::cli::render::reasons;
-use crate::cli::render::{Cell, Column, Style, Table, count, counted, duration, escape, facts};
-use crate::cli::render::{Differences, PlaceObject};
-use crate::cli::run::Context;
-use crate::cli::run::hear;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::entries::{
+    Filters, Selected, nothing_selected, refuse_unknown_converters, refuse_unknown_version,
+};
+use crate::cli::render::{
+    Cell, Column, Differences, PlaceObject, Style, Table, count, counted, duration, escape, facts,
+    reasons,
+};
+use crate::cli::run::{Context, Exit, Failure, hear};
 use crate::cli::store;
 use crate::convert::{
     Converter, ConverterLabel, OnError, Params, Ramp, Reprocess, ReprocessPlan, ReprocessResult,
