@@ -1,10 +1,10 @@
 //! Reads the host's configuration from its file, and tells all that is wrong with it at once.
-use super::companions;
 use std::path::Path;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::companions;
 use super::endpoint::Submit;
 use super::names::Names;
 use super::schema::{Inherited, KEYS, Value, find, unknown_key, unknown_section};
