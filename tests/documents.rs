@@ -1,5 +1,5 @@
-//! Documents that nothing compares with the program describe another program within a year: a verb without a heading, an
-//! error kind without advice, a link to a page that was renamed.
+//! Compares the documents with the program: every verb has a heading, every error kind has advice,
+//! every link leads somewhere, and no line of prose is too long.
 #![cfg(feature = "cli")]
 
 use std::collections::BTreeSet;
@@ -15,9 +15,20 @@ fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// README.md and the pages in docs.
+/// Columns that a line of prose may have.
+const COLUMNS_MAX: usize = 100;
+
+/// The pages outside of docs, and all pages in docs.
 fn pages() -> Vec<PathBuf> {
-    let mut pages = vec![PathBuf::from("README.md"), PathBuf::from("CHANGELOG.md")];
+    let mut pages: Vec<PathBuf> = [
+        "README.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "tools/converters/README.md",
+    ]
+    .into_iter()
+    .map(PathBuf::from)
+    .collect();
     for entry in fs::read_dir(root().join("docs")).expect("docs") {
         let name = entry.expect("docs").file_name();
         if Path::new(&name)
@@ -96,6 +107,46 @@ fn every_kind_of_error_and_every_exit_code_has_advice() {
     }
 }
 
+/// Returns the text of all sources, with string literals that go on in the next line joined.
+fn sources() -> String {
+    let mut folders = vec![root().join("src")];
+    let mut joined = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(path).expect("UTF-8");
+            let mut lines = text.split("\\\n");
+            joined.push_str(lines.next().unwrap_or_default());
+            lines.for_each(|line| joined.push_str(line.trim_start()));
+        }
+    }
+    joined
+}
+
+#[test]
+fn every_message_in_the_advice_is_one_of_the_program() {
+    let page = text("docs/troubleshooting.md");
+    let (_, table) = page.split_once("| the message says |").expect("a table");
+    let messages: Vec<&str> = table
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .collect();
+    assert!(messages.len() >= 30, "{messages:?}");
+    let sources = sources();
+    for message in messages {
+        // "..." stands for names and numbers, and " / " stands between two messages.
+        for part in message.split("...").flat_map(|part| part.split(" / ")) {
+            let part = part.trim().trim_matches(['\'', '?', ';', ',', ' ']);
+            assert!(sources.contains(part), "no message says '{part}'");
+        }
+    }
+}
+
 #[test]
 fn every_type_of_event_is_in_the_format() {
     let page = text("docs/format.md");
@@ -110,27 +161,101 @@ fn every_type_of_event_is_in_the_format() {
     }
 }
 
+/// Returns the targets of the links in a page.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+}
+
+/// Returns the anchors of a page's headings, formed as GitHub forms them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut inside = false;
+    let mut anchors = BTreeSet::new();
+    for line in text.lines() {
+        inside ^= line.starts_with("```");
+        let heading = line.trim_start_matches('#');
+        if inside || heading.len() == line.len() {
+            continue;
+        }
+        let anchor = heading
+            .trim()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .map(|c| {
+                if c == ' ' {
+                    '-'
+                } else {
+                    c.to_ascii_lowercase()
+                }
+            })
+            .collect();
+        anchors.insert(anchor);
+    }
+    anchors
+}
+
 #[test]
-fn every_link_between_pages_leads_somewhere() {
+fn every_link_between_pages_leads_to_a_page_and_a_heading() {
     let mut followed = 0;
     for page in pages() {
         let text = text(page.to_str().expect("UTF-8"));
         let folder = page.parent().expect("a folder");
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            if link.starts_with("http") || link.starts_with('#') {
-                continue;
-            }
+        for link in links(&text).filter(|link| !link.starts_with("http")) {
             followed += 1;
-            let target = link.split('#').next().unwrap_or_default();
-            let there = root().join(folder).join(target);
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let there = match target {
+                "" => root().join(&page),
+                _ => root().join(folder).join(target),
+            };
             assert!(there.exists(), "{}: {link}", page.display());
+            if !anchor.is_empty() {
+                let linked = fs::read_to_string(&there).expect("a page");
+                let known = anchors(&linked).contains(anchor);
+                assert!(known, "{}: no heading for {link}", page.display());
+            }
         }
     }
     assert!(followed >= 10, "{followed} links");
+}
+
+/// Returns the numbers of the lines of prose that have more than [`COLUMNS_MAX`] columns.
+/// Tables and code blocks may be wider, and the target of a link does not count.
+fn long_lines(text: &str) -> Vec<usize> {
+    let mut inside = false;
+    let mut long = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let fence = line.trim_start().starts_with("```");
+        inside ^= fence;
+        if inside || fence || line.trim_start().starts_with('|') {
+            continue;
+        }
+        let targets: usize = links(line).map(|target| target.chars().count()).sum();
+        if line.chars().count() - targets > COLUMNS_MAX {
+            long.push(index + 1);
+        }
+    }
+    long
+}
+
+#[test]
+fn no_line_of_prose_is_too_long() {
+    for page in pages() {
+        let long = long_lines(&text(page.to_str().expect("UTF-8")));
+        assert!(long.is_empty(), "{}: lines {long:?}", page.display());
+    }
+}
+
+#[test]
+fn a_long_line_is_noticed_in_prose_only() {
+    let full = "x".repeat(COLUMNS_MAX);
+    let long = format!("{full}x");
+    assert_eq!(long_lines(&format!("{full}\n{long}\n\n- {full}\n")), [2, 4]);
+    let code = format!("```text\n{long}\n```\n  ```sh\n{long}\n  ```\n{long}\n");
+    assert_eq!(long_lines(&code), [7]);
+    assert!(long_lines(&format!("| {long} |\n")).is_empty());
+    assert!(long_lines(&format!("see [a page]({long})\n")).is_empty());
+    assert_eq!(long_lines(&format!("see [a page](a.md) {full}\n")), [1]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-"""The account of a simulated day: what was dropped against what the store, the server and the folders say.
+"""Compares what was dropped on a simulated day with the store, the server and the folders.
 
 Takes facts and answers figures and complaints; it looks at nothing itself.
 """

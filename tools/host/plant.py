@@ -1,4 +1,4 @@
-"""The simulated plant: its lines, its configuration, and the people and testers who drop files."""
+"""Simulates a plant: lines, their configuration, and testers that drop files."""
 
 import hashlib
 import json

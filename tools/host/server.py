@@ -1,4 +1,4 @@
-"""The server that reports are sent to: checks what WSJF requires, knows keys, and misbehaves on purpose.
+"""A server that takes reports: checks what WSJF requires, knows keys, and misbehaves on purpose.
 
 Everything it decides stands in its record, one line of JSON, before it answers; started again, it knows what it took.
 """

@@ -1,4 +1,4 @@
-"""The converter of the simulated plant: does what its source says, well or badly, once or as a worker.
+"""The converter of the simulated plant: does what its source tells it, good or bad.
 
 Its current folder is the plant. Each run is noted in `runs` before anything else, so that the account can tell attempts
 that were recorded and never made.
