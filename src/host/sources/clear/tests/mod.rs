@@ -509,3 +509,5 @@ fn a_followed_link_is_compared_by_what_it_leads_to_and_goes_alone() {
 mod folders;
 #[cfg(unix)]
 mod groups;
+#[cfg(unix)]
+mod swaps;
