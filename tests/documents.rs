@@ -220,6 +220,22 @@ fn every_link_between_pages_leads_to_a_page_and_a_heading() {
 }
 
 #[test]
+fn every_room_of_the_source_is_in_the_design() {
+    let page = text("docs/design.md");
+    let (_, rooms) = page.split_once("\n## Rooms\n").expect("a section of rooms");
+    for entry in fs::read_dir(root().join("src")).expect("src") {
+        let path = entry.expect("src").path();
+        // Only `event` has its front door, event.rs, among the plain values.
+        let value = path.with_extension("rs").exists();
+        if path.is_dir() && !value {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let row = format!("\n{name}/ ");
+            assert!(rooms.contains(&row), "docs/design.md has no room '{name}'");
+        }
+    }
+}
+
+#[test]
 fn every_source_and_tool_that_a_page_names_is_there() {
     let mut named = 0;
     for page in pages() {

@@ -7,20 +7,18 @@ use std::process::ExitCode;
 use clap::error::ErrorKind as ClapErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::ErrorKind;
-use crate::convert::Cancel;
-use crate::time::Stopwatch;
-
 use super::arguments::ColorWhen;
 use super::command_line::Cli;
 use super::commands::{Reach, Verb};
-use super::owner;
 use super::render::error_json;
 use super::run::{Context, Exit, Failure, LOCK_WAIT, Program, wants_colour};
-use super::store::trust;
-use super::{daemon, store};
+use super::store::{self, trust};
+use super::{daemon, owner};
+use crate::ErrorKind;
 use crate::cli::caller::{Stdin, Streams, Surroundings};
 use crate::cli::store::Borrowed;
+use crate::convert::Cancel;
+use crate::time::Stopwatch;
 
 /// Runs the program with the arguments and streams of this process.
 pub fn main() -> ExitCode {

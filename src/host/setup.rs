@@ -1,6 +1,9 @@
 //! What a host works by: one configuration and what was made of it. A reload makes another; files that were begun under the one
 //! before end under it.
 
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
 use crate::convert::{Cancel, Runner};
 use crate::host::archives::Archives;
 use crate::host::config::overlap::CheckedFolders;
@@ -8,8 +11,6 @@ use crate::host::config::settings::{Config, ConverterConfig};
 use crate::host::panics::lock;
 use crate::host::submit::outbox::Outbox;
 use crate::{Error, ErrorKind, Result};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 pub(in crate::host) struct Setup {
     pub(in crate::host) config: Config,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use super::IndexError;
+use super::error::IndexError;
 use super::postings::{Bits, Low};
 use super::rows::{self, EntryRow};
 use super::tables::{

@@ -141,6 +141,12 @@ fn set(pattern: &[char]) -> Option<(Token, &[char])> {
     }
 }
 
+/// Whether a file name fits a glob, for the fuzz target.
+#[cfg(feature = "testing")]
+pub(crate) fn glob_matches(pattern: &str, name: &str) -> bool {
+    Glob::new(pattern).matches(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Sets of entry ids within one span: dense for set algebra, packed for the table.
 
-use super::IndexError;
+use super::error::IndexError;
 use super::tables::SPAN_IDS;
 
 const WORDS: usize = SPAN_IDS / 64;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::error::IndexError;
 use super::overlay::{Counter, CounterKey};
 use super::view::View;
-use super::{IndexError, rows, terms};
+use super::{rows, terms};
 use crate::entry::{Entry, Status};
 use crate::query::{Direction, Query, Sort, SortField};
 use crate::time::Timestamp;

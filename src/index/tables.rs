@@ -40,6 +40,9 @@ pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
 /// How many entry ids one span covers.
 pub(super) const SPAN_IDS: usize = 1 << SPAN_BITS;
+
+/// A rebuild checkpoints fastest right before the events whose number is a multiple of this: it then only appends.
+pub(crate) const CHECKPOINT_EVENTS: u64 = SPAN_IDS as u64;
 const SPAN_BITS: u32 = 16;
 /// How many entry ids one block covers.
 pub(super) const BLOCK_IDS: usize = 1 << BLOCK_BITS;

@@ -2,22 +2,18 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::{fs, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, Archived, NewEntry};
 use crate::cli::arguments::{parse_pair, to_meta};
-use crate::cli::caller::Stdin;
-use crate::cli::caller::Surroundings;
-use crate::cli::render::path_text;
-use crate::cli::render::{counted, escape, size};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure, Tally};
+use crate::cli::caller::{Stdin, Surroundings};
+use crate::cli::render::{counted, escape, path_text, size};
+use crate::cli::run::{Context, Exit, Failure, Tally};
 use crate::entry::{Retention, Unit};
 use crate::event::Source;
 use crate::{Error, ErrorKind};

@@ -8,10 +8,8 @@ use crate::archive::{
     Access, BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, Stop, Why,
 };
 use crate::cli::commands::verify::print_findings;
-use crate::cli::render::path_text;
-use crate::cli::render::{Cell, Column, Style, Table, counted, escape, size};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::render::{Cell, Column, Style, Table, counted, escape, path_text, size};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 

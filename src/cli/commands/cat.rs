@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use crate::archive::Access;
 use crate::cli::content::{copy, no_entry, open_source, refuse_purged};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::{Attempt, Entry, Report};
 use crate::id::EntryId;
 use crate::{Error, ErrorKind};

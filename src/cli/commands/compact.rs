@@ -3,8 +3,7 @@
 use crate::archive::Access;
 use crate::cli::arguments::parse_size;
 use crate::cli::render::{counted, size};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 
 /// Reclaim the space of purged bytes now
 #[derive(Debug, clap::Args)]

@@ -2,8 +2,7 @@
 
 use clap_complete::Shell;
 
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]

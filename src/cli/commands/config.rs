@@ -3,10 +3,8 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::cli::render::path_text;
-use crate::cli::render::{Style, counted, escape};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::render::{Style, counted, escape, path_text};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::host::{Config, Origin, Setting};
 
 /// Show, check and change the configuration

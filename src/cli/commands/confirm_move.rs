@@ -3,8 +3,7 @@
 use crate::archive::{Access, Archive};
 use crate::cli::owner;
 use crate::cli::render::path_text;
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 
 /// Say once that this copy of a store goes on, and the original does not
 ///

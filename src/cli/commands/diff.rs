@@ -4,10 +4,8 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive};
 use crate::cli::content::{no_entry, refuse_purged};
-use crate::cli::render::differences;
-use crate::cli::render::{counted, escape};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::render::{counted, differences, escape};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{Change, Verdict, compare_reports};
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{AttemptNo, EntryId};

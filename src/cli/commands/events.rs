@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::archive::{Access, Leaf};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 

@@ -2,8 +2,7 @@
 
 use crate::archive::Access;
 use crate::cli::entries::{Listing, Output};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::{Error, ErrorKind};
 
 /// Find entries by serial, part, file name, report id or hash

@@ -6,12 +6,11 @@ use serde::Serialize;
 use crate::ErrorKind;
 use crate::archive::{Access, Hold, Snapshot};
 use crate::cli::content::no_entry;
-use crate::cli::entries::each_page;
-use crate::cli::entries::{Filters, Selected};
-use crate::cli::entries::{nothing_selected, refuse_unknown_converters};
+use crate::cli::entries::{
+    Filters, Selected, each_page, nothing_selected, refuse_unknown_converters,
+};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
 use crate::query::Query;
 

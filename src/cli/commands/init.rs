@@ -6,10 +6,8 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive};
 use crate::cli::caller::absolute;
-use crate::cli::render::escape;
-use crate::cli::render::path_text;
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::render::{escape, path_text};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
 use crate::id::StoreId;
 

@@ -3,11 +3,8 @@
 use serde::Serialize;
 
 use crate::archive::Access;
-use crate::cli::entries::Filters;
-use crate::cli::entries::refuse_unknown_converters;
-use crate::cli::entries::{Listing, Output, each_page};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::entries::{Filters, Listing, Output, each_page, refuse_unknown_converters};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Status;
 use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField};
 use crate::{Error, ErrorKind};

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::Error;
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 
 /// Write a manual page for every verb into a folder
 #[derive(Debug, clap::Args)]

@@ -4,8 +4,7 @@ use serde::Serialize;
 
 use crate::archive::Access;
 use crate::cli::render::counted;
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 
 /// Drop the index and make it again from the log

@@ -5,8 +5,7 @@ use serde::Serialize;
 use crate::archive::{Access, Archive, RepairOutcome, RepairPlan, RepairUndo, UndoPlan};
 use crate::cli::owner;
 use crate::cli::render::{Cell, Column, Style, Table, counted};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 
 /// Mend a damaged store: keep what can be read, record what is lost

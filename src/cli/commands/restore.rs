@@ -12,16 +12,14 @@ use serde::Serialize;
 use sha2::Digest;
 
 use crate::archive::{Access, Archive};
-use crate::cli::content::{Replaces, Unpacked};
-use crate::cli::content::{copy, no_entry, open_source};
-use crate::cli::content::{distinct, numbered, original, safe_name};
-use crate::cli::entries::each_page;
-use crate::cli::entries::{Criteria, Period, Selected};
-use crate::cli::entries::{nothing_selected, refuse_unknown_converters};
-use crate::cli::render::path_text;
-use crate::cli::render::{counted, escape, size};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure, Tally};
+use crate::cli::content::{
+    Replaces, Unpacked, copy, distinct, no_entry, numbered, open_source, original, safe_name,
+};
+use crate::cli::entries::{
+    Criteria, Period, Selected, each_page, nothing_selected, refuse_unknown_converters,
+};
+use crate::cli::render::{counted, escape, path_text, size};
+use crate::cli::run::{Context, Exit, Failure, Tally};
 use crate::entry::Entry;
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::index::fold;

@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use crate::archive::{Access, BackupOptions, RestoredStore, Stop, is_backup, restore_store};
 use crate::cli::commands::backup::{on_damage, verdict};
 use crate::cli::commands::verify::print_findings;
-use crate::cli::render::path_text;
-use crate::cli::render::{Style, counted, escape, size};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::render::{Style, counted, escape, path_text, size};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
 use crate::{Error, ErrorKind};
 

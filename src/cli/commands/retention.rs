@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
-use crate::cli::arguments::parse_age;
-use crate::cli::arguments::parse_size;
+use crate::cli::arguments::{parse_age, parse_size};
 use crate::cli::entries::refuse_unknown_converters;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::query::Filter;
 use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan, Unsubmitted};
 use crate::time::Timestamp;

@@ -8,13 +8,11 @@ use super::events::{Envelope, bare};
 use crate::Result;
 use crate::archive::{Access, Archive, Leaf};
 use crate::cli::content::no_entry;
-use crate::cli::entries::EntryObject;
-use crate::cli::entries::{status_cell, status_style};
+use crate::cli::entries::{EntryObject, status_cell, status_style};
 use crate::cli::render::{
     Canvas, Cell, Column, Style, Table, counted, duration, escape, facts, size,
 };
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::zone::Zone;
 use crate::entry::{Attempt, Entry, Meta, Submission};
 use crate::event::Body;

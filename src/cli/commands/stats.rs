@@ -5,8 +5,7 @@ use serde::Serialize;
 
 use crate::archive::{Access, Group, Stats};
 use crate::cli::render::{Canvas, Cell, Column, Table, count, facts, size};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::zone::Zone;
 use crate::time::Timestamp;
 

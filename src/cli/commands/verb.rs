@@ -6,8 +6,7 @@ use super::{
     demo_converter, diff, events, find, hold, host, init, job, list, man, rebuild, repair, report,
     reprocess, restore, restore_store, retention, show, stats, verify,
 };
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::run::{Context, Exit, Failure};
 
 macro_rules! verbs {
     ($($Verb:ident = $module:ident,)*) => {

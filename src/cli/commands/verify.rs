@@ -1,10 +1,8 @@
 //! `annals verify`: compares the log, the packs and the index.
 
 use crate::archive::{Depth, Finding, KnownLosses, VerifyReport, is_backup, verify_backup};
-use crate::cli::render::path_text;
-use crate::cli::render::{Cell, Column, Style, Table, counted, size};
-use crate::cli::run::Context;
-use crate::cli::run::{Exit, Failure};
+use crate::cli::render::{Cell, Column, Style, Table, counted, path_text, size};
+use crate::cli::run::{Context, Exit, Failure};
 use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index

@@ -14,10 +14,8 @@ use super::protocol::{Ask, FromAsker, FromOwner, Greeting, PIECE_BYTES, PROTOCOL
 use super::socket;
 use super::terminal::Shown;
 use crate::archive::Archive;
-use crate::cli::caller::Stdin;
-use crate::cli::caller::zone_name;
-use crate::cli::run::Context;
-use crate::cli::run::Failure;
+use crate::cli::caller::{Stdin, zone_name};
+use crate::cli::run::{Context, Failure};
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
 

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::archive::Archive;
-use crate::cli::run::Failure;
-use crate::cli::run::{Context, RunForClient};
+use crate::cli::run::{Context, Failure, RunForClient};
 use crate::cli::store::State;
 
 pub(crate) struct Endpoint(Infallible);

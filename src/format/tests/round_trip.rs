@@ -518,6 +518,18 @@ proptest! {
     }
 }
 
+/// What was enforced on a converter is the last thing that the event of its attempt learnt to say.
+#[test]
+fn an_attempt_with_and_without_a_sandbox_is_these_bytes() {
+    let bare = r#"{"entry":7,"attempt":1,"outcome":"success","converter":"ICT","warnings":["w"]}"#;
+    let held = r#"{"entry":7,"attempt":1,"outcome":"success","converter":"ICT","warnings":["w"],"sandbox":["files:landlock-6","system-calls","capabilities","network","user:conv"]}"#;
+    for (line, words) in [(bare, 0), (held, 5)] {
+        let event: Converted = serde_json::from_str(line).expect("readable");
+        assert_eq!(event.sandbox.len(), words);
+        assert_eq!(serde_json::to_string(&event).expect("JSON"), line);
+    }
+}
+
 /// The engine refuses such an entry by name; whatever comes past that is refused here.
 #[test]
 fn a_fact_that_would_not_read_back_is_no_line() {

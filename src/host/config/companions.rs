@@ -1,7 +1,6 @@
 //! The keys that say which companions files have.
 
-use super::names::Names;
-use super::names::overlap;
+use super::names::{Names, overlap};
 use super::settings::ConverterConfig;
 use crate::convert::{Companions, Need, Pattern, Takes};
 

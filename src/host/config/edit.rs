@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
-use super::schema::{KEYS, find, unknown_key};
-use super::schema::{Key, Kind, suggest};
+use super::schema::{KEYS, Key, Kind, find, suggest, unknown_key};
 use super::settings::{Config, Setting};
 use crate::convert::MASK;
 use crate::{Error, ErrorKind, Result};

@@ -3,6 +3,7 @@
 pub(super) mod bounds;
 pub(super) mod check;
 pub(super) mod companions;
+pub(super) mod converter;
 pub(super) mod edit;
 pub(super) mod endpoint;
 pub(super) mod names;

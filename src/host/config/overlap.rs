@@ -5,16 +5,15 @@
 //! archived and cleared away: the store, the configuration, a converter, and what was cleared away
 //! before.
 
-use crate::host::file_id::FileId;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::{fs, io};
 
 use super::settings::{Config, ConfigErrors, ConverterConfig, Origin, Problem};
 use crate::convert::Takes;
+use crate::host::file_id::FileId;
 use crate::host::panics::lock;
 use crate::{Error, ErrorKind, Result};
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::endpoint::Submit;
 use super::names::Names;
-use super::schema::{self};
-use super::schema::{Inherited, KEYS};
+use super::schema::{self, Inherited, KEYS};
 use crate::convert::{Companions, Converter, Mode, PostAction, Takes};
 use crate::entry::Retention;
 use crate::id::BlobId;

@@ -16,8 +16,6 @@ use crate::Error;
 use crate::archive::PurgeOutcome;
 use crate::entry::{Outcome, Status};
 use crate::host::panics::lock;
-use crate::host::pipeline::queue::Lengths;
-use crate::host::sources::silent::Silent;
 use crate::time::{Clock, SystemClock, Timestamp};
 
 /// A host that has not looked into its folders for so long beyond its pause hangs.
@@ -298,18 +296,10 @@ impl Books {
             scanned_at: pages.scanned_at,
             queue: QueueStatus {
                 left: pages.left,
-                ..about.lengths.into()
+                ..about.queue
             },
             stuck: about.stuck,
-            silent_folders: about
-                .silent
-                .into_iter()
-                .map(|silent| SilentFolder {
-                    folder: silent.folder,
-                    path: silent.path,
-                    seconds: silent.since.elapsed().as_secs(),
-                })
-                .collect(),
+            silent_folders: about.silent,
             converters,
             submissions,
             disk: about.disk,
@@ -331,12 +321,12 @@ pub(in crate::host) struct About<'a> {
     pub(in crate::host) reasons: Vec<String>,
     pub(in crate::host) stuck: StuckFiles,
     pub(in crate::host) stuck_by_converter: BTreeMap<String, u64>,
-    pub(in crate::host) silent: Vec<Silent>,
+    pub(in crate::host) silent: Vec<SilentFolder>,
     pub(in crate::host) stopped: &'a dyn Fn(&str) -> Option<StoppedLine>,
     pub(in crate::host) converters: Box<dyn Iterator<Item = (&'a str, Option<&'a Path>)> + 'a>,
     pub(in crate::host) config: &'a Path,
     pub(in crate::host) scan_every: Duration,
-    pub(in crate::host) lengths: Lengths,
+    pub(in crate::host) queue: QueueStatus,
     pub(in crate::host) submissions: SubmissionStatus,
     pub(in crate::host) disk: Space,
     pub(in crate::host) stores: Vec<StoreStatus>,

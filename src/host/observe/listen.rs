@@ -4,13 +4,6 @@
 //! taken by clients that are slow to ask, the one that has been at it longest gives way to the next. Nobody is asked who they
 //! are: what is told are numbers and the names of folders.
 
-use super::http_host;
-use super::metrics;
-use super::status::HostStatus;
-use crate::convert::Cancel;
-use crate::host::panics::{caught, lock};
-use crate::host::pipeline::host::Host;
-use crate::{Error, Result};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -18,6 +11,12 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use super::status::HostStatus;
+use super::{http_host, metrics};
+use crate::convert::Cancel;
+use crate::host::panics::{caught, lock};
+use crate::{Error, Result};
 
 /// Bytes of the longest request that is read.
 const REQUEST_BYTES_MAX: usize = 8 << 10;
@@ -31,6 +30,13 @@ const READING_MAX: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a status is good for: asking the stores costs more than answering.
 const FRESH: Duration = Duration::from_millis(500);
+
+/// What a listener asks of the host it answers for.
+pub(in crate::host) struct Asked<'a> {
+    pub(in crate::host) status: &'a (dyn Fn() -> HostStatus + Sync),
+    /// The names the host may be asked by, beside its own.
+    pub(in crate::host) names: &'a (dyn Fn() -> Vec<String> + Sync),
+}
 
 /// An address that has been taken.
 #[derive(Debug)]
@@ -63,7 +69,7 @@ impl Listener {
     }
 
     /// Answers until cancelled.
-    pub(in crate::host) fn answer(&self, host: &Host, over: &Cancel) {
+    pub(in crate::host) fn answer(&self, host: &Asked<'_>, over: &Cancel) {
         let reading = Reading::default();
         let answering = AtomicUsize::new(0);
         std::thread::scope(|scope| {
@@ -100,12 +106,17 @@ impl Listener {
         });
     }
 
-    fn converse(&self, host: &Host, stream: &TcpStream, head: Option<Vec<u8>>) -> io::Result<()> {
+    fn converse(
+        &self,
+        host: &Asked<'_>,
+        stream: &TcpStream,
+        head: Option<Vec<u8>>,
+    ) -> io::Result<()> {
         let text = |code, text| send(stream, code, "text/plain", text, Body::Sent);
         let Some(head) = head else {
             return text(400, "this is no request\n");
         };
-        match http_host::check(&head, &host.setup().config.listen_names) {
+        match http_host::check(&head, &(host.names)()) {
             http_host::Verdict::Ours => {}
             http_host::Verdict::Malformed => {
                 return text(400, "a request names one Host\n");
@@ -147,12 +158,12 @@ impl Listener {
     }
 
     /// The host's status, not older than a moment.
-    fn status(&self, host: &Host) -> HostStatus {
+    fn status(&self, host: &Asked<'_>) -> HostStatus {
         let mut latest = lock(&self.latest);
         match &*latest {
             Some((at, status)) if at.elapsed() < FRESH => status.clone(),
             _ => {
-                let status = host.status();
+                let status = (host.status)();
                 *latest = Some((Instant::now(), status.clone()));
                 status
             }

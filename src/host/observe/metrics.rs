@@ -61,18 +61,30 @@ fn seconds(at: Timestamp) -> f64 {
 /// Everything a status says in numbers.
 pub(in crate::host) fn text(status: &HostStatus) -> String {
     let mut page = Page::default();
-    let flag = u8::from;
+    // The order of the families is part of what the metrics look like.
+    health(&mut page, status);
+    conversions(&mut page, status);
+    folders_and_purges(&mut page, status);
+    queue(&mut page, status);
+    submissions(&mut page, status);
+    disks_and_stores(&mut page, status);
+    rules_and_configuration(&mut page, status);
+    page.0
+}
+
+/// Whether the host runs, and how often it looked.
+fn health(page: &mut Page, status: &HostStatus) {
     page.one(
         "annals_up",
         "gauge",
         "1 while nothing keeps the host from its work.",
-        flag(status.reasons.is_empty()),
+        u8::from(status.reasons.is_empty()),
     );
     page.one(
         "annals_stopping",
         "gauge",
         "1 while the host is stopping.",
-        flag(status.state == HostState::Stopping),
+        u8::from(status.state == HostState::Stopping),
     );
     page.one(
         "annals_scans_total",
@@ -88,6 +100,10 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
             seconds(at),
         );
     }
+}
+
+/// Files by converter.
+fn conversions(page: &mut Page, status: &HostStatus) {
     let files = "annals_files_converted_total";
     page.family(files, "counter", "Conversions by converter and outcome.");
     for converter in &status.converters {
@@ -134,6 +150,10 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
         status,
         |converter| u64::from(converter.stopped.is_some()),
     );
+}
+
+/// Folders that do not answer, and entries that were purged.
+fn folders_and_purges(page: &mut Page, status: &HostStatus) {
     page.one(
         "annals_folders_silent",
         "gauge",
@@ -149,6 +169,10 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
         status,
         |converter| converter.purged,
     );
+}
+
+/// Files in hand, and how long archiving took.
+fn queue(page: &mut Page, status: &HostStatus) {
     let queue = "annals_queue_files";
     page.family(queue, "gauge", "Files in hand by what they wait for.");
     for (stage, number) in [
@@ -182,6 +206,10 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
     page.sample(&bucket, &[("le", "+Inf")], all);
     page.sample(&format!("{took}_sum"), &[], status.archive_seconds.sum_s);
     page.sample(&format!("{took}_count"), &[], all);
+}
+
+/// Reports on their way.
+fn submissions(page: &mut Page, status: &HostStatus) {
     let submissions = &status.submissions;
     page.one(
         "annals_submissions_waiting",
@@ -209,11 +237,15 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
         "Reports that servers refused.",
         submissions.rejected,
     );
+}
+
+/// Room on the disks, and what the stores hold.
+fn disks_and_stores(page: &mut Page, status: &HostStatus) {
     page.one(
         "annals_disk_low",
         "gauge",
         "1 while no files are taken because a disk is nearly full.",
-        flag(matches!(status.disk, Space::Low { .. })),
+        u8::from(matches!(status.disk, Space::Low { .. })),
     );
     for (name, help) in [
         (
@@ -242,6 +274,10 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
             }
         }
     }
+}
+
+/// Retention and the configuration in force.
+fn rules_and_configuration(page: &mut Page, status: &HostStatus) {
     page.one(
         "annals_retention_bytes_freed_total",
         "counter",
@@ -252,15 +288,14 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
         "annals_retention_failed",
         "gauge",
         "1 when the rules could not be applied the last time.",
-        flag(status.retention.error.is_some()),
+        u8::from(status.retention.error.is_some()),
     );
     page.one(
         "annals_config_refused",
         "gauge",
         "1 when the newest configuration was refused and an older one is in force.",
-        flag(status.configuration.refused.is_some()),
+        u8::from(status.configuration.refused.is_some()),
     );
-    page.0
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! What a host tells while it works, and what it sums up.
 
 use std::fmt;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,26 +1,18 @@
 //! Reads a file and archives it under its key, once.
-
-use super::history::{entry, history};
-use crate::host::sources::parts::{self, refused};
-use std::ffi::OsStr;
 use std::path::Path;
 
 use super::converting::unready;
 use super::disposition::{Safety, case};
 use super::files::{Ending, LOOK_AGAIN, Ready, Step, Taken};
-use super::history::key;
-use super::history::{History, is_failure};
+use super::history::{History, entry, history, is_failure, key};
 use super::worker::Hand;
 use crate::archive::{Archive, Archived, NewEntry, raw_name};
-use crate::convert::archived_name;
 use crate::entry::Entry;
 use crate::host::config::settings::{ConverterConfig, Unarchivable};
 use crate::host::observe::notice::Notice;
 use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
-use crate::host::sources::expected::Expected;
 use crate::host::sources::fingerprint::Fingerprint;
-use crate::host::sources::look::Look;
 use crate::host::sources::source::Source;
 use crate::id::EntryId;
 use crate::time::{Clock, SystemClock};
@@ -163,16 +155,9 @@ impl Hand {
                 compression_level: Some(config.archive.compression_level),
                 ..NewEntry::default()
             };
-            let receipt = if seen.look.has_parts() {
-                put_parts(archive, path, new, seen)?
-            } else {
-                put_file(archive, path, new, seen)?
-            };
+            let receipt = put_source(archive, taken.source(seen), new)?;
             if receipt.blob.blake3 != seen.content {
-                return Err(Error::new(
-                    ErrorKind::Changed,
-                    format!("{} changed while it was archived", path.display()),
-                ));
+                return Err(changed(path));
             }
             // Purged before it was converted: the file is still to be converted, and so archived once more.
             if receipt.existing && self.is_purged_too_early(taken, archive, receipt.id)? {
@@ -216,69 +201,34 @@ impl Hand {
     }
 }
 
-/// Archives a file, if it is still what was read: what took its name meanwhile may be a link to a file
-/// that is none of its sender's business. Nothing is recorded otherwise.
-fn put_file(
-    archive: &Archive,
-    path: &Path,
-    mut new: NewEntry,
-    seen: &Fingerprint,
-) -> Result<Archived> {
-    let source = Source {
-        path,
-        seen,
-        marker: None,
-    };
-    let content = source.open()?;
-    describe(&mut new, path, path.file_name().unwrap_or_default(), seen);
-    archive
-        .put(new, Expected::new(content, seen.content))
-        .map_err(|error| match source.open() {
-            Err(changed) if changed.kind() == ErrorKind::Changed => changed,
-            _ => error,
+/// Archives a source, if it is still what was read: what took its name meanwhile may be a link to a
+/// file that is none of its sender's business. Nothing is recorded otherwise.
+fn put_source(archive: &Archive, source: Source<'_>, mut new: NewEntry) -> Result<Archived> {
+    describe(&mut new, source);
+    source
+        .read(|content| archive.put(new, content))
+        .map_err(|error| {
+            if source.has_changed() {
+                changed(source.path)
+            } else {
+                error
+            }
         })
+}
+
+fn changed(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Changed,
+        format!("{} changed while it was archived", path.display()),
+    )
 }
 
 /// Says what a source is called, where it was, and when it was last written.
-fn describe(new: &mut NewEntry, path: &Path, name: &OsStr, seen: &Fingerprint) {
-    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+fn describe(new: &mut NewEntry, source: Source<'_>) {
+    let full = std::path::absolute(source.path).unwrap_or_else(|_| source.path.to_owned());
+    let name = source.archived_name();
     new.source.name = name.to_string_lossy().into_owned();
-    new.source.name_hex = raw_name(name);
+    new.source.name_hex = raw_name(&name);
     new.source.path = full.to_string_lossy().into_owned();
-    new.source.set_modified(seen.look.modified);
-}
-
-/// Archives a folder, or a file with its companions, if it is still what was read. Nothing is
-/// recorded otherwise.
-fn put_parts(
-    archive: &Archive,
-    path: &Path,
-    mut new: NewEntry,
-    seen: &Fingerprint,
-) -> Result<Archived> {
-    let parts = || {
-        let parts = parts::parts(path, seen.shape());
-        parts.map_err(|error| refused(path, error))
-    };
-    let changed = || {
-        Error::new(
-            ErrorKind::Changed,
-            format!("{} changed while it was archived", path.display()),
-        )
-    };
-    let same = |look: &Look| look.is_of_the_same(&seen.look);
-    let Some((_, before)) = parts()?.filter(|(look, _)| same(look)) else {
-        return Err(changed());
-    };
-    let archived = archived_name(path.file_name().unwrap_or_default());
-    describe(&mut new, path, &archived, seen);
-    let content = before
-        .tarball()
-        .map_err(|error| Error::io("read", path, error))?;
-    archive
-        .put(new, Expected::new(content, seen.content))
-        .map_err(|error| match parts() {
-            Ok(Some((after, _))) if same(&after) => error,
-            _ => changed(),
-        })
+    new.source.set_modified(source.seen.look.modified);
 }

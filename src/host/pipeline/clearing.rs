@@ -13,7 +13,6 @@ use crate::host::observe::notice::{Disposed, Notice};
 use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
 use crate::host::sources::clear;
-use crate::host::sources::source::Source;
 use crate::id::BlobId;
 use crate::{ErrorKind, Result};
 
@@ -26,7 +25,9 @@ impl Hand {
                 self.passed(taken, StuckAt::Clearing);
                 let look = ending.seen.look;
                 let failed_by = ending.failed_by;
-                self.host.remember(path, Memory::Done { look, failed_by });
+                self.host
+                    .memory
+                    .remember(path, Memory::Done { look, failed_by });
                 (self.hooks.notice)(&Notice::Disposed { path, how: &how });
                 self.host.queue.let_go(path);
             }
@@ -37,7 +38,7 @@ impl Hand {
                 if let Some(watched) = path.parent() {
                     self.host.listers.look_for_set_aside(watched);
                 }
-                self.host.remember(
+                self.host.memory.remember(
                     path,
                     Memory::Uncleared {
                         ending: *ending,
@@ -57,11 +58,7 @@ impl Hand {
     fn dispose(&self, taken: &Taken, ending: &Ending) -> Result<Disposed> {
         let path = &taken.candidate.path;
         let config = taken.config();
-        let source = Source {
-            path,
-            seen: &ending.seen,
-            marker: config.complete_marker.as_deref(),
-        };
+        let source = taken.source(&ending.seen);
         let check = |target: &Path| taken.setup.check_folder(target, &self.host.archives);
         let move_into = |target: &Path| {
             check(target)?;

@@ -1,5 +1,4 @@
 //! Hands an archived file to its converter.
-use crate::host::sources::parts::{parts, refused};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,8 +12,6 @@ use crate::host::config::settings::ConverterConfig;
 use crate::host::observe::notice::Notice;
 use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
-use crate::host::sources::expected::Expected;
-use crate::host::sources::source::Source;
 use crate::id::EntryId;
 use crate::{Error, ErrorKind, Result};
 
@@ -102,7 +99,6 @@ impl Hand {
     /// Converts what was read, and nothing else: what is removed afterwards is what was converted.
     fn convert_unarchived(&self, ready: &Ready, runner: &Runner) -> Result<Option<Conversion>> {
         let candidate = &ready.taken.candidate;
-        let path = &candidate.path;
         let config = ready.taken.config();
         let request = convert::Request {
             name: &candidate.name.to_string_lossy(),
@@ -111,23 +107,8 @@ impl Hand {
             arguments: &config.converter.arguments,
         };
         let cancel = self.stop.at_once_cancel();
-        let expected = ready.seen.content;
-        match parts(path, ready.seen.shape()).map_err(|error| refused(path, error))? {
-            None => {
-                let source = Source {
-                    path,
-                    seen: &ready.seen,
-                    marker: None,
-                };
-                let file = source.open()?;
-                runner.run(request, &mut Expected::new(file, expected), cancel)
-            }
-            Some((_, parts)) => {
-                let content = parts.tarball();
-                let content = content.map_err(|error| Error::io("read", path, error))?;
-                runner.run(request, &mut Expected::new(content, expected), cancel)
-            }
-        }
+        let source = ready.taken.source(&ready.seen);
+        source.read(|mut content| runner.run(request, &mut content, cancel))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::host::config::settings::ConverterConfig;
 use crate::host::setup::Setup;
 use crate::host::sources::candidate::Candidate;
 use crate::host::sources::fingerprint::Fingerprint;
+use crate::host::sources::source::Source;
 use crate::id::{BlobId, ConverterId, EntryId};
 
 /// When a file is read again that waits for something else than its own next attempt.
@@ -45,6 +46,15 @@ pub(in crate::host) struct Taken {
 impl Taken {
     pub(in crate::host) fn config(&self) -> &ConverterConfig {
         &self.setup.config.converters[self.candidate.converter]
+    }
+
+    /// Returns the source as it was when it was read.
+    pub(super) fn source<'a>(&'a self, seen: &'a Fingerprint) -> Source<'a> {
+        Source {
+            path: &self.candidate.path,
+            seen,
+            marker: self.config().complete_marker.as_deref(),
+        }
     }
 
     pub(in crate::host) fn turn(&self) -> Turn {

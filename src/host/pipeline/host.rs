@@ -1,13 +1,11 @@
 //! The host: what its threads share.
-
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::files::{Converted, Ready, Taken};
 use super::lines::Lines;
-use super::memory::Memory;
+use super::memory::FileMemory;
 use super::queue::Queue;
 use crate::archive::Archive;
 use crate::host::archives::Archives;
@@ -39,7 +37,7 @@ pub struct Host {
     pub(in crate::host) setup: Mutex<Arc<Setup>>,
     /// Held while a configuration is checked and recorded.
     pub(in crate::host) reloading: Mutex<()>,
-    pub(in crate::host) memory: Mutex<HashMap<PathBuf, Memory>>,
+    pub(in crate::host) memory: FileMemory,
     pub(in crate::host) space: Guard,
 }
 
@@ -109,7 +107,7 @@ impl Host {
         Looking {
             archives: &self.archives,
             scratch: &self.scratch,
-            failed_in: self.failed_in(),
+            failed_in: self.memory.failed_in(),
         }
     }
 }

@@ -6,17 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::files::{Converted, PARKED, Taken};
 use super::host::Host;
-use super::memory::{Memory, Recalled};
+use super::memory::Recalled;
 use super::worker::Hand;
 use crate::Error;
 use crate::host::config::settings::{Config, ConverterConfig, Writers};
 use crate::host::observe::stuck::StuckAt;
-use crate::host::panics::lock;
 use crate::host::setup::Setup;
-use crate::host::sources::candidate;
-use crate::host::sources::candidate::Candidate;
-use crate::host::sources::listers;
-use crate::host::sources::listers::Listed;
+use crate::host::sources::candidate::{self, Candidate};
+use crate::host::sources::listers::{self, Listed};
 use crate::host::sources::open_files::OpenFiles;
 use crate::host::stop::Stop;
 use crate::id::ConverterId;
@@ -86,7 +83,7 @@ impl Host {
                 hand.left(&path, "its folder does not answer");
                 continue;
             }
-            let (failures, tried) = match self.recall(&candidate) {
+            let (failures, tried) = match self.memory.recall(&candidate) {
                 Recalled::Fresh => (0, 0),
                 Recalled::Again { failures } => (failures, 0),
                 Recalled::Parked {
@@ -119,7 +116,7 @@ impl Host {
                     continue;
                 }
             };
-            if !self.is_settled(&candidate, config) {
+            if !self.memory.is_settled(&candidate, config) {
                 let left = unsettled(&candidate, config, SystemTime::now());
                 let soonest = looked.settles_in.map_or(left, |first| first.min(left));
                 looked.settles_in = Some(soonest);
@@ -143,6 +140,51 @@ impl Host {
         looked
     }
 
+    /// Forgets the files that are not in their folders any more. What a folder holds that was not
+    /// listed this time is not known.
+    fn forget_all_but(&self, candidates: &[Candidate], setup: &Setup, looked: &Looked) {
+        let present: HashSet<&Path> = candidates
+            .iter()
+            .map(|candidate| candidate.path.as_path())
+            .collect();
+        let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+        let watched: HashSet<&Path> = watched(&setup.config).collect();
+        let may_be_there = |path: &Path| {
+            let folder = folder(path);
+            watched.contains(&*folder) && !looked.listed.contains(&folder)
+        };
+        self.memory
+            .retain(|path| present.contains(path) || may_be_there(path));
+        self.troubles.retain(|path, at| match at {
+            StuckAt::Looking => looked.refused.contains(path) || may_be_there(path),
+            _ => present.contains(path) || looked.refused.contains(path) || may_be_there(path),
+        });
+    }
+
+    /// For each converter that is to be tried again, the file to try it with: the one that was
+    /// tried least often, so that a file that ends every converter does not hold up the line.
+    fn trials(&self, candidates: &[Candidate], setup: &Setup) -> HashMap<String, PathBuf> {
+        let mut least: HashMap<&str, (u32, &Path)> = HashMap::new();
+        for candidate in candidates {
+            let converter = setup.config.converters[candidate.converter]
+                .converter
+                .name
+                .as_str();
+            let Some(trials) = self.memory.trials(&candidate.path) else {
+                continue;
+            };
+            if self.lines.is_due(converter) {
+                let first = least.entry(converter).or_insert((trials, &candidate.path));
+                if trials < first.0 {
+                    *first = (trials, &candidate.path);
+                }
+            }
+        }
+        let owned =
+            |(converter, (_, path)): (&str, (u32, &Path))| (converter.to_owned(), path.to_owned());
+        least.into_iter().map(owned).collect()
+    }
+
     /// Another look in the same pass, at what there was no room for: what was left before is not left twice.
     pub(in crate::host) fn look_for_more(&self, setup: &Arc<Setup>, hand: &Hand) -> Looked {
         let mut looked = Looked::default();
@@ -150,7 +192,6 @@ impl Host {
         let mut open_files = None;
         for candidate in scan(setup, hand, &mut looked, listers::SLOW) {
             let config = &setup.config.converters[candidate.converter];
-            let known = lock(&self.memory).get(&candidate.path).cloned();
             if !self.has_room(setup, &hand.hooks) {
                 break;
             }
@@ -158,8 +199,8 @@ impl Host {
             if silent.iter().any(|silent| Some(&*silent.folder) == folder) {
                 continue;
             }
-            if matches!(known, None | Some(Memory::Seen { .. }))
-                && self.is_settled(&candidate, config)
+            if self.memory.is_new(&candidate.path)
+                && self.memory.is_settled(&candidate, config)
                 && not_yet(&candidate, setup, &looked.real, &mut open_files).is_none()
             {
                 let taken = taken(candidate, setup, 0, 0);
@@ -189,7 +230,7 @@ impl Host {
             if incomplete(&candidate, config, now).is_some() {
                 continue;
             }
-            self.is_settled(&candidate, config);
+            self.memory.is_settled(&candidate, config);
             longest = longest.max(unsettled(&candidate, config, now));
         }
         if !longest.is_zero() {

@@ -2,17 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::files::Ending;
-use super::host::Host;
-use super::look::Looked;
-use super::look::watched;
-use crate::Error;
 use crate::host::config::settings::ConverterConfig;
-use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::lock;
-use crate::host::setup::Setup;
 use crate::host::sources::candidate::Candidate;
 use crate::host::sources::look::Look;
 use crate::id::ConverterId;
@@ -77,80 +72,49 @@ pub(in crate::host) enum Recalled {
     Clear(Ending),
 }
 
-impl Host {
-    /// Forgets the files that are not in their folders any more. What a folder holds that was not
-    /// listed this time is not known.
-    pub(in crate::host) fn forget_all_but(
-        &self,
-        candidates: &[Candidate],
-        setup: &Setup,
-        looked: &Looked,
-    ) {
-        let present: HashSet<&Path> = candidates
-            .iter()
-            .map(|candidate| candidate.path.as_path())
-            .collect();
-        let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
-        let watched: HashSet<&Path> = watched(&setup.config).collect();
-        let may_be_there = |path: &Path| {
-            let folder = folder(path);
-            watched.contains(&*folder) && !looked.listed.contains(&folder)
-        };
-        lock(&self.memory).retain(|path, _| present.contains(path.as_path()) || may_be_there(path));
-        self.troubles.retain(|path, at| match at {
-            StuckAt::Looking => looked.refused.contains(path) || may_be_there(path),
-            _ => present.contains(path) || looked.refused.contains(path) || may_be_there(path),
-        });
+/// What a host remembers of the files in its folders, by their paths.
+#[derive(Default)]
+pub(in crate::host) struct FileMemory(Mutex<HashMap<PathBuf, Memory>>);
+
+impl FileMemory {
+    pub(in crate::host) fn remember(&self, path: &Path, memory: Memory) {
+        lock(&self.0).insert(path.to_owned(), memory);
     }
 
-    /// For each converter that is to be tried again, the file to try it with: the one that was
-    /// tried least often, so that a file that ends every converter does not hold up the line.
-    pub(in crate::host) fn trials(
-        &self,
-        candidates: &[Candidate],
-        setup: &Setup,
-    ) -> HashMap<String, PathBuf> {
-        let memory = lock(&self.memory);
-        let mut least: HashMap<&str, (u32, &Path)> = HashMap::new();
-        for candidate in candidates {
-            let converter = setup.config.converters[candidate.converter]
-                .converter
-                .name
-                .as_str();
-            let Some(Memory::Parked { trials, .. }) = memory.get(&candidate.path) else {
-                continue;
-            };
-            if self.lines.is_due(converter) {
-                let first = least.entry(converter).or_insert((*trials, &candidate.path));
-                if *trials < first.0 {
-                    *first = (*trials, &candidate.path);
-                }
-            }
-        }
-        let owned =
-            |(converter, (_, path)): (&str, (u32, &Path))| (converter.to_owned(), path.to_owned());
-        least.into_iter().map(owned).collect()
+    /// Forgets the files that `stays` denies.
+    pub(super) fn retain(&self, stays: impl Fn(&Path) -> bool) {
+        lock(&self.0).retain(|path, _| stays(path));
     }
 
-    /// A step over a file panicked where not even that could be told: it is left for a while.
-    pub(in crate::host) fn forget_for_now(&self, path: &Path, error: &Error) {
-        self.troubles.begin(path, "", StuckAt::Converting, error);
-        self.books.trouble(path, error);
-        let mut memory = lock(&self.memory);
+    /// Leaves a file for a while, over which a step panicked.
+    pub(super) fn leave_after_panic(&self, path: &Path) {
+        let mut memory = lock(&self.0);
         if let Some(look) = memory.get(path).map(|known| *known.look()) {
-            let until = Instant::now() + AFTER_PANIC;
             let waiting = Memory::Waiting {
                 look,
-                until,
+                until: Instant::now() + AFTER_PANIC,
                 failures: 0,
             };
             memory.insert(path.to_owned(), waiting);
         }
     }
 
+    /// Returns how often a file was left because its converter could not run.
+    pub(super) fn trials(&self, path: &Path) -> Option<u32> {
+        match lock(&self.0).get(path) {
+            Some(Memory::Parked { trials, .. }) => Some(*trials),
+            _ => None,
+        }
+    }
+
+    /// True when a file was at most seen so far.
+    pub(super) fn is_new(&self, path: &Path) -> bool {
+        matches!(lock(&self.0).get(path), None | Some(Memory::Seen { .. }))
+    }
+
     /// The folders with files that a converter could not convert.
     pub(in crate::host) fn failed_in(&self) -> HashSet<PathBuf> {
-        let memory = lock(&self.memory);
+        let memory = lock(&self.0);
         let failed = memory.iter().filter(|(_, known)| {
             matches!(
                 known,
@@ -165,12 +129,8 @@ impl Host {
             .collect()
     }
 
-    pub(in crate::host) fn remember(&self, path: &Path, memory: Memory) {
-        lock(&self.memory).insert(path.to_owned(), memory);
-    }
-
     pub(in crate::host) fn recall(&self, candidate: &Candidate) -> Recalled {
-        let mut memory = lock(&self.memory);
+        let mut memory = lock(&self.0);
         let Some(known) = memory.get(&candidate.path) else {
             return Recalled::Fresh;
         };
@@ -212,7 +172,7 @@ impl Host {
         if candidate.look.age(SystemTime::now()) >= settle {
             return true;
         }
-        let mut memory = lock(&self.memory);
+        let mut memory = lock(&self.0);
         match memory.get(&candidate.path) {
             Some(Memory::Seen { look, since }) if *look == candidate.look => {
                 since.elapsed() >= settle

@@ -1,13 +1,11 @@
 //! Records what a conversion came to, and sends the reports that no store keeps.
 
-use super::history::entry;
 use std::sync::Arc;
 
 use super::converting::{direct, terms};
 use super::disposition::{Disposition, case};
 use super::files::{Ending, LOOK_AGAIN, Ran, Ready, Step, Taken};
-use super::history::key;
-use super::history::{is_failure, tried_by};
+use super::history::{entry, is_failure, key, tried_by};
 use super::worker::Hand;
 use crate::Result;
 use crate::convert::{self, Conversion, Runner, Session};

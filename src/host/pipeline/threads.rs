@@ -3,7 +3,6 @@
 //! They are not scoped: one that hangs in a folder that does not answer is left behind, by the host's
 //! run and, where the system allows it, by the end of the process.
 
-use crate::host::sources::silent;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use super::queue::Stage;
 use super::worker::Hand;
 use crate::host::observe::notice::Notice;
 use crate::host::setup::Setup;
+use crate::host::sources::silent;
 
 /// Threads that archive, and as many that record and clear away. They mostly wait for the same
 /// sync, so there are more than processors.

@@ -76,7 +76,12 @@ impl Hand {
             Ok(())
         });
         if let Err(error) = worked {
-            self.host.forget_for_now(path, &error);
+            // Not even that a step failed could be told.
+            self.host
+                .troubles
+                .begin(path, "", StuckAt::Converting, &error);
+            self.host.books.trouble(path, &error);
+            self.host.memory.leave_after_panic(path);
             self.host.queue.let_go(path);
         }
     }
@@ -95,7 +100,7 @@ impl Hand {
     }
 
     pub(in crate::host) fn wait(&self, taken: &Taken, time: Duration, failures: u32) {
-        self.host.remember(
+        self.host.memory.remember(
             &taken.candidate.path,
             Memory::Waiting {
                 look: taken.candidate.look,
@@ -124,7 +129,7 @@ impl Hand {
             failures: taken.failures,
             trials: taken.trials + 1,
         };
-        self.host.remember(&taken.candidate.path, parked);
+        self.host.memory.remember(&taken.candidate.path, parked);
         self.leave(taken, PARKED);
     }
 

@@ -1,15 +1,12 @@
 //! A source as it was when it was read: what could be seen of it, and the hash of its content.
 
-use super::parts::parts;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::look::Look;
-use super::look::open;
-use super::parts::Parts;
-use super::parts::{companions_of, refused};
+use super::look::{Look, open};
+use super::parts::{Parts, companions_of, parts, refused};
 use super::shape::Shape;
 use crate::host::config::settings::Links;
 use crate::host::file_id::FileId;

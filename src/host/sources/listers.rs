@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::candidate::Candidate;
-use super::clear;
-use super::scan;
 use super::silent::Silent;
+use super::{clear, scan};
 use crate::host::archives::Archives;
 use crate::host::config::settings::ConverterConfig;
-use crate::host::panics;
-use crate::host::panics::lock;
+use crate::host::panics::{self, lock};
 use crate::host::setup::Setup;
 use crate::id::ConverterId;
 use crate::{Error, Result};

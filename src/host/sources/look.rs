@@ -1,13 +1,14 @@
 //! What can be seen of a source without reading it.
 
-use crate::convert::{Tree, TreeError};
-use crate::host::config::settings::Links;
-use crate::id::BlobId;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+
+use crate::convert::{Tree, TreeError};
+use crate::host::config::settings::Links;
+use crate::id::BlobId;
 
 /// What can be seen of a file without reading it, or of all that is in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

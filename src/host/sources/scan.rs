@@ -1,6 +1,5 @@
 //! What lies in a watch folder, and whether it has stopped changing.
 
-use super::look::look;
 use std::fs::{self, File};
 use std::io::{self};
 use std::path::{Path, PathBuf};
@@ -8,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::candidate::{Candidate, Scanned};
 use super::groups;
-use super::look::Look;
+use super::look::{Look, look};
 use super::parts::refused;
 use crate::Error;
 use crate::convert::{Takes, TreeError};

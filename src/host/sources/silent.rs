@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::host::observe::status::SilentFolder;
 use crate::{Error, ErrorKind};
 
 /// A folder where a step has taken longer than it may.
@@ -12,6 +13,16 @@ pub(in crate::host) struct Silent {
     /// The file that the step is about.
     pub(in crate::host) path: Option<PathBuf>,
     pub(in crate::host) since: Instant,
+}
+
+impl From<Silent> for SilentFolder {
+    fn from(silent: Silent) -> Self {
+        Self {
+            seconds: silent.since.elapsed().as_secs(),
+            folder: silent.folder,
+            path: silent.path,
+        }
+    }
 }
 
 /// The trouble of a folder that does not answer, as an error for a summary.

@@ -12,11 +12,12 @@
 //! says what is to be removed: the list of a folder that was being removed lies in a folder that
 //! only the host's own account can enter, and it is followed in there only.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::Path;
 
 use super::fingerprint::{Fingerprint, hash, named};
+use crate::convert::archived_name;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -32,6 +33,15 @@ pub(in crate::host) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// Returns the name that the archive has for it.
+    pub(in crate::host) fn archived_name(self) -> OsString {
+        if self.seen.look.has_parts() {
+            archived_name(self.name())
+        } else {
+            self.name().to_owned()
+        }
+    }
+
     /// Reads back what the archive holds of it, and compares.
     pub(in crate::host) fn read_back(
         self,

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
 use crate::archive::Archive;
-use crate::convert;
 use crate::event::ConfigChanged;
 use crate::host::archives::Archives;
 use crate::host::config::settings::Config;
@@ -15,11 +14,12 @@ use crate::host::observe::stuck::Troubles;
 use crate::host::panics::lock;
 use crate::host::pipeline::host::Host;
 use crate::host::pipeline::lines::Lines;
+use crate::host::pipeline::memory::FileMemory;
 use crate::host::pipeline::queue::Queue;
 use crate::host::setup::Setup;
 use crate::host::sources::clear;
 use crate::host::sources::listers::Listers;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, convert};
 
 impl Host {
     /// Makes a host and records its configuration in every store, where it differs from what is recorded there.
@@ -47,7 +47,7 @@ impl Host {
             purge_asked: AtomicBool::new(false),
             surroundings: OnceLock::new(),
             reloading: Mutex::default(),
-            memory: Mutex::default(),
+            memory: FileMemory::default(),
             space: Guard::default(),
         })
     }

@@ -13,13 +13,12 @@ use std::time::{Duration, Instant};
 use crate::convert::Cancel;
 use crate::host::archives::Archives;
 use crate::host::config::settings::Config;
-use crate::host::observe::listen::Listener;
+use crate::host::observe::listen::{Asked, Listener};
 use crate::host::observe::notice::{Hooks, Notice, RunSummary};
 use crate::host::observe::status::HostState;
 use crate::host::panics::caught;
 use crate::host::pipeline::host::Host;
-use crate::host::pipeline::look::TICK;
-use crate::host::pipeline::look::watched;
+use crate::host::pipeline::look::{TICK, watched};
 use crate::host::pipeline::threads::Workers;
 use crate::host::pipeline::worker::Hand;
 use crate::host::setup::Setup;
@@ -81,7 +80,11 @@ impl Host {
             });
             if let Some(listener) = &listener {
                 scope.spawn(|| {
-                    let answer = || listener.answer(self, &over);
+                    let asked = Asked {
+                        status: &|| self.status(),
+                        names: &|| self.setup().config.listen_names.clone(),
+                    };
+                    let answer = || listener.answer(&asked, &over);
                     self.keep_on("answering requests", &over, hooks, answer);
                 });
             }

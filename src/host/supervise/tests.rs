@@ -1,20 +1,20 @@
 //! A host over folders of its own: every outcome, retries, reloads, links, panics and folders that hang.
 
-use crate::ErrorKind;
-use crate::convert::Cancel;
-use crate::host::pipeline::history::{History, history, key};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::run::{LAST_MOMENT, run_once};
+use crate::ErrorKind;
+use crate::convert::Cancel;
 use crate::entry::{Attempt, Entry, Meta, Outcome, Retention, Status, Unit, UnitGiven};
 use crate::host::archives::Archives;
 use crate::host::config::settings::{Config, Links, Retry};
 use crate::host::observe::notice::{Hooks, Notice, RunSummary};
 use crate::host::observe::status::HostState;
 use crate::host::observe::stuck::StuckAt;
+use crate::host::pipeline::history::{History, history, key};
 use crate::host::pipeline::host::Host;
 use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::shape::Shape;

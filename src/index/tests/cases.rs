@@ -1,5 +1,8 @@
 //! Single cases that the properties reach too seldom.
 
+use crate::error::{Error, ErrorKind};
+use crate::id::{EventSeq, StoreId};
+use crate::index::database::CACHE_BYTES;
 use std::sync::Arc;
 
 use super::facts::*;

@@ -1,5 +1,6 @@
 //! Generators of events, contents and packs: everything that an index can be told.
 
+use crate::id::StoreId;
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -1,5 +1,6 @@
 //! The model: whole entries in a map, and every answer by looking at all of them.
 
+use crate::id::EventSeq;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::*;
@@ -10,7 +11,6 @@ use crate::event::{
     Reported,
 };
 use crate::id::{BlobId, ConverterId, EntryId, JobId};
-use crate::index::*;
 use crate::time::Timestamp;
 
 /// What the log and the packs say, in the plainest form.

@@ -3,8 +3,7 @@
 
 use std::os::unix::fs::symlink;
 
-use super::CheckedFolders;
-use super::*;
+use super::{CheckedFolders, *};
 use crate::host::config::settings::Config;
 
 struct Plant {

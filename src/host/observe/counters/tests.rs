@@ -1,7 +1,6 @@
 //! Counts, rates and reasons.
 
-use super::*;
-use super::{Books, Rate, Sent};
+use super::{Books, Rate, Sent, *};
 use crate::host::observe::space::Space;
 use crate::host::observe::status::{Histogram, HostState};
 

@@ -1,7 +1,6 @@
 //! The order of what is in hand, and its bounds.
 
-use super::*;
-use super::{Last, Queue, UNRECORDED_BYTES_MAX};
+use super::{Last, Queue, UNRECORDED_BYTES_MAX, *};
 
 type Names = Queue<&'static str, &'static str, &'static str>;
 

@@ -1,19 +1,61 @@
-//! What can be done with a source: opened, moved, zipped, removed.
+//! What can be done with a source: read, moved, zipped, removed.
 
-use super::place;
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::aside;
-use super::aside::Compare;
-use super::{group, removal};
+use super::aside::{self, Compare};
+use super::dir::Dir;
+use super::name::zipped;
+use super::{group, place, removal};
+use crate::host::sources::expected::Expected;
 use crate::host::sources::fingerprint::Form;
+use crate::host::sources::parts::{Parts, parts, refused};
 use crate::host::sources::source::Source;
-use crate::{ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// Gives `read` all of it as the archive holds it: the bytes of a file, or a tar file of a
+    /// folder or of a file with its companions.
+    ///
+    /// The stream fails at its end if it is not what was read before.
+    pub(in crate::host) fn read<T>(
+        self,
+        read: impl FnOnce(&mut dyn Read) -> Result<T>,
+    ) -> Result<T> {
+        let Some(parts) = self.parts()? else {
+            return read(&mut Expected::new(self.open()?, self.seen.content));
+        };
+        let tarball = parts
+            .tarball()
+            .map_err(|error| Error::io("read", self.path, error))?;
+        read(&mut Expected::new(tarball, self.seen.content))
+    }
+
+    /// Returns true when it is not what was read any more.
+    pub(in crate::host) fn has_changed(self) -> bool {
+        if self.seen.look.has_parts() {
+            self.parts().is_err()
+        } else {
+            let opened = self.open();
+            opened.is_err_and(|error| error.kind() == ErrorKind::Changed)
+        }
+    }
+
+    /// Returns what it is made of, if that is what was read; `None` for a file on its own.
+    fn parts(self) -> Result<Option<Parts<'a>>> {
+        if !self.seen.look.has_parts() {
+            return Ok(None);
+        }
+        let found = parts(self.path, self.seen.shape());
+        match found.map_err(|error| refused(self.path, error))? {
+            Some((now, parts)) if now.is_of_the_same(&self.seen.look) => Ok(Some(parts)),
+            _ => Err(self.changed()),
+        }
+    }
+
     /// Opens the file, if it still looks like what was read.
-    pub(in crate::host) fn open(self) -> Result<File> {
+    pub(super) fn open(self) -> Result<File> {
         aside::open_file(self, &aside::watched(self)?)
     }
 
@@ -29,12 +71,22 @@ impl Source<'_> {
     /// Moves it into a folder, made if missing, under its own name or a distinct one. Never
     /// replaces anything. Answers where it is now.
     pub(in crate::host) fn move_into(self, folder: &Path) -> Result<PathBuf> {
-        place::move_into(self, folder)
+        let target = open(folder)?;
+        match self.seen.form() {
+            Form::File | Form::Folder => place::move_into(self, &target),
+            Form::Group => group::move_into(self, &target),
+        }
     }
 
     /// Replaces it by a zip file in a folder, made if missing. Answers where that is.
     pub(in crate::host) fn zip_into(self, folder: &Path) -> Result<PathBuf> {
-        place::zip_into(self, folder)
+        let target = open(folder)?;
+        let name = zipped(self.name(), target.name_bytes_max(self.name()));
+        match self.seen.form() {
+            Form::File => place::zip_file(self, &target, &name),
+            Form::Folder => place::zip_folder(self, &target, &name),
+            Form::Group => group::zip_into(self, &target, &name),
+        }
     }
 
     /// Removes what something else durably stands for. A name that another file took meanwhile is
@@ -44,5 +96,19 @@ impl Source<'_> {
             Err(error) if error.kind() == ErrorKind::Changed && !self.has_its_name()? => Ok(()),
             removed => removed,
         }
+    }
+}
+
+fn open(folder: &Path) -> Result<Dir> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    Dir::open(folder).map_err(|error| Error::io("open", folder, error))
+}
+
+/// Copies a source into a folder, as it is done between file systems, and removes it.
+#[cfg(test)]
+pub(super) fn copy_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
+    match source.seen.form() {
+        Form::Group => group::copy_into(source, folder),
+        Form::File | Form::Folder => place::copy_to(source, &open(folder)?),
     }
 }

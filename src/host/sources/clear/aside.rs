@@ -1,7 +1,5 @@
 //! A source under a hidden name beside its own, where nobody else writes to it.
 
-use crate::host::sources::look::open;
-use crate::host::sources::parts::Parts;
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -9,15 +7,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::dir::Kind;
-use super::dir::{Access, Dir, Seen};
+use super::dir::{Access, Dir, Kind, Seen};
 use super::name::{Purpose, give_free_name, hidden, hidden_with};
 use crate::convert::{Tree, file_of};
 use crate::host::config::settings::Links;
 use crate::host::file_id::FileId;
 use crate::host::sources::fingerprint::{check_file, hash};
-use crate::host::sources::look::Look;
-use crate::host::sources::parts::{companions_of, refused};
+use crate::host::sources::look::{Look, open};
+use crate::host::sources::parts::{Parts, companions_of, refused};
 use crate::host::sources::shape::Shape;
 use crate::host::sources::source::Source;
 use crate::id::BlobId;
@@ -273,8 +270,7 @@ impl<'a> Aside<'a> {
     }
 
     pub(super) fn sync_watched(&self) -> Result<()> {
-        let synced = self.watched.sync();
-        synced.map_err(|error| Error::io("sync", self.watched.path(), error))
+        self.watched.make_durable()
     }
 
     /// Gives it a second name in another folder, before it is set aside. The name must be free.

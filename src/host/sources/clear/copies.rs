@@ -111,8 +111,7 @@ fn made_before(partial: &Partial<'_>, target: &Dir, name: &OsStr) -> Result<Opti
     // What cannot be read is somebody else's.
     let found = find_recent(target, name, |name| Ok(is_it(name).unwrap_or(false)))?;
     let Some(found) = found else { return Ok(None) };
-    let synced = target.sync();
-    synced.map_err(|error| Error::io("sync", target.path(), error))?;
+    target.make_durable()?;
     Ok(Some(target.at(&found)))
 }
 

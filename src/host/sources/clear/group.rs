@@ -7,22 +7,18 @@
 //! in it gets its names in the folder around it. So a killed host leaves nothing that the next one
 //! could take for something else.
 
-use crate::host::sources::parts::Parts;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::aside::watched;
-use super::aside::{Files, Holder, hash_files};
+use super::aside::{Files, Holder, hash_files, watched};
 use super::copies::{copy_parts, zip_parts};
-use super::dir::Dir;
-use super::dir::Kind;
+use super::dir::{Dir, Kind};
 use super::group_names::{GROUP, place};
-use super::name::zipped;
 use super::removal;
 use crate::host::file_id::FileId;
 use crate::host::sources::look::Look;
-use crate::host::sources::parts::{companions_of, parts, refused};
+use crate::host::sources::parts::{Parts, companions_of, parts, refused};
 use crate::host::sources::source::Source;
 use crate::{Error, ErrorKind, Result};
 
@@ -47,10 +43,9 @@ pub(super) fn copy_into(source: Source<'_>, target: &Path) -> Result<PathBuf> {
 }
 
 /// Replaces all of it by one zip file in a folder. Answers where that is.
-pub(super) fn zip_into(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
-    let name = zipped(source.name(), target.name_bytes_max(source.name()));
+pub(super) fn zip_into(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     with(source, |set| {
-        let there = zip_parts(source, &set.parts, target, &name)?;
+        let there = zip_parts(source, &set.parts, target, name)?;
         set.remove()?;
         Ok(there)
     })
@@ -172,7 +167,7 @@ impl Set<'_> {
         let finished = removal::finish(self.watched, &holder.dir);
         holder.remove(self.watched);
         finished?;
-        sync(self.watched)
+        self.watched.make_durable()
     }
 
     fn move_into(&self, target: &Dir, way: Way) -> Result<PathBuf> {
@@ -201,7 +196,7 @@ impl Set<'_> {
         match renamed {
             Ok(()) => {
                 let mut touched = [&there.dir, target, &self.holder.dir, self.watched].into_iter();
-                let synced = touched.try_for_each(sync);
+                let synced = touched.try_for_each(|dir| dir.make_durable());
                 synced.inspect_err(|_| {
                     let _ = there.dir.rename_free(group, &self.holder.dir, group);
                 })?;
@@ -210,18 +205,13 @@ impl Set<'_> {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 let copy = copy_parts(self.source, &self.parts, target)?;
                 copy.rename_into(&there.dir, group)?;
-                sync(&there.dir)?;
-                sync(target)?;
+                there.dir.make_durable()?;
+                target.make_durable()?;
                 Ok(true)
             }
             Err(error) => Err(Error::io("move", self.source.path, error)),
         }
     }
-}
-
-pub(in crate::host) fn sync(dir: &Dir) -> Result<()> {
-    dir.sync()
-        .map_err(|error| Error::io("sync", dir.path(), error))
 }
 
 /// Gives what was set aside its names back, or some beside them. Answers the error with what became

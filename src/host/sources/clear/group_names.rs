@@ -4,11 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 
-use super::dir::Dir;
-use super::dir::Kind;
-use super::group::sync;
-use super::name::shortened;
-use super::name::{distinct, first_free_number};
+use super::dir::{Dir, Kind};
+use super::name::{distinct, first_free_number, shortened};
 use crate::{Error, ErrorKind, Result};
 
 /// The folder in a holder that a main file and its companions are in.
@@ -48,7 +45,7 @@ pub(in crate::host) fn place(holder: &Dir, folder: &Dir, main: Option<&OsStr>) -
     }
     let removed = holder.remove_folder(name);
     removed.map_err(|error| Error::io("remove", holder.at(name), error))?;
-    sync(folder)?;
+    folder.make_durable()?;
     Ok(placed)
 }
 

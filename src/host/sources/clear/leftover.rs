@@ -3,8 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::dir::Dir;
-use super::dir::Kind;
+use super::dir::{Dir, Kind};
 use crate::host::config::settings::Links;
 use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::shape::Shape;

@@ -1,11 +1,12 @@
 //! Names that the host gives: free ones beside equal ones, and hidden ones for what is not
 //! finished.
 
-use super::dir::Dir;
-use crate::{Error, ErrorKind, Result};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
+
+use super::dir::Dir;
+use crate::{Error, ErrorKind, Result};
 
 /// How often a free name is looked for while others keep taking it.
 const TRIES_MAX: u32 = 1000;

@@ -1,6 +1,5 @@
 //! Files and folders in the making, under a hidden name until they are complete.
 
-use crate::host::sources::parts::Parts;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
@@ -13,6 +12,7 @@ use super::name::{Purpose, give_free_name, hidden, is_hidden};
 use crate::convert::{Kind, Tree};
 use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::look::Look;
+use crate::host::sources::parts::Parts;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -138,8 +138,7 @@ impl Drop for PartialFolder<'_> {
 
 fn publish(folder: &Dir, hidden: &OsStr, name: &OsStr) -> Result<PathBuf> {
     let given = give_free_name(folder, name, |to| folder.rename_free(hidden, folder, to))?;
-    let synced = folder.sync();
-    synced.map_err(|error| Error::io("sync", folder.path(), error))?;
+    folder.make_durable()?;
     Ok(folder.at(&given))
 }
 

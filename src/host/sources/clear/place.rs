@@ -1,35 +1,28 @@
 //! Putting a source, or a zip file of it, into a folder.
 
-use crate::host::sources::parts::Parts;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::aside;
-use super::aside::{Aside, Compare};
+use super::aside::{self, Aside, Compare};
 use super::attributes::{Permissions, keep};
 use super::copies::{copy_parts, find_recent, zip_parts};
-use super::dir::Dir;
-use super::dir::Kind as Named;
-use super::group;
-use super::name::{give_free_name, zipped};
+use super::dir::{Dir, Kind as Named};
+use super::name::give_free_name;
 use super::partial::Partial;
 use super::zip;
 use crate::host::sources::fingerprint::{Form, hash};
 use crate::host::sources::look::Look;
+use crate::host::sources::parts::Parts;
 use crate::host::sources::shape::Shape;
 use crate::host::sources::source::Source;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
 /// Moves a source into a folder.
-pub(super) fn move_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
-    let target = open(folder)?;
-    if source.seen.form() == Form::Group {
-        return group::move_into(source, &target);
-    }
-    let failed = |error| Error::io("open", folder, error);
+pub(super) fn move_into(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
+    let failed = |error| Error::io("open", target.path(), error);
     let may_rename = source
         .seen
         .named
@@ -37,32 +30,23 @@ pub(super) fn move_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
     // What a link leads to is wanted there, not another name of the link.
     if may_rename && !source.path.is_symlink() {
         if source.seen.form() == Form::File
-            && let Some(there) = link_into(source, &target)?
+            && let Some(there) = link_into(source, target)?
         {
             return Ok(there);
         }
         let mut crosses = false;
         let moved = aside::with(source, Compare::Content, |aside, _| {
-            rename_into(source, aside, &target, &mut crosses)
+            rename_into(source, aside, target, &mut crosses)
         });
         // One file system can be mounted in two places that nothing is renamed between.
         if !crosses {
             return moved;
         }
     }
-    copy_to(source, &target)
+    copy_to(source, target)
 }
 
-/// Copies a source into a folder, as it is done between file systems, and removes it.
-#[cfg(test)]
-pub(super) fn copy_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
-    match source.seen.form() {
-        Form::Group => group::copy_into(source, folder),
-        Form::File | Form::Folder => copy_to(source, &open(folder)?),
-    }
-}
-
-fn copy_to(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
+pub(super) fn copy_to(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     match source.seen.shape {
         Shape::Folder => copy_folder(source, target),
         Shape::File(_) | Shape::WithCompanions(_) => copy_file(source, target),
@@ -107,18 +91,16 @@ fn link_into(source: Source<'_>, target: &Dir) -> Result<Option<PathBuf>> {
         target.remove_file(&name).map_err(failed)?;
         return Err(source.changed());
     }
-    let sync = || {
-        let synced = target.sync();
-        synced.map_err(|error| Error::io("sync", target.path(), error))
-    };
     let cleared = aside.take(Compare::Look, |aside, _| {
-        sync()?;
+        target.make_durable()?;
         aside.remove_file()
     });
     match cleared {
         Ok(()) => {}
         // Another file has the name now, and what was read has only the new one.
-        Err(error) if error.kind() == ErrorKind::Changed && !source.has_its_name()? => sync()?,
+        Err(error) if error.kind() == ErrorKind::Changed && !source.has_its_name()? => {
+            target.make_durable()?
+        }
         Err(error) => {
             if is_it(&name).unwrap_or(false) && source.has_its_name()? {
                 let _ = target.remove_file(&name);
@@ -147,8 +129,7 @@ fn rename_into(
         let _ = aside.rename_back(target, &given);
         return Err(source.changed());
     }
-    let synced = target.sync();
-    synced.map_err(|error| Error::io("sync", target.path(), error))?;
+    target.make_durable()?;
     aside.sync_watched()?;
     Ok(target.at(&given))
 }
@@ -184,24 +165,13 @@ fn copy_folder(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     Ok(there)
 }
 
-/// Replaces a source by a zip file in a folder.
-pub(super) fn zip_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
-    let target = open(folder)?;
-    let name = zipped(source.name(), target.name_bytes_max(source.name()));
-    let there = match source.seen.form() {
-        Form::File => zip_file(source, &target, &name),
-        Form::Folder => zip_folder(source, &target, &name),
-        Form::Group => return group::zip_into(source, &target),
-    }?;
-    source.give_way()?;
-    Ok(there)
-}
-
-fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
+/// Replaces a file by a zip file in a folder.
+pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     let from = source.open()?;
     let member = source.name().to_string_lossy();
     let held = |file| zip::first(file, &member).and_then(hash);
     if let Some(there) = stand_in(name, target, source, held)? {
+        source.give_way()?;
         return Ok(there);
     }
     let failed = |error| Error::io("zip", source.path, error);
@@ -221,21 +191,21 @@ fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
         |file| zip::content(file, content_at).and_then(hash),
         source.seen,
     )?;
-    partial.publish(name)
+    let there = partial.publish(name)?;
+    source.give_way()?;
+    Ok(there)
 }
 
-fn zip_folder(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
+/// Replaces a folder by a zip file in another folder.
+pub(super) fn zip_folder(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     let parts = Parts {
         root: source.path,
         tree: aside::tree(source, source.path)?,
         main: None,
     };
-    zip_parts(source, &parts, target, name)
-}
-
-fn open(folder: &Path) -> Result<Dir> {
-    fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-    Dir::open(folder).map_err(|error| Error::io("open", folder, error))
+    let there = zip_parts(source, &parts, target, name)?;
+    source.give_way()?;
+    Ok(there)
 }
 
 /// What a host that was killed before it could remove the source had put in its place: of the same
@@ -263,7 +233,6 @@ fn stand_in(
     let Some(name) = find_recent(target, name, |name| Ok(is_it(name).unwrap_or(false)))? else {
         return Ok(None);
     };
-    let synced = target.sync();
-    synced.map_err(|error| Error::io("sync", target.path(), error))?;
+    target.make_durable()?;
     Ok(Some(target.at(&name)))
 }

@@ -5,13 +5,10 @@ use std::io;
 use std::path::Path;
 
 use super::aside::Holder;
-use super::dir::Dir;
-use super::dir::Kind;
-use super::group_names;
-use super::group_names::GROUP;
+use super::dir::{Dir, Kind};
+use super::group_names::{self, GROUP};
 use super::name::{Purpose, give_free_name, is_hidden, name_in};
-use super::removal;
-use super::removal::{FOLDER, LIST};
+use super::removal::{self, FOLDER, LIST};
 use crate::{Error, ErrorKind, Result};
 
 /// Puts back the sources that were set aside in a folder, and ends removals of folders. Answers

@@ -11,18 +11,13 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use super::aside;
-use super::aside::{Aside, Compare, Files, Holder};
-use super::dir::Dir;
-use super::dir::{Kind, is_plain};
-use super::group_names;
-use super::group_names::GROUP;
-use super::name::give_free_name;
-use super::name::os_string;
+use super::aside::{self, Aside, Compare, Files, Holder};
+use super::dir::{Dir, Kind, is_plain};
+use super::group_names::{self, GROUP};
+use super::name::{give_free_name, os_string};
 use crate::host::file_id::FileId;
 use crate::host::sources::fingerprint::hash;
-use crate::host::sources::source::Source;
-use crate::host::sources::source::changed;
+use crate::host::sources::source::{Source, changed};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -114,13 +109,12 @@ impl Condemned<'_> {
         let becomes = OsStr::new(self.becomes);
         let moved = self.dir.rename_free(self.name, &holder.dir, becomes);
         moved.map_err(|error| Error::io("remove", watched.at(&list.name), error))?;
-        let sync = |dir: &Dir| {
-            dir.sync()
-                .map_err(|error| Error::io("sync", dir.path(), error))
-        };
         // Before the first file of it goes, a power cut must find the folder here and not at its
         // name.
-        let synced = sync(&holder.dir).and_then(|()| sync(watched));
+        let synced = holder
+            .dir
+            .make_durable()
+            .and_then(|()| watched.make_durable());
         synced.inspect_err(|_| {
             let _ = holder.dir.rename_free(becomes, self.dir, self.name);
         })
@@ -175,9 +169,7 @@ pub(super) fn finish(watched: &Dir, holder: &Dir) -> Result<()> {
         });
     }
     // A power cut may not leave a folder without its list.
-    holder
-        .sync()
-        .map_err(|error| Error::io("sync", holder.path(), error))?;
+    holder.make_durable()?;
     remove(list_name)
 }
 

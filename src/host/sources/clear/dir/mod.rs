@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::host::file_id::FileId;
+use crate::{Error, Result};
 
 #[cfg(not(unix))]
 mod other;
@@ -64,6 +65,12 @@ impl Dir {
     /// The path of a name in it, for messages.
     pub(super) fn at(&self, name: &OsStr) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Makes the names in it durable.
+    pub(super) fn make_durable(&self) -> Result<()> {
+        self.sync()
+            .map_err(|error| Error::io("sync", &self.path, error))
     }
 
     /// Returns true when something has the name.

@@ -5,8 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path};
 
-use super::Kind;
-use super::{Access, Dir, NAME_BYTES_MAX, Seen};
+use super::{Access, Dir, Kind, NAME_BYTES_MAX, Seen};
 use crate::host::file_id::FileId;
 
 // Folders have no handles there that names could be looked up by: paths do it, and what is said

@@ -9,8 +9,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::Kind;
-use super::{Access, Dir, NAME_BYTES_MAX, Seen};
+use super::{Access, Dir, Kind, NAME_BYTES_MAX, Seen};
 use crate::host::file_id::FileId;
 
 impl Dir {

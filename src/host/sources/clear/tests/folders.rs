@@ -240,7 +240,7 @@ fn a_copy_to_another_file_system_is_compared_and_the_source_goes() {
     let bench = Bench::new();
     fs::create_dir_all(bench.at("done/unit")).expect("made");
     let unit = bench.unit("unit");
-    let to = place::copy_into(unit.source(), &bench.at("done")).expect("copied");
+    let to = actions::copy_into(unit.source(), &bench.at("done")).expect("copied");
     assert_eq!(to, bench.at("done/unit (2)"));
     assert!(bench.names("in").is_empty());
     assert_eq!(bench.names("done"), ["unit", "unit (2)"]);

@@ -267,6 +267,6 @@ fn a_zip_of_a_group_is_readable_for_those_only_who_can_read_all_of_it() {
     assert_eq!(mode(&zip), 0o600);
     let unit = group(&bench, "unit");
     fs::set_permissions(&wav, fs::Permissions::from_mode(0o640)).expect("set");
-    place::copy_into(unit.source(), &bench.at("done")).expect("copied");
+    actions::copy_into(unit.source(), &bench.at("done")).expect("copied");
     assert_eq!(mode(&bench.at("done/unit.wav")), 0o640);
 }

@@ -109,7 +109,7 @@ const ACTIONS: [fn(Source<'_>, &Path) -> Result<()>; 4] = [
     |source, _| source.remove(),
     |source, done| source.move_into(done).map(|_| ()),
     |source, done| source.zip_into(done).map(|_| ()),
-    |source, done| place::copy_into(source, done).map(|_| ()),
+    |source, done| actions::copy_into(source, done).map(|_| ()),
 ];
 
 #[test]
@@ -299,8 +299,11 @@ fn a_file_whose_stand_in_was_there_when_the_host_was_killed_is_zipped_and_copied
     let bench = Bench::new();
     let done = bench.at("done");
     for (name, act) in [
-        ("a.csv", place::zip_into as fn(Source<'_>, &Path) -> _),
-        ("b.csv", place::copy_into),
+        (
+            "a.csv",
+            (|source, folder| source.zip_into(folder)) as fn(Source<'_>, &Path) -> _,
+        ),
+        ("b.csv", actions::copy_into),
     ] {
         let read = bench.file(name, "content");
         let first = act(read.source(), &done).expect("done");
@@ -332,7 +335,7 @@ fn a_copy_and_a_zip_keep_permissions_and_time_and_are_never_wider() {
         let is_root = chown(&path, Some(1234), Some(4321)).is_ok();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
         let read = Taken::of(path.clone(), Shape::File(Links::Skip));
-        let copied = place::copy_into(read.source(), &bench.at("done")).expect("copied");
+        let copied = actions::copy_into(read.source(), &bench.at("done")).expect("copied");
         let found = fs::metadata(&copied).expect("there");
         assert_eq!(found.mode() & 0o7777, mode & 0o777, "{mode:o}");
         assert_eq!(found.modified().expect("time"), read.seen.look.modified);
@@ -351,7 +354,7 @@ fn a_copy_and_a_zip_keep_permissions_and_time_and_are_never_wider() {
     let unit = bench.unit("unit");
     let private = unit.path.join("log.txt");
     fs::set_permissions(private, fs::Permissions::from_mode(0o600)).expect("set");
-    let copied = place::copy_into(unit.source(), &bench.at("done")).expect("copied");
+    let copied = actions::copy_into(unit.source(), &bench.at("done")).expect("copied");
     let of = |path: PathBuf| fs::metadata(path).expect("there").mode() & 0o777;
     assert_eq!(of(copied.join("log.txt")), 0o600);
     assert_eq!(of(copied.join("images/front.png")), 0o644);
@@ -371,7 +374,7 @@ fn a_copy_keeps_the_attributes_that_people_set() {
     if fsetxattr(&file, "user.station", b"ICT 3", XattrFlags::empty()).is_err() {
         return;
     }
-    let copied = place::copy_into(read.source(), &bench.at("done")).expect("copied");
+    let copied = actions::copy_into(read.source(), &bench.at("done")).expect("copied");
     let mut value = [0; 16];
     let copied = File::open(copied).expect("there");
     let length = fgetxattr(&copied, "user.station", &mut value[..]).expect("kept");
@@ -506,3 +509,5 @@ fn a_followed_link_is_compared_by_what_it_leads_to_and_goes_alone() {
 mod folders;
 #[cfg(unix)]
 mod groups;
+#[cfg(unix)]
+mod swaps;

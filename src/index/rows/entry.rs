@@ -1,65 +1,17 @@
-//! Row values, in bincode. The index is disposable, so these may change whenever `SCHEMA` grows; nothing that must be
-//! readable for long is encoded this way.
-//!
-//! The rows mirror the types of the vocabulary by hand: those leave absent fields out of their JSON, which a format
-//! without field names cannot follow. Texts are borrowed from the stored bytes, so a row is looked at without copying.
+//! The row of an entry, with its attempts, reports and submissions.
 
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::IndexError;
+use super::codec::{CONFIG, Raw};
 use crate::entry::{
     Attempt, Entry, Meta, Outcome, Report, Retention, Status, Submission, Unit, UnitGiven,
 };
-use crate::event::{
-    Archived, BlobRef, BundleFile, Converted, ConverterRegistered, EntryRanges, JobFinished,
-    JobStarted, SubmitRejected,
-};
-use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256};
+use crate::event::{Archived, BlobRef, Converted, SubmitRejected};
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, Sha256};
+use crate::index::error::IndexError;
 use crate::time::Timestamp;
-
-const CONFIG: bincode::config::Configuration = bincode::config::standard();
-
-/// The bytes of a row.
-pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
-    const USUAL_BYTES: usize = 512;
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
-    bincode::serde::encode_into_std_write(row, &mut bytes, CONFIG)
-        .expect("rows hold only what bincode can encode, and a vector takes every byte");
-    bytes
-}
-
-/// The row that `bytes` hold.
-pub(super) fn decode<'a, Row: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Row, IndexError> {
-    match bincode::serde::borrow_decode_from_slice(bytes, CONFIG) {
-        Ok((row, read)) if read == bytes.len() => Ok(row),
-        Ok(_) => Err(IndexError::Damaged("a row")),
-        Err(error) => Err(IndexError::Row(error)),
-    }
-}
-
-/// A 32-byte name, taken over as a whole instead of number by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Raw<'a>(pub(super) &'a [u8; 32]);
-
-impl Serialize for Raw<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = <&[u8]>::deserialize(deserializer)?;
-        let sized = bytes.try_into();
-        sized
-            .map(Self)
-            .map_err(|_| D::Error::invalid_length(bytes.len(), &"32 bytes"))
-    }
-}
+use serde::{Deserialize, Serialize};
 
 /// The head of the entry that `bytes` hold.
-pub(super) fn decode_head(bytes: &[u8]) -> Result<EntryHead<'_>, IndexError> {
+pub(in crate::index) fn decode_head(bytes: &[u8]) -> Result<EntryHead<'_>, IndexError> {
     let head = bincode::serde::borrow_decode_from_slice(bytes, CONFIG);
     head.map(|(head, _)| head).map_err(IndexError::Row)
 }
@@ -78,42 +30,42 @@ fn meta(pairs: &Pairs<'_>) -> Meta {
 
 /// What most filters and orders look at; stands first in an entry's row, so that it can be read alone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct EntryHead<'a> {
-    pub(super) status: Status,
-    pub(super) archived_at: Timestamp,
-    pub(super) size: u64,
-    pub(super) purged_at: Option<Timestamp>,
+pub(in crate::index) struct EntryHead<'a> {
+    pub(in crate::index) status: Status,
+    pub(in crate::index) archived_at: Timestamp,
+    pub(in crate::index) size: u64,
+    pub(in crate::index) purged_at: Option<Timestamp>,
     #[serde(borrow)]
-    pub(super) converter: &'a str,
+    pub(in crate::index) converter: &'a str,
     #[serde(borrow)]
-    pub(super) converter_version: Option<&'a str>,
+    pub(in crate::index) converter_version: Option<&'a str>,
     #[serde(borrow)]
-    pub(super) source_name: &'a str,
+    pub(in crate::index) source_name: &'a str,
     #[serde(borrow)]
-    pub(super) serial: Option<&'a str>,
+    pub(in crate::index) serial: Option<&'a str>,
     #[serde(borrow)]
-    pub(super) part: Option<&'a str>,
+    pub(in crate::index) part: Option<&'a str>,
     #[serde(borrow)]
-    pub(super) station: Option<&'a str>,
+    pub(in crate::index) station: Option<&'a str>,
     #[serde(borrow)]
-    pub(super) process: Option<&'a str>,
+    pub(in crate::index) process: Option<&'a str>,
 }
 
 /// An [`Entry`] but for its id, which is the key, and its holds, which are looked up where they are kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct EntryRow<'a> {
+pub(in crate::index) struct EntryRow<'a> {
     #[serde(borrow)]
-    pub(super) head: EntryHead<'a>,
+    pub(in crate::index) head: EntryHead<'a>,
     #[serde(borrow)]
-    pub(super) blake3: Raw<'a>,
+    pub(in crate::index) blake3: Raw<'a>,
     #[serde(borrow)]
-    pub(super) sha256: Raw<'a>,
+    pub(in crate::index) sha256: Raw<'a>,
     #[serde(borrow)]
-    pub(super) meta: Pairs<'a>,
+    pub(in crate::index) meta: Pairs<'a>,
     #[serde(borrow)]
-    pub(super) attempts: Vec<AttemptRow<'a>>,
+    pub(in crate::index) attempts: Vec<AttemptRow<'a>>,
     #[serde(borrow)]
-    pub(super) purged_by: Option<&'a str>,
+    pub(in crate::index) purged_by: Option<&'a str>,
     stored_size: u64,
     #[serde(borrow)]
     report_id: Option<&'a str>,
@@ -134,12 +86,12 @@ pub(super) struct EntryRow<'a> {
 
 /// An [`Attempt`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct AttemptRow<'a> {
-    pub(super) attempt: AttemptNo,
+pub(in crate::index) struct AttemptRow<'a> {
+    pub(in crate::index) attempt: AttemptNo,
     status: Outcome,
     at: Timestamp,
     #[serde(borrow)]
-    pub(super) converter: &'a str,
+    pub(in crate::index) converter: &'a str,
     #[serde(borrow)]
     converter_version: Option<&'a str>,
     #[serde(borrow)]
@@ -148,36 +100,36 @@ pub(super) struct AttemptRow<'a> {
     arguments: Pairs<'a>,
     duration_ms: Option<u64>,
     #[serde(borrow)]
-    pub(super) error: Option<&'a str>,
+    pub(in crate::index) error: Option<&'a str>,
     #[serde(borrow)]
     warnings: Vec<&'a str>,
     #[serde(borrow)]
     sandbox: Vec<&'a str>,
-    pub(super) job: Option<JobId>,
+    pub(in crate::index) job: Option<JobId>,
     #[serde(borrow)]
-    pub(super) reports: Vec<ReportRow<'a>>,
+    pub(in crate::index) reports: Vec<ReportRow<'a>>,
 }
 
 /// A [`Report`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct ReportRow<'a> {
+pub(in crate::index) struct ReportRow<'a> {
     #[serde(borrow)]
-    pub(super) blake3: Raw<'a>,
+    pub(in crate::index) blake3: Raw<'a>,
     #[serde(borrow)]
-    pub(super) sha256: Raw<'a>,
+    pub(in crate::index) sha256: Raw<'a>,
     size: u64,
     #[serde(borrow)]
-    pub(super) report_id: Option<&'a str>,
+    pub(in crate::index) report_id: Option<&'a str>,
     reported_at: Option<Timestamp>,
     #[serde(borrow)]
-    pub(super) submission: Option<SubmissionRow<'a>>,
+    pub(in crate::index) submission: Option<SubmissionRow<'a>>,
     /// How often a server refused it.
-    pub(super) rejections: u32,
+    pub(in crate::index) rejections: u32,
 }
 
 /// A [`Submission`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum SubmissionRow<'a> {
+pub(in crate::index) enum SubmissionRow<'a> {
     Waiting {
         /// The event that put it into the queue.
         queued: EventSeq,
@@ -203,7 +155,7 @@ enum RetentionRow {
 
 impl<'a> EntryRow<'a> {
     /// The row of an entry that was just archived.
-    pub(super) fn archived(at: Timestamp, event: &'a Archived) -> Self {
+    pub(in crate::index) fn archived(at: Timestamp, event: &'a Archived) -> Self {
         let dir = event.source.path.strip_suffix(event.source.name.as_str());
         Self {
             head: EntryHead {
@@ -242,7 +194,12 @@ impl<'a> EntryRow<'a> {
 
     /// Adds an attempt, which the event `seq` states. What it found out about the unit is merged by the caller, see
     /// [`EntryRow::merged_unit`].
-    pub(super) fn add_attempt(&mut self, seq: EventSeq, at: Timestamp, event: &'a Converted) {
+    pub(in crate::index) fn add_attempt(
+        &mut self,
+        seq: EventSeq,
+        at: Timestamp,
+        event: &'a Converted,
+    ) {
         let submission = event
             .submit
             .as_deref()
@@ -275,14 +232,14 @@ impl<'a> EntryRow<'a> {
     }
 
     /// The unit with what an attempt detected merged in.
-    pub(super) fn merged_unit(&self, detected: &Unit) -> Unit {
+    pub(in crate::index) fn merged_unit(&self, detected: &Unit) -> Unit {
         let mut unit = self.unit();
         self.unit_given.merge(&mut unit, detected);
         unit
     }
 
     /// Takes over a whole unit.
-    pub(super) fn set_unit(&mut self, unit: &'a Unit) {
+    pub(in crate::index) fn set_unit(&mut self, unit: &'a Unit) {
         self.head.serial = unit.serial.as_deref();
         self.head.part = unit.part.as_deref();
         self.head.station = unit.station.as_deref();
@@ -290,7 +247,7 @@ impl<'a> EntryRow<'a> {
     }
 
     /// One report of one attempt, with the name of the converter that made it.
-    pub(super) fn report_mut(
+    pub(in crate::index) fn report_mut(
         &mut self,
         attempt: AttemptNo,
         report: u32,
@@ -304,7 +261,7 @@ impl<'a> EntryRow<'a> {
     }
 
     /// Fills in the submission of one report; false when there is no such report.
-    pub(super) fn submit(
+    pub(in crate::index) fn submit(
         &mut self,
         at: Timestamp,
         attempt: AttemptNo,
@@ -331,7 +288,7 @@ impl<'a> EntryRow<'a> {
     }
 
     /// Every report of every attempt.
-    pub(super) fn reports(&self) -> impl Iterator<Item = &ReportRow<'a>> {
+    pub(in crate::index) fn reports(&self) -> impl Iterator<Item = &ReportRow<'a>> {
         self.attempts.iter().flat_map(|attempt| &attempt.reports)
     }
 
@@ -345,7 +302,7 @@ impl<'a> EntryRow<'a> {
     }
 
     /// The entry that `id` and `holds` complete.
-    pub(super) fn entry(&self, id: EntryId, holds: Vec<String>) -> Entry {
+    pub(in crate::index) fn entry(&self, id: EntryId, holds: Vec<String>) -> Entry {
         Entry {
             id,
             converter: self.head.converter.to_owned(),
@@ -416,7 +373,7 @@ impl<'a> ReportRow<'a> {
     }
 
     /// The event that put it into the queue, while it waits there.
-    pub(super) fn queued(&self) -> Option<EventSeq> {
+    pub(in crate::index) fn queued(&self) -> Option<EventSeq> {
         match self.submission {
             Some(SubmissionRow::Waiting { queued, .. }) => Some(queued),
             _ => None,
@@ -424,7 +381,7 @@ impl<'a> ReportRow<'a> {
     }
 
     /// A server refused it.
-    pub(super) fn reject(&mut self, at: Timestamp, event: &'a SubmitRejected) {
+    pub(in crate::index) fn reject(&mut self, at: Timestamp, event: &'a SubmitRejected) {
         self.submission = Some(SubmissionRow::Rejected {
             at,
             endpoint: &event.endpoint,
@@ -484,175 +441,4 @@ pub(crate) struct QueuedRow {
     pub(crate) rejections: u32,
     /// A request with it may have been sent.
     pub(crate) intended: bool,
-}
-
-/// What is known of a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct BlobRow {
-    /// Bytes of its plaintext.
-    pub(crate) size: u64,
-    /// How many facts need it: sources, reports and bundle files that are not purged, and live blobs cut into it.
-    pub(crate) refs: u32,
-    /// How many of those are facts, not blobs.
-    pub(crate) named: u32,
-    /// Where it lies; `None` while it is only in the journal.
-    pub(crate) place: Option<Place>,
-    /// True when its content is that of its children, one behind the other.
-    pub(crate) chunked: bool,
-}
-
-/// Where a blob lies in a pack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
-    /// The pack.
-    pub(crate) pack: PackId,
-    /// Where in it.
-    pub(crate) offset: u64,
-    /// Bytes there.
-    pub(crate) len: u32,
-}
-
-/// What is known of a pack.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct PackState {
-    /// Class, bytes, blobs and bytes of dictionaries of the file, once it was added.
-    pub(super) file: Option<(String, u64, u64, u64)>,
-    pub(super) live_bytes: u64,
-    pub(super) live_blobs: u64,
-}
-
-/// Sums that would need a walk over everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Totals {
-    /// Plaintext bytes of the blobs that facts name.
-    pub(super) unique_bytes: u64,
-    /// The newest entry; 0 is none.
-    pub(super) newest_entry: u64,
-    /// The highest number of a pack that was ever compacted away; it is not given again.
-    pub(super) highest_pack: u64,
-    /// Reports that wait to be submitted.
-    pub(super) waiting: u64,
-    /// Blobs that anything needs, wherever they lie.
-    pub(super) needed_blobs: u64,
-    /// The newest event that made earlier plans of purges stale; 0 is none.
-    pub(super) plans_stale_since: u64,
-}
-
-/// One hold: every time it was placed adds entries to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct HoldRow {
-    /// Why, in the newest words.
-    pub(crate) reason: String,
-    /// When it was placed last.
-    pub(crate) placed_at: Timestamp,
-    /// The entries, as they were named by each placing event; an event holds only what was archived before it.
-    pub(crate) placements: Vec<(EventSeq, EntryRanges)>,
-}
-
-impl HoldRow {
-    /// True when the hold lies on `id`.
-    pub(crate) fn covers(&self, id: EntryId) -> bool {
-        self.placements
-            .iter()
-            .any(|(placed, ranges)| id.0 < placed.0 && ranges.contains(id))
-    }
-}
-
-/// A [`ConverterRegistered`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ConverterRow {
-    converter_id: ConverterId,
-    name: String,
-    version: Option<String>,
-    command: Vec<String>,
-    mode: String,
-    environment: String,
-    bundle: Vec<BundleFile>,
-}
-
-impl From<&ConverterRegistered> for ConverterRow {
-    fn from(event: &ConverterRegistered) -> Self {
-        Self {
-            converter_id: event.converter_id,
-            name: event.name.clone(),
-            version: event.version.clone(),
-            command: event.command.clone(),
-            mode: event.mode.clone(),
-            environment: event.environment.clone(),
-            bundle: event.bundle.clone(),
-        }
-    }
-}
-
-impl From<ConverterRow> for ConverterRegistered {
-    fn from(row: ConverterRow) -> Self {
-        Self {
-            converter_id: row.converter_id,
-            name: row.name,
-            version: row.version,
-            command: row.command,
-            mode: row.mode,
-            environment: row.environment,
-            bundle: row.bundle,
-        }
-    }
-}
-
-/// A reprocess job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct JobRow {
-    kind: String,
-    selection: String,
-    converter_version: String,
-    params: String,
-    total: u64,
-    reason: Option<String>,
-    /// How it ended; every field of that type is always written, so it needs no mirror.
-    pub(super) finished: Option<JobFinished>,
-}
-
-impl From<&JobStarted> for JobRow {
-    fn from(event: &JobStarted) -> Self {
-        Self {
-            kind: event.kind.clone(),
-            selection: event.selection.clone(),
-            converter_version: event.converter_version.clone(),
-            params: event.params.clone(),
-            total: event.total,
-            reason: event.reason.clone(),
-            finished: None,
-        }
-    }
-}
-
-impl From<JobRow> for (JobStarted, Option<JobFinished>) {
-    fn from(row: JobRow) -> Self {
-        let started = JobStarted {
-            kind: row.kind,
-            selection: row.selection,
-            converter_version: row.converter_version,
-            params: row.params,
-            total: row.total,
-            reason: row.reason,
-        };
-        (started, row.finished)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_that_are_no_row_are_refused() {
-        for wrong in [&[][..], &[0; 3], &[0xff; 400], &[1; 4000]] {
-            assert!(decode::<EntryRow<'_>>(wrong).is_err());
-        }
-        let row = encode(&BlobRow::default());
-        assert_eq!(
-            decode::<BlobRow>(&row).expect("just encoded"),
-            BlobRow::default()
-        );
-        assert!(decode::<BlobRow>(&[&row[..], &[0]].concat()).is_err());
-    }
 }

@@ -1,0 +1,46 @@
+//! What a host reads out of its configuration before it starts.
+
+use std::path::Path;
+
+use crate::cli::render::{counted, path_text};
+use crate::cli::run::Context;
+use crate::cli::store::{self, Watch};
+use crate::host::{Config, ConverterConfig};
+
+fn watched(config: &Config) -> impl Iterator<Item = &Path> {
+    config
+        .converters
+        .iter()
+        .filter_map(|converter| converter.watch_folder.as_deref())
+}
+
+/// Has the host follow its file, and answers what else was named and does not count.
+pub(super) fn follow_file(file: &Path, config: &Config, context: &mut Context<'_>) -> Vec<String> {
+    let given = context.globals.config.replace(file.to_owned());
+    let ignored = given.filter(|given| given != file).map(|given| {
+        format!(
+            "--config names {}, which is ignored: the host follows {}",
+            given.display(),
+            file.display()
+        )
+    });
+    let surroundings = context.surroundings().clone();
+    let store = store::follow_file(&mut context.globals, &surroundings, config);
+    ignored.into_iter().chain(store).collect()
+}
+
+/// `watching 3 folders`.
+pub(super) fn watching(config: &Config) -> String {
+    let folders = watched(config).count() as u64;
+    format!("watching {}", counted(folders, "folder", "folders"))
+}
+
+pub(super) fn watches(config: &Config) -> Vec<Watch> {
+    let watched = |converter: &ConverterConfig| {
+        Some(Watch {
+            converter: converter.converter.name.clone(),
+            folder: path_text(converter.watch_folder.as_deref()?),
+        })
+    };
+    config.converters.iter().filter_map(watched).collect()
+}

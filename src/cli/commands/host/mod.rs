@@ -1,0 +1,16 @@
+//! `annals host`: the converter host.
+
+mod arguments;
+mod check;
+mod configuration;
+mod run;
+mod service;
+mod single_pass;
+mod status;
+mod stores;
+mod summary;
+mod until_stopped;
+mod verb;
+
+pub(super) use arguments::Args;
+pub(super) use verb::run;

@@ -1,0 +1,117 @@
+//! `annals host run`: opens the stores, starts the host, and ends with the exit code of its work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::arguments::Run;
+use super::configuration::{follow_file, watches, watching};
+use super::service::Service;
+use super::single_pass::one_pass;
+use super::stores::{answer_for, open_stores};
+use super::summary::failed_before;
+use super::until_stopped::go_on;
+use crate::archive::Archive;
+#[cfg(unix)]
+use crate::cli::daemon::Signals;
+use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
+use crate::cli::render::{log_line, path_text};
+use crate::cli::run::{Context, Exit, Failure};
+use crate::cli::store::{self, State};
+use crate::host::{Host, Listener, LogFormat, Stop};
+
+/// How long the last words of a host may take to be written; nobody who does not read is waited for longer.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    #[cfg(unix)]
+    let signals = Signals::take_hangup()?;
+    #[cfg(not(unix))]
+    let signals = ();
+    let config = store::load(&args.file)?;
+    let told = follow_file(&args.file, &config, context);
+    let format = if context.json() {
+        LogFormat::Json
+    } else {
+        config.log
+    };
+    let console = (!args.once).then(|| {
+        let data = if context.json() {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        };
+        Console::of_process(data, format)
+    });
+    if let Some(console) = &console {
+        let err = console.err.clone();
+        context.say_through(move |text| err.say(text));
+    }
+    for warning in told.iter().chain(&config.warnings) {
+        context.warn(warning);
+    }
+    let listener = match config.listen.filter(|_| !args.once) {
+        Some(address) => Some(Listener::bind(address)?),
+        None => None,
+    };
+    let verbosity = match (context.globals.quiet, context.globals.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Plain,
+    };
+    let archives = open_stores(&config, context)?;
+    context.tell_damage();
+    let state = Arc::new(State::new(
+        context.now(),
+        path_text(&config.path),
+        watches(&config),
+    ));
+    let watching = watching(&config);
+    let stores: Vec<Archive> = archives.iter().cloned().collect();
+    let host = Arc::new(Host::new(archives.clone(), config)?);
+    state.ask(&host);
+    let endpoints = answer_for(&archives, &state, context);
+    let failed = failed_before(host.failed_before());
+    let service = Service {
+        host,
+        stop: Stop::default(),
+        args,
+        signals,
+        supervisor: Supervisor::of_process(),
+    };
+    let (signalled, exit) = match console {
+        None => {
+            if let Some(failed) = failed {
+                context.note(failed);
+            }
+            one_pass(service, state, context)?
+        }
+        Some(console) => {
+            context.note(format_args!("{watching}; stop with Ctrl-C"));
+            if let Some(address) = listener.as_ref().and_then(Listener::address) {
+                context.note(format_args!("http://{address}/healthz and /metrics"));
+            }
+            if let Some(failed) = failed {
+                context.note(failed);
+            }
+            // Said before anything is done, where it can be.
+            console.finish(LAST_WORDS);
+            let log = Log::new(format, verbosity, {
+                let err = console.err.clone();
+                move |line| err.say(log_line(&String::from_utf8_lossy(&line)))
+            });
+            let ended = go_on(service, listener, state, log, &console, context.json());
+            context.say_through(move |text| {
+                console.err.say(text);
+                console.finish(LAST_WORDS);
+            });
+            ended?
+        }
+    };
+    // Who still asks something is told that the host ends, before its stores do.
+    drop(endpoints);
+    for archive in stores {
+        archive.close()?;
+    }
+    context.meter.clear();
+    Ok(signalled.unwrap_or(exit))
+}

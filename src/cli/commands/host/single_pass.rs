@@ -1,0 +1,220 @@
+//! `annals host run --once`: one pass over all folders, with a table of what was converted.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use super::service::{Ended, Service, attended};
+use super::summary::{exit_of, in_words};
+use crate::cli::render::{Cell, Column, Table, count, duration, escape, path_text};
+use crate::cli::run::{Context, Exit, Failure, hear_or};
+use crate::cli::store::State;
+use crate::entry::Outcome;
+use crate::host::{Hooks, Notice, RunSummary};
+use crate::id::EntryId;
+use crate::time::{Clock, SystemClock};
+
+/// What a host tells while it runs.
+enum News {
+    /// A line for people who asked for more.
+    Line(String),
+    Converted {
+        converter: String,
+        outcome: Outcome,
+    },
+    Trouble(String),
+    Passed(Box<RunSummary>),
+}
+
+/// Makes one pass; what it tells is data and progress, as of any verb.
+pub(super) fn one_pass(
+    service: Service,
+    state: Arc<State>,
+    context: &mut Context<'_>,
+) -> Result<Ended, Failure> {
+    let stop = service.stop.clone();
+    let mut tally = Tally::new(state);
+    let work = |tell: &Sender<News>| {
+        let tell = tell.clone();
+        let hooks = Hooks::new(move |notice| {
+            if let Some(news) = news(notice) {
+                // Nobody hears it only when the host is stopped anyway.
+                let _ = tell.send(news);
+            }
+        });
+        let (host, stop) = (Arc::clone(&service.host), service.stop.clone());
+        attended(service, &hooks, || _ = host.run_once(&stop, &hooks))
+    };
+    let signalled = hear_or(|| stop.at_once(), work, |news| tally.hear(news, context))??;
+    Ok((signalled, tally.exit()))
+}
+
+/// What a notice of a single pass is to the people and programs outside; most of it is none of their business.
+fn news(notice: &Notice<'_>) -> Option<News> {
+    let shown = |path: &Path| path_text(path);
+    Some(match notice {
+        Notice::Converted {
+            converter,
+            conversion,
+            ..
+        } => News::Converted {
+            converter: (*converter).to_owned(),
+            outcome: conversion.outcome,
+        },
+        Notice::Passed(summary) => News::Passed(Box::new((*summary).clone())),
+        Notice::Archived {
+            path,
+            entry,
+            existing: false,
+        } => News::Line(format!("archived {} as entry {entry}", shown(path))),
+        Notice::Submitted {
+            entry,
+            endpoint,
+            report_id,
+        } => News::Line(format!(
+            "submitted {} to {endpoint} as {report_id}",
+            report_of(*entry)
+        )),
+        Notice::SubmissionRejected {
+            entry,
+            endpoint,
+            status,
+            text,
+        } => News::Trouble(format!(
+            "{endpoint} rejected {} ({status}): {text}",
+            report_of(*entry)
+        )),
+        Notice::SubmissionWaits { error, wait, .. } => News::Trouble(format!(
+            "{error}; next try in {}",
+            duration(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+        )),
+        Notice::Trouble { path, error } => News::Trouble(format!("{}: {error}", shown(path))),
+        Notice::ArchiveFailed { path, error, waits } => {
+            let so = if *waits {
+                "it waits"
+            } else {
+                "it is converted and kept"
+            };
+            News::Trouble(format!("{}: not archived, {so}: {error}", shown(path)))
+        }
+        Notice::DiskLow { error }
+        | Notice::FolderSilent { error, .. }
+        | Notice::LineStopped { error, .. } => News::Trouble(error.to_string()),
+        Notice::Left { path, why } => News::Line(format!("left {}: {why}", shown(path))),
+        Notice::DoneBefore {
+            path,
+            entry,
+            outcome: Outcome::Failed | Outcome::Rejected,
+        } => News::Trouble(format!(
+            "{} was not tried again: entry {entry} failed before under the same converter; correct that, or `annals show {entry}`",
+            shown(path)
+        )),
+        Notice::DoneBefore { path, entry, .. } => News::Line(format!(
+            "{} was converted before, as entry {entry}",
+            shown(path)
+        )),
+        _ => return None,
+    })
+}
+
+fn report_of(entry: Option<EntryId>) -> String {
+    match entry {
+        Some(entry) => format!("the report of entry {entry}"),
+        None => "a report".to_owned(),
+    }
+}
+
+/// What is gathered from the news of a host.
+struct Tally {
+    converters: BTreeMap<String, [u64; 5]>,
+    taken: u64,
+    last: RunSummary,
+    /// What others are told.
+    state: Arc<State>,
+}
+
+impl Tally {
+    fn new(state: Arc<State>) -> Self {
+        Self {
+            converters: BTreeMap::new(),
+            taken: 0,
+            last: RunSummary::default(),
+            state,
+        }
+    }
+
+    fn hear(&mut self, news: News, context: &mut Context<'_>) -> Result<(), Failure> {
+        match news {
+            News::Line(line) => {
+                if context.globals.verbose {
+                    context.note(escape(&line));
+                }
+            }
+            News::Converted { converter, outcome } => {
+                self.taken += 1;
+                self.converters.entry(converter).or_default()[column(outcome)] += 1;
+                context.meter.report(self.taken, 0, "converted");
+            }
+            News::Trouble(line) => context.warn(line),
+            News::Passed(summary) => {
+                context.meter.clear();
+                self.passed(*summary, context)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn passed(&mut self, summary: RunSummary, context: &mut Context<'_>) -> Result<(), Failure> {
+        self.state.passed(&summary, SystemClock.now());
+        if context.json() {
+            context.print_json(&summary)?;
+            context.flush()?;
+        } else {
+            let table = self.table(context);
+            context.print(table)?;
+            context.print(in_words(&summary))?;
+        }
+        self.last = summary;
+        Ok(())
+    }
+
+    fn table(&self, context: &Context<'_>) -> String {
+        let columns = [
+            Column::left("CONVERTER"),
+            Column::right("CONVERTED"),
+            Column::right("SUCCESS"),
+            Column::right("FAILED"),
+            Column::right("REJECTED"),
+            Column::right("SUSPENDED"),
+            Column::right("SKIPPED"),
+        ];
+        let rows: Vec<_> = self
+            .converters
+            .iter()
+            .map(|(name, numbers)| {
+                let all: u64 = numbers.iter().sum();
+                std::iter::once(Cell::new(name))
+                    .chain([Cell::new(count(all))])
+                    .chain(numbers.iter().map(|number| Cell::new(count(*number))))
+                    .collect()
+            })
+            .collect();
+        Table::new(&columns, context.canvas()).page(&rows)
+    }
+
+    fn exit(&self) -> Exit {
+        exit_of(&self.last)
+    }
+}
+
+const fn column(outcome: Outcome) -> usize {
+    match outcome {
+        Outcome::Success => 0,
+        Outcome::Failed => 1,
+        Outcome::Rejected => 2,
+        Outcome::Suspended => 3,
+        Outcome::Skipped => 4,
+    }
+}

@@ -1,0 +1,212 @@
+//! `annals host status`: whether a host owns the store, and how it is.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::summary::{failed_before, in_words};
+use crate::archive::Archive;
+use crate::cli::render::{
+    Cell, Column, Style, Table, count, counted, escape, facts, path_text, size,
+};
+use crate::cli::run::{Context, Exit, Failure};
+use crate::cli::store::Status as OwnerStatus;
+use crate::host::{HostStatus, Space};
+use crate::{Error, ErrorKind};
+
+/// Files listed by name that cannot go their way; `--json` has more of them.
+const STUCK_SHOWN: usize = 10;
+
+#[derive(Serialize)]
+struct StatusObject<'a> {
+    running: bool,
+    store: String,
+    #[serde(flatten)]
+    status: Option<&'a OwnerStatus>,
+}
+
+pub(super) fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let dir = context.path(&context.locate()?);
+    let status = context.owner().map(|owner| owner.state.status());
+    if let Some(owner) = context.owner() {
+        context.note_damage(&owner.archive)?;
+    }
+    if context.json() {
+        context.print_json(&StatusObject {
+            running: status.is_some(),
+            store: path_text(&dir),
+            status: status.as_ref(),
+        })?;
+    } else if let Some(status) = &status {
+        let text = status_page(status, &dir, context);
+        context.print(text)?;
+    }
+    if let Some(status) = &status {
+        let host = status.host.as_ref();
+        let is_well = host.is_none_or(|host| host.reasons.is_empty());
+        return Ok(if is_well { Exit::Done } else { Exit::Partial });
+    }
+    if !Archive::is_store(&dir) {
+        return Err(Error::new(
+            ErrorKind::NoStore,
+            format!("there is no store in {}", dir.display()),
+        )
+        .hint("make one with `annals init`, or name one with --store")
+        .into());
+    }
+    if context.json() {
+        return Ok(Exit::NotFound);
+    }
+    Err(Error::new(
+        ErrorKind::NotFound,
+        format!("no host owns the store in {}", dir.display()),
+    )
+    .hint("start one with `annals host run FILE`")
+    .into())
+}
+
+fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> String {
+    let canvas = context.canvas();
+    let zone = context.zone();
+    let passed = status
+        .passed_at
+        .map_or_else(String::new, |at| format!(", the last at {}", zone.long(at)));
+    let work = status.last_work.as_ref().map_or_else(
+        || "nothing yet".to_owned(),
+        |work| {
+            format!(
+                "{}: {}",
+                zone.long(work.at),
+                in_words(&work.summary).trim_end()
+            )
+        },
+    );
+    let mut known = vec![
+        ("store", path_text(dir)),
+        (
+            "process",
+            format!("{}, annals {}", status.pid, status.version),
+        ),
+        ("since", zone.long(status.since)),
+        ("configuration", status.config.clone()),
+        ("passes", format!("{}{passed}", count(status.passes))),
+        ("last work", work),
+    ];
+    let Some(host) = &status.host else {
+        let title = Style::Good.paint("a host runs", canvas.colour);
+        return format!("{title}\n{}", facts(known, canvas));
+    };
+    known.extend(facts_of(host, context));
+    let unwell = format!("a host runs, but {}", escape(&host.reasons.join("; ")));
+    let title = if host.reasons.is_empty() {
+        Style::Good.paint("a host runs", canvas.colour)
+    } else {
+        Style::Bad.paint(&unwell, canvas.colour)
+    };
+    let columns = [
+        Column::clipped("CONVERTER"),
+        Column::left("WATCHES"),
+        Column::right("ARCHIVED"),
+        Column::right("SUCCESS"),
+        Column::right("OTHERS"),
+        Column::right("A MINUTE"),
+        Column::right("PURGED"),
+    ];
+    let rows: Vec<_> = host
+        .converters
+        .iter()
+        .map(|converter| {
+            let others =
+                converter.failed + converter.suspended + converter.skipped + converter.rejected;
+            vec![
+                Cell::new(&converter.name),
+                Cell::maybe(converter.watch_folder.as_deref().map(path_text)),
+                Cell::new(count(converter.archived)),
+                Cell::new(count(converter.successful)),
+                Cell::new(count(others)),
+                Cell::new(count(converter.converted_per_minute)),
+                Cell::new(count(converter.purged)),
+            ]
+        })
+        .collect();
+    let table = Table::new(&columns, canvas).page(&rows);
+    format!("{title}\n{}\n{table}", facts(known, canvas))
+}
+
+fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, String)> {
+    let zone = context.zone();
+    let queue = &host.queue;
+    let mut known = vec![(
+        "in hand",
+        format!(
+            "{} to archive, {} to convert, {} converting, {} to record; {} left in their folders",
+            count(queue.to_archive),
+            count(queue.to_convert),
+            count(queue.converting),
+            count(queue.to_record),
+            count(queue.left)
+        ),
+    )];
+    let stuck = &host.stuck;
+    for file in stuck.files.iter().take(STUCK_SHOWN) {
+        known.push(("stuck", format!("{}: {}", file.path, file.reason)));
+    }
+    let more = stuck.count.saturating_sub(STUCK_SHOWN as u64);
+    if more > 0 {
+        known.push(("stuck", format!("and {} more files", count(more))));
+    }
+    let failed = host.stores.iter().map(|store| store.failed).sum();
+    known.extend(failed_before(failed).map(|failed| ("failed", failed)));
+    let submissions = &host.submissions;
+    let since = submissions.oldest.map_or_else(String::new, |at| {
+        format!(", the oldest since {}", zone.long(at))
+    });
+    known.push((
+        "reports",
+        format!(
+            "{} submitted, {} rejected, {} waiting{since}",
+            count(submissions.submitted),
+            count(submissions.rejected),
+            count(submissions.waiting)
+        ),
+    ));
+    for trouble in &submissions.troubles {
+        known.push(("endpoint", format!("{}: {}", trouble.path, trouble.error)));
+    }
+    let disk = match &host.disk {
+        Space::Enough { free: None } => "not looked at yet".to_owned(),
+        Space::Enough { free: Some(free) } => format!("{} free", size(*free)),
+        Space::Low {
+            since,
+            free,
+            needed,
+            ..
+        } => format!(
+            "low since {}: {} free, {} needed; no files are taken",
+            zone.long(*since),
+            size(*free),
+            size(*needed)
+        ),
+    };
+    known.push(("disk", disk));
+    let retention = &host.retention;
+    let applied = retention.applied_at.map_or_else(
+        || "not applied yet".to_owned(),
+        |at| format!("applied {}", zone.long(at)),
+    );
+    let error = retention
+        .error
+        .as_ref()
+        .map_or_else(String::new, |why| format!("; {why}"));
+    known.push((
+        "retention",
+        format!(
+            "{applied}, {} purged{error}",
+            counted(retention.purged, "entry", "entries")
+        ),
+    ));
+    if let Some(why) = &host.configuration.refused {
+        known.push(("refused", why.clone()));
+    }
+    known
+}

@@ -1,0 +1,83 @@
+//! The stores of a host: opens them, and answers for them while it has them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::archive::{Access, Archive, CopiedFrom};
+use crate::cli::owner::{self, Endpoint};
+use crate::cli::run::Context;
+use crate::cli::store::State;
+use crate::cli::store::trust::{self, Found};
+use crate::host::{Archives, Config, ConverterConfig};
+use crate::{Error, ErrorKind};
+
+/// Answers for every store while the host has it. Where a folder cannot hold a socket, as some network shares cannot, the host
+/// works without.
+pub(super) fn answer_for(
+    archives: &Archives,
+    state: &Arc<State>,
+    context: &mut Context<'_>,
+) -> Vec<Endpoint> {
+    let mut endpoints = Vec::new();
+    for archive in archives.iter() {
+        match Endpoint::open(archive, state, context.program().run_for_client) {
+            Ok(endpoint) => endpoints.push(endpoint),
+            Err(error) => context.warn(format_args!(
+                "nobody else can use the store in {} while the host runs: {error}",
+                archive.dir().display()
+            )),
+        }
+    }
+    endpoints
+}
+
+/// Opens every store that some converter archives into which watches a folder or has reports to send.
+pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error> {
+    let archiving = |converter: &&ConverterConfig| {
+        (converter.watch_folder.is_some() || converter.submit.is_some())
+            && converter.archive.archives()
+    };
+    let needs_shared = config
+        .converters
+        .iter()
+        .filter(archiving)
+        .any(|converter| converter.archive.folder.is_none());
+    let what = "another cannot run on it";
+    let shared = if needs_shared {
+        let folder = context.locate()?;
+        owner::refuse_if_owned(&folder, what)?;
+        Some(open_original(&folder, context)?)
+    } else {
+        None
+    };
+    let mut archives = Archives::shared(shared);
+    let mut opened: Vec<&Path> = Vec::new();
+    for converter in config.converters.iter().filter(archiving) {
+        let Some(folder) = converter.archive.folder.as_deref() else {
+            continue;
+        };
+        if opened.contains(&folder) {
+            continue;
+        }
+        owner::refuse_if_owned(folder, what)?;
+        let archive = open_original(folder, context)?;
+        context.note_damage(&archive)?;
+        archives = archives.with_own(folder.to_owned(), archive);
+        opened.push(folder);
+    }
+    Ok(archives)
+}
+
+/// Opens a store for a host. A host writes for months and nobody reads what it says at its start, so a copy of a store that
+/// nobody has confirmed is refused.
+fn open_original(folder: &Path, context: &Context<'_>) -> Result<Archive, Error> {
+    trust::check(folder, Found::Named, Access::ReadWrite, context.trust())?;
+    let archive = Archive::open(folder, context.options(Access::ReadWrite))?;
+    match archive.copied_from() {
+        None => Ok(archive),
+        Some(from) => {
+            let said = format!("no host is started on {}: {from}", folder.display());
+            Err(Error::new(ErrorKind::Refused, said).hint(CopiedFrom::HINT))
+        }
+    }
+}

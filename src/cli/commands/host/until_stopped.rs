@@ -1,0 +1,67 @@
+//! `annals host run`: works until it is stopped, and writes a log.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::configuration::watching;
+use super::service::{Ended, Service, attended};
+use super::summary::{exit_of, in_words};
+use crate::Error;
+use crate::cli::daemon::{Console, Log};
+use crate::cli::render::to_json;
+use crate::cli::store::State;
+use crate::host::{Hooks, Listener, Notice, RunSummary};
+use crate::time::{Clock, SystemClock};
+
+/// Runs the host until it is stopped. What it says is for people: whether anybody takes it does not
+/// matter to it.
+pub(super) fn go_on(
+    service: Service,
+    listener: Option<Listener>,
+    state: Arc<State>,
+    log: Log,
+    console: &Console,
+    json: bool,
+) -> Result<Ended, Error> {
+    let asked = console.clone();
+    service.host.ask_too(move || asked.troubles());
+    let log = Arc::new(log);
+    let panics = Arc::clone(&log);
+    std::panic::set_hook(Box::new(move |panic| panics.panicked(panic)));
+    let last = Arc::new(Mutex::new(RunSummary::default()));
+    let out = console.out.clone();
+    let hooks = Hooks::new({
+        let last = Arc::clone(&last);
+        move |notice| {
+            log.notice(notice);
+            if let Notice::Passed(summary) = notice {
+                state.passed(summary, SystemClock.now());
+                if let Some(line) = line_of(summary, json) {
+                    out.say(line);
+                }
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                last.clone_from(summary);
+            }
+        }
+    });
+    let watching = watching(&service.host.config());
+    let (host, stop) = (Arc::clone(&service.host), service.stop.clone());
+    let supervisor = service.supervisor.clone();
+    let ended = attended(service, &hooks, || {
+        supervisor.ready(&watching);
+        host.run(listener, &stop, &hooks);
+    });
+    let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((ended?, exit_of(&last)))
+}
+
+/// The line that a running host prints for a pass in which there was something to do.
+fn line_of(summary: &RunSummary, json: bool) -> Option<String> {
+    let sent = summary.reports_submitted + summary.reports_rejected;
+    let something = summary.archived + summary.converted + summary.done_before + sent > 0;
+    if json {
+        let worth = something || !summary.errors.is_empty();
+        let line = to_json(summary).ok().filter(|_| worth)?;
+        return Some(format!("{line}\n"));
+    }
+    something.then(|| in_words(summary))
+}

@@ -1,0 +1,121 @@
+//! What `annals reprocess` is given.
+
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+use crate::cli::entries::Filters;
+use crate::id::EntryId;
+
+/// Run converters again over archived sources, and tell what changes
+///
+/// Each run is a new attempt beside the earlier ones; nothing is overwritten. Nothing is submitted unless --submit says so;
+/// then the new reports wait in the store until `annals host run` sends them.
+#[derive(Debug, clap::Args)]
+#[command(
+    visible_alias = "replay",
+    after_help = "\
+Examples:
+  annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --dry-run
+  annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'new limits'
+  annals reprocess 4711 --converter-version recorded --compare-only --fail-on-change
+
+Exit code 1: a converter cannot run; 3: some entries failed; 4: nothing selected or compared; 6: changes."
+)]
+pub(crate) struct Args {
+    /// Entries by id; or use filters
+    #[arg(value_name = "ID")]
+    pub(super) ids: Vec<EntryId>,
+    /// recorded: the one that ran last, from its archived files; current: the one configured now; else a configured
+    /// converter's name, or a recorded version or identity
+    #[arg(long, value_name = "WHICH", default_value = "current")]
+    pub(super) converter_version: String,
+    /// Which arguments it is given [default: recorded with a recorded converter, else current]
+    #[arg(long)]
+    pub(super) params: Option<ParamsArg>,
+    /// Which new reports `annals host run` is to submit
+    #[arg(long, default_value = "none")]
+    pub(super) submit: Submit,
+    /// What a failed attempt means for the rest
+    #[arg(long, default_value = "skip")]
+    pub(super) on_error: OnErrorArg,
+    /// Conversions at a time [default: max_concurrent of the configuration, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) jobs: Option<u16>,
+    /// Conversions a second at the most, such as 5/s or 0.5
+    #[arg(long, value_name = "N/s")]
+    pub(super) rate: Option<Rate>,
+    /// Stop after 1 and after 10 entries, and ask whether to go on
+    #[arg(long)]
+    pub(super) ramp: bool,
+    /// Say what would run, and run nothing
+    #[arg(long, conflicts_with_all = ["compare_only", "ramp", "fail_on_change"])]
+    pub(super) dry_run: bool,
+    /// Run and compare, but record nothing
+    #[arg(long)]
+    pub(super) compare_only: bool,
+    /// Exit code 6 when anything changed
+    #[arg(long)]
+    pub(super) fail_on_change: bool,
+    /// Why; recorded for good
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    #[command(flatten)]
+    pub(super) filters: Filters,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ParamsArg {
+    Recorded,
+    Current,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnErrorArg {
+    /// Go on with the next entry
+    Skip,
+    /// Take no further entries
+    Stop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Submit {
+    /// None
+    None,
+    /// Those that differ from the report before, or have none before them
+    Changed,
+    /// All
+    All,
+}
+
+/// Conversions a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rate(pub(super) f64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_suffix("/s").unwrap_or(text);
+        number
+            .parse()
+            .ok()
+            .filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
+            .map(Self)
+            .ok_or_else(|| "expected a number above 0, such as 5/s or 0.5".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_above_nothing() {
+        assert_eq!("5/s".parse(), Ok(Rate(5.0)));
+        assert_eq!("0.5".parse(), Ok(Rate(0.5)));
+        for wrong in ["0", "-1/s", "inf", "NaN", "5/min", "/s", ""] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Runs a job: progress, the pauses of a ramp, and what is gathered of its steps.
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::arguments::Args;
+use crate::ErrorKind;
+use crate::archive::Archive;
+use crate::cli::render::{Differences, count, counted, escape};
+use crate::cli::run::{Context, Failure, hear};
+use crate::convert::{
+    Converter, Ramp, Reprocess, ReprocessResult, Selection, Step, StepOutcome, Verdict,
+    reprocess_by_ramp,
+};
+use crate::id::EntryId;
+
+/// Entries after which a ramp asks.
+const PAUSES: [usize; 2] = [1, 10];
+
+/// What a job tells while it runs.
+enum News {
+    Step(Step),
+    /// Shall it go on?
+    Pause(ReprocessResult, Sender<bool>),
+}
+
+/// What is gathered from the steps of a job.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) differences: Differences,
+    pub(super) fixed: Vec<EntryId>,
+    pub(super) broken: Vec<EntryId>,
+}
+
+pub(super) fn run_job(
+    archive: &Archive,
+    selection: &Selection,
+    converters: &[Converter],
+    options: &Reprocess,
+    args: &Args,
+    context: &mut Context<'_>,
+) -> Result<(ReprocessResult, Findings), Failure> {
+    let cancel = context.cancel_by_signal();
+    let mut findings = Findings::default();
+    let work = |tell: &Sender<News>| {
+        let on_step = |step: &Step| {
+            // Nobody hears it only when the job is cancelled anyway.
+            let _ = tell.send(News::Step(step.clone()));
+        };
+        let mut ask = |so_far: &ReprocessResult| {
+            let (answer, answered) = bounded(1);
+            tell.send(News::Pause(so_far.clone(), answer)).is_ok()
+                && answered.recv().unwrap_or(false)
+        };
+        let ramp = Ramp {
+            pauses: if args.ramp { &PAUSES } else { &[] },
+            go_on: &mut ask,
+        };
+        reprocess_by_ramp(
+            archive, selection, converters, options, &cancel, &on_step, ramp,
+        )
+    };
+    let result = hear(&cancel, work, |news| {
+        match news {
+            News::Step(step) => {
+                findings.add(&step);
+                context.meter.report(step.done, step.total, "converting");
+                if context.globals.verbose && !context.json() {
+                    let line = step_line(&step);
+                    context.print(line)?;
+                }
+            }
+            News::Pause(so_far, answer) => {
+                let _ = answer.send(shall_go_on(&so_far, context)?);
+            }
+        }
+        Ok(())
+    })??;
+    Ok((result, findings))
+}
+
+/// A job that is not to go on is no error: what was done is done, and told.
+fn shall_go_on(so_far: &ReprocessResult, context: &mut Context<'_>) -> Result<bool, Failure> {
+    context.meter.clear();
+    context.flush()?;
+    let question = format!(
+        "{} of {} done: {} unchanged, {} changed, {} fixed, {} broken, {} failed; go on?",
+        count(so_far.processed + so_far.skipped),
+        counted(so_far.total, "entry", "entries"),
+        count(so_far.unchanged),
+        count(so_far.changed),
+        count(so_far.fixed),
+        count(so_far.broken),
+        count(so_far.failed)
+    );
+    match context.confirm(&question) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Refused => {
+            let done = counted(so_far.processed + so_far.skipped, "entry", "entries");
+            let kept = match so_far.job {
+                Some(job) => format!("what was done is recorded as job {job}"),
+                None => "nothing was recorded".to_owned(),
+            };
+            context.warn(format_args!(
+                "stopped after {done}, because nobody said yes (--yes goes on without asking); \
+                 {kept}"
+            ));
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Findings {
+    fn add(&mut self, step: &Step) {
+        let StepOutcome::Ran {
+            verdict,
+            difference,
+            ..
+        } = &step.outcome
+        else {
+            return;
+        };
+        self.differences.add(step.entry, &difference.changes);
+        match verdict {
+            Some(Verdict::Fixed) => self.fixed.push(step.entry),
+            Some(Verdict::Broken) => self.broken.push(step.entry),
+            Some(Verdict::Unchanged | Verdict::Changed) | None => {}
+        }
+    }
+}
+
+/// `31  changed  success, attempt 2`.
+fn step_line(step: &Step) -> String {
+    let words = match &step.outcome {
+        StepOutcome::Ran {
+            attempt,
+            outcome,
+            error,
+            verdict,
+            ..
+        } => {
+            let verdict = match verdict {
+                None => "first",
+                Some(Verdict::Unchanged) => "unchanged",
+                Some(Verdict::Changed) => "changed",
+                Some(Verdict::Fixed) => "fixed",
+                Some(Verdict::Broken) => "broken",
+            };
+            let attempt = attempt.map(|attempt| format!(", attempt {attempt}"));
+            let error = error.as_deref().map(|error| format!(": {}", escape(error)));
+            format!(
+                "{verdict:<9}  {outcome}{}{}",
+                attempt.unwrap_or_default(),
+                error.unwrap_or_default()
+            )
+        }
+        StepOutcome::Skipped { reason } => format!("{:<9}  {}", "skipped", escape(reason)),
+        StepOutcome::Error { reason } => format!("{:<9}  {}", "error", escape(reason)),
+        StepOutcome::NotTried { reason } => format!("{:<9}  {}", "not tried", escape(reason)),
+        StepOutcome::Earlier { outcome } => format!("{:<9}  {outcome}", "earlier"),
+    };
+    format!("{:>8}  {words}\n", step.entry)
+}

@@ -1,0 +1,142 @@
+//! What a job came to, for people and programs.
+
+use serde::Serialize;
+
+use super::arguments::{Args, Submit};
+use super::job::Findings;
+use super::plan::cannot_run;
+use crate::cli::render::{PlaceObject, Style, count, counted, duration, facts, reasons};
+use crate::cli::run::{Context, Exit, Failure};
+use crate::convert::ReprocessResult;
+use crate::id::EntryId;
+use crate::{Error, ErrorKind};
+
+/// Entries listed by name where only some are.
+const LISTED_MAX: usize = 8;
+
+/// What a run came to, for programs.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    #[serde(flatten)]
+    result: &'a ReprocessResult,
+    compare_only: bool,
+    fixed_ids: &'a [EntryId],
+    broken_ids: &'a [EntryId],
+    differences: Vec<PlaceObject<'a>>,
+}
+
+pub(super) fn tell_outcome(
+    result: &ReprocessResult,
+    findings: &Findings,
+    args: &Args,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
+    if context.json() {
+        context.print_json(&Outcome {
+            result,
+            compare_only: args.compare_only,
+            fixed_ids: &findings.fixed,
+            broken_ids: &findings.broken,
+            differences: findings.differences.objects(),
+        })?;
+    } else {
+        let text = page(result, findings, args, context);
+        context.print(text)?;
+        if let Some(job) = result
+            .job
+            .filter(|_| result.failed + result.skipped + result.not_tried > 0)
+        {
+            context.note(format_args!(
+                "every failure and its reason: annals job show {job}"
+            ));
+        }
+    }
+    if result.not_tried > 0 {
+        context.error(&cannot_run(result.not_tried, &result.blocked.join("; ")));
+        return Ok(Exit::Failed);
+    }
+    let compared = result.unchanged + result.changed + result.fixed + result.broken;
+    if args.fail_on_change && compared == 0 && result.first > 0 {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "nothing was compared: no entry that ran has an attempt before",
+        )
+        .hint("leave out --fail-on-change, or select entries that were converted before")
+        .into());
+    }
+    let differs = result.changed + result.fixed + result.broken > 0;
+    Ok(if args.fail_on_change && differs {
+        Exit::Damaged
+    } else if result.failed + result.skipped > 0 || result.interrupted {
+        Exit::Partial
+    } else {
+        Exit::Done
+    })
+}
+
+pub(super) fn page(
+    result: &ReprocessResult,
+    findings: &Findings,
+    args: &Args,
+    context: &Context<'_>,
+) -> String {
+    let canvas = context.canvas();
+    let (title, after) = match result.job {
+        Some(job) => (format!("Job {job}"), ""),
+        None if args.compare_only => ("Compared".to_owned(), ", nothing recorded"),
+        None => ("Reprocessed".to_owned(), ""),
+    };
+    let stopped = if result.interrupted {
+        ", stopped before its end"
+    } else {
+        ""
+    };
+    let mut text = format!(
+        "{}  {} in {}{after}{stopped}\n",
+        Style::Bold.paint(&title, canvas.colour),
+        counted(result.total, "entry", "entries"),
+        duration(result.duration_ms),
+    );
+    let with_ids = |number: u64, ids: &[EntryId]| {
+        let listed: Vec<String> = ids
+            .iter()
+            .take(LISTED_MAX)
+            .map(ToString::to_string)
+            .collect();
+        let more = if ids.len() > LISTED_MAX { ", ..." } else { "" };
+        match listed.len() {
+            0 => count(number),
+            _ => format!("{}: {}{more}", count(number), listed.join(", ")),
+        }
+    };
+    let mut known = vec![
+        ("successful", count(result.successful)),
+        ("failed", count(result.failed)),
+    ];
+    if result.not_tried > 0 {
+        known.push(("not tried", count(result.not_tried)));
+    }
+    if result.skipped > 0 {
+        known.push(("passed over", count(result.skipped)));
+    }
+    if result.first > 0 {
+        known.push(("never converted before", count(result.first)));
+    }
+    known.extend([
+        ("unchanged", count(result.unchanged)),
+        ("changed", count(result.changed)),
+        ("fixed", with_ids(result.fixed, &findings.fixed)),
+        ("broken", with_ids(result.broken, &findings.broken)),
+    ]);
+    if args.submit != Submit::None {
+        known.push(("to be submitted", count(result.submitted)));
+    }
+    text += &facts(known, canvas);
+    let table = findings.differences.table(canvas);
+    if !table.is_empty() {
+        text.push('\n');
+        text += &table;
+    }
+    let errors = result.errors.iter();
+    text + &reasons::table(errors.map(|error| (error.id, error.error.as_str())), canvas)
+}

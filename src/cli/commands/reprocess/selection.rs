@@ -1,0 +1,46 @@
+//! The entries of a job, refused where there are none.
+
+use crate::archive::Archive;
+use crate::cli::content::no_entry;
+use crate::cli::entries::{Selected, nothing_selected, refuse_unknown_converters};
+use crate::convert::{Selection, select};
+use crate::host::Config;
+use crate::query::Filter;
+use crate::{Error, ErrorKind};
+
+/// The entries meant. No entry at all, and one that was named and does not exist, is refused before
+/// anything runs: a gate that looked at nothing must not open.
+pub(super) fn selection(
+    archive: &Archive,
+    selected: Selected,
+    config: Option<&Config>,
+) -> Result<Selection, Error> {
+    let mut ids = match selected {
+        Selected::Filter(filter) => {
+            refuse_unknown_converters(&filter, &archive.snapshot()?, config)?;
+            let selection = select(archive, &filter)?;
+            return if selection.ids.is_empty() {
+                Err(nothing_selected())
+            } else {
+                Ok(selection)
+            };
+        }
+        Selected::Ids(ids) => ids,
+    };
+    ids.sort_unstable();
+    ids.dedup();
+    let snapshot = archive.snapshot()?;
+    for &id in &ids {
+        if snapshot.entry(id)?.is_none() {
+            return Err(no_entry(id));
+        }
+    }
+    let named = Filter {
+        ids: ids.clone(),
+        ..Filter::default()
+    };
+    let description = serde_json::to_string(&named).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "the ids cannot be written down").caused_by(error)
+    })?;
+    Ok(Selection { description, ids })
+}

@@ -1,0 +1,204 @@
+//! Reads the section of one converter.
+
+use std::fmt::Display;
+
+use super::companions;
+use super::endpoint::Submit;
+use super::names::Names;
+use super::read::Reader;
+use super::schema::Value;
+use super::scope::{Scope, archive_settings, bounds};
+use super::settings::{ConverterConfig, Links, Retry, Writers};
+use crate::convert::{Arguments, Companions, Converter, Mode, PostAction, Takes, is_bundle_name};
+
+/// The section of one converter, and where it stands.
+struct Section<'a> {
+    name: &'a str,
+    scope: &'a Scope<'a>,
+    /// The line it begins at.
+    line: usize,
+}
+
+impl Reader<'_> {
+    /// Reads one converter. What is wrong with it becomes a problem, and the rest is read all the
+    /// same.
+    pub(super) fn converter(&mut self, scope: &Scope<'_>, line: usize) -> ConverterConfig {
+        let name = scope.text("name");
+        if name.trim().is_empty() || name.chars().any(char::is_control) || name.len() > 200 {
+            self.problem(
+                line,
+                "a converter needs a name of at most 200 bytes without control characters",
+            );
+        }
+        let section = Section {
+            name: &name,
+            scope,
+            line,
+        };
+        let mode = scope.text("mode").parse::<Mode>().unwrap_or_default();
+        let command = self.command(&section, mode);
+        let bundle = self.bundle(&section);
+        let complete_marker = self.complete_marker(&section);
+        let names = Names::new(scope.texts("patterns"), &scope.texts("ignore"));
+        let names = names.unwrap_or_else(|bad| {
+            self.wrong(&section, bad.key, format!("{}: {}", bad.key, bad.why));
+            Names::default()
+        });
+        let companions = self.companions(&section, &names, complete_marker.is_some());
+        let submit = self.submit(&section);
+        let (bounds, wrong) = bounds(scope);
+        for (key, why) in wrong {
+            self.wrong(&section, key, format!("{key}: {why}"));
+        }
+        ConverterConfig {
+            converter: Converter {
+                version: scope.optional_text("version"),
+                command,
+                dir: scope.dir.to_owned(),
+                bundle,
+                mode,
+                takes: if complete_marker.is_some() {
+                    Takes::Folders
+                } else if companions.is_empty() {
+                    Takes::Files
+                } else {
+                    Takes::WithCompanions(companions)
+                },
+                bounds,
+                arguments: Arguments::new(
+                    scope.text_map("arguments"),
+                    scope.texts("secret_arguments"),
+                ),
+                environment: scope.optional_text("environment"),
+                name,
+            },
+            watch_folder: scope.folder("watch_folder"),
+            priority: scope.whole("priority"),
+            links: if scope.flag("follow_symlinks") {
+                Links::Follow
+            } else {
+                Links::Skip
+            },
+            complete_marker,
+            settle: scope.seconds("settle_s"),
+            empty_after: scope.seconds("empty_after_s"),
+            writers: if scope.flag("wait_for_writers") {
+                Writers::WaitFor
+            } else {
+                Writers::Ignore
+            },
+            post_process: scope
+                .text("post_process")
+                .parse()
+                .unwrap_or(PostAction::Keep),
+            done_folder: scope.folder("done_folder"),
+            error_folder: scope.folder("error_folder"),
+            retry: Retry {
+                max_attempts: scope.whole("retry.max_attempts"),
+                delay: scope.seconds("retry.delay_s"),
+            },
+            archive: archive_settings(scope),
+            submit,
+            names,
+        }
+    }
+
+    /// Notes a problem with a key of a converter, at its line.
+    fn wrong(&mut self, section: &Section<'_>, key: &str, message: impl Display) {
+        let line = section.scope.line(key).unwrap_or(section.line);
+        self.problem(line, format!("converter '{}': {message}", section.name));
+    }
+
+    fn command(&mut self, section: &Section<'_>, mode: Mode) -> Vec<String> {
+        let command = section.scope.texts("command");
+        let has_input = || command[1..].iter().any(|word| word.contains("{input}"));
+        if command.first().is_none_or(String::is_empty) {
+            self.wrong(section, "command", "command must name a program");
+        } else if mode == Mode::OneShot && !has_input() {
+            self.wrong(
+                section,
+                "command",
+                "command must have an {input} among its arguments, which stands for the file",
+            );
+        }
+        command
+    }
+
+    fn bundle(&mut self, section: &Section<'_>) -> Vec<String> {
+        let bundle = section.scope.texts("bundle");
+        for file in bundle.iter().filter(|file| !is_bundle_name(file)) {
+            let message = format!(
+                "bundle file {file:?} must be below the configuration's folder, written with '/'"
+            );
+            self.wrong(section, "bundle", message);
+        }
+        bundle
+    }
+
+    fn complete_marker(&mut self, section: &Section<'_>) -> Option<String> {
+        let marker = section.scope.optional_text("complete_marker")?;
+        if marker.contains('/') || !is_bundle_name(&marker) {
+            let message = format!(
+                "complete_marker: {marker:?} must be the plain name of a file in the folder"
+            );
+            self.wrong(section, "complete_marker", message);
+        }
+        Some(marker)
+    }
+
+    fn companions(&mut self, section: &Section<'_>, names: &Names, has_marker: bool) -> Companions {
+        let scope = section.scope;
+        let texts = scope.texts("companions");
+        let required = scope.texts("companions_required");
+        let (companions, wrong) = companions::read(&texts, &required, names);
+        for (key, why) in wrong {
+            self.wrong(section, key, format!("{key}: {why}"));
+        }
+        if !companions.is_empty() {
+            let clash = [
+                ("complete_marker", has_marker),
+                ("follow_symlinks", scope.flag("follow_symlinks")),
+            ];
+            for (key, _) in clash.into_iter().filter(|(_, is_set)| *is_set) {
+                let why = format!("{key} and companions do not go together; set one of them");
+                self.wrong(section, key, why);
+            }
+        }
+        companions
+    }
+
+    fn submit(&mut self, section: &Section<'_>) -> Option<Submit> {
+        let scope = section.scope;
+        let Value::Text(url) = scope.get("submit.url")? else {
+            unreachable!("the schema has submit.url as a text")
+        };
+        let submit = Submit {
+            url,
+            timeout: scope.seconds("submit.timeout_s"),
+            headers: scope.text_map("submit.headers"),
+            dir: scope.dir.to_owned(),
+        };
+        for (header, value) in &submit.headers {
+            if !is_header(header, value) {
+                let message = format!(
+                    "submit.headers: {header:?} is no header, or its value has a control character or an open '${{'"
+                );
+                self.wrong(section, "submit.headers", message);
+            }
+        }
+        Some(submit)
+    }
+}
+
+fn is_header(name: &str, value: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_closed = |value: &str| {
+        let mut parts = value.split("${");
+        parts.next();
+        parts.all(|part| part.contains('}'))
+    };
+    !name.is_empty()
+        && name.bytes().all(is_token)
+        && !value.chars().any(char::is_control)
+        && is_closed(value)
+}

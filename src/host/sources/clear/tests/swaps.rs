@@ -1,0 +1,129 @@
+//! A thousand swaps of a name in a watch folder, while the host reads what is there and clears it
+//! away.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{scope, yield_now};
+use std::time::{Duration, Instant};
+
+use super::{ACTIONS, Bench};
+use crate::host::config::settings::Links;
+use crate::host::sources::fingerprint::Fingerprint;
+use crate::host::sources::shape::Shape;
+use crate::host::sources::source::Source;
+use crate::id::BlobId;
+use crate::{ErrorKind, Result};
+
+/// How often a name is swapped under each of the four actions.
+const SWAPS: usize = 250;
+/// A slow machine swaps less often.
+const TIME_MAX: Duration = Duration::from_secs(2);
+const SECRET: &str = "what nobody may get at through a watch folder";
+
+fn unit(number: usize) -> String {
+    format!("unit {number}")
+}
+
+/// Puts results and links under one name as fast as it can. Returns the results that it saw taken.
+fn swap(bench: &Bench) -> BTreeSet<BlobId> {
+    let name = bench.at("in/result.csv");
+    let is_taken = || !fs::symlink_metadata(&name).is_ok_and(|found| found.is_file());
+    let began = Instant::now();
+    let mut taken = BTreeSet::new();
+    for number in 0..SWAPS {
+        if began.elapsed() > TIME_MAX {
+            break;
+        }
+        let next = bench.at("next");
+        if number % 3 == 1 {
+            symlink(bench.at("secret"), &next).expect("linked");
+        } else {
+            fs::write(&next, unit(number)).expect("written");
+        }
+        fs::rename(&next, &name).expect("renamed");
+        // Every third is swapped for the next one at any moment of its being read; the last is
+        // never.
+        while number % 3 == 2 && !is_taken() {
+            yield_now();
+        }
+        if number % 3 == 2 {
+            taken.insert(BlobId::of(unit(number).as_bytes()));
+        }
+    }
+    let is_link = fs::symlink_metadata(&name).is_ok_and(|found| found.is_symlink());
+    if is_link {
+        fs::remove_file(&name).expect("removed");
+    }
+    taken
+}
+
+/// Clears away what it has read until the swaps are over. Returns the contents that it has cleared
+/// away.
+fn clear(
+    bench: &Bench,
+    over: &AtomicBool,
+    act: fn(Source<'_>, &Path) -> Result<()>,
+) -> Vec<BlobId> {
+    let mut cleared = Vec::new();
+    while !over.load(Ordering::Acquire) || !bench.names("in").is_empty() {
+        for name in bench.names("in") {
+            let path = bench.at("in").join(name);
+            let Ok(Some(seen)) = Fingerprint::of(&path, &Shape::File(Links::Skip)) else {
+                continue;
+            };
+            let source = Source {
+                path: &path,
+                seen: &seen,
+                marker: None,
+            };
+            match act(source, &bench.at("done")) {
+                Ok(()) => cleared.push(seen.content),
+                Err(error) => {
+                    let kinds = [ErrorKind::Changed, ErrorKind::Refused];
+                    assert!(kinds.contains(&error.kind()), "{error}");
+                }
+            }
+        }
+    }
+    cleared
+}
+
+/// A result that was renamed over one that had just been read was cleared away unread; and a link
+/// that was put there for a moment must lead nowhere.
+#[test]
+fn a_thousand_swaps_of_a_name_clear_away_only_what_was_read() -> io::Result<()> {
+    for act in ACTIONS {
+        let bench = Bench::new();
+        fs::write(bench.at("secret"), SECRET)?;
+        let over = AtomicBool::new(false);
+        let (taken, cleared) = scope(|scope| {
+            let swapping = scope.spawn(|| {
+                let taken = swap(&bench);
+                over.store(true, Ordering::Release);
+                taken
+            });
+            let cleared = clear(&bench, &over, act);
+            (swapping.join().expect("swapped"), cleared)
+        });
+        let once: BTreeSet<BlobId> = cleared.iter().copied().collect();
+        assert_eq!(once.len(), cleared.len(), "one was cleared away twice");
+        let unread = taken.difference(&once).count();
+        assert_eq!(unread, 0, "of {} were cleared away unread", taken.len());
+        assert!(!once.contains(&BlobId::of(SECRET.as_bytes())));
+        assert_eq!(bench.text("secret"), SECRET);
+        for name in bench.names("done") {
+            let found = fs::symlink_metadata(bench.at("done").join(&name))?;
+            assert!(found.is_file(), "{name} is no file");
+            let content = fs::read(bench.at("done").join(&name))?;
+            let leaked = content
+                .windows(SECRET.len())
+                .any(|part| part == SECRET.as_bytes());
+            assert!(!leaked, "{name}");
+        }
+    }
+    Ok(())
+}

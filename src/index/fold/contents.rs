@@ -1,0 +1,292 @@
+//! Counts what needs each blob, and follows where blobs lie.
+
+use super::state::{Change, Fold};
+use crate::entry::Status;
+use crate::event::BlobRef;
+use crate::id::{BlobId, PackId};
+use crate::index::error::IndexError;
+use crate::index::overlay::{CounterKey, Overlay};
+use crate::index::placement::{PackRow, Placement};
+use crate::index::rows::{BlobRow, EntryRow, Place};
+use crate::index::view::View;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Overlay {
+    /// Records where a blob lies. The order of placements and events makes no difference; a second placement moves
+    /// the blob.
+    pub(crate) fn place(&mut self, new: &Placement, below: &View) -> Result<(), IndexError> {
+        Fold { top: self, below }.place(new)
+    }
+
+    /// Where a blob lies by now.
+    pub(crate) fn place_of(
+        &mut self,
+        id: &BlobId,
+        below: &View,
+    ) -> Result<Option<Place>, IndexError> {
+        let row = Fold { top: self, below }.blob(id)?;
+        Ok(row.and_then(|row| row.place))
+    }
+
+    /// Records a sealed pack.
+    pub(crate) fn add_pack(&mut self, pack: &PackRow, below: &View) -> Result<(), IndexError> {
+        let mut fold = Fold { top: self, below };
+        let mut state = fold.pack(pack.id)?;
+        state.file = Some((
+            pack.class.clone(),
+            pack.bytes,
+            pack.blobs,
+            pack.dictionary_bytes,
+        ));
+        fold.put_pack(pack.id, state);
+        Ok(())
+    }
+
+    /// Forgets a pack and that blobs lie in it; blobs that nothing needs any more are forgotten with it.
+    ///
+    /// `inside` are the blobs its footer lists. Without them the whole table of blobs is read.
+    pub(crate) fn drop_pack(
+        &mut self,
+        pack: PackId,
+        inside: Option<Vec<BlobId>>,
+        below: &View,
+    ) -> Result<(), IndexError> {
+        let Some(inside) = inside else {
+            return self.drop_packs(&BTreeSet::from([pack]), below);
+        };
+        let mut fold = Fold { top: self, below };
+        for id in inside {
+            let row = fold.blob(&id)?;
+            let is_here = |row: &BlobRow| row.place.is_some_and(|place| place.pack == pack);
+            if let Some(row) = row.filter(is_here) {
+                fold.unplace(id, row)?;
+            }
+        }
+        self.small_mut().packs.insert(pack, None);
+        Ok(())
+    }
+
+    /// The same for packs whose footers cannot be read any more. Reads the whole table of blobs, once.
+    pub(crate) fn drop_packs(
+        &mut self,
+        packs: &BTreeSet<PackId>,
+        below: &View,
+    ) -> Result<(), IndexError> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        // Through a view, so that blobs moved to another pack a moment ago are seen where they are now.
+        let found = below.under(self.clone()).blobs_in_packs(packs)?;
+        let mut fold = Fold { top: self, below };
+        for id in found {
+            if let Some(row) = fold.blob(&id)? {
+                fold.unplace(id, row)?;
+            }
+        }
+        let small = self.small_mut();
+        small.packs.extend(packs.iter().map(|pack| (*pack, None)));
+        Ok(())
+    }
+}
+
+impl Fold<'_> {
+    pub(super) fn count(&mut self, row: &EntryRow<'_>, change: Change) -> Result<(), IndexError> {
+        let place = Status::ALL
+            .iter()
+            .position(|status| *status == row.head.status);
+        let key = CounterKey {
+            day: row.head.archived_at.day(),
+            status: place
+                .and_then(|at| u8::try_from(at).ok())
+                .unwrap_or(u8::MAX),
+            purged: row.head.purged_at.is_some(),
+            converter: row.head.converter.to_owned(),
+        };
+        let known = self.top.small.counters.get(&key).copied();
+        let mut counter = match known {
+            Some(counter) => counter,
+            None => self.below.counter(&key)?,
+        };
+        match change {
+            Change::More => {
+                counter.entries = counter.entries.saturating_add(1);
+                counter.bytes = counter.bytes.saturating_add(row.head.size);
+            }
+            Change::Less => {
+                counter.entries = counter.entries.saturating_sub(1);
+                counter.bytes = counter.bytes.saturating_sub(row.head.size);
+            }
+        }
+        self.top.small_mut().counters.insert(key, counter);
+        Ok(())
+    }
+
+    /// A fact that names a blob came or went.
+    pub(super) fn change_named(
+        &mut self,
+        blob: &BlobRef,
+        change: Change,
+    ) -> Result<(), IndexError> {
+        self.change_blob(blob.blake3, Some(blob.size), change)
+    }
+
+    pub(super) fn change_blob(
+        &mut self,
+        id: BlobId,
+        size: Option<u64>,
+        change: Change,
+    ) -> Result<(), IndexError> {
+        let mut row = self.blob(&id)?.unwrap_or_default();
+        if let (0, None, Some(size)) = (row.size, row.place, size) {
+            row.size = size;
+        }
+        match change {
+            Change::More => {
+                if row.named == 0 {
+                    let unique = &mut self.top.totals.unique_bytes;
+                    *unique = unique.saturating_add(row.size);
+                }
+                row.named = row.named.saturating_add(1);
+            }
+            Change::Less => {
+                if row.named == 1 {
+                    let unique = &mut self.top.totals.unique_bytes;
+                    *unique = unique.saturating_sub(row.size);
+                }
+                row.named = row.named.saturating_sub(1);
+            }
+        }
+        self.change_refs(id, row, change)
+    }
+
+    /// Changes the references of `id`, whose row is `row`, and where that makes it live or dead, those of its children.
+    fn change_refs(&mut self, id: BlobId, row: BlobRow, change: Change) -> Result<(), IndexError> {
+        let mut due = Vec::new();
+        self.change_one(id, row, change, &mut due)?;
+        // Each blob turns live or dead at most once in one direction, so nesting ends, whatever the packs claim.
+        while let Some(id) = due.pop() {
+            let row = self.blob(&id)?.unwrap_or_default();
+            self.change_one(id, row, change, &mut due)?;
+        }
+        Ok(())
+    }
+
+    fn change_one(
+        &mut self,
+        id: BlobId,
+        mut row: BlobRow,
+        change: Change,
+        due: &mut Vec<BlobId>,
+    ) -> Result<(), IndexError> {
+        let before = row.refs;
+        row.refs = match change {
+            Change::More => before.saturating_add(1),
+            Change::Less => before.saturating_sub(1),
+        };
+        self.put_blob(id, row);
+        if (before == 0) != (row.refs == 0) {
+            let needed = &mut self.top.totals.needed_blobs;
+            *needed = match change {
+                Change::More => needed.saturating_add(1),
+                Change::Less => needed.saturating_sub(1),
+            };
+            if let Some(place) = row.place {
+                self.change_live(place, change)?;
+            }
+            if row.chunked {
+                due.extend_from_slice(&self.children(&id)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn change_children(&mut self, id: &BlobId, change: Change) -> Result<(), IndexError> {
+        for child in self.children(id)?.iter() {
+            let row = self.blob(child)?.unwrap_or_default();
+            self.change_refs(*child, row, change)?;
+        }
+        Ok(())
+    }
+
+    fn change_live(&mut self, place: Place, change: Change) -> Result<(), IndexError> {
+        let mut pack = self.pack(place.pack)?;
+        let len = u64::from(place.len);
+        match change {
+            Change::More => {
+                pack.live_bytes = pack.live_bytes.saturating_add(len);
+                pack.live_blobs = pack.live_blobs.saturating_add(1);
+            }
+            Change::Less => {
+                pack.live_bytes = pack.live_bytes.saturating_sub(len);
+                pack.live_blobs = pack.live_blobs.saturating_sub(1);
+            }
+        }
+        self.put_pack(place.pack, pack);
+        Ok(())
+    }
+
+    pub(super) fn put_blob(&mut self, id: BlobId, mut row: BlobRow) {
+        if row.named == 0 && row.place.is_none() {
+            // Nothing is left that tells the size.
+            row.size = 0;
+        }
+        // A blob that nothing needs and that lies nowhere is as good as never seen.
+        let gone = row.refs == 0 && row.place.is_none();
+        self.top.put_blob(id, (!gone).then_some(row));
+    }
+
+    fn place(&mut self, new: &Placement) -> Result<(), IndexError> {
+        let mut row = self.blob(&new.id)?.unwrap_or_default();
+        let live = row.refs > 0;
+        if row.named > 0 && row.size != new.size {
+            let unique = &mut self.top.totals.unique_bytes;
+            *unique = unique.saturating_sub(row.size).saturating_add(new.size);
+        }
+        row.size = new.size;
+        if live {
+            if let Some(old) = row.place {
+                self.change_live(old, Change::Less)?;
+            }
+            self.change_live(new.place, Change::More)?;
+        }
+        row.place = Some(new.place);
+        let old = if row.chunked {
+            self.children(&new.id)?
+        } else {
+            Arc::default()
+        };
+        if *old == *new.children {
+            self.put_blob(new.id, row);
+            return Ok(());
+        }
+        if live {
+            self.change_children(&new.id, Change::Less)?;
+        }
+        row.chunked = !new.children.is_empty();
+        let list = row.chunked.then(|| Arc::from(new.children.as_slice()));
+        self.top.put_children(new.id, list);
+        self.put_blob(new.id, row);
+        if live {
+            self.change_children(&new.id, Change::More)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn unplace(&mut self, id: BlobId, mut row: BlobRow) -> Result<(), IndexError> {
+        let live = row.refs > 0;
+        if let (true, Some(place)) = (live, row.place) {
+            self.change_live(place, Change::Less)?;
+        }
+        row.place = None;
+        if row.chunked {
+            if live {
+                self.change_children(&id, Change::Less)?;
+            }
+            row.chunked = false;
+            self.top.put_children(id, None);
+        }
+        self.put_blob(id, row);
+        Ok(())
+    }
+}

@@ -1,0 +1,370 @@
+//! Folds one event into an overlay.
+
+use super::state::{Change, Fold};
+use crate::event::{
+    Archived, Body, ConfigChanged, Converted, ConverterRegistered, Event, HoldPlaced, JobFinished,
+    PurgedEntries, Reported, SubmitIntended, SubmitRejected,
+};
+use crate::id::{BlobId, EntryId, EventSeq, JobId};
+use crate::index::error::IndexError;
+use crate::index::overlay::{Overlay, QueuePlace, Queued, key_digest};
+use crate::index::rows::{self, ConverterRow, EntryRow, HoldRow, JobRow, QueuedRow, SubmissionRow};
+use crate::index::tables::ENTRY_ID_MAX;
+use crate::index::view::View;
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+impl Overlay {
+    /// Folds `event` in. `below` is the state this overlay lies on: the one it was made from, or the same after a
+    /// checkpoint. An event that was folded in already changes nothing.
+    ///
+    /// After an error the overlay is of no more use: part of the event may be in it.
+    pub(crate) fn apply(&mut self, event: &Event, below: &View) -> Result<(), IndexError> {
+        if event.seq <= self.applied {
+            return Ok(());
+        }
+        if event.seq.0 > ENTRY_ID_MAX {
+            return Err(IndexError::TooManyEvents(event.seq));
+        }
+        if let Body::HoldPlaced(_) | Body::HoldReleased(_) | Body::PurgedEntries(_) = &event.body {
+            self.totals.plans_stale_since = event.seq.0;
+        }
+        let mut fold = Fold { top: self, below };
+        match &event.body {
+            Body::Archived(body) => fold.archived(event.seq.into(), event.time, body)?,
+            Body::Converted(body) => fold.converted(event, body)?,
+            Body::SubmitIntended(body) => fold.intended(event, body)?,
+            Body::SubmitRejected(body) => fold.rejected(event.time, body)?,
+            Body::Reported(body) => fold.reported(event.time, body)?,
+            Body::PurgedEntries(body) => fold.purged(event, body)?,
+            Body::ConverterRegistered(body) => fold.registered(body)?,
+            Body::ConfigChanged(body) => fold.configured(body),
+            Body::HoldPlaced(body) => fold.held(event, body),
+            Body::HoldReleased(body) => {
+                if fold.hold(&body.name).is_some() {
+                    self.small_mut().holds.insert(body.name.clone(), None);
+                }
+            }
+            Body::JobStarted(body) => {
+                let id = JobId(event.seq.0);
+                self.small_mut().jobs.insert(id, JobRow::from(body));
+            }
+            Body::JobFinished(body) => fold.finished(body)?,
+            // Which packs there are is what the folder of packs says, not the log. But a number is never given twice.
+            Body::Compacted(body) => {
+                let highest = body
+                    .removed
+                    .iter()
+                    .chain(&body.written)
+                    .map(|pack| pack.0)
+                    .max();
+                let totals = &mut self.totals;
+                totals.highest_pack = totals.highest_pack.max(highest.unwrap_or(0));
+            }
+            Body::Repaired(body) => {
+                fold.declared(event.seq, &body.events)?;
+                let losses = &mut self.small_mut().losses;
+                losses.extend(body.contents.iter().map(|id| (*id, event.seq)));
+            }
+            Body::StoreCreated(_)
+            | Body::StoreOpened(_)
+            | Body::StoreContinued(_)
+            | Body::Recovered(_)
+            | Body::Lost(_)
+            | Body::PurgePlanned(_)
+            | Body::Unknown(_) => {}
+        }
+        self.applied = event.seq;
+        Ok(())
+    }
+
+    /// Passes over an event whose leaf cannot be read: it has its place in the log, and changes
+    /// nothing else.
+    pub(crate) fn pass_over(&mut self, seq: EventSeq) -> Result<(), IndexError> {
+        if seq <= self.applied {
+            return Ok(());
+        }
+        if seq.0 > ENTRY_ID_MAX {
+            return Err(IndexError::TooManyEvents(seq));
+        }
+        self.small_mut().unreadable.insert(seq, None);
+        self.applied = seq;
+        Ok(())
+    }
+}
+
+impl Fold<'_> {
+    /// Notes which repair says of events that they cannot be read.
+    fn declared(
+        &mut self,
+        by: EventSeq,
+        ranges: &[(EventSeq, EventSeq)],
+    ) -> Result<(), IndexError> {
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let mut known = self.below.unreadable()?;
+        known.extend(&self.top.small.unreadable);
+        let is_named = |seq: EventSeq| {
+            let within = |(first, last): &(EventSeq, EventSeq)| (*first..=*last).contains(&seq);
+            ranges.iter().any(within)
+        };
+        let open = known.into_iter().filter(|(_, told)| told.is_none());
+        let named = open.filter(|(seq, _)| is_named(*seq));
+        let named: Vec<_> = named.map(|(seq, _)| (seq, Some(by))).collect();
+        self.top.small_mut().unreadable.extend(named);
+        Ok(())
+    }
+
+    fn archived(
+        &mut self,
+        id: EntryId,
+        time: Timestamp,
+        event: &Archived,
+    ) -> Result<(), IndexError> {
+        let row = EntryRow::archived(time, event);
+        self.count(&row, Change::More)?;
+        self.top.put_entry(id, rows::encode(&row));
+        self.top.totals.newest_entry = id.0;
+        self.change_named(&event.blob, Change::More)?;
+        if let Some(key) = &event.key {
+            let digest = key_digest(key);
+            if self.top.keys.get(&digest).is_none() && self.below.key_of(&digest)?.is_none() {
+                self.top.put_key(digest, id);
+            }
+        }
+        Ok(())
+    }
+
+    fn converted(
+        &mut self,
+        Event { seq, time, .. }: &Event,
+        event: &Converted,
+    ) -> Result<(), IndexError> {
+        let Some(stored) = self.entry(event.entry)? else {
+            return Ok(());
+        };
+        let mut row: EntryRow<'_> = rows::decode(&stored)?;
+        let newest = row.attempts.last().map(|attempt| attempt.attempt);
+        if event.attempt.0 == 0 || newest.is_some_and(|newest| event.attempt <= newest) {
+            return Ok(());
+        }
+        let unit = row.merged_unit(&event.unit);
+        self.count(&row, Change::Less)?;
+        row.set_unit(&unit);
+        row.add_attempt(*seq, *time, event);
+        self.count(&row, Change::More)?;
+        let purged = row.head.purged_at.is_some();
+        self.top.put_entry(event.entry, rows::encode(&row));
+        // A purge takes what an entry's attempts made; what is made afterwards has nobody left to take it.
+        if !purged {
+            for report in &event.reports {
+                self.change_named(report, Change::More)?;
+            }
+        }
+        if event.submit.is_some() && !purged {
+            for report in (0..).take(event.reports.len()) {
+                let place = QueuePlace {
+                    queued: *seq,
+                    report,
+                };
+                let row = QueuedRow {
+                    entry: event.entry,
+                    attempt: event.attempt,
+                    since: *time,
+                    rejections: 0,
+                    intended: false,
+                };
+                self.enqueue(&event.converter, place, row);
+            }
+        }
+        Ok(())
+    }
+
+    /// What waits already is marked, what does not is queued; what was submitted or purged stays as it is.
+    fn intended(&mut self, event: &Event, body: &SubmitIntended) -> Result<(), IndexError> {
+        let Some(stored) = self.entry(body.entry)? else {
+            return Ok(());
+        };
+        let mut row: EntryRow<'_> = rows::decode(&stored)?;
+        if row.head.purged_at.is_some() {
+            return Ok(());
+        }
+        let Some((converter, report)) = row.report_mut(body.attempt, body.report) else {
+            return Ok(());
+        };
+        let mut queued = QueuedRow {
+            entry: body.entry,
+            attempt: body.attempt,
+            since: event.time,
+            rejections: report.rejections,
+            intended: true,
+        };
+        let place = match report.submission {
+            Some(SubmissionRow::Waiting {
+                queued: seq, since, ..
+            }) => {
+                queued.since = since;
+                let place = QueuePlace {
+                    queued: seq,
+                    report: body.report,
+                };
+                self.put_queued(converter, place, Some(queued));
+                return Ok(());
+            }
+            None if report.report_id.is_some() => return Ok(()),
+            None | Some(SubmissionRow::Rejected { .. }) => QueuePlace {
+                queued: event.seq,
+                report: body.report,
+            },
+        };
+        report.submission = Some(SubmissionRow::Waiting {
+            queued: event.seq,
+            since: event.time,
+            endpoint: &body.endpoint,
+        });
+        self.enqueue(converter, place, queued);
+        self.top.put_entry(body.entry, rows::encode(&row));
+        Ok(())
+    }
+
+    fn rejected(&mut self, time: Timestamp, body: &SubmitRejected) -> Result<(), IndexError> {
+        let Some(stored) = self.entry(body.entry)? else {
+            return Ok(());
+        };
+        let mut row: EntryRow<'_> = rows::decode(&stored)?;
+        let Some((converter, report)) = row.report_mut(body.attempt, body.report) else {
+            return Ok(());
+        };
+        let Some(queued) = report.queued() else {
+            return Ok(());
+        };
+        report.reject(time, body);
+        let place = QueuePlace {
+            queued,
+            report: body.report,
+        };
+        self.dequeue(converter, place);
+        self.top.put_entry(body.entry, rows::encode(&row));
+        Ok(())
+    }
+
+    fn enqueue(&mut self, converter: &str, place: QueuePlace, row: QueuedRow) {
+        let waiting = &mut self.top.totals.waiting;
+        *waiting = waiting.saturating_add(1);
+        self.put_queued(converter, place, Some(row));
+    }
+
+    fn dequeue(&mut self, converter: &str, place: QueuePlace) {
+        let waiting = &mut self.top.totals.waiting;
+        *waiting = waiting.saturating_sub(1);
+        self.put_queued(converter, place, None);
+    }
+
+    fn put_queued(&mut self, converter: &str, place: QueuePlace, row: Option<QueuedRow>) {
+        let converter = converter.into();
+        self.top.put_submission(place, Queued { converter, row });
+    }
+
+    fn reported(&mut self, time: Timestamp, event: &Reported) -> Result<(), IndexError> {
+        let Some(stored) = self.entry(event.entry)? else {
+            return Ok(());
+        };
+        let mut row: EntryRow<'_> = rows::decode(&stored)?;
+        let known = row.report_mut(event.attempt, event.report);
+        let waited = known.and_then(|(converter, report)| Some((converter, report.queued()?)));
+        if let Some((converter, queued)) = waited {
+            let place = QueuePlace {
+                queued,
+                report: event.report,
+            };
+            self.dequeue(converter, place);
+        }
+        if row.submit(time, event.attempt, event.report, &event.report_id) {
+            self.top.put_entry(event.entry, rows::encode(&row));
+        }
+        Ok(())
+    }
+
+    fn purged(&mut self, event: &Event, body: &PurgedEntries) -> Result<(), IndexError> {
+        for id in self.existing(&body.entries)? {
+            let Some(stored) = self.entry(id)? else {
+                continue;
+            };
+            let mut row: EntryRow<'_> = rows::decode(&stored)?;
+            if row.head.purged_at.is_some() {
+                continue;
+            }
+            self.count(&row, Change::Less)?;
+            row.head.purged_at = Some(event.time);
+            row.purged_by = Some(&body.rule);
+            for attempt in &mut row.attempts {
+                for (number, report) in (0..).zip(&mut attempt.reports) {
+                    if let Some(queued) = report.queued() {
+                        report.submission = None;
+                        let place = QueuePlace {
+                            queued,
+                            report: number,
+                        };
+                        self.dequeue(attempt.converter, place);
+                    }
+                }
+            }
+            self.count(&row, Change::More)?;
+            self.top.put_entry(id, rows::encode(&row));
+            self.change_blob(BlobId::from_bytes(*row.blake3.0), None, Change::Less)?;
+            for report in row.reports() {
+                self.change_blob(BlobId::from_bytes(*report.blake3.0), None, Change::Less)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn registered(&mut self, event: &ConverterRegistered) -> Result<(), IndexError> {
+        let id = event.converter_id;
+        let known =
+            self.top.small.converters.contains_key(&id) || self.below.converter(&id)?.is_some();
+        if !known {
+            for file in &event.bundle {
+                self.change_named(&file.blob, Change::More)?;
+            }
+            let row = ConverterRow::from(event);
+            self.top.small_mut().converters.insert(id, row);
+        }
+        let names = &mut self.top.small_mut().converter_names;
+        names.insert(event.name.clone(), id);
+        Ok(())
+    }
+
+    fn configured(&mut self, event: &ConfigChanged) {
+        let config = &mut self.top.small_mut().config;
+        config.insert(event.what.clone(), event.new.clone());
+    }
+
+    fn held(&mut self, event: &Event, body: &HoldPlaced) {
+        let mut placements = match self.hold(&body.name) {
+            Some(hold) => hold.placements.clone(),
+            None => Vec::new(),
+        };
+        placements.push((event.seq, body.entries.clone()));
+        let hold = HoldRow {
+            reason: body.reason.clone(),
+            placed_at: event.time,
+            placements,
+        };
+        let holds = &mut self.top.small_mut().holds;
+        holds.insert(body.name.clone(), Some(Arc::new(hold)));
+    }
+
+    fn finished(&mut self, event: &JobFinished) -> Result<(), IndexError> {
+        let row = match self.top.small.jobs.get(&event.job) {
+            Some(row) => Some(row.clone()),
+            None => self.below.job_row(event.job)?,
+        };
+        if let Some(mut row) = row {
+            row.finished = Some(event.clone());
+            self.top.small_mut().jobs.insert(event.job, row);
+        }
+        Ok(())
+    }
+}

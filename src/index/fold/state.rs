@@ -1,0 +1,83 @@
+//! The state that an event is folded into, and what is known in it.
+
+use crate::event::EntryRanges;
+use crate::id::{BlobId, EntryId, PackId};
+use crate::index::error::IndexError;
+use crate::index::overlay::Overlay;
+use crate::index::rows::{BlobRow, HoldRow, PackState};
+use crate::index::view::View;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    More,
+    Less,
+}
+
+/// One step of the fold: the overlay that is written and the state that is only read.
+pub(super) struct Fold<'a> {
+    pub(super) top: &'a mut Overlay,
+    pub(super) below: &'a View,
+}
+
+impl Fold<'_> {
+    /// The entries that exist among `ranges`, which may be absurdly wide.
+    pub(super) fn existing(&self, ranges: &EntryRanges) -> Result<Vec<EntryId>, IndexError> {
+        let newest = self.top.totals.newest_entry;
+        let mut ids = Vec::new();
+        for (first, last) in ranges.ranges() {
+            let last = EntryId(last.0.min(newest));
+            if *first > last {
+                continue;
+            }
+            let above = self.top.entries.range(*first..=last).map(|(id, _)| *id);
+            let mut found = self.below.entry_ids(*first..=last)?;
+            found.extend(above);
+            found.sort_unstable();
+            found.dedup();
+            ids.append(&mut found);
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn entry(&self, id: EntryId) -> Result<Option<Arc<[u8]>>, IndexError> {
+        match self.top.entries.get(&id) {
+            Some(row) => Ok(Some(Arc::clone(row))),
+            None => self.below.entry_row(id),
+        }
+    }
+
+    pub(super) fn hold(&self, name: &str) -> Option<Arc<HoldRow>> {
+        match self.top.small.holds.get(name) {
+            Some(hold) => hold.clone(),
+            None => self.below.hold(name),
+        }
+    }
+
+    pub(super) fn blob(&self, id: &BlobId) -> Result<Option<BlobRow>, IndexError> {
+        match self.top.blobs.get(id) {
+            Some(row) => Ok(*row),
+            None => self.below.blob(id),
+        }
+    }
+
+    pub(super) fn children(&self, id: &BlobId) -> Result<Arc<[BlobId]>, IndexError> {
+        match self.top.children.get(id) {
+            Some(list) => Ok(list.clone().unwrap_or_default()),
+            None => self.below.children(id),
+        }
+    }
+
+    pub(super) fn pack(&self, id: PackId) -> Result<PackState, IndexError> {
+        match self.top.small.packs.get(&id) {
+            Some(state) => Ok(state.clone().unwrap_or_default()),
+            None => Ok(self.below.pack_state(id)?.unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn put_pack(&mut self, id: PackId, state: PackState) {
+        let gone = state == PackState::default();
+        let packs = &mut self.top.small_mut().packs;
+        packs.insert(id, (!gone).then_some(state));
+    }
+}

@@ -1,0 +1,133 @@
+//! The matches of a search by the time of archiving.
+
+use super::place::Place;
+use super::search::{Search, block_words};
+use crate::id::EntryId;
+use crate::index::error::IndexError;
+use crate::index::postings::Bits;
+use crate::index::tables::{self, Span, Zone, entry_at};
+use crate::index::terms;
+use crate::query::Direction;
+use std::collections::{BinaryHeap, HashMap};
+
+/// By the wall time of archiving.
+///
+/// Times and ids are turned around for a descending walk (`!n` reverses the order of numbers), so that there is one
+/// direction here: the smallest first.
+pub(in crate::index) struct TimeWalk<'a> {
+    search: &'a Search<'a>,
+    direction: Direction,
+    after: Option<(i64, u64)>,
+    due: BinaryHeap<std::cmp::Reverse<Due>>,
+    open: HashMap<Span, Bits>,
+}
+
+/// Something that holds the next entry, or may.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    /// When the first entry in it can be.
+    time: i64,
+    what: What,
+}
+
+/// What is not opened yet goes before an entry of the same time: it may hold an earlier one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Span(Span),
+    Block(Span, usize),
+    Entry(u64),
+}
+
+impl<'a> TimeWalk<'a> {
+    pub(super) fn new(search: &'a Search<'a>, direction: Direction, after: Option<&Place>) -> Self {
+        let mut walk = Self {
+            search,
+            direction,
+            after: None,
+            due: BinaryHeap::new(),
+            open: HashMap::new(),
+        };
+        walk.after = after.and_then(|place| {
+            let micros = terms::time_of(&place.value)?;
+            Some((walk.turn_time(micros), walk.turn_id(place.id.0)))
+        });
+        for (span, zone) in &search.spans {
+            walk.push(What::Span(*span), *zone);
+        }
+        walk
+    }
+
+    fn turn_time(&self, micros: i64) -> i64 {
+        match self.direction {
+            Direction::Asc => micros,
+            Direction::Desc => !micros,
+        }
+    }
+
+    fn turn_id(&self, id: u64) -> u64 {
+        match self.direction {
+            Direction::Asc => id,
+            Direction::Desc => !id,
+        }
+    }
+
+    /// Puts a span or a block in line, unless all of it comes before the cursor.
+    fn push(&mut self, what: What, zone: Zone) {
+        let (first, last) = match self.direction {
+            Direction::Asc => (zone.oldest, zone.newest),
+            Direction::Desc => (!zone.newest, !zone.oldest),
+        };
+        if self.after.is_none_or(|(time, _)| time <= last) {
+            let due = Due { time: first, what };
+            self.due.push(std::cmp::Reverse(due));
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<Place>, IndexError> {
+        while let Some(std::cmp::Reverse(due)) = self.due.pop() {
+            match due.what {
+                What::Entry(id) => {
+                    let value = terms::time_value(self.turn_time(due.time)).to_vec();
+                    let id = EntryId(self.turn_id(id));
+                    return Ok(Some(Place { value, id }));
+                }
+                What::Span(span) => self.open_span(span)?,
+                What::Block(span, block) => self.open_block(span, block)?,
+            }
+        }
+        Ok(None)
+    }
+
+    fn open_span(&mut self, span: Span) -> Result<(), IndexError> {
+        let zones = self.search.zones(span)?;
+        let Some(bits) = self.search.matches(span, zones.whole)? else {
+            return Ok(());
+        };
+        for (block, zone) in zones.blocks.iter().enumerate() {
+            if !bits.is_empty_in(block_words(block)) {
+                self.push(What::Block(span, block), *zone);
+            }
+        }
+        self.open.insert(span, bits);
+        Ok(())
+    }
+
+    fn open_block(&mut self, span: Span, block: usize) -> Result<(), IndexError> {
+        let times = &self.search.view.reader.times;
+        let (Some(bits), Some(value)) = (
+            self.open.get(&span),
+            times.get(tables::block_key(span, block))?,
+        ) else {
+            return Ok(());
+        };
+        for (low, micros) in tables::times(value.value()) {
+            let time = self.turn_time(micros);
+            let id = self.turn_id(entry_at(span, low).0);
+            if bits.contains(low) && self.after.is_none_or(|after| after < (time, id)) {
+                let what = What::Entry(id);
+                self.due.push(std::cmp::Reverse(Due { time, what }));
+            }
+        }
+        Ok(())
+    }
+}

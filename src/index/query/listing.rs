@@ -1,0 +1,139 @@
+//! One page of a listing: what the tables know, merged with what the overlays know better.
+
+use super::search::{Changed, Search};
+use super::walk::Walk;
+use crate::entry::Entry;
+use crate::index::error::IndexError;
+use crate::index::query::place::Place;
+use crate::index::tables::entry_at;
+use crate::index::view::View;
+use crate::query::{Cursor, Filter, Query, Sort};
+
+/// After so many candidates that were none, file names are tried in bulk: a span's names take about as long as these.
+const REFUSED_MAX: u32 = 3000;
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// The rows, in order.
+    pub(crate) entries: Vec<Entry>,
+    /// Where the next page begins; `None` at the end.
+    pub(crate) next: Option<Cursor>,
+}
+
+impl View {
+    /// The entries that a query asks for.
+    pub(crate) fn query(&self, query: &Query) -> Result<Page, IndexError> {
+        let sort = query.sort;
+        let after = query.after.as_ref().map(|cursor| Place::of(sort, cursor));
+        let after = after.transpose()?;
+        let search = Search::new(self, &query.filter)?;
+        let mut listing = Listing::new(&search, sort, after)?;
+        let limit = query.limit.unwrap_or(usize::MAX);
+        let mut skip = query.offset;
+        let mut ids = Vec::new();
+        let mut last: Option<Place> = None;
+        let mut more = false;
+        while let Some(place) = listing.next()? {
+            if skip > 0 {
+                skip -= 1;
+            } else if ids.len() == limit {
+                more = true;
+                break;
+            } else {
+                ids.push(place.id);
+                last = Some(place);
+            }
+        }
+        let next = last.filter(|_| more).map(|place| Cursor {
+            sort,
+            value: place.value,
+            id: place.id,
+        });
+        Ok(Page {
+            entries: self.entries(&ids)?,
+            next,
+        })
+    }
+
+    /// How many entries a filter selects. Exact; rows are only looked at for texts and file patterns.
+    pub(crate) fn count(&self, filter: &Filter) -> Result<u64, IndexError> {
+        let search = Search::new(self, filter)?;
+        search.sharpen();
+        let mut count = 0;
+        for (id, row) in &search.changed {
+            count += u64::from(search.matcher.matches(*id, row)?);
+        }
+        for (span, zone) in &search.spans {
+            let Some(bits) = search.matches(*span, *zone)? else {
+                continue;
+            };
+            if search.is_doubtful() {
+                for low in bits.iter() {
+                    count += u64::from(search.confirms(entry_at(*span, low))?);
+                }
+            } else {
+                count += u64::from(bits.len());
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// Every match in order: what the tables know of, merged with what the overlays know better.
+struct Listing<'a> {
+    search: &'a Search<'a>,
+    sort: Sort,
+    walk: Walk<'a>,
+    /// The next candidate of the walk.
+    stored: Option<Place>,
+    changed: Changed<'a>,
+    /// The next match among the overlays.
+    newer: Option<Place>,
+    /// Candidates that were none, so far.
+    refused: u32,
+}
+
+impl<'a> Listing<'a> {
+    fn new(search: &'a Search<'a>, sort: Sort, after: Option<Place>) -> Result<Self, IndexError> {
+        let mut changed = search.changed(sort, after.as_ref())?;
+        let mut walk = Walk::new(search, sort, after)?;
+        Ok(Self {
+            search,
+            sort,
+            stored: walk.next()?,
+            walk,
+            newer: changed.next()?,
+            changed,
+            refused: 0,
+        })
+    }
+
+    fn next(&mut self) -> Result<Option<Place>, IndexError> {
+        loop {
+            let place = match (self.stored.take(), &self.newer) {
+                (Some(place), None) => place,
+                (Some(place), Some(newer)) if place.comes_before(newer, self.sort.direction) => {
+                    place
+                }
+                (stored, _) => {
+                    self.stored = stored;
+                    let next = match self.newer {
+                        Some(_) => self.changed.next()?,
+                        None => None,
+                    };
+                    return Ok(std::mem::replace(&mut self.newer, next));
+                }
+            };
+            if self.search.confirms(place.id)? {
+                self.stored = self.walk.next()?;
+                return Ok(Some(place));
+            }
+            self.refused += 1;
+            if self.refused == REFUSED_MAX && self.search.sharpen() {
+                self.walk = Walk::new(self.search, self.sort, Some(place))?;
+            }
+            self.stored = self.walk.next()?;
+        }
+    }
+}

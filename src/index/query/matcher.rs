@@ -1,0 +1,231 @@
+//! A filter with its texts folded: the clauses posting lists can answer, and the check of a row.
+
+use crate::id::{EntryId, JobId};
+use crate::index::error::IndexError;
+use crate::index::glob::Glob;
+use crate::index::rows::{self, EntryHead, EntryRow};
+use crate::index::tables::{Field, Span, Zone, entry_at};
+use crate::index::terms;
+use crate::index::text::{self, Trigram, contains_folded, equals_folded, fold};
+use crate::query::{Filter, Purged};
+use crate::time::Timestamp;
+use std::ops::RangeInclusive;
+
+/// What posting lists can say of one part of a filter. All clauses must hold.
+pub(super) enum Clause {
+    /// Has any of these terms.
+    Terms(Field, Vec<Vec<u8>>),
+    /// Is one of these, ascending.
+    Ids(Vec<EntryId>),
+    /// Was archived in this range of micros.
+    Times(RangeInclusive<i64>),
+    /// Has a trigram in each of these ranges.
+    Trigrams(Vec<(Trigram, Trigram)>),
+}
+
+/// A range of micros that nothing is in.
+#[expect(
+    clippy::reversed_empty_ranges,
+    reason = "an empty one is what is meant"
+)]
+const NO_TIME: RangeInclusive<i64> = 1..=0;
+
+/// A filter with its texts folded, to be held against rows.
+pub(in crate::index) struct Matcher<'a> {
+    pub(super) filter: &'a Filter,
+    ids: Vec<EntryId>,
+    converters: Vec<String>,
+    version: Option<String>,
+    serial: Option<String>,
+    part: Option<String>,
+    station: Option<String>,
+    process: Option<String>,
+    report_id: Option<String>,
+    pub(super) file: Option<Glob>,
+    text: Option<String>,
+    times: Option<RangeInclusive<i64>>,
+}
+
+impl<'a> Matcher<'a> {
+    pub(super) fn new(filter: &'a Filter) -> Self {
+        let folded = |text: &Option<String>| text.as_deref().map(|text| fold(text).into_owned());
+        let mut ids = filter.ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        let bounded = filter.from.is_some() || filter.to.is_some();
+        let times = bounded.then(|| {
+            let from = filter.from.map_or(i64::MIN, Timestamp::micros);
+            match filter.to.map(|to| to.micros().checked_sub(1)) {
+                None => from..=i64::MAX,
+                Some(Some(last)) => from..=last,
+                Some(None) => NO_TIME,
+            }
+        });
+        Self {
+            filter,
+            ids,
+            converters: filter
+                .converter
+                .iter()
+                .map(|name| fold(name).into_owned())
+                .collect(),
+            version: folded(&filter.converter_version),
+            serial: folded(&filter.serial),
+            part: folded(&filter.part),
+            station: folded(&filter.station),
+            process: folded(&filter.process),
+            report_id: folded(&filter.report_id),
+            file: filter.file.as_deref().map(Glob::new),
+            text: folded(&filter.text).filter(|text| !text.is_empty()),
+            times,
+        }
+    }
+
+    /// False when no entry of a span can match.
+    pub(super) fn may_be_in(&self, span: Span, zone: Zone) -> bool {
+        let in_time = self
+            .times
+            .as_ref()
+            .is_none_or(|times| *times.start() <= zone.newest && zone.oldest <= *times.end());
+        let in_ids = self.ids.is_empty() || {
+            let first = self.ids.partition_point(|id| *id < entry_at(span, 0));
+            self.ids
+                .get(first)
+                .is_some_and(|id| *id <= entry_at(span, u16::MAX))
+        };
+        in_time && in_ids
+    }
+
+    /// The filter as posting lists see it, the clauses that leave least first, and whether rows must be
+    /// looked at as well; for file names they always must.
+    pub(super) fn clauses(&self) -> (Vec<Clause>, bool) {
+        let mut clauses = Vec::new();
+        let mut verify = false;
+        if !self.ids.is_empty() {
+            clauses.push(Clause::Ids(self.ids.clone()));
+        }
+        let texts = [
+            (Field::Serial, &self.serial),
+            (Field::Report, &self.report_id),
+            (Field::Part, &self.part),
+            (Field::Station, &self.station),
+            (Field::Process, &self.process),
+            (Field::Version, &self.version),
+        ];
+        for (field, text) in texts {
+            if let Some(text) = text {
+                verify |= !terms::is_whole(text);
+                clauses.push(Clause::Terms(field, vec![terms::text_term(Some(text))]));
+            }
+        }
+        if let Some(JobId(job)) = self.filter.job {
+            clauses.push(Clause::Terms(Field::Job, vec![job.to_be_bytes().to_vec()]));
+        }
+        for (name, value) in &self.filter.meta {
+            verify |= !terms::is_whole_meta(name, value);
+            clauses.push(Clause::Terms(
+                Field::Meta,
+                vec![terms::meta_term(name, value)],
+            ));
+        }
+        if !self.converters.is_empty() {
+            verify |= self.converters.iter().any(|name| !terms::is_whole(name));
+            let names = self.converters.iter();
+            let names = names.map(|name| terms::text_term(Some(name))).collect();
+            clauses.push(Clause::Terms(Field::Converter, names));
+        }
+        if !self.filter.status.is_empty() {
+            let statuses = self.filter.status.iter();
+            let names = statuses.map(|status| terms::status_term(*status).to_vec());
+            clauses.push(Clause::Terms(Field::Status, names.collect()));
+        }
+        if let Some(times) = &self.times {
+            clauses.push(Clause::Times(times.clone()));
+        }
+        if let Some(text) = &self.text {
+            // Up to one trigram, having it is containing the text, unless the end mark is mistaken for a part.
+            verify |= text.len() > 3 || text.contains('\0');
+            clauses.push(Clause::Trigrams(text::trigram_ranges(text.as_bytes())));
+        }
+        if let Some(glob) = &self.file {
+            let parts = glob.parts();
+            let ranges = parts.iter().filter(|part| part.len() > 2);
+            let ranges: Vec<_> = ranges.flat_map(|part| text::trigram_ranges(part)).collect();
+            if !ranges.is_empty() {
+                clauses.push(Clause::Trigrams(ranges));
+            }
+        }
+        (clauses, verify)
+    }
+
+    /// Holds the whole filter against the row of an entry.
+    pub(super) fn matches(&self, id: EntryId, row: &[u8]) -> Result<bool, IndexError> {
+        let filter = self.filter;
+        if !self.matches_head(id, &rows::decode_head(row)?) {
+            return Ok(false);
+        }
+        let head_says_all = filter.meta.is_empty()
+            && filter.job.is_none()
+            && self.report_id.is_none()
+            && self.text.is_none();
+        Ok(head_says_all || self.matches_rest(&rows::decode(row)?))
+    }
+
+    pub(super) fn matches_head(&self, id: EntryId, head: &EntryHead<'_>) -> bool {
+        let filter = self.filter;
+        let purged = match filter.purged {
+            Purged::Exclude => head.purged_at.is_none(),
+            Purged::Include => true,
+            Purged::Only => head.purged_at.is_some(),
+        };
+        let archived = head.archived_at.micros();
+        purged
+            && (self.ids.is_empty() || self.ids.binary_search(&id).is_ok())
+            && (filter.status.is_empty() || filter.status.contains(&head.status))
+            && self
+                .times
+                .as_ref()
+                .is_none_or(|times| times.contains(&archived))
+            && (self.converters.is_empty()
+                || self
+                    .converters
+                    .iter()
+                    .any(|name| equals_folded(head.converter, name)))
+            && is(self.version.as_ref(), head.converter_version)
+            && is(self.serial.as_ref(), head.serial)
+            && is(self.part.as_ref(), head.part)
+            && is(self.station.as_ref(), head.station)
+            && is(self.process.as_ref(), head.process)
+            && self
+                .file
+                .as_ref()
+                .is_none_or(|glob| glob.matches(head.source_name))
+    }
+
+    pub(super) fn matches_rest(&self, row: &EntryRow<'_>) -> bool {
+        let filter = self.filter;
+        let has = |name: &str, value: &str| row.meta.contains(&(name, value));
+        filter.meta.iter().all(|(name, value)| has(name, value))
+            && filter
+                .job
+                .is_none_or(|job| row.attempts.iter().any(|attempt| attempt.job == Some(job)))
+            && (self.report_id.is_none()
+                || row.reports().any(|report| {
+                    report.report_id.is_some() && is(self.report_id.as_ref(), report.report_id)
+                }))
+            && self.text.as_ref().is_none_or(|wanted| {
+                let mut found = false;
+                terms::searched_texts(row, |text| found = found || contains_folded(text, wanted));
+                found
+            })
+    }
+}
+
+/// True when nothing is wanted, or just this.
+fn is(wanted: Option<&String>, text: Option<&str>) -> bool {
+    match (wanted, text) {
+        (None, _) => true,
+        (Some(wanted), Some(text)) => equals_folded(text, wanted),
+        (Some(_), None) => false,
+    }
+}

@@ -1,0 +1,331 @@
+//! A filter made ready to be asked, on one view: spans, candidates and their confirmation.
+
+use super::matcher::{Clause, Matcher};
+use crate::id::EntryId;
+use crate::index::error::IndexError;
+use crate::index::glob::Glob;
+use crate::index::postings::Bits;
+use crate::index::query::place::Place;
+use crate::index::rows::{self};
+use crate::index::tables::{self, BLOCK_IDS, Bytes, Field, Span, Zone, Zones, entry_at, locate};
+use crate::index::terms;
+use crate::index::view::View;
+use crate::query::{Direction, Filter, Purged, Sort, SortField};
+use redb::AccessGuard;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ops::{Range, RangeInclusive};
+
+/// A filter made ready to be asked, on one view.
+pub(in crate::index) struct Search<'a> {
+    pub(in crate::index) view: &'a View,
+    pub(in crate::index) spans: Vec<(Span, Zone)>,
+    pub(super) matcher: Matcher<'a>,
+    clauses: Vec<Clause>,
+    /// True when the posting lists only give candidates and the rows must be looked at, file names apart.
+    verify: bool,
+    /// True once the file names of a span are held against the pattern all at once.
+    sharp: Cell<bool>,
+    /// The rows of the overlays, matching or not, by id.
+    pub(super) changed: Vec<(EntryId, &'a [u8])>,
+    /// What the overlays have rows of: what the tables say of these is out of date.
+    outdated: HashMap<Span, Bits>,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(view: &'a View, filter: &'a Filter) -> Result<Self, IndexError> {
+        let matcher = Matcher::new(filter);
+        let (clauses, verify) = matcher.clauses();
+        let changed = view.changed_rows(EntryId(0)..=EntryId(u64::MAX));
+        let mut outdated: HashMap<Span, Bits> = HashMap::new();
+        for (id, _) in &changed {
+            if id.0 <= view.reader.totals.newest_entry
+                && let Some((span, low)) = locate(id.0)
+            {
+                outdated.entry(span).or_insert_with(Bits::none).insert(low);
+            }
+        }
+        let mut spans = view.reader.spans()?;
+        spans.retain(|(span, zone)| matcher.may_be_in(*span, *zone));
+        Ok(Self {
+            view,
+            spans,
+            matcher,
+            clauses,
+            verify,
+            sharp: Cell::new(false),
+            changed,
+            outdated,
+        })
+    }
+
+    /// The matching rows of the overlays in an order, behind `after`.
+    pub(super) fn changed(
+        &'a self,
+        sort: Sort,
+        after: Option<&Place>,
+    ) -> Result<Changed<'a>, IndexError> {
+        if sort.field == SortField::Id {
+            let mut rows = self.changed.clone();
+            rows.retain(|(id, _)| match (after, sort.direction) {
+                (None, _) => true,
+                (Some(after), Direction::Asc) => *id > after.id,
+                (Some(after), Direction::Desc) => *id < after.id,
+            });
+            if sort.direction == Direction::Desc {
+                rows.reverse();
+            }
+            let rows = rows.into_iter();
+            return Ok(Changed::ById(&self.matcher, rows));
+        }
+        let mut places = Vec::new();
+        for (id, row) in &self.changed {
+            if !self.matcher.matches(*id, row)? {
+                continue;
+            }
+            let value = terms::order_value(sort.field, &rows::decode_head(row)?);
+            let place = Place { value, id: *id };
+            if after.is_none_or(|after| after.comes_before(&place, sort.direction)) {
+                places.push(place);
+            }
+        }
+        places.sort_unstable_by(|a, b| a.compare(b, sort.direction));
+        Ok(Changed::Sorted(places.into_iter()))
+    }
+
+    /// False when a candidate from the tables is none after all.
+    pub(super) fn confirms(&self, id: EntryId) -> Result<bool, IndexError> {
+        if !self.is_doubtful() {
+            return Ok(true);
+        }
+        self.matcher.matches(id, self.table_row(id)?.value())
+    }
+
+    /// From now on holds file names against the pattern when a span is opened, all at once, instead of row by row;
+    /// false when there is no pattern.
+    pub(super) fn sharpen(&self) -> bool {
+        self.sharp.set(self.matcher.file.is_some());
+        self.sharp.get()
+    }
+
+    /// Takes out the candidates whose file name does not fit the pattern.
+    fn keep_fitting_names(
+        &self,
+        glob: &Glob,
+        span: Span,
+        bits: &mut Bits,
+    ) -> Result<(), IndexError> {
+        /// Fewer rows than this are looked at one by one.
+        const FEW: u32 = 1000;
+        let mut fitting = Bits::none();
+        let mut doubtful = Bits::none();
+        if bits.len() > FEW {
+            let (first, end) = tables::term_bounds(span, Field::SourceName);
+            let terms = first.as_slice()..end.as_slice();
+            for row in self.view.reader.postings.range::<&[u8]>(terms)? {
+                let (key, packed) = row?;
+                match terms::text_of(&key.value()[first.len()..]) {
+                    Some(name) if glob.matches(name) => fitting.insert_packed(packed.value())?,
+                    Some(_) => {}
+                    None => doubtful.insert_packed(packed.value())?,
+                }
+            }
+            doubtful.intersect(bits);
+        } else {
+            doubtful.union(bits);
+        }
+        for low in doubtful.iter() {
+            let row = self.table_row(entry_at(span, low))?;
+            if glob.matches(rows::decode_head(row.value())?.source_name) {
+                fitting.insert(low);
+            }
+        }
+        bits.intersect(&fitting);
+        Ok(())
+    }
+
+    pub(super) fn table_row(&self, id: EntryId) -> Result<AccessGuard<'static, Bytes>, IndexError> {
+        let row = self.view.reader.entries.get(id.0)?;
+        row.ok_or(IndexError::Damaged("the entries"))
+    }
+
+    /// True when a candidate of [`matches`](Self::matches) may still be none.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.verify || (self.matcher.file.is_some() && !self.sharp.get())
+    }
+
+    /// The entries of a span that match by the tables, or may match; `None` when there are none.
+    pub(in crate::index) fn matches(
+        &self,
+        span: Span,
+        zone: Zone,
+    ) -> Result<Option<Bits>, IndexError> {
+        let Some(mut bits) = self.candidates(span, zone)? else {
+            return Ok(None);
+        };
+        if let Some(outdated) = self.outdated.get(&span) {
+            bits.subtract(outdated);
+        }
+        if let (true, Some(glob)) = (self.sharp.get(), &self.matcher.file) {
+            self.keep_fitting_names(glob, span, &mut bits)?;
+        }
+        Ok((!bits.is_empty()).then_some(bits))
+    }
+
+    fn candidates(&self, span: Span, zone: Zone) -> Result<Option<Bits>, IndexError> {
+        let reader = &self.view.reader;
+        let mut found: Option<Bits> = None;
+        for clause in &self.clauses {
+            if !self.narrow(clause, span, zone, &mut found)? {
+                return Ok(None);
+            }
+        }
+        let mut found = if let Some(found) = found {
+            found
+        } else {
+            let mut all = Bits::none();
+            reader.add_posting(span, Field::All, &[], &mut all)?;
+            all
+        };
+        let mut gone = Bits::none();
+        if self.matcher.filter.purged != Purged::Include {
+            reader.add_posting(span, Field::Purged, &[], &mut gone)?;
+        }
+        match self.matcher.filter.purged {
+            Purged::Include => {}
+            Purged::Only => found.intersect(&gone),
+            Purged::Exclude => found.subtract(&gone),
+        }
+        Ok(Some(found))
+    }
+
+    /// Keeps what meets `clause`; false when nothing is left.
+    fn narrow(
+        &self,
+        clause: &Clause,
+        span: Span,
+        zone: Zone,
+        found: &mut Option<Bits>,
+    ) -> Result<bool, IndexError> {
+        let reader = &self.view.reader;
+        let mut keep = |bits: Bits| {
+            let left = match found.take() {
+                Some(mut found) => {
+                    found.intersect(&bits);
+                    found
+                }
+                None => bits,
+            };
+            let some = !left.is_empty();
+            *found = Some(left);
+            some
+        };
+        match clause {
+            Clause::Terms(field, terms) => {
+                let mut bits = Bits::none();
+                for term in terms {
+                    reader.add_posting(span, *field, term, &mut bits)?;
+                }
+                Ok(keep(bits))
+            }
+            Clause::Ids(ids) => {
+                let mut bits = Bits::none();
+                let first = ids.partition_point(|id| *id < entry_at(span, 0));
+                for id in &ids[first..] {
+                    match locate(id.0) {
+                        Some((of, low)) if of == span => bits.insert(low),
+                        _ => break,
+                    }
+                }
+                // Only what exists: an id somebody typed need not.
+                let mut all = Bits::none();
+                reader.add_posting(span, Field::All, &[], &mut all)?;
+                bits.intersect(&all);
+                Ok(keep(bits))
+            }
+            Clause::Times(times) => {
+                if times.contains(&zone.oldest) && times.contains(&zone.newest) {
+                    return Ok(true);
+                }
+                let bits = self.archived_in(span, times)?;
+                Ok(keep(bits))
+            }
+            Clause::Trigrams(ranges) => {
+                for (first, last) in ranges {
+                    let mut bits = Bits::none();
+                    let keys = tables::trigram_key(span, *first)..=tables::trigram_key(span, *last);
+                    if first == last {
+                        if let Some(packed) = reader.trigrams.get(keys.start())? {
+                            bits.insert_packed(packed.value())?;
+                        }
+                    } else {
+                        for row in reader.trigrams.range(keys)? {
+                            bits.insert_packed(row?.1.value())?;
+                        }
+                    }
+                    if !keep(bits) {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// The entries of a span that were archived in a range of micros.
+    fn archived_in(&self, span: Span, times: &RangeInclusive<i64>) -> Result<Bits, IndexError> {
+        let mut bits = Bits::none();
+        let reader = &self.view.reader;
+        for (block, zone) in self.zones(span)?.blocks.iter().enumerate() {
+            if zone.newest < *times.start() || *times.end() < zone.oldest {
+                continue;
+            }
+            let Some(value) = reader.times.get(tables::block_key(span, block))? else {
+                continue;
+            };
+            for (low, micros) in tables::times(value.value()) {
+                if times.contains(&micros) {
+                    bits.insert(low);
+                }
+            }
+        }
+        Ok(bits)
+    }
+
+    pub(in crate::index) fn zones(&self, span: Span) -> Result<Zones, IndexError> {
+        let value = self.view.reader.zones.get(span)?;
+        value
+            .and_then(|value| Zones::parse(value.value()))
+            .ok_or(IndexError::Damaged("a zone"))
+    }
+}
+
+/// What matches among the rows of the overlays, in order.
+pub(super) enum Changed<'a> {
+    Sorted(std::vec::IntoIter<Place>),
+    /// Held against the filter only when their turn comes: a page of the newest looks at few.
+    ById(&'a Matcher<'a>, std::vec::IntoIter<(EntryId, &'a [u8])>),
+}
+
+impl Changed<'_> {
+    pub(super) fn next(&mut self) -> Result<Option<Place>, IndexError> {
+        match self {
+            Self::Sorted(places) => Ok(places.next()),
+            Self::ById(matcher, rows) => {
+                for (id, row) in rows {
+                    if matcher.matches(id, row)? {
+                        let value = Vec::new();
+                        return Ok(Some(Place { value, id }));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The 64-bit words of a span's bits that are one block.
+pub(in crate::index) fn block_words(block: usize) -> Range<usize> {
+    const WORDS: usize = BLOCK_IDS / 64;
+    block * WORDS..(block + 1) * WORDS
+}

@@ -1,0 +1,129 @@
+//! The tables at one moment.
+
+use super::error::IndexError;
+use super::overlay::{Counter, CounterKey};
+use super::postings::Bits;
+use super::rows::{self, HoldRow, Totals};
+use super::tables::{self, Bytes, Field, Span};
+use crate::id::EventSeq;
+use redb::{AccessGuard, ReadOnlyTable, ReadTransaction};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The tables at one moment. Later commits do not change what it reads.
+pub(super) struct Reader {
+    pub(super) applied: EventSeq,
+    pub(super) totals: Totals,
+    pub(super) entries: ReadOnlyTable<u64, Bytes>,
+    pub(super) postings: ReadOnlyTable<Bytes, Bytes>,
+    pub(super) digests: ReadOnlyTable<u128, ()>,
+    pub(super) trigrams: ReadOnlyTable<u64, Bytes>,
+    pub(super) ordinals: ReadOnlyTable<u64, Bytes>,
+    pub(super) times: ReadOnlyTable<u64, Bytes>,
+    pub(super) zones: ReadOnlyTable<u32, Bytes>,
+    pub(super) blobs: ReadOnlyTable<&'static [u8; 32], Bytes>,
+    pub(super) children: ReadOnlyTable<&'static [u8; 32], Bytes>,
+    pub(super) packs: ReadOnlyTable<u64, Bytes>,
+    pub(super) keys: ReadOnlyTable<&'static [u8; 16], u64>,
+    pub(super) converters: ReadOnlyTable<&'static [u8; 32], Bytes>,
+    pub(super) converter_names: ReadOnlyTable<&'static str, &'static [u8; 32]>,
+    pub(super) jobs: ReadOnlyTable<u64, Bytes>,
+    pub(super) config: ReadOnlyTable<&'static str, Bytes>,
+    pub(super) holds: BTreeMap<String, Arc<HoldRow>>,
+    pub(super) counters: ReadOnlyTable<Bytes, Bytes>,
+    pub(super) losses: ReadOnlyTable<&'static [u8; 32], u64>,
+    pub(super) unreadable: ReadOnlyTable<u64, u64>,
+    pub(super) submissions: ReadOnlyTable<(&'static str, u64, u32), Bytes>,
+}
+
+impl Reader {
+    pub(super) fn open(txn: &ReadTransaction) -> Result<Self, IndexError> {
+        let meta = txn.open_table(tables::META)?;
+        let applied = meta
+            .get(tables::META_APPLIED)?
+            .and_then(|value| Some(u64::from_le_bytes(value.value().try_into().ok()?)))
+            .ok_or(IndexError::Damaged("its header"))?;
+        let totals = meta
+            .get(tables::META_TOTALS)?
+            .ok_or(IndexError::Damaged("its header"))?;
+        let mut holds = BTreeMap::new();
+        for row in txn.open_table(tables::HOLDS)?.range::<&str>(..)? {
+            let (name, hold) = row?;
+            let hold = rows::decode(hold.value())?;
+            holds.insert(name.value().to_owned(), Arc::new(hold));
+        }
+        Ok(Self {
+            applied: EventSeq(applied),
+            totals: rows::decode(totals.value())?,
+            entries: txn.open_table(tables::ENTRIES)?,
+            postings: txn.open_table(tables::POSTINGS)?,
+            digests: txn.open_table(tables::DIGESTS)?,
+            trigrams: txn.open_table(tables::TRIGRAMS)?,
+            ordinals: txn.open_table(tables::ORDINALS)?,
+            times: txn.open_table(tables::TIMES)?,
+            zones: txn.open_table(tables::ZONES)?,
+            blobs: txn.open_table(tables::BLOBS)?,
+            children: txn.open_table(tables::CHILDREN)?,
+            packs: txn.open_table(tables::PACKS)?,
+            keys: txn.open_table(tables::KEYS)?,
+            converters: txn.open_table(tables::CONVERTERS)?,
+            converter_names: txn.open_table(tables::CONVERTER_NAMES)?,
+            jobs: txn.open_table(tables::JOBS)?,
+            config: txn.open_table(tables::CONFIG)?,
+            holds,
+            counters: txn.open_table(tables::COUNTERS)?,
+            losses: txn.open_table(tables::LOSSES)?,
+            unreadable: txn.open_table(tables::UNREADABLE)?,
+            submissions: txn.open_table(tables::SUBMISSIONS)?,
+        })
+    }
+
+    /// The spans that have entries, ascending, each with the zone of the whole of it.
+    pub(super) fn spans(&self) -> Result<Vec<(Span, tables::Zone)>, IndexError> {
+        let mut spans = Vec::new();
+        for row in self.zones.range::<u32>(..)? {
+            let (span, zones) = row?;
+            let whole =
+                tables::Zones::parse_whole(zones.value()).ok_or(IndexError::Damaged("a zone"))?;
+            spans.push((span.value(), whole));
+        }
+        Ok(spans)
+    }
+
+    /// The packed set of the entries of `span` with `term`.
+    pub(super) fn posting(
+        &self,
+        span: Span,
+        field: Field,
+        term: &[u8],
+    ) -> Result<Option<AccessGuard<'static, Bytes>>, IndexError> {
+        let key = tables::posting_key(span, field, term);
+        Ok(self.postings.get(key.as_slice())?)
+    }
+
+    /// The same, added to `bits`.
+    pub(super) fn add_posting(
+        &self,
+        span: Span,
+        field: Field,
+        term: &[u8],
+        bits: &mut Bits,
+    ) -> Result<(), IndexError> {
+        match self.posting(span, field, term)? {
+            Some(packed) => bits.insert_packed(packed.value()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn counters(&self) -> Result<BTreeMap<CounterKey, Counter>, IndexError> {
+        let mut counters = BTreeMap::new();
+        for row in self.counters.range::<&[u8]>(..)? {
+            let (key, value) = row?;
+            let damaged = || IndexError::Damaged("a counter");
+            let key = CounterKey::parse(key.value()).ok_or_else(damaged)?;
+            let value = Counter::parse(value.value()).ok_or_else(damaged)?;
+            counters.insert(key, value);
+        }
+        Ok(counters)
+    }
+}

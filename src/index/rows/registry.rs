@@ -1,0 +1,107 @@
+//! The rows of holds, converters and jobs.
+
+use crate::event::{BundleFile, ConverterRegistered, EntryRanges, JobFinished, JobStarted};
+use crate::id::{ConverterId, EntryId, EventSeq};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One hold: every time it was placed adds entries to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HoldRow {
+    /// Why, in the newest words.
+    pub(crate) reason: String,
+    /// When it was placed last.
+    pub(crate) placed_at: Timestamp,
+    /// The entries, as they were named by each placing event; an event holds only what was archived before it.
+    pub(crate) placements: Vec<(EventSeq, EntryRanges)>,
+}
+
+impl HoldRow {
+    /// True when the hold lies on `id`.
+    pub(crate) fn covers(&self, id: EntryId) -> bool {
+        self.placements
+            .iter()
+            .any(|(placed, ranges)| id.0 < placed.0 && ranges.contains(id))
+    }
+}
+
+/// A [`ConverterRegistered`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::index) struct ConverterRow {
+    converter_id: ConverterId,
+    name: String,
+    version: Option<String>,
+    command: Vec<String>,
+    mode: String,
+    environment: String,
+    bundle: Vec<BundleFile>,
+}
+
+impl From<&ConverterRegistered> for ConverterRow {
+    fn from(event: &ConverterRegistered) -> Self {
+        Self {
+            converter_id: event.converter_id,
+            name: event.name.clone(),
+            version: event.version.clone(),
+            command: event.command.clone(),
+            mode: event.mode.clone(),
+            environment: event.environment.clone(),
+            bundle: event.bundle.clone(),
+        }
+    }
+}
+
+impl From<ConverterRow> for ConverterRegistered {
+    fn from(row: ConverterRow) -> Self {
+        Self {
+            converter_id: row.converter_id,
+            name: row.name,
+            version: row.version,
+            command: row.command,
+            mode: row.mode,
+            environment: row.environment,
+            bundle: row.bundle,
+        }
+    }
+}
+
+/// A reprocess job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::index) struct JobRow {
+    kind: String,
+    selection: String,
+    converter_version: String,
+    params: String,
+    total: u64,
+    reason: Option<String>,
+    /// How it ended; every field of that type is always written, so it needs no mirror.
+    pub(in crate::index) finished: Option<JobFinished>,
+}
+
+impl From<&JobStarted> for JobRow {
+    fn from(event: &JobStarted) -> Self {
+        Self {
+            kind: event.kind.clone(),
+            selection: event.selection.clone(),
+            converter_version: event.converter_version.clone(),
+            params: event.params.clone(),
+            total: event.total,
+            reason: event.reason.clone(),
+            finished: None,
+        }
+    }
+}
+
+impl From<JobRow> for (JobStarted, Option<JobFinished>) {
+    fn from(row: JobRow) -> Self {
+        let started = JobStarted {
+            kind: row.kind,
+            selection: row.selection,
+            converter_version: row.converter_version,
+            params: row.params,
+            total: row.total,
+            reason: row.reason,
+        };
+        (started, row.finished)
+    }
+}

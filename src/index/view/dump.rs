@@ -1,0 +1,106 @@
+//! Everything in a view as text, for tests and for verification.
+
+use super::layers::{View, names_on};
+use crate::id::{ConverterId, EntryId};
+use crate::index::error::IndexError;
+use crate::index::rows::{self, EntryRow};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+impl View {
+    /// Everything in it, one fact a line, in a fixed order: two states are equal when their dumps are. Holds all blobs
+    /// and keys in memory, so it is for tests and for `verify`.
+    pub(crate) fn dump(&self, mut line: impl FnMut(String)) -> Result<(), IndexError> {
+        line(format!("applied {} {:?}", self.applied(), self.totals()));
+        let holds = self.holds();
+        self.walk_rows(|id, row| {
+            let row: EntryRow<'_> = rows::decode(row)?;
+            line(format!("{:?}", row.entry(id, names_on(&holds, id))));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut blobs = BTreeMap::new();
+        self.walk_blobs(|id, row| {
+            blobs.insert(id, row);
+        })?;
+        for (id, row) in blobs {
+            line(format!("{id:?} {row:?} {:?}", self.children(&id)?));
+        }
+        let mut keys = BTreeMap::new();
+        for stored in self.reader.keys.range::<&[u8; 16]>(..)? {
+            let (key, id) = stored?;
+            keys.insert(*key.value(), EntryId(id.value()));
+        }
+        for layer in self.layers.iter().rev() {
+            keys.extend(layer.keys.iter().map(|(key, id)| (*key, *id)));
+        }
+        line(format!("{keys:?}"));
+        let mut names = BTreeMap::new();
+        for stored in self.reader.converter_names.range::<&str>(..)? {
+            let (name, id) = stored?;
+            names.insert(
+                name.value().to_owned(),
+                ConverterId::from_bytes(*id.value()),
+            );
+        }
+        let mut config = BTreeMap::new();
+        for stored in self.reader.config.range::<&str>(..)? {
+            let (what, value) = stored?;
+            config.insert(what.value().to_owned(), rows::decode(value.value())?);
+        }
+        for layer in self.layers.iter().rev() {
+            names.extend(layer.small.converter_names.clone());
+            config.extend(layer.small.config.clone());
+        }
+        line(format!("{names:?} {config:?}"));
+        line(format!("{:?} {:?}", self.converters()?, self.jobs()?));
+        line(format!("{holds:?} {:?}", self.pack_states()?));
+        line(format!("{:?} {:?}", self.counters()?, self.losses()?));
+        line(format!("{:?}", self.unreadable()?));
+        for name in self.queues()? {
+            line(format!(
+                "{name:?} {:?}",
+                self.queue(&name, None, usize::MAX)?
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl View {
+    /// Every key and value of every table, as they stand.
+    pub(in crate::index) fn raw(&self) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+        fn add<K: redb::Key, V: redb::Value>(
+            out: &mut Vec<(&'static str, Vec<u8>, Vec<u8>)>,
+            name: &'static str,
+            table: &redb::ReadOnlyTable<K, V>,
+        ) {
+            for row in redb::ReadableTable::iter(table).expect("sound") {
+                let (key, value) = row.expect("sound");
+                let key = K::as_bytes(&key.value()).as_ref().to_vec();
+                out.push((name, key, V::as_bytes(&value.value()).as_ref().to_vec()));
+            }
+        }
+        let (mut out, reader) = (Vec::new(), &self.reader);
+        add(&mut out, "entries", &reader.entries);
+        add(&mut out, "postings", &reader.postings);
+        add(&mut out, "digests", &reader.digests);
+        add(&mut out, "trigrams", &reader.trigrams);
+        add(&mut out, "ordinals", &reader.ordinals);
+        add(&mut out, "times", &reader.times);
+        add(&mut out, "zones", &reader.zones);
+        add(&mut out, "blobs", &reader.blobs);
+        add(&mut out, "children", &reader.children);
+        add(&mut out, "packs", &reader.packs);
+        add(&mut out, "keys", &reader.keys);
+        add(&mut out, "converters", &reader.converters);
+        add(&mut out, "converter_names", &reader.converter_names);
+        add(&mut out, "jobs", &reader.jobs);
+        add(&mut out, "config", &reader.config);
+        add(&mut out, "counters", &reader.counters);
+        add(&mut out, "losses", &reader.losses);
+        add(&mut out, "unreadable", &reader.unreadable);
+        add(&mut out, "submissions", &reader.submissions);
+        out
+    }
+}

@@ -1,0 +1,365 @@
+//! Overlays on top of the tables, and the entries, converters, jobs and holds in them.
+
+use crate::entry::Entry;
+use crate::event::{ConverterRegistered, JobFinished, JobStarted};
+use crate::id::{ConverterId, EntryId, EventSeq, JobId};
+use crate::index::error::IndexError;
+use crate::index::overlay::{Counter, CounterKey, KeyDigest, Overlay, key_digest};
+use crate::index::postings::Bits;
+use crate::index::reader::Reader;
+use crate::index::rows::{self, ConverterRow, EntryRow, HoldRow, JobRow, Totals};
+use crate::index::tables::{self, Bytes, Field, entry_at, locate};
+use redb::AccessGuard;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, RangeInclusive};
+use std::sync::Arc;
+
+/// One consistent state: overlays, the newest first, on top of the tables. Later changes do not reach it.
+///
+/// While it lives, commits cannot reuse the pages it reads and the file grows instead: make one, ask, let go.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(in crate::index) layers: Vec<Arc<Overlay>>,
+    pub(in crate::index) reader: Arc<Reader>,
+}
+
+/// The row of an entry where it lies.
+pub(in crate::index) enum Stored {
+    Layer(Arc<[u8]>),
+    Table(AccessGuard<'static, Bytes>),
+}
+
+impl Stored {
+    pub(in crate::index) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Layer(row) => row,
+            Self::Table(row) => row.value(),
+        }
+    }
+}
+
+impl View {
+    pub(in crate::index) fn new(layers: Vec<Arc<Overlay>>, reader: Arc<Reader>) -> Self {
+        Self { layers, reader }
+    }
+
+    /// The same state under one more overlay.
+    pub(crate) fn under(&self, overlay: impl Into<Arc<Overlay>>) -> Self {
+        let mut layers = vec![overlay.into()];
+        layers.extend(self.layers.iter().cloned());
+        Self::new(layers, Arc::clone(&self.reader))
+    }
+
+    /// An overlay for what happens next.
+    pub(crate) fn overlay(&self) -> Overlay {
+        Overlay::over(self.applied(), self.totals())
+    }
+
+    /// The newest event in it.
+    pub(crate) fn applied(&self) -> EventSeq {
+        self.layers
+            .first()
+            .map_or(self.reader.applied, |layer| layer.applied())
+    }
+
+    pub(in crate::index) fn totals(&self) -> Totals {
+        self.layers
+            .first()
+            .map_or(self.reader.totals, |layer| layer.totals)
+    }
+
+    pub(super) fn layered<T: Clone>(&self, get: impl Fn(&Overlay) -> Option<&T>) -> Option<T> {
+        self.layers.iter().find_map(|layer| get(layer).cloned())
+    }
+
+    /// One entry, purged or not.
+    pub(crate) fn entry(&self, id: EntryId) -> Result<Option<Entry>, IndexError> {
+        let Some(stored) = self.stored(id)? else {
+            return Ok(None);
+        };
+        let row: EntryRow<'_> = rows::decode(stored.bytes())?;
+        Ok(Some(row.entry(id, names_on(&self.holds(), id))))
+    }
+
+    /// Entries in the order of `ids`; those that do not exist are left out.
+    pub(in crate::index) fn entries(&self, ids: &[EntryId]) -> Result<Vec<Entry>, IndexError> {
+        let holds = self.holds();
+        let mut entries = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(stored) = self.stored(*id)? {
+                let row: EntryRow<'_> = rows::decode(stored.bytes())?;
+                entries.push(row.entry(*id, names_on(&holds, *id)));
+            }
+        }
+        Ok(entries)
+    }
+
+    pub(in crate::index) fn stored(&self, id: EntryId) -> Result<Option<Stored>, IndexError> {
+        if let Some(row) = self.layered(|layer| layer.entries.get(&id)) {
+            return Ok(Some(Stored::Layer(row)));
+        }
+        Ok(self.reader.entries.get(id.0)?.map(Stored::Table))
+    }
+
+    pub(in crate::index) fn entry_row(&self, id: EntryId) -> Result<Option<Arc<[u8]>>, IndexError> {
+        Ok(self.stored(id)?.map(|stored| match stored {
+            Stored::Layer(row) => row,
+            Stored::Table(row) => row.value().into(),
+        }))
+    }
+
+    /// The rows of the overlays, each entry's newest, by id.
+    pub(in crate::index) fn changed_rows(
+        &self,
+        ids: RangeInclusive<EntryId>,
+    ) -> Vec<(EntryId, &[u8])> {
+        let mut changed = Vec::new();
+        for layer in &self.layers {
+            let rows = layer.entries.range(ids.clone());
+            changed.extend(rows.map(|(id, row)| (*id, &**row)));
+        }
+        // The sort is stable: of several rows of one entry the newest layer's comes first and stays.
+        changed.sort_by_key(|(id, _)| *id);
+        changed.dedup_by_key(|(id, _)| *id);
+        changed
+    }
+
+    /// The entries that exist among `ids`, ascending.
+    pub(in crate::index) fn entry_ids(
+        &self,
+        ids: RangeInclusive<EntryId>,
+    ) -> Result<Vec<EntryId>, IndexError> {
+        let mut found = BTreeSet::new();
+        for layer in &self.layers {
+            found.extend(layer.entries.range(ids.clone()).map(|(id, _)| *id));
+        }
+        let (Some((first, _)), Some((last, _))) = (
+            locate(ids.start().0),
+            locate(ids.end().0.min(tables::ENTRY_ID_MAX)),
+        ) else {
+            return Ok(found.into_iter().collect());
+        };
+        for row in self.reader.zones.range(first..=last)? {
+            let span = row?.0.value();
+            let mut all = Bits::none();
+            self.reader.add_posting(span, Field::All, &[], &mut all)?;
+            let of_span = all.iter().map(|low| entry_at(span, low));
+            found.extend(of_span.filter(|id| ids.contains(id)));
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Hands out every row, the oldest entry first, one in memory at a time.
+    pub(in crate::index) fn walk_rows(
+        &self,
+        mut each: impl FnMut(EntryId, &[u8]) -> Result<ControlFlow<()>, IndexError>,
+    ) -> Result<(), IndexError> {
+        let changed = self.changed_rows(EntryId(0)..=EntryId(u64::MAX));
+        let mut changed = changed.into_iter().peekable();
+        for row in self.reader.entries.range::<u64>(..)? {
+            let (id, row) = row?;
+            let id = EntryId(id.value());
+            while let Some((id, row)) = changed.next_if(|(newer, _)| *newer < id) {
+                if each(id, row)?.is_break() {
+                    return Ok(());
+                }
+            }
+            let flow = match changed.next_if(|(newer, _)| *newer == id) {
+                Some((id, row)) => each(id, row)?,
+                None => each(id, row.value())?,
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+        for (id, row) in changed {
+            if each(id, row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands out every entry that is not purged, the oldest first, until `each` breaks off. One is in memory at a time.
+    pub(crate) fn walk_oldest(
+        &self,
+        mut each: impl FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<(), IndexError> {
+        let holds = self.holds();
+        self.walk_rows(|id, row| {
+            if rows::decode_head(row)?.purged_at.is_some() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let row: EntryRow<'_> = rows::decode(row)?;
+            Ok(each(row.entry(id, names_on(&holds, id))))
+        })
+    }
+
+    /// The entry that was archived first under an idempotency key.
+    pub(crate) fn key(&self, key: &str) -> Result<Option<EntryId>, IndexError> {
+        self.key_of(&key_digest(key))
+    }
+
+    pub(in crate::index) fn key_of(
+        &self,
+        digest: &KeyDigest,
+    ) -> Result<Option<EntryId>, IndexError> {
+        if let Some(id) = self.layered(|layer| layer.keys.get(digest)) {
+            return Ok(Some(id));
+        }
+        Ok(self.reader.keys.get(digest)?.map(|id| EntryId(id.value())))
+    }
+
+    /// A converter by what it really is.
+    pub(crate) fn converter(
+        &self,
+        id: &ConverterId,
+    ) -> Result<Option<ConverterRegistered>, IndexError> {
+        if let Some(row) = self.layered(|layer| layer.small.converters.get(id)) {
+            return Ok(Some(row.into()));
+        }
+        let stored = self.reader.converters.get(id.as_bytes())?;
+        stored
+            .map(|row| Ok(rows::decode::<ConverterRow>(row.value())?.into()))
+            .transpose()
+    }
+
+    /// The converter that was registered last under a name.
+    pub(crate) fn converter_named(
+        &self,
+        name: &str,
+    ) -> Result<Option<ConverterRegistered>, IndexError> {
+        let newer = self.layered(|layer| layer.small.converter_names.get(name));
+        let stored = self.reader.converter_names.get(name)?;
+        let id = newer.or_else(|| stored.map(|id| ConverterId::from_bytes(*id.value())));
+        match id {
+            Some(id) => self.converter(&id),
+            None => Ok(None),
+        }
+    }
+
+    /// Every converter, by identity.
+    pub(crate) fn converters(&self) -> Result<Vec<ConverterRegistered>, IndexError> {
+        let mut all = BTreeMap::new();
+        for stored in self.reader.converters.range::<&[u8; 32]>(..)? {
+            let (id, row) = stored?;
+            let row: ConverterRow = rows::decode(row.value())?;
+            all.insert(ConverterId::from_bytes(*id.value()), row);
+        }
+        for layer in self.layers.iter().rev() {
+            all.extend(layer.small.converters.clone());
+        }
+        Ok(all.into_values().map(Into::into).collect())
+    }
+
+    pub(in crate::index) fn job_row(&self, id: JobId) -> Result<Option<JobRow>, IndexError> {
+        if let Some(row) = self.layered(|layer| layer.small.jobs.get(&id)) {
+            return Ok(Some(row));
+        }
+        let stored = self.reader.jobs.get(id.0)?;
+        stored.map(|row| rows::decode(row.value())).transpose()
+    }
+
+    /// A job: how it began and, once it ended, how.
+    pub(crate) fn job(
+        &self,
+        id: JobId,
+    ) -> Result<Option<(JobStarted, Option<JobFinished>)>, IndexError> {
+        Ok(self.job_row(id)?.map(Into::into))
+    }
+
+    /// Every job, the oldest first.
+    pub(crate) fn jobs(&self) -> Result<Vec<(JobId, JobStarted, Option<JobFinished>)>, IndexError> {
+        let mut all = BTreeMap::new();
+        for stored in self.reader.jobs.range::<u64>(..)? {
+            let (id, row) = stored?;
+            all.insert(JobId(id.value()), rows::decode::<JobRow>(row.value())?);
+        }
+        for layer in self.layers.iter().rev() {
+            all.extend(layer.small.jobs.clone());
+        }
+        let parts = |(id, row): (_, JobRow)| {
+            let (started, finished) = row.into();
+            (id, started, finished)
+        };
+        Ok(all.into_iter().map(parts).collect())
+    }
+
+    /// The newest recorded value of a configuration item.
+    pub(crate) fn config(&self, what: &str) -> Result<Option<String>, IndexError> {
+        if let Some(value) = self.layered(|layer| layer.small.config.get(what)) {
+            return Ok(value);
+        }
+        match self.reader.config.get(what)? {
+            Some(value) => rows::decode(value.value()),
+            None => Ok(None),
+        }
+    }
+
+    /// The hold of that name, while it lies.
+    pub(crate) fn hold(&self, name: &str) -> Option<Arc<HoldRow>> {
+        if let Some(hold) = self.layered(|layer| layer.small.holds.get(name)) {
+            return hold;
+        }
+        self.reader.holds.get(name).cloned()
+    }
+
+    /// Every hold that lies, by name.
+    pub(crate) fn holds(&self) -> BTreeMap<String, Arc<HoldRow>> {
+        let mut all = self.reader.holds.clone();
+        for layer in self.layers.iter().rev() {
+            for (name, hold) in &layer.small.holds {
+                match hold {
+                    Some(hold) => all.insert(name.clone(), Arc::clone(hold)),
+                    None => all.remove(name),
+                };
+            }
+        }
+        all
+    }
+
+    /// How many entries a hold lies on. Looks at the id of every entry.
+    pub(crate) fn held_entries(&self, hold: &HoldRow) -> Result<u64, IndexError> {
+        let mut held = 0;
+        for (span, _) in self.reader.spans()? {
+            let mut all = Bits::none();
+            self.reader.add_posting(span, Field::All, &[], &mut all)?;
+            let of_span = all.iter().map(|low| entry_at(span, low));
+            held += of_span.filter(|id| hold.covers(*id)).count() as u64;
+        }
+        let newer = EntryId(self.reader.totals.newest_entry).next()..=EntryId(u64::MAX);
+        let changed = self.changed_rows(newer);
+        held += changed.iter().filter(|(id, _)| hold.covers(*id)).count() as u64;
+        Ok(held)
+    }
+
+    pub(in crate::index) fn counter(&self, key: &CounterKey) -> Result<Counter, IndexError> {
+        if let Some(counter) = self.layered(|layer| layer.small.counters.get(key)) {
+            return Ok(counter);
+        }
+        match self.reader.counters.get(key.bytes().as_slice())? {
+            Some(value) => Counter::parse(value.value()).ok_or(IndexError::Damaged("a counter")),
+            None => Ok(Counter::default()),
+        }
+    }
+
+    /// Every counter that is not zero.
+    pub(in crate::index) fn counters(&self) -> Result<BTreeMap<CounterKey, Counter>, IndexError> {
+        let mut all = self.reader.counters()?;
+        for layer in self.layers.iter().rev() {
+            let newer = layer.small.counters.iter();
+            all.extend(newer.map(|(key, counter)| (key.clone(), *counter)));
+        }
+        all.retain(|_, counter| *counter != Counter::default());
+        Ok(all)
+    }
+}
+
+/// The names of the holds on an entry.
+pub(super) fn names_on(holds: &BTreeMap<String, Arc<HoldRow>>, id: EntryId) -> Vec<String> {
+    holds
+        .iter()
+        .filter(|(_, hold)| hold.covers(id))
+        .map(|(name, _)| name.clone())
+        .collect()
+}

@@ -1,0 +1,8 @@
+//! One consistent state to read: the newest overlays on top of the tables.
+
+mod contents;
+mod dump;
+mod layers;
+mod queue;
+
+pub(crate) use layers::View;

@@ -1,0 +1,236 @@
+//! Begins and commits the transaction of a checkpoint, and writes the tables that are not posting lists.
+
+use super::changes::spans;
+use super::postings::write_postings;
+use super::trigrams::write_trigrams;
+use crate::id::{EntryId, StoreId};
+use crate::index::error::IndexError;
+use crate::index::overlay::{Counter, Overlay};
+use crate::index::reader::Reader;
+use crate::index::rows::{self, Totals};
+use crate::index::tables::{self, Bytes};
+use redb::{Database, ReadableTableMetadata, Table, WriteTransaction};
+use std::ops::Bound;
+use std::thread;
+
+/// Makes every table, empty.
+pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), IndexError> {
+    let txn = begin_write(db)?;
+    {
+        let mut meta = txn.open_table(tables::META)?;
+        meta.insert(tables::META_SCHEMA, &tables::SCHEMA.to_le_bytes()[..])?;
+        meta.insert(tables::META_STORE, &store.as_bytes()[..])?;
+        meta.insert(tables::META_APPLIED, &0_u64.to_le_bytes()[..])?;
+        let totals = rows::encode(&Totals::default());
+        meta.insert(tables::META_TOTALS, totals.as_slice())?;
+    }
+    txn.open_table(tables::ENTRIES)?;
+    txn.open_table(tables::POSTINGS)?;
+    txn.open_table(tables::DIGESTS)?;
+    txn.open_table(tables::TRIGRAMS)?;
+    txn.open_table(tables::ORDINALS)?;
+    txn.open_table(tables::TIMES)?;
+    txn.open_table(tables::ZONES)?;
+    txn.open_table(tables::BLOBS)?;
+    txn.open_table(tables::CHILDREN)?;
+    txn.open_table(tables::PACKS)?;
+    txn.open_table(tables::KEYS)?;
+    txn.open_table(tables::CONVERTERS)?;
+    txn.open_table(tables::CONVERTER_NAMES)?;
+    txn.open_table(tables::JOBS)?;
+    txn.open_table(tables::CONFIG)?;
+    txn.open_table(tables::HOLDS)?;
+    txn.open_table(tables::COUNTERS)?;
+    txn.open_table(tables::LOSSES)?;
+    txn.open_table(tables::UNREADABLE)?;
+    txn.open_table(tables::SUBMISSIONS)?;
+    txn.commit()?;
+    Ok(())
+}
+
+fn begin_write(db: &Database) -> Result<WriteTransaction, IndexError> {
+    let mut txn = db.begin_write()?;
+    // A crash must not cost a walk over the whole file at the next start.
+    txn.set_quick_repair(true);
+    Ok(txn)
+}
+
+/// How much of an overlay a checkpoint writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::index) enum Extent {
+    /// All of it; the file is an index afterwards.
+    Whole,
+    /// Part of it; the file is none before the next checkpoint that writes the whole.
+    HalfMade {
+        /// Whether the rows are among it whose keys come in no order.
+        scattered: bool,
+    },
+}
+
+/// Writes `overlay`, whose rows replace those that `reader` sees.
+pub(in crate::index) fn commit(
+    db: &Database,
+    reader: &Reader,
+    overlay: &Overlay,
+    extent: Extent,
+) -> Result<(), IndexError> {
+    let txn = begin_write(db)?;
+    let spans = &spans(reader, overlay)?;
+    let txn_ref = &txn;
+    thread::scope(|scope| {
+        let trigrams = scope.spawn(move || write_trigrams(txn_ref, reader, spans));
+        let postings = scope.spawn(move || write_postings(txn_ref, reader, spans));
+        let rest = write_rows(txn_ref, reader, overlay, extent);
+        for thread in [trigrams, postings] {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        rest
+    })?;
+    txn.commit()?;
+    Ok(())
+}
+
+fn write_rows(
+    txn: &WriteTransaction,
+    reader: &Reader,
+    overlay: &Overlay,
+    extent: Extent,
+) -> Result<(), IndexError> {
+    let mut entries = txn.open_table(tables::ENTRIES)?;
+    let newest = reader.totals.newest_entry;
+    let known = overlay.entries.range(EntryId(0)..=EntryId(newest));
+    for (id, row) in known {
+        entries.insert(id.0, &**row)?;
+    }
+    let mut end = entries.upper_bound_mut(Bound::<u64>::Unbounded)?;
+    for (id, row) in overlay
+        .entries
+        .range(EntryId(newest).next()..=EntryId(u64::MAX))
+    {
+        end.insert_before(id.0, &**row)?;
+    }
+    end.close()?;
+
+    if extent != (Extent::HalfMade { scattered: false }) {
+        write_scattered(txn, overlay)?;
+    }
+    write_small(txn, overlay)?;
+
+    let mut meta = txn.open_table(tables::META)?;
+    let schema = match extent {
+        Extent::Whole => tables::SCHEMA,
+        Extent::HalfMade { .. } => tables::SCHEMA_HALF_MADE,
+    };
+    meta.insert(tables::META_SCHEMA, &schema.to_le_bytes()[..])?;
+    meta.insert(tables::META_APPLIED, &overlay.applied.0.to_le_bytes()[..])?;
+    meta.insert(
+        tables::META_TOTALS,
+        rows::encode(&overlay.totals).as_slice(),
+    )?;
+    Ok(())
+}
+
+fn write_blobs(
+    blobs: &mut Table<'_, &'static [u8; 32], Bytes>,
+    overlay: &Overlay,
+) -> Result<(), IndexError> {
+    for (id, row) in overlay.blobs.iter() {
+        match row {
+            Some(row) => drop(blobs.insert(id.as_bytes(), rows::encode(row).as_slice())?),
+            None => drop(blobs.remove(id.as_bytes())?),
+        }
+    }
+    Ok(())
+}
+
+/// Rows whose keys come in no order.
+fn write_scattered(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexError> {
+    let mut blobs = txn.open_table(tables::BLOBS)?;
+    if blobs.is_empty()? {
+        let mut end = blobs.upper_bound_mut(Bound::<&[u8; 32]>::Unbounded)?;
+        for (id, row) in overlay.blobs.iter() {
+            if let Some(row) = row {
+                end.insert_before(id.as_bytes(), rows::encode(row).as_slice())?;
+            }
+        }
+        end.close()?;
+    } else {
+        write_blobs(&mut blobs, overlay)?;
+    }
+    let mut children = txn.open_table(tables::CHILDREN)?;
+    for (id, list) in overlay.children.iter() {
+        match list {
+            Some(list) => {
+                let bytes: Vec<u8> = list.iter().flat_map(|id| *id.as_bytes()).collect();
+                children.insert(id.as_bytes(), bytes.as_slice())?;
+            }
+            None => drop(children.remove(id.as_bytes())?),
+        }
+    }
+    let mut keys = txn.open_table(tables::KEYS)?;
+    for (key, id) in overlay.keys.iter() {
+        keys.insert(key, id.0)?;
+    }
+    Ok(())
+}
+
+fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexError> {
+    let small = &overlay.small;
+    let mut packs = txn.open_table(tables::PACKS)?;
+    for (id, state) in &small.packs {
+        match state {
+            Some(state) => drop(packs.insert(id.0, rows::encode(state).as_slice())?),
+            None => drop(packs.remove(id.0)?),
+        }
+    }
+    let mut converters = txn.open_table(tables::CONVERTERS)?;
+    for (id, row) in &small.converters {
+        converters.insert(id.as_bytes(), rows::encode(row).as_slice())?;
+    }
+    let mut names = txn.open_table(tables::CONVERTER_NAMES)?;
+    for (name, id) in &small.converter_names {
+        names.insert(name.as_str(), id.as_bytes())?;
+    }
+    let mut jobs = txn.open_table(tables::JOBS)?;
+    for (id, row) in &small.jobs {
+        jobs.insert(id.0, rows::encode(row).as_slice())?;
+    }
+    let mut config = txn.open_table(tables::CONFIG)?;
+    for (what, value) in &small.config {
+        config.insert(what.as_str(), rows::encode(value).as_slice())?;
+    }
+    let mut holds = txn.open_table(tables::HOLDS)?;
+    for (name, hold) in &small.holds {
+        match hold {
+            Some(hold) => drop(holds.insert(name.as_str(), rows::encode(&**hold).as_slice())?),
+            None => drop(holds.remove(name.as_str())?),
+        }
+    }
+    let mut losses = txn.open_table(tables::LOSSES)?;
+    for (id, seq) in &small.losses {
+        losses.insert(id.as_bytes(), seq.0)?;
+    }
+    let mut unreadable = txn.open_table(tables::UNREADABLE)?;
+    for (seq, declared_by) in &small.unreadable {
+        unreadable.insert(seq.0, declared_by.map_or(0, |by| by.0))?;
+    }
+    let mut submissions = txn.open_table(tables::SUBMISSIONS)?;
+    for (place, queued) in overlay.submissions.iter() {
+        let key = (&*queued.converter, place.queued.0, place.report);
+        match &queued.row {
+            Some(row) => drop(submissions.insert(key, rows::encode(row).as_slice())?),
+            None => drop(submissions.remove(key)?),
+        }
+    }
+    let mut counters = txn.open_table(tables::COUNTERS)?;
+    for (key, counter) in &small.counters {
+        if *counter == Counter::default() {
+            counters.remove(key.bytes().as_slice())?;
+        } else {
+            counters.insert(key.bytes().as_slice(), counter.bytes().as_slice())?;
+        }
+    }
+    Ok(())
+}
