@@ -7,34 +7,17 @@
 //! - `backup`: copies of a store, and stores made of them; `place`: notices that a store is a copy;
 //! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `reclaim`, `compact`: what goes for good; `verify`; `repair`.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
+mod background;
 mod backup;
 mod bounds;
-mod compact;
-mod damage;
-mod folders;
-mod footprint;
-mod make;
-mod open;
-mod packing;
-mod place;
-mod purge;
-mod put;
-mod read;
-mod rebuild;
-mod reclaim;
-mod record;
-mod repair;
-mod sealer;
-mod shared;
-mod snapshot;
-mod submission;
-#[cfg(feature = "tokio")]
-mod task;
-mod today;
-mod turns;
-mod verify;
-mod witness;
-mod writer;
+mod checking;
+mod opening;
+mod purging;
+mod reading;
+mod state;
+mod writing;
 
 use std::fmt;
 use std::path::Path;
@@ -44,10 +27,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::archive::sealer::Job;
-use crate::archive::shared::Shared;
-use crate::archive::turns::Turns;
-use crate::archive::writer::{Control, Draft, Receipt, ReplyTo, Request};
+use crate::archive::background::worker::{self, Job};
+use crate::archive::opening::{catch_up, create, open};
+use crate::archive::state::shared::Shared;
+use crate::archive::writing::leader::Turns;
+use crate::archive::writing::writer::{Control, Draft, Receipt, ReplyTo, Request};
 use crate::blob::chunker::STREAM_BYTES_MAX;
 use crate::blob::pack_writer::SyncedPack;
 use crate::disk::{Disk, DiskLock, FsDisk};
@@ -56,30 +40,30 @@ use crate::id::{EntryId, EventSeq, StoreId};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::AsyncArchive;
+pub use background::compact::CompactOutcome;
 pub use backup::{
     BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, PlannedFile, RestoredStore,
     Stop, Why, is_backup, restore_store, verify_backup,
 };
-pub use compact::CompactOutcome;
-pub use damage::KnownDamage;
-pub use open::HEADER_FILE;
-#[cfg(feature = "host")]
-pub(crate) use open::host_name;
-pub use place::{ConfirmedMove, CopiedFrom};
-pub use purge::{PurgeOutcome, RecordedPurge};
-#[cfg(feature = "host")]
-pub(crate) use put::raw_name;
-pub use put::{Archived, NAME_BYTES_MAX, NewEntry};
-pub use read::{BlobReader, Events, Leaf};
-pub use record::{Hold, NewAttempt, NewConverter};
-pub use repair::{
+pub use checking::known_damage::KnownDamage;
+pub use checking::repair::{
     Mend, MendKind, PutBack, Repair, RepairOutcome, RepairPlan, RepairUndo, UndoPlan,
 };
-pub use snapshot::{Group, Page, Snapshot, Stats};
-pub use submission::{PendingSubmission, PendingSubmissions};
-#[cfg(feature = "tokio")]
-pub use task::AsyncArchive;
-pub use verify::{Depth, Finding, KnownLosses, VerifyReport};
+pub use checking::verify::{Depth, Finding, KnownLosses, VerifyReport};
+pub use opening::open::HEADER_FILE;
+#[cfg(feature = "host")]
+pub(crate) use opening::open::host_name;
+pub use opening::place::{ConfirmedMove, CopiedFrom};
+pub use purging::purge::{PurgeOutcome, RecordedPurge};
+pub use reading::read::{BlobReader, Events, Leaf};
+pub use reading::snapshot::{Group, Page, Snapshot, Stats};
+#[cfg(feature = "host")]
+pub(crate) use writing::put::raw_name;
+pub use writing::put::{Archived, NAME_BYTES_MAX, NewEntry};
+pub use writing::record::{Hold, NewAttempt, NewConverter};
+pub use writing::submission::{PendingSubmission, PendingSubmissions};
 
 /// How many events may lie ahead of the index when a store is closed: the next open folds them in again.
 const CLOSE_LAG_ENTRIES: usize = 512;
@@ -232,8 +216,8 @@ impl Archive {
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         bounds::check(&options)?;
-        let disk = make::new_dir(dir)?;
-        make::create(Arc::new(disk), dir.to_owned(), options)
+        let disk = create::new_dir(dir)?;
+        create::create(Arc::new(disk), dir.to_owned(), options)
     }
 
     /// Opens the store in `dir`. One process at a time may have it open for writing.
@@ -247,7 +231,7 @@ impl Archive {
 
     /// Makes a store on a disk of the caller's, whose root is empty.
     pub fn create_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
-        make::create(disk, Path::new("").to_owned(), options)
+        create::create(disk, Path::new("").to_owned(), options)
     }
 
     /// Opens a store on a disk of the caller's.
@@ -339,11 +323,11 @@ impl Archive {
         let channels = self.channels()?;
         let (reply, answer) = bounded(1);
         if !channels.hand_in(Request::Rotate(reply)) {
-            return Err(sealer::ended(self.shared()));
+            return Err(worker::ended(self.shared()));
         }
         answer
             .recv()
-            .unwrap_or_else(|_| Err(sealer::ended(self.shared())))?;
+            .unwrap_or_else(|_| Err(worker::ended(self.shared())))?;
         self.settle()
     }
 
@@ -358,7 +342,7 @@ impl Archive {
         let sent = channels.jobs.send(job(reply)).is_ok();
         match answer.recv() {
             Ok(answer) if sent => answer,
-            _ => Err(sealer::ended(self.shared())),
+            _ => Err(worker::ended(self.shared())),
         }
     }
 
@@ -377,7 +361,7 @@ impl Archive {
 
     /// Drops the index and folds the whole log into a new one. Callers wait meanwhile. Answers the newest event in it.
     pub fn rebuild(&self) -> Result<EventSeq> {
-        self.beside_the_sealer(rebuild::anew)
+        self.beside_the_sealer(catch_up::anew)
     }
 
     /// Ends the background work and lets go of the store. What was acknowledged is safe without it, too; an error here says
@@ -443,11 +427,11 @@ impl Archive {
             // It may have been served just before.
             return answer
                 .try_recv()
-                .unwrap_or_else(|_| Err(sealer::ended(self.shared())));
+                .unwrap_or_else(|_| Err(worker::ended(self.shared())));
         }
         answer
             .recv()
-            .unwrap_or_else(|_| Err(sealer::ended(self.shared())))
+            .unwrap_or_else(|_| Err(worker::ended(self.shared())))
     }
 
     /// Hands over one fact; answers its number.
@@ -502,7 +486,7 @@ impl Archive {
     }
 
     fn place_packs(&self, packs: Vec<SyncedPack>) -> Result<()> {
-        sealer::place_packs(self.shared(), &self.channels()?.controls, packs)
+        worker::place_packs(self.shared(), &self.channels()?.controls, packs)
     }
 }
 

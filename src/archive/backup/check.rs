@@ -6,7 +6,7 @@ use std::path::Path;
 use super::copy::{self, CopyError};
 use super::target::{CATALOG_FILE, Sealed, list, lock, read_catalog};
 use super::{Stop, finding};
-use crate::archive::verify::VerifyReport;
+use crate::archive::checking::verify::VerifyReport;
 use crate::archive::{Depth, Finding, Progress};
 use crate::blob::pack_reader::PackReader;
 use crate::disk::{Disk, FsDisk};

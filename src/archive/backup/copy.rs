@@ -7,7 +7,7 @@ use sha2::Digest;
 
 use super::Stop;
 use super::target::Sealed;
-use crate::archive::verify::is_lost;
+use crate::archive::checking::verify::is_lost;
 use crate::blob::pack_reader::PackReader;
 use crate::disk::{Disk, OpenMode};
 use crate::evidence::tree::Frontier;

@@ -13,9 +13,11 @@ use super::copy::{self, CopyError};
 use super::folders::refuse_nested;
 use super::target::{list, make_private, read_catalog};
 use super::{BackupOptions, OnDamage, damaged, finding};
-use crate::archive::open::{self, HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, take_lock};
-use crate::archive::place::{self, PLACE_FILE};
-use crate::archive::shared::{PACKS_DIR, TMP_DIR};
+use crate::archive::opening::open::{
+    self, HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, take_lock,
+};
+use crate::archive::opening::place::{self, PLACE_FILE};
+use crate::archive::state::shared::{PACKS_DIR, TMP_DIR};
 use crate::archive::{Access, Archive, Finding, Options, bounds};
 use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
 use crate::event::ContinuedFrom;

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::archive::shared::Shared;
-use crate::archive::{Archive, Finding, compact, rebuild};
+use crate::archive::background::compact;
+use crate::archive::opening::catch_up;
+use crate::archive::state::shared::Shared;
+use crate::archive::{Archive, Finding};
 use crate::evidence::tree::Frontier;
 use crate::id::{EventSeq, Sha256, StoreId};
 use crate::log::{LogReader, SegmentReader};
@@ -116,7 +118,7 @@ fn list(shared: &Arc<Shared>) -> Result<StoreFiles> {
             bytes: segment.bytes(),
         })
         .collect();
-    let packs = rebuild::pack_files(&*shared.disk)?;
+    let packs = catch_up::pack_files(&*shared.disk)?;
     files.extend(packs.into_values().map(|pack| SourceFile {
         path: slashed(&pack.path),
         bytes: pack.bytes,

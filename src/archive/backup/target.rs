@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::source::StoreFiles;
-use crate::archive::open::{HEADER_FILE, LOCK_FILE};
-use crate::archive::shared::{PACKS_DIR, TMP_DIR, pack_of};
+use crate::archive::opening::open::{HEADER_FILE, LOCK_FILE};
+use crate::archive::state::shared::{PACKS_DIR, TMP_DIR, pack_of};
 use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
 use crate::format::catalog::{self, Catalog, CatalogError};
 use crate::id::{EventSeq, Sha256, StoreId};

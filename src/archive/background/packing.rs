@@ -1,0 +1,733 @@
+//! Content on its way into packs of one class: what is alike lies together, and is compressed with a dictionary of its own
+//! where one pays.
+//!
+//! A dictionary is made of content of the pack it is in, so that it goes when that goes: what was purged lives on in none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::thread;
+
+use crate::archive::state::shared::{Shared, read_error, write_error};
+use crate::blob::compression::{Compressor, Dictionary, Level};
+use crate::blob::dictionary::{Family, PIECES_MIN, SAMPLE_BYTES_MAX, SAMPLES_MAX, choose};
+use crate::blob::pack_reader::{PackReadError, Plain, StoredRecord};
+use crate::blob::pack_writer::{PackPlace, PackSeries};
+use crate::format::pack::{FOOTER_ENTRY_BYTES, PackOffset};
+use crate::format::record::{DictTag, Record, RecordHeader, RecordKind};
+use crate::id::BlobId;
+use crate::{Error, ErrorKind, Result};
+
+/// One piece of content, where it lies now.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::archive) struct Piece {
+    pub(in crate::archive) id: BlobId,
+    pub(in crate::archive) at: PackOffset,
+    /// Bytes of its record there.
+    pub(in crate::archive) len: u32,
+    pub(in crate::archive) raw_len: u32,
+    pub(in crate::archive) effort: Effort,
+    /// Bytes that its new record takes at the most.
+    most: u32,
+}
+
+/// What is done with a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::archive) enum Effort {
+    /// It is compressed anew.
+    Compress(Level),
+    /// Its record is copied as it is.
+    Copy,
+}
+
+/// Pieces are read one after the other, so many bytes of plaintext at a time, and then compressed by several threads.
+const TURN_BYTES: u64 = 4 << 20;
+/// Threads that compress, at the most: packs are made beside the work of a host.
+const THREADS_MAX: usize = 4;
+
+#[expect(clippy::cast_possible_truncation, reason = "the constant is 52")]
+const ENTRY_BYTES: u32 = FOOTER_ENTRY_BYTES as u32;
+
+impl Piece {
+    /// The piece in the record with that header, which takes `len` bytes at `at`.
+    pub(in crate::archive) fn new(
+        header: &RecordHeader,
+        at: PackOffset,
+        len: u32,
+        effort: Effort,
+    ) -> Self {
+        let most = match header.dictionary {
+            None => header.packed_len(),
+            // Without its dictionary it can become as long as its plaintext.
+            Some(_) => header.packed_len() - header.stored_len + header.raw_len,
+        };
+        Self {
+            id: header.id,
+            at,
+            len,
+            raw_len: header.raw_len,
+            effort,
+            most: most.saturating_add(ENTRY_BYTES),
+        }
+    }
+}
+
+/// Where pieces come from.
+pub(in crate::archive) trait Source {
+    /// Its record, checked, and its plaintext, which is the one it is named by.
+    fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError>;
+
+    /// The file, for what is to be said of errors.
+    fn path(&self) -> &Path;
+}
+
+/// Pieces of one class, by what they are alike in.
+pub(in crate::archive) type Families<K> = BTreeMap<K, Vec<Piece>>;
+
+/// Writes families into `series`. What goes into one pack is settled before its dictionaries are made.
+pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
+    shared: &Shared,
+    families: &Families<K>,
+    source: &impl Source,
+    series: &mut PackSeries<P>,
+) -> Result<()> {
+    let mut packing = Packing::new(shared, source, series);
+    let mut left = shared.options.pack_bytes;
+    for pieces in families.values() {
+        let mut rest = pieces.as_slice();
+        while !rest.is_empty() {
+            let fit = fitting(rest, left, |piece| piece.most);
+            if fit < rest.len() && left < shared.options.pack_bytes && fit < PIECES_MIN {
+                packing.next_pack()?;
+                left = shared.options.pack_bytes;
+                continue;
+            }
+            // One that no pack has room for gets a pack of its own.
+            let (here, behind) = rest.split_at(fit.max(1));
+            packing.family(here)?;
+            let taken: u64 = here.iter().map(|piece| u64::from(piece.most)).sum();
+            left = left.saturating_sub(taken);
+            rest = behind;
+            if !rest.is_empty() {
+                packing.next_pack()?;
+                left = shared.options.pack_bytes;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many of the first pieces fit into so many bytes.
+fn fitting(pieces: &[Piece], mut room: u64, bytes: impl Fn(&Piece) -> u32) -> usize {
+    let fit = pieces.iter().take_while(|piece| {
+        let bytes = u64::from(bytes(piece));
+        let fits = room >= bytes;
+        room = room.saturating_sub(bytes);
+        fits
+    });
+    fit.count()
+}
+
+struct Packing<'a, S, P> {
+    shared: &'a Shared,
+    source: &'a S,
+    series: &'a mut PackSeries<P>,
+    /// One for each thread that compresses.
+    presses: Vec<Press>,
+    /// What dictionaries of the open pack are named by.
+    tags: BTreeSet<DictTag>,
+}
+
+impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
+    fn new(shared: &'a Shared, source: &'a S, series: &'a mut PackSeries<P>) -> Self {
+        Self {
+            shared,
+            source,
+            series,
+            presses: (0..threads()).map(|_| Press::default()).collect(),
+            tags: BTreeSet::new(),
+        }
+    }
+
+    fn next_pack(&mut self) -> Result<()> {
+        self.tags.clear();
+        self.series.cut().map_err(write_error)
+    }
+
+    fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain)> {
+        self.source
+            .read(piece)
+            .map_err(|error| read_error(self.source.path(), error))
+    }
+
+    /// Writes what is alike and goes into the pack that is open.
+    fn family(&mut self, pieces: &[Piece]) -> Result<()> {
+        let chosen = self.dictionary(pieces)?;
+        for press in &mut self.presses {
+            press.sharing.clear();
+        }
+        let mut rest = pieces;
+        while !rest.is_empty() {
+            let fit = fitting(rest, TURN_BYTES, |piece| piece.raw_len);
+            let (turn, behind) = rest.split_at(fit.max(1));
+            rest = behind;
+            let read: Result<Vec<_>> = turn.iter().map(|piece| self.read(piece)).collect();
+            let dictionary = chosen.as_ref().map(|(dictionary, _)| dictionary);
+            for record in in_parts(&mut self.presses, turn, read?, dictionary) {
+                let record = record?;
+                let needed = chosen.as_ref().map(|(_, stored)| stored);
+                let needed = needed.filter(|_| record.header.dictionary.is_some());
+                let appended = self.series.append_here(&record.as_record(), needed);
+                appended.map_err(write_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The dictionary for these pieces, if one pays, and how it is stored.
+    fn dictionary(&mut self, pieces: &[Piece]) -> Result<Option<(Dictionary, StoredRecord)>> {
+        let mut sampled: Vec<&Piece> = pieces
+            .iter()
+            .filter(|piece| piece.effort != Effort::Copy)
+            .collect();
+        let family = Family {
+            pieces: sampled.len(),
+            raw_bytes: sampled.iter().map(|piece| u64::from(piece.raw_len)).sum(),
+        };
+        let least = self.shared.options.dictionary_from;
+        if family.pieces < PIECES_MIN || family.raw_bytes < least {
+            return Ok(None);
+        }
+        // By name, which is as good as drawn: files come in turns, and every tenth may be from one station.
+        sampled.sort_by_key(|piece| piece.id);
+        let mut room = SAMPLE_BYTES_MAX;
+        let mut samples = Vec::new();
+        for piece in sampled.into_iter().take(SAMPLES_MAX) {
+            if piece.raw_len as usize <= room {
+                let (_, plain) = self.read(piece)?;
+                room -= plain.bytes.len();
+                samples.push(plain.bytes);
+            }
+        }
+        let Some(dictionary) = choose(&samples, family) else {
+            return Ok(None);
+        };
+        if !self.tags.insert(dictionary.tag()) {
+            return Ok(None);
+        }
+        let bytes = dictionary.bytes();
+        let raw_len = u32::try_from(bytes.len()).expect("a dictionary is short");
+        let mut scratch = Vec::new();
+        let record = Compressor::hardest().compress(bytes, &mut scratch).record(
+            RecordKind::Dictionary,
+            *dictionary.id(),
+            raw_len,
+        );
+        let stored = encoded(&record)?;
+        Ok(Some((dictionary, stored)))
+    }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
+}
+
+fn encoded(record: &Record<'_>) -> Result<StoredRecord> {
+    StoredRecord::encode(record)
+        .map_err(|error| Error::new(ErrorKind::Invalid, format!("BUG: {error}")))
+}
+
+/// The records that go into the pack for these pieces, in their order; each press makes its part of them.
+fn in_parts(
+    presses: &mut [Press],
+    pieces: &[Piece],
+    mut read: Vec<(StoredRecord, Plain)>,
+    dictionary: Option<&Dictionary>,
+) -> Vec<Result<StoredRecord>> {
+    let part = pieces.len().div_ceil(presses.len());
+    let mut parts = Vec::new();
+    for pieces in pieces.chunks(part) {
+        let behind = read.split_off(pieces.len());
+        parts.push((pieces, std::mem::replace(&mut read, behind)));
+    }
+    thread::scope(|scope| {
+        let mut with: Vec<_> = presses.iter_mut().zip(parts).collect();
+        // The last part is this thread's own: where there is one part, no thread is started.
+        let own = with.pop();
+        let others: Vec<_> = with
+            .into_iter()
+            .map(|(press, (pieces, read))| scope.spawn(|| press.all(pieces, read, dictionary)))
+            .collect();
+        let own = own.map(|(press, (pieces, read))| press.all(pieces, read, dictionary));
+        let mut made = Vec::with_capacity(pieces.len());
+        for other in others {
+            let part = other.join();
+            made.extend(part.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        made.extend(own.into_iter().flatten());
+        made
+    })
+}
+
+/// What one thread compresses with.
+#[derive(Default)]
+struct Press {
+    /// Without a dictionary, for all families.
+    alone: BTreeMap<Level, Compressor>,
+    /// With the dictionary of one family.
+    sharing: BTreeMap<Level, Compressor>,
+    scratch: Vec<u8>,
+}
+
+impl Press {
+    fn all(
+        &mut self,
+        pieces: &[Piece],
+        read: Vec<(StoredRecord, Plain)>,
+        dictionary: Option<&Dictionary>,
+    ) -> Vec<Result<StoredRecord>> {
+        let each = pieces.iter().zip(read);
+        each.map(|(piece, (record, plain))| self.record(piece, record, &plain, dictionary))
+            .collect()
+    }
+
+    /// The record that goes into the pack for a piece: compressed anew, or the one it has where that wins nothing.
+    fn record(
+        &mut self,
+        piece: &Piece,
+        before: StoredRecord,
+        plain: &Plain,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<StoredRecord> {
+        let Effort::Compress(level) = piece.effort else {
+            return Ok(before);
+        };
+        let compressor = match dictionary {
+            None => self
+                .alone
+                .entry(level)
+                .or_insert_with(|| Compressor::sealing(level)),
+            Some(dictionary) => self
+                .sharing
+                .entry(level)
+                .or_insert_with(|| Compressor::with_dictionary(level, dictionary)),
+        };
+        let packed = compressor.compress(&plain.bytes, &mut self.scratch);
+        if before.header.dictionary.is_none() && packed.stored.len() > before.stored().len() {
+            return Ok(before);
+        }
+        let made = encoded(&packed.record(plain.kind, piece.id, piece.raw_len))?;
+        if let Some(dictionary) = dictionary.filter(|_| made.header.dictionary.is_some()) {
+            check(piece, plain, &made, dictionary)?;
+        }
+        Ok(made)
+    }
+}
+
+/// What was compressed is unpacked once before the journal's copy goes: a dictionary makes one record depend on another.
+fn check(piece: &Piece, plain: &Plain, made: &StoredRecord, dictionary: &Dictionary) -> Result<()> {
+    let again = made.plain(PackOffset(0), &piece.id, Some(dictionary));
+    if again.is_ok_and(|again| again.bytes == plain.bytes) {
+        Ok(())
+    } else {
+        Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "blob {} does not come out of its dictionary as it went in; nothing was sealed",
+                piece.id
+            ),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::archive::{Archive, NewEntry, Options};
+    use crate::blob::pack_reader::PackReader;
+    use crate::disk::sim::SimDisk;
+    use crate::format::pack::{PackClass, PackOrigin};
+    use crate::format::record::{Codec, NAMELESS_HEADER_BYTES};
+    use crate::id::{EventSeq, PackId};
+    use crate::retention::{AsOf, Policy};
+
+    /// A form that is like the others but for one line.
+    fn form(unit: u32) -> Vec<u8> {
+        let rows = (0..30_u32).map(|row| format!("{}\n", BlobId::of(&row.to_le_bytes())));
+        let own = format!("unit {}\n", BlobId::of(&(1_000 + unit).to_le_bytes()));
+        rows.chain([own]).collect::<String>().into_bytes()
+    }
+
+    fn put(archive: &Archive, name: &str, content: &[u8]) -> BlobId {
+        let mut new = NewEntry {
+            converter: "ICT".to_owned(),
+            ..NewEntry::default()
+        };
+        new.source.name = name.to_owned();
+        archive.put(new, content).expect("archived").blob.blake3
+    }
+
+    /// The plaintext of every dictionary in the packs of a store.
+    fn dictionaries(archive: &Archive) -> Vec<(PackId, Vec<u8>)> {
+        let shared = archive.shared();
+        let mut found = Vec::new();
+        for row in shared.view().packs().expect("readable") {
+            let (reader, _): (Arc<PackReader>, _) = shared.pack(row.id).expect("opened");
+            let listed = reader.listed().expect("a footer");
+            let kind = RecordKind::Dictionary;
+            for copy in listed.iter().filter(|entry| entry.kind == kind) {
+                let plain = reader.read_plain(copy.offset, copy.len, &copy.id);
+                found.push((row.id, plain.expect("readable").bytes));
+            }
+            let bytes: u64 = listed
+                .iter()
+                .filter(|entry| entry.kind == kind)
+                .map(|entry| u64::from(entry.len))
+                .sum();
+            assert_eq!(row.dictionary_bytes, bytes);
+        }
+        found
+    }
+
+    fn holds(dictionaries: &[(PackId, Vec<u8>)], unit: u32) -> bool {
+        let own = BlobId::of(&(1_000 + unit).to_le_bytes()).to_string();
+        let is_in = |bytes: &[u8]| bytes.windows(own.len()).any(|part| part == own.as_bytes());
+        dictionaries.iter().any(|(_, bytes)| is_in(bytes))
+    }
+
+    fn store(pack_bytes: u64) -> Archive {
+        let options = Options {
+            dictionary_from: 1_024,
+            pack_bytes,
+            ..Options::default()
+        };
+        Archive::create_on(Arc::new(SimDisk::new()), options).expect("a store")
+    }
+
+    /// A dictionary is made of whole files. Carried along, it would keep what was purged.
+    #[test]
+    fn what_was_purged_lives_on_in_no_dictionary() {
+        let archive = store(64 << 20);
+        let ids: Vec<BlobId> = (0..60)
+            .map(|unit| put(&archive, "form.csv", &form(unit)))
+            .collect();
+        archive.seal().expect("sealed");
+        let before = dictionaries(&archive);
+        assert_eq!(before.len(), 2, "one dictionary, there twice");
+        let inside: Vec<u32> = (0..60).filter(|unit| holds(&before, *unit)).collect();
+        assert!(!inside.is_empty());
+        let stats = archive.snapshot().expect("there").stats().expect("counted");
+        assert_eq!(stats.reclaimable_bytes, 0, "all of it is alive");
+
+        let policy = Policy {
+            max_count: Some(20),
+            ..Policy::default()
+        };
+        let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+        archive.purge(&plan, "asked for").expect("purged");
+        let after = dictionaries(&archive);
+        assert_eq!(after.len(), 2, "what is alive has a dictionary of its own");
+        for unit in 0..40 {
+            assert!(!holds(&after, unit), "unit {unit}");
+        }
+        for (unit, id) in (0..60).zip(&ids).skip(40) {
+            let read = archive.read_all(id, 1 << 20).expect("readable");
+            assert_eq!(read, form(unit));
+        }
+        let report = archive
+            .verify(crate::archive::Depth::Deep)
+            .expect("looked at");
+        assert!(report.ok && report.blobs == 20, "{report:?}");
+    }
+
+    #[test]
+    fn a_dictionary_is_made_of_content_of_its_own_pack() {
+        let archive = store(40_000);
+        let ids: Vec<BlobId> = (0..120)
+            .map(|unit| put(&archive, "form.csv", &form(unit)))
+            .collect();
+        archive.seal().expect("sealed");
+        let made = dictionaries(&archive);
+        let packs: BTreeSet<PackId> = made.iter().map(|(pack, _)| *pack).collect();
+        assert!(packs.len() > 1, "{packs:?}");
+        for (unit, id) in (0..120).zip(ids) {
+            let place = archive.shared().view().blob(&id).expect("readable");
+            let pack = place.and_then(|row| row.place).expect("placed").pack;
+            let elsewhere: Vec<_> = made.iter().filter(|(of, _)| *of != pack).cloned().collect();
+            assert!(!holds(&elsewhere, unit), "unit {unit} of pack {pack}");
+        }
+    }
+
+    #[test]
+    fn what_is_unlike_gets_dictionaries_of_its_own_and_few_or_long_content_none() {
+        let archive = store(64 << 20);
+        let mut ids = Vec::new();
+        for unit in 0..20 {
+            ids.push((unit, put(&archive, &format!("{unit}.csv"), &form(unit))));
+            let other = put(&archive, &format!("{unit}.XML"), &form(100 + unit));
+            ids.push((100 + unit, other));
+        }
+        for unit in 0..5 {
+            put(&archive, &format!("{unit}.txt"), &form(200 + unit));
+        }
+        archive.seal().expect("sealed");
+        // Each is unpacked with its own.
+        for (unit, id) in ids {
+            let read = archive.read_all(&id, 1 << 20).expect("readable");
+            assert_eq!(read, form(unit));
+        }
+        let made = dictionaries(&archive);
+        assert_eq!(made.len(), 4, "two dictionaries, there twice");
+        assert!(!(200..205).any(|unit| holds(&made, unit)));
+    }
+
+    /// Eight forms in a row of so many bytes, in a store that makes dictionaries from `least` on.
+    fn dictionaries_of_eight(least: impl Fn(u64) -> u64) -> usize {
+        let all: u64 = (0..8).map(|unit| form(unit).len() as u64).sum();
+        let options = Options {
+            dictionary_from: least(all),
+            ..Options::default()
+        };
+        let archive = Archive::create_on(Arc::new(SimDisk::new()), options).expect("a store");
+        for unit in 0..8 {
+            put(&archive, "form.csv", &form(unit));
+        }
+        archive.seal().expect("sealed");
+        dictionaries(&archive).len()
+    }
+
+    #[test]
+    fn a_family_gets_a_dictionary_from_just_as_many_bytes_on_as_was_asked_for() {
+        assert_eq!(dictionaries_of_eight(|all| all - 1), 2);
+        assert_eq!(dictionaries_of_eight(|all| all), 2);
+        assert_eq!(dictionaries_of_eight(|all| all + 1), 0);
+    }
+
+    /// Nobody waits for sealing, and what has no dictionary stays for years as it is left here.
+    #[test]
+    fn what_has_no_dictionary_is_sealed_with_more_effort_than_a_caller_would_wait_for() {
+        let mut noise = [0; 4_000];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        let rows = noise.chunks_exact(2).enumerate().map(|(row, two)| {
+            let (hertz, loss) = (300_000 + 1_500 * row, u16::from_le_bytes([two[0], two[1]]));
+            format!("{hertz}\t-12.0{loss:05}\t-4.0{:05}\n", loss / 3)
+        });
+        let content = rows.collect::<String>().into_bytes();
+        let mut scratch = [Vec::new(), Vec::new()];
+        let mut sealing = Compressor::sealing(Level::DEFAULT);
+        let sealed = sealing.compress(&content, &mut scratch[0]).stored.len();
+        let mut waiting = Compressor::new(Level::DEFAULT);
+        let waited_for = waiting.compress(&content, &mut scratch[1]).stored.len();
+        assert!(sealed < waited_for, "{sealed} and {waited_for}");
+        let archive = store(64 << 20);
+        let id = put(&archive, "1.txt", &content);
+        archive.seal().expect("sealed");
+        let place = archive.shared().view().blob(&id).expect("readable");
+        let len = place.and_then(|row| row.place).expect("placed").len;
+        assert_eq!(len as usize, sealed + NAMELESS_HEADER_BYTES);
+    }
+
+    /// A harder level is no promise: what the journal has may be shorter than what comes out now.
+    #[test]
+    fn what_would_become_longer_is_kept_as_it_was() {
+        let mut scratch = [Vec::new(), Vec::new()];
+        let mut quick = Compressor::new(Level::FASTEST);
+        let mut hard = Compressor::sealing(Level::DEFAULT);
+        let mut found = None;
+        for seed in 0..2_000_u32 {
+            let words = BlobId::of(&seed.to_le_bytes()).to_string();
+            let content = words.repeat(1 + seed as usize % 5).into_bytes();
+            let first = quick.compress(&content, &mut scratch[0]).stored.len();
+            let again = hard.compress(&content, &mut scratch[1]).stored.len();
+            if again > first {
+                found = Some((content, first));
+                break;
+            }
+        }
+        let (content, first) = found.expect("there is such content");
+        let archive = store(64 << 20);
+        let id = put(&archive, "1.txt", &content);
+        archive.seal().expect("sealed");
+        let place = archive.shared().view().blob(&id).expect("readable");
+        let len = place.and_then(|row| row.place).expect("placed").len;
+        assert_eq!(len as usize, first + NAMELESS_HEADER_BYTES);
+    }
+
+    /// Records in memory, and how many bytes of plaintext were read from them.
+    struct Held(BTreeMap<BlobId, StoredRecord>, Cell<u64>);
+
+    impl Held {
+        /// Raw records of such content, and the pieces they are.
+        fn of(contents: &[Vec<u8>], effort: Effort) -> (Self, Vec<Piece>) {
+            let records = contents.iter().map(|content| {
+                StoredRecord::encode(&Record {
+                    kind: RecordKind::Content,
+                    codec: Codec::Raw,
+                    dictionary: None,
+                    raw_len: u32::try_from(content.len()).expect("short"),
+                    id: BlobId::of(content),
+                    stored: content,
+                })
+                .expect("a record")
+            });
+            let records: Vec<StoredRecord> = records.collect();
+            let pieces = records
+                .iter()
+                .map(|record| Piece::new(&record.header, PackOffset(0), 0, effort));
+            let pieces = pieces.collect();
+            let held = records.into_iter().map(|record| (record.header.id, record));
+            (Self(held.collect(), Cell::new(0)), pieces)
+        }
+    }
+
+    impl Source for Held {
+        fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
+            let record = self.0[&piece.id].clone();
+            let plain = record.plain(piece.at, &piece.id, None)?;
+            self.1.set(self.1.get() + plain.bytes.len() as u64);
+            Ok((record, plain))
+        }
+
+        fn path(&self) -> &Path {
+            Path::new("held")
+        }
+    }
+
+    /// Where the packs of a test go.
+    fn places(shared: &Shared) -> impl FnMut() -> PackPlace + '_ {
+        let class = PackClass::new("forever/none").expect("a class");
+        shared.make_class_dir(&class).expect("made");
+        let sealed = (EventSeq(0), EventSeq(0));
+        move || shared.next_pack_place(&class, PackOrigin::Compacted, sealed)
+    }
+
+    /// How many records of families of those sizes lie in each pack, when one has room for so many.
+    fn packed_by(most: u64, sizes: &[u32]) -> Vec<usize> {
+        let header = u32::try_from(NAMELESS_HEADER_BYTES).expect("28");
+        let len = 1_000 - ENTRY_BYTES - header;
+        let pack_bytes = most * 1_000;
+        let archive = store(pack_bytes);
+        let shared = archive.shared();
+        let all: u32 = sizes.iter().sum();
+        let contents: Vec<Vec<u8>> = (0..all)
+            .map(|nth| [&nth.to_le_bytes()[..], &vec![0; len as usize - 4]].concat())
+            .collect();
+        let (held, pieces) = Held::of(&contents, Effort::Copy);
+        let mut pieces = pieces.into_iter();
+        let families: Families<usize> = sizes
+            .iter()
+            .enumerate()
+            .map(|(nth, size)| (nth, pieces.by_ref().take(*size as usize).collect()))
+            .collect();
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), pack_bytes, places(shared));
+        write(shared, &families, &held, &mut series).expect("written");
+        let packs = series.finish().expect("published");
+        packs.iter().map(|pack| pack.entries.len()).collect()
+    }
+
+    /// Fewer than make a dictionary are not split off a family: here and there they would have none.
+    #[test]
+    fn a_family_goes_to_the_next_pack_when_what_fits_is_too_few_for_a_dictionary() {
+        assert_eq!(PIECES_MIN, 8);
+        let packed = |sizes: &[u32]| packed_by(20, sizes);
+        assert_eq!(packed(&[12, 9]), [20, 1], "eight fit, and are enough");
+        assert_eq!(packed(&[13, 9]), [13, 9], "seven fit, and are too few");
+        assert_eq!(packed(&[13, 7]), [20], "all of it fits, however little");
+        assert_eq!(packed(&[20, 3]), [20, 3], "nothing fits");
+        assert_eq!(packed(&[13, 25]), [13, 20, 5], "no pack has room for all");
+        assert_eq!(packed_by(5, &[12]), [5, 5, 2], "nor for enough");
+    }
+
+    /// Several threads compress a turn. Shuffled, a store would not come out the same from the same events.
+    #[test]
+    fn a_family_of_several_turns_lies_in_its_pack_in_the_order_it_came() {
+        let archive = store(64 << 20);
+        let shared = archive.shared();
+        let contents: Vec<Vec<u8>> = (0..13).map(|nth| vec![nth; 700_000]).collect();
+        let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
+        const { assert!(13 * 700_000 > 2 * TURN_BYTES) };
+        let families = Families::from([((), pieces.clone())]);
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
+        write(shared, &families, &held, &mut series).expect("written");
+        let packs = series.finish().expect("published");
+        let mut entries = packs[0].entries.clone();
+        entries.sort_by_key(|entry| entry.offset);
+        let lie: Vec<BlobId> = entries.iter().map(|entry| entry.id).collect();
+        let came: Vec<BlobId> = pieces.iter().map(|piece| piece.id).collect();
+        assert_eq!(lie, came);
+        let reader = PackReader::open(&*shared.disk, &packs[0].path).expect("a pack");
+        for (entry, content) in entries.iter().zip(contents) {
+            let plain = reader.read_plain(entry.offset, entry.len, &entry.id);
+            assert_eq!(plain.expect("readable").bytes, content);
+        }
+    }
+
+    /// Sealing goes on while memory is short.
+    #[test]
+    fn a_dictionary_is_chosen_out_of_four_mebibytes_however_long_the_pieces_are() {
+        let archive = store(64 << 20);
+        let shared = archive.shared();
+        let contents: Vec<Vec<u8>> = (0..8).map(|nth| vec![nth; 900_000]).collect();
+        let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
+        let mut packing = Packing::new(shared, &held, &mut series);
+        let chosen = packing.dictionary(&pieces).expect("readable");
+        assert!(chosen.is_none(), "none is short enough to go into one");
+        assert_eq!(held.1.get(), 4 * 900_000);
+    }
+
+    /// Readers could not tell two dictionaries of one name apart.
+    #[test]
+    fn a_name_that_a_dictionary_of_the_open_pack_has_is_given_to_no_other() {
+        let archive = store(64 << 20);
+        let shared = archive.shared();
+        let forms: Vec<Vec<u8>> = (0..20).map(form).collect();
+        let (held, pieces) = Held::of(&forms, Effort::Compress(Level::DEFAULT));
+        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
+        let mut packing = Packing::new(shared, &held, &mut series);
+        let first = packing.dictionary(&pieces).expect("readable");
+        let (dictionary, stored) = first.expect("one pays");
+        assert_eq!(stored.header.id, *dictionary.id());
+        assert_eq!(packing.tags, BTreeSet::from([dictionary.tag()]));
+        assert!(packing.dictionary(&pieces).expect("readable").is_none());
+        packing.next_pack().expect("cut");
+        assert!(packing.dictionary(&pieces).expect("readable").is_some());
+    }
+
+    /// The journal's copy goes next.
+    #[test]
+    fn what_does_not_come_out_of_its_dictionary_as_it_went_in_is_not_sealed() {
+        let contents = [form(1), form(2)];
+        let (held, pieces) = Held::of(&contents, Effort::Compress(Level::DEFAULT));
+        let [dictionary, other] =
+            [0, 3].map(|unit| Dictionary::new(form(unit)).expect("a dictionary"));
+        let mut compressor = Compressor::with_dictionary(Level::DEFAULT, &dictionary);
+        let mut scratch = Vec::new();
+        let packed = compressor.compress(&contents[0], &mut scratch);
+        let record = packed.record(RecordKind::Content, pieces[0].id, pieces[0].raw_len);
+        assert_eq!(record.dictionary, Some(dictionary.tag()));
+        let encoded = |record| StoredRecord::encode(record).expect("a valid record");
+        let made = encoded(&record);
+        let plain = |nth: usize| held.read(&pieces[nth]).expect("readable").1;
+        check(&pieces[0], &plain(0), &made, &dictionary).expect("as it went in");
+        let longer = encoded(&Record {
+            raw_len: pieces[0].raw_len + 1,
+            ..record
+        });
+        for (plain, made, dictionary) in [
+            (plain(1), &made, &dictionary),
+            (plain(0), &made, &other),
+            (plain(0), &longer, &dictionary),
+        ] {
+            let refused = check(&pieces[0], &plain, made, dictionary).expect_err("refused");
+            assert_eq!(refused.kind(), ErrorKind::Damaged);
+            let said = format!(
+                "blob {} does not come out of its dictionary as it went in",
+                pieces[0].id
+            );
+            assert!(refused.to_string().contains(&said), "{refused}");
+        }
+    }
+}

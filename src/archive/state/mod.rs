@@ -1,0 +1,4 @@
+//! What an open store consists of.
+
+pub(super) mod folders;
+pub(super) mod shared;
