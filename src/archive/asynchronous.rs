@@ -6,11 +6,15 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use crate::archive::writing::put::{Bring, small_draft};
-use crate::archive::writing::writer::Receipt;
+use crate::archive::checking::verify::Depth;
+use crate::archive::handle::Archive;
+use crate::archive::messages::Receipt;
+use crate::archive::options::Options;
+use crate::archive::state::compact_outcome::CompactOutcome;
+use crate::archive::writing::put::{Bring, NewEntry, small_draft};
 use crate::archive::{
-    Archive, Archived, BackupOptions, BackupOutcome, CompactOutcome, Depth, KnownDamage,
-    NewAttempt, NewEntry, Options, Page, PurgeOutcome, Stats, VerifyReport,
+    Archived, BackupOptions, BackupOutcome, KnownDamage, NewAttempt, Page, PurgeOutcome, Stats,
+    VerifyReport,
 };
 use crate::entry::Entry;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq};
@@ -54,7 +58,7 @@ impl AsyncArchive {
     /// See [`Archive::put`]; the content is in memory.
     pub async fn put(&self, new: NewEntry, content: impl Into<Arc<[u8]>>) -> Result<Archived> {
         let content = content.into();
-        if content.len() >= self.archive.shared().cuts().stream_bytes() {
+        if content.len() >= self.archive.store().options.cuts().stream_bytes() {
             return self.run(move |archive| archive.put(new, &*content)).await;
         }
         let new = Arc::new(new);
@@ -77,7 +81,7 @@ impl AsyncArchive {
                 acknowledged.try_recv().map_err(|_| ended())??
             };
             match receipt {
-                Receipt::BringContent => bring = Bring::Always,
+                Receipt::ContentNeeded => bring = Bring::Always,
                 receipt => {
                     return self
                         .run(move |archive| archive.archived(receipt, blob))

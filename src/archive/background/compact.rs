@@ -1,82 +1,50 @@
-//! Reclaiming dead bytes: packs with nothing alive in them go, packs that are mostly dead are rewritten.
+//! Compacts packs: those with nothing alive go, those that are mostly dead are rewritten.
 //!
-//! What is alive is copied record by record into new packs, which are synced, read back and named; then the event is made
-//! durable, unless something began to need the old pack meanwhile; then that is unlinked. A crash leaves both copies or only the new one.
+//! What is alive is copied record by record into new packs, which are synced, read back and
+//! published. Then the event is made durable, unless something began to need the old pack
+//! meanwhile. Then the old pack is unlinked. A crash leaves both copies or only the new one.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use crossbeam_channel::Sender;
-use serde::Serialize;
-
-use crate::archive::background::packing::{self, Effort, Families, Piece, Source};
-use crate::archive::background::worker::{place_packs, unmake};
-use crate::archive::purging::reclaim::after_freeing;
-use crate::archive::state::shared::{Shared, pack_path, read_error, write_error};
-use crate::archive::writing::writer::{Control, Draft, Retirement, ask};
-use crate::blob::compression::Level;
-use crate::blob::pack_reader::{PackReadError, PackReader, Plain, StoredRecord};
-use crate::blob::pack_writer::{PackSeries, SyncedPack};
+use crate::archive::background::packing::PackLimits;
+use crate::archive::background::rewrite::{Rewriting, rewrite};
+use crate::archive::files::pack_error::read_error;
+use crate::archive::messages::{Draft, Retirement, WriterLink};
+use crate::archive::state::compact_outcome::{CompactOutcome, after_freeing};
+use crate::archive::state::journal_blobs::JournalBlobs;
+use crate::archive::state::layers::LayeredIndex;
+use crate::archive::state::missing::missing_contents;
+use crate::archive::state::placing::placement;
+use crate::archive::state::reclaimable::choose_packs;
+use crate::archive::state::store::Store;
 use crate::event::{Body, Compacted};
-use crate::format::pack::{
-    FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BYTES, PackClass, PackEntry, PackOrigin,
-};
-use crate::format::record::{DictTag, RecordKind};
-use crate::id::{BlobId, EventSeq, PackId};
-use crate::index::{PackRow, View};
+use crate::id::{BlobId, PackId};
+use crate::index::PackRow;
 use crate::{Error, ErrorKind, Result};
 
-/// A pack is rewritten once this share of it is dead: then no more is copied than is freed.
-const DEAD_PERCENT: u64 = 50;
-
-/// What a compaction did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct CompactOutcome {
-    /// Packs that went.
-    pub packs_removed: u64,
-    /// Packs that hold what was alive in them.
-    pub packs_written: u64,
-    /// Bytes the packs shrank by, and those of content in the journal that nothing needed.
-    pub bytes_freed: u64,
-}
-
-impl CompactOutcome {
-    /// Both together.
-    pub(in crate::archive) fn and(self, other: Self) -> Self {
-        Self {
-            packs_removed: self.packs_removed + other.packs_removed,
-            packs_written: self.packs_written + other.packs_written,
-            bytes_freed: self.bytes_freed + other.bytes_freed,
-        }
-    }
-}
-
-/// Compacts every pack that is worth it, until `max_bytes` were freed or `go_on` says no. Runs on the
-/// sealing thread.
+/// Compacts every pack worth compacting, until `max_bytes` were freed or `go_on` says no. Runs on
+/// the background thread.
 ///
-/// A pack that is damaged inside does not keep the others: it is told of when they are done.
-pub(in crate::archive) fn run(
-    shared: &Arc<Shared>,
-    control: &Sender<Control>,
+/// A pack that is damaged inside does not keep the others: its error is returned when they are done.
+pub(in crate::archive) fn compact(
+    store: &Store,
+    writer: &WriterLink,
     max_bytes: Option<u64>,
     go_on: impl Fn() -> bool,
 ) -> Result<CompactOutcome> {
     let mut total = CompactOutcome::default();
     let mut failed = None;
-    let chosen = worth_it(&shared.view().packs()?);
+    let chosen = choose_packs(&store.index.view().packs()?);
     if !chosen.is_empty() {
-        refuse_while_incomplete(shared)?;
+        refuse_while_incomplete(&store.index, &store.journal)?;
     }
     // One pack at a time: never more space than one pack is needed beside what is there.
     for pack in chosen {
         if max_bytes.is_some_and(|max| total.bytes_freed >= max) || !go_on() {
             break;
         }
-        if shared.is_pinned(pack.id) {
+        if store.pins.is_pinned(pack.id) {
             continue;
         }
-        let done = match compact(shared, control, &pack) {
+        let done = match compact_pack(store, writer, &pack) {
             Ok(done) => done,
             Err(error) => {
                 let is_of_this_pack = error.kind() == ErrorKind::Damaged;
@@ -87,18 +55,18 @@ pub(in crate::archive) fn run(
                 break;
             }
         };
-        total = total.and(done);
+        total = total.plus(done);
     }
     failed.map_or(Ok(total), |error| {
         Err(after_freeing(error, total.bytes_freed))
     })
 }
 
-/// Nothing is taken away while content that entries need is missing: what looks dead may be its chunks. What a repair gave
-/// up is known not to come back.
-fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
-    let view = shared.view();
-    let undeclared = view
+/// Refuses to take anything away while content that entries need is missing: what looks dead may be
+/// its chunks. Content that a repair gave up is known not to come back.
+fn refuse_while_incomplete(index: &LayeredIndex, journal: &JournalBlobs) -> Result<()> {
+    let undeclared = index
+        .view()
         .unreadable()?
         .into_iter()
         .find(|(_, told)| told.is_none());
@@ -112,7 +80,8 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
         )
         .hint("run 'annals repair': it keeps that content as an entry of its own"));
     }
-    missing_contents(shared)?.first().map_or(Ok(()), |id| {
+    let missing = missing_contents(index, journal)?;
+    missing.first().map_or(Ok(()), |id| {
         Err(Error::new(
             ErrorKind::Damaged,
             format!(
@@ -123,90 +92,24 @@ fn refuse_while_incomplete(shared: &Shared) -> Result<()> {
     })
 }
 
-/// Contents that entries need, that are nowhere in the store and that no repair gave up. For the sealing thread.
-pub(in crate::archive) fn missing_contents(shared: &Shared) -> Result<Vec<BlobId>> {
-    let view = shared.view();
-    let given_up = view.losses()?;
-    if sums_agree(shared, &view, &given_up)? {
-        return Ok(Vec::new());
-    }
-    Ok(view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?)
-}
-
-/// True when as many blobs are needed and in no pack as are needed and in the journal, or given up: then
-/// none is missing, and there is no need to look at each.
-fn sums_agree(shared: &Shared, view: &View, given_up: &BTreeMap<BlobId, EventSeq>) -> Result<bool> {
-    let inline = shared.inline_blobs();
-    Ok(view.needed_in_no_pack()? == accounted_for(shared, view, &inline, given_up)?)
-}
-
-/// Counts the blobs that are needed and in no pack, and that are among `inline`, those in the journal,
-/// or given up.
-pub(in crate::archive) fn accounted_for(
-    shared: &Shared,
-    view: &View,
-    inline: &[BlobId],
-    given_up: &BTreeMap<BlobId, EventSeq>,
-) -> Result<u64> {
-    let elsewhere = given_up.keys().filter(|id| shared.inline(id).is_none());
-    let mut accounted_for = 0;
-    for id in inline.iter().chain(elsewhere) {
-        let row = view.blob(id)?;
-        accounted_for += u64::from(row.is_some_and(|row| row.refs > 0 && row.place.is_none()));
-    }
-    Ok(accounted_for)
-}
-
-/// The packs to compact, those that cost nothing to free first.
-pub(in crate::archive) fn worth_it(packs: &[PackRow]) -> Vec<PackRow> {
-    let mut chosen: Vec<PackRow> = packs
-        .iter()
-        .filter(|pack| pack.live_blobs == 0 || dead(pack) * 100 >= pack.bytes * DEAD_PERCENT)
-        .cloned()
-        .collect();
-    chosen.sort_by_key(|pack| (pack.live_bytes, pack.id));
-    chosen
-}
-
-/// Dictionaries serve those who are alive: of a pack that is alive throughout, nothing of them is dead.
-fn share(dictionary_bytes: u64, live: u64, of: u64) -> u64 {
-    let share = u128::from(dictionary_bytes) * u128::from(live.min(of)) / u128::from(of.max(1));
-    u64::try_from(share).unwrap_or(dictionary_bytes)
-}
-
-/// Bytes the store would shrink by if what is alive in a pack were written to one of its own.
-pub(in crate::archive) fn dead(pack: &PackRow) -> u64 {
-    let around = (PACK_HEADER_BYTES + PACK_TRAILER_BYTES) as u64;
-    let listed = pack.live_blobs.saturating_mul(FOOTER_ENTRY_BYTES as u64);
-    let rewritten = match pack.live_blobs {
-        0 => 0,
-        _ => pack
-            .live_bytes
-            .saturating_add(listed)
-            .saturating_add(around)
-            .saturating_add(share(pack.dictionary_bytes, pack.live_blobs, pack.blobs)),
-    };
-    pack.bytes.saturating_sub(rewritten)
-}
-
-fn compact(
-    shared: &Arc<Shared>,
-    control: &Sender<Control>,
-    pack: &PackRow,
-) -> Result<CompactOutcome> {
-    let (reader, path) = shared.pack(pack.id)?;
+/// Compacts one pack, and tells the writer what takes its place.
+fn compact_pack(store: &Store, writer: &WriterLink, pack: &PackRow) -> Result<CompactOutcome> {
+    let (reader, path) = store.contents.pack(pack.id)?;
     let listed = reader.entries().map_err(|error| read_error(&path, error))?;
     let inside: Vec<BlobId> = listed.iter().map(|entry| entry.id).collect();
     let written = if pack.live_blobs == 0 {
         Vec::new()
     } else {
-        rewrite(shared, pack, &reader, listed)?
+        rewrite(&rewriting(store), pack, &reader, listed)?
     };
     let bytes_written: u64 = written.iter().map(|pack| pack.bytes).sum();
     let ids: Vec<PackId> = written.iter().map(|pack| pack.id).collect();
-    place_packs(shared, control, written)?;
+    if !written.is_empty() {
+        writer.change(placement(&*store.disk, &store.contents, written)?)?;
+    }
+    // Content may grow when its dictionary stays behind: then nothing is freed.
     let bytes_freed = pack.bytes.saturating_sub(bytes_written);
-    let retirement = Retirement {
+    let goes = writer.retire(Retirement {
         pack: pack.id,
         inside,
         fact: Draft::fact(Body::Compacted(Compacted {
@@ -214,23 +117,20 @@ fn compact(
             written: ids.clone(),
             bytes_freed,
         })),
-    };
-    let goes = ask(shared, control, |reply| {
-        Control::Retire(Box::new(retirement), reply)
     })?;
     if !goes {
-        // Something needs it since we looked. What was copied in vain is dead, and goes with the next compaction.
+        // Something began to need the pack. The copies are dead, and go with the next compaction.
         return Ok(CompactOutcome::default());
     }
-    // The index is written by this thread alone, so it cannot say that the pack is gone before it is.
-    shared.forget_pack(pack.id);
+    // This thread alone writes the index, so it cannot say that the pack is gone before it is.
+    store.packs.close(pack.id);
     let folder = path
         .parent()
         .expect("a pack lies in the folder of its class");
-    shared
+    store
         .disk
         .remove(&path)
-        .and_then(|()| shared.disk.sync_dir(folder))
+        .and_then(|()| store.disk.sync_dir(folder))
         .map_err(|error| Error::io("remove", &path, error))?;
     Ok(CompactOutcome {
         packs_removed: 1,
@@ -239,105 +139,32 @@ fn compact(
     })
 }
 
-/// Copies what is alive in `pack` to new packs, and reads it back from there.
-fn rewrite(
-    shared: &Arc<Shared>,
-    pack: &PackRow,
-    reader: &PackReader,
-    mut entries: Vec<PackEntry>,
-) -> Result<Vec<SyncedPack>> {
-    let class = PackClass::new(pack.class.as_str())
-        .map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
-    shared.make_class_dir(&class)?;
-    let path = pack_path(&pack.class, pack.id);
-    let header = reader.header();
-    let sealed: (EventSeq, EventSeq) = (header.first_seq, header.last_seq);
-    let place = || shared.next_pack_place(&class, PackOrigin::Compacted, sealed);
-    let mut series = PackSeries::new(Arc::clone(&shared.disk), shared.options.pack_bytes, place);
-    entries.sort_by_key(|entry| entry.offset);
-    let mut copied: BTreeMap<BlobId, RecordKind> = BTreeMap::new();
-    let mut families: Families<Option<DictTag>> = Families::new();
-    for entry in entries {
-        let row = shared.view().blob(&entry.id)?;
-        let alive = row.is_some_and(|row| {
-            row.refs > 0 && row.place.is_some_and(|place| place.pack == pack.id)
-        });
-        if alive {
-            // A damaged record stops the compaction: the old pack stays as it is, for 'repair' to look at.
-            let record = reader
-                .read_record(entry.offset, entry.len, &entry.id)
-                .map_err(|error| read_error(&path, error))?;
-            // What shared a dictionary was alike. That dictionary stays behind: it is made of what may be dead by now.
-            let alike = record.header.dictionary;
-            let effort = match alike {
-                None => Effort::Copy,
-                Some(_) => Effort::Compress(Level::DEFAULT),
-            };
-            let piece = Piece::new(&record.header, entry.offset, entry.len, effort);
-            families.entry(alike).or_default().push(piece);
-            copied.insert(entry.id, entry.kind);
-        }
-    }
-    packing::write(shared, &families, &PackPieces { reader, path }, &mut series)?;
-    let written = series.finish().map_err(write_error)?;
-    let read_back = read_back(shared, &written, copied);
-    if read_back.is_err() {
-        unmake(&*shared.disk, written.iter().map(|pack| &pack.path));
-    }
-    read_back.map(|()| written)
-}
-
-/// What is alive in a pack.
-struct PackPieces<'a> {
-    reader: &'a PackReader,
-    path: PathBuf,
-}
-
-impl Source for PackPieces<'_> {
-    fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
-        let record = self.reader.read_record(piece.at, piece.len, &piece.id)?;
-        let plain = self.reader.unpack(&record, piece.at, &piece.id)?;
-        Ok((record, plain))
-    }
-
-    fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-/// Reads every record that was copied once more. The old pack stays when one of them did not arrive.
-fn read_back(
-    shared: &Shared,
-    written: &[SyncedPack],
-    mut copied: BTreeMap<BlobId, RecordKind>,
-) -> Result<()> {
-    for new in written {
-        let reader = PackReader::open(&*shared.disk, &new.path)
-            .map_err(|error| read_error(&new.path, error))?;
-        for entry in &new.entries {
-            reader
-                .read_plain(entry.offset, entry.len, &entry.id)
-                .map_err(|error| read_error(&new.path, error))?;
-            copied.remove(&entry.id);
-        }
-    }
-    match copied.keys().next() {
-        None => Ok(()),
-        Some(id) => Err(Error::new(
-            ErrorKind::Damaged,
-            format!("blob {id} did not arrive in the rewritten pack; the old one stays"),
-        )),
+/// The parts of a store that rewriting a pack works with.
+fn rewriting(store: &Store) -> Rewriting<'_> {
+    Rewriting {
+        disk: &store.disk,
+        index: &store.index,
+        packs: &store.packs,
+        limits: PackLimits::of(&store.options),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::writing::writer::Request;
+    use crate::archive::background::rewrite::read_back;
+    use crate::archive::files::pack_files::pack_path;
+    use crate::archive::messages::Request;
+    use crate::archive::state::missing::sums_agree;
+    use crate::archive::state::reclaimable::dead;
     use crate::archive::{Archive, Depth, NewEntry, Options};
     use crate::disk::sim::{Fault, Repeat, SimDisk};
+    use crate::format::record::RecordKind;
+    use crate::id::EventSeq;
     use crate::log::JOURNAL_BYTES_MIN;
     use crate::retention::{AsOf, Policy};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     fn pack(bytes: u64, live_bytes: u64, live_blobs: u64) -> PackRow {
         PackRow {
@@ -356,7 +183,7 @@ mod tests {
     #[test]
     fn a_pack_that_is_alive_throughout_is_left_alone_however_small_it_is() {
         assert_eq!(dead(&pack(329, 85, 1)), 0);
-        assert!(worth_it(&[pack(329, 85, 1)]).is_empty());
+        assert!(choose_packs(&[pack(329, 85, 1)]).is_empty());
     }
 
     /// Counted as dead, the dictionaries of a small pack would have it compacted again and again.
@@ -368,17 +195,17 @@ mod tests {
             ..pack(128 + 8_000 + 10 * (300 + 52) + 64, live_bytes, live_blobs)
         };
         assert_eq!(dead(&with(10, 3_000)), 0);
-        assert!(worth_it(&[with(10, 3_000)]).is_empty());
+        assert!(choose_packs(&[with(10, 3_000)]).is_empty());
         assert_eq!(dead(&with(4, 1_200)), 6 * (300 + 52) + 4_800);
-        assert_eq!(worth_it(&[with(4, 1_200)]).len(), 1);
+        assert_eq!(choose_packs(&[with(4, 1_200)]).len(), 1);
     }
 
     #[test]
     fn what_a_rewrite_would_free_is_what_a_pack_offers() {
         let two_records = 128 + 85 + 300 + 2 * 52 + 64;
         assert_eq!(dead(&pack(two_records, 85, 1)), 300 + 52);
-        assert_eq!(worth_it(&[pack(two_records, 85, 1)]).len(), 1);
-        assert!(worth_it(&[pack(two_records, 300, 1)]).is_empty());
+        assert_eq!(choose_packs(&[pack(two_records, 85, 1)]).len(), 1);
+        assert!(choose_packs(&[pack(two_records, 300, 1)]).is_empty());
         assert_eq!(dead(&pack(two_records, 0, 0)), two_records);
     }
 
@@ -451,7 +278,7 @@ mod tests {
         let disk = SimDisk::new();
         let archive = packs(&disk, 3);
         purge_without_compaction(&archive, "goes");
-        let packs = archive.shared().view().packs().expect("listed");
+        let packs = archive.store().index.view().packs().expect("listed");
         let damaged = &packs[0];
         let path = pack_path(&damaged.class, damaged.id);
         let bytes = disk.content(&path).expect("there");
@@ -465,7 +292,8 @@ mod tests {
         assert_eq!(told.kind(), ErrorKind::Damaged, "{told}");
         assert!(told.message().contains("were freed before that"), "{told}");
         let left: Vec<PackId> = archive
-            .shared()
+            .store()
+            .index
             .view()
             .packs()
             .expect("listed")
@@ -482,7 +310,7 @@ mod tests {
         let disk = SimDisk::new();
         let archive = packs(&disk, 2);
         purge_without_compaction(&archive, "goes");
-        let lost = archive.shared().view().packs().expect("listed")[0].clone();
+        let lost = archive.store().index.view().packs().expect("listed")[0].clone();
         archive.close().expect("closed");
         disk.lose(pack_path(&lost.class, lost.id)).expect("lost");
         disk.lose("index.redb").expect("lost");
@@ -494,7 +322,7 @@ mod tests {
         for seed in 0..8 {
             put(&archive, "fresh", seed, 500);
         }
-        let in_journal = archive.shared().inline_blobs();
+        let in_journal = archive.store().journal.ids();
         assert!(in_journal.iter().any(|id| *id < lost), "named by mistake");
         let refused = archive.compact(None).expect_err("incomplete");
         assert!(refused.message().contains(&lost.to_string()), "{refused}");
@@ -511,8 +339,8 @@ mod tests {
         let archive = packs(&disk, 2);
         let agree = |archive: &Archive, given_up: &[BlobId]| {
             let given_up = given_up.iter().map(|id| (*id, EventSeq(1))).collect();
-            let shared = archive.shared();
-            sums_agree(shared, &shared.view(), &given_up).expect("counted")
+            let store = archive.store();
+            sums_agree(&store.journal, &store.index.view(), &given_up).expect("counted")
         };
         assert!(agree(&archive, &[]), "all of it is in packs");
         put(&archive, "stays", 2, 500);
@@ -537,13 +365,14 @@ mod tests {
     }
 
     fn only_pack(archive: &Archive) -> PackRow {
-        let packs = archive.shared().view().packs().expect("listed");
+        let packs = archive.store().index.view().packs().expect("listed");
         <[PackRow; 1]>::try_from(packs).expect("one pack")[0].clone()
     }
 
     /// Compacts this pack, which was looked at before.
     fn compact_as_seen(archive: &Archive, pack: PackRow) -> Result<CompactOutcome> {
-        archive.beside_the_sealer(move |shared, control| compact(shared, control, &pack))
+        let store = Arc::clone(archive.store());
+        archive.run_in_background(move |writer| compact_pack(&store, writer, &pack))
     }
 
     fn reads(archive: &Archive, converter: &str) -> usize {
@@ -582,10 +411,10 @@ mod tests {
         let archive = packs(&disk, 1);
         purge_without_compaction(&archive, "goes");
         let seen = only_pack(&archive);
-        let pin = archive.shared().pin(vec![seen.id]);
+        let pin = archive.store().pins.pin(vec![seen.id]);
         let done = compact_as_seen(&archive, seen.clone()).expect("refused");
         assert_eq!(done, CompactOutcome::default());
-        let packs = archive.shared().view().packs().expect("listed");
+        let packs = archive.store().index.view().packs().expect("listed");
         assert_eq!(packs.len(), 2, "{packs:?}");
         assert!(packs.iter().any(|pack| pack.id == seen.id));
         drop(pin);
@@ -606,11 +435,11 @@ mod tests {
             purge_without_compaction(&archive, "goes");
             let seen = only_pack(&archive);
             let path = pack_path(&seen.class, seen.id);
-            let (reader, _) = archive.shared().pack(seen.id).expect("opened");
+            let (reader, _) = archive.store().contents.pack(seen.id).expect("opened");
             let listed = reader.entries().expect("a footer");
             let before = disk.files();
             disk.fail_at(calls, Fault::Os(5), Repeat::Once);
-            let written = rewrite(archive.shared(), &seen, &reader, listed);
+            let written = rewrite(&rewriting(archive.store()), &seen, &reader, listed);
             disk.heal();
             if disk.struck() == 0 {
                 assert_eq!(written.expect("rewritten").len(), 1);
@@ -630,15 +459,16 @@ mod tests {
         let disk = SimDisk::new();
         let archive = packs(&disk, 1);
         let seen = only_pack(&archive);
-        let (reader, _) = archive.shared().pack(seen.id).expect("opened");
+        let (reader, _) = archive.store().contents.pack(seen.id).expect("opened");
         let listed = reader.entries().expect("a footer");
         let mut copied: BTreeMap<BlobId, RecordKind> =
             listed.iter().map(|entry| (entry.id, entry.kind)).collect();
-        let written = rewrite(archive.shared(), &seen, &reader, listed).expect("rewritten");
-        read_back(archive.shared(), &written, copied.clone()).expect("all of it");
+        let written =
+            rewrite(&rewriting(archive.store()), &seen, &reader, listed).expect("rewritten");
+        read_back(&disk, &written, copied.clone()).expect("all of it");
         let absent = BlobId::of(b"absent");
         copied.insert(absent, RecordKind::Content);
-        let refused = read_back(archive.shared(), &written, copied).expect_err("one is missing");
+        let refused = read_back(&disk, &written, copied).expect_err("one is missing");
         assert_eq!(refused.kind(), ErrorKind::Damaged);
         let said = format!("blob {absent} did not arrive in the rewritten pack");
         assert!(refused.to_string().contains(&said), "{refused}");

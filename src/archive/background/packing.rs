@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::thread;
 
-use crate::archive::state::shared::{Shared, read_error, write_error};
+use crate::archive::files::pack_error::{read_error, write_error};
+use crate::archive::options::Options;
 use crate::blob::compression::{Compressor, Dictionary, Level};
 use crate::blob::dictionary::{Family, PIECES_MIN, SAMPLE_BYTES_MAX, SAMPLES_MAX, choose};
 use crate::blob::pack_reader::{PackReadError, Plain, StoredRecord};
@@ -71,6 +72,25 @@ impl Piece {
     }
 }
 
+/// How large packs get, and from when on their content gets a dictionary.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::archive) struct PackLimits {
+    /// A pack is closed before it would grow past this many bytes.
+    pub(in crate::archive) pack_bytes: u64,
+    /// A family gets a dictionary from this many bytes on.
+    pub(in crate::archive) dictionary_from: u64,
+}
+
+impl PackLimits {
+    /// Takes the limits from the options of a store.
+    pub(in crate::archive) fn of(options: &Options) -> Self {
+        Self {
+            pack_bytes: options.pack_bytes,
+            dictionary_from: options.dictionary_from,
+        }
+    }
+}
+
 /// Where pieces come from.
 pub(in crate::archive) trait Source {
     /// Its record, checked, and its plaintext, which is the one it is named by.
@@ -85,20 +105,20 @@ pub(in crate::archive) type Families<K> = BTreeMap<K, Vec<Piece>>;
 
 /// Writes families into `series`. What goes into one pack is settled before its dictionaries are made.
 pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
-    shared: &Shared,
+    limits: PackLimits,
     families: &Families<K>,
     source: &impl Source,
     series: &mut PackSeries<P>,
 ) -> Result<()> {
-    let mut packing = Packing::new(shared, source, series);
-    let mut left = shared.options.pack_bytes;
+    let mut packing = Packing::new(limits, source, series);
+    let mut left = limits.pack_bytes;
     for pieces in families.values() {
         let mut rest = pieces.as_slice();
         while !rest.is_empty() {
             let fit = fitting(rest, left, |piece| piece.most);
-            if fit < rest.len() && left < shared.options.pack_bytes && fit < PIECES_MIN {
+            if fit < rest.len() && left < limits.pack_bytes && fit < PIECES_MIN {
                 packing.next_pack()?;
-                left = shared.options.pack_bytes;
+                left = limits.pack_bytes;
                 continue;
             }
             // One that no pack has room for gets a pack of its own.
@@ -109,7 +129,7 @@ pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
             rest = behind;
             if !rest.is_empty() {
                 packing.next_pack()?;
-                left = shared.options.pack_bytes;
+                left = limits.pack_bytes;
             }
         }
     }
@@ -128,7 +148,7 @@ fn fitting(pieces: &[Piece], mut room: u64, bytes: impl Fn(&Piece) -> u32) -> us
 }
 
 struct Packing<'a, S, P> {
-    shared: &'a Shared,
+    limits: PackLimits,
     source: &'a S,
     series: &'a mut PackSeries<P>,
     /// One for each thread that compresses.
@@ -138,9 +158,9 @@ struct Packing<'a, S, P> {
 }
 
 impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
-    fn new(shared: &'a Shared, source: &'a S, series: &'a mut PackSeries<P>) -> Self {
+    fn new(limits: PackLimits, source: &'a S, series: &'a mut PackSeries<P>) -> Self {
         Self {
-            shared,
+            limits,
             source,
             series,
             presses: (0..threads()).map(|_| Press::default()).collect(),
@@ -193,7 +213,7 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
             pieces: sampled.len(),
             raw_bytes: sampled.iter().map(|piece| u64::from(piece.raw_len)).sum(),
         };
-        let least = self.shared.options.dictionary_from;
+        let least = self.limits.dictionary_from;
         if family.pieces < PIECES_MIN || family.raw_bytes < least {
             return Ok(None);
         }
@@ -345,6 +365,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::archive::state::store::Store;
     use crate::archive::{Archive, NewEntry, Options};
     use crate::blob::pack_reader::PackReader;
     use crate::disk::sim::SimDisk;
@@ -371,10 +392,10 @@ mod tests {
 
     /// The plaintext of every dictionary in the packs of a store.
     fn dictionaries(archive: &Archive) -> Vec<(PackId, Vec<u8>)> {
-        let shared = archive.shared();
+        let store = archive.store();
         let mut found = Vec::new();
-        for row in shared.view().packs().expect("readable") {
-            let (reader, _): (Arc<PackReader>, _) = shared.pack(row.id).expect("opened");
+        for row in store.index.view().packs().expect("readable") {
+            let (reader, _): (Arc<PackReader>, _) = store.contents.pack(row.id).expect("opened");
             let listed = reader.listed().expect("a footer");
             let kind = RecordKind::Dictionary;
             for copy in listed.iter().filter(|entry| entry.kind == kind) {
@@ -453,7 +474,7 @@ mod tests {
         let packs: BTreeSet<PackId> = made.iter().map(|(pack, _)| *pack).collect();
         assert!(packs.len() > 1, "{packs:?}");
         for (unit, id) in (0..120).zip(ids) {
-            let place = archive.shared().view().blob(&id).expect("readable");
+            let place = archive.store().index.view().blob(&id).expect("readable");
             let pack = place.and_then(|row| row.place).expect("placed").pack;
             let elsewhere: Vec<_> = made.iter().filter(|(of, _)| *of != pack).cloned().collect();
             assert!(!holds(&elsewhere, unit), "unit {unit} of pack {pack}");
@@ -524,7 +545,7 @@ mod tests {
         let archive = store(64 << 20);
         let id = put(&archive, "1.txt", &content);
         archive.seal().expect("sealed");
-        let place = archive.shared().view().blob(&id).expect("readable");
+        let place = archive.store().index.view().blob(&id).expect("readable");
         let len = place.and_then(|row| row.place).expect("placed").len;
         assert_eq!(len as usize, sealed + NAMELESS_HEADER_BYTES);
     }
@@ -550,7 +571,7 @@ mod tests {
         let archive = store(64 << 20);
         let id = put(&archive, "1.txt", &content);
         archive.seal().expect("sealed");
-        let place = archive.shared().view().blob(&id).expect("readable");
+        let place = archive.store().index.view().blob(&id).expect("readable");
         let len = place.and_then(|row| row.place).expect("placed").len;
         assert_eq!(len as usize, first + NAMELESS_HEADER_BYTES);
     }
@@ -596,11 +617,15 @@ mod tests {
     }
 
     /// Where the packs of a test go.
-    fn places(shared: &Shared) -> impl FnMut() -> PackPlace + '_ {
+    fn places(store: &Store) -> impl FnMut() -> PackPlace + '_ {
         let class = PackClass::new("forever/none").expect("a class");
-        shared.make_class_dir(&class).expect("made");
+        store.packs.make_class_dir(&class).expect("made");
         let sealed = (EventSeq(0), EventSeq(0));
-        move || shared.next_pack_place(&class, PackOrigin::Compacted, sealed)
+        move || {
+            store
+                .packs
+                .next_place(&class, PackOrigin::Compacted, sealed)
+        }
     }
 
     /// How many records of families of those sizes lie in each pack, when one has room for so many.
@@ -609,7 +634,7 @@ mod tests {
         let len = 1_000 - ENTRY_BYTES - header;
         let pack_bytes = most * 1_000;
         let archive = store(pack_bytes);
-        let shared = archive.shared();
+        let store = archive.store();
         let all: u32 = sizes.iter().sum();
         let contents: Vec<Vec<u8>> = (0..all)
             .map(|nth| [&nth.to_le_bytes()[..], &vec![0; len as usize - 4]].concat())
@@ -621,8 +646,14 @@ mod tests {
             .enumerate()
             .map(|(nth, size)| (nth, pieces.by_ref().take(*size as usize).collect()))
             .collect();
-        let mut series = PackSeries::new(Arc::clone(&shared.disk), pack_bytes, places(shared));
-        write(shared, &families, &held, &mut series).expect("written");
+        let mut series = PackSeries::new(Arc::clone(&store.disk), pack_bytes, places(store));
+        write(
+            PackLimits::of(&store.options),
+            &families,
+            &held,
+            &mut series,
+        )
+        .expect("written");
         let packs = series.finish().expect("published");
         packs.iter().map(|pack| pack.entries.len()).collect()
     }
@@ -644,20 +675,26 @@ mod tests {
     #[test]
     fn a_family_of_several_turns_lies_in_its_pack_in_the_order_it_came() {
         let archive = store(64 << 20);
-        let shared = archive.shared();
+        let store = archive.store();
         let contents: Vec<Vec<u8>> = (0..13).map(|nth| vec![nth; 700_000]).collect();
         let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
         const { assert!(13 * 700_000 > 2 * TURN_BYTES) };
         let families = Families::from([((), pieces.clone())]);
-        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
-        write(shared, &families, &held, &mut series).expect("written");
+        let mut series = PackSeries::new(Arc::clone(&store.disk), 64 << 20, places(store));
+        write(
+            PackLimits::of(&store.options),
+            &families,
+            &held,
+            &mut series,
+        )
+        .expect("written");
         let packs = series.finish().expect("published");
         let mut entries = packs[0].entries.clone();
         entries.sort_by_key(|entry| entry.offset);
         let lie: Vec<BlobId> = entries.iter().map(|entry| entry.id).collect();
         let came: Vec<BlobId> = pieces.iter().map(|piece| piece.id).collect();
         assert_eq!(lie, came);
-        let reader = PackReader::open(&*shared.disk, &packs[0].path).expect("a pack");
+        let reader = PackReader::open(&*store.disk, &packs[0].path).expect("a pack");
         for (entry, content) in entries.iter().zip(contents) {
             let plain = reader.read_plain(entry.offset, entry.len, &entry.id);
             assert_eq!(plain.expect("readable").bytes, content);
@@ -668,11 +705,11 @@ mod tests {
     #[test]
     fn a_dictionary_is_chosen_out_of_four_mebibytes_however_long_the_pieces_are() {
         let archive = store(64 << 20);
-        let shared = archive.shared();
+        let store = archive.store();
         let contents: Vec<Vec<u8>> = (0..8).map(|nth| vec![nth; 900_000]).collect();
         let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
-        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
-        let mut packing = Packing::new(shared, &held, &mut series);
+        let mut series = PackSeries::new(Arc::clone(&store.disk), 64 << 20, places(store));
+        let mut packing = Packing::new(PackLimits::of(&store.options), &held, &mut series);
         let chosen = packing.dictionary(&pieces).expect("readable");
         assert!(chosen.is_none(), "none is short enough to go into one");
         assert_eq!(held.1.get(), 4 * 900_000);
@@ -682,11 +719,11 @@ mod tests {
     #[test]
     fn a_name_that_a_dictionary_of_the_open_pack_has_is_given_to_no_other() {
         let archive = store(64 << 20);
-        let shared = archive.shared();
+        let store = archive.store();
         let forms: Vec<Vec<u8>> = (0..20).map(form).collect();
         let (held, pieces) = Held::of(&forms, Effort::Compress(Level::DEFAULT));
-        let mut series = PackSeries::new(Arc::clone(&shared.disk), 64 << 20, places(shared));
-        let mut packing = Packing::new(shared, &held, &mut series);
+        let mut series = PackSeries::new(Arc::clone(&store.disk), 64 << 20, places(store));
+        let mut packing = Packing::new(PackLimits::of(&store.options), &held, &mut series);
         let first = packing.dictionary(&pieces).expect("readable");
         let (dictionary, stored) = first.expect("one pays");
         assert_eq!(stored.header.id, *dictionary.id());

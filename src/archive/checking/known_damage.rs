@@ -4,11 +4,10 @@
 use serde::Serialize;
 
 use crate::Result;
-use crate::archive::background::compact;
-use crate::archive::opening::catch_up::PackFiles;
-use crate::archive::state::shared::{Shared, pack_path};
-use crate::archive::{Archive, Snapshot};
-use crate::id::PackId;
+use crate::archive::handle::Archive;
+use crate::archive::reading::snapshot::Snapshot;
+use crate::archive::state::missing::count_missing;
+use crate::archive::state::store::Store;
 
 /// What is known to be damaged of an open store. Answers are as true as what is left; they may lack
 /// what was lost.
@@ -39,32 +38,34 @@ impl Archive {
     /// The log's damage is that of the moment the store was opened. Missing content that came back
     /// since, because it was archived again, is not told any more.
     pub fn known_damage(&self) -> Result<KnownDamage> {
-        known(self.shared())
+        known(self.store())
     }
 }
 
 impl Snapshot {
     /// Returns what is known to be damaged of the store; see [`Archive::known_damage`].
     pub fn known_damage(&self) -> Result<KnownDamage> {
-        known(self.shared())
+        known(self.store())
     }
 }
 
-fn known(shared: &Shared) -> Result<KnownDamage> {
+fn known(store: &Store) -> Result<KnownDamage> {
     let mut content = Vec::new();
-    if let Some(found) = shared.content_damage.get() {
-        let view = shared.view();
+    if let Some(found) = store.content_damage.get() {
+        let view = store.index.view();
         for (id, line) in &found.cut_packs {
             if view.pack(*id)?.is_some_and(|row| row.live_blobs > 0) {
                 content.push(line.clone());
             }
         }
         if found.is_missing {
-            content.extend(told(missing(shared)?, found.has_packs));
+            let sealed = store.log.sealed();
+            let missing = count_missing(&store.index, &store.journal, sealed)?;
+            content.extend(told(missing, found.has_packs));
         }
     }
     Ok(KnownDamage {
-        log: shared.damage.clone(),
+        log: store.log_damage.clone(),
         content,
     })
 }
@@ -81,55 +82,6 @@ fn told(missing: u64, has_packs: bool) -> Option<String> {
         "the folder packs is missing or holds no pack"
     };
     Some(format!("{what} nowhere in the store: {why}"))
-}
-
-/// Content that was found damaged when the store was opened.
-#[derive(Default)]
-pub(in crate::archive) struct ContentDamage {
-    /// Packs that are not as long as they were written.
-    cut_packs: Vec<(PackId, String)>,
-    is_missing: bool,
-    has_packs: bool,
-}
-
-/// Compares what the index needs with the pack files and the journal. Called while the store is being
-/// opened, before anything in it moves.
-pub(in crate::archive) fn look(shared: &Shared, packs: &PackFiles) -> Result<ContentDamage> {
-    let mut cut_packs = Vec::new();
-    for row in shared.view().packs()? {
-        if let Some(file) = packs.get(&row.id)
-            && file.bytes != row.bytes
-            && row.live_blobs > 0
-        {
-            let line = format!(
-                "{}: it has {} bytes, and was written with {}",
-                pack_path(&row.class, row.id).display(),
-                file.bytes,
-                row.bytes
-            );
-            cut_packs.push((row.id, line));
-        }
-    }
-    Ok(ContentDamage {
-        cut_packs,
-        is_missing: missing(shared)? > 0,
-        has_packs: !packs.is_empty(),
-    })
-}
-
-/// Counts the blobs that are needed, and neither in a pack, nor in the journal, nor given up.
-fn missing(shared: &Shared) -> Result<u64> {
-    let inline = shared.inline_blobs();
-    let view = shared.view();
-    let needed = view.needed_in_no_pack()?;
-    let given_up = view.losses()?;
-    // What is in the journal is needed, unless something was purged since it was recorded.
-    let all_are_needed = view.plans_stale_since() <= shared.files.sealed();
-    if needed == inline.len() as u64 && given_up.is_empty() && all_are_needed {
-        return Ok(0);
-    }
-    let found = compact::accounted_for(shared, &view, &inline, &given_up)?;
-    Ok(needed.saturating_sub(found))
 }
 
 #[cfg(test)]

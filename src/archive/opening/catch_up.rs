@@ -1,29 +1,26 @@
 //! Bringing an index up to the log: the few events it lags behind at open, or all of them into an empty one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, bounded, unbounded};
 
-use crate::archive::Options;
-use crate::archive::opening::open;
-use crate::archive::state::shared::{
-    Manifest, PACKS_DIR, Shared, pack_of, pack_row, place_blobs, read_error,
-};
-use crate::archive::writing::writer::{Control, ask};
+use crate::archive::files::event_line::decode;
+use crate::archive::files::pack_error::read_error;
+use crate::archive::files::pack_files::{PackFile, PackFiles};
+use crate::archive::options::Progress;
+use crate::archive::state::manifest::Manifest;
+use crate::archive::state::placing::{pack_row, place_blobs};
 use crate::blob::pack_reader::{PackReadError, PackReader, blobs};
 use crate::disk::Disk;
 use crate::event::Event;
-use crate::format::leaf;
 use crate::format::pack::{PackEntry, PackError, PackHeader, PackOffset, PackOrigin, PackPart};
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq, PackId};
 use crate::index::{CHECKPOINT_EVENTS, Index, Overlay, Place, View};
-use crate::log::{LogError, LogFiles, LogReader};
+use crate::log::{LogFiles, LogReader};
 use crate::{Error, ErrorKind, Result};
 
 /// So many events are left in memory at open instead of being written to the index; a small store opens without a write.
@@ -55,99 +52,29 @@ pub(in crate::archive) enum Whole {
     Readable,
 }
 
-/// A pack file on disk.
-pub(in crate::archive) struct PackFile {
-    pub(in crate::archive) path: PathBuf,
-    pub(in crate::archive) class: String,
-    pub(in crate::archive) bytes: u64,
+/// What an index is brought up to.
+pub(in crate::archive) struct CatchUp<'a> {
+    pub(in crate::archive) disk: &'a Arc<dyn Disk>,
+    pub(in crate::archive) progress: &'a Progress,
+    pub(in crate::archive) log: &'a Arc<LogFiles>,
+    /// The pack files that count. Damaged ones are left out: what lies in them is then missing, and
+    /// said to be.
+    pub(in crate::archive) packs: &'a PackFiles,
+    /// The last event that is folded in.
+    pub(in crate::archive) last: EventSeq,
+    pub(in crate::archive) whole: Whole,
 }
 
-/// Pack files by number.
-pub(in crate::archive) type PackFiles = BTreeMap<PackId, PackFile>;
-
-/// Every pack file, by number.
-pub(in crate::archive) fn pack_files(disk: &dyn Disk) -> Result<PackFiles> {
-    let list = |dir: &Path| match disk.list(dir) {
-        Ok(entries) => Ok(entries),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::io("list", dir, error)),
-    };
-    let mut files = BTreeMap::new();
-    let root = Path::new(PACKS_DIR);
-    for retention in list(root)?.into_iter().filter(|entry| entry.is_dir) {
-        let folder = root.join(&retention.name);
-        for bucket in list(&folder)?.into_iter().filter(|entry| entry.is_dir) {
-            let folder = folder.join(&bucket.name);
-            for file in list(&folder)? {
-                if let Some(id) = pack_of(&file.name) {
-                    let pack = PackFile {
-                        path: folder.join(&file.name),
-                        class: format!("{}/{}", retention.name, bucket.name),
-                        bytes: file.len,
-                    };
-                    files.insert(id, pack);
-                }
-            }
-        }
-    }
-    Ok(files)
-}
-
-/// Removes packs of a seal that was cut off before its segment got its name: the journal still holds all of it.
-///
-/// Packs the index knows were named by a whole seal, and are not looked into.
-pub(in crate::archive) fn remove_orphans(
-    disk: &dyn Disk,
-    files: &mut BTreeMap<PackId, PackFile>,
-    sealed: EventSeq,
-    index: Option<&Index>,
-) -> Result<()> {
-    let known: BTreeSet<PackId> = match index {
-        Some(index) => {
-            let packs = index.view(Vec::new())?.packs()?;
-            packs.into_iter().map(|pack| pack.id).collect()
-        }
-        None => BTreeSet::new(),
-    };
-    let mut orphans = Vec::new();
-    for (id, file) in &*files {
-        if known.contains(id) {
-            continue;
-        }
-        // A damaged one is left for 'verify' to tell and for 'repair' to set aside.
-        if let Ok(pack) = PackReader::open(disk, &file.path)
-            && pack.header().origin == PackOrigin::Sealed
-            && pack.header().last_seq > sealed
-        {
-            orphans.push(*id);
-        }
-    }
-    for id in orphans {
-        if let Some(file) = files.remove(&id) {
-            disk.remove(&file.path)
-                .map_err(|error| Error::io("remove", &file.path, error))?;
-        }
-    }
-    Ok(())
-}
-
-/// Folds into `index` what it lacks, up to event `last`; an index that is missing, of no use or ahead of the log is made anew by `make`.
-///
-/// `packs` are the pack files that count. Damaged ones are left out: what lies in them is then missing, and said to be.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "opening, rebuilding and verifying each know different parts of it"
-)]
+/// Folds into `index` what it lacks. An index that is missing, of no use or ahead of the log is made
+/// again by `make`.
 pub(in crate::archive) fn catch_up(
-    disk: &Arc<dyn Disk>,
-    options: &Options,
-    files: &Arc<LogFiles>,
-    packs: &BTreeMap<PackId, PackFile>,
+    from: &CatchUp<'_>,
     index: Option<Index>,
-    last: EventSeq,
-    whole: Whole,
     make: impl Fn() -> Result<Index>,
 ) -> Result<CaughtUp> {
+    let &CatchUp {
+        disk, packs, last, ..
+    } = from;
     let usable = match index {
         Some(index) if index.applied()? <= last => Some(index),
         _ => None,
@@ -168,9 +95,10 @@ pub(in crate::archive) fn catch_up(
     catching.forget_missing(packs)?;
     catching.place_unknown(packs)?;
     let applied = catching.active.applied();
-    let lag = last.0.saturating_sub(applied.0);
+    assert!(applied <= last, "BUG: the index is ahead of the log");
+    let lag = last.0 - applied.0;
     if lag > 0 {
-        catching.fold(options, files, applied.next()..=last, whole, packs)?;
+        catching.fold(from, applied.next())?;
     }
     // A seal that was cut off left packs of events that are still in the journal; they count where nothing is removed.
     catching.place_due(EventSeq(u64::MAX), packs)?;
@@ -191,46 +119,6 @@ pub(in crate::archive) fn catch_up(
         active: catching.active,
         next_pack: PackId(highest + 1),
     })
-}
-
-/// Makes the index of an open store anew. Runs on the sealing thread, with the writer paused: nothing moves meanwhile.
-pub(in crate::archive) fn anew(
-    shared: &Arc<Shared>,
-    control: &Sender<Control>,
-) -> Result<EventSeq> {
-    let (pause, resume) = bounded::<()>(0);
-    ask(shared, control, |reply| Control::Pause(reply, resume))?;
-    let alone = shared.write_index_alone();
-    let caught_up = whole(shared, || {
-        open::make_index(&shared.disk, shared.store, &shared.options)
-    });
-    let newest = caught_up.and_then(|caught_up| {
-        let newest = caught_up.active.applied();
-        shared.replace_index(caught_up.index, caught_up.active)?;
-        Ok(newest)
-    });
-    drop(alone);
-    drop(pause);
-    newest
-}
-
-/// Folds the whole log into an index that `make` makes.
-pub(in crate::archive) fn whole(
-    shared: &Shared,
-    make: impl Fn() -> Result<Index>,
-) -> Result<CaughtUp> {
-    let packs = pack_files(&*shared.disk)?;
-    let last = shared.files.last();
-    catch_up(
-        &shared.disk,
-        &shared.options,
-        &shared.files,
-        &packs,
-        None,
-        last,
-        Whole::Every,
-        make,
-    )
 }
 
 /// Where the manifests and their inner nodes lie that the index does not know yet.
@@ -440,21 +328,21 @@ impl Catching<'_> {
         })
     }
 
-    fn fold(
-        &mut self,
-        options: &Options,
-        files: &Arc<LogFiles>,
-        events: RangeInclusive<EventSeq>,
-        whole: Whole,
-        packs: &BTreeMap<PackId, PackFile>,
-    ) -> Result<()> {
-        let total = events.end().0 + 1 - events.start().0;
+    fn fold(&mut self, from: &CatchUp<'_>, first: EventSeq) -> Result<()> {
+        let &CatchUp {
+            log,
+            packs,
+            last,
+            whole,
+            ..
+        } = from;
+        let total = last.0 + 1 - first.0;
         thread::scope(|scope| {
             let (ahead, batches) = bounded(BATCHES_AHEAD);
             // What was folded goes back to where it was made: letting go of it takes a third as long as folding it in.
             let (spent, folded) = unbounded::<Vec<Decoded>>();
             scope.spawn(move || {
-                decode_ahead(files, events, whole, |batch| {
+                decode_ahead(log, first..=last, whole, |batch| {
                     folded.try_iter().for_each(drop);
                     ahead.send(batch).is_ok()
                 });
@@ -485,8 +373,7 @@ impl Catching<'_> {
                 }
                 // When all is decoded there is nobody to send it to.
                 let _ = spent.send(batch);
-                options
-                    .progress
+                from.progress
                     .report(done, total, "folding the log into the index");
             }
             Ok(())
@@ -572,20 +459,4 @@ fn decode_ahead(
     if !batch.is_empty() {
         send(Ok(batch));
     }
-}
-
-/// The event in a leaf, which must be the one its place promises.
-pub(in crate::archive) fn decode(seq: EventSeq, line: &[u8]) -> Result<Event> {
-    let damaged = |why: String| {
-        Error::new(
-            ErrorKind::Damaged,
-            format!("event {seq} cannot be read: {why}"),
-        )
-    };
-    let line = str::from_utf8(line).map_err(|error| damaged(error.to_string()))?;
-    let event = leaf::decode(line).map_err(|error| damaged(LogError::from(error).to_string()))?;
-    if event.seq != seq {
-        return Err(damaged(format!("it calls itself {}", event.seq)));
-    }
-    Ok(event)
 }

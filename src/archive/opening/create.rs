@@ -7,29 +7,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::archive::bounds;
-use crate::archive::opening::open::{
-    HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, created, make_index, start, take_lock,
+use crate::archive::files::folders::{
+    FOLDERS, HEADER_FILE, INDEX_FILE, LOCK_FILE, PACKS_DIR, QUARANTINE_DIR, TMP_DIR, holds_no_event,
 };
-use crate::archive::opening::place;
-use crate::archive::state::folders::FOLDERS;
-use crate::archive::state::shared::{PACKS_DIR, Shared, TMP_DIR};
-use crate::archive::{Archive, Options};
+use crate::archive::files::lock::take_lock;
+use crate::archive::files::place;
+use crate::archive::handle::Archive;
+use crate::archive::opening::start::{created, start};
+use crate::archive::options::{Access, Options};
+use crate::archive::state::index_file::IndexFile;
+use crate::archive::state::journal_blobs::JournalBlobs;
+use crate::archive::state::layers::LayeredIndex;
+use crate::archive::state::store::{Opened, Store};
 use crate::disk::{DirEntry, Disk, FsDisk, OpenMode, PublishError, publish};
-use crate::format::frame::JOURNAL_HEADER_BYTES;
 use crate::format::header;
-use crate::id::StoreId;
+use crate::id::{PackId, StoreId};
 use crate::log::{Appender, EVENTS_DIR, JOURNAL_DIR, LogFiles};
 use crate::{Error, ErrorKind, Result};
 
-/// What stands where the first event would, as long as there is none.
-const NOTHING: [u8; 64] = [0; 64];
+impl Archive {
+    /// Makes a store in `dir`, which must be missing or empty, and opens it. On `Ok` the store survives a power cut; what was left
+    /// after an error or a crash is cleared away by the next try.
+    pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let dir = dir.as_ref();
+        bounds::check(&options)?;
+        let disk = new_dir(dir)?;
+        create(Arc::new(disk), dir.to_owned(), options)
+    }
+
+    /// Makes a store on a disk of the caller's, whose root is empty.
+    pub fn create_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
+        create(disk, PathBuf::new(), options)
+    }
+}
 
 /// Makes a store in `disk`, whose root exists and holds nothing, or what was left when the making of a store was cut off.
-pub(in crate::archive) fn create(
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
-    options: Options,
-) -> Result<Archive> {
+fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
     bounds::check(&options)?;
     let at = |path: &Path| dir.join(path);
     let lock = take_lock(&*disk, &dir, Duration::ZERO)?;
@@ -37,19 +50,20 @@ pub(in crate::archive) fn create(
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(ErrorKind::Io, format!("cannot draw a store id: {error}")))?;
-    let store = StoreId::from_bytes(bytes);
+    let id = StoreId::from_bytes(bytes);
     for folder in FOLDERS {
         disk.make_dir(Path::new(folder))
             .map_err(|error| Error::io("make", at(Path::new(folder)), error))?;
     }
-    let index = make_index(&disk, store, &options)?;
-    let appender = Appender::create(Arc::clone(&disk), store, options.journal_bytes)?;
+    let index_file = IndexFile::new(Arc::clone(&disk), id, options.index_cache_bytes);
+    let index = index_file.create()?;
+    let appender = Appender::create(Arc::clone(&disk), id, options.journal_bytes)?;
     // The header comes last: a folder without it is no store, whatever else is in it.
     let tmp = Path::new(TMP_DIR).join(HEADER_FILE);
     let path = Path::new(HEADER_FILE);
     disk.open(&tmp, OpenMode::CreateNew)
         .and_then(|file| {
-            file.write_all_at(header::encode(&store).as_bytes(), 0)?;
+            file.write_all_at(header::encode(&id).as_bytes(), 0)?;
             file.sync()
         })
         .and_then(|()| {
@@ -59,30 +73,30 @@ pub(in crate::archive) fn create(
         })
         .map_err(|error| Error::io("write", at(path), error))?;
     let mut damage = Vec::new();
-    let files = Arc::new(LogFiles::open(&*disk, &store, &mut damage)?);
+    let log = Arc::new(LogFiles::open(&*disk, &id, &mut damage)?);
     let (slot, file) = appender.current_file();
-    files.add_journal(slot, file);
+    log.add_journal(slot, file);
     let active = index.view(Vec::new())?.overlay();
-    let shared = Arc::new(Shared::new(
+    let is_writable = options.access == Access::ReadWrite;
+    let store = Arc::new(Store::new(Opened {
         disk,
         dir,
-        store,
+        id,
         options,
-        files,
-        damage,
-        index,
-        active,
-        HashMap::new(),
-        crate::id::PackId(1),
-    )?);
-    let archive = start(shared, Some((appender, Vec::new())), Some(lock))?;
-    archive.append(vec![created(store)])?;
-    place::record(&*archive.shared().disk, &store);
+        log,
+        log_damage: damage,
+        index: LayeredIndex::new(index_file, is_writable, index, active)?,
+        journal: JournalBlobs::new(HashMap::new()),
+        next_pack: PackId(1),
+    }));
+    let archive = start(store, appender, Vec::new(), Some(lock))?;
+    archive.append(vec![created(id)])?;
+    place::record(&*archive.store().disk, &id);
     Ok(archive)
 }
 
 /// A [`Disk`] over `dir`, which must be missing or hold nothing that [`create`] would not clear away.
-pub(in crate::archive) fn new_dir(dir: &Path) -> Result<FsDisk> {
+fn new_dir(dir: &Path) -> Result<FsDisk> {
     match std::fs::read_dir(dir) {
         Ok(_) => {
             begun(&FsDisk::new(dir), dir)?;
@@ -148,17 +162,6 @@ fn begun(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-/// True for a journal file into which nothing was written yet.
-pub(in crate::archive) fn holds_no_event(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
-    let file = disk.open(path, OpenMode::Read)?;
-    let at = JOURNAL_HEADER_BYTES as u64;
-    let mut first = NOTHING;
-    let len = file.size()?.saturating_sub(at).min(NOTHING.len() as u64);
-    let first = &mut first[..usize::try_from(len).expect("at most 64")];
-    file.read_exact_at(first, at)?;
-    Ok(first == &NOTHING[..first.len()])
 }
 
 /// Removes what was left. The lock is held, so nobody else is making a store here.

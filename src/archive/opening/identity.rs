@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::archive::opening::catch_up::PackFiles;
-use crate::archive::opening::open::{self, HEADER_FILE, INDEX_FILE};
+use crate::archive::files::folders::{HEADER_FILE, INDEX_FILE};
+use crate::archive::files::pack_files::PackFiles;
+use crate::archive::state::watermark;
 use crate::disk::{Disk, OpenMode};
 use crate::format::pack::{self, PACK_HEADER_BYTES};
 use crate::format::{frame, segment};
@@ -72,7 +73,7 @@ impl Witnesses {
         }
         let named: Vec<StoreId> = told.0.keys().copied().collect();
         for id in named {
-            if open::newest(disk, &id).is_some() {
+            if watermark::read(disk, &id).is_some() {
                 told.0.entry(id).or_default().all += 1;
             }
         }

@@ -1,65 +1,71 @@
-//! Opening a store after whatever happened to it.
+//! Opens a store after whatever happened to it: scan, judge, clean, catch up, start.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
-use crossbeam_channel::{bounded, unbounded};
-
-use crate::archive::background::worker::{Job, Sealer};
-use crate::archive::backup::holds_backup;
 use crate::archive::bounds;
-use crate::archive::checking::known_damage as damage;
-use crate::archive::opening::catch_up::{self, Whole};
+use crate::archive::files::folders::{self, HEADER_FILE, NEWEST_FILE, clear_tmp};
+use crate::archive::files::header::read_header;
+use crate::archive::files::lock::{is_locked, take_lock};
+use crate::archive::files::pack_files::pack_files;
+use crate::archive::files::place;
+use crate::archive::handle::Archive;
+use crate::archive::messages::Draft;
+use crate::archive::opening::catch_up::{CatchUp, CaughtUp, Whole, catch_up};
 use crate::archive::opening::identity;
-use crate::archive::opening::place;
-use crate::archive::purging::reclaim;
-use crate::archive::state::folders;
-use crate::archive::state::shared::{Shared, TMP_DIR};
-use crate::archive::writing::leader::Turns;
-use crate::archive::writing::writer::{Draft, Writer};
-use crate::archive::{Access, Archive, Channels, Options, Threads};
-use crate::disk::{Disk, DiskLock, OpenMode, PublishError, publish};
-use crate::event::{Body, Recovered, StoreCreated, StoreOpened};
-use crate::format::header::{self, HeaderError};
-use crate::format::newest::{NEWEST_BYTES, decode as decode_newest, encode as encode_newest};
-use crate::format::record::{self};
-use crate::id::{BlobId, EventSeq, Sha256, StoreId};
-use crate::index::{Index, IndexError};
+use crate::archive::opening::orphans::remove_orphans;
+use crate::archive::opening::stale_journal::has_stale_journal;
+use crate::archive::opening::start::{created, start};
+use crate::archive::opening::torn_tail::{cut_and_not_recorded, set_tail_aside};
+use crate::archive::options::{Access, Options};
+use crate::archive::state::content_damage::find_content_damage;
+use crate::archive::state::index_file::{IndexAccess, IndexFile, cannot_write, is_index_damage};
+use crate::archive::state::journal_blobs::JournalBlobs;
+use crate::archive::state::layers::LayeredIndex;
+use crate::archive::state::store::{Opened, Store};
+use crate::archive::state::watermark;
+use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
+use crate::event::{Body, Recovered};
+use crate::format::frame::Frame;
+use crate::format::record;
+use crate::id::{BlobId, EventSeq, StoreId};
+use crate::index::Index;
 use crate::log::{
-    Appender, Found, FullJournal, JOURNAL_BYTES_MAX, Journal, JournalPlace, LiveFrame, LogFiles,
-    TornTail, cut, journal_path, recover,
+    Appender, Found, FullJournal, JournalPlace, LiveFrame, LogFiles, journal_path, recover,
 };
-use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
 
-/// The file that makes a folder a store.
-pub const HEADER_FILE: &str = "FORMAT";
-pub(in crate::archive) const LOCK_FILE: &str = "LOCK";
-pub(in crate::archive) const INDEX_FILE: &str = "index.redb";
-pub(in crate::archive) const NEWEST_FILE: &str = "NEWEST";
-pub(in crate::archive) const QUARANTINE_DIR: &str = "quarantine";
-/// Requests that wait for the writer; who comes later waits to be let in.
-const REQUESTS_MAX: usize = 1024;
+impl Archive {
+    /// Opens the store in `dir`. One process at a time may have it open for writing.
+    ///
+    /// A torn tail is cut and recorded, a missing or damaged index is made anew. A store whose log is damaged opens for
+    /// reading only; [`Archive::damage`] says what was found.
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let dir = dir.as_ref();
+        open(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
+    }
 
-/// The fact every log begins with.
-pub(in crate::archive) fn created(store: StoreId) -> Draft {
-    Draft::fact(Body::StoreCreated(StoreCreated {
-        store,
-        format: header::FORMAT_VERSION,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-    }))
+    /// Opens a store on a disk of the caller's.
+    pub fn open_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
+        open(disk, PathBuf::new(), options)
+    }
+
+    /// True when there is a store in `dir`.
+    pub fn is_store(dir: impl AsRef<Path>) -> bool {
+        dir.as_ref().join(HEADER_FILE).is_file()
+    }
+
+    /// True while some handle, of this process or another, has the store in `dir` open.
+    pub fn is_open(dir: impl AsRef<Path>) -> bool {
+        let dir = dir.as_ref();
+        // A folder that is no store gets no lock file.
+        Self::is_store(dir) && is_locked(&FsDisk::new(dir))
+    }
 }
 
 /// Opens the store in `disk`.
-pub(in crate::archive) fn open(
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
-    options: Options,
-) -> Result<Archive> {
+fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
     bounds::check(&options)?;
     let store = read_header(&*disk, &dir)?;
     let access = options.access;
@@ -70,205 +76,296 @@ pub(in crate::archive) fn open(
         Err(error) => return Err(error),
     };
     let archive = open_locked(Arc::clone(&disk), dir, options, store, lock)?;
-    if archive.handle.channels.is_some()
+    if archive.is_writable()
         && let Some(from) = place::notice(&*disk, &store)
     {
-        // Nobody else has the handle yet.
-        let _ = archive.handle.copied_from.set(from);
+        archive.set_copied_from(from);
     }
-    // What it cannot do is seen in the sums of the store, and done by the next purge.
+    // What this cannot do is seen in the sums of the store, and done by the next purge.
     let _ = archive.end_purges();
     Ok(archive)
 }
 
-/// Opens the store in `disk`, which is `store`. Without a lock, which only one who looks may lack, nothing at all is written.
+/// Opens the store in `disk`, whose id is `id`. `lock` is `None` only for read-only access; then
+/// nothing at all is written.
 pub(in crate::archive) fn open_locked(
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     options: Options,
-    store: StoreId,
+    id: StoreId,
     lock: Option<Box<dyn DiskLock>>,
 ) -> Result<Archive> {
-    let mut access = options.access;
+    let mut scanned = scan(&*disk, &id, options.access)?;
+    let index_file = IndexFile::new(Arc::clone(&disk), id, options.index_cache_bytes);
+    let judged = judge(
+        &*disk,
+        &id,
+        &index_file,
+        &options,
+        lock.is_some(),
+        &mut scanned,
+    )?;
+    let Scanned {
+        log,
+        found,
+        in_journal,
+        damage: log_damage,
+    } = scanned;
+    let is_writable = judged.access == Access::ReadWrite;
+    let recovered = if is_writable {
+        clean(&*disk, &found)?
+    } else {
+        None
+    };
+    let log_damage = explain(&*disk, id, log_damage);
+    let mut packs = pack_files(&*disk)?;
+    if is_writable {
+        remove_orphans(&*disk, &mut packs, log.sealed(), judged.index.as_ref())?;
+    }
+    let log = Arc::new(log);
+    let from = CatchUp {
+        disk: &disk,
+        progress: &options.progress,
+        log: &log,
+        packs: &packs,
+        last: log.last(),
+        whole: if log_damage.is_empty() {
+            Whole::Every
+        } else {
+            Whole::Readable
+        },
+    };
+    let caught_up = catch_up_index(&from, &index_file, judged.index_access, judged.index)?;
+    let (index, active) = (caught_up.index, caught_up.active);
+    let store = Arc::new(Store::new(Opened {
+        disk,
+        dir,
+        id,
+        options: Options {
+            access: judged.access,
+            ..options
+        },
+        log,
+        log_damage,
+        index: LayeredIndex::new(index_file, is_writable, index, active)?,
+        journal: JournalBlobs::new(in_journal),
+        next_pack: caught_up.next_pack,
+    }));
+    if store.log_damage.is_empty() {
+        // What cannot be told now is told by 'verify', and by the read that needs it.
+        let (index, sealed) = (&store.index, store.log.sealed());
+        let content = find_content_damage(index, &store.journal, sealed, &packs);
+        let _ = store.content_damage.set(content.unwrap_or_default());
+    }
+    if is_writable {
+        go_on(store, found, recovered, lock)
+    } else {
+        Ok(Archive::assemble(store, None, lock))
+    }
+}
+
+/// What an opening found in the log.
+struct Scanned {
+    log: LogFiles,
+    found: Found,
+    /// Where in the journal blobs lie.
+    in_journal: HashMap<BlobId, JournalPlace>,
+    /// What is damaged in the log, one line for each place.
+    damage: Vec<String>,
+}
+
+/// Reads segments and journal files as they are.
+fn scan(disk: &dyn Disk, store: &StoreId, access: Access) -> Result<Scanned> {
     let mut damage = Vec::new();
-    let files = LogFiles::open(&*disk, &store, &mut damage)?;
+    let log = LogFiles::open(disk, store, &mut damage)?;
     let mode = match access {
         Access::ReadWrite => OpenMode::Write,
         Access::ReadOnly => OpenMode::Read,
     };
     let mut live = Vec::new();
-    let mut inline = HashMap::new();
-    let mut found = recover(
-        &*disk,
-        &store,
-        files.sealed(),
-        mode,
-        |slot, offset, frame| {
-            live.push(LiveFrame {
-                seq: frame.header.seq,
-                slot,
-                generation: frame.header.generation,
-                offset,
-                frame_bytes: u32::try_from(frame.header.frame_bytes()).unwrap_or(u32::MAX),
-            });
-            note_records(slot, offset, frame, &mut inline);
-        },
-    )?;
+    let mut in_journal = HashMap::new();
+    let mut found = recover(disk, store, log.sealed(), mode, |slot, offset, frame| {
+        live.push(LiveFrame {
+            seq: frame.header.seq,
+            slot,
+            generation: frame.header.generation,
+            offset,
+            frame_bytes: u32::try_from(frame.header.frame_bytes())
+                .expect("a frame fits a journal file"),
+        });
+        note_records(slot, offset, frame, &mut in_journal);
+    })?;
     damage.append(&mut found.damage);
     let journals = found.full.iter().map(|(journal, _)| journal);
     for journal in journals.chain(found.current.iter().map(|(journal, _)| journal)) {
-        files.add_journal(journal.slot, Arc::clone(&journal.file));
+        log.add_journal(journal.slot, Arc::clone(&journal.file));
     }
-    files.add_live(live);
-    let files = Arc::new(files);
-    let last = files.last();
+    log.add_live(live);
+    Ok(Scanned {
+        log,
+        found,
+        in_journal,
+        damage,
+    })
+}
 
-    if !damage.is_empty() {
-        access = Access::ReadOnly;
-    }
-    let mut index_file = IndexFile::of(access, lock.is_some() && damage.is_empty());
-    let mut index = index_file.open(&disk, store, &options)?;
-    // Both are written only up to what was durable. If one knows of more than the log holds, a torn tail is none.
+/// What may be done with a store, and the index as far as it is of use.
+struct Judged {
+    access: Access,
+    index_access: IndexAccess,
+    index: Option<Index>,
+}
+
+/// Compares the log with what is known about it elsewhere. A damaged log is only read.
+fn judge(
+    disk: &dyn Disk,
+    store: &StoreId,
+    file: &IndexFile,
+    options: &Options,
+    is_locked: bool,
+    scanned: &mut Scanned,
+) -> Result<Judged> {
+    let Scanned {
+        log, found, damage, ..
+    } = scanned;
+    let last = log.last();
+    let access = match damage.is_empty() {
+        true => options.access,
+        false => Access::ReadOnly,
+    };
+    let index_access = match access {
+        _ if !is_locked || !damage.is_empty() => IndexAccess::ReadOnly,
+        Access::ReadWrite => IndexAccess::Write,
+        Access::ReadOnly => IndexAccess::WriteIfPossible,
+    };
+    let index = file.open(index_access)?;
+    // Both watermarks are written only up to what was durable. Where one is ahead of the log, the
+    // end of the log is no torn tail but damage.
     let applied = index.as_ref().and_then(|index| index.applied().ok());
-    let witnesses = [
+    let watermarks = [
         ("the index", applied),
-        (NEWEST_FILE, newest(&*disk, &store)),
+        (NEWEST_FILE, watermark::read(disk, store)),
     ];
-    let witness = witnesses
+    let ahead = watermarks
         .into_iter()
         .find_map(|(name, seen)| Some((name, seen.filter(|seen| *seen > last)?)));
-    if let Some((witness, seen)) = witness {
-        damage.push(match &found.torn {
-            Some(tail) => format!(
-                "{}: event {} at byte {} does not check out, and {witness} knows that it was durable",
-                journal_path(tail.slot).display(),
-                last.next(),
-                tail.offset
-            ),
-            None => format!(
-                "the log ends with event {last}, and {witness} knows of event {seen}: it was taken back to an older copy, or \
-                 its end was lost"
-            ),
+    let Some((name, seen)) = ahead else {
+        return Ok(Judged {
+            access,
+            index_access,
+            index,
         });
-        found.torn = None;
-        access = Access::ReadOnly;
-        // It is of no use any more; and nothing on disk is changed from here on.
-        index = None;
-        index_file = IndexFile::Untouched;
-    }
-    if access == Access::ReadWrite {
-        folders::make_missing(&*disk)?;
-        clear_tmp(&*disk)?;
-        for path in &found.half_made {
-            disk.remove(path)
-                .map_err(|error| Error::io("remove", path, error))?;
-        }
-    }
-    let recovered = match &found.current {
-        Some((journal, _)) if access == Access::ReadWrite => match &found.torn {
-            Some(tail) => Some(set_tail_aside(&*disk, journal, found.next_seq, tail)?),
-            None => cut_and_not_recorded(&*disk, journal, found.next_seq)?,
-        },
-        _ => None,
     };
+    damage.push(match found.torn.take() {
+        Some(tail) => format!(
+            "{}: event {} at byte {} does not check out, and {name} knows that it was durable",
+            journal_path(tail.slot).display(),
+            last.next(),
+            tail.offset
+        ),
+        None => format!(
+            "the log ends with event {last}, and {name} knows of event {seen}: it was taken back to an older copy, or \
+             its end was lost"
+        ),
+    });
+    // The index is of no use any more, and nothing on disk is changed from here on.
+    Ok(Judged {
+        access: Access::ReadOnly,
+        index_access: IndexAccess::ReadOnly,
+        index: None,
+    })
+}
+
+/// Removes what was being written when the store was last let go, and cuts off a torn tail. Returns
+/// what is to be recorded of that tail.
+fn clean(disk: &dyn Disk, found: &Found) -> Result<Option<Recovered>> {
+    folders::make_missing(disk)?;
+    clear_tmp(disk)?;
+    for path in &found.half_made {
+        disk.remove(path)
+            .map_err(|error| Error::io("remove", path, error))?;
+    }
+    let Some((journal, _)) = &found.current else {
+        return Ok(None);
+    };
+    match &found.torn {
+        Some(tail) => set_tail_aside(disk, journal, found.next_seq, tail).map(Some),
+        None => cut_and_not_recorded(disk, journal, found.next_seq),
+    }
+}
+
+/// Adds to the damage of a log what explains it; that comes first.
+fn explain(disk: &dyn Disk, store: StoreId, mut damage: Vec<String>) -> Vec<String> {
     if !damage.is_empty() {
-        let whole_folders = folders::missing_of_log(&*disk);
-        let of_another = identity::foreign_format(&*disk, store);
-        // What explains the other lines comes first.
+        let whole_folders = folders::missing_of_log(disk);
+        let of_another = identity::foreign_format(disk, store);
         damage.splice(0..0, of_another.into_iter().chain(whole_folders));
     }
-    let options = Options { access, ..options };
-    let mut packs = catch_up::pack_files(&*disk)?;
-    if access == Access::ReadWrite {
-        catch_up::remove_orphans(&*disk, &mut packs, files.sealed(), index.as_ref())?;
-    }
-    let whole = if damage.is_empty() {
-        Whole::Every
-    } else {
-        Whole::Readable
-    };
-    let bring_up = |index, index_file: IndexFile| {
-        catch_up::catch_up(&disk, &options, &files, &packs, index, last, whole, || {
-            index_file.make(&disk, store, &options)
-        })
-    };
-    let mut made_anew = false;
-    let caught_up = loop {
-        match bring_up(index.take(), index_file) {
-            Err(error) if index_file == IndexFile::KeptIfPossible && cannot_write(&error) => {
-                index_file = IndexFile::Untouched;
-                // Making it anew was broken off: what is there now is of no use.
-                if !made_anew {
-                    index = index_file.open(&disk, store, &options)?;
+    damage
+}
+
+/// Brings the index up to the log. A damaged index is made again, once; where the disk cannot be
+/// written, a handle for reading keeps what is newer in memory.
+fn catch_up_index(
+    from: &CatchUp<'_>,
+    file: &IndexFile,
+    mut access: IndexAccess,
+    mut index: Option<Index>,
+) -> Result<CaughtUp> {
+    let mut is_made_again = false;
+    loop {
+        match catch_up(from, index.take(), || file.make(access)) {
+            Err(error) if access == IndexAccess::WriteIfPossible && cannot_write(&error) => {
+                access = IndexAccess::ReadOnly;
+                // Making it again was broken off: what is there now is of no use.
+                if !is_made_again {
+                    index = file.open(access)?;
                 }
             }
             // Damage that shows only when its pages are read.
-            Err(error) if is_index_damage(&error) && !made_anew => made_anew = true,
-            caught_up => break caught_up?,
+            Err(error) if is_index_damage(&error) && !is_made_again => is_made_again = true,
+            caught_up => return caught_up,
         }
-    };
-    let shared = Arc::new(Shared::new(
-        Arc::clone(&disk),
-        dir,
-        store,
-        options,
-        files,
-        damage,
-        caught_up.index,
-        caught_up.active,
-        inline,
-        caught_up.next_pack,
-    )?);
-    if shared.damage.is_empty() {
-        // What cannot be told now is told by 'verify', and by the read that needs it.
-        let content = damage::look(&shared, &packs).unwrap_or_default();
-        let _ = shared.content_damage.set(content);
     }
-    if access == Access::ReadOnly {
-        return start(shared, None, lock);
+}
+
+/// Goes on in the current journal file, and records what the opening did.
+fn go_on(
+    store: Arc<Store>,
+    found: Found,
+    recovered: Option<Recovered>,
+    lock: Option<Box<dyn DiskLock>>,
+) -> Result<Archive> {
+    let purged = store.index.view().plans_stale_since();
+    if has_stale_journal(&*store.disk, &found, purged) {
+        store.leftovers.set_stale_journal();
     }
-    let journal_bytes = shared.options.journal_bytes;
-    let Found {
-        full,
-        current,
-        free,
-        slots,
-        next_seq,
-        stale_behind_end,
-        ..
-    } = found;
-    let purged = shared.view().plans_stale_since();
-    let begun_before = |current: &(Journal, u64)| current.0.header.first_seq <= purged;
-    if free
-        .iter()
-        .any(|one| reclaim::is_stale(&shared, one, purged))
-        || (stale_behind_end && current.as_ref().is_some_and(begun_before))
-    {
-        shared.set_stale_journal();
-    }
-    let (current, end) = current
+    let (current, end) = found
+        .current
         .ok_or_else(|| Error::new(ErrorKind::Damaged, "there is no journal file to go on in"))?;
-    shared
-        .files
+    store
+        .log
         .add_journal(current.slot, Arc::clone(&current.file));
+    let id = store.id;
     let appender = Appender::resume(
-        disk,
-        store,
-        journal_bytes,
+        Arc::clone(&store.disk),
+        id,
+        store.options.journal_bytes,
         current,
         end,
-        free,
-        slots,
-        next_seq,
+        found.free,
+        found.slots,
+        found.next_seq,
     );
-    let full = full
+    let full = found
+        .full
         .into_iter()
         .map(|(journal, last_seq)| FullJournal { journal, last_seq })
         .collect();
-    let archive = start(shared, Some((appender, full)), lock)?;
-    if next_seq == EventSeq(1) {
+    let archive = start(store, appender, full, lock)?;
+    if found.next_seq == EventSeq(1) {
         // The power went between the header and the first event.
-        archive.append(vec![created(store)])?;
+        archive.append(vec![created(id)])?;
     }
     if let Some(recovered) = recovered {
         archive.append(vec![Draft::fact(Body::Recovered(recovered))])?;
@@ -276,192 +373,11 @@ pub(in crate::archive) fn open_locked(
     Ok(archive)
 }
 
-/// Starts the threads of a store that is open for writing.
-pub(in crate::archive) fn start(
-    shared: Arc<Shared>,
-    writing: Option<(Appender, Vec<FullJournal>)>,
-    lock: Option<Box<dyn DiskLock>>,
-) -> Result<Archive> {
-    let threads = match writing {
-        None => None,
-        Some((appender, full)) => {
-            let (requests, for_writer) = bounded(REQUESTS_MAX);
-            let (controls, for_writer_too) = unbounded();
-            let (jobs, for_sealer) = unbounded();
-            let opened = StoreOpened {
-                program: env!("CARGO_PKG_VERSION").to_owned(),
-                host: host_name(),
-                pid: std::process::id(),
-                sync: "group-fdatasync".to_owned(),
-            };
-            for journal in full {
-                jobs.send(Job::Seal(journal)).expect("the receiver is ours");
-            }
-            let writer = Writer::new(
-                Arc::clone(&shared),
-                appender,
-                for_writer_too.clone(),
-                jobs.clone(),
-                opened,
-            );
-            let sealer = Sealer::new(Arc::clone(&shared), for_sealer, controls.clone());
-            let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-                thread::Builder::new()
-                    .name(name.to_owned())
-                    .spawn(work)
-                    .map_err(|error| Error::io("start", "a thread", error))
-            };
-            let turns = Arc::new(Turns::new(Arc::clone(&shared), writer));
-            let own = Arc::clone(&turns);
-            let writer = spawn(
-                "annals-writer",
-                Box::new(move || own.run(&for_writer, &for_writer_too)),
-            )?;
-            let sealer = spawn("annals-sealer", Box::new(move || sealer.run()))?;
-            let channels = Channels {
-                turns,
-                requests,
-                controls,
-                jobs,
-            };
-            Some(Threads {
-                channels,
-                writer,
-                sealer,
-            })
-        }
-    };
-    Ok(Archive::assemble(shared, threads, lock))
-}
-
-/// Which store it is, or why it can't be opened.
-pub(in crate::archive) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
-    let path = Path::new(HEADER_FILE);
-    let shown = dir.join(path);
-    let no_store = |what: &str| {
-        Error::new(ErrorKind::NoStore, format!("{what} {}", dir.display()))
-            .hint("make a store with 'annals init', or name one with --store")
-    };
-    let file = match disk.open(path, OpenMode::Read) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && holds_backup(disk) => {
-            let said = format!("{} is the backup of a store, not a store", dir.display());
-            return Err(Error::new(ErrorKind::NoStore, said).hint(
-                "'annals restore-store DIR --to NEW' makes a store of it; 'annals verify' checks it",
-            ));
-        }
-        Err(error) => {
-            return Err(match error.kind() {
-                io::ErrorKind::NotFound if folders::hold_events(disk) => headless("missing", dir),
-                io::ErrorKind::NotFound => no_store("there is no store in"),
-                io::ErrorKind::NotADirectory => {
-                    no_store("a store is a folder, and a file is what is at")
-                }
-                _ => Error::io("read", shown, error),
-            });
-        }
-    };
-    let size = file
-        .size()
-        .map_err(|error| Error::io("measure", &shown, error))?;
-    let mut bytes = vec![0; usize::try_from(size.min(header::HEADER_BYTES_MAX)).unwrap_or(0)];
-    file.read_exact_at(&mut bytes, 0)
-        .map_err(|error| Error::io("read", &shown, error))?;
-    if bytes.iter().all(|byte| *byte == 0) && folders::hold_events(disk) {
-        return Err(headless("empty", dir));
-    }
-    header::decode(&bytes).map_err(|error| {
-        let kind = match error {
-            HeaderError::NotAStore => ErrorKind::NoStore,
-            HeaderError::Checksum => ErrorKind::Damaged,
-            HeaderError::Version(_) | HeaderError::Feature(_) => ErrorKind::Unsupported,
-        };
-        let built = Error::new(
-            kind,
-            format!("cannot open the store in {}: {error}", dir.display()),
-        );
-        match kind {
-            ErrorKind::Unsupported => {
-                built.hint("use the version of annals that wrote it, or a newer one")
-            }
-            ErrorKind::Damaged => {
-                built.hint("restore the file FORMAT from a copy; nothing else depends on it")
-            }
-            _ => built,
-        }
-    })
-}
-
-fn headless(how: &str, dir: &Path) -> Error {
-    Error::new(
-        ErrorKind::Damaged,
-        format!(
-            "the file {HEADER_FILE} in {} is {how}, and events of a store are there",
-            dir.display()
-        ),
-    )
-    .hint("bring FORMAT back from a copy, or have 'annals repair --store DIR' make it")
-}
-
-pub(in crate::archive) fn take_lock(
-    disk: &dyn Disk,
-    dir: &Path,
-    wait: Duration,
-) -> Result<Box<dyn DiskLock>> {
-    const PAUSE: Duration = Duration::from_millis(20);
-    let waited = Stopwatch::start();
-    loop {
-        let taken = disk
-            .try_lock(Path::new(LOCK_FILE))
-            .map_err(|error| Error::io("lock", dir.join(LOCK_FILE), error))?;
-        if let Some(lock) = taken {
-            return Ok(lock);
-        }
-        if waited.left_of(wait).is_zero() {
-            return Err(Error::new(
-                ErrorKind::Locked,
-                format!("another process has the store in {} open", dir.display()),
-            )
-            .hint("wait until it is done, or stop it"));
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
-/// True while somebody holds the lock. Where it cannot be asked for, nobody is taken to.
-pub(in crate::archive) fn is_locked(disk: &dyn Disk) -> bool {
-    matches!(disk.try_lock(Path::new(LOCK_FILE)), Ok(None))
-}
-
-/// True when the disk refuses to be written, for good or for want of room.
-fn cannot_write(error: &Error) -> bool {
-    std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .is_some_and(refuses_writing)
-}
-
-/// True when the index is what is damaged, and making it anew the remedy.
-fn is_index_damage(error: &Error) -> bool {
-    std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<IndexError>())
-        .is_some_and(IndexError::calls_for_rebuild)
-}
-
-fn refuses_writing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::PermissionDenied
-            | io::ErrorKind::ReadOnlyFilesystem
-            | io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-    )
-}
-
 /// Remembers where the blobs of a frame lie.
 fn note_records(
     slot: u32,
     offset: u64,
-    frame: &crate::format::frame::Frame<'_>,
+    frame: &Frame<'_>,
     inline: &mut HashMap<BlobId, JournalPlace>,
 ) {
     let mut at = offset + frame.header.records_at() as u64;
@@ -485,245 +401,10 @@ fn note_records(
     }
 }
 
-/// Keeps a copy of torn bytes, then cuts them off. What was torn was never acknowledged; the copy is for the curious, and
-/// is left out when the disk has no room for it.
-fn set_tail_aside(
-    disk: &dyn Disk,
-    journal: &Journal,
-    next: EventSeq,
-    tail: &TornTail,
-) -> Result<Recovered> {
-    let name = format!("{QUARANTINE_DIR}/torn-{next}-{}", tail.offset);
-    let kept = keep_copy(disk, Path::new(&name), &tail.bytes);
-    let quarantine = match kept {
-        Ok(()) => Some(name),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-            ) =>
-        {
-            None
-        }
-        Err(error) => return Err(Error::io("write", name, error)),
-    };
-    cut(&journal.file, tail)?;
-    Ok(Recovered {
-        journal: journal_path(tail.slot).display().to_string(),
-        offset: tail.offset,
-        bytes: tail.bytes.len() as u64,
-        sha256: tail.sha256(),
-        quarantine,
-    })
-}
-
-/// The copy has its name only when all of it is durable.
-fn keep_copy(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let tmp = Path::new(TMP_DIR).join("torn");
-    disk.make_dir(Path::new(QUARANTINE_DIR))?;
-    let kept = disk
-        .open(&tmp, OpenMode::CreateNew)
-        .and_then(|file| file.write_all_at(bytes, 0).and_then(|()| file.sync()))
-        .and_then(|()| {
-            publish(disk, &tmp, path).map_err(|error| match error {
-                PublishError::Rename(error) | PublishError::SyncDir(error) => error,
-            })
-        });
-    if kept.is_err() {
-        // On a full disk it must not stay; elsewhere the next open clears it away.
-        let _ = disk.remove(&tmp);
-    }
-    kept
-}
-
-/// A tail that was cut off when the store was opened before, and whose record was lost to another fault: its copy is named
-/// after the event that comes next, which would otherwise be the record of it.
-fn cut_and_not_recorded(
-    disk: &dyn Disk,
-    journal: &Journal,
-    next: EventSeq,
-) -> Result<Option<Recovered>> {
-    let dir = Path::new(QUARANTINE_DIR);
-    let listed = disk
-        .make_dir(dir)
-        .and_then(|()| disk.list(dir))
-        .map_err(|error| Error::io("list", dir, error))?;
-    let prefix = format!("torn-{next}-");
-    for file in listed {
-        let offset = file.name.strip_prefix(&prefix).map(str::parse);
-        let (Some(Ok(offset)), Ok(len)) = (offset, usize::try_from(file.len)) else {
-            continue;
-        };
-        // What was torn is never longer than the file it was torn off.
-        if file.len > journal.header.file_bytes.min(JOURNAL_BYTES_MAX) {
-            continue;
-        }
-        let name = format!("{QUARANTINE_DIR}/{}", file.name);
-        let mut bytes = vec![0; len];
-        disk.open(Path::new(&name), OpenMode::Read)
-            .and_then(|copy| copy.read_exact_at(&mut bytes, 0))
-            .map_err(|error| Error::io("read", &name, error))?;
-        return Ok(Some(Recovered {
-            journal: journal_path(journal.slot).display().to_string(),
-            offset,
-            bytes: file.len,
-            sha256: Sha256::of(&bytes),
-            quarantine: Some(name),
-        }));
-    }
-    Ok(None)
-}
-
-/// Removes what was being written when the store was last let go: nothing names it.
-pub(in crate::archive) fn clear_tmp(disk: &dyn Disk) -> Result<()> {
-    let dir = Path::new(TMP_DIR);
-    disk.make_dir(dir)
-        .map_err(|error| Error::io("make", dir, error))?;
-    for entry in disk
-        .list(dir)
-        .map_err(|error| Error::io("list", dir, error))?
-    {
-        if !entry.is_dir {
-            let path = dir.join(entry.name);
-            disk.remove(&path)
-                .map_err(|error| Error::io("remove", &path, error))?;
-        }
-    }
-    Ok(())
-}
-
-/// What may be done with the index file. It holds nothing that the log does not, so a handle that only looks may bring it
-/// up to date as well, if it has the lock and the disk allows it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::archive) enum IndexFile {
-    /// Read and written.
-    Kept,
-    /// Written if that is possible.
-    KeptIfPossible,
-    /// Read; what would be written stays in memory.
-    Untouched,
-}
-
-impl IndexFile {
-    fn of(access: Access, locked_and_sound: bool) -> Self {
-        match access {
-            _ if !locked_and_sound => Self::Untouched,
-            Access::ReadWrite => Self::Kept,
-            Access::ReadOnly => Self::KeptIfPossible,
-        }
-    }
-
-    /// The index as it is; `None` when it is missing or of no use and has to be made anew.
-    pub(in crate::archive) fn open(
-        self,
-        disk: &Arc<dyn Disk>,
-        store: StoreId,
-        options: &Options,
-    ) -> Result<Option<Index>> {
-        let path = Path::new(INDEX_FILE);
-        let cache_bytes = options.index_cache_bytes;
-        let opened = match disk.open(path, self.mode()) {
-            Ok(file) if self == Self::Untouched => Index::open_scratch(file, store, cache_bytes),
-            Ok(file) => Index::open(file, store, cache_bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) if self == Self::KeptIfPossible && refuses_writing(&error) => {
-                return Self::Untouched.open(disk, store, options);
-            }
-            Err(error) => return Err(Error::io("open", path, error)),
-        };
-        let error = match opened {
-            Ok(index) => return Ok(Some(index)),
-            Err(error) if error.calls_for_rebuild() => return Ok(None),
-            Err(error) => Error::from(error),
-        };
-        if self == Self::KeptIfPossible && cannot_write(&error) {
-            return Self::Untouched.open(disk, store, options);
-        }
-        Err(error)
-    }
-
-    fn mode(self) -> OpenMode {
-        match self {
-            Self::Kept | Self::KeptIfPossible => OpenMode::Write,
-            Self::Untouched => OpenMode::Read,
-        }
-    }
-
-    /// Makes an empty index, in place of the one that is there or in memory.
-    fn make(self, disk: &Arc<dyn Disk>, store: StoreId, options: &Options) -> Result<Index> {
-        match self {
-            Self::Kept | Self::KeptIfPossible => make_index(disk, store, options),
-            Self::Untouched => Ok(Index::in_memory(store)?),
-        }
-    }
-}
-
-/// Makes an empty index in place of the one that is there.
-pub(in crate::archive) fn make_index(
-    disk: &Arc<dyn Disk>,
-    store: StoreId,
-    options: &Options,
-) -> Result<Index> {
-    let path = Path::new(INDEX_FILE);
-    match disk.remove(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::io("remove", path, error));
-        }
-        _ => {}
-    }
-    let file = disk
-        .open(path, OpenMode::CreateNew)
-        .map_err(|error| Error::io("create", path, error))?;
-    let index = Index::create(file, store, options.index_cache_bytes)?;
-    disk.sync_dir(Path::new(""))
-        .map_err(|error| Error::io("sync", "the store's folder", error))?;
-    Ok(index)
-}
-
-/// How far the log had come when it was last closed, as far as is known.
-pub(in crate::archive) fn newest(disk: &dyn Disk, store: &StoreId) -> Option<EventSeq> {
-    let file = disk.open(Path::new(NEWEST_FILE), OpenMode::Read).ok()?;
-    let mut bytes = [0; NEWEST_BYTES];
-    file.read_exact_at(&mut bytes, 0).ok()?;
-    decode_newest(&bytes, store)
-}
-
-/// Leaves a witness to how far the log has come. It is not synced: it is of use if it is there, and missed by nobody.
-pub(in crate::archive) fn testify(disk: &dyn Disk, store: &StoreId, newest: EventSeq) {
-    let path = Path::new(NEWEST_FILE);
-    let file = disk
-        .open(path, OpenMode::Write)
-        .or_else(|_| disk.open(path, OpenMode::CreateNew));
-    if let Ok(file) = file {
-        // A disk that is full or read-only keeps what was there, which is as true.
-        let _ = file.write_all_at(encode_newest(store, newest).as_bytes(), 0);
-    }
-}
-
-/// Bytes of the index file.
-pub(in crate::archive) fn index_bytes(disk: &dyn Disk) -> Result<u64> {
-    let path = Path::new(INDEX_FILE);
-    match disk.open(path, OpenMode::Read).and_then(|file| file.size()) {
-        Ok(bytes) => Ok(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(Error::io("measure", path, error)),
-    }
-}
-
-/// The name of this machine, as its people call it.
-#[cfg(unix)]
-pub(crate) fn host_name() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-pub(crate) fn host_name() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::disk::sim::{Call, Fault, Repeat, SimDisk};
     use crate::event::Actor;
@@ -875,52 +556,5 @@ mod tests {
             }
         }
         assert_eq!(refused, (1, 1));
-    }
-
-    #[test]
-    fn who_may_wait_gets_the_lock_once_it_is_let_go_and_who_may_not_is_told_at_once() {
-        let disk = SimDisk::new();
-        let take = |wait| take_lock(&disk, Path::new("store"), wait);
-        let held = take(Duration::ZERO).expect("free");
-        let told = take(Duration::ZERO).map(drop).expect_err("held");
-        assert_eq!(told.kind(), ErrorKind::Locked);
-        let tries = disk.census().of(Call::Lock);
-        assert_eq!(tries, 2);
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| take(Duration::from_mins(1)).map(drop));
-            while disk.census().of(Call::Lock) < tries + 2 && !waiting.is_finished() {
-                thread::yield_now();
-            }
-            drop(held);
-            waiting.join().expect("no panic").expect("let in");
-        });
-    }
-
-    #[test]
-    fn an_index_that_is_missing_takes_no_bytes_and_one_that_cannot_be_measured_is_told() {
-        let disk = SimDisk::new();
-        assert_eq!(index_bytes(&disk).expect("none"), 0);
-        disk.plant(INDEX_FILE, &[0; 123]).expect("planted");
-        assert_eq!(index_bytes(&disk).expect("there"), 123);
-        for calls in [0, 1] {
-            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
-            let told = index_bytes(&disk).expect_err("unknown");
-            assert_eq!(told.kind(), ErrorKind::Io);
-            assert!(told.message().contains(INDEX_FILE), "{told}");
-        }
-    }
-
-    /// The reason is the disk's, and not that the old index is in the way of the new one.
-    #[test]
-    fn an_index_that_cannot_be_removed_is_told_with_the_disks_own_reason() {
-        let disk = SimDisk::new();
-        disk.plant(INDEX_FILE, b"of no use").expect("planted");
-        disk.fail_at(0, Fault::Os(5), Repeat::Once);
-        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-        let store = StoreId::from_bytes([7; 16]);
-        let told = make_index(&shared, store, &options()).map(drop);
-        let told = told.expect_err("not removed");
-        assert!(told.message().starts_with("cannot remove"), "{told}");
-        assert_eq!(disk.content(INDEX_FILE).expect("there"), b"of no use");
     }
 }

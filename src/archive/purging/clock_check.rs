@@ -1,6 +1,7 @@
 //! Which day it is, as far as the log bears the clock out.
 
-use crate::archive::Archive;
+use crate::archive::files::event_line::decode;
+use crate::archive::handle::Archive;
 use crate::id::EventSeq;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -14,17 +15,15 @@ const LOOKED_AT: u64 = 256;
 
 impl Archive {
     /// The time on the store's clock; refused where that clock may have jumped.
-    pub(in crate::archive) fn believable_now(&self) -> Result<Timestamp> {
-        let now = self.shared().options.clock.now();
+    pub(in crate::archive) fn trusted_now(&self) -> Result<Timestamp> {
+        let now = self.store().options.clock.now();
         let newest = self.newest();
         let first = EventSeq(newest.0.saturating_sub(LOOKED_AT).max(1));
         let mut before: Option<(EventSeq, Timestamp)> = None;
         for leaf in self.events(first, None)? {
             let leaf = leaf?;
             // An event that does not say when it was is no reason to refuse.
-            let Ok(event) =
-                crate::archive::opening::catch_up::decode(leaf.seq, leaf.line.as_bytes())
-            else {
+            let Ok(event) = decode(leaf.seq, leaf.line.as_bytes()) else {
                 continue;
             };
             let this = (event.seq, event.time);

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::Result;
-use crate::archive::background::compact;
-use crate::archive::state::shared::Shared;
+use crate::archive::state::journal_blobs::JournalBlobs;
+use crate::archive::state::reclaimable::{choose_packs, dead};
 use crate::entry::Entry;
 use crate::format::pack::{FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BYTES};
 use crate::id::{BlobId, PackId};
@@ -15,7 +15,7 @@ use crate::index::{BlobRow, PackRow, View};
 /// What each piece of content takes: its record, and its share of what its pack needs beside
 /// records. The shares of all content of a pack come to the bytes of its file.
 pub(in crate::archive) struct Sizes<'a> {
-    shared: &'a Shared,
+    journal: &'a JournalBlobs,
     view: &'a View,
     packs: BTreeMap<PackId, PackRow>,
 }
@@ -29,10 +29,10 @@ enum Lies {
 }
 
 impl<'a> Sizes<'a> {
-    pub(in crate::archive) fn new(shared: &'a Shared, view: &'a View) -> Result<Self> {
+    pub(in crate::archive) fn new(journal: &'a JournalBlobs, view: &'a View) -> Result<Self> {
         let packs = view.packs()?.into_iter().map(|pack| (pack.id, pack));
         Ok(Self {
-            shared,
+            journal,
             view,
             packs: packs.collect(),
         })
@@ -41,7 +41,7 @@ impl<'a> Sizes<'a> {
     /// The bytes of all packs and of all content in the journal.
     pub(in crate::archive) fn of_everything(&self) -> u64 {
         let packs: u64 = self.packs.values().map(|pack| pack.bytes).sum();
-        packs.saturating_add(self.shared.inline_bytes())
+        packs.saturating_add(self.journal.bytes())
     }
 
     fn of(&self, id: &BlobId, row: &BlobRow) -> (u64, Lies) {
@@ -51,7 +51,7 @@ impl<'a> Sizes<'a> {
             let pack = place.pack;
             return (record + around, Lies::InPack { pack, record });
         }
-        match self.shared.inline(id) {
+        match self.journal.place(id) {
             Some(place) => (u64::from(place.bytes), Lies::InJournal),
             None => (0, Lies::Nowhere),
         }
@@ -170,7 +170,7 @@ impl<'a> Needs<'a> {
             }
         };
         let packs: Vec<PackRow> = self.sizes.packs.values().map(after).collect();
-        let freed: u64 = compact::worth_it(&packs).iter().map(compact::dead).sum();
+        let freed: u64 = choose_packs(&packs).iter().map(dead).sum();
         freed + self.gone.journal_bytes
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use crate::archive::opening::catch_up;
+use crate::archive::appending::purge_facts::logical_bytes;
+use crate::archive::files::event_line::decode;
+use crate::archive::handle::Archive;
+use crate::archive::messages::Request;
 use crate::archive::purging::footprint::{Needs, Sizes};
-use crate::archive::writing::writer::{Request, logical_bytes};
-use crate::archive::{Archive, CompactOutcome};
+use crate::archive::state::compact_outcome::CompactOutcome;
 use crate::entry::Entry;
 use crate::index::{View, is_same_name};
 use crate::retention::{AsOf, Candidate, Leaving, Planner, Policy, PurgePlan, Spared};
@@ -87,15 +89,15 @@ impl Archive {
     pub fn plan_purge(&self, policy: &Policy, as_of: AsOf) -> Result<PurgePlan> {
         let now = match as_of {
             AsOf::Vouched(day) => day,
-            AsOf::Clock if policy.asks_the_day() => self.believable_now()?,
-            AsOf::Clock => self.shared().options.clock.now(),
+            AsOf::Clock if policy.asks_the_day() => self.trusted_now()?,
+            AsOf::Clock => self.store().options.clock.now(),
         };
-        let view = self.shared().view();
+        let view = self.store().index.view();
         let selected = |entry: &Entry| {
             let wanted = policy.converter.as_ref();
             wanted.is_none_or(|name| is_same_name(&entry.converter, name))
         };
-        let sizes = Sizes::new(self.shared(), &view)?;
+        let sizes = Sizes::new(&self.store().journal, &view)?;
         let mut selection = Needs::of_all(&sizes);
         // Where the whole store fits the limit, what of it is selected does too, and need not be
         // measured.
@@ -156,7 +158,7 @@ impl Archive {
         }
         self.refuse_stale(plan)?;
         let carried_out = Arc::new(plan.clone());
-        let actor = self.actor.clone();
+        let actor = self.actor().cloned();
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
         Ok(PurgeOutcome {
             recorded: RecordedPurge {
@@ -182,12 +184,12 @@ impl Archive {
             )
             .hint("make a new plan with 'annals retention preview'"));
         }
-        let newest = self.shared().view().plans_stale_since();
+        let newest = self.store().index.view().plans_stale_since();
         if newest <= plan.at_seq {
             return Ok(());
         }
         let leaf = self.events(newest, None)?.next().transpose()?;
-        let event = leaf.map(|leaf| catch_up::decode(newest, leaf.line.as_bytes()));
+        let event = leaf.map(|leaf| decode(newest, leaf.line.as_bytes()));
         let event = event.transpose()?;
         let kind = event.as_ref().map_or("unknown", |event| event.body.kind());
         Err(Error::new(
@@ -567,7 +569,7 @@ mod tests {
                 older_than_micros: Some(older_than),
                 ..Policy::default()
             };
-            let day = archive.shared().options.clock.now().plus_days(1);
+            let day = archive.store().options.clock.now().plus_days(1);
             let plan = archive.plan_purge(&policy, AsOf::Vouched(day));
             assert_eq!(disk.struck(), u64::from(calls.is_some()));
             (plan, disk.calls() - before)
@@ -592,9 +594,9 @@ mod tests {
     fn content_a_view_does_not_know_or_lost_sight_of_frees_nothing() {
         let archive = archive(&SimDisk::new());
         put(&archive, &noise(1, 1_000));
-        let view = archive.shared().view();
+        let view = archive.store().index.view();
         let freed = |content: &[u8]| {
-            let sizes = Sizes::new(archive.shared(), &view).expect("readable");
+            let sizes = Sizes::new(&archive.store().journal, &view).expect("readable");
             let mut store = Needs::of_all(&sizes);
             store.release(BlobId::of(content)).expect("readable")
         };

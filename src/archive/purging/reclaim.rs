@@ -6,21 +6,15 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::bounded;
 
-use crate::archive::background::compact;
-use crate::archive::background::worker::Job;
-use crate::archive::state::shared::Shared;
-use crate::archive::writing::writer::{self, Control, Request};
-use crate::archive::{Archive, CompactOutcome};
-use crate::disk::OpenMode;
-use crate::format::frame::JOURNAL_HEADER_BYTES;
-use crate::id::EventSeq;
-use crate::log::{Journal, journal_path};
-use crate::{Error, Result};
-
-/// Bytes looked at where the first frame of a journal file would be.
-const FRAME_HEAD_BYTES: usize = 64;
+use crate::Result;
+use crate::archive::background::compact::compact;
+use crate::archive::handle::Archive;
+use crate::archive::messages::{Job, Request, WriterLink};
+use crate::archive::state::compact_outcome::{CompactOutcome, after_freeing};
+use crate::archive::state::reclaimable::{choose_packs, unneeded_in_journal, was_purged};
+use crate::disk::Disk;
 
 impl Archive {
     /// Reclaims the bytes of what was purged, until `max_bytes` were freed: those in packs, and those
@@ -29,10 +23,10 @@ impl Archive {
     /// After an error the rest is left for the next call; the message says what was freed before it.
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         // Packs go first: on a full disk that is what makes room for the rest.
-        let compacted = self.ask_sealer(|reply| Job::Compact(max_bytes, reply));
+        let compacted = self.compact_packs(max_bytes);
         let freed = compacted.as_ref().map_or(0, |done| done.bytes_freed);
         let may_go_on = max_bytes.is_none_or(|max| freed < max);
-        let in_journal = if may_go_on && self.shared().was_purged() {
+        let in_journal = if may_go_on && was_purged(&self.store().index.view()) {
             self.free_journal()
         } else {
             Ok(0)
@@ -40,7 +34,7 @@ impl Archive {
         match (compacted, in_journal) {
             (Ok(done), Ok(in_journal)) => {
                 // What the opening of the store freed just before is told here, too.
-                let done = done.and(self.shared().take_freed());
+                let done = done.plus(self.store().leftovers.take_freed());
                 Ok(CompactOutcome {
                     bytes_freed: done.bytes_freed + in_journal,
                     ..done
@@ -53,37 +47,43 @@ impl Archive {
         }
     }
 
+    fn compact_packs(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
+        let store = Arc::clone(self.store());
+        self.run_in_background(move |writer| compact(&store, writer, max_bytes, || true))
+    }
+
     /// Ends in the background what a purge left undone before the store was opened, if one did.
     ///
     /// What fails here fails silently: `stats` still shows it, and the next purge or `compact` says why.
     pub(in crate::archive) fn end_purges(&self) -> Result<()> {
-        let shared = self.shared();
-        if self.handle.channels.is_none() || !shared.was_purged() {
+        let store = self.store();
+        if !self.is_writable() || !was_purged(&store.index.view()) {
             return Ok(());
         }
         let channels = self.channels()?;
         let jobs = &channels.jobs;
-        if !compact::worth_it(&shared.view().packs()?).is_empty() {
-            let _ = jobs.send(Job::Run(Box::new(|shared, control| {
-                let done = compact::run(shared, control, None, || !shared.is_closing());
-                shared.note_freed(done.unwrap_or_default());
+        if !choose_packs(&store.index.view().packs()?).is_empty() {
+            let store = Arc::clone(store);
+            let _ = jobs.send(Job::Run(Box::new(move |writer| {
+                let done = compact(&store, writer, None, || !store.health.is_closing());
+                store.leftovers.note_freed(done.unwrap_or_default());
             })));
         }
-        let in_journal = shared.unneeded_in_journal()?;
+        let in_journal = unneeded_in_journal(&store.index, &store.journal)?;
         if in_journal > 0 {
             let (reply, rotated) = bounded(1);
-            // Once this answers, the file to be sealed is in the sealer's hands, before the next job.
+            // Once this answers, the background thread has the file to be sealed before its next job.
             if channels.hand_in(Request::Rotate(reply)) && matches!(rotated.recv(), Ok(Ok(()))) {
-                let bytes_freed = in_journal;
-                shared.note_freed(CompactOutcome {
-                    bytes_freed,
+                store.leftovers.note_freed(CompactOutcome {
+                    bytes_freed: in_journal,
                     ..CompactOutcome::default()
                 });
             }
         }
-        if in_journal > 0 || shared.has_stale_journal() {
-            let _ = jobs.send(Job::Run(Box::new(|shared, control| {
-                let _ = wipe_journal(shared, control);
+        if in_journal > 0 || store.leftovers.has_stale_journal() {
+            let disk = Arc::clone(&store.disk);
+            let _ = jobs.send(Job::Run(Box::new(move |writer| {
+                let _ = wipe_journal(&*disk, writer);
             })));
         }
         Ok(())
@@ -92,62 +92,41 @@ impl Archive {
     /// Seals the journal without what nothing needs, and makes zeros of what its files held before.
     /// Returns the bytes that were not needed.
     fn free_journal(&self) -> Result<u64> {
-        let unneeded = self.shared().unneeded_in_journal()?;
+        let store = self.store();
+        let unneeded = unneeded_in_journal(&store.index, &store.journal)?;
         if unneeded > 0 {
             self.seal()?;
         }
-        // By way of the sealer, which may have let go of a file a moment ago that the writer has not
-        // heard of.
-        self.beside_the_sealer(wipe_journal)?;
+        // On the background thread, which may have released a file a moment ago that the writer has
+        // not heard of.
+        let disk = Arc::clone(&store.disk);
+        self.run_in_background(move |writer| wipe_journal(&*disk, writer))?;
         Ok(unneeded)
     }
 }
 
-/// Adds to an error what was done before it: that is on record, and must not be hidden by it.
-pub(in crate::archive) fn after_freeing(error: Error, bytes_freed: u64) -> Error {
-    if bytes_freed == 0 {
-        return error;
-    }
-    error.adding(&format!("; {bytes_freed} bytes were freed before that"))
-}
-
 /// Makes zeros of what the journal files held and nothing needs. Callers wait for the current file
 /// only.
-fn wipe_journal(shared: &Arc<Shared>, control: &Sender<Control>) -> Result<()> {
+fn wipe_journal(disk: &dyn Disk, writer: &WriterLink) -> Result<()> {
     let mut wiped = Ok(());
-    for mut journal in writer::ask(shared, control, Control::TakeFree)? {
+    for mut journal in writer.take_free_journals()? {
         if wiped.is_ok() {
-            wiped = journal.wipe_free(&*shared.disk);
+            wiped = journal.wipe_free(disk);
         }
-        // When the writer is gone there is nobody to use the file again.
-        let _ = control.send(Control::Recycle(journal));
+        writer.recycle(journal);
     }
     wiped?;
-    writer::ask(shared, control, Control::Wipe)
-}
-
-/// True when a free journal file still holds what it held before `purged`, the newest purge: that
-/// makes zeros of it, unless it was cut off.
-pub(in crate::archive) fn is_stale(shared: &Shared, free: &Journal, purged: EventSeq) -> bool {
-    if free.header.first_seq > purged {
-        return false;
-    }
-    let mut head = [0; FRAME_HEAD_BYTES];
-    let read = shared
-        .disk
-        .open(&journal_path(free.slot), OpenMode::Read)
-        .and_then(|file| file.read_exact_at(&mut head, JOURNAL_HEADER_BYTES as u64));
-    read.is_ok() && head.iter().any(|byte| *byte != 0)
+    writer.wipe_current_journal()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
     use crate::archive::{NewEntry, Options, PurgeOutcome, Stats};
     use crate::disk::sim::SimDisk;
     use crate::log::JOURNAL_BYTES_MIN;
     use crate::retention::{AsOf, Policy, PurgePlan};
+    use crate::{Error, ErrorKind};
 
     const SECRET: &[u8] = b"serial 4711 of a unit that must be forgotten";
 
@@ -295,7 +274,7 @@ mod tests {
         drop(reader);
         assert!(is_anywhere(&killed), "who looks changes nothing");
         let archive = open(&killed);
-        archive.beside_the_sealer(|_, _| Ok(())).expect("done");
+        archive.run_in_background(|_| Ok(())).expect("done");
         assert_eq!(stats(&archive).reclaimable_bytes, 0);
         assert!(!is_anywhere(&killed));
         archive.close().expect("closed");
@@ -310,9 +289,7 @@ mod tests {
         put(&cut_off, SECRET);
         cut_off.seal().expect("sealed");
         record_only(&cut_off);
-        cut_off
-            .ask_sealer(|reply| Job::Compact(None, reply))
-            .expect("compacted");
+        cut_off.compact_packs(None).expect("compacted");
         let killed = disk.snapshot();
         drop(cut_off);
         assert!(is_anywhere(&killed), "in the file it was sealed from");
@@ -325,7 +302,7 @@ mod tests {
         archive.close().expect("closed");
         open(&killed).close().expect("closed");
         let archive = open(&killed);
-        assert!(!archive.shared().has_stale_journal());
+        assert!(!archive.store().leftovers.has_stale_journal());
         let id = crate::id::BlobId::of(b"kept");
         assert_eq!(archive.read_all(&id, 100).expect("readable"), b"kept");
     }

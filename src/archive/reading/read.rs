@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::archive::Archive;
-use crate::archive::state::shared::Shared;
+use crate::archive::handle::Archive;
+use crate::archive::state::contents::Contents;
 use crate::blob::manifest::{ChunkRef, ManifestReader};
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq};
@@ -17,7 +17,7 @@ impl Archive {
     ///
     /// `NotFound` when the store has no such blob, or no longer.
     pub fn read(&self, blob: &BlobId) -> Result<BlobReader> {
-        BlobReader::open(Arc::clone(self.shared()), *blob)
+        BlobReader::open(self.store().contents.clone(), *blob)
     }
 
     /// The same in one piece; content of more than `limit` bytes is refused.
@@ -45,7 +45,7 @@ impl Archive {
         let first = EventSeq(from.0.max(1));
         let last = to.map_or(newest, |to| to.min(newest));
         Ok(Events {
-            reader: LogReader::new(Arc::clone(&self.shared().files), first, last),
+            reader: LogReader::new(Arc::clone(&self.store().log), first, last),
         })
     }
 }
@@ -62,7 +62,7 @@ pub(in crate::archive) fn io_error(blob: &BlobId, error: io::Error) -> Error {
 ///
 /// Errors carry an [`Error`]; after one, nothing more comes.
 pub struct BlobReader {
-    shared: Arc<Shared>,
+    contents: Contents,
     blob: BlobId,
     size: u64,
     chunk: Vec<u8>,
@@ -79,9 +79,9 @@ struct Chunks {
 type Fetch = Box<dyn FnMut(&BlobId) -> Result<Vec<u8>> + Send>;
 
 impl BlobReader {
-    fn open(shared: Arc<Shared>, blob: BlobId) -> Result<Self> {
-        let Some(plain) = shared.plain(&blob)? else {
-            return Err(if shared.is_live(&blob)? {
+    fn open(contents: Contents, blob: BlobId) -> Result<Self> {
+        let Some(plain) = contents.plain(&blob)? else {
+            return Err(if contents.is_live(&blob)? {
                 damaged(&blob, "it is nowhere in the store")
             } else {
                 missing(&blob)
@@ -92,7 +92,7 @@ impl BlobReader {
                 (plain.bytes.len() as u64, plain.bytes, None)
             }
             RecordKind::Manifest => {
-                let nodes = Arc::clone(&shared);
+                let nodes = contents.clone();
                 let fetch: Fetch = Box::new(move |id| fetch(&nodes, id));
                 let reader = ManifestReader::new(&plain.bytes, fetch)
                     .map_err(|error| damaged(&blob, &error.to_string()))?;
@@ -105,7 +105,7 @@ impl BlobReader {
             }
         };
         Ok(Self {
-            shared,
+            contents,
             blob,
             size,
             chunk,
@@ -128,7 +128,7 @@ impl BlobReader {
             Some(next) => {
                 let ChunkRef { id, len } =
                     next.map_err(|error| damaged(&self.blob, &error.to_string()))?;
-                self.chunk = fetch(&self.shared, &id)?;
+                self.chunk = fetch(&self.contents, &id)?;
                 self.at = 0;
                 if self.chunk.len() as u64 != len {
                     return Err(damaged(
@@ -180,8 +180,8 @@ impl Read for BlobReader {
     }
 }
 
-fn fetch(shared: &Shared, id: &BlobId) -> Result<Vec<u8>> {
-    match shared.plain(id)? {
+fn fetch(contents: &Contents, id: &BlobId) -> Result<Vec<u8>> {
+    match contents.plain(id)? {
         Some(plain) => Ok(plain.bytes),
         None => Err(damaged(id, "it is missing")),
     }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::Result;
-use crate::archive::Archive;
-use crate::archive::background::compact;
-use crate::archive::opening::open;
-use crate::archive::state::shared::Shared;
+use crate::archive::handle::Archive;
+use crate::archive::state::reclaimable::{choose_packs, dead, unneeded_in_journal};
+use crate::archive::state::store::Store;
 use crate::entry::{Entry, Status};
 use crate::id::{EntryId, EventSeq, StoreId};
 use crate::index::{CounterGroup, View};
@@ -20,8 +19,8 @@ impl Archive {
     /// Everything acknowledged so far. What comes later does not show in it.
     pub fn snapshot(&self) -> Result<Snapshot> {
         Ok(Snapshot {
-            view: self.shared().view(),
-            shared: Arc::clone(self.shared()),
+            view: self.store().index.view(),
+            store: Arc::clone(self.store()),
         })
     }
 }
@@ -29,7 +28,7 @@ impl Archive {
 /// The store as it was at one event. Holding one for long keeps old index pages from being used again.
 pub struct Snapshot {
     view: View,
-    shared: Arc<Shared>,
+    store: Arc<Store>,
 }
 
 /// Part of a listing.
@@ -98,12 +97,12 @@ impl Snapshot {
         &self.view
     }
 
-    pub(in crate::archive) fn shared(&self) -> &Shared {
-        &self.shared
+    pub(in crate::archive) fn store(&self) -> &Store {
+        &self.store
     }
 
-    pub(in crate::archive) fn store(&self) -> &StoreId {
-        &self.shared.store
+    pub(in crate::archive) fn store_id(&self) -> &StoreId {
+        &self.store.id
     }
 
     /// The newest event it knows of.
@@ -156,19 +155,20 @@ impl Snapshot {
         let counters = self.view.stats()?;
         let live = || counters.groups.iter().filter(|group| !group.purged);
         let packs = self.view.packs()?;
-        let segments = self.shared.files.segments();
+        let segments = self.store.log.segments();
         let sealed: u64 = segments.iter().map(|segment| segment.bytes()).sum();
-        let stored_bytes = counters.pack_bytes + self.shared.inline_bytes();
-        let in_packs: u64 = compact::worth_it(&packs).iter().map(compact::dead).sum();
+        let stored_bytes = counters.pack_bytes + self.store.journal.bytes();
+        let in_packs: u64 = choose_packs(&packs).iter().map(dead).sum();
         let unique_bytes = counters.unique_bytes;
         Ok(Stats {
             entries: live().map(|group| group.entries).sum(),
             sources_bytes: live().map(|group| group.bytes).sum(),
             unique_bytes,
             stored_bytes,
-            log_bytes: sealed + self.shared.files.journal_bytes()?,
-            index_bytes: open::index_bytes(&*self.shared.disk)?,
-            reclaimable_bytes: in_packs + self.shared.unneeded_in_journal()?,
+            log_bytes: sealed + self.store.log.journal_bytes()?,
+            index_bytes: self.store.index.file().bytes()?,
+            reclaimable_bytes: in_packs
+                + unneeded_in_journal(&self.store.index, &self.store.journal)?,
             ratio: if stored_bytes == 0 {
                 1.0
             } else {

@@ -1,7 +1,5 @@
 //! What goes in, and the thread that appends it.
 
-pub(super) mod leader;
 pub(super) mod put;
 pub(super) mod record;
 pub(super) mod submission;
-pub(super) mod writer;

@@ -8,9 +8,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::archive::Archive;
-use crate::archive::state::shared::{Pin, Shared, pack_class, write_error};
-use crate::archive::writing::writer::{Draft, Receipt};
+use crate::archive::appending::decide::no_entry;
+use crate::archive::files::pack_error::write_error;
+use crate::archive::files::pack_files::pack_class;
+use crate::archive::handle::Archive;
+use crate::archive::messages::{Draft, Receipt};
+use crate::archive::state::pins::Pin;
+use crate::archive::state::store::Store;
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
 use crate::blob::pack_writer::PackSeries;
@@ -80,8 +84,8 @@ impl Archive {
     fn put_some(&self, new: NewEntry, mut content: impl Read, about: u64) -> Result<Archived> {
         check(&new)?;
         let level = level(&new)?;
-        let shared = self.writable()?;
-        let stream_bytes = shared.cuts().stream_bytes();
+        let store = self.writable()?;
+        let stream_bytes = store.options.cuts().stream_bytes();
         // With room for more than comes, its end is found without the buffer growing.
         let room = usize::try_from(about)
             .map_or(stream_bytes, |about| about.saturating_add(END_ROOM_BYTES));
@@ -95,7 +99,7 @@ impl Archive {
             put_small(self, &new, &head)
         } else {
             let rest = io::Cursor::new(head).chain(content);
-            put_large(self, shared, &new, level, rest)
+            put_large(self, store, &new, level, rest)
         }
     }
 
@@ -140,6 +144,55 @@ impl Archive {
     }
 }
 
+impl Archive {
+    /// What an archived source became; `blob` is the content that was handed in.
+    pub(in crate::archive) fn archived(&self, receipt: Receipt, blob: BlobRef) -> Result<Archived> {
+        match receipt {
+            Receipt::Durable {
+                archived: Some(archived),
+                ..
+            } => Ok(Archived {
+                id: archived.id,
+                blob,
+                stored_size: archived.stored_size,
+                duplicate: archived.duplicate,
+                existing: false,
+            }),
+            Receipt::Known(id) => self.known(id, blob),
+            Receipt::Durable { archived: None, .. } | Receipt::ContentNeeded => Err(Error::new(
+                ErrorKind::Invalid,
+                "BUG: an archived source was answered as if it had been something else",
+            )),
+        }
+    }
+
+    fn known(&self, id: EntryId, blob: BlobRef) -> Result<Archived> {
+        let entry = self
+            .store()
+            .index
+            .view()
+            .entry(id)?
+            .ok_or_else(|| no_entry(id))?;
+        if entry.blake3 != blob.blake3 {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "the key '{}' was used for other content: entry {id}",
+                    entry.key.as_deref().unwrap_or_default()
+                ),
+            )
+            .hint("use one key for one source; nothing was archived"));
+        }
+        Ok(Archived {
+            id,
+            blob,
+            stored_size: entry.stored_size,
+            duplicate: true,
+            existing: true,
+        })
+    }
+}
+
 /// Content that lies in packs and waits for an event to name it.
 pub(in crate::archive) struct Streamed {
     blob: BlobRef,
@@ -161,27 +214,31 @@ impl Archive {
         level: Level,
         content: impl Read,
     ) -> Result<Streamed> {
-        let shared = self.shared();
-        let class = pack_class(retention, shared.options.clock.now());
-        shared.make_class_dir(&class)?;
+        let store = self.store();
+        let class = pack_class(retention, store.options.clock.now());
+        store.packs.make_class_dir(&class)?;
         let none = EventSeq(0);
-        let place = || shared.next_pack_place(&class, PackOrigin::Streamed, (none, none));
-        let pack_bytes = shared.options.pack_bytes;
-        let series = PackSeries::new(Arc::clone(&shared.disk), pack_bytes, place);
-        let known = |id: &BlobId| shared.is_stored(id).unwrap_or(false);
+        let place = || {
+            store
+                .packs
+                .next_place(&class, PackOrigin::Streamed, (none, none))
+        };
+        let pack_bytes = store.options.pack_bytes;
+        let series = PackSeries::new(Arc::clone(&store.disk), pack_bytes, place);
+        let known = |id: &BlobId| store.contents.is_stored(id).unwrap_or(false);
         let StreamedBlob {
             blob,
             stored_bytes,
             packs,
-        } = stream_into_packs(content, shared.cuts(), series, level, &known).map_err(|error| {
-            match error {
+        } = stream_into_packs(content, store.options.cuts(), series, level, &known).map_err(
+            |error| match error {
                 StreamError::Source(error) => Error::io("read", "the source", error),
                 StreamError::Pack(error) => write_error(error),
-            }
-        })?;
+            },
+        )?;
         let mut relies_on = Vec::new();
         let mut placed = Vec::new();
-        let pin = shared.pin(packs.iter().map(|pack| pack.id).collect());
+        let pin = store.pins.pin(packs.iter().map(|pack| pack.id).collect());
         if packs.is_empty() {
             relies_on.push(blob.blake3);
         } else {
@@ -191,7 +248,7 @@ impl Archive {
             // What was known is not ours yet: the entries that name it may be purged before our event is recorded, or have
             // been since we looked. Only what was written just now is there because of us.
             let ours: HashSet<BlobId> = placed.iter().copied().collect();
-            let view = shared.view();
+            let view = store.index.view();
             let parts = view.children(&blob.blake3)?;
             let whole = std::iter::once(&blob.blake3);
             relies_on.extend(whole.chain(&*parts).filter(|id| !ours.contains(*id)));
@@ -227,7 +284,7 @@ pub(in crate::archive) enum Bring {
 
 /// What is handed to the writer for content that is too short to be cut.
 pub(in crate::archive) fn small_draft(
-    shared: &Shared,
+    store: &Store,
     new: &NewEntry,
     content: &[u8],
     bring: Bring,
@@ -236,11 +293,11 @@ pub(in crate::archive) fn small_draft(
     let level = level(new)?;
     let blob = Digests::of(content);
     let (records, relies_on, stored_size) =
-        if bring == Bring::IfMissing && shared.is_stored(&blob.blake3)? {
-            let stored_size = shared.stored_bytes(&blob.blake3)?;
+        if bring == Bring::IfMissing && store.contents.is_stored(&blob.blake3)? {
+            let stored_size = store.contents.stored_bytes(&blob.blake3)?;
             (Vec::new(), vec![blob.blake3], stored_size)
         } else {
-            let (record, stored_size) = inline_record(shared, blob.blake3, content)?;
+            let (record, stored_size) = inline_record(store, blob.blake3, content)?;
             (vec![(blob.blake3, record)], Vec::new(), stored_size)
         };
     let draft = Draft {
@@ -258,9 +315,9 @@ pub(in crate::archive) fn small_draft(
 fn put_small(archive: &Archive, new: &NewEntry, content: &[u8]) -> Result<Archived> {
     let mut bring = Bring::IfMissing;
     loop {
-        let (blob, draft) = small_draft(archive.shared(), new, content, bring)?;
+        let (blob, draft) = small_draft(archive.store(), new, content, bring)?;
         match archive.append(vec![draft])? {
-            Receipt::BringContent => bring = Bring::Always,
+            Receipt::ContentNeeded => bring = Bring::Always,
             receipt => return archive.archived(receipt, blob),
         }
     }
@@ -268,7 +325,7 @@ fn put_small(archive: &Archive, new: &NewEntry, content: &[u8]) -> Result<Archiv
 
 fn put_large(
     archive: &Archive,
-    shared: &Arc<Shared>,
+    store: &Arc<Store>,
     new: &NewEntry,
     level: Level,
     content: impl Read,
@@ -284,14 +341,14 @@ fn put_large(
         .map_err(|error| at_source(error, &new.source.path))?;
     let mut fact = fact(new, blob, stored_bytes);
     if stored_bytes == 0 {
-        fact.stored_size = shared.stored_bytes(&blob.blake3)?;
+        fact.stored_size = store.contents.stored_bytes(&blob.blake3)?;
     }
     let mut draft = Draft::fact(Body::Archived(fact));
     draft.retention = new.retention;
     draft.relies_on = relies_on;
     draft.placed = placed;
     match archive.append(vec![draft])? {
-        Receipt::BringContent => Err(Error::new(
+        Receipt::ContentNeeded => Err(Error::new(
             ErrorKind::Changed,
             format!(
                 "content that {} shares with other entries was purged while it was read; nothing was archived",
@@ -305,12 +362,12 @@ fn put_large(
 
 /// Compresses `content` for the journal: the encoded record, and how many bytes it stores.
 pub(in crate::archive) fn inline_record(
-    shared: &Shared,
+    store: &Store,
     id: BlobId,
     content: &[u8],
 ) -> Result<(Vec<u8>, u64)> {
     let raw_len = u32::try_from(content.len()).expect("inline content is below the chunk size");
-    shared.for_journal.compress(content, |packed| {
+    store.for_journal.compress(content, |packed| {
         let stored_bytes = packed.stored.len() as u64;
         let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + packed.stored.len());
         encode_into(

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::archive::Archive;
-use crate::archive::state::shared::Pin;
+use crate::archive::appending::decide::living;
+use crate::archive::handle::Archive;
+use crate::archive::messages::{Draft, Receipt};
+use crate::archive::state::pins::Pin;
 use crate::archive::writing::put::inline_record;
-use crate::archive::writing::writer::{Draft, Receipt, living};
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
 use crate::entry::{Meta, Outcome, Retention, Unit};
@@ -109,8 +110,8 @@ pub struct Hold {
 impl Archive {
     /// Records one run of a converter over `entry`, with its reports. Durable on `Ok`; answers which attempt it is.
     pub fn record_attempt(&self, entry: EntryId, attempt: NewAttempt) -> Result<AttemptNo> {
-        let shared = self.writable()?;
-        let source = living(entry, &shared.view())?;
+        let store = self.writable()?;
+        let source = living(entry, &store.index.view())?;
         let NewAttempt {
             outcome,
             converter,
@@ -229,7 +230,7 @@ impl Archive {
                 actor: None,
             };
             match self.append(vec![draft])? {
-                Receipt::BringContent => bring = Bring::all(self, &contents)?,
+                Receipt::ContentNeeded => bring = Bring::all(self, &contents)?,
                 _ => return Ok(()),
             }
         }
@@ -237,17 +238,17 @@ impl Archive {
 
     /// What is recorded of a converter.
     pub fn converter(&self, id: &ConverterId) -> Result<Option<ConverterRegistered>> {
-        Ok(self.shared().view().converter(id)?)
+        Ok(self.store().index.view().converter(id)?)
     }
 
     /// The converter that was recorded last under `name`.
     pub fn converter_named(&self, name: &str) -> Result<Option<ConverterRegistered>> {
-        Ok(self.shared().view().converter_named(name)?)
+        Ok(self.store().index.view().converter_named(name)?)
     }
 
     /// Every converter that is recorded.
     pub fn converters(&self) -> Result<Vec<ConverterRegistered>> {
-        Ok(self.shared().view().converters()?)
+        Ok(self.store().index.view().converters()?)
     }
 
     /// Records that the configuration changed.
@@ -258,7 +259,7 @@ impl Archive {
 
     /// The newest recorded value of a configuration item.
     pub fn recorded_config(&self, what: &str) -> Result<Option<String>> {
-        Ok(self.shared().view().config(what)?)
+        Ok(self.store().index.view().config(what)?)
     }
 
     /// Records that a job begins.
@@ -275,12 +276,12 @@ impl Archive {
 
     /// How a job began and, once it ended, how.
     pub fn job(&self, id: JobId) -> Result<Option<(JobStarted, Option<JobFinished>)>> {
-        Ok(self.shared().view().job(id)?)
+        Ok(self.store().index.view().job(id)?)
     }
 
     /// Every job, the oldest first.
     pub fn jobs(&self) -> Result<Vec<(JobId, JobStarted, Option<JobFinished>)>> {
-        Ok(self.shared().view().jobs()?)
+        Ok(self.store().index.view().jobs()?)
     }
 
     /// Puts entries on hold: no rule lets them go until the hold is released. Every one must exist and not be purged.
@@ -294,7 +295,7 @@ impl Archive {
         if entries.is_empty() {
             return Err(Error::new(ErrorKind::Invalid, "the hold names no entry"));
         }
-        let view = self.shared().view();
+        let view = self.store().index.view();
         for id in &entries {
             living(*id, &view)?;
         }
@@ -318,7 +319,7 @@ impl Archive {
 
     /// Every hold that lies.
     pub fn holds(&self) -> Result<Vec<Hold>> {
-        let view = self.shared().view();
+        let view = self.store().index.view();
         let mut holds = Vec::new();
         for (name, row) in view.holds() {
             holds.push(Hold {
@@ -353,7 +354,7 @@ impl Bring {
     }
 
     fn with(archive: &Archive, contents: &[&[u8]], rely: bool) -> Result<Self> {
-        let shared = archive.shared();
+        let store = archive.store();
         let mut bring = Self {
             blobs: contents
                 .iter()
@@ -366,11 +367,11 @@ impl Bring {
         };
         let mut room = INLINE_BYTES_MAX;
         for (blob, content) in bring.blobs.iter().zip(contents) {
-            if rely && shared.is_stored(&blob.blake3)? {
+            if rely && store.contents.is_stored(&blob.blake3)? {
                 bring.relies_on.push(blob.blake3);
                 continue;
             }
-            if content.len() >= shared.cuts().stream_bytes() || content.len() > room {
+            if content.len() >= store.options.cuts().stream_bytes() || content.len() > room {
                 let streamed = archive.stream(Retention::Forever, Level::DEFAULT, *content)?;
                 bring.relies_on.extend(streamed.relies_on);
                 bring.placed.extend(streamed.placed);
@@ -378,7 +379,7 @@ impl Bring {
                 continue;
             }
             room -= content.len();
-            let (record, _) = inline_record(shared, blob.blake3, content)?;
+            let (record, _) = inline_record(store, blob.blake3, content)?;
             bring.records.push((blob.blake3, record));
         }
         Ok(bring)

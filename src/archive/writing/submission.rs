@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::Result;
-use crate::archive::Archive;
+use crate::archive::appending::decide::no_entry;
+use crate::archive::handle::Archive;
+use crate::archive::messages::Draft;
 use crate::archive::reading::snapshot::Snapshot;
 use crate::archive::writing::record::cut;
-use crate::archive::writing::writer::Draft;
 use crate::entry::Submission;
 use crate::event::{Body, Reported, SubmitIntended, SubmitRejected};
 use crate::id::{AttemptNo, EntryId, StoreId};
@@ -102,7 +103,7 @@ impl Snapshot {
                     report: place.report,
                     converter: converter.to_owned(),
                     since: row.since,
-                    key: key(self.store(), &row, place.report, made),
+                    key: key(self.store_id(), &row, place.report, made),
                     intended: row.intended,
                     place,
                 })
@@ -186,9 +187,7 @@ impl Archive {
     /// Puts the rejected reports of an entry's newest attempt back into the queue; answers how many they are.
     pub fn resubmit(&self, id: EntryId) -> Result<u32> {
         let snapshot = self.snapshot()?;
-        let entry = snapshot
-            .entry(id)?
-            .ok_or_else(|| crate::archive::no_entry(id))?;
+        let entry = snapshot.entry(id)?.ok_or_else(|| no_entry(id))?;
         let Some(attempt) = entry.attempts.last() else {
             return Ok(0);
         };
@@ -206,7 +205,7 @@ impl Archive {
                     entry: id,
                     attempt: attempt.attempt,
                     report,
-                    key: key(snapshot.store(), &row, report, attempt.at),
+                    key: key(snapshot.store_id(), &row, report, attempt.at),
                     endpoint: endpoint.clone(),
                 })));
             }

@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use crate::archive::background::worker::place_packs;
-use crate::archive::checking::repair::{Repair, RepairOutcome};
-use crate::archive::opening::catch_up;
-use crate::archive::opening::open;
-use crate::archive::state::shared::{Shared, pack_class, write_error};
-use crate::archive::writing::writer::{Control, Draft};
-use crate::archive::{Access, Archive, NewEntry, Options};
+use super::plan::{Patient, RepairOutcome};
+use crate::archive::files::event_line::decode;
+use crate::archive::files::pack_error::write_error;
+use crate::archive::files::pack_files::pack_class;
+use crate::archive::handle::Archive;
+use crate::archive::messages::{Draft, WriterLink};
+use crate::archive::opening::open::open_locked;
+use crate::archive::options::{Access, Options};
+use crate::archive::state::placing::placement;
+use crate::archive::state::store::Store;
+use crate::archive::writing::put::NewEntry;
 use crate::blob::pack_reader::StoredRecord;
 use crate::blob::pack_writer::PackSeries;
 use crate::disk::DiskLock;
@@ -22,8 +26,6 @@ use crate::format::record::{self, RecordKind};
 use crate::id::{BlobId, EntryId, EventSeq, PackId};
 use crate::log::{LogReader, Remains};
 use crate::{Error, ErrorKind, Result};
-
-use crossbeam_channel::Sender;
 
 /// What one event lists of each kind at the most: a leaf has 65,535 bytes.
 const LISTED_MAX: usize = 200;
@@ -47,19 +49,19 @@ pub(super) struct Undeclared {
 
 /// Looks for losses that no event tells of. Reads the whole log.
 pub(super) fn undeclared(archive: &Archive) -> Result<Undeclared> {
-    let shared = archive.shared();
-    let view = shared.view();
+    let store = archive.store();
+    let view = store.index.view();
     let given_up = view.losses()?;
     let contents =
-        view.needed_nowhere(|id| given_up.contains_key(id) || shared.inline(id).is_some())?;
+        view.needed_nowhere(|id| given_up.contains_key(id) || store.journal.contains(id))?;
     let mut nameless = view.unneeded()?;
     let mut lost: BTreeMap<EventSeq, Lost> = BTreeMap::new();
     let mut unreadable: BTreeSet<EventSeq> = BTreeSet::new();
     let mut purged: Vec<EntryRanges> = Vec::new();
-    let mut log = LogReader::new(Arc::clone(&shared.files), EventSeq(1), archive.newest());
+    let mut log = LogReader::new(Arc::clone(&store.log), EventSeq(1), archive.newest());
     while let Some(leaf) = log.next_leaf() {
         let (seq, line) = leaf?;
-        let Ok(event) = catch_up::decode(seq, &line) else {
+        let Ok(event) = decode(seq, &line) else {
             unreadable.insert(seq);
             continue;
         };
@@ -115,17 +117,21 @@ fn ranges(seqs: impl Iterator<Item = EventSeq>) -> Vec<(EventSeq, EventSeq)> {
 }
 
 /// Opens the mended store, brings back what the journal still has, and records the rest.
-pub(super) fn settle(repair: &Repair, files: Vec<RepairedFile>) -> Result<RepairOutcome> {
+pub(super) fn record_losses(
+    patient: &Patient,
+    lock: Arc<dyn DiskLock>,
+    files: Vec<RepairedFile>,
+) -> Result<RepairOutcome> {
     let options = Options {
         access: Access::ReadWrite,
-        ..repair.options.clone()
+        ..patient.options.clone()
     };
-    let lock: Box<dyn DiskLock> = Box::new(Arc::clone(&repair.lock));
-    let archive = open::open_locked(
-        Arc::clone(&repair.disk),
-        repair.dir.clone(),
+    let lock: Box<dyn DiskLock> = Box::new(lock);
+    let archive = open_locked(
+        Arc::clone(&patient.disk),
+        patient.dir.clone(),
         options,
-        repair.findings.store,
+        patient.findings.store,
         Some(lock),
     )?;
     if let Some(line) = archive.damage().first() {
@@ -177,19 +183,20 @@ fn rescue(archive: &Archive, missing: Vec<BlobId>) -> Result<u64> {
         return Ok(0);
     }
     let missing: BTreeSet<BlobId> = missing.into_iter().collect();
-    archive.beside_the_sealer(move |shared, control| {
+    let store = Arc::clone(archive.store());
+    archive.run_in_background(move |writer| {
         let before = missing.len();
-        let left = rescue_from_journal(shared, control, missing)?;
+        let left = rescue_from_journal(&store, writer, missing)?;
         Ok((before - left) as u64)
     })
 }
 
 fn rescue_from_journal(
-    shared: &Arc<Shared>,
-    control: &Sender<Control>,
+    store: &Store,
+    writer: &WriterLink,
     mut missing: BTreeSet<BlobId>,
 ) -> Result<usize> {
-    let remains = Remains::survey(&*shared.disk, &shared.store)?;
+    let remains = Remains::survey(&*store.disk, &store.id)?;
     let mut rescued: BTreeMap<PackClass, Vec<StoredRecord>> = BTreeMap::new();
     for journal in &remains.journals {
         for live in &journal.frames {
@@ -220,17 +227,23 @@ fn rescue_from_journal(
     }
     let mut packs = Vec::new();
     for (class, records) in rescued {
-        shared.make_class_dir(&class)?;
+        store.packs.make_class_dir(&class)?;
         let nothing = (EventSeq(0), EventSeq(0));
-        let place = || shared.next_pack_place(&class, PackOrigin::Compacted, nothing);
-        let disk = Arc::clone(&shared.disk);
-        let mut series = PackSeries::new(disk, shared.options.pack_bytes, place);
+        let place = || {
+            store
+                .packs
+                .next_place(&class, PackOrigin::Compacted, nothing)
+        };
+        let disk = Arc::clone(&store.disk);
+        let mut series = PackSeries::new(disk, store.options.pack_bytes, place);
         for record in &records {
             series.append(&record.as_record()).map_err(write_error)?;
         }
         packs.extend(series.finish().map_err(write_error)?);
     }
-    place_packs(shared, control, packs)?;
+    if !packs.is_empty() {
+        writer.change(placement(&*store.disk, &store.contents, packs)?)?;
+    }
     Ok(missing.len())
 }
 
@@ -240,7 +253,7 @@ fn find_homes(archive: &Archive, losses: &Undeclared) -> Result<EntryRanges> {
     if losses.events.is_empty() && losses.unreadable.is_empty() {
         return Ok(EntryRanges::default());
     }
-    let view = archive.shared().view();
+    let view = archive.store().index.view();
     let mut nameless = losses.nameless.clone();
     for id in losses.nameless.keys() {
         // Parts of content that is nameless itself come back with it. Where a part is missing, the others are all there is.

@@ -5,14 +5,18 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::archive::checking::repair::account;
-use crate::archive::checking::repair::{Findings, Mend, MendKind, PackMend, RepairPlan};
-use crate::archive::checking::verify;
-use crate::archive::opening::catch_up::{self, PackFile, PackFiles};
+use super::account;
+use super::plan::{Findings, Mend, MendKind, PackMend, RepairPlan};
+use crate::archive::checking::verify::index_check::check_index;
+use crate::archive::files::folders::{HEADER_FILE, INDEX_FILE};
+use crate::archive::files::header::read_header;
+use crate::archive::files::pack_error::read_error;
+use crate::archive::files::pack_files::{PackFile, PackFiles, pack_files};
 use crate::archive::opening::identity::{Verdict, Witnesses};
-use crate::archive::opening::open::{self, HEADER_FILE, INDEX_FILE, read_header};
-use crate::archive::state::shared::read_error;
-use crate::archive::{Access, Options};
+use crate::archive::opening::open::open_locked;
+use crate::archive::options::{Access, Options};
+use crate::archive::state::index_file::{IndexAccess, IndexFile};
+use crate::archive::state::watermark;
 use crate::blob::pack_reader::{PackReadError, PackReader, blobs};
 use crate::disk::{Disk, OpenMode};
 use crate::format::pack::{self, PackClass, PackHeader, PackOrigin};
@@ -42,7 +46,7 @@ pub(super) fn examine(
     options: &Options,
 ) -> Result<(Findings, RepairPlan)> {
     let mut plan = RepairPlan::default();
-    let pack_files = catch_up::pack_files(&**disk)?;
+    let pack_files = pack_files(&**disk)?;
     let store = weigh_witnesses(&**disk, dir, &pack_files, &mut plan)?;
     let header = !plan.mends.is_empty();
     let (packs, newest_sealed) = packs(disk, &store, &pack_files, options)?;
@@ -58,12 +62,13 @@ pub(super) fn examine(
         )
         .hint("nothing was changed; bring the file back from a copy"));
     }
-    let index = open::IndexFile::Untouched.open(disk, store, options);
+    let index_file = IndexFile::new(Arc::clone(disk), store, options.index_cache_bytes);
+    let index = index_file.open(IndexAccess::ReadOnly);
     let applied = match &index {
         Ok(Some(index)) => index.applied().ok(),
         _ => None,
     };
-    let witness = [applied, open::newest(&**disk, &store), newest_sealed];
+    let witness = [applied, watermark::read(&**disk, &store), newest_sealed];
     let witness = witness.into_iter().flatten().max();
     let log = LogMend::plan(&**disk, &store, &remains, witness, options.journal_bytes)?;
     tell_log(&log, &mut plan);
@@ -330,7 +335,7 @@ fn look_inside(
         access: Access::ReadOnly,
         ..options.clone()
     };
-    let archive = open::open_locked(
+    let archive = open_locked(
         Arc::clone(disk),
         dir.to_owned(),
         reading,
@@ -344,7 +349,7 @@ fn look_inside(
                 .hint("bring the file back from a copy"),
         );
     }
-    let wrong = verify::check_index(archive.shared())?;
+    let wrong = check_index(archive.store())?;
     if let Some(detail) = wrong {
         findings.index = true;
         plan.mends.push(Mend {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::act::{digest_of, replace};
-use crate::archive::opening::catch_up;
-use crate::archive::opening::open::{HEADER_FILE, INDEX_FILE, NEWEST_FILE, QUARANTINE_DIR};
+use super::files::{digest_of, replace};
+use crate::archive::files::folders::{HEADER_FILE, INDEX_FILE, NEWEST_FILE, QUARANTINE_DIR};
+use crate::archive::files::pack_files::pack_files;
 use crate::disk::{Disk, OpenMode};
 use crate::id::StoreId;
 use crate::log::{EVENTS_DIR, JOURNAL_DIR};
@@ -136,7 +136,7 @@ pub(super) fn store_files(disk: &dyn Disk) -> Result<BTreeSet<String>> {
             files.insert(name.to_owned());
         }
     }
-    let packs = catch_up::pack_files(disk)?.into_values();
+    let packs = pack_files(disk)?.into_values();
     files.extend(packs.map(|pack| pack.path.display().to_string()));
     Ok(files)
 }

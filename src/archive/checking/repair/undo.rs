@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::act::{self, Zeros};
+use super::files::{self, Zeros};
 use super::inventory::{self, Inventory, Progress};
-use crate::archive::opening::open::{INDEX_FILE, NEWEST_FILE, clear_tmp, take_lock};
-use crate::archive::{Archive, Options};
+use crate::archive::files::folders::{INDEX_FILE, NEWEST_FILE, clear_tmp};
+use crate::archive::files::lock::take_lock;
+use crate::archive::handle::Archive;
+use crate::archive::options::Options;
 use crate::disk::{Disk, DiskLock, FsDisk};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -102,13 +104,13 @@ impl RepairUndo {
         clear_tmp(disk)?;
         for file in &self.plan.put_back {
             let path = Path::new(&file.path);
-            act::keep(disk, path)?;
-            act::copy_to(disk, Path::new(&file.quarantine), path, Zeros::Written)?;
+            files::keep(disk, path)?;
+            files::copy_to(disk, Path::new(&file.quarantine), path, Zeros::Written)?;
         }
         for file in &self.plan.set_aside {
             let path = Path::new(file);
-            act::keep(disk, path)?;
-            act::remove(disk, path)?;
+            files::keep(disk, path)?;
+            files::remove(disk, path)?;
         }
         self.inventory.progress = Progress::Undone;
         self.inventory.write(disk, self.number)?;
@@ -164,7 +166,7 @@ fn refuse_what_would_lose(disk: &dyn Disk, number: u32, inventory: &Inventory) -
         // One that was put back already, when this was cut off before.
         let kept = inventory.kept.get(path);
         let was_kept = digest.zip(kept).is_some_and(|(digest, kept)| {
-            act::digest_in_name(kept).is_some_and(|short| digest.starts_with(short))
+            files::digest_in_name(kept).is_some_and(|short| digest.starts_with(short))
         });
         was_kept || digest == inventory.after.get(path)
     };

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use super::{Depth, VerifyReport};
+use super::report::{Depth, VerifyReport};
 use crate::Result;
-use crate::archive::state::shared::Shared;
+use crate::archive::state::store::Store;
 use crate::blob::digests::Digests;
 use crate::entry::Entry;
 use crate::format::record::RecordKind;
@@ -31,7 +30,7 @@ pub(super) struct Named {
 
 /// Looks at contents, one after the other.
 pub(super) struct Contents<'a> {
-    shared: &'a Arc<Shared>,
+    store: &'a Store,
     view: &'a View,
     given_up: &'a GivenUp,
     depth: Depth,
@@ -46,13 +45,13 @@ pub(super) struct Contents<'a> {
 
 impl<'a> Contents<'a> {
     pub(super) fn new(
-        shared: &'a Arc<Shared>,
+        store: &'a Store,
         view: &'a View,
         given_up: &'a GivenUp,
         depth: Depth,
     ) -> Self {
         Self {
-            shared,
+            store,
             view,
             given_up,
             depth,
@@ -98,7 +97,7 @@ impl<'a> Contents<'a> {
     fn is_given_up(&self, blob: &BlobId) -> bool {
         let nowhere = |id: &BlobId| {
             self.given_up.contains_key(id)
-                && self.shared.inline(id).is_none()
+                && !self.store.journal.contains(id)
                 && self
                     .view
                     .blob(id)
@@ -117,7 +116,7 @@ impl<'a> Contents<'a> {
         let placed = row.is_some_and(|row| row.place.is_some());
         if self.depth == Depth::Quick {
             self.counts.blobs += 1;
-            if self.shared.inline(blob).is_some() {
+            if self.store.journal.contains(blob) {
                 return Ok(None);
             }
             if !placed {
@@ -154,7 +153,7 @@ impl<'a> Contents<'a> {
     /// Reads all of a content and holds it against both its hashes; answers its length, or what is wrong with it.
     fn read_through(&self, blob: &BlobId, sha256: &Sha256) -> Result<u64, String> {
         let nowhere = || "it is nowhere in the store".to_owned();
-        let plain = self.shared.plain(blob);
+        let plain = self.store.contents.plain(blob);
         let plain = plain.map_err(|error| error.message().to_owned())?;
         let plain = plain.ok_or_else(nowhere)?;
         let (size, found) = if plain.kind == RecordKind::Content {
@@ -178,14 +177,14 @@ impl<'a> Contents<'a> {
     }
 
     fn chunks(&self, root: &[u8], digests: &mut Digests) -> Result<u64> {
-        let manifest = self.shared.manifest(root)?;
+        let manifest = self.store.contents.manifest(root)?;
         let mut left = manifest.size;
         for part in &manifest.parts {
             // Inner nodes of the manifest stand behind the chunks.
             if left == 0 {
                 break;
             }
-            let plain = self.shared.plain(part)?.ok_or_else(|| {
+            let plain = self.store.contents.plain(part)?.ok_or_else(|| {
                 crate::Error::new(
                     crate::ErrorKind::Damaged,
                     format!("chunk {part} is missing"),

@@ -1,14 +1,29 @@
-//! The folders of a store: many tools copy no empty ones, and a copy without them is the same store.
+//! Names of the files and folders of a store, and the folders that a copy may lack.
 
 use std::io;
 use std::path::Path;
 
-use crate::archive::opening::create;
-use crate::archive::opening::open::QUARANTINE_DIR;
-use crate::archive::state::shared::{PACKS_DIR, TMP_DIR};
-use crate::disk::Disk;
+use crate::disk::{Disk, OpenMode};
+use crate::format::frame::JOURNAL_HEADER_BYTES;
 use crate::log::{EVENTS_DIR, JOURNAL_DIR};
 use crate::{Error, Result};
+
+/// The file that makes a folder a store.
+pub const HEADER_FILE: &str = "FORMAT";
+
+pub(in crate::archive) const LOCK_FILE: &str = "LOCK";
+
+pub(in crate::archive) const INDEX_FILE: &str = "index.redb";
+
+pub(in crate::archive) const NEWEST_FILE: &str = "NEWEST";
+
+pub(in crate::archive) const QUARANTINE_DIR: &str = "quarantine";
+
+/// The folder of packs.
+pub(in crate::archive) const PACKS_DIR: &str = "packs";
+
+/// The folder of files that are not part of the store yet.
+pub(in crate::archive) const TMP_DIR: &str = "tmp";
 
 /// The folders of a store.
 pub(in crate::archive) const FOLDERS: [&str; 5] =
@@ -57,7 +72,39 @@ pub(in crate::archive) fn hold_events(disk: &dyn Disk) -> bool {
     let names = |folder: &str| disk.list(Path::new(folder)).unwrap_or_default();
     let is_used = |name: &str| {
         let path = Path::new(JOURNAL_DIR).join(name);
-        create::holds_no_event(disk, &path).is_ok_and(|nothing| !nothing)
+        holds_no_event(disk, &path).is_ok_and(|nothing| !nothing)
     };
     !names(EVENTS_DIR).is_empty() || names(JOURNAL_DIR).iter().any(|file| is_used(&file.name))
+}
+
+/// What stands where the first event would, as long as there is none.
+const NOTHING: [u8; 64] = [0; 64];
+
+/// True for a journal file into which nothing was written yet.
+pub(in crate::archive) fn holds_no_event(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    let file = disk.open(path, OpenMode::Read)?;
+    let at = JOURNAL_HEADER_BYTES as u64;
+    let mut first = NOTHING;
+    let len = file.size()?.saturating_sub(at).min(NOTHING.len() as u64);
+    let first = &mut first[..usize::try_from(len).expect("at most 64")];
+    file.read_exact_at(first, at)?;
+    Ok(first == &NOTHING[..first.len()])
+}
+
+/// Removes what was being written when the store was last let go: nothing names it.
+pub(in crate::archive) fn clear_tmp(disk: &dyn Disk) -> Result<()> {
+    let dir = Path::new(TMP_DIR);
+    disk.make_dir(dir)
+        .map_err(|error| Error::io("make", dir, error))?;
+    for entry in disk
+        .list(dir)
+        .map_err(|error| Error::io("list", dir, error))?
+    {
+        if !entry.is_dir {
+            let path = dir.join(entry.name);
+            disk.remove(&path)
+                .map_err(|error| Error::io("remove", &path, error))?;
+        }
+    }
+    Ok(())
 }

@@ -7,18 +7,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::Result;
-use crate::archive::opening::open::{host_name, open_locked, read_header, take_lock};
-use crate::archive::writing::writer::Draft;
-use crate::archive::{Access, Archive, Options};
+use crate::archive::files::header::read_header;
+use crate::archive::files::machine::host_name;
 use crate::disk::{Disk, FsDisk, OpenMode};
-use crate::event::{Body, ContinuedFrom, StoreContinued};
 use crate::format::place::{PLACE_BYTES_MAX, Place, decode, encode};
-use crate::id::{EventSeq, StoreId};
+use crate::id::StoreId;
 
 /// The file that says where the store was last written.
 pub(in crate::archive) const PLACE_FILE: &str = "PLACE";
@@ -28,7 +22,7 @@ const NO_MACHINE: [u8; 16] = [0; 16];
 
 /// What is known of a store from where it was last written and where it is.
 #[derive(Debug, PartialEq, Eq)]
-enum Standing {
+pub(in crate::archive) enum Standing {
     /// It is where it was, or the folder was moved as a whole.
     Same,
     /// It is a copy.
@@ -37,7 +31,7 @@ enum Standing {
 
 /// What is known of the store that a copy was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Original {
+pub(in crate::archive) enum Original {
     /// It is still in its place.
     IsThere,
     /// It was on another machine, where it may be in use.
@@ -75,85 +69,6 @@ impl fmt::Display for CopiedFrom {
             )?,
         }
         f.write_str(": if both are written, they give the same numbers to different things")
-    }
-}
-
-/// The answer to [`Archive::confirm_move`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ConfirmedMove {
-    /// The event that says so; nothing where the store was no copy.
-    pub recorded: Option<EventSeq>,
-    /// Name of the machine it was last written on.
-    pub host: Option<String>,
-    /// Folder it was last written in.
-    pub folder: Option<PathBuf>,
-}
-
-impl Archive {
-    /// Records that the copy of a store in `dir` goes on, and the one it was made from does not.
-    ///
-    /// [`Archive::copied_from`] says nothing more then. For a store that is no copy, nothing is
-    /// recorded.
-    pub fn confirm_move(dir: impl AsRef<Path>, options: Options) -> Result<ConfirmedMove> {
-        let dir = dir.as_ref();
-        let disk: Arc<dyn Disk> = Arc::new(FsDisk::new(dir));
-        let store = read_header(&*disk, dir)?;
-        let lock = take_lock(&*disk, dir, options.lock_wait)?;
-        let last = read(&*disk, &store);
-        let standing = standing(&*disk, &store);
-        let recorded = if standing == Standing::Same {
-            record(&*disk, &store);
-            None
-        } else {
-            let options = Options {
-                access: Access::ReadWrite,
-                ..options
-            };
-            let opened = open_locked(
-                Arc::clone(&disk),
-                dir.to_owned(),
-                options,
-                store,
-                Some(lock),
-            );
-            let archive = opened?;
-            let from = last
-                .as_ref()
-                .map(|place| (place.host.clone(), place.path.display().to_string()));
-            let event = archive.newest();
-            let (host, folder) = from.unwrap_or_default();
-            let recorded = archive.record_continued(ContinuedFrom::Copy, event, None, host, folder);
-            let recorded = recorded?;
-            record(&*disk, &store);
-            archive.close()?;
-            Some(recorded)
-        };
-        Ok(ConfirmedMove {
-            recorded,
-            host: last.as_ref().map(|place| place.host.clone()),
-            folder: last.map(|place| place.path),
-        })
-    }
-
-    /// Records that this copy of the store continues the log.
-    pub(in crate::archive) fn record_continued(
-        &self,
-        from: ContinuedFrom,
-        event: EventSeq,
-        root: Option<crate::id::Sha256>,
-        host: String,
-        folder: String,
-    ) -> Result<EventSeq> {
-        let at = here(&*self.shared().disk);
-        self.append_fact(Draft::fact(Body::StoreContinued(StoreContinued {
-            from,
-            event,
-            root,
-            host,
-            folder,
-            at_host: host_name(),
-            at_folder: at.map_or_else(String::new, |place| place.path.display().to_string()),
-        })))
     }
 }
 
@@ -218,7 +133,7 @@ fn write(disk: &dyn Disk, store: &StoreId, place: &Place) {
 }
 
 /// Where the store was last written, as far as is known.
-fn read(disk: &dyn Disk, store: &StoreId) -> Option<Place> {
+pub(in crate::archive) fn read(disk: &dyn Disk, store: &StoreId) -> Option<Place> {
     let file = disk.open(Path::new(PLACE_FILE), OpenMode::Read).ok()?;
     let bytes = file.size().ok().filter(|size| *size <= PLACE_BYTES_MAX)?;
     let mut text = vec![0; usize::try_from(bytes).ok()?];
@@ -227,7 +142,7 @@ fn read(disk: &dyn Disk, store: &StoreId) -> Option<Place> {
 }
 
 /// Where the store is now.
-fn here(disk: &dyn Disk) -> Option<Place> {
+pub(in crate::archive) fn here(disk: &dyn Disk) -> Option<Place> {
     let place = disk.place()?;
     Some(Place {
         machine: place.machine,
@@ -237,7 +152,7 @@ fn here(disk: &dyn Disk) -> Option<Place> {
     })
 }
 
-fn standing(disk: &dyn Disk, store: &StoreId) -> Standing {
+pub(in crate::archive) fn standing(disk: &dyn Disk, store: &StoreId) -> Standing {
     match (here(disk), read(disk, store)) {
         (Some(here), Some(last)) => judge(&here, &last, |path| {
             let there = FsDisk::new(path);
@@ -283,7 +198,8 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::NewEntry;
+    use crate::archive::{Archive, NewEntry, Options};
+    use crate::id::EventSeq;
 
     fn place(machine: u8, folder: u64, path: &str) -> Place {
         Place {

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
-use crate::archive::state::shared::{FailOnPanic, Shared};
-use crate::archive::writing::writer::{Control, Request, Writer};
+use crate::archive::appending::writer::Writer;
+use crate::archive::messages::{Control, Request};
+use crate::archive::state::health::{Health, PanicGuard};
 
 /// The writer, for one thread at a time.
-pub(in crate::archive) struct Turns {
-    shared: Arc<Shared>,
+pub(in crate::archive) struct Leader {
+    health: Arc<Health>,
     /// Nothing once it was told to stop, or a thread panicked while it had it.
     writer: Mutex<Option<Writer>>,
     /// Callers who wait to hear that something is durable.
@@ -20,10 +21,10 @@ pub(in crate::archive) struct Turns {
     over: AtomicBool,
 }
 
-impl Turns {
-    pub(in crate::archive) fn new(shared: Arc<Shared>, writer: Writer) -> Self {
+impl Leader {
+    pub(in crate::archive) fn new(health: Arc<Health>, writer: Writer) -> Self {
         Self {
-            shared,
+            health,
             writer: Mutex::new(Some(writer)),
             waiting: AtomicUsize::new(0),
             over: AtomicBool::new(false),
@@ -34,7 +35,7 @@ impl Turns {
     pub(in crate::archive) fn wait(&self) -> Waiting<'_> {
         let others = self.waiting.fetch_add(1, Ordering::Relaxed);
         Waiting {
-            turns: self,
+            leader: self,
             is_alone: others == 0,
         }
     }
@@ -55,7 +56,7 @@ impl Turns {
             over: &self.over,
             requests,
         };
-        let _letting_go = self.let_go_on_panic("the writing thread");
+        let _dropping_writer = self.drop_on_panic("the writing thread");
         let mut something = Select::new();
         something.recv(controls);
         something.recv(requests);
@@ -65,10 +66,10 @@ impl Turns {
             // writer, would wait for ever for one that was taken out of the channel here.
             let Ok(mut turn) = self.writer.lock() else {
                 // Whoever it was may not have come to say so yet.
-                self.shared.fail(
+                self.health.fail(
                     "BUG: a thread panicked while it wrote; nothing more is written".to_owned(),
                 );
-                self.let_go();
+                self.drop_writer();
                 return;
             };
             let Some(writer) = &mut *turn else { return };
@@ -92,17 +93,17 @@ impl Turns {
     }
 }
 
-impl Turns {
+impl Leader {
     /// Drops a writer that a thread panicked with. What is in its channels is dropped with it and
     /// with the writer's own thread, so everybody who waits for an answer from there is told.
-    fn let_go(&self) {
+    fn drop_writer(&self) {
         *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn let_go_on_panic(&self, thread: &'static str) -> LetGoOnPanic<'_> {
-        LetGoOnPanic {
-            turns: self,
-            failing: Some(FailOnPanic::new(&self.shared, thread)),
+    fn drop_on_panic(&self, thread: &'static str) -> DropOnPanic<'_> {
+        DropOnPanic {
+            leader: self,
+            failing: Some(self.health.guard(thread)),
         }
     }
 }
@@ -122,35 +123,35 @@ impl Drop for DropRequests<'_> {
 }
 
 /// Drops the writer when the thread that has it panics, after noting why.
-struct LetGoOnPanic<'a> {
-    turns: &'a Turns,
-    failing: Option<FailOnPanic<'a>>,
+struct DropOnPanic<'a> {
+    leader: &'a Leader,
+    failing: Option<PanicGuard<'a>>,
 }
 
-impl Drop for LetGoOnPanic<'_> {
+impl Drop for DropOnPanic<'_> {
     fn drop(&mut self) {
         let panics = self.failing.take().is_some_and(|failing| failing.panics());
         if panics {
-            self.turns.let_go();
+            self.leader.drop_writer();
         }
     }
 }
 
 /// A caller who waits to hear that something is durable.
 pub(in crate::archive) struct Waiting<'a> {
-    turns: &'a Turns,
+    leader: &'a Leader,
     is_alone: bool,
 }
 
 impl Waiting<'_> {
     /// Does what is asked here and now, if nobody else waits and nobody writes; else gives it back, for the writer's thread.
     /// Several callers share a sync there, so no turn is taken from it while there are more.
-    pub(in crate::archive) fn serve_if_alone(&self, request: Request) -> Result<(), Request> {
+    pub(in crate::archive) fn try_run_inline(&self, request: Request) -> Result<(), Request> {
         if !self.is_alone {
             return Err(request);
         }
-        let _letting_go = self.turns.let_go_on_panic("a caller's thread");
-        match self.turns.writer.try_lock().as_deref_mut() {
+        let _dropping_writer = self.leader.drop_on_panic("a caller's thread");
+        match self.leader.writer.try_lock().as_deref_mut() {
             Ok(Some(writer)) => {
                 writer.serve(request, || None);
                 Ok(())
@@ -162,7 +163,7 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.turns.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.leader.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -227,8 +228,8 @@ mod tests {
         archive.put(new(), content).expect("archived");
     }
 
-    fn turns(archive: &Archive) -> &Turns {
-        &archive.channels().expect("open for writing").turns
+    fn leader(archive: &Archive) -> &Leader {
+        &archive.channels().expect("open for writing").leader
     }
 
     #[test]
@@ -240,7 +241,7 @@ mod tests {
             .to_owned();
         put(&archive, b"alone");
         assert_eq!(asked.by(), me);
-        let another = turns(&archive).wait();
+        let another = leader(&archive).wait();
         put(&archive, b"one of two");
         assert_eq!(asked.by(), WRITERS_OWN);
         drop(another);
@@ -252,7 +253,7 @@ mod tests {
     fn a_caller_who_is_alone_does_not_wait_for_the_turn_of_another_but_is_served_after_it() {
         let (archive, asked) = store();
         put(&archive, b"first");
-        let turn = turns(&archive).writer.lock().expect("no panic");
+        let turn = leader(&archive).writer.lock().expect("no panic");
         thread::scope(|scope| {
             let caller = scope.spawn(|| put(&archive, b"second"));
             let requests = &archive.channels().expect("open for writing").requests;
@@ -274,7 +275,7 @@ mod tests {
         thread::scope(|scope| {
             // Nothing is sealed until this test lets go.
             let held_up = scope.spawn(move || {
-                sealer_waits.beside_the_sealer(move |_, _| {
+                sealer_waits.run_in_background(move |_| {
                     let _ = held.recv();
                     Ok(())
                 })
@@ -315,7 +316,7 @@ mod tests {
         let (archive, _) = store();
         let kept = archive.clone();
         archive.close().expect("closed");
-        assert!(turns(&kept).writer.lock().expect("no panic").is_none());
+        assert!(leader(&kept).writer.lock().expect("no panic").is_none());
         assert!(kept.put(new(), &b"late"[..]).is_err());
     }
 }

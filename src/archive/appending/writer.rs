@@ -1,24 +1,27 @@
 //! The one who appends: gathers what callers hand in while the last sync is in flight, decides what only the single writer
 //! can decide (numbers, duplicates, keys, stale plans), makes the group durable, and only then lets it be seen.
 
-use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::archive::Archived;
-use crate::archive::background::worker;
-use crate::archive::state::shared::Shared;
-use crate::entry::{Entry, Report, Retention, Submission};
-use crate::event::{
-    Actor, Body, ClockReading, EntryRanges, Event, PurgePlanned, PurgedEntries, StoreOpened,
+use crate::archive::appending::decide::decide;
+use crate::archive::appending::publisher::Publisher;
+use crate::archive::appending::purge_facts::purge_facts;
+use crate::archive::messages::{
+    Control, Draft, Job, NewlyArchived, Receipt, ReplyTo, Request, Retirement,
 };
+use crate::archive::state::health::Health;
+use crate::archive::state::layers::{Change, LayeredIndex};
+use crate::archive::state::pins::Pins;
+use crate::event::{Actor, Body, ClockReading, Event, StoreOpened};
 use crate::format::leaf;
-use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
+use crate::id::{BlobId, EntryId, EventSeq, StoreId};
 use crate::index::{Overlay, View};
-use crate::log::{Appender, FrameDraft, Journal, JournalPlace, LiveFrame, LogError, Staged};
+use crate::log::{Appender, FrameDraft, JournalPlace, LiveFrame, LogError, Staged};
 use crate::retention::PurgePlan;
+use crate::time::Clock;
 use crate::{Error, ErrorKind, Result};
 
 /// At the most so many requests share a sync.
@@ -26,137 +29,28 @@ const GROUP_REQUESTS_MAX: usize = 512;
 /// Journal space that archiving leaves alone, so that a purge can still be recorded when the disk is full; of a small
 /// journal file an eighth.
 const RESERVE_BYTES: usize = 256 << 10;
-/// So many entry ids always fit one leaf, however scattered they are.
-const PURGED_PER_EVENT: usize = 1_500;
 /// More journal files than this are not made; the writer waits for the sealer instead.
 const JOURNAL_FILES_MAX: usize = 8;
 
-/// A fact to be recorded, with the content it brings along.
-pub(in crate::archive) struct Draft {
-    pub(in crate::archive) body: Body,
-    /// New blobs as encoded records.
-    pub(in crate::archive) records: Vec<(BlobId, Vec<u8>)>,
-    /// Blobs the caller found in the store and therefore does not bring along.
-    pub(in crate::archive) relies_on: Vec<BlobId>,
-    /// Blobs the caller put into packs itself; nobody else may name them yet.
-    pub(in crate::archive) placed: Vec<BlobId>,
-    pub(in crate::archive) retention: Retention,
-    pub(in crate::archive) level: u8,
-    /// Who causes it; nothing for the one who opened the store.
-    pub(in crate::archive) actor: Option<Arc<Actor>>,
-}
-
-impl Draft {
-    /// A fact without content.
-    pub(in crate::archive) fn fact(body: Body) -> Self {
-        Self {
-            body,
-            records: Vec::new(),
-            relies_on: Vec::new(),
-            placed: Vec::new(),
-            retention: Retention::Forever,
-            level: 1,
-            actor: None,
-        }
-    }
-
-    fn record_bytes(&self) -> usize {
-        self.records.iter().map(|(_, record)| record.len()).sum()
-    }
-
-    /// Facts that must find room even when archiving is refused: they lead to space, or tell of trouble.
-    fn may_use_reserve(&self) -> bool {
-        !matches!(
-            self.body,
-            Body::Archived(_) | Body::Converted(_) | Body::SubmitIntended(_)
-        )
-    }
-}
-
-/// What became of a request.
-pub(in crate::archive) enum Receipt {
-    /// Durable, under these numbers; for an archived source also what it became, for a conversion which attempt it is.
-    Durable {
-        events: Vec<EventSeq>,
-        archived: Option<Archived>,
-        attempt: Option<AttemptNo>,
-    },
-    /// The idempotency key was known: this is the earlier entry.
-    Known(EntryId),
-    /// Content the caller relied on is gone by now: bring it along and ask again.
-    BringContent,
-}
-
-pub(in crate::archive) type Reply = Result<Receipt>;
-
-/// Who is told: a thread that waits, or a task that is woken. Must not block.
-pub(in crate::archive) type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
-
-/// What the writer is asked to do.
-pub(in crate::archive) enum Request {
-    /// Record these facts, in this order, in one group.
-    Append(Vec<Draft>, ReplyTo),
-    /// Record that the entries of a plan go, unless the plan is stale.
-    Purge(Arc<PurgePlan>, String, Option<Arc<Actor>>, ReplyTo),
-    /// Hand the current journal file to the sealer even though it is not full.
-    Rotate(Sender<Result<()>>),
-    /// Finish what is staged and end.
-    Stop,
-}
-
-/// What the other threads of the store need of the writer, who alone changes what is newer than the index.
-pub(in crate::archive) enum Control {
-    /// Change the active layer by facts about files, which are no events.
-    Change(Change, Sender<Result<()>>),
-    /// Put a new layer on top, so that the one below can be written to the index.
-    Freeze(Sender<Result<()>>),
-    /// Answer, then wait until the other end of the channel is dropped.
-    Pause(Sender<Result<()>>, Receiver<()>),
-    /// Record that a pack goes and forget it, in one step, unless something needs it by now; answers whether it goes.
-    Retire(Box<Retirement>, Sender<Result<bool>>),
-    /// Hand out the journal files that wait to be used again; they come back by `Recycle`.
-    TakeFree(Sender<Result<Vec<Journal>>>),
-    /// Make zeros of what the current journal file held before.
-    Wipe(Sender<Result<()>>),
-    /// A sealed journal file, to be written again.
-    Recycle(Journal),
-}
-
-/// A pack that is to go.
-pub(in crate::archive) struct Retirement {
-    pub(in crate::archive) pack: PackId,
-    /// The blobs its footer lists.
-    pub(in crate::archive) inside: Vec<BlobId>,
-    /// What is recorded of it. It is refused when it does not fit the current journal file and no other is to be had at
-    /// once, because the one who asks is the one who would make room.
-    pub(in crate::archive) fact: Draft,
-}
-
-/// A change of the active layer, which lies on the view.
-pub(in crate::archive) type Change = Box<dyn FnOnce(&mut Overlay, &View) -> Result<()> + Send>;
-
-/// Sends the writer a control and waits for its answer.
-pub(in crate::archive) fn ask<T>(
-    shared: &Shared,
-    control: &Sender<Control>,
-    make: impl FnOnce(Sender<Result<T>>) -> Control,
-) -> Result<T> {
-    let (reply, answer) = bounded(1);
-    let sent = control.send(make(reply)).is_ok();
-    match answer.recv() {
-        Ok(answer) if sent => answer,
-        _ => Err(worker::ended(shared)),
-    }
-}
-
-/// What only the writer may touch. Whose turn it is to be the writer is decided elsewhere.
+/// Appends events. One thread at a time has it; the leader decides which.
 pub(in crate::archive) struct Writer {
-    shared: Arc<Shared>,
+    parts: WriterParts,
     appender: Appender,
     controls: Receiver<Control>,
-    sealer: Sender<worker::Job>,
+    background: Sender<Job>,
     /// Recorded with the first event of this session.
     opened: Option<StoreOpened>,
+}
+
+/// The parts of the store that the writer works on.
+pub(in crate::archive) struct WriterParts {
+    pub(in crate::archive) store: StoreId,
+    /// Who causes events that name nobody else.
+    pub(in crate::archive) actor: Actor,
+    pub(in crate::archive) clock: Arc<dyn Clock>,
+    pub(in crate::archive) published: Publisher,
+    pub(in crate::archive) pins: Arc<Pins>,
+    pub(in crate::archive) health: Arc<Health>,
 }
 
 /// What was staged and waits for the sync.
@@ -173,35 +67,39 @@ struct Group {
 
 impl Group {
     /// The layer to fold into, and what it lies on.
-    fn state(&mut self, shared: &Shared) -> &mut (Arc<Overlay>, View) {
+    fn state(&mut self, index: &LayeredIndex) -> &mut (Arc<Overlay>, View) {
         self.state.get_or_insert_with(|| {
-            let (below, active) = shared.layers();
+            let (below, active) = index.active_layer();
             (active, below)
         })
     }
 
     /// Everything acknowledged or staged. To be dropped before the next event is folded in, or that has to copy.
-    fn view(&mut self, shared: &Shared) -> View {
-        let (pending, below) = self.state(shared);
+    fn view(&mut self, index: &LayeredIndex) -> View {
+        let (pending, below) = self.state(index);
         below.under(Arc::clone(pending))
     }
 }
 
 impl Writer {
     pub(in crate::archive) fn new(
-        shared: Arc<Shared>,
+        parts: WriterParts,
         appender: Appender,
         controls: Receiver<Control>,
-        sealer: Sender<worker::Job>,
+        background: Sender<Job>,
         opened: StoreOpened,
     ) -> Self {
         Self {
-            shared,
+            parts,
             appender,
             controls,
-            sealer,
+            background,
             opened: Some(opened),
         }
+    }
+
+    fn index(&self) -> &LayeredIndex {
+        &self.parts.published.index
     }
 
     /// Does what is asked, and as much of what `more` answers as fits a group, and makes it durable; every caller has been told
@@ -263,7 +161,7 @@ impl Writer {
                 let _ = reply.send(self.retire(*retirement, group));
             }
             Control::Freeze(reply) => {
-                let frozen = self.commit(group).map(|()| self.shared.freeze());
+                let frozen = self.commit(group).map(|()| self.index().freeze());
                 let _ = reply.send(frozen);
             }
             Control::Pause(reply, resume) => {
@@ -279,18 +177,18 @@ impl Writer {
     fn retire(&mut self, retirement: Retirement, group: &mut Group) -> Result<bool> {
         self.commit(group)?;
         let Retirement { pack, inside, fact } = retirement;
-        let view = self.shared.view();
+        let view = self.index().view();
         let is_alive = view.pack(pack)?.is_none_or(|row| row.live_blobs > 0);
         for id in inside.iter().filter(|_| is_alive) {
             // Content that is in the journal as well survives there, and is sealed anew.
             let needed = view.blob(id)?.is_some_and(|row| {
                 row.refs > 0 && row.place.is_some_and(|place| place.pack == pack)
             });
-            if needed && self.shared.inline(id).is_none() {
+            if needed && !self.parts.published.journal.contains(id) {
                 return Ok(false);
             }
         }
-        if self.shared.is_pinned(pack) {
+        if self.parts.pins.is_pinned(pack) {
             return Ok(false);
         }
         drop(view);
@@ -306,17 +204,17 @@ impl Writer {
         };
         self.stage_event(&fact, &mut group, room)?;
         self.commit(&mut group)?;
-        let (below, mut active) = self.shared.layers();
+        let (below, mut active) = self.index().active_layer();
         Arc::make_mut(&mut active).drop_pack(pack, Some(inside), &below)?;
-        self.shared.publish(active, Vec::new(), Vec::new());
+        self.parts.published.publish(active, Vec::new(), Vec::new());
         Ok(true)
     }
 
     fn change(&mut self, change: Change, group: &mut Group) -> Result<()> {
         self.commit(group)?;
-        let (below, mut active) = self.shared.layers();
+        let (below, mut active) = self.index().active_layer();
         change(Arc::make_mut(&mut active), &below)?;
-        self.shared.publish(active, Vec::new(), Vec::new());
+        self.parts.published.publish(active, Vec::new(), Vec::new());
         Ok(())
     }
 
@@ -332,24 +230,22 @@ impl Writer {
         let mut archived = None;
         let mut attempt = None;
         for draft in drafts {
-            let view = group.view(&self.shared);
+            let view = group.view(self.index());
             let is_inline = |id: &BlobId| {
-                self.shared.inline(id).is_some()
+                self.parts.published.journal.contains(id)
                     || group.inline.iter().any(|(staged, _)| staged == id)
             };
-            let settled = settle(draft, &view, is_inline)?;
+            let decided = decide(draft, &view, is_inline)?;
             drop(view);
-            if let Some(receipt) = settled {
+            if let Some(receipt) = decided {
                 return Ok(receipt);
             }
             let seq = self.stage(draft, group)?;
             if let Body::Archived(fact) = &draft.body {
-                archived = Some(Archived {
+                archived = Some(NewlyArchived {
                     id: EntryId::from(seq),
-                    blob: fact.blob,
                     stored_size: fact.stored_size,
                     duplicate: fact.duplicate,
-                    existing: false,
                 });
             }
             if let Body::Converted(fact) = &draft.body {
@@ -380,17 +276,17 @@ impl Writer {
     }
 
     fn stage_event(&mut self, draft: &Draft, group: &mut Group, room: Room) -> Result<EventSeq> {
-        if let Some(failure) = self.shared.failure() {
+        if let Some(failure) = self.parts.health.failure() {
             return Err(Error::new(ErrorKind::Poisoned, failure)
                 .hint("close the store and open it again; what was acknowledged is safe"));
         }
-        let clock = Arc::clone(&self.shared.options.clock);
+        let clock = Arc::clone(&self.parts.clock);
         let mut event = Event {
             seq: self.appender.next_seq(),
             time: clock.now(),
             actor: match &draft.actor {
                 Some(actor) => Actor::clone(actor),
-                None => self.shared.options.actor.clone(),
+                None => self.parts.actor.clone(),
             },
             clock: ClockReading {
                 boot: clock.boot().to_owned(),
@@ -398,7 +294,7 @@ impl Writer {
             },
             body: draft.body.clone(),
         };
-        let mut line = leaf::encode(&self.shared.store, &event).map_err(LogError::from)?;
+        let mut line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
         let bytes = self
             .appender
             .frame_bytes(line.len(), draft.record_bytes())?;
@@ -422,7 +318,7 @@ impl Writer {
             // Waiting for the sealer may have taken a while.
             event.seq = self.appender.next_seq();
             event.time = clock.now();
-            line = leaf::encode(&self.shared.store, &event).map_err(LogError::from)?;
+            line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
         }
         let staged = match self.fold_and_stage(draft, &event, &line, group) {
             Ok(staged) => staged,
@@ -464,7 +360,7 @@ impl Writer {
         line: &str,
         group: &mut Group,
     ) -> Result<Staged> {
-        let (pending, below) = group.state(&self.shared);
+        let (pending, below) = group.state(&self.parts.published.index);
         Arc::make_mut(pending).apply(event, below)?;
         let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
         let staged = self.appender.stage(&FrameDraft {
@@ -497,7 +393,8 @@ impl Writer {
             && let Err(error) = self.appender.commit()
         {
             let error = Error::from(error);
-            self.shared
+            self.parts
+                .health
                 .fail(format!("{}; the writer has stopped", error.message()));
             for (reply, _) in done.waiting.drain(..) {
                 reply(Err(Error::new(error.kind(), error.message()).hint(
@@ -507,7 +404,9 @@ impl Writer {
             return Err(error);
         }
         if let Some((active, _)) = done.state {
-            self.shared.publish(active, done.frames, done.inline);
+            self.parts
+                .published
+                .publish(active, done.frames, done.inline);
         }
         for (reply, receipt) in done.waiting.drain(..) {
             reply(Ok(receipt));
@@ -525,24 +424,24 @@ impl Writer {
             && self.appender.files(frame_bytes) >= JOURNAL_FILES_MAX
         {
             // The sealer is behind: callers wait here, in a bounded channel, instead of in memory.
-            if let Some(why) = self.shared.stalled() {
+            if let Some(why) = self.parts.health.stalled() {
                 return Err(journal_full(&why));
             }
-            if self.shared.failure().is_some() {
-                return Err(worker::ended(&self.shared));
+            if self.parts.health.failure().is_some() {
+                return Err(self.parts.health.ended());
             }
             match self.controls.recv_timeout(Duration::from_millis(50)) {
                 Ok(control) => self.control(control),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(worker::ended(&self.shared)),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.parts.health.ended()),
             }
         }
         let full = self.appender.rotate(frame_bytes)?;
         let (slot, file) = self.appender.current_file();
-        self.shared.files.add_journal(slot, file);
-        self.sealer
-            .send(worker::Job::Seal(full))
-            .map_err(|_| worker::ended(&self.shared))
+        self.parts.published.log.add_journal(slot, file);
+        self.background
+            .send(Job::Seal(full))
+            .map_err(|_| self.parts.health.ended())
     }
 
     fn rotate_for_seal(&mut self) -> Result<()> {
@@ -560,7 +459,9 @@ impl Writer {
         reply: ReplyTo,
         group: &mut Group,
     ) {
-        let staged = self.purge_facts(plan, reason, group).and_then(|mut facts| {
+        let view = group.view(self.index());
+        let staged = purge_facts(&view, plan, reason).and_then(|mut facts| {
+            drop(view);
             for fact in &mut facts {
                 fact.actor = actor.cloned();
             }
@@ -570,74 +471,6 @@ impl Writer {
             Ok(receipt) => group.waiting.push((reply, receipt)),
             Err(error) => reply(Err(error)),
         }
-    }
-
-    /// The facts a plan becomes, if every entry of it may still go. Nobody can place a hold between this look and the
-    /// record of the purge: both go through this thread.
-    fn purge_facts(&self, plan: &PurgePlan, reason: &str, group: &mut Group) -> Result<Vec<Draft>> {
-        let view = group.view(&self.shared);
-        let stale = |why: String| {
-            Error::new(
-                ErrorKind::Refused,
-                format!("plan {} is stale: {why}", plan.plan_id),
-            )
-            .hint("make a new plan with 'annals retention preview' and look at it")
-        };
-        if plan.digest() != plan.plan_id {
-            return Err(stale("it was changed after it was made".to_owned()));
-        }
-        // Each with its bytes.
-        let mut by_rule: BTreeMap<&str, Vec<(EntryId, u64)>> = BTreeMap::new();
-        for item in &plan.items {
-            let entry = view
-                .entry(item.id)?
-                .ok_or_else(|| stale(format!("entry {} is not in this store", item.id)))?;
-            if entry.purged_at.is_some() {
-                return Err(stale(format!("entry {} was purged meanwhile", item.id)));
-            }
-            if let Some(hold) = entry.holds.first() {
-                return Err(stale(format!(
-                    "entry {} is on hold '{hold}' by now",
-                    item.id
-                )));
-            }
-            if entry.waits_for_submission() && !plan.takes_waiting() {
-                return Err(stale(format!(
-                    "a report of entry {} waits to be submitted by now",
-                    item.id
-                )));
-            }
-            let going = by_rule.entry(&item.rule).or_default();
-            going.push((item.id, logical_bytes(&entry)));
-        }
-        let bytes_of = |going: &[(EntryId, u64)]| going.iter().map(|(_, bytes)| bytes).sum();
-        let mut facts = vec![Draft::fact(Body::PurgePlanned(PurgePlanned {
-            plan_id: plan.plan_id.clone(),
-            at_seq: plan.at_seq,
-            effective_now: plan.effective_now,
-            rules: plan.rules.clone(),
-            count: plan.count,
-            bytes_logical: by_rule
-                .values()
-                .map(|going| -> u64 { bytes_of(going) })
-                .sum(),
-            held_skipped: plan.held_skipped,
-            waiting_skipped: plan.waiting_skipped,
-            reason: reason.to_owned(),
-        }))];
-        for (rule, going) in by_rule {
-            for part in going.chunks(PURGED_PER_EVENT) {
-                facts.push(Draft::fact(Body::PurgedEntries(PurgedEntries {
-                    plan_id: plan.plan_id.clone(),
-                    rule: rule.to_owned(),
-                    reason: reason.to_owned(),
-                    entries: EntryRanges::of(part.iter().map(|(id, _)| *id)),
-                    count: part.len() as u64,
-                    bytes_logical: bytes_of(part),
-                })));
-            }
-        }
-        Ok(facts)
     }
 }
 
@@ -656,134 +489,4 @@ fn journal_full(why: &str) -> Error {
         format!("the journal is full and cannot be sealed: {why}"),
     )
     .hint("free some space, or purge old entries; nothing was lost")
-}
-
-/// Bytes of an entry's source and of all its reports.
-pub(in crate::archive) fn logical_bytes(entry: &Entry) -> u64 {
-    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
-    entry.size + reports.map(|report| report.size).sum::<u64>()
-}
-
-/// Decides what only the single writer can decide. `Some` answers the request without recording anything.
-fn settle(
-    draft: &mut Draft,
-    view: &View,
-    is_inline: impl Fn(&BlobId) -> bool,
-) -> Result<Option<Receipt>> {
-    // What is needed but lies nowhere was lost with a pack; it is taken in again.
-    let live = |id: &BlobId| -> Result<bool> {
-        let row = view.blob(id)?;
-        Ok(row.is_some_and(|blob| blob.refs > 0 && (blob.place.is_some() || is_inline(id))))
-    };
-    for id in &draft.relies_on {
-        if !live(id)? {
-            return Ok(Some(Receipt::BringContent));
-        }
-    }
-    for id in &draft.placed {
-        if view.blob(id)?.is_none_or(|blob| blob.place.is_none()) {
-            return Ok(Some(Receipt::BringContent));
-        }
-    }
-    match &mut draft.body {
-        Body::Archived(fact) => {
-            if let Some(key) = &fact.key
-                && let Some(entry) = view.key(key)?
-            {
-                return Ok(Some(Receipt::Known(entry)));
-            }
-            fact.duplicate = live(&fact.blob.blake3)?;
-        }
-        Body::Converted(fact) => {
-            let entry = living(fact.entry, view)?;
-            let before = entry.attempts.last().map_or(0, |attempt| attempt.attempt.0);
-            fact.attempt = AttemptNo(before.saturating_add(1));
-        }
-        Body::Reported(fact) => {
-            let entry = view
-                .entry(fact.entry)?
-                .ok_or_else(|| crate::archive::no_entry(fact.entry))?;
-            // A server that took a report took it, whatever was purged while it thought.
-            if fact.key.is_none() {
-                living(fact.entry, view)?;
-            }
-            report_of(&entry, fact.attempt, fact.report)?;
-        }
-        Body::SubmitIntended(fact) => {
-            report_of(&living(fact.entry, view)?, fact.attempt, fact.report)?;
-        }
-        Body::SubmitRejected(fact) => {
-            let entry = living(fact.entry, view)?;
-            let report = report_of(&entry, fact.attempt, fact.report)?;
-            if !matches!(report.submission, Some(Submission::Waiting { .. })) {
-                return Err(Error::new(
-                    ErrorKind::Refused,
-                    format!(
-                        "report {} of attempt {} of entry {} waits for no answer",
-                        fact.report, fact.attempt, fact.entry
-                    ),
-                ));
-            }
-        }
-        Body::ConverterRegistered(fact) if view.converter(&fact.converter_id)?.is_some() => {
-            return Ok(Some(Receipt::Durable {
-                events: Vec::new(),
-                archived: None,
-                attempt: None,
-            }));
-        }
-        Body::HoldPlaced(fact) if view.hold(&fact.name).is_some() => {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("there is a hold named '{}' already", fact.name),
-            )
-            .hint("choose another name, or release that one first"));
-        }
-        Body::HoldReleased(fact) if view.hold(&fact.name).is_none() => {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("there is no hold named '{}'", fact.name),
-            ));
-        }
-        _ => {}
-    }
-    let mut brought = std::mem::take(&mut draft.records);
-    let mut seen = HashSet::new();
-    for (id, record) in brought.drain(..) {
-        if seen.insert(id) && !live(&id)? {
-            draft.records.push((id, record));
-        }
-    }
-    Ok(None)
-}
-
-/// A report that an attempt of the entry made.
-fn report_of(entry: &Entry, attempt: AttemptNo, report: u32) -> Result<&Report> {
-    let missing = |what: String| Error::new(ErrorKind::NotFound, what);
-    let of_attempt = entry.attempts.iter().find(|made| made.attempt == attempt);
-    let made = of_attempt
-        .ok_or_else(|| missing(format!("entry {} has no attempt {attempt}", entry.id)))?;
-    made.reports.get(report as usize).ok_or_else(|| {
-        missing(format!(
-            "attempt {attempt} of entry {} has no report {report}",
-            entry.id
-        ))
-    })
-}
-
-/// The entry, unless there is none or it was purged.
-pub(in crate::archive) fn living(id: EntryId, view: &View) -> Result<Entry> {
-    let entry = view
-        .entry(id)?
-        .ok_or_else(|| crate::archive::no_entry(id))?;
-    match (entry.purged_at, &entry.purged_by) {
-        (None, _) => Ok(entry),
-        (Some(at), rule) => Err(Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "entry {id} was purged at {at} by rule '{}'",
-                rule.as_deref().unwrap_or("unknown")
-            ),
-        )),
-    }
 }

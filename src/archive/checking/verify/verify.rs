@@ -1,0 +1,463 @@
+//! Comparing log, packs and index with each other and with what they promise. Changes nothing.
+//!
+//! What has nothing to do with each other is looked at side by side: the log and the index, and content in several threads.
+
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread;
+
+use super::contents::{Contents, GivenUp, Named, named};
+use super::index_check::compare_index;
+use super::log_check::LogCheck;
+use super::report::{Depth, VerifyReport};
+use crate::Result;
+use crate::archive::files::header::read_header;
+use crate::archive::files::pack_files::{PackFiles, pack_files};
+use crate::archive::handle::Archive;
+use crate::archive::options::Progress;
+use crate::archive::state::store::Store;
+use crate::blob::pack_reader::PackReader;
+use crate::format::pack::PackEntry;
+use crate::format::record::RecordKind;
+use crate::id::{EventSeq, PackId};
+use crate::index::{CounterGroup, Place, View};
+
+/// A log of fewer events is looked through before threads would have been started.
+const THREADS_FROM: EventSeq = EventSeq(1_024);
+/// Threads that read content, at the most.
+const READERS_MAX: usize = 8;
+/// Contents that wait for one of them.
+const WAITING_MAX: usize = 1_024;
+
+impl Archive {
+    /// Compares log, packs and index. Damage is a finding, not an error; an error says that the look itself failed.
+    pub fn verify(&self, depth: Depth) -> Result<VerifyReport> {
+        if self.is_writable() {
+            // On the background thread, so no file moves while it is looked at. Archiving goes on.
+            let store = Arc::clone(self.store());
+            self.run_in_background(move |_| verify(&store, depth))
+        } else {
+            verify(self.store(), depth)
+        }
+    }
+}
+
+fn verify(store: &Store, depth: Depth) -> Result<VerifyReport> {
+    let view = store.index.view();
+    let packs = pack_files(&*store.disk)?;
+    let given_up = view.losses()?;
+    let of_log = |progress| log_part(store, &view, depth, progress);
+    let of_content = |readers| -> Result<VerifyReport> {
+        let mut verifier = ContentCheck {
+            store,
+            progress: store.options.progress.clone(),
+            report: VerifyReport::new(),
+        };
+        verifier.packs(&packs, &view, depth)?;
+        verifier.entries(&view, &given_up, depth, readers)?;
+        verifier.bundles(&view, &given_up, depth)?;
+        Ok(verifier.report)
+    };
+    let of_index = || {
+        let mut report = VerifyReport::new();
+        if depth == Depth::Deep
+            && let Some(wrong) = compare_index(store, &view, &packs)
+        {
+            report.find("index", "index.redb", wrong);
+        }
+        report
+    };
+    // Findings are told in one order, whichever thread came first.
+    let (log, content, index) = if depth == Depth::Deep && view.applied() >= THREADS_FROM {
+        thread::scope(|scope| {
+            let beside = scope.spawn(|| (of_log(Progress::default()), of_index()));
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            let content = of_content(cores.min(READERS_MAX));
+            let (log, index) = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (log, content, index)
+        })
+    } else {
+        let log = of_log(store.options.progress.clone());
+        (log, of_content(1), of_index())
+    };
+    let mut report = log?;
+    report.join(content?);
+    report.join(index);
+    report.ok = report.findings.is_empty();
+    Ok(report)
+}
+
+/// Checks the header and the log.
+fn log_part(store: &Store, view: &View, depth: Depth, progress: Progress) -> Result<VerifyReport> {
+    let unreadable = view.unreadable()?;
+    let mut check = LogCheck::new(&store.log, progress);
+    if let Err(error) = read_header(&*store.disk, &store.dir) {
+        check.report.find("log", "FORMAT", error.message());
+    }
+    for line in &store.log_damage {
+        check.report.find("log", "journal or events", line);
+    }
+    check.segments(depth);
+    if depth == Depth::Deep {
+        check.events(view.applied(), &unreadable);
+    } else {
+        check.unreadable(&unreadable);
+    }
+    Ok(check.report)
+}
+
+/// A look at packs and contents, and what it found so far.
+struct ContentCheck<'a> {
+    store: &'a Store,
+    progress: Progress,
+    report: VerifyReport,
+}
+
+impl ContentCheck<'_> {
+    fn packs(&mut self, files: &PackFiles, view: &View, depth: Depth) -> Result<()> {
+        for row in view.packs()? {
+            if !files.contains_key(&row.id) && row.live_blobs > 0 {
+                self.report
+                    .find("pack", format!("pack {}", row.id), "its file is missing");
+            }
+        }
+        let total = files.len() as u64;
+        for (done, (id, file)) in files.iter().enumerate() {
+            self.progress.report(done as u64, total, "checking packs");
+            self.report.packs += 1;
+            let place = file.path.display().to_string();
+            let opened = PackReader::open(&*self.store.disk, &file.path)
+                .and_then(|pack| pack.listed().map(|listed| (pack, listed)));
+            let (pack, listed) = match opened {
+                Ok(opened) => opened,
+                Err(error) => {
+                    self.report.find("pack", place, error);
+                    continue;
+                }
+            };
+            if pack.header().pack != *id || pack.header().store != self.store.id {
+                self.report
+                    .find("pack", &place, "it is another pack, or another store's");
+            }
+            if depth == Depth::Quick {
+                continue;
+            }
+            for entry in listed {
+                // Both copies of a dictionary are looked at: with one damaged, everything can still be read.
+                let kind = match entry.kind {
+                    RecordKind::Dictionary => "pack",
+                    RecordKind::Content | RecordKind::Manifest => {
+                        self.report.blobs += 1;
+                        "blob"
+                    }
+                };
+                if self.is_read_by_name(view, *id, &entry)? {
+                    self.report.checked_bytes += u64::from(entry.raw_len);
+                    continue;
+                }
+                match pack.read_plain(entry.offset, entry.len, &entry.id) {
+                    Ok(plain) => self.report.checked_bytes += plain.bytes.len() as u64,
+                    Err(error) => self.report.find(kind, &place, error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True when this record is where the content is read from that entries and bundles name: there it is held against both
+    /// hashes, and once is enough.
+    fn is_read_by_name(&self, view: &View, pack: PackId, entry: &PackEntry) -> Result<bool> {
+        if entry.kind != RecordKind::Content || self.store.journal.contains(&entry.id) {
+            return Ok(false);
+        }
+        Ok(view.blob(&entry.id)?.is_some_and(|row| {
+            let here = |place: Place| place.pack == pack && place.offset == entry.offset.0;
+            row.refs > 0 && row.place.is_some_and(here)
+        }))
+    }
+
+    /// Every entry that is not purged has all its content; when looking deep, with the digest its event states.
+    fn entries(
+        &mut self,
+        view: &View,
+        given_up: &GivenUp,
+        depth: Depth,
+        readers: usize,
+    ) -> Result<()> {
+        let alive = |group: &CounterGroup| if group.purged { 0 } else { group.entries };
+        let total = view.stats()?.groups.iter().map(alive).sum();
+        let mut done = 0;
+        let mut walk = |look: &mut dyn FnMut(Named) -> ControlFlow<()>| {
+            view.walk_oldest(|entry| {
+                self.progress.report(done, total, "checking content");
+                done += 1;
+                named(&entry).try_for_each(&mut *look)
+            })
+        };
+        let mut contents = Contents::new(self.store, view, given_up, depth);
+        if readers > 1 {
+            let several = thread::scope(|scope| {
+                let (feeds, threads): (Vec<_>, Vec<_>) = (0..readers)
+                    .map(|_| {
+                        let (feed, told) = crossbeam_channel::bounded::<Named>(WAITING_MAX);
+                        let mut contents = Contents::new(self.store, view, given_up, depth);
+                        let read = move || {
+                            let _ = told.into_iter().try_for_each(|named| contents.look(named));
+                            contents
+                        };
+                        (feed, scope.spawn(read))
+                    })
+                    .unzip();
+                // The same content always goes to the same thread, which remembers it.
+                let walked = walk(&mut |named| {
+                    let turn = usize::from(named.blob.as_bytes()[0]) % feeds.len();
+                    match feeds[turn].send(named) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        // It met an error of its own, which is told below.
+                        Err(_) => ControlFlow::Break(()),
+                    }
+                });
+                drop(feeds);
+                let joined = threads.into_iter().map(thread::ScopedJoinHandle::join);
+                let contents: Vec<_> = joined
+                    .map(|joined| joined.unwrap_or_else(|panic| resume_unwind(panic)))
+                    .collect();
+                walked.map(|()| contents)
+            })?;
+            for part in several {
+                contents.join(part);
+            }
+        } else {
+            walk(&mut |named| contents.look(named))?;
+        }
+        contents
+            .missing
+            .sort_by_key(|(named, _)| (named.entry, named.nth));
+        for (named, why) in contents.missing {
+            self.report.find(
+                "blob",
+                format!("entry {}", named.entry),
+                format!("content {}: {why}", named.blob),
+            );
+        }
+        self.report.join(contents.counts);
+        contents.failed.map_or(Ok(()), Err)
+    }
+
+    /// Every file of every converter is there, so that it can be run again.
+    fn bundles(&mut self, view: &View, given_up: &GivenUp, depth: Depth) -> Result<()> {
+        let mut contents = Contents::new(self.store, view, given_up, depth);
+        for converter in view.converters()? {
+            for file in &converter.bundle {
+                let blob = &file.blob.blake3;
+                if let Some(why) = contents.content(blob, &file.blob.sha256)? {
+                    self.report.find(
+                        "blob",
+                        format!("converter {}", converter.converter_id),
+                        format!("{}, content {blob}: {why}", file.name),
+                    );
+                }
+            }
+        }
+        self.report.join(contents.counts);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::Finding;
+    use super::*;
+    use crate::archive::{NewConverter, NewEntry, Options};
+    use crate::disk::sim::{Call, SimDisk};
+    use crate::id::{BlobId, ConverterId};
+
+    fn noise(seed: u8) -> Vec<u8> {
+        let mut bytes = vec![0; 3_000];
+        blake3::Hasher::new()
+            .update(&[seed])
+            .finalize_xof()
+            .fill(&mut bytes);
+        bytes
+    }
+
+    fn store(disk: &SimDisk) -> Archive {
+        Archive::create_on(Arc::new(disk.clone()), Options::default()).expect("a store")
+    }
+
+    fn put(archive: &Archive, content: &[u8]) {
+        let new = NewEntry {
+            converter: "ICT".to_owned(),
+            ..NewEntry::default()
+        };
+        archive.put(new, content).expect("archived");
+    }
+
+    fn register(archive: &Archive, files: &[(&str, Vec<u8>)]) {
+        let bundle = files
+            .iter()
+            .map(|(name, content)| ((*name).to_owned(), content.clone()))
+            .collect();
+        archive
+            .register_converter(NewConverter {
+                converter_id: ConverterId::from_bytes([7; 32]),
+                name: "ICT".to_owned(),
+                version: None,
+                command: vec!["ict".to_owned()],
+                mode: "oneshot".to_owned(),
+                environment: String::new(),
+                bundle,
+            })
+            .expect("registered");
+    }
+
+    /// Flips a bit of the stored copy of that content.
+    fn damage(disk: &SimDisk, content: &[u8]) -> String {
+        let packs = disk.files().into_iter().map(|(path, _)| path);
+        for path in packs.filter(|path| path.starts_with("packs/")) {
+            let bytes = disk.content(&path).expect("there");
+            let at = bytes
+                .windows(content.len())
+                .position(|window| window == content);
+            if let Some(at) = at {
+                disk.flip_bit(&path, at as u64 * 8).expect("flipped");
+                return path;
+            }
+        }
+        panic!("it is in no pack");
+    }
+
+    /// A converter is run again years later. Of its files only the records were looked at, and never their SHA-256.
+    #[test]
+    fn a_damaged_file_of_a_converter_is_found_with_the_name_it_has_there() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        register(&archive, &[("ict.py", noise(1)), ("limits.json", noise(2))]);
+        archive.seal().expect("sealed");
+        assert!(archive.verify(Depth::Deep).expect("looked").ok);
+        damage(&disk, &noise(2));
+        let report = archive.verify(Depth::Deep).expect("looked");
+        let [finding] = &report.findings[..] else {
+            panic!("{report:?}");
+        };
+        assert_eq!(finding.kind, "blob");
+        assert!(finding.r#where.starts_with("converter "), "{finding:?}");
+        assert!(finding.detail.starts_with("limits.json, "), "{finding:?}");
+    }
+
+    /// It was read once for its record and once more for each entry that names it.
+    #[test]
+    fn what_many_entries_name_is_read_once_and_told_of_for_each() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        put(&archive, &noise(1));
+        archive.seal().expect("sealed");
+        let reads = || {
+            let before = disk.census();
+            let report = archive.verify(Depth::Deep).expect("looked");
+            let now = disk.census();
+            let packs = now
+                .iter()
+                .filter(|(call, path, _)| *call == Call::Read && path.starts_with("packs/"));
+            let reads: u64 = packs
+                .map(|(call, path, count)| count - before.on(call, path))
+                .sum();
+            (reads, report)
+        };
+        // Once to have the pack open.
+        reads();
+        let (once, _) = reads();
+        for _ in 0..20 {
+            put(&archive, &noise(1));
+        }
+        archive.seal().expect("sealed");
+        let (many, report) = reads();
+        assert!(report.ok && report.blobs == 1, "{report:?}");
+        assert_eq!(many, once);
+        let path = damage(&disk, &noise(1));
+        let (_, report) = reads();
+        assert_eq!(report.findings.len(), 21, "{report:?}");
+        let name = path.rsplit('/').next().expect("a name");
+        for finding in report.findings {
+            assert!(finding.detail.contains(name), "{finding:?}");
+        }
+    }
+
+    /// Threads find things when they come to them. What is told must not depend on that.
+    #[test]
+    fn what_several_threads_find_is_told_in_one_order_and_counted_once() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        let content = |nth: u64| {
+            let mut content = noise(7);
+            content.extend(nth.to_le_bytes());
+            content
+        };
+        for nth in 0..THREADS_FROM.0 {
+            put(&archive, &content(nth % 600));
+        }
+        archive.seal().expect("sealed");
+        let report = archive.verify(Depth::Deep).expect("looked");
+        assert!(report.ok, "{report:?}");
+        assert_eq!((report.blobs, report.packs), (600, 1));
+        let damaged: Vec<u64> = (0..600).step_by(100).collect();
+        let mut places = Vec::new();
+        for nth in &damaged {
+            let row = archive
+                .store()
+                .index
+                .view()
+                .blob(&BlobId::of(&content(*nth)));
+            places.push(
+                row.expect("readable")
+                    .expect("there")
+                    .place
+                    .expect("packed"),
+            );
+        }
+        let pack = archive
+            .store()
+            .contents
+            .pack(places[0].pack)
+            .expect("opened")
+            .1;
+        for place in places {
+            let at = (place.offset + u64::from(place.len) - 1) * 8;
+            disk.flip_bit(&pack, at).expect("flipped");
+        }
+        let first = archive.verify(Depth::Deep).expect("looked");
+        // Each is named by two entries, but for those that only one came to.
+        let twice = damaged.iter().filter(|nth| *nth + 600 < THREADS_FROM.0);
+        assert_eq!(first.findings.len(), damaged.len() + twice.count());
+        let entry = |finding: &Finding| finding.r#where.split(' ').nth(1)?.parse::<u64>().ok();
+        let order: Vec<_> = first.findings.iter().map(entry).collect();
+        assert!(order.is_sorted() && order[0].is_some(), "{order:?}");
+        for _ in 0..5 {
+            assert_eq!(archive.verify(Depth::Deep).expect("looked"), first);
+        }
+    }
+
+    /// Nobody reads it by name, and it must not be taken for sound.
+    #[test]
+    fn what_nothing_names_any_more_is_looked_at_as_well() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        for seed in 0..20 {
+            put(&archive, &noise(seed));
+        }
+        archive.seal().expect("sealed");
+        let policy = crate::retention::Policy {
+            max_count: Some(19),
+            ..Default::default()
+        };
+        let plan = archive
+            .plan_purge(&policy, crate::retention::AsOf::Clock)
+            .expect("a plan");
+        archive.purge(&plan, "asked for").expect("purged");
+        damage(&disk, &noise(0));
+        let report = archive.verify(Depth::Deep).expect("looked");
+        assert_eq!(report.findings.len(), 1, "{report:?}");
+        assert_eq!(report.findings[0].kind, "blob");
+    }
+}
