@@ -10,7 +10,6 @@
 //! - `purging`: what goes for good, and how its bytes are freed;
 //! - `checking`: known damage, verify and repair; `backup`: backups, and stores made of them.
 
-mod appending;
 #![cfg_attr(
     test,
     allow(
@@ -18,6 +17,8 @@ mod appending;
         reason = "test names: what is done, two underscores, what must hold"
     )
 )]
+
+mod appending;
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
