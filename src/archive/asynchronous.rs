@@ -1,4 +1,5 @@
-//! The archive for programs that run on tokio: the same operations, awaitable, and no blocking of the runtime.
+//! The archive for programs that run on tokio: the same operations, awaitable, and no blocking of
+//! the runtime.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,10 +23,12 @@ use crate::query::Query;
 use crate::retention::{AsOf, Policy, PurgePlan};
 use crate::{Error, ErrorKind, Result};
 
-/// A store whose operations are futures. Cheap to clone; it shares the writer with the [`Archive`] it was made from.
+/// A store whose operations are futures. Cheap to clone; it shares the writer with the [`Archive`]
+/// it was made from.
 ///
-/// Hashing, compression and reading run on tokio's blocking threads; while an acknowledgement is awaited no thread waits.
-/// A future that is dropped before it is ready may or may not have recorded what it was asked to.
+/// Hashing, compression and reading run on tokio's blocking threads; while an acknowledgement is
+/// awaited no thread waits. A future that is dropped before it is ready may or may not have
+/// recorded what it was asked to.
 #[derive(Debug, Clone)]
 pub struct AsyncArchive {
     archive: Archive,

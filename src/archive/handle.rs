@@ -24,7 +24,8 @@ use crate::{Error, ErrorKind, Result};
 /// opening folds them in again.
 const CLOSE_LAG_ENTRIES: usize = 512;
 
-/// A store, open in this process. Cheap to clone; all clones share one writer, and the store is let go with the last.
+/// A store, open in this process. Cheap to clone; all clones share one writer, and the store is let
+/// go with the last.
 #[derive(Clone)]
 pub struct Archive {
     handle: Arc<Handle>,
@@ -94,8 +95,8 @@ impl Archive {
         }
     }
 
-    /// The same store, lent to another: what is recorded through it was caused by `actor`, and closing it closes nothing. The
-    /// store stays open until the one who opened it closes it.
+    /// The same store, lent to another: what is recorded through it was caused by `actor`, and
+    /// closing it closes nothing. The store stays open until the one who opened it closes it.
     #[must_use]
     pub fn lend(&self, actor: Actor) -> Self {
         Self {
@@ -104,8 +105,8 @@ impl Archive {
         }
     }
 
-    /// Says what keeps the store from taking anything more, if something does: damage, or a write that
-    /// failed, which stops it until it is opened again.
+    /// Says what keeps the store from taking anything more, if something does: damage, or a write
+    /// that failed, which stops it until it is opened again.
     pub fn can_write(&self) -> Result<()> {
         self.channels()?;
         self.store().health.check()
@@ -121,14 +122,15 @@ impl Archive {
         &self.store().dir
     }
 
-    /// What was found damaged in the log when the store was opened, one line for each place. Empty when
-    /// all is well; [`Archive::known_damage`] tells of missing content, too.
+    /// What was found damaged in the log when the store was opened, one line for each place. Empty
+    /// when all is well; [`Archive::known_damage`] tells of missing content, too.
     pub fn damage(&self) -> &[String] {
         &self.store().log_damage
     }
 
-    /// Says of which store this one is a copy, where that can be told, until [`Archive::confirm_move`] says which of
-    /// them goes on. A store that was moved is no copy. Known only of a store that is open for writing.
+    /// Says of which store this one is a copy, where that can be told, until
+    /// [`Archive::confirm_move`] says which of them goes on. A store that was moved is no copy.
+    /// Known only of a store that is open for writing.
     pub fn copied_from(&self) -> Option<&CopiedFrom> {
         self.handle.copied_from.get()
     }
@@ -149,7 +151,8 @@ impl Archive {
         self.store().watermark.wait_past(seq, timeout)
     }
 
-    /// Moves what is in the journal into segments and packs, and the index up to the log. Callers go on meanwhile.
+    /// Moves what is in the journal into segments and packs, and the index up to the log. Callers
+    /// go on meanwhile.
     pub fn seal(&self) -> Result<()> {
         let channels = self.channels()?;
         let (reply, answer) = bounded(1);
@@ -183,8 +186,8 @@ impl Archive {
         })
     }
 
-    /// Ends the background work and lets go of the store. What was acknowledged is safe without it, too; an error here says
-    /// that background work had failed before.
+    /// Ends the background work and lets go of the store. What was acknowledged is safe without it,
+    /// too; an error here says that background work had failed before.
     pub fn close(self) -> Result<()> {
         match self.actor {
             None => self.handle.shut_down(),
@@ -208,7 +211,8 @@ impl Archive {
         self.handle.channels.is_some()
     }
 
-    /// Returns who causes what is recorded through this handle; `None` for whoever opened the store.
+    /// Returns who causes what is recorded through this handle; `None` for whoever opened the
+    /// store.
     pub(in crate::archive) fn actor(&self) -> Option<&Arc<Actor>> {
         self.actor.as_ref()
     }
@@ -269,11 +273,13 @@ impl Archive {
     /// Records one fact. Returns its number.
     pub(in crate::archive) fn append_fact(&self, draft: Draft) -> Result<EventSeq> {
         match self.append(vec![draft])? {
-            Receipt::Durable { events, .. } => Ok(events.last().copied().unwrap_or_default()),
-            Receipt::Known(_) | Receipt::ContentNeeded => Err(Error::new(
-                ErrorKind::Invalid,
-                "BUG: a plain fact was answered as if it had content",
-            )),
+            Receipt::Durable { events, .. } if !events.is_empty() => Ok(events[events.len() - 1]),
+            Receipt::Durable { .. } | Receipt::Known(_) | Receipt::ContentNeeded => {
+                Err(Error::new(
+                    ErrorKind::Invalid,
+                    "BUG: a plain fact was answered as if it had content",
+                ))
+            }
         }
     }
 
@@ -318,7 +324,8 @@ impl Handle {
         }
         store.health.check()?;
         match written {
-            // A full disk keeps the index behind, which costs the next open a moment and nobody a byte.
+            // A full disk keeps the index behind, which costs the next open a moment and nobody a
+            // byte.
             Err(error) if error.kind() == ErrorKind::Full => Ok(()),
             other => other,
         }

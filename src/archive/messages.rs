@@ -47,7 +47,8 @@ impl Draft {
         self.records.iter().map(|(_, record)| record.len()).sum()
     }
 
-    /// Facts that must find room even when archiving is refused: they lead to space, or tell of trouble.
+    /// Facts that must find room even when archiving is refused: they lead to space, or tell of
+    /// trouble.
     pub(in crate::archive) fn may_use_reserve(&self) -> bool {
         !matches!(
             self.body,
@@ -68,7 +69,8 @@ pub(in crate::archive) struct NewlyArchived {
 
 /// What became of a request.
 pub(in crate::archive) enum Receipt {
-    /// Durable, under these numbers; for an archived source also what it became, for a conversion which attempt it is.
+    /// Durable, under these numbers; for an archived source also what it became, for a conversion
+    /// which attempt it is.
     Durable {
         events: Vec<EventSeq>,
         archived: Option<NewlyArchived>,
@@ -97,7 +99,8 @@ pub(in crate::archive) enum Request {
     Stop,
 }
 
-/// What the other threads of the store need of the writer, who alone changes what is newer than the index.
+/// What the other threads of the store need of the writer, who alone changes what is newer than the
+/// index.
 pub(in crate::archive) enum Control {
     /// Change the active layer by facts about files, which are no events.
     Change(Change, Sender<Result<()>>),
@@ -105,7 +108,8 @@ pub(in crate::archive) enum Control {
     Freeze(Sender<Result<()>>),
     /// Answer, then wait until the other end of the channel is dropped.
     Pause(Sender<Result<()>>, Receiver<()>),
-    /// Record that a pack goes and forget it, in one step, unless something needs it by now; answers whether it goes.
+    /// Record that a pack goes and forget it, in one step, unless something needs it by now;
+    /// answers whether it goes.
     Retire(Box<Retirement>, Sender<Result<bool>>),
     /// Hand out the journal files that wait to be used again; they come back by `Recycle`.
     TakeFree(Sender<Result<Vec<Journal>>>),
@@ -120,8 +124,8 @@ pub(in crate::archive) struct Retirement {
     pub(in crate::archive) pack: PackId,
     /// The blobs its footer lists.
     pub(in crate::archive) inside: Vec<BlobId>,
-    /// What is recorded of it. It is refused when it does not fit the current journal file and no other is to be had at
-    /// once, because the one who asks is the one who would make room.
+    /// What is recorded of it. It is refused when it does not fit the current journal file and no
+    /// other is to be had at once, because the one who asks is the one who would make room.
     pub(in crate::archive) fact: Draft,
 }
 

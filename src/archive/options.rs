@@ -21,12 +21,14 @@ pub struct Options {
     pub journal_bytes: u64,
     /// A pack is closed before it would grow past this many bytes, 4 KiB to 1 TiB.
     pub pack_bytes: u64,
-    /// Content of this size and more goes straight into packs, in chunks of which a change in the middle spares the others;
-    /// rounded down to a power of two between 4 KiB and 1 MiB. Where chunks are cut follows from it: another value shares
-    /// nothing with long content that was stored before.
+    /// Content of this size and more goes straight into packs, in chunks of which a change in the
+    /// middle spares the others; rounded down to a power of two between 4 KiB and 1 MiB. Where
+    /// chunks are cut follows from it: another value shares nothing with long content that was
+    /// stored before.
     pub stream_bytes: usize,
-    /// Small content of one kind (of one converter, with one file name extension) that is sealed together is compressed with a
-    /// dictionary made of some of it, from so many bytes on and where that makes it smaller. `u64::MAX` is never.
+    /// Small content of one kind (of one converter, with one file name extension) that is sealed
+    /// together is compressed with a dictionary made of some of it, from so many bytes on and where
+    /// that makes it smaller. `u64::MAX` is never.
     pub dictionary_from: u64,
     /// Memory for dictionaries that were used to read, in bytes, at most 1 TiB; one takes up to 150
     /// KiB or so, and each pack has its own.
@@ -78,7 +80,8 @@ impl fmt::Debug for Options {
 pub enum Access {
     /// Everything. One process at a time.
     ReadWrite,
-    /// Only look. Log and packs are not touched; the index, which holds nothing the log does not, may be brought up to date.
+    /// Only look. Log and packs are not touched; the index, which holds nothing the log does not,
+    /// may be brought up to date.
     ReadOnly,
 }
 

@@ -10,7 +10,8 @@ use crate::id::{AttemptNo, BlobId, EntryId};
 use crate::index::View;
 use crate::{Error, ErrorKind, Result};
 
-/// Decides what only the single writer can decide. `Some` answers the request without recording anything.
+/// Decides what only the single writer can decide. `Some` answers the request without recording
+/// anything.
 pub(in crate::archive) fn decide(
     draft: &mut Draft,
     view: &View,
@@ -43,7 +44,11 @@ pub(in crate::archive) fn decide(
         Body::Converted(fact) => {
             let entry = living(fact.entry, view)?;
             let before = entry.attempts.last().map_or(0, |attempt| attempt.attempt.0);
-            fact.attempt = AttemptNo(before.saturating_add(1));
+            let next = before.checked_add(1).ok_or_else(|| {
+                let said = format!("entry {} has as many attempts as can be numbered", entry.id);
+                Error::new(ErrorKind::Refused, said)
+            })?;
+            fact.attempt = AttemptNo(next);
         }
         Body::Reported(fact) => {
             let entry = view

@@ -1,5 +1,6 @@
-//! Whose turn it is to write: that of the writer's own thread, which gathers what several callers hand in, or that of a
-//! caller who is alone. He would wait until that thread wakes, and then until it wakes him, for nothing.
+//! Whose turn it is to write: that of the writer's own thread, which gathers what several callers
+//! hand in, or that of a caller who is alone. He would wait until that thread wakes, and then until
+//! it wakes him, for nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,13 +41,15 @@ impl Leader {
         }
     }
 
-    /// True once the writer's own thread has ended. A request that was handed in before that was seen is answered, or
-    /// dropped with its reply; one that is handed in later may stay where it is for as long as the store is open.
+    /// True once the writer's own thread has ended. A request that was handed in before that was
+    /// seen is answered, or dropped with its reply; one that is handed in later may stay where it
+    /// is for as long as the store is open.
     pub(in crate::archive) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
 
-    /// What the writer's own thread does: works until told to stop, or until nobody can ask any more.
+    /// What the writer's own thread does: works until told to stop, or until nobody can ask any
+    /// more.
     pub(in crate::archive) fn run(
         &self,
         requests: &Receiver<Request>,
@@ -62,8 +65,9 @@ impl Leader {
         something.recv(requests);
         loop {
             something.ready();
-            // Nothing is taken before it is this thread's turn: a caller who waits for an empty journal file, as the
-            // writer, would wait for ever for one that was taken out of the channel here.
+            // Nothing is taken before it is this thread's turn: a caller who waits for an empty
+            // journal file, as the writer, would wait for ever for one that was taken out of the
+            // channel here.
             let Ok(mut turn) = self.writer.lock() else {
                 // Whoever it was may not have come to say so yet.
                 self.health.fail(
@@ -108,8 +112,9 @@ impl Leader {
     }
 }
 
-/// Drops what is in the channel of requests when the writer's own thread ends. The channel keeps its messages for as long as
-/// anybody can send, so whoever waits for an answer would wait for ever.
+/// Drops what is in the channel of requests when the writer's own thread ends. The channel keeps
+/// its messages for as long as anybody can send, so whoever waits for an answer would wait for
+/// ever.
 struct DropRequests<'a> {
     over: &'a AtomicBool,
     requests: &'a Receiver<Request>,
@@ -144,8 +149,9 @@ pub(in crate::archive) struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Does what is asked here and now, if nobody else waits and nobody writes; else gives it back, for the writer's thread.
-    /// Several callers share a sync there, so no turn is taken from it while there are more.
+    /// Does what is asked here and now, if nobody else waits and nobody writes; else gives it back,
+    /// for the writer's thread. Several callers share a sync there, so no turn is taken from it
+    /// while there are more.
     pub(in crate::archive) fn try_run_inline(&self, request: Request) -> Result<(), Request> {
         if !self.is_alone {
             return Err(request);
@@ -180,7 +186,8 @@ mod tests {
 
     const WRITERS_OWN: &str = "annals-writer";
 
-    /// Notes which thread asked for the time last: an event gets its time from the one who writes it.
+    /// Notes which thread asked for the time last: an event gets its time from the one who writes
+    /// it.
     #[derive(Default)]
     struct Asked(Mutex<String>);
 
@@ -265,8 +272,9 @@ mod tests {
         assert_eq!(asked.by(), WRITERS_OWN);
     }
 
-    /// A caller who writes waits for a sealed journal file to come back when all are full. It comes through the channel that
-    /// the writer's thread watches, too: had that taken it before its turn, both would wait for each other.
+    /// A caller who writes waits for a sealed journal file to come back when all are full. It comes
+    /// through the channel that the writer's thread watches, too: had that taken it before its
+    /// turn, both would wait for each other.
     #[test]
     fn a_caller_who_writes_gets_the_journal_file_he_waits_for() {
         let (archive, asked) = store();

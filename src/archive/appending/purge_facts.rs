@@ -13,8 +13,8 @@ use crate::{Error, ErrorKind, Result};
 /// So many entry ids always fit one leaf, however scattered they are.
 const PURGED_PER_EVENT: usize = 1_500;
 
-/// The facts a plan becomes, if every entry of it may still go. Nobody can place a hold between this look and the
-/// record of the purge: both go through this thread.
+/// The facts a plan becomes, if every entry of it may still go. Nobody can place a hold between
+/// this look and the record of the purge: both go through this thread.
 pub(in crate::archive) fn purge_facts(
     view: &View,
     plan: &PurgePlan,

@@ -1,5 +1,6 @@
-//! The one who appends: gathers what callers hand in while the last sync is in flight, decides what only the single writer
-//! can decide (numbers, duplicates, keys, stale plans), makes the group durable, and only then lets it be seen.
+//! The one who appends: gathers what callers hand in while the last sync is in flight, decides what
+//! only the single writer can decide (numbers, duplicates, keys, stale plans), makes the group
+//! durable, and only then lets it be seen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// At the most so many requests share a sync.
 const GROUP_REQUESTS_MAX: usize = 512;
-/// Journal space that archiving leaves alone, so that a purge can still be recorded when the disk is full; of a small
-/// journal file an eighth.
+/// Journal space that archiving leaves alone, so that a purge can still be recorded when the disk
+/// is full; of a small journal file an eighth.
 const RESERVE_BYTES: usize = 256 << 10;
 /// More journal files than this are not made; the writer waits for the sealer instead.
 const JOURNAL_FILES_MAX: usize = 8;
@@ -56,7 +57,8 @@ pub(in crate::archive) struct WriterParts {
 /// What was staged and waits for the sync.
 #[derive(Default)]
 struct Group {
-    /// The active layer with the staged events folded in, and what it lies on; nothing while nothing is staged.
+    /// The active layer with the staged events folded in, and what it lies on; nothing while
+    /// nothing is staged.
     state: Option<(Arc<Overlay>, View)>,
     frames: Vec<LiveFrame>,
     inline: Vec<(BlobId, JournalPlace)>,
@@ -74,7 +76,8 @@ impl Group {
         })
     }
 
-    /// Everything acknowledged or staged. To be dropped before the next event is folded in, or that has to copy.
+    /// Everything acknowledged or staged. To be dropped before the next event is folded in, or that
+    /// has to copy.
     fn view(&mut self, index: &LayeredIndex) -> View {
         let (pending, below) = self.state(index);
         below.under(Arc::clone(pending))
@@ -102,8 +105,8 @@ impl Writer {
         &self.parts.published.index
     }
 
-    /// Does what is asked, and as much of what `more` answers as fits a group, and makes it durable; every caller has been told
-    /// by then, also of a failure. False when told to stop.
+    /// Does what is asked, and as much of what `more` answers as fits a group, and makes it
+    /// durable; every caller has been told by then, also of a failure. False when told to stop.
     pub(in crate::archive) fn serve(
         &mut self,
         request: Request,
@@ -173,7 +176,8 @@ impl Writer {
         }
     }
 
-    /// Nothing can begin to need the pack in between: what might do so comes through this thread, too.
+    /// Nothing can begin to need the pack in between: what might do so comes through this thread,
+    /// too.
     fn retire(&mut self, retirement: Retirement, group: &mut Group) -> Result<bool> {
         self.commit(group)?;
         let Retirement { pack, inside, fact } = retirement;
@@ -193,8 +197,8 @@ impl Writer {
         }
         drop(view);
         let mut group = Group::default();
-        // Whoever asks is the one who would make room in the journal, so there is no waiting for it.
-        // The smallest journal file holds such a fact.
+        // Whoever asks is the one who would make room in the journal, so there is no waiting for
+        // it. The smallest journal file holds such a fact.
         let can_rotate =
             self.appender.free_files(0) > 0 || self.appender.files(0) < JOURNAL_FILES_MAX;
         let room = if can_rotate {
@@ -310,7 +314,8 @@ impl Writer {
                 Room::Here if fits_reserve => {}
                 Room::Here => return Err(journal_full("it holds nothing more")),
                 Room::Anywhere => match self.rotate(bytes) {
-                    // No room for another journal file, but the rest of this one is for just such facts.
+                    // No room for another journal file, but the rest of this one is for just such
+                    // facts.
                     Err(error) if error.kind() == ErrorKind::Full && fits_reserve => {}
                     rotated => rotated?,
                 },
@@ -414,8 +419,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Goes on in another journal file, which holds a frame of `frame_bytes`, and hands the full one
-    /// to the sealer.
+    /// Goes on in another journal file, which holds a frame of `frame_bytes`, and hands the full
+    /// one to the sealer.
     fn rotate(&mut self, frame_bytes: usize) -> Result<()> {
         while let Ok(control) = self.controls.try_recv() {
             self.control(control);

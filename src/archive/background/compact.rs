@@ -23,7 +23,8 @@ use crate::{Error, ErrorKind, Result};
 /// Compacts every pack worth compacting, until `max_bytes` were freed or `go_on` says no. Runs on
 /// the background thread.
 ///
-/// A pack that is damaged inside does not keep the others: its error is returned when they are done.
+/// A pack that is damaged inside does not keep the others: its error is returned when they are
+/// done.
 pub(in crate::archive) fn compact(
     store: &Store,
     writer: &WriterLink,
@@ -178,8 +179,8 @@ mod tests {
         }
     }
 
-    /// A pack of one 85-byte record takes 329 bytes. Header, footer and trailer counted as dead, so every compaction
-    /// wrote such a pack again, freed nothing, and left an event that said so.
+    /// A pack of one 85-byte record takes 329 bytes. Header, footer and trailer counted as dead, so
+    /// every compaction wrote such a pack again, freed nothing, and left an event that said so.
     #[test]
     fn a_pack_that_is_alive_throughout_is_left_alone_however_small_it_is() {
         assert_eq!(dead(&pack(329, 85, 1)), 0);
@@ -209,7 +210,8 @@ mod tests {
         assert_eq!(dead(&pack(two_records, 0, 0)), two_records);
     }
 
-    /// A store with so many packs, in each a long source of converter `goes` and a short one of `stays`.
+    /// A store with so many packs, in each a long source of converter `goes` and a short one of
+    /// `stays`.
     fn packs(disk: &SimDisk, packs: u64) -> Archive {
         let options = Options {
             journal_bytes: JOURNAL_BYTES_MIN,
@@ -271,8 +273,8 @@ mod tests {
         assert!(archive.verify(Depth::Deep).expect("verified").ok);
     }
 
-    /// One damaged record kept every other pack's dead bytes for good, and the error did not say what had
-    /// been freed by then.
+    /// One damaged record kept every other pack's dead bytes for good, and the error did not say
+    /// what had been freed by then.
     #[test]
     fn a_damaged_pack_keeps_no_other_from_being_compacted() {
         let disk = SimDisk::new();
@@ -403,7 +405,8 @@ mod tests {
         assert_eq!(reads(&archive, "stays"), 512);
     }
 
-    /// What is on its way into an event is pinned. What was copied by then is dead, and costs space until the next time.
+    /// What is on its way into an event is pinned. What was copied by then is dead, and costs space
+    /// until the next time.
     #[test]
     fn a_pack_that_was_pinned_while_it_was_copied_stays_and_the_copy_goes_with_the_next_compaction()
     {
@@ -425,7 +428,8 @@ mod tests {
         assert_eq!(reads(&archive, "stays"), 512);
     }
 
-    /// The bytes of what is alive are read twice, to be chosen and to be written; the error names the file it is about.
+    /// The bytes of what is alive are read twice, to be chosen and to be written; the error names
+    /// the file it is about.
     #[test]
     fn a_rewrite_that_cannot_read_names_the_old_pack_and_leaves_nothing_behind() {
         let mut told = 0;

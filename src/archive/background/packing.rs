@@ -1,7 +1,8 @@
-//! Content on its way into packs of one class: what is alike lies together, and is compressed with a dictionary of its own
-//! where one pays.
+//! Content on its way into packs of one class: what is alike lies together, and is compressed with
+//! a dictionary of its own where one pays.
 //!
-//! A dictionary is made of content of the pack it is in, so that it goes when that goes: what was purged lives on in none.
+//! A dictionary is made of content of the pack it is in, so that it goes when that goes: what was
+//! purged lives on in none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,7 +41,8 @@ pub(in crate::archive) enum Effort {
     Copy,
 }
 
-/// Pieces are read one after the other, so many bytes of plaintext at a time, and then compressed by several threads.
+/// Pieces are read one after the other, so many bytes of plaintext at a time, and then compressed
+/// by several threads.
 const TURN_BYTES: u64 = 4 << 20;
 /// Threads that compress, at the most: packs are made beside the work of a host.
 const THREADS_MAX: usize = 4;
@@ -103,7 +105,8 @@ pub(in crate::archive) trait Source {
 /// Pieces of one class, by what they are alike in.
 pub(in crate::archive) type Families<K> = BTreeMap<K, Vec<Piece>>;
 
-/// Writes families into `series`. What goes into one pack is settled before its dictionaries are made.
+/// Writes families into `series`. What goes into one pack is settled before its dictionaries are
+/// made.
 pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
     limits: PackLimits,
     families: &Families<K>,
@@ -217,7 +220,8 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
         if family.pieces < PIECES_MIN || family.raw_bytes < least {
             return Ok(None);
         }
-        // By name, which is as good as drawn: files come in turns, and every tenth may be from one station.
+        // By name, which is as good as drawn: files come in turns, and every tenth may be from one
+        // station.
         sampled.sort_by_key(|piece| piece.id);
         let mut room = SAMPLE_BYTES_MAX;
         let mut samples = Vec::new();
@@ -256,7 +260,8 @@ fn encoded(record: &Record<'_>) -> Result<StoredRecord> {
         .map_err(|error| Error::new(ErrorKind::Invalid, format!("BUG: {error}")))
 }
 
-/// The records that go into the pack for these pieces, in their order; each press makes its part of them.
+/// The records that go into the pack for these pieces, in their order; each press makes its part of
+/// them.
 fn in_parts(
     presses: &mut [Press],
     pieces: &[Piece],
@@ -310,7 +315,8 @@ impl Press {
             .collect()
     }
 
-    /// The record that goes into the pack for a piece: compressed anew, or the one it has where that wins nothing.
+    /// The record that goes into the pack for a piece: compressed anew, or the one it has where
+    /// that wins nothing.
     fn record(
         &mut self,
         piece: &Piece,
@@ -343,7 +349,8 @@ impl Press {
     }
 }
 
-/// What was compressed is unpacked once before the journal's copy goes: a dictionary makes one record depend on another.
+/// What was compressed is unpacked once before the journal's copy goes: a dictionary makes one
+/// record depend on another.
 fn check(piece: &Piece, plain: &Plain, made: &StoredRecord, dictionary: &Dictionary) -> Result<()> {
     let again = made.plain(PackOffset(0), &piece.id, Some(dictionary));
     if again.is_ok_and(|again| again.bytes == plain.bytes) {
@@ -658,7 +665,8 @@ mod tests {
         packs.iter().map(|pack| pack.entries.len()).collect()
     }
 
-    /// Fewer than make a dictionary are not split off a family: here and there they would have none.
+    /// Fewer than make a dictionary are not split off a family: here and there they would have
+    /// none.
     #[test]
     fn a_family_goes_to_the_next_pack_when_what_fits_is_too_few_for_a_dictionary() {
         assert_eq!(PIECES_MIN, 8);
@@ -671,7 +679,8 @@ mod tests {
         assert_eq!(packed_by(5, &[12]), [5, 5, 2], "nor for enough");
     }
 
-    /// Several threads compress a turn. Shuffled, a store would not come out the same from the same events.
+    /// Several threads compress a turn. Shuffled, a store would not come out the same from the same
+    /// events.
     #[test]
     fn a_family_of_several_turns_lies_in_its_pack_in_the_order_it_came() {
         let archive = store(64 << 20);

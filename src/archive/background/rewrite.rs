@@ -57,11 +57,13 @@ pub(in crate::archive) fn rewrite(
             row.refs > 0 && row.place.is_some_and(|place| place.pack == pack.id)
         });
         if alive {
-            // A damaged record stops the compaction: the old pack stays as it is, for 'repair' to look at.
+            // A damaged record stops the compaction: the old pack stays as it is, for 'repair' to
+            // look at.
             let record = reader
                 .read_record(entry.offset, entry.len, &entry.id)
                 .map_err(|error| read_error(&path, error))?;
-            // What shared a dictionary was alike. That dictionary stays behind: it is made of what may be dead by now.
+            // What shared a dictionary was alike. That dictionary stays behind: it is made of what
+            // may be dead by now.
             let alike = record.header.dictionary;
             let effort = match alike {
                 None => Effort::Copy,
@@ -100,7 +102,8 @@ impl Source for PackPieces<'_> {
     }
 }
 
-/// Reads every record that was copied once more. The old pack stays when one of them did not arrive.
+/// Reads every record that was copied once more. The old pack stays when one of them did not
+/// arrive.
 pub(in crate::archive) fn read_back(
     disk: &dyn Disk,
     written: &[SyncedPack],

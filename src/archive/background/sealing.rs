@@ -138,8 +138,9 @@ fn damaged(live: &LiveFrame, why: FrameError) -> LogError {
     }
 }
 
-/// Does `work` on a thread that leaves the processor to others first: compressing again takes longer than all that a
-/// caller waits for, and there is no hurry as long as there are journal files.
+/// Does `work` on a thread that leaves the processor to others first: compressing again takes
+/// longer than all that a caller waits for, and there is no hurry as long as there are journal
+/// files.
 ///
 /// Elsewhere than on Linux priority belongs to the process, and the work gets its even share.
 fn at_low_priority<T: Send>(work: impl FnOnce() -> T + Send) -> T {
@@ -184,7 +185,8 @@ impl<'a> JournalPieces<'a> {
         })
     }
 
-    /// Notes the blobs of a frame, except those that were purged meanwhile or lie in a pack already.
+    /// Notes the blobs of a frame, except those that were purged meanwhile or lie in a pack
+    /// already.
     fn gather(&mut self, live: &LiveFrame, frame: &Frame<'_>) -> Result<()> {
         let records_at = live.offset + frame.header.records_at() as u64;
         let mut kind = None;

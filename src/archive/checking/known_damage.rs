@@ -32,8 +32,8 @@ impl KnownDamage {
 }
 
 impl Archive {
-    /// Returns what is known to be damaged. Every answer of this store is to be read with it: what an
-    /// entry or an event is not found in may be lost.
+    /// Returns what is known to be damaged. Every answer of this store is to be read with it: what
+    /// an entry or an event is not found in may be lost.
     ///
     /// The log's damage is that of the moment the store was opened. Missing content that came back
     /// since, because it was archived again, is not told any more.
@@ -117,8 +117,8 @@ mod tests {
         Archive::open_on(Arc::new(disk.clone()), Options::default()).expect("opens")
     }
 
-    /// `stats` of a store without its packs was as sure of itself as that of a whole one. Archiving goes
-    /// on, and what is archived again is not missing any more.
+    /// `stats` of a store without its packs was as sure of itself as that of a whole one. Archiving
+    /// goes on, and what is archived again is not missing any more.
     #[test]
     fn content_that_is_missing_is_known_until_it_is_archived_again() {
         let (disk, pack) = sealed(b"in a pack");

@@ -50,7 +50,8 @@ pub(in crate::archive) fn pack_files(disk: &dyn Disk) -> Result<PackFiles> {
     Ok(files)
 }
 
-/// Which pack a blob kept like this goes to: those that may go at the same time lie together, so that whole packs go.
+/// Which pack a blob kept like this goes to: those that may go at the same time lie together, so
+/// that whole packs go.
 pub(in crate::archive) fn pack_class(retention: Retention, archived_at: Timestamp) -> PackClass {
     let name = match retention.expires_at(archived_at) {
         None => "forever/none".to_owned(),

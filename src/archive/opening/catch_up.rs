@@ -1,4 +1,5 @@
-//! Bringing an index up to the log: the few events it lags behind at open, or all of them into an empty one.
+//! Bringing an index up to the log: the few events it lags behind at open, or all of them into an
+//! empty one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
@@ -23,12 +24,13 @@ use crate::index::{CHECKPOINT_EVENTS, Index, Overlay, Place, View};
 use crate::log::{LogFiles, LogReader};
 use crate::{Error, ErrorKind, Result};
 
-/// So many events are left in memory at open instead of being written to the index; a small store opens without a write.
+/// So many events are left in memory at open instead of being written to the index; a small store
+/// opens without a write.
 const LAG_EVENTS_MAX: u64 = 4_096;
 /// The index is written at the latest when this many entries changed.
 const CHANGED_ENTRIES_MAX: usize = 65_536;
-/// Or when the changes take about this much memory. A whole span of ordinary entries should fit beside what is kept back:
-/// a span written in parts costs twice.
+/// Or when the changes take about this much memory. A whole span of ordinary entries should fit
+/// beside what is kept back: a span written in parts costs twice.
 const WEIGHT_MAX: usize = 112 << 20;
 /// Of which an index that is made anew keeps back so much for one large write.
 const KEPT_BACK_BYTES: usize = 64 << 20;
@@ -48,7 +50,8 @@ pub(in crate::archive) struct CaughtUp {
 pub(in crate::archive) enum Whole {
     /// Every one; one whose bytes cannot be read is an error.
     Every,
-    /// Those that can be read: the log is known to be damaged, and the undamaged rest is to be seen.
+    /// Those that can be read: the log is known to be damaged, and the undamaged rest is to be
+    /// seen.
     Readable,
 }
 
@@ -65,8 +68,8 @@ pub(in crate::archive) struct CatchUp<'a> {
     pub(in crate::archive) whole: Whole,
 }
 
-/// Folds into `index` what it lacks. An index that is missing, of no use or ahead of the log is made
-/// again by `make`.
+/// Folds into `index` what it lacks. An index that is missing, of no use or ahead of the log is
+/// made again by `make`.
 pub(in crate::archive) fn catch_up(
     from: &CatchUp<'_>,
     index: Option<Index>,
@@ -100,7 +103,8 @@ pub(in crate::archive) fn catch_up(
     if lag > 0 {
         catching.fold(from, applied.next())?;
     }
-    // A seal that was cut off left packs of events that are still in the journal; they count where nothing is removed.
+    // A seal that was cut off left packs of events that are still in the journal; they count where
+    // nothing is removed.
     catching.place_due(EventSeq(u64::MAX), packs)?;
     if lag > LAG_EVENTS_MAX || catching.half_made {
         catching.write_all()?;
@@ -156,19 +160,22 @@ impl Catching<'_> {
         self.below.under(self.active.clone())
     }
 
-    /// Forgets packs whose files are gone. The index knows a pack exactly when its file is there, so that it says the same
-    /// whether a compaction was cut off before, between or after its steps.
+    /// Forgets packs whose files are gone. The index knows a pack exactly when its file is there,
+    /// so that it says the same whether a compaction was cut off before, between or after its
+    /// steps.
     fn forget_missing(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
         let known = self.below.packs()?.into_iter().map(|pack| pack.id);
         let missing: BTreeSet<PackId> = known.filter(|id| !packs.contains_key(id)).collect();
         Ok(self.active.drop_packs(&missing, &self.below)?)
     }
 
-    /// Places the blobs of packs that were published after the index was last written. Packs of events that are still to
-    /// be folded in are put off until those are: then the row of a blob is written once.
+    /// Places the blobs of packs that were published after the index was last written. Packs of
+    /// events that are still to be folded in are put off until those are: then the row of a blob is
+    /// written once.
     ///
-    /// A pack that cannot be read is left out and tried again at the next open. Nothing is compacted meanwhile: what it
-    /// holds has no place, and its manifests are all that keeps their chunks alive.
+    /// A pack that cannot be read is left out and tried again at the next open. Nothing is
+    /// compacted meanwhile: what it holds has no place, and its manifests are all that keeps their
+    /// chunks alive.
     fn place_unknown(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
         let known: BTreeSet<PackId> = self.below.packs()?.iter().map(|pack| pack.id).collect();
         let unknown: Vec<_> = packs.iter().filter(|(id, _)| !known.contains(id)).collect();
@@ -219,7 +226,8 @@ impl Catching<'_> {
                 continue;
             }
             entries.retain(|entry| manifests.contains_key(&entry.id));
-            // The row of the pack comes last: with it, the pack is known, and not looked into again.
+            // The row of the pack comes last: with it, the pack is known, and not looked into
+            // again.
             place_blobs(&mut self.active, &self.below, row.id, &entries, |entry| {
                 manifests
                     .remove(&entry.id)
@@ -233,12 +241,12 @@ impl Catching<'_> {
         Ok(())
     }
 
-    /// What kind of pack it is, and what lies in it. A pack that lost its end still has its records; 'verify' tells of the
-    /// damage.
+    /// What kind of pack it is, and what lies in it. A pack that lost its end still has its
+    /// records; 'verify' tells of the damage.
     fn contents(&self, file: &PackFile) -> Result<Contents, PackReadError> {
         let reader = PackReader::open(&**self.disk, &file.path)?;
-        // A foreign pack is told of as missing content where one of its own should be. Taken in, it would
-        // be all dead, and compacted away.
+        // A foreign pack is told of as missing content where one of its own should be. Taken in, it
+        // would be all dead, and compacted away.
         if reader.header().store != self.index.store() {
             return Err(PackReadError::from(PackError::Contradiction {
                 part: PackPart::Header,
@@ -339,7 +347,8 @@ impl Catching<'_> {
         let total = last.0 + 1 - first.0;
         thread::scope(|scope| {
             let (ahead, batches) = bounded(BATCHES_AHEAD);
-            // What was folded goes back to where it was made: letting go of it takes a third as long as folding it in.
+            // What was folded goes back to where it was made: letting go of it takes a third as
+            // long as folding it in.
             let (spent, folded) = unbounded::<Vec<Decoded>>();
             scope.spawn(move || {
                 decode_ahead(log, first..=last, whole, |batch| {

@@ -26,8 +26,9 @@ use crate::log::{Appender, EVENTS_DIR, JOURNAL_DIR, LogFiles};
 use crate::{Error, ErrorKind, Result};
 
 impl Archive {
-    /// Makes a store in `dir`, which must be missing or empty, and opens it. On `Ok` the store survives a power cut; what was left
-    /// after an error or a crash is cleared away by the next try.
+    /// Makes a store in `dir`, which must be missing or empty, and opens it. On `Ok` the store
+    /// survives a power cut; what was left after an error or a crash is cleared away by the next
+    /// try.
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         bounds::check(&options)?;
@@ -41,7 +42,8 @@ impl Archive {
     }
 }
 
-/// Makes a store in `disk`, whose root exists and holds nothing, or what was left when the making of a store was cut off.
+/// Makes a store in `disk`, whose root exists and holds nothing, or what was left when the making
+/// of a store was cut off.
 fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
     bounds::check(&options)?;
     let at = |path: &Path| dir.join(path);
@@ -95,7 +97,8 @@ fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive
     Ok(archive)
 }
 
-/// A [`Disk`] over `dir`, which must be missing or hold nothing that [`create`] would not clear away.
+/// A [`Disk`] over `dir`, which must be missing or hold nothing that [`create`] would not clear
+/// away.
 fn new_dir(dir: &Path) -> Result<FsDisk> {
     match std::fs::read_dir(dir) {
         Ok(_) => {
@@ -124,8 +127,9 @@ fn new_dir(dir: &Path) -> Result<FsDisk> {
     Ok(FsDisk::new(dir))
 }
 
-/// What [`create`] left when it was cut off: the files, which are to go. An error when there is anything else, or may be: without
-/// its header file a store is none, but what is in it can be brought back.
+/// What [`create`] left when it was cut off: the files, which are to go. An error when there is
+/// anything else, or may be: without its header file a store is none, but what is in it can be
+/// brought back.
 fn begun(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>> {
     let list = |folder: &Path| -> Result<Vec<DirEntry>> {
         let listed = disk.list(folder);
@@ -199,7 +203,8 @@ mod tests {
         new_dir(&dir.path().join("deep/down")).expect("still empty");
     }
 
-    /// A full disk left half a store in a folder that was then "not empty": nothing could be made of it but a new name.
+    /// A full disk left half a store in a folder that was then "not empty": nothing could be made
+    /// of it but a new name.
     #[test]
     fn a_store_whose_making_failed_anywhere_is_made_at_the_next_try() {
         let mut failed = 0;
@@ -223,8 +228,8 @@ mod tests {
         assert!(failed > 20, "{failed}");
     }
 
-    /// A store that lost its header file is no store, and everything in it can be brought back: also when it was killed, and
-    /// nothing but its journal tells of it.
+    /// A store that lost its header file is no store, and everything in it can be brought back:
+    /// also when it was killed, and nothing but its journal tells of it.
     #[test]
     fn what_may_have_been_a_store_is_not_taken_for_one_that_was_begun() {
         let disk = SimDisk::new();

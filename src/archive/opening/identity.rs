@@ -1,7 +1,7 @@
 //! Which store the files of a folder belong to, by what each of them says.
 //!
-//! Every file but `LOCK` carries the id of its store. `FORMAT` is one witness of many: it is small, and
-//! easily copied to the wrong place.
+//! Every file but `LOCK` carries the id of its store. `FORMAT` is one witness of many: it is small,
+//! and easily copied to the wrong place.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,8 +37,8 @@ struct Testimony {
 pub(in crate::archive) enum Verdict {
     /// `FORMAT` is right: it names the store that the others name, or none of them names another.
     AsFormatSays,
-    /// `FORMAT` is unreadable, or names a store of which nothing else is here; so many files name this
-    /// one.
+    /// `FORMAT` is unreadable, or names a store of which nothing else is here; so many files name
+    /// this one.
     Other(StoreId, usize),
     /// They do not agree; in words.
     Unclear(String),

@@ -39,8 +39,8 @@ use crate::{Error, ErrorKind, Result};
 impl Archive {
     /// Opens the store in `dir`. One process at a time may have it open for writing.
     ///
-    /// A torn tail is cut and recorded, a missing or damaged index is made anew. A store whose log is damaged opens for
-    /// reading only; [`Archive::damage`] says what was found.
+    /// A torn tail is cut and recorded, a missing or damaged index is made anew. A store whose log
+    /// is damaged opens for reading only; [`Archive::damage`] says what was found.
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         open(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
@@ -428,8 +428,8 @@ mod tests {
         events.map(|leaf| kind(leaf.expect("whole"))).collect()
     }
 
-    /// The opening of the store used to be recorded before its making, and a power cut between the header and the first
-    /// event left a store whose making was never recorded.
+    /// The opening of the store used to be recorded before its making, and a power cut between the
+    /// header and the first event left a store whose making was never recorded.
     #[test]
     fn event_1_is_the_making_of_the_store_also_after_a_power_cut_before_it() {
         let disk = SimDisk::new();
@@ -480,7 +480,8 @@ mod tests {
         writer.close().expect("closed");
     }
 
-    /// A deep look makes an index beside the one that is there, in memory where nothing may be written.
+    /// A deep look makes an index beside the one that is there, in memory where nothing may be
+    /// written.
     #[test]
     fn a_damaged_store_that_was_to_be_written_to_is_looked_through_without_a_change() {
         let disk = SimDisk::new();

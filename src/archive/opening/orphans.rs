@@ -10,7 +10,8 @@ use crate::id::{EventSeq, PackId};
 use crate::index::Index;
 use crate::{Error, Result};
 
-/// Removes packs of a seal that was cut off before its segment got its name: the journal still holds all of it.
+/// Removes packs of a seal that was cut off before its segment got its name: the journal still
+/// holds all of it.
 ///
 /// Packs the index knows were named by a whole seal, and are not looked into.
 pub(in crate::archive) fn remove_orphans(

@@ -12,7 +12,8 @@ use crate::id::EventSeq;
 use crate::index::Index;
 
 impl Archive {
-    /// Drops the index and folds the whole log into a new one. Callers wait meanwhile. Answers the newest event in it.
+    /// Drops the index and folds the whole log into a new one. Callers wait meanwhile. Answers the
+    /// newest event in it.
     pub fn rebuild(&self) -> Result<EventSeq> {
         let store = Arc::clone(self.store());
         self.run_in_background(move |writer| rebuild_index(&store, writer))

@@ -10,8 +10,8 @@ use crate::id::{EventSeq, Sha256};
 use crate::log::{JOURNAL_BYTES_MAX, Journal, TornTail, cut, journal_path};
 use crate::{Error, Result};
 
-/// Keeps a copy of torn bytes, then cuts them off. What was torn was never acknowledged; the copy is for the curious, and
-/// is left out when the disk has no room for it.
+/// Keeps a copy of torn bytes, then cuts them off. What was torn was never acknowledged; the copy
+/// is for the curious, and is left out when the disk has no room for it.
 pub(in crate::archive) fn set_tail_aside(
     disk: &dyn Disk,
     journal: &Journal,
@@ -61,8 +61,9 @@ fn keep_copy(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     kept
 }
 
-/// A tail that was cut off when the store was opened before, and whose record was lost to another fault: its copy is named
-/// after the event that comes next, which would otherwise be the record of it.
+/// A tail that was cut off when the store was opened before, and whose record was lost to another
+/// fault: its copy is named after the event that comes next, which would otherwise be the record of
+/// it.
 pub(in crate::archive) fn cut_and_not_recorded(
     disk: &dyn Disk,
     journal: &Journal,

@@ -6,11 +6,11 @@ use crate::id::EventSeq;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// By how many days one event may be later than the one before it, and the clock later than the newest, before somebody
-/// has to vouch for the day.
+/// By how many days one event may be later than the one before it, and the clock later than the
+/// newest, before somebody has to vouch for the day.
 const GAP_DAYS_MAX: i64 = 366;
-/// How many of the newest events are looked at. A clock that was wrong when something was recorded looks right to whoever
-/// compares it with that record alone.
+/// How many of the newest events are looked at. A clock that was wrong when something was recorded
+/// looks right to whoever compares it with that record alone.
 const LOOKED_AT: u64 = 256;
 
 impl Archive {
@@ -143,7 +143,8 @@ mod tests {
         );
     }
 
-    /// One file that came in under the wrong clock made that clock look right, and the nightly purge took everything.
+    /// One file that came in under the wrong clock made that clock look right, and the nightly
+    /// purge took everything.
     #[test]
     fn a_file_recorded_under_the_wrong_clock_does_not_make_that_clock_right() {
         let (archive, clock) = store(20_000);

@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::Result;
 use crate::archive::state::journal_blobs::JournalBlobs;
 use crate::archive::state::reclaimable::{choose_packs, dead};
 use crate::entry::Entry;
 use crate::format::pack::{FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BYTES};
 use crate::id::{BlobId, PackId};
 use crate::index::{BlobRow, PackRow, View};
+use crate::{Error, ErrorKind, Result};
 
 /// What each piece of content takes: its record, and its share of what its pack needs beside
 /// records. The shares of all content of a pack come to the bytes of its file.
@@ -138,7 +138,9 @@ impl<'a> Needs<'a> {
             return Ok(0);
         };
         let left = self.left.entry(blob).or_insert(row.refs);
-        *left = left.saturating_sub(1);
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| does_not_add_up("more entries need a content than are counted"))?;
         if *left > 0 {
             return Ok(0);
         }
@@ -160,17 +162,27 @@ impl<'a> Needs<'a> {
 
     /// What the store shrinks by at once when what was released goes: packs that are worth it, with
     /// what was dead in them before, and content in the journal.
-    pub(in crate::archive) fn freed_at_once(&self) -> u64 {
+    pub(in crate::archive) fn freed_at_once(&self) -> Result<u64> {
         let after = |pack: &PackRow| {
             let (records, bytes) = self.gone.packs.get(&pack.id).copied().unwrap_or_default();
-            PackRow {
-                live_blobs: pack.live_blobs.saturating_sub(records),
-                live_bytes: pack.live_bytes.saturating_sub(bytes),
+            let less = || does_not_add_up("more is alive in a pack than is counted");
+            Ok(PackRow {
+                live_blobs: pack.live_blobs.checked_sub(records).ok_or_else(less)?,
+                live_bytes: pack.live_bytes.checked_sub(bytes).ok_or_else(less)?,
                 ..pack.clone()
-            }
+            })
         };
-        let packs: Vec<PackRow> = self.sizes.packs.values().map(after).collect();
-        let freed: u64 = choose_packs(&packs).iter().map(dead).sum();
-        freed + self.gone.journal_bytes
+        let packs: Result<Vec<PackRow>> = self.sizes.packs.values().map(after).collect();
+        let freed: u64 = choose_packs(&packs?).iter().map(dead).sum();
+        Ok(freed + self.gone.journal_bytes)
     }
+}
+
+/// The error for counts of the index that contradict each other.
+fn does_not_add_up(how: &str) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("the index does not add up: {how}"),
+    )
+    .hint("make the index anew with 'annals rebuild'")
 }

@@ -43,8 +43,8 @@ pub struct RecordedPurge {
 }
 
 impl PurgeOutcome {
-    /// Bytes that are used no longer: those the packs shrank by, and those of content that was still
-    /// in the journal and is overwritten there. 0 when freeing them failed.
+    /// Bytes that are used no longer: those the packs shrank by, and those of content that was
+    /// still in the journal and is overwritten there. 0 when freeing them failed.
     pub fn bytes_freed(&self) -> u64 {
         self.reclaim.as_ref().map_or(0, |done| done.bytes_freed)
     }
@@ -84,8 +84,8 @@ impl Serialize for PurgeOutcome {
 impl Archive {
     /// What `policy` would take on that day. Changes nothing.
     ///
-    /// Refused when the policy has no rule, and when it asks the clock for the day and the log says that the clock may have
-    /// jumped: one that is years ahead makes everything old.
+    /// Refused when the policy has no rule, and when it asks the clock for the day and the log says
+    /// that the clock may have jumped: one that is years ahead makes everything old.
     pub fn plan_purge(&self, policy: &Policy, as_of: AsOf) -> Result<PurgePlan> {
         let now = match as_of {
             AsOf::Vouched(day) => day,
@@ -140,7 +140,7 @@ impl Archive {
                 })
             })
         })?;
-        Ok(planner.finish(store.freed_at_once()))
+        Ok(planner.finish(store.freed_at_once()?))
     }
 
     /// Carries a plan out: records it, then frees the bytes.
@@ -172,7 +172,8 @@ impl Archive {
         })
     }
 
-    /// A plan is stale once a hold was placed or released, or anything was purged, after it was made.
+    /// A plan is stale once a hold was placed or released, or anything was purged, after it was
+    /// made.
     fn refuse_stale(&self, plan: &PurgePlan) -> Result<()> {
         if plan.at_seq > self.newest() {
             return Err(Error::new(
@@ -271,7 +272,8 @@ mod tests {
         })
     }
 
-    /// Purged content used to linger in journal files that had been sealed and recycled before the purge.
+    /// Purged content used to linger in journal files that had been sealed and recycled before the
+    /// purge.
     #[test]
     fn purged_content_is_nowhere_on_the_disk_however_it_got_there() {
         let disk = SimDisk::new();
@@ -294,8 +296,8 @@ mod tests {
         archive.close().expect("closed");
     }
 
-    /// A file that is used again holds what it held before, behind what was written since. When all of that is sealed by then,
-    /// a purge of it does not turn to another file.
+    /// A file that is used again holds what it held before, behind what was written since. When all
+    /// of that is sealed by then, a purge of it does not turn to another file.
     #[test]
     fn purged_content_does_not_linger_in_the_journal_file_that_is_being_written() {
         let disk = SimDisk::new();
@@ -330,7 +332,8 @@ mod tests {
         assert_eq!(purged.recorded.archives_purged, 1);
     }
 
-    /// A seal compresses all that was archived since the last one. A nightly purge of what is months old waited for it.
+    /// A seal compresses all that was archived since the last one. A nightly purge of what is
+    /// months old waited for it.
     #[test]
     fn a_purge_seals_the_journal_only_when_something_that_goes_is_in_it() {
         let disk = SimDisk::new();
@@ -355,7 +358,8 @@ mod tests {
         }
     }
 
-    /// The power went when a purge was recorded and nothing was freed yet. The next one, of something else, ends it.
+    /// The power went when a purge was recorded and nothing was freed yet. The next one, of
+    /// something else, ends it.
     #[test]
     fn a_purge_ends_what_one_before_it_could_not() {
         let disk = SimDisk::new();
@@ -589,7 +593,8 @@ mod tests {
         }
     }
 
-    /// A view is a moment; content can move from the journal to packs behind it, and what it knows of no more counts as nothing.
+    /// A view is a moment; content can move from the journal to packs behind it, and what it knows
+    /// of no more counts as nothing.
     #[test]
     fn content_a_view_does_not_know_or_lost_sight_of_frees_nothing() {
         let archive = archive(&SimDisk::new());

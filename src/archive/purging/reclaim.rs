@@ -1,8 +1,8 @@
-//! Freeing the bytes of what was purged, wherever they lie: in packs, in the journal, and behind its
-//! end.
+//! Freeing the bytes of what was purged, wherever they lie: in packs, in the journal, and behind
+//! its end.
 //!
-//! A purge is on record before any of this begins. What one could not free is found again by what it
-//! left behind, so the next purge, `compact` and the next opening for writing all end it.
+//! A purge is on record before any of this begins. What one could not free is found again by what
+//! it left behind, so the next purge, `compact` and the next opening for writing all end it.
 
 use std::sync::Arc;
 
@@ -17,10 +17,11 @@ use crate::archive::state::reclaimable::{choose_packs, unneeded_in_journal, was_
 use crate::disk::Disk;
 
 impl Archive {
-    /// Reclaims the bytes of what was purged, until `max_bytes` were freed: those in packs, and those
-    /// still in the journal, which is sealed without them.
+    /// Reclaims the bytes of what was purged, until `max_bytes` were freed: those in packs, and
+    /// those still in the journal, which is sealed without them.
     ///
-    /// After an error the rest is left for the next call; the message says what was freed before it.
+    /// After an error the rest is left for the next call; the message says what was freed before
+    /// it.
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         // Packs go first: on a full disk that is what makes room for the rest.
         let compacted = self.compact_packs(max_bytes);
@@ -54,7 +55,8 @@ impl Archive {
 
     /// Ends in the background what a purge left undone before the store was opened, if one did.
     ///
-    /// What fails here fails silently: `stats` still shows it, and the next purge or `compact` says why.
+    /// What fails here fails silently: `stats` still shows it, and the next purge or `compact` says
+    /// why.
     pub(in crate::archive) fn end_purges(&self) -> Result<()> {
         let store = self.store();
         if !self.is_writable() || !was_purged(&store.index.view()) {
@@ -72,7 +74,8 @@ impl Archive {
         let in_journal = unneeded_in_journal(&store.index, &store.journal)?;
         if in_journal > 0 {
             let (reply, rotated) = bounded(1);
-            // Once this answers, the background thread has the file to be sealed before its next job.
+            // Once this answers, the background thread has the file to be sealed before its next
+            // job.
             if channels.hand_in(Request::Rotate(reply)) && matches!(rotated.recv(), Ok(Ok(()))) {
                 store.leftovers.note_freed(CompactOutcome {
                     bytes_freed: in_journal,
@@ -186,8 +189,9 @@ mod tests {
         })
     }
 
-    /// On a full disk `retention apply` said that it failed and that nothing was lost, while 31 entries
-    /// were purged on record. Their bytes stayed: `stats` saw nothing to reclaim, `compact` freed nothing.
+    /// On a full disk `retention apply` said that it failed and that nothing was lost, while 31
+    /// entries were purged on record. Their bytes stayed: `stats` saw nothing to reclaim, `compact`
+    /// freed nothing.
     #[test]
     fn a_purge_whose_bytes_stay_is_told_as_recorded_and_ended_by_compact() {
         let disk = SimDisk::new();
@@ -251,7 +255,8 @@ mod tests {
         assert_eq!(object["reclaim_error"]["hint"], "make some");
     }
 
-    /// The power went when a purge was on record and nothing was freed. Nobody purges again for months.
+    /// The power went when a purge was on record and nothing was freed. Nobody purges again for
+    /// months.
     #[test]
     fn a_purge_that_was_cut_off_is_ended_by_the_next_opening_for_writing() {
         let disk = SimDisk::new();
@@ -295,7 +300,8 @@ mod tests {
         assert!(is_anywhere(&killed), "in the file it was sealed from");
         open(&killed).close().expect("closed");
         assert!(!is_anywhere(&killed));
-        // What was sealed since is wiped once, for it may be older than the purge, and not at each opening.
+        // What was sealed since is wiped once, for it may be older than the purge, and not at each
+        // opening.
         let archive = open(&killed);
         put(&archive, b"kept");
         archive.seal().expect("sealed");

@@ -1,4 +1,5 @@
-//! What comes out: content, verified before it is handed over, and events, as they stand in the log.
+//! What comes out: content, verified before it is handed over, and events, as they stand in the
+//! log.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use crate::log::LogReader;
 use crate::{Error, ErrorKind, Result};
 
 impl Archive {
-    /// A blob's content. Every chunk is compared with its hash before it is handed out, and the whole at its end: what is
-    /// read without an error is what was archived.
+    /// A blob's content. Every chunk is compared with its hash before it is handed out, and the
+    /// whole at its end: what is read without an error is what was archived.
     ///
     /// `NotFound` when the store has no such blob, or no longer.
     pub fn read(&self, blob: &BlobId) -> Result<BlobReader> {

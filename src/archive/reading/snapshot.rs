@@ -25,7 +25,8 @@ impl Archive {
     }
 }
 
-/// The store as it was at one event. Holding one for long keeps old index pages from being used again.
+/// The store as it was at one event. Holding one for long keeps old index pages from being used
+/// again.
 pub struct Snapshot {
     view: View,
     store: Arc<Store>,
@@ -129,9 +130,9 @@ impl Snapshot {
         Ok(self.view.count(filter)?)
     }
 
-    /// Looks `text` up as entry id, serial, part, file name or report id (whole, then as a beginning, whatever the letter
-    /// case), and as the beginning of a hash from 6 digits on. Best matches first, newest first among equals; purged
-    /// entries too.
+    /// Looks `text` up as entry id, serial, part, file name or report id (whole, then as a
+    /// beginning, whatever the letter case), and as the beginning of a hash from 6 digits on. Best
+    /// matches first, newest first among equals; purged entries too.
     pub fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>> {
         Ok(self.view.find(text, limit)?)
     }

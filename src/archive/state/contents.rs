@@ -87,7 +87,8 @@ impl Contents {
     /// Reads one record, wherever it is by now, and checks it against its name. `None` when the
     /// blob is nowhere.
     pub(in crate::archive) fn plain(&self, id: &BlobId) -> Result<Option<Plain>> {
-        // Places are hints, the hash is the truth: a record that moved meanwhile is looked up again.
+        // Places are hints, the hash is the truth: a record that moved meanwhile is looked up
+        // again.
         let mut last = None;
         for _ in 0..LOOKUPS_MAX {
             if let Some(place) = self.journal.place(id) {

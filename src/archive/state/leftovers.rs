@@ -14,7 +14,8 @@ pub(in crate::archive) struct Leftovers {
 }
 
 impl Leftovers {
-    /// Returns true when a journal file held what a purge makes zeros of, when the store was opened.
+    /// Returns true when a journal file held what a purge makes zeros of, when the store was
+    /// opened.
     pub(in crate::archive) fn has_stale_journal(&self) -> bool {
         self.stale_journal.load(Ordering::Relaxed)
     }

@@ -70,5 +70,6 @@ pub(in crate::archive) fn count_missing(
         return Ok(0);
     }
     let found = accounted_for(journal, &view, &in_journal, &given_up)?;
+    // A blob that left the journal after the listing may be counted twice.
     Ok(needed.saturating_sub(found))
 }

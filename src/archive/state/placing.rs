@@ -113,8 +113,8 @@ pub(in crate::archive) fn place_blobs(
     mut fetch: impl FnMut(&PackEntry) -> Result<Manifest>,
 ) -> Result<()> {
     for entry in entries {
-        // Of two copies the one in the newer pack counts, in whatever order they are told of: the older pack is the one
-        // that was rewritten, or lost a race.
+        // Of two copies the one in the newer pack counts, in whatever order they are told of: the
+        // older pack is the one that was rewritten, or lost a race.
         let before = pending.place_of(&entry.id, below)?;
         if before.is_some_and(|place| place.pack > pack) {
             continue;

@@ -21,7 +21,8 @@ pub(in crate::archive) fn choose_packs(packs: &[PackRow]) -> Vec<PackRow> {
     chosen
 }
 
-/// Dictionaries serve those who are alive: of a pack that is alive throughout, nothing of them is dead.
+/// Dictionaries serve those who are alive: of a pack that is alive throughout, nothing of them is
+/// dead.
 fn share(dictionary_bytes: u64, live: u64, of: u64) -> u64 {
     let share = u128::from(dictionary_bytes) * u128::from(live.min(of)) / u128::from(of.max(1));
     u64::try_from(share).unwrap_or(dictionary_bytes)

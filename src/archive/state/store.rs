@@ -20,7 +20,8 @@ use crate::disk::Disk;
 use crate::id::{PackId, StoreId};
 use crate::log::LogFiles;
 
-/// Content is compressed quickly for the journal. Sealing compresses it again at the level asked for.
+/// Content is compressed quickly for the journal. Sealing compresses it again at the level asked
+/// for.
 const JOURNAL_LEVEL: Level = Level::FASTEST;
 
 /// The parts of an open store.

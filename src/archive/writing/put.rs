@@ -1,4 +1,5 @@
-//! Taking content in: read once, name it, and hand it to the writer, small content inline, large content through packs.
+//! Taking content in: read once, name it, and hand it to the writer, small content inline, large
+//! content through packs.
 
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
@@ -50,8 +51,8 @@ pub struct NewEntry {
     pub retention: Retention,
     /// The same key again answers with the first entry instead of making a new one.
     pub key: Option<String>,
-    /// How hard sealing tries to make content small, 1 (quick) to 9 (smallest); `None` is 6. Content of 1 MiB and more is
-    /// not sealed: for it, this is zstd's level.
+    /// How hard sealing tries to make content small, 1 (quick) to 9 (smallest); `None` is 6.
+    /// Content of 1 MiB and more is not sealed: for it, this is zstd's level.
     pub compression_level: Option<u8>,
 }
 
@@ -74,8 +75,8 @@ pub struct Archived {
 impl Archive {
     /// Archives what `content` yields, to its end.
     ///
-    /// On `Ok` it is durable. On an error nothing was recorded, unless the kind is `Poisoned` or `Io`: then the store must
-    /// be opened again to learn whether it was.
+    /// On `Ok` it is durable. On an error nothing was recorded, unless the kind is `Poisoned` or
+    /// `Io`: then the store must be opened again to learn whether it was.
     pub fn put(&self, new: NewEntry, content: impl Read) -> Result<Archived> {
         self.put_some(new, content, 0)
     }
@@ -105,8 +106,8 @@ impl Archive {
 
     /// Archives a regular file, following a symbolic link that is named outright.
     ///
-    /// Refuses directories, FIFOs, sockets and devices. A file that changes while it is read is an error of kind
-    /// `Changed`, and nothing is recorded.
+    /// Refuses directories, FIFOs, sockets and devices. A file that changes while it is read is an
+    /// error of kind `Changed`, and nothing is recorded.
     pub fn put_file(&self, path: &Path, mut new: NewEntry) -> Result<Archived> {
         let (file, before) = open_regular(path)?;
         if new.source.name.is_empty() {
@@ -207,7 +208,8 @@ pub(in crate::archive) struct Streamed {
 }
 
 impl Archive {
-    /// Writes long content into packs of its own, in bounded memory. It is garbage until an event names it.
+    /// Writes long content into packs of its own, in bounded memory. It is garbage until an event
+    /// names it.
     pub(in crate::archive) fn stream(
         &self,
         retention: Retention,
@@ -245,8 +247,9 @@ impl Archive {
             let inside = packs.iter().flat_map(|pack| &pack.entries);
             placed.extend(inside.map(|entry| entry.id));
             self.place_packs(packs)?;
-            // What was known is not ours yet: the entries that name it may be purged before our event is recorded, or have
-            // been since we looked. Only what was written just now is there because of us.
+            // What was known is not ours yet: the entries that name it may be purged before our
+            // event is recorded, or have been since we looked. Only what was written just now is
+            // there because of us.
             let ours: HashSet<BlobId> = placed.iter().copied().collect();
             let view = store.index.view();
             let parts = view.children(&blob.blake3)?;
@@ -499,7 +502,8 @@ impl Read for Unchanging<'_> {
         let read = (&mut &*self.file).read(out)?;
         self.read += read as u64;
         if read == 0 && !out.is_empty() {
-            // Judged before anything is recorded: the end of the content is what the writer waits for.
+            // Judged before anything is recorded: the end of the content is what the writer waits
+            // for.
             let after = self.file.metadata()?;
             self.changed = if self.read < self.before.len() {
                 Some("shrank")

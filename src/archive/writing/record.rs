@@ -22,8 +22,8 @@ use crate::{Error, ErrorKind, Result};
 const ERROR_BYTES_MAX: usize = 8 << 10;
 /// Warnings that are recorded; the rest are counted.
 const WARNINGS_MAX: usize = 50;
-/// All reports of an attempt, or all files of a bundle, together take at most this much of a journal frame. What is larger
-/// goes through packs.
+/// All reports of an attempt, or all files of a bundle, together take at most this much of a
+/// journal frame. What is larger goes through packs.
 const INLINE_BYTES_MAX: usize = 8 << 20;
 
 /// One run of a converter, to be recorded.
@@ -108,7 +108,8 @@ pub struct Hold {
 }
 
 impl Archive {
-    /// Records one run of a converter over `entry`, with its reports. Durable on `Ok`; answers which attempt it is.
+    /// Records one run of a converter over `entry`, with its reports. Durable on `Ok`; answers
+    /// which attempt it is.
     pub fn record_attempt(&self, entry: EntryId, attempt: NewAttempt) -> Result<AttemptNo> {
         let store = self.writable()?;
         let source = living(entry, &store.index.view())?;
@@ -284,7 +285,8 @@ impl Archive {
         Ok(self.store().index.view().jobs()?)
     }
 
-    /// Puts entries on hold: no rule lets them go until the hold is released. Every one must exist and not be purged.
+    /// Puts entries on hold: no rule lets them go until the hold is released. Every one must exist
+    /// and not be purged.
     pub fn place_hold(&self, name: &str, reason: &str, entries: Vec<EntryId>) -> Result<()> {
         if name.trim().is_empty() || reason.trim().is_empty() {
             return Err(Error::new(

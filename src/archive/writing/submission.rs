@@ -1,4 +1,5 @@
-//! Reports on their way to a server: which wait, and what became of them. Sending them is somebody else's business.
+//! Reports on their way to a server: which wait, and what became of them. Sending them is somebody
+//! else's business.
 
 use serde::Serialize;
 
@@ -47,11 +48,13 @@ pub struct PendingSubmissions {
     pub oldest: Option<Timestamp>,
 }
 
-/// The same report is sent under the same key, before and after a crash. One that is sent again after it was rejected is a new
-/// request: a server may answer a key it has seen with what it answered before.
+/// The same report is sent under the same key, before and after a crash. One that is sent again
+/// after it was rejected is a new request: a server may answer a key it has seen with what it
+/// answered before.
 ///
-/// `made` is when the attempt was recorded. Two copies of one store give the same numbers to different things; without it a
-/// server would take the report of one for one of the other that it has already, and the report would be lost.
+/// `made` is when the attempt was recorded. Two copies of one store give the same numbers to
+/// different things; without it a server would take the report of one for one of the other that it
+/// has already, and the report would be lost.
 fn key(store: &StoreId, row: &QueuedRow, report: u32, made: Timestamp) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("annals 2026-11 submission key v2");
     hasher.update(store.as_bytes());
@@ -85,7 +88,8 @@ impl Snapshot {
         Ok(self.view().queues()?.into_iter().collect())
     }
 
-    /// The first `limit` reports of a converter that wait, in the order they were made, behind `after`.
+    /// The first `limit` reports of a converter that wait, in the order they were made, behind
+    /// `after`.
     pub fn pending_of(
         &self,
         converter: &str,
@@ -125,7 +129,8 @@ impl Snapshot {
 }
 
 impl Archive {
-    /// Records, durably, that reports are about to be sent to `endpoint`, where that is not recorded already.
+    /// Records, durably, that reports are about to be sent to `endpoint`, where that is not
+    /// recorded already.
     pub fn intend_submissions(&self, pending: &[PendingSubmission], endpoint: &str) -> Result<()> {
         let facts: Vec<Draft> = pending
             .iter()
@@ -164,7 +169,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Records that a server refused a report: it waits no more. `text` is cut after 8 KiB. Durable on `Ok`.
+    /// Records that a server refused a report: it waits no more. `text` is cut after 8 KiB. Durable
+    /// on `Ok`.
     pub fn record_rejection(
         &self,
         pending: &PendingSubmission,
@@ -184,7 +190,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Puts the rejected reports of an entry's newest attempt back into the queue; answers how many they are.
+    /// Puts the rejected reports of an entry's newest attempt back into the queue; answers how many
+    /// they are.
     pub fn resubmit(&self, id: EntryId) -> Result<u32> {
         let snapshot = self.snapshot()?;
         let entry = snapshot.entry(id)?.ok_or_else(|| no_entry(id))?;
@@ -210,7 +217,7 @@ impl Archive {
                 })));
             }
         }
-        let count = u32::try_from(facts.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(facts.len()).expect("reports are numbered by u32");
         if count > 0 {
             self.append(facts)?;
         }
@@ -367,8 +374,9 @@ mod tests {
         assert_eq!(entry.expect("there").report_id.as_deref(), Some("R-1"));
     }
 
-    /// A backup is restored, and the original goes on as well, or went on before it broke: both give the same numbers to
-    /// other units. A server that knows a key answers with what it took then, and the other unit's report is nowhere.
+    /// A backup is restored, and the original goes on as well, or went on before it broke: both
+    /// give the same numbers to other units. A server that knows a key answers with what it took
+    /// then, and the other unit's report is nowhere.
     #[test]
     fn reports_of_two_copies_of_one_store_never_share_a_key() {
         let disk = SimDisk::new();

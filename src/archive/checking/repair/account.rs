@@ -1,5 +1,5 @@
-//! The account: what a store whose files are whole again still lacks, what of it the journal gives back, and the events that
-//! record the rest as lost.
+//! The account: what a store whose files are whole again still lacks, what of it the journal gives
+//! back, and the events that record the rest as lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -176,8 +176,8 @@ pub(super) fn record_losses(
     })
 }
 
-/// Brings back from journal files what is missing. What they held before they were used again is there until it is
-/// overwritten; what was purged is not.
+/// Brings back from journal files what is missing. What they held before they were used again is
+/// there until it is overwritten; what was purged is not.
 fn rescue(archive: &Archive, missing: Vec<BlobId>) -> Result<u64> {
     if missing.is_empty() {
         return Ok(0);
@@ -256,7 +256,8 @@ fn find_homes(archive: &Archive, losses: &Undeclared) -> Result<EntryRanges> {
     let view = archive.store().index.view();
     let mut nameless = losses.nameless.clone();
     for id in losses.nameless.keys() {
-        // Parts of content that is nameless itself come back with it. Where a part is missing, the others are all there is.
+        // Parts of content that is nameless itself come back with it. Where a part is missing, the
+        // others are all there is.
         let whole = archive.read(id).and_then(|mut content| {
             io::copy(&mut content, &mut io::sink())
                 .map_err(|error| Error::io("read", "found content", error))

@@ -1,5 +1,5 @@
-//! The deed: damaged files are copied to `quarantine/` and replaced, one after the other. Each step leaves a store that can
-//! be looked through and repaired again.
+//! The deed: damaged files are copied to `quarantine/` and replaced, one after the other. Each step
+//! leaves a store that can be looked through and repaired again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ use crate::id::EventSeq;
 use crate::log::{LogError, journal_path};
 use crate::{Error, Result};
 
-/// Replaces every damaged file, after copies of all of them are kept and the inventory says where. Returns
-/// which, and the number of the inventory.
+/// Replaces every damaged file, after copies of all of them are kept and the inventory says where.
+/// Returns which, and the number of the inventory.
 pub(super) fn act(patient: &Patient) -> Result<(Vec<RepairedFile>, u32)> {
     let disk = &patient.disk;
     let findings = &patient.findings;

@@ -118,8 +118,8 @@ pub(super) fn examine(
     Ok((findings, plan))
 }
 
-/// Which store it is, by what all files say; whether `FORMAT` has to be made to say so goes to `plan`.
-/// Nothing is moved before they agree.
+/// Which store it is, by what all files say; whether `FORMAT` has to be made to say so goes to
+/// `plan`. Nothing is moved before they agree.
 fn weigh_witnesses(
     disk: &dyn Disk,
     dir: &Path,
@@ -216,7 +216,8 @@ fn tell_log(log: &LogMend, plan: &mut RepairPlan) {
     }
 }
 
-/// Every pack that is not as it should be, and the newest event that the sound ones were sealed from.
+/// Every pack that is not as it should be, and the newest event that the sound ones were sealed
+/// from.
 fn packs(
     disk: &Arc<dyn Disk>,
     store: &StoreId,
@@ -305,8 +306,8 @@ fn salvage_pack(
     })
 }
 
-/// Packs that opening the store removes once its log ends at `sealed`: the journal is taken to hold what is in them. After
-/// damage it may not.
+/// Packs that opening the store removes once its log ends at `sealed`: the journal is taken to hold
+/// what is in them. After damage it may not.
 fn doubtful(
     disk: &dyn Disk,
     files: &BTreeMap<PackId, PackFile>,
@@ -342,7 +343,8 @@ fn look_inside(
         findings.store,
         None,
     )?;
-    // What a sound log's journal holds beyond its end is cut at the next open; nothing of it was acknowledged.
+    // What a sound log's journal holds beyond its end is cut at the next open; nothing of it was
+    // acknowledged.
     if let Some(line) = archive.damage().first() {
         return Err(
             Error::new(ErrorKind::Damaged, format!("cannot be repaired: {line}"))

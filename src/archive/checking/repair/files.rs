@@ -11,8 +11,8 @@ pub(super) fn tmp_path(what: &str) -> PathBuf {
     Path::new(TMP_DIR).join(format!("repair-{what}"))
 }
 
-/// Copies a file to the quarantine, durably, under a name made of its own and of its content. `None`
-/// when there is no such file.
+/// Copies a file to the quarantine, durably, under a name made of its own and of its content.
+/// `None` when there is no such file.
 pub(super) fn keep(disk: &dyn Disk, path: &Path) -> Result<Option<String>> {
     let Some(digest) = digest_of(disk, path)? else {
         return Ok(None);

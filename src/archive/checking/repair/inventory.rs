@@ -1,5 +1,6 @@
-//! The inventory of a repair, `quarantine/repair-0001.json`: which files there were, where the replaced
-//! ones are kept, and what the log was when it was done. With it a repair can be taken back.
+//! The inventory of a repair, `quarantine/repair-0001.json`: which files there were, where the
+//! replaced ones are kept, and what the log was when it was done. With it a repair can be taken
+//! back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -19,8 +19,8 @@ pub struct RepairPlan {
     pub mends: Vec<Mend>,
     /// Events that cannot be read anywhere any more, as ascending inclusive ranges.
     pub lost_events: Vec<(EventSeq, EventSeq)>,
-    /// The journal file that was written last is gone: what it held from the last of the lost events on is lost, and nobody
-    /// can say how much that was.
+    /// The journal file that was written last is gone: what it held from the last of the lost
+    /// events on is lost, and nobody can say how much that was.
     pub end_is_lost: bool,
 }
 
@@ -104,7 +104,8 @@ pub(in crate::archive) struct Findings {
     pub(super) remains: Remains,
     pub(super) log: LogMend,
     pub(super) packs: Vec<PackMend>,
-    /// Packs that opening the mended store removes, because a journal file is taken to hold all of them.
+    /// Packs that opening the mended store removes, because a journal file is taken to hold all of
+    /// them.
     pub(super) doubtful_packs: Vec<PathBuf>,
     pub(super) index: bool,
 }

@@ -13,7 +13,8 @@ use crate::archive::handle::Archive;
 use crate::archive::options::Options;
 use crate::disk::{Disk, DiskLock, FsDisk};
 
-/// A damaged store, looked through and held until it is repaired or let go. Nobody else can open it meanwhile.
+/// A damaged store, looked through and held until it is repaired or let go. Nobody else can open it
+/// meanwhile.
 pub struct Repair {
     patient: Patient,
     lock: Arc<dyn DiskLock>,
@@ -21,11 +22,11 @@ pub struct Repair {
 }
 
 impl Archive {
-    /// Looks a damaged store through, as closely as [`Depth::Deep`](crate::archive::Depth::Deep), and says what a repair would do. Nothing is changed
-    /// before [`Repair::apply`].
+    /// Looks a damaged store through, as closely as [`Depth::Deep`](crate::archive::Depth::Deep),
+    /// and says what a repair would do. Nothing is changed before [`Repair::apply`].
     ///
-    /// Fails where no other program may have the store open, and where its files do not agree on which
-    /// store it is.
+    /// Fails where no other program may have the store open, and where its files do not agree on
+    /// which store it is.
     pub fn repair(dir: impl AsRef<Path>, options: Options) -> Result<Repair> {
         let dir = dir.as_ref();
         Repair::begin(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
@@ -61,8 +62,8 @@ impl Repair {
         &self.plan
     }
 
-    /// Does it. On `Ok` the store is whole, and records what was lost. After an error, or a power cut, what was replaced so far
-    /// is kept in `quarantine/`, and to begin again is right.
+    /// Does it. On `Ok` the store is whole, and records what was lost. After an error, or a power
+    /// cut, what was replaced so far is kept in `quarantine/`, and to begin again is right.
     pub fn apply(self) -> Result<RepairOutcome> {
         if self.plan.mends.is_empty() {
             return Ok(RepairOutcome {

@@ -1,5 +1,5 @@
-//! Taking a repair back: every file it replaced is put back as it was, and every file it made is set
-//! aside. Nothing is deleted here either.
+//! Taking a repair back: every file it replaced is put back as it was, and every file it made is
+//! set aside. Nothing is deleted here either.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,11 +49,12 @@ pub struct PutBack {
 }
 
 impl Archive {
-    /// Prepares to take back the newest repair that was not taken back yet. Nothing is changed before
+    /// Prepares to take back the newest repair that was not taken back yet. Nothing is changed
+    /// before
     /// [`RepairUndo::apply`].
     ///
-    /// `NotFound` when there is none; refused when anything was recorded since, which would be gone.
-    /// The store need not open: no file of it is asked which store it is.
+    /// `NotFound` when there is none; refused when anything was recorded since, which would be
+    /// gone. The store need not open: no file of it is asked which store it is.
     pub fn undo_repair(dir: impl AsRef<Path>, options: &Options) -> Result<RepairUndo> {
         let dir = dir.as_ref();
         RepairUndo::begin(Arc::new(FsDisk::new(dir)), dir, options)

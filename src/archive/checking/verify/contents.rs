@@ -1,4 +1,5 @@
-//! Looking at contents: that each is there and, when looking deep, that its bytes have the hashes its event states.
+//! Looking at contents: that each is there and, when looking deep, that its bytes have the hashes
+//! its event states.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -150,7 +151,8 @@ impl<'a> Contents<'a> {
         Ok(found)
     }
 
-    /// Reads all of a content and holds it against both its hashes; answers its length, or what is wrong with it.
+    /// Reads all of a content and holds it against both its hashes; answers its length, or what is
+    /// wrong with it.
     fn read_through(&self, blob: &BlobId, sha256: &Sha256) -> Result<u64, String> {
         let nowhere = || "it is nowhere in the store".to_owned();
         let plain = self.store.contents.plain(blob);
@@ -190,7 +192,12 @@ impl<'a> Contents<'a> {
                     format!("chunk {part} is missing"),
                 )
             })?;
-            left = left.saturating_sub(plain.bytes.len() as u64);
+            left = left.checked_sub(plain.bytes.len() as u64).ok_or_else(|| {
+                crate::Error::new(
+                    crate::ErrorKind::Damaged,
+                    format!("chunk {part} goes beyond the length its manifest states"),
+                )
+            })?;
             digests.update(&plain.bytes);
         }
         Ok(manifest.size)

@@ -81,7 +81,8 @@ impl<'a> LogCheck<'a> {
             match &mut frontier {
                 Some(tree) => {
                     if tree.root() != footer.tree_root || tree.size() != footer.tree_size {
-                        // Of a segment that a repair made, the tree is the one over the leaves as they were.
+                        // Of a segment that a repair made, the tree is the one over the leaves as
+                        // they were.
                         if !stands {
                             self.report.find(
                                 "log",

@@ -7,7 +7,8 @@ use serde::Serialize;
 pub enum Depth {
     /// Lengths, headers, footers, and that every content has a place: no content is read.
     Quick,
-    /// Every byte: all events, the tree over them, all content against both its hashes, and the index against the log.
+    /// Every byte: all events, the tree over them, all content against both its hashes, and the
+    /// index against the log.
     Deep,
 }
 

@@ -1,6 +1,7 @@
 //! Comparing log, packs and index with each other and with what they promise. Changes nothing.
 //!
-//! What has nothing to do with each other is looked at side by side: the log and the index, and content in several threads.
+//! What has nothing to do with each other is looked at side by side: the log and the index, and
+//! content in several threads.
 
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -31,7 +32,8 @@ const READERS_MAX: usize = 8;
 const WAITING_MAX: usize = 1_024;
 
 impl Archive {
-    /// Compares log, packs and index. Damage is a finding, not an error; an error says that the look itself failed.
+    /// Compares log, packs and index. Damage is a finding, not an error; an error says that the
+    /// look itself failed.
     pub fn verify(&self, depth: Depth) -> Result<VerifyReport> {
         if self.is_writable() {
             // On the background thread, so no file moves while it is looked at. Archiving goes on.
@@ -144,7 +146,8 @@ impl ContentCheck<'_> {
                 continue;
             }
             for entry in listed {
-                // Both copies of a dictionary are looked at: with one damaged, everything can still be read.
+                // Both copies of a dictionary are looked at: with one damaged, everything can still
+                // be read.
                 let kind = match entry.kind {
                     RecordKind::Dictionary => "pack",
                     RecordKind::Content | RecordKind::Manifest => {
@@ -165,8 +168,8 @@ impl ContentCheck<'_> {
         Ok(())
     }
 
-    /// True when this record is where the content is read from that entries and bundles name: there it is held against both
-    /// hashes, and once is enough.
+    /// True when this record is where the content is read from that entries and bundles name: there
+    /// it is held against both hashes, and once is enough.
     fn is_read_by_name(&self, view: &View, pack: PackId, entry: &PackEntry) -> Result<bool> {
         if entry.kind != RecordKind::Content || self.store.journal.contains(&entry.id) {
             return Ok(false);
@@ -177,7 +180,8 @@ impl ContentCheck<'_> {
         }))
     }
 
-    /// Every entry that is not purged has all its content; when looking deep, with the digest its event states.
+    /// Every entry that is not purged has all its content; when looking deep, with the digest its
+    /// event states.
     fn entries(
         &mut self,
         view: &View,
@@ -328,7 +332,8 @@ mod tests {
         panic!("it is in no pack");
     }
 
-    /// A converter is run again years later. Of its files only the records were looked at, and never their SHA-256.
+    /// A converter is run again years later. Of its files only the records were looked at, and
+    /// never their SHA-256.
     #[test]
     fn a_damaged_file_of_a_converter_is_found_with_the_name_it_has_there() {
         let disk = SimDisk::new();
