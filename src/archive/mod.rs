@@ -19,7 +19,6 @@
 )]
 
 mod appending;
-
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod background;
