@@ -63,7 +63,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ),
     ("tracing", &["src/cli/daemon/log.rs"]),
     ("tracing_subscriber", &["src/cli/daemon/log.rs"]),
-    ("jiff", &["src/cli/"]),
+    ("jiff", &["src/cli/zone.rs"]),
     ("unicode_normalization", &["src/index/text.rs"]),
 ];
 
