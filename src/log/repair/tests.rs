@@ -1,9 +1,21 @@
 //! Tests of how a damaged log is made whole.
 
-use super::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::plan::*;
+use super::remains::*;
 use crate::disk::sim::{Call, Fault, Repeat, SimDisk};
+use crate::disk::{Disk, OpenMode};
+use crate::format::frame::JournalHeader;
 use crate::format::frame::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, FrameError};
 use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_TRAILER_BYTES};
+use crate::id::EventSeq;
+use crate::log::LogError;
+use crate::log::journal::journal_path;
+use crate::log::recovery::recover;
+use crate::log::segment::RepairedTree;
 use crate::log::segment::SegmentReader;
 use crate::log::tests::{STORE, disk, journal, leaf, seal, tree};
 use crate::log::{EVENTS_DIR, JOURNAL_BYTES_MIN};

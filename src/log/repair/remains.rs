@@ -18,8 +18,8 @@ use crate::format::segment::{
 };
 use crate::id::{EventSeq, StoreId};
 use crate::log::journal::{JOURNAL_BYTES_MAX, journal_path, slot_of};
+use crate::log::journal_bytes::JournalBytes;
 use crate::log::reader::{LiveFrame, read_frame};
-use crate::log::recovery::JournalBytes;
 use crate::log::segment::{SegmentReader, first_seq_of, read_block, segment_path};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogError, list_or_nothing};
 

@@ -1,24 +1,15 @@
-//! Finds the end of the log after whatever happened, and tells a torn tail from damage.
-//!
-//! A group is written only after the one before it is durable. So a frame that does not check out is
-//! - **damage**, if an intact frame of a *later group* (or a later journal file) proves that it had been durable,
-//! - a **torn tail** otherwise: the group was in flight and was never acknowledged.
-//!
-//! Damage in the very last group cannot be told from a torn write by the journal alone; the index knows how far the
-//! log had been durable and is asked by the caller.
+//! Reads every journal file and says what is found beyond the sealed segments.
 
-use std::collections::VecDeque;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use crate::disk::{Disk, DiskFile, OpenMode};
-use crate::format::frame::{
-    FRAME_ALIGN, FRAME_HEADER_BYTES, Frame, FrameHeader, JOURNAL_HEADER_BYTES, JournalHeader,
-};
-use crate::id::{EventSeq, Sha256, StoreId};
-use crate::log::journal::{JOURNAL_BYTES_MAX, Journal, TERMINATOR_BYTES, journal_path, slot_of};
+use super::scan::{Scan, Tail};
+use super::torn_tail::TornTail;
+use crate::disk::{Disk, OpenMode};
+use crate::format::frame::{Frame, JOURNAL_HEADER_BYTES, JournalHeader};
+use crate::id::{EventSeq, StoreId};
+use crate::log::journal::{JOURNAL_BYTES_MAX, Journal, journal_path, slot_of};
+use crate::log::journal_bytes::JournalBytes;
 use crate::log::{JOURNAL_DIR, LogError, list_or_nothing};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 
 /// What the journal files hold beyond the sealed segments.
 pub(crate) struct Found {
@@ -40,20 +31,6 @@ pub(crate) struct Found {
     pub(crate) torn: Option<TornTail>,
     /// Why the journal is not whole, one line for each place.
     pub(crate) damage: Vec<String>,
-}
-
-/// A torn tail, still in its file.
-pub(crate) struct TornTail {
-    pub(crate) slot: u32,
-    pub(crate) offset: u64,
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl TornTail {
-    /// The digest of the torn bytes.
-    pub(crate) fn sha256(&self) -> Sha256 {
-        Sha256::of(&self.bytes)
-    }
 }
 
 /// A file that may hold unsealed events. It is read when its turn comes, so that one at a time is in memory, and not at all
@@ -268,158 +245,3 @@ fn too_long(path: &Path, len: u64) -> String {
         path.display()
     )
 }
-
-/// Zeroes a torn tail so that no stray frame of it can ever line up with what is written next. Durable on `Ok`.
-pub(crate) fn cut(file: &Arc<dyn DiskFile>, tail: &TornTail) -> Result<(), LogError> {
-    let path = journal_path(tail.slot);
-    file.write_all_at(&vec![0; tail.bytes.len()], tail.offset)
-        .map_err(LogError::io("write to", &path))?;
-    file.sync().map_err(LogError::io("sync", &path))
-}
-
-/// All of a journal file. Most of one that is not full is zeros, written ahead: they are looked at where they were read, a piece
-/// at a time, and take no memory of their own.
-pub(super) struct JournalBytes {
-    bytes: Vec<u8>,
-    /// Where the zeros begin that the file ends with, to the block.
-    written: usize,
-}
-
-impl JournalBytes {
-    const BLOCK: usize = 4096;
-    const ZEROS: [u8; Self::BLOCK] = [0; Self::BLOCK];
-    /// What is asked of the disk at once: as much as the nearest caches of a processor hold.
-    const PIECE: usize = 64 * Self::BLOCK;
-
-    pub(super) fn read(file: &dyn DiskFile, len: u64) -> io::Result<Self> {
-        // Whoever looks for damage tells of a longer one.
-        let len = usize::try_from(len.min(JOURNAL_BYTES_MAX)).map_err(io::Error::other)?;
-        // The system gives memory that was never written to only when it is: blocks of zeros are left as they are.
-        let mut bytes = vec![0; len];
-        let mut written = 0;
-        let mut piece = vec![0; len.min(Self::PIECE)];
-        for from in (0..len).step_by(Self::PIECE) {
-            let piece = &mut piece[..Self::PIECE.min(len - from)];
-            file.read_exact_at(piece, from as u64)?;
-            for (nth, block) in piece.chunks(Self::BLOCK).enumerate() {
-                if *block != Self::ZEROS[..block.len()] {
-                    let at = from + nth * Self::BLOCK;
-                    written = at + block.len();
-                    bytes[at..written].copy_from_slice(block);
-                }
-            }
-        }
-        Ok(Self { bytes, written })
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Where the zeros begin that the file ends with, to the block.
-    pub(super) fn written_to(&self) -> usize {
-        self.written
-    }
-
-    /// True when anything but zeros stands from `from` on.
-    fn is_written_from(&self, from: usize) -> bool {
-        let rest = self.bytes.get(from..self.written).unwrap_or_default();
-        rest.iter().any(|byte| *byte != 0)
-    }
-
-    /// Everything from `from` on that reads as the head of a frame, of whatever generation.
-    pub(super) fn heads(&self, from: usize) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
-        let mut offset = from;
-        std::iter::from_fn(move || {
-            while offset < self.written {
-                let at = offset;
-                if at.is_multiple_of(Self::BLOCK)
-                    && self.bytes.get(at..at + Self::BLOCK) == Some(&Self::ZEROS)
-                {
-                    offset += Self::BLOCK;
-                    continue;
-                }
-                offset += FRAME_ALIGN;
-                let head = self.bytes.get(at..at + FRAME_HEADER_BYTES)?;
-                if let Ok(header) = FrameHeader::decode(head) {
-                    return Some((at, header));
-                }
-            }
-            None
-        })
-    }
-}
-
-enum Tail {
-    /// Zeros where the next frame would be, and nothing of this generation behind them.
-    Clean,
-    /// Traces of a group that never became durable.
-    Torn(std::ops::Range<usize>),
-    /// Proof that what should be here had been durable.
-    Damaged,
-}
-
-/// Walks the frames of one generation of a file.
-struct Scan<'a> {
-    all: &'a JournalBytes,
-    generation: u64,
-    expected: EventSeq,
-    at: usize,
-}
-
-impl<'a> Scan<'a> {
-    fn new(journal: &Journal, all: &'a JournalBytes) -> Self {
-        Self {
-            all,
-            generation: journal.header.generation,
-            expected: journal.header.first_seq,
-            at: JOURNAL_HEADER_BYTES,
-        }
-    }
-
-    fn next_frame(&mut self) -> Option<(u64, Frame<'a>)> {
-        let frame = Frame::decode(self.all.bytes.get(self.at..)?).ok()?;
-        if frame.header.generation != self.generation || frame.header.seq != self.expected {
-            return None;
-        }
-        let offset = self.at;
-        self.at += frame.header.frame_bytes();
-        self.expected = self.expected.next();
-        Some((offset as u64, frame))
-    }
-
-    /// Heads of this generation behind the place where the walk stopped.
-    fn survivors(&self) -> impl Iterator<Item = (usize, EventSeq)> + '_ {
-        let expected = self.expected;
-        self.heads()
-            .filter(move |(_, header)| header.seq > expected)
-            .map(|(offset, header)| (offset, header.seq))
-    }
-
-    fn heads(&self) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
-        self.all.heads(self.at).filter(|(_, header)| {
-            header.generation == self.generation && header.seq >= self.expected
-        })
-    }
-
-    fn tail(&self) -> Tail {
-        let bytes = self.all.bytes();
-        let mut end = None;
-        for (offset, header) in self.heads() {
-            if header.group > self.expected {
-                return Tail::Damaged;
-            }
-            end = Some((offset + header.frame_bytes()).min(bytes.len()));
-        }
-        let rest = &bytes[self.at.min(bytes.len())..];
-        let head = &rest[..rest.len().min(TERMINATOR_BYTES)];
-        match end {
-            Some(end) => Tail::Torn(self.at..end),
-            None if head.iter().all(|byte| *byte == 0) => Tail::Clean,
-            None => Tail::Torn(self.at..self.at + head.len()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

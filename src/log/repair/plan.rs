@@ -1,28 +1,20 @@
-//! Making a damaged log whole: which of its files have to be written anew, and out of what.
-//!
-//! What can be read is kept byte for byte under the number it has. Where an event is lost, another one that says so takes its
-//! place, so that the log has no gaps and readers need to know nothing of repairs.
+//! Decides which files of a damaged log have to be written, and out of what.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use crate::disk::{Disk, OpenMode, PublishError, publish};
-use crate::evidence::tree::Frontier;
-use crate::format::frame::{JOURNAL_HEADER_BYTES, JournalHeader, NewFrame};
-use crate::format::record;
+use super::remains::{JournalRemains, Leaves, Remains, SegmentState};
+use crate::disk::{Disk, OpenMode};
+use crate::format::frame::{JOURNAL_HEADER_BYTES, JournalHeader};
 use crate::id::{EventSeq, StoreId};
 use crate::log::LogError;
-use crate::log::journal::{JOURNAL_BYTES_MAX, TERMINATOR_BYTES, journal_path};
-use crate::log::reader::{LiveFrame, read_frame};
+use crate::log::journal::{JOURNAL_BYTES_MAX, journal_path};
+use crate::log::reader::LiveFrame;
 use crate::log::recovery::recover;
-use crate::log::salvage::{JournalRemains, Leaves, Remains, SegmentState};
-use crate::log::segment::{RepairedTree, SegmentWriter, segment_path};
-use crate::time::Timestamp;
+use crate::log::segment::{RepairedTree, segment_path};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 
 /// More lost events than this are no accident; a witness that claims so is not believed.
-const LOST_MAX: u64 = 1 << 24;
+pub(super) const LOST_MAX: u64 = 1 << 24;
 
 /// What has to be written anew so that the log is whole.
 pub(crate) struct LogMend {
@@ -66,7 +58,7 @@ pub(crate) struct SegmentMend {
     /// What is wrong with the one that is there; `None` when there is none.
     pub(crate) why: Option<String>,
     pub(crate) lost: u64,
-    tree: RepairedTree,
+    pub(super) tree: RepairedTree,
 }
 
 /// A journal file to be written.
@@ -76,9 +68,9 @@ pub(crate) struct JournalMend {
     pub(crate) why: Option<String>,
     pub(crate) lost: u64,
     pub(crate) last_seq: EventSeq,
-    header: JournalHeader,
+    pub(super) header: JournalHeader,
     /// The frames of events that can be read; the others are lost.
-    kept: BTreeMap<EventSeq, LiveFrame>,
+    pub(super) kept: BTreeMap<EventSeq, LiveFrame>,
 }
 
 impl LogMend {
@@ -212,11 +204,11 @@ impl LogMend {
     }
 }
 
-fn are_too_many(first: EventSeq, last: EventSeq) -> bool {
+pub(super) fn are_too_many(first: EventSeq, last: EventSeq) -> bool {
     last.0.saturating_sub(first.0) > LOST_MAX
 }
 
-fn before(seq: EventSeq) -> EventSeq {
+pub(super) fn before(seq: EventSeq) -> EventSeq {
     EventSeq(seq.0.saturating_sub(1))
 }
 
@@ -477,194 +469,3 @@ fn stand_in_a_row(journal: &JournalRemains, first: EventSeq, last: EventSeq) -> 
     }
     next == last.next()
 }
-
-/// Makes the leaf that stands for an event that is lost from the file at a path.
-pub(crate) type Stand<'a> = dyn Fn(EventSeq, &Path) -> Result<Vec<u8>, LogError> + 'a;
-
-impl LogMend {
-    /// Writes the segments, oldest first, each through `tmp`. Durable on `Ok`; after an error some may be written, and to
-    /// plan and write again is right.
-    pub(crate) fn write_segments(
-        &self,
-        disk: &Arc<dyn Disk>,
-        store: &StoreId,
-        remains: &Remains,
-        tmp: &Path,
-        stand: &Stand<'_>,
-    ) -> Result<(), LogError> {
-        let mut leaves = remains.leaves();
-        for mend in &self.segments {
-            let frontier = self.tree_before(mend, remains, &mut leaves, stand)?;
-            let mut writer = SegmentWriter::create(
-                Arc::clone(disk),
-                tmp.to_owned(),
-                store,
-                mend.first_seq,
-                frontier,
-            )?;
-            for seq in mend.first_seq.0..=mend.last_seq.0 {
-                let seq = EventSeq(seq);
-                match leaves.leaf(seq)? {
-                    Some(leaf) => writer.push(&leaf)?,
-                    None => writer.push(&stand(seq, &mend.path)?)?,
-                }
-            }
-            writer.finish_repaired(mend.tree.clone())?.publish()?;
-        }
-        Ok(())
-    }
-
-    /// The tree over all leaves before a segment: as the segment before states it, or else grown from the last that does.
-    fn tree_before(
-        &self,
-        mend: &SegmentMend,
-        remains: &Remains,
-        leaves: &mut Leaves<'_>,
-        stand: &Stand<'_>,
-    ) -> Result<Frontier, LogError> {
-        let mut known: BTreeMap<EventSeq, Frontier> = BTreeMap::new();
-        for segment in &remains.segments {
-            if let SegmentState::Intact(reader) = &segment.state
-                && let Ok(frontier) = reader.frontier()
-            {
-                known.insert(reader.last_seq().next(), frontier);
-            }
-        }
-        for earlier in &self.segments {
-            if let RepairedTree::Kept(footer) = &earlier.tree
-                && let Ok(frontier) = Frontier::from_bytes(&footer.frontier)
-            {
-                known.insert(earlier.last_seq.next(), frontier);
-            }
-        }
-        let (mut next, mut frontier) = known
-            .range(..=mend.first_seq)
-            .next_back()
-            .map_or((EventSeq(1), Frontier::new()), |(seq, frontier)| {
-                (*seq, frontier.clone())
-            });
-        // What lies between was written a moment ago, out of the same leaves.
-        while next < mend.first_seq {
-            match leaves.leaf(next)? {
-                Some(leaf) => frontier.push(&leaf),
-                None => frontier.push(&stand(next, &mend.path)?),
-            }
-            next = next.next();
-        }
-        Ok(frontier)
-    }
-
-    /// Writes the journal files. Durable on `Ok`.
-    pub(crate) fn write_journals(
-        &self,
-        disk: &dyn Disk,
-        remains: &Remains,
-        tmp: &Path,
-        stand: &Stand<'_>,
-    ) -> Result<(), LogError> {
-        for mend in &self.journals {
-            let image = mend.image(remains, stand)?;
-            let write = || {
-                let file = disk.open(tmp, OpenMode::CreateNew)?;
-                file.write_all_at(&image, 0)?;
-                file.sync()?;
-                publish(disk, tmp, &mend.path).map_err(|error| match error {
-                    PublishError::Rename(error) | PublishError::SyncDir(error) => error,
-                })
-            };
-            write().map_err(LogError::io("write", &mend.path))?;
-        }
-        Ok(())
-    }
-}
-
-impl JournalMend {
-    /// The first event it must hold.
-    pub(crate) fn first_seq(&self) -> EventSeq {
-        self.header.first_seq
-    }
-
-    /// The whole file.
-    fn image(&self, remains: &Remains, stand: &Stand<'_>) -> Result<Vec<u8>, LogError> {
-        let mut frames = Vec::new();
-        for seq in self.header.first_seq.0..=self.last_seq.0 {
-            let seq = EventSeq(seq);
-            match self.kept.get(&seq) {
-                Some(live) => self.copy_frame(live, remains, &mut frames)?,
-                None => {
-                    let leaf = stand(seq, &self.path)?;
-                    let frame = NewFrame {
-                        generation: self.header.generation,
-                        seq,
-                        group: seq,
-                        time: Timestamp::from_micros(0),
-                        retention: crate::entry::Retention::Forever,
-                        level: 0,
-                        leaf: &leaf,
-                        records: &[],
-                    };
-                    self.encode(&frame, &mut frames)?;
-                }
-            }
-        }
-        let needed = (JOURNAL_HEADER_BYTES + frames.len() + TERMINATOR_BYTES) as u64;
-        let header = JournalHeader {
-            file_bytes: self.header.file_bytes.max(needed.next_multiple_of(4096)),
-            ..self.header
-        };
-        let mut image = header.encode();
-        image.append(&mut frames);
-        image.resize(usize::try_from(header.file_bytes).unwrap_or(image.len()), 0);
-        Ok(image)
-    }
-
-    /// The frame with the generation of this file: it may have been found in another.
-    fn copy_frame(
-        &self,
-        live: &LiveFrame,
-        remains: &Remains,
-        out: &mut Vec<u8>,
-    ) -> Result<(), LogError> {
-        let missing = || LogError::Missing { seq: live.seq };
-        let journal = remains
-            .journals
-            .iter()
-            .find(|journal| journal.slot == live.slot)
-            .ok_or_else(missing)?;
-        let owned = read_frame(&*journal.file, live)?.ok_or_else(missing)?;
-        let frame = owned.frame().map_err(|why| LogError::Frame {
-            path: journal_path(live.slot),
-            offset: live.offset,
-            why,
-        })?;
-        let mut records = Vec::new();
-        let mut rest = frame.records;
-        while let Ok((header, _)) = record::decode(rest) {
-            let (one, behind) = rest.split_at(header.record_len() as usize);
-            records.push(one);
-            rest = behind;
-        }
-        let copy = NewFrame {
-            generation: self.header.generation,
-            seq: frame.header.seq,
-            group: frame.header.group,
-            time: frame.header.time,
-            retention: frame.header.retention,
-            level: frame.header.level,
-            leaf: frame.leaf,
-            records: &records,
-        };
-        self.encode(&copy, out)
-    }
-
-    fn encode(&self, frame: &NewFrame<'_>, out: &mut Vec<u8>) -> Result<(), LogError> {
-        frame.encode_into(out).map_err(|why| LogError::Frame {
-            path: self.path.clone(),
-            offset: 0,
-            why,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests;
