@@ -15,6 +15,7 @@ use crate::convert::{Item, Kind, file_of, unpack};
 use crate::host::sources::fingerprint::hash;
 use crate::host::sources::parts::Parts;
 use crate::host::sources::source::Source;
+use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
 /// How many of the names that were given last are looked through for what a killed host had put
@@ -54,19 +55,24 @@ pub(super) fn zip_parts(
     name: &OsStr,
 ) -> Result<PathBuf> {
     let failed = |error| Error::io("zip", source.path, error);
-    let mut partial = Partial::new(target)?;
-    let mut contents_at = HashMap::new();
-    let mut zip = zip::Writer::new(&mut partial.file);
+    let partial = Partial::new(target)?;
+    let mut numbers = HashMap::new();
+    let mut zip = zip::Writer::new(&partial.file);
     for item in &parts.tree.items {
         let name = item.path.to_string_lossy();
         let mut add = || -> io::Result<()> {
             let mode = Permissions::of(&open_any(&parts.root.join(&item.path))?)?.mode();
+            let member = |modified| zip::Member {
+                name: &name,
+                modified,
+                mode,
+            };
             match item.kind {
-                Kind::Folder => zip.add_folder(&name, source.seen.look.modified, mode),
-                Kind::File { modified, .. } => {
+                Kind::Folder => zip.add_folder(&member(source.seen.look.modified)),
+                Kind::File { size, modified } => {
                     let content = file_of(parts.root, item)?;
-                    let at = zip.add(content, &name, modified, mode)?;
-                    contents_at.insert(item.path.as_path(), at);
+                    let number = zip.add(content, size, &member(modified))?;
+                    numbers.insert(item.path.as_path(), number);
                     Ok(())
                 }
             }
@@ -78,15 +84,16 @@ pub(super) fn zip_parts(
         .map_err(failed)?
         .give(&partial.file);
     partial.file.sync_all().map_err(failed)?;
-    let member = |zip: &File, item: &Item| -> io::Result<Box<dyn Read>> {
-        let at = contents_at.get(item.path.as_path()).copied();
-        let content = zip::content(zip.try_clone()?, at.unwrap_or_default())?;
-        Ok(Box::new(content))
+    let read_back = |zip: File| -> io::Result<BlobId> {
+        let mut zip = zip::Reader::new(zip)?;
+        let member = |item: &Item| -> io::Result<Box<dyn Read>> {
+            let number = numbers.get(item.path.as_path());
+            let number = number.ok_or(io::ErrorKind::NotFound)?;
+            Ok(Box::new(zip.content(*number)?))
+        };
+        parts.tarball_of(member).and_then(hash)
     };
-    partial.verify(
-        |zip| parts.tarball_of(|item| member(&zip, item)).and_then(hash),
-        source.seen,
-    )?;
+    partial.verify(read_back, source.seen)?;
     if let Some(there) = made_before(&partial, target, name)? {
         return Ok(there);
     }

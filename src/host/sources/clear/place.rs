@@ -168,8 +168,8 @@ fn copy_folder(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
 /// Replaces a file by a zip file in a folder.
 pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     let from = source.open()?;
-    let member = source.name().to_string_lossy();
-    let held = |file| zip::first(file, &member).and_then(hash);
+    let name_inside = source.name().to_string_lossy();
+    let held = |file| zip::Reader::new(file)?.first(&name_inside).and_then(hash);
     if let Some(there) = stand_in(name, target, source, held)? {
         source.give_way()?;
         return Ok(there);
@@ -177,10 +177,15 @@ pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result
     let failed = |error| Error::io("zip", source.path, error);
     let permissions = Permissions::of(&from).map_err(failed)?;
     let modified = source.seen.look.modified;
-    let mut partial = Partial::new(target)?;
-    let mut zip = zip::Writer::new(&mut partial.file);
-    let content_at = zip
-        .add(&from, &member, modified, permissions.mode())
+    let partial = Partial::new(target)?;
+    let mut zip = zip::Writer::new(&partial.file);
+    let member = zip::Member {
+        name: &name_inside,
+        modified,
+        mode: permissions.mode(),
+    };
+    let number = zip
+        .add(&from, source.seen.look.size, &member)
         .map_err(failed)?;
     zip.finish().map_err(failed)?;
     permissions.give(&partial.file);
@@ -188,7 +193,7 @@ pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result
     let _ = partial.file.set_modified(modified);
     partial.file.sync_all().map_err(failed)?;
     partial.verify(
-        |file| zip::content(file, content_at).and_then(hash),
+        |file| zip::Reader::new(file)?.content(number).and_then(hash),
         source.seen,
     )?;
     let there = partial.publish(name)?;
