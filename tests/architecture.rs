@@ -84,11 +84,11 @@ const CLOCKS: &[(&str, &str)] = &[
         "when a file is cleared away again",
     ),
     (
-        "src/host/pipeline/lines.rs",
+        "src/host/pipeline/stopped_converters.rs",
         "when a converter is tried again",
     ),
     (
-        "src/host/pipeline/look.rs",
+        "src/host/pipeline/scan_folders.rs",
         "how old a file is, and when to look at it again",
     ),
     (
@@ -102,7 +102,7 @@ const CLOCKS: &[(&str, &str)] = &[
     ),
     ("src/host/pipeline/worker.rs", "when a file is tried again"),
     (
-        "src/host/sources/listers.rs",
+        "src/host/sources/scanners.rs",
         "how long a folder has not answered",
     ),
     (

@@ -32,18 +32,18 @@ pub struct Edit {
 /// Where a value stands.
 struct Target<'a> {
     /// `store`, `host`, `defaults`, or the index of a converter.
-    place: Place<'a>,
+    place: SectionRef<'a>,
     /// The key, or the entry of a table of texts.
     path: &'a str,
 }
 
 #[derive(Clone, Copy)]
-enum Place<'a> {
+enum SectionRef<'a> {
     Section(&'a str),
     Converter(usize, &'a str),
 }
 
-impl Place<'_> {
+impl SectionRef<'_> {
     /// The section of the schema.
     fn schema(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl Config {
         let in_force = |config: &Self| config.value_in(&section, key.name);
         let (old, new) = match target.place {
             // Not in force by itself: shown as it stands.
-            Place::Section("defaults") => {
+            SectionRef::Section("defaults") => {
                 let shown = |value: String| {
                     let may_be_secret = matches!(key.name, "submit.headers" | "submit.url");
                     if may_be_secret {
@@ -161,7 +161,7 @@ impl Config {
                 Some((
                     name.len(),
                     Target {
-                        place: Place::Converter(index, name),
+                        place: SectionRef::Converter(index, name),
                         path,
                     },
                 ))
@@ -183,7 +183,7 @@ impl Config {
             .find(|name| *name == first)
         {
             return Ok(Target {
-                place: Place::Section(section),
+                place: SectionRef::Section(section),
                 path,
             });
         }
@@ -316,13 +316,13 @@ fn changed_text(before: &str, target: &Target<'_>, value: &str) -> Result<String
         .parse()
         .map_err(|error| Error::new(ErrorKind::Invalid, format!("this is not TOML: {error}")))?;
     let table: &mut dyn TableLike = match target.place {
-        Place::Section(name) => document
+        SectionRef::Section(name) => document
             .as_table_mut()
             .entry(name)
             .or_insert_with(|| Item::Table(Table::new()))
             .as_table_like_mut()
             .ok_or_else(|| unusual(name))?,
-        Place::Converter(index, name) => document
+        SectionRef::Converter(index, name) => document
             .get_mut("converter")
             .and_then(Item::as_array_of_tables_mut)
             .and_then(|converters| converters.get_mut(index))

@@ -78,18 +78,18 @@ impl Config {
         let named = self.named(store);
         let mounts = mount::Table::read();
         // What cannot be looked at overlaps with nothing yet; whoever uses it says what is wrong.
-        let places: Vec<_> = named
+        let locations: Vec<_> = named
             .iter()
-            .map(|named| Place::of(&named.path, &mounts).ok())
+            .map(|named| Location::of(&named.path, &mounts).ok())
             .collect();
         let mut problems = Vec::new();
-        for (at, (one, place)) in named.iter().zip(&places).enumerate() {
-            for (other, other_place) in named[..at].iter().zip(&places) {
+        for (at, (one, location)) in named.iter().zip(&locations).enumerate() {
+            for (other, other_location) in named[..at].iter().zip(&locations) {
                 let concerned = of.is_none_or(|path| one.path == path || other.path == path);
-                let (Some(place), Some(other_place)) = (place, other_place) else {
+                let (Some(location), Some(other_location)) = (location, other_location) else {
                     continue;
                 };
-                if let (true, Some(relation)) = (concerned, place.relation(other_place))
+                if let (true, Some(relation)) = (concerned, location.relation(other_location))
                     && let Some(message) = refusal(one, other, relation)
                 {
                     let line = self.line_of(one).or_else(|| self.line_of(other));
@@ -243,7 +243,7 @@ fn takes_folders(takes: &Takes) -> bool {
 
 /// Where a folder or file is, or would be.
 #[derive(Debug)]
-struct Place {
+struct Location {
     /// Itself and the folders around it, from the inside out. Without the part that is not there
     /// yet.
     chain: Vec<FileId>,
@@ -254,7 +254,7 @@ struct Place {
     on_device: Option<mount::OnDevice>,
 }
 
-impl Place {
+impl Location {
     fn of(path: &Path, mounts: &mount::Table) -> io::Result<Self> {
         let mut there = path;
         let mut missing: Vec<OsString> = Vec::new();

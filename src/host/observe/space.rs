@@ -43,8 +43,8 @@ impl Default for Space {
 
 /// What a look at the disks changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::host) enum Turned {
-    Not,
+pub(in crate::host) enum SpaceChange {
+    None,
     Low,
     Enough,
 }
@@ -101,24 +101,24 @@ impl Space {
 
 /// The state of the disks, looked at again and again.
 #[derive(Debug, Default)]
-pub(in crate::host) struct Guard(Mutex<Space>);
+pub(in crate::host) struct DiskSpace(Mutex<Space>);
 
-impl Guard {
+impl DiskSpace {
     /// Looks at the disks of `folders`. A disk that cannot be asked is met at the write.
     pub(in crate::host) fn look<'a>(
         &self,
         folders: impl Iterator<Item = &'a Path>,
         limit: u64,
         now: Timestamp,
-    ) -> (Space, Turned) {
+    ) -> (Space, SpaceChange) {
         let free = |folder: &'a Path| Some((folder, FsDisk::new(folder).free_bytes().ok()?));
         let least = folders.filter_map(free).min_by_key(|(_, free)| *free);
         let mut space = lock(&self.0);
         let next = space.after(least, limit, now);
         let turned = match (&*space, &next) {
-            (Space::Enough { .. }, Space::Low { .. }) => Turned::Low,
-            (Space::Low { .. }, Space::Enough { .. }) => Turned::Enough,
-            _ => Turned::Not,
+            (Space::Enough { .. }, Space::Low { .. }) => SpaceChange::Low,
+            (Space::Low { .. }, Space::Enough { .. }) => SpaceChange::Enough,
+            _ => SpaceChange::None,
         };
         space.clone_from(&next);
         (next, turned)

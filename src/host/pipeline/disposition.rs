@@ -56,7 +56,7 @@ impl Case {
     /// where nobody looks for sources.
     pub(in crate::host) fn of(self, seen: &Fingerprint) -> Self {
         Self {
-            has_error_folder: self.has_error_folder && !seen.look.is_empty_file(),
+            has_error_folder: self.has_error_folder && !seen.meta.is_empty_file(),
             ..self
         }
     }

@@ -81,12 +81,12 @@ pub(in crate::host) fn tried_by(entry: &Entry, current: Option<ConverterId>) -> 
 
 /// Names one content of one file for one converter: the same again is the same entry.
 pub(in crate::host) fn key(converter: &str, path: &Path, seen: &Fingerprint) -> String {
-    let modified = Timestamp::from(seen.look.modified);
+    let modified = Timestamp::from(seen.meta.modified);
     let mut hasher = blake3::Hasher::new_derive_key("annals 2026-01 host intake key v1");
     for part in [
         converter.as_bytes(),
         path.as_os_str().as_encoded_bytes(),
-        &seen.look.size.to_le_bytes(),
+        &seen.meta.size.to_le_bytes(),
         &modified.micros().to_le_bytes(),
         seen.content.as_bytes(),
     ] {

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::files::{Converted, Ending, PARKED, STOPPING, Taken};
+use super::files::{Cleanup, FinalJob, PARKED, STOPPING, TakenFile};
 use super::host::Host;
 use super::memory::Memory;
-use super::queue::{Last, Thread};
+use super::queue::{RecordingJob, ThreadFate};
 use crate::Error;
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::observe::stuck::StuckAt;
@@ -19,19 +19,19 @@ use crate::host::stop::Stop;
 
 /// One of the threads that files go through.
 #[derive(Clone)]
-pub(in crate::host) struct Hand {
+pub(in crate::host) struct FileWorker {
     pub(in crate::host) host: Arc<Host>,
     pub(in crate::host) stop: Stop,
     pub(in crate::host) hooks: Hooks,
 }
 
-impl Hand {
+impl FileWorker {
     /// Archives files until there will be no more.
     pub(in crate::host) fn archive_all(&self) {
         while let Some((taken, at_work)) = self.host.queue.next_to_archive() {
             let path = taken.candidate.path.clone();
             self.shielded(&path, || self.archive_one(taken));
-            if at_work.end() == Thread::Replaced {
+            if at_work.end() == ThreadFate::Replaced {
                 return;
             }
         }
@@ -42,7 +42,7 @@ impl Hand {
         while let Some((ready, at_work)) = self.host.queue.next_to_convert() {
             let path = ready.taken.candidate.path.clone();
             self.shielded(&path, || self.convert_one(ready));
-            if at_work.end() == Thread::Replaced {
+            if at_work.end() == ThreadFate::Replaced {
                 return;
             }
         }
@@ -51,22 +51,22 @@ impl Hand {
     /// Records what was converted, and clears files away, until there will be no more.
     pub(in crate::host) fn record_all(&self) {
         while let Some((last, at_work)) = self.host.queue.next_to_record() {
-            let (Last::Record(converted) | Last::Clear(converted)) = last;
+            let (RecordingJob::Record(converted) | RecordingJob::Clear(converted)) = last;
             let path = converted.taken().candidate.path.clone();
             self.shielded(&path, || match converted {
-                Converted::Clear(taken, ending) => self.clear(&taken, ending),
-                Converted::Record(ran) => self.record_one(*ran),
+                FinalJob::Clear(taken, cleanup) => self.clear(&taken, cleanup),
+                FinalJob::Record(ran) => self.record_one(*ran),
             });
-            if at_work.end() == Thread::Replaced {
+            if at_work.end() == ThreadFate::Replaced {
                 return;
             }
         }
     }
 
-    pub(in crate::host) fn push_to_clear(&self, taken: Taken, ending: Box<Ending>) {
-        let turn = taken.turn();
-        let clear = Converted::Clear(Box::new(taken), ending);
-        self.host.queue.push_to_clear(turn, clear);
+    pub(in crate::host) fn push_to_clear(&self, taken: TakenFile, cleanup: Box<Cleanup>) {
+        let position = taken.position();
+        let clear = FinalJob::Clear(Box::new(taken), cleanup);
+        self.host.queue.push_to_clear(position, clear);
     }
 
     /// Does the work on one file. Whatever panics in it, in telling of it too, costs this file only.
@@ -77,33 +77,31 @@ impl Hand {
         });
         if let Err(error) = worked {
             // Not even that a step failed could be told.
-            self.host
-                .troubles
-                .begin(path, "", StuckAt::Converting, &error);
-            self.host.books.trouble(path, &error);
+            self.host.stuck.begin(path, "", StuckAt::Converting, &error);
+            self.host.counters.trouble(path, &error);
             self.host.memory.leave_after_panic(path);
-            self.host.queue.let_go(path);
+            self.host.queue.release(path);
         }
     }
 
     /// Why a step is not to be begun, if so.
-    pub(in crate::host) fn begin(&self, taken: &Taken) -> Option<&'static str> {
+    pub(in crate::host) fn begin(&self, taken: &TakenFile) -> Option<&'static str> {
         if self.stop.is_asked() {
             Some(STOPPING)
-        } else if !self.host.is_current(&taken.setup) {
+        } else if !self.host.is_current(&taken.active) {
             Some("another configuration is in force")
-        } else if !self.host.has_room(&taken.setup, &self.hooks) {
+        } else if !self.host.has_room(&taken.active, &self.hooks) {
             Some("the disk is nearly full")
         } else {
             None
         }
     }
 
-    pub(in crate::host) fn wait(&self, taken: &Taken, time: Duration, failures: u32) {
+    pub(in crate::host) fn wait(&self, taken: &TakenFile, time: Duration, failures: u32) {
         self.host.memory.remember(
             &taken.candidate.path,
             Memory::Waiting {
-                look: taken.candidate.look,
+                meta: taken.candidate.meta,
                 until: Instant::now() + time,
                 failures,
             },
@@ -111,21 +109,21 @@ impl Hand {
     }
 
     /// Not the file's fault, or not known to be: tried again, but not in a hurry.
-    pub(in crate::host) fn fail(&self, taken: &Taken, at: StuckAt, error: &Error) {
+    pub(in crate::host) fn fail(&self, taken: &TakenFile, at: StuckAt, error: &Error) {
         let path = &taken.candidate.path;
         let config = taken.config();
         self.wait(taken, config.retry.delay, taken.failures);
         self.host
-            .troubles
+            .stuck
             .begin(path, &config.converter.name, at, error);
         self.trouble(path, error);
         self.leave(taken, "something went wrong");
     }
 
     /// Its converter cannot run: it stays without an attempt until that is over.
-    pub(in crate::host) fn park(&self, taken: &Taken) {
+    pub(in crate::host) fn park(&self, taken: &TakenFile) {
         let parked = Memory::Parked {
-            look: taken.candidate.look,
+            meta: taken.candidate.meta,
             failures: taken.failures,
             trials: taken.trials + 1,
         };
@@ -133,23 +131,23 @@ impl Hand {
         self.leave(taken, PARKED);
     }
 
-    pub(in crate::host) fn passed(&self, taken: &Taken, step: StuckAt) {
-        self.host.troubles.passed(&taken.candidate.path, step);
+    pub(in crate::host) fn passed(&self, taken: &TakenFile, step: StuckAt) {
+        self.host.stuck.passed(&taken.candidate.path, step);
     }
 
-    pub(in crate::host) fn leave(&self, taken: &Taken, why: &str) {
+    pub(in crate::host) fn leave(&self, taken: &TakenFile, why: &str) {
         let path = &taken.candidate.path;
         self.left(path, why);
-        self.host.queue.let_go(path);
+        self.host.queue.release(path);
     }
 
     pub(in crate::host) fn left(&self, path: &Path, why: &str) {
-        self.host.books.left();
+        self.host.counters.left();
         (self.hooks.notice)(&Notice::Left { path, why });
     }
 
     pub(in crate::host) fn trouble(&self, path: &Path, error: &Error) {
-        self.host.books.trouble(path, error);
+        self.host.counters.trouble(path, error);
         (self.hooks.notice)(&Notice::Trouble { path, error });
     }
 }

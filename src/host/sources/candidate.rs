@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::look::Look;
+use super::file_meta::FileMeta;
 use crate::Error;
 use crate::host::config::settings::ConverterConfig;
 
@@ -12,9 +12,9 @@ use crate::host::config::settings::ConverterConfig;
 pub(in crate::host) struct Candidate {
     pub(in crate::host) path: PathBuf,
     pub(in crate::host) name: OsString,
-    pub(in crate::host) look: Look,
+    pub(in crate::host) meta: FileMeta,
     /// What can be seen of the file alone, or of the folder.
-    pub(in crate::host) main: Look,
+    pub(in crate::host) main: FileMeta,
     /// The names beside it that belong to it.
     pub(in crate::host) companions: Vec<OsString>,
     /// Why it is not to be taken yet, however long it stays as it is.
@@ -75,7 +75,7 @@ pub(in crate::host) fn order(
         true
     });
     candidates.sort_by(|a, b| {
-        (priority(a), a.look.modified, &a.name).cmp(&(priority(b), b.look.modified, &b.name))
+        (priority(a), a.meta.modified, &a.name).cmp(&(priority(b), b.meta.modified, &b.name))
     });
     robbed
 }

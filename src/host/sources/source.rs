@@ -35,7 +35,7 @@ pub(in crate::host) struct Source<'a> {
 impl<'a> Source<'a> {
     /// Returns the name that the archive has for it.
     pub(in crate::host) fn archived_name(self) -> OsString {
-        if self.seen.look.has_parts() {
+        if self.seen.meta.has_parts() {
             archived_name(self.name())
         } else {
             self.name().to_owned()

@@ -32,12 +32,12 @@ fn policy(config: &ConverterConfig) -> Policy {
 
 impl Host {
     /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly full.
-    pub(in crate::host) fn purge_all_the_while(&self, cancel: &Cancel, hooks: &Hooks) {
+    pub(in crate::host) fn retention_loop(&self, cancel: &Cancel, hooks: &Hooks) {
         let mut slept = Duration::ZERO;
         let mut first = true;
         while cancel.sleep(LOOK_EVERY) {
             slept += LOOK_EVERY;
-            let Some(every) = self.setup().config.retention_every else {
+            let Some(every) = self.active().config.retention_every else {
                 continue;
             };
             let due = if first { every.min(FIRST_AFTER) } else { every };
@@ -54,9 +54,9 @@ impl Host {
 
     /// Purges once what the rules of each converter let go.
     pub fn apply_retention(&self, hooks: &Hooks) {
-        let setup = self.setup();
+        let active = self.active();
         let mut trouble = None;
-        for config in &setup.config.converters {
+        for config in &active.config.converters {
             if !config.archive.archives() {
                 continue;
             }
@@ -72,7 +72,7 @@ impl Host {
                 trouble = Some(format!("{converter}: {error}"));
             }
         }
-        self.books.retention_applied(trouble);
+        self.counters.retention_applied(trouble);
     }
 
     fn purge_by_rules(
@@ -115,7 +115,7 @@ impl Host {
             let reason = format!("retention of converter '{converter}': {}", plan.reason);
             match archive.purge(&plan, &reason) {
                 Ok(outcome) => {
-                    self.books.purged(converter, &outcome);
+                    self.counters.purged(converter, &outcome);
                     (hooks.notice)(&Notice::Purged {
                         converter,
                         outcome: &outcome,

@@ -37,8 +37,8 @@ const CONVERTER: &str = r#"
 /// A pass that leaves what may still be changing.
 fn pass(host: &Arc<Host>) -> RunSummary {
     let hooks = Hooks::default();
-    let troubles = host.pass(&host.setup(), &Stop::default(), &hooks);
-    host.tell_passed(troubles, &hooks)
+    let troubles = host.pass(&host.active(), &Stop::default(), &hooks);
+    host.finish_scan(troubles, &hooks)
 }
 
 struct Plant {

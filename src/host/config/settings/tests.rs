@@ -1,7 +1,7 @@
 //! A mistyped key once meant that sources were deleted after three days instead of kept for ten years; every key is
 //! refused by name when it is unknown or out of its range, and nothing is guessed.
 
-use super::{ArchiveSettings, Config, ConfigErrors, Origin, Problem, Setting, Unarchivable, *};
+use super::*;
 
 const MINIMAL: &str = "[[converter]]\nname = \"ICT\"\ncommand = [\"ict\", \"{input}\"]\n";
 

@@ -35,7 +35,7 @@ pub(super) fn copy_parts<'t>(
         let message = format!("cannot copy {}: {error}", source.path.display());
         Error::new(ErrorKind::Io, message).caused_by(error)
     })?;
-    copy.settle(&parts.tree, parts.root)?;
+    copy.keep_metadata(&parts.tree, parts.root)?;
     // By the tree of the source: not every file system keeps times as exactly.
     let back = parts.tarball_of(|item| file_of(&copy.path, item));
     let back = back.and_then(hash);
@@ -68,7 +68,7 @@ pub(super) fn zip_parts(
                 mode,
             };
             match item.kind {
-                Kind::Folder => zip.add_folder(&member(source.seen.look.modified)),
+                Kind::Folder => zip.add_folder(&member(source.seen.meta.modified)),
                 Kind::File { size, modified } => {
                     let content = file_of(parts.root, item)?;
                     let number = zip.add(content, size, &member(modified))?;

@@ -12,7 +12,7 @@ use crate::host::panics::lock;
 use crate::host::submit::outbox::Outbox;
 use crate::{Error, ErrorKind, Result};
 
-pub(in crate::host) struct Setup {
+pub(in crate::host) struct ActiveConfig {
     pub(in crate::host) config: Config,
     pub(in crate::host) outbox: Arc<Outbox>,
     /// Ends the outbox when another takes its place.
@@ -21,7 +21,7 @@ pub(in crate::host) struct Setup {
     folders: CheckedFolders,
 }
 
-impl Setup {
+impl ActiveConfig {
     pub(in crate::host) fn new(archives: &Archives, config: Config) -> Self {
         Self {
             outbox: Arc::new(Outbox::new(archives, &config)),

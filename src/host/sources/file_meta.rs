@@ -12,7 +12,7 @@ use crate::id::BlobId;
 
 /// What can be seen of a file without reading it, or of all that is in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::host) struct Look {
+pub(in crate::host) struct FileMeta {
     pub(in crate::host) size: u64,
     pub(in crate::host) modified: SystemTime,
     /// When anything about it last changed. Unlike `modified`, no copying program sets it back.
@@ -21,7 +21,7 @@ pub(in crate::host) struct Look {
     pub(super) inside: Option<BlobId>,
 }
 
-impl Look {
+impl FileMeta {
     pub(in crate::host) fn of(metadata: &Metadata) -> io::Result<Self> {
         let modified = metadata.modified()?;
         Ok(Self {
@@ -51,17 +51,17 @@ impl Look {
     ) -> Result<(Self, Tree), TreeError> {
         let mut last = SystemTime::UNIX_EPOCH;
         let tree = list(&mut |metadata| {
-            if let Ok(look) = Self::of(metadata) {
-                last = last.max(look.changed);
+            if let Ok(meta) = Self::of(metadata) {
+                last = last.max(meta.changed);
             }
         })?;
-        let look = Self {
+        let meta = Self {
             size: tree.size(),
             modified: tree.modified().unwrap_or(SystemTime::UNIX_EPOCH),
             changed: last,
             inside: Some(tree.digest()),
         };
-        Ok((look, tree))
+        Ok((meta, tree))
     }
 
     /// True of a file without content.
@@ -75,7 +75,7 @@ impl Look {
     }
 
     /// True when it is of what is still there, whatever a backup did to its time of change.
-    pub(in crate::host) fn is_of_the_same(&self, other: &Self) -> bool {
+    pub(in crate::host) fn is_unchanged_from(&self, other: &Self) -> bool {
         (self.size, self.modified, self.inside) == (other.size, other.modified, other.inside)
     }
 
@@ -100,13 +100,13 @@ fn changed(_metadata: &Metadata) -> Option<SystemTime> {
 }
 
 /// Looks at a file; `None` when it is no regular file, or gone.
-pub(in crate::host) fn look(path: &Path, links: Links) -> io::Result<Option<Look>> {
+pub(in crate::host) fn file_meta(path: &Path, links: Links) -> io::Result<Option<FileMeta>> {
     let metadata = match links {
         Links::Skip => fs::symlink_metadata(path),
         Links::Follow => fs::metadata(path),
     };
     match metadata {
-        Ok(metadata) if metadata.is_file() => Look::of(&metadata).map(Some),
+        Ok(metadata) if metadata.is_file() => FileMeta::of(&metadata).map(Some),
         Ok(_) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
