@@ -1,4 +1,4 @@
-//! Changes one value of a configuration file and leaves its comments and its order as they are.
+//! Changes one value of a configuration file and keeps its comments and order.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -71,12 +71,15 @@ impl SectionRef<'_> {
 }
 
 impl Config {
-    /// The change of one value of the file this was read from: `target` is `CONVERTER.KEY`, or `store.KEY`, `host.KEY`,
-    /// `defaults.KEY`. Texts are taken as they are, lists and tables as TOML. Nothing is written yet.
+    /// Prepares the change of one value in the file this was read from. Nothing is written yet.
+    ///
+    /// `target` is `CONVERTER.KEY`, `store.KEY`, `host.KEY` or `defaults.KEY`. Texts are taken
+    /// literally; lists and tables are TOML.
     ///
     /// # Errors
-    /// `NotFound` for a converter that is not there; `Invalid` for an unknown key, a value out of its range, and a change
-    /// that would make the configuration as a whole invalid; `Changed` when the file is no longer what was read.
+    /// `NotFound` for a converter that is not there; `Invalid` for an unknown key, a value out of
+    /// its range, and a change that would make the configuration as a whole invalid; `Changed` when
+    /// the file is no longer what was read.
     pub fn edit(&self, target: &str, value: &str) -> Result<Edit> {
         let before = fs::read_to_string(&self.path)
             .map_err(|error| Error::io("read the configuration", &self.path, error))?;
@@ -200,7 +203,7 @@ impl Config {
 }
 
 impl Edit {
-    /// True when the file would be another.
+    /// Returns true when the file would be another.
     pub fn changes(&self) -> bool {
         self.before != self.after
     }
@@ -210,7 +213,7 @@ impl Edit {
         &self.after
     }
 
-    /// Puts the new file in the place of the old one, whole: synced, with the same permissions and owner.
+    /// Replaces the file atomically. The new one is synced and keeps the permissions and the owner.
     ///
     /// # Errors
     /// `Changed` when somebody else changed the file meanwhile; `Io`.
@@ -342,7 +345,8 @@ fn put(
     mut value: toml_edit::Value,
 ) -> Result<()> {
     let (_, entry) = key_of(target)?;
-    // The name of an entry may have dots in it; names of keys have one where they stand in an inner table.
+    // The name of an entry may have dots in it; names of keys have one where they stand in an inner
+    // table.
     let name = entry.map_or(target.path, |entry| {
         &target.path[..target.path.len() - entry.len() - 1]
     });

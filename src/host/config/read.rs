@@ -1,4 +1,4 @@
-//! Reads the host's configuration from its file, and tells all that is wrong with it at once.
+//! Reads the host's configuration from its file and reports all of its problems at once.
 use std::path::Path;
 use std::time::Duration;
 

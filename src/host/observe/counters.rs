@@ -1,4 +1,4 @@
-//! What is counted while a host works.
+//! Counters of what a host did: files by outcome, rates, errors, retention.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -73,7 +73,7 @@ struct Counts {
     purged: u64,
 }
 
-/// What is counted while a host works.
+/// Counters of what a host did: files by outcome, rates, errors, retention.
 pub(in crate::host) struct Counters(Mutex<Counted>);
 
 struct Counted {
@@ -158,7 +158,7 @@ impl Counters {
         counts.converting.count(Instant::now());
     }
 
-    /// True for what a folder had against being looked into the last time as well.
+    /// Returns true for what a folder had against being looked into the last time as well.
     pub(in crate::host) fn knows_trouble(&self, told: &str) -> bool {
         self.lock().folders.iter().any(|known| known == told)
     }
@@ -249,7 +249,7 @@ impl Counters {
         self.lock().late(scan_every).is_none()
     }
 
-    /// The status, but for what others know better: converters by name and folder, disks and stores.
+    /// Returns the status, made of the counters and of `about`.
     pub(in crate::host) fn status(&self, about: About<'_>) -> HostStatus {
         let mut counted = self.lock();
         let now = Instant::now();
@@ -315,9 +315,9 @@ impl Counters {
     }
 }
 
-/// What others know of a host.
+/// What the counters do not know of a host, for [`Counters::status`].
 pub(in crate::host) struct About<'a> {
-    /// What keeps it from its work, beyond what the books say.
+    /// What keeps it from its work, beyond what the counters know.
     pub(in crate::host) reasons: Vec<String>,
     pub(in crate::host) stuck: StuckFiles,
     pub(in crate::host) stuck_by_converter: BTreeMap<String, u64>,

@@ -1,4 +1,4 @@
-//! Files that stay in their folder for another reason than waiting for their turn.
+//! Files that are stuck: they stay in their folder because a step fails.
 //!
 //! Each is known by its path until the step that failed succeeds, the file goes away, or nobody
 //! watches its folder any more. The number is exact; what is told of them is bounded.
@@ -79,7 +79,7 @@ pub struct StuckFiles {
     pub files: Vec<StuckFile>,
 }
 
-/// What is known of the files that are stuck.
+/// The stuck files, by path.
 #[derive(Debug, Default)]
 pub(in crate::host) struct StuckTracker(Mutex<HashMap<PathBuf, Known>>);
 
@@ -90,7 +90,7 @@ pub(in crate::host) struct Known {
 }
 
 impl StuckTracker {
-    /// Takes note that a file cannot get past a step. True when that is news.
+    /// Notes that a file cannot get past a step. Returns true when that is news.
     pub(in crate::host) fn begin(
         &self,
         path: &Path,

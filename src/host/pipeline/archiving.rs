@@ -1,4 +1,4 @@
-//! Reads a file and archives it under its key, once.
+//! Stage 1: reads a file and archives it under its key, once.
 use std::path::Path;
 
 use super::converting::unready;
@@ -116,7 +116,7 @@ impl FileWorker {
         Ok(StageResult::Next((seen, Safety::Archived, Some(id))))
     }
 
-    /// Tells that a file which is to be archived cannot be; one that waits is tried again later.
+    /// Notes that a file cannot be archived. With `waits` it is retried later.
     fn archive_failed(&self, taken: &TakenFile, error: &Error, waits: bool) {
         let path = &taken.candidate.path;
         let config = taken.config();
@@ -161,7 +161,8 @@ impl FileWorker {
             if receipt.blob.blake3 != seen.content {
                 return Err(changed(path));
             }
-            // Purged before it was converted: the file is still to be converted, and so archived once more.
+            // Purged before it was converted: the file is still to be converted, and so archived
+            // once more.
             if receipt.existing && self.is_purged_too_early(taken, archive, receipt.id)? {
                 key = format!("{key}:after:{}", receipt.id);
                 continue;

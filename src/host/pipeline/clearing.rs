@@ -1,4 +1,4 @@
-//! Clears a file away whose way is at its end.
+//! Stage 4: clears a finished file away: moves, zips, deletes or keeps it.
 
 use std::io::Read;
 use std::path::Path;
@@ -78,7 +78,8 @@ impl FileWorker {
                 check(done)?;
                 source.zip_into(done).map(Disposed::Zipped)
             }
-            // What should be in the archive goes only when it is there, whatever the action is called.
+            // What should be in the archive goes only when it is there, whatever the action is
+            // called.
             (PostAction::Delete | PostAction::Archive, _) if cleanup.entry.is_some() => {
                 let archive = self.host.archive_of(config)?;
                 let stored = |blob: &BlobId| {

@@ -1,4 +1,4 @@
-//! Hands an archived file to its converter.
+//! Stage 2: hands an archived file to its converter.
 use std::path::Path;
 use std::sync::Arc;
 
@@ -120,7 +120,7 @@ impl FileWorker {
     }
 }
 
-/// A converter whose files or folders are not there cannot run: no fault of the file.
+/// Turns an error of making a converter ready into one that stops the converter, not the file.
 pub(in crate::host) fn unready(config: &ConverterConfig, error: Error) -> Error {
     if error.kind() == ErrorKind::Converter {
         return error;
@@ -134,7 +134,7 @@ pub(in crate::host) fn unready(config: &ConverterConfig, error: Error) -> Error 
     .caused_by(error)
 }
 
-/// Where reports go that no store keeps.
+/// Returns the endpoint for reports that no store keeps.
 pub(in crate::host) fn direct(config: &ConverterConfig, entry: Option<EntryId>) -> Option<&Submit> {
     let kept = entry.is_some() && config.archive.output_reports;
     config.submit.as_ref().filter(|_| !kept)

@@ -1,4 +1,4 @@
-//! A file on its way through the host, as it is handed from stage to stage.
+//! A file on its way through the stages of the host.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,15 +17,17 @@ use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::source::Source;
 use crate::id::{BlobId, ConverterId, EntryId};
 
-/// When a file is read again that waits for something else than its own next attempt.
+/// The pause before a file is read again that does not wait for its own next attempt.
 pub(in crate::host) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(in crate::host) const STOPPING: &str = "the host is stopping";
 
 pub(in crate::host) const PARKED: &str = "its converter cannot run";
 
-/// How long a step over a file may take before its folder is said not to answer. Conversions may
-/// take their `timeout_s` besides, and long files a second for each so many bytes.
+/// How long a step on a file may take before its folder counts as silent.
+///
+/// A conversion may take its `timeout_s` in addition, and a long file a second for each
+/// [`BYTES_A_SECOND`].
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const CONVERTER_START: Duration = Duration::from_secs(30);
@@ -70,7 +72,8 @@ impl TakenFile {
         }
     }
 
-    /// The same for a conversion, which may wait for a worker to be started anew besides.
+    /// Returns the position in the queue of files to convert. A conversion may also wait for a
+    /// worker to start.
     pub(in crate::host) fn position_to_convert(&self) -> QueuePosition {
         let position = self.position();
         let timeout = self.config().converter.bounds.timeout;
@@ -113,7 +116,7 @@ pub(in crate::host) struct ConvertedFile {
     pub(super) conversion: Conversion,
 }
 
-/// What is to become of a file.
+/// How a file is cleared away.
 #[derive(Debug, Clone)]
 pub(in crate::host) struct Cleanup {
     pub(in crate::host) seen: Fingerprint,
@@ -143,7 +146,7 @@ impl Cleanup {
     }
 }
 
-/// What a step of the way came to.
+/// The result of one stage.
 pub(in crate::host) enum StageResult<T> {
     Next(T),
     CleanUp(Box<Cleanup>),

@@ -1,4 +1,4 @@
-//! The host: what its threads share.
+//! The state that all threads of a host share.
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -22,7 +22,7 @@ use crate::id::ConverterId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
-/// A converter host: configuration, converters ready to run, and what it remembers of files between passes.
+/// A converter host: its configuration, its queue, and what it remembers of files between scans.
 pub struct Host {
     pub(in crate::host) archives: Archives,
     pub(in crate::host) scratch: PathBuf,
@@ -32,7 +32,7 @@ pub struct Host {
     pub(in crate::host) stopped: StoppedConverters,
     pub(in crate::host) scanners: FolderScanners,
     pub(in crate::host) purge_asked: AtomicBool,
-    /// Asked what is wrong with the program around the host.
+    /// Returns problems of the program around the host, for its health.
     pub(in crate::host) surroundings: OnceLock<Box<Surroundings>>,
     pub(in crate::host) active: Mutex<Arc<ActiveConfig>>,
     /// Held while a configuration is checked and recorded.
@@ -52,7 +52,7 @@ impl Host {
         Arc::ptr_eq(&lock(&self.active), active)
     }
 
-    /// Who a converter is now.
+    /// Returns the identity that a converter has now.
     pub(in crate::host) fn identity(
         &self,
         active: &ActiveConfig,
@@ -67,7 +67,7 @@ impl Host {
             .ok_or_else(|| Error::new(ErrorKind::NoStore, "the store is not open any more"))
     }
 
-    /// Whether files may be taken; tells when that changes.
+    /// Returns true when the disks have room for more files. Sends a notice when that changes.
     pub(in crate::host) fn has_room(&self, active: &ActiveConfig, hooks: &Hooks) -> bool {
         let stores = self.archives.iter().map(Archive::dir);
         let scratch =
@@ -96,7 +96,7 @@ impl Host {
         trouble.is_none()
     }
 
-    /// The folders that do not answer, or where a step does not end.
+    /// Lists the folders that do not answer and those where a step does not end.
     pub(in crate::host) fn silent(&self) -> Vec<Silent> {
         let mut silent = self.queue.silent();
         for other in self.scanners.silent() {

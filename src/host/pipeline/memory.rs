@@ -1,4 +1,5 @@
-//! What a host remembers of files between two looks. Lost with the process, and with the file.
+//! What a host remembers of files between two scans. It is lost when the process ends or the file
+//! goes.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use crate::id::ConverterId;
 /// Before a file is looked at again over which a step panicked.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
 
-/// What is known of a file from an earlier look or pass. Lost with the process, and with the file.
+/// What is remembered of one file.
 #[derive(Debug, Clone)]
 pub(in crate::host) enum Memory {
     /// Seen, not yet taken.
@@ -33,7 +34,7 @@ pub(in crate::host) enum Memory {
     },
     /// Converted, but not yet cleared away.
     Uncleared { cleanup: Cleanup, until: Instant },
-    /// Left because its converter cannot run, so often.
+    /// Left because its converter cannot run. `trials` counts how often.
     Parked {
         meta: FileMeta,
         failures: u32,
@@ -53,7 +54,7 @@ impl Memory {
     }
 }
 
-/// What an earlier look says about a file that has not changed since.
+/// What the memory says about a file that has not changed since.
 pub(in crate::host) enum Recalled {
     Fresh,
     /// Tried before, and due again.
@@ -107,12 +108,12 @@ impl FileMemory {
         }
     }
 
-    /// True when a file was at most seen so far.
+    /// Returns true when nothing was done with a file yet.
     pub(super) fn is_new(&self, path: &Path) -> bool {
         matches!(lock(&self.0).get(path), None | Some(Memory::Seen { .. }))
     }
 
-    /// The folders with files that a converter could not convert.
+    /// Lists the folders with files that a converter could not convert.
     pub(in crate::host) fn failed_in(&self) -> HashSet<PathBuf> {
         let memory = lock(&self.0);
         let failed = memory.iter().filter(|(_, known)| {
@@ -162,7 +163,7 @@ impl FileMemory {
         }
     }
 
-    /// True when the file has been the same for the time its converter asks for.
+    /// Returns true when the file has not changed for its converter's `settle_s`.
     pub(in crate::host) fn is_stable(
         &self,
         candidate: &Candidate,

@@ -1,4 +1,5 @@
-//! What the host has in hand: files that wait to be archived, converted, recorded and cleared away.
+//! The queues between the stages: files that wait to be archived, converted, recorded and cleared
+//! away.
 //!
 //! The stages have threads of their own, so that archiving never waits for a slow converter. Each
 //! takes the most urgent file first: by the converter's priority, then the oldest. Only recording
@@ -24,7 +25,7 @@ const UNRECORDED_BYTES_MAX: usize = 64 << 20;
 /// Conversions that wait to be recorded.
 const UNRECORDED_MAX: usize = 256;
 
-/// Where a file stands in a queue: the smallest first.
+/// The position of a file in a queue. The smallest comes first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::host) struct QueuePosition {
     pub(in crate::host) priority: u8,
@@ -36,7 +37,7 @@ pub(in crate::host) struct QueuePosition {
     pub(in crate::host) patience: Duration,
 }
 
-/// The stages between a file's folder and the end of its way.
+/// The queues of all stages, and the steps that run.
 pub(in crate::host) struct Queue<Taken, Archived, Converted> {
     state: Mutex<QueueState<Taken, Archived, Converted>>,
     stages: [Condvar; 3],
@@ -115,7 +116,7 @@ impl From<QueueLengths> for QueueStatus {
     }
 }
 
-/// What became of the thread that did a step.
+/// Whether the thread of a step goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum ThreadFate {
     GoesOn,
@@ -123,7 +124,7 @@ pub(in crate::host) enum ThreadFate {
     Replaced,
 }
 
-/// Says by being dropped that a thread has done with a piece of work.
+/// Marks a running step; dropping it ends the step.
 pub(in crate::host) struct StepGuard<'a, Taken, Archived, Converted> {
     queue: &'a Queue<Taken, Archived, Converted>,
     number: u64,
@@ -239,7 +240,7 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
             && self.at_work == [0; 3]
     }
 
-    /// True when jobs wait that a silent folder does not hold up.
+    /// Returns true when jobs wait that a silent folder does not hold up.
     fn has_work<Job>(&self, waiting: &ByFolder<Job>) -> bool {
         waiting.0.keys().any(|folder| !self.is_silent(folder))
     }
@@ -306,7 +307,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         lock(&self.state)
     }
 
-    /// Begins anew, with so many conversions at a time, and so many threads of a stage in a folder.
+    /// Opens the queues, with limits on conversions at a time and on threads of a stage in one
+    /// folder.
     pub(in crate::host) fn open(&self, converters_max: usize, folder_max: usize) {
         let mut state = self.lock();
         state.closed = false;
@@ -316,13 +318,13 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Converting as usize].notify_all();
     }
 
-    /// From now on so many conversions at a time.
+    /// Sets how many conversions may run at a time.
     pub(in crate::host) fn set_converters_max(&self, converters_max: usize) {
         self.lock().converters_max = converters_max;
         self.stages[Stage::Converting as usize].notify_all();
     }
 
-    /// Takes no more files; threads end when what is in hand is done.
+    /// Closes the queues. Threads end when all files in them are done.
     pub(in crate::host) fn close(&self) {
         self.lock().closed = true;
         for stage in &self.stages {
@@ -330,8 +332,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         }
     }
 
-    /// Lets go of all that nobody is at work on, and says which files that were. What was converted
-    /// is still recorded and cleared away.
+    /// Drops the files that no thread works on and returns them. Converted files are still recorded
+    /// and cleared away.
     pub(in crate::host) fn drop_waiting(&self) -> Vec<PathBuf> {
         let mut state = self.lock();
         let to_archive = std::mem::take(&mut state.to_archive);
@@ -344,7 +346,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         waiting
     }
 
-    /// Marks the steps that have taken too long, and answers how many threads of each stage have to
+    /// Marks the steps that have taken too long, and returns how many threads of each stage have to
     /// be replaced. Files that wait for a step in such a folder are let go of.
     pub(in crate::host) fn mark_overdue(&self) -> Vec<Stage> {
         let mut state = self.lock();
@@ -392,7 +394,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         }
     }
 
-    /// Gives up whatever still runs, as the host does at its very end; answers how many steps that are.
+    /// Gives up whatever still runs, as the host does at its very end; returns how many steps that
+    /// are.
     pub(in crate::host) fn give_up(&self) -> u64 {
         let mut state = self.lock();
         let mut left = 0;
@@ -438,7 +441,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         )
     }
 
-    /// Takes a file in hand, unless it is or there is no room. False when there is none.
+    /// Takes a file in hand, unless it is or there is no room. Returns false when there is none.
     pub(in crate::host) fn take(&self, position: QueuePosition, taken: Taken) -> bool {
         let mut state = self.lock();
         if state.in_hand.len() >= IN_HAND_MAX {
@@ -457,12 +460,12 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.lock().in_hand.insert(path.to_owned())
     }
 
-    /// True from a file's being taken until it is let go.
+    /// Returns true from a file's being taken until it is let go.
     pub(in crate::host) fn contains(&self, path: &Path) -> bool {
         self.lock().in_hand.contains(path)
     }
 
-    /// Lets a file go: what its folder holds of it is looked at anew.
+    /// Lets a file go: what its folder holds of it is looked at again.
     pub(in crate::host) fn release(&self, path: &Path) {
         self.lock().in_hand.remove(path);
     }
@@ -564,7 +567,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
 
     pub(in crate::host) fn lengths(&self) -> QueueLengths {
         let state = self.lock();
-        // The most urgent are looked at, not all: queues may be long, and an age is asked for often.
+        // The most urgent are looked at, not all: queues may be long, and an age is asked for
+        // often.
         let oldest = state.to_archive.age().max(state.to_convert.age());
         let running = |stage: Stage| {
             let steps = state.running.values();

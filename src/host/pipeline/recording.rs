@@ -1,4 +1,4 @@
-//! Records what a conversion came to, and sends the reports that no store keeps.
+//! Stage 3: records a conversion's outcome, and sends the reports that no store keeps.
 
 use std::sync::Arc;
 
@@ -95,8 +95,9 @@ impl FileWorker {
         })))
     }
 
-    /// Sends the reports of a conversion that no store keeps. A server's refusal is the conversion's outcome. False when they
-    /// could not be sent now; nothing of the conversion is to be recorded then.
+    /// Sends the reports of a conversion that no store keeps. A server's refusal is the
+    /// conversion's outcome. Returns false when they could not be sent now; nothing of the
+    /// conversion is to be recorded then.
     fn deliver(
         &self,
         taken: &TakenFile,

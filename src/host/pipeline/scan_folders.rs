@@ -1,4 +1,4 @@
-//! A look into all watch folders: takes the files that are ready, and says of the others why they stay.
+//! Scans all watch folders, takes the files that are ready, and says why the others stay.
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::id::ConverterId;
 /// File systems keep time in ticks.
 pub(in crate::host) const TICK: Duration = Duration::from_millis(20);
 
-/// What a look into the folders found.
+/// What a scan of the watch folders found.
 #[derive(Default)]
 pub(in crate::host) struct ScanResult {
-    /// When the first of the files that are still changing may have settled.
+    /// When the first of the changing files may be stable.
     pub(in crate::host) stable_in: Option<Duration>,
     /// Folders that could not be looked into.
     pub(in crate::host) troubles: Vec<String>,
@@ -32,18 +32,19 @@ pub(in crate::host) struct ScanResult {
     pub(in crate::host) listed: HashSet<PathBuf>,
     /// What is in them and cannot be taken.
     pub(in crate::host) refused: HashSet<PathBuf>,
-    /// There were more files than can be in hand.
+    /// More files are ready than the queue holds.
     pub(in crate::host) more: bool,
     /// The folders that were listed, and what each is called without links in its path.
     real: Vec<(PathBuf, PathBuf)>,
-    /// Who the converters are now whose files failed.
+    /// The current identities of converters with failed files, by their place in the configuration.
     identities: HashMap<usize, ConverterId>,
-    /// Files that are apart from what belongs to them, and why.
+    /// Companions without their main file and files whose companion another converter takes, with
+    /// the reason.
     apart: Vec<(PathBuf, &'static str)>,
 }
 
 impl ScanResult {
-    /// True when a converter is certainly another one than `before`.
+    /// Returns true when a converter is certainly another one than `before`.
     fn is_another(&self, converter: usize, before: ConverterId) -> bool {
         let now = self.identities.get(&converter);
         now.is_some_and(|now| *now != before)
@@ -51,7 +52,7 @@ impl ScanResult {
 }
 
 impl Host {
-    /// Looks into all folders and takes what is ready.
+    /// Scans all folders and takes the files that are ready.
     pub(in crate::host) fn scan_folders(
         &self,
         active: &Arc<ActiveConfig>,
@@ -185,7 +186,8 @@ impl Host {
         least.into_iter().map(owned).collect()
     }
 
-    /// Another look in the same pass, at what there was no room for: what was left before is not left twice.
+    /// Scans again in the same pass for files that had no room in the queue. It does not count
+    /// files as left twice.
     pub(in crate::host) fn scan_for_more(
         &self,
         active: &Arc<ActiveConfig>,
@@ -217,7 +219,7 @@ impl Host {
         looked
     }
 
-    /// Sleeps as long as the youngest file needs.
+    /// Sleeps until the youngest file is stable.
     pub(in crate::host) fn wait_until_stable(&self, active: &Arc<ActiveConfig>, stop: &Stop) {
         let now = SystemTime::now();
         let mut longest = Duration::ZERO;
@@ -243,7 +245,7 @@ impl Host {
     }
 }
 
-/// The files of all folders, the most urgent first.
+/// Lists the files of all folders, the most urgent first.
 fn list_candidates(
     active: &Arc<ActiveConfig>,
     worker: &FileWorker,
@@ -314,7 +316,7 @@ fn list_candidates(
     candidates
 }
 
-/// What a source lacks, however long it stays as it is. Stations make files before they write them.
+/// Returns what a source still lacks. Stations create a file before they write it.
 fn incomplete<'a>(
     candidate: &'a Candidate,
     config: &ConverterConfig,
@@ -367,7 +369,7 @@ pub(in crate::host) fn watched(config: &Config) -> impl Iterator<Item = &Path> {
     converters.filter_map(|converter| converter.watch_folder.as_deref())
 }
 
-/// How long a file must still stay the same before it is taken.
+/// Returns how long a file must still stay unchanged before it is taken.
 pub(in crate::host) fn time_until_stable(
     candidate: &Candidate,
     config: &ConverterConfig,

@@ -1,8 +1,9 @@
-//! Converters that cannot run: their files wait, and one of them at a time is tried.
+//! Converters that cannot run: their files wait, and one file at a time tries whether they run
+//! again.
 //!
-//! A program that is not there, or that dies before it could answer anything, is no fault of a file.
-//! So the line is stopped: its files are archived and then stay where they are, without an attempt.
-//! After a pause one file is given to the converter; when it answers, all of them go on.
+//! A program that is not there, or that dies before it could answer anything, is no fault of a
+//! file. So the line is stopped: its files are archived and then stay where they are, without an
+//! attempt. After a pause one file is given to the converter; when it answers, all of them go on.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -39,7 +40,7 @@ struct Stopped {
 pub(in crate::host) struct StoppedConverters(Mutex<BTreeMap<String, Stopped>>);
 
 impl StoppedConverters {
-    /// Asks to hand a file to a converter. A trial has to be ended by one of the other calls.
+    /// Asks for admission of a file to a converter. End a trial with `stop`, `run` or `leave`.
     pub(in crate::host) fn enter(&self, converter: &str) -> Admission {
         match lock(&self.0).get_mut(converter) {
             None => Admission::Open,
@@ -51,7 +52,7 @@ impl StoppedConverters {
         }
     }
 
-    /// True when a file may be handed to it now; takes no trial.
+    /// Returns true when a file may be handed to it now; takes no trial.
     pub(in crate::host) fn is_due(&self, converter: &str) -> bool {
         let lines = lock(&self.0);
         let line = lines.get(converter);
@@ -62,7 +63,7 @@ impl StoppedConverters {
         lock(&self.0).contains_key(converter)
     }
 
-    /// The converter cannot run. True when that is news.
+    /// The converter cannot run. Returns true when that is news.
     pub(in crate::host) fn stop(
         &self,
         converter: &str,
@@ -97,7 +98,7 @@ impl StoppedConverters {
         is_news
     }
 
-    /// The converter answered. True when it had been stopped.
+    /// The converter answered. Returns true when it had been stopped.
     pub(in crate::host) fn run(&self, converter: &str) -> bool {
         lock(&self.0).remove(converter).is_some()
     }

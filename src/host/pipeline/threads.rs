@@ -1,7 +1,7 @@
-//! The threads that files go through, and those that take the place of threads that hang.
+//! The worker threads of all stages, and replacements for threads that hang.
 //!
-//! They are not scoped: one that hangs in a folder that does not answer is left behind, by the host's
-//! run and, where the system allows it, by the end of the process.
+//! They are not scoped: one that hangs in a folder that does not answer is left behind, by the
+//! host's run and, where the system allows it, by the end of the process.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,8 +56,8 @@ impl WorkerThreads {
         workers
     }
 
-    /// Sees to it that there are as many threads as there should be, and tells of folders that do
-    /// not answer, and that do again. Cheap enough to be called all the time.
+    /// Starts missing threads, and sends notices of folders that stop answering or answer again. It
+    /// is cheap and is called often.
     pub(in crate::host) fn maintain(&mut self, worker: &FileWorker, active: &Arc<ActiveConfig>) {
         self.convert(worker, active);
         if self.looked.elapsed() < LOOK_EVERY {

@@ -1,7 +1,7 @@
-//! A file's way through the host, or a folder's: read and archived, converted, recorded and cleared away.
+//! The worker threads' loops: take a file from a stage's queue, do the stage's work, hand it on.
 //!
-//! Each step is taken by a thread of its stage and may be the last one before a crash; the next run takes up what is left,
-//! because the archive knows the file by its key and the entry by its attempts.
+//! Any step may be the last one before a crash. The next run continues, because the archive knows a
+//! file by its key and its attempts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
 use crate::host::stop::Stop;
 
-/// One of the threads that files go through.
+/// A worker thread of any stage.
 #[derive(Clone)]
 pub(in crate::host) struct FileWorker {
     pub(in crate::host) host: Arc<Host>,
@@ -69,7 +69,7 @@ impl FileWorker {
         self.host.queue.push_to_clear(position, clear);
     }
 
-    /// Does the work on one file. Whatever panics in it, in telling of it too, costs this file only.
+    /// Does the work on one file. A panic in it, or in a notice of it, costs only this file.
     fn shielded(&self, path: &Path, work: impl FnOnce()) {
         let worked = caught(|| {
             work();
@@ -84,7 +84,7 @@ impl FileWorker {
         }
     }
 
-    /// Why a step is not to be begun, if so.
+    /// Returns why a step must not begin now; `None` if it may.
     pub(in crate::host) fn begin(&self, taken: &TakenFile) -> Option<&'static str> {
         if self.stop.is_asked() {
             Some(STOPPING)
@@ -108,7 +108,7 @@ impl FileWorker {
         );
     }
 
-    /// Not the file's fault, or not known to be: tried again, but not in a hurry.
+    /// Leaves a file after an error that may not be its fault. It is retried after the retry delay.
     pub(in crate::host) fn fail(&self, taken: &TakenFile, at: StuckAt, error: &Error) {
         let path = &taken.candidate.path;
         let config = taken.config();
@@ -120,7 +120,8 @@ impl FileWorker {
         self.leave(taken, "something went wrong");
     }
 
-    /// Its converter cannot run: it stays without an attempt until that is over.
+    /// Leaves a file whose converter cannot run. It stays without an attempt until the converter
+    /// runs again.
     pub(in crate::host) fn park(&self, taken: &TakenFile) {
         let parked = Memory::Parked {
             meta: taken.candidate.meta,

@@ -1,4 +1,4 @@
-//! The sources that a look into a watch folder found, and the order in which they are taken.
+//! The sources that a scan found, and the order in which they are taken.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::file_meta::FileMeta;
 use crate::Error;
 use crate::host::config::settings::ConverterConfig;
 
-/// A file somebody may want converted.
+/// A source that was found in a watch folder.
 #[derive(Debug, Clone)]
 pub(in crate::host) struct Candidate {
     pub(in crate::host) path: PathBuf,
@@ -43,7 +43,7 @@ pub(in crate::host) struct Scanned {
 }
 
 /// Orders by the converter's priority, then the oldest first, and keeps each file once, be it a
-/// source or a companion. Answers the files that were left out because a companion of theirs is
+/// source or a companion. Returns the files that were left out because a companion of theirs is
 /// another converter's.
 pub(in crate::host) fn order(
     candidates: &mut Vec<Candidate>,

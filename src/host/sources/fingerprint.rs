@@ -1,4 +1,4 @@
-//! A source as it was when it was read: what could be seen of it, and the hash of its content.
+//! The fingerprint of a source that was read: its size and times, and the hash of its content.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

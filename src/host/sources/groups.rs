@@ -1,4 +1,4 @@
-//! Files with companions in a watch folder: which of its names belong together.
+//! Groups the names in a watch folder: each main file with its companions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};

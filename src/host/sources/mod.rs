@@ -1,4 +1,4 @@
-//! What lies in the watch folders: finds sources, reads them, and clears them away.
+//! Sources: finds them in the watch folders, reads them, and clears them away.
 
 pub(super) mod candidate;
 pub(super) mod clear;

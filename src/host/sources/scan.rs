@@ -1,9 +1,8 @@
-//! What lies in a watch folder, and whether it has stopped changing.
+//! Lists the sources in one watch folder.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
 
 use super::candidate::{Candidate, Scanned};
 use super::file_meta::{FileMeta, file_meta};
@@ -13,9 +12,9 @@ use crate::Error;
 use crate::convert::{Takes, TreeError};
 use crate::host::config::settings::{ConverterConfig, Links};
 
-/// The regular files directly in a converter's watch folder that it takes. Folders, pipes and hidden files are passed over, and links
-/// unless it follows them. Where it takes folders, those that are complete, and nothing else. Where
-/// files have companions, each with those it has.
+/// The regular files directly in a converter's watch folder that it takes. Folders, pipes and
+/// hidden files are passed over, and links unless it follows them. Where it takes folders, those
+/// that are complete, and nothing else. Where files have companions, each with those it has.
 pub(in crate::host) fn scan(
     config: &ConverterConfig,
     folder: &Path,
@@ -80,6 +79,10 @@ fn look_complete(path: &Path, marker: &str) -> Result<Option<FileMeta>, TreeErro
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+
     use super::*;
     use crate::host::Config;
     use crate::host::sources::candidate::order;

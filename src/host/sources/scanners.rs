@@ -1,5 +1,4 @@
-//! Looks into the watch folders, each on a thread of its own: a share that does not answer holds up
-//! nobody but itself.
+//! Scans each watch folder on a thread of its own, so that a share that hangs holds up only itself.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -32,7 +31,7 @@ pub(in crate::host) struct FolderListing {
     pub(in crate::host) result: Result<Found>,
 }
 
-/// What the threads need that look into folders.
+/// What the scanner threads need of the host.
 pub(in crate::host) struct ScanContext<'a> {
     pub(in crate::host) archives: &'a Archives,
     /// Where converters are made ready.
@@ -57,7 +56,7 @@ pub(in crate::host) struct Found {
     pub(in crate::host) set_aside: Vec<Error>,
 }
 
-/// The threads that look into folders.
+/// The threads that scan the watch folders, one for each converter.
 #[derive(Default)]
 pub(in crate::host) struct FolderScanners {
     scanners: Mutex<BTreeMap<Key, FolderScanner>>,
@@ -88,7 +87,7 @@ struct FolderScanner {
 }
 
 impl FolderScanners {
-    /// Looks into all folders, and answers what those hold that answered within `patience`.
+    /// Looks into all folders, and returns what those hold that answered within `patience`.
     pub(in crate::host) fn look(
         &self,
         active: &Arc<ActiveConfig>,
@@ -231,8 +230,8 @@ pub(in crate::host) fn list(
     tidied: &Tidied,
 ) -> Result<Found> {
     let mut found = Found::default();
-    // What is set aside later is being cleared away: only what an earlier host left is put back, once.
-    // A folder that cannot be listed is told of below, and tidied when it can be.
+    // What is set aside later is being cleared away: only what an earlier host left is put back,
+    // once. A folder that cannot be listed is told of below, and tidied when it can be.
     if !lock(tidied).contains(watched)
         && let Ok(troubles) = clear::recover(watched)
     {

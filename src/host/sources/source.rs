@@ -1,4 +1,4 @@
-//! Clearing a source away without ever losing it, and without taking anything else for it.
+//! A source that was read: it is cleared away without being lost, and nothing else is taken for it.
 //!
 //! A source is what was read, not what has its name. Before it is removed or moved it is renamed to
 //! a hidden name beside it, which nobody else writes to, and compared there with what was read:

@@ -1,5 +1,7 @@
-//! Wakes the scan of the watch folders when something appears in one. The scan alone is the truth: where a system or a network
-//! share tells nothing, files are found all the same, only later.
+//! Wakes the scan when something appears in a watch folder.
+//!
+//! Only the scan decides what is there. Where a system or a network share sends no events, files
+//! are found by the next scan.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-/// Who wakes the scan.
+/// Watches folders for changes and wakes the scan.
 pub(in crate::host) struct FolderWatcher {
     wake: Sender<()>,
     pub(in crate::host) wakeups: Receiver<()>,
@@ -32,8 +34,8 @@ impl FolderWatcher {
         }
     }
 
-    /// Watches these folders and no others; answers those that turned out not to be watched since it
-    /// was called last, and why.
+    /// Watches these folders and no others; returns those that turned out not to be watched since
+    /// it was called last, and why.
     ///
     /// Never waits: a share that does not answer must not hold up the others.
     pub(in crate::host) fn watch<'a>(

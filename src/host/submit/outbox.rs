@@ -1,8 +1,9 @@
-//! The outbox: takes reports out of the queue that the store keeps, sends them, and records what the server said.
+//! The outbox: takes reports from the store's queue, sends them, and records the server's answer.
 //!
-//! One thread an endpoint. What a server did not take waits in the store, not here: a host that is started again begins with
-//! the oldest. Before a report is sent for the first time, that is recorded; each try carries the same key, so that a server
-//! whose answer was lost knows the report again.
+//! One thread an endpoint. What a server did not take waits in the store, not here: a host that is
+//! started again begins with the oldest. Before a report is sent for the first time, that is
+//! recorded; each try carries the same key, so that a server whose answer was lost knows the report
+//! again.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -158,7 +159,7 @@ impl Outbox {
             .collect()
     }
 
-    /// True when reports of this endpoint may be sent now.
+    /// Returns true when reports of this endpoint may be sent now.
     pub(in crate::host) fn is_open(&self, submit: &Submit) -> bool {
         self.lane(submit).is_none_or(EndpointQueue::is_open)
     }
@@ -216,7 +217,7 @@ impl Outbox {
         self.lanes.iter().find(|lane| lane.submit == *submit)
     }
 
-    /// Sends a page of one queue, beginning with the queue whose turn it is.
+    /// Sends a page of one queue. The queues of an endpoint take turns.
     fn advance(
         &self,
         lane: &EndpointQueue,
@@ -233,7 +234,8 @@ impl Outbox {
             match self.page(lane, converter, archive, after, pass, cancel, tell) {
                 Ok(Advance::None) => {}
                 Ok(advance) => return advance,
-                // The store cannot be read or written: nothing is sent whose answer could not be recorded.
+                // The store cannot be read or written: nothing is sent whose answer could not be
+                // recorded.
                 Err(error) => {
                     let why = format!("what waits cannot be recorded as sent: {error}");
                     lane.closed(Trouble::new(With::Server, why), tell);
@@ -342,7 +344,7 @@ impl Outbox {
     }
 }
 
-/// How a lane goes through its queues.
+/// How often the queues of an endpoint are gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QueuePass {
     /// From the beginning again when it comes to the end.
@@ -361,7 +363,7 @@ enum Advance {
     Cancelled,
 }
 
-/// How far a lane has come in each of its queues.
+/// The position in each queue of an endpoint.
 struct Cursors {
     /// The queue whose turn it is.
     next: usize,
@@ -379,7 +381,7 @@ struct EndpointQueue {
     backoff: Mutex<Backoff>,
 }
 
-/// Whether an endpoint may be asked.
+/// Whether an endpoint may be asked now, or after which pause.
 #[derive(Default)]
 struct Backoff {
     /// In a row.
@@ -465,14 +467,14 @@ impl EndpointQueue {
         until.is_none_or(|until| until <= Instant::now())
     }
 
-    /// False when nothing gets through, as opposed to a report or two.
+    /// Returns false when nothing gets through, as opposed to a report or two.
     fn is_worth_asking(&self) -> bool {
         let backoff = lock(&self.backoff);
         let with = backoff.trouble.as_ref().map(|trouble| trouble.with);
         matches!(with, None | Some(With::Report)) && backoff.failures < FAILURES_MAX
     }
 
-    /// Waits until the endpoint may be asked. False when cancelled.
+    /// Waits until the endpoint may be asked. Returns false when cancelled.
     fn wait(&self, cancel: &Cancel) -> bool {
         let until = lock(&self.backoff).until;
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));

@@ -1,4 +1,4 @@
-//! Makes a host, and puts another configuration in force while it runs.
+//! Makes a host, and reloads its configuration while it runs.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -22,7 +22,8 @@ use crate::host::sources::scanners::FolderScanners;
 use crate::{Error, ErrorKind, Result, convert};
 
 impl Host {
-    /// Makes a host and records its configuration in every store, where it differs from what is recorded there.
+    /// Makes a host and records its configuration in every store, where it differs from what is
+    /// recorded there.
     ///
     /// # Errors
     /// `Invalid` when folders overlap, and when a store cannot record it.
@@ -51,11 +52,14 @@ impl Host {
         })
     }
 
-    /// Puts another configuration in force, and records it. Conversions that run end under the one before; files that were taken
-    /// and not begun are taken anew.
+    /// Puts another configuration in force and records it.
+    ///
+    /// Running conversions end under the previous one. Files that were taken and not begun are
+    /// taken again.
     ///
     /// # Errors
-    /// `Refused` for what takes a restart, and when a store cannot record it. The configuration before stays in force then.
+    /// `Refused` for what takes a restart, and when a store cannot record it. The configuration
+    /// before stays in force then.
     pub fn reload(&self, config: Config) -> Result<()> {
         let _one_at_a_time = lock(&self.reloading);
         let old = self.active();
@@ -80,7 +84,7 @@ impl Host {
         Ok(())
     }
 
-    /// Takes note that a configuration was not even worth a try.
+    /// Notes that a new configuration could not even be read.
     pub fn refuse_reload(&self, error: &Error) {
         self.counters.reload_refused(error.to_string());
     }

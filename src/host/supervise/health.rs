@@ -1,4 +1,4 @@
-//! How a host is: asks all its parts, its stores and its disks.
+//! The health of a host: collects the status of its parts, stores and disks.
 
 use crate::archive::{Archive, Stats};
 use crate::disk::{Disk, FsDisk};
@@ -11,7 +11,7 @@ use crate::host::sources::silent;
 use crate::{Error, ErrorKind};
 
 impl Host {
-    /// How the host is. Asks the stores and disks, so not to be asked in a hurry.
+    /// Returns the status of the host. It reads stores and disks, so do not call it often.
     pub fn status(&self) -> HostStatus {
         let active = self.active();
         let mut submissions = SubmissionStatus {
@@ -77,7 +77,8 @@ impl Host {
         })
     }
 
-    /// False when the host hangs: it runs, and has not looked into its folders for far too long.
+    /// Returns false when the host hangs: it runs, and has not looked into its folders for far too
+    /// long.
     pub fn is_alive(&self) -> bool {
         self.counters.is_alive(self.active().config.scan_every)
     }

@@ -1,4 +1,5 @@
-//! Retention in the background: what the rules of the configuration let go is purged by plan, also while the disk is full.
+//! Retention in the background: purges entries by the converters' rules, also while the disk is
+//! full.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use crate::host::pipeline::host::Host;
 use crate::retention::{AsOf, Policy, Unsubmitted};
 use crate::{Error, ErrorKind, Result};
 
-/// Before the first purge: a host that has just been started has more urgent things to do, and a person who sees a mistake in the
-/// configuration has time to stop it.
+/// Before the first purge: a host that has just been started has more urgent things to do, and a
+/// person who sees a mistake in the configuration has time to stop it.
 const FIRST_AFTER: Duration = Duration::from_secs(60);
-/// How often a plan is made anew when holds or purges came in between.
+/// How often a plan is made again when holds or purges came in between.
 const PLANS_MAX: u32 = 3;
 /// Between two looks whether it is time.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -31,7 +32,8 @@ fn policy(config: &ConverterConfig) -> Policy {
 }
 
 impl Host {
-    /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly full.
+    /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly
+    /// full.
     pub(in crate::host) fn retention_loop(&self, cancel: &Cancel, hooks: &Hooks) {
         let mut slept = Duration::ZERO;
         let mut first = true;
@@ -87,7 +89,8 @@ impl Host {
         if purged.as_ref().is_err_and(doubtful)
             && (rules.max_size.is_some() || rules.max_count.is_some())
         {
-            // Where the clock is in doubt, no entry is known to be old; size and number are known all the same.
+            // Where the clock is in doubt, no entry is known to be old; size and number are known
+            // all the same.
             let timeless = Policy {
                 expired: false,
                 ..rules

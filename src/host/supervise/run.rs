@@ -1,10 +1,11 @@
-//! The converter host at work: one pass over the watch folders, or look after look until it is told to stop.
+//! The main loop of a host: one pass over the watch folders, or scans until it is told to stop.
 //!
-//! A file's way: settled, read and hashed, archived under an idempotency key, converted from the archived bytes, the
-//! attempt recorded with where its reports are to go, the file cleared away. Archiving, converting and recording have threads of
-//! their own. The outbox sends the reports. Those that no store holds are sent before anything of their conversion is recorded.
-//! A crash between any two of these steps is caught up with by the next pass: the key finds the entry again, and an entry that
-//! has its final attempt is not converted again.
+//! A file's way: settled, read and hashed, archived under an idempotency key, converted from the
+//! archived bytes, the attempt recorded with where its reports are to go, the file cleared away.
+//! Archiving, converting and recording have threads of their own. The outbox sends the reports.
+//! Those that no store holds are sent before anything of their conversion is recorded. A crash
+//! between any two of these steps is caught up with by the next pass: the key finds the entry
+//! again, and an entry that has its final attempt is not converted again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,20 +28,21 @@ use crate::host::sources::{scanners, silent};
 use crate::host::stop::Stop;
 use crate::{Error, ErrorKind, Result};
 
-/// The shortest pause between two looks, and at least as many times what a look takes: many files that appear one by one
-/// are not looked at one by one.
+/// The shortest pause between two looks, and at least as many times what a look takes: many files
+/// that appear one by one are not looked at one by one.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_LOOKS: u32 = 4;
 /// The longest of these pauses: one folder that is slow to answer does not slow down the others.
 const PAUSE_MIN_MAX: Duration = Duration::from_secs(2);
-/// Before work that panicked is begun again.
+/// The pause before work that panicked is restarted.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
-/// What is still at work when it was told to end at once gets so long to do so.
+/// How long steps get to end after the host was told to stop at once.
 pub(in crate::host) const LAST_MOMENT: Duration = Duration::from_secs(10);
-/// How often a host that is stopping looks whether it is to end at once.
+/// How often waiting threads check whether the host must stop.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// Makes one pass over all watch folders, waiting for fresh files to settle, and sends every report that waits once.
+/// Makes one pass over all watch folders, waiting for fresh files to settle, and sends every report
+/// that waits once.
 ///
 /// # Errors
 /// When the configuration cannot be recorded. Everything else is in the summary.
@@ -55,10 +57,12 @@ pub fn run_once(
 }
 
 impl Host {
-    /// Looks into the watch folders until told to stop, archives and converts what is in them, sends reports, purges what may go.
+    /// Looks into the watch folders until told to stop, archives and converts what is in them,
+    /// sends reports, purges what may go.
     ///
-    /// Folders are listed anew each time: no file is missed for want of a notification, on no file system. `listener` answers
-    /// `/healthz` and `/metrics`. A thread that hangs in a folder that does not answer is left behind.
+    /// Folders are listed again each time: no file is missed for want of a notification, on no file
+    /// system. `listener` answers `/healthz` and `/metrics`. A thread that hangs in a folder that
+    /// does not answer is left behind.
     pub fn run(self: &Arc<Self>, listener: Option<Listener>, stop: &Stop, hooks: &Hooks) {
         self.tell_unsent(hooks);
         let worker = FileWorker {
@@ -100,8 +104,8 @@ impl Host {
         self.counters.enter(HostState::Idle);
     }
 
-    /// Does work that goes on until `over`. When it panics, that is told, and it is begun again
-    /// after a moment: the other work must not end with it.
+    /// Runs background work until `over`, and restarts it after a panic. A panic in one kind of
+    /// work must not end the others.
     fn restart_on_panic(
         &self,
         what: &'static str,
@@ -184,7 +188,8 @@ impl Host {
         self.finish_scan(troubles, hooks)
     }
 
-    /// Takes what is ready in all folders to its end. Answers which folders could not be looked into.
+    /// Takes what is ready in all folders to its end. Returns which folders could not be looked
+    /// into.
     pub(in crate::host) fn pass(
         self: &Arc<Self>,
         active: &Arc<ActiveConfig>,
@@ -221,7 +226,8 @@ impl Host {
         looked.troubles
     }
 
-    /// Waits until it is time for another look: a file appeared, another configuration is in force, or the pause is over.
+    /// Waits for the next scan: until a file appears, the configuration changes, or the pause is
+    /// over.
     fn pause(
         &self,
         pause: Duration,
@@ -240,8 +246,9 @@ impl Host {
         }
     }
 
-    /// Lets go of what was not begun, and gives what was the time to end. What a folder that does
-    /// not answer holds up is not waited for.
+    /// Shuts the pipeline down: drops files that were not begun, and waits for running steps.
+    ///
+    /// Steps in folders that do not answer are left behind.
     fn shut_down(&self, workers: &mut WorkerThreads, worker: &FileWorker) {
         let (stop, hooks) = (&worker.stop, &worker.hooks);
         self.counters.enter(HostState::Stopping);
@@ -285,7 +292,7 @@ impl Host {
         }
     }
 
-    /// Ends a look: sums up what was done since the one before.
+    /// Ends a scan: returns and announces the summary since the previous one.
     pub(in crate::host) fn finish_scan(&self, troubles: Vec<String>, hooks: &Hooks) -> RunSummary {
         let sent = self.active().outbox.sent();
         let summary = self.counters.scanned(sent, self.waiting(), troubles);

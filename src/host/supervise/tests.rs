@@ -1,4 +1,5 @@
-//! A host over folders of its own: every outcome, retries, reloads, links, panics and folders that hang.
+//! A host over folders of its own: every outcome, retries, reloads, links, panics and folders that
+//! hang.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What can be done with a source: read, moved, zipped, removed.
+//! The actions on a source: read, move, zip, remove.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -69,7 +69,7 @@ impl<'a> Source<'a> {
     }
 
     /// Moves it into a folder, made if missing, under its own name or a distinct one. Never
-    /// replaces anything. Answers where it is now.
+    /// replaces anything. Returns where it is now.
     pub(in crate::host) fn move_into(self, folder: &Path) -> Result<PathBuf> {
         let target = open(folder)?;
         match self.seen.kind() {
@@ -78,7 +78,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Replaces it by a zip file in a folder, made if missing. Answers where that is.
+    /// Replaces it by a zip file in a folder, made if missing. Returns where that is.
     pub(in crate::host) fn zip_into(self, folder: &Path) -> Result<PathBuf> {
         let target = open(folder)?;
         let name = zipped(self.name(), target.name_bytes_max(self.name()));

@@ -1,4 +1,4 @@
-//! A source under a hidden name beside its own, where nobody else writes to it.
+//! Sets a source aside: renames it to a hidden name, where nobody else writes to it.
 
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
@@ -86,7 +86,7 @@ pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
     }
 }
 
-/// True when a file that had no companions has one now, which belongs to it.
+/// Returns true when a file that had no companions has one now, which belongs to it.
 fn has_companions(source: Source<'_>) -> Result<bool> {
     let found = companions_of(source.path, &source.seen.shape);
     let found = found.map_err(|error| Error::io("read", source.path, error))?;
@@ -186,7 +186,7 @@ impl<'a> Aside<'a> {
         }
     }
 
-    /// True when the file has other names.
+    /// Returns true when the file has other names.
     pub(super) fn has_other_names(&self) -> bool {
         #[cfg(unix)]
         {
@@ -291,7 +291,7 @@ impl<'a> Aside<'a> {
         folder.rename_free(name, self.dir(), &self.name)
     }
 
-    /// Gives it its name back, or one beside it. Answers the error with what became of the source.
+    /// Gives it its name back, or one beside it. Returns the error with what became of the source.
     fn put_back(self, error: Error) -> Error {
         let name = self.source.name();
         let is_gone = || matches!(self.dir().look(&self.name), Ok(None));
@@ -381,8 +381,8 @@ impl PrivateFolder {
         let _ = watched.remove_folder(&self.name);
     }
 
-    /// True for a folder that looks like one made by this account. Where the file system keeps no
-    /// owners and modes, every folder does.
+    /// Returns true for a folder that looks like one made by this account. Where the file system
+    /// keeps no owners and modes, every folder does.
     pub(super) fn is_ours(watched: &Dir, found: Access) -> Result<bool> {
         #[cfg(unix)]
         if found == Access::private() {

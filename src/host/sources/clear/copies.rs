@@ -1,4 +1,5 @@
-//! Copies and zip files of a source that is made of several files, verified before they get their names.
+//! Copies and zip files of a source that is made of several files, verified before they get their
+//! names.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -47,7 +48,7 @@ pub(super) fn copy_parts<'t>(
     }
 }
 
-/// Makes a zip file of all that a source is made of. Answers where that is; on `Ok` it is durable.
+/// Makes a zip file of all that a source is made of. Returns where that is; on `Ok` it is durable.
 pub(super) fn zip_parts(
     source: Source<'_>,
     parts: &Parts<'_>,

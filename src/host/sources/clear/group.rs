@@ -30,7 +30,7 @@ pub(super) fn remove(source: Source<'_>) -> Result<()> {
     })
 }
 
-/// Moves all of it into a folder, under its names or distinct ones. Answers where the main file is.
+/// Moves all of it into a folder, under its names or distinct ones. Returns where the main file is.
 pub(super) fn move_into(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     with(source, |set| set.move_into(target, Way::Rename))
 }
@@ -42,7 +42,7 @@ pub(super) fn copy_into(source: Source<'_>, target: &Path) -> Result<PathBuf> {
     with(source, |set| set.move_into(&target, Way::Copy))
 }
 
-/// Replaces all of it by one zip file in a folder. Answers where that is.
+/// Replaces all of it by one zip file in a folder. Returns where that is.
 pub(super) fn zip_into(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     with(source, |set| {
         let there = zip_parts(source, &set.parts, target, name)?;
@@ -197,7 +197,7 @@ impl Set<'_> {
         match renamed {
             Ok(()) => {
                 let mut touched = [&there.dir, target, &self.holder.dir, self.watched].into_iter();
-                let synced = touched.try_for_each(|dir| dir.make_durable());
+                let synced = touched.try_for_each(Dir::make_durable);
                 synced.inspect_err(|_| {
                     let _ = there.dir.rename_free(group, &self.holder.dir, group);
                 })?;
@@ -215,7 +215,7 @@ impl Set<'_> {
     }
 }
 
-/// Gives what was set aside its names back, or some beside them. Answers the error with what became
+/// Gives what was set aside its names back, or some beside them. Returns the error with what became
 /// of the source.
 fn put_back(source: Source<'_>, watched: &Dir, holder: &PrivateFolder, error: Error) -> Error {
     if matches!(holder.dir.look(OsStr::new(GROUP)), Ok(None)) {

@@ -1,4 +1,4 @@
-//! Files and folders in the making, under a hidden name until they are complete.
+//! Files and folders that are being written, under a hidden name until they are complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

@@ -99,7 +99,7 @@ fn link_into(source: Source<'_>, target: &Dir) -> Result<Option<PathBuf>> {
         Ok(()) => {}
         // Another file has the name now, and what was read has only the new one.
         Err(error) if error.kind() == ErrorKind::Changed && !source.has_its_name()? => {
-            target.make_durable()?
+            target.make_durable()?;
         }
         Err(error) => {
             if is_it(&name).unwrap_or(false) && source.has_its_name()? {

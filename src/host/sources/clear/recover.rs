@@ -1,4 +1,4 @@
-//! What a host that was killed left set aside in a watch folder is put back, or its removal ended.
+//! Recovers after a host was killed: puts sources back that were set aside, and finishes removals.
 
 use std::ffi::OsStr;
 use std::io;

@@ -41,7 +41,7 @@ pub(super) fn remove(source: Source<'_>) -> Result<()> {
     })
 }
 
-/// Moves a folder to where it is removed, and answers where that is.
+/// Moves a folder to where it is removed, and returns where that is.
 pub(super) fn condemn(
     aside: &Aside<'_>,
     source: Source<'_>,
@@ -62,7 +62,7 @@ pub(super) fn condemn(
 }
 
 /// Moves a main file and its companions, which are in a folder called [`GROUP`], to where they are
-/// removed, and answers where that is. The main file goes first: it is what names them.
+/// removed, and returns where that is. The main file goes first: it is what names them.
 pub(super) fn condemn_group(
     source: Source<'_>,
     (watched, dir): (&Dir, &Dir),

@@ -102,11 +102,7 @@ impl Reader {
 
     /// Returns the content of the first file, if that has the name.
     pub(super) fn first(&mut self, name: &str) -> io::Result<impl Read + use<>> {
-        if !self
-            .zip
-            .name_for_index(0)
-            .is_some_and(|first| first == name)
-        {
+        if self.zip.name_for_index(0).is_none_or(|first| first != name) {
             return Err(io::ErrorKind::NotFound.into());
         }
         self.content(0)

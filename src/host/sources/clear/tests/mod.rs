@@ -152,8 +152,8 @@ fn a_file_that_took_the_name_is_left_by_every_action_and_so_is_one_of_equal_cont
     }
 }
 
-/// A sender swapped a link to a file that it may not read in between two looks at its own file: what
-/// the link leads to was archived.
+/// A sender swapped a link to a file that it may not read in between two looks at its own file:
+/// what the link leads to was archived.
 #[cfg(unix)]
 #[test]
 fn a_link_that_took_a_files_name_is_not_opened() {
