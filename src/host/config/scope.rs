@@ -1,4 +1,5 @@
-//! The values of one section of the configuration, with what stands in for those that are not given.
+//! The values of one section of the configuration, with what stands in for those that are not
+//! given.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};

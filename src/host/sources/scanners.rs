@@ -1,5 +1,4 @@
-//! Looks into the watch folders, each on a thread of its own: a share that does not answer holds up
-//! nobody but itself.
+//! Scans each watch folder on a thread of its own, so that a share that hangs holds up only itself.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,10 +10,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::candidate::Candidate;
 use super::silent::Silent;
 use super::{clear, scan};
+use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::panics::{self, lock};
-use crate::host::setup::Setup;
 use crate::id::ConverterId;
 use crate::{Error, Result};
 
@@ -25,15 +24,15 @@ pub(in crate::host) const SLOW: Duration = Duration::from_secs(2);
 pub(in crate::host) const SILENT: Duration = Duration::from_secs(10);
 
 /// What a converter's watch folder holds.
-pub(in crate::host) struct Listed {
+pub(in crate::host) struct FolderListing {
     /// Place of the converter in the configuration.
     pub(in crate::host) converter: usize,
     pub(in crate::host) folder: PathBuf,
     pub(in crate::host) result: Result<Found>,
 }
 
-/// What the threads need that look into folders.
-pub(in crate::host) struct Looking<'a> {
+/// What the scanner threads need of the host.
+pub(in crate::host) struct ScanContext<'a> {
     pub(in crate::host) archives: &'a Archives,
     /// Where converters are made ready.
     pub(in crate::host) scratch: &'a Path,
@@ -57,10 +56,10 @@ pub(in crate::host) struct Found {
     pub(in crate::host) set_aside: Vec<Error>,
 }
 
-/// The threads that look into folders.
+/// The threads that scan the watch folders, one for each converter.
 #[derive(Default)]
-pub(in crate::host) struct Listers {
-    listers: Mutex<BTreeMap<Key, Lister>>,
+pub(in crate::host) struct FolderScanners {
+    scanners: Mutex<BTreeMap<Key, FolderScanner>>,
     tidied: Tidied,
 }
 
@@ -72,40 +71,40 @@ type Key = (String, PathBuf);
 
 /// What a thread is asked.
 struct Question {
-    setup: Arc<Setup>,
+    active: Arc<ActiveConfig>,
     converter: usize,
     /// Who the converter is now is asked too.
     asks_identity: bool,
 }
 
-struct Lister {
+struct FolderScanner {
     ask: Sender<Question>,
-    answers: Receiver<Listed>,
+    answers: Receiver<FolderListing>,
     /// When the question was asked that is not answered yet.
-    asked: Option<(Instant, Arc<Setup>)>,
+    asked: Option<(Instant, Arc<ActiveConfig>)>,
     /// It did not answer in time, and is not waited for before it does.
     is_late: bool,
 }
 
-impl Listers {
-    /// Looks into all folders, and answers what those hold that answered within `patience`.
+impl FolderScanners {
+    /// Looks into all folders, and returns what those hold that answered within `patience`.
     pub(in crate::host) fn look(
         &self,
-        setup: &Arc<Setup>,
-        looking: &Looking<'_>,
+        active: &Arc<ActiveConfig>,
+        scan_context: &ScanContext<'_>,
         patience: Duration,
-    ) -> Vec<Listed> {
-        let mut listers = lock(&self.listers);
-        let watched: Vec<(Key, usize)> = watched(&setup.config.converters).collect();
-        listers.retain(|key, _| watched.iter().any(|(watched, _)| watched == key));
+    ) -> Vec<FolderListing> {
+        let mut scanners = lock(&self.scanners);
+        let watched: Vec<(Key, usize)> = watched(&active.config.converters).collect();
+        scanners.retain(|key, _| watched.iter().any(|(watched, _)| watched == key));
         let mut listed = Vec::new();
         for (key, converter) in &watched {
-            let lister = match listers.get_mut(key) {
-                Some(lister) => lister,
-                None => match Lister::start(key.1.clone(), looking, &self.tidied) {
-                    Ok(lister) => listers.entry(key.clone()).or_insert(lister),
+            let scanner = match scanners.get_mut(key) {
+                Some(scanner) => scanner,
+                None => match FolderScanner::start(key.1.clone(), scan_context, &self.tidied) {
+                    Ok(scanner) => scanners.entry(key.clone()).or_insert(scanner),
                     Err(error) => {
-                        listed.push(Listed {
+                        listed.push(FolderListing {
                             converter: *converter,
                             folder: key.1.clone(),
                             result: Err(Error::io("start a thread for", &key.1, error)),
@@ -115,35 +114,35 @@ impl Listers {
                 },
             };
             let question = Question {
-                setup: Arc::clone(setup),
+                active: Arc::clone(active),
                 converter: *converter,
-                asks_identity: looking.failed_in.contains(&key.1),
+                asks_identity: scan_context.failed_in.contains(&key.1),
             };
-            if lister.asked.is_none() && lister.ask.try_send(question).is_ok() {
-                lister.asked = Some((Instant::now(), Arc::clone(setup)));
+            if scanner.asked.is_none() && scanner.ask.try_send(question).is_ok() {
+                scanner.asked = Some((Instant::now(), Arc::clone(active)));
             }
         }
         let until = Instant::now() + patience;
         for (key, _) in &watched {
-            let Some(lister) = listers.get_mut(key) else {
+            let Some(scanner) = scanners.get_mut(key) else {
                 continue;
             };
-            let Some((_, of)) = &lister.asked else {
+            let Some((_, of)) = &scanner.asked else {
                 continue;
             };
-            let left = if lister.is_late {
+            let left = if scanner.is_late {
                 Duration::ZERO
             } else {
                 until.saturating_duration_since(Instant::now())
             };
-            let answer = lister.answers.recv_timeout(left);
-            lister.is_late = answer.is_err();
+            let answer = scanner.answers.recv_timeout(left);
+            scanner.is_late = answer.is_err();
             if let Ok(answer) = answer {
                 // What was found under another configuration is looked for again.
-                if Arc::ptr_eq(of, setup) {
+                if Arc::ptr_eq(of, active) {
                     listed.push(answer);
                 }
-                lister.asked = None;
+                scanner.asked = None;
             }
         }
         listed
@@ -156,9 +155,9 @@ impl Listers {
 
     /// The folders that have not answered for too long.
     pub(in crate::host) fn silent(&self) -> Vec<Silent> {
-        let listers = lock(&self.listers);
-        let silent = listers.iter().filter_map(|((_, folder), lister)| {
-            let (asked, _) = lister.asked.as_ref()?;
+        let scanners = lock(&self.scanners);
+        let silent = scanners.iter().filter_map(|((_, folder), scanner)| {
+            let (asked, _) = scanner.asked.as_ref()?;
             (asked.elapsed() > SILENT).then(|| Silent {
                 folder: folder.clone(),
                 path: None,
@@ -176,30 +175,34 @@ fn watched(converters: &[ConverterConfig]) -> impl Iterator<Item = (Key, usize)>
     })
 }
 
-impl Lister {
+impl FolderScanner {
     /// Starts the thread that looks into `watched`. It ends when nobody asks any more.
-    fn start(watched: PathBuf, looking: &Looking<'_>, tidied: &Tidied) -> std::io::Result<Self> {
+    fn start(
+        watched: PathBuf,
+        scan_context: &ScanContext<'_>,
+        tidied: &Tidied,
+    ) -> std::io::Result<Self> {
         let tidied = Arc::clone(tidied);
-        let archives = looking.archives.clone();
-        let scratch = looking.scratch.to_owned();
+        let archives = scan_context.archives.clone();
+        let scratch = scan_context.scratch.to_owned();
         let (ask, asked) = bounded::<Question>(1);
         let (answer, answers) = bounded(1);
         let work = move || {
             for question in asked {
                 let Question {
-                    setup, converter, ..
+                    active, converter, ..
                 } = question;
                 let result = panics::caught(|| {
-                    setup.check_folder(&watched, &archives)?;
-                    let config = &setup.config.converters[converter];
+                    active.check_folder(&watched, &archives)?;
+                    let config = &active.config.converters[converter];
                     let mut found = list(config, &watched, converter, &tidied)?;
                     if question.asks_identity {
-                        let runner = setup.runner(converter, &scratch);
+                        let runner = active.runner(converter, &scratch);
                         found.converter_id = runner.and_then(|runner| runner.converter_id()).ok();
                     }
                     Ok(found)
                 });
-                let listed = Listed {
+                let listed = FolderListing {
                     converter,
                     folder: watched.clone(),
                     result,
@@ -227,8 +230,8 @@ pub(in crate::host) fn list(
     tidied: &Tidied,
 ) -> Result<Found> {
     let mut found = Found::default();
-    // What is set aside later is being cleared away: only what an earlier host left is put back, once.
-    // A folder that cannot be listed is told of below, and tidied when it can be.
+    // What is set aside later is being cleared away: only what an earlier host left is put back,
+    // once. A folder that cannot be listed is told of below, and tidied when it can be.
     if !lock(tidied).contains(watched)
         && let Ok(troubles) = clear::recover(watched)
     {

@@ -1,4 +1,4 @@
-//! What can be seen of a source without reading it.
+//! Size and times of a source, which are known without reading it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -10,9 +10,9 @@ use crate::convert::{Tree, TreeError};
 use crate::host::config::settings::Links;
 use crate::id::BlobId;
 
-/// What can be seen of a file without reading it, or of all that is in a folder.
+/// Size and times of a file, or of everything in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::host) struct Look {
+pub(in crate::host) struct FileMeta {
     pub(in crate::host) size: u64,
     pub(in crate::host) modified: SystemTime,
     /// When anything about it last changed. Unlike `modified`, no copying program sets it back.
@@ -21,7 +21,7 @@ pub(in crate::host) struct Look {
     pub(super) inside: Option<BlobId>,
 }
 
-impl Look {
+impl FileMeta {
     pub(in crate::host) fn of(metadata: &Metadata) -> io::Result<Self> {
         let modified = metadata.modified()?;
         Ok(Self {
@@ -51,35 +51,37 @@ impl Look {
     ) -> Result<(Self, Tree), TreeError> {
         let mut last = SystemTime::UNIX_EPOCH;
         let tree = list(&mut |metadata| {
-            if let Ok(look) = Self::of(metadata) {
-                last = last.max(look.changed);
+            if let Ok(meta) = Self::of(metadata) {
+                last = last.max(meta.changed);
             }
         })?;
-        let look = Self {
+        let meta = Self {
             size: tree.size(),
             modified: tree.modified().unwrap_or(SystemTime::UNIX_EPOCH),
             changed: last,
             inside: Some(tree.digest()),
         };
-        Ok((look, tree))
+        Ok((meta, tree))
     }
 
-    /// True of a file without content.
+    /// Returns true of a file without content.
     pub(in crate::host) fn is_empty_file(&self) -> bool {
         self.size == 0 && !self.has_parts()
     }
 
-    /// True of a folder, and of a file with companions.
+    /// Returns true of a folder, and of a file with companions.
     pub(in crate::host) fn has_parts(&self) -> bool {
         self.inside.is_some()
     }
 
-    /// True when it is of what is still there, whatever a backup did to its time of change.
-    pub(in crate::host) fn is_of_the_same(&self, other: &Self) -> bool {
+    /// Returns true when size, time and contents are unchanged. The time of change may differ:
+    /// backups set it.
+    pub(in crate::host) fn is_unchanged_from(&self, other: &Self) -> bool {
         (self.size, self.modified, self.inside) == (other.size, other.modified, other.inside)
     }
 
-    /// How long the file has certainly been as it is; nothing when its times lie in the future.
+    /// Returns how long the file has certainly been unchanged; zero when its times lie in the
+    /// future.
     pub(in crate::host) fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.changed).unwrap_or_default()
     }
@@ -93,20 +95,21 @@ fn changed(metadata: &Metadata) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
 }
 
-// Windows keeps the time of change to itself; copies there show their size and time only at their end.
+// Windows keeps the time of change to itself; copies there show their size and time only at their
+// end.
 #[cfg(not(unix))]
 fn changed(_metadata: &Metadata) -> Option<SystemTime> {
     None
 }
 
 /// Looks at a file; `None` when it is no regular file, or gone.
-pub(in crate::host) fn look(path: &Path, links: Links) -> io::Result<Option<Look>> {
+pub(in crate::host) fn file_meta(path: &Path, links: Links) -> io::Result<Option<FileMeta>> {
     let metadata = match links {
         Links::Skip => fs::symlink_metadata(path),
         Links::Follow => fs::metadata(path),
     };
     match metadata {
-        Ok(metadata) if metadata.is_file() => Look::of(&metadata).map(Some),
+        Ok(metadata) if metadata.is_file() => FileMeta::of(&metadata).map(Some),
         Ok(_) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -1,5 +1,6 @@
-//! What a host works by: one configuration and what was made of it. A reload makes another; files that were begun under the one
-//! before end under it.
+//! One configuration in force, with the converters and the outbox that were made from it.
+//!
+//! A reload makes a new one. A file ends its way under the configuration it began with.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -12,16 +13,16 @@ use crate::host::panics::lock;
 use crate::host::submit::outbox::Outbox;
 use crate::{Error, ErrorKind, Result};
 
-pub(in crate::host) struct Setup {
+pub(in crate::host) struct ActiveConfig {
     pub(in crate::host) config: Config,
     pub(in crate::host) outbox: Arc<Outbox>,
-    /// Ends the outbox when another takes its place.
+    /// Cancels the outbox when a reload replaces it.
     pub(in crate::host) outbox_over: Cancel,
     runners: Vec<Mutex<Option<Arc<Runner>>>>,
     folders: CheckedFolders,
 }
 
-impl Setup {
+impl ActiveConfig {
     pub(in crate::host) fn new(archives: &Archives, config: Config) -> Self {
         Self {
             outbox: Arc::new(Outbox::new(archives, &config)),
@@ -32,8 +33,9 @@ impl Setup {
         }
     }
 
-    /// The same with another configuration: converters that did not change keep their processes, and an outbox with the same
-    /// endpoints goes on.
+    /// Makes the successor for a changed configuration.
+    ///
+    /// Unchanged converters keep their processes. An outbox with unchanged endpoints goes on.
     pub(in crate::host) fn changed(&self, archives: &Archives, config: Config) -> Self {
         let mut next = Self::new(archives, config);
         let keeps_outbox = submissions(&self.config).eq(submissions(&next.config));
@@ -58,7 +60,7 @@ impl Setup {
             .check(folder, &self.config, archives.shared_dir())
     }
 
-    /// The converter ready to run, made when first needed.
+    /// Returns the runner of a converter. It is made when it is first needed.
     pub(in crate::host) fn runner(&self, converter: usize, scratch: &Path) -> Result<Arc<Runner>> {
         let (Some(slot), Some(config)) = (
             self.runners.get(converter),
@@ -77,7 +79,8 @@ impl Setup {
     }
 }
 
-/// Whose reports go where, and out of which store.
+/// Lists each converter that submits reports, with its endpoint and its store. Equal lists mean
+/// that the outbox can stay.
 fn submissions(
     config: &Config,
 ) -> impl Iterator<
