@@ -219,6 +219,41 @@ fn every_link_between_pages_leads_to_a_page_and_a_heading() {
     assert!(followed >= 10, "{followed} links");
 }
 
+#[test]
+fn every_room_of_the_source_is_in_the_design() {
+    let page = text("docs/design.md");
+    let (_, rooms) = page.split_once("\n## Rooms\n").expect("a section of rooms");
+    for entry in fs::read_dir(root().join("src")).expect("src") {
+        let path = entry.expect("src").path();
+        // Only `event` has its front door, event.rs, among the plain values.
+        let value = path.with_extension("rs").exists();
+        if path.is_dir() && !value {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let row = format!("\n{name}/ ");
+            assert!(rooms.contains(&row), "docs/design.md has no room '{name}'");
+        }
+    }
+}
+
+#[test]
+fn every_source_and_tool_that_a_page_names_is_there() {
+    let mut named = 0;
+    for page in pages() {
+        let text = text(page.to_str().expect("UTF-8"));
+        // Code spans are between backticks; every second part is inside of one.
+        for path in text.split('`').skip(1).step_by(2) {
+            let path = path.split_whitespace().next().unwrap_or_default();
+            let ours = ["src/", "tests/", "tools/", "fuzz/", "benches/"];
+            if ours.iter().any(|folder| path.starts_with(folder)) {
+                named += 1;
+                let there = root().join(path).exists();
+                assert!(there, "{}: there is no {path}", page.display());
+            }
+        }
+    }
+    assert!(named >= 30, "{named} paths");
+}
+
 /// Returns the numbers of the lines of prose that have more than [`COLUMNS_MAX`] columns.
 /// Tables and code blocks may be wider, and the target of a link does not count.
 fn long_lines(text: &str) -> Vec<usize> {
