@@ -14,8 +14,7 @@ use super::names::{Names, overlap};
 use super::schema::{self, Inherited, KEYS, Value, find, suggest};
 use super::units;
 use crate::convert::{
-    Arguments, Bounds, Companions, Converter, MASK, Mode, Network, ParseRunAsError, PostAction,
-    Sandbox, Takes,
+    Arguments, Bounds, Companions, Converter, MASK, Mode, PostAction, Sandbox, Takes,
 };
 use crate::entry::{Meta, Retention};
 use crate::id::BlobId;
@@ -708,9 +707,7 @@ impl Reader<'_> {
             }
         }
         let (bounds, wrong) = bounds(scope);
-        for (key, why) in wrong {
-            at(key, format!("{key}: {why}"), self);
-        }
+        wrong.into_iter().for_each(|(key, why)| at(key, why, self));
         ConverterConfig {
             converter: Converter {
                 version: scope.optional_text("version"),
@@ -853,13 +850,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a converter is held to, and which keys say what cannot be.
 fn bounds(scope: &Scope<'_>) -> (Bounds, Vec<(&'static str, String)>) {
-    let mebibytes = |name| scope.whole::<u64>(name) << 20;
-    let network = match scope.text("network").as_str() {
-        "none" => Network::None,
-        _ => Network::Allowed,
-    };
     let sandbox = match scope.text("sandbox").as_str() {
         "enforce" => Sandbox::Enforce {
             read: scope.paths("read_paths"),
@@ -867,25 +858,14 @@ fn bounds(scope: &Scope<'_>) -> (Bounds, Vec<(&'static str, String)>) {
         },
         _ => Sandbox::Off,
     };
-    let mut wrong = Vec::new();
-    let run_as = scope.optional_text("run_as").and_then(|text| {
-        let read = text.parse();
-        read.map_err(|error: ParseRunAsError| wrong.push(("run_as", error.to_string())))
-            .ok()
-    });
-    if network == Network::None && sandbox == Sandbox::Off {
-        let why = "\"none\" needs sandbox = \"enforce\": without it a converter has another process open its connections";
-        wrong.push(("network", why.to_owned()));
-    }
-    let bounds = Bounds {
+    Bounds {
         timeout: scope.seconds("timeout_s"),
-        memory: mebibytes("memory_mb"),
-        file_size: mebibytes("file_size_mb"),
+        memory: scope.whole::<u64>("memory_mb") << 20,
+        file_size: scope.whole::<u64>("file_size_mb") << 20,
         sandbox,
-        network,
-        run_as,
-    };
-    (bounds, wrong)
+        ..Bounds::default()
+    }
+    .restricted(&scope.text("network"), &scope.text("run_as"))
 }
 
 fn archive_settings(scope: &Scope<'_>) -> ArchiveSettings {
