@@ -47,7 +47,7 @@ impl Reader<'_> {
         let submit = self.submit(&section);
         let (bounds, wrong) = bounds(scope);
         for (key, why) in wrong {
-            self.wrong(&section, key, format!("{key}: {why}"));
+            self.wrong(&section, key, why);
         }
         ConverterConfig {
             converter: Converter {
