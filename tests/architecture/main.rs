@@ -55,7 +55,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("flate2", &["src/host/sources/clear/zip.rs"]),
     ("tar", &["src/convert/folder/"]),
     ("close_fds", &["src/convert/sandbox/"]),
-    ("zip", &["src/host/sources/clear/zip.rs"]),
+    ("zip", &["src/host/sources/clear/"]),
     ("landlock", &["src/convert/sandbox/"]),
     ("seccompiler", &["src/convert/sandbox/"]),
     ("libc", &["src/convert/sandbox/"]),
