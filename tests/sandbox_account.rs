@@ -433,6 +433,82 @@ fn files_that_the_host_was_started_with_are_not_passed_on() {
     }
 }
 
+/// A container overwrote the program that had started it, which ran as root the next time (CVE-2019-5736); a task of a workflow
+/// read the environment of its runner.
+#[test]
+fn a_converter_reaches_nothing_of_the_process_that_runs_it() {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_possible(false) {
+        return;
+    }
+    const CODE: &str = r#"
+import json, os
+def tried(path, mode):
+    try: open(path, mode).read(1)
+    except OSError: return "closed"
+    return "open"
+host = "/proc/%d/" % os.getppid()
+print(json.dumps({"status": "success", "report": {
+    "program": tried(host + "exe", "r+b"), "memory": tried(host + "mem", "r+b"), "environment": tried(host + "environ", "rb"),
+    "own_program": tried("ANNALS", "r+b"), "token": os.environ.get("TOKEN_OF_THE_HOST"),
+}}))
+"#;
+    let run_as = is_root.then_some("run_as = \"nobody\"");
+    for settings in ["sandbox = \"enforce\""].into_iter().chain(run_as) {
+        let bench = Bench::new(settings, &CODE.replace("ANNALS", ANNALS));
+        let done = bench
+            .command(&["--json", "convert", "unit.csv", "--config", "host.toml"])
+            .env("TMPDIR", bench.dir.path())
+            .env("TOKEN_OF_THE_HOST", "secret")
+            .output()
+            .expect("the program starts");
+        let said: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        let report = &said["reports"][0];
+        for part in ["program", "memory", "environment", "own_program"] {
+            assert_eq!(report[part], "closed", "{part}: {said}");
+        }
+        assert_eq!(report["token"], Value::Null, "{said}");
+    }
+}
+
+/// Jenkins read a file for an argument that began with `@` (CVE-2024-23897), rsync and git took names for options.
+#[test]
+fn a_name_that_looks_like_something_else_is_only_a_name() {
+    if !is_possible(false) {
+        return;
+    }
+    const CODE: &str = r#"
+import json, os, sys
+print(json.dumps({"status": "success", "report": [len(sys.argv), os.path.isabs(sys.argv[1]), os.environ["ANNALS_NAME"]]}))
+"#;
+    let bench = Bench::new("sandbox = \"enforce\"", CODE);
+    for name in [
+        "@unit.csv",
+        "-rf",
+        "--config=x",
+        "$(id)",
+        "${HOME}",
+        "`id`",
+        "a;id",
+        "{input}",
+        "%s%n",
+        "a\nb",
+    ] {
+        fs::write(bench.path("in").join(name), name).expect("written");
+    }
+    let done = bench.annals(&["host", "run", "host.toml", "--once"]);
+    assert!(done.status.success(), "{done:?}");
+    let listed = bench.annals(&["-s", "store", "list", "--json"]);
+    let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    assert_eq!(listed.lines().count(), 10, "{listed}");
+    for line in listed.lines() {
+        let entry: Value = serde_json::from_str(line).expect("JSON");
+        let report = bench.annals(&["-s", "store", "cat", &entry["id"].to_string(), "--report"]);
+        let report: Value = serde_json::from_slice(&report.stdout).expect("JSON");
+        assert_eq!(report, json!([2, true, entry["source_name"]]), "{entry}");
+    }
+}
+
 /// A program that is no file of the bundle is asked for its version. It was asked outside of every sandbox, as the host.
 #[test]
 fn a_program_is_asked_for_its_version_in_its_sandbox_too() {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::archive::Options;
+use crate::archive::options::Options;
 use crate::log::{JOURNAL_BYTES_MAX, JOURNAL_BYTES_MIN};
 use crate::{Error, ErrorKind, Result};
 

@@ -1,18 +1,35 @@
-//! The zone in which times are shown and dates are read.
+//! The zone in which times are shown and dates are read: the only file that knows the history of
+//! zones.
+//!
+//! Inside stands jiff, which reads the zones of any process; outside, days and wall times are
+//! chrono's, as in the rest of the library.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use jiff::civil;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::time::Timestamp;
 
+/// More than any description of a zone takes.
+const ZONE_BYTES_MAX: u64 = 1 << 20;
+
 /// The zone in which times are shown and dates without an offset are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Zone {
+pub(super) enum Zone {
     /// UTC, because it was asked for: times are marked as such.
     Utc,
-    /// The zone of whoever asks.
-    Of(TimeZone),
+    /// The zone of the caller.
+    Of(Rules),
 }
+
+/// The history of a zone's clocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rules(TimeZone);
 
 /// Why a date or a wall time names no instant of a zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,53 +43,67 @@ pub(super) enum NoSuchTime {
 }
 
 impl Zone {
-    /// To the second, for tables.
-    pub(crate) fn short(&self, time: Timestamp) -> String {
+    /// Returns the zone that the variable TZ names, or the machine's where it is not set; UTC where
+    /// it names none, as other programs do.
+    pub(super) fn of_tz(tz: Option<&OsStr>) -> Self {
+        Self::Of(Rules(rules_of(tz).unwrap_or(TimeZone::UTC)))
+    }
+
+    /// Returns the zone of this name, such as `Europe/Berlin`.
+    #[cfg(test)]
+    pub(super) fn named(name: &str) -> Self {
+        Self::Of(Rules(
+            TimeZone::get(name).expect("the zones are in the program"),
+        ))
+    }
+
+    /// Formats a time to the second, for tables.
+    pub(super) fn short(&self, time: Timestamp) -> String {
         match self {
             Self::Utc => self.formatted(time, "%Y-%m-%d %H:%M:%SZ"),
             Self::Of(_) => self.formatted(time, "%Y-%m-%d %H:%M:%S"),
         }
     }
 
-    /// To the second, with the offset.
-    pub(crate) fn long(&self, time: Timestamp) -> String {
+    /// Formats a time to the second, with its offset.
+    pub(super) fn long(&self, time: Timestamp) -> String {
         match self {
             Self::Utc => self.short(time),
             Self::Of(_) => self.formatted(time, "%Y-%m-%d %H:%M:%S %:z"),
         }
     }
 
-    /// As JSON prints it: as recorded, or retold in UTC.
-    pub(crate) fn exact(&self, time: Timestamp) -> Timestamp {
+    /// Returns a time as JSON prints it: as recorded, or in UTC where that was asked for.
+    pub(super) fn exact(&self, time: Timestamp) -> Timestamp {
         match self {
             Self::Of(_) => time,
             Self::Utc => Timestamp::from_micros(time.micros()),
         }
     }
 
-    /// The day and time that clocks of the zone show at `time`.
-    pub(super) fn wall(&self, time: Timestamp) -> civil::DateTime {
+    /// Returns the day and time that clocks of the zone show at `time`.
+    pub(super) fn wall(&self, time: Timestamp) -> NaiveDateTime {
         let instant = jiff::Timestamp::from_microsecond(time.micros());
         let instant = instant.unwrap_or(if time.micros() < 0 {
             jiff::Timestamp::MIN
         } else {
             jiff::Timestamp::MAX
         });
-        self.rules().to_datetime(instant)
+        to_chrono(self.rules().to_datetime(instant))
     }
 
-    /// The day that clocks of the zone show at `time`, counted from 1970-01-01.
-    pub(crate) fn day_number(&self, time: Timestamp) -> i64 {
-        let epoch = civil::date(1970, 1, 1);
-        let since = epoch.until((jiff::Unit::Day, self.wall(time).date()));
-        since.map_or(0, |since| since.get_days().into())
+    /// Returns the day that clocks of the zone show at `time`, counted from 1970-01-01.
+    pub(super) fn day_number(&self, time: Timestamp) -> i64 {
+        let day = self.wall(time).date();
+        day.signed_duration_since(NaiveDate::default()).num_days()
     }
 
-    /// The first instant of a day: midnight, or what the clocks showed first where they skipped
-    /// midnight.
-    pub(super) fn start_of(&self, day: civil::Date) -> Result<Timestamp, NoSuchTime> {
+    /// Returns the first instant of a day: midnight, or what the clocks showed first where they
+    /// skipped midnight.
+    pub(super) fn start_of(&self, day: NaiveDate) -> Result<Timestamp, NoSuchTime> {
         let rules = self.rules();
-        let midnight = rules.to_ambiguous_timestamp(day.at(0, 0, 0, 0));
+        let midnight = to_jiff(day.and_time(NaiveTime::MIN)).ok_or(NoSuchTime::OutOfRange)?;
+        let midnight = rules.to_ambiguous_timestamp(midnight);
         let start = if matches!(midnight.offset(), AmbiguousOffset::Gap { .. }) {
             // The clocks went over midnight: the day begins when they did.
             let behind = midnight.later().map_err(|_| NoSuchTime::OutOfRange)?;
@@ -83,14 +114,15 @@ impl Zone {
         } else {
             midnight.earlier().map_err(|_| NoSuchTime::OutOfRange)?
         };
-        if rules.to_datetime(start).date() != day {
+        if to_chrono(rules.to_datetime(start)).date() != day {
             return Err(NoSuchTime::Skipped);
         }
         Ok(self.timestamp(start))
     }
 
-    /// The instant at which clocks of the zone show `wall`.
-    pub(super) fn instant_of(&self, wall: civil::DateTime) -> Result<Timestamp, NoSuchTime> {
+    /// Returns the instant at which clocks of the zone show `wall`.
+    pub(super) fn instant_of(&self, wall: NaiveDateTime) -> Result<Timestamp, NoSuchTime> {
+        let wall = to_jiff(wall).ok_or(NoSuchTime::OutOfRange)?;
         let found = self.rules().to_ambiguous_timestamp(wall);
         let of = |instant: Result<jiff::Timestamp, jiff::Error>| {
             instant
@@ -106,17 +138,20 @@ impl Zone {
         }
     }
 
-    /// As [`Self::instant_of`]; of a time that was skipped or shown twice it is the one counted on
-    /// from before the change.
-    pub(super) fn about(&self, wall: civil::DateTime) -> Option<Timestamp> {
-        let instant = self.rules().to_ambiguous_timestamp(wall).compatible();
-        instant.ok().map(|instant| self.timestamp(instant))
+    /// Returns what [`Self::instant_of`] does; for a time that was skipped or shown twice, the one
+    /// counted on from before the change.
+    pub(super) fn about(&self, wall: NaiveDateTime) -> Option<Timestamp> {
+        let found = self.rules().to_ambiguous_timestamp(to_jiff(wall)?);
+        found
+            .compatible()
+            .ok()
+            .map(|instant| self.timestamp(instant))
     }
 
     fn rules(&self) -> TimeZone {
         match self {
             Self::Utc => TimeZone::UTC,
-            Self::Of(rules) => rules.clone(),
+            Self::Of(Rules(rules)) => rules.clone(),
         }
     }
 
@@ -133,15 +168,71 @@ impl Zone {
     }
 }
 
+fn rules_of(tz: Option<&OsStr>) -> Option<TimeZone> {
+    let Some(tz) = tz else {
+        return machine_zone();
+    };
+    let name = tz.to_str()?;
+    let name = name.strip_prefix(':').unwrap_or(name);
+    if name.starts_with('/') {
+        return read_zone(Path::new(name));
+    }
+    TimeZone::get(name).or_else(|_| TimeZone::posix(name)).ok()
+}
+
+#[cfg(unix)]
+fn machine_zone() -> Option<TimeZone> {
+    read_zone(Path::new("/etc/localtime"))
+}
+
+#[cfg(not(unix))]
+fn machine_zone() -> Option<TimeZone> {
+    TimeZone::try_system().ok()
+}
+
+fn read_zone(path: &Path) -> Option<TimeZone> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(ZONE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    TimeZone::tzif("", &bytes).ok()
+}
+
+/// Returns the same wall time in chrono's words. Its years go far beyond jiff's.
+fn to_chrono(wall: civil::DateTime) -> NaiveDateTime {
+    let part = |number: i8| u32::try_from(number).expect("parts of a date are not negative");
+    let nanos = u32::try_from(wall.subsec_nanosecond()).expect("nanoseconds are not negative");
+    NaiveDate::from_ymd_opt(wall.year().into(), part(wall.month()), part(wall.day()))
+        .and_then(|day| {
+            let (hour, minute) = (part(wall.hour()), part(wall.minute()));
+            day.and_hms_nano_opt(hour, minute, part(wall.second()), nanos)
+        })
+        .expect("both libraries have the same calendar")
+}
+
+/// Returns the same wall time in jiff's words; `None` beyond its years.
+fn to_jiff(wall: NaiveDateTime) -> Option<civil::DateTime> {
+    let part = |number: u32| i8::try_from(number).ok();
+    civil::DateTime::new(
+        i16::try_from(wall.year()).ok()?,
+        part(wall.month())?,
+        part(wall.day())?,
+        part(wall.hour())?,
+        part(wall.minute())?,
+        part(wall.second())?,
+        i32::try_from(wall.nanosecond()).ok()?,
+    )
+    .ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn zone(name: &str) -> Zone {
-        Zone::Of(TimeZone::get(name).expect("the zones are in the program"))
+        Zone::named(name)
     }
 
-    fn day(text: &str) -> civil::Date {
+    fn day(text: &str) -> NaiveDate {
         text.parse().expect("a date")
     }
 
@@ -263,7 +354,7 @@ mod tests {
             let found = zone.start_of(day(day_text)).expect(day_text);
             let expected: Timestamp = start.parse().expect("valid");
             assert_eq!(found, expected, "{name} {day_text}");
-            let next = zone.start_of(day(day_text).tomorrow().expect("in range"));
+            let next = zone.start_of(day(day_text).succ_opt().expect("in range"));
             let length = next.expect("a day").micros() - found.micros();
             assert_eq!(length / 3_600_000_000, hours, "{name} {day_text}");
             let just_before = Timestamp::from_micros(found.micros() - 1);
@@ -288,7 +379,7 @@ mod tests {
     #[test]
     fn a_wall_time_that_was_skipped_or_shown_twice_is_no_instant() {
         let dublin = zone("Europe/Dublin");
-        let wall = |text: &str| text.parse::<civil::DateTime>().expect("valid");
+        let wall = |text: &str| text.parse::<NaiveDateTime>().expect("valid");
         assert_eq!(
             dublin.instant_of(wall("2026-03-29T01:30:00")),
             Err(NoSuchTime::Skipped)

@@ -68,6 +68,31 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// These bounds with a network and an account as the configuration says them; and which keys say what cannot be.
+    pub(crate) fn restricted(
+        mut self,
+        network: &str,
+        run_as: &str,
+    ) -> (Self, Vec<(&'static str, String)>) {
+        let mut wrong = Vec::new();
+        if network == "none" {
+            self.network = Network::None;
+            if self.sandbox == Sandbox::Off {
+                let why = "network: \"none\" needs sandbox = \"enforce\": without it a converter has another process open its connections";
+                wrong.push(("network", why.to_owned()));
+            }
+        }
+        if !run_as.is_empty() {
+            match run_as.parse() {
+                Ok(run_as) => self.run_as = Some(run_as),
+                Err(error @ ParseRunAsError) => wrong.push(("run_as", format!("run_as: {error}"))),
+            }
+        }
+        (self, wrong)
+    }
+}
+
 /// The files a converter may touch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Sandbox {

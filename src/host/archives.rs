@@ -14,7 +14,7 @@ pub struct Archives {
 }
 
 impl Archives {
-    /// One store for all; `None` when nothing is to be archived.
+    /// Makes the set with one store for all converters; `None` when nothing is archived.
     pub fn shared(archive: Option<Archive>) -> Self {
         Self {
             shared: archive,
@@ -36,12 +36,12 @@ impl Archives {
         }
     }
 
-    /// The folder of the store for all.
+    /// Returns the folder of the store that converters share.
     pub(in crate::host) fn shared_dir(&self) -> Option<&Path> {
         self.shared.as_ref().map(Archive::dir)
     }
 
-    /// Every store, each once.
+    /// Lists every store once.
     pub fn iter(&self) -> impl Iterator<Item = &Archive> {
         self.shared.iter().chain(self.own.values())
     }

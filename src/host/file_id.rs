@@ -1,4 +1,4 @@
-//! Which file or folder a name stands for, whatever the name is.
+//! The identity of a file or folder, independent of its names.
 
 use std::fs::Metadata;
 

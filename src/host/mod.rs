@@ -1,13 +1,13 @@
-//! The converter host: watches folders, has what it finds archived and converted, sends the reports, and clears the files
-//! away.
+//! The converter host: watches folders, has what it finds archived and converted, sends the
+//! reports, and clears the files away.
 
+mod active_config;
 mod archives;
 mod config;
 mod file_id;
 mod observe;
 mod panics;
 mod pipeline;
-mod setup;
 mod sources;
 mod stop;
 mod submit;

@@ -1,4 +1,4 @@
-//! Keeps a panic from reaching further than the work it happened in.
+//! Turns panics into errors, so that a panic ends only the work it happened in.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +28,8 @@ pub(in crate::host) fn internal(panic: &(dyn Any + Send)) -> Error {
     .hint("this is a fault of annals; please report it with the lines of the log around it")
 }
 
-/// What a thread that panicked left is taken as it is: counts and notes, of which none can be half done.
+/// Locks a mutex, also after a panic. All guarded state is counts and notes, which are never half
+/// written.
 pub(in crate::host) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,7 +21,7 @@ impl Stop {
         self.all.cancel();
     }
 
-    /// True once it was told, either way.
+    /// Returns true once it was told, either way.
     pub fn is_asked(&self) -> bool {
         self.intake.is_cancelled()
     }

@@ -1,13 +1,21 @@
 //! Samples of logs for the tests of this room, and tests of its errors.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use super::*;
+use crate::disk::Disk;
 use crate::disk::sim::SimDisk;
 use crate::entry::Retention;
 use crate::event::{Actor, Body, ClockReading, Event, StoreCreated};
 use crate::evidence::tree::Frontier;
 use crate::format::frame::{JOURNAL_HEADER_BYTES, NewFrame};
+use crate::format::leaf::LeafError;
+use crate::format::segment::SegmentError;
+use crate::id::EventSeq;
 use crate::id::StoreId;
 use crate::time::Timestamp;
+use crate::{Error, ErrorKind};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 

@@ -52,8 +52,10 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("rustls_native_certs", &["src/host/submit/http.rs"]),
     ("indicatif", &["src/cli/", "src/main.rs"]),
     ("notify", &["src/host/sources/watcher.rs"]),
+    ("flate2", &["src/host/sources/clear/zip.rs"]),
     ("tar", &["src/convert/folder/"]),
     ("close_fds", &["src/convert/sandbox/"]),
+    ("zip", &["src/host/sources/clear/"]),
     ("landlock", &["src/convert/sandbox/"]),
     ("seccompiler", &["src/convert/sandbox/"]),
     ("libc", &["src/convert/sandbox/"]),
@@ -63,7 +65,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ),
     ("tracing", &["src/cli/daemon/log.rs"]),
     ("tracing_subscriber", &["src/cli/daemon/log.rs"]),
-    ("jiff", &["src/cli/"]),
+    ("jiff", &["src/cli/zone.rs"]),
     ("unicode_normalization", &["src/index/text.rs"]),
 ];
 
@@ -93,11 +95,11 @@ const CLOCKS: &[(&str, &str)] = &[
         "when a file is cleared away again",
     ),
     (
-        "src/host/pipeline/lines.rs",
+        "src/host/pipeline/stopped_converters.rs",
         "when a converter is tried again",
     ),
     (
-        "src/host/pipeline/look.rs",
+        "src/host/pipeline/scan_folders.rs",
         "how old a file is, and when to look at it again",
     ),
     (
@@ -111,7 +113,7 @@ const CLOCKS: &[(&str, &str)] = &[
     ),
     ("src/host/pipeline/worker.rs", "when a file is tried again"),
     (
-        "src/host/sources/listers.rs",
+        "src/host/sources/scanners.rs",
         "how long a folder has not answered",
     ),
     (

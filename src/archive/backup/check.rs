@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::copy::{self, CopyError};
-use super::target::{CATALOG_FILE, Sealed, list, lock, read_catalog};
-use super::{Stop, finding};
-use crate::archive::verify::VerifyReport;
-use crate::archive::{Depth, Finding, Progress};
+use super::damage::finding;
+use super::options::Stop;
+use super::target::{Sealed, list, lock, read_catalog};
+use crate::archive::checking::verify::Depth;
+use crate::archive::checking::verify::report::Finding;
+use crate::archive::checking::verify::report::VerifyReport;
+use crate::archive::files::backup_marker::CATALOG_FILE;
+use crate::archive::options::Progress;
 use crate::blob::pack_reader::PackReader;
 use crate::disk::{Disk, FsDisk};
 use crate::evidence::tree::Frontier;

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use sha2::Digest;
 
-use super::Stop;
+use super::options::Stop;
 use super::target::Sealed;
-use crate::archive::verify::is_lost;
+use crate::archive::files::lost_event::is_lost;
 use crate::blob::pack_reader::PackReader;
 use crate::disk::{Disk, OpenMode};
 use crate::evidence::tree::Frontier;

@@ -10,13 +10,22 @@ use serde::Serialize;
 
 use super::check::{by_store_path, lock_if_possible, unfinished};
 use super::copy::{self, CopyError};
+use super::damage::{damaged, finding};
 use super::folders::refuse_nested;
+use super::options::{BackupOptions, OnDamage};
 use super::target::{list, make_private, read_catalog};
-use super::{BackupOptions, OnDamage, damaged, finding};
-use crate::archive::open::{self, HEADER_FILE, INDEX_FILE, LOCK_FILE, QUARANTINE_DIR, take_lock};
-use crate::archive::place::{self, PLACE_FILE};
-use crate::archive::shared::{PACKS_DIR, TMP_DIR};
-use crate::archive::{Access, Archive, Finding, Options, bounds};
+use crate::archive::bounds;
+use crate::archive::checking::verify::report::Finding;
+use crate::archive::files::folders::{
+    HEADER_FILE, INDEX_FILE, LOCK_FILE, NEWEST_FILE, PACKS_DIR, QUARANTINE_DIR, TMP_DIR,
+};
+use crate::archive::files::header::read_header;
+use crate::archive::files::lock::take_lock;
+use crate::archive::files::place;
+use crate::archive::files::place::PLACE_FILE;
+use crate::archive::handle::Archive;
+use crate::archive::opening::open::open_locked;
+use crate::archive::options::{Access, Options};
 use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
 use crate::event::ContinuedFrom;
 use crate::format::catalog::{Catalog, CatalogFile};
@@ -86,7 +95,7 @@ pub fn restore_store(
     make_private(dir)?;
     protect(dir)?;
     let original = FsDisk::new(&catalog.folder);
-    let original_is_there = open::read_header(&original, Path::new(&catalog.folder))
+    let original_is_there = read_header(&original, Path::new(&catalog.folder))
         .is_ok_and(|found| found == catalog.store);
     let restored = restore(&from, backup, Arc::new(disk), dir, options, how, &catalog)?;
     Ok(RestoredStore {
@@ -228,7 +237,7 @@ fn begin(disk: &dyn Disk, dir: &Path, catalog: &Catalog) -> Result<()> {
             remove(disk, dir, &folder.join(entry.name))?;
         }
     }
-    for name in [INDEX_FILE, PLACE_FILE, open::NEWEST_FILE] {
+    for name in [INDEX_FILE, PLACE_FILE, NEWEST_FILE] {
         remove(disk, dir, Path::new(name))?;
     }
     let wanted = by_store_path(catalog);
@@ -409,7 +418,7 @@ fn finish(
         access: Access::ReadWrite,
         ..options
     };
-    let opened = open::open_locked(
+    let opened = open_locked(
         Arc::clone(&disk),
         dir.to_owned(),
         options,
@@ -445,7 +454,7 @@ fn finish(
 fn differences(archive: &Archive, catalog: &Catalog) -> Vec<Finding> {
     let damage = archive.damage().iter();
     let mut wrong: Vec<Finding> = damage.map(|line| finding("events", line)).collect();
-    let segments = archive.shared().files.segments();
+    let segments = archive.store().log.segments();
     let root = segments
         .last()
         .and_then(|segment| segment.footer().ok())

@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::copy::{self, CopyError, Digested};
+use super::damage::finding;
+use super::options::{BackupCheck, BackupOptions, OnDamage};
+use super::outcome::BackupOutcome;
 use super::plan::{BackupPlan, PlannedFile, Why, plan};
 use super::source::StoreFiles;
 use super::target::{Sealed, Target, refuse_other_past};
-use super::{BackupCheck, BackupOptions, BackupOutcome, OnDamage, finding};
-use crate::archive::open::host_name;
-use crate::archive::shared::TMP_DIR;
-use crate::archive::{Archive, Finding};
+use crate::archive::checking::verify::report::Finding;
+use crate::archive::files::folders::TMP_DIR;
+use crate::archive::files::machine::host_name;
+use crate::archive::handle::Archive;
 use crate::format::catalog::{Catalog, CatalogFile};
 use crate::{Error, ErrorKind, Result};
 
@@ -101,7 +104,7 @@ pub(super) fn run(
         refuse_other_past(&run.target.dir, &run.target.seen.catalog, &source)?;
         run.refuse_losses(&source)?;
         run.findings.clone_from(&source.findings);
-        let plan = plan(&*archive.shared().disk, &source, &run.target.seen)?;
+        let plan = plan(&*archive.store().disk, &source, &run.target.seen)?;
         run.refuse_changes(&plan)?;
         match run.copy_all(&plan, &source) {
             Ok(()) if run.findings.is_empty() || options.on_damage == OnDamage::Accept => {
@@ -296,7 +299,7 @@ impl Run<'_> {
     /// A file that a run before left: its digest, if it is the store's.
     fn adopt(&self, file: &PlannedFile, plan: &BackupPlan) -> Result<Option<Digested>, Cut> {
         let path = Path::new(&file.path);
-        let store = &*self.archive.shared().disk;
+        let store = &*self.archive.store().disk;
         let stop = &self.options.stop;
         let theirs = copy::read(store, path, stop, |_, _| Ok(()));
         let theirs = theirs.map_err(|error| self.cut(path, error))?;
@@ -317,7 +320,7 @@ impl Run<'_> {
         let mut now = self.done_bytes;
         let progress = &self.options.progress;
         let copied = copy::copy(
-            &*self.archive.shared().disk,
+            &*self.archive.store().disk,
             path,
             &*self.target.disk,
             &tmp,
@@ -423,13 +426,13 @@ impl Run<'_> {
         for folder in &self.named {
             self.target.sync_dir(folder)?;
         }
-        let place = self.archive.shared().disk.place();
+        let place = self.archive.store().disk.place();
         let catalog = Catalog {
             store: source.store,
             event: source.event,
             root: source.root,
             lost: source.lost,
-            made: self.archive.shared().options.clock.now(),
+            made: self.archive.store().options.clock.now(),
             host: host_name(),
             folder: place.map_or_else(String::new, |place| place.path.display().to_string()),
             files,

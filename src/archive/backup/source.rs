@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::archive::shared::Shared;
-use crate::archive::{Archive, Finding, compact, rebuild};
+use crate::archive::checking::verify::report::Finding;
+use crate::archive::files::pack_files::pack_files;
+use crate::archive::handle::Archive;
+use crate::archive::state::missing::missing_contents;
+use crate::archive::state::store::Store;
 use crate::evidence::tree::Frontier;
 use crate::id::{EventSeq, Sha256, StoreId};
 use crate::log::{LogReader, SegmentReader};
@@ -45,9 +48,10 @@ impl StoreFiles {
     pub(super) fn freeze(archive: &Archive) -> Result<Self> {
         for _ in 0..TRIES_MAX {
             archive.seal()?;
-            let listed = archive.beside_the_sealer(|shared, _| {
-                let files = list(shared)?;
-                Ok((!is_purged_after(shared, files.event)?).then_some(files))
+            let store = Arc::clone(archive.store());
+            let listed = archive.run_in_background(move |_| {
+                let files = list(&store)?;
+                Ok((!is_purged_after(&store, files.event)?).then_some(files))
             })?;
             if let Some(files) = listed {
                 return Ok(files);
@@ -62,7 +66,8 @@ impl StoreFiles {
 
     /// Lists what is sealed now.
     pub(super) fn sealed(archive: &Archive) -> Result<Self> {
-        archive.beside_the_sealer(|shared, _| list(shared))
+        let store = Arc::clone(archive.store());
+        archive.run_in_background(move |_| list(&store))
     }
 
     /// The root of the tree over the first `event` events; `None` where the log does not say.
@@ -107,8 +112,8 @@ impl StoreFiles {
 
 /// Lists the sealed files. Runs on the sealing thread, where no file comes or goes meanwhile,
 /// except packs of content that no sealed event names.
-fn list(shared: &Arc<Shared>) -> Result<StoreFiles> {
-    let segments = shared.files.segments();
+fn list(store: &Store) -> Result<StoreFiles> {
+    let segments = store.log.segments();
     let mut files: Vec<SourceFile> = segments
         .iter()
         .map(|segment| SourceFile {
@@ -116,7 +121,7 @@ fn list(shared: &Arc<Shared>) -> Result<StoreFiles> {
             bytes: segment.bytes(),
         })
         .collect();
-    let packs = rebuild::pack_files(&*shared.disk)?;
+    let packs = pack_files(&*store.disk)?;
     files.extend(packs.into_values().map(|pack| SourceFile {
         path: slashed(&pack.path),
         bytes: pack.bytes,
@@ -127,18 +132,18 @@ fn list(shared: &Arc<Shared>) -> Result<StoreFiles> {
         None => (EventSeq(0), Frontier::new().root()),
     };
     Ok(StoreFiles {
-        store: shared.store,
+        store: store.id,
         event,
         root: Sha256::from_bytes(root),
-        lost: shared.view().losses()?.len() as u64,
+        lost: store.index.view().losses()?.len() as u64,
         files,
         segments,
-        findings: missing(shared)?,
+        findings: missing(store)?,
     })
 }
 
-fn missing(shared: &Arc<Shared>) -> Result<Vec<Finding>> {
-    let missing = compact::missing_contents(shared)?;
+fn missing(store: &Store) -> Result<Vec<Finding>> {
+    let missing = missing_contents(&store.index, &store.journal)?;
     let finding = |place: String, detail: &str| Finding {
         kind: "blob".to_owned(),
         r#where: place,
@@ -164,9 +169,9 @@ fn missing(shared: &Arc<Shared>) -> Result<Vec<Finding>> {
 
 /// True when a purge is on record after `sealed`: its content may be gone already, and a backup up
 /// to `sealed` would miss it without knowing why.
-fn is_purged_after(shared: &Arc<Shared>, sealed: EventSeq) -> Result<bool> {
-    let files = Arc::clone(&shared.files);
-    let mut reader = LogReader::new(files, sealed.next(), shared.newest());
+fn is_purged_after(store: &Store, sealed: EventSeq) -> Result<bool> {
+    let files = Arc::clone(&store.log);
+    let mut reader = LogReader::new(files, sealed.next(), store.watermark.newest());
     while let Some(leaf) = reader.next_leaf() {
         let (_, leaf) = leaf?;
         let head = &leaf[..leaf.len().min(256)];

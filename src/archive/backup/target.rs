@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::source::StoreFiles;
-use crate::archive::open::{HEADER_FILE, LOCK_FILE};
-use crate::archive::shared::{PACKS_DIR, TMP_DIR, pack_of};
+use crate::archive::files::backup_marker::{CATALOG_COPY, CATALOG_FILE};
+use crate::archive::files::folders::{HEADER_FILE, LOCK_FILE, PACKS_DIR, TMP_DIR};
+use crate::archive::files::pack_files::pack_of;
 use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
 use crate::format::catalog::{self, Catalog, CatalogError};
 use crate::id::{EventSeq, Sha256, StoreId};
@@ -15,26 +16,10 @@ use crate::log::{EVENTS_DIR, first_seq_of};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// The list of a backup.
-pub(super) const CATALOG_FILE: &str = "BACKUP";
-/// The list once more, for the day on which the first one does not open.
-pub(super) const CATALOG_COPY: &str = "BACKUP-2";
 /// More than the list of a million files takes.
 const CATALOG_BYTES_MAX: u64 = 1 << 30;
 /// What a new file system has at its root.
 const SYSTEM_DIRS: [&str; 3] = ["lost+found", "System Volume Information", "$RECYCLE.BIN"];
-
-/// True when there is a backup of a store in `dir`.
-pub fn is_backup(dir: impl AsRef<Path>) -> bool {
-    holds_backup(&FsDisk::new(dir.as_ref()))
-}
-
-/// True when there is a backup of a store on a disk.
-pub(in crate::archive) fn holds_backup(disk: &dyn Disk) -> bool {
-    [CATALOG_FILE, CATALOG_COPY]
-        .iter()
-        .any(|name| disk.open(Path::new(name), OpenMode::Read).is_ok())
-}
 
 /// What is in the folder of a backup.
 pub(super) struct Seen {

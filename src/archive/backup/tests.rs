@@ -4,14 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::options::*;
+use super::outcome::BackupOutcome;
 use super::*;
-use crate::archive::{Depth, NewEntry, Options, VerifyReport};
-use crate::disk::OpenMode;
+use crate::archive::VerifyReport;
+use crate::archive::checking::verify::Depth;
+use crate::archive::handle::Archive;
+use crate::archive::options::{Options, Progress};
+use crate::archive::writing::put::NewEntry;
 use crate::disk::sim::{Fault, Repeat, SimDisk, Variants};
+use crate::disk::{Disk, OpenMode};
 use crate::entry::Retention;
-use crate::id::EntryId;
+use crate::id::{EntryId, EventSeq};
 use crate::log::JOURNAL_BYTES_MIN;
 use crate::retention::{AsOf, Policy};
+use crate::{ErrorKind, Result};
 
 /// Backups of a store that is written meanwhile.
 const RUNS: u32 = 8;
@@ -350,8 +357,8 @@ fn a_file_that_a_repair_replaced_does_not_replace_that_of_the_backup_unasked() {
     plant.archive.close().expect("closed");
     let segment = Plant::sealed(&plant.disk, "events").remove(0);
     plant.disk.flip_bit(&segment, 120 * 8).expect("flipped");
-    let shared: Arc<dyn Disk> = Arc::new(plant.disk.clone());
-    let repair = Archive::repair_on(shared, options()).expect("looked through");
+    let store: Arc<dyn Disk> = Arc::new(plant.disk.clone());
+    let repair = Archive::repair_on(store, options()).expect("looked through");
     assert!(!repair.apply().expect("repaired").lost_events.is_empty());
     let plant = Plant::on(plant.disk);
     let refused = plant.backup(&target).expect_err("replaced");
@@ -371,7 +378,9 @@ fn a_backup_that_has_rotted_is_found_and_mended_by_a_full_check() {
     plant.backup(&target).expect("backed up");
     let pack = Plant::sealed(&target, "packs").pop().expect("a pack");
     Plant::rot(&target, &pack);
-    target.flip_bit(target::CATALOG_FILE, 800).expect("flipped");
+    target
+        .flip_bit(crate::archive::files::backup_marker::CATALOG_FILE, 800)
+        .expect("flipped");
     let report = verify(&target);
     assert_eq!(report.findings.len(), 2, "{:?}", report.findings);
     let refused = restore(&target, &SimDisk::new(), &BackupOptions::default()).expect("looked");

@@ -5,7 +5,7 @@
 //! bare duration (`90d`, `3 days`) means that long *ago*, to the second, and a bare weekday the
 //! most recent one, because every question to an archive is about the past.
 
-use jiff::civil::{Date, DateTime, Time};
+use chrono::{Datelike, Days, NaiveDate, NaiveTime};
 
 use super::age::Age;
 use crate::cli::zone::{NoSuchTime, Zone};
@@ -139,43 +139,43 @@ impl Period {
     fn start(self, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
         let today = zone.wall(now).date();
         let mut first = match self.unit {
-            Unit::Week => back_by(today, today.weekday().to_monday_zero_offset().into())?,
-            Unit::Month => today.first_of_month(),
-            Unit::Year => today.first_of_year(),
+            Unit::Week => back_by(today, today.weekday().num_days_from_monday().into())?,
+            Unit::Month => today.with_day(1)?,
+            Unit::Year => today.with_day(1)?.with_month(1)?,
         };
         if self.is_last {
             first = match self.unit {
                 Unit::Week => back_by(first, 7)?,
-                Unit::Month => first.yesterday().ok()?.first_of_month(),
-                Unit::Year => first.yesterday().ok()?.first_of_year(),
+                Unit::Month => first.pred_opt()?.with_day(1)?,
+                Unit::Year => first.pred_opt()?.with_day(1)?.with_month(1)?,
             };
         }
         // A period whose first day was skipped begins with its second.
-        let day = [Some(first), first.tomorrow().ok()];
+        let day = [Some(first), first.succ_opt()];
         day.into_iter()
             .flatten()
             .find_map(|day| zone.start_of(day).ok())
     }
 }
 
-fn back_by(day: Date, days: i64) -> Option<Date> {
-    day.checked_sub(jiff::Span::new().days(days)).ok()
+fn back_by(day: NaiveDate, days: u64) -> Option<NaiveDate> {
+    day.checked_sub_days(Days::new(days))
 }
 
 /// How a day was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Day {
     Date {
-        year: i16,
-        month: i8,
-        day: i8,
+        year: i32,
+        month: u32,
+        day: u32,
     },
     Today,
     Yesterday,
     Tomorrow,
     /// The most recent one, today included unless it is the last one; Monday is 0.
     Weekday {
-        number: i8,
+        number: u8,
         is_last: bool,
     },
 }
@@ -211,9 +211,9 @@ impl Day {
                     _ => return None,
                 };
                 Some(Self::Date {
-                    year: (year.len() == 4).then(|| digits(year)).flatten()?,
+                    year: year_of(year)?,
                     month,
-                    day: i8::try_from(day).ok()?,
+                    day,
                 })
             }
             _ => None,
@@ -236,54 +236,58 @@ impl Day {
         };
         let two = |word: &str| {
             let number = (1..=2).contains(&word.len()).then(|| digits(word));
-            number
-                .flatten()
-                .and_then(|number| i8::try_from(number).ok())
+            number.flatten()
         };
         Some(Self::Date {
-            year: (year.len() == 4).then(|| digits(year)).flatten()?,
+            year: year_of(year)?,
             month: two(month)?,
             day: two(day)?,
         })
     }
 
-    fn date(self, today: Date, zone: &Zone) -> Result<Date> {
+    fn date(self, today: NaiveDate, zone: &Zone) -> Result<NaiveDate> {
         let found = match self {
             Self::Date { year, month, day } => {
-                return Date::new(year, month, day).map_err(|_| {
+                return NaiveDate::from_ymd_opt(year, month, day).ok_or_else(|| {
                     let message = format!("there is no {year:04}-{month:02}-{day:02}");
                     Error::new(ErrorKind::Invalid, message).hint(DATE_HINT)
                 });
             }
-            Self::Today => Ok(today),
+            Self::Today => Some(today),
             // The day before one that the zone skipped is the one before that.
-            Self::Yesterday => match today.yesterday() {
-                Ok(day) if zone.start_of(day) == Err(NoSuchTime::Skipped) => day.yesterday(),
+            Self::Yesterday => match today.pred_opt() {
+                Some(day) if zone.start_of(day) == Err(NoSuchTime::Skipped) => day.pred_opt(),
                 other => other,
             },
-            Self::Tomorrow => today.tomorrow(),
+            Self::Tomorrow => today.succ_opt(),
             Self::Weekday { number, is_last } => {
-                let behind = today.weekday().to_monday_zero_offset() - number;
-                let back = match behind.rem_euclid(7) {
+                let monday = u64::from(today.weekday().num_days_from_monday());
+                let back = match (monday + 7 - u64::from(number)) % 7 {
                     0 if is_last => 7,
-                    back => i64::from(back),
+                    back => back,
                 };
-                today.checked_sub(jiff::Span::new().days(back))
+                back_by(today, back)
             }
         };
-        found.map_err(|_| not_a_date("the day"))
+        found.ok_or_else(|| not_a_date("the day"))
     }
 }
 
 /// A number of digits and nothing else.
-fn digits(word: &str) -> Option<i16> {
+fn digits(word: &str) -> Option<u32> {
     let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| word.parse().ok()).flatten()
 }
 
+/// A year is written with four digits.
+fn year_of(word: &str) -> Option<i32> {
+    let year = (word.len() == 4).then(|| digits(word)).flatten()?;
+    i32::try_from(year).ok()
+}
+
 /// The number of a weekday that is written in full or begun with three letters or more; Monday is
 /// 0.
-fn weekday(word: &str) -> Option<i8> {
+fn weekday(word: &str) -> Option<u8> {
     const DAYS: [&str; 7] = [
         "monday",
         "tuesday",
@@ -296,7 +300,7 @@ fn weekday(word: &str) -> Option<i8> {
     named(word, &DAYS)
 }
 
-fn month(word: &str) -> Option<i8> {
+fn month(word: &str) -> Option<u32> {
     const MONTHS: [&str; 12] = [
         "january",
         "february",
@@ -311,21 +315,21 @@ fn month(word: &str) -> Option<i8> {
         "november",
         "december",
     ];
-    named(word, &MONTHS).map(|number| number + 1)
+    named(word, &MONTHS).map(|number| u32::from(number) + 1)
 }
 
-fn named(word: &str, names: &[&str]) -> Option<i8> {
+fn named(word: &str, names: &[&str]) -> Option<u8> {
     let found = names.iter().position(|name| name.starts_with(word));
     (word.len() >= 3)
         .then_some(found)
         .flatten()
-        .and_then(|at| i8::try_from(at).ok())
+        .and_then(|at| u8::try_from(at).ok())
 }
 
 /// A time of day, perhaps with an offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct WallTime<'a> {
-    time: Time,
+    time: NaiveTime,
     /// As RFC 3339 has it.
     offset: Option<&'a str>,
 }
@@ -338,10 +342,9 @@ impl<'a> WallTime<'a> {
             None => (text, None),
         };
         let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-        let mut parts = clock.split(':').map(|part| {
-            let number = (part.len() == 2).then(|| digits(part)).flatten();
-            number.and_then(|number| i8::try_from(number).ok())
-        });
+        let mut parts = clock
+            .split(':')
+            .map(|part| (part.len() == 2).then(|| digits(part)).flatten());
         let (hour, minute) = (parts.next()??, parts.next()??);
         let second = match parts.next() {
             None if fraction == "0" => 0,
@@ -351,28 +354,26 @@ impl<'a> WallTime<'a> {
         let nanos = format!("{fraction:0<9}");
         let nanos = (nanos.len() == 9 && parts.next().is_none()).then(|| nanos.parse().ok());
         Some(Self {
-            time: Time::new(hour, minute, second, nanos.flatten()?).ok()?,
+            time: NaiveTime::from_hms_nano_opt(hour, minute, second, nanos.flatten()?)?,
             offset,
         })
     }
 
-    fn instant(&self, date: Date, zone: &Zone) -> Result<Timestamp> {
-        let wall: DateTime = date.to_datetime(self.time);
+    fn instant(&self, date: NaiveDate, zone: &Zone) -> Result<Timestamp> {
+        let wall = date.and_time(self.time);
         let Some(offset) = self.offset else {
-            let text = wall.strftime("%Y-%m-%d %H:%M:%S").to_string();
+            let text = wall.format("%Y-%m-%d %H:%M:%S").to_string();
             return zone
                 .instant_of(wall)
                 .map_err(|why| no_such_time(&text, why, zone));
         };
-        let text = format!("{}{offset}", wall.strftime("%Y-%m-%dT%H:%M:%S%.f"));
+        let text = format!("{}{offset}", wall.format("%Y-%m-%dT%H:%M:%S%.f"));
         text.parse().map_err(|_| not_a_date(&text))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
-
     use super::*;
 
     /// A Monday.
@@ -381,7 +382,7 @@ mod tests {
     }
 
     fn zone(name: &str) -> Zone {
-        Zone::Of(TimeZone::get(name).expect("the zones are in the program"))
+        Zone::named(name)
     }
 
     fn assert_means(text: &str, now: &str, zone: &Zone, expected: &str) {

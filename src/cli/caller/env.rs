@@ -2,11 +2,7 @@
 //! ask nothing else, so one that runs in the owner of the store answers as it would have where it was asked.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-
-use jiff::tz::TimeZone;
 
 use crate::cli::zone::Zone;
 
@@ -21,9 +17,6 @@ const VARIABLES: [&str; 8] = [
     "USER",
     "USERNAME",
 ];
-
-/// More than any description of a zone takes.
-const ZONE_BYTES_MAX: u64 = 1 << 20;
 
 /// Where and as whom a run was asked for.
 #[derive(Debug, Clone)]
@@ -55,7 +48,7 @@ impl Surroundings {
             folder: std::env::current_dir().ok(),
             variables: VARIABLES.iter().filter_map(set).collect(),
             window: window_columns(),
-            zone: Zone::Of(zone_of(zone_name().as_deref())),
+            zone: Zone::of_tz(zone_name().as_deref()),
             account: Account::Own,
         }
     }
@@ -72,7 +65,7 @@ impl Surroundings {
             folder,
             variables,
             window,
-            zone: Zone::Of(zone_of(zone)),
+            zone: Zone::of_tz(zone),
             account: uid.map_or(Account::Own, Account::Proven),
         }
     }
@@ -145,38 +138,6 @@ fn proven(claimed: &str, uid: u32, accounts: &str) -> String {
     } else {
         format!("{claimed} (uid:{uid})")
     }
-}
-
-/// The zone that TZ names, or the machine's; UTC where it names none, as elsewhere.
-fn zone_of(tz: Option<&OsStr>) -> TimeZone {
-    let Some(tz) = tz else {
-        return machine_zone().unwrap_or(TimeZone::UTC);
-    };
-    let name = tz.to_str().unwrap_or_default();
-    let name = name.strip_prefix(':').unwrap_or(name);
-    if name.starts_with('/') {
-        return read_zone(Path::new(name)).unwrap_or(TimeZone::UTC);
-    }
-    TimeZone::get(name)
-        .or_else(|_| TimeZone::posix(name))
-        .unwrap_or(TimeZone::UTC)
-}
-
-#[cfg(unix)]
-fn machine_zone() -> Option<TimeZone> {
-    read_zone(Path::new("/etc/localtime"))
-}
-
-#[cfg(not(unix))]
-fn machine_zone() -> Option<TimeZone> {
-    TimeZone::try_system().ok()
-}
-
-fn read_zone(path: &Path) -> Option<TimeZone> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(ZONE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-    TimeZone::tzif("", &bytes).ok()
 }
 
 #[cfg(unix)]

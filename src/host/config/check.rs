@@ -1,4 +1,4 @@
-//! Checks a configuration as a whole: what contradicts itself, what is hardly meant, what this machine lacks.
+//! Checks a configuration as a whole: contradictions, likely mistakes, and what this machine lacks.
 use std::path::Path;
 
 use super::companions;
@@ -9,7 +9,8 @@ use super::settings::{Config, ConverterConfig};
 use crate::convert::{PostAction, Sandbox, Takes};
 
 impl Config {
-    /// What this machine lacks for the configuration to work: folders and bundle files that are not there.
+    /// Lists what this machine lacks for the configuration to work: folders and bundle files that
+    /// do not exist.
     pub fn survey(&self) -> Vec<String> {
         let mut missing = self.unmet_bounds();
         for config in &self.converters {
@@ -45,7 +46,7 @@ impl Config {
 }
 
 impl ConverterConfig {
-    /// A pattern of each that a file name may match at once, if it is plain to see.
+    /// Returns a pattern of each converter that one file name can match, if that is obvious.
     fn overlaps<'a>(&'a self, other: &'a Self) -> Option<(&'a str, &'a str)> {
         let theirs = other.patterns();
         let pairs = self

@@ -4,7 +4,7 @@ use super::names::{Names, overlap};
 use super::settings::ConverterConfig;
 use crate::convert::{Companions, Need, Pattern, Takes};
 
-/// Reads which companions files have. Answers also which keys say what cannot be meant, and why.
+/// Reads which companions files have. Also returns the keys with impossible values, and why.
 pub(super) fn read(
     texts: &[String],
     required: &[String],

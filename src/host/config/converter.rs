@@ -11,7 +11,7 @@ use super::scope::{Scope, archive_settings, bounds};
 use super::settings::{ConverterConfig, Links, Retry, Writers};
 use crate::convert::{Arguments, Companions, Converter, Mode, PostAction, Takes, is_bundle_name};
 
-/// The section of one converter, and where it stands.
+/// The section of one converter, with its position in the file.
 struct Section<'a> {
     name: &'a str,
     scope: &'a Scope<'a>,
@@ -20,8 +20,7 @@ struct Section<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads one converter. What is wrong with it becomes a problem, and the rest is read all the
-    /// same.
+    /// Reads one converter. Each mistake becomes a problem, and reading goes on.
     pub(super) fn converter(&mut self, scope: &Scope<'_>, line: usize) -> ConverterConfig {
         let name = scope.text("name");
         if name.trim().is_empty() || name.chars().any(char::is_control) || name.len() > 200 {
@@ -48,7 +47,7 @@ impl Reader<'_> {
         let submit = self.submit(&section);
         let (bounds, wrong) = bounds(scope);
         for (key, why) in wrong {
-            self.wrong(&section, key, format!("{key}: {why}"));
+            self.wrong(&section, key, why);
         }
         ConverterConfig {
             converter: Converter {

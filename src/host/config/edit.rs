@@ -1,4 +1,4 @@
-//! Changes one value of a configuration file and leaves its comments and its order as they are.
+//! Changes one value of a configuration file and keeps its comments and order.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -32,18 +32,18 @@ pub struct Edit {
 /// Where a value stands.
 struct Target<'a> {
     /// `store`, `host`, `defaults`, or the index of a converter.
-    place: Place<'a>,
+    place: SectionRef<'a>,
     /// The key, or the entry of a table of texts.
     path: &'a str,
 }
 
 #[derive(Clone, Copy)]
-enum Place<'a> {
+enum SectionRef<'a> {
     Section(&'a str),
     Converter(usize, &'a str),
 }
 
-impl Place<'_> {
+impl SectionRef<'_> {
     /// The section of the schema.
     fn schema(self) -> &'static str {
         match self {
@@ -71,12 +71,15 @@ impl Place<'_> {
 }
 
 impl Config {
-    /// The change of one value of the file this was read from: `target` is `CONVERTER.KEY`, or `store.KEY`, `host.KEY`,
-    /// `defaults.KEY`. Texts are taken as they are, lists and tables as TOML. Nothing is written yet.
+    /// Prepares the change of one value in the file this was read from. Nothing is written yet.
+    ///
+    /// `target` is `CONVERTER.KEY`, `store.KEY`, `host.KEY` or `defaults.KEY`. Texts are taken
+    /// literally; lists and tables are TOML.
     ///
     /// # Errors
-    /// `NotFound` for a converter that is not there; `Invalid` for an unknown key, a value out of its range, and a change
-    /// that would make the configuration as a whole invalid; `Changed` when the file is no longer what was read.
+    /// `NotFound` for a converter that is not there; `Invalid` for an unknown key, a value out of
+    /// its range, and a change that would make the configuration as a whole invalid; `Changed` when
+    /// the file is no longer what was read.
     pub fn edit(&self, target: &str, value: &str) -> Result<Edit> {
         let before = fs::read_to_string(&self.path)
             .map_err(|error| Error::io("read the configuration", &self.path, error))?;
@@ -116,7 +119,7 @@ impl Config {
         let in_force = |config: &Self| config.value_in(&section, key.name);
         let (old, new) = match target.place {
             // Not in force by itself: shown as it stands.
-            Place::Section("defaults") => {
+            SectionRef::Section("defaults") => {
                 let shown = |value: String| {
                     let may_be_secret = matches!(key.name, "submit.headers" | "submit.url");
                     if may_be_secret {
@@ -161,7 +164,7 @@ impl Config {
                 Some((
                     name.len(),
                     Target {
-                        place: Place::Converter(index, name),
+                        place: SectionRef::Converter(index, name),
                         path,
                     },
                 ))
@@ -183,7 +186,7 @@ impl Config {
             .find(|name| *name == first)
         {
             return Ok(Target {
-                place: Place::Section(section),
+                place: SectionRef::Section(section),
                 path,
             });
         }
@@ -200,7 +203,7 @@ impl Config {
 }
 
 impl Edit {
-    /// True when the file would be another.
+    /// Returns true when the file would be another.
     pub fn changes(&self) -> bool {
         self.before != self.after
     }
@@ -210,7 +213,7 @@ impl Edit {
         &self.after
     }
 
-    /// Puts the new file in the place of the old one, whole: synced, with the same permissions and owner.
+    /// Replaces the file atomically. The new one is synced and keeps the permissions and the owner.
     ///
     /// # Errors
     /// `Changed` when somebody else changed the file meanwhile; `Io`.
@@ -316,13 +319,13 @@ fn changed_text(before: &str, target: &Target<'_>, value: &str) -> Result<String
         .parse()
         .map_err(|error| Error::new(ErrorKind::Invalid, format!("this is not TOML: {error}")))?;
     let table: &mut dyn TableLike = match target.place {
-        Place::Section(name) => document
+        SectionRef::Section(name) => document
             .as_table_mut()
             .entry(name)
             .or_insert_with(|| Item::Table(Table::new()))
             .as_table_like_mut()
             .ok_or_else(|| unusual(name))?,
-        Place::Converter(index, name) => document
+        SectionRef::Converter(index, name) => document
             .get_mut("converter")
             .and_then(Item::as_array_of_tables_mut)
             .and_then(|converters| converters.get_mut(index))
@@ -342,7 +345,8 @@ fn put(
     mut value: toml_edit::Value,
 ) -> Result<()> {
     let (_, entry) = key_of(target)?;
-    // The name of an entry may have dots in it; names of keys have one where they stand in an inner table.
+    // The name of an entry may have dots in it; names of keys have one where they stand in an inner
+    // table.
     let name = entry.map_or(target.path, |entry| {
         &target.path[..target.path.len() - entry.len() - 1]
     });

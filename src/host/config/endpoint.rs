@@ -1,4 +1,4 @@
-//! Where reports are sent: what may be told of it, and with its secrets in place.
+//! Where reports are sent: its address for messages, and its address with the secrets filled in.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::entry::Meta;
 
 /// Headers whose values are no secret.
 const OPEN_HEADERS: [&str; 3] = ["accept", "content-type", "user-agent"];
-/// What is shorter is not masked where it turns up: it would turn up everywhere.
+/// Secrets shorter than this are not masked in messages, because they match too much other text.
 const SECRET_BYTES_MIN: usize = 4;
 
 /// Where reports are sent.
@@ -23,7 +23,7 @@ pub struct Submit {
     pub(in crate::host) dir: PathBuf,
 }
 
-/// An address and its headers in clear, for the server's eyes only.
+/// An address and its headers with all secrets filled in. Only the server may see it.
 pub(in crate::host) struct Revealed {
     pub(in crate::host) url: String,
     pub(in crate::host) headers: Vec<(String, String)>,
@@ -32,12 +32,13 @@ pub(in crate::host) struct Revealed {
 }
 
 impl Submit {
-    /// The address as it may be told and recorded: without user, query and fragment, and with `${...}` as it stands.
+    /// Returns the address for messages and records: without user, query and fragment, and with
+    /// `${...}` unexpanded.
     pub fn endpoint(&self) -> String {
         bare(&self.url)
     }
 
-    /// True when it is on this machine.
+    /// Returns true when it is on this machine.
     pub(in crate::host) fn stays_here(&self) -> bool {
         let endpoint = self.endpoint();
         let rest = endpoint
@@ -52,7 +53,7 @@ impl Submit {
         host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     }
 
-    /// True when anybody on the way can read what is sent, and that may be a secret.
+    /// Returns true when anybody on the way can read what is sent, and that may be a secret.
     pub(in crate::host) fn tells_secrets(&self) -> bool {
         let open = |name: &String| OPEN_HEADERS.contains(&&*name.to_ascii_lowercase());
         let parts = Parts::of(&self.url);
@@ -60,7 +61,8 @@ impl Submit {
         some && self.url.starts_with("http:") && !self.stays_here()
     }
 
-    /// The address and headers with `${VAR}` and `${file:PATH}` replaced by what they are at this moment.
+    /// The address and headers with `${VAR}` and `${file:PATH}` replaced by what they are at this
+    /// moment.
     pub(in crate::host) fn reveal(&self) -> Result<Revealed, MissingSecret> {
         let mut secrets = Vec::new();
         let mut placeholders = |template: &str| -> Result<(), MissingSecret> {

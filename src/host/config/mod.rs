@@ -1,4 +1,4 @@
-//! The host's configuration: its keys, how its file is read and checked, and how one value of it is changed.
+//! The host's configuration: its keys, and how its file is read, checked and edited.
 
 pub(super) mod bounds;
 pub(super) mod check;

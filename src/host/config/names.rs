@@ -66,7 +66,7 @@ impl Names {
         &self.patterns
     }
 
-    /// True for the name of a source.
+    /// Returns true for the name of a source.
     pub(in crate::host) fn takes(&self, name: &str) -> bool {
         let name = &*fold(name);
         !name.starts_with('.')
@@ -110,8 +110,8 @@ fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(&fold(pattern)).build()
 }
 
-/// True when one pattern, read as a name, matches the other: a name that both take is then plain to
-/// see.
+/// Returns true when one pattern, read as a name, matches the other: a name that both take is then
+/// plain to see.
 pub(in crate::host) fn overlap(one: &str, other: &str) -> bool {
     let matches = |pattern: &str, text: &str| {
         glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(&*fold(text)))

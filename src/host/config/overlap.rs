@@ -1,5 +1,5 @@
-//! Folders that must not overlap, whatever they are called: compared by what they are, through
-//! links and mounts, and not by their names.
+//! Refuses folders that overlap. Folders are compared by identity, through links and mounts, not by
+//! name.
 //!
 //! A watch folder holds nothing but sources. Whatever else lies in it would be taken for one,
 //! archived and cleared away: the store, the configuration, a converter, and what was cleared away
@@ -46,7 +46,7 @@ struct Named {
     takes: Takes,
 }
 
-/// How one folder lies to another.
+/// The relation of one folder to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Same,
@@ -78,18 +78,18 @@ impl Config {
         let named = self.named(store);
         let mounts = mount::Table::read();
         // What cannot be looked at overlaps with nothing yet; whoever uses it says what is wrong.
-        let places: Vec<_> = named
+        let locations: Vec<_> = named
             .iter()
-            .map(|named| Place::of(&named.path, &mounts).ok())
+            .map(|named| Location::of(&named.path, &mounts).ok())
             .collect();
         let mut problems = Vec::new();
-        for (at, (one, place)) in named.iter().zip(&places).enumerate() {
-            for (other, other_place) in named[..at].iter().zip(&places) {
+        for (at, (one, location)) in named.iter().zip(&locations).enumerate() {
+            for (other, other_location) in named[..at].iter().zip(&locations) {
                 let concerned = of.is_none_or(|path| one.path == path || other.path == path);
-                let (Some(place), Some(other_place)) = (place, other_place) else {
+                let (Some(location), Some(other_location)) = (location, other_location) else {
                     continue;
                 };
-                if let (true, Some(relation)) = (concerned, place.relation(other_place))
+                if let (true, Some(relation)) = (concerned, location.relation(other_location))
                     && let Some(message) = refusal(one, other, relation)
                 {
                     let line = self.line_of(one).or_else(|| self.line_of(other));
@@ -186,7 +186,7 @@ impl Named {
     }
 }
 
-/// Why two may not lie to each other as they do, if so, and what to do about it.
+/// Returns why two folders may not overlap in this way and what to do about it; `None` if they may.
 fn refusal(one: &Named, other: &Named, relation: Relation) -> Option<String> {
     use Relation::{Around, Inside, Same};
     use Role::{Needed, Outlet, Store, Watch};
@@ -232,7 +232,7 @@ fn refusal(one: &Named, other: &Named, relation: Relation) -> Option<String> {
     Some(format!("{how}: {advice}"))
 }
 
-/// True when a folder in a watch folder may be a source, or a companion of one.
+/// Returns true when a folder in a watch folder may be a source, or a companion of one.
 fn takes_folders(takes: &Takes) -> bool {
     match takes {
         Takes::Files => false,
@@ -243,7 +243,7 @@ fn takes_folders(takes: &Takes) -> bool {
 
 /// Where a folder or file is, or would be.
 #[derive(Debug)]
-struct Place {
+struct Location {
     /// Itself and the folders around it, from the inside out. Without the part that is not there
     /// yet.
     chain: Vec<FileId>,
@@ -254,7 +254,7 @@ struct Place {
     on_device: Option<mount::OnDevice>,
 }
 
-impl Place {
+impl Location {
     fn of(path: &Path, mounts: &mount::Table) -> io::Result<Self> {
         let mut there = path;
         let mut missing: Vec<OsString> = Vec::new();
@@ -314,8 +314,9 @@ fn id(path: &Path) -> io::Result<FileId> {
     Ok(FileId::of_path(&fs::canonicalize(path)?))
 }
 
-/// Which folder each name stood for when it was last found to overlap with nothing. A folder that
-/// appears later, or is swapped for another one, is compared again before it is used.
+/// Remembers which folders were checked and found not to overlap.
+///
+/// A folder that appears later, or replaces another one, is checked again before it is used.
 #[derive(Debug, Default)]
 pub(in crate::host) struct CheckedFolders {
     known: Mutex<HashMap<PathBuf, Option<FileId>>>,

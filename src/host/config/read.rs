@@ -1,12 +1,13 @@
-//! Reads the host's configuration from its file, and tells all that is wrong with it at once.
+//! Reads the host's configuration from its file and reports all of its problems at once.
 use std::path::Path;
 use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
 
 use super::schema::{Inherited, KEYS, find, unknown_key, unknown_section};
 use super::scope::{Scope, Values, archive_settings};
 use super::settings::{Config, ConfigErrors, LogFormat, Problem};
 use crate::{Error, ErrorKind, Result};
-use toml::de::{DeTable, DeValue};
 
 /// Bytes of the largest configuration read.
 const CONFIG_BYTES_MAX: u64 = 4 << 20;

@@ -1,4 +1,5 @@
-//! The values of one section of the configuration, with what stands in for those that are not given.
+//! The values of one section of the configuration, with what stands in for those that are not
+//! given.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -9,7 +10,7 @@ use toml::de::DeValue;
 use super::endpoint::masked;
 use super::schema::{KEYS, Value, find};
 use super::settings::{ArchiveSettings, Origin, Setting, Unarchivable};
-use crate::convert::{Bounds, MASK, Network, ParseRunAsError, Sandbox};
+use crate::convert::{Bounds, MASK, Sandbox};
 use crate::entry::{Meta, Retention};
 
 /// Values of one section, by key.
@@ -165,13 +166,8 @@ fn tidy(path: &Path) -> PathBuf {
     out
 }
 
-/// What a converter is held to, and which keys say what cannot be.
+/// Returns the limits of a converter, and the keys whose values can't be used, with reasons.
 pub(in crate::host) fn bounds(scope: &Scope<'_>) -> (Bounds, Vec<(&'static str, String)>) {
-    let mebibytes = |name| scope.whole::<u64>(name) << 20;
-    let network = match scope.text("network").as_str() {
-        "none" => Network::None,
-        _ => Network::Allowed,
-    };
     let sandbox = match scope.text("sandbox").as_str() {
         "enforce" => Sandbox::Enforce {
             read: scope.paths("read_paths"),
@@ -179,25 +175,14 @@ pub(in crate::host) fn bounds(scope: &Scope<'_>) -> (Bounds, Vec<(&'static str, 
         },
         _ => Sandbox::Off,
     };
-    let mut wrong = Vec::new();
-    let run_as = scope.optional_text("run_as").and_then(|text| {
-        let read = text.parse();
-        read.map_err(|error: ParseRunAsError| wrong.push(("run_as", error.to_string())))
-            .ok()
-    });
-    if network == Network::None && sandbox == Sandbox::Off {
-        let why = "\"none\" needs sandbox = \"enforce\": without it a converter has another process open its connections";
-        wrong.push(("network", why.to_owned()));
-    }
-    let bounds = Bounds {
+    Bounds {
         timeout: scope.seconds("timeout_s"),
-        memory: mebibytes("memory_mb"),
-        file_size: mebibytes("file_size_mb"),
+        memory: scope.whole::<u64>("memory_mb") << 20,
+        file_size: scope.whole::<u64>("file_size_mb") << 20,
         sandbox,
-        network,
-        run_as,
-    };
-    (bounds, wrong)
+        ..Bounds::default()
+    }
+    .restricted(&scope.text("network"), &scope.text("run_as"))
 }
 
 pub(in crate::host) fn archive_settings(scope: &Scope<'_>) -> ArchiveSettings {

@@ -1,16 +1,17 @@
-//! The host's configuration: read once, checked as a whole, every error told at once.
+//! The values of a configuration that was read and checked, and the problems of one that was not
+//! valid.
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::endpoint::Submit;
 use super::names::Names;
 use super::schema::{self, Inherited, KEYS};
-use crate::convert::{Companions, Converter, Mode, PostAction, Takes};
+use crate::convert::{Companions, Converter, PostAction, Takes};
 use crate::entry::Retention;
 use crate::id::BlobId;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind};
 
 /// A configuration that has been checked.
 #[derive(Debug, Clone)]
@@ -131,8 +132,8 @@ pub struct ArchiveSettings {
     pub folder: Option<PathBuf>,
     /// How long entries are kept.
     pub retention: Retention,
-    /// Archived bytes before the oldest may go; `None` where nobody stated a limit, or 0. The built-in one is not applied: what
-    /// nobody wrote must not take what a retention keeps.
+    /// Archived bytes before the oldest may go; `None` where nobody stated a limit, or 0. The
+    /// built-in one is not applied: what nobody wrote must not take what a retention keeps.
     pub max_size: Option<u64>,
     /// Entries before the oldest may go; `None` is any number.
     pub max_count: Option<u64>,
@@ -150,7 +151,8 @@ pub enum Unarchivable {
 }
 
 impl ArchiveSettings {
-    /// True when sources are to be archived; without them there is nothing to hang a report on.
+    /// Returns true when sources are to be archived; without them there is nothing to hang a report
+    /// on.
     pub fn archives(&self) -> bool {
         self.enabled && self.source_files
     }
@@ -261,7 +263,7 @@ impl Config {
         schema::markdown()
     }
 
-    /// The same, one value a key.
+    /// Lists every key with its range, default and meaning.
     pub fn keys() -> impl Iterator<Item = KeyInfo> {
         KEYS.iter().map(KeyInfo::of)
     }
@@ -278,7 +280,8 @@ impl Config {
         &self.settings
     }
 
-    /// A digest of every effective value. The same for files that differ only in what makes no difference.
+    /// Returns a digest of every effective value. Files that differ only in spelling have equal
+    /// digests.
     pub fn digest(&self) -> String {
         let mut text = String::new();
         for setting in &self.settings {
@@ -308,7 +311,8 @@ impl ConverterConfig {
         self.names.patterns()
     }
 
-    /// True when a file of this name in the watch folder is this converter's business, or a folder where it takes those.
+    /// Returns true when a file of this name in the watch folder is this converter's business, or a
+    /// folder where it takes those.
     pub fn takes(&self, file_name: &str) -> bool {
         self.names.takes(file_name)
     }

@@ -1,4 +1,4 @@
-//! What is counted while a host works.
+//! Counters of what a host did: files by outcome, rates, errors, retention.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -73,10 +73,10 @@ struct Counts {
     purged: u64,
 }
 
-/// What is counted while a host works.
-pub(in crate::host) struct Books(Mutex<Pages>);
+/// Counters of what a host did: files by outcome, rates, errors, retention.
+pub(in crate::host) struct Counters(Mutex<Counted>);
 
-struct Pages {
+struct Counted {
     state: HostState,
     began: Instant,
     scanned: Option<Instant>,
@@ -97,9 +97,9 @@ struct Pages {
     archive_seconds: Histogram,
 }
 
-impl Books {
+impl Counters {
     pub(in crate::host) fn new() -> Self {
-        Self(Mutex::new(Pages {
+        Self(Mutex::new(Counted {
             state: HostState::Idle,
             began: Instant::now(),
             scanned: None,
@@ -118,39 +118,39 @@ impl Books {
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Pages> {
+    fn lock(&self) -> MutexGuard<'_, Counted> {
         lock(&self.0)
     }
 
     pub(in crate::host) fn enter(&self, state: HostState) {
-        let mut pages = self.lock();
-        pages.state = state;
-        pages.began = Instant::now();
+        let mut counted = self.lock();
+        counted.state = state;
+        counted.began = Instant::now();
     }
 
     pub(in crate::host) fn archived(&self, converter: &str, existing: bool, took: Duration) {
         if existing {
             return;
         }
-        let mut pages = self.lock();
-        pages.summary.archived += 1;
-        pages.archive_seconds.count(took);
-        let counts = pages.of(converter);
+        let mut counted = self.lock();
+        counted.summary.archived += 1;
+        counted.archive_seconds.count(took);
+        let counts = counted.of(converter);
         counts.archived += 1;
         counts.archiving.count(Instant::now());
     }
 
     pub(in crate::host) fn archive_failed(&self, converter: &str, path: &Path, error: &Error) {
-        let mut pages = self.lock();
-        pages.summary.archive_failed += 1;
-        pages.of(converter).archive_failed += 1;
-        pages.error(path, error);
+        let mut counted = self.lock();
+        counted.summary.archive_failed += 1;
+        counted.of(converter).archive_failed += 1;
+        counted.error(path, error);
     }
 
     pub(in crate::host) fn converted(&self, converter: &str, outcome: Outcome) {
-        let mut pages = self.lock();
-        pages.summary.count(outcome);
-        let counts = pages.of(converter);
+        let mut counted = self.lock();
+        counted.summary.count(outcome);
+        let counts = counted.of(converter);
         *counts
             .outcomes
             .entry(Status::from(outcome).name())
@@ -158,7 +158,7 @@ impl Books {
         counts.converting.count(Instant::now());
     }
 
-    /// True for what a folder had against being looked into the last time as well.
+    /// Returns true for what a folder had against being looked into the last time as well.
     pub(in crate::host) fn knows_trouble(&self, told: &str) -> bool {
         self.lock().folders.iter().any(|known| known == told)
     }
@@ -173,10 +173,10 @@ impl Books {
 
     /// A file whose entry had its final attempt before.
     pub(in crate::host) fn done_before(&self, outcome: Outcome) {
-        let mut pages = self.lock();
-        pages.summary.done_before += 1;
+        let mut counted = self.lock();
+        counted.summary.done_before += 1;
         if matches!(outcome, Outcome::Failed | Outcome::Rejected) {
-            pages.summary.failed_before += 1;
+            counted.summary.failed_before += 1;
         }
     }
 
@@ -190,10 +190,10 @@ impl Books {
 
     /// Work in the background panicked, and is begun again.
     pub(in crate::host) fn failed(&self, what: &'static str, error: &Error) {
-        let mut pages = self.lock();
+        let mut counted = self.lock();
         let failure = (Instant::now(), error.to_string());
-        pages.failures.insert(what, failure);
-        pages.error(Path::new("annals"), error);
+        counted.failures.insert(what, failure);
+        counted.error(Path::new("annals"), error);
     }
 
     /// What was done since the last time, and sent.
@@ -203,15 +203,15 @@ impl Books {
         waiting: u64,
         folders: Vec<String>,
     ) -> RunSummary {
-        let mut pages = self.lock();
-        pages.scans += 1;
-        pages.scanned_at = Some(SystemClock.now());
-        pages.scanned = Some(Instant::now());
-        pages.folders = folders;
-        pages.sent.submitted += sent.submitted;
-        pages.sent.rejected += sent.rejected;
-        let mut summary = std::mem::take(&mut pages.summary);
-        pages.left = summary.left;
+        let mut counted = self.lock();
+        counted.scans += 1;
+        counted.scanned_at = Some(SystemClock.now());
+        counted.scanned = Some(Instant::now());
+        counted.folders = folders;
+        counted.sent.submitted += sent.submitted;
+        counted.sent.rejected += sent.rejected;
+        let mut summary = std::mem::take(&mut counted.summary);
+        counted.left = summary.left;
         summary.reports_submitted = sent.submitted;
         summary.reports_rejected = sent.rejected;
         summary.reports_waiting = waiting;
@@ -219,26 +219,26 @@ impl Books {
     }
 
     pub(in crate::host) fn purged(&self, converter: &str, outcome: &PurgeOutcome) {
-        let mut pages = self.lock();
+        let mut counted = self.lock();
         let entries = outcome.recorded.archives_purged;
-        pages.retention.purged += entries;
-        pages.retention.bytes_freed += outcome.bytes_freed();
-        pages.of(converter).purged += entries;
+        counted.retention.purged += entries;
+        counted.retention.bytes_freed += outcome.bytes_freed();
+        counted.of(converter).purged += entries;
     }
 
     pub(in crate::host) fn retention_applied(&self, error: Option<String>) {
-        let mut pages = self.lock();
-        pages.retention.applied_at = Some(SystemClock.now());
-        pages.retention.error = error;
+        let mut counted = self.lock();
+        counted.retention.applied_at = Some(SystemClock.now());
+        counted.retention.error = error;
     }
 
     /// Another configuration is in force; this was sent under the one before and not summed up yet.
     pub(in crate::host) fn reloaded(&self, sent: Sent) {
-        let mut pages = self.lock();
-        pages.sent.submitted += sent.submitted;
-        pages.sent.rejected += sent.rejected;
-        pages.config_since = SystemClock.now();
-        pages.config_refused = None;
+        let mut counted = self.lock();
+        counted.sent.submitted += sent.submitted;
+        counted.sent.rejected += sent.rejected;
+        counted.config_since = SystemClock.now();
+        counted.config_refused = None;
     }
 
     pub(in crate::host) fn reload_refused(&self, why: String) {
@@ -249,12 +249,12 @@ impl Books {
         self.lock().late(scan_every).is_none()
     }
 
-    /// The status, but for what others know better: converters by name and folder, disks and stores.
+    /// Returns the status, made of the counters and of `about`.
     pub(in crate::host) fn status(&self, about: About<'_>) -> HostStatus {
-        let mut pages = self.lock();
+        let mut counted = self.lock();
         let now = Instant::now();
         let converters = about.converters.map(|(name, folder)| {
-            let counts = pages.of(name);
+            let counts = counted.of(name);
             let outcome = |outcome: Outcome| {
                 counts
                     .outcomes
@@ -285,17 +285,17 @@ impl Books {
         });
         let converters = converters.collect();
         let mut submissions = about.submissions;
-        submissions.submitted = pages.sent.submitted;
-        submissions.rejected = pages.sent.rejected;
-        let mut reasons = pages.reasons(&about.disk, &about.stores, about.scan_every);
+        submissions.submitted = counted.sent.submitted;
+        submissions.rejected = counted.sent.rejected;
+        let mut reasons = counted.reasons(&about.disk, &about.stores, about.scan_every);
         reasons.extend(about.reasons);
         HostStatus {
-            state: pages.state,
+            state: counted.state,
             reasons,
-            scans: pages.scans,
-            scanned_at: pages.scanned_at,
+            scans: counted.scans,
+            scanned_at: counted.scanned_at,
             queue: QueueStatus {
-                left: pages.left,
+                left: counted.left,
                 ..about.queue
             },
             stuck: about.stuck,
@@ -303,21 +303,21 @@ impl Books {
             converters,
             submissions,
             disk: about.disk,
-            retention: pages.retention.clone(),
+            retention: counted.retention.clone(),
             configuration: ConfigurationStatus {
                 path: about.config.to_owned(),
-                since: pages.config_since,
-                refused: pages.config_refused.clone(),
+                since: counted.config_since,
+                refused: counted.config_refused.clone(),
             },
             stores: about.stores,
-            archive_seconds: pages.archive_seconds.clone(),
+            archive_seconds: counted.archive_seconds.clone(),
         }
     }
 }
 
-/// What others know of a host.
+/// What the counters do not know of a host, for [`Counters::status`].
 pub(in crate::host) struct About<'a> {
-    /// What keeps it from its work, beyond what the books say.
+    /// What keeps it from its work, beyond what the counters know.
     pub(in crate::host) reasons: Vec<String>,
     pub(in crate::host) stuck: StuckFiles,
     pub(in crate::host) stuck_by_converter: BTreeMap<String, u64>,
@@ -332,7 +332,7 @@ pub(in crate::host) struct About<'a> {
     pub(in crate::host) stores: Vec<StoreStatus>,
 }
 
-impl Pages {
+impl Counted {
     fn of(&mut self, converter: &str) -> &mut Counts {
         self.converters.entry(converter.to_owned()).or_default()
     }

@@ -1,7 +1,8 @@
-//! Whether a request means this host: what its `Host` line names.
+//! Checks the `Host` line of a request, so that web pages cannot reach a host under a name of
+//! theirs.
 //!
-//! A page from elsewhere can have a browser ask an address of this machine under a name of the page's own. Such a request is
-//! known by its name: it is none that this host has.
+//! A page from elsewhere can have a browser ask an address of this machine under a name of the
+//! page's own. Such a request is known by its name: it is none that this host has.
 
 use std::net::IpAddr;
 
@@ -54,8 +55,8 @@ fn of_host(host: &str, names: &[String]) -> Verdict {
     }
 }
 
-/// The name in `name:port`, `name`, `[address]:port` or `[address]`, without the dot that may end it. The port may be any: one
-/// that is forwarded has another number here.
+/// The name in `name:port`, `name`, `[address]:port` or `[address]`, without the dot that may end
+/// it. The port may be any: one that is forwarded has another number here.
 fn name_of(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
@@ -85,8 +86,8 @@ fn name_of(host: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// A page had the browser of somebody in the plant read the metrics of a host, by a name that first led to the page and
-    /// then to the host.
+    /// A page had the browser of somebody in the plant read the metrics of a host, by a name that
+    /// first led to the page and then to the host.
     #[test]
     fn a_request_under_anothers_name_is_not_answered() {
         let names = ["Plant-7.example".to_owned()];

@@ -1,8 +1,9 @@
-//! Answers `/healthz` and `/metrics` over HTTP, for a supervisor and for Prometheus: nothing else, and never in the host's way.
+//! Serves `/healthz` and `/metrics` over HTTP, for a supervisor and for Prometheus.
 //!
-//! A request is read within bounds of time and size by a thread of its own, and there are only so many of these: when all are
-//! taken by clients that are slow to ask, the one that has been at it longest gives way to the next. Nobody is asked who they
-//! are: what is told are numbers and the names of folders.
+//! A request is read within bounds of time and size by a thread of its own, and there are only so
+//! many of these: when all are taken by clients that are slow to ask, the one that has been at it
+//! longest gives way to the next. Nobody is asked who they are: what is told are numbers and the
+//! names of folders.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! A host's status as Prometheus reads it: text format 0.0.4.
+//! Writes a host's status as Prometheus metrics, in text format 0.0.4.
 
 use std::fmt::{Display, Write as _};
 

@@ -1,4 +1,4 @@
-//! What a host tells while it works, and what it sums up.
+//! Notices of single steps, for logs and progress bars, and the summary of a pass.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::convert::Conversion;
 use crate::entry::Outcome;
 use crate::id::EntryId;
 
-/// Errors listed in a summary; further ones are only counted by their effects.
+/// Errors that a summary lists at most.
 pub(in crate::host) const ERRORS_MAX: usize = 1000;
 
-/// Hears what a host does, from several threads.
+/// Receives notices of what a host does. It is called from several threads.
 ///
 /// Shared instead of borrowed, because a thread that hangs in a folder that does not answer may
 /// outlive the host's run.

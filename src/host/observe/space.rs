@@ -1,4 +1,4 @@
-//! Whether there is room to take more files, as a state that does not flicker.
+//! Whether the disks have room for more files. The state has a margin, so that it does not flicker.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -10,7 +10,8 @@ use crate::host::panics::lock;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
-/// How much is asked for beyond the limit before files are taken again: a tenth of it, and no more than this.
+/// How much is asked for beyond the limit before files are taken again: a tenth of it, and no more
+/// than this.
 const MARGIN_MAX: u64 = 1 << 30;
 
 /// Whether there is room.
@@ -41,16 +42,17 @@ impl Default for Space {
     }
 }
 
-/// What a look at the disks changed.
+/// How the state of the disks changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::host) enum Turned {
-    Not,
+pub(in crate::host) enum SpaceChange {
+    None,
     Low,
     Enough,
 }
 
 impl Space {
-    /// The state after the one disk with the least room was looked at; `limit` is what must be free.
+    /// The state after the one disk with the least room was looked at; `limit` is what must be
+    /// free.
     fn after(&self, least: Option<(&Path, u64)>, limit: u64, now: Timestamp) -> Self {
         let Some((folder, free)) = least.filter(|_| limit > 0) else {
             return Self::Enough {
@@ -99,26 +101,26 @@ impl Space {
     }
 }
 
-/// The state of the disks, looked at again and again.
+/// The state of the fullest disk.
 #[derive(Debug, Default)]
-pub(in crate::host) struct Guard(Mutex<Space>);
+pub(in crate::host) struct DiskSpace(Mutex<Space>);
 
-impl Guard {
+impl DiskSpace {
     /// Looks at the disks of `folders`. A disk that cannot be asked is met at the write.
     pub(in crate::host) fn look<'a>(
         &self,
         folders: impl Iterator<Item = &'a Path>,
         limit: u64,
         now: Timestamp,
-    ) -> (Space, Turned) {
+    ) -> (Space, SpaceChange) {
         let free = |folder: &'a Path| Some((folder, FsDisk::new(folder).free_bytes().ok()?));
         let least = folders.filter_map(free).min_by_key(|(_, free)| *free);
         let mut space = lock(&self.0);
         let next = space.after(least, limit, now);
         let turned = match (&*space, &next) {
-            (Space::Enough { .. }, Space::Low { .. }) => Turned::Low,
-            (Space::Low { .. }, Space::Enough { .. }) => Turned::Enough,
-            _ => Turned::Not,
+            (Space::Enough { .. }, Space::Low { .. }) => SpaceChange::Low,
+            (Space::Low { .. }, Space::Enough { .. }) => SpaceChange::Enough,
+            _ => SpaceChange::None,
         };
         space.clone_from(&next);
         (next, turned)

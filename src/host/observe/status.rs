@@ -1,4 +1,4 @@
-//! How a host is: counted while it works, told as one value that the command line, `/healthz` and `/metrics` print.
+//! The status of a host, as one value for the command line, `/healthz` and `/metrics`.
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// Upper bounds of the classes that archiving times are counted in, in seconds.
 pub const ARCHIVE_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0];
 
-/// How a host is, as of a moment ago.
+/// The status of a host, at most a moment old.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HostStatus {
     /// What the host is doing.
@@ -41,7 +41,8 @@ pub struct HostStatus {
     pub configuration: ConfigurationStatus,
     /// The stores.
     pub stores: Vec<StoreStatus>,
-    /// How long archiving took from a file's being taken, counted in classes: [`ARCHIVE_SECONDS`] and beyond.
+    /// How long archiving took from a file's being taken, counted in classes: [`ARCHIVE_SECONDS`]
+    /// and beyond.
     pub archive_seconds: Histogram,
 }
 
@@ -63,7 +64,8 @@ pub enum HostState {
 pub struct SilentFolder {
     /// The folder.
     pub folder: PathBuf,
-    /// The file that a step was begun over and has not ended; nothing when the folder cannot be listed.
+    /// The file that a step was begun over and has not ended; nothing when the folder cannot be
+    /// listed.
     pub path: Option<PathBuf>,
     /// For how long.
     pub seconds: u64,

@@ -1,4 +1,4 @@
-//! Files that stay in their folder for another reason than waiting for their turn.
+//! Files that are stuck: they stay in their folder because a step fails.
 //!
 //! Each is known by its path until the step that failed succeeds, the file goes away, or nobody
 //! watches its folder any more. The number is exact; what is told of them is bounded.
@@ -79,9 +79,9 @@ pub struct StuckFiles {
     pub files: Vec<StuckFile>,
 }
 
-/// What is known of the files that are stuck.
+/// The stuck files, by path.
 #[derive(Debug, Default)]
-pub(in crate::host) struct Troubles(Mutex<HashMap<PathBuf, Known>>);
+pub(in crate::host) struct StuckTracker(Mutex<HashMap<PathBuf, Known>>);
 
 #[derive(Debug, Clone)]
 pub(in crate::host) struct Known {
@@ -89,8 +89,8 @@ pub(in crate::host) struct Known {
     began: Instant,
 }
 
-impl Troubles {
-    /// Takes note that a file cannot get past a step. True when that is news.
+impl StuckTracker {
+    /// Notes that a file cannot get past a step. Returns true when that is news.
     pub(in crate::host) fn begin(
         &self,
         path: &Path,
@@ -185,7 +185,7 @@ mod tests {
     /// A share refused to let 300 files go; the host said that all was well.
     #[test]
     fn many_stuck_files_are_counted_exactly_and_listed_within_bounds() {
-        let troubles = Troubles::default();
+        let troubles = StuckTracker::default();
         let error = Error::new(ErrorKind::Io, "no permission");
         for number in 0..300 {
             let path = PathBuf::from(format!("in/{number:03}.csv"));
@@ -212,7 +212,7 @@ mod tests {
     /// A file that could be read again, and then not be removed, was told of twice, or not at all.
     #[test]
     fn a_file_that_gets_past_its_step_is_stuck_no_more() {
-        let troubles = Troubles::default();
+        let troubles = StuckTracker::default();
         let (path, error) = (Path::new("a"), Error::new(ErrorKind::Io, "no"));
         troubles.begin(path, "T", StuckAt::Clearing, &error);
         troubles.passed(path, StuckAt::Archiving);

@@ -1,11 +1,11 @@
-//! Reads a file and archives it under its key, once.
+//! Stage 1: reads a file and archives it under its key, once.
 use std::path::Path;
 
 use super::converting::unready;
 use super::disposition::{Safety, case};
-use super::files::{Ending, LOOK_AGAIN, Ready, Step, Taken};
+use super::files::{ArchivedFile, Cleanup, LOOK_AGAIN, StageResult, TakenFile};
 use super::history::{History, entry, history, is_failure, key};
-use super::worker::Hand;
+use super::worker::FileWorker;
 use crate::archive::{Archive, Archived, NewEntry, raw_name};
 use crate::entry::Entry;
 use crate::host::config::settings::{ConverterConfig, Unarchivable};
@@ -18,63 +18,66 @@ use crate::id::EntryId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
-impl Hand {
-    pub(in crate::host) fn archive_one(&self, taken: Taken) {
+impl FileWorker {
+    pub(in crate::host) fn archive_one(&self, taken: TakenFile) {
         match caught(|| match self.begin(&taken) {
-            Some(why) => Ok(Step::Left(why)),
+            Some(why) => Ok(StageResult::Left(why)),
             None => self.archive(&taken),
         }) {
-            Ok(Step::On((seen, safety, entry))) => {
+            Ok(StageResult::Next((seen, safety, entry))) => {
                 if safety != Safety::ArchiveFailed {
                     self.passed(&taken, StuckAt::Archiving);
                 }
-                let ready = Ready {
+                let ready = ArchivedFile {
                     taken,
                     seen,
                     safety,
                     entry,
                 };
-                let turn = ready.taken.turn_to_convert();
-                self.host.queue.push_archived(turn, ready);
+                let position = ready.taken.position_to_convert();
+                self.host.queue.push_archived(position, ready);
             }
-            Ok(Step::End(ending)) => {
+            Ok(StageResult::CleanUp(cleanup)) => {
                 self.passed(&taken, StuckAt::Recording);
-                self.push_to_clear(taken, ending);
+                self.push_to_clear(taken, cleanup);
             }
-            Ok(Step::Left(why)) => self.leave(&taken, why),
+            Ok(StageResult::Left(why)) => self.leave(&taken, why),
             Err(error) => self.fail(&taken, StuckAt::Archiving, &error),
         }
     }
 
-    fn archive(&self, taken: &Taken) -> Result<Step<(Fingerprint, Safety, Option<EntryId>)>> {
+    fn archive(
+        &self,
+        taken: &TakenFile,
+    ) -> Result<StageResult<(Fingerprint, Safety, Option<EntryId>)>> {
         let path = &taken.candidate.path;
         let config = taken.config();
         let seen = match Fingerprint::of(path, &config.shape()) {
             Err(error) if config.archive.archives() => {
                 self.archive_failed(taken, &error, true);
-                return Ok(Step::Left("it could not be read"));
+                return Ok(StageResult::Left("it could not be read"));
             }
             seen => seen?,
         };
-        let Some(seen) = seen.filter(|seen| seen.look == taken.candidate.look) else {
-            return Ok(Step::Left("it changed while it was read"));
+        let Some(seen) = seen.filter(|seen| seen.meta == taken.candidate.meta) else {
+            return Ok(StageResult::Left("it changed while it was read"));
         };
         if !config.archive.archives() {
-            return Ok(Step::On((seen, Safety::NotWanted, None)));
+            return Ok(StageResult::Next((seen, Safety::NotWanted, None)));
         }
         let (archive, receipt) = match self.put(taken, config, &seen) {
             Ok(put) => put,
             Err(error) if error.kind() == ErrorKind::Changed => {
-                return Ok(Step::Left("it changed while it was archived"));
+                return Ok(StageResult::Left("it changed while it was archived"));
             }
             Err(error) => {
                 let waits = config.archive.unarchivable == Unarchivable::Waits;
                 self.archive_failed(taken, &error, waits);
                 if waits {
-                    return Ok(Step::Left("it could not be archived"));
+                    return Ok(StageResult::Left("it could not be archived"));
                 }
                 // Converted all the same, but the file is not deleted: it is the only copy.
-                return Ok(Step::On((seen, Safety::ArchiveFailed, None)));
+                return Ok(StageResult::Next((seen, Safety::ArchiveFailed, None)));
             }
         };
         let id = receipt.id;
@@ -84,14 +87,14 @@ impl Hand {
                 History::None | History::Again => {}
                 History::NotYet => {
                     self.wait(taken, config.retry.delay.min(LOOK_AGAIN), 0);
-                    return Ok(Step::Left("its next attempt is not due yet"));
+                    return Ok(StageResult::Left("its next attempt is not due yet"));
                 }
                 History::Final(outcome) => {
                     let ended = case(config, outcome, Safety::Archived, None, false).of(&seen);
                     let disposition = ended.decide();
                     // What stays is told of by the number of entries that failed, or is well.
                     if disposition.clears() {
-                        self.host.books.done_before(outcome);
+                        self.host.counters.done_before(outcome);
                         (self.hooks.notice)(&Notice::DoneBefore {
                             path,
                             entry: id,
@@ -99,7 +102,7 @@ impl Hand {
                         });
                     }
                     let last = entry.attempts.last();
-                    return Ok(Step::End(Box::new(Ending {
+                    return Ok(StageResult::CleanUp(Box::new(Cleanup {
                         seen,
                         disposition,
                         entry: Some(id),
@@ -110,18 +113,17 @@ impl Hand {
                 }
             }
         }
-        Ok(Step::On((seen, Safety::Archived, Some(id))))
+        Ok(StageResult::Next((seen, Safety::Archived, Some(id))))
     }
 
-    /// Tells that a file which is to be archived cannot be; one that waits is tried again later.
-    fn archive_failed(&self, taken: &Taken, error: &Error, waits: bool) {
+    /// Notes that a file cannot be archived. With `waits` it is retried later.
+    fn archive_failed(&self, taken: &TakenFile, error: &Error, waits: bool) {
         let path = &taken.candidate.path;
         let config = taken.config();
         let converter = &config.converter.name;
         let host = &self.host;
-        host.troubles
-            .begin(path, converter, StuckAt::Archiving, error);
-        host.books.archive_failed(converter, path, error);
+        host.stuck.begin(path, converter, StuckAt::Archiving, error);
+        host.counters.archive_failed(converter, path, error);
         (self.hooks.notice)(&Notice::ArchiveFailed { path, error, waits });
         if waits {
             self.wait(taken, config.retry.delay, taken.failures);
@@ -130,7 +132,7 @@ impl Hand {
 
     fn put(
         &self,
-        taken: &Taken,
+        taken: &TakenFile,
         config: &ConverterConfig,
         seen: &Fingerprint,
     ) -> Result<(&Archive, Archived)> {
@@ -159,14 +161,15 @@ impl Hand {
             if receipt.blob.blake3 != seen.content {
                 return Err(changed(path));
             }
-            // Purged before it was converted: the file is still to be converted, and so archived once more.
+            // Purged before it was converted: the file is still to be converted, and so archived
+            // once more.
             if receipt.existing && self.is_purged_too_early(taken, archive, receipt.id)? {
                 key = format!("{key}:after:{}", receipt.id);
                 continue;
             }
             break receipt;
         };
-        self.host.books.archived(
+        self.host.counters.archived(
             &config.converter.name,
             receipt.existing,
             taken.since.elapsed(),
@@ -179,7 +182,12 @@ impl Hand {
         Ok((archive, receipt))
     }
 
-    fn is_purged_too_early(&self, taken: &Taken, archive: &Archive, id: EntryId) -> Result<bool> {
+    fn is_purged_too_early(
+        &self,
+        taken: &TakenFile,
+        archive: &Archive,
+        id: EntryId,
+    ) -> Result<bool> {
         let entry = entry(archive, id)?;
         let is_final = || Ok::<_, Error>(matches!(self.history(taken, &entry)?, History::Final(_)));
         Ok(entry.purged_at.is_some() && !is_final()?)
@@ -187,11 +195,11 @@ impl Hand {
 
     /// What an entry's attempts say about taking its file again. After a failure that depends on
     /// who the converter is now.
-    fn history(&self, taken: &Taken, entry: &Entry) -> Result<History> {
+    fn history(&self, taken: &TakenFile, entry: &Entry) -> Result<History> {
         let last = entry.attempts.last().map(|attempt| attempt.status);
         let current = match last.filter(|status| is_failure(*status)) {
             Some(_) => {
-                let identity = self.host.identity(&taken.setup, taken.candidate.converter);
+                let identity = self.host.identity(&taken.active, taken.candidate.converter);
                 Some(identity.map_err(|error| unready(taken.config(), error))?)
             }
             None => None,
@@ -230,5 +238,5 @@ fn describe(new: &mut NewEntry, source: Source<'_>) {
     new.source.name = name.to_string_lossy().into_owned();
     new.source.name_hex = raw_name(&name);
     new.source.path = full.to_string_lossy().into_owned();
-    new.source.set_modified(source.seen.look.modified);
+    new.source.set_modified(source.seen.meta.modified);
 }

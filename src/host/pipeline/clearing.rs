@@ -1,13 +1,13 @@
-//! Clears a file away whose way is at its end.
+//! Stage 4: clears a finished file away: moves, zips, deletes or keeps it.
 
 use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
 use super::disposition::Disposition;
-use super::files::{Ending, Taken};
+use super::files::{Cleanup, TakenFile};
 use super::memory::Memory;
-use super::worker::Hand;
+use super::worker::FileWorker;
 use crate::convert::PostAction;
 use crate::host::observe::notice::{Disposed, Notice};
 use crate::host::observe::stuck::StuckAt;
@@ -16,38 +16,38 @@ use crate::host::sources::clear;
 use crate::id::BlobId;
 use crate::{ErrorKind, Result};
 
-impl Hand {
-    pub(in crate::host) fn clear(&self, taken: &Taken, ending: Box<Ending>) {
+impl FileWorker {
+    pub(in crate::host) fn clear(&self, taken: &TakenFile, cleanup: Box<Cleanup>) {
         let path = &taken.candidate.path;
         let config = taken.config();
-        match caught(|| self.dispose(taken, &ending)) {
+        match caught(|| self.dispose(taken, &cleanup)) {
             Ok(how) => {
                 self.passed(taken, StuckAt::Clearing);
-                let look = ending.seen.look;
-                let failed_by = ending.failed_by;
+                let meta = cleanup.seen.meta;
+                let failed_by = cleanup.failed_by;
                 self.host
                     .memory
-                    .remember(path, Memory::Done { look, failed_by });
+                    .remember(path, Memory::Done { meta, failed_by });
                 (self.hooks.notice)(&Notice::Disposed { path, how: &how });
-                self.host.queue.let_go(path);
+                self.host.queue.release(path);
             }
             Err(error) if error.kind() == ErrorKind::Changed => {
                 self.leave(taken, "it changed while it was converted");
             }
             Err(error) => {
                 if let Some(watched) = path.parent() {
-                    self.host.listers.look_for_set_aside(watched);
+                    self.host.scanners.look_for_set_aside(watched);
                 }
                 self.host.memory.remember(
                     path,
                     Memory::Uncleared {
-                        ending: *ending,
+                        cleanup: *cleanup,
                         until: Instant::now() + config.retry.delay,
                     },
                 );
                 let converter = &config.converter.name;
                 self.host
-                    .troubles
+                    .stuck
                     .begin(path, converter, StuckAt::Clearing, &error);
                 self.trouble(path, &error);
                 self.leave(taken, "it could not be cleared away");
@@ -55,16 +55,16 @@ impl Hand {
         }
     }
 
-    fn dispose(&self, taken: &Taken, ending: &Ending) -> Result<Disposed> {
+    fn dispose(&self, taken: &TakenFile, cleanup: &Cleanup) -> Result<Disposed> {
         let path = &taken.candidate.path;
         let config = taken.config();
-        let source = taken.source(&ending.seen);
-        let check = |target: &Path| taken.setup.check_folder(target, &self.host.archives);
+        let source = taken.source(&cleanup.seen);
+        let check = |target: &Path| taken.active.check_folder(target, &self.host.archives);
         let move_into = |target: &Path| {
             check(target)?;
             source.move_into(target).map(Disposed::Moved)
         };
-        let action = match ending.disposition {
+        let action = match cleanup.disposition {
             Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
             Disposition::ToError => {
                 return move_into(config.error_folder.as_deref().unwrap_or(Path::new("")));
@@ -78,8 +78,9 @@ impl Hand {
                 check(done)?;
                 source.zip_into(done).map(Disposed::Zipped)
             }
-            // What should be in the archive goes only when it is there, whatever the action is called.
-            (PostAction::Delete | PostAction::Archive, _) if ending.entry.is_some() => {
+            // What should be in the archive goes only when it is there, whatever the action is
+            // called.
+            (PostAction::Delete | PostAction::Archive, _) if cleanup.entry.is_some() => {
                 let archive = self.host.archive_of(config)?;
                 let stored = |blob: &BlobId| {
                     archive
@@ -89,7 +90,7 @@ impl Hand {
                 match source.read_back(stored) {
                     // What a rule or a person let go meanwhile is not kept by its leftover.
                     Err(error)
-                        if error.kind() == ErrorKind::NotFound && ending.is_purged(archive)? =>
+                        if error.kind() == ErrorKind::NotFound && cleanup.is_purged(archive)? =>
                     {
                         source.remove()?;
                         return Ok(Disposed::Deleted);
@@ -98,7 +99,7 @@ impl Hand {
                 }
                 source.remove()?;
                 if let (PostAction::Archive, Some(done)) = (action, done) {
-                    clear::remove_leftover(path, done, &ending.reports(archive)?)?;
+                    clear::remove_leftover(path, done, &cleanup.reports(archive)?)?;
                 }
                 Ok(Disposed::Archived)
             }

@@ -1,11 +1,11 @@
-//! Hands an archived file to its converter.
+//! Stage 2: hands an archived file to its converter.
 use std::path::Path;
 use std::sync::Arc;
 
-use super::files::{Converted, LOOK_AGAIN, Ran, Ready, STOPPING, Step};
+use super::files::{ArchivedFile, ConvertedFile, FinalJob, LOOK_AGAIN, STOPPING, StageResult};
 use super::history::entry;
-use super::lines::Gate;
-use super::worker::Hand;
+use super::stopped_converters::Admission;
+use super::worker::FileWorker;
 use crate::convert::{self, Conversion, Runner, Session, Terms};
 use crate::host::config::endpoint::Submit;
 use crate::host::config::settings::ConverterConfig;
@@ -15,47 +15,51 @@ use crate::host::panics::caught;
 use crate::id::EntryId;
 use crate::{Error, ErrorKind, Result};
 
-impl Hand {
-    pub(in crate::host) fn convert_one(&self, ready: Ready) {
+impl FileWorker {
+    pub(in crate::host) fn convert_one(&self, ready: ArchivedFile) {
         let taken = &ready.taken;
         let converter = &taken.config().converter.name;
-        let gate = match self.begin(taken) {
+        let admission = match self.begin(taken) {
             Some(why) => return self.leave(taken, why),
-            None => self.host.lines.enter(converter),
+            None => self.host.stopped.enter(converter),
         };
-        if gate == Gate::Closed {
+        if admission == Admission::Closed {
             return self.park(taken);
         }
         let converted = caught(|| self.convert(&ready));
         match &converted {
-            Ok(Step::On(_)) => {
-                if self.host.lines.run(converter) {
+            Ok(StageResult::Next(_)) => {
+                if self.host.stopped.run(converter) {
                     (self.hooks.notice)(&Notice::LineRuns { converter });
                 }
             }
             Err(error) if error.kind() == ErrorKind::Converter => {
-                if self.host.lines.stop(converter, gate, &error.to_string()) {
-                    self.host.books.trouble(Path::new(converter), error);
+                if self
+                    .host
+                    .stopped
+                    .stop(converter, admission, &error.to_string())
+                {
+                    self.host.counters.trouble(Path::new(converter), error);
                     (self.hooks.notice)(&Notice::LineStopped { converter, error });
                 }
                 return self.park(taken);
             }
-            Ok(_) | Err(_) => self.host.lines.leave(converter, gate),
+            Ok(_) | Err(_) => self.host.stopped.leave(converter, admission),
         }
         match converted {
-            Ok(Step::On((recorder, conversion))) => {
+            Ok(StageResult::Next((recorder, conversion))) => {
                 self.passed(taken, StuckAt::Converting);
                 let bytes = conversion.reports.iter().map(Vec::len).sum();
-                let ran = Ran {
+                let ran = ConvertedFile {
                     ready,
                     recorder,
                     conversion,
                 };
-                let record = Converted::Record(Box::new(ran));
+                let record = FinalJob::Record(Box::new(ran));
                 self.host.queue.push_converted(bytes, record);
             }
-            Ok(Step::End(ending)) => self.push_to_clear(ready.taken, ending),
-            Ok(Step::Left(why)) => self.leave(taken, why),
+            Ok(StageResult::CleanUp(cleanup)) => self.push_to_clear(ready.taken, cleanup),
+            Ok(StageResult::Left(why)) => self.leave(taken, why),
             Err(error) => self.fail(taken, StuckAt::Converting, &error),
         }
     }
@@ -66,18 +70,18 @@ impl Hand {
     )]
     fn convert(
         &self,
-        ready: &Ready,
-    ) -> Result<Step<(Option<(Arc<Runner>, Arc<Session>)>, Conversion)>> {
+        ready: &ArchivedFile,
+    ) -> Result<StageResult<(Option<(Arc<Runner>, Arc<Session>)>, Conversion)>> {
         let taken = &ready.taken;
         let config = taken.config();
         let direct = direct(config, ready.entry);
-        if direct.is_some_and(|submit| !taken.setup.outbox.is_open(submit)) {
+        if direct.is_some_and(|submit| !taken.active.outbox.is_open(submit)) {
             self.wait(taken, config.retry.delay.min(LOOK_AGAIN), taken.failures);
-            return Ok(Step::Left("its report could not be sent now"));
+            return Ok(StageResult::Left("its report could not be sent now"));
         }
         let scratch = &self.host.scratch;
         let runner = taken
-            .setup
+            .active
             .runner(taken.candidate.converter, scratch)
             .map_err(|error| unready(config, error))?;
         let cancel = self.stop.at_once_cancel();
@@ -93,16 +97,20 @@ impl Hand {
                 .convert_unarchived(ready, &runner)?
                 .map(|conversion| (None, conversion)),
         };
-        Ok(converted.map_or(Step::Left(STOPPING), Step::On))
+        Ok(converted.map_or(StageResult::Left(STOPPING), StageResult::Next))
     }
 
     /// Converts what was read, and nothing else: what is removed afterwards is what was converted.
-    fn convert_unarchived(&self, ready: &Ready, runner: &Runner) -> Result<Option<Conversion>> {
+    fn convert_unarchived(
+        &self,
+        ready: &ArchivedFile,
+        runner: &Runner,
+    ) -> Result<Option<Conversion>> {
         let candidate = &ready.taken.candidate;
         let config = ready.taken.config();
         let request = convert::Request {
             name: &candidate.name.to_string_lossy(),
-            modified: Some(candidate.look.modified),
+            modified: Some(candidate.meta.modified),
             entry: None,
             arguments: &config.converter.arguments,
         };
@@ -112,7 +120,7 @@ impl Hand {
     }
 }
 
-/// A converter whose files or folders are not there cannot run: no fault of the file.
+/// Turns an error of making a converter ready into one that stops the converter, not the file.
 pub(in crate::host) fn unready(config: &ConverterConfig, error: Error) -> Error {
     if error.kind() == ErrorKind::Converter {
         return error;
@@ -126,7 +134,7 @@ pub(in crate::host) fn unready(config: &ConverterConfig, error: Error) -> Error 
     .caused_by(error)
 }
 
-/// Where reports go that no store keeps.
+/// Returns the endpoint for reports that no store keeps.
 pub(in crate::host) fn direct(config: &ConverterConfig, entry: Option<EntryId>) -> Option<&Submit> {
     let kept = entry.is_some() && config.archive.output_reports;
     config.submit.as_ref().filter(|_| !kept)

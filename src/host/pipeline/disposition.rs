@@ -1,4 +1,4 @@
-//! What becomes of a converted file: a decision, as a value.
+//! Decides how a converted file is cleared away. Pure: no file is touched.
 
 use crate::convert::PostAction;
 use crate::entry::Outcome;
@@ -16,7 +16,7 @@ pub(in crate::host) enum Safety {
     ArchiveFailed,
 }
 
-/// What is to become of a file.
+/// How a file is cleared away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum Disposition {
     /// It stays, to be tried again.
@@ -42,7 +42,7 @@ pub(in crate::host) struct Case {
 }
 
 impl Disposition {
-    /// True when the file does not stay where it is.
+    /// Returns true when the file does not stay where it is.
     pub(in crate::host) fn clears(self) -> bool {
         match self {
             Self::Retry | Self::Stay | Self::Post(PostAction::Keep) => false,
@@ -52,11 +52,11 @@ impl Disposition {
 }
 
 impl Case {
-    /// Has an empty file stay: a station that writes it later must not write into the error folder,
-    /// where nobody looks for sources.
+    /// Keeps an empty file in its folder: a station that writes it later must not write into the
+    /// error folder.
     pub(in crate::host) fn of(self, seen: &Fingerprint) -> Self {
         Self {
-            has_error_folder: self.has_error_folder && !seen.look.is_empty_file(),
+            has_error_folder: self.has_error_folder && !seen.meta.is_empty_file(),
             ..self
         }
     }

@@ -1,4 +1,4 @@
-//! A file on its way through the host, as it is handed from stage to stage.
+//! A file on its way through the stages of the host.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,26 +6,28 @@ use std::time::{Duration, Instant};
 
 use super::disposition::{Disposition, Safety};
 use super::history::entry;
-use super::queue::Turn;
+use super::queue::QueuePosition;
 use crate::Result;
 use crate::archive::Archive;
 use crate::convert::{Conversion, Runner, Session};
+use crate::host::active_config::ActiveConfig;
 use crate::host::config::settings::ConverterConfig;
-use crate::host::setup::Setup;
 use crate::host::sources::candidate::Candidate;
 use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::source::Source;
 use crate::id::{BlobId, ConverterId, EntryId};
 
-/// When a file is read again that waits for something else than its own next attempt.
+/// The pause before a file is read again that does not wait for its own next attempt.
 pub(in crate::host) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(in crate::host) const STOPPING: &str = "the host is stopping";
 
 pub(in crate::host) const PARKED: &str = "its converter cannot run";
 
-/// How long a step over a file may take before its folder is said not to answer. Conversions may
-/// take their `timeout_s` besides, and long files a second for each so many bytes.
+/// How long a step on a file may take before its folder counts as silent.
+///
+/// A conversion may take its `timeout_s` in addition, and a long file a second for each
+/// [`BYTES_A_SECOND`].
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const CONVERTER_START: Duration = Duration::from_secs(30);
@@ -33,9 +35,9 @@ const CONVERTER_START: Duration = Duration::from_secs(30);
 const BYTES_A_SECOND: u64 = 2 << 20;
 
 /// A file that has been taken.
-pub(in crate::host) struct Taken {
+pub(in crate::host) struct TakenFile {
     pub(in crate::host) candidate: Candidate,
-    pub(in crate::host) setup: Arc<Setup>,
+    pub(in crate::host) active: Arc<ActiveConfig>,
     /// Conversions that failed before, where no entry counts them.
     pub(in crate::host) failures: u32,
     /// How often it was left because its converter could not run.
@@ -43,9 +45,9 @@ pub(in crate::host) struct Taken {
     pub(in crate::host) since: Instant,
 }
 
-impl Taken {
+impl TakenFile {
     pub(in crate::host) fn config(&self) -> &ConverterConfig {
-        &self.setup.config.converters[self.candidate.converter]
+        &self.active.config.converters[self.candidate.converter]
     }
 
     /// Returns the source as it was when it was read.
@@ -57,48 +59,49 @@ impl Taken {
         }
     }
 
-    pub(in crate::host) fn turn(&self) -> Turn {
+    pub(in crate::host) fn position(&self) -> QueuePosition {
         let path = self.candidate.path.clone();
         let config = self.config();
         let folder = config.watch_folder.as_deref().or(path.parent());
-        Turn {
+        QueuePosition {
             priority: config.priority,
-            modified: self.candidate.look.modified,
+            modified: self.candidate.meta.modified,
             folder: folder.unwrap_or(Path::new("")).into(),
             path,
-            patience: PATIENCE + Duration::from_secs(self.candidate.look.size / BYTES_A_SECOND),
+            patience: PATIENCE + Duration::from_secs(self.candidate.meta.size / BYTES_A_SECOND),
         }
     }
 
-    /// The same for a conversion, which may wait for a worker to be started anew besides.
-    pub(in crate::host) fn turn_to_convert(&self) -> Turn {
-        let turn = self.turn();
+    /// Returns the position in the queue of files to convert. A conversion may also wait for a
+    /// worker to start.
+    pub(in crate::host) fn position_to_convert(&self) -> QueuePosition {
+        let position = self.position();
         let timeout = self.config().converter.bounds.timeout;
-        Turn {
-            patience: turn.patience + timeout + CONVERTER_START,
-            ..turn
+        QueuePosition {
+            patience: position.patience + timeout + CONVERTER_START,
+            ..position
         }
     }
 }
 
 /// A file that is archived, or need not be.
-pub(in crate::host) struct Ready {
-    pub(in crate::host) taken: Taken,
+pub(in crate::host) struct ArchivedFile {
+    pub(in crate::host) taken: TakenFile,
     pub(in crate::host) seen: Fingerprint,
     pub(in crate::host) safety: Safety,
     pub(in crate::host) entry: Option<EntryId>,
 }
 
 /// A file whose conversion is over.
-pub(in crate::host) enum Converted {
+pub(in crate::host) enum FinalJob {
     /// What came of it is to be recorded.
-    Record(Box<Ran>),
+    Record(Box<ConvertedFile>),
     /// It was recorded before; the file is to be cleared away.
-    Clear(Box<Taken>, Box<Ending>),
+    Clear(Box<TakenFile>, Box<Cleanup>),
 }
 
-impl Converted {
-    pub(in crate::host) fn taken(&self) -> &Taken {
+impl FinalJob {
+    pub(in crate::host) fn taken(&self) -> &TakenFile {
         match self {
             Self::Record(ran) => &ran.ready.taken,
             Self::Clear(taken, _) => taken,
@@ -106,16 +109,16 @@ impl Converted {
     }
 }
 
-pub(in crate::host) struct Ran {
-    pub(super) ready: Ready,
+pub(in crate::host) struct ConvertedFile {
+    pub(super) ready: ArchivedFile,
     /// Absent where nothing is archived.
     pub(super) recorder: Option<(Arc<Runner>, Arc<Session>)>,
     pub(super) conversion: Conversion,
 }
 
-/// What is to become of a file.
+/// How a file is cleared away.
 #[derive(Debug, Clone)]
-pub(in crate::host) struct Ending {
+pub(in crate::host) struct Cleanup {
     pub(in crate::host) seen: Fingerprint,
     pub(in crate::host) disposition: Disposition,
     /// Where it is safe; nothing when nothing is archived.
@@ -124,7 +127,7 @@ pub(in crate::host) struct Ending {
     pub(in crate::host) failed_by: Option<ConverterId>,
 }
 
-impl Ending {
+impl Cleanup {
     pub(in crate::host) fn is_purged(&self, archive: &Archive) -> Result<bool> {
         self.entry
             .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
@@ -143,10 +146,10 @@ impl Ending {
     }
 }
 
-/// What a step of the way came to.
-pub(in crate::host) enum Step<Next> {
-    On(Next),
-    End(Box<Ending>),
+/// The result of one stage.
+pub(in crate::host) enum StageResult<T> {
+    Next(T),
+    CleanUp(Box<Cleanup>),
     /// Left for a later look.
     Left(&'static str),
 }

@@ -1,4 +1,4 @@
-//! What the archive knows of a file: its entry's key, and what earlier attempts say about another one.
+//! The key of a file's entry, and whether earlier attempts allow another one.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(in crate::host) fn entry(archive: &Archive, id: EntryId) -> Result<Entry> {
     })
 }
 
-/// What an entry's attempts say about taking its file again.
+/// Whether a file may be converted again, according to its entry's attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum History {
     None,
@@ -29,8 +29,9 @@ pub(in crate::host) enum History {
     Final(Outcome),
 }
 
-/// `current` is who the converter is now. What failed under another one is due at once, whatever
-/// the attempts before.
+/// Decides whether a file may be converted again. `current` is the converter's identity now.
+///
+/// A failure under another identity is retried at once, however many attempts there were.
 pub(in crate::host) fn history(
     entry: &Entry,
     current: Option<ConverterId>,
@@ -52,7 +53,8 @@ pub(in crate::host) fn history(
     if !repeats {
         return History::Final(last.status);
     }
-    // Either way: a clock that was set back must not hold a file up for years.
+    // The difference counts in both directions: a clock that was set back must not hold a file up
+    // for years.
     let passed = now.micros().abs_diff(last.at.micros());
     if u128::from(passed) >= retry.delay.as_micros() {
         History::Again
@@ -61,32 +63,33 @@ pub(in crate::host) fn history(
     }
 }
 
-/// True for what sends a file to the error folder.
+/// Returns true for what sends a file to the error folder.
 pub(in crate::host) fn is_failure(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Failed | Outcome::Rejected)
 }
 
-/// True for an attempt by another converter than the current one. One that nobody's identity is
-/// recorded with may be anybody's.
+/// Returns true for an attempt by another converter than the current one. One that nobody's
+/// identity is recorded with may be anybody's.
 fn is_of_another(attempt: &Attempt, current: Option<ConverterId>) -> bool {
     matches!((attempt.converter_id, current), (Some(by), Some(current)) if by != current)
 }
 
-/// Attempts since the converter became what it is.
+/// Counts the attempts under the converter's current identity.
 pub(in crate::host) fn tried_by(entry: &Entry, current: Option<ConverterId>) -> u32 {
     let attempts = entry.attempts.iter().rev();
     let own = attempts.take_while(|attempt| !is_of_another(attempt, current));
     u32::try_from(own.count()).unwrap_or(u32::MAX)
 }
 
-/// Names one content of one file for one converter: the same again is the same entry.
+/// Returns the idempotency key of one content of one file for one converter. An equal key finds the
+/// existing entry.
 pub(in crate::host) fn key(converter: &str, path: &Path, seen: &Fingerprint) -> String {
-    let modified = Timestamp::from(seen.look.modified);
+    let modified = Timestamp::from(seen.meta.modified);
     let mut hasher = blake3::Hasher::new_derive_key("annals 2026-01 host intake key v1");
     for part in [
         converter.as_bytes(),
         path.as_os_str().as_encoded_bytes(),
-        &seen.look.size.to_le_bytes(),
+        &seen.meta.size.to_le_bytes(),
         &modified.micros().to_le_bytes(),
         seen.content.as_bytes(),
     ] {

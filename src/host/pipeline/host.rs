@@ -1,60 +1,64 @@
-//! The host: what its threads share.
+//! The state that all threads of a host share.
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::files::{Converted, Ready, Taken};
-use super::lines::Lines;
+use super::files::{ArchivedFile, FinalJob, TakenFile};
 use super::memory::FileMemory;
 use super::queue::Queue;
+use super::stopped_converters::StoppedConverters;
 use crate::archive::Archive;
+use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
 use crate::host::config::settings::ConverterConfig;
-use crate::host::observe::counters::Books;
+use crate::host::observe::counters::Counters;
 use crate::host::observe::notice::{Hooks, Notice};
-use crate::host::observe::space::{Guard, Space, Turned};
-use crate::host::observe::stuck::Troubles;
+use crate::host::observe::space::{DiskSpace, Space, SpaceChange};
+use crate::host::observe::stuck::StuckTracker;
 use crate::host::panics::lock;
-use crate::host::setup::Setup;
-use crate::host::sources::listers::{Listers, Looking};
+use crate::host::sources::scanners::{FolderScanners, ScanContext};
 use crate::host::sources::silent::Silent;
 use crate::id::ConverterId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
-/// A converter host: configuration, converters ready to run, and what it remembers of files between passes.
+/// A converter host: its configuration, its queue, and what it remembers of files between scans.
 pub struct Host {
     pub(in crate::host) archives: Archives,
     pub(in crate::host) scratch: PathBuf,
-    pub(in crate::host) queue: Queue<Taken, Ready, Converted>,
-    pub(in crate::host) books: Books,
-    pub(in crate::host) troubles: Troubles,
-    pub(in crate::host) lines: Lines,
-    pub(in crate::host) listers: Listers,
+    pub(in crate::host) queue: Queue<TakenFile, ArchivedFile, FinalJob>,
+    pub(in crate::host) counters: Counters,
+    pub(in crate::host) stuck: StuckTracker,
+    pub(in crate::host) stopped: StoppedConverters,
+    pub(in crate::host) scanners: FolderScanners,
     pub(in crate::host) purge_asked: AtomicBool,
-    /// Asked what is wrong with the program around the host.
+    /// Returns problems of the program around the host, for its health.
     pub(in crate::host) surroundings: OnceLock<Box<Surroundings>>,
-    pub(in crate::host) setup: Mutex<Arc<Setup>>,
+    pub(in crate::host) active: Mutex<Arc<ActiveConfig>>,
     /// Held while a configuration is checked and recorded.
     pub(in crate::host) reloading: Mutex<()>,
     pub(in crate::host) memory: FileMemory,
-    pub(in crate::host) space: Guard,
+    pub(in crate::host) space: DiskSpace,
 }
 
 type Surroundings = dyn Fn() -> Vec<String> + Send + Sync;
 
 impl Host {
-    pub(in crate::host) fn setup(&self) -> Arc<Setup> {
-        Arc::clone(&lock(&self.setup))
+    pub(in crate::host) fn active(&self) -> Arc<ActiveConfig> {
+        Arc::clone(&lock(&self.active))
     }
 
-    pub(in crate::host) fn is_current(&self, setup: &Arc<Setup>) -> bool {
-        Arc::ptr_eq(&lock(&self.setup), setup)
+    pub(in crate::host) fn is_current(&self, active: &Arc<ActiveConfig>) -> bool {
+        Arc::ptr_eq(&lock(&self.active), active)
     }
 
-    /// Who a converter is now.
-    pub(in crate::host) fn identity(&self, setup: &Setup, converter: usize) -> Result<ConverterId> {
-        setup.runner(converter, &self.scratch)?.converter_id()
+    /// Returns the identity that a converter has now.
+    pub(in crate::host) fn identity(
+        &self,
+        active: &ActiveConfig,
+        converter: usize,
+    ) -> Result<ConverterId> {
+        active.runner(converter, &self.scratch)?.converter_id()
     }
 
     pub(in crate::host) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
@@ -63,25 +67,25 @@ impl Host {
             .ok_or_else(|| Error::new(ErrorKind::NoStore, "the store is not open any more"))
     }
 
-    /// Whether files may be taken; tells when that changes.
-    pub(in crate::host) fn has_room(&self, setup: &Setup, hooks: &Hooks) -> bool {
+    /// Returns true when the disks have room for more files. Sends a notice when that changes.
+    pub(in crate::host) fn has_room(&self, active: &ActiveConfig, hooks: &Hooks) -> bool {
         let stores = self.archives.iter().map(Archive::dir);
         let scratch =
             Some(self.scratch.as_path()).filter(|_| self.archives.iter().next().is_none());
         let folders = stores.chain(scratch);
         let (space, turned) =
             self.space
-                .look(folders, setup.config.min_free_disk, SystemClock.now());
+                .look(folders, active.config.min_free_disk, SystemClock.now());
         let trouble = space.trouble();
         match (turned, &trouble) {
-            (Turned::Low, Some(error)) => {
+            (SpaceChange::Low, Some(error)) => {
                 self.purge_asked.store(true, Ordering::Relaxed);
                 if let Space::Low { folder, .. } = &space {
-                    self.books.trouble(folder, error);
+                    self.counters.trouble(folder, error);
                 }
                 (hooks.notice)(&Notice::DiskLow { error });
             }
-            (Turned::Enough, _) => {
+            (SpaceChange::Enough, _) => {
                 if let Space::Enough { free } = space {
                     let free = free.unwrap_or_default();
                     (hooks.notice)(&Notice::DiskEnough { free });
@@ -92,10 +96,10 @@ impl Host {
         trouble.is_none()
     }
 
-    /// The folders that do not answer, or where a step does not end.
+    /// Lists the folders that do not answer and those where a step does not end.
     pub(in crate::host) fn silent(&self) -> Vec<Silent> {
         let mut silent = self.queue.silent();
-        for other in self.listers.silent() {
+        for other in self.scanners.silent() {
             if !silent.iter().any(|known| known.folder == other.folder) {
                 silent.push(other);
             }
@@ -103,8 +107,8 @@ impl Host {
         silent
     }
 
-    pub(in crate::host) fn looking(&self) -> Looking<'_> {
-        Looking {
+    pub(in crate::host) fn scan_context(&self) -> ScanContext<'_> {
+        ScanContext {
             archives: &self.archives,
             scratch: &self.scratch,
             failed_in: self.memory.failed_in(),

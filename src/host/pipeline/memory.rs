@@ -1,59 +1,60 @@
-//! What a host remembers of files between two looks. Lost with the process, and with the file.
+//! What a host remembers of files between two scans. It is lost when the process ends or the file
+//! goes.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::files::Ending;
+use super::files::Cleanup;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::panics::lock;
 use crate::host::sources::candidate::Candidate;
-use crate::host::sources::look::Look;
+use crate::host::sources::file_meta::FileMeta;
 use crate::id::ConverterId;
 
 /// Before a file is looked at again over which a step panicked.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
 
-/// What is known of a file from an earlier look or pass. Lost with the process, and with the file.
+/// What is remembered of one file.
 #[derive(Debug, Clone)]
 pub(in crate::host) enum Memory {
     /// Seen, not yet taken.
-    Seen { look: Look, since: Instant },
+    Seen { meta: FileMeta, since: Instant },
     /// Tried, and not to be tried again until then.
     Waiting {
-        look: Look,
+        meta: FileMeta,
         until: Instant,
         failures: u32,
     },
     /// Done with, until its converter changes where that one could not convert it.
     Done {
-        look: Look,
+        meta: FileMeta,
         failed_by: Option<ConverterId>,
     },
     /// Converted, but not yet cleared away.
-    Uncleared { ending: Ending, until: Instant },
-    /// Left because its converter cannot run, so often.
+    Uncleared { cleanup: Cleanup, until: Instant },
+    /// Left because its converter cannot run. `trials` counts how often.
     Parked {
-        look: Look,
+        meta: FileMeta,
         failures: u32,
         trials: u32,
     },
 }
 
 impl Memory {
-    fn look(&self) -> &Look {
+    fn look(&self) -> &FileMeta {
         match self {
-            Self::Seen { look, .. }
-            | Self::Waiting { look, .. }
-            | Self::Done { look, .. }
-            | Self::Parked { look, .. } => look,
-            Self::Uncleared { ending, .. } => &ending.seen.look,
+            Self::Seen { meta, .. }
+            | Self::Waiting { meta, .. }
+            | Self::Done { meta, .. }
+            | Self::Parked { meta, .. } => meta,
+            Self::Uncleared { cleanup, .. } => &cleanup.seen.meta,
         }
     }
 }
 
-/// What an earlier look says about a file that has not changed since.
+/// What the memory says about a file that has not changed since.
 pub(in crate::host) enum Recalled {
     Fresh,
     /// Tried before, and due again.
@@ -69,7 +70,7 @@ pub(in crate::host) enum Recalled {
     /// This converter could not convert it.
     FailedBy(ConverterId),
     Left(&'static str),
-    Clear(Ending),
+    Clear(Cleanup),
 }
 
 /// What a host remembers of the files in its folders, by their paths.
@@ -89,9 +90,9 @@ impl FileMemory {
     /// Leaves a file for a while, over which a step panicked.
     pub(super) fn leave_after_panic(&self, path: &Path) {
         let mut memory = lock(&self.0);
-        if let Some(look) = memory.get(path).map(|known| *known.look()) {
+        if let Some(meta) = memory.get(path).map(|known| *known.look()) {
             let waiting = Memory::Waiting {
-                look,
+                meta,
                 until: Instant::now() + AFTER_PANIC,
                 failures: 0,
             };
@@ -107,12 +108,12 @@ impl FileMemory {
         }
     }
 
-    /// True when a file was at most seen so far.
+    /// Returns true when nothing was done with a file yet.
     pub(super) fn is_new(&self, path: &Path) -> bool {
         matches!(lock(&self.0).get(path), None | Some(Memory::Seen { .. }))
     }
 
-    /// The folders with files that a converter could not convert.
+    /// Lists the folders with files that a converter could not convert.
     pub(in crate::host) fn failed_in(&self) -> HashSet<PathBuf> {
         let memory = lock(&self.0);
         let failed = memory.iter().filter(|(_, known)| {
@@ -134,7 +135,7 @@ impl FileMemory {
         let Some(known) = memory.get(&candidate.path) else {
             return Recalled::Fresh;
         };
-        if *known.look() != candidate.look {
+        if *known.look() != candidate.meta {
             if !matches!(known, Memory::Seen { .. }) {
                 memory.remove(&candidate.path);
             }
@@ -158,31 +159,31 @@ impl FileMemory {
             Memory::Uncleared { until, .. } if Instant::now() < *until => {
                 Recalled::Left("it could not be cleared away yet")
             }
-            Memory::Uncleared { ending, .. } => Recalled::Clear(ending.clone()),
+            Memory::Uncleared { cleanup, .. } => Recalled::Clear(cleanup.clone()),
         }
     }
 
-    /// True when the file has been the same for the time its converter asks for.
-    pub(in crate::host) fn is_settled(
+    /// Returns true when the file has not changed for its converter's `settle_s`.
+    pub(in crate::host) fn is_stable(
         &self,
         candidate: &Candidate,
         config: &ConverterConfig,
     ) -> bool {
         let settle = config.settle;
-        if candidate.look.age(SystemTime::now()) >= settle {
+        if candidate.meta.age(SystemTime::now()) >= settle {
             return true;
         }
         let mut memory = lock(&self.0);
         match memory.get(&candidate.path) {
-            Some(Memory::Seen { look, since }) if *look == candidate.look => {
+            Some(Memory::Seen { meta, since }) if *meta == candidate.meta => {
                 since.elapsed() >= settle
             }
-            Some(known) if *known.look() == candidate.look => true,
+            Some(known) if *known.look() == candidate.meta => true,
             _ => {
                 memory.insert(
                     candidate.path.clone(),
                     Memory::Seen {
-                        look: candidate.look,
+                        meta: candidate.meta,
                         since: Instant::now(),
                     },
                 );

@@ -1,4 +1,5 @@
-//! What the host has in hand: files that wait to be archived, converted, recorded and cleared away.
+//! The queues between the stages: files that wait to be archived, converted, recorded and cleared
+//! away.
 //!
 //! The stages have threads of their own, so that archiving never waits for a slow converter. Each
 //! takes the most urgent file first: by the converter's priority, then the oldest. Only recording
@@ -24,9 +25,9 @@ const UNRECORDED_BYTES_MAX: usize = 64 << 20;
 /// Conversions that wait to be recorded.
 const UNRECORDED_MAX: usize = 256;
 
-/// Where a file stands in a queue: the smallest first.
+/// The position of a file in a queue. The smallest comes first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::host) struct Turn {
+pub(in crate::host) struct QueuePosition {
     pub(in crate::host) priority: u8,
     pub(in crate::host) modified: SystemTime,
     pub(in crate::host) path: PathBuf,
@@ -36,14 +37,14 @@ pub(in crate::host) struct Turn {
     pub(in crate::host) patience: Duration,
 }
 
-/// The stages between a file's folder and the end of its way.
+/// The queues of all stages, and the steps that run.
 pub(in crate::host) struct Queue<Taken, Archived, Converted> {
-    state: Mutex<State<Taken, Archived, Converted>>,
+    state: Mutex<QueueState<Taken, Archived, Converted>>,
     stages: [Condvar; 3],
     idle: Condvar,
 }
 
-struct State<Taken, Archived, Converted> {
+struct QueueState<Taken, Archived, Converted> {
     to_archive: ByFolder<Taken>,
     to_convert: ByFolder<Archived>,
     to_record: VecDeque<(usize, Converted)>,
@@ -51,7 +52,7 @@ struct State<Taken, Archived, Converted> {
     unrecorded_bytes: usize,
     /// Every file from its being taken until it is let go.
     in_hand: HashSet<PathBuf>,
-    running: BTreeMap<u64, Running>,
+    running: BTreeMap<u64, RunningStep>,
     last_number: u64,
     /// Steps that run and are not overdue, by stage.
     at_work: [usize; 3],
@@ -62,13 +63,13 @@ struct State<Taken, Archived, Converted> {
 }
 
 /// Jobs of one stage that wait, by their watch folder.
-struct ByFolder<Job>(BTreeMap<Arc<Path>, BTreeMap<Turn, (Instant, Job)>>);
+struct ByFolder<Job>(BTreeMap<Arc<Path>, BTreeMap<QueuePosition, (Instant, Job)>>);
 
 /// A step that a thread is at work on.
-pub(in crate::host) struct Running {
+pub(in crate::host) struct RunningStep {
     stage: Stage,
     /// `None` for a step that does not touch the file's folder.
-    turn: Option<Turn>,
+    position: Option<QueuePosition>,
     since: Instant,
     overdue: bool,
 }
@@ -84,14 +85,14 @@ pub(in crate::host) enum Stage {
 
 /// What is to be done by a thread of the last stage.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::host) enum Last<Converted> {
+pub(in crate::host) enum RecordingJob<Converted> {
     Record(Converted),
     Clear(Converted),
 }
 
 /// How much is in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::host) struct Lengths {
+pub(in crate::host) struct QueueLengths {
     pub(in crate::host) to_archive: usize,
     pub(in crate::host) archiving: usize,
     pub(in crate::host) to_convert: usize,
@@ -102,8 +103,8 @@ pub(in crate::host) struct Lengths {
     pub(in crate::host) oldest: Duration,
 }
 
-impl From<Lengths> for QueueStatus {
-    fn from(lengths: Lengths) -> Self {
+impl From<QueueLengths> for QueueStatus {
+    fn from(lengths: QueueLengths) -> Self {
         Self {
             to_archive: (lengths.to_archive + lengths.archiving) as u64,
             to_convert: lengths.to_convert as u64,
@@ -115,34 +116,34 @@ impl From<Lengths> for QueueStatus {
     }
 }
 
-/// What became of the thread that did a step.
+/// Whether the thread of a step goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::host) enum Thread {
+pub(in crate::host) enum ThreadFate {
     GoesOn,
     /// Its step was overdue, and another thread has taken its place.
     Replaced,
 }
 
-/// Says by being dropped that a thread has done with a piece of work.
-pub(in crate::host) struct AtWork<'a, Taken, Archived, Converted> {
+/// Marks a running step; dropping it ends the step.
+pub(in crate::host) struct StepGuard<'a, Taken, Archived, Converted> {
     queue: &'a Queue<Taken, Archived, Converted>,
     number: u64,
 }
 
-impl<Taken, Archived, Converted> AtWork<'_, Taken, Archived, Converted> {
+impl<Taken, Archived, Converted> StepGuard<'_, Taken, Archived, Converted> {
     /// Ends the step, and says whether its thread is still needed.
-    pub(in crate::host) fn end(self) -> Thread {
+    pub(in crate::host) fn end(self) -> ThreadFate {
         let running = &self.queue.lock().running;
         let overdue = running.get(&self.number).is_some_and(|step| step.overdue);
         if overdue {
-            Thread::Replaced
+            ThreadFate::Replaced
         } else {
-            Thread::GoesOn
+            ThreadFate::GoesOn
         }
     }
 }
 
-impl<Taken, Archived, Converted> Drop for AtWork<'_, Taken, Archived, Converted> {
+impl<Taken, Archived, Converted> Drop for StepGuard<'_, Taken, Archived, Converted> {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         let Some(step) = state.running.remove(&self.number) else {
@@ -169,22 +170,22 @@ impl<Taken, Archived, Converted> Drop for AtWork<'_, Taken, Archived, Converted>
 }
 
 impl<Job> ByFolder<Job> {
-    fn insert(&mut self, turn: Turn, job: Job) {
-        let folder = self.0.entry(Arc::clone(&turn.folder)).or_default();
-        folder.insert(turn, (Instant::now(), job));
+    fn insert(&mut self, position: QueuePosition, job: Job) {
+        let folder = self.0.entry(Arc::clone(&position.folder)).or_default();
+        folder.insert(position, (Instant::now(), job));
     }
 
     /// Takes the most urgent job of the folders that may have another step begun.
-    fn pop_first(&mut self, may: impl Fn(&Path) -> bool) -> Option<(Turn, Job)> {
+    fn pop_first(&mut self, may: impl Fn(&Path) -> bool) -> Option<(QueuePosition, Job)> {
         let heads = self.0.iter().filter(|(folder, _)| may(folder));
         let first = heads.filter_map(|(_, jobs)| jobs.first_key_value());
-        let folder = Arc::clone(&first.min_by_key(|(turn, _)| *turn)?.0.folder);
+        let folder = Arc::clone(&first.min_by_key(|(position, _)| *position)?.0.folder);
         let jobs = self.0.get_mut(&folder)?;
-        let (turn, (_, job)) = jobs.pop_first()?;
+        let (position, (_, job)) = jobs.pop_first()?;
         if jobs.is_empty() {
             self.0.remove(&folder);
         }
-        Some((turn, job))
+        Some((position, job))
     }
 
     fn is_empty(&self) -> bool {
@@ -204,7 +205,7 @@ impl<Job> ByFolder<Job> {
 
     fn paths(&self) -> impl Iterator<Item = &Path> {
         let turns = self.0.values().flat_map(BTreeMap::keys);
-        turns.map(|turn| turn.path.as_path())
+        turns.map(|position| position.path.as_path())
     }
 }
 
@@ -214,7 +215,7 @@ impl<Job> Default for ByFolder<Job> {
     }
 }
 
-impl<Taken, Archived, Converted> State<Taken, Archived, Converted> {
+impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
     /// Nothing can come to this stage any more.
     fn is_over(&self, stage: Stage) -> bool {
         self.closed
@@ -239,7 +240,7 @@ impl<Taken, Archived, Converted> State<Taken, Archived, Converted> {
             && self.at_work == [0; 3]
     }
 
-    /// True when jobs wait that a silent folder does not hold up.
+    /// Returns true when jobs wait that a silent folder does not hold up.
     fn has_work<Job>(&self, waiting: &ByFolder<Job>) -> bool {
         waiting.0.keys().any(|folder| !self.is_silent(folder))
     }
@@ -254,29 +255,34 @@ impl<Taken, Archived, Converted> State<Taken, Archived, Converted> {
         self.steps_in(folder).any(|step| step.overdue)
     }
 
-    fn steps_in(&self, folder: &Path) -> impl Iterator<Item = &Running> {
+    fn steps_in(&self, folder: &Path) -> impl Iterator<Item = &RunningStep> {
         let steps = self.running.values();
         steps.filter(move |step| step.is_in(folder))
     }
 }
 
 /// Whether another step of `stage` may be begun over a file of `folder`.
-fn may_begin(running: &BTreeMap<u64, Running>, stage: Stage, folder: &Path, max: usize) -> bool {
+fn may_begin(
+    running: &BTreeMap<u64, RunningStep>,
+    stage: Stage,
+    folder: &Path,
+    max: usize,
+) -> bool {
     let steps = || running.values().filter(|step| step.is_in(folder));
     !steps().any(|step| step.overdue) && steps().filter(|step| step.stage == stage).count() < max
 }
 
-impl Running {
+impl RunningStep {
     fn is_in(&self, folder: &Path) -> bool {
-        let turn = self.turn.as_ref();
-        turn.is_some_and(|turn| *turn.folder == *folder)
+        let position = self.position.as_ref();
+        position.is_some_and(|position| *position.folder == *folder)
     }
 }
 
 impl<Taken, Archived, Converted> Default for Queue<Taken, Archived, Converted> {
     fn default() -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(QueueState {
                 to_archive: ByFolder::default(),
                 to_convert: ByFolder::default(),
                 to_record: VecDeque::new(),
@@ -297,11 +303,12 @@ impl<Taken, Archived, Converted> Default for Queue<Taken, Archived, Converted> {
 }
 
 impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
-    fn lock(&self) -> MutexGuard<'_, State<Taken, Archived, Converted>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<Taken, Archived, Converted>> {
         lock(&self.state)
     }
 
-    /// Begins anew, with so many conversions at a time, and so many threads of a stage in a folder.
+    /// Opens the queues, with limits on conversions at a time and on threads of a stage in one
+    /// folder.
     pub(in crate::host) fn open(&self, converters_max: usize, folder_max: usize) {
         let mut state = self.lock();
         state.closed = false;
@@ -311,13 +318,13 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Converting as usize].notify_all();
     }
 
-    /// From now on so many conversions at a time.
+    /// Sets how many conversions may run at a time.
     pub(in crate::host) fn set_converters_max(&self, converters_max: usize) {
         self.lock().converters_max = converters_max;
         self.stages[Stage::Converting as usize].notify_all();
     }
 
-    /// Takes no more files; threads end when what is in hand is done.
+    /// Closes the queues. Threads end when all files in them are done.
     pub(in crate::host) fn close(&self) {
         self.lock().closed = true;
         for stage in &self.stages {
@@ -325,8 +332,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         }
     }
 
-    /// Lets go of all that nobody is at work on, and says which files that were. What was converted
-    /// is still recorded and cleared away.
+    /// Drops the files that no thread works on and returns them. Converted files are still recorded
+    /// and cleared away.
     pub(in crate::host) fn drop_waiting(&self) -> Vec<PathBuf> {
         let mut state = self.lock();
         let to_archive = std::mem::take(&mut state.to_archive);
@@ -339,18 +346,20 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         waiting
     }
 
-    /// Marks the steps that have taken too long, and answers how many threads of each stage have to
+    /// Marks the steps that have taken too long, and returns how many threads of each stage have to
     /// be replaced. Files that wait for a step in such a folder are let go of.
     pub(in crate::host) fn mark_overdue(&self) -> Vec<Stage> {
         let mut state = self.lock();
         let mut replace = Vec::new();
         let mut folders = Vec::new();
         for step in state.running.values_mut().filter(|step| !step.overdue) {
-            let Some(turn) = &step.turn else { continue };
-            if step.since.elapsed() > turn.patience {
+            let Some(position) = &step.position else {
+                continue;
+            };
+            if step.since.elapsed() > position.patience {
                 step.overdue = true;
                 replace.push(step.stage);
-                folders.push(Arc::clone(&turn.folder));
+                folders.push(Arc::clone(&position.folder));
             }
         }
         for stage in &replace {
@@ -359,8 +368,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         for folder in folders {
             let to_archive = state.to_archive.0.remove(&folder).unwrap_or_default();
             let to_convert = state.to_convert.0.remove(&folder).unwrap_or_default();
-            for turn in to_archive.keys().chain(to_convert.keys()) {
-                state.in_hand.remove(&turn.path);
+            for position in to_archive.keys().chain(to_convert.keys()) {
+                state.in_hand.remove(&position.path);
             }
         }
         if !replace.is_empty() {
@@ -379,13 +388,14 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     #[cfg(test)]
     pub(in crate::host) fn overdue_at_once(&self) {
         for step in self.lock().running.values_mut() {
-            if let Some(turn) = &mut step.turn {
-                turn.patience = Duration::ZERO;
+            if let Some(position) = &mut step.position {
+                position.patience = Duration::ZERO;
             }
         }
     }
 
-    /// Gives up whatever still runs, as the host does at its very end; answers how many steps that are.
+    /// Gives up whatever still runs, as the host does at its very end; returns how many steps that
+    /// are.
     pub(in crate::host) fn give_up(&self) -> u64 {
         let mut state = self.lock();
         let mut left = 0;
@@ -402,12 +412,14 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         let state = self.lock();
         let mut silent: Vec<Silent> = Vec::new();
         for step in state.running.values().filter(|step| step.overdue) {
-            let Some(turn) = &step.turn else { continue };
+            let Some(position) = &step.position else {
+                continue;
+            };
             // Steps are numbered as they begin, so the first one of a folder is the oldest.
-            if !silent.iter().any(|known| *known.folder == *turn.folder) {
+            if !silent.iter().any(|known| *known.folder == *position.folder) {
                 silent.push(Silent {
-                    folder: turn.folder.to_path_buf(),
-                    path: Some(turn.path.clone()),
+                    folder: position.folder.to_path_buf(),
+                    path: Some(position.path.clone()),
                     since: step.since,
                 });
             }
@@ -429,14 +441,14 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         )
     }
 
-    /// Takes a file in hand, unless it is or there is no room. False when there is none.
-    pub(in crate::host) fn take(&self, turn: Turn, taken: Taken) -> bool {
+    /// Takes a file in hand, unless it is or there is no room. Returns false when there is none.
+    pub(in crate::host) fn take(&self, position: QueuePosition, taken: Taken) -> bool {
         let mut state = self.lock();
         if state.in_hand.len() >= IN_HAND_MAX {
             return false;
         }
-        if state.in_hand.insert(turn.path.clone()) {
-            state.to_archive.insert(turn, taken);
+        if state.in_hand.insert(position.path.clone()) {
+            state.to_archive.insert(position, taken);
             drop(state);
             self.stages[Stage::Archiving as usize].notify_one();
         }
@@ -444,22 +456,22 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     }
 
     /// Takes a file in hand that goes to the last stage at once; false when it is in hand.
-    pub(in crate::host) fn hold(&self, path: &Path) -> bool {
+    pub(in crate::host) fn claim(&self, path: &Path) -> bool {
         self.lock().in_hand.insert(path.to_owned())
     }
 
-    /// True from a file's being taken until it is let go.
-    pub(in crate::host) fn has_in_hand(&self, path: &Path) -> bool {
+    /// Returns true from a file's being taken until it is let go.
+    pub(in crate::host) fn contains(&self, path: &Path) -> bool {
         self.lock().in_hand.contains(path)
     }
 
-    /// Lets a file go: what its folder holds of it is looked at anew.
-    pub(in crate::host) fn let_go(&self, path: &Path) {
+    /// Lets a file go: what its folder holds of it is looked at again.
+    pub(in crate::host) fn release(&self, path: &Path) {
         self.lock().in_hand.remove(path);
     }
 
-    pub(in crate::host) fn push_archived(&self, turn: Turn, archived: Archived) {
-        self.lock().to_convert.insert(turn, archived);
+    pub(in crate::host) fn push_archived(&self, position: QueuePosition, archived: Archived) {
+        self.lock().to_convert.insert(position, archived);
         self.stages[Stage::Converting as usize].notify_one();
     }
 
@@ -472,72 +484,77 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Recording as usize].notify_one();
     }
 
-    pub(in crate::host) fn push_to_clear(&self, turn: Turn, converted: Converted) {
-        self.lock().to_clear.insert(turn, converted);
+    pub(in crate::host) fn push_to_clear(&self, position: QueuePosition, converted: Converted) {
+        self.lock().to_clear.insert(position, converted);
         self.stages[Stage::Recording as usize].notify_one();
     }
 
     /// Waits for something to archive; nothing when there will be none.
     pub(in crate::host) fn next_to_archive(
         &self,
-    ) -> Option<(Taken, AtWork<'_, Taken, Archived, Converted>)> {
+    ) -> Option<(Taken, StepGuard<'_, Taken, Archived, Converted>)> {
         self.next(Stage::Archiving, |state| {
             let (running, max) = (&state.running, state.folder_max);
             let may = |folder: &Path| may_begin(running, Stage::Archiving, folder, max);
-            let (turn, taken) = state.to_archive.pop_first(may)?;
-            Some((Some(turn), taken))
+            let (position, taken) = state.to_archive.pop_first(may)?;
+            Some((Some(position), taken))
         })
     }
 
     pub(in crate::host) fn next_to_convert(
         &self,
-    ) -> Option<(Archived, AtWork<'_, Taken, Archived, Converted>)> {
+    ) -> Option<(Archived, StepGuard<'_, Taken, Archived, Converted>)> {
         self.next(Stage::Converting, |state| {
             if !state.may_convert() {
                 return None;
             }
             // Archived bytes come from the store: a silent folder does not hold them up.
-            let (turn, ready) = state.to_convert.pop_first(|_| true)?;
-            Some((Some(turn), ready))
+            let (position, ready) = state.to_convert.pop_first(|_| true)?;
+            Some((Some(position), ready))
         })
     }
 
     pub(in crate::host) fn next_to_record(
         &self,
-    ) -> Option<(Last<Converted>, AtWork<'_, Taken, Archived, Converted>)> {
+    ) -> Option<(
+        RecordingJob<Converted>,
+        StepGuard<'_, Taken, Archived, Converted>,
+    )> {
         self.next(Stage::Recording, |state| {
             if let Some((bytes, converted)) = state.to_record.pop_front() {
                 state.unrecorded_bytes -= bytes;
-                return Some((None, Last::Record(converted)));
+                return Some((None, RecordingJob::Record(converted)));
             }
             let (running, max) = (&state.running, state.folder_max);
             let may = |folder: &Path| may_begin(running, Stage::Recording, folder, max);
-            let (turn, converted) = state.to_clear.pop_first(may)?;
-            Some((Some(turn), Last::Clear(converted)))
+            let (position, converted) = state.to_clear.pop_first(may)?;
+            Some((Some(position), RecordingJob::Clear(converted)))
         })
     }
 
     fn next<Job>(
         &self,
         stage: Stage,
-        mut pop: impl FnMut(&mut State<Taken, Archived, Converted>) -> Option<(Option<Turn>, Job)>,
-    ) -> Option<(Job, AtWork<'_, Taken, Archived, Converted>)> {
+        mut pop: impl FnMut(
+            &mut QueueState<Taken, Archived, Converted>,
+        ) -> Option<(Option<QueuePosition>, Job)>,
+    ) -> Option<(Job, StepGuard<'_, Taken, Archived, Converted>)> {
         let mut state = self.lock();
         loop {
-            if let Some((turn, job)) = pop(&mut state) {
+            if let Some((position, job)) = pop(&mut state) {
                 state.at_work[stage as usize] += 1;
                 state.last_number += 1;
                 let number = state.last_number;
-                let step = Running {
+                let step = RunningStep {
                     stage,
-                    turn,
+                    position,
                     since: Instant::now(),
                     overdue: false,
                 };
                 state.running.insert(number, step);
                 drop(state);
                 let queue = self;
-                return Some((job, AtWork { queue, number }));
+                return Some((job, StepGuard { queue, number }));
             }
             if state.is_over(stage) {
                 return None;
@@ -548,15 +565,16 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         }
     }
 
-    pub(in crate::host) fn lengths(&self) -> Lengths {
+    pub(in crate::host) fn lengths(&self) -> QueueLengths {
         let state = self.lock();
-        // The most urgent are looked at, not all: queues may be long, and an age is asked for often.
+        // The most urgent are looked at, not all: queues may be long, and an age is asked for
+        // often.
         let oldest = state.to_archive.age().max(state.to_convert.age());
         let running = |stage: Stage| {
             let steps = state.running.values();
             steps.filter(|step| step.stage == stage).count()
         };
-        Lengths {
+        QueueLengths {
             to_archive: state.to_archive.len(),
             archiving: running(Stage::Archiving),
             to_convert: state.to_convert.len(),

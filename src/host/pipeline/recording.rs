@@ -1,12 +1,12 @@
-//! Records what a conversion came to, and sends the reports that no store keeps.
+//! Stage 3: records a conversion's outcome, and sends the reports that no store keeps.
 
 use std::sync::Arc;
 
 use super::converting::{direct, terms};
 use super::disposition::{Disposition, case};
-use super::files::{Ending, LOOK_AGAIN, Ran, Ready, Step, Taken};
+use super::files::{ArchivedFile, Cleanup, ConvertedFile, LOOK_AGAIN, StageResult, TakenFile};
 use super::history::{entry, is_failure, key, tried_by};
-use super::worker::Hand;
+use super::worker::FileWorker;
 use crate::Result;
 use crate::convert::{self, Conversion, Runner, Session};
 use crate::entry::Outcome;
@@ -16,29 +16,29 @@ use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
 use crate::host::submit::outbox::Delivered;
 
-impl Hand {
-    pub(in crate::host) fn record_one(&self, ran: Ran) {
-        let Ran {
+impl FileWorker {
+    pub(in crate::host) fn record_one(&self, ran: ConvertedFile) {
+        let ConvertedFile {
             ready,
             recorder,
             conversion,
         } = ran;
         match caught(|| self.record(&ready, recorder, conversion)) {
-            Ok(Step::On(ending) | Step::End(ending)) => {
+            Ok(StageResult::Next(cleanup) | StageResult::CleanUp(cleanup)) => {
                 self.passed(&ready.taken, StuckAt::Recording);
-                self.push_to_clear(ready.taken, ending);
+                self.push_to_clear(ready.taken, cleanup);
             }
-            Ok(Step::Left(why)) => self.leave(&ready.taken, why),
+            Ok(StageResult::Left(why)) => self.leave(&ready.taken, why),
             Err(error) => self.fail(&ready.taken, StuckAt::Recording, &error),
         }
     }
 
     fn record(
         &self,
-        ready: &Ready,
+        ready: &ArchivedFile,
         recorder: Option<(Arc<Runner>, Arc<Session>)>,
         mut conversion: Conversion,
-    ) -> Result<Step<Box<Ending>>> {
+    ) -> Result<StageResult<Box<Cleanup>>> {
         let taken = &ready.taken;
         let path = &taken.candidate.path;
         let config = taken.config();
@@ -48,7 +48,7 @@ impl Hand {
             let intake = key(&config.converter.name, path, &ready.seen);
             if !self.deliver(taken, direct, &intake, &mut conversion) {
                 self.wait(taken, config.retry.delay.min(LOOK_AGAIN), taken.failures);
-                return Ok(Step::Left("its report could not be sent now"));
+                return Ok(StageResult::Left("its report could not be sent now"));
             }
         }
         let mut by = None;
@@ -64,7 +64,7 @@ impl Hand {
             _ => (taken.failures + 1, conversion),
         };
         self.host
-            .books
+            .counters
             .converted(&config.converter.name, conversion.outcome);
         (self.hooks.notice)(&Notice::Converted {
             path,
@@ -85,9 +85,9 @@ impl Hand {
         if disposition == Disposition::Retry {
             let wait = conversion.retry_after.unwrap_or(config.retry.delay);
             self.wait(taken, wait, tried);
-            return Ok(Step::Left("it is to be tried again"));
+            return Ok(StageResult::Left("it is to be tried again"));
         }
-        Ok(Step::On(Box::new(Ending {
+        Ok(StageResult::Next(Box::new(Cleanup {
             seen: ready.seen.clone(),
             disposition,
             entry: ready.entry,
@@ -95,11 +95,12 @@ impl Hand {
         })))
     }
 
-    /// Sends the reports of a conversion that no store keeps. A server's refusal is the conversion's outcome. False when they
-    /// could not be sent now; nothing of the conversion is to be recorded then.
+    /// Sends the reports of a conversion that no store keeps. A server's refusal is the
+    /// conversion's outcome. Returns false when they could not be sent now; nothing of the
+    /// conversion is to be recorded then.
     fn deliver(
         &self,
-        taken: &Taken,
+        taken: &TakenFile,
         submit: &Submit,
         intake: &str,
         conversion: &mut Conversion,
@@ -115,7 +116,7 @@ impl Hand {
             hasher.finalize().to_hex().to_string()
         };
         let (reports, cancel) = (&conversion.reports, self.stop.at_once_cancel());
-        let outbox = &taken.setup.outbox;
+        let outbox = &taken.active.outbox;
         match outbox.deliver(submit, key, reports, cancel, &*self.hooks.notice) {
             Delivered::Taken => true,
             Delivered::Refused(why) => {

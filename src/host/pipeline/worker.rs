@@ -1,37 +1,37 @@
-//! A file's way through the host, or a folder's: read and archived, converted, recorded and cleared away.
+//! The worker threads' loops: take a file from a stage's queue, do the stage's work, hand it on.
 //!
-//! Each step is taken by a thread of its stage and may be the last one before a crash; the next run takes up what is left,
-//! because the archive knows the file by its key and the entry by its attempts.
+//! Any step may be the last one before a crash. The next run continues, because the archive knows a
+//! file by its key and its attempts.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::files::{Converted, Ending, PARKED, STOPPING, Taken};
+use super::files::{Cleanup, FinalJob, PARKED, STOPPING, TakenFile};
 use super::host::Host;
 use super::memory::Memory;
-use super::queue::{Last, Thread};
+use super::queue::{RecordingJob, ThreadFate};
 use crate::Error;
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
 use crate::host::stop::Stop;
 
-/// One of the threads that files go through.
+/// A worker thread of any stage.
 #[derive(Clone)]
-pub(in crate::host) struct Hand {
+pub(in crate::host) struct FileWorker {
     pub(in crate::host) host: Arc<Host>,
     pub(in crate::host) stop: Stop,
     pub(in crate::host) hooks: Hooks,
 }
 
-impl Hand {
+impl FileWorker {
     /// Archives files until there will be no more.
     pub(in crate::host) fn archive_all(&self) {
         while let Some((taken, at_work)) = self.host.queue.next_to_archive() {
             let path = taken.candidate.path.clone();
             self.shielded(&path, || self.archive_one(taken));
-            if at_work.end() == Thread::Replaced {
+            if at_work.end() == ThreadFate::Replaced {
                 return;
             }
         }
@@ -42,7 +42,7 @@ impl Hand {
         while let Some((ready, at_work)) = self.host.queue.next_to_convert() {
             let path = ready.taken.candidate.path.clone();
             self.shielded(&path, || self.convert_one(ready));
-            if at_work.end() == Thread::Replaced {
+            if at_work.end() == ThreadFate::Replaced {
                 return;
             }
         }
@@ -51,25 +51,25 @@ impl Hand {
     /// Records what was converted, and clears files away, until there will be no more.
     pub(in crate::host) fn record_all(&self) {
         while let Some((last, at_work)) = self.host.queue.next_to_record() {
-            let (Last::Record(converted) | Last::Clear(converted)) = last;
+            let (RecordingJob::Record(converted) | RecordingJob::Clear(converted)) = last;
             let path = converted.taken().candidate.path.clone();
             self.shielded(&path, || match converted {
-                Converted::Clear(taken, ending) => self.clear(&taken, ending),
-                Converted::Record(ran) => self.record_one(*ran),
+                FinalJob::Clear(taken, cleanup) => self.clear(&taken, cleanup),
+                FinalJob::Record(ran) => self.record_one(*ran),
             });
-            if at_work.end() == Thread::Replaced {
+            if at_work.end() == ThreadFate::Replaced {
                 return;
             }
         }
     }
 
-    pub(in crate::host) fn push_to_clear(&self, taken: Taken, ending: Box<Ending>) {
-        let turn = taken.turn();
-        let clear = Converted::Clear(Box::new(taken), ending);
-        self.host.queue.push_to_clear(turn, clear);
+    pub(in crate::host) fn push_to_clear(&self, taken: TakenFile, cleanup: Box<Cleanup>) {
+        let position = taken.position();
+        let clear = FinalJob::Clear(Box::new(taken), cleanup);
+        self.host.queue.push_to_clear(position, clear);
     }
 
-    /// Does the work on one file. Whatever panics in it, in telling of it too, costs this file only.
+    /// Does the work on one file. A panic in it, or in a notice of it, costs only this file.
     fn shielded(&self, path: &Path, work: impl FnOnce()) {
         let worked = caught(|| {
             work();
@@ -77,55 +77,54 @@ impl Hand {
         });
         if let Err(error) = worked {
             // Not even that a step failed could be told.
-            self.host
-                .troubles
-                .begin(path, "", StuckAt::Converting, &error);
-            self.host.books.trouble(path, &error);
+            self.host.stuck.begin(path, "", StuckAt::Converting, &error);
+            self.host.counters.trouble(path, &error);
             self.host.memory.leave_after_panic(path);
-            self.host.queue.let_go(path);
+            self.host.queue.release(path);
         }
     }
 
-    /// Why a step is not to be begun, if so.
-    pub(in crate::host) fn begin(&self, taken: &Taken) -> Option<&'static str> {
+    /// Returns why a step must not begin now; `None` if it may.
+    pub(in crate::host) fn begin(&self, taken: &TakenFile) -> Option<&'static str> {
         if self.stop.is_asked() {
             Some(STOPPING)
-        } else if !self.host.is_current(&taken.setup) {
+        } else if !self.host.is_current(&taken.active) {
             Some("another configuration is in force")
-        } else if !self.host.has_room(&taken.setup, &self.hooks) {
+        } else if !self.host.has_room(&taken.active, &self.hooks) {
             Some("the disk is nearly full")
         } else {
             None
         }
     }
 
-    pub(in crate::host) fn wait(&self, taken: &Taken, time: Duration, failures: u32) {
+    pub(in crate::host) fn wait(&self, taken: &TakenFile, time: Duration, failures: u32) {
         self.host.memory.remember(
             &taken.candidate.path,
             Memory::Waiting {
-                look: taken.candidate.look,
+                meta: taken.candidate.meta,
                 until: Instant::now() + time,
                 failures,
             },
         );
     }
 
-    /// Not the file's fault, or not known to be: tried again, but not in a hurry.
-    pub(in crate::host) fn fail(&self, taken: &Taken, at: StuckAt, error: &Error) {
+    /// Leaves a file after an error that may not be its fault. It is retried after the retry delay.
+    pub(in crate::host) fn fail(&self, taken: &TakenFile, at: StuckAt, error: &Error) {
         let path = &taken.candidate.path;
         let config = taken.config();
         self.wait(taken, config.retry.delay, taken.failures);
         self.host
-            .troubles
+            .stuck
             .begin(path, &config.converter.name, at, error);
         self.trouble(path, error);
         self.leave(taken, "something went wrong");
     }
 
-    /// Its converter cannot run: it stays without an attempt until that is over.
-    pub(in crate::host) fn park(&self, taken: &Taken) {
+    /// Leaves a file whose converter cannot run. It stays without an attempt until the converter
+    /// runs again.
+    pub(in crate::host) fn park(&self, taken: &TakenFile) {
         let parked = Memory::Parked {
-            look: taken.candidate.look,
+            meta: taken.candidate.meta,
             failures: taken.failures,
             trials: taken.trials + 1,
         };
@@ -133,23 +132,23 @@ impl Hand {
         self.leave(taken, PARKED);
     }
 
-    pub(in crate::host) fn passed(&self, taken: &Taken, step: StuckAt) {
-        self.host.troubles.passed(&taken.candidate.path, step);
+    pub(in crate::host) fn passed(&self, taken: &TakenFile, step: StuckAt) {
+        self.host.stuck.passed(&taken.candidate.path, step);
     }
 
-    pub(in crate::host) fn leave(&self, taken: &Taken, why: &str) {
+    pub(in crate::host) fn leave(&self, taken: &TakenFile, why: &str) {
         let path = &taken.candidate.path;
         self.left(path, why);
-        self.host.queue.let_go(path);
+        self.host.queue.release(path);
     }
 
     pub(in crate::host) fn left(&self, path: &Path, why: &str) {
-        self.host.books.left();
+        self.host.counters.left();
         (self.hooks.notice)(&Notice::Left { path, why });
     }
 
     pub(in crate::host) fn trouble(&self, path: &Path, error: &Error) {
-        self.host.books.trouble(path, error);
+        self.host.counters.trouble(path, error);
         (self.hooks.notice)(&Notice::Trouble { path, error });
     }
 }

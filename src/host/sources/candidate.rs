@@ -1,20 +1,20 @@
-//! The sources that a look into a watch folder found, and the order in which they are taken.
+//! The sources that a scan found, and the order in which they are taken.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::look::Look;
+use super::file_meta::FileMeta;
 use crate::Error;
 use crate::host::config::settings::ConverterConfig;
 
-/// A file somebody may want converted.
+/// A source that was found in a watch folder.
 #[derive(Debug, Clone)]
 pub(in crate::host) struct Candidate {
     pub(in crate::host) path: PathBuf,
     pub(in crate::host) name: OsString,
-    pub(in crate::host) look: Look,
+    pub(in crate::host) meta: FileMeta,
     /// What can be seen of the file alone, or of the folder.
-    pub(in crate::host) main: Look,
+    pub(in crate::host) main: FileMeta,
     /// The names beside it that belong to it.
     pub(in crate::host) companions: Vec<OsString>,
     /// Why it is not to be taken yet, however long it stays as it is.
@@ -43,7 +43,7 @@ pub(in crate::host) struct Scanned {
 }
 
 /// Orders by the converter's priority, then the oldest first, and keeps each file once, be it a
-/// source or a companion. Answers the files that were left out because a companion of theirs is
+/// source or a companion. Returns the files that were left out because a companion of theirs is
 /// another converter's.
 pub(in crate::host) fn order(
     candidates: &mut Vec<Candidate>,
@@ -75,7 +75,7 @@ pub(in crate::host) fn order(
         true
     });
     candidates.sort_by(|a, b| {
-        (priority(a), a.look.modified, &a.name).cmp(&(priority(b), b.look.modified, &b.name))
+        (priority(a), a.meta.modified, &a.name).cmp(&(priority(b), b.meta.modified, &b.name))
     });
     robbed
 }

@@ -1,10 +1,10 @@
-//! A stream that must be the content that was read before.
+//! A reader that fails at its end when the content is not what was read before.
 
 use std::io::{self, Read};
 
 use crate::id::BlobId;
 
-/// Refuses at its end what is not the content it was to be.
+/// Reads `content`, and fails at its end when its hash is not the expected one.
 pub(in crate::host) struct Expected<Content> {
     content: Content,
     hasher: blake3::Hasher,

@@ -1,11 +1,11 @@
-//! A source as it was when it was read: what could be seen of it, and the hash of its content.
+//! The fingerprint of a source that was read: its size and times, and the hash of its content.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::look::{Look, open};
+use super::file_meta::{FileMeta, open};
 use super::parts::{Parts, companions_of, parts, refused};
 use super::shape::Shape;
 use crate::host::config::settings::Links;
@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// A file, a folder, or a file with its companions, as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) struct Fingerprint {
-    pub(in crate::host) look: Look,
+    pub(in crate::host) meta: FileMeta,
     /// The file's content, or as a tar file that of a folder, or of a file and its companions.
     pub(in crate::host) content: BlobId,
     pub(super) shape: Shape,
@@ -28,7 +28,7 @@ pub(in crate::host) struct Fingerprint {
 
 /// What a source turned out to be, which says how it is cleared away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum SourceKind {
     /// One file; it may be of a kind that has companions and have none.
     File,
     Folder,
@@ -59,11 +59,11 @@ impl Fingerprint {
         &self.shape
     }
 
-    pub(super) fn form(&self) -> Form {
+    pub(super) fn kind(&self) -> SourceKind {
         match self.shape {
-            Shape::Folder => Form::Folder,
-            Shape::WithCompanions(_) if !self.companions.is_empty() => Form::Group,
-            Shape::File(_) | Shape::WithCompanions(_) => Form::File,
+            Shape::Folder => SourceKind::Folder,
+            Shape::WithCompanions(_) if !self.companions.is_empty() => SourceKind::Group,
+            Shape::File(_) | Shape::WithCompanions(_) => SourceKind::File,
         }
     }
 
@@ -85,11 +85,12 @@ impl Fingerprint {
         if !is_link && FileId::of(&metadata) != id {
             return Ok(None);
         }
-        let look = Look::of(&metadata)?;
+        let meta = FileMeta::of(&metadata)?;
         let content = hash(&file)?;
-        let is_unchanged = Look::of(&file.metadata()?)? == look && named()? == Some((id, is_link));
+        let is_unchanged =
+            FileMeta::of(&file.metadata()?)? == meta && named()? == Some((id, is_link));
         Ok(is_unchanged.then_some(Self {
-            look,
+            meta,
             content,
             shape: shape.clone(),
             named: id,
@@ -118,7 +119,7 @@ impl Fingerprint {
         }
         let (named, companions) = ids;
         Ok(Some(Self {
-            look: before,
+            meta: before,
             content: content.map_err(failed)?,
             shape: shape.clone(),
             named,
@@ -168,7 +169,7 @@ pub(super) fn hash(mut content: impl Read) -> io::Result<BlobId> {
 pub(super) fn check_file(file: &File, seen: &Fingerprint) -> io::Result<bool> {
     use std::io::Seek;
     let is_same = |file: &File| -> io::Result<bool> {
-        Ok(Look::of(&file.metadata()?)?.is_of_the_same(&seen.look))
+        Ok(FileMeta::of(&file.metadata()?)?.is_unchanged_from(&seen.meta))
     };
     let mut from = file;
     from.rewind()?;

@@ -1,4 +1,4 @@
-//! Files with companions in a watch folder: which of its names belong together.
+//! Groups the names in a watch folder: each main file with its companions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::candidate::{Candidate, Scanned};
-use super::look::{Look, look};
+use super::file_meta::{FileMeta, file_meta};
 use super::parts::refused;
 use crate::convert::{Beside, Companions, Listing};
 use crate::host::config::settings::{ConverterConfig, Links};
@@ -72,7 +72,7 @@ fn candidate(
     scanned: &mut Scanned,
 ) -> Option<Candidate> {
     let path = folder.join(main);
-    let alone = match look(&path, Links::Skip) {
+    let alone = match file_meta(&path, Links::Skip) {
         Ok(Some(alone)) => alone,
         Ok(None) => return None,
         Err(error) => {
@@ -86,8 +86,8 @@ fn candidate(
         alone
     } else {
         names.push(main.to_owned());
-        match Look::among(folder, &names) {
-            Ok((look, _)) => look,
+        match FileMeta::among(folder, &names) {
+            Ok((meta, _)) => meta,
             Err(error) if error.is_gone() => return None,
             Err(error) => {
                 scanned.refused.push((path.clone(), refused(&path, error)));
@@ -105,7 +105,7 @@ fn candidate(
     Some(Candidate {
         path,
         name: main.to_owned(),
-        look: whole,
+        meta: whole,
         main: alone,
         companions: beside.names.clone(),
         incomplete,
@@ -145,7 +145,7 @@ fn divide<'a>(found: &'a BTreeMap<&'a OsStr, Beside>) -> Divided<'a> {
         .map(|main| (*main, Standing::Unknown))
         .collect();
     loop {
-        let mut is_settled = true;
+        let mut is_unchanged = true;
         for main in found.keys() {
             if standing[main] == Standing::Source {
                 continue;
@@ -159,9 +159,9 @@ fn divide<'a>(found: &'a BTreeMap<&'a OsStr, Beside>) -> Divided<'a> {
             } else {
                 Standing::Unknown
             };
-            is_settled &= standing.insert(main, now) == Some(now);
+            is_unchanged &= standing.insert(main, now) == Some(now);
         }
-        if is_settled {
+        if is_unchanged {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Which files the programs of this machine have open for writing.
+//! Finds the files that programs of this machine have open for writing.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl OpenFiles {
         }
     }
 
-    /// True when a source, something in it, or a companion is open.
+    /// Returns true when a source, something in it, or a companion is open.
     pub(in crate::host) fn holds(&self, candidate: &Candidate) -> bool {
         self.is_in(&candidate.path) || candidate.companion_paths().any(|path| self.is_in(&path))
     }
@@ -77,7 +77,7 @@ mod system {
         open
     }
 
-    /// True when a process may write by one of its open files.
+    /// Returns true when a process may write by one of its open files.
     fn is_for_writing(process: &Path, number: &std::ffi::OsStr) -> bool {
         let info = fs::read_to_string(process.join("fdinfo").join(number)).unwrap_or_default();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));

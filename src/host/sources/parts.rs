@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::look::Look;
+use super::file_meta::FileMeta;
 use super::shape::Shape;
 use crate::convert::{Item, Listing, Tarball, Tree, TreeError, file_of};
 use crate::{Error, ErrorKind};
@@ -51,17 +51,17 @@ impl Parts<'_> {
 pub(in crate::host) fn parts<'a>(
     path: &'a Path,
     shape: &Shape,
-) -> Result<Option<(Look, Parts<'a>)>, TreeError> {
+) -> Result<Option<(FileMeta, Parts<'a>)>, TreeError> {
     match shape {
         Shape::File(_) => return Ok(None),
         Shape::Folder => {
-            let (look, tree) = Look::inside(path)?;
+            let (meta, tree) = FileMeta::inside(path)?;
             let parts = Parts {
                 root: path,
                 tree,
                 main: None,
             };
-            return Ok(Some((look, parts)));
+            return Ok(Some((meta, parts)));
         }
         Shape::WithCompanions(_) => {}
     }
@@ -76,13 +76,13 @@ pub(in crate::host) fn parts<'a>(
         return Ok(None);
     }
     names.push(main.to_owned());
-    let (look, tree) = Look::among(root, &names)?;
+    let (meta, tree) = FileMeta::among(root, &names)?;
     let parts = Parts {
         root,
         tree,
         main: Some(main),
     };
-    Ok(Some((look, parts)))
+    Ok(Some((meta, parts)))
 }
 
 /// The names of the companions that a source has now.

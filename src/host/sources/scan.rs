@@ -1,21 +1,20 @@
-//! What lies in a watch folder, and whether it has stopped changing.
+//! Lists the sources in one watch folder.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
 
 use super::candidate::{Candidate, Scanned};
+use super::file_meta::{FileMeta, file_meta};
 use super::groups;
-use super::look::{Look, look};
 use super::parts::refused;
 use crate::Error;
 use crate::convert::{Takes, TreeError};
 use crate::host::config::settings::{ConverterConfig, Links};
 
-/// The regular files directly in a converter's watch folder that it takes. Folders, pipes and hidden files are passed over, and links
-/// unless it follows them. Where it takes folders, those that are complete, and nothing else. Where
-/// files have companions, each with those it has.
+/// The regular files directly in a converter's watch folder that it takes. Folders, pipes and
+/// hidden files are passed over, and links unless it follows them. Where it takes folders, those
+/// that are complete, and nothing else. Where files have companions, each with those it has.
 pub(in crate::host) fn scan(
     config: &ConverterConfig,
     folder: &Path,
@@ -34,7 +33,7 @@ pub(in crate::host) fn scan(
         }
         let path = item.path();
         let seen = match &config.complete_marker {
-            None => match look(&path, config.links) {
+            None => match file_meta(&path, config.links) {
                 Ok(seen) => seen,
                 Err(error) => {
                     let error = Error::io("look at", &path, error);
@@ -51,13 +50,13 @@ pub(in crate::host) fn scan(
                 }
             },
         };
-        if let Some(look) = seen {
+        if let Some(meta) = seen {
             scanned.candidates.push(Candidate {
                 path,
                 name,
-                look,
+                meta,
                 companions: Vec::new(),
-                main: look,
+                main: meta,
                 incomplete: None,
                 converter,
             });
@@ -67,22 +66,27 @@ pub(in crate::host) fn scan(
 }
 
 /// Looks at a folder; `None` when it is none, or holds no marker yet.
-fn look_complete(path: &Path, marker: &str) -> Result<Option<Look>, TreeError> {
+fn look_complete(path: &Path, marker: &str) -> Result<Option<FileMeta>, TreeError> {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
     // The marker is looked at first: what is not complete need not be listed.
-    let is_complete = || look(&path.join(marker), Links::Skip).is_ok_and(|look| look.is_some());
+    let is_complete =
+        || file_meta(&path.join(marker), Links::Skip).is_ok_and(|meta| meta.is_some());
     if !is_folder || !is_complete() {
         return Ok(None);
     }
-    Look::inside(path).map(|(look, _)| Some(look))
+    FileMeta::inside(path).map(|(meta, _)| Some(meta))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+
     use super::*;
     use crate::host::Config;
     use crate::host::sources::candidate::order;
-    use crate::host::sources::look::{Look, open};
+    use crate::host::sources::file_meta::{FileMeta, open};
 
     fn config(text: &str) -> Config {
         Config::parse(text, Path::new("host.toml")).expect("valid")
@@ -90,7 +94,7 @@ mod tests {
 
     fn candidate(path: &str, seconds: u64, converter: usize) -> Candidate {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let look = Look {
+        let meta = FileMeta {
             size: 1,
             modified: time,
             changed: time,
@@ -99,8 +103,8 @@ mod tests {
         Candidate {
             path: path.into(),
             name: path.into(),
-            look,
-            main: look,
+            meta,
+            main: meta,
             companions: Vec::new(),
             incomplete: None,
             converter,
@@ -155,7 +159,7 @@ mod tests {
         let scanned = scan(&config.converters[0], dir.path(), 0).expect("read");
         let names: Vec<_> = scanned.candidates.iter().map(|found| &found.name).collect();
         assert_eq!(names, ["a"]);
-        assert_eq!(scanned.candidates[0].look.size, 1);
+        assert_eq!(scanned.candidates[0].meta.size, 1);
         let [(path, error)] = &scanned.refused[..] else {
             panic!("{:?}", scanned.refused);
         };
@@ -172,15 +176,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         fs::create_dir(dir.path().join("images")).expect("made");
         fs::write(dir.path().join("images/1.png"), "x").expect("written");
-        let before = Look::inside(dir.path()).expect("allowed").0;
+        let before = FileMeta::inside(dir.path()).expect("allowed").0;
         std::thread::sleep(Duration::from_millis(50));
         // Copying programs set times back; the time of change tells all the same.
         let path = dir.path().join("images/1.png");
         fs::write(&path, "y").expect("written");
         let file = File::options().write(true).open(&path).expect("there");
         file.set_modified(before.modified).expect("set");
-        let after = Look::inside(dir.path()).expect("allowed").0;
-        assert!(after.is_of_the_same(&before));
+        let after = FileMeta::inside(dir.path()).expect("allowed").0;
+        assert!(after.is_unchanged_from(&before));
         assert!(after != before && after.changed > before.changed);
     }
 
@@ -246,12 +250,12 @@ mod tests {
     #[test]
     fn a_file_from_the_future_has_no_age() {
         let now = SystemTime::now();
-        let look = Look {
+        let meta = FileMeta {
             size: 0,
             modified: now,
             changed: now + Duration::from_secs(60),
             inside: None,
         };
-        assert_eq!(look.age(now), Duration::ZERO);
+        assert_eq!(meta.age(now), Duration::ZERO);
     }
 }

@@ -1,9 +1,9 @@
-//! What a converter takes, and so how it is looked at: files, folders, or files with companions.
+//! The kind of source that a converter takes: files, folders, or files with companions.
 
 use crate::convert::{Companions, Takes};
 use crate::host::config::settings::{ConverterConfig, Links};
 
-/// What a converter takes, and how it is looked at.
+/// The kind of source that a converter takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) enum Shape {
     File(Links),

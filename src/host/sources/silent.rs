@@ -1,4 +1,4 @@
-//! A folder that does not answer, and how that is told.
+//! A folder that does not answer, and the messages about it.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -25,7 +25,7 @@ impl From<Silent> for SilentFolder {
     }
 }
 
-/// The trouble of a folder that does not answer, as an error for a summary.
+/// Returns the error for a folder that does not answer.
 pub(in crate::host) fn silence(silent: &Silent) -> Error {
     Error::new(ErrorKind::Io, sentence(silent))
         .hint("its files stay where they are; see whether the disk or share under it answers")

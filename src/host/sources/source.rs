@@ -1,4 +1,4 @@
-//! Clearing a source away without ever losing it, and without taking anything else for it.
+//! A source that was read: it is cleared away without being lost, and nothing else is taken for it.
 //!
 //! A source is what was read, not what has its name. Before it is removed or moved it is renamed to
 //! a hidden name beside it, which nobody else writes to, and compared there with what was read:
@@ -35,7 +35,7 @@ pub(in crate::host) struct Source<'a> {
 impl<'a> Source<'a> {
     /// Returns the name that the archive has for it.
     pub(in crate::host) fn archived_name(self) -> OsString {
-        if self.seen.look.has_parts() {
+        if self.seen.meta.has_parts() {
             archived_name(self.name())
         } else {
             self.name().to_owned()

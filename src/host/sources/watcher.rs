@@ -1,5 +1,7 @@
-//! Wakes the scan of the watch folders when something appears in one. The scan alone is the truth: where a system or a network
-//! share tells nothing, files are found all the same, only later.
+//! Wakes the scan when something appears in a watch folder.
+//!
+//! Only the scan decides what is there. Where a system or a network share sends no events, files
+//! are found by the next scan.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +9,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-/// Who wakes the scan.
-pub(in crate::host) struct Alarm {
-    ring: Sender<()>,
-    pub(in crate::host) rung: Receiver<()>,
+/// Watches folders for changes and wakes the scan.
+pub(in crate::host) struct FolderWatcher {
+    wake: Sender<()>,
+    pub(in crate::host) wakeups: Receiver<()>,
     watcher: Option<RecommendedWatcher>,
     watched: Vec<PathBuf>,
     /// Gives what is being set up for the folders that are watched now.
@@ -20,20 +22,20 @@ pub(in crate::host) struct Alarm {
 /// Who tells, if anybody does, and the folders that cannot be watched.
 type SetUp = (Option<RecommendedWatcher>, Vec<(PathBuf, String)>);
 
-impl Alarm {
+impl FolderWatcher {
     pub(in crate::host) fn new() -> Self {
-        let (ring, rung) = bounded(1);
+        let (wake, wakeups) = bounded(1);
         Self {
-            ring,
-            rung,
+            wake,
+            wakeups,
             watcher: None,
             watched: Vec::new(),
             coming: None,
         }
     }
 
-    /// Watches these folders and no others; answers those that turned out not to be watched since it
-    /// was called last, and why.
+    /// Watches these folders and no others; returns those that turned out not to be watched since
+    /// it was called last, and why.
     ///
     /// Never waits: a share that does not answer must not hold up the others.
     pub(in crate::host) fn watch<'a>(
@@ -47,10 +49,10 @@ impl Alarm {
             self.watched.clone_from(&wanted);
             let (done, coming) = bounded(1);
             self.coming = Some(coming);
-            let ring = self.ring.clone();
+            let wake = self.wake.clone();
             let work = move || {
                 // Nobody waits for it when other folders are wanted by now.
-                let _ = done.send(set_up(wanted, ring));
+                let _ = done.send(set_up(wanted, wake));
             };
             // Without a thread nobody tells: the folders are looked into all the same.
             let _ = std::thread::Builder::new()
@@ -70,11 +72,11 @@ impl Alarm {
     }
 }
 
-fn set_up(wanted: Vec<PathBuf>, ring: Sender<()>) -> SetUp {
+fn set_up(wanted: Vec<PathBuf>, wake: Sender<()>) -> SetUp {
     let heard = move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| brings_something(event.kind)) {
             // It rings already.
-            let _ = ring.try_send(());
+            let _ = wake.try_send(());
         }
     };
     match notify::recommended_watcher(heard) {
@@ -112,7 +114,7 @@ mod tests {
     fn a_file_that_appears_rings_and_a_folder_that_is_not_there_is_told() {
         let dir = tempfile::tempdir().expect("folder");
         let missing = dir.path().join("missing");
-        let mut alarm = Alarm::new();
+        let mut alarm = FolderWatcher::new();
         let mut unwatched = alarm.watch([dir.path(), &missing].into_iter());
         while alarm.coming.is_some() {
             std::thread::sleep(std::time::Duration::from_millis(1));
@@ -125,7 +127,7 @@ mod tests {
         assert_eq!(unwatched[0].0, missing);
         std::fs::write(dir.path().join("a"), "x").expect("written");
         let long = std::time::Duration::from_secs(30);
-        assert!(alarm.rung.recv_timeout(long).is_ok());
+        assert!(alarm.wakeups.recv_timeout(long).is_ok());
         assert!(alarm.watch([dir.path(), &missing].into_iter()).is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! What a server's answer means for the report that was sent, and how long to wait before the next try. Only looks and
-//! decides.
+//! Interprets a server's answer: taken, refused or try again, and how long to wait. Pure: it sends
+//! nothing.
 
 use std::time::Duration;
 
@@ -72,7 +72,8 @@ impl Trouble {
         }
     }
 
-    /// How long to wait after the `failures`-th failure in a row. `jitter`, from 0 to 1, spreads hosts that failed together.
+    /// How long to wait after the `failures`-th failure in a row. `jitter`, from 0 to 1, spreads
+    /// hosts that failed together.
     pub(in crate::host) fn wait(&self, failures: u32, jitter: f64) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
         let (least, most) = match self.with {
@@ -215,7 +216,8 @@ fn is_bad_status(value: &Json) -> bool {
     }
 }
 
-/// The name a server gave the report: `ID`, `id` or `uuid` of the answer, or of the first of several.
+/// The name a server gave the report: `ID`, `id` or `uuid` of the answer, or of the first of
+/// several.
 fn report_id(body: &[u8]) -> Option<String> {
     let answer = Json::parse(body)?;
     let one = match &answer {

@@ -1,4 +1,5 @@
-//! One request with one report, over HTTP: bounded in time and memory, without following redirects, given up when cancelled.
+//! Sends one report in one HTTP request: bounded in time and memory, without redirects,
+//! cancellable.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use crate::host::config::endpoint::{Revealed, Submit};
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// Between two looks whether a running request is to be given up.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How long a cancelled request may still be answered: an answer that is recorded needs no second request.
+/// How long a cancelled request may still be answered: an answer that is recorded needs no second
+/// request.
 const GRACE: Duration = Duration::from_secs(2);
 /// A connection that was unused for longer may have been closed by the server.
 const IDLE_MAX: Duration = Duration::from_secs(3);
@@ -62,7 +64,8 @@ impl Client {
     ) -> Option<Result<Answer, Trouble>> {
         let (tell, told) = bounded(1);
         let agent = self.agent.clone();
-        // On a thread of its own, because nothing else ends a request that hangs. It ends at its timeout.
+        // On a thread of its own, because nothing else ends a request that hangs. It ends at its
+        // timeout.
         let begun = std::thread::Builder::new().spawn(move || {
             // Nobody listens when it was given up.
             let _ = tell.send(exchange(&agent, &parcel));

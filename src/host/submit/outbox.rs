@@ -1,8 +1,9 @@
-//! The outbox: takes reports out of the queue that the store keeps, sends them, and records what the server said.
+//! The outbox: takes reports from the store's queue, sends them, and records the server's answer.
 //!
-//! One thread an endpoint. What a server did not take waits in the store, not here: a host that is started again begins with
-//! the oldest. Before a report is sent for the first time, that is recorded; each try carries the same key, so that a server
-//! whose answer was lost knows the report again.
+//! One thread an endpoint. What a server did not take waits in the store, not here: a host that is
+//! started again begins with the oldest. Before a report is sent for the first time, that is
+//! recorded; each try carries the same key, so that a server whose answer was lost knows the report
+//! again.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +37,7 @@ pub(in crate::host) type Tell<'a> = &'a (dyn Fn(&Notice<'_>) + Sync);
 
 /// Every endpoint that reports go to.
 pub(in crate::host) struct Outbox {
-    lanes: Vec<Lane>,
+    lanes: Vec<EndpointQueue>,
     submitted: AtomicU64,
     rejected: AtomicU64,
 }
@@ -56,14 +57,14 @@ pub(in crate::host) enum Delivered {
 
 impl Outbox {
     pub(in crate::host) fn new(archives: &Archives, config: &Config) -> Self {
-        let mut lanes: Vec<Lane> = Vec::new();
+        let mut lanes: Vec<EndpointQueue> = Vec::new();
         for converter in &config.converters {
             let Some(submit) = &converter.submit else {
                 continue;
             };
             let known = lanes.iter().position(|lane| lane.submit == *submit);
             let at = known.unwrap_or_else(|| {
-                lanes.push(Lane::new(submit.clone()));
+                lanes.push(EndpointQueue::new(submit.clone()));
                 lanes.len() - 1
             });
             if let Some(archive) = archives.of(converter) {
@@ -83,9 +84,9 @@ impl Outbox {
         std::thread::scope(|scope| {
             for lane in self.lanes.iter().filter(|lane| !lane.queues.is_empty()) {
                 scope.spawn(|| {
-                    let mut places = lane.places();
+                    let mut cursors = lane.cursors();
                     while lane.wait(cancel) {
-                        match self.advance(lane, &mut places, Turn::Again, cancel, tell) {
+                        match self.advance(lane, &mut cursors, QueuePass::Repeat, cancel, tell) {
                             Advance::Some => {}
                             Advance::None => {
                                 cancel.sleep(LOOK_EVERY);
@@ -103,9 +104,10 @@ impl Outbox {
         std::thread::scope(|scope| {
             for lane in &self.lanes {
                 scope.spawn(|| {
-                    let mut places = lane.places();
+                    let mut cursors = lane.cursors();
                     while lane.is_worth_asking() && !cancel.is_cancelled() {
-                        let advance = self.advance(lane, &mut places, Turn::Once, cancel, tell);
+                        let advance =
+                            self.advance(lane, &mut cursors, QueuePass::Once, cancel, tell);
                         if advance != Advance::Some {
                             return;
                         }
@@ -145,8 +147,8 @@ impl Outbox {
 
     /// What stands in the way at each endpoint that takes no reports at the moment.
     pub(in crate::host) fn troubles(&self) -> Vec<(&str, String)> {
-        let told = |lane: &Lane| {
-            lock(&lane.gate)
+        let told = |lane: &EndpointQueue| {
+            lock(&lane.backoff)
                 .trouble
                 .as_ref()
                 .map(|told| told.why.clone())
@@ -157,9 +159,9 @@ impl Outbox {
             .collect()
     }
 
-    /// True when reports of this endpoint may be sent now.
+    /// Returns true when reports of this endpoint may be sent now.
     pub(in crate::host) fn is_open(&self, submit: &Submit) -> bool {
-        self.lane(submit).is_none_or(Lane::is_open)
+        self.lane(submit).is_none_or(EndpointQueue::is_open)
     }
 
     /// Sends reports that no store holds; `key` names each by its number.
@@ -211,28 +213,29 @@ impl Outbox {
         Delivered::Taken
     }
 
-    fn lane(&self, submit: &Submit) -> Option<&Lane> {
+    fn lane(&self, submit: &Submit) -> Option<&EndpointQueue> {
         self.lanes.iter().find(|lane| lane.submit == *submit)
     }
 
-    /// Sends a page of one queue, beginning with the queue whose turn it is.
+    /// Sends a page of one queue. The queues of an endpoint take turns.
     fn advance(
         &self,
-        lane: &Lane,
-        places: &mut Places,
-        turn: Turn,
+        lane: &EndpointQueue,
+        cursors: &mut Cursors,
+        pass: QueuePass,
         cancel: &Cancel,
         tell: Tell<'_>,
     ) -> Advance {
         for _ in 0..lane.queues.len() {
-            let nth = places.next % lane.queues.len();
-            places.next = nth + 1;
+            let nth = cursors.next % lane.queues.len();
+            cursors.next = nth + 1;
             let (converter, archive) = &lane.queues[nth];
-            let after = &mut places.after[nth];
-            match self.page(lane, converter, archive, after, turn, cancel, tell) {
+            let after = &mut cursors.after[nth];
+            match self.page(lane, converter, archive, after, pass, cancel, tell) {
                 Ok(Advance::None) => {}
                 Ok(advance) => return advance,
-                // The store cannot be read or written: nothing is sent whose answer could not be recorded.
+                // The store cannot be read or written: nothing is sent whose answer could not be
+                // recorded.
                 Err(error) => {
                     let why = format!("what waits cannot be recorded as sent: {error}");
                     lane.closed(Trouble::new(With::Server, why), tell);
@@ -246,18 +249,18 @@ impl Outbox {
     #[expect(clippy::too_many_arguments, reason = "one step of `advance`")]
     fn page(
         &self,
-        lane: &Lane,
+        lane: &EndpointQueue,
         converter: &str,
         archive: &Archive,
         after: &mut Option<PendingSubmission>,
-        turn: Turn,
+        pass: QueuePass,
         cancel: &Cancel,
         tell: Tell<'_>,
     ) -> Result<Advance> {
         let mut page = archive
             .snapshot()?
             .pending_of(converter, after.as_ref(), PAGE)?;
-        if page.is_empty() && turn == Turn::Again && after.take().is_some() {
+        if page.is_empty() && pass == QueuePass::Repeat && after.take().is_some() {
             page = archive.snapshot()?.pending_of(converter, None, PAGE)?;
         }
         if page.is_empty() {
@@ -315,7 +318,7 @@ impl Outbox {
 
     fn refused(
         &self,
-        lane: &Lane,
+        lane: &EndpointQueue,
         archive: &Archive,
         pending: &PendingSubmission,
         status: u16,
@@ -341,11 +344,11 @@ impl Outbox {
     }
 }
 
-/// How a lane goes through its queues.
+/// How often the queues of an endpoint are gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum QueuePass {
     /// From the beginning again when it comes to the end.
-    Again,
+    Repeat,
     /// Once.
     Once,
 }
@@ -360,8 +363,8 @@ enum Advance {
     Cancelled,
 }
 
-/// How far a lane has come in each of its queues.
-struct Places {
+/// The position in each queue of an endpoint.
+struct Cursors {
     /// The queue whose turn it is.
     next: usize,
     /// In each queue the last report that was passed over, because the server failed on it.
@@ -369,18 +372,18 @@ struct Places {
 }
 
 /// One endpoint.
-struct Lane {
+struct EndpointQueue {
     submit: Submit,
     endpoint: String,
     client: Client,
     /// Converters, and the stores that hold their reports.
     queues: Vec<(String, Archive)>,
-    gate: Mutex<Gate>,
+    backoff: Mutex<Backoff>,
 }
 
-/// Whether an endpoint may be asked.
+/// Whether an endpoint may be asked now, or after which pause.
 #[derive(Default)]
-struct Gate {
+struct Backoff {
     /// In a row.
     failures: u32,
     /// Not before then.
@@ -388,19 +391,19 @@ struct Gate {
     trouble: Option<Trouble>,
 }
 
-impl Lane {
+impl EndpointQueue {
     fn new(submit: Submit) -> Self {
         Self {
             endpoint: submit.endpoint(),
             client: Client::new(&submit),
             submit,
             queues: Vec::new(),
-            gate: Mutex::default(),
+            backoff: Mutex::default(),
         }
     }
 
-    fn places(&self) -> Places {
-        Places {
+    fn cursors(&self) -> Cursors {
+        Cursors {
             next: 0,
             after: self.queues.iter().map(|_| None).collect(),
         }
@@ -427,21 +430,21 @@ impl Lane {
     }
 
     fn opened(&self) {
-        *lock(&self.gate) = Gate::default();
+        *lock(&self.backoff) = Backoff::default();
     }
 
     /// Waits longer with each failure; tells of it when it is news.
     fn closed(&self, trouble: Trouble, tell: Tell<'_>) {
-        let mut gate = lock(&self.gate);
-        gate.failures = gate.failures.saturating_add(1);
-        let wait = trouble.wait(gate.failures, jitter());
-        gate.until = Instant::now().checked_add(wait);
-        let known = gate
+        let mut backoff = lock(&self.backoff);
+        backoff.failures = backoff.failures.saturating_add(1);
+        let wait = trouble.wait(backoff.failures, jitter());
+        backoff.until = Instant::now().checked_add(wait);
+        let known = backoff
             .trouble
             .as_ref()
             .is_some_and(|known| known.why == trouble.why);
-        gate.trouble = Some(trouble.clone());
-        drop(gate);
+        backoff.trouble = Some(trouble.clone());
+        drop(backoff);
         if !known {
             let error = Error::new(
                 ErrorKind::Io,
@@ -460,20 +463,20 @@ impl Lane {
     }
 
     fn is_open(&self) -> bool {
-        let until = lock(&self.gate).until;
+        let until = lock(&self.backoff).until;
         until.is_none_or(|until| until <= Instant::now())
     }
 
-    /// False when nothing gets through, as opposed to a report or two.
+    /// Returns false when nothing gets through, as opposed to a report or two.
     fn is_worth_asking(&self) -> bool {
-        let gate = lock(&self.gate);
-        let with = gate.trouble.as_ref().map(|trouble| trouble.with);
-        matches!(with, None | Some(With::Report)) && gate.failures < FAILURES_MAX
+        let backoff = lock(&self.backoff);
+        let with = backoff.trouble.as_ref().map(|trouble| trouble.with);
+        matches!(with, None | Some(With::Report)) && backoff.failures < FAILURES_MAX
     }
 
-    /// Waits until the endpoint may be asked. False when cancelled.
+    /// Waits until the endpoint may be asked. Returns false when cancelled.
     fn wait(&self, cancel: &Cancel) -> bool {
-        let until = lock(&self.gate).until;
+        let until = lock(&self.backoff).until;
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         cancel.sleep(left.unwrap_or_default())
     }

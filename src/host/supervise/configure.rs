@@ -1,4 +1,4 @@
-//! Makes a host, and puts another configuration in force while it runs.
+//! Makes a host, and reloads its configuration while it runs.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -6,23 +6,24 @@ use std::time::SystemTime;
 
 use crate::archive::Archive;
 use crate::event::ConfigChanged;
+use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
 use crate::host::config::settings::Config;
-use crate::host::observe::counters::Books;
-use crate::host::observe::space::Guard;
-use crate::host::observe::stuck::Troubles;
+use crate::host::observe::counters::Counters;
+use crate::host::observe::space::DiskSpace;
+use crate::host::observe::stuck::StuckTracker;
 use crate::host::panics::lock;
 use crate::host::pipeline::host::Host;
-use crate::host::pipeline::lines::Lines;
 use crate::host::pipeline::memory::FileMemory;
 use crate::host::pipeline::queue::Queue;
-use crate::host::setup::Setup;
+use crate::host::pipeline::stopped_converters::StoppedConverters;
 use crate::host::sources::clear;
-use crate::host::sources::listers::Listers;
+use crate::host::sources::scanners::FolderScanners;
 use crate::{Error, ErrorKind, Result, convert};
 
 impl Host {
-    /// Makes a host and records its configuration in every store, where it differs from what is recorded there.
+    /// Makes a host and records its configuration in every store, where it differs from what is
+    /// recorded there.
     ///
     /// # Errors
     /// `Invalid` when folders overlap, and when a store cannot record it.
@@ -36,30 +37,33 @@ impl Host {
         convert::remove_abandoned(&scratch, SystemTime::now());
         remove_partials(&config);
         Ok(Self {
-            setup: Mutex::new(Arc::new(Setup::new(&archives, config))),
+            active: Mutex::new(Arc::new(ActiveConfig::new(&archives, config))),
             archives,
             scratch,
             queue: Queue::default(),
-            books: Books::new(),
-            troubles: Troubles::default(),
-            lines: Lines::default(),
-            listers: Listers::default(),
+            counters: Counters::new(),
+            stuck: StuckTracker::default(),
+            stopped: StoppedConverters::default(),
+            scanners: FolderScanners::default(),
             purge_asked: AtomicBool::new(false),
             surroundings: OnceLock::new(),
             reloading: Mutex::default(),
             memory: FileMemory::default(),
-            space: Guard::default(),
+            space: DiskSpace::default(),
         })
     }
 
-    /// Puts another configuration in force, and records it. Conversions that run end under the one before; files that were taken
-    /// and not begun are taken anew.
+    /// Puts another configuration in force and records it.
+    ///
+    /// Running conversions end under the previous one. Files that were taken and not begun are
+    /// taken again.
     ///
     /// # Errors
-    /// `Refused` for what takes a restart, and when a store cannot record it. The configuration before stays in force then.
+    /// `Refused` for what takes a restart, and when a store cannot record it. The configuration
+    /// before stays in force then.
     pub fn reload(&self, config: Config) -> Result<()> {
         let _one_at_a_time = lock(&self.reloading);
-        let old = self.setup();
+        let old = self.active();
         let changed = refuse(&self.archives, &old.config, &config).and_then(|()| {
             self.archives
                 .iter()
@@ -71,24 +75,24 @@ impl Host {
         }
         let new = Arc::new(old.changed(&self.archives, config));
         self.queue.set_converters_max(new.config.max_concurrent);
-        *lock(&self.setup) = Arc::clone(&new);
+        *lock(&self.active) = Arc::clone(&new);
         if !Arc::ptr_eq(&old.outbox, &new.outbox) {
             old.outbox_over.cancel();
         }
-        self.books.reloaded(old.outbox.sent());
+        self.counters.reloaded(old.outbox.sent());
         // Whoever reloads may have mended what a converter lacked.
-        self.lines.forget();
+        self.stopped.forget();
         Ok(())
     }
 
-    /// Takes note that a configuration was not even worth a try.
+    /// Notes that a new configuration could not even be read.
     pub fn refuse_reload(&self, error: &Error) {
-        self.books.reload_refused(error.to_string());
+        self.counters.reload_refused(error.to_string());
     }
 
     /// The configuration in force.
     pub fn config(&self) -> Config {
-        self.setup().config.clone()
+        self.active().config.clone()
     }
 }
 

@@ -1,4 +1,4 @@
-//! How a host is: asks all its parts, its stores and its disks.
+//! The health of a host: collects the status of its parts, stores and disks.
 
 use crate::archive::{Archive, Stats};
 use crate::disk::{Disk, FsDisk};
@@ -11,11 +11,11 @@ use crate::host::sources::silent;
 use crate::{Error, ErrorKind};
 
 impl Host {
-    /// How the host is. Asks the stores and disks, so not to be asked in a hurry.
+    /// Returns the status of the host. It reads stores and disks, so do not call it often.
     pub fn status(&self) -> HostStatus {
-        let setup = self.setup();
+        let active = self.active();
         let mut submissions = SubmissionStatus {
-            troubles: setup
+            troubles: active
                 .outbox
                 .troubles()
                 .into_iter()
@@ -39,7 +39,7 @@ impl Host {
             let asked = archive.snapshot().and_then(|snapshot| {
                 let stats = snapshot.stats()?;
                 (store.entries, store.stored_bytes) = (stats.entries, stats.stored_bytes);
-                store.failed = failed_of(&stats, &setup.config);
+                store.failed = failed_of(&stats, &active.config);
                 let pending = snapshot.pending_submissions()?;
                 submissions.waiting += pending.count;
                 let oldest = submissions.oldest.into_iter().chain(pending.oldest).min();
@@ -53,23 +53,23 @@ impl Host {
             store.error = asked.err().map(|error| error.to_string());
             stores.push(store);
         }
-        let converters = setup.config.converters.iter().map(|config| {
+        let converters = active.config.converters.iter().map(|config| {
             let folder = config.watch_folder.as_deref();
             (config.converter.name.as_str(), folder)
         });
         let mut reasons: Vec<String> = self.silent().iter().map(silent::sentence).collect();
-        reasons.extend(self.lines.reasons());
-        reasons.extend(self.troubles.reasons());
+        reasons.extend(self.stopped.reasons());
+        reasons.extend(self.stuck.reasons());
         reasons.extend(self.surroundings.get().into_iter().flat_map(|ask| ask()));
-        self.books.status(About {
+        self.counters.status(About {
             reasons,
-            stuck: self.troubles.status(),
-            stuck_by_converter: self.troubles.by_converter(),
+            stuck: self.stuck.status(),
+            stuck_by_converter: self.stuck.by_converter(),
             silent: self.silent().into_iter().map(Into::into).collect(),
-            stopped: &|converter| self.lines.status(converter),
+            stopped: &|converter| self.stopped.status(converter),
             converters: Box::new(converters),
-            config: &setup.config.path,
-            scan_every: setup.config.scan_every,
+            config: &active.config.path,
+            scan_every: active.config.scan_every,
             queue: self.queue.lengths().into(),
             submissions,
             disk: self.space.state(),
@@ -77,17 +77,18 @@ impl Host {
         })
     }
 
-    /// False when the host hangs: it runs, and has not looked into its folders for far too long.
+    /// Returns false when the host hangs: it runs, and has not looked into its folders for far too
+    /// long.
     pub fn is_alive(&self) -> bool {
-        self.books.is_alive(self.setup().config.scan_every)
+        self.counters.is_alive(self.active().config.scan_every)
     }
 
     /// Entries of the configured converters whose last attempt failed.
     pub fn failed_before(&self) -> u64 {
-        let setup = self.setup();
+        let active = self.active();
         let failed = |archive: &Archive| {
             let stats = archive.snapshot().and_then(|snapshot| snapshot.stats());
-            stats.map_or(0, |stats| failed_of(&stats, &setup.config))
+            stats.map_or(0, |stats| failed_of(&stats, &active.config))
         };
         self.archives.iter().map(failed).sum()
     }

@@ -1,4 +1,4 @@
-//! The host at work: starts and ends its threads, looks into the folders, reloads its configuration.
+//! Runs a host: starts and ends its threads, scans the folders, reloads the configuration.
 
 pub(super) mod configure;
 pub(super) mod health;

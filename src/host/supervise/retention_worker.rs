@@ -1,4 +1,5 @@
-//! Retention in the background: what the rules of the configuration let go is purged by plan, also while the disk is full.
+//! Retention in the background: purges entries by the converters' rules, also while the disk is
+//! full.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use crate::host::pipeline::host::Host;
 use crate::retention::{AsOf, Policy, Unsubmitted};
 use crate::{Error, ErrorKind, Result};
 
-/// Before the first purge: a host that has just been started has more urgent things to do, and a person who sees a mistake in the
-/// configuration has time to stop it.
+/// Before the first purge: a host that has just been started has more urgent things to do, and a
+/// person who sees a mistake in the configuration has time to stop it.
 const FIRST_AFTER: Duration = Duration::from_secs(60);
-/// How often a plan is made anew when holds or purges came in between.
+/// How often a plan is made again when holds or purges came in between.
 const PLANS_MAX: u32 = 3;
 /// Between two looks whether it is time.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -31,13 +32,14 @@ fn policy(config: &ConverterConfig) -> Policy {
 }
 
 impl Host {
-    /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly full.
-    pub(in crate::host) fn purge_all_the_while(&self, cancel: &Cancel, hooks: &Hooks) {
+    /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly
+    /// full.
+    pub(in crate::host) fn retention_loop(&self, cancel: &Cancel, hooks: &Hooks) {
         let mut slept = Duration::ZERO;
         let mut first = true;
         while cancel.sleep(LOOK_EVERY) {
             slept += LOOK_EVERY;
-            let Some(every) = self.setup().config.retention_every else {
+            let Some(every) = self.active().config.retention_every else {
                 continue;
             };
             let due = if first { every.min(FIRST_AFTER) } else { every };
@@ -54,9 +56,9 @@ impl Host {
 
     /// Purges once what the rules of each converter let go.
     pub fn apply_retention(&self, hooks: &Hooks) {
-        let setup = self.setup();
+        let active = self.active();
         let mut trouble = None;
-        for config in &setup.config.converters {
+        for config in &active.config.converters {
             if !config.archive.archives() {
                 continue;
             }
@@ -72,7 +74,7 @@ impl Host {
                 trouble = Some(format!("{converter}: {error}"));
             }
         }
-        self.books.retention_applied(trouble);
+        self.counters.retention_applied(trouble);
     }
 
     fn purge_by_rules(
@@ -87,7 +89,8 @@ impl Host {
         if purged.as_ref().is_err_and(doubtful)
             && (rules.max_size.is_some() || rules.max_count.is_some())
         {
-            // Where the clock is in doubt, no entry is known to be old; size and number are known all the same.
+            // Where the clock is in doubt, no entry is known to be old; size and number are known
+            // all the same.
             let timeless = Policy {
                 expired: false,
                 ..rules
@@ -115,7 +118,7 @@ impl Host {
             let reason = format!("retention of converter '{converter}': {}", plan.reason);
             match archive.purge(&plan, &reason) {
                 Ok(outcome) => {
-                    self.books.purged(converter, &outcome);
+                    self.counters.purged(converter, &outcome);
                     (hooks.notice)(&Notice::Purged {
                         converter,
                         outcome: &outcome,

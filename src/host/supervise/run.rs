@@ -1,16 +1,18 @@
-//! The converter host at work: one pass over the watch folders, or look after look until it is told to stop.
+//! The main loop of a host: one pass over the watch folders, or scans until it is told to stop.
 //!
-//! A file's way: settled, read and hashed, archived under an idempotency key, converted from the archived bytes, the
-//! attempt recorded with where its reports are to go, the file cleared away. Archiving, converting and recording have threads of
-//! their own. The outbox sends the reports. Those that no store holds are sent before anything of their conversion is recorded.
-//! A crash between any two of these steps is caught up with by the next pass: the key finds the entry again, and an entry that
-//! has its final attempt is not converted again.
+//! A file's way: settled, read and hashed, archived under an idempotency key, converted from the
+//! archived bytes, the attempt recorded with where its reports are to go, the file cleared away.
+//! Archiving, converting and recording have threads of their own. The outbox sends the reports.
+//! Those that no store holds are sent before anything of their conversion is recorded. A crash
+//! between any two of these steps is caught up with by the next pass: the key finds the entry
+//! again, and an entry that has its final attempt is not converted again.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::convert::Cancel;
+use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
 use crate::host::config::settings::Config;
 use crate::host::observe::listen::{Asked, Listener};
@@ -18,29 +20,29 @@ use crate::host::observe::notice::{Hooks, Notice, RunSummary};
 use crate::host::observe::status::HostState;
 use crate::host::panics::caught;
 use crate::host::pipeline::host::Host;
-use crate::host::pipeline::look::{TICK, watched};
-use crate::host::pipeline::threads::Workers;
-use crate::host::pipeline::worker::Hand;
-use crate::host::setup::Setup;
-use crate::host::sources::watcher::Alarm;
-use crate::host::sources::{listers, silent};
+use crate::host::pipeline::scan_folders::{TICK, watched};
+use crate::host::pipeline::threads::WorkerThreads;
+use crate::host::pipeline::worker::FileWorker;
+use crate::host::sources::watcher::FolderWatcher;
+use crate::host::sources::{scanners, silent};
 use crate::host::stop::Stop;
 use crate::{Error, ErrorKind, Result};
 
-/// The shortest pause between two looks, and at least as many times what a look takes: many files that appear one by one
-/// are not looked at one by one.
+/// The shortest pause between two looks, and at least as many times what a look takes: many files
+/// that appear one by one are not looked at one by one.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_LOOKS: u32 = 4;
 /// The longest of these pauses: one folder that is slow to answer does not slow down the others.
 const PAUSE_MIN_MAX: Duration = Duration::from_secs(2);
-/// Before work that panicked is begun again.
+/// The pause before work that panicked is restarted.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
-/// What is still at work when it was told to end at once gets so long to do so.
+/// How long steps get to end after the host was told to stop at once.
 pub(in crate::host) const LAST_MOMENT: Duration = Duration::from_secs(10);
-/// How often a host that is stopping looks whether it is to end at once.
+/// How often waiting threads check whether the host must stop.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// Makes one pass over all watch folders, waiting for fresh files to settle, and sends every report that waits once.
+/// Makes one pass over all watch folders, waiting for fresh files to settle, and sends every report
+/// that waits once.
 ///
 /// # Errors
 /// When the configuration cannot be recorded. Everything else is in the summary.
@@ -55,54 +57,62 @@ pub fn run_once(
 }
 
 impl Host {
-    /// Looks into the watch folders until told to stop, archives and converts what is in them, sends reports, purges what may go.
+    /// Looks into the watch folders until told to stop, archives and converts what is in them,
+    /// sends reports, purges what may go.
     ///
-    /// Folders are listed anew each time: no file is missed for want of a notification, on no file system. `listener` answers
-    /// `/healthz` and `/metrics`. A thread that hangs in a folder that does not answer is left behind.
+    /// Folders are listed again each time: no file is missed for want of a notification, on no file
+    /// system. `listener` answers `/healthz` and `/metrics`. A thread that hangs in a folder that
+    /// does not answer is left behind.
     pub fn run(self: &Arc<Self>, listener: Option<Listener>, stop: &Stop, hooks: &Hooks) {
         self.tell_unsent(hooks);
-        let hand = Hand {
+        let worker = FileWorker {
             host: Arc::clone(self),
             stop: stop.clone(),
             hooks: hooks.clone(),
         };
         let over = Cancel::default();
-        let mut workers = Workers::start(&hand, &self.setup());
-        self.books.enter(HostState::Running);
+        let mut workers = WorkerThreads::start(&worker, &self.active());
+        self.counters.enter(HostState::Running);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let send = || self.send_all_the_while(&over, hooks);
-                self.keep_on("sending reports", &over, hooks, send);
+                let send = || self.send_loop(&over, hooks);
+                self.restart_on_panic("sending reports", &over, hooks, send);
             });
             scope.spawn(|| {
-                let purge = || self.purge_all_the_while(&over, hooks);
-                self.keep_on("retention", &over, hooks, purge);
+                let purge = || self.retention_loop(&over, hooks);
+                self.restart_on_panic("retention", &over, hooks, purge);
             });
             if let Some(listener) = &listener {
                 scope.spawn(|| {
                     let asked = Asked {
                         status: &|| self.status(),
-                        names: &|| self.setup().config.listen_names.clone(),
+                        names: &|| self.active().config.listen_names.clone(),
                     };
                     let answer = || listener.answer(&asked, &over);
-                    self.keep_on("answering requests", &over, hooks, answer);
+                    self.restart_on_panic("answering requests", &over, hooks, answer);
                 });
             }
-            self.keep_on("looking into the folders", &stop.intake, hooks, || {
-                self.look_all_the_while(&mut workers, &hand);
+            self.restart_on_panic("looking into the folders", &stop.intake, hooks, || {
+                self.scan_loop(&mut workers, &worker);
             });
-            self.end(&mut workers, &hand);
+            self.shut_down(&mut workers, &worker);
             over.cancel();
-            self.setup().outbox_over.cancel();
+            self.active().outbox_over.cancel();
         });
         // What was done since the last look.
-        self.tell_passed(Vec::new(), hooks);
-        self.books.enter(HostState::Idle);
+        self.finish_scan(Vec::new(), hooks);
+        self.counters.enter(HostState::Idle);
     }
 
-    /// Does work that goes on until `over`. When it panics, that is told, and it is begun again
-    /// after a moment: the other work must not end with it.
-    fn keep_on(&self, what: &'static str, over: &Cancel, hooks: &Hooks, mut work: impl FnMut()) {
+    /// Runs background work until `over`, and restarts it after a panic. A panic in one kind of
+    /// work must not end the others.
+    fn restart_on_panic(
+        &self,
+        what: &'static str,
+        over: &Cancel,
+        hooks: &Hooks,
+        mut work: impl FnMut(),
+    ) {
         while !over.is_cancelled() {
             let worked = caught(|| {
                 work();
@@ -110,10 +120,10 @@ impl Host {
             });
             let Err(error) = worked else { return };
             let error = Error::new(error.kind(), format!("{what}: {error}"));
-            self.books.failed(what, &error);
+            self.counters.failed(what, &error);
             // Whoever is told may be what panicked.
             let told = caught(|| {
-                let path = &self.setup().config.path;
+                let path = &self.active().config.path;
                 (hooks.notice)(&Notice::Trouble {
                     path,
                     error: &error,
@@ -125,27 +135,27 @@ impl Host {
         }
     }
 
-    fn look_all_the_while(self: &Arc<Self>, workers: &mut Workers, hand: &Hand) {
-        let (stop, hooks) = (&hand.stop, &hand.hooks);
-        let mut alarm = Alarm::new();
+    fn scan_loop(self: &Arc<Self>, workers: &mut WorkerThreads, worker: &FileWorker) {
+        let (stop, hooks) = (&worker.stop, &worker.hooks);
+        let mut watcher = FolderWatcher::new();
         while !stop.is_asked() {
-            let setup = self.setup();
-            workers.keep_up(hand, &setup);
+            let active = self.active();
+            workers.maintain(worker, &active);
             let silent = self.silent();
-            let answering = watched(&setup.config)
+            let answering = watched(&active.config)
                 .filter(|folder| !silent.iter().any(|silent| silent.folder == *folder));
-            for (path, why) in alarm.watch(answering) {
+            for (path, why) in watcher.watch(answering) {
                 let path = &path;
                 (hooks.notice)(&Notice::Unwatched { path, why: &why });
             }
             let began = Instant::now();
             // Also where there is nothing to take: somebody may look at the state.
-            self.has_room(&setup, hooks);
-            let looked = self.look(&setup, hand, listers::SLOW);
-            self.tell_passed(looked.troubles, hooks);
-            let settled = looked.settles_in.map(|time| time + TICK);
+            self.has_room(&active, hooks);
+            let looked = self.scan_folders(&active, worker, scanners::SLOW);
+            self.finish_scan(looked.troubles, hooks);
+            let settled = looked.stable_in.map(|time| time + TICK);
             let soonest = (began.elapsed() * PAUSE_LOOKS).clamp(PAUSE_MIN, PAUSE_MIN_MAX);
-            let mut pause = setup
+            let mut pause = active
                 .config
                 .scan_every
                 .min(settled.unwrap_or(Duration::MAX));
@@ -153,97 +163,106 @@ impl Host {
                 pause = PAUSE_MIN;
             }
             if stop.intake.sleep(soonest) {
-                self.pause(pause.saturating_sub(soonest), &setup, &alarm, workers, hand);
+                self.pause(
+                    pause.saturating_sub(soonest),
+                    &active,
+                    &watcher,
+                    workers,
+                    worker,
+                );
             }
         }
     }
 
     /// Makes one pass, waiting for fresh files to settle, and sends every report that waits once.
     pub fn run_once(self: &Arc<Self>, stop: &Stop, hooks: &Hooks) -> RunSummary {
-        let setup = self.setup();
-        self.wait_for_settling(&setup, stop);
-        let troubles = self.pass(&setup, stop, hooks);
+        let active = self.active();
+        self.wait_until_stable(&active, stop);
+        let troubles = self.pass(&active, stop, hooks);
         self.tell_unsent(hooks);
-        setup.outbox.run_once(&stop.intake, &*hooks.notice);
-        for (endpoint, why) in setup.outbox.troubles() {
+        active.outbox.run_once(&stop.intake, &*hooks.notice);
+        for (endpoint, why) in active.outbox.troubles() {
             let error = Error::new(ErrorKind::Io, why);
-            self.books.trouble(Path::new(endpoint), &error);
+            self.counters.trouble(Path::new(endpoint), &error);
         }
-        self.tell_passed(troubles, hooks)
+        self.finish_scan(troubles, hooks)
     }
 
-    /// Takes what is ready in all folders to its end. Answers which folders could not be looked into.
+    /// Takes what is ready in all folders to its end. Returns which folders could not be looked
+    /// into.
     pub(in crate::host) fn pass(
         self: &Arc<Self>,
-        setup: &Arc<Setup>,
+        active: &Arc<ActiveConfig>,
         stop: &Stop,
         hooks: &Hooks,
     ) -> Vec<String> {
-        let hand = Hand {
+        let worker = FileWorker {
             host: Arc::clone(self),
             stop: stop.clone(),
             hooks: hooks.clone(),
         };
-        let mut workers = Workers::start(&hand, setup);
-        let mut looked = self.look(setup, &hand, listers::SILENT);
+        let mut workers = WorkerThreads::start(&worker, active);
+        let mut looked = self.scan_folders(active, &worker, scanners::SILENT);
         while looked.more && !stop.is_asked() {
             std::thread::sleep(PAUSE_MIN);
-            workers.keep_up(&hand, setup);
-            looked = self.look_for_more(setup, &hand);
+            workers.maintain(&worker, active);
+            looked = self.scan_for_more(active, &worker);
         }
-        for silent in self.listers.silent() {
+        for silent in self.scanners.silent() {
             looked.troubles.push(silent::sentence(&silent));
         }
         if stop.is_asked() {
-            self.end(&mut workers, &hand);
+            self.shut_down(&mut workers, &worker);
         }
         self.queue.close();
         while !self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {
-            workers.keep_up(&hand, setup);
+            workers.maintain(&worker, active);
             if stop.is_asked() {
-                self.end(&mut workers, &hand);
+                self.shut_down(&mut workers, &worker);
             }
         }
-        workers.tell(&hand);
+        workers.tell_silent(&worker);
         workers.wait(LOOK_EVERY);
         looked.troubles
     }
 
-    /// Waits until it is time for another look: a file appeared, another configuration is in force, or the pause is over.
+    /// Waits for the next scan: until a file appears, the configuration changes, or the pause is
+    /// over.
     fn pause(
         &self,
         pause: Duration,
-        setup: &Arc<Setup>,
-        alarm: &Alarm,
-        workers: &mut Workers,
-        hand: &Hand,
+        active: &Arc<ActiveConfig>,
+        watcher: &FolderWatcher,
+        workers: &mut WorkerThreads,
+        worker: &FileWorker,
     ) {
         let until = Instant::now() + pause;
-        while !hand.stop.is_asked() && self.is_current(setup) {
-            workers.keep_up(hand, setup);
+        while !worker.stop.is_asked() && self.is_current(active) {
+            workers.maintain(worker, active);
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || alarm.rung.recv_timeout(left.min(LOOK_EVERY)).is_ok() {
+            if left.is_zero() || watcher.wakeups.recv_timeout(left.min(LOOK_EVERY)).is_ok() {
                 return;
             }
         }
     }
 
-    /// Lets go of what was not begun, and gives what was the time to end. What a folder that does
-    /// not answer holds up is not waited for.
-    fn end(&self, workers: &mut Workers, hand: &Hand) {
-        let (stop, hooks) = (&hand.stop, &hand.hooks);
-        self.books.enter(HostState::Stopping);
+    /// Shuts the pipeline down: drops files that were not begun, and waits for running steps.
+    ///
+    /// Steps in folders that do not answer are left behind.
+    fn shut_down(&self, workers: &mut WorkerThreads, worker: &FileWorker) {
+        let (stop, hooks) = (&worker.stop, &worker.hooks);
+        self.counters.enter(HostState::Stopping);
         for _ in self.queue.drop_waiting() {
-            self.books.left();
+            self.counters.left();
         }
         self.queue.close();
-        let setup = self.setup();
-        let within = setup.config.stop_within;
+        let active = self.active();
+        let within = active.config.stop_within;
         let converting = self.queue.lengths().converting as u64;
         (hooks.notice)(&Notice::Stopping { converting, within });
-        let ends_by = |until: Instant, workers: &mut Workers, is_over: &dyn Fn() -> bool| {
+        let ends_by = |until: Instant, workers: &mut WorkerThreads, is_over: &dyn Fn() -> bool| {
             while !is_over() && Instant::now() < until {
-                workers.keep_up(hand, &setup);
+                workers.maintain(worker, &active);
                 if self.queue.wait_until_idle(Instant::now() + LOOK_EVERY) {
                     return true;
                 }
@@ -262,32 +281,32 @@ impl Host {
         }
     }
 
-    fn send_all_the_while(&self, over: &Cancel, hooks: &Hooks) {
+    fn send_loop(&self, over: &Cancel, hooks: &Hooks) {
         while !over.is_cancelled() {
-            let setup = self.setup();
-            setup.outbox.run(&setup.outbox_over, &*hooks.notice);
+            let active = self.active();
+            active.outbox.run(&active.outbox_over, &*hooks.notice);
             // An outbox without endpoints has nothing to do at all.
-            while !over.is_cancelled() && !setup.outbox_over.is_cancelled() {
+            while !over.is_cancelled() && !active.outbox_over.is_cancelled() {
                 over.sleep(LOOK_EVERY);
             }
         }
     }
 
-    /// Ends a look: sums up what was done since the one before.
-    pub(in crate::host) fn tell_passed(&self, troubles: Vec<String>, hooks: &Hooks) -> RunSummary {
-        let sent = self.setup().outbox.sent();
-        let summary = self.books.scanned(sent, self.waiting(), troubles);
+    /// Ends a scan: returns and announces the summary since the previous one.
+    pub(in crate::host) fn finish_scan(&self, troubles: Vec<String>, hooks: &Hooks) -> RunSummary {
+        let sent = self.active().outbox.sent();
+        let summary = self.counters.scanned(sent, self.waiting(), troubles);
         (hooks.notice)(&Notice::Passed(&summary));
         summary
     }
 
     /// Tells of reports that nobody is going to send.
     fn tell_unsent(&self, hooks: &Hooks) {
-        let setup = self.setup();
-        let unsent = match setup.outbox.unsent(&self.archives) {
+        let active = self.active();
+        let unsent = match active.outbox.unsent(&self.archives) {
             Ok(unsent) => unsent,
             Err(error) => {
-                let path = &setup.config.path;
+                let path = &active.config.path;
                 return (hooks.notice)(&Notice::Trouble {
                     path,
                     error: &error,

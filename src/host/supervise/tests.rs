@@ -1,4 +1,5 @@
-//! A host over folders of its own: every outcome, retries, reloads, links, panics and folders that hang.
+//! A host over folders of its own: every outcome, retries, reloads, links, panics and folders that
+//! hang.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,8 +38,8 @@ const CONVERTER: &str = r#"
 /// A pass that leaves what may still be changing.
 fn pass(host: &Arc<Host>) -> RunSummary {
     let hooks = Hooks::default();
-    let troubles = host.pass(&host.setup(), &Stop::default(), &hooks);
-    host.tell_passed(troubles, &hooks)
+    let troubles = host.pass(&host.active(), &Stop::default(), &hooks);
+    host.finish_scan(troubles, &hooks)
 }
 
 struct Plant {

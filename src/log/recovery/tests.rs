@@ -1,8 +1,16 @@
 //! Tests of recovery: the end of the log, torn tails and damage.
 
+use std::path::{Path, PathBuf};
+
 use super::*;
 use crate::disk::sim::{Call, SimDisk};
+use crate::disk::{Disk, OpenMode};
+use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::id::EventSeq;
 use crate::log::JOURNAL_BYTES_MIN;
+use crate::log::JOURNAL_DIR;
+use crate::log::journal::{Journal, TERMINATOR_BYTES, journal_path};
+use crate::log::journal_bytes::JournalBytes;
 use crate::log::tests::{STORE, disk, journal, journal_in_groups};
 
 /// What is found, and the events handed out on the way.
@@ -77,7 +85,7 @@ fn a_file_is_the_same_in_memory_with_its_zeros_left_out() {
         let file = disk.open(&journal_path(0), OpenMode::Read).expect("there");
         let all = JournalBytes::read(&*file, len as u64).expect("read");
         assert!(all.bytes() == bytes, "{len} {marks:?}");
-        assert_eq!(all.written, written, "{len} {marks:?}");
+        assert_eq!(all.written_to(), written, "{len} {marks:?}");
     }
 }
 

@@ -1,6 +1,7 @@
-//! The comments in a configuration say why a value is what it is; a program that drops them is used once.
+//! The comments in a configuration say why a value is what it is; a program that drops them is used
+//! once.
 
-use super::{Edit, *};
+use super::*;
 use crate::host::config::settings::Config;
 
 const FILE: &str = "# plant 3

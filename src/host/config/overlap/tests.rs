@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::symlink;
 
-use super::{CheckedFolders, *};
+use super::*;
 use crate::host::config::settings::Config;
 
 struct Plant {

@@ -1,7 +1,11 @@
-//! A mistyped key once meant that sources were deleted after three days instead of kept for ten years; every key is
-//! refused by name when it is unknown or out of its range, and nothing is guessed.
+//! A mistyped key once meant that sources were deleted after three days instead of kept for ten
+//! years; every key is refused by name when it is unknown or out of its range, and nothing is
+//! guessed.
 
-use super::{ArchiveSettings, Config, ConfigErrors, Origin, Problem, Setting, Unarchivable, *};
+use std::path::Path;
+
+use super::*;
+use crate::convert::Mode;
 
 const MINIMAL: &str = "[[converter]]\nname = \"ICT\"\ncommand = [\"ict\", \"{input}\"]\n";
 
@@ -230,8 +234,8 @@ fn unknown_keys_are_told_with_their_line_and_what_was_meant() {
     );
 }
 
-/// A mistyped scheme had the whole address told: on the terminal, in the log and in the status of a host, with the
-/// password and the key that stood in it.
+/// A mistyped scheme had the whole address told: on the terminal, in the log and in the status of a
+/// host, with the password and the key that stood in it.
 #[test]
 fn a_value_that_may_hold_a_secret_is_refused_without_being_told() {
     for wrong in [

@@ -1,6 +1,6 @@
 //! Counts, rates and reasons.
 
-use super::{Books, Rate, Sent, *};
+use super::*;
 use crate::host::observe::space::Space;
 use crate::host::observe::status::{Histogram, HostState};
 
@@ -29,18 +29,18 @@ fn a_rate_forgets_what_is_older_than_a_minute() {
 /// The pass after a night without a share must not say so still.
 #[test]
 fn a_folder_that_can_be_listed_again_is_no_reason_any_more() {
-    let books = Books::new();
-    books.enter(HostState::Running);
+    let counters = Counters::new();
+    counters.enter(HostState::Running);
     let reasons = || {
-        books
+        counters
             .lock()
             .reasons(&Space::default(), &[], Duration::from_secs(1))
     };
     assert!(reasons().is_empty());
     let error = Error::new(crate::ErrorKind::Full, "no room");
-    books.archive_failed("T", Path::new("a"), &error);
-    books.archived("T", false, Duration::ZERO);
-    let summary = books.scanned(Sent::default(), 0, vec!["x".to_owned()]);
+    counters.archive_failed("T", Path::new("a"), &error);
+    counters.archived("T", false, Duration::ZERO);
+    let summary = counters.scanned(Sent::default(), 0, vec!["x".to_owned()]);
     assert_eq!(
         (
             summary.archive_failed,
@@ -50,6 +50,6 @@ fn a_folder_that_can_be_listed_again_is_no_reason_any_more() {
         (1, 1, 1)
     );
     assert_eq!(reasons(), ["x"]);
-    books.scanned(Sent::default(), 0, Vec::new());
+    counters.scanned(Sent::default(), 0, Vec::new());
     assert!(reasons().is_empty());
 }

@@ -1,11 +1,11 @@
 //! The order of what is in hand, and its bounds.
 
-use super::{Last, Queue, UNRECORDED_BYTES_MAX, *};
+use super::*;
 
 type Names = Queue<&'static str, &'static str, &'static str>;
 
-fn turn(priority: u8, seconds: u64, path: &str) -> Turn {
-    Turn {
+fn position(priority: u8, seconds: u64, path: &str) -> QueuePosition {
+    QueuePosition {
         priority,
         modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
         path: path.into(),
@@ -18,7 +18,7 @@ fn turn(priority: u8, seconds: u64, path: &str) -> Turn {
 fn the_urgent_come_first_then_the_old_and_each_file_is_in_hand_once() {
     let queue = Names::default();
     for (priority, seconds, name) in [(5, 2, "b"), (5, 1, "a"), (1, 9, "urgent"), (5, 1, "a")] {
-        assert!(queue.take(turn(priority, seconds, name), name));
+        assert!(queue.take(position(priority, seconds, name), name));
     }
     queue.close();
     let mut order = Vec::new();
@@ -26,22 +26,22 @@ fn the_urgent_come_first_then_the_old_and_each_file_is_in_hand_once() {
         order.push(name);
     }
     assert_eq!(order, ["urgent", "a", "b"]);
-    assert!(queue.has_in_hand(Path::new("a")));
-    queue.let_go(Path::new("a"));
-    assert!(!queue.has_in_hand(Path::new("a")));
+    assert!(queue.contains(Path::new("a")));
+    queue.release(Path::new("a"));
+    assert!(!queue.contains(Path::new("a")));
 }
 
 #[test]
 fn a_stage_ends_only_when_nothing_can_come_from_the_one_before() {
     let queue = Names::default();
     queue.open(1, 16);
-    queue.take(turn(1, 1, "a"), "a");
+    queue.take(position(1, 1, "a"), "a");
     queue.close();
     let (name, at_work) = queue.next_to_archive().expect("one");
     assert!(queue.next_to_archive().is_none());
     std::thread::scope(|scope| {
         let later = scope.spawn(|| queue.next_to_convert().map(|(name, _)| name));
-        queue.push_archived(turn(1, 1, name), name);
+        queue.push_archived(position(1, 1, name), name);
         drop(at_work);
         assert_eq!(later.join().expect("no panic"), Some("a"));
     });
@@ -55,7 +55,7 @@ fn no_conversion_is_begun_while_too_much_waits_to_be_recorded() {
     let queue = Names::default();
     queue.open(4, 16);
     queue.push_converted(UNRECORDED_BYTES_MAX, "large");
-    queue.push_archived(turn(1, 1, "a"), "a");
+    queue.push_archived(position(1, 1, "a"), "a");
     assert!(!queue.lock().may_convert());
     queue.next_to_record().expect("one");
     assert!(queue.lock().may_convert());
@@ -65,14 +65,14 @@ fn no_conversion_is_begun_while_too_much_waits_to_be_recorded() {
 fn what_nobody_is_at_work_on_is_let_go_and_what_was_converted_is_kept() {
     let queue = Names::default();
     queue.open(1, 16);
-    queue.take(turn(1, 1, "a"), "a");
-    queue.push_archived(turn(1, 1, "b"), "b");
+    queue.take(position(1, 1, "a"), "a");
+    queue.push_archived(position(1, 1, "b"), "b");
     queue.push_converted(1, "c");
     assert_eq!(queue.drop_waiting().len(), 2);
-    assert!(!queue.has_in_hand(Path::new("a")));
+    assert!(!queue.contains(Path::new("a")));
     assert_eq!(
         queue.next_to_record().map(|(job, _)| job),
-        Some(Last::Record("c"))
+        Some(RecordingJob::Record("c"))
     );
 }
 
@@ -80,7 +80,7 @@ fn what_nobody_is_at_work_on_is_let_go_and_what_was_converted_is_kept() {
 fn there_is_no_room_for_more_files_than_so_many() {
     let queue = Names::default();
     for number in 0..IN_HAND_MAX {
-        assert!(queue.take(turn(1, 1, &number.to_string()), ""));
+        assert!(queue.take(position(1, 1, &number.to_string()), ""));
     }
-    assert!(!queue.take(turn(1, 1, "one more"), ""));
+    assert!(!queue.take(position(1, 1, "one more"), ""));
 }

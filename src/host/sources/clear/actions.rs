@@ -1,4 +1,4 @@
-//! What can be done with a source: read, moved, zipped, removed.
+//! The actions on a source: read, move, zip, remove.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,7 +9,7 @@ use super::dir::Dir;
 use super::name::zipped;
 use super::{group, place, removal};
 use crate::host::sources::expected::Expected;
-use crate::host::sources::fingerprint::Form;
+use crate::host::sources::fingerprint::SourceKind;
 use crate::host::sources::parts::{Parts, parts, refused};
 use crate::host::sources::source::Source;
 use crate::{Error, ErrorKind, Result};
@@ -34,7 +34,7 @@ impl<'a> Source<'a> {
 
     /// Returns true when it is not what was read any more.
     pub(in crate::host) fn has_changed(self) -> bool {
-        if self.seen.look.has_parts() {
+        if self.seen.meta.has_parts() {
             self.parts().is_err()
         } else {
             let opened = self.open();
@@ -44,12 +44,12 @@ impl<'a> Source<'a> {
 
     /// Returns what it is made of, if that is what was read; `None` for a file on its own.
     fn parts(self) -> Result<Option<Parts<'a>>> {
-        if !self.seen.look.has_parts() {
+        if !self.seen.meta.has_parts() {
             return Ok(None);
         }
         let found = parts(self.path, self.seen.shape());
         match found.map_err(|error| refused(self.path, error))? {
-            Some((now, parts)) if now.is_of_the_same(&self.seen.look) => Ok(Some(parts)),
+            Some((now, parts)) if now.is_unchanged_from(&self.seen.meta) => Ok(Some(parts)),
             _ => Err(self.changed()),
         }
     }
@@ -61,31 +61,31 @@ impl<'a> Source<'a> {
 
     /// Removes exactly what was read, and nothing if anything else is there.
     pub(in crate::host) fn remove(self) -> Result<()> {
-        match self.seen.form() {
-            Form::File => aside::with(self, Compare::Content, |aside, _| aside.remove_file()),
-            Form::Folder => removal::remove(self),
-            Form::Group => group::remove(self),
+        match self.seen.kind() {
+            SourceKind::File => aside::with(self, Compare::Content, |aside, _| aside.remove_file()),
+            SourceKind::Folder => removal::remove(self),
+            SourceKind::Group => group::remove(self),
         }
     }
 
     /// Moves it into a folder, made if missing, under its own name or a distinct one. Never
-    /// replaces anything. Answers where it is now.
+    /// replaces anything. Returns where it is now.
     pub(in crate::host) fn move_into(self, folder: &Path) -> Result<PathBuf> {
         let target = open(folder)?;
-        match self.seen.form() {
-            Form::File | Form::Folder => place::move_into(self, &target),
-            Form::Group => group::move_into(self, &target),
+        match self.seen.kind() {
+            SourceKind::File | SourceKind::Folder => place::move_into(self, &target),
+            SourceKind::Group => group::move_into(self, &target),
         }
     }
 
-    /// Replaces it by a zip file in a folder, made if missing. Answers where that is.
+    /// Replaces it by a zip file in a folder, made if missing. Returns where that is.
     pub(in crate::host) fn zip_into(self, folder: &Path) -> Result<PathBuf> {
         let target = open(folder)?;
         let name = zipped(self.name(), target.name_bytes_max(self.name()));
-        match self.seen.form() {
-            Form::File => place::zip_file(self, &target, &name),
-            Form::Folder => place::zip_folder(self, &target, &name),
-            Form::Group => group::zip_into(self, &target, &name),
+        match self.seen.kind() {
+            SourceKind::File => place::zip_file(self, &target, &name),
+            SourceKind::Folder => place::zip_folder(self, &target, &name),
+            SourceKind::Group => group::zip_into(self, &target, &name),
         }
     }
 
@@ -107,8 +107,8 @@ fn open(folder: &Path) -> Result<Dir> {
 /// Copies a source into a folder, as it is done between file systems, and removes it.
 #[cfg(test)]
 pub(super) fn copy_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
-    match source.seen.form() {
-        Form::Group => group::copy_into(source, folder),
-        Form::File | Form::Folder => place::copy_to(source, &open(folder)?),
+    match source.seen.kind() {
+        SourceKind::Group => group::copy_into(source, folder),
+        SourceKind::File | SourceKind::Folder => place::copy_to(source, &open(folder)?),
     }
 }

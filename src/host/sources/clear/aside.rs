@@ -1,4 +1,4 @@
-//! A source under a hidden name beside its own, where nobody else writes to it.
+//! Sets a source aside: renames it to a hidden name, where nobody else writes to it.
 
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
@@ -12,8 +12,8 @@ use super::name::{Purpose, give_free_name, hidden, hidden_with};
 use crate::convert::{Tree, file_of};
 use crate::host::config::settings::Links;
 use crate::host::file_id::FileId;
+use crate::host::sources::file_meta::{FileMeta, open};
 use crate::host::sources::fingerprint::{check_file, hash};
-use crate::host::sources::look::{Look, open};
 use crate::host::sources::parts::{Parts, companions_of, refused};
 use crate::host::sources::shape::Shape;
 use crate::host::sources::source::Source;
@@ -28,7 +28,7 @@ pub(super) struct Aside<'a> {
     source: Source<'a>,
     pub(super) watched: Dir,
     /// The folder of its own that a source with a very long name is put into.
-    holder: Option<Holder>,
+    holder: Option<PrivateFolder>,
     /// What it is called now.
     name: OsString,
     /// The file, opened before it was renamed.
@@ -41,7 +41,7 @@ pub(super) enum Compare {
     /// Also by its content.
     Content,
     /// By what can be seen: its content has a second name, and was compared there.
-    Look,
+    FileMeta,
 }
 
 /// Sets a source aside, compares it with what was read, and acts on it. When anything fails, it
@@ -78,15 +78,15 @@ pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
     };
     let metadata = file.metadata().map_err(failed)?;
     let is_named = now.kind == Kind::Link || FileId::of(&metadata) == source.seen.named;
-    let look = Look::of(&metadata).map_err(failed)?;
-    if is_named && look.is_of_the_same(&source.seen.look) {
+    let meta = FileMeta::of(&metadata).map_err(failed)?;
+    if is_named && meta.is_unchanged_from(&source.seen.meta) {
         Ok(file)
     } else {
         Err(source.changed())
     }
 }
 
-/// True when a file that had no companions has one now, which belongs to it.
+/// Returns true when a file that had no companions has one now, which belongs to it.
 fn has_companions(source: Source<'_>) -> Result<bool> {
     let found = companions_of(source.path, &source.seen.shape);
     let found = found.map_err(|error| Error::io("read", source.path, error))?;
@@ -115,7 +115,7 @@ impl<'a> Aside<'a> {
         let mut holder = None;
         if name.len() > watched.name_bytes_max(source.name()) {
             source.name().clone_into(&mut name);
-            holder = Some(Holder::make(&watched)?);
+            holder = Some(PrivateFolder::make(&watched)?);
         }
         Ok(Self {
             source,
@@ -186,7 +186,7 @@ impl<'a> Aside<'a> {
         }
     }
 
-    /// True when the file has other names.
+    /// Returns true when the file has other names.
     pub(super) fn has_other_names(&self) -> bool {
         #[cfg(unix)]
         {
@@ -227,9 +227,12 @@ impl<'a> Aside<'a> {
 
     fn compare_look(&self) -> Result<Files> {
         let failed = |error| Error::io("read", self.source.path, error);
-        let look = self.file.as_ref().map(|file| Look::of(&file.metadata()?));
-        let look = look.transpose().map_err(failed)?;
-        let is_same = look.is_none_or(|look| look.is_of_the_same(&self.source.seen.look));
+        let meta = self
+            .file
+            .as_ref()
+            .map(|file| FileMeta::of(&file.metadata()?));
+        let meta = meta.transpose().map_err(failed)?;
+        let is_same = meta.is_none_or(|meta| meta.is_unchanged_from(&self.source.seen.meta));
         if is_same && self.is_what_was_read()? {
             Ok(Files::new())
         } else {
@@ -288,7 +291,7 @@ impl<'a> Aside<'a> {
         folder.rename_free(name, self.dir(), &self.name)
     }
 
-    /// Gives it its name back, or one beside it. Answers the error with what became of the source.
+    /// Gives it its name back, or one beside it. Returns the error with what became of the source.
     fn put_back(self, error: Error) -> Error {
         let name = self.source.name();
         let is_gone = || matches!(self.dir().look(&self.name), Ok(None));
@@ -326,8 +329,8 @@ impl<'a> Aside<'a> {
 
 /// What is in a folder, if that looks like what was read.
 pub(super) fn tree(source: Source<'_>, path: &Path) -> Result<Tree> {
-    let (look, tree) = Look::inside(path).map_err(|error| refused(source.path, error))?;
-    if look.is_of_the_same(&source.seen.look) {
+    let (meta, tree) = FileMeta::inside(path).map_err(|error| refused(source.path, error))?;
+    if meta.is_unchanged_from(&source.seen.meta) {
         Ok(tree)
     } else {
         Err(source.changed())
@@ -349,14 +352,14 @@ pub(super) fn hash_files(parts: &Parts<'_>) -> io::Result<(BlobId, Files)> {
 }
 
 /// A folder in a watch folder that only the host's own account can enter.
-pub(super) struct Holder {
+pub(super) struct PrivateFolder {
     pub(super) dir: Dir,
     pub(super) name: OsString,
     #[cfg(unix)]
     _in_use: Option<File>,
 }
 
-impl Holder {
+impl PrivateFolder {
     pub(super) fn make(watched: &Dir) -> Result<Self> {
         let make = || -> io::Result<Self> {
             let name = hidden(Purpose::Aside)?;
@@ -378,8 +381,8 @@ impl Holder {
         let _ = watched.remove_folder(&self.name);
     }
 
-    /// True for a folder that looks like one made by this account. Where the file system keeps no
-    /// owners and modes, every folder does.
+    /// Returns true for a folder that looks like one made by this account. Where the file system
+    /// keeps no owners and modes, every folder does.
     pub(super) fn is_ours(watched: &Dir, found: Access) -> Result<bool> {
         #[cfg(unix)]
         if found == Access::private() {

@@ -1,4 +1,4 @@
-//! What a copy, or a zip file, takes over of its source beside the content.
+//! Owner, permissions and attributes that a copy or a zip file takes over from its source.
 //!
 //! Owner, group, permissions and the attributes that people set (`user.*`) are kept where the
 //! system permits. Permissions never get wider: where the group cannot be kept, the group's

@@ -1,4 +1,5 @@
-//! Copies and zip files of a source that is made of several files, verified before they get their names.
+//! Copies and zip files of a source that is made of several files, verified before they get their
+//! names.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -15,6 +16,7 @@ use crate::convert::{Item, Kind, file_of, unpack};
 use crate::host::sources::fingerprint::hash;
 use crate::host::sources::parts::Parts;
 use crate::host::sources::source::Source;
+use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
 /// How many of the names that were given last are looked through for what a killed host had put
@@ -34,7 +36,7 @@ pub(super) fn copy_parts<'t>(
         let message = format!("cannot copy {}: {error}", source.path.display());
         Error::new(ErrorKind::Io, message).caused_by(error)
     })?;
-    copy.settle(&parts.tree, parts.root)?;
+    copy.keep_metadata(&parts.tree, parts.root)?;
     // By the tree of the source: not every file system keeps times as exactly.
     let back = parts.tarball_of(|item| file_of(&copy.path, item));
     let back = back.and_then(hash);
@@ -46,7 +48,7 @@ pub(super) fn copy_parts<'t>(
     }
 }
 
-/// Makes a zip file of all that a source is made of. Answers where that is; on `Ok` it is durable.
+/// Makes a zip file of all that a source is made of. Returns where that is; on `Ok` it is durable.
 pub(super) fn zip_parts(
     source: Source<'_>,
     parts: &Parts<'_>,
@@ -54,19 +56,24 @@ pub(super) fn zip_parts(
     name: &OsStr,
 ) -> Result<PathBuf> {
     let failed = |error| Error::io("zip", source.path, error);
-    let mut partial = Partial::new(target)?;
-    let mut contents_at = HashMap::new();
-    let mut zip = zip::Writer::new(&mut partial.file);
+    let partial = Partial::new(target)?;
+    let mut numbers = HashMap::new();
+    let mut zip = zip::Writer::new(&partial.file);
     for item in &parts.tree.items {
         let name = item.path.to_string_lossy();
         let mut add = || -> io::Result<()> {
             let mode = Permissions::of(&open_any(&parts.root.join(&item.path))?)?.mode();
+            let member = |modified| zip::Member {
+                name: &name,
+                modified,
+                mode,
+            };
             match item.kind {
-                Kind::Folder => zip.add_folder(&name, source.seen.look.modified, mode),
-                Kind::File { modified, .. } => {
+                Kind::Folder => zip.add_folder(&member(source.seen.meta.modified)),
+                Kind::File { size, modified } => {
                     let content = file_of(parts.root, item)?;
-                    let at = zip.add(content, &name, modified, mode)?;
-                    contents_at.insert(item.path.as_path(), at);
+                    let number = zip.add(content, size, &member(modified))?;
+                    numbers.insert(item.path.as_path(), number);
                     Ok(())
                 }
             }
@@ -78,15 +85,16 @@ pub(super) fn zip_parts(
         .map_err(failed)?
         .give(&partial.file);
     partial.file.sync_all().map_err(failed)?;
-    let member = |zip: &File, item: &Item| -> io::Result<Box<dyn Read>> {
-        let at = contents_at.get(item.path.as_path()).copied();
-        let content = zip::content(zip.try_clone()?, at.unwrap_or_default())?;
-        Ok(Box::new(content))
+    let read_back = |zip: File| -> io::Result<BlobId> {
+        let mut zip = zip::Reader::new(zip)?;
+        let member = |item: &Item| -> io::Result<Box<dyn Read>> {
+            let number = numbers.get(item.path.as_path());
+            let number = number.ok_or(io::ErrorKind::NotFound)?;
+            Ok(Box::new(zip.content(*number)?))
+        };
+        parts.tarball_of(member).and_then(hash)
     };
-    partial.verify(
-        |zip| parts.tarball_of(|item| member(&zip, item)).and_then(hash),
-        source.seen,
-    )?;
+    partial.verify(read_back, source.seen)?;
     if let Some(there) = made_before(&partial, target, name)? {
         return Ok(there);
     }

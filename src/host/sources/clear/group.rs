@@ -11,13 +11,13 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::aside::{Files, Holder, hash_files, watched};
+use super::aside::{Files, PrivateFolder, hash_files, watched};
 use super::copies::{copy_parts, zip_parts};
 use super::dir::{Dir, Kind};
 use super::group_names::{GROUP, place};
 use super::removal;
 use crate::host::file_id::FileId;
-use crate::host::sources::look::Look;
+use crate::host::sources::file_meta::FileMeta;
 use crate::host::sources::parts::{Parts, companions_of, parts, refused};
 use crate::host::sources::source::Source;
 use crate::{Error, ErrorKind, Result};
@@ -30,7 +30,7 @@ pub(super) fn remove(source: Source<'_>) -> Result<()> {
     })
 }
 
-/// Moves all of it into a folder, under its names or distinct ones. Answers where the main file is.
+/// Moves all of it into a folder, under its names or distinct ones. Returns where the main file is.
 pub(super) fn move_into(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     with(source, |set| set.move_into(target, Way::Rename))
 }
@@ -42,7 +42,7 @@ pub(super) fn copy_into(source: Source<'_>, target: &Path) -> Result<PathBuf> {
     with(source, |set| set.move_into(&target, Way::Copy))
 }
 
-/// Replaces all of it by one zip file in a folder. Answers where that is.
+/// Replaces all of it by one zip file in a folder. Returns where that is.
 pub(super) fn zip_into(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     with(source, |set| {
         let there = zip_parts(source, &set.parts, target, name)?;
@@ -66,10 +66,10 @@ fn with<T>(source: Source<'_>, act: impl FnOnce(&Set<'_>) -> Result<T>) -> Resul
     let watched = watched(source)?;
     let now = parts(source.path, &source.seen.shape);
     let now = now.map_err(|error| refused(source.path, error))?;
-    if now.is_none_or(|(look, _)| !look.is_of_the_same(&source.seen.look)) {
+    if now.is_none_or(|(meta, _)| !meta.is_unchanged_from(&source.seen.meta)) {
         return Err(source.changed());
     }
-    let holder = Holder::make(&watched)?;
+    let holder = PrivateFolder::make(&watched)?;
     let root = holder.dir.at(OsStr::new(GROUP));
     let acted = gather(source, &watched, &holder, &root).and_then(|(parts, files)| {
         act(&Set {
@@ -89,7 +89,7 @@ fn with<T>(source: Source<'_>, act: impl FnOnce(&Set<'_>) -> Result<T>) -> Resul
 fn gather<'a>(
     source: Source<'a>,
     watched: &Dir,
-    holder: &Holder,
+    holder: &PrivateFolder,
     root: &'a Path,
 ) -> Result<(Parts<'a>, Files)> {
     let make = || {
@@ -110,14 +110,15 @@ fn gather<'a>(
     if !more.is_empty() {
         return Err(source.changed());
     }
-    let (look, tree) = Look::among(root, &names).map_err(|error| refused(source.path, error))?;
+    let (meta, tree) =
+        FileMeta::among(root, &names).map_err(|error| refused(source.path, error))?;
     let parts = Parts {
         root,
         tree,
         main: Some(source.name()),
     };
     let (content, files) = hash_files(&parts).map_err(failed)?;
-    if content == source.seen.content && look.is_of_the_same(&source.seen.look) {
+    if content == source.seen.content && meta.is_unchanged_from(&source.seen.meta) {
         Ok((parts, files))
     } else {
         Err(source.changed())
@@ -151,7 +152,7 @@ fn take(source: Source<'_>, watched: &Dir, group: &Dir, of: (&OsStr, FileId)) ->
 struct Set<'a> {
     source: Source<'a>,
     watched: &'a Dir,
-    holder: &'a Holder,
+    holder: &'a PrivateFolder,
     parts: Parts<'a>,
     files: Files,
 }
@@ -171,7 +172,7 @@ impl Set<'_> {
     }
 
     fn move_into(&self, target: &Dir, way: Way) -> Result<PathBuf> {
-        let there = Holder::make(target)?;
+        let there = PrivateFolder::make(target)?;
         let moved = self.move_to(&there, target, way);
         let placed = moved.and_then(|is_copied| {
             let placed = place(&there.dir, target, Some(self.source.name()));
@@ -187,7 +188,7 @@ impl Set<'_> {
 
     /// Puts it into a holder in another folder, by a rename where that is possible. Returns true
     /// for a copy.
-    fn move_to(&self, there: &Holder, target: &Dir, way: Way) -> Result<bool> {
+    fn move_to(&self, there: &PrivateFolder, target: &Dir, way: Way) -> Result<bool> {
         let group = OsStr::new(GROUP);
         let renamed = match way {
             Way::Rename => self.holder.dir.rename_free(group, &there.dir, group),
@@ -196,7 +197,7 @@ impl Set<'_> {
         match renamed {
             Ok(()) => {
                 let mut touched = [&there.dir, target, &self.holder.dir, self.watched].into_iter();
-                let synced = touched.try_for_each(|dir| dir.make_durable());
+                let synced = touched.try_for_each(Dir::make_durable);
                 synced.inspect_err(|_| {
                     let _ = there.dir.rename_free(group, &self.holder.dir, group);
                 })?;
@@ -214,9 +215,9 @@ impl Set<'_> {
     }
 }
 
-/// Gives what was set aside its names back, or some beside them. Answers the error with what became
+/// Gives what was set aside its names back, or some beside them. Returns the error with what became
 /// of the source.
-fn put_back(source: Source<'_>, watched: &Dir, holder: &Holder, error: Error) -> Error {
+fn put_back(source: Source<'_>, watched: &Dir, holder: &PrivateFolder, error: Error) -> Error {
     if matches!(holder.dir.look(OsStr::new(GROUP)), Ok(None)) {
         // It went on its way, or was put back.
         return error;

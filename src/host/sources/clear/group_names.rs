@@ -1,4 +1,5 @@
-//! Gives a main file and its companions, which were gathered in a folder, their names there or elsewhere.
+//! Gives a main file and its companions, which were gathered in a folder, their names there or
+//! elsewhere.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

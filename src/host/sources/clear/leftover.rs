@@ -1,4 +1,4 @@
-//! A report that lies in the done folder beside where an archived source would have gone.
+//! Removes the report that an older setup left in the done folder for an archived source.
 
 use std::io;
 use std::path::Path;

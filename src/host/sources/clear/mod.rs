@@ -1,4 +1,4 @@
-//! Clears a source away: moves it, zips it, or removes it, and ends what a killed host began.
+//! Clears sources away: moves, zips or removes them, and finishes what a killed host began.
 
 mod actions;
 mod aside;

@@ -1,5 +1,4 @@
-//! Names that the host gives: free ones beside equal ones, and hidden ones for what is not
-//! finished.
+//! Chooses names: free ones where a name is taken, and hidden ones for unfinished files.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -1,4 +1,4 @@
-//! Files and folders in the making, under a hidden name until they are complete.
+//! Files and folders that are being written, under a hidden name until they are complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -10,8 +10,8 @@ use super::attributes::{Permissions, keep};
 use super::dir::Dir;
 use super::name::{Purpose, give_free_name, hidden, is_hidden};
 use crate::convert::{Kind, Tree};
+use crate::host::sources::file_meta::FileMeta;
 use crate::host::sources::fingerprint::Fingerprint;
-use crate::host::sources::look::Look;
 use crate::host::sources::parts::Parts;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
@@ -28,7 +28,7 @@ pub(in crate::host) fn remove_partials(folder: &Path, now: SystemTime) {
         // By the time of change: what is made gets the time of its source.
         let abandoned = fs::symlink_metadata(&path).ok().filter(|metadata| {
             is_hidden(&item.file_name(), Purpose::Partial)
-                && Look::of(metadata).is_ok_and(|look| look.age(now) > ABANDONED_AFTER)
+                && FileMeta::of(metadata).is_ok_and(|meta| meta.age(now) > ABANDONED_AFTER)
         });
         let _ = match abandoned {
             Some(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
@@ -105,16 +105,16 @@ impl<'a> PartialFolder<'a> {
     }
 
     /// Gives what is in it, and itself, what it keeps of the source, and syncs all of it.
-    pub(super) fn settle(&self, tree: &Tree, source: &Path) -> Result<()> {
+    pub(super) fn keep_metadata(&self, tree: &Tree, source: &Path) -> Result<()> {
         // What is in a folder comes after it, and is to be reached while the copy is still private.
         for item in tree.items.iter().rev() {
-            settle(
+            keep_metadata_of(
                 &self.path.join(&item.path),
                 &source.join(&item.path),
                 item.kind,
             )?;
         }
-        settle(&self.path, source, Kind::Folder)
+        keep_metadata_of(&self.path, source, Kind::Folder)
     }
 
     /// Gives it `name`, or a distinct one. On `Ok` the name is durable.
@@ -142,7 +142,7 @@ fn publish(folder: &Dir, hidden: &OsStr, name: &OsStr) -> Result<PathBuf> {
     Ok(folder.at(&given))
 }
 
-fn settle(copy: &Path, source: &Path, kind: Kind) -> Result<()> {
+fn keep_metadata_of(copy: &Path, source: &Path, kind: Kind) -> Result<()> {
     let settle = || -> io::Result<()> {
         match kind {
             Kind::File { modified, .. } => {

@@ -12,8 +12,8 @@ use super::dir::{Dir, Kind as Named};
 use super::name::give_free_name;
 use super::partial::Partial;
 use super::zip;
-use crate::host::sources::fingerprint::{Form, hash};
-use crate::host::sources::look::Look;
+use crate::host::sources::file_meta::FileMeta;
+use crate::host::sources::fingerprint::{SourceKind, hash};
 use crate::host::sources::parts::Parts;
 use crate::host::sources::shape::Shape;
 use crate::host::sources::source::Source;
@@ -29,7 +29,7 @@ pub(super) fn move_into(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
         .may_share_file_system(target.id().map_err(failed)?);
     // What a link leads to is wanted there, not another name of the link.
     if may_rename && !source.path.is_symlink() {
-        if source.seen.form() == Form::File
+        if source.seen.kind() == SourceKind::File
             && let Some(there) = link_into(source, target)?
         {
             return Ok(there);
@@ -91,7 +91,7 @@ fn link_into(source: Source<'_>, target: &Dir) -> Result<Option<PathBuf>> {
         target.remove_file(&name).map_err(failed)?;
         return Err(source.changed());
     }
-    let cleared = aside.take(Compare::Look, |aside, _| {
+    let cleared = aside.take(Compare::FileMeta, |aside, _| {
         target.make_durable()?;
         aside.remove_file()
     });
@@ -99,7 +99,7 @@ fn link_into(source: Source<'_>, target: &Dir) -> Result<Option<PathBuf>> {
         Ok(()) => {}
         // Another file has the name now, and what was read has only the new one.
         Err(error) if error.kind() == ErrorKind::Changed && !source.has_its_name()? => {
-            target.make_durable()?
+            target.make_durable()?;
         }
         Err(error) => {
             if is_it(&name).unwrap_or(false) && source.has_its_name()? {
@@ -146,7 +146,7 @@ fn copy_file(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     io::copy(&mut &from, &mut to).map_err(failed)?;
     keep(&from, to).map_err(failed)?;
     // A time that cannot be set is no reason to fail: the content is what counts.
-    let _ = to.set_modified(source.seen.look.modified);
+    let _ = to.set_modified(source.seen.meta.modified);
     to.sync_all().map_err(failed)?;
     partial.verify(hash, source.seen)?;
     let there = partial.publish(source.name())?;
@@ -168,19 +168,24 @@ fn copy_folder(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
 /// Replaces a file by a zip file in a folder.
 pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     let from = source.open()?;
-    let member = source.name().to_string_lossy();
-    let held = |file| zip::first(file, &member).and_then(hash);
+    let name_inside = source.name().to_string_lossy();
+    let held = |file| zip::Reader::new(file)?.first(&name_inside).and_then(hash);
     if let Some(there) = stand_in(name, target, source, held)? {
         source.give_way()?;
         return Ok(there);
     }
     let failed = |error| Error::io("zip", source.path, error);
     let permissions = Permissions::of(&from).map_err(failed)?;
-    let modified = source.seen.look.modified;
-    let mut partial = Partial::new(target)?;
-    let mut zip = zip::Writer::new(&mut partial.file);
-    let content_at = zip
-        .add(&from, &member, modified, permissions.mode())
+    let modified = source.seen.meta.modified;
+    let partial = Partial::new(target)?;
+    let mut zip = zip::Writer::new(&partial.file);
+    let member = zip::Member {
+        name: &name_inside,
+        modified,
+        mode: permissions.mode(),
+    };
+    let number = zip
+        .add(&from, source.seen.meta.size, &member)
         .map_err(failed)?;
     zip.finish().map_err(failed)?;
     permissions.give(&partial.file);
@@ -188,7 +193,7 @@ pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result
     let _ = partial.file.set_modified(modified);
     partial.file.sync_all().map_err(failed)?;
     partial.verify(
-        |file| zip::content(file, content_at).and_then(hash),
+        |file| zip::Reader::new(file)?.content(number).and_then(hash),
         source.seen,
     )?;
     let there = partial.publish(name)?;
@@ -225,9 +230,9 @@ fn stand_in(
             return Ok(false);
         }
         let file = target.open_file(name)?;
-        let look = Look::of(&file.metadata()?)?;
+        let meta = FileMeta::of(&file.metadata()?)?;
         // Something else of that name may be no zip file.
-        Ok(look.modified == source.seen.look.modified
+        Ok(meta.modified == source.seen.meta.modified
             && content(file).is_ok_and(|held| held == source.seen.content))
     };
     let Some(name) = find_recent(target, name, |name| Ok(is_it(name).unwrap_or(false)))? else {

@@ -1,10 +1,10 @@
-//! What a host that was killed left set aside in a watch folder is put back, or its removal ended.
+//! Recovers after a host was killed: puts sources back that were set aside, and finishes removals.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use super::aside::Holder;
+use super::aside::PrivateFolder;
 use super::dir::{Dir, Kind};
 use super::group_names::{self, GROUP};
 use super::name::{Purpose, give_free_name, is_hidden, name_in};
@@ -69,7 +69,7 @@ fn empty(watched: &Dir, name: &OsStr) -> Result<()> {
         return Err(left_alone(watched, name, "somebody else"));
     }
     let holder = watched.open_folder(name).map_err(failed)?;
-    if !Holder::is_ours(watched, holder.access().map_err(failed)?)? {
+    if !PrivateFolder::is_ours(watched, holder.access().map_err(failed)?)? {
         return Err(left_alone(watched, name, "somebody else"));
     }
     // Another host is at work in it.

@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use super::aside::{self, Aside, Compare, Files, Holder};
+use super::aside::{self, Aside, Compare, Files, PrivateFolder};
 use super::dir::{Dir, Kind, is_plain};
 use super::group_names::{self, GROUP};
 use super::name::{give_free_name, os_string};
@@ -41,8 +41,12 @@ pub(super) fn remove(source: Source<'_>) -> Result<()> {
     })
 }
 
-/// Moves a folder to where it is removed, and answers where that is.
-pub(super) fn condemn(aside: &Aside<'_>, source: Source<'_>, files: Files) -> Result<Holder> {
+/// Moves a folder to where it is removed, and returns where that is.
+pub(super) fn condemn(
+    aside: &Aside<'_>,
+    source: Source<'_>,
+    files: Files,
+) -> Result<PrivateFolder> {
     let list = List {
         name: source.name().to_owned(),
         marker: source.marker.map(OsString::from),
@@ -58,12 +62,12 @@ pub(super) fn condemn(aside: &Aside<'_>, source: Source<'_>, files: Files) -> Re
 }
 
 /// Moves a main file and its companions, which are in a folder called [`GROUP`], to where they are
-/// removed, and answers where that is. The main file goes first: it is what names them.
+/// removed, and returns where that is. The main file goes first: it is what names them.
 pub(super) fn condemn_group(
     source: Source<'_>,
     (watched, dir): (&Dir, &Dir),
     files: Files,
-) -> Result<Holder> {
+) -> Result<PrivateFolder> {
     let list = List {
         name: source.name().to_owned(),
         marker: Some(source.name().to_owned()),
@@ -85,8 +89,8 @@ struct Condemned<'a> {
 }
 
 impl Condemned<'_> {
-    fn condemn(&self, watched: &Dir, list: &List) -> Result<Holder> {
-        let holder = Holder::make(watched)?;
+    fn condemn(&self, watched: &Dir, list: &List) -> Result<PrivateFolder> {
+        let holder = PrivateFolder::make(watched)?;
         let moved = self.move_in(watched, &holder, list);
         moved.inspect_err(|_| {
             // The source was not moved: at worst a hidden folder stays for the next host to remove.
@@ -97,7 +101,7 @@ impl Condemned<'_> {
     }
 
     /// Moves the folder into its holder, after a list of what is in it.
-    fn move_in(&self, watched: &Dir, holder: &Holder, list: &List) -> Result<()> {
+    fn move_in(&self, watched: &Dir, holder: &PrivateFolder, list: &List) -> Result<()> {
         let listed = holder.dir.at(OsStr::new(LIST));
         let write = || -> io::Result<()> {
             let mut file = holder.dir.create(OsStr::new(LIST))?;

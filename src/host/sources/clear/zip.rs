@@ -1,231 +1,129 @@
-//! Zip files, deflated: the record layout of PKWARE's APPNOTE 6.3, without its 64-bit extension.
+//! Zip files of sources: deflated, with the time and the permissions of each file, of any size.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
 use chrono::{Datelike, Local, Timelike};
 use flate2::read::DeflateDecoder;
-use flate2::{Compression, Crc, write::DeflateEncoder};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::time::Timestamp;
 
-/// Without the 64-bit extension sizes and offsets are 32 bits; what is left pays for the headers.
-const ZIP_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
-const LOCAL_HEADER_BYTES: usize = 30;
-/// What a reader must know to read it: deflate, since version 2.0.
-const NEEDS_VERSION: u16 = 20;
-/// The system whose permissions the members carry: Unix.
-const MADE_ON_UNIX: u16 = 3 << 8;
-/// What kind of file a Unix mode is of.
-const REGULAR_FILE: u32 = 0o100_000;
-const DIRECTORY: u32 = 0o040_000;
-/// How DOS says that a member is a folder.
-const DOS_DIRECTORY: u32 = 1 << 4;
-/// General purpose flag 11: the name is UTF-8.
-const UTF8_NAME: u16 = 1 << 11;
-const DEFLATED: u16 = 8;
+/// Files from this length on are written with 64-bit sizes. What is left below 4 GiB pays for
+/// content that deflate cannot pack.
+const LARGE_BYTES: u64 = (1 << 32) - (1 << 28);
 
-const STORED: u16 = 0;
+/// What a zip file says of a file or folder in it.
+pub(super) struct Member<'a> {
+    pub(super) name: &'a str,
+    pub(super) modified: SystemTime,
+    /// Permissions, as a number of Unix.
+    pub(super) mode: u32,
+}
 
-/// A zip file being written. It is none before [`Writer::finish`].
-pub(in crate::host) struct Writer<'a> {
-    out: &'a mut File,
-    directory: Vec<u8>,
-    members: u16,
+impl Member<'_> {
+    fn options(&self) -> SimpleFileOptions {
+        SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .last_modified_time(zip_time(self.modified))
+            .unix_permissions(self.mode)
+    }
+}
+
+/// A zip file being written. Nothing can read it before [`Writer::finish`].
+pub(super) struct Writer<'a> {
+    zip: ZipWriter<BufWriter<&'a File>>,
+    names: HashSet<String>,
 }
 
 impl<'a> Writer<'a> {
-    pub(in crate::host) fn new(out: &'a mut File) -> Self {
+    pub(super) fn new(out: &'a File) -> Self {
         Self {
-            out,
-            directory: Vec::new(),
-            members: 0,
+            zip: ZipWriter::new(BufWriter::new(out)),
+            names: HashSet::new(),
         }
     }
 
-    /// Writes `source` as a member called `name`, with the permissions in `mode`. Answers where its
-    /// content begins, for [`content`].
-    ///
-    /// # Errors
-    /// `FileTooLarge` for a zip file near or above 4 GiB or of more than 65,535 members, `InvalidInput` for a name above 64 KiB.
-    pub(in crate::host) fn add(
+    /// Writes a file of about `size` bytes. Returns its number, for [`Reader::content`].
+    pub(super) fn add(
         &mut self,
-        mut source: impl Read,
-        name: &str,
-        modified: SystemTime,
-        mode: u32,
-    ) -> io::Result<u64> {
-        let header_at = self.out.stream_position()?;
-        // The sums are known only afterwards; their place is kept.
-        let begun = Header::new(name, DEFLATED, modified)?;
-        self.out.write_all(&begun.local(name))?;
-        let content_at = self.out.stream_position()?;
-        let mut crc = Crc::new();
-        let mut size = 0_u64;
-        let mut encoder = DeflateEncoder::new(&mut *self.out, Compression::default());
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            let read = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            size += read as u64;
-            if size > ZIP_BYTES_MAX {
-                return Err(too_large());
-            }
-            crc.update(&buffer[..read]);
-            encoder.write_all(&buffer[..read])?;
-        }
-        encoder.finish()?;
-        let end = self.out.stream_position()?;
-        let header = Header {
-            crc: crc.sum(),
-            packed: narrow(end - content_at)?,
-            size: narrow(size)?,
-            ..begun
-        };
-        self.out.seek(SeekFrom::Start(header_at))?;
-        self.out.write_all(&header.local(name))?;
-        self.out.seek(SeekFrom::Start(end))?;
-        self.enter(&header, name, header_at, (REGULAR_FILE | mode) << 16)?;
-        Ok(content_at)
+        mut content: impl Read,
+        size: u64,
+        member: &Member<'_>,
+    ) -> io::Result<usize> {
+        let options = member.options().large_file(size >= LARGE_BYTES);
+        let name = self.free_name(member.name);
+        self.zip.start_file(name, options)?;
+        io::copy(&mut content, &mut self.zip)?;
+        Ok(self.names.len() - 1)
     }
 
-    /// Writes a folder, which is a member without content.
-    pub(in crate::host) fn add_folder(
-        &mut self,
-        name: &str,
-        modified: SystemTime,
-        mode: u32,
-    ) -> io::Result<()> {
-        let name = format!("{name}/");
-        let header_at = self.out.stream_position()?;
-        let header = Header::new(&name, STORED, modified)?;
-        self.out.write_all(&header.local(&name))?;
-        let attributes = ((DIRECTORY | mode) << 16) | DOS_DIRECTORY;
-        self.enter(&header, &name, header_at, attributes)
+    /// Writes a folder, which has no content.
+    pub(super) fn add_folder(&mut self, member: &Member<'_>) -> io::Result<()> {
+        let name = self.free_name(member.name);
+        Ok(self.zip.add_directory(name, member.options())?)
     }
 
-    fn enter(
-        &mut self,
-        header: &Header,
-        name: &str,
-        header_at: u64,
-        attributes: u32,
-    ) -> io::Result<()> {
-        if header_at > ZIP_BYTES_MAX {
-            return Err(too_large());
-        }
-        self.members = self.members.checked_add(1).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                "more than 65,535 files cannot be zipped; use \"move\"",
-            )
-        })?;
-        self.directory.extend(b"PK\x01\x02");
-        let made_by = MADE_ON_UNIX | NEEDS_VERSION;
-        self.directory.extend(made_by.to_le_bytes());
-        self.directory.extend(header.fields());
-        // Comment length, disk, internal attributes.
-        self.directory.extend([0; 2 * 3]);
-        self.directory.extend(attributes.to_le_bytes());
-        self.directory.extend(narrow(header_at)?.to_le_bytes());
-        self.directory.extend(name.as_bytes());
+    /// Writes the list of what is in it. The file is not synced.
+    pub(super) fn finish(self) -> io::Result<()> {
+        let out = self.zip.finish()?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?;
         Ok(())
     }
 
-    /// Writes the directory. The file is not synced.
-    pub(in crate::host) fn finish(self) -> io::Result<()> {
-        let directory_at = self.out.stream_position()?;
-        let mut end = b"PK\x05\x06".to_vec();
-        // This disk, the directory's disk; members on this disk, members in all.
-        for field in [0, 0, self.members, self.members] {
-            end.extend(field.to_le_bytes());
-        }
-        end.extend(narrow(self.directory.len() as u64)?.to_le_bytes());
-        end.extend(narrow(directory_at)?.to_le_bytes());
-        end.extend(0_u16.to_le_bytes());
-        self.out.write_all(&self.directory)?;
-        self.out.write_all(&end)
+    /// Names that differ only in bytes that are no text are told apart by a number.
+    fn free_name(&mut self, name: &str) -> String {
+        let numbered = (2_u64..).map(|number| format!("{name} ({number})"));
+        let mut names = [name.to_owned()].into_iter().chain(numbered);
+        let free = names.find(|name| !self.names.contains(name));
+        let free = free.unwrap_or_default();
+        self.names.insert(free.clone());
+        free
     }
 }
 
-/// What is said of a member, before its content and in the directory.
-#[derive(Clone, Copy)]
-struct Header {
-    method: u16,
-    time: u16,
-    date: u16,
-    crc: u32,
-    packed: u32,
-    size: u32,
-    name_bytes: u16,
+/// A zip file being read.
+pub(super) struct Reader {
+    file: File,
+    zip: ZipArchive<File>,
 }
 
-impl Header {
-    fn new(name: &str, method: u16, modified: SystemTime) -> io::Result<Self> {
-        let name_bytes = u16::try_from(name.len()).map_err(|_| {
-            io::Error::new(io::ErrorKind::InvalidInput, "the name is too long to zip")
-        })?;
-        let (time, date) = dos_time(modified);
+impl Reader {
+    pub(super) fn new(file: File) -> io::Result<Self> {
         Ok(Self {
-            method,
-            time,
-            date,
-            crc: 0,
-            packed: 0,
-            size: 0,
-            name_bytes,
+            zip: ZipArchive::new(file.try_clone()?)?,
+            file,
         })
     }
 
-    fn fields(&self) -> Vec<u8> {
-        let mut fields = Vec::with_capacity(LOCAL_HEADER_BYTES - 4);
-        for field in [NEEDS_VERSION, UTF8_NAME, self.method, self.time, self.date] {
-            fields.extend(field.to_le_bytes());
+    /// Returns the content of the first file, if that has the name.
+    pub(super) fn first(&mut self, name: &str) -> io::Result<impl Read + use<>> {
+        if self.zip.name_for_index(0).is_none_or(|first| first != name) {
+            return Err(io::ErrorKind::NotFound.into());
         }
-        for field in [self.crc, self.packed, self.size] {
-            fields.extend(field.to_le_bytes());
-        }
-        fields.extend(self.name_bytes.to_le_bytes());
-        fields.extend(0_u16.to_le_bytes());
-        fields
+        self.content(0)
     }
 
-    fn local(&self, name: &str) -> Vec<u8> {
-        [b"PK\x03\x04", &self.fields()[..], name.as_bytes()].concat()
+    /// Returns the content of the file with a number. Only one may be read at a time.
+    pub(super) fn content(&mut self, number: usize) -> io::Result<impl Read + use<>> {
+        let member = self.zip.by_index_raw(number)?;
+        let bytes = member.compressed_size();
+        let deflated = member.compression() == CompressionMethod::Deflated;
+        let start = member.data_start().filter(|_| deflated);
+        let start = start.ok_or(io::ErrorKind::InvalidData)?;
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(start))?;
+        Ok(DeflateDecoder::new(file.take(bytes)))
     }
-}
-
-/// The content of a member of a zip file that [`Writer`] wrote, to check it.
-pub(in crate::host) fn content(mut zip: File, at: u64) -> io::Result<impl Read> {
-    zip.seek(SeekFrom::Start(at))?;
-    Ok(DeflateDecoder::new(zip))
-}
-
-/// The content of the first member, whose name it is.
-pub(in crate::host) fn first(zip: File, name: &str) -> io::Result<impl Read> {
-    content(zip, (LOCAL_HEADER_BYTES + name.len()) as u64)
-}
-
-fn narrow(number: u64) -> io::Result<u32> {
-    u32::try_from(number).map_err(|_| too_large())
-}
-
-fn too_large() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::FileTooLarge,
-        "what comes to 4 GiB and more cannot be zipped; use \"move\"",
-    )
 }
 
 /// Local time in two-second steps, as zip tells it: from 1980 to 2107, and what lies outside is
 /// told as the nearest of these.
-fn dos_time(time: SystemTime) -> (u16, u16) {
+fn zip_time(time: SystemTime) -> DateTime {
     const YEARS: RangeInclusive<i32> = 1980..=2107;
     // chrono's own conversion panics on times that some file systems hold.
     let time = Timestamp::from(time).to_chrono().with_timezone(&Local);
@@ -243,13 +141,17 @@ fn dos_time(time: SystemTime) -> (u16, u16) {
     } else {
         [12, 31, 23, 59, 59]
     };
-    let part = |number: u32| u16::try_from(number).unwrap_or(0);
-    let years = year.clamp(*YEARS.start(), *YEARS.end()) - YEARS.start();
-    let years = u16::try_from(years).unwrap_or(0);
-    (
-        (part(hour) << 11) | (part(minute) << 5) | (part(second) / 2),
-        (years << 9) | (part(month) << 5) | part(day),
-    )
+    let part = |number: u32| u8::try_from(number).unwrap_or_default();
+    let year = u16::try_from(year.clamp(*YEARS.start(), *YEARS.end())).unwrap_or_default();
+    let time = DateTime::from_date_and_time(
+        year,
+        part(month),
+        part(day),
+        part(hour),
+        part(minute),
+        part(second),
+    );
+    time.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -259,28 +161,57 @@ mod tests {
 
     use super::*;
 
+    const SECONDS: u64 = 1_750_000_000;
+
+    fn member(name: &str, mode: u32) -> Member<'_> {
+        Member {
+            name,
+            modified: SystemTime::UNIX_EPOCH + Duration::from_secs(SECONDS),
+            mode,
+        }
+    }
+
+    /// Runs Python over a zip file. `None` where there is no Python.
+    fn python(script: &str, zip: &std::path::Path) -> Option<String> {
+        let ran = Command::new("python3")
+            .env("PYTHONIOENCODING", "utf-8")
+            .args(["-c", script])
+            .arg(zip)
+            .output()
+            .ok()?;
+        assert!(
+            ran.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        Some(String::from_utf8_lossy(&ran.stdout).trim().to_owned())
+    }
+
     #[test]
-    fn another_program_finds_the_member_whole() {
+    fn another_program_reads_names_modes_and_content_are_whole() {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("x.zip");
         let content = "SN1;PASS\n".repeat(10_000);
-        let mut file = File::create_new(&path).expect("made");
-        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_750_000_000);
-        let mut writer = Writer::new(&mut file);
+        let file = File::create_new(&path).expect("made");
+        let mut writer = Writer::new(&file);
         writer
-            .add(&b"before"[..], "a.txt", time, 0o640)
+            .add(&b"before"[..], 6, &member("a.txt", 0o640))
             .expect("written");
-        writer.add_folder("empty", time, 0o750).expect("written");
-        let at = writer.add(content.as_bytes(), "Prüfling.csv", time, 0o600);
+        writer.add_folder(&member("empty", 0o750)).expect("written");
+        let number = writer
+            .add(content.as_bytes(), 90_000, &member("Prüfling.csv", 0o600))
+            .expect("written");
         writer.finish().expect("written");
         assert!(file.metadata().expect("there").len() < 2000);
 
         let mut back = String::new();
         let zip = File::open(&path).expect("there");
-        super::content(zip, at.expect("written"))
-            .and_then(|mut member| member.read_to_string(&mut back))
-            .expect("read");
+        let mut reader = Reader::new(zip).expect("a zip file");
+        let mut member = reader.content(number).expect("there");
+        member.read_to_string(&mut back).expect("read");
         assert_eq!(back, content);
+        assert!(reader.first("b.txt").is_err());
+        assert!(reader.first("a.txt").is_ok());
 
         let script = "import sys, zipfile\n\
                       z = zipfile.ZipFile(sys.argv[1])\n\
@@ -288,20 +219,65 @@ mod tests {
                       i = z.infolist()[2]\n\
                       modes = [oct(i.external_attr >> 16) for i in z.infolist()]\n\
                       print(i.filename, i.file_size, i.date_time[0], z.namelist()[:2], *modes)";
-        let Ok(said) = Command::new("python3")
-            .env("PYTHONIOENCODING", "utf-8")
-            .args(["-c", script])
-            .arg(&path)
-            .output()
-        else {
-            return;
-        };
-        assert_eq!(
-            String::from_utf8_lossy(&said.stdout).trim(),
-            "Prüfling.csv 90000 2025 ['a.txt', 'empty/'] 0o100640 0o40750 0o100600",
-            "{}",
-            String::from_utf8_lossy(&said.stderr)
-        );
+        if let Some(said) = python(script, &path) {
+            assert_eq!(
+                said,
+                "Prüfling.csv 90000 2025 ['a.txt', 'empty/'] 0o100640 0o40750 0o100600"
+            );
+        }
+    }
+
+    /// The first format of zip files counts to 65,535 and knows sizes below 4 GiB.
+    #[test]
+    fn seventy_thousand_members_and_64_bit_sizes_other_programs_read_all() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("x.zip");
+        let file = File::create_new(&path).expect("made");
+        let mut writer = Writer::new(&file);
+        for number in 1..70_000 {
+            let name = number.to_string();
+            writer.add_folder(&member(&name, 0o700)).expect("written");
+        }
+        let large = member("large", 0o600);
+        let number = writer.add(&b"content"[..], LARGE_BYTES, &large);
+        writer.finish().expect("written");
+
+        let mut reader = Reader::new(File::open(&path).expect("there")).expect("a zip file");
+        let mut back = String::new();
+        let mut member = reader.content(number.expect("written")).expect("there");
+        member.read_to_string(&mut back).expect("read");
+        assert_eq!(back, "content");
+
+        let script = "import sys, zipfile\n\
+                      z = zipfile.ZipFile(sys.argv[1])\n\
+                      i = z.infolist()[-1]\n\
+                      print(len(z.namelist()), i.filename, z.read(i).decode(), oct(i.external_attr >> 16))";
+        if let Some(said) = python(script, &path) {
+            assert_eq!(said, "70000 large content 0o100600");
+        }
+        if let Ok(tested) = Command::new("unzip").arg("-tqq").arg(&path).status() {
+            assert!(tested.success());
+        }
+    }
+
+    #[test]
+    fn names_that_become_equal_as_text_both_are_kept() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("x.zip");
+        let file = File::create_new(&path).expect("made");
+        let mut writer = Writer::new(&file);
+        for content in ["one", "two"] {
+            let same = member("\u{fffd}.csv", 0o600);
+            writer.add(content.as_bytes(), 3, &same).expect("written");
+        }
+        writer.finish().expect("written");
+        let mut reader = Reader::new(File::open(&path).expect("there")).expect("a zip file");
+        for (number, content) in ["one", "two"].into_iter().enumerate() {
+            let mut back = String::new();
+            let mut member = reader.content(number).expect("there");
+            member.read_to_string(&mut back).expect("read");
+            assert_eq!(back, content);
+        }
     }
 
     /// A file of July 1979 was told to be of July 1980: the year alone was moved.
@@ -316,15 +292,9 @@ mod tests {
             }
         };
         let told = |seconds| {
-            let (time, date) = dos_time(at(seconds));
-            (
-                1980 + (date >> 9),
-                (date >> 5) & 15,
-                date & 31,
-                time >> 11,
-                (time >> 5) & 63,
-                (time & 31) * 2,
-            )
+            let time = zip_time(at(seconds));
+            let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+            (time.year(), time.month(), time.day(), hour, minute, second)
         };
         let (first, last) = ((1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58));
         // 5 July 1979, 1970, 1811, and before any calendar.

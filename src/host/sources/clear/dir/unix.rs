@@ -106,8 +106,8 @@ impl Dir {
         Ok(names)
     }
 
-    /// Bytes of the longest name that it takes for certain, for a name like `name`. File systems that
-    /// count characters take longer ones, of which `name` itself may be one.
+    /// Bytes of the longest name that it takes for certain, for a name like `name`. File systems
+    /// that count characters take longer ones, of which `name` itself may be one.
     pub(in crate::host::sources) fn name_bytes_max(&self, name: &OsStr) -> usize {
         let max = NAME_BYTES_MAX.max(name.len());
         rustix::fs::fstatvfs(&self.handle)

@@ -1,10 +1,10 @@
 //! Folders as sources: removed whole or not at all, and only what was read of them.
 
 use super::*;
-use crate::host::sources::clear::aside::{Compare, Holder};
+use crate::host::sources::clear::aside::{Compare, PrivateFolder};
 use crate::host::sources::clear::dir::Dir;
 use crate::host::sources::clear::recover::recover;
-use crate::host::sources::look::Look;
+use crate::host::sources::file_meta::FileMeta;
 use crate::host::sources::shape::Shape;
 
 #[test]
@@ -24,7 +24,7 @@ fn a_folder_that_changed_is_left_whole_by_every_action() {
         let bench = Bench::new();
         let unit = bench.unit("unit");
         change(&unit.path).expect("changed");
-        let before = Look::inside(&unit.path).expect("read").0;
+        let before = FileMeta::inside(&unit.path).expect("read").0;
         for act in ACTIONS {
             assert_eq!(
                 kind(act(unit.source(), &bench.at("done"))),
@@ -32,10 +32,10 @@ fn a_folder_that_changed_is_left_whole_by_every_action() {
             );
         }
         assert!(
-            Look::inside(&unit.path)
+            FileMeta::inside(&unit.path)
                 .expect("read")
                 .0
-                .is_of_the_same(&before)
+                .is_unchanged_from(&before)
         );
         assert_eq!(bench.names("in"), ["unit"]);
         assert!(bench.names("done").is_empty());
@@ -84,7 +84,7 @@ fn a_removal_is_ended_from_wherever_it_was_broken_off() {
     for write in [false, true] {
         let bench = Bench::new();
         let watched = Dir::open(&bench.at("in")).expect("open");
-        let holder = Holder::make(&watched).expect("made");
+        let holder = PrivateFolder::make(&watched).expect("made");
         if write {
             let list = bench.at("in").join(&holder.name).join("list");
             fs::write(list, "half").expect("written");
@@ -109,7 +109,7 @@ fn what_was_set_aside_is_put_back_under_its_name_or_beside_it() {
     fs::write(bench.at("in/b.csv"), "next").expect("written");
     fs::create_dir_all(hidden("unit").join("images")).expect("made");
     let watched = Dir::open(&bench.at("in")).expect("open");
-    let holder = Holder::make(&watched).expect("made");
+    let holder = PrivateFolder::make(&watched).expect("made");
     let long = format!("{}.csv", "x".repeat(251));
     fs::write(bench.at("in").join(&holder.name).join(&long), "long").expect("written");
     // Another host is at work in it.
@@ -247,7 +247,7 @@ fn a_copy_to_another_file_system_is_compared_and_the_source_goes() {
     let copy = Taken::of(to, Shape::Folder);
     assert_eq!(copy.seen.content, unit.seen.content);
     assert!(
-        copy.seen.look.is_of_the_same(&unit.seen.look),
+        copy.seen.meta.is_unchanged_from(&unit.seen.meta),
         "with its times"
     );
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::convert::{Companions, Need, Pattern};
-use crate::host::sources::clear::aside::Holder;
+use crate::host::sources::clear::aside::PrivateFolder;
 use crate::host::sources::clear::dir::Dir;
 use crate::host::sources::clear::group_names::GROUP;
 use crate::host::sources::clear::recover::recover;
@@ -31,7 +31,7 @@ fn shape() -> Shape {
 /// What a host leaves that is killed while it gathers a unit: its text in the holder.
 fn half_gathered(bench: &Bench, folder: &str) -> PathBuf {
     let watched = Dir::open(&bench.at(folder)).expect("open");
-    let holder = Holder::make(&watched).expect("made");
+    let holder = PrivateFolder::make(&watched).expect("made");
     let group = bench.at(folder).join(&holder.name).join(GROUP);
     fs::create_dir(&group).expect("made");
     fs::rename(bench.at("in/unit.txt"), group.join("unit.txt")).expect("moved");

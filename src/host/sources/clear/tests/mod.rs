@@ -118,7 +118,7 @@ fn a_file_that_changed_is_left_by_every_action() {
         let bench = Bench::new();
         let read = bench.file("a.csv", "before");
         fs::write(&read.path, "behind").expect("written");
-        set_modified(&read.path, read.seen.look.modified);
+        set_modified(&read.path, read.seen.meta.modified);
         assert_eq!(
             kind(act(read.source(), &bench.at("done"))),
             Err(ErrorKind::Changed)
@@ -141,7 +141,7 @@ fn a_file_that_took_the_name_is_left_by_every_action_and_so_is_one_of_equal_cont
         let bench = Bench::new();
         let read = bench.file("result.csv", "old");
         fs::write(bench.at("next"), content).expect("written");
-        set_modified(&bench.at("next"), read.seen.look.modified);
+        set_modified(&bench.at("next"), read.seen.meta.modified);
         fs::rename(bench.at("next"), &read.path).expect("renamed");
         assert_eq!(
             kind(act(read.source(), &bench.at("done"))),
@@ -152,8 +152,8 @@ fn a_file_that_took_the_name_is_left_by_every_action_and_so_is_one_of_equal_cont
     }
 }
 
-/// A sender swapped a link to a file that it may not read in between two looks at its own file: what
-/// the link leads to was archived.
+/// A sender swapped a link to a file that it may not read in between two looks at its own file:
+/// what the link leads to was archived.
 #[cfg(unix)]
 #[test]
 fn a_link_that_took_a_files_name_is_not_opened() {
@@ -161,7 +161,7 @@ fn a_link_that_took_a_files_name_is_not_opened() {
     let read = bench.file("a.csv", "own");
     assert!(read.source().open().is_ok());
     fs::write(bench.at("secret"), "own").expect("written");
-    set_modified(&bench.at("secret"), read.seen.look.modified);
+    set_modified(&bench.at("secret"), read.seen.meta.modified);
     fs::remove_file(&read.path).expect("there");
     std::os::unix::fs::symlink(bench.at("secret"), &read.path).expect("made");
     assert_eq!(kind(read.source().open()), Err(ErrorKind::Changed));
@@ -309,7 +309,7 @@ fn a_file_whose_stand_in_was_there_when_the_host_was_killed_is_zipped_and_copied
         let first = act(read.source(), &done).expect("done");
         // The crash: what takes the file's place is there, and the file had not been removed yet.
         fs::write(&read.path, "content").expect("written");
-        set_modified(&read.path, read.seen.look.modified);
+        set_modified(&read.path, read.seen.meta.modified);
         let again = Taken::of(read.path.clone(), Shape::File(Links::Skip));
         assert_eq!(act(again.source(), &done).expect("done"), first);
         assert!(!read.path.exists());
@@ -338,7 +338,7 @@ fn a_copy_and_a_zip_keep_permissions_and_time_and_are_never_wider() {
         let copied = actions::copy_into(read.source(), &bench.at("done")).expect("copied");
         let found = fs::metadata(&copied).expect("there");
         assert_eq!(found.mode() & 0o7777, mode & 0o777, "{mode:o}");
-        assert_eq!(found.modified().expect("time"), read.seen.look.modified);
+        assert_eq!(found.modified().expect("time"), read.seen.meta.modified);
         if is_root {
             assert_eq!((found.uid(), found.gid()), (1234, 4321));
         }

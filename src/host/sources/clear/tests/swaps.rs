@@ -22,6 +22,8 @@ use crate::{ErrorKind, Result};
 const SWAPS: usize = 250;
 /// A slow machine swaps less often.
 const TIME_MAX: Duration = Duration::from_secs(2);
+/// After this time nothing goes on any more.
+const STUCK_AFTER: Duration = Duration::from_secs(20);
 const SECRET: &str = "what nobody may get at through a watch folder";
 
 fn unit(number: usize) -> String {
@@ -45,9 +47,15 @@ fn swap(bench: &Bench) -> BTreeSet<BlobId> {
             fs::write(&next, unit(number)).expect("written");
         }
         fs::rename(&next, &name).expect("renamed");
-        // Every third is swapped for the next one at any moment of its being read; the last is
+        // Most are swapped for the next one at some moment of their being read, every third one
         // never.
-        while number % 3 == 2 && !is_taken() {
+        let placed = Instant::now();
+        let while_read = Duration::from_micros(number as u64 % 50 * 40);
+        while match number % 3 {
+            2 => !is_taken(),
+            _ => placed.elapsed() < while_read,
+        } {
+            assert!(placed.elapsed() < STUCK_AFTER, "nobody takes a result");
             yield_now();
         }
         if number % 3 == 2 {
@@ -68,9 +76,12 @@ fn clear(
     over: &AtomicBool,
     act: fn(Source<'_>, &Path) -> Result<()>,
 ) -> Vec<BlobId> {
+    let began = Instant::now();
     let mut cleared = Vec::new();
     while !over.load(Ordering::Acquire) || !bench.names("in").is_empty() {
-        for name in bench.names("in") {
+        let left = bench.names("in");
+        assert!(began.elapsed() < STUCK_AFTER, "{left:?} is left");
+        for name in left {
             let path = bench.at("in").join(name);
             let Ok(Some(seen)) = Fingerprint::of(&path, &Shape::File(Links::Skip)) else {
                 continue;

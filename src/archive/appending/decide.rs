@@ -1,0 +1,143 @@
+//! Decides what only the single writer can decide of a fact: duplicates, keys, attempt numbers, and
+//! whether what the fact is about is still there.
+
+use std::collections::HashSet;
+
+use crate::archive::messages::{Draft, Receipt};
+use crate::entry::{Entry, Report, Submission};
+use crate::event::Body;
+use crate::id::{AttemptNo, BlobId, EntryId};
+use crate::index::View;
+use crate::{Error, ErrorKind, Result};
+
+/// Decides what only the single writer can decide. `Some` answers the request without recording
+/// anything.
+pub(in crate::archive) fn decide(
+    draft: &mut Draft,
+    view: &View,
+    is_inline: impl Fn(&BlobId) -> bool,
+) -> Result<Option<Receipt>> {
+    // What is needed but lies nowhere was lost with a pack; it is taken in again.
+    let live = |id: &BlobId| -> Result<bool> {
+        let row = view.blob(id)?;
+        Ok(row.is_some_and(|blob| blob.refs > 0 && (blob.place.is_some() || is_inline(id))))
+    };
+    for id in &draft.relies_on {
+        if !live(id)? {
+            return Ok(Some(Receipt::ContentNeeded));
+        }
+    }
+    for id in &draft.placed {
+        if view.blob(id)?.is_none_or(|blob| blob.place.is_none()) {
+            return Ok(Some(Receipt::ContentNeeded));
+        }
+    }
+    match &mut draft.body {
+        Body::Archived(fact) => {
+            if let Some(key) = &fact.key
+                && let Some(entry) = view.key(key)?
+            {
+                return Ok(Some(Receipt::Known(entry)));
+            }
+            fact.duplicate = live(&fact.blob.blake3)?;
+        }
+        Body::Converted(fact) => {
+            let entry = living(fact.entry, view)?;
+            let before = entry.attempts.last().map_or(0, |attempt| attempt.attempt.0);
+            let next = before.checked_add(1).ok_or_else(|| {
+                let said = format!("entry {} has as many attempts as can be numbered", entry.id);
+                Error::new(ErrorKind::Refused, said)
+            })?;
+            fact.attempt = AttemptNo(next);
+        }
+        Body::Reported(fact) => {
+            let entry = view
+                .entry(fact.entry)?
+                .ok_or_else(|| no_entry(fact.entry))?;
+            // A server that took a report took it, whatever was purged while it thought.
+            if fact.key.is_none() {
+                living(fact.entry, view)?;
+            }
+            report_of(&entry, fact.attempt, fact.report)?;
+        }
+        Body::SubmitIntended(fact) => {
+            report_of(&living(fact.entry, view)?, fact.attempt, fact.report)?;
+        }
+        Body::SubmitRejected(fact) => {
+            let entry = living(fact.entry, view)?;
+            let report = report_of(&entry, fact.attempt, fact.report)?;
+            if !matches!(report.submission, Some(Submission::Waiting { .. })) {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    format!(
+                        "report {} of attempt {} of entry {} waits for no answer",
+                        fact.report, fact.attempt, fact.entry
+                    ),
+                ));
+            }
+        }
+        Body::ConverterRegistered(fact) if view.converter(&fact.converter_id)?.is_some() => {
+            return Ok(Some(Receipt::Durable {
+                events: Vec::new(),
+                archived: None,
+                attempt: None,
+            }));
+        }
+        Body::HoldPlaced(fact) if view.hold(&fact.name).is_some() => {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("there is a hold named '{}' already", fact.name),
+            )
+            .hint("choose another name, or release that one first"));
+        }
+        Body::HoldReleased(fact) if view.hold(&fact.name).is_none() => {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no hold named '{}'", fact.name),
+            ));
+        }
+        _ => {}
+    }
+    let mut brought = std::mem::take(&mut draft.records);
+    let mut seen = HashSet::new();
+    for (id, record) in brought.drain(..) {
+        if seen.insert(id) && !live(&id)? {
+            draft.records.push((id, record));
+        }
+    }
+    Ok(None)
+}
+
+/// A report that an attempt of the entry made.
+fn report_of(entry: &Entry, attempt: AttemptNo, report: u32) -> Result<&Report> {
+    let missing = |what: String| Error::new(ErrorKind::NotFound, what);
+    let of_attempt = entry.attempts.iter().find(|made| made.attempt == attempt);
+    let made = of_attempt
+        .ok_or_else(|| missing(format!("entry {} has no attempt {attempt}", entry.id)))?;
+    made.reports.get(report as usize).ok_or_else(|| {
+        missing(format!(
+            "attempt {attempt} of entry {} has no report {report}",
+            entry.id
+        ))
+    })
+}
+
+/// The entry, unless there is none or it was purged.
+pub(in crate::archive) fn living(id: EntryId, view: &View) -> Result<Entry> {
+    let entry = view.entry(id)?.ok_or_else(|| no_entry(id))?;
+    match (entry.purged_at, &entry.purged_by) {
+        (None, _) => Ok(entry),
+        (Some(at), rule) => Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "entry {id} was purged at {at} by rule '{}'",
+                rule.as_deref().unwrap_or("unknown")
+            ),
+        )),
+    }
+}
+
+pub(in crate::archive) fn no_entry(id: EntryId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no entry {id}"))
+        .hint("'annals list' shows what there is, 'annals find TEXT' searches")
+}

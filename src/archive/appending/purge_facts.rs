@@ -1,0 +1,91 @@
+//! The facts that a purge is recorded as.
+
+use std::collections::BTreeMap;
+
+use crate::archive::messages::Draft;
+use crate::entry::Entry;
+use crate::event::{Body, EntryRanges, PurgePlanned, PurgedEntries};
+use crate::id::EntryId;
+use crate::index::View;
+use crate::retention::PurgePlan;
+use crate::{Error, ErrorKind, Result};
+
+/// So many entry ids always fit one leaf, however scattered they are.
+const PURGED_PER_EVENT: usize = 1_500;
+
+/// The facts a plan becomes, if every entry of it may still go. Nobody can place a hold between
+/// this look and the record of the purge: both go through this thread.
+pub(in crate::archive) fn purge_facts(
+    view: &View,
+    plan: &PurgePlan,
+    reason: &str,
+) -> Result<Vec<Draft>> {
+    let stale = |why: String| {
+        Error::new(
+            ErrorKind::Refused,
+            format!("plan {} is stale: {why}", plan.plan_id),
+        )
+        .hint("make a new plan with 'annals retention preview' and look at it")
+    };
+    if plan.digest() != plan.plan_id {
+        return Err(stale("it was changed after it was made".to_owned()));
+    }
+    // Each with its bytes.
+    let mut by_rule: BTreeMap<&str, Vec<(EntryId, u64)>> = BTreeMap::new();
+    for item in &plan.items {
+        let entry = view
+            .entry(item.id)?
+            .ok_or_else(|| stale(format!("entry {} is not in this store", item.id)))?;
+        if entry.purged_at.is_some() {
+            return Err(stale(format!("entry {} was purged meanwhile", item.id)));
+        }
+        if let Some(hold) = entry.holds.first() {
+            return Err(stale(format!(
+                "entry {} is on hold '{hold}' by now",
+                item.id
+            )));
+        }
+        if entry.waits_for_submission() && !plan.takes_waiting() {
+            return Err(stale(format!(
+                "a report of entry {} waits to be submitted by now",
+                item.id
+            )));
+        }
+        let going = by_rule.entry(&item.rule).or_default();
+        going.push((item.id, logical_bytes(&entry)));
+    }
+    let bytes_of = |going: &[(EntryId, u64)]| going.iter().map(|(_, bytes)| bytes).sum();
+    let mut facts = vec![Draft::fact(Body::PurgePlanned(PurgePlanned {
+        plan_id: plan.plan_id.clone(),
+        at_seq: plan.at_seq,
+        effective_now: plan.effective_now,
+        rules: plan.rules.clone(),
+        count: plan.count,
+        bytes_logical: by_rule
+            .values()
+            .map(|going| -> u64 { bytes_of(going) })
+            .sum(),
+        held_skipped: plan.held_skipped,
+        waiting_skipped: plan.waiting_skipped,
+        reason: reason.to_owned(),
+    }))];
+    for (rule, going) in by_rule {
+        for part in going.chunks(PURGED_PER_EVENT) {
+            facts.push(Draft::fact(Body::PurgedEntries(PurgedEntries {
+                plan_id: plan.plan_id.clone(),
+                rule: rule.to_owned(),
+                reason: reason.to_owned(),
+                entries: EntryRanges::of(part.iter().map(|(id, _)| *id)),
+                count: part.len() as u64,
+                bytes_logical: bytes_of(part),
+            })));
+        }
+    }
+    Ok(facts)
+}
+
+/// Bytes of an entry's source and of all its reports.
+pub(in crate::archive) fn logical_bytes(entry: &Entry) -> u64 {
+    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
+    entry.size + reports.map(|report| report.size).sum::<u64>()
+}

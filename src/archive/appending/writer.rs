@@ -1,0 +1,497 @@
+//! The one who appends: gathers what callers hand in while the last sync is in flight, decides what
+//! only the single writer can decide (numbers, duplicates, keys, stale plans), makes the group
+//! durable, and only then lets it be seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::archive::appending::decide::decide;
+use crate::archive::appending::publisher::Publisher;
+use crate::archive::appending::purge_facts::purge_facts;
+use crate::archive::messages::{
+    Control, Draft, Job, NewlyArchived, Receipt, ReplyTo, Request, Retirement,
+};
+use crate::archive::state::health::Health;
+use crate::archive::state::layers::{Change, LayeredIndex};
+use crate::archive::state::pins::Pins;
+use crate::event::{Actor, Body, ClockReading, Event, StoreOpened};
+use crate::format::leaf;
+use crate::id::{BlobId, EntryId, EventSeq, StoreId};
+use crate::index::{Overlay, View};
+use crate::log::{Appender, FrameDraft, JournalPlace, LiveFrame, LogError, Staged};
+use crate::retention::PurgePlan;
+use crate::time::Clock;
+use crate::{Error, ErrorKind, Result};
+
+/// At the most so many requests share a sync.
+const GROUP_REQUESTS_MAX: usize = 512;
+/// Journal space that archiving leaves alone, so that a purge can still be recorded when the disk
+/// is full; of a small journal file an eighth.
+const RESERVE_BYTES: usize = 256 << 10;
+/// More journal files than this are not made; the writer waits for the sealer instead.
+const JOURNAL_FILES_MAX: usize = 8;
+
+/// Appends events. One thread at a time has it; the leader decides which.
+pub(in crate::archive) struct Writer {
+    parts: WriterParts,
+    appender: Appender,
+    controls: Receiver<Control>,
+    background: Sender<Job>,
+    /// Recorded with the first event of this session.
+    opened: Option<StoreOpened>,
+}
+
+/// The parts of the store that the writer works on.
+pub(in crate::archive) struct WriterParts {
+    pub(in crate::archive) store: StoreId,
+    /// Who causes events that name nobody else.
+    pub(in crate::archive) actor: Actor,
+    pub(in crate::archive) clock: Arc<dyn Clock>,
+    pub(in crate::archive) published: Publisher,
+    pub(in crate::archive) pins: Arc<Pins>,
+    pub(in crate::archive) health: Arc<Health>,
+}
+
+/// What was staged and waits for the sync.
+#[derive(Default)]
+struct Group {
+    /// The active layer with the staged events folded in, and what it lies on; nothing while
+    /// nothing is staged.
+    state: Option<(Arc<Overlay>, View)>,
+    frames: Vec<LiveFrame>,
+    inline: Vec<(BlobId, JournalPlace)>,
+    waiting: Vec<(ReplyTo, Receipt)>,
+    /// The opening of the store, where it is among what was staged.
+    opened: Option<StoreOpened>,
+}
+
+impl Group {
+    /// The layer to fold into, and what it lies on.
+    fn state(&mut self, index: &LayeredIndex) -> &mut (Arc<Overlay>, View) {
+        self.state.get_or_insert_with(|| {
+            let (below, active) = index.active_layer();
+            (active, below)
+        })
+    }
+
+    /// Everything acknowledged or staged. To be dropped before the next event is folded in, or that
+    /// has to copy.
+    fn view(&mut self, index: &LayeredIndex) -> View {
+        let (pending, below) = self.state(index);
+        below.under(Arc::clone(pending))
+    }
+}
+
+impl Writer {
+    pub(in crate::archive) fn new(
+        parts: WriterParts,
+        appender: Appender,
+        controls: Receiver<Control>,
+        background: Sender<Job>,
+        opened: StoreOpened,
+    ) -> Self {
+        Self {
+            parts,
+            appender,
+            controls,
+            background,
+            opened: Some(opened),
+        }
+    }
+
+    fn index(&self) -> &LayeredIndex {
+        &self.parts.published.index
+    }
+
+    /// Does what is asked, and as much of what `more` answers as fits a group, and makes it
+    /// durable; every caller has been told by then, also of a failure. False when told to stop.
+    pub(in crate::archive) fn serve(
+        &mut self,
+        request: Request,
+        mut more: impl FnMut() -> Option<Request>,
+    ) -> bool {
+        let mut group = Group::default();
+        let mut next = Some(request);
+        let mut taken = 1;
+        while let Some(request) = next.take() {
+            match request {
+                Request::Append(drafts, reply) => self.append(drafts, reply, &mut group),
+                Request::Purge(plan, reason, actor, reply) => {
+                    self.purge(&plan, &reason, actor.as_ref(), reply, &mut group);
+                }
+                Request::Rotate(reply) => {
+                    let rotated = self
+                        .commit(&mut group)
+                        .and_then(|()| self.rotate_for_seal());
+                    // The asker may have given up; nothing depends on its hearing.
+                    let _ = reply.send(rotated);
+                }
+                Request::Stop => {
+                    let _ = self.commit(&mut group);
+                    return false;
+                }
+            }
+            if taken < GROUP_REQUESTS_MAX && !self.appender.group_is_full() {
+                next = more();
+                taken += 1;
+            }
+        }
+        let _ = self.commit(&mut group);
+        true
+    }
+
+    /// Does what another thread of the store needs, between groups.
+    pub(in crate::archive) fn control(&mut self, control: Control) {
+        let group = &mut Group::default();
+        match control {
+            Control::Recycle(journal) => self.appender.give_back(journal),
+            Control::TakeFree(reply) => {
+                if let Err(unheard) = reply.send(Ok(self.appender.take_free())) {
+                    let free = unheard.into_inner().into_iter().flatten();
+                    free.for_each(|journal| self.appender.give_back(journal));
+                }
+            }
+            Control::Wipe(reply) => {
+                let wiped = self.commit(group).and_then(|()| Ok(self.appender.wipe()?));
+                let _ = reply.send(wiped);
+            }
+            Control::Change(change, reply) => {
+                let _ = reply.send(self.change(change, group));
+            }
+            Control::Retire(retirement, reply) => {
+                let _ = reply.send(self.retire(*retirement, group));
+            }
+            Control::Freeze(reply) => {
+                let frozen = self.commit(group).map(|()| self.index().freeze());
+                let _ = reply.send(frozen);
+            }
+            Control::Pause(reply, resume) => {
+                let committed = self.commit(group);
+                let _ = reply.send(committed);
+                // Nothing is ever sent: this returns when the sender goes.
+                let _ = resume.recv();
+            }
+        }
+    }
+
+    /// Nothing can begin to need the pack in between: what might do so comes through this thread,
+    /// too.
+    fn retire(&mut self, retirement: Retirement, group: &mut Group) -> Result<bool> {
+        self.commit(group)?;
+        let Retirement { pack, inside, fact } = retirement;
+        let view = self.index().view();
+        let is_alive = view.pack(pack)?.is_none_or(|row| row.live_blobs > 0);
+        for id in inside.iter().filter(|_| is_alive) {
+            // Content that is in the journal as well survives there, and is sealed anew.
+            let needed = view.blob(id)?.is_some_and(|row| {
+                row.refs > 0 && row.place.is_some_and(|place| place.pack == pack)
+            });
+            if needed && !self.parts.published.journal.contains(id) {
+                return Ok(false);
+            }
+        }
+        if self.parts.pins.is_pinned(pack) {
+            return Ok(false);
+        }
+        drop(view);
+        let mut group = Group::default();
+        // Whoever asks is the one who would make room in the journal, so there is no waiting for
+        // it. The smallest journal file holds such a fact.
+        let can_rotate =
+            self.appender.free_files(0) > 0 || self.appender.files(0) < JOURNAL_FILES_MAX;
+        let room = if can_rotate {
+            Room::Anywhere
+        } else {
+            Room::Here
+        };
+        self.stage_event(&fact, &mut group, room)?;
+        self.commit(&mut group)?;
+        let (below, mut active) = self.index().active_layer();
+        Arc::make_mut(&mut active).drop_pack(pack, Some(inside), &below)?;
+        self.parts.published.publish(active, Vec::new(), Vec::new());
+        Ok(true)
+    }
+
+    fn change(&mut self, change: Change, group: &mut Group) -> Result<()> {
+        self.commit(group)?;
+        let (below, mut active) = self.index().active_layer();
+        change(Arc::make_mut(&mut active), &below)?;
+        self.parts.published.publish(active, Vec::new(), Vec::new());
+        Ok(())
+    }
+
+    fn append(&mut self, mut drafts: Vec<Draft>, reply: ReplyTo, group: &mut Group) {
+        match self.stage_all(&mut drafts, group) {
+            Ok(receipt) => group.waiting.push((reply, receipt)),
+            Err(error) => reply(Err(error)),
+        }
+    }
+
+    fn stage_all(&mut self, drafts: &mut [Draft], group: &mut Group) -> Result<Receipt> {
+        let mut seqs = Vec::with_capacity(drafts.len());
+        let mut archived = None;
+        let mut attempt = None;
+        for draft in drafts {
+            let view = group.view(self.index());
+            let is_inline = |id: &BlobId| {
+                self.parts.published.journal.contains(id)
+                    || group.inline.iter().any(|(staged, _)| staged == id)
+            };
+            let decided = decide(draft, &view, is_inline)?;
+            drop(view);
+            if let Some(receipt) = decided {
+                return Ok(receipt);
+            }
+            let seq = self.stage(draft, group)?;
+            if let Body::Archived(fact) = &draft.body {
+                archived = Some(NewlyArchived {
+                    id: EntryId::from(seq),
+                    stored_size: fact.stored_size,
+                    duplicate: fact.duplicate,
+                });
+            }
+            if let Body::Converted(fact) = &draft.body {
+                attempt = Some(fact.attempt);
+            }
+            seqs.push(seq);
+        }
+        Ok(Receipt::Durable {
+            events: seqs,
+            archived,
+            attempt,
+        })
+    }
+
+    /// Gives the fact its number and its place in the group.
+    fn stage(&mut self, draft: &Draft, group: &mut Group) -> Result<EventSeq> {
+        // The making of the store is event 1, whoever records it.
+        let first_of_all = matches!(draft.body, Body::StoreCreated(_));
+        if !first_of_all && let Some(opened) = self.opened.take() {
+            let first = Draft::fact(Body::StoreOpened(opened.clone()));
+            if let Err(error) = self.stage_event(&first, group, Room::Anywhere) {
+                self.opened = Some(opened);
+                return Err(error);
+            }
+            group.opened = Some(opened);
+        }
+        self.stage_event(draft, group, Room::Anywhere)
+    }
+
+    fn stage_event(&mut self, draft: &Draft, group: &mut Group, room: Room) -> Result<EventSeq> {
+        if let Some(failure) = self.parts.health.failure() {
+            return Err(Error::new(ErrorKind::Poisoned, failure)
+                .hint("close the store and open it again; what was acknowledged is safe"));
+        }
+        let clock = Arc::clone(&self.parts.clock);
+        let mut event = Event {
+            seq: self.appender.next_seq(),
+            time: clock.now(),
+            actor: match &draft.actor {
+                Some(actor) => Actor::clone(actor),
+                None => self.parts.actor.clone(),
+            },
+            clock: ClockReading {
+                boot: clock.boot().to_owned(),
+                mono_ms: clock.monotonic_ms(),
+            },
+            body: draft.body.clone(),
+        };
+        let mut line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
+        let bytes = self
+            .appender
+            .frame_bytes(line.len(), draft.record_bytes())?;
+        let reserve = if draft.may_use_reserve() {
+            0
+        } else {
+            self.appender.reserve_bytes(RESERVE_BYTES)
+        };
+        if !self.appender.fits(bytes, reserve) {
+            self.commit(group)?;
+            let fits_reserve = draft.may_use_reserve() && self.appender.fits(bytes, 0);
+            match room {
+                Room::Here if fits_reserve => {}
+                Room::Here => return Err(journal_full("it holds nothing more")),
+                Room::Anywhere => match self.rotate(bytes) {
+                    // No room for another journal file, but the rest of this one is for just such
+                    // facts.
+                    Err(error) if error.kind() == ErrorKind::Full && fits_reserve => {}
+                    rotated => rotated?,
+                },
+            }
+            // Waiting for the sealer may have taken a while.
+            event.seq = self.appender.next_seq();
+            event.time = clock.now();
+            line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
+        }
+        let staged = match self.fold_and_stage(draft, &event, &line, group) {
+            Ok(staged) => staged,
+            Err(error) => {
+                self.discard(group, &error);
+                return Err(error);
+            }
+        };
+        let mut offset = staged.records_at;
+        for (id, record) in &draft.records {
+            let bytes = u32::try_from(record.len()).expect("a record fits a frame");
+            group.inline.push((
+                *id,
+                JournalPlace {
+                    slot: staged.slot,
+                    generation: staged.generation,
+                    offset,
+                    bytes,
+                },
+            ));
+            offset += u64::from(bytes);
+        }
+        group.frames.push(LiveFrame {
+            seq: event.seq,
+            slot: staged.slot,
+            generation: staged.generation,
+            offset: staged.offset,
+            frame_bytes: staged.frame_bytes,
+        });
+        Ok(event.seq)
+    }
+
+    /// Folds the event in before it is staged: what the index cannot take in never becomes part of
+    /// the log. After an error the group is of no more use, because part of the event may be in it.
+    fn fold_and_stage(
+        &mut self,
+        draft: &Draft,
+        event: &Event,
+        line: &str,
+        group: &mut Group,
+    ) -> Result<Staged> {
+        let (pending, below) = group.state(&self.parts.published.index);
+        Arc::make_mut(pending).apply(event, below)?;
+        let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
+        let staged = self.appender.stage(&FrameDraft {
+            time: event.time,
+            retention: draft.retention,
+            level: draft.level,
+            leaf: line.as_bytes(),
+            records: &records,
+        })?;
+        Ok(staged)
+    }
+
+    /// Forgets the group and tells everybody in it. Nothing of it was written, so the store is as
+    /// it was before.
+    fn discard(&mut self, group: &mut Group, why: &Error) {
+        let mut discarded = std::mem::take(group);
+        self.appender.discard();
+        self.opened = self.opened.take().or_else(|| discarded.opened.take());
+        for (reply, _) in discarded.waiting.drain(..) {
+            reply(Err(
+                Error::new(why.kind(), why.message()).hint("nothing was recorded; try again")
+            ));
+        }
+    }
+
+    /// Makes the group durable, visible, and then known to those who wait for it, in this order.
+    fn commit(&mut self, group: &mut Group) -> Result<()> {
+        let mut done = std::mem::take(group);
+        if self.appender.has_staged()
+            && let Err(error) = self.appender.commit()
+        {
+            let error = Error::from(error);
+            self.parts
+                .health
+                .fail(format!("{}; the writer has stopped", error.message()));
+            for (reply, _) in done.waiting.drain(..) {
+                reply(Err(Error::new(error.kind(), error.message()).hint(
+                    "this was not acknowledged; close the store and open it again",
+                )));
+            }
+            return Err(error);
+        }
+        if let Some((active, _)) = done.state {
+            self.parts
+                .published
+                .publish(active, done.frames, done.inline);
+        }
+        for (reply, receipt) in done.waiting.drain(..) {
+            reply(Ok(receipt));
+        }
+        Ok(())
+    }
+
+    /// Goes on in another journal file, which holds a frame of `frame_bytes`, and hands the full
+    /// one to the sealer.
+    fn rotate(&mut self, frame_bytes: usize) -> Result<()> {
+        while let Ok(control) = self.controls.try_recv() {
+            self.control(control);
+        }
+        while self.appender.free_files(frame_bytes) == 0
+            && self.appender.files(frame_bytes) >= JOURNAL_FILES_MAX
+        {
+            // The sealer is behind: callers wait here, in a bounded channel, instead of in memory.
+            if let Some(why) = self.parts.health.stalled() {
+                return Err(journal_full(&why));
+            }
+            if self.parts.health.failure().is_some() {
+                return Err(self.parts.health.ended());
+            }
+            match self.controls.recv_timeout(Duration::from_millis(50)) {
+                Ok(control) => self.control(control),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(self.parts.health.ended()),
+            }
+        }
+        let full = self.appender.rotate(frame_bytes)?;
+        let (slot, file) = self.appender.current_file();
+        self.parts.published.log.add_journal(slot, file);
+        self.background
+            .send(Job::Seal(full))
+            .map_err(|_| self.parts.health.ended())
+    }
+
+    fn rotate_for_seal(&mut self) -> Result<()> {
+        if self.appender.current_is_empty() {
+            return Ok(());
+        }
+        self.rotate(0)
+    }
+
+    fn purge(
+        &mut self,
+        plan: &PurgePlan,
+        reason: &str,
+        actor: Option<&Arc<Actor>>,
+        reply: ReplyTo,
+        group: &mut Group,
+    ) {
+        let view = group.view(self.index());
+        let staged = purge_facts(&view, plan, reason).and_then(|mut facts| {
+            drop(view);
+            for fact in &mut facts {
+                fact.actor = actor.cloned();
+            }
+            self.stage_all(&mut facts, group)
+        });
+        match staged {
+            Ok(receipt) => group.waiting.push((reply, receipt)),
+            Err(error) => reply(Err(error)),
+        }
+    }
+}
+
+/// Where a fact may go.
+#[derive(Clone, Copy)]
+enum Room {
+    /// Into the current journal file or the next.
+    Anywhere,
+    /// Into the current journal file only.
+    Here,
+}
+
+fn journal_full(why: &str) -> Error {
+    Error::new(
+        ErrorKind::Full,
+        format!("the journal is full and cannot be sealed: {why}"),
+    )
+    .hint("free some space, or purge old entries; nothing was lost")
+}

@@ -1,0 +1,325 @@
+//! Compacting packs of a store on a simulated disk.
+
+use super::*;
+use crate::archive::background::rewrite::read_back;
+use crate::archive::files::pack_files::pack_path;
+use crate::archive::messages::Request;
+use crate::archive::state::missing::sums_agree;
+use crate::archive::state::reclaimable::dead;
+use crate::archive::{Archive, Depth, NewEntry, Options};
+use crate::disk::sim::{Fault, Repeat, SimDisk};
+use crate::format::record::RecordKind;
+use crate::id::EventSeq;
+use crate::log::JOURNAL_BYTES_MIN;
+use crate::retention::{AsOf, Policy};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+fn pack(bytes: u64, live_bytes: u64, live_blobs: u64) -> PackRow {
+    PackRow {
+        id: PackId(1),
+        class: "forever/none".to_owned(),
+        bytes,
+        blobs: 2,
+        dictionary_bytes: 0,
+        live_bytes,
+        live_blobs,
+    }
+}
+
+/// A pack of one 85-byte record takes 329 bytes. Header, footer and trailer counted as dead, so
+/// every compaction wrote such a pack again, freed nothing, and left an event that said so.
+#[test]
+fn a_pack_that_is_alive_throughout_is_left_alone_however_small_it_is() {
+    assert_eq!(dead(&pack(329, 85, 1)), 0);
+    assert!(choose_packs(&[pack(329, 85, 1)]).is_empty());
+}
+
+/// Counted as dead, the dictionaries of a small pack would have it compacted again and again.
+#[test]
+fn dictionaries_are_as_dead_as_the_blobs_they_serve() {
+    let with = |live_blobs, live_bytes| PackRow {
+        dictionary_bytes: 8_000,
+        blobs: 10,
+        ..pack(128 + 8_000 + 10 * (300 + 52) + 64, live_bytes, live_blobs)
+    };
+    assert_eq!(dead(&with(10, 3_000)), 0);
+    assert!(choose_packs(&[with(10, 3_000)]).is_empty());
+    assert_eq!(dead(&with(4, 1_200)), 6 * (300 + 52) + 4_800);
+    assert_eq!(choose_packs(&[with(4, 1_200)]).len(), 1);
+}
+
+#[test]
+fn what_a_rewrite_would_free_is_what_a_pack_offers() {
+    let two_records = 128 + 85 + 300 + 2 * 52 + 64;
+    assert_eq!(dead(&pack(two_records, 85, 1)), 300 + 52);
+    assert_eq!(choose_packs(&[pack(two_records, 85, 1)]).len(), 1);
+    assert!(choose_packs(&[pack(two_records, 300, 1)]).is_empty());
+    assert_eq!(dead(&pack(two_records, 0, 0)), two_records);
+}
+
+/// A store with so many packs, in each a long source of converter `goes` and a short one of
+/// `stays`.
+fn packs(disk: &SimDisk, packs: u64) -> Archive {
+    let options = Options {
+        journal_bytes: JOURNAL_BYTES_MIN,
+        ..Options::default()
+    };
+    let archive = Archive::create_on(Arc::new(disk.clone()), options).expect("a store");
+    for pack in 0..packs {
+        for (converter, len) in [("goes", 4_000), ("stays", 500)] {
+            put(&archive, converter, pack, len);
+        }
+        archive.seal().expect("sealed");
+    }
+    archive
+}
+
+fn content(converter: &str, seed: u64, len: usize) -> Vec<u8> {
+    let mut content = Vec::new();
+    while content.len() < len {
+        let nth = (seed, content.len(), converter);
+        content.extend(blake3::hash(format!("{nth:?}").as_bytes()).as_bytes());
+    }
+    content
+}
+
+fn put(archive: &Archive, converter: &str, seed: u64, len: usize) {
+    let content = content(converter, seed, len);
+    let new = NewEntry {
+        converter: converter.into(),
+        ..NewEntry::default()
+    };
+    archive.put(new, &content[..]).expect("archived");
+}
+
+/// Records that what this converter made goes, and frees nothing.
+fn purge_without_compaction(archive: &Archive, converter: &str) {
+    let policy = Policy {
+        converter: Some(converter.into()),
+        max_count: Some(0),
+        ..Policy::default()
+    };
+    let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+    let purge = |reply| Request::Purge(Arc::new(plan), "test".into(), None, reply);
+    archive.wait(purge).expect("recorded");
+}
+
+#[test]
+fn a_compaction_says_what_it_did_and_stops_where_it_was_told_to() {
+    let disk = SimDisk::new();
+    let archive = packs(&disk, 4);
+    purge_without_compaction(&archive, "goes");
+    let first = archive.compact(Some(1)).expect("compacted");
+    assert_eq!((first.packs_removed, first.packs_written), (1, 1));
+    assert!(first.bytes_freed > 4_000, "{first:?}");
+    let nothing = archive.compact(Some(0)).expect("compacted");
+    assert_eq!(nothing, CompactOutcome::default());
+    let rest = archive.compact(None).expect("compacted");
+    assert_eq!((rest.packs_removed, rest.packs_written), (3, 3));
+    assert_eq!(rest.bytes_freed, 3 * first.bytes_freed);
+    assert!(archive.verify(Depth::Deep).expect("verified").ok);
+}
+
+/// One damaged record kept every other pack's dead bytes for good, and the error did not say
+/// what had been freed by then.
+#[test]
+fn a_damaged_pack_keeps_no_other_from_being_compacted() {
+    let disk = SimDisk::new();
+    let archive = packs(&disk, 3);
+    purge_without_compaction(&archive, "goes");
+    let packs = archive.store().index.view().packs().expect("listed");
+    let damaged = &packs[0];
+    let path = pack_path(&damaged.class, damaged.id);
+    let bytes = disk.content(&path).expect("there");
+    let alive = content("stays", 0, 500);
+    let at = bytes
+        .windows(500)
+        .position(|window| *window == alive[..500]);
+    disk.flip_bit(&path, at.expect("stored as it is") as u64 * 8)
+        .expect("flipped");
+    let told = archive.compact(None).expect_err("one is damaged");
+    assert_eq!(told.kind(), ErrorKind::Damaged, "{told}");
+    assert!(told.message().contains("were freed before that"), "{told}");
+    let left: Vec<PackId> = archive
+        .store()
+        .index
+        .view()
+        .packs()
+        .expect("listed")
+        .iter()
+        .filter(|pack| dead(pack) > 0)
+        .map(|pack| pack.id)
+        .collect();
+    assert_eq!(left, [damaged.id]);
+}
+
+/// A pack is missing; what lies in the others may be all that its manifests need.
+#[test]
+fn nothing_is_compacted_while_content_that_is_needed_is_nowhere() {
+    let disk = SimDisk::new();
+    let archive = packs(&disk, 2);
+    purge_without_compaction(&archive, "goes");
+    let lost = archive.store().index.view().packs().expect("listed")[0].clone();
+    archive.close().expect("closed");
+    disk.lose(pack_path(&lost.class, lost.id)).expect("lost");
+    disk.lose("index.redb").expect("lost");
+    let archive = Archive::open_on(Arc::new(disk.clone()), Options::default()).expect("opened");
+    let refused = archive.compact(None).expect_err("incomplete");
+    assert_eq!(refused.kind(), ErrorKind::Damaged);
+    // The one that is nowhere is named, whatever else is in no pack.
+    let lost = BlobId::of(&content("stays", 0, 500));
+    for seed in 0..8 {
+        put(&archive, "fresh", seed, 500);
+    }
+    let in_journal = archive.store().journal.ids();
+    assert!(in_journal.iter().any(|id| *id < lost), "named by mistake");
+    let refused = archive.compact(None).expect_err("incomplete");
+    assert!(refused.message().contains(&lost.to_string()), "{refused}");
+    // Archived again it is in the journal, which is as good a place.
+    put(&archive, "stays", 0, 500);
+    let done = archive.compact(None).expect("complete again");
+    assert_eq!((done.packs_removed, done.packs_written), (1, 1));
+}
+
+/// A look at each of a million blobs takes longer than a purge.
+#[test]
+fn a_store_is_known_to_be_whole_without_a_look_at_every_blob() {
+    let disk = SimDisk::new();
+    let archive = packs(&disk, 2);
+    let agree = |archive: &Archive, given_up: &[BlobId]| {
+        let given_up = given_up.iter().map(|id| (*id, EventSeq(1))).collect();
+        let store = archive.store();
+        sums_agree(&store.journal, &store.index.view(), &given_up).expect("counted")
+    };
+    assert!(agree(&archive, &[]), "all of it is in packs");
+    put(&archive, "stays", 2, 500);
+    put(&archive, "goes", 2, 500);
+    assert!(agree(&archive, &[]), "and in the journal");
+    purge_without_compaction(&archive, "goes");
+    assert!(agree(&archive, &[]), "what was purged is not needed");
+    let stays = |seed| BlobId::of(&content("stays", seed, 500));
+    let goes = BlobId::of(&content("goes", 0, 4_000));
+    assert!(
+        agree(&archive, &[stays(2), stays(0), goes]),
+        "each counts once"
+    );
+    archive.close().expect("closed");
+    let packs = disk.files().into_iter().map(|(path, _)| path);
+    let packs: Vec<String> = packs.filter(|path| path.starts_with("packs")).collect();
+    disk.lose(&packs[0]).expect("lost");
+    let archive = Archive::open_on(Arc::new(disk.clone()), Options::default()).expect("opened");
+    assert!(!agree(&archive, &[]), "one is nowhere");
+    let lost = [stays(0), stays(1)].map(|id| agree(&archive, &[id]));
+    assert_eq!(lost.iter().filter(|agree| **agree).count(), 1, "given up");
+}
+
+fn only_pack(archive: &Archive) -> PackRow {
+    let packs = archive.store().index.view().packs().expect("listed");
+    <[PackRow; 1]>::try_from(packs).expect("one pack")[0].clone()
+}
+
+/// Compacts this pack, which was looked at before.
+fn compact_as_seen(archive: &Archive, pack: PackRow) -> Result<CompactOutcome> {
+    let store = Arc::clone(archive.store());
+    archive.run_in_background(move |writer| compact_pack(&store, writer, &pack))
+}
+
+fn reads(archive: &Archive, converter: &str) -> usize {
+    let id = BlobId::of(&content(converter, 0, 500));
+    archive.read_all(&id, 1 << 20).map_or(0, |read| read.len())
+}
+
+/// Between the look at a pack and its end somebody archives the same content again.
+#[test]
+fn a_pack_that_is_needed_again_since_it_was_looked_at_stays() {
+    let disk = SimDisk::new();
+    let archive = packs(&disk, 1);
+    for converter in ["goes", "stays"] {
+        purge_without_compaction(&archive, converter);
+    }
+    let seen = only_pack(&archive);
+    assert_eq!(seen.live_blobs, 0);
+    put(&archive, "stays", 0, 500);
+    // From now on it is in that pack alone.
+    archive.seal().expect("sealed");
+    let done = compact_as_seen(&archive, seen.clone()).expect("refused");
+    assert_eq!(done, CompactOutcome::default());
+    assert_eq!(only_pack(&archive).id, seen.id);
+    assert_eq!(reads(&archive, "stays"), 512);
+    assert!(archive.verify(Depth::Deep).expect("verified").ok);
+    let done = archive.compact(None).expect("compacted");
+    assert_eq!((done.packs_removed, done.packs_written), (1, 1));
+    assert_eq!(reads(&archive, "stays"), 512);
+}
+
+/// What is on its way into an event is pinned. What was copied by then is dead, and costs space
+/// until the next time.
+#[test]
+fn a_pack_that_was_pinned_while_it_was_copied_stays_and_the_copy_goes_with_the_next_compaction() {
+    let disk = SimDisk::new();
+    let archive = packs(&disk, 1);
+    purge_without_compaction(&archive, "goes");
+    let seen = only_pack(&archive);
+    let pin = archive.store().pins.pin(vec![seen.id]);
+    let done = compact_as_seen(&archive, seen.clone()).expect("refused");
+    assert_eq!(done, CompactOutcome::default());
+    let packs = archive.store().index.view().packs().expect("listed");
+    assert_eq!(packs.len(), 2, "{packs:?}");
+    assert!(packs.iter().any(|pack| pack.id == seen.id));
+    drop(pin);
+    archive.compact(None).expect("compacted");
+    let left = only_pack(&archive);
+    assert_ne!(left.id, seen.id);
+    assert_eq!(left.live_blobs, 1);
+    assert_eq!(reads(&archive, "stays"), 512);
+}
+
+/// The bytes of what is alive are read twice, to be chosen and to be written; the error names
+/// the file it is about.
+#[test]
+fn a_rewrite_that_cannot_read_names_the_old_pack_and_leaves_nothing_behind() {
+    let mut told = 0;
+    for calls in 0.. {
+        let disk = SimDisk::new();
+        let archive = packs(&disk, 1);
+        purge_without_compaction(&archive, "goes");
+        let seen = only_pack(&archive);
+        let path = pack_path(&seen.class, seen.id);
+        let (reader, _) = archive.store().contents.pack(seen.id).expect("opened");
+        let listed = reader.entries().expect("a footer");
+        let before = disk.files();
+        disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+        let written = rewrite(&rewriting(archive.store()), &seen, &reader, listed);
+        disk.heal();
+        if disk.struck() == 0 {
+            assert_eq!(written.expect("rewritten").len(), 1);
+            break;
+        }
+        let error = written.expect_err("a call failed");
+        assert_eq!(error.kind(), ErrorKind::Io, "call {calls}: {error}");
+        let at_fault = format!("cannot read {}", path.display());
+        told += u32::from(error.to_string().contains(&at_fault));
+        assert_eq!(disk.files(), before, "call {calls}: {error}");
+    }
+    assert_eq!(told, 2);
+}
+
+#[test]
+fn a_blob_that_did_not_arrive_in_what_was_written_is_told_by_its_name() {
+    let disk = SimDisk::new();
+    let archive = packs(&disk, 1);
+    let seen = only_pack(&archive);
+    let (reader, _) = archive.store().contents.pack(seen.id).expect("opened");
+    let listed = reader.entries().expect("a footer");
+    let mut copied: BTreeMap<BlobId, RecordKind> =
+        listed.iter().map(|entry| (entry.id, entry.kind)).collect();
+    let written = rewrite(&rewriting(archive.store()), &seen, &reader, listed).expect("rewritten");
+    read_back(&disk, &written, copied.clone()).expect("all of it");
+    let absent = BlobId::of(b"absent");
+    copied.insert(absent, RecordKind::Content);
+    let refused = read_back(&disk, &written, copied).expect_err("one is missing");
+    assert_eq!(refused.kind(), ErrorKind::Damaged);
+    let said = format!("blob {absent} did not arrive in the rewritten pack");
+    assert!(refused.to_string().contains(&said), "{refused}");
+}

@@ -1,0 +1,8 @@
+//! Work off the acknowledgement path: sealing, packing and compacting.
+
+pub(super) mod compact;
+pub(super) mod family;
+pub(super) mod packing;
+pub(super) mod rewrite;
+pub(super) mod sealing;
+pub(super) mod worker;

@@ -1,0 +1,370 @@
+//! Content on its way into packs of one class: what is alike lies together, and is compressed with
+//! a dictionary of its own where one pays.
+//!
+//! A dictionary is made of content of the pack it is in, so that it goes when that goes: what was
+//! purged lives on in none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::thread;
+
+use crate::archive::files::pack_error::{read_error, write_error};
+use crate::archive::options::Options;
+use crate::blob::compression::{Compressor, Dictionary, Level};
+use crate::blob::dictionary::{Family, PIECES_MIN, SAMPLE_BYTES_MAX, SAMPLES_MAX, choose};
+use crate::blob::pack_reader::{PackReadError, Plain, StoredRecord};
+use crate::blob::pack_writer::{PackPlace, PackSeries};
+use crate::format::pack::{FOOTER_ENTRY_BYTES, PackOffset};
+use crate::format::record::{DictTag, Record, RecordHeader, RecordKind};
+use crate::id::BlobId;
+use crate::{Error, ErrorKind, Result};
+
+/// One piece of content, where it lies now.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::archive) struct Piece {
+    pub(in crate::archive) id: BlobId,
+    pub(in crate::archive) at: PackOffset,
+    /// Bytes of its record there.
+    pub(in crate::archive) len: u32,
+    pub(in crate::archive) raw_len: u32,
+    pub(in crate::archive) effort: Effort,
+    /// Bytes that its new record takes at the most.
+    most: u32,
+}
+
+/// What is done with a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::archive) enum Effort {
+    /// It is compressed anew.
+    Compress(Level),
+    /// Its record is copied as it is.
+    Copy,
+}
+
+/// Pieces are read one after the other, so many bytes of plaintext at a time, and then compressed
+/// by several threads.
+const TURN_BYTES: u64 = 4 << 20;
+/// Threads that compress, at the most: packs are made beside the work of a host.
+const THREADS_MAX: usize = 4;
+
+#[expect(clippy::cast_possible_truncation, reason = "the constant is 52")]
+const ENTRY_BYTES: u32 = FOOTER_ENTRY_BYTES as u32;
+
+impl Piece {
+    /// The piece in the record with that header, which takes `len` bytes at `at`.
+    pub(in crate::archive) fn new(
+        header: &RecordHeader,
+        at: PackOffset,
+        len: u32,
+        effort: Effort,
+    ) -> Self {
+        let most = match header.dictionary {
+            None => header.packed_len(),
+            // Without its dictionary it can become as long as its plaintext.
+            Some(_) => header.packed_len() - header.stored_len + header.raw_len,
+        };
+        Self {
+            id: header.id,
+            at,
+            len,
+            raw_len: header.raw_len,
+            effort,
+            most: most.saturating_add(ENTRY_BYTES),
+        }
+    }
+}
+
+/// How large packs get, and from when on their content gets a dictionary.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::archive) struct PackLimits {
+    /// A pack is closed before it would grow past this many bytes.
+    pub(in crate::archive) pack_bytes: u64,
+    /// A family gets a dictionary from this many bytes on.
+    pub(in crate::archive) dictionary_from: u64,
+}
+
+impl PackLimits {
+    /// Takes the limits from the options of a store.
+    pub(in crate::archive) fn of(options: &Options) -> Self {
+        Self {
+            pack_bytes: options.pack_bytes,
+            dictionary_from: options.dictionary_from,
+        }
+    }
+}
+
+/// Where pieces come from.
+pub(in crate::archive) trait Source {
+    /// Its record, checked, and its plaintext, which is the one it is named by.
+    fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError>;
+
+    /// The file, for what is to be said of errors.
+    fn path(&self) -> &Path;
+}
+
+/// Pieces of one class, by what they are alike in.
+pub(in crate::archive) type Families<K> = BTreeMap<K, Vec<Piece>>;
+
+/// Writes families into `series`. What goes into one pack is settled before its dictionaries are
+/// made.
+pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
+    limits: PackLimits,
+    families: &Families<K>,
+    source: &impl Source,
+    series: &mut PackSeries<P>,
+) -> Result<()> {
+    let mut packing = Packing::new(limits, source, series);
+    let mut left = limits.pack_bytes;
+    for pieces in families.values() {
+        let mut rest = pieces.as_slice();
+        while !rest.is_empty() {
+            let fit = fitting(rest, left, |piece| piece.most);
+            if fit < rest.len() && left < limits.pack_bytes && fit < PIECES_MIN {
+                packing.next_pack()?;
+                left = limits.pack_bytes;
+                continue;
+            }
+            // One that no pack has room for gets a pack of its own.
+            let (here, behind) = rest.split_at(fit.max(1));
+            packing.family(here)?;
+            let taken: u64 = here.iter().map(|piece| u64::from(piece.most)).sum();
+            left = left.saturating_sub(taken);
+            rest = behind;
+            if !rest.is_empty() {
+                packing.next_pack()?;
+                left = limits.pack_bytes;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many of the first pieces fit into so many bytes.
+fn fitting(pieces: &[Piece], mut room: u64, bytes: impl Fn(&Piece) -> u32) -> usize {
+    let fit = pieces.iter().take_while(|piece| {
+        let bytes = u64::from(bytes(piece));
+        let fits = room >= bytes;
+        room = room.saturating_sub(bytes);
+        fits
+    });
+    fit.count()
+}
+
+struct Packing<'a, S, P> {
+    limits: PackLimits,
+    source: &'a S,
+    series: &'a mut PackSeries<P>,
+    /// One for each thread that compresses.
+    presses: Vec<Press>,
+    /// What dictionaries of the open pack are named by.
+    tags: BTreeSet<DictTag>,
+}
+
+impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
+    fn new(limits: PackLimits, source: &'a S, series: &'a mut PackSeries<P>) -> Self {
+        Self {
+            limits,
+            source,
+            series,
+            presses: (0..threads()).map(|_| Press::default()).collect(),
+            tags: BTreeSet::new(),
+        }
+    }
+
+    fn next_pack(&mut self) -> Result<()> {
+        self.tags.clear();
+        self.series.cut().map_err(write_error)
+    }
+
+    fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain)> {
+        self.source
+            .read(piece)
+            .map_err(|error| read_error(self.source.path(), error))
+    }
+
+    /// Writes what is alike and goes into the pack that is open.
+    fn family(&mut self, pieces: &[Piece]) -> Result<()> {
+        let chosen = self.dictionary(pieces)?;
+        for press in &mut self.presses {
+            press.sharing.clear();
+        }
+        let mut rest = pieces;
+        while !rest.is_empty() {
+            let fit = fitting(rest, TURN_BYTES, |piece| piece.raw_len);
+            let (turn, behind) = rest.split_at(fit.max(1));
+            rest = behind;
+            let read: Result<Vec<_>> = turn.iter().map(|piece| self.read(piece)).collect();
+            let dictionary = chosen.as_ref().map(|(dictionary, _)| dictionary);
+            for record in in_parts(&mut self.presses, turn, read?, dictionary) {
+                let record = record?;
+                let needed = chosen.as_ref().map(|(_, stored)| stored);
+                let needed = needed.filter(|_| record.header.dictionary.is_some());
+                let appended = self.series.append_here(&record.as_record(), needed);
+                appended.map_err(write_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The dictionary for these pieces, if one pays, and how it is stored.
+    fn dictionary(&mut self, pieces: &[Piece]) -> Result<Option<(Dictionary, StoredRecord)>> {
+        let mut sampled: Vec<&Piece> = pieces
+            .iter()
+            .filter(|piece| piece.effort != Effort::Copy)
+            .collect();
+        let family = Family {
+            pieces: sampled.len(),
+            raw_bytes: sampled.iter().map(|piece| u64::from(piece.raw_len)).sum(),
+        };
+        let least = self.limits.dictionary_from;
+        if family.pieces < PIECES_MIN || family.raw_bytes < least {
+            return Ok(None);
+        }
+        // By name, which is as good as drawn: files come in turns, and every tenth may be from one
+        // station.
+        sampled.sort_by_key(|piece| piece.id);
+        let mut room = SAMPLE_BYTES_MAX;
+        let mut samples = Vec::new();
+        for piece in sampled.into_iter().take(SAMPLES_MAX) {
+            if piece.raw_len as usize <= room {
+                let (_, plain) = self.read(piece)?;
+                room -= plain.bytes.len();
+                samples.push(plain.bytes);
+            }
+        }
+        let Some(dictionary) = choose(&samples, family) else {
+            return Ok(None);
+        };
+        if !self.tags.insert(dictionary.tag()) {
+            return Ok(None);
+        }
+        let bytes = dictionary.bytes();
+        let raw_len = u32::try_from(bytes.len()).expect("a dictionary is short");
+        let mut scratch = Vec::new();
+        let record = Compressor::hardest().compress(bytes, &mut scratch).record(
+            RecordKind::Dictionary,
+            *dictionary.id(),
+            raw_len,
+        );
+        let stored = encoded(&record)?;
+        Ok(Some((dictionary, stored)))
+    }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
+}
+
+fn encoded(record: &Record<'_>) -> Result<StoredRecord> {
+    StoredRecord::encode(record)
+        .map_err(|error| Error::new(ErrorKind::Invalid, format!("BUG: {error}")))
+}
+
+/// The records that go into the pack for these pieces, in their order; each press makes its part of
+/// them.
+fn in_parts(
+    presses: &mut [Press],
+    pieces: &[Piece],
+    mut read: Vec<(StoredRecord, Plain)>,
+    dictionary: Option<&Dictionary>,
+) -> Vec<Result<StoredRecord>> {
+    let part = pieces.len().div_ceil(presses.len());
+    let mut parts = Vec::new();
+    for pieces in pieces.chunks(part) {
+        let behind = read.split_off(pieces.len());
+        parts.push((pieces, std::mem::replace(&mut read, behind)));
+    }
+    thread::scope(|scope| {
+        let mut with: Vec<_> = presses.iter_mut().zip(parts).collect();
+        // The last part is this thread's own: where there is one part, no thread is started.
+        let own = with.pop();
+        let others: Vec<_> = with
+            .into_iter()
+            .map(|(press, (pieces, read))| scope.spawn(|| press.all(pieces, read, dictionary)))
+            .collect();
+        let own = own.map(|(press, (pieces, read))| press.all(pieces, read, dictionary));
+        let mut made = Vec::with_capacity(pieces.len());
+        for other in others {
+            let part = other.join();
+            made.extend(part.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        made.extend(own.into_iter().flatten());
+        made
+    })
+}
+
+/// What one thread compresses with.
+#[derive(Default)]
+struct Press {
+    /// Without a dictionary, for all families.
+    alone: BTreeMap<Level, Compressor>,
+    /// With the dictionary of one family.
+    sharing: BTreeMap<Level, Compressor>,
+    scratch: Vec<u8>,
+}
+
+impl Press {
+    fn all(
+        &mut self,
+        pieces: &[Piece],
+        read: Vec<(StoredRecord, Plain)>,
+        dictionary: Option<&Dictionary>,
+    ) -> Vec<Result<StoredRecord>> {
+        let each = pieces.iter().zip(read);
+        each.map(|(piece, (record, plain))| self.record(piece, record, &plain, dictionary))
+            .collect()
+    }
+
+    /// The record that goes into the pack for a piece: compressed anew, or the one it has where
+    /// that wins nothing.
+    fn record(
+        &mut self,
+        piece: &Piece,
+        before: StoredRecord,
+        plain: &Plain,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<StoredRecord> {
+        let Effort::Compress(level) = piece.effort else {
+            return Ok(before);
+        };
+        let compressor = match dictionary {
+            None => self
+                .alone
+                .entry(level)
+                .or_insert_with(|| Compressor::sealing(level)),
+            Some(dictionary) => self
+                .sharing
+                .entry(level)
+                .or_insert_with(|| Compressor::with_dictionary(level, dictionary)),
+        };
+        let packed = compressor.compress(&plain.bytes, &mut self.scratch);
+        if before.header.dictionary.is_none() && packed.stored.len() > before.stored().len() {
+            return Ok(before);
+        }
+        let made = encoded(&packed.record(plain.kind, piece.id, piece.raw_len))?;
+        if let Some(dictionary) = dictionary.filter(|_| made.header.dictionary.is_some()) {
+            check(piece, plain, &made, dictionary)?;
+        }
+        Ok(made)
+    }
+}
+
+/// What was compressed is unpacked once before the journal's copy goes: a dictionary makes one
+/// record depend on another.
+fn check(piece: &Piece, plain: &Plain, made: &StoredRecord, dictionary: &Dictionary) -> Result<()> {
+    let again = made.plain(PackOffset(0), &piece.id, Some(dictionary));
+    if again.is_ok_and(|again| again.bytes == plain.bytes) {
+        Ok(())
+    } else {
+        Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "blob {} does not come out of its dictionary as it went in; nothing was sealed",
+                piece.id
+            ),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! Seals a full journal file: its content goes into packs, its events into a segment.
+//!
+//! Everything here is a function of a journal file and the parts it is given. Telling the writer
+//! and the index is up to the caller.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use crate::archive::background::family::Kind;
+use crate::archive::background::packing;
+use crate::archive::background::packing::{Effort, Families, PackLimits, Piece, Source};
+use crate::archive::files::pack_error::write_error;
+use crate::archive::files::pack_files::pack_class;
+use crate::archive::files::tmp_names::TmpNames;
+use crate::archive::state::layers::LayeredIndex;
+use crate::archive::state::pack_store::{PackStore, discard_unpublished};
+use crate::blob::compression::Level;
+use crate::blob::pack_reader::{PackReadError, Plain, StoredRecord, read_record};
+use crate::blob::pack_writer::{PackSeries, SyncedPack};
+use crate::disk::Disk;
+use crate::evidence::tree::Frontier;
+use crate::format::frame::{Frame, FrameError};
+use crate::format::pack::{PackClass, PackOffset, PackOrigin};
+use crate::format::record::{self, RecordKind};
+use crate::id::{BlobId, EventSeq, StoreId};
+use crate::log::{
+    FullJournal, LiveFrame, LogError, LogFiles, OwnedFrame, SegmentReader, SegmentWriter,
+    journal_path, read_frame,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// The parts of a store that sealing works with.
+pub(in crate::archive) struct Sealing<'a> {
+    pub(in crate::archive) disk: &'a Arc<dyn Disk>,
+    pub(in crate::archive) store: StoreId,
+    pub(in crate::archive) log: &'a LogFiles,
+    pub(in crate::archive) index: &'a LayeredIndex,
+    pub(in crate::archive) packs: &'a PackStore,
+    pub(in crate::archive) tmp: &'a TmpNames,
+    pub(in crate::archive) limits: PackLimits,
+}
+
+/// What a journal file became. The packs must be placed in the index before the segment serves its
+/// events.
+pub(in crate::archive) struct Sealed {
+    pub(in crate::archive) packs: Vec<SyncedPack>,
+    pub(in crate::archive) segment: SegmentReader,
+}
+
+impl Sealing<'_> {
+    /// Writes the packs and the segment of a full journal file. `None` when the file holds nothing
+    /// that is not sealed.
+    ///
+    /// Packs come first, then the segment: its name in the folder is what makes the seal true.
+    /// Before that, a crash leaves packs that nothing names, and the journal, which still holds
+    /// everything.
+    pub(in crate::archive) fn seal(&self, full: &FullJournal) -> Result<Option<Sealed>> {
+        let journal = &full.journal;
+        let mut frames = self.log.live();
+        frames.retain(|frame| {
+            (frame.slot, frame.generation) == (journal.slot, journal.header.generation)
+        });
+        let Some(first) = frames.first().map(|frame| frame.seq) else {
+            return Ok(None);
+        };
+        let frontier = match self.log.segments().last() {
+            Some(segment) => {
+                let sealed = segment.last_seq();
+                assert_eq!(sealed.next(), first, "BUG: events are sealed out of order");
+                segment.frontier()?
+            }
+            None => Frontier::new(),
+        };
+        let packs = self.write_packs(full, first, &frames)?;
+        let tmp = self.tmp.next("segment");
+        match self.write_segment(full, &frames, first, frontier, &packs, &tmp) {
+            Ok(segment) => Ok(Some(Sealed { packs, segment })),
+            // The log may name the packs by now, so they must stay.
+            Err(error @ LogError::Unsure { .. }) => Err(error.into()),
+            Err(error) => {
+                let paths = packs.iter().map(|pack| &pack.path);
+                discard_unpublished(&**self.disk, paths.chain([&tmp]));
+                Err(error.into())
+            }
+        }
+    }
+
+    fn write_packs(
+        &self,
+        full: &FullJournal,
+        first: EventSeq,
+        frames: &[LiveFrame],
+    ) -> Result<Vec<SyncedPack>> {
+        at_low_priority(|| {
+            let mut pieces = JournalPieces::new(self, full)?;
+            for live in frames {
+                let owned = frame_of(full, live)?;
+                let frame = owned.frame().map_err(|why| damaged(live, why))?;
+                pieces.gather(live, &frame)?;
+            }
+            pieces.write((first, full.last_seq))
+        })
+    }
+
+    fn write_segment(
+        &self,
+        full: &FullJournal,
+        frames: &[LiveFrame],
+        first: EventSeq,
+        frontier: Frontier,
+        packs: &[SyncedPack],
+        tmp: &Path,
+    ) -> Result<SegmentReader, LogError> {
+        let disk = Arc::clone(self.disk);
+        let mut segment =
+            SegmentWriter::create(disk, tmp.to_owned(), &self.store, first, frontier)?;
+        for live in frames {
+            let owned = frame_of(full, live)?;
+            let frame = owned.frame().map_err(|why| damaged(live, why))?;
+            segment.push(frame.leaf)?;
+        }
+        let sizes = packs.iter().map(|pack| (pack.id, pack.bytes)).collect();
+        segment.finish(sizes)?.publish()
+    }
+}
+
+fn frame_of(full: &FullJournal, live: &LiveFrame) -> Result<OwnedFrame, LogError> {
+    read_frame(&*full.journal.file, live)?.ok_or(LogError::Missing { seq: live.seq })
+}
+
+fn damaged(live: &LiveFrame, why: FrameError) -> LogError {
+    LogError::Frame {
+        path: journal_path(live.slot),
+        offset: live.offset,
+        why,
+    }
+}
+
+/// Does `work` on a thread that leaves the processor to others first: compressing again takes
+/// longer than all that a caller waits for, and there is no hurry as long as there are journal
+/// files.
+///
+/// Elsewhere than on Linux priority belongs to the process, and the work gets its even share.
+fn at_low_priority<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let quietly = || {
+        #[cfg(target_os = "linux")]
+        {
+            const NICE: i32 = 10;
+            // Where it is not allowed, the work is done all the same.
+            let _ = rustix::process::nice(NICE);
+        }
+        work()
+    };
+    thread::scope(|scope| {
+        let worker = scope.spawn(quietly);
+        worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The content of a journal file that has to go into packs.
+struct JournalPieces<'a> {
+    sealing: &'a Sealing<'a>,
+    full: &'a FullJournal,
+    path: PathBuf,
+    classes: BTreeMap<PackClass, Families<Kind>>,
+    gathered: HashSet<BlobId>,
+    /// Events that cannot be read. Nobody can say what they need, so what they brought along is
+    /// kept.
+    unreadable: BTreeMap<EventSeq, Option<EventSeq>>,
+}
+
+impl<'a> JournalPieces<'a> {
+    fn new(sealing: &'a Sealing<'a>, full: &'a FullJournal) -> Result<Self> {
+        Ok(Self {
+            unreadable: sealing.index.view().unreadable()?,
+            sealing,
+            full,
+            path: journal_path(full.journal.slot),
+            classes: BTreeMap::new(),
+            gathered: HashSet::new(),
+        })
+    }
+
+    /// Notes the blobs of a frame, except those that were purged meanwhile or lie in a pack
+    /// already.
+    fn gather(&mut self, live: &LiveFrame, frame: &Frame<'_>) -> Result<()> {
+        let records_at = live.offset + frame.header.records_at() as u64;
+        let mut kind = None;
+        let mut rest = frame.records;
+        while !rest.is_empty() {
+            let at = PackOffset(records_at + (frame.records.len() - rest.len()) as u64);
+            let (header, _) = record::decode(rest).map_err(|why| {
+                Error::new(
+                    ErrorKind::Damaged,
+                    format!("event {} holds a damaged blob: {why}", frame.header.seq),
+                )
+            })?;
+            rest = &rest[header.record_len() as usize..];
+            if header.kind == RecordKind::Dictionary {
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    format!(
+                        "event {} holds a dictionary, which is no content",
+                        frame.header.seq
+                    ),
+                ));
+            }
+            if self.gathered.contains(&header.id) {
+                continue;
+            }
+            let row = self.sealing.index.view().blob(&header.id)?;
+            let is_needed = row.is_some_and(|row| row.refs > 0 && row.place.is_none());
+            let is_kept = self.unreadable.contains_key(&frame.header.seq)
+                && row.is_none_or(|row| row.place.is_none());
+            if is_needed || is_kept {
+                let level = Level::new(frame.header.level).unwrap_or(Level::DEFAULT);
+                let piece = Piece::new(&header, at, header.record_len(), Effort::Compress(level));
+                let class = pack_class(frame.header.retention, frame.header.time);
+                let kind = kind.get_or_insert_with(|| Kind::of(frame.leaf)).clone();
+                let families = self.classes.entry(class).or_default();
+                families.entry(kind).or_default().push(piece);
+                self.gathered.insert(header.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes them, one series of packs a class.
+    fn write(&self, sealed: (EventSeq, EventSeq)) -> Result<Vec<SyncedPack>> {
+        let sealing = self.sealing;
+        let mut packs = Vec::new();
+        for (class, families) in &self.classes {
+            let written = sealing.packs.make_class_dir(class).and_then(|()| {
+                let place = || sealing.packs.next_place(class, PackOrigin::Sealed, sealed);
+                let disk = Arc::clone(sealing.disk);
+                let mut series = PackSeries::new(disk, sealing.limits.pack_bytes, place);
+                packing::write(sealing.limits, families, self, &mut series)?;
+                series.finish().map_err(write_error)
+            });
+            match written {
+                Ok(written) => packs.extend(written),
+                Err(error) => {
+                    discard_unpublished(
+                        &**sealing.disk,
+                        packs.iter().map(|pack: &SyncedPack| &pack.path),
+                    );
+                    return Err(error);
+                }
+            }
+        }
+        Ok(packs)
+    }
+}
+
+impl Source for JournalPieces<'_> {
+    fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
+        let file = &*self.full.journal.file;
+        let end = piece.at.0 + u64::from(piece.len);
+        let record = read_record(file, end, piece.at, piece.len, &piece.id)?;
+        let plain = record.plain(piece.at, &piece.id, None)?;
+        Ok((record, plain))
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}

@@ -1,0 +1,65 @@
+//! Makes backups of an open store, and shows what a run would do.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::options::BackupOptions;
+use super::outcome::BackupOutcome;
+use super::plan::BackupPlan;
+use super::{folders, plan, run, source, target};
+use crate::archive::handle::Archive;
+use crate::disk::{Disk, FsDisk};
+use crate::{Error, ErrorKind, Result};
+
+impl Archive {
+    /// Brings the backup in `dir` up to the store; makes it if `dir` is missing or empty.
+    ///
+    /// Archiving goes on meanwhile. On every error, and when the run is cut off, the backup stays
+    /// what it was before. Damage in the store is told in the outcome, and then the backup stays
+    /// what it was as well, unless [`OnDamage::Accept`] says otherwise.
+    pub fn backup(&self, dir: impl AsRef<Path>, options: &BackupOptions) -> Result<BackupOutcome> {
+        let dir = dir.as_ref();
+        self.refuse_damaged_log(dir)?;
+        folders::refuse_nested(dir, self.dir(), "the backup", "the store")?;
+        let target = target::Target::make(dir, &self.store_id())?;
+        run::run(self, target, options)
+    }
+
+    /// Brings the backup on a disk of the caller's up to the store.
+    pub fn backup_on(&self, disk: Arc<dyn Disk>, options: &BackupOptions) -> Result<BackupOutcome> {
+        self.refuse_damaged_log(Path::new(""))?;
+        let target = target::Target::open(disk, Path::new(""), &self.store_id())?;
+        run::run(self, target, options)
+    }
+
+    /// A store with a damaged log is not sealed, and what is in its journal would be missing in a
+    /// backup.
+    fn refuse_damaged_log(&self, dir: &Path) -> Result<()> {
+        let Some(first) = self.damage().first() else {
+            return Ok(());
+        };
+        Err(Error::new(
+            ErrorKind::Damaged,
+            format!("the log of the store is damaged, so it is not backed up: {first}"),
+        )
+        .hint(format!(
+            "what is in {} is as it was. Run 'annals verify' for the whole picture and 'annals \
+             repair' to go on, or 'annals restore-store' if the backup holds more",
+            dir.display()
+        )))
+    }
+
+    /// Says what [`Archive::backup`] would do, and changes nothing.
+    ///
+    /// Events that are not sealed yet are left out: the run itself seals them.
+    pub fn plan_backup(&self, dir: impl AsRef<Path>) -> Result<BackupPlan> {
+        let dir = dir.as_ref();
+        self.refuse_damaged_log(dir)?;
+        folders::refuse_nested(dir, self.dir(), "the backup", "the store")?;
+        let disk = FsDisk::new(dir);
+        let seen = target::Seen::look(&disk, dir, &self.store_id())?;
+        let source = source::StoreFiles::sealed(self)?;
+        target::refuse_other_past(dir, &seen.catalog, &source)?;
+        plan::plan(&*self.store().disk, &source, &seen)
+    }
+}

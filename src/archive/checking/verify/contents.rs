@@ -1,0 +1,218 @@
+//! Looking at contents: that each is there and, when looking deep, that its bytes have the hashes
+//! its event states.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use super::report::{Depth, VerifyReport};
+use crate::Result;
+use crate::archive::state::store::Store;
+use crate::blob::digests::Digests;
+use crate::entry::Entry;
+use crate::format::record::RecordKind;
+use crate::id::{BlobId, EntryId, EventSeq, Sha256};
+use crate::index::View;
+
+/// Contents that several facts name are remembered as checked, so many at the most.
+const SHARED_MAX: usize = 1 << 16;
+
+/// Content that is known to be lost, and since when.
+pub(super) type GivenUp = BTreeMap<BlobId, EventSeq>;
+
+/// A content that an entry names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named {
+    pub(super) entry: EntryId,
+    /// Its place among those of that entry.
+    pub(super) nth: usize,
+    pub(super) blob: BlobId,
+    pub(super) sha256: Sha256,
+}
+
+/// Looks at contents, one after the other.
+pub(super) struct Contents<'a> {
+    store: &'a Store,
+    view: &'a View,
+    given_up: &'a GivenUp,
+    depth: Depth,
+    /// Content that several facts name, and what was found.
+    known: HashMap<(BlobId, Sha256), Option<String>>,
+    pub(super) counts: VerifyReport,
+    /// What is not as it should be, and why.
+    pub(super) missing: Vec<(Named, String)>,
+    /// Why the look itself could not go on.
+    pub(super) failed: Option<crate::Error>,
+}
+
+impl<'a> Contents<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        view: &'a View,
+        given_up: &'a GivenUp,
+        depth: Depth,
+    ) -> Self {
+        Self {
+            store,
+            view,
+            given_up,
+            depth,
+            known: HashMap::new(),
+            counts: VerifyReport::new(),
+            missing: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Adds what another one found.
+    pub(super) fn join(&mut self, other: Self) {
+        self.counts.join(other.counts);
+        self.missing.extend(other.missing);
+        self.failed = self.failed.take().or(other.failed);
+    }
+
+    pub(super) fn look(&mut self, named: Named) -> ControlFlow<()> {
+        match self.content(&named.blob, &named.sha256) {
+            Ok(None) => ControlFlow::Continue(()),
+            Ok(Some(why)) => {
+                self.missing.push((named, why));
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// What is wrong with a content, if anything that is not known.
+    pub(super) fn content(&mut self, blob: &BlobId, sha256: &Sha256) -> Result<Option<String>> {
+        let wrong = self.wrong(blob, sha256)?;
+        if wrong.is_some() && self.is_given_up(blob) {
+            self.counts.known_losses.contents += 1;
+            return Ok(None);
+        }
+        Ok(wrong)
+    }
+
+    /// True when a repair recorded that this content, or a part of it, is lost, and it still is.
+    fn is_given_up(&self, blob: &BlobId) -> bool {
+        let nowhere = |id: &BlobId| {
+            self.given_up.contains_key(id)
+                && !self.store.journal.contains(id)
+                && self
+                    .view
+                    .blob(id)
+                    .is_ok_and(|row| row.is_none_or(|row| row.place.is_none()))
+        };
+        let parts = || {
+            self.view
+                .children(blob)
+                .is_ok_and(|parts| parts.iter().any(nowhere))
+        };
+        !self.given_up.is_empty() && (nowhere(blob) || parts())
+    }
+
+    fn wrong(&mut self, blob: &BlobId, sha256: &Sha256) -> Result<Option<String>> {
+        let row = self.view.blob(blob)?;
+        let placed = row.is_some_and(|row| row.place.is_some());
+        if self.depth == Depth::Quick {
+            self.counts.blobs += 1;
+            if self.store.journal.contains(blob) {
+                return Ok(None);
+            }
+            if !placed {
+                return Ok(Some("it is nowhere in the store".to_owned()));
+            }
+            for part in self.view.children(blob)?.iter() {
+                if self.view.blob(part)?.is_none_or(|row| row.place.is_none()) {
+                    return Ok(Some(format!("its chunk {part} is nowhere in the store")));
+                }
+            }
+            return Ok(None);
+        }
+        let key = (*blob, *sha256);
+        if let Some(known) = self.known.get(&key) {
+            return Ok(known.clone());
+        }
+        let found = match self.read_through(blob, sha256) {
+            Ok(checked) => {
+                if !placed {
+                    self.counts.blobs += 1;
+                    self.counts.checked_bytes += checked;
+                }
+                None
+            }
+            Err(why) => Some(why),
+        };
+        let is_shared = row.is_some_and(|row| row.named > 1);
+        if is_shared && self.known.len() < SHARED_MAX {
+            self.known.insert(key, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// Reads all of a content and holds it against both its hashes; answers its length, or what is
+    /// wrong with it.
+    fn read_through(&self, blob: &BlobId, sha256: &Sha256) -> Result<u64, String> {
+        let nowhere = || "it is nowhere in the store".to_owned();
+        let plain = self.store.contents.plain(blob);
+        let plain = plain.map_err(|error| error.message().to_owned())?;
+        let plain = plain.ok_or_else(nowhere)?;
+        let (size, found) = if plain.kind == RecordKind::Content {
+            // What is read under a name has been held against it.
+            (plain.bytes.len() as u64, Sha256::of(&plain.bytes))
+        } else {
+            // One piece after the other: a content may be larger than memory.
+            let mut digests = Digests::new();
+            let size = self.chunks(&plain.bytes, &mut digests);
+            let size = size.map_err(|error| error.message().to_owned())?;
+            let digests = digests.finish();
+            if digests.blake3 != *blob {
+                return Err("its bytes do not have this hash".to_owned());
+            }
+            (size, digests.sha256)
+        };
+        if found != *sha256 {
+            return Err("its bytes do not have the SHA-256 its event states".to_owned());
+        }
+        Ok(size)
+    }
+
+    fn chunks(&self, root: &[u8], digests: &mut Digests) -> Result<u64> {
+        let manifest = self.store.contents.manifest(root)?;
+        let mut left = manifest.size;
+        for part in &manifest.parts {
+            // Inner nodes of the manifest stand behind the chunks.
+            if left == 0 {
+                break;
+            }
+            let plain = self.store.contents.plain(part)?.ok_or_else(|| {
+                crate::Error::new(
+                    crate::ErrorKind::Damaged,
+                    format!("chunk {part} is missing"),
+                )
+            })?;
+            left = left.checked_sub(plain.bytes.len() as u64).ok_or_else(|| {
+                crate::Error::new(
+                    crate::ErrorKind::Damaged,
+                    format!("chunk {part} goes beyond the length its manifest states"),
+                )
+            })?;
+            digests.update(&plain.bytes);
+        }
+        Ok(manifest.size)
+    }
+}
+
+/// What an entry names: its source, and the reports of its attempts.
+pub(super) fn named(entry: &Entry) -> impl Iterator<Item = Named> + '_ {
+    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
+    let contents = std::iter::once((entry.blake3, entry.sha256))
+        .chain(reports.map(|report| (report.blake3, report.sha256)));
+    contents.enumerate().map(|(nth, (blob, sha256))| Named {
+        entry: entry.id,
+        nth,
+        blob,
+        sha256,
+    })
+}

@@ -1,0 +1,95 @@
+//! What a verification finds.
+
+use serde::Serialize;
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Lengths, headers, footers, and that every content has a place: no content is read.
+    Quick,
+    /// Every byte: all events, the tree over them, all content against both its hashes, and the
+    /// index against the log.
+    Deep,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// True when nothing was found.
+    pub ok: bool,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Events that were checked.
+    pub events: u64,
+    /// Packs that were checked.
+    pub packs: u64,
+    /// Blobs that were checked.
+    pub blobs: u64,
+    /// Bytes of content and of events that were read and compared.
+    pub checked_bytes: u64,
+    /// What is missing and was recorded as lost by a repair; no finding.
+    pub known_losses: KnownLosses,
+}
+
+/// What a repair could not bring back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct KnownLosses {
+    /// Events that another one stands for, or that cannot be read; those that another one stands
+    /// for are not counted when looking quickly.
+    pub events: u64,
+    /// Contents that entries name.
+    pub contents: u64,
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind of damage: `log`, `pack`, `blob` or `index`.
+    pub kind: String,
+    /// Where it is.
+    pub r#where: String,
+    /// What it is.
+    pub detail: String,
+}
+
+impl VerifyReport {
+    pub(in crate::archive) const fn new() -> Self {
+        Self {
+            ok: true,
+            findings: Vec::new(),
+            events: 0,
+            packs: 0,
+            blobs: 0,
+            checked_bytes: 0,
+            known_losses: KnownLosses {
+                events: 0,
+                contents: 0,
+            },
+        }
+    }
+
+    /// Adds what was found elsewhere.
+    pub(in crate::archive) fn join(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.events += other.events;
+        self.packs += other.packs;
+        self.blobs += other.blobs;
+        self.checked_bytes += other.checked_bytes;
+        self.known_losses.events += other.known_losses.events;
+        self.known_losses.contents += other.known_losses.contents;
+    }
+
+    /// Adds a finding.
+    pub(in crate::archive) fn find(
+        &mut self,
+        kind: &str,
+        place: impl ToString,
+        detail: impl ToString,
+    ) {
+        self.findings.push(Finding {
+            kind: kind.to_owned(),
+            r#where: place.to_string(),
+            detail: detail.to_string(),
+        });
+    }
+}

@@ -1,0 +1,206 @@
+//! Messages between the threads of a store: requests and controls for the writer, jobs for the
+//! background thread, and the answers to them.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::Result;
+use crate::archive::state::health::Health;
+use crate::archive::state::layers::Change;
+use crate::entry::Retention;
+use crate::event::{Actor, Body};
+use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
+use crate::log::{FullJournal, Journal};
+use crate::retention::PurgePlan;
+
+/// A fact to be recorded, with the content it brings along.
+pub(in crate::archive) struct Draft {
+    pub(in crate::archive) body: Body,
+    /// New blobs as encoded records.
+    pub(in crate::archive) records: Vec<(BlobId, Vec<u8>)>,
+    /// Blobs the caller found in the store and therefore does not bring along.
+    pub(in crate::archive) relies_on: Vec<BlobId>,
+    /// Blobs the caller put into packs itself; nobody else may name them yet.
+    pub(in crate::archive) placed: Vec<BlobId>,
+    pub(in crate::archive) retention: Retention,
+    pub(in crate::archive) level: u8,
+    /// Who causes it; nothing for the one who opened the store.
+    pub(in crate::archive) actor: Option<Arc<Actor>>,
+}
+
+impl Draft {
+    /// A fact without content.
+    pub(in crate::archive) fn fact(body: Body) -> Self {
+        Self {
+            body,
+            records: Vec::new(),
+            relies_on: Vec::new(),
+            placed: Vec::new(),
+            retention: Retention::Forever,
+            level: 1,
+            actor: None,
+        }
+    }
+
+    pub(in crate::archive) fn record_bytes(&self) -> usize {
+        self.records.iter().map(|(_, record)| record.len()).sum()
+    }
+
+    /// Facts that must find room even when archiving is refused: they lead to space, or tell of
+    /// trouble.
+    pub(in crate::archive) fn may_use_reserve(&self) -> bool {
+        !matches!(
+            self.body,
+            Body::Archived(_) | Body::Converted(_) | Body::SubmitIntended(_)
+        )
+    }
+}
+
+/// What became of a source that was archived.
+pub(in crate::archive) struct NewlyArchived {
+    /// The entry.
+    pub(in crate::archive) id: EntryId,
+    /// Bytes the content takes in the store, as first written.
+    pub(in crate::archive) stored_size: u64,
+    /// The content was there already and no bytes were added.
+    pub(in crate::archive) duplicate: bool,
+}
+
+/// What became of a request.
+pub(in crate::archive) enum Receipt {
+    /// Durable, under these numbers; for an archived source also what it became, for a conversion
+    /// which attempt it is.
+    Durable {
+        events: Vec<EventSeq>,
+        archived: Option<NewlyArchived>,
+        attempt: Option<AttemptNo>,
+    },
+    /// The idempotency key was known: this is the earlier entry.
+    Known(EntryId),
+    /// Content the caller relied on is gone by now: bring it along and ask again.
+    ContentNeeded,
+}
+
+pub(in crate::archive) type Reply = Result<Receipt>;
+
+/// Who is told: a thread that waits, or a task that is woken. Must not block.
+pub(in crate::archive) type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
+
+/// What the writer is asked to do.
+pub(in crate::archive) enum Request {
+    /// Record these facts, in this order, in one group.
+    Append(Vec<Draft>, ReplyTo),
+    /// Record that the entries of a plan go, unless the plan is stale.
+    Purge(Arc<PurgePlan>, String, Option<Arc<Actor>>, ReplyTo),
+    /// Hand the current journal file to the sealer even though it is not full.
+    Rotate(Sender<Result<()>>),
+    /// Finish what is staged and end.
+    Stop,
+}
+
+/// What the other threads of the store need of the writer, who alone changes what is newer than the
+/// index.
+pub(in crate::archive) enum Control {
+    /// Change the active layer by facts about files, which are no events.
+    Change(Change, Sender<Result<()>>),
+    /// Put a new layer on top, so that the one below can be written to the index.
+    Freeze(Sender<Result<()>>),
+    /// Answer, then wait until the other end of the channel is dropped.
+    Pause(Sender<Result<()>>, Receiver<()>),
+    /// Record that a pack goes and forget it, in one step, unless something needs it by now;
+    /// answers whether it goes.
+    Retire(Box<Retirement>, Sender<Result<bool>>),
+    /// Hand out the journal files that wait to be used again; they come back by `Recycle`.
+    TakeFree(Sender<Result<Vec<Journal>>>),
+    /// Make zeros of what the current journal file held before.
+    Wipe(Sender<Result<()>>),
+    /// A sealed journal file, to be written again.
+    Recycle(Journal),
+}
+
+/// A pack that is to go.
+pub(in crate::archive) struct Retirement {
+    pub(in crate::archive) pack: PackId,
+    /// The blobs its footer lists.
+    pub(in crate::archive) inside: Vec<BlobId>,
+    /// What is recorded of it. It is refused when it does not fit the current journal file and no
+    /// other is to be had at once, because the one who asks is the one who would make room.
+    pub(in crate::archive) fact: Draft,
+}
+
+/// What the background thread is asked to do.
+pub(in crate::archive) enum Job {
+    /// Seal a journal file that takes no more frames.
+    Seal(FullJournal),
+    /// Write the index, and answer when everything handed over before is sealed.
+    Checkpoint(Sender<Result<()>>),
+    /// Run a closure on the background thread, so no seal or compaction runs meanwhile.
+    Run(Work),
+    /// End.
+    Stop,
+}
+
+/// Work for the background thread, which hands it its line to the writer.
+pub(in crate::archive) type Work = Box<dyn FnOnce(&WriterLink) + Send>;
+
+/// The line from other threads of a store to the writer.
+#[derive(Clone)]
+pub(in crate::archive) struct WriterLink {
+    controls: Sender<Control>,
+    health: Arc<Health>,
+}
+
+impl WriterLink {
+    /// Makes the line over the channel that the writer listens to.
+    pub(in crate::archive) fn new(controls: Sender<Control>, health: Arc<Health>) -> Self {
+        Self { controls, health }
+    }
+
+    fn ask<T>(&self, control: impl FnOnce(Sender<Result<T>>) -> Control) -> Result<T> {
+        let (reply, answer) = bounded(1);
+        let sent = self.controls.send(control(reply)).is_ok();
+        match answer.recv() {
+            Ok(answer) if sent => answer,
+            _ => Err(self.health.ended()),
+        }
+    }
+
+    /// Changes the active layer of the index by facts about files, which are no events.
+    pub(in crate::archive) fn change(&self, change: Change) -> Result<()> {
+        self.ask(|reply| Control::Change(change, reply))
+    }
+
+    /// Puts a new layer on top, so that the one below can be written to the file of the index.
+    pub(in crate::archive) fn freeze(&self) -> Result<()> {
+        self.ask(Control::Freeze)
+    }
+
+    /// Pauses the writer until the returned sender is dropped.
+    pub(in crate::archive) fn pause(&self) -> Result<Sender<()>> {
+        let (pause, resume) = bounded::<()>(0);
+        self.ask(|reply| Control::Pause(reply, resume))?;
+        Ok(pause)
+    }
+
+    /// Records that a pack goes and forgets it, in one step. False when something needs it by now.
+    pub(in crate::archive) fn retire(&self, retirement: Retirement) -> Result<bool> {
+        self.ask(|reply| Control::Retire(Box::new(retirement), reply))
+    }
+
+    /// Takes the journal files that wait to be used again. They go back by [`WriterLink::recycle`].
+    pub(in crate::archive) fn take_free_journals(&self) -> Result<Vec<Journal>> {
+        self.ask(Control::TakeFree)
+    }
+
+    /// Makes zeros of what the current journal file held before.
+    pub(in crate::archive) fn wipe_current_journal(&self) -> Result<()> {
+        self.ask(Control::Wipe)
+    }
+
+    /// Hands a journal file back, to be used again.
+    pub(in crate::archive) fn recycle(&self, journal: Journal) {
+        // When the writer has ended, nobody uses the file again.
+        let _ = self.controls.send(Control::Recycle(journal));
+    }
+}

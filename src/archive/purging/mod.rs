@@ -1,0 +1,6 @@
+//! What goes for good, and how its bytes are freed.
+
+pub(super) mod clock_check;
+pub(super) mod footprint;
+pub(super) mod purge;
+pub(super) mod reclaim;

@@ -1,0 +1,238 @@
+//! What goes for good: a plan is made and looked at, then recorded, then its bytes are freed.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::archive::appending::purge_facts::logical_bytes;
+use crate::archive::files::event_line::decode;
+use crate::archive::handle::Archive;
+use crate::archive::messages::Request;
+use crate::archive::purging::footprint::{Needs, Sizes};
+use crate::archive::state::compact_outcome::CompactOutcome;
+use crate::entry::Entry;
+use crate::index::{View, is_same_name};
+use crate::retention::{AsOf, Candidate, Leaving, Planner, Policy, PurgePlan, Spared};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// What a purge did. It is on record whatever came of freeing its bytes.
+#[derive(Debug)]
+pub struct PurgeOutcome {
+    /// What is durably recorded: these entries are gone.
+    pub recorded: RecordedPurge,
+    /// What freeing their bytes came to. After an error the entries are gone all the same;
+    /// [`Archive::compact`], the next purge and the next opening for writing free what is left.
+    pub reclaim: Result<CompactOutcome>,
+}
+
+/// A purge as it is on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordedPurge {
+    /// Entries that went.
+    pub archives_purged: u64,
+    /// When the oldest of them was archived.
+    pub oldest_purged: Option<Timestamp>,
+    /// When the newest of them was archived.
+    pub newest_purged: Option<Timestamp>,
+    /// Why, in a person's words.
+    pub reason: String,
+    /// The plan that was carried out.
+    pub plan_id: String,
+}
+
+impl PurgeOutcome {
+    /// Bytes that are used no longer: those the packs shrank by, and those of content that was
+    /// still in the journal and is overwritten there. 0 when freeing them failed.
+    pub fn bytes_freed(&self) -> u64 {
+        self.reclaim.as_ref().map_or(0, |done| done.bytes_freed)
+    }
+}
+
+/// One object of all fields; `reclaim_error` is there only when freeing the bytes failed.
+impl Serialize for PurgeOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Flat<'a> {
+            #[serde(flatten)]
+            recorded: &'a RecordedPurge,
+            bytes_freed: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reclaim_error: Option<ReclaimError<'a>>,
+        }
+        #[derive(Serialize)]
+        struct ReclaimError<'a> {
+            kind: &'a str,
+            message: &'a str,
+            hint: Option<&'a str>,
+        }
+        let error = self.reclaim.as_ref().err();
+        let flat = Flat {
+            recorded: &self.recorded,
+            bytes_freed: self.bytes_freed(),
+            reclaim_error: error.map(|error| ReclaimError {
+                kind: error.kind().name(),
+                message: error.message(),
+                hint: error.next_step(),
+            }),
+        };
+        flat.serialize(serializer)
+    }
+}
+
+impl Archive {
+    /// What `policy` would take on that day. Changes nothing.
+    ///
+    /// Refused when the policy has no rule, and when it asks the clock for the day and the log says
+    /// that the clock may have jumped: one that is years ahead makes everything old.
+    pub fn plan_purge(&self, policy: &Policy, as_of: AsOf) -> Result<PurgePlan> {
+        let now = match as_of {
+            AsOf::Vouched(day) => day,
+            AsOf::Clock if policy.asks_the_day() => self.trusted_now()?,
+            AsOf::Clock => self.store().options.clock.now(),
+        };
+        let view = self.store().index.view();
+        let selected = |entry: &Entry| {
+            let wanted = policy.converter.as_ref();
+            wanted.is_none_or(|name| is_same_name(&entry.converter, name))
+        };
+        let sizes = Sizes::new(&self.store().journal, &view)?;
+        let mut selection = Needs::of_all(&sizes);
+        // Where the whole store fits the limit, what of it is selected does too, and need not be
+        // measured.
+        let is_measured = policy
+            .max_size
+            .is_some_and(|limit| sizes.of_everything() > limit);
+        let mut entries = 0;
+        let mut stored = 0;
+        if is_measured || policy.max_count.is_some() {
+            walk_selected(&view, selected, |entry| {
+                entries += 1;
+                if is_measured {
+                    stored += selection.add(entry)?;
+                }
+                Ok(())
+            })?;
+        }
+        let mut planner = Planner::new(policy, now, view.applied(), entries, stored).map_err(|error| {
+            Error::new(ErrorKind::Refused, error.to_string())
+                .hint("state at least one rule, such as --older-than 90d, --expired, --max-size or --max-count")
+        })?;
+        let mut store = Needs::of_all(&sizes);
+        walk_selected(&view, selected, |entry| {
+            let candidate = Candidate {
+                id: entry.id,
+                archived_at: entry.archived_at,
+                retention: entry.retention,
+                spared: spared(entry),
+                bytes: logical_bytes(entry),
+            };
+            planner.consider(&candidate, || {
+                let of_selection = if is_measured {
+                    selection.remove(entry)?
+                } else {
+                    0
+                };
+                Ok(Leaving {
+                    of_selection,
+                    of_store: store.remove(entry)?,
+                })
+            })
+        })?;
+        Ok(planner.finish(store.freed_at_once()?))
+    }
+
+    /// Carries a plan out: records it, then frees the bytes.
+    ///
+    /// Refused when the plan is empty or stale: holds or purges came after it, or it was made by
+    /// another program's hand. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
+    /// whether its bytes are freed; on an error nothing was purged.
+    pub fn purge(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
+        if plan.items.is_empty() {
+            return Err(Error::new(ErrorKind::Refused, "the plan takes nothing"));
+        }
+        if reason.trim().is_empty() {
+            return Err(Error::new(ErrorKind::Refused, "a purge needs a reason")
+                .hint("state it with --reason TEXT; it is recorded for good"));
+        }
+        self.refuse_stale(plan)?;
+        let carried_out = Arc::new(plan.clone());
+        let actor = self.actor().cloned();
+        self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
+        Ok(PurgeOutcome {
+            recorded: RecordedPurge {
+                archives_purged: plan.count,
+                oldest_purged: plan.oldest,
+                newest_purged: plan.newest,
+                reason: reason.to_owned(),
+                plan_id: plan.plan_id.clone(),
+            },
+            reclaim: self.compact(None),
+        })
+    }
+
+    /// A plan is stale once a hold was placed or released, or anything was purged, after it was
+    /// made.
+    fn refuse_stale(&self, plan: &PurgePlan) -> Result<()> {
+        if plan.at_seq > self.newest() {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "plan {} is stale: it was made at event {}, which this store has not reached",
+                    plan.plan_id, plan.at_seq
+                ),
+            )
+            .hint("make a new plan with 'annals retention preview'"));
+        }
+        let newest = self.store().index.view().plans_stale_since();
+        if newest <= plan.at_seq {
+            return Ok(());
+        }
+        let leaf = self.events(newest, None)?.next().transpose()?;
+        let event = leaf.map(|leaf| decode(newest, leaf.line.as_bytes()));
+        let event = event.transpose()?;
+        let kind = event.as_ref().map_or("unknown", |event| event.body.kind());
+        Err(Error::new(
+            ErrorKind::Refused,
+            format!(
+                "plan {} is stale: event {newest} ({kind}) came after it",
+                plan.plan_id
+            ),
+        )
+        .hint("make a new plan with 'annals retention preview' and look at it"))
+    }
+}
+
+/// Hands out the live entries that are selected, oldest first, until one cannot be worked on.
+fn walk_selected(
+    view: &View,
+    selected: impl Fn(&Entry) -> bool,
+    mut each: impl FnMut(&Entry) -> Result<()>,
+) -> Result<()> {
+    let mut done = Ok(());
+    view.walk_oldest(|entry| {
+        if selected(&entry) {
+            done = each(&entry);
+        }
+        match done {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    done
+}
+
+/// What keeps an entry whatever the rules say.
+fn spared(entry: &Entry) -> Option<Spared> {
+    if !entry.holds.is_empty() {
+        Some(Spared::Held)
+    } else if entry.waits_for_submission() {
+        Some(Spared::Waiting)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

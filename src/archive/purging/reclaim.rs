@@ -1,0 +1,315 @@
+//! Freeing the bytes of what was purged, wherever they lie: in packs, in the journal, and behind
+//! its end.
+//!
+//! A purge is on record before any of this begins. What one could not free is found again by what
+//! it left behind, so the next purge, `compact` and the next opening for writing all end it.
+
+use std::sync::Arc;
+
+use crossbeam_channel::bounded;
+
+use crate::Result;
+use crate::archive::background::compact::compact;
+use crate::archive::handle::Archive;
+use crate::archive::messages::{Job, Request, WriterLink};
+use crate::archive::state::compact_outcome::{CompactOutcome, after_freeing};
+use crate::archive::state::reclaimable::{choose_packs, unneeded_in_journal, was_purged};
+use crate::disk::Disk;
+
+impl Archive {
+    /// Reclaims the bytes of what was purged, until `max_bytes` were freed: those in packs, and
+    /// those still in the journal, which is sealed without them.
+    ///
+    /// After an error the rest is left for the next call; the message says what was freed before
+    /// it.
+    pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
+        // Packs go first: on a full disk that is what makes room for the rest.
+        let compacted = self.compact_packs(max_bytes);
+        let freed = compacted.as_ref().map_or(0, |done| done.bytes_freed);
+        let may_go_on = max_bytes.is_none_or(|max| freed < max);
+        let in_journal = if may_go_on && was_purged(&self.store().index.view()) {
+            self.free_journal()
+        } else {
+            Ok(0)
+        };
+        match (compacted, in_journal) {
+            (Ok(done), Ok(in_journal)) => {
+                // What the opening of the store freed just before is told here, too.
+                let done = done.plus(self.store().leftovers.take_freed());
+                Ok(CompactOutcome {
+                    bytes_freed: done.bytes_freed + in_journal,
+                    ..done
+                })
+            }
+            (Err(error), Ok(0)) => Err(error),
+            (Err(error), Ok(in_journal)) => Err(after_freeing(error, in_journal)),
+            (Ok(done), Err(error)) => Err(after_freeing(error, done.bytes_freed)),
+            (Err(error), Err(_)) => Err(error),
+        }
+    }
+
+    fn compact_packs(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
+        let store = Arc::clone(self.store());
+        self.run_in_background(move |writer| compact(&store, writer, max_bytes, || true))
+    }
+
+    /// Ends in the background what a purge left undone before the store was opened, if one did.
+    ///
+    /// What fails here fails silently: `stats` still shows it, and the next purge or `compact` says
+    /// why.
+    pub(in crate::archive) fn end_purges(&self) -> Result<()> {
+        let store = self.store();
+        if !self.is_writable() || !was_purged(&store.index.view()) {
+            return Ok(());
+        }
+        let channels = self.channels()?;
+        let jobs = &channels.jobs;
+        if !choose_packs(&store.index.view().packs()?).is_empty() {
+            let store = Arc::clone(store);
+            let _ = jobs.send(Job::Run(Box::new(move |writer| {
+                let done = compact(&store, writer, None, || !store.health.is_closing());
+                store.leftovers.note_freed(done.unwrap_or_default());
+            })));
+        }
+        let in_journal = unneeded_in_journal(&store.index, &store.journal)?;
+        if in_journal > 0 {
+            let (reply, rotated) = bounded(1);
+            // Once this answers, the background thread has the file to be sealed before its next
+            // job.
+            if channels.hand_in(Request::Rotate(reply)) && matches!(rotated.recv(), Ok(Ok(()))) {
+                store.leftovers.note_freed(CompactOutcome {
+                    bytes_freed: in_journal,
+                    ..CompactOutcome::default()
+                });
+            }
+        }
+        if in_journal > 0 || store.leftovers.has_stale_journal() {
+            let disk = Arc::clone(&store.disk);
+            let _ = jobs.send(Job::Run(Box::new(move |writer| {
+                let _ = wipe_journal(&*disk, writer);
+            })));
+        }
+        Ok(())
+    }
+
+    /// Seals the journal without what nothing needs, and makes zeros of what its files held before.
+    /// Returns the bytes that were not needed.
+    fn free_journal(&self) -> Result<u64> {
+        let store = self.store();
+        let unneeded = unneeded_in_journal(&store.index, &store.journal)?;
+        if unneeded > 0 {
+            self.seal()?;
+        }
+        // On the background thread, which may have released a file a moment ago that the writer has
+        // not heard of.
+        let disk = Arc::clone(&store.disk);
+        self.run_in_background(move |writer| wipe_journal(&*disk, writer))?;
+        Ok(unneeded)
+    }
+}
+
+/// Makes zeros of what the journal files held and nothing needs. Callers wait for the current file
+/// only.
+fn wipe_journal(disk: &dyn Disk, writer: &WriterLink) -> Result<()> {
+    let mut wiped = Ok(());
+    for mut journal in writer.take_free_journals()? {
+        if wiped.is_ok() {
+            wiped = journal.wipe_free(disk);
+        }
+        writer.recycle(journal);
+    }
+    wiped?;
+    writer.wipe_current_journal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{NewEntry, Options, PurgeOutcome, Stats};
+    use crate::disk::sim::SimDisk;
+    use crate::log::JOURNAL_BYTES_MIN;
+    use crate::retention::{AsOf, Policy, PurgePlan};
+    use crate::{Error, ErrorKind};
+
+    const SECRET: &[u8] = b"serial 4711 of a unit that must be forgotten";
+
+    fn options() -> Options {
+        Options {
+            journal_bytes: JOURNAL_BYTES_MIN,
+            ..Options::default()
+        }
+    }
+
+    fn store(disk: &SimDisk) -> Archive {
+        Archive::create_on(Arc::new(disk.clone()), options()).expect("a store")
+    }
+
+    fn open(disk: &SimDisk) -> Archive {
+        Archive::open_on(Arc::new(disk.clone()), options()).expect("opens")
+    }
+
+    fn put(archive: &Archive, content: &[u8]) {
+        let new = NewEntry {
+            converter: "ICT".into(),
+            ..NewEntry::default()
+        };
+        archive.put(new, content).expect("archived");
+    }
+
+    fn plan_all(archive: &Archive) -> PurgePlan {
+        let policy = Policy {
+            max_count: Some(0),
+            ..Policy::default()
+        };
+        archive.plan_purge(&policy, AsOf::Clock).expect("a plan")
+    }
+
+    fn purge_all(archive: &Archive) -> PurgeOutcome {
+        archive
+            .purge(&plan_all(archive), "asked for")
+            .expect("recorded")
+    }
+
+    /// Records that everything goes, and is killed before anything is freed.
+    fn record_only(archive: &Archive) {
+        let plan = Arc::new(plan_all(archive));
+        archive
+            .wait(|reply| Request::Purge(plan, "asked for".into(), None, reply))
+            .expect("recorded");
+    }
+
+    fn stats(archive: &Archive) -> Stats {
+        archive.snapshot().expect("there").stats().expect("counted")
+    }
+
+    fn is_anywhere(disk: &SimDisk) -> bool {
+        disk.files().iter().any(|(path, _)| {
+            let content = disk.content(path).expect("a file");
+            content.windows(SECRET.len()).any(|window| window == SECRET)
+        })
+    }
+
+    /// On a full disk `retention apply` said that it failed and that nothing was lost, while 31
+    /// entries were purged on record. Their bytes stayed: `stats` saw nothing to reclaim, `compact`
+    /// freed nothing.
+    #[test]
+    fn a_purge_whose_bytes_stay_is_told_as_recorded_and_ended_by_compact() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        put(&archive, SECRET);
+        put(&archive, b"another");
+        assert_eq!(stats(&archive).reclaimable_bytes, 0);
+        // The journal is full of it, and there is no room for a second journal file.
+        disk.set_capacity(Some(disk.used_bytes()));
+        let done = purge_all(&archive);
+        assert_eq!(done.recorded.archives_purged, 2);
+        let why = done.reclaim.expect_err("no room to seal");
+        assert_eq!(why.kind(), ErrorKind::Full, "{why}");
+        let left = stats(&archive);
+        assert_eq!((left.entries, left.purged), (0, 2));
+        assert!(left.reclaimable_bytes > SECRET.len() as u64);
+        let refused = archive.compact(None).expect_err("no room yet");
+        assert_eq!(refused.kind(), ErrorKind::Full, "{refused}");
+
+        disk.set_capacity(None);
+        let freed = archive.compact(None).expect("room again");
+        assert_eq!(freed.bytes_freed, left.reclaimable_bytes);
+        assert_eq!(stats(&archive).reclaimable_bytes, 0);
+        assert!(!is_anywhere(&disk));
+        assert_eq!(archive.compact(None).expect("nothing").bytes_freed, 0);
+    }
+
+    /// What scripts read of a purge is one object, whether its bytes are freed or not.
+    #[test]
+    fn a_purge_as_json_has_its_fields_side_by_side_and_an_error_only_when_there_is_one() {
+        let disk = SimDisk::new();
+        let archive = store(&disk);
+        put(&archive, SECRET);
+        let object = serde_json::to_value(purge_all(&archive)).expect("JSON");
+        let names: Vec<&str> = object
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "archives_purged",
+                "bytes_freed",
+                "newest_purged",
+                "oldest_purged",
+                "plan_id",
+                "reason"
+            ]
+        );
+        assert!(object["bytes_freed"].as_u64() > Some(SECRET.len() as u64));
+        put(&archive, b"more");
+        let failing = PurgeOutcome {
+            reclaim: Err(Error::new(ErrorKind::Full, "no room").hint("make some")),
+            ..purge_all(&archive)
+        };
+        let object = serde_json::to_value(failing).expect("JSON");
+        assert_eq!(object["bytes_freed"], 0);
+        assert_eq!(object["reclaim_error"]["kind"], "full");
+        assert_eq!(object["reclaim_error"]["hint"], "make some");
+    }
+
+    /// The power went when a purge was on record and nothing was freed. Nobody purges again for
+    /// months.
+    #[test]
+    fn a_purge_that_was_cut_off_is_ended_by_the_next_opening_for_writing() {
+        let disk = SimDisk::new();
+        let cut_off = store(&disk);
+        put(&cut_off, SECRET);
+        cut_off.seal().expect("sealed");
+        // In a pack, in the journal, and in the journal file that it was sealed from.
+        put(&cut_off, SECRET);
+        put(&cut_off, &[SECRET, b" twice"].concat());
+        record_only(&cut_off);
+        let killed = disk.snapshot();
+        drop(cut_off);
+        assert!(is_anywhere(&killed));
+        let reading = Options {
+            access: crate::archive::Access::ReadOnly,
+            ..options()
+        };
+        let reader = Archive::open_on(Arc::new(killed.clone()), reading).expect("to look");
+        assert!(stats(&reader).reclaimable_bytes > 2 * SECRET.len() as u64);
+        drop(reader);
+        assert!(is_anywhere(&killed), "who looks changes nothing");
+        let archive = open(&killed);
+        archive.run_in_background(|_| Ok(())).expect("done");
+        assert_eq!(stats(&archive).reclaimable_bytes, 0);
+        assert!(!is_anywhere(&killed));
+        archive.close().expect("closed");
+        assert!(open(&killed).known_damage().expect("told").is_empty());
+    }
+
+    /// A purge makes zeros of free journal files at its very end.
+    #[test]
+    fn a_purge_cut_off_before_its_last_step_leaves_a_file_that_the_next_opening_wipes() {
+        let disk = SimDisk::new();
+        let cut_off = store(&disk);
+        put(&cut_off, SECRET);
+        cut_off.seal().expect("sealed");
+        record_only(&cut_off);
+        cut_off.compact_packs(None).expect("compacted");
+        let killed = disk.snapshot();
+        drop(cut_off);
+        assert!(is_anywhere(&killed), "in the file it was sealed from");
+        open(&killed).close().expect("closed");
+        assert!(!is_anywhere(&killed));
+        // What was sealed since is wiped once, for it may be older than the purge, and not at each
+        // opening.
+        let archive = open(&killed);
+        put(&archive, b"kept");
+        archive.seal().expect("sealed");
+        archive.close().expect("closed");
+        open(&killed).close().expect("closed");
+        let archive = open(&killed);
+        assert!(!archive.store().leftovers.has_stale_journal());
+        let id = crate::id::BlobId::of(b"kept");
+        assert_eq!(archive.read_all(&id, 100).expect("readable"), b"kept");
+    }
+}

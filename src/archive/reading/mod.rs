@@ -1,0 +1,4 @@
+//! What comes out.
+
+pub(super) mod read;
+pub(super) mod snapshot;

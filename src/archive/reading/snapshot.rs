@@ -1,0 +1,256 @@
+//! A view of everything acknowledged at one moment, to look entries up in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::Result;
+use crate::archive::handle::Archive;
+use crate::archive::state::reclaimable::{choose_packs, dead, unneeded_in_journal};
+use crate::archive::state::store::Store;
+use crate::entry::{Entry, Status};
+use crate::id::{EntryId, EventSeq, StoreId};
+use crate::index::{CounterGroup, View};
+use crate::query::{Cursor, Filter, Query};
+use crate::time::Timestamp;
+
+impl Archive {
+    /// Everything acknowledged so far. What comes later does not show in it.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Ok(Snapshot {
+            view: self.store().index.view(),
+            store: Arc::clone(self.store()),
+        })
+    }
+}
+
+/// The store as it was at one event. Holding one for long keeps old index pages from being used
+/// again.
+pub struct Snapshot {
+    view: View,
+    store: Arc<Store>,
+}
+
+/// Part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// The entries, in the order asked for.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// Sums over the whole store. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stats {
+    /// Entries that are not purged.
+    pub entries: u64,
+    /// Bytes of their sources, each counted as often as it was archived.
+    pub sources_bytes: u64,
+    /// Bytes of their sources and reports, each content counted once.
+    pub unique_bytes: u64,
+    /// Bytes that content takes on disk: packs, and records in the journal.
+    pub stored_bytes: u64,
+    /// Bytes of sealed events and of the journal files.
+    pub log_bytes: u64,
+    /// Bytes of the index.
+    pub index_bytes: u64,
+    /// Bytes that a compaction would free now, in packs and of content still in the journal.
+    pub reclaimable_bytes: u64,
+    /// `unique_bytes` by `stored_bytes`: how much smaller content became.
+    pub ratio: f64,
+    /// When the oldest entry was archived.
+    pub oldest: Option<Timestamp>,
+    /// When the newest entry was archived.
+    pub newest: Option<Timestamp>,
+    /// Entries that were purged.
+    pub purged: u64,
+    /// The entries by converter.
+    pub converters: Vec<Group>,
+    /// The entries by day of archiving, in UTC.
+    pub days: Vec<Group>,
+    /// The entries by status.
+    pub statuses: Vec<Group>,
+}
+
+/// Entries that have something in common.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Group {
+    /// What they share: a converter's name, a day such as 2026-03-01, or a status.
+    pub name: String,
+    /// How many they are.
+    pub entries: u64,
+    /// Bytes of their sources.
+    pub sources_bytes: u64,
+    /// How many of them succeeded.
+    pub success: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// How many of them were not converted yet.
+    pub pending: u64,
+    /// How many of them were suspended, skipped or rejected.
+    pub other: u64,
+}
+
+impl Snapshot {
+    pub(in crate::archive) fn view(&self) -> &View {
+        &self.view
+    }
+
+    pub(in crate::archive) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(in crate::archive) fn store_id(&self) -> &StoreId {
+        &self.store.id
+    }
+
+    /// The newest event it knows of.
+    pub fn at(&self) -> EventSeq {
+        self.view.applied()
+    }
+
+    /// One entry, purged or not.
+    pub fn entry(&self, id: EntryId) -> Result<Option<Entry>> {
+        Ok(self.view.entry(id)?)
+    }
+
+    /// The entries a query asks for.
+    pub fn query(&self, query: &Query) -> Result<Page> {
+        let page = self.view.query(query)?;
+        Ok(Page {
+            entries: page.entries,
+            next: page.next,
+        })
+    }
+
+    /// How many entries a filter selects.
+    pub fn count(&self, filter: &Filter) -> Result<u64> {
+        Ok(self.view.count(filter)?)
+    }
+
+    /// Looks `text` up as entry id, serial, part, file name or report id (whole, then as a
+    /// beginning, whatever the letter case), and as the beginning of a hash from 6 digits on. Best
+    /// matches first, newest first among equals; purged entries too.
+    pub fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>> {
+        Ok(self.view.find(text, limit)?)
+    }
+
+    /// The entries that are not purged by day of archiving, where `day_of` says which day an
+    /// instant falls on, counted from 1970-01-01. Looks at every entry; [`Stats::days`] has the
+    /// days of UTC without.
+    pub fn days(&self, day_of: impl FnMut(Timestamp) -> i64) -> Result<Vec<Group>> {
+        let counters = self.view.groups_by_day(day_of)?;
+        Ok(grouped(counters.iter(), |group| day(group.day)))
+    }
+
+    /// The names of the converters that entries were archived for, purged ones too.
+    pub fn converters(&self) -> Result<BTreeSet<String>> {
+        let groups = self.view.stats()?.groups;
+        Ok(groups.into_iter().map(|group| group.converter).collect())
+    }
+
+    /// Sums over the whole store.
+    pub fn stats(&self) -> Result<Stats> {
+        let counters = self.view.stats()?;
+        let live = || counters.groups.iter().filter(|group| !group.purged);
+        let packs = self.view.packs()?;
+        let segments = self.store.log.segments();
+        let sealed: u64 = segments.iter().map(|segment| segment.bytes()).sum();
+        let stored_bytes = counters.pack_bytes + self.store.journal.bytes();
+        let in_packs: u64 = choose_packs(&packs).iter().map(dead).sum();
+        let unique_bytes = counters.unique_bytes;
+        Ok(Stats {
+            entries: live().map(|group| group.entries).sum(),
+            sources_bytes: live().map(|group| group.bytes).sum(),
+            unique_bytes,
+            stored_bytes,
+            log_bytes: sealed + self.store.log.journal_bytes()?,
+            index_bytes: self.store.index.file().bytes()?,
+            reclaimable_bytes: in_packs
+                + unneeded_in_journal(&self.store.index, &self.store.journal)?,
+            ratio: if stored_bytes == 0 {
+                1.0
+            } else {
+                unique_bytes as f64 / stored_bytes as f64
+            },
+            oldest: counters.oldest,
+            newest: counters.newest,
+            purged: counters
+                .groups
+                .iter()
+                .filter(|group| group.purged)
+                .map(|group| group.entries)
+                .sum(),
+            converters: grouped(live(), |group| group.converter.clone()),
+            days: grouped(live(), |group| day(group.day)),
+            statuses: grouped(live(), |group| group.status.name().to_owned()),
+        })
+    }
+}
+
+fn day(day: i64) -> String {
+    let noon = Timestamp::from_micros(0).plus_days(day).to_chrono();
+    noon.format("%Y-%m-%d").to_string()
+}
+
+fn grouped<'a>(
+    counters: impl Iterator<Item = &'a CounterGroup>,
+    name: impl Fn(&CounterGroup) -> String,
+) -> Vec<Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for counter in counters {
+        let name = name(counter);
+        let group = groups.entry(name.clone()).or_insert_with(|| Group {
+            name,
+            ..Group::default()
+        });
+        group.entries += counter.entries;
+        group.sources_bytes += counter.bytes;
+        match counter.status {
+            Status::Success => group.success += counter.entries,
+            Status::Failed => group.failed += counter.entries,
+            Status::Pending => group.pending += counter.entries,
+            Status::Suspended | Status::Skipped | Status::Rejected => {
+                group.other += counter.entries;
+            }
+        }
+    }
+    groups.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::archive::{Archive, NewEntry, Options};
+    use crate::disk::sim::SimDisk;
+
+    #[test]
+    fn what_the_log_takes_are_its_segments_and_its_journal_files() {
+        let disk = SimDisk::new();
+        let archive =
+            Archive::create_on(Arc::new(disk.clone()), Options::default()).expect("a store");
+        for sealed in [false, true] {
+            let new = NewEntry {
+                converter: "ICT".to_owned(),
+                ..NewEntry::default()
+            };
+            archive.put(new, &b"content"[..]).expect("archived");
+            if sealed {
+                archive.seal().expect("sealed");
+            }
+            let of = |folder: &str| -> u64 {
+                let files = disk.files().into_iter();
+                let inside = files.filter(|(path, _)| path.starts_with(folder));
+                inside.map(|(_, len)| len).sum()
+            };
+            let (segments, journal) = (of("events/"), of("journal/"));
+            assert_eq!(segments > 0, sealed);
+            assert!(journal > 0);
+            let stats = archive.snapshot().expect("there").stats().expect("counted");
+            assert_eq!(stats.log_bytes, segments + journal);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The file of the index: opened, made and measured. The index holds nothing that the log does not.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::archive::files::folders::INDEX_FILE;
+use crate::disk::{Disk, OpenMode};
+use crate::id::StoreId;
+use crate::index::{Index, IndexError};
+use crate::{Error, Result};
+
+/// The file of the index of one store.
+#[derive(Clone)]
+pub(in crate::archive) struct IndexFile {
+    disk: Arc<dyn Disk>,
+    store: StoreId,
+    cache_bytes: usize,
+}
+
+/// What may be done with the file of the index.
+///
+/// The index holds nothing that the log does not. So a handle for reading may bring the file up to
+/// date as well, if it has the lock and the disk allows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::archive) enum IndexAccess {
+    /// It is read and written.
+    Write,
+    /// It is written if that is possible.
+    WriteIfPossible,
+    /// It is read. What would be written stays in memory.
+    ReadOnly,
+}
+
+impl IndexAccess {
+    fn mode(self) -> OpenMode {
+        match self {
+            Self::Write | Self::WriteIfPossible => OpenMode::Write,
+            Self::ReadOnly => OpenMode::Read,
+        }
+    }
+}
+
+impl IndexFile {
+    /// Names the index of `store` on `disk`. `cache_bytes` is the memory it may take for pages.
+    pub(in crate::archive) fn new(disk: Arc<dyn Disk>, store: StoreId, cache_bytes: usize) -> Self {
+        Self {
+            disk,
+            store,
+            cache_bytes,
+        }
+    }
+
+    /// Opens the index as it is. `None` when it is missing or of no use and has to be made again.
+    pub(in crate::archive) fn open(&self, access: IndexAccess) -> Result<Option<Index>> {
+        let path = Path::new(INDEX_FILE);
+        let is_optional = access == IndexAccess::WriteIfPossible;
+        let opened = match self.disk.open(path, access.mode()) {
+            Ok(file) if access == IndexAccess::ReadOnly => {
+                Index::open_scratch(file, self.store, self.cache_bytes)
+            }
+            Ok(file) => Index::open(file, self.store, self.cache_bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_optional && refuses_writing(&error) => {
+                return self.open(IndexAccess::ReadOnly);
+            }
+            Err(error) => return Err(Error::io("open", path, error)),
+        };
+        let error = match opened {
+            Ok(index) => return Ok(Some(index)),
+            Err(error) if error.calls_for_rebuild() => return Ok(None),
+            Err(error) => Error::from(error),
+        };
+        if is_optional && cannot_write(&error) {
+            return self.open(IndexAccess::ReadOnly);
+        }
+        Err(error)
+    }
+
+    /// Makes an empty index: in place of the file that is there, or in memory.
+    pub(in crate::archive) fn make(&self, access: IndexAccess) -> Result<Index> {
+        match access {
+            IndexAccess::Write | IndexAccess::WriteIfPossible => self.create(),
+            IndexAccess::ReadOnly => Ok(Index::in_memory(self.store)?),
+        }
+    }
+
+    /// Makes an empty index in place of the file that is there.
+    pub(in crate::archive) fn create(&self) -> Result<Index> {
+        let path = Path::new(INDEX_FILE);
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", path, error));
+            }
+            _ => {}
+        }
+        let index = self.create_at(path)?;
+        self.disk
+            .sync_dir(Path::new(""))
+            .map_err(|error| Error::io("sync", "the store's folder", error))?;
+        Ok(index)
+    }
+
+    /// Makes an empty index in a file of another name, to compare it with this one.
+    pub(in crate::archive) fn create_at(&self, path: &Path) -> Result<Index> {
+        let file = self
+            .disk
+            .open(path, OpenMode::CreateNew)
+            .map_err(|error| Error::io("create", path, error))?;
+        Ok(Index::create(file, self.store, self.cache_bytes)?)
+    }
+
+    /// Returns the bytes of the file; 0 when it is missing.
+    pub(in crate::archive) fn bytes(&self) -> Result<u64> {
+        let path = Path::new(INDEX_FILE);
+        let file = self.disk.open(path, OpenMode::Read);
+        match file.and_then(|file| file.size()) {
+            Ok(bytes) => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(Error::io("measure", path, error)),
+        }
+    }
+}
+
+/// Returns true when the disk refuses to be written, for good or for want of room.
+pub(in crate::archive) fn cannot_write(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(refuses_writing)
+}
+
+/// Returns true when the index is damaged, and making it again helps.
+pub(in crate::archive) fn is_index_damage(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<IndexError>())
+        .is_some_and(IndexError::calls_for_rebuild)
+}
+
+fn refuses_writing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
+
+    fn file(disk: &SimDisk) -> IndexFile {
+        let store = StoreId::from_bytes([7; 16]);
+        IndexFile::new(Arc::new(disk.clone()), store, 1 << 20)
+    }
+
+    #[test]
+    fn an_index_that_is_missing_takes_no_bytes_and_one_that_cannot_be_measured_is_told() {
+        let disk = SimDisk::new();
+        assert_eq!(file(&disk).bytes().expect("none"), 0);
+        disk.plant(INDEX_FILE, &[0; 123]).expect("planted");
+        assert_eq!(file(&disk).bytes().expect("there"), 123);
+        for calls in [0, 1] {
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            let told = file(&disk).bytes().expect_err("unknown");
+            assert_eq!(told.kind(), ErrorKind::Io);
+            assert!(told.message().contains(INDEX_FILE), "{told}");
+        }
+    }
+
+    /// The reason is the disk's, and not that the old index is in the way of the new one.
+    #[test]
+    fn an_index_that_cannot_be_removed_is_told_with_the_disks_own_reason() {
+        let disk = SimDisk::new();
+        disk.plant(INDEX_FILE, b"of no use").expect("planted");
+        disk.fail_at(0, Fault::Os(5), Repeat::Once);
+        let told = file(&disk).create().map(drop);
+        let told = told.expect_err("not removed");
+        assert!(told.message().starts_with("cannot remove"), "{told}");
+        assert_eq!(disk.content(INDEX_FILE).expect("there"), b"of no use");
+    }
+}

@@ -1,0 +1,18 @@
+//! What an open store consists of.
+
+pub(super) mod compact_outcome;
+pub(super) mod content_damage;
+pub(super) mod contents;
+pub(super) mod health;
+pub(super) mod index_file;
+pub(super) mod journal_blobs;
+pub(super) mod layers;
+pub(super) mod leftovers;
+pub(super) mod manifest;
+pub(super) mod missing;
+pub(super) mod pack_store;
+pub(super) mod pins;
+pub(super) mod placing;
+pub(super) mod reclaimable;
+pub(super) mod store;
+pub(super) mod watermark;

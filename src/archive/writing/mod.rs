@@ -1,0 +1,5 @@
+//! What goes in, and the thread that appends it.
+
+pub(super) mod put;
+pub(super) mod record;
+pub(super) mod submission;

@@ -1,0 +1,416 @@
+//! Facts about entries: attempts, submissions, converters, jobs, holds, configuration.
+
+use serde::Serialize;
+
+use crate::archive::appending::decide::living;
+use crate::archive::handle::Archive;
+use crate::archive::messages::{Draft, Receipt};
+use crate::archive::state::pins::Pin;
+use crate::archive::writing::put::inline_record;
+use crate::blob::compression::Level;
+use crate::blob::digests::Digests;
+use crate::entry::{Meta, Outcome, Retention, Unit};
+use crate::event::{
+    BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered, EntryRanges,
+    HoldPlaced, HoldReleased, JobFinished, JobStarted, Reported,
+};
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// The longest error text that is recorded, in bytes; the rest is cut off.
+const ERROR_BYTES_MAX: usize = 8 << 10;
+/// Warnings that are recorded; the rest are counted.
+const WARNINGS_MAX: usize = 50;
+/// All reports of an attempt, or all files of a bundle, together take at most this much of a
+/// journal frame. What is larger goes through packs.
+const INLINE_BYTES_MAX: usize = 8 << 20;
+
+/// One run of a converter, to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The converter's name.
+    pub converter: String,
+    /// The version it claims.
+    pub converter_version: Option<String>,
+    /// What it really was.
+    pub converter_id: Option<ConverterId>,
+    /// Its arguments, secret ones masked.
+    pub arguments: Meta,
+    /// How long it ran.
+    pub duration_ms: Option<u64>,
+    /// Why it did not succeed. What is longer than 8 KiB is cut.
+    pub error: Option<String>,
+    /// What it complained about.
+    pub warnings: Vec<String>,
+    /// What was enforced on its processes, in a few words each.
+    pub sandbox: Vec<String>,
+    /// What it found out about the unit.
+    pub unit: Unit,
+    /// The content of each report, in order.
+    pub reports: Vec<Vec<u8>>,
+    /// Where its reports are to be sent, without secrets; `None` when they are not to be sent.
+    pub submit: Option<String>,
+    /// The reprocess job it belongs to.
+    pub job: Option<JobId>,
+}
+
+impl NewAttempt {
+    /// One of which nothing is known but how it ended, and by which converter.
+    pub fn new(outcome: Outcome, converter: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            converter: converter.into(),
+            converter_version: None,
+            converter_id: None,
+            arguments: Meta::new(),
+            duration_ms: None,
+            error: None,
+            warnings: Vec::new(),
+            sandbox: Vec::new(),
+            unit: Unit::default(),
+            reports: Vec::new(),
+            submit: None,
+            job: None,
+        }
+    }
+}
+
+/// A converter to be recorded: what it is, and the bytes of its bundle.
+#[derive(Debug, Clone)]
+pub struct NewConverter {
+    /// What it really is.
+    pub converter_id: ConverterId,
+    /// Its name.
+    pub name: String,
+    /// The version it claims.
+    pub version: Option<String>,
+    /// How it is called.
+    pub command: Vec<String>,
+    /// "oneshot" or "worker", with "-folder" where it takes folders.
+    pub mode: String,
+    /// What it ran on.
+    pub environment: String,
+    /// File names, with `/` between parts, and contents.
+    pub bundle: Vec<(String, Vec<u8>)>,
+}
+
+/// A hold that lies on entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hold {
+    /// Its name.
+    pub name: String,
+    /// Why it was placed.
+    pub reason: String,
+    /// When.
+    pub placed_at: Timestamp,
+    /// On how many entries it lies.
+    pub entries: u64,
+}
+
+impl Archive {
+    /// Records one run of a converter over `entry`, with its reports. Durable on `Ok`; answers
+    /// which attempt it is.
+    pub fn record_attempt(&self, entry: EntryId, attempt: NewAttempt) -> Result<AttemptNo> {
+        let store = self.writable()?;
+        let source = living(entry, &store.index.view())?;
+        let NewAttempt {
+            outcome,
+            converter,
+            converter_version,
+            converter_id,
+            arguments,
+            duration_ms,
+            error,
+            mut warnings,
+            sandbox,
+            unit,
+            reports,
+            submit,
+            job,
+        } = attempt;
+        if warnings.len() > WARNINGS_MAX {
+            let more = warnings.len() - WARNINGS_MAX;
+            warnings.truncate(WARNINGS_MAX);
+            warnings.push(format!("... and {more} more warnings"));
+        }
+        let contents: Vec<&[u8]> = reports.iter().map(Vec::as_slice).collect();
+        let mut bring = Bring::new(self, &contents)?;
+        loop {
+            let fact = Converted {
+                entry,
+                // The writer knows how many there were before.
+                attempt: AttemptNo(0),
+                outcome,
+                converter: converter.clone(),
+                converter_version: converter_version.clone(),
+                converter_id,
+                arguments: arguments.clone(),
+                duration_ms,
+                error: error.clone().map(|text| cut(text, ERROR_BYTES_MAX)),
+                warnings: warnings
+                    .iter()
+                    .cloned()
+                    .map(|text| cut(text, 512))
+                    .collect(),
+                sandbox: sandbox.clone(),
+                unit: unit.clone(),
+                reports: bring.blobs.clone(),
+                submit: submit.clone(),
+                job,
+            };
+            let draft = Draft {
+                body: Body::Converted(fact),
+                records: bring.records.clone(),
+                relies_on: bring.relies_on.clone(),
+                placed: bring.placed.clone(),
+                retention: source.retention,
+                level: Level::DEFAULT.get(),
+                actor: None,
+            };
+            match self.append(vec![draft])? {
+                Receipt::Durable { attempt, .. } => {
+                    return attempt.ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::Invalid,
+                            "BUG: an attempt was recorded without a number",
+                        )
+                    });
+                }
+                _ => bring = Bring::all(self, &contents)?,
+            }
+        }
+    }
+
+    /// Records that a server took a report, `report` counting from 0 within the attempt.
+    pub fn record_submission(
+        &self,
+        entry: EntryId,
+        attempt: AttemptNo,
+        report: u32,
+        report_id: &str,
+        endpoint: Option<&str>,
+    ) -> Result<()> {
+        self.append_fact(Draft::fact(Body::Reported(Reported {
+            entry,
+            attempt,
+            report,
+            report_id: report_id.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+            key: None,
+        })))?;
+        Ok(())
+    }
+
+    /// Records what a converter is, with its bundle, unless that is known already.
+    pub fn register_converter(&self, converter: NewConverter) -> Result<()> {
+        self.writable()?;
+        if self.converter(&converter.converter_id)?.is_some() {
+            return Ok(());
+        }
+        let contents: Vec<&[u8]> = converter.bundle.iter().map(|(_, bytes)| &**bytes).collect();
+        let mut bring = Bring::new(self, &contents)?;
+        loop {
+            let names = converter.bundle.iter().map(|(name, _)| name.clone());
+            let bundle = names
+                .zip(&bring.blobs)
+                .map(|(name, blob)| BundleFile { name, blob: *blob })
+                .collect();
+            let draft = Draft {
+                body: Body::ConverterRegistered(ConverterRegistered {
+                    converter_id: converter.converter_id,
+                    name: converter.name.clone(),
+                    version: converter.version.clone(),
+                    command: converter.command.clone(),
+                    mode: converter.mode.clone(),
+                    environment: converter.environment.clone(),
+                    bundle,
+                }),
+                records: bring.records.clone(),
+                relies_on: bring.relies_on.clone(),
+                placed: bring.placed.clone(),
+                retention: Retention::Forever,
+                level: Level::DEFAULT.get(),
+                actor: None,
+            };
+            match self.append(vec![draft])? {
+                Receipt::ContentNeeded => bring = Bring::all(self, &contents)?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// What is recorded of a converter.
+    pub fn converter(&self, id: &ConverterId) -> Result<Option<ConverterRegistered>> {
+        Ok(self.store().index.view().converter(id)?)
+    }
+
+    /// The converter that was recorded last under `name`.
+    pub fn converter_named(&self, name: &str) -> Result<Option<ConverterRegistered>> {
+        Ok(self.store().index.view().converter_named(name)?)
+    }
+
+    /// Every converter that is recorded.
+    pub fn converters(&self) -> Result<Vec<ConverterRegistered>> {
+        Ok(self.store().index.view().converters()?)
+    }
+
+    /// Records that the configuration changed.
+    pub fn record_config_change(&self, change: ConfigChanged) -> Result<()> {
+        self.append_fact(Draft::fact(Body::ConfigChanged(change)))?;
+        Ok(())
+    }
+
+    /// The newest recorded value of a configuration item.
+    pub fn recorded_config(&self, what: &str) -> Result<Option<String>> {
+        Ok(self.store().index.view().config(what)?)
+    }
+
+    /// Records that a job begins.
+    pub fn start_job(&self, job: JobStarted) -> Result<JobId> {
+        let seq = self.append_fact(Draft::fact(Body::JobStarted(job)))?;
+        Ok(JobId(seq.0))
+    }
+
+    /// Records that a job ended.
+    pub fn finish_job(&self, job: JobFinished) -> Result<()> {
+        self.append_fact(Draft::fact(Body::JobFinished(job)))?;
+        Ok(())
+    }
+
+    /// How a job began and, once it ended, how.
+    pub fn job(&self, id: JobId) -> Result<Option<(JobStarted, Option<JobFinished>)>> {
+        Ok(self.store().index.view().job(id)?)
+    }
+
+    /// Every job, the oldest first.
+    pub fn jobs(&self) -> Result<Vec<(JobId, JobStarted, Option<JobFinished>)>> {
+        Ok(self.store().index.view().jobs()?)
+    }
+
+    /// Puts entries on hold: no rule lets them go until the hold is released. Every one must exist
+    /// and not be purged.
+    pub fn place_hold(&self, name: &str, reason: &str, entries: Vec<EntryId>) -> Result<()> {
+        if name.trim().is_empty() || reason.trim().is_empty() {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "a hold needs a name and a reason",
+            ));
+        }
+        if entries.is_empty() {
+            return Err(Error::new(ErrorKind::Invalid, "the hold names no entry"));
+        }
+        let view = self.store().index.view();
+        for id in &entries {
+            living(*id, &view)?;
+        }
+        drop(view);
+        self.append_fact(Draft::fact(Body::HoldPlaced(HoldPlaced {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+            entries: EntryRanges::of(entries),
+        })))?;
+        Ok(())
+    }
+
+    /// Lifts a hold.
+    pub fn release_hold(&self, name: &str, reason: &str) -> Result<()> {
+        self.append_fact(Draft::fact(Body::HoldReleased(HoldReleased {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        })))?;
+        Ok(())
+    }
+
+    /// Every hold that lies.
+    pub fn holds(&self) -> Result<Vec<Hold>> {
+        let view = self.store().index.view();
+        let mut holds = Vec::new();
+        for (name, row) in view.holds() {
+            holds.push(Hold {
+                name,
+                reason: row.reason.clone(),
+                placed_at: row.placed_at,
+                entries: view.held_entries(&row)?,
+            });
+        }
+        Ok(holds)
+    }
+}
+
+/// Contents on their way into one event: those the store lacks as records, the rest by name.
+struct Bring {
+    blobs: Vec<BlobRef>,
+    records: Vec<(BlobId, Vec<u8>)>,
+    relies_on: Vec<BlobId>,
+    placed: Vec<BlobId>,
+    pins: Vec<Pin>,
+}
+
+impl Bring {
+    /// Brings what the store has not got.
+    fn new(archive: &Archive, contents: &[&[u8]]) -> Result<Self> {
+        Self::with(archive, contents, true)
+    }
+
+    /// Brings everything.
+    fn all(archive: &Archive, contents: &[&[u8]]) -> Result<Self> {
+        Self::with(archive, contents, false)
+    }
+
+    fn with(archive: &Archive, contents: &[&[u8]], rely: bool) -> Result<Self> {
+        let store = archive.store();
+        let mut bring = Self {
+            blobs: contents
+                .iter()
+                .map(|content| Digests::of(content))
+                .collect(),
+            records: Vec::new(),
+            relies_on: Vec::new(),
+            placed: Vec::new(),
+            pins: Vec::new(),
+        };
+        let mut room = INLINE_BYTES_MAX;
+        for (blob, content) in bring.blobs.iter().zip(contents) {
+            if rely && store.contents.is_stored(&blob.blake3)? {
+                bring.relies_on.push(blob.blake3);
+                continue;
+            }
+            if content.len() >= store.options.cuts().stream_bytes() || content.len() > room {
+                let streamed = archive.stream(Retention::Forever, Level::DEFAULT, *content)?;
+                bring.relies_on.extend(streamed.relies_on);
+                bring.placed.extend(streamed.placed);
+                bring.pins.push(streamed.pin);
+                continue;
+            }
+            room -= content.len();
+            let (record, _) = inline_record(store, blob.blake3, content)?;
+            bring.records.push((blob.blake3, record));
+        }
+        Ok(bring)
+    }
+}
+
+/// Shortens `text` to at most `bytes` bytes and says so.
+pub(in crate::archive) fn cut(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        let end = text.floor_char_boundary(bytes);
+        let more = text.len() - end;
+        text.truncate(end);
+        text = format!("{text} [{more} more bytes]");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_error_is_cut_between_characters_and_says_so() {
+        assert_eq!(cut("short".into(), 8), "short");
+        assert_eq!(cut("äääää".into(), 5), "ää [6 more bytes]");
+    }
+}

@@ -1,0 +1,17 @@
+//! Finds the end of the log after whatever happened, and tells a torn tail from damage.
+//!
+//! A group is written only after the one before it is durable. So a frame that does not check out is
+//! - **damage**, if an intact frame of a *later group* (or a later journal file) proves that it had been durable,
+//! - a **torn tail** otherwise: the group was in flight and was never acknowledged.
+//!
+//! Damage in the very last group cannot be told from a torn write by the journal alone; the index knows how far the
+//! log had been durable and is asked by the caller.
+
+mod recover;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod torn_tail;
+
+pub(crate) use recover::{Found, recover};
+pub(crate) use torn_tail::{TornTail, cut};

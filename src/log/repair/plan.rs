@@ -1,0 +1,471 @@
+//! Decides which files of a damaged log have to be written, and out of what.
+
+use super::remains::{JournalRemains, Leaves, Remains, SegmentState};
+use crate::disk::{Disk, OpenMode};
+use crate::format::frame::{JOURNAL_HEADER_BYTES, JournalHeader};
+use crate::id::{EventSeq, StoreId};
+use crate::log::LogError;
+use crate::log::journal::{JOURNAL_BYTES_MAX, journal_path};
+use crate::log::reader::LiveFrame;
+use crate::log::recovery::recover;
+use crate::log::segment::{RepairedTree, segment_path};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+/// More lost events than this are no accident; a witness that claims so is not believed.
+pub(super) const LOST_MAX: u64 = 1 << 24;
+
+/// What has to be written anew so that the log is whole.
+pub(crate) struct LogMend {
+    pub(crate) segments: Vec<SegmentMend>,
+    pub(crate) journals: Vec<JournalMend>,
+    /// Events that cannot be read anywhere any more, as ascending inclusive ranges.
+    pub(crate) lost: Vec<(EventSeq, EventSeq)>,
+    /// The last event in a segment once this is done.
+    pub(crate) sealed: EventSeq,
+    /// Files that nothing takes the place of.
+    pub(crate) spare: Vec<Spare>,
+    /// The journal file that was written last is gone. This is the event behind all that something else knows of: if it and
+    /// others behind it were recorded, they are lost, and nobody can say how many.
+    pub(crate) end: Option<EventSeq>,
+}
+
+/// A file to be taken out.
+pub(crate) struct Spare {
+    pub(crate) path: PathBuf,
+    /// What is wrong with it.
+    pub(crate) why: String,
+    pub(crate) events: SpareEvents,
+}
+
+/// Where the events of a file are that is taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpareEvents {
+    /// In journal files that are kept, or written anew.
+    InJournal,
+    /// Nowhere: none of them can be read.
+    Unreadable,
+    /// In segments, if it ever had any.
+    Sealed,
+}
+
+/// A segment to be written.
+pub(crate) struct SegmentMend {
+    pub(crate) path: PathBuf,
+    pub(crate) first_seq: EventSeq,
+    pub(crate) last_seq: EventSeq,
+    /// What is wrong with the one that is there; `None` when there is none.
+    pub(crate) why: Option<String>,
+    pub(crate) lost: u64,
+    pub(super) tree: RepairedTree,
+}
+
+/// A journal file to be written.
+pub(crate) struct JournalMend {
+    pub(crate) path: PathBuf,
+    /// What is wrong with the one that is there; `None` when there is none.
+    pub(crate) why: Option<String>,
+    pub(crate) lost: u64,
+    pub(crate) last_seq: EventSeq,
+    pub(super) header: JournalHeader,
+    /// The frames of events that can be read; the others are lost.
+    pub(super) kept: BTreeMap<EventSeq, LiveFrame>,
+}
+
+impl LogMend {
+    /// True when the log is whole as it is.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty() && self.journals.is_empty() && self.spare.is_empty()
+    }
+
+    /// Decides. `witness` is the newest event that something outside of the log knows of; a journal file that has to be made
+    /// from nothing gets `journal_bytes`.
+    pub(crate) fn plan(
+        disk: &dyn Disk,
+        store: &StoreId,
+        remains: &Remains,
+        witness: Option<EventSeq>,
+        journal_bytes: u64,
+    ) -> Result<Self, LogError> {
+        let leaves = remains.leaves();
+        let in_segments = newest_sealed(remains, &leaves);
+        let mut live: Vec<&JournalRemains> = remains
+            .journals
+            .iter()
+            .filter(|journal| {
+                let begun = matches!(&journal.header, Ok(header) if header.first_seq > in_segments);
+                begun || journal.own().any(|frame| frame.seq > in_segments)
+            })
+            .collect();
+        live.sort_by_key(|journal| (journal.first_seq(), journal.generation()));
+        let begins = live.first().and_then(|journal| journal.first_seq());
+        let newest_live = live
+            .iter()
+            .flat_map(|journal| journal.own())
+            .map(|frame| frame.seq)
+            .max();
+        // A file is begun only when everything before its first event is durable.
+        let begun_last = live
+            .iter()
+            .filter_map(|journal| journal.first_seq())
+            .map(before);
+        let last = begun_last
+            .chain(newest_live)
+            .chain(witness)
+            .chain([in_segments])
+            .max()
+            .unwrap_or_default();
+        let sealed = match begins {
+            Some(first) => before(first).max(in_segments),
+            None => last,
+        };
+        let segments = plan_segments(remains, &leaves, sealed);
+        let sound = match recover(disk, store, sealed, OpenMode::Read, |_, _, _| {}) {
+            Ok(found) => {
+                found.damage.is_empty() && witness.is_none_or(|seen| seen < found.next_seq)
+            }
+            Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        let mut spare: Vec<Spare> = remains
+            .segments
+            .iter()
+            .filter_map(|segment| match &segment.state {
+                SegmentState::Broken { why, .. } if segment.first_seq > sealed => Some(Spare {
+                    path: segment.path.clone(),
+                    why: why.clone(),
+                    events: SpareEvents::InJournal,
+                }),
+                _ => None,
+            })
+            .collect();
+        spare.extend(unreadable_journals(remains, sealed));
+        spare.extend(too_long_journals(remains, &live, sealed));
+        let journals = if sound {
+            Vec::new()
+        } else {
+            let frames: Vec<LiveFrame> = live.iter().flat_map(|one| one.own()).copied().collect();
+            for double in take_doubles(&mut live) {
+                spare.push(Spare {
+                    path: journal_path(double.slot),
+                    why: "another journal file has its events as well".to_owned(),
+                    events: SpareEvents::InJournal,
+                });
+            }
+            plan_journals(store, remains, &live, &frames, sealed, last, journal_bytes)
+        };
+        let mut mend = Self {
+            spare,
+            end: live.is_empty().then(|| last.next()),
+            segments,
+            journals,
+            lost: Vec::new(),
+            sealed,
+        };
+        mend.note_lost(&leaves)?;
+        Ok(mend)
+    }
+
+    fn note_lost(&mut self, leaves: &Leaves<'_>) -> Result<(), LogError> {
+        let mut lost: Vec<(EventSeq, EventSeq)> = Vec::new();
+        let mut note = |seq: EventSeq| match lost.last_mut() {
+            Some((_, last)) if last.next() == seq => *last = seq,
+            _ => lost.push((seq, seq)),
+        };
+        for segment in &mut self.segments {
+            if are_too_many(segment.first_seq, segment.last_seq) {
+                return Err(LogError::Missing {
+                    seq: segment.last_seq,
+                });
+            }
+            for seq in segment.first_seq.0..=segment.last_seq.0 {
+                if !leaves.holds(EventSeq(seq)) {
+                    segment.lost += 1;
+                    note(EventSeq(seq));
+                }
+            }
+        }
+        for journal in &mut self.journals {
+            if are_too_many(journal.header.first_seq, journal.last_seq.next()) {
+                return Err(LogError::Missing {
+                    seq: journal.last_seq,
+                });
+            }
+            for seq in journal.header.first_seq.0..=journal.last_seq.0 {
+                if !journal.kept.contains_key(&EventSeq(seq)) {
+                    journal.lost += 1;
+                    note(EventSeq(seq));
+                }
+            }
+        }
+        self.lost = lost;
+        Ok(())
+    }
+}
+
+pub(super) fn are_too_many(first: EventSeq, last: EventSeq) -> bool {
+    last.0.saturating_sub(first.0) > LOST_MAX
+}
+
+pub(super) fn before(seq: EventSeq) -> EventSeq {
+    EventSeq(seq.0.saturating_sub(1))
+}
+
+/// The newest event that is, or was, in a segment.
+fn newest_sealed(remains: &Remains, leaves: &Leaves<'_>) -> EventSeq {
+    let ends = remains
+        .segments
+        .iter()
+        .filter_map(|segment| match &segment.state {
+            SegmentState::Intact(reader) => Some(reader.last_seq()),
+            SegmentState::Broken { end, .. } => end.as_ref().map(|(reader, _)| reader.last_seq()),
+        });
+    ends.chain(leaves.newest_in_blocks())
+        .max()
+        .unwrap_or_default()
+}
+
+/// The stretches up to `sealed` that no intact segment covers, cut where a broken one has its name.
+fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Vec<SegmentMend> {
+    let mut mends = Vec::new();
+    let mut next = EventSeq(1);
+    let intact = remains
+        .segments
+        .iter()
+        .filter_map(|segment| match &segment.state {
+            SegmentState::Intact(reader) => Some((segment.first_seq, reader.last_seq())),
+            SegmentState::Broken { .. } => None,
+        });
+    for (first, last) in intact.chain([(sealed.next(), sealed)]) {
+        while next < first {
+            let broken = |seq: EventSeq| {
+                remains
+                    .segments
+                    .iter()
+                    .find(|segment| segment.first_seq == seq)
+            };
+            let end = remains
+                .segments
+                .iter()
+                .map(|segment| segment.first_seq)
+                .filter(|name| *name > next && *name < first)
+                .min()
+                .map_or(before(first), before);
+            let (why, old_end) = match broken(next).map(|segment| &segment.state) {
+                Some(SegmentState::Broken { why, end, .. }) => (Some(why.clone()), end.as_ref()),
+                _ => (None, None),
+            };
+            let kept = old_end.filter(|(reader, _)| reader.last_seq() == end);
+            let whole = (next.0..=end.0).all(|seq| leaves.holds(EventSeq(seq)));
+            let tree = match kept {
+                Some((_, footer)) => RepairedTree::Kept(footer.clone()),
+                None if whole => RepairedTree::Grown,
+                None => RepairedTree::Unknown,
+            };
+            mends.push(SegmentMend {
+                path: segment_path(next),
+                first_seq: next,
+                last_seq: end,
+                why,
+                lost: 0,
+                tree,
+            });
+            next = end.next();
+        }
+        next = next.max(last.next());
+    }
+    // The log goes on from its last segment, whose tree must be known. Behind leaves that are lost it begins to grow over
+    // those that stand for them.
+    let newest_intact = remains
+        .segments
+        .iter()
+        .filter(|segment| matches!(segment.state, SegmentState::Intact(_)))
+        .map(|segment| segment.first_seq)
+        .max();
+    let last_known = mends
+        .iter()
+        .filter(|mend| matches!(mend.tree, RepairedTree::Kept(_)))
+        .map(|mend| mend.first_seq)
+        .chain(newest_intact)
+        .max();
+    for mend in &mut mends {
+        if mend.tree == RepairedTree::Unknown && last_known.is_none_or(|last| last < mend.first_seq)
+        {
+            mend.tree = RepairedTree::Grown;
+        }
+    }
+    mends
+}
+
+/// Files without a header and without a frame that can be read, but with the head of one that was not sealed: something had been
+/// recorded there.
+fn unreadable_journals(remains: &Remains, sealed: EventSeq) -> impl Iterator<Item = Spare> {
+    remains.journals.iter().filter_map(move |journal| {
+        let Err(why) = &journal.header else {
+            return None;
+        };
+        let was_begun =
+            journal.newest_head > Some(sealed) && journal.own().all(|frame| frame.seq <= sealed);
+        was_begun.then(|| Spare {
+            path: journal_path(journal.slot),
+            why: format!("header: {why}"),
+            events: SpareEvents::Unreadable,
+        })
+    })
+}
+
+fn too_long(journal: &JournalRemains) -> String {
+    format!(
+        "it has {} bytes, and a journal file has at most {JOURNAL_BYTES_MAX}",
+        journal.bytes
+    )
+}
+
+/// Files that are longer than a journal file may be and hold no event that is not sealed.
+fn too_long_journals(remains: &Remains, live: &[&JournalRemains], sealed: EventSeq) -> Vec<Spare> {
+    let is_live = |slot: u32| live.iter().any(|one| one.slot == slot);
+    let of_no_use = remains.journals.iter().filter(|journal| {
+        journal.bytes > JOURNAL_BYTES_MAX
+            && !is_live(journal.slot)
+            && journal.newest_head <= Some(sealed)
+    });
+    of_no_use
+        .map(|journal| Spare {
+            path: journal_path(journal.slot),
+            why: too_long(journal),
+            events: SpareEvents::Sealed,
+        })
+        .collect()
+}
+
+/// Takes out the files that begin with the same event as another one, which has more events: an older copy of a file, in the
+/// place of another. Files without events are none; the log can go on in them.
+fn take_doubles<'a>(live: &mut Vec<&'a JournalRemains>) -> Vec<&'a JournalRemains> {
+    let all = live.clone();
+    let rank = |nth: usize| (all[nth].own().count(), nth);
+    let (mut kept, mut doubles) = (Vec::new(), Vec::new());
+    for (nth, journal) in all.iter().enumerate() {
+        let outdone = (0..all.len())
+            .any(|other| all[other].first_seq() == journal.first_seq() && rank(other) > rank(nth));
+        if outdone && journal.own().next().is_some() {
+            doubles.push(*journal);
+        } else {
+            kept.push(*journal);
+        }
+    }
+    *live = kept;
+    doubles
+}
+
+/// The journal files that are not whole from the first event they must hold to the last. `intact` are the frames of all files, also
+/// of those that are not to be kept.
+fn plan_journals(
+    store: &StoreId,
+    remains: &Remains,
+    live: &[&JournalRemains],
+    intact: &[LiveFrame],
+    sealed: EventSeq,
+    last: EventSeq,
+    journal_bytes: u64,
+) -> Vec<JournalMend> {
+    let mut frames: BTreeMap<EventSeq, LiveFrame> = BTreeMap::new();
+    for frame in intact {
+        if frame.seq > sealed {
+            frames.entry(frame.seq).or_insert(*frame);
+        }
+    }
+    let newest_generation = remains
+        .journals
+        .iter()
+        .flat_map(|journal| {
+            let named = journal.header.as_ref().ok().map(|header| header.generation);
+            let seen = journal.frames.iter().map(|frame| frame.generation);
+            seen.chain(named)
+        })
+        .max()
+        .unwrap_or(0);
+    let mut mends = Vec::new();
+    for (nth, journal) in live.iter().enumerate() {
+        let begins = journal.first_seq().unwrap_or_default();
+        let first_seq = begins.max(sealed.next());
+        let later = live.get(nth + 1).and_then(|next| next.first_seq());
+        let last_seq = later.map_or(last, before);
+        let mut kept = frames.split_off(&first_seq);
+        frames = kept.split_off(&last_seq.next());
+        let why = match &journal.header {
+            Err(why) => Some(format!("header: {why}")),
+            Ok(header) if header.file_bytes > journal.bytes => Some(format!(
+                "{} bytes are left of {}",
+                journal.bytes, header.file_bytes
+            )),
+            Ok(_) if journal.bytes > JOURNAL_BYTES_MAX => Some(too_long(journal)),
+            Ok(header) if header.file_bytes < journal.bytes => Some(format!(
+                "it has {} bytes and was made with {}",
+                journal.bytes, header.file_bytes
+            )),
+            Ok(_) if stand_in_a_row(journal, begins, last_seq) => None,
+            Ok(_) => {
+                let own = journal.own().map(|frame| frame.seq.0);
+                let what = if own.eq(begins.0..=last_seq.0) {
+                    "its events do not stand where they belong"
+                } else {
+                    "not all of its events can be read"
+                };
+                Some(what.to_owned())
+            }
+        };
+        let Some(why) = why else {
+            continue;
+        };
+        let header = JournalHeader {
+            store: *store,
+            generation: journal.generation().unwrap_or(newest_generation + 1),
+            first_seq,
+            // A header can say anything: the file gets no longer than it is or than the store's files are made.
+            file_bytes: match &journal.header {
+                _ if journal.bytes > JOURNAL_BYTES_MAX => journal_bytes,
+                Ok(header) => header.file_bytes.min(journal.bytes.max(journal_bytes)),
+                Err(_) => journal.bytes.max(journal_bytes),
+            },
+        };
+        mends.push(JournalMend {
+            path: journal_path(journal.slot),
+            why: Some(why),
+            lost: 0,
+            last_seq,
+            header,
+            kept,
+        });
+    }
+    if live.is_empty() {
+        let slots = remains.journals.iter().map(|journal| journal.slot + 1);
+        mends.push(JournalMend {
+            path: journal_path(slots.max().unwrap_or(0)),
+            why: None,
+            lost: 0,
+            last_seq: last.next(),
+            header: JournalHeader {
+                store: *store,
+                generation: newest_generation + 1,
+                first_seq: last.next(),
+                file_bytes: journal_bytes,
+            },
+            kept: BTreeMap::new(),
+        });
+    }
+    mends
+}
+
+/// Whether a file has all of these events, each behind the one before: who opens the store reads no others.
+fn stand_in_a_row(journal: &JournalRemains, first: EventSeq, last: EventSeq) -> bool {
+    let (mut at, mut next) = (JOURNAL_HEADER_BYTES as u64, first);
+    for frame in journal.own() {
+        if (frame.offset, frame.seq) != (at, next) {
+            return false;
+        }
+        at += u64::from(frame.frame_bytes);
+        next = next.next();
+    }
+    next == last.next()
+}
