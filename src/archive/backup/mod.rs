@@ -5,17 +5,17 @@
 //! what belongs to the backup; it is replaced last and in one step, so that the backup of the run
 //! before stays whole until the new one is.
 //!
-//! - [`backup`]: the verbs;
+//! - [`make`]: the verbs;
 //! - [`plan`]: what a run has to do, as a value; [`source`]: what the store holds;
 //! - [`target`]: the folder of the backup; [`copy`]: one file; [`run`]: all of them, in order;
 //! - [`check`]: is a backup whole; [`restore`]: a store out of it; [`folders`]: which folder is in
 //!   which.
 
-mod backup;
 mod check;
 mod copy;
 mod damage;
 mod folders;
+mod make;
 mod options;
 mod outcome;
 mod plan;

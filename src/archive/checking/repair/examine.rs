@@ -12,7 +12,7 @@ use crate::archive::files::folders::{HEADER_FILE, INDEX_FILE};
 use crate::archive::files::header::read_header;
 use crate::archive::files::pack_error::read_error;
 use crate::archive::files::pack_files::{PackFile, PackFiles, pack_files};
-use crate::archive::opening::identity::{Verdict, Witnesses};
+use crate::archive::opening::identity::{StoreNames, Verdict};
 use crate::archive::opening::open::open_locked;
 use crate::archive::options::{Access, Options};
 use crate::archive::state::index_file::{IndexAccess, IndexFile};
@@ -47,7 +47,7 @@ pub(super) fn examine(
 ) -> Result<(Findings, RepairPlan)> {
     let mut plan = RepairPlan::default();
     let pack_files = pack_files(&**disk)?;
-    let store = weigh_witnesses(&**disk, dir, &pack_files, &mut plan)?;
+    let store = judge_identity(&**disk, dir, &pack_files, &mut plan)?;
     let header = !plan.mends.is_empty();
     let (packs, newest_sealed) = packs(disk, &store, &pack_files, options)?;
     let remains = Remains::survey(&**disk, &store)?;
@@ -120,15 +120,15 @@ pub(super) fn examine(
 
 /// Which store it is, by what all files say; whether `FORMAT` has to be made to say so goes to
 /// `plan`. Nothing is moved before they agree.
-fn weigh_witnesses(
+fn judge_identity(
     disk: &dyn Disk,
     dir: &Path,
     packs: &PackFiles,
     plan: &mut RepairPlan,
 ) -> Result<StoreId> {
     let format = read_header(disk, dir);
-    let witnesses = Witnesses::ask(disk, packs);
-    let verdict = witnesses.weigh(format.as_ref().ok().copied());
+    let names = StoreNames::read(disk, packs);
+    let verdict = names.judge(format.as_ref().ok().copied());
     let (id, why) = match (verdict, format) {
         (Verdict::AsFormatSays, format) => return format,
         (Verdict::Other(id, _), Err(error)) => (id, error.message().to_owned()),

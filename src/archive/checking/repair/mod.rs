@@ -3,7 +3,7 @@
 //!
 //! - [`examine`]: what has to be done, out of all that can still be read;
 //! - [`inventory`], [`undo`]: what can be taken back, and taking it back;
-//! - [`repair`]: the verbs; [`plan`]: what a repair would do;
+//! - [`run`]: the verbs; [`plan`]: what a repair would do;
 //! - [`act`]: the files, one by one through [`files`]; [`account`]: what the mended store still
 //!   lacks, and the events that say so.
 
@@ -13,9 +13,9 @@ mod examine;
 mod files;
 mod inventory;
 mod plan;
-mod repair;
+mod run;
 mod undo;
 
 pub use plan::{Mend, MendKind, RepairOutcome, RepairPlan};
-pub use repair::Repair;
+pub use run::Repair;
 pub use undo::{PutBack, RepairUndo, UndoPlan};
