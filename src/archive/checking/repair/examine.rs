@@ -1,4 +1,4 @@
-//! The look: what can still be read of a store, and so what has to be made anew.
+//! Examines a damaged store: what can still be read, and so what has to be repaired.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,7 +24,7 @@ use crate::id::{BlobId, EventSeq, PackId, StoreId};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains, SpareEvents};
 use crate::{Error, ErrorKind, Result};
 
-/// A folder in which nothing looks like a store is left alone, down to the lock.
+/// Refuses a folder in which nothing looks like a store, before even its lock is made.
 pub(super) fn refuse_strangers(disk: &dyn Disk, dir: &Path) -> Result<()> {
     let header = read_header(disk, dir);
     match header {
@@ -89,7 +89,7 @@ pub(super) fn examine(
     } else {
         doubtful(&**disk, &pack_files, log.sealed)
     };
-    // One that is missing is no damage: it is made when it is needed.
+    // A missing index is no damage: it is made when it is needed.
     let unusable =
         !matches!(index, Ok(Some(_))) && disk.open(Path::new(INDEX_FILE), OpenMode::Read).is_ok();
     let mut findings = Findings {
@@ -110,7 +110,7 @@ pub(super) fn examine(
             action: "make it anew from the log".to_owned(),
         });
     } else if plan.mends.is_empty() {
-        // All files are sound. What remains to be asked is whether they say the same.
+        // All files are sound. They may still contradict each other.
         look_inside(disk, dir, options, &mut findings, &mut plan)?;
     }
     plan.lost_events.clone_from(&findings.log.lost);
@@ -118,8 +118,8 @@ pub(super) fn examine(
     Ok((findings, plan))
 }
 
-/// Which store it is, by what all files say; whether `FORMAT` has to be made to say so goes to
-/// `plan`. Nothing is moved before they agree.
+/// Returns the id of the store, by what all files say. Adds to `plan` that `FORMAT` must be
+/// replaced, if so. Nothing is moved before the files agree.
 fn judge_identity(
     disk: &dyn Disk,
     dir: &Path,
@@ -216,8 +216,7 @@ fn tell_log(log: &LogMend, plan: &mut RepairPlan) {
     }
 }
 
-/// Every pack that is not as it should be, and the newest event that the sound ones were sealed
-/// from.
+/// Returns every damaged pack, and the newest event that the sound ones were sealed from.
 fn packs(
     disk: &Arc<dyn Disk>,
     store: &StoreId,
@@ -289,7 +288,7 @@ fn salvage_pack(
     let failed = |error| read_error(&file.path, error);
     let remains = PackReader::open_remains(disk, &file.path, header.clone()).map_err(failed)?;
     let mut kept = Vec::new();
-    // Dictionaries come along with the records that name them.
+    // Dictionaries are copied with the records that name them.
     for entry in blobs(remains.salvage().map_err(failed)?) {
         match remains.read_plain(entry.offset, entry.len, &entry.id) {
             Ok(_) => kept.push((entry.offset, entry.len, entry.id)),
@@ -306,8 +305,8 @@ fn salvage_pack(
     })
 }
 
-/// Packs that opening the store removes once its log ends at `sealed`: the journal is taken to hold
-/// what is in them. After damage it may not.
+/// Returns packs that an opening removes once the log ends at `sealed`, because the journal should
+/// hold their content. After damage it may not.
 fn doubtful(
     disk: &dyn Disk,
     files: &BTreeMap<PackId, PackFile>,
@@ -343,7 +342,7 @@ fn look_inside(
         findings.store,
         None,
     )?;
-    // What a sound log's journal holds beyond its end is cut at the next open; nothing of it was
+    // Bytes behind the end of a sound log are cut off by the next opening; none of them was
     // acknowledged.
     if let Some(line) = archive.damage().first() {
         return Err(
