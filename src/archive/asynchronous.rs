@@ -1,5 +1,4 @@
-//! The archive for programs that run on tokio: the same operations, awaitable, and no blocking of
-//! the runtime.
+//! The archive for programs that run on tokio: awaitable operations that do not block the runtime.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,9 +25,9 @@ use crate::{Error, ErrorKind, Result};
 /// A store whose operations are futures. Cheap to clone; it shares the writer with the [`Archive`]
 /// it was made from.
 ///
-/// Hashing, compression and reading run on tokio's blocking threads; while an acknowledgement is
-/// awaited no thread waits. A future that is dropped before it is ready may or may not have
-/// recorded what it was asked to.
+/// Hashing, compression and reading run on tokio's blocking threads. No thread waits while an
+/// acknowledgement is awaited. A future that is dropped before it is ready may or may not have
+/// recorded its fact.
 #[derive(Debug, Clone)]
 pub struct AsyncArchive {
     archive: Archive,
@@ -53,7 +52,7 @@ impl AsyncArchive {
         blocking(move || Archive::open(dir, options).map(Self::from)).await
     }
 
-    /// The same store for calls that block.
+    /// Returns the store for calls that block.
     pub fn blocking(&self) -> &Archive {
         &self.archive
     }
@@ -71,7 +70,7 @@ impl AsyncArchive {
             let (new, content) = (Arc::clone(&new), Arc::clone(&content));
             let hand_in = move |archive: &Archive| {
                 let (blob, draft) = small_draft(archive.writable()?, &new, &content, bring)?;
-                // Who dropped the future does not hear of it any more.
+                // A caller who dropped the future does not hear of it.
                 let reply = move |receipt| drop(acknowledge.send(receipt));
                 let request = archive.request(vec![draft], Box::new(reply));
                 Ok((blob, archive.channels()?.hand_in(request)))
@@ -80,7 +79,7 @@ impl AsyncArchive {
             let receipt = if is_taken {
                 acknowledged.await.map_err(|_| ended())??
             } else {
-                // It may have been served just before.
+                // It may have been answered just before.
                 acknowledged.try_recv().map_err(|_| ended())??
             };
             match receipt {

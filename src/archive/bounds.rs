@@ -1,5 +1,4 @@
-//! What the options of a store may be: each has two ends, and is checked when a store is made,
-//! opened or repaired.
+//! Checks the options of a store: each has a lowest and a highest value.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,12 +7,12 @@ use crate::archive::options::Options;
 use crate::log::{JOURNAL_BYTES_MAX, JOURNAL_BYTES_MIN};
 use crate::{Error, ErrorKind, Result};
 
-/// A pack that holds one small file, and one that takes a large disk.
+/// From a pack that holds one small file to one that fills a large disk.
 const PACK_BYTES: RangeInclusive<u64> = 4 << 10..=1 << 40;
-/// Memory for a cache: from none to more than machines have.
+/// From no cache to more memory than machines have.
 const CACHE_BYTES: RangeInclusive<u64> = 0..=1 << 40;
 
-/// Refuses options that the engine cannot keep to.
+/// Refuses options that are out of bounds.
 pub(super) fn check(options: &Options) -> Result<()> {
     let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
     within(
@@ -49,7 +48,7 @@ fn within(what: &str, asked: u64, allowed: RangeInclusive<u64>) -> Result<()> {
     .hint("choose a size within these bounds"))
 }
 
-/// A size as people write it, exact.
+/// Displays a size as people write it, exact.
 struct Bytes(u64);
 
 impl fmt::Display for Bytes {

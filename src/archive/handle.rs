@@ -24,8 +24,8 @@ use crate::{Error, ErrorKind, Result};
 /// opening folds them in again.
 const CLOSE_LAG_ENTRIES: usize = 512;
 
-/// A store, open in this process. Cheap to clone; all clones share one writer, and the store is let
-/// go with the last.
+/// An open store. Cheap to clone; all clones share one writer, and dropping the last one closes the
+/// store.
 #[derive(Clone)]
 pub struct Archive {
     handle: Arc<Handle>,
@@ -38,12 +38,12 @@ struct Handle {
     threads: Mutex<Option<Threads>>,
     /// The channels of the threads, to be used without the lock. `None` for reading only.
     channels: Option<Channels>,
-    /// Let go after the threads have ended.
+    /// Released after the threads have ended.
     lock: Mutex<Option<Box<dyn DiskLock>>>,
     copied_from: OnceLock<CopiedFrom>,
 }
 
-/// The ways into the threads of a store.
+/// The channels into the threads of a store.
 #[derive(Clone)]
 pub(in crate::archive) struct Channels {
     pub(in crate::archive) leader: Arc<Leader>,
@@ -53,8 +53,8 @@ pub(in crate::archive) struct Channels {
 }
 
 impl Channels {
-    /// Hands the writer a request; waits only while too many are before it. False when nobody takes
-    /// it any more: then it was answered already, or never is.
+    /// Hands the writer a request, and waits while too many are queued. Returns false when the
+    /// writer thread has ended: then the request was answered already, or never is.
     pub(in crate::archive) fn hand_in(&self, request: Request) -> bool {
         self.requests.send(request).is_ok() && !self.leader.is_over()
     }
@@ -95,8 +95,10 @@ impl Archive {
         }
     }
 
-    /// The same store, lent to another: what is recorded through it was caused by `actor`, and
-    /// closing it closes nothing. The store stays open until the one who opened it closes it.
+    /// Returns a handle of the same store for another actor.
+    ///
+    /// Events recorded through it are caused by `actor`. Closing it closes nothing: the store stays
+    /// open until the handle that opened it is closed.
     #[must_use]
     pub fn lend(&self, actor: Actor) -> Self {
         Self {
@@ -105,54 +107,57 @@ impl Archive {
         }
     }
 
-    /// Says what keeps the store from taking anything more, if something does: damage, or a write
-    /// that failed, which stops it until it is opened again.
+    /// Fails when the store cannot take anything more: it is damaged, or a write failed and stopped
+    /// it until it is opened again.
     pub fn can_write(&self) -> Result<()> {
         self.channels()?;
         self.store().health.check()
     }
 
-    /// The store's name for life.
+    /// Returns the id of the store, which never changes.
     pub fn store_id(&self) -> StoreId {
         self.store().id
     }
 
-    /// Where the store is.
+    /// Returns the folder of the store.
     pub fn dir(&self) -> &Path {
         &self.store().dir
     }
 
-    /// What was found damaged in the log when the store was opened, one line for each place. Empty
-    /// when all is well; [`Archive::known_damage`] tells of missing content, too.
+    /// Returns the damage of the log that was found when the store was opened, one line for each
+    /// place.
+    ///
+    /// Empty when the log is whole. [`Archive::known_damage`] includes missing content.
     pub fn damage(&self) -> &[String] {
         &self.store().log_damage
     }
 
-    /// Says of which store this one is a copy, where that can be told, until
-    /// [`Archive::confirm_move`] says which of them goes on. A store that was moved is no copy.
-    /// Known only of a store that is open for writing.
+    /// Returns the store that this one is a copy of, if it is a copy that was not confirmed by
+    /// [`Archive::confirm_move`].
+    ///
+    /// A store that was moved is no copy. Known only for a store that is open for writing.
     pub fn copied_from(&self) -> Option<&CopiedFrom> {
         self.handle.copied_from.get()
     }
 
-    /// Notes that the store is a copy. Called once, before anybody else has the handle.
+    /// Notes that the store is a copy. Called once, before the handle is shared.
     pub(in crate::archive) fn set_copied_from(&self, from: CopiedFrom) {
         let set = self.handle.copied_from.set(from);
         assert!(set.is_ok(), "BUG: a store was found to be a copy twice");
     }
 
-    /// The newest acknowledged event.
+    /// Returns the newest acknowledged event.
     pub fn newest(&self) -> EventSeq {
         self.store().watermark.newest()
     }
 
-    /// Waits until there is an event after `seq`, at most for `timeout`; answers the newest.
+    /// Waits until there is an event after `seq`, at most for `timeout`. Returns the newest event.
     pub fn wait_past(&self, seq: EventSeq, timeout: Duration) -> EventSeq {
         self.store().watermark.wait_past(seq, timeout)
     }
 
-    /// Moves what is in the journal into segments and packs, and the index up to the log. Callers
-    /// go on meanwhile.
+    /// Seals the journal into segments and packs, and writes the index. Other callers continue
+    /// meanwhile.
     pub fn seal(&self) -> Result<()> {
         let channels = self.channels()?;
         let (reply, answer) = bounded(1);
@@ -180,14 +185,16 @@ impl Archive {
     ) -> Result<T> {
         self.ask_background(|reply| {
             Job::Run(Box::new(move |writer| {
-                // The caller may have gone; the work was done all the same.
+                // The caller may have gone; the work was done nevertheless.
                 let _ = reply.send(work(writer));
             }))
         })
     }
 
-    /// Ends the background work and lets go of the store. What was acknowledged is safe without it,
-    /// too; an error here says that background work had failed before.
+    /// Ends the background work and closes the store.
+    ///
+    /// What was acknowledged is safe without it, too. An error here says that background work had
+    /// failed before.
     pub fn close(self) -> Result<()> {
         match self.actor {
             None => self.handle.shut_down(),
@@ -217,7 +224,7 @@ impl Archive {
         self.actor.as_ref()
     }
 
-    /// Returns the ways into the threads, or why the store is open for reading only.
+    /// Returns the channels into the threads, or why the store is open for reading only.
     pub(in crate::archive) fn channels(&self) -> Result<&Channels> {
         if let Some(channels) = &self.handle.channels {
             return Ok(channels);
@@ -324,8 +331,7 @@ impl Handle {
         }
         store.health.check()?;
         match written {
-            // A full disk keeps the index behind, which costs the next open a moment and nobody a
-            // byte.
+            // A full disk leaves the index behind the log; the next opening catches up.
             Err(error) if error.kind() == ErrorKind::Full => Ok(()),
             other => other,
         }

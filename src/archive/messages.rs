@@ -14,23 +14,23 @@ use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
 use crate::log::{FullJournal, Journal};
 use crate::retention::PurgePlan;
 
-/// A fact to be recorded, with the content it brings along.
+/// A fact to be recorded, with its new content.
 pub(in crate::archive) struct Draft {
     pub(in crate::archive) body: Body,
     /// New blobs as encoded records.
     pub(in crate::archive) records: Vec<(BlobId, Vec<u8>)>,
-    /// Blobs the caller found in the store and therefore does not bring along.
+    /// Blobs that the caller found in the store and does not hand in.
     pub(in crate::archive) relies_on: Vec<BlobId>,
-    /// Blobs the caller put into packs itself; nobody else may name them yet.
+    /// Blobs that the caller put into packs itself. No other caller may name them yet.
     pub(in crate::archive) placed: Vec<BlobId>,
     pub(in crate::archive) retention: Retention,
     pub(in crate::archive) level: u8,
-    /// Who causes it; nothing for the one who opened the store.
+    /// Who causes the fact; `None` for whoever opened the store.
     pub(in crate::archive) actor: Option<Arc<Actor>>,
 }
 
 impl Draft {
-    /// A fact without content.
+    /// Makes a fact without content.
     pub(in crate::archive) fn fact(body: Body) -> Self {
         Self {
             body,
@@ -47,8 +47,8 @@ impl Draft {
         self.records.iter().map(|(_, record)| record.len()).sum()
     }
 
-    /// Facts that must find room even when archiving is refused: they lead to space, or tell of
-    /// trouble.
+    /// Returns true for facts that must find room when archiving is refused: they lead to free
+    /// space, or tell of trouble.
     pub(in crate::archive) fn may_use_reserve(&self) -> bool {
         !matches!(
             self.body,
@@ -67,40 +67,40 @@ pub(in crate::archive) struct NewlyArchived {
     pub(in crate::archive) duplicate: bool,
 }
 
-/// What became of a request.
+/// The answer to a request.
 pub(in crate::archive) enum Receipt {
-    /// Durable, under these numbers; for an archived source also what it became, for a conversion
-    /// which attempt it is.
+    /// The facts are durable under these numbers. `archived` and `attempt` are there for a source
+    /// and a conversion.
     Durable {
         events: Vec<EventSeq>,
         archived: Option<NewlyArchived>,
         attempt: Option<AttemptNo>,
     },
-    /// The idempotency key was known: this is the earlier entry.
+    /// The idempotency key is known: this is the earlier entry.
     Known(EntryId),
-    /// Content the caller relied on is gone by now: bring it along and ask again.
+    /// Content that the caller relied on is gone. The caller hands it in and asks again.
     ContentNeeded,
 }
 
 pub(in crate::archive) type Reply = Result<Receipt>;
 
-/// Who is told: a thread that waits, or a task that is woken. Must not block.
+/// Receives the answer: wakes a thread or a task. Must not block.
 pub(in crate::archive) type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
 
-/// What the writer is asked to do.
+/// Requests of callers to the writer.
 pub(in crate::archive) enum Request {
     /// Record these facts, in this order, in one group.
     Append(Vec<Draft>, ReplyTo),
     /// Record that the entries of a plan go, unless the plan is stale.
     Purge(Arc<PurgePlan>, String, Option<Arc<Actor>>, ReplyTo),
-    /// Hand the current journal file to the sealer even though it is not full.
+    /// Hand the current journal file to the background thread, even though it is not full.
     Rotate(Sender<Result<()>>),
     /// Finish what is staged and end.
     Stop,
 }
 
-/// What the other threads of the store need of the writer, who alone changes what is newer than the
-/// index.
+/// Requests of the other threads of a store to the writer, which alone changes what is newer than
+/// the index.
 pub(in crate::archive) enum Control {
     /// Change the active layer by facts about files, which are no events.
     Change(Change, Sender<Result<()>>),
@@ -108,12 +108,12 @@ pub(in crate::archive) enum Control {
     Freeze(Sender<Result<()>>),
     /// Answer, then wait until the other end of the channel is dropped.
     Pause(Sender<Result<()>>, Receiver<()>),
-    /// Record that a pack goes and forget it, in one step, unless something needs it by now;
-    /// answers whether it goes.
+    /// Record that a pack goes and forget it, in one step. The answer is false when something needs
+    /// it by now.
     Retire(Box<Retirement>, Sender<Result<bool>>),
     /// Hand out the journal files that wait to be used again; they come back by `Recycle`.
     TakeFree(Sender<Result<Vec<Journal>>>),
-    /// Make zeros of what the current journal file held before.
+    /// Wipe what the current journal file held before.
     Wipe(Sender<Result<()>>),
     /// A sealed journal file, to be written again.
     Recycle(Journal),
@@ -124,12 +124,12 @@ pub(in crate::archive) struct Retirement {
     pub(in crate::archive) pack: PackId,
     /// The blobs its footer lists.
     pub(in crate::archive) inside: Vec<BlobId>,
-    /// What is recorded of it. It is refused when it does not fit the current journal file and no
-    /// other is to be had at once, because the one who asks is the one who would make room.
+    /// The event to record. It is refused when neither the current journal file nor another one has
+    /// room at once: the thread that asks is the one that makes room.
     pub(in crate::archive) fact: Draft,
 }
 
-/// What the background thread is asked to do.
+/// Jobs for the background thread.
 pub(in crate::archive) enum Job {
     /// Seal a journal file that takes no more frames.
     Seal(FullJournal),
@@ -141,7 +141,7 @@ pub(in crate::archive) enum Job {
     Stop,
 }
 
-/// Work for the background thread, which hands it its line to the writer.
+/// Work for the background thread. It is given the line to the writer.
 pub(in crate::archive) type Work = Box<dyn FnOnce(&WriterLink) + Send>;
 
 /// The line from other threads of a store to the writer.
@@ -193,7 +193,7 @@ impl WriterLink {
         self.ask(Control::TakeFree)
     }
 
-    /// Makes zeros of what the current journal file held before.
+    /// Wipes what the current journal file held before.
     pub(in crate::archive) fn wipe_current_journal(&self) -> Result<()> {
         self.ask(Control::Wipe)
     }

@@ -13,31 +13,32 @@ use crate::time::{Clock, SystemClock};
 pub struct Options {
     /// Who causes the events recorded through this handle.
     pub actor: Actor,
-    /// For writing, or only to look.
+    /// Whether the handle may write.
     pub access: Access,
-    /// How long to wait for another process to let go of the store.
+    /// How long to wait for another process to close the store.
     pub lock_wait: Duration,
     /// Bytes of one journal file, 64 KiB to 1 GiB. An event with its inline content must fit one.
     pub journal_bytes: u64,
     /// A pack is closed before it would grow past this many bytes, 4 KiB to 1 TiB.
     pub pack_bytes: u64,
-    /// Content of this size and more goes straight into packs, in chunks of which a change in the
-    /// middle spares the others; rounded down to a power of two between 4 KiB and 1 MiB. Where
-    /// chunks are cut follows from it: another value shares nothing with long content that was
-    /// stored before.
+    /// Content at least this long bypasses the journal and is stored in content-defined chunks.
+    /// Rounded down to a power of two between 4 KiB and 1 MiB.
+    ///
+    /// The chunk boundaries depend on this value: with another one, new long content shares no
+    /// chunks with old content.
     pub stream_bytes: usize,
-    /// Small content of one kind (of one converter, with one file name extension) that is sealed
-    /// together is compressed with a dictionary made of some of it, from so many bytes on and where
-    /// that makes it smaller. `u64::MAX` is never.
+    /// A family of content gets a dictionary from this many bytes on, where that makes it smaller.
+    /// A family is the content of one converter with one file name extension that is sealed
+    /// together. `u64::MAX` turns dictionaries off.
     pub dictionary_from: u64,
-    /// Memory for dictionaries that were used to read, in bytes, at most 1 TiB; one takes up to 150
-    /// KiB or so, and each pack has its own.
+    /// Memory for dictionaries of packs that are read, in bytes, at most 1 TiB. A dictionary takes
+    /// up to 150 KiB, and each pack has its own.
     pub dictionary_cache_bytes: usize,
     /// Memory the index may take for pages, in bytes, at most 1 TiB.
     pub index_cache_bytes: usize,
-    /// Where the time comes from.
+    /// The clock that events get their time from.
     pub clock: Arc<dyn Clock>,
-    /// Told how far long work has come.
+    /// Receives the progress of long work.
     pub progress: Progress,
 }
 
@@ -78,14 +79,14 @@ impl fmt::Debug for Options {
 /// What a handle may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everything. One process at a time.
+    /// Reading and writing. One process at a time.
     ReadWrite,
-    /// Only look. Log and packs are not touched; the index, which holds nothing the log does not,
-    /// may be brought up to date.
+    /// Reading only. Log and packs are not touched. The index, which holds nothing the log does
+    /// not, may be brought up to date.
     ReadOnly,
 }
 
-/// Receives how far long work has come: done, total, and what it is.
+/// Receives the progress of long work: done, total, and what the work is.
 #[derive(Clone, Default)]
 pub struct Progress(Option<Arc<ProgressFn>>);
 
@@ -97,7 +98,7 @@ impl Progress {
         Self(Some(Arc::new(receive)))
     }
 
-    /// Says how far the work has come.
+    /// Reports the progress of the work.
     pub fn report(&self, done: u64, total: u64, what: &str) {
         if let Some(receive) = &self.0 {
             receive(done, total, what);

@@ -10,14 +10,14 @@ use crate::id::{AttemptNo, BlobId, EntryId};
 use crate::index::View;
 use crate::{Error, ErrorKind, Result};
 
-/// Decides what only the single writer can decide. `Some` answers the request without recording
-/// anything.
+/// Decides what only the single writer can decide. `Some` answers the request, and nothing is
+/// recorded.
 pub(in crate::archive) fn decide(
     draft: &mut Draft,
     view: &View,
     is_inline: impl Fn(&BlobId) -> bool,
 ) -> Result<Option<Receipt>> {
-    // What is needed but lies nowhere was lost with a pack; it is taken in again.
+    // Content that is needed but lies nowhere was lost with a pack; it is taken in again.
     let live = |id: &BlobId| -> Result<bool> {
         let row = view.blob(id)?;
         Ok(row.is_some_and(|blob| blob.refs > 0 && (blob.place.is_some() || is_inline(id))))
@@ -54,7 +54,7 @@ pub(in crate::archive) fn decide(
             let entry = view
                 .entry(fact.entry)?
                 .ok_or_else(|| no_entry(fact.entry))?;
-            // A server that took a report took it, whatever was purged while it thought.
+            // The server may have taken the report before the entry was purged.
             if fact.key.is_none() {
                 living(fact.entry, view)?;
             }
@@ -108,7 +108,7 @@ pub(in crate::archive) fn decide(
     Ok(None)
 }
 
-/// A report that an attempt of the entry made.
+/// Returns a report that an attempt of the entry made.
 fn report_of(entry: &Entry, attempt: AttemptNo, report: u32) -> Result<&Report> {
     let missing = |what: String| Error::new(ErrorKind::NotFound, what);
     let of_attempt = entry.attempts.iter().find(|made| made.attempt == attempt);
@@ -122,7 +122,7 @@ fn report_of(entry: &Entry, attempt: AttemptNo, report: u32) -> Result<&Report> 
     })
 }
 
-/// The entry, unless there is none or it was purged.
+/// Returns the entry, unless there is none or it was purged.
 pub(in crate::archive) fn living(id: EntryId, view: &View) -> Result<Entry> {
     let entry = view.entry(id)?.ok_or_else(|| no_entry(id))?;
     match (entry.purged_at, &entry.purged_by) {

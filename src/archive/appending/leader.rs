@@ -1,6 +1,5 @@
-//! Whose turn it is to write: that of the writer's own thread, which gathers what several callers
-//! hand in, or that of a caller who is alone. He would wait until that thread wakes, and then until
-//! it wakes him, for nothing.
+//! Chooses the thread that runs the writer. The writer thread batches concurrent callers. A caller
+//! who is alone runs the writer inline, which saves two wake-ups.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +10,14 @@ use crate::archive::appending::writer::Writer;
 use crate::archive::messages::{Control, Request};
 use crate::archive::state::health::{Health, PanicGuard};
 
-/// The writer, for one thread at a time.
+/// The writer, behind a lock: one thread at a time runs it.
 pub(in crate::archive) struct Leader {
     health: Arc<Health>,
-    /// Nothing once it was told to stop, or a thread panicked while it had it.
+    /// `None` once the writer was told to stop, or a thread panicked while it ran the writer.
     writer: Mutex<Option<Writer>>,
-    /// Callers who wait to hear that something is durable.
+    /// Number of callers that wait for an acknowledgement.
     waiting: AtomicUsize,
-    /// The writer's own thread takes no request any more.
+    /// The writer thread has ended and takes no request any more.
     over: AtomicBool,
 }
 
@@ -32,7 +31,7 @@ impl Leader {
         }
     }
 
-    /// Counts the caller among those who wait, until the answer is dropped.
+    /// Counts a caller as waiting until the returned guard is dropped.
     pub(in crate::archive) fn wait(&self) -> Waiting<'_> {
         let others = self.waiting.fetch_add(1, Ordering::Relaxed);
         Waiting {
@@ -41,15 +40,15 @@ impl Leader {
         }
     }
 
-    /// True once the writer's own thread has ended. A request that was handed in before that was
-    /// seen is answered, or dropped with its reply; one that is handed in later may stay where it
-    /// is for as long as the store is open.
+    /// Returns true once the writer thread has ended.
+    ///
+    /// A request handed in before is answered, or dropped with its reply. A request handed in later
+    /// may stay in the channel for as long as the store is open.
     pub(in crate::archive) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
 
-    /// What the writer's own thread does: works until told to stop, or until nobody can ask any
-    /// more.
+    /// Runs the writer thread: works until told to stop, or until every sender is gone.
     pub(in crate::archive) fn run(
         &self,
         requests: &Receiver<Request>,
@@ -65,11 +64,11 @@ impl Leader {
         something.recv(requests);
         loop {
             something.ready();
-            // Nothing is taken before it is this thread's turn: a caller who waits for an empty
-            // journal file, as the writer, would wait for ever for one that was taken out of the
-            // channel here.
+            // Nothing is taken from the channels without the lock. A caller who runs the writer may
+            // wait for an empty journal file from the same channel; taken out here, it would never
+            // arrive.
             let Ok(mut turn) = self.writer.lock() else {
-                // Whoever it was may not have come to say so yet.
+                // The panicking thread may not have noted its failure yet.
                 self.health.fail(
                     "BUG: a thread panicked while it wrote; nothing more is written".to_owned(),
                 );
@@ -98,8 +97,8 @@ impl Leader {
 }
 
 impl Leader {
-    /// Drops a writer that a thread panicked with. What is in its channels is dropped with it and
-    /// with the writer's own thread, so everybody who waits for an answer from there is told.
+    /// Drops a writer that a thread panicked with. The messages in its channels are dropped with it
+    /// and with the writer thread, so every waiting caller gets an error.
     fn drop_writer(&self) {
         *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -112,9 +111,8 @@ impl Leader {
     }
 }
 
-/// Drops what is in the channel of requests when the writer's own thread ends. The channel keeps
-/// its messages for as long as anybody can send, so whoever waits for an answer would wait for
-/// ever.
+/// Drops the requests in the channel when the writer thread ends. The channel keeps its messages
+/// for as long as a sender exists, so their callers would wait for ever.
 struct DropRequests<'a> {
     over: &'a AtomicBool,
     requests: &'a Receiver<Request>,
@@ -127,7 +125,7 @@ impl Drop for DropRequests<'_> {
     }
 }
 
-/// Drops the writer when the thread that has it panics, after noting why.
+/// Drops the writer when the thread that runs it panics, after the reason was noted.
 struct DropOnPanic<'a> {
     leader: &'a Leader,
     failing: Option<PanicGuard<'a>>,
@@ -142,16 +140,15 @@ impl Drop for DropOnPanic<'_> {
     }
 }
 
-/// A caller who waits to hear that something is durable.
+/// A caller that waits for an acknowledgement.
 pub(in crate::archive) struct Waiting<'a> {
     leader: &'a Leader,
     is_alone: bool,
 }
 
 impl Waiting<'_> {
-    /// Does what is asked here and now, if nobody else waits and nobody writes; else gives it back,
-    /// for the writer's thread. Several callers share a sync there, so no turn is taken from it
-    /// while there are more.
+    /// Runs a request on this thread, if no other caller waits and no thread is writing. Otherwise
+    /// gives the request back, for the writer thread. There several callers share one sync.
     pub(in crate::archive) fn try_run_inline(&self, request: Request) -> Result<(), Request> {
         if !self.is_alone {
             return Err(request);
@@ -186,8 +183,8 @@ mod tests {
 
     const WRITERS_OWN: &str = "annals-writer";
 
-    /// Notes which thread asked for the time last: an event gets its time from the one who writes
-    /// it.
+    /// Notes which thread asked for the time last: the thread that writes an event gives it its
+    /// time.
     #[derive(Default)]
     struct Asked(Mutex<String>);
 
@@ -272,9 +269,9 @@ mod tests {
         assert_eq!(asked.by(), WRITERS_OWN);
     }
 
-    /// A caller who writes waits for a sealed journal file to come back when all are full. It comes
-    /// through the channel that the writer's thread watches, too: had that taken it before its
-    /// turn, both would wait for each other.
+    /// A caller who runs the writer waits for a sealed journal file when all are full. The file
+    /// comes through the channel that the writer thread watches, too. If that thread took it
+    /// without the lock, both would wait for each other.
     #[test]
     fn a_caller_who_writes_gets_the_journal_file_he_waits_for() {
         let (archive, asked) = store();

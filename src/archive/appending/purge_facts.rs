@@ -10,11 +10,13 @@ use crate::index::View;
 use crate::retention::PurgePlan;
 use crate::{Error, ErrorKind, Result};
 
-/// So many entry ids always fit one leaf, however scattered they are.
+/// The most entries one event lists: so many ids always fit one leaf, however scattered they are.
 const PURGED_PER_EVENT: usize = 1_500;
 
-/// The facts a plan becomes, if every entry of it may still go. Nobody can place a hold between
-/// this look and the record of the purge: both go through this thread.
+/// Returns the facts that a plan becomes, if every entry of it may still go.
+///
+/// The writer calls this. No hold can be placed between this check and the record of the purge,
+/// because both go through the writer.
 pub(in crate::archive) fn purge_facts(
     view: &View,
     plan: &PurgePlan,
@@ -30,7 +32,7 @@ pub(in crate::archive) fn purge_facts(
     if plan.digest() != plan.plan_id {
         return Err(stale("it was changed after it was made".to_owned()));
     }
-    // Each with its bytes.
+    // Entries with their bytes, by the rule that takes them.
     let mut by_rule: BTreeMap<&str, Vec<(EntryId, u64)>> = BTreeMap::new();
     for item in &plan.items {
         let entry = view
@@ -84,7 +86,7 @@ pub(in crate::archive) fn purge_facts(
     Ok(facts)
 }
 
-/// Bytes of an entry's source and of all its reports.
+/// Returns the bytes of an entry's source and of all its reports.
 pub(in crate::archive) fn logical_bytes(entry: &Entry) -> u64 {
     let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
     entry.size + reports.map(|report| report.size).sum::<u64>()

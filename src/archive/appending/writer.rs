@@ -1,6 +1,5 @@
-//! The one who appends: gathers what callers hand in while the last sync is in flight, decides what
-//! only the single writer can decide (numbers, duplicates, keys, stale plans), makes the group
-//! durable, and only then lets it be seen.
+//! The writer: gathers requests while the last sync is in flight, decides what only a single writer
+//! can decide, makes the group durable, and then lets readers see it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +24,12 @@ use crate::retention::PurgePlan;
 use crate::time::Clock;
 use crate::{Error, ErrorKind, Result};
 
-/// At the most so many requests share a sync.
+/// The most requests that share one sync.
 const GROUP_REQUESTS_MAX: usize = 512;
-/// Journal space that archiving leaves alone, so that a purge can still be recorded when the disk
-/// is full; of a small journal file an eighth.
+/// Journal space that archiving leaves free, so that a purge can still be recorded when the disk is
+/// full. Of a small journal file it is an eighth.
 const RESERVE_BYTES: usize = 256 << 10;
-/// More journal files than this are not made; the writer waits for the sealer instead.
+/// The most journal files that are made. After that the writer waits for one to be sealed.
 const JOURNAL_FILES_MAX: usize = 8;
 
 /// Appends events. One thread at a time has it; the leader decides which.
@@ -54,21 +53,21 @@ pub(in crate::archive) struct WriterParts {
     pub(in crate::archive) health: Arc<Health>,
 }
 
-/// What was staged and waits for the sync.
+/// A group of events that is staged and waits for the sync.
 #[derive(Default)]
 struct Group {
-    /// The active layer with the staged events folded in, and what it lies on; nothing while
-    /// nothing is staged.
+    /// The active layer with the staged events folded in, and what it lies on. `None` while nothing
+    /// is staged.
     state: Option<(Arc<Overlay>, View)>,
     frames: Vec<LiveFrame>,
     inline: Vec<(BlobId, JournalPlace)>,
     waiting: Vec<(ReplyTo, Receipt)>,
-    /// The opening of the store, where it is among what was staged.
+    /// The event that the store was opened, where it is in the group.
     opened: Option<StoreOpened>,
 }
 
 impl Group {
-    /// The layer to fold into, and what it lies on.
+    /// Returns the layer to fold into, and what it lies on.
     fn state(&mut self, index: &LayeredIndex) -> &mut (Arc<Overlay>, View) {
         self.state.get_or_insert_with(|| {
             let (below, active) = index.active_layer();
@@ -76,8 +75,8 @@ impl Group {
         })
     }
 
-    /// Everything acknowledged or staged. To be dropped before the next event is folded in, or that
-    /// has to copy.
+    /// Returns a view of everything acknowledged or staged. It must be dropped before the next
+    /// event is folded in; otherwise folding copies the layer.
     fn view(&mut self, index: &LayeredIndex) -> View {
         let (pending, below) = self.state(index);
         below.under(Arc::clone(pending))
@@ -105,8 +104,8 @@ impl Writer {
         &self.parts.published.index
     }
 
-    /// Does what is asked, and as much of what `more` answers as fits a group, and makes it
-    /// durable; every caller has been told by then, also of a failure. False when told to stop.
+    /// Runs a request, and as many of `more` as fit its group, and makes the group durable. By then
+    /// every caller has its answer. Returns false when told to stop.
     pub(in crate::archive) fn serve(
         &mut self,
         request: Request,
@@ -125,7 +124,7 @@ impl Writer {
                     let rotated = self
                         .commit(&mut group)
                         .and_then(|()| self.rotate_for_seal());
-                    // The asker may have given up; nothing depends on its hearing.
+                    // The caller may have given up; nothing depends on the answer.
                     let _ = reply.send(rotated);
                 }
                 Request::Stop => {
@@ -142,7 +141,7 @@ impl Writer {
         true
     }
 
-    /// Does what another thread of the store needs, between groups.
+    /// Runs what another thread of the store needs, between groups.
     pub(in crate::archive) fn control(&mut self, control: Control) {
         let group = &mut Group::default();
         match control {
@@ -170,21 +169,24 @@ impl Writer {
             Control::Pause(reply, resume) => {
                 let committed = self.commit(group);
                 let _ = reply.send(committed);
-                // Nothing is ever sent: this returns when the sender goes.
+                // Nothing is ever sent: this returns when the sender is dropped.
                 let _ = resume.recv();
             }
         }
     }
 
-    /// Nothing can begin to need the pack in between: what might do so comes through this thread,
-    /// too.
+    /// Records that a pack goes, and forgets it. Returns false when something needs the pack by
+    /// now.
+    ///
+    /// Nothing can begin to need it in between: every request to name content goes through the
+    /// writer.
     fn retire(&mut self, retirement: Retirement, group: &mut Group) -> Result<bool> {
         self.commit(group)?;
         let Retirement { pack, inside, fact } = retirement;
         let view = self.index().view();
         let is_alive = view.pack(pack)?.is_none_or(|row| row.live_blobs > 0);
         for id in inside.iter().filter(|_| is_alive) {
-            // Content that is in the journal as well survives there, and is sealed anew.
+            // Content that is in the journal as well survives there, and is sealed again.
             let needed = view.blob(id)?.is_some_and(|row| {
                 row.refs > 0 && row.place.is_some_and(|place| place.pack == pack)
             });
@@ -197,8 +199,8 @@ impl Writer {
         }
         drop(view);
         let mut group = Group::default();
-        // Whoever asks is the one who would make room in the journal, so there is no waiting for
-        // it. The smallest journal file holds such a fact.
+        // The background thread asks, and it is also the thread that makes room in the journal. So
+        // the writer must not wait for room here. The smallest journal file holds such a fact.
         let can_rotate =
             self.appender.free_files(0) > 0 || self.appender.files(0) < JOURNAL_FILES_MAX;
         let room = if can_rotate {
@@ -264,9 +266,9 @@ impl Writer {
         })
     }
 
-    /// Gives the fact its number and its place in the group.
+    /// Gives a fact its number and its place in the group.
     fn stage(&mut self, draft: &Draft, group: &mut Group) -> Result<EventSeq> {
-        // The making of the store is event 1, whoever records it.
+        // The creation of the store is event 1, whichever thread records it.
         let first_of_all = matches!(draft.body, Body::StoreCreated(_));
         if !first_of_all && let Some(opened) = self.opened.take() {
             let first = Draft::fact(Body::StoreOpened(opened.clone()));
@@ -314,13 +316,13 @@ impl Writer {
                 Room::Here if fits_reserve => {}
                 Room::Here => return Err(journal_full("it holds nothing more")),
                 Room::Anywhere => match self.rotate(bytes) {
-                    // No room for another journal file, but the rest of this one is for just such
+                    // There is no room for another journal file, but this one keeps space for such
                     // facts.
                     Err(error) if error.kind() == ErrorKind::Full && fits_reserve => {}
                     rotated => rotated?,
                 },
             }
-            // Waiting for the sealer may have taken a while.
+            // Waiting for a sealed file may have taken a while.
             event.seq = self.appender.next_seq();
             event.time = clock.now();
             line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
@@ -356,8 +358,10 @@ impl Writer {
         Ok(event.seq)
     }
 
-    /// Folds the event in before it is staged: what the index cannot take in never becomes part of
-    /// the log. After an error the group is of no more use, because part of the event may be in it.
+    /// Folds an event into the active layer, then stages it. What the index cannot take in never
+    /// becomes part of the log.
+    ///
+    /// After an error the group must be discarded, because part of the event may be in it.
     fn fold_and_stage(
         &mut self,
         draft: &Draft,
@@ -378,7 +382,7 @@ impl Writer {
         Ok(staged)
     }
 
-    /// Forgets the group and tells everybody in it. Nothing of it was written, so the store is as
+    /// Discards a group and tells every caller in it. Nothing of it was written, so the store is as
     /// it was before.
     fn discard(&mut self, group: &mut Group, why: &Error) {
         let mut discarded = std::mem::take(group);
@@ -391,7 +395,7 @@ impl Writer {
         }
     }
 
-    /// Makes the group durable, visible, and then known to those who wait for it, in this order.
+    /// Makes the group durable, then visible to readers, then answers its callers.
     fn commit(&mut self, group: &mut Group) -> Result<()> {
         let mut done = std::mem::take(group);
         if self.appender.has_staged()
@@ -419,8 +423,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Goes on in another journal file, which holds a frame of `frame_bytes`, and hands the full
-    /// one to the sealer.
+    /// Continues in another journal file, which has room for a frame of `frame_bytes`, and hands
+    /// the full one to the background thread.
     fn rotate(&mut self, frame_bytes: usize) -> Result<()> {
         while let Ok(control) = self.controls.try_recv() {
             self.control(control);
@@ -428,7 +432,7 @@ impl Writer {
         while self.appender.free_files(frame_bytes) == 0
             && self.appender.files(frame_bytes) >= JOURNAL_FILES_MAX
         {
-            // The sealer is behind: callers wait here, in a bounded channel, instead of in memory.
+            // Sealing is behind: callers wait here, in a bounded channel, instead of in memory.
             if let Some(why) = self.parts.health.stalled() {
                 return Err(journal_full(&why));
             }
@@ -479,12 +483,12 @@ impl Writer {
     }
 }
 
-/// Where a fact may go.
+/// Which journal file a fact may go to.
 #[derive(Clone, Copy)]
 enum Room {
-    /// Into the current journal file or the next.
+    /// The current journal file or the next.
     Anywhere,
-    /// Into the current journal file only.
+    /// Only the current journal file.
     Here,
 }
 

@@ -1,11 +1,11 @@
-//! What content is alike in: what made it, and in which form.
+//! Groups content into families: what made it, and in which form.
 
 use std::path::Path;
 
 use crate::event::Body;
 use crate::format::leaf;
 
-/// A family of content that is alike.
+/// A family of content that is alike, and is compressed together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::archive) enum Kind {
     /// Sources of one converter, with one file name extension.
@@ -20,7 +20,7 @@ pub(in crate::archive) enum Kind {
 }
 
 impl Kind {
-    /// Returns the family of the content that an event brought along.
+    /// Returns the family of the content that came with an event.
     pub(in crate::archive) fn of(leaf: &[u8]) -> Self {
         let event = str::from_utf8(leaf)
             .ok()
@@ -38,7 +38,7 @@ impl Kind {
     }
 }
 
-/// The file name's extension, in one letter case.
+/// Returns the extension of a file name in lower case.
 fn extension(name: &str) -> String {
     let extension = Path::new(name).extension().unwrap_or_default();
     extension.to_string_lossy().to_lowercase()

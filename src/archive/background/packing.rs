@@ -1,8 +1,8 @@
-//! Content on its way into packs of one class: what is alike lies together, and is compressed with
-//! a dictionary of its own where one pays.
+//! Writes content into the packs of one class. Content that is alike lies together, and gets a
+//! dictionary of its own where one pays.
 //!
-//! A dictionary is made of content of the pack it is in, so that it goes when that goes: what was
-//! purged lives on in none.
+//! A dictionary is made of content of its own pack and goes when that pack goes. So purged content
+//! lives on in no dictionary.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,39 +19,39 @@ use crate::format::record::{DictTag, Record, RecordHeader, RecordKind};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
-/// One piece of content, where it lies now.
+/// A piece of content at its present place.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::archive) struct Piece {
     pub(in crate::archive) id: BlobId,
     pub(in crate::archive) at: PackOffset,
-    /// Bytes of its record there.
+    /// Bytes of its record at that place.
     pub(in crate::archive) len: u32,
     pub(in crate::archive) raw_len: u32,
     pub(in crate::archive) effort: Effort,
-    /// Bytes that its new record takes at the most.
+    /// The most bytes that its new record takes.
     most: u32,
 }
 
-/// What is done with a piece.
+/// How the record of a piece is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::archive) enum Effort {
-    /// It is compressed anew.
+    /// It is compressed again.
     Compress(Level),
     /// Its record is copied as it is.
     Copy,
 }
 
-/// Pieces are read one after the other, so many bytes of plaintext at a time, and then compressed
-/// by several threads.
-const TURN_BYTES: u64 = 4 << 20;
-/// Threads that compress, at the most: packs are made beside the work of a host.
+/// Plaintext that is read in one batch. Pieces are read one after the other and then compressed by
+/// several threads.
+const BATCH_BYTES: u64 = 4 << 20;
+/// The most threads that compress: packs are made beside the work of a host.
 const THREADS_MAX: usize = 4;
 
 #[expect(clippy::cast_possible_truncation, reason = "the constant is 52")]
 const ENTRY_BYTES: u32 = FOOTER_ENTRY_BYTES as u32;
 
 impl Piece {
-    /// The piece in the record with that header, which takes `len` bytes at `at`.
+    /// Makes the piece of a record with that header, which takes `len` bytes at `at`.
     pub(in crate::archive) fn new(
         header: &RecordHeader,
         at: PackOffset,
@@ -93,19 +93,19 @@ impl PackLimits {
     }
 }
 
-/// Where pieces come from.
+/// The place that pieces are read from.
 pub(in crate::archive) trait Source {
-    /// Its record, checked, and its plaintext, which is the one it is named by.
+    /// Reads the record of a piece, checked, and its plaintext.
     fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError>;
 
-    /// The file, for what is to be said of errors.
+    /// Returns the file, for error messages.
     fn path(&self) -> &Path;
 }
 
-/// Pieces of one class, by what they are alike in.
+/// Pieces of one class, by family.
 pub(in crate::archive) type Families<K> = BTreeMap<K, Vec<Piece>>;
 
-/// Writes families into `series`. What goes into one pack is settled before its dictionaries are
+/// Writes families into `series`. Which pieces share a pack is decided before its dictionaries are
 /// made.
 pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
     limits: PackLimits,
@@ -124,7 +124,7 @@ pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
                 left = limits.pack_bytes;
                 continue;
             }
-            // One that no pack has room for gets a pack of its own.
+            // A piece that no pack has room for gets a pack of its own, whatever is left.
             let (here, behind) = rest.split_at(fit.max(1));
             packing.family(here)?;
             let taken: u64 = here.iter().map(|piece| u64::from(piece.most)).sum();
@@ -139,7 +139,7 @@ pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
     Ok(())
 }
 
-/// How many of the first pieces fit into so many bytes.
+/// Returns how many of the first pieces fit into `room` bytes.
 fn fitting(pieces: &[Piece], mut room: u64, bytes: impl Fn(&Piece) -> u32) -> usize {
     let fit = pieces.iter().take_while(|piece| {
         let bytes = u64::from(bytes(piece));
@@ -156,7 +156,7 @@ struct Packing<'a, S, P> {
     series: &'a mut PackSeries<P>,
     /// One for each thread that compresses.
     presses: Vec<Press>,
-    /// What dictionaries of the open pack are named by.
+    /// Names of the dictionaries in the open pack.
     tags: BTreeSet<DictTag>,
 }
 
@@ -182,7 +182,7 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
             .map_err(|error| read_error(self.source.path(), error))
     }
 
-    /// Writes what is alike and goes into the pack that is open.
+    /// Writes the pieces of a family that go into the open pack.
     fn family(&mut self, pieces: &[Piece]) -> Result<()> {
         let chosen = self.dictionary(pieces)?;
         for press in &mut self.presses {
@@ -190,12 +190,12 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
         }
         let mut rest = pieces;
         while !rest.is_empty() {
-            let fit = fitting(rest, TURN_BYTES, |piece| piece.raw_len);
-            let (turn, behind) = rest.split_at(fit.max(1));
+            let fit = fitting(rest, BATCH_BYTES, |piece| piece.raw_len);
+            let (batch, behind) = rest.split_at(fit.max(1));
             rest = behind;
-            let read: Result<Vec<_>> = turn.iter().map(|piece| self.read(piece)).collect();
+            let read: Result<Vec<_>> = batch.iter().map(|piece| self.read(piece)).collect();
             let dictionary = chosen.as_ref().map(|(dictionary, _)| dictionary);
-            for record in in_parts(&mut self.presses, turn, read?, dictionary) {
+            for record in in_parts(&mut self.presses, batch, read?, dictionary) {
                 let record = record?;
                 let needed = chosen.as_ref().map(|(_, stored)| stored);
                 let needed = needed.filter(|_| record.header.dictionary.is_some());
@@ -206,7 +206,7 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
         Ok(())
     }
 
-    /// The dictionary for these pieces, if one pays, and how it is stored.
+    /// Makes the dictionary for these pieces, if one pays, and its record.
     fn dictionary(&mut self, pieces: &[Piece]) -> Result<Option<(Dictionary, StoredRecord)>> {
         let mut sampled: Vec<&Piece> = pieces
             .iter()
@@ -220,8 +220,8 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
         if family.pieces < PIECES_MIN || family.raw_bytes < least {
             return Ok(None);
         }
-        // By name, which is as good as drawn: files come in turns, and every tenth may be from one
-        // station.
+        // Sorted by hash, which is as good as a random order: files arrive in batches, and every
+        // tenth may be of one station.
         sampled.sort_by_key(|piece| piece.id);
         let mut room = SAMPLE_BYTES_MAX;
         let mut samples = Vec::new();
@@ -260,8 +260,7 @@ fn encoded(record: &Record<'_>) -> Result<StoredRecord> {
         .map_err(|error| Error::new(ErrorKind::Invalid, format!("BUG: {error}")))
 }
 
-/// The records that go into the pack for these pieces, in their order; each press makes its part of
-/// them.
+/// Makes the records of these pieces, in their order. Each press makes a part of them.
 fn in_parts(
     presses: &mut [Press],
     pieces: &[Piece],
@@ -276,7 +275,7 @@ fn in_parts(
     }
     thread::scope(|scope| {
         let mut with: Vec<_> = presses.iter_mut().zip(parts).collect();
-        // The last part is this thread's own: where there is one part, no thread is started.
+        // The last part is made on this thread: with one part, no thread is started.
         let own = with.pop();
         let others: Vec<_> = with
             .into_iter()
@@ -293,12 +292,12 @@ fn in_parts(
     })
 }
 
-/// What one thread compresses with.
+/// The compressors of one thread.
 #[derive(Default)]
 struct Press {
-    /// Without a dictionary, for all families.
+    /// Compressors without a dictionary, for all families.
     alone: BTreeMap<Level, Compressor>,
-    /// With the dictionary of one family.
+    /// Compressors with the dictionary of one family.
     sharing: BTreeMap<Level, Compressor>,
     scratch: Vec<u8>,
 }
@@ -315,8 +314,7 @@ impl Press {
             .collect()
     }
 
-    /// The record that goes into the pack for a piece: compressed anew, or the one it has where
-    /// that wins nothing.
+    /// Makes the record of a piece: compressed again, or as it is when that wins nothing.
     fn record(
         &mut self,
         piece: &Piece,
@@ -349,8 +347,8 @@ impl Press {
     }
 }
 
-/// What was compressed is unpacked once before the journal's copy goes: a dictionary makes one
-/// record depend on another.
+/// Unpacks a new record once before the old copy goes: a dictionary makes one record depend on
+/// another.
 fn check(piece: &Piece, plain: &Plain, made: &StoredRecord, dictionary: &Dictionary) -> Result<()> {
     let again = made.plain(PackOffset(0), &piece.id, Some(dictionary));
     if again.is_ok_and(|again| again.bytes == plain.bytes) {

@@ -57,13 +57,12 @@ pub(in crate::archive) fn rewrite(
             row.refs > 0 && row.place.is_some_and(|place| place.pack == pack.id)
         });
         if alive {
-            // A damaged record stops the compaction: the old pack stays as it is, for 'repair' to
-            // look at.
+            // A damaged record stops the compaction. The old pack stays for `repair`.
             let record = reader
                 .read_record(entry.offset, entry.len, &entry.id)
                 .map_err(|error| read_error(&path, error))?;
-            // What shared a dictionary was alike. That dictionary stays behind: it is made of what
-            // may be dead by now.
+            // Records that shared a dictionary are alike. That dictionary is left out, because it
+            // is made of content that may be dead.
             let alike = record.header.dictionary;
             let effort = match alike {
                 None => Effort::Copy,
@@ -84,7 +83,7 @@ pub(in crate::archive) fn rewrite(
     read_back.map(|()| written)
 }
 
-/// What is alive in a pack.
+/// The live records of a pack.
 struct PackPieces<'a> {
     reader: &'a PackReader,
     path: PathBuf,
@@ -102,8 +101,7 @@ impl Source for PackPieces<'_> {
     }
 }
 
-/// Reads every record that was copied once more. The old pack stays when one of them did not
-/// arrive.
+/// Reads every copied record once more. The old pack stays when one of them did not arrive.
 pub(in crate::archive) fn read_back(
     disk: &dyn Disk,
     written: &[SyncedPack],

@@ -138,17 +138,16 @@ fn damaged(live: &LiveFrame, why: FrameError) -> LogError {
     }
 }
 
-/// Does `work` on a thread that leaves the processor to others first: compressing again takes
-/// longer than all that a caller waits for, and there is no hurry as long as there are journal
-/// files.
+/// Runs `work` on a thread of low priority. Compressing again takes longer than anything a caller
+/// waits for, and there is no hurry while there are journal files.
 ///
-/// Elsewhere than on Linux priority belongs to the process, and the work gets its even share.
+/// On other systems than Linux, priority belongs to the process, and `work` runs at the normal one.
 fn at_low_priority<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let quietly = || {
         #[cfg(target_os = "linux")]
         {
             const NICE: i32 = 10;
-            // Where it is not allowed, the work is done all the same.
+            // Where lowering it is not allowed, the work runs at the normal priority.
             let _ = rustix::process::nice(NICE);
         }
         work()
@@ -168,8 +167,7 @@ struct JournalPieces<'a> {
     path: PathBuf,
     classes: BTreeMap<PackClass, Families<Kind>>,
     gathered: HashSet<BlobId>,
-    /// Events that cannot be read. Nobody can say what they need, so what they brought along is
-    /// kept.
+    /// Events that cannot be read. What they need is unknown, so their content is kept.
     unreadable: BTreeMap<EventSeq, Option<EventSeq>>,
 }
 
@@ -185,7 +183,7 @@ impl<'a> JournalPieces<'a> {
         })
     }
 
-    /// Notes the blobs of a frame, except those that were purged meanwhile or lie in a pack
+    /// Gathers the blobs of a frame, except those that were purged meanwhile or lie in a pack
     /// already.
     fn gather(&mut self, live: &LiveFrame, frame: &Frame<'_>) -> Result<()> {
         let records_at = live.offset + frame.header.records_at() as u64;
@@ -229,7 +227,7 @@ impl<'a> JournalPieces<'a> {
         Ok(())
     }
 
-    /// Writes them, one series of packs a class.
+    /// Writes the gathered blobs, one series of packs for each class.
     fn write(&self, sealed: (EventSeq, EventSeq)) -> Result<Vec<SyncedPack>> {
         let sealing = self.sealing;
         let mut packs = Vec::new();

@@ -1,4 +1,4 @@
-//! Is a backup whole? Looks at it without making a store of it.
+//! Verifies a backup without restoring it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,10 +20,10 @@ use crate::format::record::RecordKind;
 use crate::id::{EventSeq, Sha256};
 use crate::{Error, ErrorKind, Result};
 
-/// Compares the backup in `dir` with its list: that every file is there with its length, and when
-/// looking deep, every byte, every event, and the tree over the events.
+/// Compares the backup in `dir` with its list: that every file is there with its length. A deep
+/// look reads every byte and every event, and compares the tree over the events.
 ///
-/// Damage is a finding, not an error; an error says that the look itself failed.
+/// Damage is a finding; an error means that the verification itself failed.
 pub fn verify_backup(
     dir: impl AsRef<Path>,
     depth: Depth,
@@ -157,7 +157,7 @@ fn failed(dir: &Path, path: &Path, error: CopyError) -> Error {
     }
 }
 
-/// Holds off a run of the backup, unless the medium cannot be written: then no run can come.
+/// Locks a backup against runs, unless its disk cannot be written: then no run can come.
 pub(super) fn lock_if_possible(
     disk: &dyn Disk,
     dir: &Path,
@@ -169,7 +169,7 @@ pub(super) fn lock_if_possible(
     }
 }
 
-/// Says that no run of a backup came to its end.
+/// Makes the error for a backup of which no run ended.
 pub(super) fn unfinished(dir: &Path) -> Error {
     Error::new(
         ErrorKind::Refused,
@@ -183,7 +183,7 @@ pub(super) fn unfinished(dir: &Path) -> Error {
     ))
 }
 
-/// The files of a backup by the path they have in a store.
+/// Returns the files of a backup by their path in a store.
 pub(super) fn by_store_path(
     catalog: &Catalog,
 ) -> BTreeMap<&str, &crate::format::catalog::CatalogFile> {

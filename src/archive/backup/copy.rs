@@ -1,4 +1,4 @@
-//! One sealed file from one disk to another: copied, made durable, read back and checked.
+//! Copies a sealed file from one disk to another, durably, and checks sealed files.
 
 use std::io;
 use std::path::Path;
@@ -15,23 +15,23 @@ use crate::format::catalog::{TAIL_BYTES, tail_checksum};
 use crate::id::{Sha256, StoreId};
 use crate::log::SegmentReader;
 
-/// Files are copied and read in pieces of so many bytes.
+/// Bytes that are copied or read at once.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Why a file was not copied.
 #[derive(Debug)]
 pub(super) enum CopyError {
-    /// The file to be copied is there no more.
+    /// The source file is gone.
     Vanished,
-    /// Somebody asked to end.
+    /// The run was asked to end.
     Stopped,
-    /// It cannot be read.
+    /// The source cannot be read.
     Read(io::Error),
-    /// It cannot be written.
+    /// The copy cannot be written.
     Write(io::Error),
 }
 
-/// What was read of a file.
+/// The digest of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digested {
     pub(super) bytes: u64,
@@ -81,8 +81,7 @@ pub(super) fn read(
     })
 }
 
-/// Copies a file under a name that is free, durably but for the name. What was written goes again
-/// on an error.
+/// Copies a file to a free name, durably except for the name. On an error the copy is removed.
 pub(super) fn copy(
     from: &dyn Disk,
     path: &Path,
@@ -105,16 +104,16 @@ pub(super) fn copy(
         Ok(copied)
     });
     if copied.is_err() {
-        // The first error is the one to tell; the next run clears away what stays.
+        // The first error is returned; the next run removes what stays.
         let _ = to.remove(tmp);
     }
     copied
 }
 
-/// Reads all of a sealed file and says what is wrong with it, if anything.
+/// Reads all of a sealed file. Returns what is wrong with it, if anything.
 ///
-/// `before` is the tree over all events before a segment, where it is known; a sound segment adds
-/// its events.
+/// `before` is the tree over all events before a segment, if it is known. A sound segment adds its
+/// events.
 pub(super) fn check(
     disk: &dyn Disk,
     path: &Path,
@@ -188,7 +187,7 @@ fn check_segment(
     if events != said || footer.tree_size != segment.last_seq().0 {
         return Ok(Some(format!("it holds {events} events instead of {said}")));
     }
-    // Of a segment that a repair made, the tree is the one over the events as they were.
+    // A segment that a repair made has the tree over the original events.
     let is_other = tree.is_some_and(|tree| tree.root() != footer.tree_root);
     if is_other && !stands {
         return Ok(Some(
@@ -199,7 +198,7 @@ fn check_segment(
     Ok(None)
 }
 
-/// Compares a file with what is known of it; says what is wrong, if anything.
+/// Compares a file with its known digest. Returns what is wrong, if anything.
 pub(super) fn compare(
     disk: &dyn Disk,
     path: &Path,

@@ -1,4 +1,4 @@
-//! Damage that is met in a store or a backup, as findings and as an error.
+//! Reports damage in a store or a backup, as findings and as an error.
 
 use std::fmt;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::archive::checking::verify::report::Finding;
 use crate::{Error, ErrorKind};
 
-/// A file of a backup or store that could not be used, with its place.
+/// Makes the finding for a file of a backup or store that could not be used.
 pub(super) fn finding(place: &str, detail: impl fmt::Display) -> Finding {
     let kind = if place.starts_with("events") {
         "log"
@@ -20,7 +20,7 @@ pub(super) fn finding(place: &str, detail: impl fmt::Display) -> Finding {
     }
 }
 
-/// The error that names the first thing found.
+/// Makes the error that names the first finding.
 pub(super) fn damaged(what: &str, dir: &Path, findings: &[Finding]) -> Error {
     let first = findings.first().map_or_else(String::new, |finding| {
         format!(": {}: {}", finding.r#where, finding.detail)

@@ -1,4 +1,4 @@
-//! Which folder lies in which, whatever they are called.
+//! Tells whether one folder lies in another, whatever they are called.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// Folders that links or mounts lead to are compared by what they are, not by their names.
 pub(super) fn refuse_nested(a: &Path, b: &Path, a_is: &str, b_is: &str) -> Result<()> {
-    // In full: through an owner the answer is read in another folder than it is made in.
+    // Full paths, because another process may show this message, in another folder.
     let full = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let refused = |inner: &Path, inner_is: &str, outer: &Path, outer_is: &str| {
         Err(Error::new(
@@ -32,7 +32,7 @@ pub(super) fn refuse_nested(a: &Path, b: &Path, a_is: &str, b_is: &str) -> Resul
 }
 
 fn lies_within(inner: &Path, outer: &Path) -> Result<bool> {
-    // A folder that is not there yet is around nothing.
+    // A missing folder contains nothing.
     let Ok(outer) = outer.canonicalize() else {
         return Ok(false);
     };
@@ -42,7 +42,7 @@ fn lies_within(inner: &Path, outer: &Path) -> Result<bool> {
         .any(|folder| folder == outer || (outer_is.is_some() && identity(folder) == outer_is)))
 }
 
-/// The folder itself, or the nearest one above it that is there, with links resolved.
+/// Returns the folder, or the nearest one above it that exists, with links resolved.
 fn nearest(path: &Path) -> Result<PathBuf> {
     let full = std::path::absolute(path).map_err(|error| Error::io("find", path, error))?;
     for folder in full.ancestors() {

@@ -1,21 +1,21 @@
-//! Backups: copying a store while it is written, checking the copy, and making a store of it again.
+//! Makes backups of a store while it is written, checks them, and restores stores from them.
 //!
 //! A backup holds sealed files only, which never change once they have their name. A run seals the
-//! journal first, so that everything acknowledged before it is in them. The file `BACKUP` lists
-//! what belongs to the backup; it is replaced last and in one step, so that the backup of the run
-//! before stays whole until the new one is.
+//! journal first, so everything acknowledged before is in them. The file `BACKUP` lists what
+//! belongs to the backup. It is replaced last and in one step, so the earlier backup stays whole
+//! until the new one is.
 //!
-//! - [`backup`]: the verbs;
+//! - [`make`]: the verbs;
 //! - [`plan`]: what a run has to do, as a value; [`source`]: what the store holds;
 //! - [`target`]: the folder of the backup; [`copy`]: one file; [`run`]: all of them, in order;
 //! - [`check`]: is a backup whole; [`restore`]: a store out of it; [`folders`]: which folder is in
 //!   which.
 
-mod backup;
 mod check;
 mod copy;
 mod damage;
 mod folders;
+mod make;
 mod options;
 mod outcome;
 mod plan;

@@ -5,34 +5,34 @@ use std::sync::Arc;
 
 use crate::archive::options::Progress;
 
-/// What is done about damage that is met.
+/// What a run does about damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnDamage {
-    /// Nothing is taken over from a damaged store or backup: what was there before stays.
+    /// Nothing is copied from a damaged store or backup: what was there before stays.
     #[default]
     Refuse,
-    /// What can be read is taken over, and what is damaged is said to be.
+    /// What can be read is copied, and what is damaged is reported.
     Accept,
 }
 
 /// Which files of a backup a run reads again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BackupCheck {
-    /// Those it copied. Of the others it compares the lengths.
+    /// The files it copied. Of the others it compares the lengths.
     #[default]
     New,
-    /// Every one.
+    /// Every file.
     All,
 }
 
-/// Asked now and then whether the work is to end before it is done.
+/// Asked regularly whether a run is to end early.
 #[derive(Clone, Default)]
 pub struct Stop(Option<Arc<StopFn>>);
 
 type StopFn = dyn Fn() -> bool + Send + Sync;
 
 impl Stop {
-    /// Ends the work once `asked` answers true.
+    /// Ends the work once `asked` returns true.
     pub fn when(asked: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(asked)))
     }
@@ -55,7 +55,7 @@ pub struct BackupOptions {
     pub check: BackupCheck,
     /// What is done about damage.
     pub on_damage: OnDamage,
-    /// Told how far the work has come.
+    /// Receives the progress of the work.
     pub progress: Progress,
     /// Asked whether to end early.
     pub stop: Stop,

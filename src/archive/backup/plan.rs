@@ -1,4 +1,4 @@
-//! What a run of a backup has to do, as a value: deciding is apart from doing.
+//! Plans a run of a backup: compares, and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -36,7 +36,7 @@ pub struct BackupPlan {
     pub goes: Vec<PlannedFile>,
     /// Their bytes.
     pub bytes_going: u64,
-    /// Those that are there already, as the list of the backup has them.
+    /// Files that are there already, as the list of the backup has them.
     #[serde(skip)]
     pub(super) there: Vec<CatalogFile>,
 }
@@ -58,17 +58,17 @@ pub struct PlannedFile {
 pub enum Why {
     /// The backup does not have it.
     New,
-    /// The backup had it and has it no more, or not all of it.
+    /// The backup had it, and all or part of it is missing.
     Missing,
-    /// What the backup has under this name is another content: a repair replaced the file.
+    /// The backup has other content under this name: a repair replaced the file.
     Changed,
-    /// The store does not have it any more: what was in it was purged, or is in other files now.
+    /// The store does not have it any more: its content was purged, or is in other files now.
     Gone,
     /// A run that was cut off left it.
     Left,
 }
 
-/// Compares what a store holds with what was seen of its backup.
+/// Compares what a store holds with what its backup holds.
 pub(super) fn plan(store: &dyn Disk, source: &StoreFiles, seen: &Seen) -> Result<BackupPlan> {
     let known: BTreeMap<&str, &CatalogFile> = seen
         .catalog
@@ -94,7 +94,7 @@ pub(super) fn plan(store: &dyn Disk, source: &StoreFiles, seen: &Seen) -> Result
             None => Why::New,
             Some(known) if known.damaged => Why::Missing,
             Some(known) => match tail_of(store, file)? {
-                // It went since it was listed; the run finds that out.
+                // The file went since it was listed; the run finds that out.
                 None => Why::Missing,
                 Some(tail) if known.bytes != file.bytes || known.tail != tail => Why::Changed,
                 Some(_) if seen.files.get(&known.path) == Some(&known.bytes) => {
@@ -136,7 +136,7 @@ pub(super) fn plan(store: &dyn Disk, source: &StoreFiles, seen: &Seen) -> Result
     Ok(plan)
 }
 
-/// The checksum of a file's end; `None` when the file is there no more.
+/// Returns the checksum of a file's end; `None` when the file is gone.
 fn tail_of(disk: &dyn Disk, file: &SourceFile) -> Result<Option<u32>> {
     let path = Path::new(&file.path);
     let opened = match disk.open(path, OpenMode::Read) {

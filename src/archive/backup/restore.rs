@@ -1,4 +1,4 @@
-//! Makes a store out of a backup. Until every file is checked and the log says that it is continued
+//! Restores a store from a backup. Until every file is checked and the log says that it continues
 //! here, the folder is no store.
 
 use std::io;
@@ -34,20 +34,19 @@ use crate::id::{EventSeq, Sha256, StoreId};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, Journal};
 use crate::{Error, ErrorKind, Result};
 
-/// The header of the store to be. Once the store is whole, it gets the name that makes the folder
-/// one.
+/// The header of the store to be. Once the store is whole, it is renamed to `FORMAT`.
 const RESTORING_FILE: &str = "RESTORING";
-/// Files are copied under this name first.
+/// Returns the name that files are copied to first.
 fn copying() -> PathBuf {
     Path::new(TMP_DIR).join("copying")
 }
-/// What a new file system has at its root.
+/// Folders that a new file system has at its root.
 const SYSTEM_DIRS: [&str; 1] = ["lost+found"];
 
-/// What was made of a backup.
+/// What a restore made of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RestoredStore {
-    /// The store, which keeps its name.
+    /// The store, which keeps its id.
     pub store: StoreId,
     /// Where it is now.
     pub path: PathBuf,
@@ -57,7 +56,7 @@ pub struct RestoredStore {
     pub interrupted: bool,
     /// The last event of the backup.
     pub event: EventSeq,
-    /// The event that says that the log is continued here; nothing where the log is damaged.
+    /// The event that says that the log continues here; `None` when the log is damaged.
     pub continued: Option<EventSeq>,
     /// Files that were copied.
     pub files: u64,
@@ -73,11 +72,11 @@ pub struct RestoredStore {
     pub findings: Vec<Finding>,
 }
 
-/// Makes a store in `dir`, which must be missing or empty, out of the backup in `backup`.
+/// Restores the backup in `backup` to a store in `dir`, which must be missing or empty.
 ///
-/// Every file is checked against the list of the backup. The store keeps its name and its numbers;
-/// its next event says that the log is continued from this backup, on this machine. A folder in
-/// which this was cut off is no store; the next call goes on in it.
+/// Every file is checked against the list of the backup. The store keeps its id and its numbers;
+/// its next event says that the log continues from this backup, on this machine. If the restore is
+/// cut off, the folder is no store, and the next call continues it.
 pub fn restore_store(
     backup: impl AsRef<Path>,
     dir: impl AsRef<Path>,
@@ -104,7 +103,7 @@ pub fn restore_store(
     })
 }
 
-/// Closes a folder that was there already to all but its owner, as that of a store that is made.
+/// Makes an existing folder private to its owner, as the folder of a new store.
 #[cfg(unix)]
 fn protect(dir: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -117,7 +116,7 @@ fn protect(_dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a store on a disk of the caller's, whose root is empty.
+/// Restores a store on a disk of the caller's, whose root is empty.
 pub(super) fn restore(
     from: &dyn Disk,
     backup: &Path,
@@ -159,7 +158,7 @@ pub(super) fn restore(
     })
 }
 
-/// What there is to say of a run that was cut off.
+/// Returns the outcome of a run that was cut off.
 fn outcome(catalog: &Catalog, dir: &Path) -> RestoredStore {
     RestoredStore {
         store: catalog.store,
@@ -177,7 +176,7 @@ fn outcome(catalog: &Catalog, dir: &Path) -> RestoredStore {
     }
 }
 
-/// Refuses a folder that holds anything but what an earlier try with the same backup left.
+/// Refuses a folder that holds anything but what an earlier restore of the same backup left.
 fn refuse_if_in_use(disk: &dyn Disk, dir: &Path, catalog: &Catalog) -> Result<()> {
     let names = match disk.list(Path::new("")) {
         Ok(listed) => listed,
@@ -203,7 +202,7 @@ fn refuse_if_in_use(disk: &dyn Disk, dir: &Path, catalog: &Catalog) -> Result<()
     Ok(())
 }
 
-/// Which store is being restored, if that can be read.
+/// Returns the id of the store that is being restored, if it can be read.
 fn header_of(disk: &dyn Disk) -> Option<StoreId> {
     let file = disk.open(Path::new(RESTORING_FILE), OpenMode::Read).ok()?;
     let size = file.size().ok()?.min(header::HEADER_BYTES_MAX);
@@ -212,8 +211,7 @@ fn header_of(disk: &dyn Disk) -> Option<StoreId> {
     header::decode(&bytes).ok()
 }
 
-/// Makes the folders, says what is being made here, and clears away what an earlier try left beside
-/// sealed files.
+/// Makes the folders and the header, and removes what an earlier restore left beside sealed files.
 fn begin(disk: &dyn Disk, dir: &Path, catalog: &Catalog) -> Result<()> {
     let at = |path: &Path| dir.join(path);
     let header = Path::new(RESTORING_FILE);
@@ -304,7 +302,7 @@ fn copy_all(
         };
         let taken = one.take_over(file_there);
         if taken.is_err() {
-            // What was being copied is of no use; the next try clears away what stays.
+            // The incomplete copy is useless; the next restore removes what stays.
             let _ = disk.remove(&copying());
         }
         match taken {
@@ -324,7 +322,7 @@ fn copy_all(
     }
     for folder in folders(wanted.keys()) {
         match disk.sync_dir(&folder) {
-            // Everything that was to be in it is damaged or missing.
+            // All files of this folder are damaged or missing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             synced => synced.map_err(|error| Error::io("sync", dir.join(&folder), error))?,
         }
@@ -335,7 +333,7 @@ fn copy_all(
     })
 }
 
-/// One file of a backup on its way into a store.
+/// A file of a backup that is being restored.
 struct One<'a> {
     from: &'a dyn Disk,
     disk: &'a dyn Disk,
@@ -346,7 +344,8 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    /// Copies it unless it is there; says what is wrong with it in the backup, if anything.
+    /// Copies the file unless it is there. Returns what is wrong with it in the backup, if
+    /// anything.
     fn take_over(&self, is_there: bool) -> Result<Option<String>, CopyError> {
         let (file, stop) = (self.file, &self.how.stop);
         let compare = |path| copy::compare(self.disk, path, &file.sha256, file.bytes, stop);
@@ -387,7 +386,7 @@ impl One<'_> {
     }
 }
 
-/// The folders these files are in, and those above them, the outer ones first.
+/// Returns the folders of these files and those above them, the outer ones first.
 fn folders<'a>(paths: impl IntoIterator<Item = &'a &'a str>) -> Vec<PathBuf> {
     let above = |path: &&str| {
         let folders = Path::new(path).ancestors().skip(1);
@@ -400,8 +399,8 @@ fn folders<'a>(paths: impl IntoIterator<Item = &'a &'a str>) -> Vec<PathBuf> {
     all
 }
 
-/// Begins a journal behind the last event, has the log say that it goes on here, and makes the
-/// folder a store.
+/// Makes a journal after the last event, records that the log continues here, and makes the folder
+/// a store.
 fn finish(
     disk: Arc<dyn Disk>,
     dir: &Path,
@@ -450,7 +449,7 @@ fn finish(
     Ok(continued)
 }
 
-/// What shows that a log is not the one the backup was made of.
+/// Returns what shows that a log is not the one the backup was made of.
 fn differences(archive: &Archive, catalog: &Catalog) -> Vec<Finding> {
     let damage = archive.damage().iter();
     let mut wrong: Vec<Finding> = damage.map(|line| finding("events", line)).collect();

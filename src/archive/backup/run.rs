@@ -1,5 +1,4 @@
-//! A run of a backup: what is new is copied, then the list is replaced, then what left the store
-//! goes.
+//! Runs a backup: copies what is new, replaces the list, then removes what left the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,17 +17,16 @@ use crate::archive::handle::Archive;
 use crate::format::catalog::{Catalog, CatalogFile};
 use crate::{Error, ErrorKind, Result};
 
-/// How often the store may take a file away under a run before the run gives up.
+/// How often the store may remove a file during a run before the run gives up.
 const PASSES_MAX: u32 = 16;
-/// Files are copied under this name first.
+/// Returns the name that files are copied to first.
 fn copying() -> PathBuf {
     Path::new(TMP_DIR).join("copying")
 }
 
-/// Why a pass over the files ended before its end.
+/// Why a pass over the files ended early.
 enum Cut {
-    /// The store took away a file that was to be copied: it has been compacted, and there are
-    /// others now.
+    /// The store removed a file that was to be copied, because it was compacted.
     Vanished,
     Stopped,
     Failed(Error),
@@ -43,11 +41,11 @@ impl From<Error> for Cut {
 /// A file that a run took over.
 struct Taken {
     file: CatalogFile,
-    /// Copied by this run, and not by one that was cut off.
+    /// This run copied it, and not an earlier one that was cut off.
     is_copied: bool,
 }
 
-/// A run, and what it has done so far.
+/// A run of a backup, and what it has done so far.
 struct Run<'a> {
     archive: &'a Archive,
     target: Target,
@@ -56,7 +54,7 @@ struct Run<'a> {
     known: BTreeMap<String, CatalogFile>,
     /// Files that this run took over, by their path in the store.
     taken: BTreeMap<String, Taken>,
-    /// Folders that names were given in.
+    /// Folders in which files got their names.
     named: BTreeSet<PathBuf>,
     done_bytes: u64,
     bytes_copied: u64,
@@ -112,8 +110,7 @@ pub(super) fn run(
             }
             Ok(()) => return Ok(run.incomplete()),
             Err(cut) => {
-                // What was being copied is of no use to anybody; the next run clears away what
-                // stays.
+                // The incomplete copy is useless; the next run removes what stays.
                 let _ = run.target.disk.remove(&copying());
                 match cut {
                     Cut::Vanished => {}
@@ -130,8 +127,8 @@ pub(super) fn run(
     .hint("back up again when the purge has ended; what was copied is not copied again"))
 }
 
-/// Reads every file of a backup and strikes from what was seen those that are not as they were
-/// copied, so that the run copies them again.
+/// Reads every file of a backup, and forgets those that are not as they were copied, so that the
+/// run copies them again.
 fn drop_damaged(
     target: &mut Target,
     options: &BackupOptions,
@@ -158,7 +155,7 @@ impl Run<'_> {
         self.options.on_damage == OnDamage::Accept
     }
 
-    /// Refuses to take over losses that the backup may not have.
+    /// Refuses to copy losses that the backup may not have.
     fn refuse_losses(&self, source: &StoreFiles) -> Result<()> {
         let before = self.target.seen.catalog.lost;
         if self.target.seen.catalog.event.0 == 0 || source.lost <= before || self.accepts_damage() {
@@ -178,8 +175,8 @@ impl Run<'_> {
         ))
     }
 
-    /// Refuses to replace files of the backup by others under the same names: sealed files never
-    /// change, but by a repair.
+    /// Refuses to replace files of the backup by others of the same names: only a repair changes a
+    /// sealed file.
     fn refuse_changes(&self, plan: &BackupPlan) -> Result<()> {
         let changed = plan.new.iter().find(|file| file.why == Why::Changed);
         let Some(file) = changed.filter(|_| !self.accepts_damage()) else {
@@ -216,7 +213,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Refuses at once what cannot end well. Files that a run before left at their full length are
+    /// Refuses at once when the disk has no room. Files that an earlier run left at full length are
     /// not counted.
     fn refuse_if_too_large(&self, plan: &BackupPlan) -> Result<()> {
         let is_missing = |file: &&PlannedFile| {
@@ -242,7 +239,7 @@ impl Run<'_> {
         .hint(self.target.full_hint()))
     }
 
-    /// Takes one file over: copies it, or finds that a run before has.
+    /// Copies one file, or finds that an earlier run has.
     fn take_over(
         &mut self,
         file: &PlannedFile,
@@ -276,7 +273,7 @@ impl Run<'_> {
                 entry.path = listed.path;
                 self.files_mended += 1;
             } else if listed.path == file.path {
-                // The file of the backup before stays until the list is replaced.
+                // The earlier file of the backup stays until the list is replaced.
                 entry.path = CatalogFile::unique_path(&file.path, &digested.sha256);
             }
         }
@@ -296,7 +293,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A file that a run before left: its digest, if it is the store's.
+    /// Returns the digest of a file that an earlier run left, if it equals the store's.
     fn adopt(&self, file: &PlannedFile, plan: &BackupPlan) -> Result<Option<Digested>, Cut> {
         let path = Path::new(&file.path);
         let store = &*self.archive.store().disk;
@@ -308,7 +305,7 @@ impl Run<'_> {
                 self.report(file.bytes, plan);
                 Ok(Some(ours))
             }
-            // What does not open is copied again.
+            // A file that cannot be read is copied again.
             Ok(_) | Err(CopyError::Read(_) | CopyError::Vanished) => Ok(None),
             Err(other) => Err(self.cut(path, other)),
         }
@@ -341,8 +338,10 @@ impl Run<'_> {
         progress.report(self.done_bytes + more, plan.bytes_new, "copying");
     }
 
-    /// Reads a copy back. What is wrong with it is the store's fault if its bytes are those that
-    /// were read there, and the disk's of the backup if they are not.
+    /// Reads a copy back.
+    ///
+    /// A damaged copy is the store's fault if its bytes are those that were read there. Otherwise
+    /// it is the fault of the backup's disk.
     fn check(
         &mut self,
         at: &Path,
@@ -380,7 +379,7 @@ impl Run<'_> {
         }
     }
 
-    /// Gives a copy its name.
+    /// Renames a copy to its name.
     fn name(&mut self, tmp: &Path, path: &Path) -> Result<()> {
         let mut folders: Vec<&Path> = path.ancestors().skip(1).collect();
         folders.reverse();
@@ -406,7 +405,7 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the new list the backup's, and removes what does not belong to it any more.
+    /// Publishes the new list, and removes what is not on it.
     fn complete(mut self, plan: &BackupPlan, source: &StoreFiles) -> Result<BackupOutcome> {
         let mut files = plan.there.clone();
         let mut files_copied = 0;
@@ -417,7 +416,7 @@ impl Run<'_> {
             }
         }
         if !self.findings.is_empty() {
-            // What a damaged store lacks may be in what it seems to have no more.
+            // Content that a damaged store lacks may be in files that seem to be gone.
             let gone: BTreeSet<&str> = plan.goes.iter().map(|gone| gone.path.as_str()).collect();
             let stays = |file: &&CatalogFile| gone.contains(file.path.as_str());
             files.extend(self.target.seen.catalog.files.iter().filter(stays).cloned());
@@ -454,7 +453,7 @@ impl Run<'_> {
         })
     }
 
-    /// The outcome of a run that left the backup as it was.
+    /// Returns the outcome of a run that left the backup as before.
     fn incomplete(self) -> BackupOutcome {
         let before = &self.target.seen.catalog;
         let (files, bytes) = sums(before);
@@ -486,7 +485,7 @@ impl Run<'_> {
     }
 }
 
-/// How many files a backup has, and how many bytes.
+/// Returns how many files a backup has, and their bytes.
 pub(super) fn sums(catalog: &Catalog) -> (u64, u64) {
     let bytes = catalog.files.iter().map(|file| file.bytes).sum();
     (catalog.files.len() as u64, bytes)

@@ -1,4 +1,4 @@
-//! What a store holds at one moment: its sealed files, and how far its log has come.
+//! Lists the sealed files of a store at one moment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use crate::id::{EventSeq, Sha256, StoreId};
 use crate::log::{LogReader, SegmentReader};
 use crate::{Error, ErrorKind, Result};
 
-/// Findings of one kind that are listed; more are counted.
+/// The most findings of one kind that are listed. The rest is counted.
 const LISTED_MAX: usize = 100;
-/// Purges that may come in between before a run gives up.
+/// How often a purge may interrupt a run before it gives up.
 const TRIES_MAX: u32 = 16;
 /// The type of the event after which content is taken away.
 const PURGED_KIND: &[u8] = b"annals.purged.v1";
@@ -44,7 +44,7 @@ pub(super) struct SourceFile {
 }
 
 impl StoreFiles {
-    /// Seals the journal and lists what is sealed then.
+    /// Seals the journal and lists the sealed files.
     pub(super) fn freeze(archive: &Archive) -> Result<Self> {
         for _ in 0..TRIES_MAX {
             archive.seal()?;
@@ -64,13 +64,14 @@ impl StoreFiles {
         .hint("back up again when the purge has ended; the backup is as it was"))
     }
 
-    /// Lists what is sealed now.
+    /// Lists the files that are sealed now.
     pub(super) fn sealed(archive: &Archive) -> Result<Self> {
         let store = Arc::clone(archive.store());
         archive.run_in_background(move |_| list(&store))
     }
 
-    /// The root of the tree over the first `event` events; `None` where the log does not say.
+    /// Returns the root of the tree over the first `event` events; `None` when the log does not
+    /// say.
     pub(super) fn root_at(&self, event: EventSeq) -> Result<Option<Sha256>> {
         let Some(segment) = self
             .segments
@@ -97,7 +98,7 @@ impl StoreFiles {
         Ok(Some(Sha256::from_bytes(tree.root())))
     }
 
-    /// The tree over all events before `first`.
+    /// Returns the tree over all events before `first`.
     pub(super) fn tree_before(&self, first: EventSeq) -> Option<Frontier> {
         if first == EventSeq(1) {
             return Some(Frontier::new());
@@ -110,8 +111,8 @@ impl StoreFiles {
     }
 }
 
-/// Lists the sealed files. Runs on the sealing thread, where no file comes or goes meanwhile,
-/// except packs of content that no sealed event names.
+/// Lists the sealed files. Runs on the background thread, so no file comes or goes meanwhile,
+/// except packs that no sealed event names.
 fn list(store: &Store) -> Result<StoreFiles> {
     let segments = store.log.segments();
     let mut files: Vec<SourceFile> = segments
@@ -167,8 +168,8 @@ fn missing(store: &Store) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// True when a purge is on record after `sealed`: its content may be gone already, and a backup up
-/// to `sealed` would miss it without knowing why.
+/// Returns true when a purge was recorded after `sealed`. Its content may be gone already, and a
+/// backup up to `sealed` would lack it without a reason.
 fn is_purged_after(store: &Store, sealed: EventSeq) -> Result<bool> {
     let files = Arc::clone(&store.log);
     let mut reader = LogReader::new(files, sealed.next(), store.watermark.newest());
@@ -185,7 +186,7 @@ fn is_purged_after(store: &Store, sealed: EventSeq) -> Result<bool> {
     Ok(false)
 }
 
-/// A path with `/` on every system.
+/// Returns a path with `/` on every system.
 fn slashed(path: &Path) -> String {
     let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
     parts.join("/")

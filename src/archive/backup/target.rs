@@ -1,4 +1,4 @@
-//! The folder of a backup: who may write it, what is in it, and its list.
+//! Reads and writes the folder of a backup: its lock, its files, and its list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,21 +16,20 @@ use crate::log::{EVENTS_DIR, first_seq_of};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// More than the list of a million files takes.
+/// The most bytes of a list: more than a million files take.
 const CATALOG_BYTES_MAX: u64 = 1 << 30;
-/// What a new file system has at its root.
+/// Folders that a new file system has at its root.
 const SYSTEM_DIRS: [&str; 3] = ["lost+found", "System Volume Information", "$RECYCLE.BIN"];
 
-/// What is in the folder of a backup.
+/// The contents of the folder of a backup.
 pub(super) struct Seen {
     pub(super) catalog: Catalog,
-    /// Every file of the kinds a backup holds, with its length, whether it belongs to the backup or
-    /// not.
+    /// Every file of the kinds a backup holds, with its length, whether it is listed or not.
     pub(super) files: BTreeMap<String, u64>,
 }
 
 impl Seen {
-    /// Looks at the folder, which may be missing or empty, and at nothing else than a backup of
+    /// Reads the folder, which may be missing or empty. Refuses anything else than a backup of
     /// `store`.
     pub(super) fn look(disk: &dyn Disk, dir: &Path, store: &StoreId) -> Result<Self> {
         let names = match disk.list(Path::new("")) {
@@ -74,7 +73,7 @@ impl Seen {
     }
 }
 
-/// Refuses to replace a backup by a store that does not go on from it.
+/// Refuses to replace a backup by a store that does not continue from it.
 pub(super) fn refuse_other_past(dir: &Path, catalog: &Catalog, source: &StoreFiles) -> Result<()> {
     const KEPT: &str = "the backup is as it was. 'annals restore-store' makes a store of it; to back up this one as it is, name \
                         an empty folder";
@@ -107,7 +106,7 @@ pub(super) fn refuse_other_past(dir: &Path, catalog: &Catalog, source: &StoreFil
     Ok(())
 }
 
-/// The folder of a backup, held for one run.
+/// The folder of a backup, locked for one run.
 pub(super) struct Target {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) dir: PathBuf,
@@ -116,20 +115,20 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Opens the backup of `store` in `dir`, which is made if it is missing.
+    /// Opens the backup of `store` in `dir`, and makes the folder if it is missing.
     pub(super) fn make(dir: &Path, store: &StoreId) -> Result<Self> {
         let disk = FsDisk::new(dir);
-        // What is refused is refused before anything is made.
+        // Refusals come before anything is made.
         Seen::look(&disk, dir, store)?;
         make_private(dir)?;
         Self::open(Arc::new(disk), dir, store)
     }
 
-    /// Opens the backup of `store` on a disk; on an empty one a backup is begun.
+    /// Opens the backup of `store` on a disk, and begins one on an empty disk.
     pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, store: &StoreId) -> Result<Self> {
         Seen::look(&*disk, dir, store)?;
         let lock = lock(&*disk, dir)?;
-        // What was there before the lock was taken may have changed.
+        // The folder may have changed before the lock was taken.
         let seen = Seen::look(&*disk, dir, store)?;
         for folder in [TMP_DIR, EVENTS_DIR, PACKS_DIR] {
             let made = disk.make_dir(Path::new(folder));
@@ -143,7 +142,7 @@ impl Target {
             _lock: lock,
         };
         if target.seen.catalog.event == EventSeq(0) {
-            // From now on the folder says whose backup it will be, and that it is none yet.
+            // From now on the folder says whose backup it will be, and that it is not finished.
             target.publish_catalog(&target.seen.catalog)?;
         }
         Ok(target)
@@ -152,8 +151,8 @@ impl Target {
     /// Makes the names in a folder durable.
     pub(super) fn sync_dir(&self, folder: &Path) -> Result<()> {
         match self.disk.sync_dir(folder) {
-            // Network and portable file systems know no such call: their names last as they always
-            // do.
+            // Network and portable file systems may not have this call. Their names last as they
+            // always do.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -166,7 +165,7 @@ impl Target {
         }
     }
 
-    /// An error of the disk under the backup.
+    /// Makes an error of the disk under the backup.
     pub(super) fn io(&self, action: &str, path: &Path, error: io::Error) -> Error {
         let full = matches!(
             error.kind(),
@@ -180,7 +179,7 @@ impl Target {
         }
     }
 
-    /// What to do when the disk of the backup is full.
+    /// Returns what to do when the disk of the backup is full.
     pub(super) fn full_hint(&self) -> String {
         let before = match self.seen.catalog.event {
             EventSeq(0) => "no backup is in it yet".to_owned(),
@@ -189,8 +188,7 @@ impl Target {
         format!("make room there, or name a folder on another disk; {before}")
     }
 
-    /// Puts a new list in place of the old one in one step, after its copy: up to that step the
-    /// backup is what it was.
+    /// Replaces the list in one step, after its copy. Up to that step the backup is as before.
     pub(super) fn publish_catalog(&self, new: &Catalog) -> Result<()> {
         let text = catalog::encode(new);
         for name in [CATALOG_COPY, CATALOG_FILE] {
@@ -209,7 +207,7 @@ impl Target {
         Ok(())
     }
 
-    /// Removes every file that does not belong to the backup; answers how many, and their bytes.
+    /// Removes every file that is not listed. Returns how many, and their bytes.
     pub(super) fn remove_others(&self, keep: &Catalog) -> Result<(u64, u64)> {
         let listed: BTreeSet<&str> = keep.files.iter().map(|file| file.path.as_str()).collect();
         let (mut files, mut bytes) = (0, 0);
@@ -227,7 +225,7 @@ impl Target {
     }
 }
 
-/// Makes a folder that only its owner may look into, and those above it.
+/// Makes a folder that only its owner may read, and the folders above it.
 pub(super) fn make_private(dir: &Path) -> Result<()> {
     if dir.is_dir() {
         return Ok(());
@@ -255,7 +253,7 @@ pub(super) fn lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn DiskLock>> {
     })
 }
 
-/// What a backup holds before its first run has come to its end.
+/// Returns the list of a backup whose first run has not ended.
 fn empty(store: &StoreId) -> Catalog {
     Catalog {
         store: *store,
@@ -269,19 +267,19 @@ fn empty(store: &StoreId) -> Catalog {
     }
 }
 
-/// A list, and what is wrong with either copy of it.
+/// A list, and the damage of either copy of it.
 pub(super) struct ReadCatalog {
     pub(super) catalog: Catalog,
     pub(super) wrong: Vec<(&'static str, String)>,
 }
 
-/// Reads the list of a backup, or its copy where the first does not open.
+/// Reads the list of a backup, or its copy if the first cannot be read.
 pub(super) fn read_catalog(disk: &dyn Disk, dir: &Path) -> Result<ReadCatalog> {
     let mut wrong = Vec::new();
     let mut found = None;
     for name in [CATALOG_FILE, CATALOG_COPY] {
         match read_one(disk, dir, name)? {
-            // Where the power went between the two, the copy is of a later run; all files of both
+            // After a power cut between the two, the copy is of a later run. All files of both runs
             // are there then.
             Ok(catalog) => found = found.or(Some(catalog)),
             Err(Some(CatalogError::Version(version))) => {
@@ -319,7 +317,7 @@ pub(super) fn read_catalog(disk: &dyn Disk, dir: &Path) -> Result<ReadCatalog> {
     ))
 }
 
-/// One copy of the list; an error of `None` says that it is missing.
+/// Reads one copy of the list. An error of `None` means that it is missing.
 fn read_one(
     disk: &dyn Disk,
     dir: &Path,
@@ -340,7 +338,7 @@ fn read_one(
     }
 }
 
-/// Every file in the folders of a backup that has a name as in a store, with its length.
+/// Lists every file of a backup that has a name as in a store, with its length.
 pub(super) fn list(disk: &dyn Disk, dir: &Path) -> Result<BTreeMap<String, u64>> {
     let read = |folder: &str| match disk.list(Path::new(folder)) {
         Ok(entries) => Ok(entries),
@@ -392,17 +390,17 @@ fn clear_tmp(disk: &dyn Disk, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What kind of sealed file a name stands for.
+/// The kind of a sealed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sealed {
-    /// Events, from this one on.
+    /// Events from this one on.
     Segment(EventSeq),
     /// Content, in the pack of this number.
     Pack(crate::id::PackId),
 }
 
 impl Sealed {
-    /// The kind of the file at `path` of a store or a backup.
+    /// Returns the kind of the file at `path` of a store or a backup.
     pub(super) fn of(path: &str) -> Option<Self> {
         let (folder, name) = catalog::store_path(path).rsplit_once('/')?;
         if folder == EVENTS_DIR {

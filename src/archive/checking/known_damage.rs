@@ -1,5 +1,4 @@
-//! What is known to be damaged of an open store: found when it was opened, without a look at every
-//! byte as `verify` takes.
+//! Reports the damage that an opening found, without reading every byte as `verify` does.
 
 use serde::Serialize;
 
@@ -9,41 +8,42 @@ use crate::archive::reading::snapshot::Snapshot;
 use crate::archive::state::missing::count_missing;
 use crate::archive::state::store::Store;
 
-/// What is known to be damaged of an open store. Answers are as true as what is left; they may lack
-/// what was lost.
+/// The known damage of an open store. Answers are as complete as what is left: they may lack what
+/// was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct KnownDamage {
-    /// Places in the log, one line each. While there is one, the store is open for reading only.
+    /// Damage of the log, one line for each place. While there is any, the store is open for
+    /// reading only.
     pub log: Vec<String>,
-    /// Content that entries need and that is missing, one line for each cause that is known.
+    /// Missing content that entries need, one line for each known cause.
     pub content: Vec<String>,
 }
 
 impl KnownDamage {
-    /// True when nothing is known to be damaged.
+    /// Returns true when nothing is known to be damaged.
     pub fn is_empty(&self) -> bool {
         self.log.is_empty() && self.content.is_empty()
     }
 
-    /// Every line, the log's first.
+    /// Returns every line, the ones about the log first.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.log.iter().chain(&self.content).map(String::as_str)
     }
 }
 
 impl Archive {
-    /// Returns what is known to be damaged. Every answer of this store is to be read with it: what
-    /// an entry or an event is not found in may be lost.
+    /// Returns the known damage. Every answer of this store must be read with it: an entry or event
+    /// that is not found may be lost.
     ///
-    /// The log's damage is that of the moment the store was opened. Missing content that came back
-    /// since, because it was archived again, is not told any more.
+    /// Damage of the log is as of the opening. Missing content that was archived again since is not
+    /// listed.
     pub fn known_damage(&self) -> Result<KnownDamage> {
         known(self.store())
     }
 }
 
 impl Snapshot {
-    /// Returns what is known to be damaged of the store; see [`Archive::known_damage`].
+    /// Returns the known damage of the store; see [`Archive::known_damage`].
     pub fn known_damage(&self) -> Result<KnownDamage> {
         known(self.store())
     }

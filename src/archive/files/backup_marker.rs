@@ -7,15 +7,15 @@ use crate::disk::{Disk, FsDisk, OpenMode};
 /// The list of a backup.
 pub(in crate::archive) const CATALOG_FILE: &str = "BACKUP";
 
-/// The list once more, for the day on which the first one does not open.
+/// A second copy of the list, for when the first cannot be read.
 pub(in crate::archive) const CATALOG_COPY: &str = "BACKUP-2";
 
-/// True when there is a backup of a store in `dir`.
+/// Returns true when there is a backup of a store in `dir`.
 pub fn is_backup(dir: impl AsRef<Path>) -> bool {
     holds_backup(&FsDisk::new(dir.as_ref()))
 }
 
-/// True when there is a backup of a store on a disk.
+/// Returns true when there is a backup of a store on a disk.
 pub(in crate::archive) fn holds_backup(disk: &dyn Disk) -> bool {
     [CATALOG_FILE, CATALOG_COPY]
         .iter()

@@ -6,7 +6,7 @@ use crate::id::EventSeq;
 use crate::log::LogError;
 use crate::{Error, ErrorKind, Result};
 
-/// The event in a leaf, which must be the one its place promises.
+/// Decodes a line of the log, which must be event `seq`.
 pub(in crate::archive) fn decode(seq: EventSeq, line: &[u8]) -> Result<Event> {
     let damaged = |why: String| {
         Error::new(

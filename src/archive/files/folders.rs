@@ -29,7 +29,7 @@ pub(in crate::archive) const TMP_DIR: &str = "tmp";
 pub(in crate::archive) const FOLDERS: [&str; 5] =
     [JOURNAL_DIR, EVENTS_DIR, PACKS_DIR, TMP_DIR, QUARANTINE_DIR];
 
-/// Makes the folders that are missing: many tools copy no empty ones.
+/// Makes the folders that are missing. Many tools copy no empty folders.
 pub(in crate::archive) fn make_missing(disk: &dyn Disk) -> Result<()> {
     let root = Path::new("");
     let there = disk
@@ -55,7 +55,7 @@ pub(in crate::archive) fn make_missing(disk: &dyn Disk) -> Result<()> {
         .map_err(|error| Error::io("sync", "the store's folder", error))
 }
 
-/// One line for each folder of a damaged log that is missing as a whole.
+/// Returns one line for each folder of a damaged log that is missing as a whole.
 pub(in crate::archive) fn missing_of_log(disk: &dyn Disk) -> Vec<String> {
     let is_missing = |folder: &&str| {
         let listed = disk.list(Path::new(folder));
@@ -67,7 +67,7 @@ pub(in crate::archive) fn missing_of_log(disk: &dyn Disk) -> Vec<String> {
         .collect()
 }
 
-/// True when the folders hold events of a store, whatever became of its header.
+/// Returns true when the folders hold events of a store, whatever became of its header.
 pub(in crate::archive) fn hold_events(disk: &dyn Disk) -> bool {
     let names = |folder: &str| disk.list(Path::new(folder)).unwrap_or_default();
     let is_used = |name: &str| {
@@ -77,10 +77,10 @@ pub(in crate::archive) fn hold_events(disk: &dyn Disk) -> bool {
     !names(EVENTS_DIR).is_empty() || names(JOURNAL_DIR).iter().any(|file| is_used(&file.name))
 }
 
-/// What stands where the first event would, as long as there is none.
+/// Bytes where the first event would be, as long as there is none.
 const NOTHING: [u8; 64] = [0; 64];
 
-/// True for a journal file into which nothing was written yet.
+/// Returns true for a journal file into which nothing was written yet.
 pub(in crate::archive) fn holds_no_event(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
     let file = disk.open(path, OpenMode::Read)?;
     let at = JOURNAL_HEADER_BYTES as u64;
@@ -91,7 +91,8 @@ pub(in crate::archive) fn holds_no_event(disk: &dyn Disk, path: &Path) -> io::Re
     Ok(first == &NOTHING[..first.len()])
 }
 
-/// Removes what was being written when the store was last let go: nothing names it.
+/// Removes temporary files that were being written when the store was last open. Nothing names
+/// them.
 pub(in crate::archive) fn clear_tmp(disk: &dyn Disk) -> Result<()> {
     let dir = Path::new(TMP_DIR);
     disk.make_dir(dir)

@@ -11,7 +11,7 @@ use crate::format::header::{self, HeaderError};
 use crate::id::StoreId;
 use crate::{Error, ErrorKind, Result};
 
-/// Which store it is, or why it can't be opened.
+/// Reads the id of the store in a folder, or says why it cannot be opened.
 pub(in crate::archive) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<StoreId> {
     let path = Path::new(HEADER_FILE);
     let shown = dir.join(path);

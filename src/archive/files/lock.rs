@@ -34,7 +34,7 @@ pub(in crate::archive) fn take_lock(
     }
 }
 
-/// True while somebody holds the lock. Where it cannot be asked for, nobody is taken to.
+/// Returns true while a process holds the lock. Where the lock cannot be tried, none is assumed.
 pub(in crate::archive) fn is_locked(disk: &dyn Disk) -> bool {
     matches!(disk.try_lock(Path::new(LOCK_FILE)), Ok(None))
 }

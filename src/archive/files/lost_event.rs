@@ -6,9 +6,9 @@ use crate::format::leaf;
 /// The type of an event that stands for a lost one.
 const LOST_KIND: &[u8] = b"annals.lost.v1";
 
-/// True for a leaf that stands for an event that is lost.
+/// Returns true for a line of the log that stands for a lost event.
 pub(in crate::archive) fn is_lost(leaf: &[u8]) -> bool {
-    // A look at the type before the line is taken apart: every event passes here.
+    // The type is checked before the line is decoded: every event passes here.
     let head = &leaf[..leaf.len().min(256)];
     let named = head.windows(LOST_KIND.len()).any(|part| part == LOST_KIND);
     named

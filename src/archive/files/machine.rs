@@ -1,6 +1,6 @@
 //! The name of this machine.
 
-/// The name of this machine, as its people call it.
+/// Returns the host name of this machine.
 #[cfg(unix)]
 pub(crate) fn host_name() -> String {
     let name = rustix::system::uname();

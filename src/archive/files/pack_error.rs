@@ -1,4 +1,4 @@
-//! Errors of packs as errors of the store, with the file they are about.
+//! Turns errors of packs into errors of the store that name the file.
 
 use std::io;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::blob::pack_reader::PackReadError;
 use crate::blob::pack_writer::PackWriteError;
 use crate::{Error, ErrorKind};
 
-/// Adds the file to what went wrong in it.
+/// Makes the error of a failed read, with the file it happened in.
 pub(in crate::archive) fn read_error(path: &Path, error: PackReadError) -> Error {
     match error {
         PackReadError::Io(error)
@@ -28,7 +28,7 @@ pub(in crate::archive) fn read_error(path: &Path, error: PackReadError) -> Error
     }
 }
 
-/// Turns a failed pack into an error of the store.
+/// Makes the error of a pack that could not be written.
 pub(in crate::archive) fn write_error(error: PackWriteError) -> Error {
     match error {
         PackWriteError::Io {

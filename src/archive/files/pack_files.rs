@@ -22,7 +22,7 @@ pub(in crate::archive) struct PackFile {
 /// Pack files by number.
 pub(in crate::archive) type PackFiles = BTreeMap<PackId, PackFile>;
 
-/// Every pack file, by number.
+/// Lists every pack file, by number.
 pub(in crate::archive) fn pack_files(disk: &dyn Disk) -> Result<PackFiles> {
     let list = |dir: &Path| match disk.list(dir) {
         Ok(entries) => Ok(entries),
@@ -50,8 +50,8 @@ pub(in crate::archive) fn pack_files(disk: &dyn Disk) -> Result<PackFiles> {
     Ok(files)
 }
 
-/// Which pack a blob kept like this goes to: those that may go at the same time lie together, so
-/// that whole packs go.
+/// Returns the class of packs that a blob goes to. Content that may be purged at the same time
+/// shares a class, so that whole packs go.
 pub(in crate::archive) fn pack_class(retention: Retention, archived_at: Timestamp) -> PackClass {
     let name = match retention.expires_at(archived_at) {
         None => "forever/none".to_owned(),
@@ -73,14 +73,14 @@ pub(in crate::archive) fn pack_class(retention: Retention, archived_at: Timestam
     PackClass::new(name).expect("a retention and a date make a short name")
 }
 
-/// Where a pack is.
+/// Returns the path of a pack.
 pub(in crate::archive) fn pack_path(class: &str, pack: PackId) -> PathBuf {
     Path::new(PACKS_DIR)
         .join(class)
         .join(format!("{:016}.pack", pack.0))
 }
 
-/// The number a pack's file name stands for.
+/// Returns the number that a pack's file name stands for.
 pub(in crate::archive) fn pack_of(name: &str) -> Option<PackId> {
     let digits = name.strip_suffix(".pack")?;
     (digits.len() == 16).then(|| digits.parse().ok().map(PackId))?

@@ -1,9 +1,9 @@
-//! Notices that a store is a copy of another one, so that not both go on under the same numbers.
+//! Notices that a store is a copy of another one, so that the two do not both give out the same
+//! numbers.
 //!
-//! The file `PLACE` says where the store was last written. Whoever opens the store for writing
-//! compares it with where the store is now. A store that was moved is taken as it is. One that is a
-//! copy says so, as long as nobody has confirmed that this copy goes on: then `PLACE` is not
-//! touched.
+//! The file `PLACE` says where the store was last written. An opening for writing compares it with
+//! where the store is now. A store that was moved is accepted. A copy is reported until a person
+//! confirms that it continues; until then `PLACE` is not touched.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,28 +17,28 @@ use crate::id::StoreId;
 /// The file that says where the store was last written.
 pub(in crate::archive) const PLACE_FILE: &str = "PLACE";
 
-/// A machine that no machine is: what a restored store says of its past when the log could not.
+/// The id of no machine: what a restored store says of its past when its log could not.
 const NO_MACHINE: [u8; 16] = [0; 16];
 
-/// What is known of a store from where it was last written and where it is.
+/// Whether a store is a copy, by where it was last written and where it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::archive) enum Standing {
-    /// It is where it was, or the folder was moved as a whole.
+    /// The store is where it was, or its folder was moved as a whole.
     Same,
-    /// It is a copy.
+    /// The store is a copy.
     Copy(Original),
 }
 
 /// What is known of the store that a copy was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::archive) enum Original {
-    /// It is still in its place.
+    /// The original is still in its place.
     IsThere,
-    /// It was on another machine, where it may be in use.
+    /// The original was on another machine, where it may be in use.
     IsElsewhere,
 }
 
-/// Where the store was that this one is a copy of; see [`Archive::copied_from`].
+/// The store that this one is a copy of; see [`Archive::copied_from`](crate::Archive::copied_from).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopiedFrom {
     /// Name of the machine.
@@ -49,7 +49,7 @@ pub struct CopiedFrom {
 }
 
 impl CopiedFrom {
-    /// What to do about it.
+    /// What a person does about it.
     pub const HINT: &str = "go on with the original; or, if only this copy is written from now on, say so once with 'annals \
                             confirm-move'";
 }
@@ -72,8 +72,8 @@ impl fmt::Display for CopiedFrom {
     }
 }
 
-/// Notes where the store is, or answers where it was, if it is a copy and nobody has confirmed that
-/// it goes on.
+/// Returns where the store was if it is a copy that nobody has confirmed. Otherwise notes where it
+/// is.
 pub(in crate::archive) fn notice(disk: &dyn Disk, store: &StoreId) -> Option<CopiedFrom> {
     let last = read(disk, store);
     match (standing(disk, store), last) {
@@ -89,8 +89,8 @@ pub(in crate::archive) fn notice(disk: &dyn Disk, store: &StoreId) -> Option<Cop
     }
 }
 
-/// Notes that the store is written where it is now. Like `NEWEST` it is not synced, and a disk that
-/// refuses it keeps what was there.
+/// Notes that the store is written where it is now. Like `NEWEST` the file is not synced, and a
+/// disk that refuses it keeps the older one.
 pub(in crate::archive) fn record(disk: &dyn Disk, store: &StoreId) {
     if let Some(place) = here(disk)
         && read(disk, store).as_ref() != Some(&place)
@@ -99,8 +99,8 @@ pub(in crate::archive) fn record(disk: &dyn Disk, store: &StoreId) {
     }
 }
 
-/// Notes that the store came from elsewhere and that its log does not say so yet: whoever writes it
-/// next has to confirm that first.
+/// Notes that the store came from elsewhere and that its log does not say so yet. The next process
+/// that writes it has to confirm that first.
 pub(in crate::archive) fn record_unconfirmed(
     disk: &dyn Disk,
     store: &StoreId,
@@ -125,14 +125,14 @@ fn write(disk: &dyn Disk, store: &StoreId, place: &Place) {
         .open(path, OpenMode::Write)
         .or_else(|_| disk.open(path, OpenMode::CreateNew));
     if let Ok(file) = file {
-        // What is torn in between says nothing, which is as good as a file that is not there.
+        // A torn file counts as a missing one.
         let _ = file
             .write_all_at(text.as_bytes(), 0)
             .and_then(|()| file.set_len(text.len() as u64));
     }
 }
 
-/// Where the store was last written, as far as is known.
+/// Returns where the store was last written, as far as is known.
 pub(in crate::archive) fn read(disk: &dyn Disk, store: &StoreId) -> Option<Place> {
     let file = disk.open(Path::new(PLACE_FILE), OpenMode::Read).ok()?;
     let bytes = file.size().ok().filter(|size| *size <= PLACE_BYTES_MAX)?;
@@ -141,7 +141,7 @@ pub(in crate::archive) fn read(disk: &dyn Disk, store: &StoreId) -> Option<Place
     decode(&text, store)
 }
 
-/// Where the store is now.
+/// Returns where the store is now.
 pub(in crate::archive) fn here(disk: &dyn Disk) -> Option<Place> {
     let place = disk.place()?;
     Some(Place {
@@ -163,21 +163,20 @@ pub(in crate::archive) fn standing(disk: &dyn Disk, store: &StoreId) -> Standing
     }
 }
 
-/// Compares where a store is with where it was last written. `find` answers whether the same store
-/// is in a folder of this machine, and which folder that is.
+/// Compares where a store is with where it was last written.
+///
+/// `find` returns whether the store is in a folder of this machine, and which folder that is.
 fn judge(
     here: &Place,
     last: &Place,
     find: impl Fn(&Path) -> Option<Option<(u64, u64)>>,
 ) -> Standing {
     let same_folder = here.folder.is_some() && here.folder == last.folder;
-    // A machine that cannot be told from others is taken for the same one: in containers it is new
-    // at each start.
+    // A machine without an id counts as the one before: containers get a new one at each start.
     let other_machine = last.machine == Some(NO_MACHINE)
         || matches!((here.machine, last.machine), (Some(a), Some(b)) if a != b);
     if other_machine {
-        // A disk that was plugged into another machine brings its folder along; a copy makes a new
-        // one.
+        // A disk that was plugged into another machine keeps its folder; a copy makes a new one.
         return if same_folder {
             Standing::Same
         } else {

@@ -1,5 +1,5 @@
-//! Bringing an index up to the log: the few events it lags behind at open, or all of them into an
-//! empty one.
+//! Brings an index up to the log: folds in the few events it lacks at an opening, or all of them
+//! into an empty index.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
@@ -24,21 +24,21 @@ use crate::index::{CHECKPOINT_EVENTS, Index, Overlay, Place, View};
 use crate::log::{LogFiles, LogReader};
 use crate::{Error, ErrorKind, Result};
 
-/// So many events are left in memory at open instead of being written to the index; a small store
-/// opens without a write.
+/// The most events that an opening leaves in memory instead of writing them to the index. A small
+/// store opens without a write.
 const LAG_EVENTS_MAX: u64 = 4_096;
-/// The index is written at the latest when this many entries changed.
+/// The index is written when this many entries changed.
 const CHANGED_ENTRIES_MAX: usize = 65_536;
-/// Or when the changes take about this much memory. A whole span of ordinary entries should fit
-/// beside what is kept back: a span written in parts costs twice.
+/// The index is also written when the changes take about this much memory. A whole span of ordinary
+/// entries should fit beside what is kept back: a span written in parts costs twice.
 const WEIGHT_MAX: usize = 112 << 20;
-/// Of which an index that is made anew keeps back so much for one large write.
+/// An index that is made from nothing keeps back this much of the changes for one large write.
 const KEPT_BACK_BYTES: usize = 64 << 20;
 /// Events decoded ahead of the fold, in batches.
 const BATCH_EVENTS: usize = 1_024;
 const BATCHES_AHEAD: usize = 4;
 
-/// An index that, together with its overlay, says what the log says.
+/// An index which, together with its overlay, says what the log says.
 pub(in crate::archive) struct CaughtUp {
     pub(in crate::archive) index: Index,
     pub(in crate::archive) active: Overlay,
@@ -48,10 +48,9 @@ pub(in crate::archive) struct CaughtUp {
 /// Which events must be in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::archive) enum Whole {
-    /// Every one; one whose bytes cannot be read is an error.
+    /// Every event. An event whose bytes cannot be read is an error.
     Every,
-    /// Those that can be read: the log is known to be damaged, and the undamaged rest is to be
-    /// seen.
+    /// The events that can be read. The log is known to be damaged, and the rest is shown.
     Readable,
 }
 
@@ -60,15 +59,14 @@ pub(in crate::archive) struct CatchUp<'a> {
     pub(in crate::archive) disk: &'a Arc<dyn Disk>,
     pub(in crate::archive) progress: &'a Progress,
     pub(in crate::archive) log: &'a Arc<LogFiles>,
-    /// The pack files that count. Damaged ones are left out: what lies in them is then missing, and
-    /// said to be.
+    /// The pack files that count. Damaged ones are left out, and their content is reported missing.
     pub(in crate::archive) packs: &'a PackFiles,
     /// The last event that is folded in.
     pub(in crate::archive) last: EventSeq,
     pub(in crate::archive) whole: Whole,
 }
 
-/// Folds into `index` what it lacks. An index that is missing, of no use or ahead of the log is
+/// Folds into `index` the events it lacks. An index that is missing, damaged or ahead of the log is
 /// made again by `make`.
 pub(in crate::archive) fn catch_up(
     from: &CatchUp<'_>,
@@ -103,8 +101,8 @@ pub(in crate::archive) fn catch_up(
     if lag > 0 {
         catching.fold(from, applied.next())?;
     }
-    // A seal that was cut off left packs of events that are still in the journal; they count where
-    // nothing is removed.
+    // A seal that was cut off left packs of events that are still in the journal. They count when
+    // this opening removes nothing.
     catching.place_due(EventSeq(u64::MAX), packs)?;
     if lag > LAG_EVENTS_MAX || catching.half_made {
         catching.write_all()?;
@@ -125,7 +123,7 @@ pub(in crate::archive) fn catch_up(
     })
 }
 
-/// Where the manifests and their inner nodes lie that the index does not know yet.
+/// Places of the manifests and their inner nodes that the index does not know yet.
 type Nodes = HashMap<BlobId, (PackId, PackEntry)>;
 
 fn no_manifest(entry: &PackEntry) -> Result<Manifest> {
@@ -135,7 +133,7 @@ fn no_manifest(entry: &PackEntry) -> Result<Manifest> {
     ))
 }
 
-/// What a pack says of itself, and what lies in it.
+/// The header and the entries of a pack.
 struct Contents {
     header: PackHeader,
     entries: Vec<PackEntry>,
@@ -147,11 +145,12 @@ struct Catching<'a> {
     below: View,
     active: Overlay,
     disk: &'a Arc<dyn Disk>,
-    /// Packs that are placed once the last event they were sealed with is folded in.
+    /// Packs to be placed, by the last event they were sealed with. They wait until that event is
+    /// folded in.
     due: BTreeMap<EventSeq, Vec<PackId>>,
     /// The index began empty.
     anew: bool,
-    /// The index is of no use before [`Catching::write_all`].
+    /// The index is only usable after [`Catching::write_all`].
     half_made: bool,
 }
 
@@ -160,21 +159,23 @@ impl Catching<'_> {
         self.below.under(self.active.clone())
     }
 
-    /// Forgets packs whose files are gone. The index knows a pack exactly when its file is there,
-    /// so that it says the same whether a compaction was cut off before, between or after its
-    /// steps.
+    /// Forgets packs whose files are gone.
+    ///
+    /// The index knows a pack exactly when its file is there. So it says the same wherever a
+    /// compaction was cut off.
     fn forget_missing(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
         let known = self.below.packs()?.into_iter().map(|pack| pack.id);
         let missing: BTreeSet<PackId> = known.filter(|id| !packs.contains_key(id)).collect();
         Ok(self.active.drop_packs(&missing, &self.below)?)
     }
 
-    /// Places the blobs of packs that were published after the index was last written. Packs of
-    /// events that are still to be folded in are put off until those are: then the row of a blob is
-    /// written once.
+    /// Places the blobs of packs that were published after the index was last written.
     ///
-    /// A pack that cannot be read is left out and tried again at the next open. Nothing is
-    /// compacted meanwhile: what it holds has no place, and its manifests are all that keeps their
+    /// Packs of events that are still to be folded in wait until those are: then the row of a blob
+    /// is written once.
+    ///
+    /// A pack that cannot be read is left out and tried again at the next opening. Nothing is
+    /// compacted meanwhile: its content has no place, and its manifests may be all that keeps their
     /// chunks alive.
     fn place_unknown(&mut self, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
         let known: BTreeSet<PackId> = self.below.packs()?.iter().map(|pack| pack.id).collect();
@@ -226,8 +227,7 @@ impl Catching<'_> {
                 continue;
             }
             entries.retain(|entry| manifests.contains_key(&entry.id));
-            // The row of the pack comes last: with it, the pack is known, and not looked into
-            // again.
+            // The row of the pack comes last. With it the pack is known, and not opened here again.
             place_blobs(&mut self.active, &self.below, row.id, &entries, |entry| {
                 manifests
                     .remove(&entry.id)
@@ -241,12 +241,12 @@ impl Catching<'_> {
         Ok(())
     }
 
-    /// What kind of pack it is, and what lies in it. A pack that lost its end still has its
-    /// records; 'verify' tells of the damage.
+    /// Reads the header and the entries of a pack. A pack that lost its end still has its records;
+    /// `verify` reports the damage.
     fn contents(&self, file: &PackFile) -> Result<Contents, PackReadError> {
         let reader = PackReader::open(&**self.disk, &file.path)?;
-        // A foreign pack is told of as missing content where one of its own should be. Taken in, it
-        // would be all dead, and compacted away.
+        // A pack of another store is reported as missing content. Taken in, it would be all dead,
+        // and compacted away.
         if reader.header().store != self.index.store() {
             return Err(PackReadError::from(PackError::Contradiction {
                 part: PackPart::Header,
@@ -264,7 +264,7 @@ impl Catching<'_> {
         })
     }
 
-    /// Places the packs that were put off until the events up to `seq` are in.
+    /// Places the packs that waited for the events up to `seq`.
     fn place_due(&mut self, seq: EventSeq, packs: &BTreeMap<PackId, PackFile>) -> Result<()> {
         while let Some(due) = self.due.first_entry() {
             if *due.key() > seq {
@@ -298,7 +298,8 @@ impl Catching<'_> {
         Manifest::read(&root, |id| self.node(packs, nodes, id))
     }
 
-    /// A node of a manifest: in a pack that is not placed yet, or wherever it was placed before.
+    /// Reads a node of a manifest: from a pack that is not placed yet, or from where it was placed
+    /// before.
     fn node(
         &self,
         packs: &BTreeMap<PackId, PackFile>,
@@ -323,7 +324,7 @@ impl Catching<'_> {
         Ok(plain.bytes)
     }
 
-    /// Where a blob lies in the packs that are still to be placed.
+    /// Finds a blob in the packs that are still to be placed.
     fn place_in_due(&self, packs: &BTreeMap<PackId, PackFile>, id: &BlobId) -> Option<Place> {
         self.due.values().flatten().find_map(|pack| {
             let Contents { entries, .. } = self.contents(packs.get(pack)?).ok()?;
@@ -347,8 +348,8 @@ impl Catching<'_> {
         let total = last.0 + 1 - first.0;
         thread::scope(|scope| {
             let (ahead, batches) = bounded(BATCHES_AHEAD);
-            // What was folded goes back to where it was made: letting go of it takes a third as
-            // long as folding it in.
+            // Folded events go back to the thread that made them: dropping them here would slow the
+            // fold down.
             let (spent, folded) = unbounded::<Vec<Decoded>>();
             scope.spawn(move || {
                 decode_ahead(log, first..=last, whole, |batch| {
@@ -380,7 +381,7 @@ impl Catching<'_> {
                         self.write()?;
                     }
                 }
-                // When all is decoded there is nobody to send it to.
+                // Once all is decoded, the other thread has ended.
                 let _ = spent.send(batch);
                 from.progress
                     .report(done, total, "folding the log into the index");
@@ -389,7 +390,8 @@ impl Catching<'_> {
         })
     }
 
-    /// Makes room for more. An index that is made anew keeps back what is written best all at once.
+    /// Writes changes to make room for more. An index that is made from nothing keeps back what is
+    /// best written all at once.
     fn write(&mut self) -> Result<()> {
         if !self.anew {
             return self.write_all();
@@ -412,15 +414,15 @@ impl Catching<'_> {
     }
 }
 
-/// A leaf on its way into the index.
+/// A decoded line of the log.
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly all are events, and a box for each would slow a rebuild down"
 )]
 enum Decoded {
     Event(Event),
-    /// Its bytes are as they were recorded, and say nothing that this version knows. It keeps its
-    /// number, and the rest of the log is served; `verify` tells of it.
+    /// Its bytes are as they were recorded, and mean nothing to this version. It keeps its number,
+    /// and `verify` reports it.
     Unreadable(EventSeq),
 }
 
@@ -444,7 +446,7 @@ fn decode_ahead(
                 decode(seq, &line).map_or(Decoded::Unreadable(seq), Decoded::Event)
             }
             Some(Err(_)) if whole == Whole::Readable => {
-                // The reader is at its end after an error.
+                // After an error the reader is at its end.
                 let Some(begins) = files.begins_after(next) else {
                     break;
                 };

@@ -1,4 +1,4 @@
-//! Records that a copy of a store goes on, and that the store it was made from does not.
+//! Records that a copy of a store continues, and that the store it was made from does not.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,21 +18,22 @@ use crate::disk::{Disk, FsDisk};
 use crate::event::{Body, ContinuedFrom, StoreContinued};
 use crate::id::EventSeq;
 
-/// The answer to [`Archive::confirm_move`].
+/// What [`Archive::confirm_move`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConfirmedMove {
-    /// The event that says so; nothing where the store was no copy.
+    /// The event that records it. `None` when the store was no copy.
     pub recorded: Option<EventSeq>,
-    /// Name of the machine it was last written on.
+    /// Name of the machine the store was last written on.
     pub host: Option<String>,
-    /// Folder it was last written in.
+    /// Folder the store was last written in.
     pub folder: Option<PathBuf>,
 }
 
 impl Archive {
-    /// Records that the copy of a store in `dir` goes on, and the one it was made from does not.
+    /// Records that the copy of a store in `dir` continues, and the store it was made from does
+    /// not.
     ///
-    /// [`Archive::copied_from`] says nothing more then. For a store that is no copy, nothing is
+    /// After that [`Archive::copied_from`] returns `None`. For a store that is no copy, nothing is
     /// recorded.
     pub fn confirm_move(dir: impl AsRef<Path>, options: Options) -> Result<ConfirmedMove> {
         let dir = dir.as_ref();

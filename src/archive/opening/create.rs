@@ -1,4 +1,4 @@
-//! Making a store. One whose making was cut off is none, and is made again.
+//! Creates stores. A store whose creation was cut off is created again.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,9 +26,10 @@ use crate::log::{Appender, EVENTS_DIR, JOURNAL_DIR, LogFiles};
 use crate::{Error, ErrorKind, Result};
 
 impl Archive {
-    /// Makes a store in `dir`, which must be missing or empty, and opens it. On `Ok` the store
-    /// survives a power cut; what was left after an error or a crash is cleared away by the next
-    /// try.
+    /// Creates a store in `dir`, which must be missing or empty, and opens it.
+    ///
+    /// On `Ok` the store survives a power cut. What an error or a crash leaves is removed by the
+    /// next try.
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         bounds::check(&options)?;
@@ -36,14 +37,13 @@ impl Archive {
         create(Arc::new(disk), dir.to_owned(), options)
     }
 
-    /// Makes a store on a disk of the caller's, whose root is empty.
+    /// Creates a store on a disk of the caller's, whose root is empty.
     pub fn create_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
         create(disk, PathBuf::new(), options)
     }
 }
 
-/// Makes a store in `disk`, whose root exists and holds nothing, or what was left when the making
-/// of a store was cut off.
+/// Creates a store in `disk`, whose root is empty or holds what a creation that was cut off left.
 fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
     bounds::check(&options)?;
     let at = |path: &Path| dir.join(path);
@@ -60,7 +60,7 @@ fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive
     let index_file = IndexFile::new(Arc::clone(&disk), id, options.index_cache_bytes);
     let index = index_file.create()?;
     let appender = Appender::create(Arc::clone(&disk), id, options.journal_bytes)?;
-    // The header comes last: a folder without it is no store, whatever else is in it.
+    // The header comes last: a folder without it is no store.
     let tmp = Path::new(TMP_DIR).join(HEADER_FILE);
     let path = Path::new(HEADER_FILE);
     disk.open(&tmp, OpenMode::CreateNew)
@@ -97,8 +97,8 @@ fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive
     Ok(archive)
 }
 
-/// A [`Disk`] over `dir`, which must be missing or hold nothing that [`create`] would not clear
-/// away.
+/// Makes a [`Disk`] over `dir`, which must be missing or hold nothing that [`create`] would not
+/// remove.
 fn new_dir(dir: &Path) -> Result<FsDisk> {
     match std::fs::read_dir(dir) {
         Ok(_) => {
@@ -127,9 +127,10 @@ fn new_dir(dir: &Path) -> Result<FsDisk> {
     Ok(FsDisk::new(dir))
 }
 
-/// What [`create`] left when it was cut off: the files, which are to go. An error when there is
-/// anything else, or may be: without its header file a store is none, but what is in it can be
-/// brought back.
+/// Lists the files that a creation left when it was cut off.
+///
+/// Anything else in the folder is an error: it may be a store that lost its header, and its events
+/// can be recovered.
 fn begun(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>> {
     let list = |folder: &Path| -> Result<Vec<DirEntry>> {
         let listed = disk.list(folder);
@@ -168,7 +169,7 @@ fn begun(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Removes what was left. The lock is held, so nobody else is making a store here.
+/// Removes what a creation left. The lock is held, so no other process creates a store here.
 fn clear_begun(disk: &dyn Disk, dir: &Path) -> Result<()> {
     for file in begun(disk, dir)? {
         disk.remove(&file)

@@ -1,6 +1,6 @@
-//! Which store the files of a folder belong to, by what each of them says.
+//! Finds out which store the files of a folder belong to, by what each of them says.
 //!
-//! Every file but `LOCK` carries the id of its store. `FORMAT` is one witness of many: it is small,
+//! Every file but `LOCK` carries the id of its store. `FORMAT` is only one of them: it is small,
 //! and easily copied to the wrong place.
 
 use std::collections::BTreeMap;
@@ -17,36 +17,36 @@ use crate::index::Index;
 use crate::log::{EVENTS_DIR, JOURNAL_DIR};
 
 /// So many files must agree on a store that `FORMAT` does not name.
-const WITNESSES_MIN: usize = 2;
+const AGREEING_FILES_MIN: usize = 2;
 
-/// What the files of a folder say of whose they are.
-pub(in crate::archive) struct Witnesses(BTreeMap<StoreId, Testimony>);
+/// The stores that the files of a folder name.
+pub(in crate::archive) struct StoreNames(BTreeMap<StoreId, NamingFiles>);
 
 /// The files that name one store.
 #[derive(Default)]
-struct Testimony {
+struct NamingFiles {
     /// Journal files, segments and packs: what a store is made of.
     body: usize,
     /// All of them, with `NEWEST` and the index.
     all: usize,
-    /// One of the body, to show.
+    /// One of the body, as an example in messages.
     example: PathBuf,
 }
 
-/// What the files come to.
+/// Which store the files belong to.
 pub(in crate::archive) enum Verdict {
     /// `FORMAT` is right: it names the store that the others name, or none of them names another.
     AsFormatSays,
-    /// `FORMAT` is unreadable, or names a store of which nothing else is here; so many files name
-    /// this one.
+    /// `FORMAT` is unreadable, or names a store of which no other file is here. This many files
+    /// name another store.
     Other(StoreId, usize),
-    /// They do not agree; in words.
+    /// The files do not agree; how, in words.
     Unclear(String),
 }
 
-impl Witnesses {
-    /// Asks every file. `packs` are the pack files to ask.
-    pub(in crate::archive) fn ask(disk: &dyn Disk, packs: &PackFiles) -> Self {
+impl StoreNames {
+    /// Reads the store id of every file, and of the pack files in `packs`.
+    pub(in crate::archive) fn read(disk: &dyn Disk, packs: &PackFiles) -> Self {
         let mut told = Self(BTreeMap::new());
         for (folder, length) in [
             (JOURNAL_DIR, frame::JOURNAL_HEADER_BYTES),
@@ -86,28 +86,28 @@ impl Witnesses {
 
     fn body(&mut self, id: Option<StoreId>, path: PathBuf) {
         if let Some(id) = id {
-            let testimony = self.0.entry(id).or_default();
-            testimony.body += 1;
-            testimony.all += 1;
-            testimony.example = path;
+            let files = self.0.entry(id).or_default();
+            files.body += 1;
+            files.all += 1;
+            files.example = path;
         }
     }
 
-    /// Weighs them against `format`, the store that `FORMAT` names, if it can be read.
-    pub(in crate::archive) fn weigh(&self, format: Option<StoreId>) -> Verdict {
+    /// Judges the files against `format`, the store that `FORMAT` names, if it can be read.
+    pub(in crate::archive) fn judge(&self, format: Option<StoreId>) -> Verdict {
         let own = format
             .and_then(|id| self.0.get(&id))
             .map_or(0, |own| own.body);
-        let others: Vec<(&StoreId, &Testimony)> = self
+        let others: Vec<(&StoreId, &NamingFiles)> = self
             .0
             .iter()
-            .filter(|(id, testimony)| Some(**id) != format && testimony.body > 0)
+            .filter(|(id, files)| Some(**id) != format && files.body > 0)
             .collect();
-        let foreign: usize = others.iter().map(|(_, testimony)| testimony.body).sum();
+        let foreign: usize = others.iter().map(|(_, files)| files.body).sum();
         match (format, &others[..]) {
             (Some(_), []) => Verdict::AsFormatSays,
             (Some(_), _) if own > foreign => Verdict::AsFormatSays,
-            (_, [(id, other)]) if own == 0 && other.all >= WITNESSES_MIN => {
+            (_, [(id, other)]) if own == 0 && other.all >= AGREEING_FILES_MIN => {
                 Verdict::Other(**id, other.all)
             }
             (_, []) => Verdict::Unclear("no other file says which store it is".to_owned()),
@@ -123,8 +123,8 @@ impl Witnesses {
         let sides: Vec<String> = self
             .0
             .iter()
-            .filter(|(_, testimony)| testimony.body > 0)
-            .map(|(id, Testimony { all, example, .. })| {
+            .filter(|(_, files)| files.body > 0)
+            .map(|(id, NamingFiles { all, example, .. })| {
                 let files = if *all == 1 {
                     "file names"
                 } else {
@@ -138,9 +138,9 @@ impl Witnesses {
     }
 }
 
-/// Says that `FORMAT`, which names `store`, is what does not fit the other files, if that is so.
+/// Explains that `FORMAT`, which names `store`, does not fit the other files, if that is so.
 pub(in crate::archive) fn foreign_format(disk: &dyn Disk, store: StoreId) -> Option<String> {
-    match Witnesses::ask(disk, &PackFiles::new()).weigh(Some(store)) {
+    match StoreNames::read(disk, &PackFiles::new()).judge(Some(store)) {
         Verdict::AsFormatSays => None,
         Verdict::Other(id, files) => Some(format!(
             "{HEADER_FILE} names store {store}, and {files} other files name store {id}: bring the right \
@@ -161,21 +161,21 @@ fn head(disk: &dyn Disk, path: &Path, length: usize) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn witnesses(told: &[(u8, usize, usize)]) -> Witnesses {
-        let testimony = |(id, body, others): &(u8, usize, usize)| {
-            let testimony = Testimony {
+    fn names(told: &[(u8, usize, usize)]) -> StoreNames {
+        let files = |(id, body, others): &(u8, usize, usize)| {
+            let files = NamingFiles {
                 body: *body,
                 all: body + others,
                 example: PathBuf::from("journal/0000.journal"),
             };
-            (StoreId::from_bytes([*id; 16]), testimony)
+            (StoreId::from_bytes([*id; 16]), files)
         };
-        Witnesses(told.iter().map(testimony).collect())
+        StoreNames(told.iter().map(files).collect())
     }
 
     fn verdict(format: u8, told: &[(u8, usize, usize)]) -> String {
         let format = (format > 0).then(|| StoreId::from_bytes([format; 16]));
-        match witnesses(told).weigh(format) {
+        match names(told).judge(format) {
             Verdict::AsFormatSays => "as FORMAT says".to_owned(),
             Verdict::Other(id, files) => format!("{} by {files}", id.as_bytes()[0]),
             Verdict::Unclear(_) => "unclear".to_owned(),
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn files_of_two_stores_are_counted_and_shown() {
-        let Verdict::Unclear(why) = witnesses(&[(1, 1, 2), (2, 1, 0)]).weigh(None) else {
+        let Verdict::Unclear(why) = names(&[(1, 1, 2), (2, 1, 0)]).judge(None) else {
             panic!("one of them was taken");
         };
         assert!(why.contains("3 files name store 01"), "{why}");

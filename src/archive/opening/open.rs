@@ -39,8 +39,8 @@ use crate::{Error, ErrorKind, Result};
 impl Archive {
     /// Opens the store in `dir`. One process at a time may have it open for writing.
     ///
-    /// A torn tail is cut and recorded, a missing or damaged index is made anew. A store whose log
-    /// is damaged opens for reading only; [`Archive::damage`] says what was found.
+    /// A torn tail is cut off and recorded. A missing or damaged index is made again. A store whose
+    /// log is damaged opens for reading only; [`Archive::damage`] says what was found.
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         open(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
@@ -51,12 +51,12 @@ impl Archive {
         open(disk, PathBuf::new(), options)
     }
 
-    /// True when there is a store in `dir`.
+    /// Returns true when there is a store in `dir`.
     pub fn is_store(dir: impl AsRef<Path>) -> bool {
         dir.as_ref().join(HEADER_FILE).is_file()
     }
 
-    /// True while some handle, of this process or another, has the store in `dir` open.
+    /// Returns true while a handle of this process or another has the store in `dir` open.
     pub fn is_open(dir: impl AsRef<Path>) -> bool {
         let dir = dir.as_ref();
         // A folder that is no store gets no lock file.
@@ -71,7 +71,7 @@ fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> 
     let access = options.access;
     let lock = match take_lock(&*disk, &dir, options.lock_wait) {
         Ok(lock) => Some(lock),
-        // On a read-only disk nobody else can be writing either.
+        // On a read-only disk no other process can be writing either.
         Err(error) if access == Access::ReadOnly && cannot_write(&error) => None,
         Err(error) => return Err(error),
     };
@@ -81,7 +81,7 @@ fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> 
     {
         archive.set_copied_from(from);
     }
-    // What this cannot do is seen in the sums of the store, and done by the next purge.
+    // An error here shows in the sums of the store, and the next purge does what is left.
     let _ = archive.end_purges();
     Ok(archive)
 }
@@ -152,7 +152,7 @@ pub(in crate::archive) fn open_locked(
         next_pack: caught_up.next_pack,
     }));
     if store.log_damage.is_empty() {
-        // What cannot be told now is told by 'verify', and by the read that needs it.
+        // An error is reported by `verify`, and by the read that meets it.
         let (index, sealed) = (&store.index, store.log.sealed());
         let content = find_content_damage(index, &store.journal, sealed, &packs);
         let _ = store.content_damage.set(content.unwrap_or_default());
@@ -168,7 +168,7 @@ pub(in crate::archive) fn open_locked(
 struct Scanned {
     log: LogFiles,
     found: Found,
-    /// Where in the journal blobs lie.
+    /// Places of the blobs in the journal.
     in_journal: HashMap<BlobId, JournalPlace>,
     /// What is damaged in the log, one line for each place.
     damage: Vec<String>,
@@ -209,7 +209,7 @@ fn scan(disk: &dyn Disk, store: &StoreId, access: Access) -> Result<Scanned> {
     })
 }
 
-/// What may be done with a store, and the index as far as it is of use.
+/// What may be done with a store, and its index if that is usable.
 struct Judged {
     access: Access,
     index_access: IndexAccess,
@@ -229,9 +229,10 @@ fn judge(
         log, found, damage, ..
     } = scanned;
     let last = log.last();
-    let access = match damage.is_empty() {
-        true => options.access,
-        false => Access::ReadOnly,
+    let access = if damage.is_empty() {
+        options.access
+    } else {
+        Access::ReadOnly
     };
     let index_access = match access {
         _ if !is_locked || !damage.is_empty() => IndexAccess::ReadOnly,
@@ -268,7 +269,7 @@ fn judge(
              its end was lost"
         ),
     });
-    // The index is of no use any more, and nothing on disk is changed from here on.
+    // The index is not usable, and nothing on disk is changed from here on.
     Ok(Judged {
         access: Access::ReadOnly,
         index_access: IndexAccess::ReadOnly,
@@ -276,7 +277,7 @@ fn judge(
     })
 }
 
-/// Removes what was being written when the store was last let go, and cuts off a torn tail. Returns
+/// Removes what was being written when the store was last open, and cuts off a torn tail. Returns
 /// what is to be recorded of that tail.
 fn clean(disk: &dyn Disk, found: &Found) -> Result<Option<Recovered>> {
     folders::make_missing(disk)?;
@@ -294,7 +295,7 @@ fn clean(disk: &dyn Disk, found: &Found) -> Result<Option<Recovered>> {
     }
 }
 
-/// Adds to the damage of a log what explains it; that comes first.
+/// Puts explanations in front of the damage of a log: missing folders, and files of another store.
 fn explain(disk: &dyn Disk, store: StoreId, mut damage: Vec<String>) -> Vec<String> {
     if !damage.is_empty() {
         let whole_folders = folders::missing_of_log(disk);
@@ -317,19 +318,19 @@ fn catch_up_index(
         match catch_up(from, index.take(), || file.make(access)) {
             Err(error) if access == IndexAccess::WriteIfPossible && cannot_write(&error) => {
                 access = IndexAccess::ReadOnly;
-                // Making it again was broken off: what is there now is of no use.
+                // It was being made again and is incomplete, so it is not usable.
                 if !is_made_again {
                     index = file.open(access)?;
                 }
             }
-            // Damage that shows only when its pages are read.
+            // Some damage shows only when pages are read.
             Err(error) if is_index_damage(&error) && !is_made_again => is_made_again = true,
             caught_up => return caught_up,
         }
     }
 }
 
-/// Goes on in the current journal file, and records what the opening did.
+/// Continues in the current journal file, and records what the opening did.
 fn go_on(
     store: Arc<Store>,
     found: Found,
@@ -364,7 +365,7 @@ fn go_on(
         .collect();
     let archive = start(store, appender, full, lock)?;
     if found.next_seq == EventSeq(1) {
-        // The power went between the header and the first event.
+        // The power failed between the header and the first event.
         archive.append(vec![created(id)])?;
     }
     if let Some(recovered) = recovered {
@@ -373,7 +374,7 @@ fn go_on(
     Ok(archive)
 }
 
-/// Remembers where the blobs of a frame lie.
+/// Notes where the blobs of a frame lie.
 fn note_records(
     slot: u32,
     offset: u64,

@@ -10,10 +10,10 @@ use crate::id::{EventSeq, PackId};
 use crate::index::Index;
 use crate::{Error, Result};
 
-/// Removes packs of a seal that was cut off before its segment got its name: the journal still
-/// holds all of it.
+/// Removes packs of a seal that was cut off before its segment was published. The journal still
+/// holds all their content.
 ///
-/// Packs the index knows were named by a whole seal, and are not looked into.
+/// Packs that the index knows were published by a whole seal, and are not opened.
 pub(in crate::archive) fn remove_orphans(
     disk: &dyn Disk,
     files: &mut PackFiles,
@@ -32,7 +32,7 @@ pub(in crate::archive) fn remove_orphans(
         if known.contains(id) {
             continue;
         }
-        // A damaged one is left for 'verify' to tell and for 'repair' to set aside.
+        // A damaged pack is left for `verify` to report and for `repair` to set aside.
         if let Ok(pack) = PackReader::open(disk, &file.path)
             && pack.header().origin == PackOrigin::Sealed
             && pack.header().last_seq > sealed

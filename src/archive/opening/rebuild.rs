@@ -12,7 +12,7 @@ use crate::id::EventSeq;
 use crate::index::Index;
 
 impl Archive {
-    /// Drops the index and folds the whole log into a new one. Callers wait meanwhile. Answers the
+    /// Drops the index and folds the whole log into a new one. Callers wait meanwhile. Returns the
     /// newest event in it.
     pub fn rebuild(&self) -> Result<EventSeq> {
         let store = Arc::clone(self.store());

@@ -1,4 +1,4 @@
-//! Finds journal files that still hold what a purge should have made zeros of.
+//! Finds journal files that a purge should have wiped.
 
 use crate::disk::{Disk, OpenMode};
 use crate::format::frame::JOURNAL_HEADER_BYTES;
@@ -17,11 +17,11 @@ pub(in crate::archive) fn has_stale_journal(
     current_is_stale || found.free.iter().any(|free| is_stale(disk, free, purged))
 }
 
-/// Bytes looked at where the first frame of a journal file would be.
+/// Bytes that are read where the first frame of a journal file would be.
 const FRAME_HEAD_BYTES: usize = 64;
 
-/// True when a free journal file still holds what it held before `purged`, the newest purge: that
-/// makes zeros of it, unless it was cut off.
+/// Returns true when a free journal file still holds content from before `purged`. A purge wipes
+/// free files, unless it was cut off.
 fn is_stale(disk: &dyn Disk, free: &Journal, purged: EventSeq) -> bool {
     if free.header.first_seq > purged {
         return false;

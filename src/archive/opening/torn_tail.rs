@@ -1,4 +1,4 @@
-//! The torn end of a journal: kept in the quarantine, cut off, and to be recorded.
+//! Handles the torn end of a journal: keeps a copy, cuts it off, and says what to record.
 
 use std::io;
 use std::path::Path;
@@ -10,8 +10,10 @@ use crate::id::{EventSeq, Sha256};
 use crate::log::{JOURNAL_BYTES_MAX, Journal, TornTail, cut, journal_path};
 use crate::{Error, Result};
 
-/// Keeps a copy of torn bytes, then cuts them off. What was torn was never acknowledged; the copy
-/// is for the curious, and is left out when the disk has no room for it.
+/// Keeps a copy of torn bytes, then cuts them off.
+///
+/// Torn bytes were never acknowledged. The copy helps to find out what happened, and is left out
+/// when the disk has no room for it.
 pub(in crate::archive) fn set_tail_aside(
     disk: &dyn Disk,
     journal: &Journal,
@@ -42,7 +44,7 @@ pub(in crate::archive) fn set_tail_aside(
     })
 }
 
-/// The copy has its name only when all of it is durable.
+/// Writes a copy, which gets its name only when all of it is durable.
 fn keep_copy(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let tmp = Path::new(TMP_DIR).join("torn");
     disk.make_dir(Path::new(QUARANTINE_DIR))?;
@@ -55,15 +57,15 @@ fn keep_copy(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
             })
         });
     if kept.is_err() {
-        // On a full disk it must not stay; elsewhere the next open clears it away.
+        // On a full disk it must not stay. Elsewhere the next opening removes it.
         let _ = disk.remove(&tmp);
     }
     kept
 }
 
-/// A tail that was cut off when the store was opened before, and whose record was lost to another
-/// fault: its copy is named after the event that comes next, which would otherwise be the record of
-/// it.
+/// Finds a tail that an earlier opening cut off without recording it, because of another fault.
+///
+/// Its copy is named after the next event, which would otherwise be the record of it.
 pub(in crate::archive) fn cut_and_not_recorded(
     disk: &dyn Disk,
     journal: &Journal,
@@ -80,7 +82,7 @@ pub(in crate::archive) fn cut_and_not_recorded(
         let (Some(Ok(offset)), Ok(len)) = (offset, usize::try_from(file.len)) else {
             continue;
         };
-        // What was torn is never longer than the file it was torn off.
+        // A torn tail is never longer than its journal file.
         if file.len > journal.header.file_bytes.min(JOURNAL_BYTES_MAX) {
             continue;
         }

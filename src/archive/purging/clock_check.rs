@@ -1,4 +1,4 @@
-//! Which day it is, as far as the log bears the clock out.
+//! Checks the clock against the log before a purge asks it for the day.
 
 use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
@@ -6,15 +6,15 @@ use crate::id::EventSeq;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// By how many days one event may be later than the one before it, and the clock later than the
-/// newest, before somebody has to vouch for the day.
+/// The most days between two events, and between the newest event and the clock, that need no
+/// person to confirm the day.
 const GAP_DAYS_MAX: i64 = 366;
-/// How many of the newest events are looked at. A clock that was wrong when something was recorded
-/// looks right to whoever compares it with that record alone.
+/// How many of the newest events are read. A wrong clock looks right next to one event that it
+/// dated itself.
 const LOOKED_AT: u64 = 256;
 
 impl Archive {
-    /// The time on the store's clock; refused where that clock may have jumped.
+    /// Returns the time of the store's clock. Refused when that clock may have jumped.
     pub(in crate::archive) fn trusted_now(&self) -> Result<Timestamp> {
         let now = self.store().options.clock.now();
         let newest = self.newest();
@@ -22,7 +22,7 @@ impl Archive {
         let mut before: Option<(EventSeq, Timestamp)> = None;
         for leaf in self.events(first, None)? {
             let leaf = leaf?;
-            // An event that does not say when it was is no reason to refuse.
+            // An event without a readable time is no reason to refuse.
             let Ok(event) = decode(leaf.seq, leaf.line.as_bytes()) else {
                 continue;
             };
@@ -45,7 +45,7 @@ impl Archive {
     }
 }
 
-/// The days between two times, if they are more than a sound clock has between them.
+/// Returns the days between two times, if they are more than a sound clock has between them.
 fn gap(earlier: Timestamp, later: Timestamp) -> Option<i64> {
     const DAY_MICROS: i64 = 86_400_000_000;
     let days = later.micros().saturating_sub(earlier.micros()) / DAY_MICROS;

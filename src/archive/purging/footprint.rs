@@ -1,6 +1,6 @@
-//! What content takes on disk, and what of it goes when entries go.
+//! Computes what content takes on disk, and what of it is freed when entries are purged.
 //!
-//! Content that several entries share takes its place once, and goes with the last of them.
+//! Content that several entries share takes its place once, and is freed with the last of them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,15 +12,15 @@ use crate::id::{BlobId, PackId};
 use crate::index::{BlobRow, PackRow, View};
 use crate::{Error, ErrorKind, Result};
 
-/// What each piece of content takes: its record, and its share of what its pack needs beside
-/// records. The shares of all content of a pack come to the bytes of its file.
+/// Sizes of content: its record, and its share of what its pack holds beside records. The shares of
+/// all content of a pack add up to the bytes of its file.
 pub(in crate::archive) struct Sizes<'a> {
     journal: &'a JournalBlobs,
     view: &'a View,
     packs: BTreeMap<PackId, PackRow>,
 }
 
-/// Where a record is, and what goes with it.
+/// Where a record lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lies {
     InPack { pack: PackId, record: u64 },
@@ -38,7 +38,7 @@ impl<'a> Sizes<'a> {
         })
     }
 
-    /// The bytes of all packs and of all content in the journal.
+    /// Returns the bytes of all packs and of all content in the journal.
     pub(in crate::archive) fn of_everything(&self) -> u64 {
         let packs: u64 = self.packs.values().map(|pack| pack.bytes).sum();
         packs.saturating_add(self.journal.bytes())
@@ -58,7 +58,7 @@ impl<'a> Sizes<'a> {
     }
 }
 
-/// The share of each piece of content in what a pack has beside records.
+/// Returns the share of each piece of content in what a pack holds beside records.
 fn around_each(pack: &PackRow) -> u64 {
     let around = (PACK_HEADER_BYTES + PACK_TRAILER_BYTES) as u64 + pack.dictionary_bytes;
     FOOTER_ENTRY_BYTES as u64 + around.div_ceil(pack.blobs.max(1))
@@ -69,10 +69,12 @@ fn content_of(entry: &Entry) -> impl Iterator<Item = BlobId> {
     std::iter::once(entry.blake3).chain(reports.map(|report| report.blake3))
 }
 
-/// Counts who needs which content, while entries come, or leave one after the other.
+/// Counts the entries that need each content, while entries are added or removed one after the
+/// other.
 pub(in crate::archive) struct Needs<'a> {
     sizes: &'a Sizes<'a>,
-    /// Who still needs it. What is not in it is needed by all that the index knows of.
+    /// Entries that still need a content. Content that is not listed is needed by all entries that
+    /// the index counts.
     left: HashMap<BlobId, u32>,
     gone: Gone,
 }
@@ -86,7 +88,7 @@ struct Gone {
 }
 
 impl<'a> Needs<'a> {
-    /// Begins with everybody in the store.
+    /// Begins with all entries of the store.
     pub(in crate::archive) fn of_all(sizes: &'a Sizes<'a>) -> Self {
         Self {
             sizes,
@@ -95,8 +97,9 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// Counts an entry among those that share; gives the bytes that none before it took. Only for a
-    /// counter that is asked about the entries that were added to it, and about no others.
+    /// Adds an entry, and returns the bytes that no entry before it took.
+    ///
+    /// A counter that entries are added to is asked about these entries only.
     pub(in crate::archive) fn add(&mut self, entry: &Entry) -> Result<u64> {
         let mut bytes = 0;
         for blob in content_of(entry) {
@@ -105,7 +108,7 @@ impl<'a> Needs<'a> {
         Ok(bytes)
     }
 
-    /// The bytes that go with this entry, those before it being gone.
+    /// Removes an entry, and returns the bytes that are freed with it.
     pub(in crate::archive) fn remove(&mut self, entry: &Entry) -> Result<u64> {
         let mut freed = 0;
         for blob in content_of(entry) {
@@ -118,7 +121,7 @@ impl<'a> Needs<'a> {
         let Some(row) = self.sizes.view.blob(&blob)? else {
             return Ok(0);
         };
-        // What is needed once is needed by this entry alone, and takes no place in the map.
+        // Content with one reference is needed by this entry alone, and takes no place in the map.
         if row.refs > 1 {
             let count = self.left.entry(blob).or_insert(0);
             *count += 1;
@@ -160,8 +163,8 @@ impl<'a> Needs<'a> {
         Ok(freed)
     }
 
-    /// What the store shrinks by at once when what was released goes: packs that are worth it, with
-    /// what was dead in them before, and content in the journal.
+    /// Returns what the store shrinks by at once when the removed entries are purged: packs worth
+    /// compacting, with what was dead in them before, and content in the journal.
     pub(in crate::archive) fn freed_at_once(&self) -> Result<u64> {
         let after = |pack: &PackRow| {
             let (records, bytes) = self.gone.packs.get(&pack.id).copied().unwrap_or_default();
@@ -178,7 +181,7 @@ impl<'a> Needs<'a> {
     }
 }
 
-/// The error for counts of the index that contradict each other.
+/// Makes the error for counts of the index that contradict each other.
 fn does_not_add_up(how: &str) -> Error {
     Error::new(
         ErrorKind::Damaged,

@@ -1,4 +1,4 @@
-//! What goes for good: a plan is made and looked at, then recorded, then its bytes are freed.
+//! Purges entries: a plan is made and shown, then recorded, then its bytes are freed.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::retention::{AsOf, Candidate, Leaving, Planner, Policy, PurgePlan, Spa
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// What a purge did. It is on record whatever came of freeing its bytes.
+/// What a purge did. It is on record, whether or not its bytes could be freed.
 #[derive(Debug)]
 pub struct PurgeOutcome {
-    /// What is durably recorded: these entries are gone.
+    /// The durable record: these entries are gone.
     pub recorded: RecordedPurge,
-    /// What freeing their bytes came to. After an error the entries are gone all the same;
+    /// The result of freeing their bytes. After an error the entries are gone nevertheless;
     /// [`Archive::compact`], the next purge and the next opening for writing free what is left.
     pub reclaim: Result<CompactOutcome>,
 }
@@ -30,27 +30,28 @@ pub struct PurgeOutcome {
 /// A purge as it is on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecordedPurge {
-    /// Entries that went.
+    /// Entries that were purged.
     pub archives_purged: u64,
     /// When the oldest of them was archived.
     pub oldest_purged: Option<Timestamp>,
     /// When the newest of them was archived.
     pub newest_purged: Option<Timestamp>,
-    /// Why, in a person's words.
+    /// The reason, in a person's words.
     pub reason: String,
     /// The plan that was carried out.
     pub plan_id: String,
 }
 
 impl PurgeOutcome {
-    /// Bytes that are used no longer: those the packs shrank by, and those of content that was
-    /// still in the journal and is overwritten there. 0 when freeing them failed.
+    /// Returns the bytes that were freed: those the packs shrank by, and those of content in the
+    /// journal, which is overwritten there. 0 when freeing them failed.
     pub fn bytes_freed(&self) -> u64 {
         self.reclaim.as_ref().map_or(0, |done| done.bytes_freed)
     }
 }
 
-/// One object of all fields; `reclaim_error` is there only when freeing the bytes failed.
+/// Serializes all fields as one object. `reclaim_error` is there only when freeing the bytes
+/// failed.
 impl Serialize for PurgeOutcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -82,10 +83,10 @@ impl Serialize for PurgeOutcome {
 }
 
 impl Archive {
-    /// What `policy` would take on that day. Changes nothing.
+    /// Returns the plan of what `policy` would purge on a day. Changes nothing.
     ///
-    /// Refused when the policy has no rule, and when it asks the clock for the day and the log says
-    /// that the clock may have jumped: one that is years ahead makes everything old.
+    /// Refused when the policy has no rule. Also refused when it asks the clock for the day and the
+    /// log says that the clock may have jumped: a clock that is years ahead makes every entry old.
     pub fn plan_purge(&self, policy: &Policy, as_of: AsOf) -> Result<PurgePlan> {
         let now = match as_of {
             AsOf::Vouched(day) => day,
@@ -99,7 +100,7 @@ impl Archive {
         };
         let sizes = Sizes::new(&self.store().journal, &view)?;
         let mut selection = Needs::of_all(&sizes);
-        // Where the whole store fits the limit, what of it is selected does too, and need not be
+        // When the whole store fits the limit, the selected part of it does too and is not
         // measured.
         let is_measured = policy
             .max_size
@@ -145,9 +146,9 @@ impl Archive {
 
     /// Carries a plan out: records it, then frees the bytes.
     ///
-    /// Refused when the plan is empty or stale: holds or purges came after it, or it was made by
-    /// another program's hand. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
-    /// whether its bytes are freed; on an error nothing was purged.
+    /// Refused when the plan is empty, was altered, or is stale: holds or purges came after it. On
+    /// `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says whether its bytes are freed.
+    /// On an error nothing was purged.
     pub fn purge(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
         if plan.items.is_empty() {
             return Err(Error::new(ErrorKind::Refused, "the plan takes nothing"));
@@ -172,7 +173,7 @@ impl Archive {
         })
     }
 
-    /// A plan is stale once a hold was placed or released, or anything was purged, after it was
+    /// Refuses a stale plan: a hold was placed or released, or entries were purged, after it was
     /// made.
     fn refuse_stale(&self, plan: &PurgePlan) -> Result<()> {
         if plan.at_seq > self.newest() {
@@ -204,7 +205,7 @@ impl Archive {
     }
 }
 
-/// Hands out the live entries that are selected, oldest first, until one cannot be worked on.
+/// Hands the selected live entries to `each`, oldest first, until one fails.
 fn walk_selected(
     view: &View,
     selected: impl Fn(&Entry) -> bool,
@@ -223,7 +224,7 @@ fn walk_selected(
     done
 }
 
-/// What keeps an entry whatever the rules say.
+/// Returns what keeps an entry whatever the rules say.
 fn spared(entry: &Entry) -> Option<Spared> {
     if !entry.holds.is_empty() {
         Some(Spared::Held)

@@ -1,8 +1,8 @@
-//! Freeing the bytes of what was purged, wherever they lie: in packs, in the journal, and behind
-//! its end.
+//! Frees the bytes of purged content, wherever they lie: in packs, in the journal, and behind its
+//! end.
 //!
-//! A purge is on record before any of this begins. What one could not free is found again by what
-//! it left behind, so the next purge, `compact` and the next opening for writing all end it.
+//! A purge is on record before any of this begins. What it could not free can be seen in the store,
+//! so the next purge, `compact` and the next opening for writing all finish it.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::archive::state::reclaimable::{choose_packs, unneeded_in_journal, was_
 use crate::disk::Disk;
 
 impl Archive {
-    /// Reclaims the bytes of what was purged, until `max_bytes` were freed: those in packs, and
-    /// those still in the journal, which is sealed without them.
+    /// Frees the bytes of purged content, until `max_bytes` were freed: those in packs, and those
+    /// still in the journal, which is sealed without them.
     ///
     /// After an error the rest is left for the next call; the message says what was freed before
     /// it.
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
-        // Packs go first: on a full disk that is what makes room for the rest.
+        // Packs come first: on a full disk they make room for the rest.
         let compacted = self.compact_packs(max_bytes);
         let freed = compacted.as_ref().map_or(0, |done| done.bytes_freed);
         let may_go_on = max_bytes.is_none_or(|max| freed < max);
@@ -34,7 +34,7 @@ impl Archive {
         };
         match (compacted, in_journal) {
             (Ok(done), Ok(in_journal)) => {
-                // What the opening of the store freed just before is told here, too.
+                // Includes what the opening of the store freed just before.
                 let done = done.plus(self.store().leftovers.take_freed());
                 Ok(CompactOutcome {
                     bytes_freed: done.bytes_freed + in_journal,
@@ -53,10 +53,10 @@ impl Archive {
         self.run_in_background(move |writer| compact(&store, writer, max_bytes, || true))
     }
 
-    /// Ends in the background what a purge left undone before the store was opened, if one did.
+    /// Finishes in the background what a purge left undone before the store was opened.
     ///
-    /// What fails here fails silently: `stats` still shows it, and the next purge or `compact` says
-    /// why.
+    /// A failure here is not reported: `stats` still shows the bytes, and the next purge or
+    /// `compact` says why.
     pub(in crate::archive) fn end_purges(&self) -> Result<()> {
         let store = self.store();
         if !self.is_writable() || !was_purged(&store.index.view()) {
@@ -74,7 +74,7 @@ impl Archive {
         let in_journal = unneeded_in_journal(&store.index, &store.journal)?;
         if in_journal > 0 {
             let (reply, rotated) = bounded(1);
-            // Once this answers, the background thread has the file to be sealed before its next
+            // After this answer the background thread has the file to be sealed before its next
             // job.
             if channels.hand_in(Request::Rotate(reply)) && matches!(rotated.recv(), Ok(Ok(()))) {
                 store.leftovers.note_freed(CompactOutcome {
@@ -92,24 +92,23 @@ impl Archive {
         Ok(())
     }
 
-    /// Seals the journal without what nothing needs, and makes zeros of what its files held before.
-    /// Returns the bytes that were not needed.
+    /// Seals the journal without unneeded content, and wipes what its files held before. Returns
+    /// the bytes that were not needed.
     fn free_journal(&self) -> Result<u64> {
         let store = self.store();
         let unneeded = unneeded_in_journal(&store.index, &store.journal)?;
         if unneeded > 0 {
             self.seal()?;
         }
-        // On the background thread, which may have released a file a moment ago that the writer has
-        // not heard of.
+        // On the background thread, which may have released a file that the writer has not received
+        // yet.
         let disk = Arc::clone(&store.disk);
         self.run_in_background(move |writer| wipe_journal(&*disk, writer))?;
         Ok(unneeded)
     }
 }
 
-/// Makes zeros of what the journal files held and nothing needs. Callers wait for the current file
-/// only.
+/// Wipes what the journal files held and nothing needs. Callers wait for the current file only.
 fn wipe_journal(disk: &dyn Disk, writer: &WriterLink) -> Result<()> {
     let mut wiped = Ok(());
     for mut journal in writer.take_free_journals()? {

@@ -1,5 +1,4 @@
-//! What comes out: content, verified before it is handed over, and events, as they stand in the
-//! log.
+//! Reads content, verified before it is returned, and events as they stand in the log.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -13,15 +12,15 @@ use crate::log::LogReader;
 use crate::{Error, ErrorKind, Result};
 
 impl Archive {
-    /// A blob's content. Every chunk is compared with its hash before it is handed out, and the
-    /// whole at its end: what is read without an error is what was archived.
+    /// Opens a blob for reading. Every chunk is compared with its hash before it is returned, and
+    /// the whole at its end: what is read without an error is what was archived.
     ///
     /// `NotFound` when the store has no such blob, or no longer.
     pub fn read(&self, blob: &BlobId) -> Result<BlobReader> {
         BlobReader::open(self.store().contents.clone(), *blob)
     }
 
-    /// The same in one piece; content of more than `limit` bytes is refused.
+    /// Reads a blob in one piece. Content of more than `limit` bytes is refused.
     pub fn read_all(&self, blob: &BlobId, limit: u64) -> Result<Vec<u8>> {
         let mut reader = self.read(blob)?;
         if reader.size() > limit {
@@ -40,7 +39,7 @@ impl Archive {
         Ok(content)
     }
 
-    /// The events from `from` to `to`, both included; `None` is the newest there is now.
+    /// Returns the events from `from` to `to`, both included. `None` is the newest event now.
     pub fn events(&self, from: EventSeq, to: Option<EventSeq>) -> Result<Events> {
         let newest = self.newest();
         let first = EventSeq(from.0.max(1));
@@ -51,7 +50,7 @@ impl Archive {
     }
 }
 
-/// An error met inside `Read`, as the error it was.
+/// Returns the error that was met inside `Read` as it was.
 pub(in crate::archive) fn io_error(blob: &BlobId, error: io::Error) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => error,
@@ -61,14 +60,14 @@ pub(in crate::archive) fn io_error(blob: &BlobId, error: io::Error) -> Error {
 
 /// Reads a blob from its start to its end, one chunk in memory.
 ///
-/// Errors carry an [`Error`]; after one, nothing more comes.
+/// Errors carry an [`Error`]. After one, nothing more is read.
 pub struct BlobReader {
     contents: Contents,
     blob: BlobId,
     size: u64,
     chunk: Vec<u8>,
     at: usize,
-    /// The chunks still to come, and the hash of those that came; nothing for content in one piece.
+    /// The chunks still to come, and the hash of those read; `None` for content in one piece.
     rest: Option<Chunks>,
 }
 
@@ -115,12 +114,12 @@ impl BlobReader {
         })
     }
 
-    /// Bytes of the whole content.
+    /// Returns the bytes of the whole content.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Gets the next chunk; `false` at the end.
+    /// Reads the next chunk. False at the end.
     fn next_chunk(&mut self) -> Result<bool> {
         let Some(chunks) = &mut self.rest else {
             return Ok(false);
@@ -206,7 +205,7 @@ fn damaged(blob: &BlobId, why: &str) -> Error {
 /// One event as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// Its place.
+    /// Its number.
     pub seq: EventSeq,
     /// One line of JSON, without the newline: the very bytes that were acknowledged.
     pub line: String,
@@ -216,13 +215,13 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// The exact bytes of the line.
+    /// Returns the exact bytes of the line.
     pub fn bytes(&self) -> &[u8] {
         self.raw.as_deref().unwrap_or(self.line.as_bytes())
     }
 }
 
-/// Events in order. After an error it ends: events are never skipped silently.
+/// Events in order. The iterator ends after an error: events are never skipped silently.
 pub struct Events {
     reader: LogReader,
 }

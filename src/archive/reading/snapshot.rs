@@ -1,4 +1,4 @@
-//! A view of everything acknowledged at one moment, to look entries up in.
+//! Queries a snapshot: everything acknowledged at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::query::{Cursor, Filter, Query};
 use crate::time::Timestamp;
 
 impl Archive {
-    /// Everything acknowledged so far. What comes later does not show in it.
+    /// Takes a snapshot of everything acknowledged so far. Later events do not show in it.
     pub fn snapshot(&self) -> Result<Snapshot> {
         Ok(Snapshot {
             view: self.store().index.view(),
@@ -32,7 +32,7 @@ pub struct Snapshot {
     store: Arc<Store>,
 }
 
-/// Part of a listing.
+/// A page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page {
     /// The entries, in the order asked for.
@@ -106,17 +106,17 @@ impl Snapshot {
         &self.store.id
     }
 
-    /// The newest event it knows of.
+    /// Returns the newest event in the snapshot.
     pub fn at(&self) -> EventSeq {
         self.view.applied()
     }
 
-    /// One entry, purged or not.
+    /// Returns an entry, purged or not.
     pub fn entry(&self, id: EntryId) -> Result<Option<Entry>> {
         Ok(self.view.entry(id)?)
     }
 
-    /// The entries a query asks for.
+    /// Returns a page of the entries that a query selects.
     pub fn query(&self, query: &Query) -> Result<Page> {
         let page = self.view.query(query)?;
         Ok(Page {
@@ -125,27 +125,29 @@ impl Snapshot {
         })
     }
 
-    /// How many entries a filter selects.
+    /// Counts the entries that a filter selects.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
         Ok(self.view.count(filter)?)
     }
 
-    /// Looks `text` up as entry id, serial, part, file name or report id (whole, then as a
-    /// beginning, whatever the letter case), and as the beginning of a hash from 6 digits on. Best
-    /// matches first, newest first among equals; purged entries too.
+    /// Finds entries by entry id, serial, part, file name or report id (whole, then as a beginning,
+    /// in any letter case), and by the beginning of a hash from 6 digits on.
+    ///
+    /// Best matches come first, the newest first among equals. Purged entries are included.
     pub fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>> {
         Ok(self.view.find(text, limit)?)
     }
 
-    /// The entries that are not purged by day of archiving, where `day_of` says which day an
-    /// instant falls on, counted from 1970-01-01. Looks at every entry; [`Stats::days`] has the
-    /// days of UTC without.
+    /// Groups the entries that are not purged by day of archiving. `day_of` says which day an
+    /// instant falls on, counted from 1970-01-01.
+    ///
+    /// Reads every entry; [`Stats::days`] has the days of UTC without.
     pub fn days(&self, day_of: impl FnMut(Timestamp) -> i64) -> Result<Vec<Group>> {
         let counters = self.view.groups_by_day(day_of)?;
         Ok(grouped(counters.iter(), |group| day(group.day)))
     }
 
-    /// The names of the converters that entries were archived for, purged ones too.
+    /// Returns the names of the converters that entries were archived for, purged entries included.
     pub fn converters(&self) -> Result<BTreeSet<String>> {
         let groups = self.view.stats()?.groups;
         Ok(groups.into_iter().map(|group| group.converter).collect())

@@ -7,11 +7,11 @@ use crate::Error;
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct CompactOutcome {
-    /// Packs that went.
+    /// Packs that were removed.
     pub packs_removed: u64,
-    /// Packs that hold what was alive in them.
+    /// Packs that were written with the live content of others.
     pub packs_written: u64,
-    /// Bytes the packs shrank by, and those of content in the journal that nothing needed.
+    /// Bytes that the packs shrank by, and bytes of unneeded content in the journal.
     pub bytes_freed: u64,
 }
 
@@ -26,7 +26,8 @@ impl CompactOutcome {
     }
 }
 
-/// Adds to an error what was done before it: that is on record, and must not be hidden by it.
+/// Adds to an error how many bytes were freed before it. They are on record, and the error must not
+/// hide them.
 pub(in crate::archive) fn after_freeing(error: Error, bytes_freed: u64) -> Error {
     if bytes_freed == 0 {
         return error;

@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 /// How often a record that moved while it was looked up is looked up again.
 const LOOKUPS_MAX: u32 = 4;
 
-/// All content of an open store.
+/// Reads the content of an open store.
 #[derive(Clone)]
 pub(in crate::archive) struct Contents {
     log: Arc<LogFiles>,
@@ -169,7 +169,8 @@ impl Contents {
     }
 }
 
-/// The bytes of a record without its header. A shorter record comes from a damaged footer.
+/// Returns the bytes of a record without its header. A record that is shorter than its header means
+/// that the index is damaged.
 fn without_header(id: &BlobId, len: u32, header_bytes: usize) -> Result<u64> {
     let stored = u64::from(len).checked_sub(header_bytes as u64);
     stored.ok_or_else(|| {

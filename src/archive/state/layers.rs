@@ -45,7 +45,8 @@ impl Layers {
 }
 
 impl LayeredIndex {
-    /// Takes an index into use, with the layer of what is newer than its file.
+    /// Makes the layered index of an open store. `active` is the layer of what is newer than the
+    /// file.
     pub(in crate::archive) fn new(
         file: IndexFile,
         is_writable: bool,
@@ -89,7 +90,7 @@ impl LayeredIndex {
 
     /// Replaces the active layer. Only the writer does this.
     ///
-    /// `meanwhile` runs before any reader sees the new layer: what it changes changes together with
+    /// `meanwhile` runs before any reader sees the new layer, so its changes appear together with
     /// the rows.
     pub(in crate::archive) fn publish(&self, active: Arc<Overlay>, meanwhile: impl FnOnce()) {
         let mut layers = self.layers.write().expect("no panic while held");
@@ -130,14 +131,15 @@ impl LayeredIndex {
         Ok(())
     }
 
-    /// Reopens the file after a disk call failed: redb answers nothing more before that, not even a
-    /// read. The frozen layer stays above, so readers see no difference. Where reopening needs room
-    /// that is not there, the file is only read until there is some.
+    /// Reopens the file after a disk call failed: before that redb refuses every call, even a read.
+    ///
+    /// The frozen layer stays above, so readers see no difference. When the disk has no room to
+    /// reopen the file for writing, it is only read until there is room.
     fn reopen_after_failure(&self) {
         let is_stuck = match self.reopen(IndexAccess::Write) {
             Ok(()) => false,
             Err(_) => {
-                // Where even this fails, the next write tries again.
+                // If even this fails, the next write tries again.
                 let _ = self.reopen(IndexAccess::ReadOnly);
                 true
             }
@@ -145,14 +147,14 @@ impl LayeredIndex {
         self.is_stuck.store(is_stuck, Ordering::Relaxed);
     }
 
-    /// Reopens the file after a read of it failed. That read was told its error; the next one works
+    /// Reopens the file after a read of it failed. That read returned its error; the next one works
     /// if the disk does.
     fn heal(&self) {
         let has_failed = || self.index.read().expect("no panic while held").has_failed();
         if !self.is_writable || !has_failed() {
             return;
         }
-        // A thread that is writing the file sees to it itself.
+        // A thread that is writing the file reopens it itself.
         if let Ok(_alone) = self.writing.try_lock()
             && has_failed()
         {
@@ -180,8 +182,8 @@ impl LayeredIndex {
         Ok(())
     }
 
-    /// Takes another index into use, with the layer of what is newer than its file. The writer is
-    /// paused meanwhile.
+    /// Replaces the index, with the layer of what is newer than its file. The writer is paused
+    /// meanwhile.
     pub(in crate::archive) fn replace(&self, index: Index, active: Overlay) -> Result<()> {
         let tables = index.view(Vec::new())?;
         let mut layers = self.layers.write().expect("no panic while held");

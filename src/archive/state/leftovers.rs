@@ -1,26 +1,25 @@
-//! What purges before an opening left undone, and what the opening freed of it.
+//! What purges left undone before an opening, and what the opening freed of it.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::archive::state::compact_outcome::CompactOutcome;
 
-/// What purges before this opening left undone.
+/// What purges left undone before this opening.
 #[derive(Default)]
 pub(in crate::archive) struct Leftovers {
     stale_journal: AtomicBool,
-    /// Bytes freed in the background that no caller was told of yet.
+    /// Bytes freed in the background that no caller knows of yet.
     untold: Mutex<CompactOutcome>,
 }
 
 impl Leftovers {
-    /// Returns true when a journal file held what a purge makes zeros of, when the store was
-    /// opened.
+    /// Returns true when a journal file was not wiped after a purge, when the store was opened.
     pub(in crate::archive) fn has_stale_journal(&self) -> bool {
         self.stale_journal.load(Ordering::Relaxed)
     }
 
-    /// Notes that a journal file holds what a purge makes zeros of.
+    /// Notes that a journal file was not wiped after a purge.
     pub(in crate::archive) fn set_stale_journal(&self) {
         self.stale_journal.store(true, Ordering::Relaxed);
     }
@@ -31,7 +30,7 @@ impl Leftovers {
         *untold = untold.plus(done);
     }
 
-    /// Takes what was freed in the background, to be told to a caller.
+    /// Takes what was freed in the background, to report it to a caller.
     pub(in crate::archive) fn take_freed(&self) -> CompactOutcome {
         std::mem::take(&mut *self.untold.lock().expect("no panic while held"))
     }

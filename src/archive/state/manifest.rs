@@ -1,10 +1,10 @@
-//! What a manifest stands for: the size of a content in chunks, and every blob it is made of.
+//! The content that a manifest describes: its size, and every blob it is made of.
 
 use crate::blob::manifest::ManifestReader;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
-/// What a manifest stands for.
+/// The content that a manifest describes.
 pub(in crate::archive) struct Manifest {
     /// Bytes of the content.
     pub(in crate::archive) size: u64,
@@ -13,7 +13,7 @@ pub(in crate::archive) struct Manifest {
 }
 
 impl Manifest {
-    /// Walks the whole tree below `root`; `fetch` answers the plaintext of an inner node.
+    /// Walks the whole tree below `root`. `fetch` reads the plaintext of an inner node.
     pub(in crate::archive) fn read(
         root: &[u8],
         mut fetch: impl FnMut(&BlobId) -> Result<Vec<u8>>,

@@ -15,7 +15,7 @@ use crate::id::{BlobId, PackId};
 use crate::index::{Overlay, PackRow, Place, Placement, View};
 use crate::{Error, ErrorKind, Result};
 
-/// Prepares the change of the index that makes packs known which were just published.
+/// Prepares the change of the index that adds packs which were just published.
 ///
 /// Manifests are read here, before the writer is asked to wait for the change.
 pub(in crate::archive) fn placement(
@@ -85,7 +85,7 @@ fn fetch_node(
     }
 }
 
-/// What the index says of a pack before anything in it is needed.
+/// Makes the row of a pack before any of its content is needed.
 pub(in crate::archive) fn pack_row(
     id: PackId,
     class: &str,
@@ -104,7 +104,7 @@ pub(in crate::archive) fn pack_row(
     }
 }
 
-/// Tells the index where the blobs of a pack lie. `fetch` answers the lists of chunks.
+/// Places the blobs of a pack in the index. `fetch` reads the manifests.
 pub(in crate::archive) fn place_blobs(
     pending: &mut Overlay,
     below: &View,
@@ -113,8 +113,8 @@ pub(in crate::archive) fn place_blobs(
     mut fetch: impl FnMut(&PackEntry) -> Result<Manifest>,
 ) -> Result<()> {
     for entry in entries {
-        // Of two copies the one in the newer pack counts, in whatever order they are told of: the
-        // older pack is the one that was rewritten, or lost a race.
+        // Of two copies the one in the newer pack counts, in any order of placing: the older pack
+        // was rewritten, or lost a race.
         let before = pending.place_of(&entry.id, below)?;
         if before.is_some_and(|place| place.pack > pack) {
             continue;
@@ -122,7 +122,7 @@ pub(in crate::archive) fn place_blobs(
         let manifest = match entry.kind {
             RecordKind::Content => None,
             RecordKind::Manifest => Some(fetch(entry)?),
-            // Serves blobs, and is none.
+            // A dictionary serves blobs, and is none.
             RecordKind::Dictionary => continue,
         };
         let (size, children) = match manifest {

@@ -7,10 +7,10 @@ use crate::format::pack::{FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BY
 use crate::id::EventSeq;
 use crate::index::{PackRow, View};
 
-/// A pack is rewritten once this share of it is dead: then no more is copied than is freed.
+/// A pack is rewritten once this share of it is dead. So no more bytes are copied than are freed.
 const DEAD_PERCENT: u64 = 50;
 
-/// The packs to compact, those that cost nothing to free first.
+/// Chooses the packs to compact, the ones that are free to remove first.
 pub(in crate::archive) fn choose_packs(packs: &[PackRow]) -> Vec<PackRow> {
     let mut chosen: Vec<PackRow> = packs
         .iter()
@@ -21,14 +21,14 @@ pub(in crate::archive) fn choose_packs(packs: &[PackRow]) -> Vec<PackRow> {
     chosen
 }
 
-/// Dictionaries serve those who are alive: of a pack that is alive throughout, nothing of them is
-/// dead.
+/// Returns the share of the dictionaries that serves live content. In a pack that is all alive,
+/// nothing of them is dead.
 fn share(dictionary_bytes: u64, live: u64, of: u64) -> u64 {
     let share = u128::from(dictionary_bytes) * u128::from(live.min(of)) / u128::from(of.max(1));
     u64::try_from(share).unwrap_or(dictionary_bytes)
 }
 
-/// Bytes the store would shrink by if what is alive in a pack were written to one of its own.
+/// Returns the bytes the store would shrink by if the live content of a pack were rewritten.
 pub(in crate::archive) fn dead(pack: &PackRow) -> u64 {
     let around = (PACK_HEADER_BYTES + PACK_TRAILER_BYTES) as u64;
     let listed = pack.live_blobs.saturating_mul(FOOTER_ENTRY_BYTES as u64);

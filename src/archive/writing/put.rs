@@ -1,5 +1,5 @@
-//! Taking content in: read once, name it, and hand it to the writer, small content inline, large
-//! content through packs.
+//! Archives content: reads it once, names it by its hash, and hands it to the writer. Small content
+//! goes inline, large content through packs.
 
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
@@ -27,7 +27,8 @@ use crate::format::record::{RECORD_HEADER_BYTES, RecordKind, encode_into};
 use crate::id::{BlobId, EntryId, EventSeq};
 use crate::{Error, ErrorKind, Result};
 
-/// Room behind content of a known length, where a read finds nothing more.
+/// Extra room in the buffer for content of a known length, so that its end is found without growing
+/// it.
 const END_ROOM_BYTES: usize = 64;
 /// The longest file name or path that is recorded, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 8 << 10;
@@ -35,28 +36,29 @@ pub const NAME_BYTES_MAX: usize = 8 << 10;
 /// What is known of a source when it is archived.
 #[derive(Debug, Clone, Default)]
 pub struct NewEntry {
-    /// The converter it is meant for; must not be empty.
+    /// The converter that the source is meant for; must not be empty.
     pub converter: String,
     /// The version that converter claims.
     pub converter_version: Option<String>,
-    /// Where it came from. [`Archive::put_file`] fills in what is empty.
+    /// Where the source came from. [`Archive::put_file`] fills in what is empty.
     pub source: Source,
     /// What is known of the unit.
     pub unit: Unit,
-    /// Free facts.
+    /// Facts of any kind.
     pub meta: Meta,
     /// The converter's arguments, secret ones masked.
     pub arguments: Meta,
-    /// How long it is kept.
+    /// How long the entry is kept.
     pub retention: Retention,
-    /// The same key again answers with the first entry instead of making a new one.
+    /// Idempotency key. With a key that is known, the earlier entry is returned instead of a new
+    /// one.
     pub key: Option<String>,
-    /// How hard sealing tries to make content small, 1 (quick) to 9 (smallest); `None` is 6.
-    /// Content of 1 MiB and more is not sealed: for it, this is zstd's level.
+    /// Compression level for sealing, 1 (quick) to 9 (smallest); `None` is 6. Content that bypasses
+    /// the journal is compressed at this zstd level while the caller waits.
     pub compression_level: Option<u8>,
 }
 
-/// The receipt of an archived source: when you hold it, entry and content survive a power cut.
+/// The receipt of an archived source. Its entry and content survive a power cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Archived {
     /// The entry.
@@ -73,21 +75,21 @@ pub struct Archived {
 }
 
 impl Archive {
-    /// Archives what `content` yields, to its end.
+    /// Archives all that `content` yields.
     ///
-    /// On `Ok` it is durable. On an error nothing was recorded, unless the kind is `Poisoned` or
+    /// On `Ok` it is durable. On an error nothing was recorded, except for the kinds `Poisoned` and
     /// `Io`: then the store must be opened again to learn whether it was.
     pub fn put(&self, new: NewEntry, content: impl Read) -> Result<Archived> {
         self.put_some(new, content, 0)
     }
 
-    /// The same, where about how many bytes will come is known.
+    /// Archives content whose length is about `about` bytes.
     fn put_some(&self, new: NewEntry, mut content: impl Read, about: u64) -> Result<Archived> {
         check(&new)?;
         let level = level(&new)?;
         let store = self.writable()?;
         let stream_bytes = store.options.cuts().stream_bytes();
-        // With room for more than comes, its end is found without the buffer growing.
+        // With room to spare, the end is found without the buffer growing.
         let room = usize::try_from(about)
             .map_or(stream_bytes, |about| about.saturating_add(END_ROOM_BYTES));
         let mut head = Vec::with_capacity(room.min(stream_bytes));
@@ -146,7 +148,7 @@ impl Archive {
 }
 
 impl Archive {
-    /// What an archived source became; `blob` is the content that was handed in.
+    /// Makes the receipt of an archived source. `blob` is the content that was handed in.
     pub(in crate::archive) fn archived(&self, receipt: Receipt, blob: BlobRef) -> Result<Archived> {
         match receipt {
             Receipt::Durable {
@@ -194,16 +196,16 @@ impl Archive {
     }
 }
 
-/// Content that lies in packs and waits for an event to name it.
+/// Content in packs that no event names yet.
 pub(in crate::archive) struct Streamed {
     blob: BlobRef,
     /// Bytes written for it; 0 when all of it was known.
     stored_bytes: u64,
-    /// What it shares with content that was there before.
+    /// Blobs that it shares with earlier content.
     pub(in crate::archive) relies_on: Vec<BlobId>,
-    /// What was written for it.
+    /// Blobs that were written for it.
     pub(in crate::archive) placed: Vec<BlobId>,
-    /// Keeps it from being compacted away until the event is recorded.
+    /// Keeps compaction away from its packs until the event is recorded.
     pub(in crate::archive) pin: Pin,
 }
 
@@ -247,9 +249,9 @@ impl Archive {
             let inside = packs.iter().flat_map(|pack| &pack.entries);
             placed.extend(inside.map(|entry| entry.id));
             self.place_packs(packs)?;
-            // What was known is not ours yet: the entries that name it may be purged before our
-            // event is recorded, or have been since we looked. Only what was written just now is
-            // there because of us.
+            // Blobs that were in the store already are not ours yet: the entries that name them may
+            // be purged before our event is recorded. Only what was written just now is there
+            // because of us.
             let ours: HashSet<BlobId> = placed.iter().copied().collect();
             let view = store.index.view();
             let parts = view.children(&blob.blake3)?;
@@ -266,7 +268,7 @@ impl Archive {
     }
 }
 
-/// Names the source in an error met while reading it.
+/// Names the source in an error of reading it.
 fn at_source(error: Error, path: &str) -> Error {
     match std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>()) {
         Some(source) if error.message().starts_with("cannot read the source") => {
@@ -276,16 +278,16 @@ fn at_source(error: Error, path: &str) -> Error {
     }
 }
 
-/// Whether content that seems to be in the store is handed in all the same.
+/// Whether content is handed in that seems to be in the store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::archive) enum Bring {
-    /// Only if it is not there.
+    /// Only if it is missing.
     IfMissing,
-    /// Also if it seems to be there: it was purged after an earlier look.
+    /// Always: it was purged after an earlier look.
     Always,
 }
 
-/// What is handed to the writer for content that is too short to be cut.
+/// Makes the fact for content that is too short to be cut into chunks.
 pub(in crate::archive) fn small_draft(
     store: &Store,
     new: &NewEntry,
@@ -363,7 +365,7 @@ fn put_large(
     }
 }
 
-/// Compresses `content` for the journal: the encoded record, and how many bytes it stores.
+/// Compresses `content` for the journal. Returns the encoded record, and how many bytes it stores.
 pub(in crate::archive) fn inline_record(
     store: &Store,
     id: BlobId,
@@ -468,7 +470,7 @@ fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     Ok((file, before))
 }
 
-/// The bytes of a file name that is not UTF-8, in hexadecimal.
+/// Returns the bytes of a file name that is not UTF-8, in hexadecimal.
 #[cfg(unix)]
 pub(crate) fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
     use std::os::unix::ffi::OsStrExt;
@@ -478,7 +480,7 @@ pub(crate) fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
     })
 }
 
-/// Elsewhere a name that is not Unicode has no bytes to speak of: its code units, in hexadecimal.
+/// Returns the code units of a file name that is not Unicode, in hexadecimal.
 #[cfg(not(unix))]
 pub(crate) fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
     name.to_str().is_none().then(|| {
@@ -489,7 +491,7 @@ pub(crate) fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
     })
 }
 
-/// A file that must stay as it was found until its end has been read.
+/// A file that must not change until its end was read.
 struct Unchanging<'a> {
     file: &'a File,
     before: &'a Metadata,
@@ -502,8 +504,7 @@ impl Read for Unchanging<'_> {
         let read = (&mut &*self.file).read(out)?;
         self.read += read as u64;
         if read == 0 && !out.is_empty() {
-            // Judged before anything is recorded: the end of the content is what the writer waits
-            // for.
+            // Checked before anything is recorded: the writer waits for the end of the content.
             let after = self.file.metadata()?;
             self.changed = if self.read < self.before.len() {
                 Some("shrank")

@@ -1,4 +1,4 @@
-//! Facts about entries: attempts, submissions, converters, jobs, holds, configuration.
+//! Records facts about entries: attempts, submissions, converters, jobs, holds, configuration.
 
 use serde::Serialize;
 
@@ -18,12 +18,12 @@ use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// The longest error text that is recorded, in bytes; the rest is cut off.
+/// The longest error text that is recorded, in bytes. The rest is cut off.
 const ERROR_BYTES_MAX: usize = 8 << 10;
 /// Warnings that are recorded; the rest are counted.
 const WARNINGS_MAX: usize = 50;
-/// All reports of an attempt, or all files of a bundle, together take at most this much of a
-/// journal frame. What is larger goes through packs.
+/// The most bytes that all reports of an attempt, or all files of a bundle, take of a journal
+/// frame. The rest goes through packs.
 const INLINE_BYTES_MAX: usize = 8 << 20;
 
 /// One run of a converter, to be recorded.
@@ -43,7 +43,7 @@ pub struct NewAttempt {
     pub duration_ms: Option<u64>,
     /// Why it did not succeed. What is longer than 8 KiB is cut.
     pub error: Option<String>,
-    /// What it complained about.
+    /// Its warnings.
     pub warnings: Vec<String>,
     /// What was enforced on its processes, in a few words each.
     pub sandbox: Vec<String>,
@@ -58,7 +58,7 @@ pub struct NewAttempt {
 }
 
 impl NewAttempt {
-    /// One of which nothing is known but how it ended, and by which converter.
+    /// Makes an attempt of which only its outcome and its converter are known.
     pub fn new(outcome: Outcome, converter: impl Into<String>) -> Self {
         Self {
             outcome,
@@ -111,8 +111,8 @@ pub struct Hold {
 }
 
 impl Archive {
-    /// Records one run of a converter over `entry`, with its reports. Durable on `Ok`; answers
-    /// which attempt it is.
+    /// Records one run of a converter over `entry`, with its reports. Durable on `Ok`. Returns the
+    /// number of the attempt.
     pub fn record_attempt(&self, entry: EntryId, attempt: NewAttempt) -> Result<AttemptNo> {
         let store = self.writable()?;
         let source = living(entry, &store.index.view())?;
@@ -141,7 +141,7 @@ impl Archive {
         loop {
             let fact = Converted {
                 entry,
-                // The writer knows how many there were before.
+                // The writer sets the number.
                 attempt: AttemptNo(0),
                 outcome,
                 converter: converter.clone(),
@@ -242,17 +242,17 @@ impl Archive {
         }
     }
 
-    /// What is recorded of a converter.
+    /// Returns what is recorded of a converter.
     pub fn converter(&self, id: &ConverterId) -> Result<Option<ConverterRegistered>> {
         Ok(self.store().index.view().converter(id)?)
     }
 
-    /// The converter that was recorded last under `name`.
+    /// Returns the converter that was recorded last under `name`.
     pub fn converter_named(&self, name: &str) -> Result<Option<ConverterRegistered>> {
         Ok(self.store().index.view().converter_named(name)?)
     }
 
-    /// Every converter that is recorded.
+    /// Returns every converter that is recorded.
     pub fn converters(&self) -> Result<Vec<ConverterRegistered>> {
         Ok(self.store().index.view().converters()?)
     }
@@ -263,7 +263,7 @@ impl Archive {
         Ok(())
     }
 
-    /// The newest recorded value of a configuration item.
+    /// Returns the newest recorded value of a configuration item.
     pub fn recorded_config(&self, what: &str) -> Result<Option<String>> {
         Ok(self.store().index.view().config(what)?)
     }
@@ -280,18 +280,18 @@ impl Archive {
         Ok(())
     }
 
-    /// How a job began and, once it ended, how.
+    /// Returns how a job began and, once it ended, how it ended.
     pub fn job(&self, id: JobId) -> Result<Option<(JobStarted, Option<JobFinished>)>> {
         Ok(self.store().index.view().job(id)?)
     }
 
-    /// Every job, the oldest first.
+    /// Returns every job, the oldest first.
     pub fn jobs(&self) -> Result<Vec<(JobId, JobStarted, Option<JobFinished>)>> {
         Ok(self.store().index.view().jobs()?)
     }
 
-    /// Puts entries on hold: no rule lets them go until the hold is released. Every one must exist
-    /// and not be purged.
+    /// Places a hold on entries: no rule purges them until the hold is released. Every entry must
+    /// exist and not be purged.
     pub fn place_hold(&self, name: &str, reason: &str, entries: Vec<EntryId>) -> Result<()> {
         if name.trim().is_empty() || reason.trim().is_empty() {
             return Err(Error::new(
@@ -315,7 +315,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Lifts a hold.
+    /// Releases a hold.
     pub fn release_hold(&self, name: &str, reason: &str) -> Result<()> {
         self.append_fact(Draft::fact(Body::HoldReleased(HoldReleased {
             name: name.to_owned(),
@@ -324,7 +324,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Every hold that lies.
+    /// Returns every hold that is in force.
     pub fn holds(&self) -> Result<Vec<Hold>> {
         let view = self.store().index.view();
         let mut holds = Vec::new();
@@ -340,7 +340,7 @@ impl Archive {
     }
 }
 
-/// Contents on their way into one event: those the store lacks as records, the rest by name.
+/// Contents of one event: the missing ones as records, the others by name.
 struct Bring {
     blobs: Vec<BlobRef>,
     records: Vec<(BlobId, Vec<u8>)>,
@@ -350,12 +350,12 @@ struct Bring {
 }
 
 impl Bring {
-    /// Brings what the store has not got.
+    /// Prepares contents, and leaves out those that the store has.
     fn new(archive: &Archive, contents: &[&[u8]]) -> Result<Self> {
         Self::with(archive, contents, true)
     }
 
-    /// Brings everything.
+    /// Prepares contents, all of them as records.
     fn all(archive: &Archive, contents: &[&[u8]]) -> Result<Self> {
         Self::with(archive, contents, false)
     }
@@ -393,7 +393,7 @@ impl Bring {
     }
 }
 
-/// Shortens `text` to at most `bytes` bytes and says so.
+/// Shortens `text` to at most `bytes` bytes, and notes how many are cut off.
 pub(in crate::archive) fn cut(mut text: String, bytes: usize) -> String {
     if text.len() > bytes {
         let end = text.floor_char_boundary(bytes);

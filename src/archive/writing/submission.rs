@@ -1,5 +1,5 @@
-//! Reports on their way to a server: which wait, and what became of them. Sending them is somebody
-//! else's business.
+//! Records what becomes of reports that are sent to a server, and lists those that wait. Sending
+//! them is up to the caller.
 
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use crate::id::{AttemptNo, EntryId, StoreId};
 use crate::index::{QueuePlace, QueuedRow};
 use crate::time::Timestamp;
 
-/// The longest answer of a server that is recorded, in bytes; the rest is cut off.
+/// The longest answer of a server that is recorded, in bytes. The rest is cut off.
 const TEXT_BYTES_MAX: usize = 8 << 10;
 
 /// A report that waits to be submitted.
@@ -31,9 +31,9 @@ pub struct PendingSubmission {
     pub converter: String,
     /// Since when it waits.
     pub since: Timestamp,
-    /// What a server knows the same report by when it is sent again.
+    /// The idempotency key: a server recognizes a report by it that is sent again.
     pub key: String,
-    /// A request with it may have been sent.
+    /// A request with this key may have been sent.
     pub intended: bool,
     #[serde(skip)]
     place: QueuePlace,
@@ -48,13 +48,14 @@ pub struct PendingSubmissions {
     pub oldest: Option<Timestamp>,
 }
 
-/// The same report is sent under the same key, before and after a crash. One that is sent again
-/// after it was rejected is a new request: a server may answer a key it has seen with what it
-/// answered before.
+/// Returns the idempotency key of a report.
 ///
-/// `made` is when the attempt was recorded. Two copies of one store give the same numbers to
-/// different things; without it a server would take the report of one for one of the other that it
-/// has already, and the report would be lost.
+/// It stays the same before and after a crash. A report that is sent again after a rejection gets a
+/// new key: a server may answer a key it has seen with its earlier answer.
+///
+/// `made` is when the attempt was recorded. Two copies of a store give the same numbers to
+/// different reports. Without the time, a server would take one for the other, and a report would
+/// be lost.
 fn key(store: &StoreId, row: &QueuedRow, report: u32, made: Timestamp) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("annals 2026-11 submission key v2");
     hasher.update(store.as_bytes());
@@ -67,7 +68,7 @@ fn key(store: &StoreId, row: &QueuedRow, report: u32, made: Timestamp) -> String
 }
 
 impl Snapshot {
-    /// How many reports wait to be submitted, and since when.
+    /// Returns how many reports wait to be submitted, and since when.
     pub fn pending_submissions(&self) -> Result<PendingSubmissions> {
         let mut oldest: Option<(QueuePlace, Timestamp)> = None;
         for converter in self.view().queues()? {
@@ -83,13 +84,13 @@ impl Snapshot {
         })
     }
 
-    /// The converters whose reports wait.
+    /// Returns the converters whose reports wait.
     pub fn converters_with_pending(&self) -> Result<Vec<String>> {
         Ok(self.view().queues()?.into_iter().collect())
     }
 
-    /// The first `limit` reports of a converter that wait, in the order they were made, behind
-    /// `after`.
+    /// Returns the first `limit` waiting reports of a converter after `after`, in the order they
+    /// were made.
     pub fn pending_of(
         &self,
         converter: &str,
@@ -115,7 +116,7 @@ impl Snapshot {
             .collect()
     }
 
-    /// When the attempt that made a report was recorded.
+    /// Returns when the attempt that made a report was recorded.
     fn made(&self, row: &QueuedRow) -> Result<Timestamp> {
         let entry = self.view().entry(row.entry)?;
         let made = entry.and_then(|entry| {
@@ -123,14 +124,15 @@ impl Snapshot {
             let attempt = attempts.find(|attempt| attempt.attempt == row.attempt)?;
             Some(attempt.at)
         });
-        // What waits has an attempt; a key must not depend on it nevertheless.
+        // A waiting report always has an attempt. The key must exist even if the index says
+        // otherwise.
         Ok(made.unwrap_or(row.since))
     }
 }
 
 impl Archive {
-    /// Records, durably, that reports are about to be sent to `endpoint`, where that is not
-    /// recorded already.
+    /// Records that reports are about to be sent to `endpoint`, unless that is recorded already.
+    /// Durable on `Ok`.
     pub fn intend_submissions(&self, pending: &[PendingSubmission], endpoint: &str) -> Result<()> {
         let facts: Vec<Draft> = pending
             .iter()
@@ -169,8 +171,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Records that a server refused a report: it waits no more. `text` is cut after 8 KiB. Durable
-    /// on `Ok`.
+    /// Records that a server refused a report, which then no longer waits. `text` is cut after 8
+    /// KiB. Durable on `Ok`.
     pub fn record_rejection(
         &self,
         pending: &PendingSubmission,
@@ -190,8 +192,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Puts the rejected reports of an entry's newest attempt back into the queue; answers how many
-    /// they are.
+    /// Puts the rejected reports of an entry's newest attempt back into the queue. Returns how
+    /// many.
     pub fn resubmit(&self, id: EntryId) -> Result<u32> {
         let snapshot = self.snapshot()?;
         let entry = snapshot.entry(id)?.ok_or_else(|| no_entry(id))?;

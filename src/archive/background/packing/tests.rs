@@ -319,7 +319,7 @@ fn a_family_of_several_turns_lies_in_its_pack_in_the_order_it_came() {
     let store = archive.store();
     let contents: Vec<Vec<u8>> = (0..13).map(|nth| vec![nth; 700_000]).collect();
     let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
-    const { assert!(13 * 700_000 > 2 * TURN_BYTES) };
+    const { assert!(13 * 700_000 > 2 * BATCH_BYTES) };
     let families = Families::from([((), pieces.clone())]);
     let mut series = PackSeries::new(Arc::clone(&store.disk), 64 << 20, places(store));
     write(

@@ -1,5 +1,5 @@
-//! The account: what a store whose files are whole again still lacks, what of it the journal gives
-//! back, and the events that record the rest as lost.
+//! Finds what a store with repaired files still lacks, restores from the journal what it can, and
+//! records the rest as lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -27,27 +27,27 @@ use crate::id::{BlobId, EntryId, EventSeq, PackId};
 use crate::log::{LogReader, Remains};
 use crate::{Error, ErrorKind, Result};
 
-/// What one event lists of each kind at the most: a leaf has 65,535 bytes.
+/// The most items of each kind that one event lists: a leaf has at most 65,535 bytes.
 const LISTED_MAX: usize = 200;
 
-/// The converter that entries made of found content are kept under.
+/// The converter of the entries that are made of found content.
 const FOUND_BY: &str = "annals repair";
 
-/// Losses that no event tells of.
+/// Losses that no event records.
 pub(super) struct Undeclared {
     /// Content that is needed and nowhere.
     pub(super) contents: Vec<BlobId>,
-    /// Numbers of events that another one stands for.
+    /// Numbers of events that a stand-in replaces.
     pub(super) events: Vec<(EventSeq, EventSeq)>,
-    /// Numbers of events whose leaves are as they were recorded and cannot be read.
+    /// Numbers of events whose lines are as they were recorded and cannot be read.
     pub(super) unreadable: Vec<(EventSeq, EventSeq)>,
-    /// The last of them stands for any number of events.
+    /// The last of them replaces any number of events.
     end_is_lost: bool,
-    /// What is in packs and was named by no event that can still be read.
+    /// Content in packs that no readable event names.
     nameless: BTreeMap<BlobId, PackId>,
 }
 
-/// Looks for losses that no event tells of. Reads the whole log.
+/// Finds losses that no event records. Reads the whole log.
 pub(super) fn undeclared(archive: &Archive) -> Result<Undeclared> {
     let store = archive.store();
     let view = store.index.view();
@@ -93,7 +93,7 @@ pub(super) fn undeclared(archive: &Archive) -> Result<Undeclared> {
         purged.iter().any(|entries| entries.contains(id))
     };
     if lost.keys().chain(&unreadable).all(was_purged) {
-        // What lies there unnamed is what was purged, and waits to be compacted.
+        // This content was purged, and waits for compaction.
         nameless.clear();
     }
     Ok(Undeclared {
@@ -116,7 +116,7 @@ fn ranges(seqs: impl Iterator<Item = EventSeq>) -> Vec<(EventSeq, EventSeq)> {
     ranges
 }
 
-/// Opens the mended store, brings back what the journal still has, and records the rest.
+/// Opens the repaired store, restores what the journal still has, and records the rest as lost.
 pub(super) fn record_losses(
     patient: &Patient,
     lock: Arc<dyn DiskLock>,
@@ -143,7 +143,7 @@ pub(super) fn record_losses(
     }
     let before = undeclared(&archive)?;
     if !before.unreadable.is_empty() {
-        // What such an event brought along is found in packs, and only there.
+        // The content of such an event is found in packs only.
         archive.seal()?;
     }
     let restored = rescue(&archive, before.contents)?;
@@ -176,8 +176,8 @@ pub(super) fn record_losses(
     })
 }
 
-/// Brings back from journal files what is missing. What they held before they were used again is
-/// there until it is overwritten; what was purged is not.
+/// Restores missing content from journal files. A journal file keeps what it held before it was
+/// used again, until that is overwritten. Purged content is wiped from it.
 fn rescue(archive: &Archive, missing: Vec<BlobId>) -> Result<u64> {
     if missing.is_empty() {
         return Ok(0);
@@ -247,8 +247,8 @@ fn rescue_from_journal(
     Ok(missing.len())
 }
 
-/// Makes entries of content whose own events are lost or cannot be read, so that it is found, held
-/// and purged like all else. Without one, compaction would take it for what was purged.
+/// Makes entries of content whose own events are lost or cannot be read. Then it can be found, held
+/// and purged; without an entry, compaction would remove it.
 fn find_homes(archive: &Archive, losses: &Undeclared) -> Result<EntryRanges> {
     if losses.events.is_empty() && losses.unreadable.is_empty() {
         return Ok(EntryRanges::default());
@@ -256,8 +256,8 @@ fn find_homes(archive: &Archive, losses: &Undeclared) -> Result<EntryRanges> {
     let view = archive.store().index.view();
     let mut nameless = losses.nameless.clone();
     for id in losses.nameless.keys() {
-        // Parts of content that is nameless itself come back with it. Where a part is missing, the
-        // others are all there is.
+        // Parts of found content come back with it. When a part is missing, the other parts get
+        // entries of their own.
         let whole = archive.read(id).and_then(|mut content| {
             io::copy(&mut content, &mut io::sink())
                 .map_err(|error| Error::io("read", "found content", error))
@@ -292,7 +292,7 @@ fn find_homes(archive: &Archive, losses: &Undeclared) -> Result<EntryRanges> {
     Ok(EntryRanges::of(found))
 }
 
-/// Records what was done, in as many events as it takes.
+/// Records the repair, in as many events as it takes.
 fn record(archive: &Archive, whole: &Repaired) -> Result<()> {
     let lengths = [whole.files.len(), whole.events.len(), whole.contents.len()];
     let longest = lengths.into_iter().max().unwrap_or(0);

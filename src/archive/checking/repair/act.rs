@@ -1,5 +1,5 @@
-//! The deed: damaged files are copied to `quarantine/` and replaced, one after the other. Each step
-//! leaves a store that can be looked through and repaired again.
+//! Replaces damaged files, one after the other, after copying them to `quarantine/`. Each step
+//! leaves a store that can be examined and repaired again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ use crate::id::EventSeq;
 use crate::log::{LogError, journal_path};
 use crate::{Error, Result};
 
-/// Replaces every damaged file, after copies of all of them are kept and the inventory says where.
-/// Returns which, and the number of the inventory.
+/// Replaces every damaged file, after copies of all of them are kept and the inventory names them.
+/// Returns the files, and the number of the inventory.
 pub(super) fn act(patient: &Patient) -> Result<(Vec<RepairedFile>, u32)> {
     let disk = &patient.disk;
     let findings = &patient.findings;
@@ -43,7 +43,7 @@ pub(super) fn act(patient: &Patient) -> Result<(Vec<RepairedFile>, u32)> {
     }
     let stand = |seq, path: &Path| stand_in(patient, seq, path);
     let tmp = tmp_path("log");
-    // The index is a witness to how far the log went, until the log says it itself.
+    // The index is the watermark of the log until the log is repaired, so it goes after it.
     let log = &findings.log;
     log.write_segments(disk, &findings.store, &findings.remains, &tmp, &stand)?;
     log.write_journals(&**disk, &findings.remains, &tmp, &stand)?;
@@ -63,7 +63,7 @@ pub(super) fn act(patient: &Patient) -> Result<(Vec<RepairedFile>, u32)> {
     Ok((files, number))
 }
 
-/// Copies every file that is going to be replaced or taken out.
+/// Copies every file that will be replaced or removed.
 fn keep_all(patient: &Patient) -> Result<Vec<RepairedFile>> {
     let findings = &patient.findings;
     let log = &findings.log;
@@ -86,14 +86,14 @@ fn keep_all(patient: &Patient) -> Result<Vec<RepairedFile>> {
     kept.collect()
 }
 
-/// Makes the inventory durable. The one of a repair that was cut off is gone on with.
+/// Writes the inventory. The inventory of a repair that was cut off is continued.
 fn begin_inventory(patient: &Patient, files: &[RepairedFile]) -> Result<u32> {
     let disk = &*patient.disk;
     let mut kept: BTreeMap<String, String> = files
         .iter()
         .filter_map(|file| Some((file.path.clone(), file.quarantine.clone()?)))
         .collect();
-    // What is recorded about the repair is written to these.
+    // The events of the repair are written to these files.
     let journals = patient.findings.remains.journals.iter();
     let current = journals
         .filter_map(|journal| Some((journal.header.as_ref().ok()?.first_seq, journal.slot)))
@@ -121,7 +121,7 @@ fn begin_inventory(patient: &Patient, files: &[RepairedFile]) -> Result<u32> {
     Ok(number)
 }
 
-/// Says in the inventory that the repair is done, and what the log is now.
+/// Notes in the inventory that the repair is done, and what the log is now.
 pub(super) fn end_inventory(disk: &dyn Disk, number: u32) -> Result<()> {
     let Some(mut inventory) = inventory::all(disk)?.remove(&number) else {
         return Ok(());
@@ -131,7 +131,7 @@ pub(super) fn end_inventory(disk: &dyn Disk, number: u32) -> Result<()> {
     inventory.write(disk, number)
 }
 
-/// The event that stands for a lost one.
+/// Makes the event that stands for a lost one.
 fn stand_in(patient: &Patient, seq: EventSeq, path: &Path) -> Result<Vec<u8>, LogError> {
     let clock = &patient.options.clock;
     let event = Event {
@@ -150,7 +150,7 @@ fn stand_in(patient: &Patient, seq: EventSeq, path: &Path) -> Result<Vec<u8>, Lo
     Ok(leaf::encode(&patient.findings.store, &event)?.into_bytes())
 }
 
-/// Writes a pack anew under its own name and number.
+/// Rewrites a pack from its readable records, under its own name and number.
 fn rewrite(disk: &Arc<dyn Disk>, mend: &PackMend) -> Result<()> {
     let failed = |error| read_error(&mend.path, error);
     let old = PackReader::open_remains(&**disk, &mend.path, mend.header.clone()).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The look: what can still be read of a store, and so what has to be made anew.
+//! Examines a damaged store: what can still be read, and so what has to be repaired.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +12,7 @@ use crate::archive::files::folders::{HEADER_FILE, INDEX_FILE};
 use crate::archive::files::header::read_header;
 use crate::archive::files::pack_error::read_error;
 use crate::archive::files::pack_files::{PackFile, PackFiles, pack_files};
-use crate::archive::opening::identity::{Verdict, Witnesses};
+use crate::archive::opening::identity::{StoreNames, Verdict};
 use crate::archive::opening::open::open_locked;
 use crate::archive::options::{Access, Options};
 use crate::archive::state::index_file::{IndexAccess, IndexFile};
@@ -24,7 +24,7 @@ use crate::id::{BlobId, EventSeq, PackId, StoreId};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains, SpareEvents};
 use crate::{Error, ErrorKind, Result};
 
-/// A folder in which nothing looks like a store is left alone, down to the lock.
+/// Refuses a folder in which nothing looks like a store, before even its lock is made.
 pub(super) fn refuse_strangers(disk: &dyn Disk, dir: &Path) -> Result<()> {
     let header = read_header(disk, dir);
     match header {
@@ -47,7 +47,7 @@ pub(super) fn examine(
 ) -> Result<(Findings, RepairPlan)> {
     let mut plan = RepairPlan::default();
     let pack_files = pack_files(&**disk)?;
-    let store = weigh_witnesses(&**disk, dir, &pack_files, &mut plan)?;
+    let store = judge_identity(&**disk, dir, &pack_files, &mut plan)?;
     let header = !plan.mends.is_empty();
     let (packs, newest_sealed) = packs(disk, &store, &pack_files, options)?;
     let remains = Remains::survey(&**disk, &store)?;
@@ -89,7 +89,7 @@ pub(super) fn examine(
     } else {
         doubtful(&**disk, &pack_files, log.sealed)
     };
-    // One that is missing is no damage: it is made when it is needed.
+    // A missing index is no damage: it is made when it is needed.
     let unusable =
         !matches!(index, Ok(Some(_))) && disk.open(Path::new(INDEX_FILE), OpenMode::Read).is_ok();
     let mut findings = Findings {
@@ -110,7 +110,7 @@ pub(super) fn examine(
             action: "make it anew from the log".to_owned(),
         });
     } else if plan.mends.is_empty() {
-        // All files are sound. What remains to be asked is whether they say the same.
+        // All files are sound. They may still contradict each other.
         look_inside(disk, dir, options, &mut findings, &mut plan)?;
     }
     plan.lost_events.clone_from(&findings.log.lost);
@@ -118,17 +118,17 @@ pub(super) fn examine(
     Ok((findings, plan))
 }
 
-/// Which store it is, by what all files say; whether `FORMAT` has to be made to say so goes to
-/// `plan`. Nothing is moved before they agree.
-fn weigh_witnesses(
+/// Returns the id of the store, by what all files say. Adds to `plan` that `FORMAT` must be
+/// replaced, if so. Nothing is moved before the files agree.
+fn judge_identity(
     disk: &dyn Disk,
     dir: &Path,
     packs: &PackFiles,
     plan: &mut RepairPlan,
 ) -> Result<StoreId> {
     let format = read_header(disk, dir);
-    let witnesses = Witnesses::ask(disk, packs);
-    let verdict = witnesses.weigh(format.as_ref().ok().copied());
+    let names = StoreNames::read(disk, packs);
+    let verdict = names.judge(format.as_ref().ok().copied());
     let (id, why) = match (verdict, format) {
         (Verdict::AsFormatSays, format) => return format,
         (Verdict::Other(id, _), Err(error)) => (id, error.message().to_owned()),
@@ -216,8 +216,7 @@ fn tell_log(log: &LogMend, plan: &mut RepairPlan) {
     }
 }
 
-/// Every pack that is not as it should be, and the newest event that the sound ones were sealed
-/// from.
+/// Returns every damaged pack, and the newest event that the sound ones were sealed from.
 fn packs(
     disk: &Arc<dyn Disk>,
     store: &StoreId,
@@ -289,7 +288,7 @@ fn salvage_pack(
     let failed = |error| read_error(&file.path, error);
     let remains = PackReader::open_remains(disk, &file.path, header.clone()).map_err(failed)?;
     let mut kept = Vec::new();
-    // Dictionaries come along with the records that name them.
+    // Dictionaries are copied with the records that name them.
     for entry in blobs(remains.salvage().map_err(failed)?) {
         match remains.read_plain(entry.offset, entry.len, &entry.id) {
             Ok(_) => kept.push((entry.offset, entry.len, entry.id)),
@@ -306,8 +305,8 @@ fn salvage_pack(
     })
 }
 
-/// Packs that opening the store removes once its log ends at `sealed`: the journal is taken to hold
-/// what is in them. After damage it may not.
+/// Returns packs that an opening removes once the log ends at `sealed`, because the journal should
+/// hold their content. After damage it may not.
 fn doubtful(
     disk: &dyn Disk,
     files: &BTreeMap<PackId, PackFile>,
@@ -343,7 +342,7 @@ fn look_inside(
         findings.store,
         None,
     )?;
-    // What a sound log's journal holds beyond its end is cut at the next open; nothing of it was
+    // Bytes behind the end of a sound log are cut off by the next opening; none of them was
     // acknowledged.
     if let Some(line) = archive.damage().first() {
         return Err(

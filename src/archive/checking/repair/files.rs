@@ -11,7 +11,7 @@ pub(super) fn tmp_path(what: &str) -> PathBuf {
     Path::new(TMP_DIR).join(format!("repair-{what}"))
 }
 
-/// Copies a file to the quarantine, durably, under a name made of its own and of its content.
+/// Copies a file to the quarantine, durably, under a name made of its own name and its content.
 /// `None` when there is no such file.
 pub(super) fn keep(disk: &dyn Disk, path: &Path) -> Result<Option<String>> {
     let Some(digest) = digest_of(disk, path)? else {
@@ -19,22 +19,22 @@ pub(super) fn keep(disk: &dyn Disk, path: &Path) -> Result<Option<String>> {
     };
     let flat = path.display().to_string().replace(['/', '\\'], "+");
     let kept = Path::new(QUARANTINE_DIR).join(format!("{flat}.{}", &digest[..DIGITS]));
-    // A repair that was cut off may have been here; only whole copies get their names.
+    // A repair that was cut off may have copied it; only whole copies get their names.
     if disk.open(&kept, OpenMode::Read).is_err() {
         copy_to(disk, path, &kept, Zeros::LeftOut)?;
     }
     Ok(Some(kept.display().to_string()))
 }
 
-/// Digits of a copy's digest in its name.
+/// Digits of the digest in the name of a copy.
 const DIGITS: usize = 16;
 
-/// The digits of its digest that the name of a copy ends with.
+/// Returns the digits of the digest that the name of a copy ends with.
 pub(super) fn digest_in_name(copy: &str) -> Option<&str> {
     copy.get(copy.len().checked_sub(DIGITS)?..)
 }
 
-/// The BLAKE3 of a file, in digits; `None` when there is no such file.
+/// Returns the BLAKE3 hash of a file in hexadecimal; `None` when there is no such file.
 pub(super) fn digest_of(disk: &dyn Disk, path: &Path) -> Result<Option<String>> {
     let failed = |error| Error::io("read", path, error);
     let file = match disk.open(path, OpenMode::Read) {
@@ -50,12 +50,12 @@ pub(super) fn digest_of(disk: &dyn Disk, path: &Path) -> Result<Option<String>> 
     Ok(Some(hasher.finalize().to_hex().to_string()))
 }
 
-/// What becomes of the zeros of a file in its copy.
+/// How zeros of a file are copied.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zeros {
-    /// They take no room: most of a journal file is zeros.
+    /// They are left out and take no room: most of a journal file is zeros.
     LeftOut,
-    /// They are written: a journal file must not find the disk full later.
+    /// They are written, because a journal file must not find the disk full later.
     Written,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn copy_to(disk: &dyn Disk, from: &Path, to: &Path, zeros: Zeros) -> 
         name(disk, &tmp, to)
     };
     copy().map_err(|error| {
-        // On a full disk a half copy must not stay.
+        // On a full disk an incomplete copy must not stay.
         let _ = disk.remove(&tmp);
         Error::io("write", to, error)
     })
@@ -108,7 +108,7 @@ fn name(disk: &dyn Disk, tmp: &Path, path: &Path) -> io::Result<()> {
     })
 }
 
-/// Gives a file new bytes in one step.
+/// Replaces a file by new bytes in one step.
 pub(super) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
     let tmp = tmp_path("file");
     let write = || {

@@ -1,6 +1,5 @@
 //! The inventory of a repair, `quarantine/repair-0001.json`: which files there were, where the
-//! replaced ones are kept, and what the log was when it was done. With it a repair can be taken
-//! back.
+//! replaced ones are kept, and what the log was afterwards. With it a repair can be undone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,12 +16,12 @@ use crate::log::{EVENTS_DIR, JOURNAL_DIR};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// The layout of the file; another one is another program's.
+/// The version of the layout. Files of another version are refused.
 const FORMAT: u32 = 1;
-/// An inventory is a list of names; one that is longer is none.
+/// The most bytes of an inventory, which is a list of names.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// How far a repair came.
+/// How far a repair has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Progress {
@@ -34,14 +33,14 @@ pub(super) enum Progress {
     Undone,
 }
 
-/// See the module.
+/// The inventory of a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Inventory {
     format: u32,
     pub(super) store: StoreId,
     pub(super) time: Timestamp,
     pub(super) progress: Progress,
-    /// Every file of the store before the repair; files that came since are none of these.
+    /// Every file of the store before the repair, without files that came later.
     pub(super) before: BTreeSet<String>,
     /// The files of the log before the repair, with their digests.
     pub(super) log_before: BTreeMap<String, String>,
@@ -70,8 +69,8 @@ impl Inventory {
         })
     }
 
-    /// Takes over what a repair that was cut off had to say: what there was before that one is what
-    /// there was.
+    /// Continues the inventory of a repair that was cut off: what there was before that repair
+    /// counts.
     pub(super) fn go_on_from(&mut self, cut_off: Self) {
         self.before = cut_off.before;
         self.log_before = cut_off.log_before;
@@ -88,12 +87,12 @@ impl Inventory {
     }
 }
 
-/// Where inventory number `number` is.
+/// Returns the path of an inventory.
 pub(super) fn path_of(number: u32) -> PathBuf {
     Path::new(QUARANTINE_DIR).join(format!("repair-{number:04}.json"))
 }
 
-/// Every inventory in the quarantine, by number.
+/// Reads every inventory in the quarantine, by number.
 pub(super) fn all(disk: &dyn Disk) -> Result<BTreeMap<u32, Inventory>> {
     let folder = Path::new(QUARANTINE_DIR);
     let listed = match disk.list(folder) {
@@ -129,7 +128,7 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<Inventory> {
         })
 }
 
-/// Every file that makes up the store.
+/// Lists every file that makes up the store.
 pub(super) fn store_files(disk: &dyn Disk) -> Result<BTreeSet<String>> {
     let mut files = log_files(disk)?;
     for name in [HEADER_FILE, NEWEST_FILE, INDEX_FILE] {
@@ -142,7 +141,7 @@ pub(super) fn store_files(disk: &dyn Disk) -> Result<BTreeSet<String>> {
     Ok(files)
 }
 
-/// The files of the log with their digests.
+/// Lists the files of the log with their digests.
 pub(super) fn log_digests(disk: &dyn Disk) -> Result<BTreeMap<String, String>> {
     let mut digests = BTreeMap::new();
     for path in log_files(disk)? {

@@ -1,9 +1,9 @@
-//! Repair: what a damaged store is made of again, shown before it is done. Nothing is ever deleted:
-//! what is replaced is kept in `quarantine/`, what cannot be brought back is recorded as lost.
+//! Repairs a damaged store, after showing what would be done. Nothing is deleted: replaced files
+//! are kept in `quarantine/`, and losses are recorded as events.
 //!
 //! - [`examine`]: what has to be done, out of all that can still be read;
-//! - [`inventory`], [`undo`]: what can be taken back, and taking it back;
-//! - [`repair`]: the verbs; [`plan`]: what a repair would do;
+//! - [`inventory`], [`undo`]: undoing a repair;
+//! - [`run`]: the verbs; [`plan`]: what a repair would do;
 //! - [`act`]: the files, one by one through [`files`]; [`account`]: what the mended store still
 //!   lacks, and the events that say so.
 
@@ -13,9 +13,9 @@ mod examine;
 mod files;
 mod inventory;
 mod plan;
-mod repair;
+mod run;
 mod undo;
 
 pub use plan::{Mend, MendKind, RepairOutcome, RepairPlan};
-pub use repair::Repair;
+pub use run::Repair;
 pub use undo::{PutBack, RepairUndo, UndoPlan};

@@ -1,4 +1,4 @@
-//! What a repair would do, what it was decided on, and what it did.
+//! What a repair would do, what it is based on, and what it did.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ pub struct RepairPlan {
     pub mends: Vec<Mend>,
     /// Events that cannot be read anywhere any more, as ascending inclusive ranges.
     pub lost_events: Vec<(EventSeq, EventSeq)>,
-    /// The journal file that was written last is gone: what it held from the last of the lost
-    /// events on is lost, and nobody can say how much that was.
+    /// The journal file that was written last is gone. What it held from the last lost event on is
+    /// lost, and its amount is unknown.
     pub end_is_lost: bool,
 }
 
-/// One thing to be mended.
+/// One thing to be repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mend {
     /// What kind of thing: `header`, `log`, `pack`, `index` or `content`.
@@ -54,7 +54,7 @@ pub enum MendKind {
 }
 
 impl MendKind {
-    /// Its name in JSON.
+    /// Returns its name in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Header => "header",
@@ -71,7 +71,7 @@ impl MendKind {
 pub struct RepairOutcome {
     /// True when nothing was lost.
     pub ok: bool,
-    /// Files that were made anew or taken out, and where their bytes are kept.
+    /// Files that were replaced or removed, and where their bytes are kept.
     pub files: Vec<RepairedFile>,
     /// Events that are lost, as ascending inclusive ranges.
     pub lost_events: Vec<(EventSeq, EventSeq)>,
@@ -84,11 +84,11 @@ pub struct RepairOutcome {
     pub lost_contents: Vec<BlobId>,
     /// Contents that were missing and were found in the journal.
     pub restored_contents: u64,
-    /// Entries made of content whose own events are lost or cannot be read.
+    /// Entries that were made of content whose own events are lost or cannot be read.
     pub found: EntryRanges,
 }
 
-/// A damaged store that is being repaired, and what was seen in it.
+/// A damaged store under repair, and what was found in it.
 pub(super) struct Patient {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) dir: PathBuf,
@@ -96,25 +96,25 @@ pub(super) struct Patient {
     pub(super) findings: Findings,
 }
 
-/// What was seen, for those who act on it.
+/// What the examination found.
 pub(in crate::archive) struct Findings {
     pub(super) store: StoreId,
-    /// The header has to be made anew.
+    /// The header has to be replaced.
     pub(super) header: bool,
     pub(super) remains: Remains,
     pub(super) log: LogMend,
     pub(super) packs: Vec<PackMend>,
-    /// Packs that opening the mended store removes, because a journal file is taken to hold all of
-    /// them.
+    /// Packs that an opening of the repaired store removes, because a journal file should hold all
+    /// their content.
     pub(super) doubtful_packs: Vec<PathBuf>,
     pub(super) index: bool,
 }
 
-/// A pack to be written anew, or to be taken out when nothing in it can be read.
+/// A pack to be rewritten, or to be removed when nothing in it can be read.
 pub(in crate::archive) struct PackMend {
     pub(super) path: PathBuf,
     pub(super) why: String,
     pub(super) header: PackHeader,
-    /// The records that can be read: where, how long, and whose.
+    /// The readable records: place, length, and blob.
     pub(super) kept: Vec<(PackOffset, u32, BlobId)>,
 }

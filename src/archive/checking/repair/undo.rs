@@ -1,5 +1,5 @@
-//! Taking a repair back: every file it replaced is put back as it was, and every file it made is
-//! set aside. Nothing is deleted here either.
+//! Undoes a repair: puts every replaced file back as it was, and sets aside every file the repair
+//! made. Nothing is deleted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +16,7 @@ use crate::disk::{Disk, DiskLock, FsDisk};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// A repair that can be taken back, held until it is or is let go. Nobody else can open the store
-/// meanwhile.
+/// A repair that can be undone. The store is locked until that is done or this is dropped.
 pub struct RepairUndo {
     disk: Arc<dyn Disk>,
     _lock: Box<dyn DiskLock>,
@@ -26,7 +25,7 @@ pub struct RepairUndo {
     plan: UndoPlan,
 }
 
-/// What taking a repair back does.
+/// What undoing a repair does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UndoPlan {
     /// The inventory of the repair, below the store.
@@ -49,18 +48,17 @@ pub struct PutBack {
 }
 
 impl Archive {
-    /// Prepares to take back the newest repair that was not taken back yet. Nothing is changed
-    /// before
+    /// Prepares to undo the newest repair that was not undone yet. Nothing is changed before
     /// [`RepairUndo::apply`].
     ///
-    /// `NotFound` when there is none; refused when anything was recorded since, which would be
-    /// gone. The store need not open: no file of it is asked which store it is.
+    /// `NotFound` when there is none. Refused when anything was recorded since, which would be
+    /// lost. The store need not open.
     pub fn undo_repair(dir: impl AsRef<Path>, options: &Options) -> Result<RepairUndo> {
         let dir = dir.as_ref();
         RepairUndo::begin(Arc::new(FsDisk::new(dir)), dir, options)
     }
 
-    /// Prepares to take back a repair on a disk of the caller's.
+    /// Prepares to undo a repair on a disk of the caller's.
     pub fn undo_repair_on(disk: Arc<dyn Disk>, options: &Options) -> Result<RepairUndo> {
         RepairUndo::begin(disk, Path::new(""), options)
     }
@@ -99,7 +97,7 @@ impl RepairUndo {
         &self.plan
     }
 
-    /// Does it. After an error or a power cut, beginning again is right.
+    /// Undoes the repair. After an error or a power cut it can be started again.
     pub fn apply(mut self) -> Result<UndoPlan> {
         let disk = &*self.disk;
         clear_tmp(disk)?;
@@ -125,7 +123,8 @@ fn plan(disk: &dyn Disk, number: u32, inventory: &Inventory) -> Result<UndoPlan>
         path: path.clone(),
         quarantine: quarantine.clone(),
     });
-    // The index and NEWEST know of what the repair recorded, and would call the log taken back.
+    // The index and `NEWEST` know of the events of the repair, and would report the log as taken
+    // back.
     let knows_more = |path: &str| path == INDEX_FILE || path == NEWEST_FILE;
     let set_aside = inventory::store_files(disk)?
         .into_iter()
@@ -140,7 +139,8 @@ fn plan(disk: &dyn Disk, number: u32, inventory: &Inventory) -> Result<UndoPlan>
     })
 }
 
-/// What was recorded since the repair lies in the files that would be set aside.
+/// Refuses to undo a repair when something was recorded since: those events lie in files that would
+/// be set aside.
 fn refuse_what_would_lose(disk: &dyn Disk, number: u32, inventory: &Inventory) -> Result<()> {
     let shown: PathBuf = inventory::path_of(number);
     if inventory.progress == Progress::Begun {
@@ -164,7 +164,7 @@ fn refuse_what_would_lose(disk: &dyn Disk, number: u32, inventory: &Inventory) -
         .hint(names_the_copies(&shown)));
     }
     let is_known = |path: &String, digest: Option<&String>| {
-        // One that was put back already, when this was cut off before.
+        // A file that was put back already, by an undo that was cut off.
         let kept = inventory.kept.get(path);
         let was_kept = digest.zip(kept).is_some_and(|(digest, kept)| {
             files::digest_in_name(kept).is_some_and(|short| digest.starts_with(short))

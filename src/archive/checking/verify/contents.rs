@@ -1,5 +1,5 @@
-//! Looking at contents: that each is there and, when looking deep, that its bytes have the hashes
-//! its event states.
+//! Checks contents: that each is there and, in a deep look, that its bytes have the hashes that its
+//! event states.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use crate::format::record::RecordKind;
 use crate::id::{BlobId, EntryId, EventSeq, Sha256};
 use crate::index::View;
 
-/// Contents that several facts name are remembered as checked, so many at the most.
+/// The most contents that are remembered as checked, because several facts name them.
 const SHARED_MAX: usize = 1 << 16;
 
 /// Content that is known to be lost, and since when.
@@ -23,24 +23,24 @@ pub(super) type GivenUp = BTreeMap<BlobId, EventSeq>;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Named {
     pub(super) entry: EntryId,
-    /// Its place among those of that entry.
+    /// Its number among the contents of that entry.
     pub(super) nth: usize,
     pub(super) blob: BlobId,
     pub(super) sha256: Sha256,
 }
 
-/// Looks at contents, one after the other.
+/// Checks contents, one after the other.
 pub(super) struct Contents<'a> {
     store: &'a Store,
     view: &'a View,
     given_up: &'a GivenUp,
     depth: Depth,
-    /// Content that several facts name, and what was found.
+    /// Results for content that several facts name.
     known: HashMap<(BlobId, Sha256), Option<String>>,
     pub(super) counts: VerifyReport,
-    /// What is not as it should be, and why.
+    /// Contents that are missing or damaged, and why.
     pub(super) missing: Vec<(Named, String)>,
-    /// Why the look itself could not go on.
+    /// The error that stopped the check.
     pub(super) failed: Option<crate::Error>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// Adds what another one found.
+    /// Adds the results of another check.
     pub(super) fn join(&mut self, other: Self) {
         self.counts.join(other.counts);
         self.missing.extend(other.missing);
@@ -84,7 +84,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// What is wrong with a content, if anything that is not known.
+    /// Returns what is wrong with a content, unless a repair recorded it.
     pub(super) fn content(&mut self, blob: &BlobId, sha256: &Sha256) -> Result<Option<String>> {
         let wrong = self.wrong(blob, sha256)?;
         if wrong.is_some() && self.is_given_up(blob) {
@@ -94,7 +94,7 @@ impl<'a> Contents<'a> {
         Ok(wrong)
     }
 
-    /// True when a repair recorded that this content, or a part of it, is lost, and it still is.
+    /// Returns true when a repair recorded this content, or a part of it, as lost, and it still is.
     fn is_given_up(&self, blob: &BlobId) -> bool {
         let nowhere = |id: &BlobId| {
             self.given_up.contains_key(id)
@@ -151,7 +151,7 @@ impl<'a> Contents<'a> {
         Ok(found)
     }
 
-    /// Reads all of a content and holds it against both its hashes; answers its length, or what is
+    /// Reads all of a content and compares it with both its hashes. Returns its length, or what is
     /// wrong with it.
     fn read_through(&self, blob: &BlobId, sha256: &Sha256) -> Result<u64, String> {
         let nowhere = || "it is nowhere in the store".to_owned();
@@ -159,10 +159,10 @@ impl<'a> Contents<'a> {
         let plain = plain.map_err(|error| error.message().to_owned())?;
         let plain = plain.ok_or_else(nowhere)?;
         let (size, found) = if plain.kind == RecordKind::Content {
-            // What is read under a name has been held against it.
+            // A read by name compares the BLAKE3 hash.
             (plain.bytes.len() as u64, Sha256::of(&plain.bytes))
         } else {
-            // One piece after the other: a content may be larger than memory.
+            // Chunk by chunk: a content may be larger than memory.
             let mut digests = Digests::new();
             let size = self.chunks(&plain.bytes, &mut digests);
             let size = size.map_err(|error| error.message().to_owned())?;
@@ -182,7 +182,7 @@ impl<'a> Contents<'a> {
         let manifest = self.store.contents.manifest(root)?;
         let mut left = manifest.size;
         for part in &manifest.parts {
-            // Inner nodes of the manifest stand behind the chunks.
+            // Inner nodes of the manifest come after the chunks.
             if left == 0 {
                 break;
             }
@@ -204,7 +204,7 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// What an entry names: its source, and the reports of its attempts.
+/// Returns the contents that an entry names: its source, and the reports of its attempts.
 pub(super) fn named(entry: &Entry) -> impl Iterator<Item = Named> + '_ {
     let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
     let contents = std::iter::once((entry.blake3, entry.sha256))

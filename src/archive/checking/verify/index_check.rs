@@ -36,7 +36,7 @@ pub(super) fn compare_index(store: &Store, view: &View, packs: &PackFiles) -> Op
         let fresh = made.index.view(Vec::new())?.under(made.active);
         Ok((dump(&fresh)?, dump(view)?))
     });
-    // A leftover is cleared away at the next open.
+    // A leftover is removed by the next opening.
     if store.options.access == Access::ReadWrite {
         let _ = store.disk.remove(&path);
     }
@@ -50,7 +50,7 @@ pub(super) fn compare_index(store: &Store, view: &View, packs: &PackFiles) -> Op
     }
 }
 
-/// How many facts a view holds, and a digest of them all.
+/// Returns how many facts a view holds, and a digest of them all.
 fn dump(view: &View) -> Result<(u64, blake3::Hash)> {
     let mut lines = 0;
     let mut digest = blake3::Hasher::new();

@@ -1,4 +1,4 @@
-//! Looks through the log: segments, the tree over their events, and every event.
+//! Verifies the log: segments, the tree over their events, and every event.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::log::{LogError, LogFiles, LogReader};
 /// Events that cannot be read, with the repair that says so.
 pub(super) type Unreadable = BTreeMap<EventSeq, Option<EventSeq>>;
 
-/// A look through the log, and what it found so far.
+/// The check of a log, and what it found so far.
 pub(super) struct LogCheck<'a> {
     log: &'a Arc<LogFiles>,
     progress: Progress,
@@ -31,7 +31,7 @@ impl<'a> LogCheck<'a> {
         }
     }
 
-    /// Every segment's footer, and that the tree of each goes on where the one before ended.
+    /// Checks every segment's footer, and that its tree continues the one before.
     pub(super) fn segments(&mut self, depth: Depth) {
         let mut frontier = Some(Frontier::new());
         let segments = self.log.segments();
@@ -81,8 +81,7 @@ impl<'a> LogCheck<'a> {
             match &mut frontier {
                 Some(tree) => {
                     if tree.root() != footer.tree_root || tree.size() != footer.tree_size {
-                        // Of a segment that a repair made, the tree is the one over the leaves as
-                        // they were.
+                        // A segment that a repair made has the tree over the original leaves.
                         if !stands {
                             self.report.find(
                                 "log",
@@ -93,13 +92,13 @@ impl<'a> LogCheck<'a> {
                         frontier = segment.frontier().ok();
                     }
                 }
-                // After damage the tree is taken up again from what this segment says of it.
+                // After damage the tree continues from what this segment states.
                 None => frontier = segment.frontier().ok(),
             }
         }
     }
 
-    /// Reads every event up to `last`, and every live one against its frame.
+    /// Reads every event up to `last`, and compares every live one with its frame.
     pub(super) fn events(&mut self, last: EventSeq, unreadable: &Unreadable) {
         let mut reader = LogReader::new(Arc::clone(self.log), EventSeq(1), last);
         while let Some(leaf) = reader.next_leaf() {
@@ -120,7 +119,7 @@ impl<'a> LogCheck<'a> {
         }
     }
 
-    /// The events that the index knows to be unreadable.
+    /// Reports the events that the index knows to be unreadable.
     pub(super) fn unreadable(&mut self, unreadable: &Unreadable) {
         for seq in unreadable.keys() {
             let mut reader = LogReader::new(Arc::clone(self.log), *seq, *seq);
@@ -136,7 +135,7 @@ impl<'a> LogCheck<'a> {
         }
     }
 
-    /// What a repair has said of an event is known; else it is found.
+    /// Counts an unreadable event as known if a repair recorded it; otherwise it is a finding.
     fn unreadable_event(&mut self, seq: EventSeq, why: &str, unreadable: &Unreadable) {
         if unreadable.get(&seq).is_some_and(Option::is_some) {
             self.report.known_losses.events += 1;

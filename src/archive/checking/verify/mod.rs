@@ -1,12 +1,12 @@
 //! Comparing log, packs and index with each other and with what they promise. Changes nothing.
 //!
-//! - [`verify`]: the verb; [`report`]: what it finds;
+//! - [`run`]: the verb; [`report`]: what it finds;
 //! - [`log_check`], [`contents`], [`index_check`]: the parts of the look.
 
 mod contents;
 pub(in crate::archive) mod index_check;
 mod log_check;
 pub(in crate::archive) mod report;
-mod verify;
+mod run;
 
 pub use report::{Depth, Finding, KnownLosses, VerifyReport};

@@ -1,8 +1,8 @@
-//! What a verification finds.
+//! The report of a verification.
 
 use serde::Serialize;
 
-/// How closely to look.
+/// How closely to verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// Lengths, headers, footers, and that every content has a place: no content is read.
@@ -12,12 +12,12 @@ pub enum Depth {
     Deep,
 }
 
-/// What `verify` found.
+/// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     /// True when nothing was found.
     pub ok: bool,
-    /// What was found.
+    /// Everything that is not as it should be.
     pub findings: Vec<Finding>,
     /// Events that were checked.
     pub events: u64,
@@ -27,15 +27,15 @@ pub struct VerifyReport {
     pub blobs: u64,
     /// Bytes of content and of events that were read and compared.
     pub checked_bytes: u64,
-    /// What is missing and was recorded as lost by a repair; no finding.
+    /// Losses that a repair recorded. They are no findings.
     pub known_losses: KnownLosses,
 }
 
 /// What a repair could not bring back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct KnownLosses {
-    /// Events that another one stands for, or that cannot be read; those that another one stands
-    /// for are not counted when looking quickly.
+    /// Events that were replaced by a stand-in, or that cannot be read. A quick look does not count
+    /// the replaced ones.
     pub events: u64,
     /// Contents that entries name.
     pub contents: u64,
@@ -68,7 +68,7 @@ impl VerifyReport {
         }
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds what another part of the verification found.
     pub(in crate::archive) fn join(&mut self, other: Self) {
         self.findings.extend(other.findings);
         self.events += other.events;

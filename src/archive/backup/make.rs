@@ -12,11 +12,11 @@ use crate::disk::{Disk, FsDisk};
 use crate::{Error, ErrorKind, Result};
 
 impl Archive {
-    /// Brings the backup in `dir` up to the store; makes it if `dir` is missing or empty.
+    /// Brings the backup in `dir` up to the store. Makes it if `dir` is missing or empty.
     ///
-    /// Archiving goes on meanwhile. On every error, and when the run is cut off, the backup stays
-    /// what it was before. Damage in the store is told in the outcome, and then the backup stays
-    /// what it was as well, unless [`OnDamage::Accept`] says otherwise.
+    /// Archiving continues meanwhile. After an error or a run that was cut off, the backup is as
+    /// before. Damage in the store is reported in the outcome; then the backup stays as before as
+    /// well, unless [`OnDamage::Accept`](crate::archive::OnDamage::Accept) is set.
     pub fn backup(&self, dir: impl AsRef<Path>, options: &BackupOptions) -> Result<BackupOutcome> {
         let dir = dir.as_ref();
         self.refuse_damaged_log(dir)?;
@@ -32,8 +32,8 @@ impl Archive {
         run::run(self, target, options)
     }
 
-    /// A store with a damaged log is not sealed, and what is in its journal would be missing in a
-    /// backup.
+    /// Refuses a store with a damaged log: it is not sealed, so events in its journal would be
+    /// missing in a backup.
     fn refuse_damaged_log(&self, dir: &Path) -> Result<()> {
         let Some(first) = self.damage().first() else {
             return Ok(());
@@ -49,7 +49,7 @@ impl Archive {
         )))
     }
 
-    /// Says what [`Archive::backup`] would do, and changes nothing.
+    /// Returns what [`Archive::backup`] would do, and changes nothing.
     ///
     /// Events that are not sealed yet are left out: the run itself seals them.
     pub fn plan_backup(&self, dir: impl AsRef<Path>) -> Result<BackupPlan> {

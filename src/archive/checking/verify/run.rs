@@ -1,7 +1,7 @@
-//! Comparing log, packs and index with each other and with what they promise. Changes nothing.
+//! Verifies a store: compares log, packs and index with each other and with their checksums.
+//! Changes nothing.
 //!
-//! What has nothing to do with each other is looked at side by side: the log and the index, and
-//! content in several threads.
+//! Independent parts run in parallel: the log and the index, and content in several threads.
 
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -24,19 +24,19 @@ use crate::format::record::RecordKind;
 use crate::id::{EventSeq, PackId};
 use crate::index::{CounterGroup, Place, View};
 
-/// A log of fewer events is looked through before threads would have been started.
+/// A log of fewer events is verified faster than threads are started.
 const THREADS_FROM: EventSeq = EventSeq(1_024);
-/// Threads that read content, at the most.
+/// The most threads that read content.
 const READERS_MAX: usize = 8;
-/// Contents that wait for one of them.
+/// The most contents that wait for one of them.
 const WAITING_MAX: usize = 1_024;
 
 impl Archive {
-    /// Compares log, packs and index. Damage is a finding, not an error; an error says that the
-    /// look itself failed.
+    /// Compares log, packs and index. Damage is a finding; an error means that the verification
+    /// itself failed.
     pub fn verify(&self, depth: Depth) -> Result<VerifyReport> {
         if self.is_writable() {
-            // On the background thread, so no file moves while it is looked at. Archiving goes on.
+            // On the background thread, so no file moves meanwhile. Archiving continues.
             let store = Arc::clone(self.store());
             self.run_in_background(move |_| verify(&store, depth))
         } else {
@@ -109,7 +109,7 @@ fn log_part(store: &Store, view: &View, depth: Depth, progress: Progress) -> Res
     Ok(check.report)
 }
 
-/// A look at packs and contents, and what it found so far.
+/// The check of packs and contents, and what it found so far.
 struct ContentCheck<'a> {
     store: &'a Store,
     progress: Progress,
@@ -146,7 +146,7 @@ impl ContentCheck<'_> {
                 continue;
             }
             for entry in listed {
-                // Both copies of a dictionary are looked at: with one damaged, everything can still
+                // Both copies of a dictionary are checked: with one damaged, everything can still
                 // be read.
                 let kind = match entry.kind {
                     RecordKind::Dictionary => "pack",
@@ -168,8 +168,8 @@ impl ContentCheck<'_> {
         Ok(())
     }
 
-    /// True when this record is where the content is read from that entries and bundles name: there
-    /// it is held against both hashes, and once is enough.
+    /// Returns true when entries or bundles read their content from this record. It is then checked
+    /// against both hashes by that read, and once is enough.
     fn is_read_by_name(&self, view: &View, pack: PackId, entry: &PackEntry) -> Result<bool> {
         if entry.kind != RecordKind::Content || self.store.journal.contains(&entry.id) {
             return Ok(false);
@@ -180,8 +180,8 @@ impl ContentCheck<'_> {
         }))
     }
 
-    /// Every entry that is not purged has all its content; when looking deep, with the digest its
-    /// event states.
+    /// Checks that every entry that is not purged has all its content. A deep look also compares
+    /// the hashes that its event states.
     fn entries(
         &mut self,
         view: &View,
@@ -213,12 +213,12 @@ impl ContentCheck<'_> {
                         (feed, scope.spawn(read))
                     })
                     .unzip();
-                // The same content always goes to the same thread, which remembers it.
+                // A content always goes to the thread that remembers it.
                 let walked = walk(&mut |named| {
                     let turn = usize::from(named.blob.as_bytes()[0]) % feeds.len();
                     match feeds[turn].send(named) {
                         Ok(()) => ControlFlow::Continue(()),
-                        // It met an error of its own, which is told below.
+                        // The thread met an error, which is returned below.
                         Err(_) => ControlFlow::Break(()),
                     }
                 });
@@ -249,7 +249,7 @@ impl ContentCheck<'_> {
         contents.failed.map_or(Ok(()), Err)
     }
 
-    /// Every file of every converter is there, so that it can be run again.
+    /// Checks that every file of every converter is there, so that it can be run again.
     fn bundles(&mut self, view: &View, given_up: &GivenUp, depth: Depth) -> Result<()> {
         let mut contents = Contents::new(self.store, view, given_up, depth);
         for converter in view.converters()? {

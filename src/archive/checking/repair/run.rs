@@ -1,4 +1,4 @@
-//! Looks a damaged store through, and repairs it when told to.
+//! Examines a damaged store, and repairs it when told to.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +13,7 @@ use crate::archive::handle::Archive;
 use crate::archive::options::Options;
 use crate::disk::{Disk, DiskLock, FsDisk};
 
-/// A damaged store, looked through and held until it is repaired or let go. Nobody else can open it
-/// meanwhile.
+/// A damaged store that was examined. It is locked until it is repaired or this is dropped.
 pub struct Repair {
     patient: Patient,
     lock: Arc<dyn DiskLock>,
@@ -22,17 +21,17 @@ pub struct Repair {
 }
 
 impl Archive {
-    /// Looks a damaged store through, as closely as [`Depth::Deep`](crate::archive::Depth::Deep),
-    /// and says what a repair would do. Nothing is changed before [`Repair::apply`].
+    /// Examines a damaged store as closely as [`Depth::Deep`](crate::archive::Depth::Deep), and
+    /// says what a repair would do. Nothing is changed before [`Repair::apply`].
     ///
-    /// Fails where no other program may have the store open, and where its files do not agree on
-    /// which store it is.
+    /// Fails when another process has the store open, or when its files do not agree on which store
+    /// it is.
     pub fn repair(dir: impl AsRef<Path>, options: Options) -> Result<Repair> {
         let dir = dir.as_ref();
         Repair::begin(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
     }
 
-    /// The same on a disk of the caller's.
+    /// Examines a damaged store on a disk of the caller's.
     pub fn repair_on(disk: Arc<dyn Disk>, options: Options) -> Result<Repair> {
         Repair::begin(disk, PathBuf::new(), options)
     }
@@ -57,13 +56,15 @@ impl Repair {
         })
     }
 
-    /// What is wrong and what would be done about it.
+    /// Returns what is wrong and what would be done about it.
     pub fn plan(&self) -> &RepairPlan {
         &self.plan
     }
 
-    /// Does it. On `Ok` the store is whole, and records what was lost. After an error, or a power
-    /// cut, what was replaced so far is kept in `quarantine/`, and to begin again is right.
+    /// Repairs the store. On `Ok` it is whole, and records what was lost.
+    ///
+    /// After an error or a power cut, replaced files are kept in `quarantine/`, and the repair can
+    /// be started again.
     pub fn apply(self) -> Result<RepairOutcome> {
         if self.plan.mends.is_empty() {
             return Ok(RepairOutcome {
