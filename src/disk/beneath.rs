@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{DirEntry, OpenMode};
+use super::contract::{DirEntry, OpenMode};
 
 /// Directories are private to their owner.
 const DIR_MODE: Mode = Mode::RWXU;

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{DirEntry, OpenMode};
+use super::contract::{DirEntry, OpenMode};
 
 /// A directory.
 #[derive(Debug, Clone)]

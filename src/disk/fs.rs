@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::beneath::Beneath;
 #[cfg(not(unix))]
 use super::by_path::Beneath;
-use super::{DirEntry, Disk, DiskFile, DiskLock, DiskPlace, OpenMode};
+use super::contract::{DirEntry, Disk, DiskFile, DiskLock, DiskPlace, OpenMode};
 
 /// A [`Disk`] over a directory of the file system.
 ///

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::SimDisk;
+use super::disk::SimDisk;
 use super::tree::{Content, Node, Tree};
 
 /// One operation that changed the disk or made changes durable.

@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use std::io;
+use std::sync::Arc;
+
+use super::fault::pattern;
+use super::tree::PAGE_BYTES;
 use super::*;
+use crate::disk::{Disk, DiskFile, OpenMode};
 
 fn create(disk: &SimDisk, path: &str) -> Arc<dyn DiskFile> {
     disk.open(Path::new(path), OpenMode::CreateNew)
