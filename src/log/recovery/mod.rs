@@ -7,6 +7,7 @@
 //! Damage in the very last group cannot be told from a torn write by the journal alone; the index knows how far the
 //! log had been durable and is asked by the caller.
 
+mod decision;
 mod recover;
 mod scan;
 #[cfg(test)]
