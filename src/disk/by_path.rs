@@ -1,4 +1,5 @@
-//! Opens, lists and renames what lies beneath one directory by its path, where there are no handles of directories.
+//! Opens, lists and renames what lies beneath one directory by its path, where there are no handles
+//! of directories.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -1,10 +1,10 @@
 //! The only file operations of a store, each with its durability contract.
 //!
-//! Everything above asks a [`Disk`] for files, so that one seam serves the real file system ([`FsDisk`]) and
-//! the simulated one that tests cut, fill and break (`sim`).
+//! All other rooms use files through a [`Disk`], so that one interface serves the real file system
+//! ([`FsDisk`]) and the simulated one that tests cut, fill and break (`sim`).
 //!
-//! A call that a signal interrupted is begun again by the implementation. An error that comes through is final: nobody
-//! above tries it again.
+//! The implementation retries a call that a signal interrupted. Any other error is final: no caller
+//! retries it.
 
 #[cfg(unix)]
 mod beneath;

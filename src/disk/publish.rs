@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::contract::Disk;
 
-/// Gives a synced file its final name, durable on `Ok`.
+/// Publishes a synced file under its final name, durable on `Ok`.
 ///
-/// After a failed sync the system shows the name and may call the next sync a success without making it durable. So it is
-/// taken away again as far as the disk lets us: nobody may build on it.
+/// After a failed sync the system shows the name, and the next sync may succeed without making the
+/// name durable. So the name is taken away again, if the disk allows: nothing may rely on it.
 pub(crate) fn publish(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), PublishError> {
     disk.rename(from, to).map_err(PublishError::Rename)?;
     let parent = to.parent().unwrap_or(Path::new(""));

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 impl SimDisk {
-    /// All files with their lengths, sorted by path.
+    /// Returns all files with their lengths, sorted by path.
     pub fn files(&self) -> Vec<(String, u64)> {
         let mut files = Vec::new();
         self.state()
@@ -17,7 +17,7 @@ impl SimDisk {
         files
     }
 
-    /// The content of a file.
+    /// Returns the content of a file.
     pub fn content(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         let state = self.state();
         let file = state.live.find_file(path.as_ref())?;
@@ -58,7 +58,8 @@ impl SimDisk {
         })
     }
 
-    /// Damage: a file with this content, new or in place of the one there. Open handles keep the old one.
+    /// Damage: a file with this content, new or in place of the one there. Open handles keep the
+    /// old one.
     pub fn plant(&self, path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
         bounded(0, bytes.len())?;
         self.state().plant(path.as_ref(), None, Content::new(bytes))

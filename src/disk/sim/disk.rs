@@ -43,12 +43,12 @@ impl Default for SimDisk {
 }
 
 impl SimDisk {
-    /// An empty disk.
+    /// Returns an empty disk.
     pub fn new() -> Self {
         Self::holding(Tree::new(), ROOT.0 + 1)
     }
 
-    /// A disk on which all of `tree` is durable.
+    /// Returns a disk on which all of `tree` is durable.
     pub(super) fn holding(tree: Tree, next_node: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             base: tree.clone(),
@@ -67,8 +67,8 @@ impl SimDisk {
         })))
     }
 
-    /// Another disk with the same content, synced and unsynced, and the same capacity, but with no locks and no
-    /// faults: what a process finds that starts after this one was killed.
+    /// Another disk with the same content, synced and unsynced, and the same capacity, but with no
+    /// locks and no faults: what a process finds that starts after this one was killed.
     #[must_use]
     pub fn snapshot(&self) -> Self {
         let state = self.state();
@@ -89,19 +89,21 @@ impl SimDisk {
         state.log = Arc::default();
     }
 
-    /// How many operations have been logged: everything that changes the disk or makes changes durable. Ask for it
-    /// right after an acknowledgement to know which power cuts must keep what was acknowledged.
+    /// Returns how many operations have been logged: everything that changes the disk or makes
+    /// changes durable. Ask for it right after an acknowledgement to know which power cuts must
+    /// keep what was acknowledged.
     pub fn ops(&self) -> usize {
         self.state().log.len()
     }
 
-    /// The logged operations, told in words.
+    /// Returns the logged operations in words.
     pub fn describe_ops(&self) -> Vec<String> {
         self.state().log.iter().map(Logged::to_string).collect()
     }
 
-    /// What the disk may hold if the power goes after so many operations, for each number in `cuts`; `..` is every
-    /// one from 0 (before the first) to [`ops`](Self::ops). Images of one cut differ from each other.
+    /// What the disk may hold if the power goes after so many operations, for each number in
+    /// `cuts`; `..` is every one from 0 (before the first) to [`ops`](Self::ops). Images of one cut
+    /// differ from each other.
     pub fn crash_images(&self, cuts: impl RangeBounds<usize>, variants: &Variants) -> CrashImages {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let state = self.state();
@@ -124,14 +126,15 @@ impl SimDisk {
         )
     }
 
-    /// Equal for disks with equal names and bytes, and in practice only for those. Cheap for images of one run, whose
-    /// pages are shared: a test can skip an image that it has checked already with the same acknowledgements.
+    /// Equal for disks with equal names and bytes, and in practice only for those. Cheap for images
+    /// of one run, whose pages are shared: a test can skip an image that it has checked already
+    /// with the same acknowledgements.
     pub fn fingerprint(&self) -> u128 {
         self.state().live.fingerprint()
     }
 
-    /// Lets a call fail, and perhaps all after it: the first call `fault` can strike that has at least `calls` calls of
-    /// any kind between now and itself. Replaces the fault planned before.
+    /// Lets a call fail, and perhaps all after it: the first call `fault` can strike that has at
+    /// least `calls` calls of any kind between now and itself. Replaces the fault planned before.
     pub fn fail_at(&self, calls: u64, fault: Fault, repeat: Repeat) {
         let mut state = self.state();
         state.fault = Some(Planned {
@@ -146,45 +149,46 @@ impl SimDisk {
         self.state().fault = None;
     }
 
-    /// How many calls have failed by [`fail_at`](Self::fail_at) so far. A loop over its argument is through when
-    /// nothing was struck.
+    /// Returns how many calls have failed by [`fail_at`](Self::fail_at) so far. A loop over its
+    /// argument is through when nothing was struck.
     pub fn struck(&self) -> u64 {
         self.state().struck
     }
 
-    /// How many calls of any kind have been made.
+    /// Returns how many calls of any kind have been made.
     pub fn calls(&self) -> u64 {
         self.state().calls
     }
 
-    /// How often each kind of call was made on which files.
+    /// Returns how often each kind of call was made on which files.
     pub fn census(&self) -> Census {
         self.state().census.clone()
     }
 
-    /// How often each kind of call on which files has failed by [`fail_at`](Self::fail_at).
+    /// Returns how often each kind of call on which files has failed by [`fail_at`](Self::fail_at).
     pub fn struck_census(&self) -> Census {
         self.state().struck_calls.clone()
     }
 
-    /// How many bytes fit, in pages of 4 KiB; `None` is no end. Holes take no space. A write does what fits and then
-    /// fails; a disk with no page left makes no files.
+    /// How many bytes fit, in pages of 4 KiB; `None` is no end. Holes take no space. A write does
+    /// what fits and then fails; a disk with no page left makes no files.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
     }
 
-    /// Bytes taken by files that have a name, in pages of 4 KiB.
+    /// Returns how many bytes files with a name take, in pages of 4 KiB.
     pub fn used_bytes(&self) -> u64 {
         self.state().used_bytes()
     }
 
-    /// Lets [`Call::Sync`] and [`Call::SyncDir`] of the paths `of` picks answer `Ok` and do nothing. This breaks a
-    /// store as forgetting the call would, to prove that a test notices.
+    /// Lets [`Call::Sync`] and [`Call::SyncDir`] of the paths `of` picks answer `Ok` and do
+    /// nothing. This breaks a store as forgetting the call would, to prove that a test notices.
     pub fn ignore_syncs(&self, of: impl Fn(Call, &str) -> bool + Send + Sync + 'static) {
         self.state().ignored_sync = Some(Arc::new(of));
     }
 
-    /// Lets every write take so long before it begins. Whoever was told too early has the time to go on.
+    /// Lets every write take so long before it begins. Whoever was told too early has the time to
+    /// go on.
     pub fn slow_down(&self, write_takes: Duration) {
         self.state().write_takes = write_takes;
     }
@@ -303,7 +307,7 @@ impl State {
     }
 }
 
-/// The path with `/` between its names, on every system.
+/// Returns the path with `/` between its names, on every system.
 pub(super) fn text(path: &Path) -> io::Result<Arc<str>> {
     let mut out = String::new();
     for component in path.components() {

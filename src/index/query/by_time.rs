@@ -12,8 +12,8 @@ use std::collections::{BinaryHeap, HashMap};
 
 /// By the wall time of archiving.
 ///
-/// Times and ids are turned around for a descending walk (`!n` reverses the order of numbers), so that there is one
-/// direction here: the smallest first.
+/// Times and ids are turned around for a descending walk (`!n` reverses the order of numbers), so
+/// that there is one direction here: the smallest first.
 pub(in crate::index) struct TimeWalk<'a> {
     search: &'a Search<'a>,
     direction: Direction,

@@ -22,7 +22,8 @@ pub(in crate::index) struct Search<'a> {
     pub(in crate::index) spans: Vec<(Span, Zone)>,
     pub(super) matcher: Matcher<'a>,
     clauses: Vec<Clause>,
-    /// True when the posting lists only give candidates and the rows must be looked at, file names apart.
+    /// True when the posting lists only give candidates and the rows must be looked at, file names
+    /// apart.
     verify: bool,
     /// True once the file names of a span are held against the pattern all at once.
     sharp: Cell<bool>,
@@ -59,7 +60,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The matching rows of the overlays in an order, behind `after`.
+    /// Returns the matching rows of the overlays in an order, behind `after`.
     pub(super) fn changed(
         &'a self,
         sort: Sort,
@@ -101,8 +102,8 @@ impl<'a> Search<'a> {
         self.matcher.matches(id, self.table_row(id)?.value())
     }
 
-    /// From now on holds file names against the pattern when a span is opened, all at once, instead of row by row;
-    /// false when there is no pattern.
+    /// From now on holds file names against the pattern when a span is opened, all at once, instead
+    /// of row by row; false when there is no pattern.
     pub(super) fn sharpen(&self) -> bool {
         self.sharp.set(self.matcher.file.is_some());
         self.sharp.get()
@@ -149,12 +150,13 @@ impl<'a> Search<'a> {
         row.ok_or(IndexError::Damaged("the entries"))
     }
 
-    /// True when a candidate of [`matches`](Self::matches) may still be none.
+    /// Returns true when a candidate of [`matches`](Self::matches) may still be none.
     pub(super) fn is_doubtful(&self) -> bool {
         self.verify || (self.matcher.file.is_some() && !self.sharp.get())
     }
 
-    /// The entries of a span that match by the tables, or may match; `None` when there are none.
+    /// Returns the entries of a span that match by the tables, or may match; `None` when there are
+    /// none.
     pub(in crate::index) fn matches(
         &self,
         span: Span,
@@ -272,7 +274,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The entries of a span that were archived in a range of micros.
+    /// Returns the entries of a span that were archived in a range of micros.
     fn archived_in(&self, span: Span, times: &RangeInclusive<i64>) -> Result<Bits, IndexError> {
         let mut bits = Bits::none();
         let reader = &self.view.reader;
@@ -324,7 +326,7 @@ impl Changed<'_> {
     }
 }
 
-/// The 64-bit words of a span's bits that are one block.
+/// Returns the 64-bit words of a span's bits that are one block.
 pub(in crate::index) fn block_words(block: usize) -> Range<usize> {
     const WORDS: usize = BLOCK_IDS / 64;
     block * WORDS..(block + 1) * WORDS

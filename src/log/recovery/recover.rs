@@ -18,17 +18,18 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Found {
     /// Full files that wait to be sealed, oldest first, with their last event.
     pub(crate) full: Vec<(Journal, EventSeq)>,
-    /// The file to go on in and where; `None` when every file is free.
+    /// The file that the log goes on in, with the offset; `None` when every file is free.
     pub(crate) current: Option<(Journal, u64)>,
     /// Files that hold nothing unsealed.
     pub(crate) free: VecDeque<Journal>,
-    /// Files too short to be whole: made when the disk filled up or the power went, unless something is damaged.
+    /// Files shorter than the smallest journal file: they were being made when the disk filled up
+    /// or the power went.
     pub(crate) half_made: Vec<PathBuf>,
     /// How many slots are taken.
     pub(crate) slots: u32,
     /// The number the next event gets.
     pub(crate) next_seq: EventSeq,
-    /// Behind the end of the file to go on in lies something that it held before it was used again.
+    /// Bytes of an earlier generation lie behind the end of the current file.
     pub(crate) stale_behind_end: bool,
     /// Bytes of a group that never became durable.
     pub(crate) torn: Option<TornTail>,
@@ -36,8 +37,8 @@ pub(crate) struct Found {
     pub(crate) damage: Vec<String>,
 }
 
-/// A file with a readable header. It is read when its turn comes, so that one file at a time is in memory. It is not
-/// read at all when everything in it is sealed.
+/// A file with a readable header. It is read when its turn comes, so that one file at a time is in
+/// memory. It is not read at all when everything in it is sealed.
 struct Begun {
     journal: Journal,
     /// How long it is.
@@ -46,7 +47,8 @@ struct Begun {
     made_bytes: u64,
 }
 
-/// Reads every journal file and calls `each` with every intact frame after `sealed`, in order. Writes nothing.
+/// Reads every journal file and calls `each` with every intact frame after `sealed`, in order.
+/// Writes nothing.
 pub(crate) fn recover(
     disk: &dyn Disk,
     store: &StoreId,
@@ -78,7 +80,8 @@ pub(crate) fn recover(
         read_file(file, later, sealed, &mut found, &mut each)?;
     }
     if found.current.is_none() {
-        // A file is sealed only after the next one was durably begun, so there always is one to go on in.
+        // A file is sealed only after the next one was durably begun, so there always is one to go
+        // on in.
         found.damage.push(format!(
             "{}: the newest journal file is missing or damaged; what was recorded after event {} is lost with it",
             Path::new(JOURNAL_DIR).display(),
@@ -155,7 +158,8 @@ fn length(len: u64) -> Length {
     }
 }
 
-/// Reads one file, decides about it and notes the decision. `later` is the first event of the next file.
+/// Reads one file, decides about it and notes the decision. `later` is the first event of the next
+/// file.
 fn read_file(
     file: Begun,
     later: Option<EventSeq>,
@@ -214,7 +218,8 @@ fn read_file(
         }
         Use::Current => {
             if scan.expected != found.next_seq && found.damage.len() == told {
-                // Events written behind its last one would not count as part of the log at the next recovery.
+                // Events written behind its last one would not count as part of the log at the next
+                // recovery.
                 found.damage.push(format!(
                     "{}: it goes on with event {}, and the log with event {}",
                     path.display(),
@@ -230,8 +235,8 @@ fn read_file(
     Ok(())
 }
 
-/// Hands out the intact frames of a file up to the first that does not check out. Returns the last event of them, or
-/// the event before the file's first.
+/// Hands out the intact frames of a file up to the first that does not check out. Returns the last
+/// event of them, or the event before the file's first.
 fn read_frames(
     journal: &Journal,
     scan: &mut Scan<'_>,
@@ -276,7 +281,8 @@ fn read_survivors(
     }
 }
 
-/// Compares how the next file, which begins with event `later`, goes on behind this one, which ends before `expected`.
+/// Compares how the next file, which begins with event `later`, goes on behind this one, which ends
+/// before `expected`.
 fn next_file(later: Option<EventSeq>, expected: EventSeq, next_seq: EventSeq) -> NextFile {
     match later {
         None => NextFile::Missing,
