@@ -4,9 +4,7 @@
 //! A plain gear hash over the last 64 bytes; a chunk ends where the hash's top bits (18 of them)
 //! are zero, once it is at least [`CHUNK_BYTES_MIN`] long. The minimum equals the mean distance
 //! between such places, which finds more repetition at a given mean length than "normalised"
-//! chunking does. Noise is cut at 512 KiB on average, test reports at 770 KiB, for they repeat
-//! their windows; twelve edited versions of 38 MB of reports took 27 % less than with a minimum of
-//! 512 KiB, and the maximum of 2 MiB is what bounds the memory of everything that follows.
+//! chunking does. The maximum of 2 MiB bounds the memory of everything that follows.
 //!
 //! Where chunks are cut is a storage format: changing it loses deduplication against everything
 //! stored before.

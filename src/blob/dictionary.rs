@@ -1,5 +1,4 @@
-//! Dictionaries: chosen out of samples of one kind of content, and kept at hand for reading, as
-//! many as fit.
+//! Chooses dictionaries from samples of one kind of content, and caches dictionaries for reading.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

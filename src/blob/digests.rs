@@ -1,4 +1,4 @@
-//! Both digests of a content in one pass.
+//! Computes both digests of a content in one pass.
 
 use sha2::Digest;
 

@@ -1,4 +1,4 @@
-//! Reading packs: one positioned read a record, every byte checked before it is handed out.
+//! Reads packs: one positioned read for each record, every byte checked before it is returned.
 
 use std::collections::BTreeMap;
 use std::io;

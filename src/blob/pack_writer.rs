@@ -1,5 +1,5 @@
-//! Writing packs: buffered, poisoned by the first failed write, named only after everything is on
-//! disk.
+//! Writes packs. Writes are buffered; the first failed write poisons the writer; a pack gets its
+//! name only after everything is on disk.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,8 +18,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Why a pack could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PackWriteError {
-    /// The operating system failed. The writer is of no use any more; what it wrote is a file that
-    /// nothing names.
+    /// The operating system failed. The writer is poisoned; its file is named by nothing.
     #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
@@ -29,7 +28,7 @@ pub enum PackWriteError {
         /// What the system said.
         source: io::Error,
     },
-    /// The record is none that could be read back. Nothing was written.
+    /// The record could not be read back. Nothing was written.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// The record names a dictionary that does not come with it. Nothing was written.
@@ -67,7 +66,7 @@ struct Sealed;
 
 /// A pack that is being written, under a name that nothing looks for.
 ///
-/// Dropped unsealed it leaves its file behind; opening the store clears those away.
+/// When it is dropped unsealed, its file stays; opening the store clears such files away.
 pub struct PackWriter {
     disk: Arc<dyn Disk>,
     file: Arc<dyn DiskFile>,
@@ -274,8 +273,8 @@ const PACK_ENTRIES: usize = 1 << 20;
 
 /// Packs written one after the other, each closed before it would grow past a limit.
 ///
-/// Dropped unfinished, as after an error, it takes back what it wrote: nothing names it yet. What
-/// cannot be removed is garbage.
+/// When it is dropped unfinished, as after an error, it removes the packs it wrote: nothing names
+/// them yet. A file that cannot be removed is garbage.
 pub struct PackSeries<P> {
     disk: Arc<dyn Disk>,
     pack_bytes: u64,

@@ -1,5 +1,5 @@
-//! Long content on its way into packs: cut, hashed, compared with what is there, compressed on two
-//! threads, in bounded memory.
+//! Writes long content into packs: cuts it into chunks, skips chunks that are stored already, and
+//! compresses the others on two threads in bounded memory.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! A real directory.
+//! The disk of a store in a directory of the file system.
 
 use std::fs::{File, TryLockError};
 use std::io;

@@ -1,4 +1,4 @@
-//! The store header: the file `FORMAT`, which names the store and what it takes to read it.
+//! The store header: the file `FORMAT`, which names the store and the features needed to read it.
 //!
 //! It is text, so that a person who finds the folder in twenty years learns what it is:
 //!

@@ -10,7 +10,8 @@
 //! crc32c 1a2b3c4d
 //! ```
 //!
-//! It is never synced and never needed: one that is missing, torn or of another store says nothing.
+//! It is never synced and never needed: a file that is missing, torn or of another store is
+//! ignored.
 
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! redb's storage on a file of the disk room, in blocks that are checked whenever they are read.
 //!
-//! redb checks its pages when it repairs, and takes them as they are when it reads: a flipped bit
-//! could change an answer, or stop the process. So each block carries the checksum of its bytes and
-//! of its place. What does not check out is an error of kind `InvalidData`, which calls for making
-//! the index anew.
+//! redb checks its pages when it repairs, but not when it reads: a flipped bit could change an
+//! answer or stop the process. So each block carries a checksum of its bytes and its place. A block
+//! that does not check out is an error of kind `InvalidData`, which calls for a rebuild of the
+//! index.
 //!
 //! The first block is left as it is: redb writes its commit slots there in place, and checks them
 //! itself. All other pages are written beside the ones in use, so a power cut can only tear blocks

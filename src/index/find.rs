@@ -1,4 +1,4 @@
-//! The commonest question: which entries go by this serial, part, file name, report id or hash?
+//! The quick search: finds entries by serial, part, file name, report id or hash.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;

@@ -1,4 +1,5 @@
-//! State newer than the tables: whole current rows of whatever changed since the last checkpoint.
+//! State newer than the tables: the whole current row of everything that changed since the last
+//! checkpoint.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! The tables at one moment.
+//! The tables as they were at one moment, for reading.
 
 use super::error::IndexError;
 use super::overlay::{Counter, CounterKey};
@@ -10,7 +10,7 @@ use redb::{AccessGuard, ReadOnlyTable, ReadTransaction};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The tables at one moment. Later commits do not change what it reads.
+/// The tables as they were at one moment, for reading. Later commits do not change what it reads.
 pub(super) struct Reader {
     pub(super) applied: EventSeq,
     pub(super) totals: Totals,

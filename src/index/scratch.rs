@@ -1,4 +1,4 @@
-//! A file that is only read: what redb writes to it stays in memory.
+//! A file that is only read: everything that redb writes to it stays in memory.
 
 use std::collections::BTreeMap;
 use std::io;

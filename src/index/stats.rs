@@ -1,4 +1,4 @@
-//! Exact sums, kept with every change.
+//! Exact counts and sums of entries, updated with every event.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

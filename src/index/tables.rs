@@ -1,4 +1,4 @@
-//! Every table of the index: what its keys and values are, in this one place.
+//! Every table of the index, with its keys and values.
 //!
 //! Ids are cut into **spans** of 65,536 and spans into **blocks** of 1,024. Everything that speaks
 //! of many entries is keyed by span first: a checkpoint touches the few spans its entries are in

@@ -1,4 +1,4 @@
-//! What an entry is found and ordered by: its terms, its order values, its searched texts.
+//! The terms, order values and searched texts of an entry.
 
 use super::rows::{EntryHead, EntryRow, Raw};
 use super::tables::{DigestHead, Field};

@@ -1,5 +1,4 @@
-//! How text is compared, and how a part of it is found again: spelling variants of one text, and
-//! trigrams.
+//! Compares text without regard to spelling variants, and finds parts of it by trigrams.
 
 use std::borrow::Cow;
 

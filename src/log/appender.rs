@@ -1,5 +1,5 @@
-//! The writing end of the log: stages frames into a group, and makes the group durable with one
-//! write and one sync.
+//! Appends to the log: stages frames into a group, and makes the group durable with one write and
+//! one sync.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -212,7 +212,8 @@ impl Appender {
     }
 
     /// Writes the group and syncs it. On `Ok` every staged frame survives a power cut. On an error
-    /// none may be acknowledged: they are there or not, and only opening the store again tells.
+    /// none may be acknowledged: whether they are durable is known only when the store is opened
+    /// again.
     pub(crate) fn commit(&mut self) -> Result<(), LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);

@@ -71,7 +71,7 @@ impl<'a> TimeWalk<'a> {
         }
     }
 
-    /// Puts a span or a block in line, unless all of it comes before the cursor.
+    /// Queues a span or a block, unless all of it comes before the cursor.
     fn push(&mut self, what: What, zone: Zone) {
         let (first, last) = match self.direction {
             Direction::Asc => (zone.oldest, zone.newest),

@@ -1,4 +1,4 @@
-//! One page of a listing: what the tables know, merged with what the overlays know better.
+//! One page of a listing: rows of the tables merged with the newer rows of the overlays.
 
 use super::search::{Changed, Search};
 use super::walk::Walk;
@@ -82,7 +82,7 @@ impl View {
     }
 }
 
-/// Every match in order: what the tables know of, merged with what the overlays know better.
+/// Every match in order: matches of the tables merged with those of the overlays, which are newer.
 struct Listing<'a> {
     search: &'a Search<'a>,
     sort: Sort,

@@ -11,7 +11,7 @@ use crate::query::{Filter, Purged};
 use crate::time::Timestamp;
 use std::ops::RangeInclusive;
 
-/// What posting lists can say of one part of a filter. All clauses must hold.
+/// One part of a filter that posting lists can answer. All clauses must hold.
 pub(super) enum Clause {
     /// Has any of these terms.
     Terms(Field, Vec<Vec<u8>>),
@@ -30,7 +30,7 @@ pub(super) enum Clause {
 )]
 const NO_TIME: RangeInclusive<i64> = 1..=0;
 
-/// A filter with its texts folded, to be held against rows.
+/// A filter with its texts folded, to be compared with rows.
 pub(in crate::index) struct Matcher<'a> {
     pub(super) filter: &'a Filter,
     ids: Vec<EntryId>,

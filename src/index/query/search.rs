@@ -1,4 +1,4 @@
-//! A filter made ready to be asked, on one view: spans, candidates and their confirmation.
+//! A filter prepared for one view: finds candidates span by span and confirms them.
 
 use super::matcher::{Clause, Matcher};
 use crate::id::EntryId;
@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 
-/// A filter made ready to be asked, on one view.
+/// A filter prepared for one view.
 pub(in crate::index) struct Search<'a> {
     pub(in crate::index) view: &'a View,
     pub(in crate::index) spans: Vec<(Span, Zone)>,
@@ -25,11 +25,11 @@ pub(in crate::index) struct Search<'a> {
     /// True when the posting lists only give candidates and the rows must be looked at, file names
     /// apart.
     verify: bool,
-    /// True once the file names of a span are held against the pattern all at once.
+    /// True once the file names of a span are compared with the pattern all at once.
     sharp: Cell<bool>,
     /// The rows of the overlays, matching or not, by id.
     pub(super) changed: Vec<(EntryId, &'a [u8])>,
-    /// What the overlays have rows of: what the tables say of these is out of date.
+    /// Entries with a row in an overlay: their rows in the tables are out of date.
     outdated: HashMap<Span, Bits>,
 }
 
@@ -305,7 +305,8 @@ impl<'a> Search<'a> {
 /// What matches among the rows of the overlays, in order.
 pub(super) enum Changed<'a> {
     Sorted(std::vec::IntoIter<Place>),
-    /// Held against the filter only when their turn comes: a page of the newest looks at few.
+    /// Compared with the filter only when they are reached: a page of the newest entries needs few
+    /// of them.
     ById(&'a Matcher<'a>, std::vec::IntoIter<(EntryId, &'a [u8])>),
 }
 

@@ -1,4 +1,4 @@
-//! Walking the matches of a search in an order, without sorting more than the page needs.
+//! Walks the matches of a search in an order, without sorting more than the page needs.
 //!
 //! Each span knows its own order; a heap merges the spans. By id the spans follow each other. By
 //! time a span is only opened when its zone says that its next entry may be due. By any other
@@ -15,7 +15,7 @@ use crate::index::error::IndexError;
 use crate::index::tables::Field;
 use crate::query::{Sort, SortField};
 
-/// Gives the matches that the tables know of, in order, behind a place.
+/// Gives the matches of the tables in order, behind a place.
 pub(in crate::index) enum Walk<'a> {
     Ids(IdWalk<'a>),
     Times(TimeWalk<'a>),

@@ -1,4 +1,4 @@
-//! What a view knows of blobs and packs.
+//! The blobs and packs of a view.
 
 use super::layers::View;
 use crate::id::{BlobId, EventSeq, PackId};

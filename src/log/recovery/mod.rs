@@ -1,4 +1,4 @@
-//! Finds the end of the log after whatever happened, and tells a torn tail from damage.
+//! Finds the end of the log when a store is opened, and distinguishes a torn tail from damage.
 //!
 //! A group is written only after the one before it is durable. So a frame that does not check out
 //! is
