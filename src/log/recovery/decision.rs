@@ -1,7 +1,8 @@
-//! Decides what becomes of a journal file: one table of cases for files with a header, one for files without.
+//! Decides what becomes of a journal file: one table of cases for files with a header, one for
+//! files without.
 //!
-//! A group is written only after the group before it is durable, and a file is begun only after the file before it is
-//! durable. Every case follows from these two rules.
+//! A group is written only after the group before it is durable, and a file is begun only after the
+//! file before it is durable. Every case follows from these two rules.
 
 /// What follows a journal file, in the order of first events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,23 +120,25 @@ macro_rules! cases {
     };
 }
 
-/// All cases. Columns: next file, tail, events => verdict on the tail, use of the file, check of its length.
+/// All cases. Columns: next file, tail, events => verdict on the tail, use of the file, check of
+/// its length.
 #[rustfmt::skip]
 const CASES: &[Case] = cases! {
     // A later file exists, so this one had been durable as a whole.
-    "sealed, not started again yet":  [Continues] [Clean Torn]         [AllSealed NoneYet] => Nothing  Free    false;
-    "full, waits to be sealed":       [Continues] [Clean Torn]         [Unsealed]          => Nothing  Full    true;
-    "sealed, then damaged":           [Continues] [Damaged]            [AllSealed NoneYet] => Damage   Free    false;
-    "full, then damaged":             [Continues] [Damaged]            [Unsealed]          => Damage   Full    true;
-    "all behind sealed events lost":  [LeavesGap] [Clean Torn Damaged] [AllSealed NoneYet] => Damage   Free    false;
-    "its last events lost":           [LeavesGap] [Clean Torn Damaged] [Unsealed]          => Damage   Full    true;
+    "sealed, not started again":  [Continues] [Clean Torn] [AllSealed NoneYet] => Nothing Free false;
+    "full, waits to be sealed":   [Continues] [Clean Torn] [Unsealed] => Nothing Full true;
+    "sealed, then damaged":       [Continues] [Damaged] [AllSealed NoneYet] => Damage Free false;
+    "full, then damaged":         [Continues] [Damaged] [Unsealed] => Damage Full true;
+    "all unsealed events lost":   [LeavesGap] [Clean Torn Damaged] [AllSealed NoneYet]
+                                                                         => Damage Free false;
+    "last events lost":           [LeavesGap] [Clean Torn Damaged] [Unsealed] => Damage Full true;
     // It was written last, so its last group may have been in flight.
-    "sealed to its end":              [Missing]   [Clean]              [AllSealed]         => Nothing  Free    true;
-    "sealed, torn behind that":       [Missing]   [Torn]               [AllSealed]         => TornTail Free    true;
-    "sealed, damaged behind that":    [Missing]   [Damaged]            [AllSealed]         => Damage   Free    true;
-    "goes on":                        [Missing]   [Clean]              [NoneYet Unsealed]  => Nothing  Current true;
-    "goes on, last group torn":       [Missing]   [Torn]               [NoneYet Unsealed]  => TornTail Current true;
-    "goes on, damaged in the middle": [Missing]   [Damaged]            [NoneYet Unsealed]  => Damage   Current true;
+    "sealed to its end":          [Missing] [Clean] [AllSealed] => Nothing Free true;
+    "sealed, torn behind that":   [Missing] [Torn] [AllSealed] => TornTail Free true;
+    "sealed, damaged behind":     [Missing] [Damaged] [AllSealed] => Damage Free true;
+    "goes on":                    [Missing] [Clean] [NoneYet Unsealed] => Nothing Current true;
+    "goes on, last group torn":   [Missing] [Torn] [NoneYet Unsealed] => TornTail Current true;
+    "goes on, damaged inside":    [Missing] [Damaged] [NoneYet Unsealed] => Damage Current true;
 };
 
 /// How long a file without a readable header is.
