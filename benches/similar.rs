@@ -1,8 +1,8 @@
-//! Many similar small files: what they take with and without dictionaries, how fast they are sealed and read back, beside a
-//! solid archive of the same files.
+//! Many similar small files: what they take with and without dictionaries, how fast they are sealed
+//! and read back, beside a solid archive of the same files.
 //!
-//! `cargo bench --bench similar [-- FOLDER...]`; every file below 1 MiB in a folder is archived, by its extension. `LEVEL=1` to
-//! `9` in the environment is the level it is archived with.
+//! `cargo bench --bench similar [-- FOLDER...]`; every file below 1 MiB in a folder is archived, by
+//! its extension. `LEVEL=1` to `9` in the environment is the level it is archived with.
 
 #[path = "../src/demo/plant/mod.rs"]
 #[allow(dead_code, reason = "only the endless plant is asked for files here")]
@@ -68,7 +68,8 @@ fn measure(name: &str, files: &Files) {
     );
 }
 
-/// Bytes of the packs, how long sealing took, and how long one content takes to read when its pack is open.
+/// Bytes of the packs, how long sealing took, and how long one content takes to read when its pack
+/// is open.
 fn store(
     dir: &Path,
     files: &Files,

@@ -42,7 +42,7 @@ impl Status {
         Self::Rejected,
     ];
 
-    /// The stable name.
+    /// Returns the stable name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -161,7 +161,7 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// True when nothing is known.
+    /// Returns true when nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -262,7 +262,8 @@ pub struct Report {
     pub report_id: Option<String>,
     /// When the server's answer was recorded.
     pub reported_at: Option<Timestamp>,
-    /// Where its submission stands; `None` once it is submitted, and when nobody wants it submitted.
+    /// Where its submission stands; `None` once it is submitted, and when nobody wants it
+    /// submitted.
     #[serde(default)]
     pub submission: Option<Submission>,
 }
@@ -291,7 +292,8 @@ pub enum Submission {
     },
 }
 
-/// One run of a converter over an entry. Attempts are added, never changed; only a report's submission is filled in later.
+/// One run of a converter over an entry. Attempts are added, never changed; only a report's
+/// submission is filled in later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// 1 for the first attempt of the entry.
@@ -383,7 +385,7 @@ pub struct Entry {
 pub struct UnitGiven(u8);
 
 impl UnitGiven {
-    /// The fields that are present in `unit`.
+    /// Returns the fields that are present in `unit`.
     pub fn of(unit: &Unit) -> Self {
         let present = [&unit.serial, &unit.part, &unit.station, &unit.process];
         Self(
@@ -412,7 +414,7 @@ impl UnitGiven {
 }
 
 impl Entry {
-    /// Whether a report of it waits to be submitted.
+    /// Returns whether a report of it waits to be submitted.
     pub fn waits_for_submission(&self) -> bool {
         let mut reports = self.attempts.iter().flat_map(|attempt| &attempt.reports);
         reports.any(|report| matches!(report.submission, Some(Submission::Waiting { .. })))

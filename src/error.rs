@@ -34,14 +34,15 @@ pub enum ErrorKind {
     Unsupported,
     /// The operating system failed.
     Io,
-    /// A write failed earlier and the writer stopped. What was acknowledged is safe; open the store again to learn the rest.
+    /// A write failed earlier and the writer stopped. What was acknowledged is safe; open the store
+    /// again to learn the rest.
     Poisoned,
     /// A converter could not be run at all.
     Converter,
 }
 
 impl ErrorKind {
-    /// The stable name that `--json` prints.
+    /// Returns the stable name that `--json` prints.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Invalid => "invalid",
@@ -80,7 +81,8 @@ struct Inner {
 }
 
 impl Error {
-    /// An error that states `message`: the fact and its place, lower case, without a full stop.
+    /// Returns an error that states `message`: the fact and its place, lower case, without a full
+    /// stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -114,7 +116,8 @@ impl Error {
         self
     }
 
-    /// An operating-system error met while doing `action` (an infinitive: "read", "create") to `path`.
+    /// Returns an operating-system error met while doing `action` (an infinitive: "read", "create")
+    /// to `path`.
     ///
     /// The kind follows from the error: a full disk is [`ErrorKind::Full`], a missing file
     /// [`ErrorKind::NotFound`], a read-only file system [`ErrorKind::ReadOnly`].
@@ -141,12 +144,12 @@ impl Error {
         self.0.kind
     }
 
-    /// The fact and its place, without the hint.
+    /// Returns the fact and its place, without the hint.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The next step, where there is one.
+    /// Returns the next step, where there is one.
     pub fn next_step(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }

@@ -1,4 +1,5 @@
-//! Every fact that can be recorded, in its versions. The bytes of an event are the business of `format::leaf`.
+//! Every fact that can be recorded, in its versions. The bytes of an event are the business of
+//! `format::leaf`.
 
 use std::time::SystemTime;
 
@@ -56,7 +57,8 @@ pub enum ActorKind {
     System,
 }
 
-/// A reading of the monotonic clock: within one boot, differences are trustworthy even when the wall clock jumps.
+/// A reading of the monotonic clock: within one boot, differences are trustworthy even when the
+/// wall clock jumps.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ClockReading {
     /// Which run of the machine.
@@ -77,7 +79,7 @@ macro_rules! bodies {
         }
 
         impl Body {
-            /// The versioned type name.
+            /// Returns the versioned type name.
             pub fn kind(&self) -> &str {
                 match self {
                     $(Self::$variant(_) => $kind,)*
@@ -85,7 +87,7 @@ macro_rules! bodies {
                 }
             }
 
-            /// The fact's own members, as a JSON object.
+            /// Returns the fact's own members, as a JSON object.
             pub(crate) fn data_json(&self) -> serde_json::Result<String> {
                 match self {
                     $(Self::$variant(data) => serde_json::to_string(data),)*
@@ -93,7 +95,7 @@ macro_rules! bodies {
                 }
             }
 
-            /// The fact of type `kind` in `data`, a JSON object.
+            /// Returns the fact of type `kind` in `data`, a JSON object.
             pub(crate) fn from_json(kind: &str, data: &str) -> serde_json::Result<Self> {
                 Ok(match kind {
                     $($kind => Self::$variant(serde_json::from_str(data)?),)*
@@ -124,7 +126,8 @@ bodies! {
     Archived(Archived) = "annals.archived.v1",
     /// A converter ran over an entry.
     Converted(Converted) = "annals.converted.v1",
-    /// A report is about to be sent for the first time, or is to be sent again after it was rejected.
+    /// A report is about to be sent for the first time, or is to be sent again after it was
+    /// rejected.
     SubmitIntended(SubmitIntended) = "annals.submit.intended.v1",
     /// A server refused a report.
     SubmitRejected(SubmitRejected) = "annals.submit.rejected.v1",
@@ -233,8 +236,8 @@ pub struct Recovered {
 pub struct Lost {
     /// The file it should have been in.
     pub file: String,
-    /// Nobody can say whether there was such an event, and whether others were behind it: the file that was written last is
-    /// gone.
+    /// Nobody can say whether there was such an event, and whether others were behind it: the file
+    /// that was written last is gone.
     #[serde(default, skip_serializing_if = "is_false")]
     pub and_later: bool,
 }
@@ -242,15 +245,15 @@ pub struct Lost {
 /// See [`Body::Repaired`]. A large repair is several of these.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Repaired {
-    /// Files that were made anew or taken out, as they were found.
+    /// Files that were replaced or taken out, as they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RepairedFile>,
     /// Events that are lost, as ascending inclusive ranges. Each has an [`Body::Lost`] in its
     /// place, or its own line, which could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<(EventSeq, EventSeq)>,
-    /// The journal file that was written last was gone: what it held from the last of the lost events on is lost, and nobody
-    /// can say how much that was.
+    /// The journal file that was written last was gone: what it held from the last of the lost
+    /// events on is lost, and nobody can say how much that was.
     #[serde(default, skip_serializing_if = "is_false")]
     pub end_is_lost: bool,
     /// Content that entries name and that is nowhere any more.
@@ -432,7 +435,8 @@ pub struct Reported {
     pub key: Option<String>,
 }
 
-/// See [`Body::SubmitIntended`]. Once for each report, however often it is tried: a report without one was never sent.
+/// See [`Body::SubmitIntended`]. Once for each report, however often it is tried: a report without
+/// one was never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubmitIntended {
     /// The entry.
@@ -515,7 +519,7 @@ pub struct ConfigChanged {
 pub struct EntryRanges(Vec<(EntryId, EntryId)>);
 
 impl EntryRanges {
-    /// The ranges that cover just `ids`, which may come in any order.
+    /// Returns the ranges that cover just `ids`, which may come in any order.
     pub fn of(ids: impl IntoIterator<Item = EntryId>) -> Self {
         let mut ids: Vec<EntryId> = ids.into_iter().collect();
         ids.sort_unstable();
@@ -529,23 +533,24 @@ impl EntryRanges {
         Self(ranges)
     }
 
-    /// The ranges, ascending.
+    /// Returns the ranges, ascending.
     pub fn ranges(&self) -> &[(EntryId, EntryId)] {
         &self.0
     }
 
-    /// True when there is no id in them.
+    /// Returns true when there is no id in them.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// True when `id` is in one of the ranges.
+    /// Returns true when `id` is in one of the ranges.
     pub fn contains(&self, id: EntryId) -> bool {
         let after = self.0.partition_point(|(first, _)| *first <= id);
         after > 0 && id <= self.0[after - 1].1
     }
 
-    /// Every number in the ranges, ascending. Ranges read from a log may be absurdly wide: bound the walk.
+    /// Returns every number in the ranges, ascending. Ranges read from a log may be absurdly wide:
+    /// bound the walk.
     pub fn iter(&self) -> impl Iterator<Item = EntryId> + '_ {
         self.0
             .iter()

@@ -1,7 +1,8 @@
-//! Every decoder with one signature, for the fuzz targets and for the test that replays their corpora.
+//! Every decoder with one signature, for the fuzz targets and for the test that replays their
+//! corpora.
 //!
-//! A target panics when a decoder does, and when what was decoded does not encode to the bytes it came from: a reader that
-//! takes bytes no writer would write is a reader that can be lied to.
+//! A target panics when a decoder does, and when what was decoded does not encode to the bytes it
+//! came from: a reader that takes bytes no writer would write is a reader that can be lied to.
 
 use crate::format::frame::{Frame, JournalHeader, NewFrame};
 use crate::format::record::Record;
@@ -252,7 +253,7 @@ fn configuration(bytes: &[u8]) {
     }
 }
 
-/// The list of a backup, without its last line.
+/// Returns the list of a backup, without its last line.
 fn sample_list() -> String {
     let file = |path: &str, damaged| catalog::CatalogFile {
         path: path.to_owned(),
@@ -282,7 +283,7 @@ fn sample_list() -> String {
     text
 }
 
-/// A sound example for each target, to start from.
+/// Returns a sound example for each target, to start from.
 pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let content = b"serial;SN1042\nvolts;4.98\n";
     let mut blob = Vec::new();
@@ -398,7 +399,7 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// The record of a dictionary, and that of a content which was compressed with it.
+/// Returns the record of a dictionary, and that of a content which was compressed with it.
 fn sample_with_dictionary() -> (Vec<u8>, Vec<u8>) {
     use crate::blob::compression::{Compressor, Dictionary, Level};
     let form =

@@ -20,12 +20,12 @@ macro_rules! hex_id {
         pub struct $name([u8; $bytes]);
 
         impl $name {
-            /// The name made of these bytes.
+            /// Returns the name made of these bytes.
             pub const fn from_bytes(bytes: [u8; $bytes]) -> Self {
                 Self(bytes)
             }
 
-            /// The bytes of the name.
+            /// Returns the bytes of the name.
             pub const fn as_bytes(&self) -> &[u8; $bytes] {
                 &self.0
             }
@@ -103,14 +103,14 @@ hex_id!(
 );
 
 impl BlobId {
-    /// The name of `content`.
+    /// Returns the name of `content`.
     pub fn of(content: &[u8]) -> Self {
         Self(*blake3::hash(content).as_bytes())
     }
 }
 
 impl Sha256 {
-    /// The digest of `content`.
+    /// Returns the digest of `content`.
     pub fn of(content: &[u8]) -> Self {
         use sha2::Digest;
         Self(sha2::Sha256::digest(content).into())
@@ -143,7 +143,7 @@ macro_rules! number_id {
             /// The last there can be. No store gets there, so each has one after it.
             pub const MAX: Self = Self(u64::MAX >> 1);
 
-            /// The one after this.
+            /// Returns the next one.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0 + 1)
@@ -195,7 +195,7 @@ number_id!(
 );
 
 impl EntryId {
-    /// The event that made this entry.
+    /// Returns the event that made this entry.
     pub const fn event(self) -> EventSeq {
         EventSeq(self.0)
     }

@@ -66,7 +66,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// True when it selects every entry that is not purged.
+    /// Returns true when it selects every entry that is not purged.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -137,7 +137,7 @@ impl SortField {
         Self::Process,
     ];
 
-    /// The stable name.
+    /// Returns the stable name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Id => "id",

@@ -57,12 +57,12 @@ impl Timestamp {
         }
     }
 
-    /// The instant `micros` microseconds after 1970, told in UTC.
+    /// Returns the instant `micros` microseconds after 1970, in UTC.
     pub const fn from_micros(micros: i64) -> Self {
         Self::new(micros, 0)
     }
 
-    /// The same instant told at `offset_s` seconds east of UTC; an impossible offset becomes UTC.
+    /// Returns this instant at `offset_s` seconds east of UTC; an impossible offset becomes UTC.
     #[must_use]
     pub const fn at_offset(self, offset_s: i32) -> Self {
         Self::new(self.micros, offset_s)
@@ -199,7 +199,8 @@ pub trait Clock: Send + Sync {
     /// Wall time with its offset. May jump either way.
     fn now(&self) -> Timestamp;
 
-    /// Milliseconds since the machine, or failing that the process, started. Never goes back within one [`boot`](Clock::boot).
+    /// Milliseconds since the machine, or failing that the process, started. Never goes back within
+    /// one [`boot`](Clock::boot).
     fn monotonic_ms(&self) -> u64;
 
     /// What distinguishes this run of the machine from the one before.
@@ -228,7 +229,8 @@ impl Clock for SystemClock {
     fn boot(&self) -> &str {
         static BOOT: OnceLock<String> = OnceLock::new();
         BOOT.get_or_init(|| {
-            // Elsewhere than on Linux the process stands in for the boot: monotonic times compare within one process only.
+            // Elsewhere than on Linux the process stands in for the boot: monotonic times compare
+            // within one process only.
             std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(
                 |_| {
                     let mut bytes = [0; 8];

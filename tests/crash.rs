@@ -1,8 +1,10 @@
-//! The power goes at any moment, again and again. Whatever the disk kept, the store opens, everything that was acknowledged
-//! is there byte for byte, nothing is there that nobody asked for, and the next file is taken in.
+//! The power goes at any moment, again and again. Whatever the disk kept, the store opens,
+//! everything that was acknowledged is there byte for byte, nothing is there that nobody asked for,
+//! and the next file is taken in.
 //!
-//! `ANNALS_PROVE=short` looks at every image of the workload and a third of those of all sequences of up to three operations,
-//! `ANNALS_PROVE=long` at all of them, and at as many seeded workloads as it takes to make a million.
+//! `ANNALS_PROVE=short` looks at every image of the workload and a third of those of all sequences
+//! of up to three operations, `ANNALS_PROVE=long` at all of them, and at as many seeded workloads
+//! as it takes to make a million.
 
 mod support;
 
@@ -89,7 +91,8 @@ impl Case<'_> {
     }
 }
 
-/// Looks at every `step`th image of the power cuts in `cuts`, on as many threads as there are processors.
+/// Looks at every `step`th image of the power cuts in `cuts`, on as many threads as there are
+/// processors.
 fn look(
     runner: &Runner,
     cuts: Range<usize>,
@@ -97,7 +100,8 @@ fn look(
     step: usize,
     check: impl Fn(&Case<'_>, &mut Tally) -> Result<(), String> + Sync,
 ) -> Tally {
-    // Small enough that no thread is left with much more than the others, long enough that replaying up to it costs little.
+    // Small enough that no thread is left with much more than the others, long enough that
+    // replaying up to it costs little.
     const CUTS_AT_ONCE: usize = 12;
     let total = Mutex::new(Tally::default());
     let next = AtomicUsize::new(cuts.start);
@@ -146,7 +150,8 @@ fn open(disk: &SimDisk) -> annals::Result<Archive> {
     Archive::open_on(Arc::new(disk.clone()), tiniest(&Hourly::new()))
 }
 
-/// Opens what the disk kept. `None` when there is no store yet, which is right only before its making was acknowledged.
+/// Opens what the disk kept. `None` when there is no store yet, which is right only before its
+/// making was acknowledged.
 fn recovered(case: &Case<'_>, disk: &SimDisk) -> Result<Option<(Archive, State)>, String> {
     let archive = match open(disk) {
         Ok(archive) => archive,
@@ -225,7 +230,8 @@ fn whole(case: &Case<'_>, _tally: &mut Tally) -> Result<(), String> {
     close(archive)
 }
 
-/// Opens, cuts the power again during that, and opens once more: every `step`th image of the second cut.
+/// Opens, cuts the power again during that, and opens once more: every `step`th image of the second
+/// cut.
 fn cut_again(case: &Case<'_>, step: usize, tally: &mut Tally) -> Result<(), String> {
     let Some((archive, state)) = recovered(case, case.disk)? else {
         return Ok(());
@@ -336,7 +342,8 @@ fn draw(random: &mut Random) -> Step {
 #[test]
 fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
     let disk = SimDisk::new();
-    // Who acknowledges before the write is through is found out, because the caller counts the operations meanwhile.
+    // Who acknowledges before the write is through is found out, because the caller counts the
+    // operations meanwhile.
     disk.slow_down(Duration::from_millis(1));
     let runner = run(&disk, &workload());
     assert_eq!(
@@ -435,8 +442,9 @@ fn kinds() -> Vec<Step> {
     ]
 }
 
-/// Most losses need three operations at the most on a new store, so all such sequences are tried. What a sequence begins
-/// with was looked at before, when it was one of its own: cuts are made from its last operation on.
+/// Most losses need three operations at the most on a new store, so all such sequences are tried.
+/// What a sequence begins with was looked at before, when it was one of its own: cuts are made from
+/// its last operation on.
 #[test]
 fn a_power_cut_anywhere_in_any_three_operations_loses_nothing_that_was_acknowledged() {
     let kinds = kinds();
@@ -500,7 +508,8 @@ fn a_power_cut_anywhere_in_any_three_operations_loses_nothing_that_was_acknowled
     );
 }
 
-/// Runs the workload on a disk that forgets some syncs; what was acknowledged must be found missing.
+/// Runs the workload on a disk that forgets some syncs; what was acknowledged must be found
+/// missing.
 fn broken(what: &str, of: impl Fn(Call, &str) -> bool + Send + Sync + 'static) {
     let disk = SimDisk::new();
     disk.ignore_syncs(of);

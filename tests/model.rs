@@ -1,5 +1,5 @@
-//! Steps in any order, with power cuts between them, against a model: after each time the store is opened again it says what
-//! the model says, and its index is what folding the log makes of it.
+//! Steps in any order, with power cuts between them, against a model: after each time the store is
+//! opened again it says what the model says, and its index is what folding the log makes of it.
 
 mod support;
 
@@ -75,8 +75,9 @@ fn any_steps_in_any_order_say_what_the_model_says() {
     );
 }
 
-/// Every month files of three retentions come in, and what is past its retention goes: for ten years, with holds, attempts,
-/// compactions, lost indexes and power cuts. What goes is exactly what is due, and the store does not grow for ever.
+/// Every month files of three retentions come in, and what is past its retention goes: for ten
+/// years, with holds, attempts, compactions, lost indexes and power cuts. What goes is exactly what
+/// is due, and the store does not grow for ever.
 #[test]
 fn ten_years_of_retention_take_what_is_due_and_nothing_else() {
     let lives = match size() {
@@ -92,7 +93,8 @@ fn ten_years_of_retention_take_what_is_due_and_nothing_else() {
         for month in 0..120_u64 {
             for nth in 0..4 {
                 let days = [0, 30, 365, 1_000][random.below(4)];
-                // What is kept for ever comes rarely, so that it is the other that would fill the disk.
+                // What is kept for ever comes rarely, so that it is the other that would fill the
+                // disk.
                 let days = if days == 0 && nth > 0 { 30 } else { days };
                 let text = Step::Text {
                     seed: month * 10 + nth,

@@ -16,7 +16,8 @@ use crate::{Result, THREADS};
 /// Files that share a sync in the bare loop.
 const SYNC_EVERY: usize = 64;
 
-/// A file of zeros that is overwritten front to back, each write made durable: the cheapest durable append there is.
+/// A file of zeros that is overwritten front to back, each write made durable: the cheapest durable
+/// append there is.
 pub(crate) struct ZeroedFile {
     file: File,
     bytes: u64,
@@ -26,7 +27,8 @@ pub(crate) struct ZeroedFile {
 impl ZeroedFile {
     pub(crate) fn create(path: &Path, bytes: u64) -> io::Result<Self> {
         const PIECE: usize = 1 << 20;
-        // One that is there is written again: to cut it would have the device discard its blocks while something is measured.
+        // One that is there is written again: to cut it would have the device discard its blocks
+        // while something is measured.
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -69,7 +71,8 @@ pub(crate) enum Hashes {
     Blake3AndSha256,
 }
 
-/// Reads, hashes, compresses (zstd 1, with the dictionary if there is one) and appends every file, one fdatasync for each
+/// Reads, hashes, compresses (zstd 1, with the dictionary if there is one) and appends every file,
+/// one fdatasync for each
 /// [`SYNC_EVERY`], on as many threads as there are cores. Files a second.
 pub(crate) fn archive_loop(
     dir: &Path,

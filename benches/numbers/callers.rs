@@ -63,7 +63,8 @@ pub(crate) fn one(dir: &Path, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// 64 callers with 20,000 files between them, and the bare loop over the same files before each round.
+/// 64 callers with 20,000 files between them, and the bare loop over the same files before each
+/// round.
 ///
 /// Leaves the store of the last round behind, sealed, for the measurements of reading.
 pub(crate) fn many(dir: &Path, files: &[PathBuf], table: &mut Table) -> Result<PathBuf> {

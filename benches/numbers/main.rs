@@ -1,8 +1,9 @@
 //! Every number the project promises, measured side by side in one run, printed as Markdown tables.
 //!
-//! `cargo bench --bench numbers` runs all of it; `cargo bench --bench numbers -- one many` only the parts named. Parts:
-//! `one`, `many`, `read`, `ask`, `open`, `crash`, `rebuild`, `memory`. `ANNALS_BENCH_DIR` names the folder to work in, which must be
-//! on the disk to be measured; default is `target/`. What is compared runs in turns, and medians are shown.
+//! `cargo bench --bench numbers` runs all of it; `cargo bench --bench numbers -- one many` only the
+//! parts named. Parts: `one`, `many`, `read`, `ask`, `open`, `crash`, `rebuild`, `memory`.
+//! `ANNALS_BENCH_DIR` names the folder to work in, which must be on the disk to be measured;
+//! default is `target/`. What is compared runs in turns, and medians are shown.
 
 mod bare;
 mod callers;
@@ -29,7 +30,8 @@ const THREADS: usize = 2;
 const FILES: usize = 20_000;
 
 fn main() -> Result<()> {
-    // Cargo adds flags of its own; without `--bench` this is a test run of all targets, and no time for minutes of work.
+    // Cargo adds flags of its own; without `--bench` this is a test run of all targets, and no time
+    // for minutes of work.
     let (flags, words): (Vec<String>, Vec<String>) = std::env::args()
         .skip(1)
         .partition(|word| word.starts_with("--"));

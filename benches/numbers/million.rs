@@ -1,5 +1,6 @@
-//! A store of 1,000,000 entries: asking it, opening it, making its index anew, and the memory of a process that holds it.
-//! `ANNALS_BENCH_ENTRIES` makes it another number, to see what costs grow with.
+//! A store of 1,000,000 entries: asking it, opening it, making its index anew, and the memory of a
+//! process that holds it. `ANNALS_BENCH_ENTRIES` makes it another number, to see what costs grow
+//! with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -429,7 +430,8 @@ fn time_warm<T>(runs: usize, mut ask: impl FnMut() -> annals::Result<T>) -> Resu
     Ok((median(&mut times), slowest))
 }
 
-/// Every filter of the contract, combinations and orders: the first 100 rows, and how many there are.
+/// Every filter of the contract, combinations and orders: the first 100 rows, and how many there
+/// are.
 pub(crate) fn ask(store: &Path, table: &mut Table) -> Result<()> {
     let archive = Archive::open(store, Options::default())?;
     let page = |query: &Query| archive.snapshot()?.query(query);
@@ -510,7 +512,8 @@ pub(crate) fn open(store: &Path, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Opening after the process died that took in files from 64 callers, before any of them was sealed.
+/// Opening after the process died that took in files from 64 callers, before any of them was
+/// sealed.
 pub(crate) fn crash(store: &Path, dir: &Path, files: &Path, table: &mut Table) -> Result<()> {
     let copy = fresh_dir(&dir.join("entries-crashed"))?;
     copy_tree(store, &copy)?;
@@ -607,7 +610,8 @@ pub(crate) fn rebuild(store: &Path, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// A process of its own holds a copy of the store, asks everything once, and then takes in files from 64 callers.
+/// A process of its own holds a copy of the store, asks everything once, and then takes in files
+/// from 64 callers.
 pub(crate) fn memory(store: &Path, dir: &Path, files: &Path, table: &mut Table) -> Result<()> {
     let copy = fresh_dir(&dir.join("entries-held"))?;
     copy_tree(store, &copy)?;
@@ -643,7 +647,8 @@ pub(crate) fn memory(store: &Path, dir: &Path, files: &Path, table: &mut Table) 
     Ok(())
 }
 
-/// What the process of [`memory`] does: prints its peak memory after each step, and how fast it took files in.
+/// What the process of [`memory`] does: prints its peak memory after each step, and how fast it
+/// took files in.
 pub(crate) fn hold(store: &Path, files: &Path) -> Result<()> {
     let archive = Archive::open(store, Options::default())?;
     println!("{}", peak_memory()?);

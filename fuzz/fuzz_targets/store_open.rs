@@ -1,4 +1,5 @@
-//! Damages a small store in several places, opens, reads, verifies and repairs it, and judges that as the tests do.
+//! Damages a small store in several places, opens, reads, verifies and repairs it, and judges that
+//! as the tests do.
 #![no_main]
 
 use std::panic::{set_hook, take_hook};
@@ -13,8 +14,8 @@ mod support;
 static SOUND: LazyLock<Golden> = LazyLock::new(Golden::new);
 static WORN: LazyLock<Golden> = LazyLock::new(Golden::worn);
 
-/// redb panics over some pages that are not its own. The index catches that and is made anew; libFuzzer's hook would end
-/// the process first. A panic that nobody catches ends it all the same.
+/// redb panics over some pages that are not its own. The index catches that and is made anew;
+/// libFuzzer's hook would end the process first. A panic that nobody catches ends it all the same.
 fn let_the_index_catch_what_redb_panics_over() {
     let usual = take_hook();
     set_hook(Box::new(move |panic| {

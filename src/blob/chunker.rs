@@ -1,12 +1,13 @@
-//! Content-defined cutting of long content, so that a file that grew or changed in the middle shares its other chunks.
+//! Content-defined cutting of long content, so that a file that grew or changed in the middle
+//! shares its other chunks.
 //!
-//! A plain gear hash over the last 64 bytes; a chunk ends where the hash's top bits (18 of them) are zero, once it is at
-//! least [`CHUNK_BYTES_MIN`] long. The minimum equals the mean distance between such places, which finds more repetition at
-//! a given mean length than "normalised" chunking does. Noise is cut at 512 KiB on average, test reports at 770 KiB, for they
-//! repeat their windows; twelve edited versions of 38 MB of reports took 27 % less than with a minimum of 512 KiB, and the
-//! maximum of 2 MiB is what bounds the memory of everything that follows.
+//! A plain gear hash over the last 64 bytes; a chunk ends where the hash's top bits (18 of them)
+//! are zero, once it is at least [`CHUNK_BYTES_MIN`] long. The minimum equals the mean distance
+//! between such places, which finds more repetition at a given mean length than "normalised"
+//! chunking does. The maximum of 2 MiB bounds the memory of everything that follows.
 //!
-//! Where chunks are cut is a storage format: changing it loses deduplication against everything stored before.
+//! Where chunks are cut is a storage format: changing it loses deduplication against everything
+//! stored before.
 
 use std::io::{self, Read};
 use std::sync::LazyLock;
@@ -48,8 +49,9 @@ pub struct Cuts {
 }
 
 impl Cuts {
-    /// The cuts of content that is cut from `bytes` on, rounded down to a power of two between 4 KiB and 1 MiB: chunks of a
-    /// quarter of that at the least and of twice that at the most.
+    /// Returns the cuts of content that is cut from `bytes` on, rounded down to a power of two
+    /// between 4 KiB and 1 MiB: chunks of a quarter of that at the least and of twice that at the
+    /// most.
     pub const fn from(bytes: usize) -> Self {
         let bytes = match bytes {
             0..STREAM_BYTES_MIN => STREAM_BYTES_MIN,
@@ -63,7 +65,7 @@ impl Cuts {
         }
     }
 
-    /// The shortest content to be cut, in bytes.
+    /// Returns the shortest content to be cut, in bytes.
     pub const fn stream_bytes(self) -> usize {
         self.min * 4
     }
@@ -127,7 +129,8 @@ impl<R: Read> Chunker<R> {
 /// The search for the end of one chunk, continued as it is read.
 struct Scan {
     cuts: Cuts,
-    /// Where the next byte to hash stands. What comes before cannot influence a hash at the minimum.
+    /// Where the next byte to hash stands. What comes before cannot influence a hash at the
+    /// minimum.
     at: usize,
     hash: u64,
 }
@@ -141,7 +144,8 @@ impl Scan {
         }
     }
 
-    /// The length of the chunk that `bytes` begin with, once it can be told. Called again with more bytes behind the same ones.
+    /// Returns the length of the chunk that `bytes` begin with, once it can be told. Called again
+    /// with more bytes behind the same ones.
     fn find(&mut self, bytes: &[u8]) -> Option<usize> {
         let mask = !(u64::MAX >> self.cuts.gap_bits);
         let gear = &*GEAR;
@@ -259,8 +263,8 @@ mod tests {
         assert!((1..=5).contains(&fresh), "{fresh} new chunks");
     }
 
-    /// The definition: a chunk ends after the first position at or past the minimum where the hash of the 64 bytes before
-    /// it has its top bits zero.
+    /// The definition: a chunk ends after the first position at or past the minimum where the hash
+    /// of the 64 bytes before it has its top bits zero.
     fn naive(cuts: Cuts, mut content: &[u8]) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         while !content.is_empty() {

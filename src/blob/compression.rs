@@ -20,7 +20,7 @@ impl Level {
     /// Little work, and already most of the gain.
     pub const FASTEST: Self = Self(1);
 
-    /// What is used where nobody chose.
+    /// The default level.
     pub const DEFAULT: Self = Self(6);
 
     /// That level; `None` when it is not 1 to 9.
@@ -37,7 +37,7 @@ impl Level {
     }
 }
 
-/// How many compressors are kept when nobody compresses. What was needed beyond them at once is made anew the next time.
+/// How many idle compressors are kept. Others are made when they are needed.
 const AT_REST_MAX: usize = 16;
 
 /// What is to be stored of a plaintext.
@@ -52,7 +52,7 @@ pub struct Compressed<'a> {
 }
 
 impl<'a> Compressed<'a> {
-    /// The record that stores `raw_len` bytes of plaintext so.
+    /// Returns the record that stores `raw_len` bytes of plaintext so.
     pub const fn record(self, kind: RecordKind, id: BlobId, raw_len: u32) -> Record<'a> {
         Record {
             kind,
@@ -78,8 +78,9 @@ const SAID_BY_THE_RECORD: [CParameter; 3] = [
     CParameter::DictIdFlag(false),
 ];
 
-/// How hard to try where most of a content stands in the dictionary. What a level means to zstd was chosen for content
-/// without one: with one, its middle levels come out larger than the first. So the scale has four steps.
+/// Returns how hard to try where most of a content stands in the dictionary. What a level means to
+/// zstd was chosen for content without one: with one, its middle levels come out larger than the
+/// first. So the scale has four steps.
 fn with_dictionary(level: Level) -> &'static [CParameter] {
     match level.0 {
         0..=3 => &[CParameter::CompressionLevel(1)],
@@ -101,10 +102,10 @@ fn with_dictionary(level: Level) -> &'static [CParameter] {
     }
 }
 
-/// How hard to try when a caller no longer waits and content goes where it stays. Measurements are columns of digits in
-/// which zstd's usual levels find next to nothing: an optimal parse stores Touchstone files a fifth smaller than its level
-/// 6, at a sixth of its rate. Tables of 2 MiB instead of the 16 that this level takes for a mebibyte came out as small, and
-/// faster.
+/// Returns how hard to try when a caller no longer waits and content goes where it stays.
+/// Measurements are columns of digits in which zstd's usual levels find next to nothing: an optimal
+/// parse stores Touchstone files a fifth smaller than its level 6, at a sixth of its rate. Tables
+/// of 2 MiB instead of the 16 that this level takes for a mebibyte came out as small, and faster.
 fn sealing(level: Level) -> &'static [CParameter] {
     match level.0 {
         0..=1 => &[CParameter::CompressionLevel(1)],
@@ -161,7 +162,8 @@ impl Compressor {
         }
     }
 
-    /// Compresses `raw` into `scratch`; where that wins nothing, `raw` itself is what is to be stored.
+    /// Compresses `raw` into `scratch`; where that wins nothing, `raw` itself is what is to be
+    /// stored.
     pub fn compress<'a>(&mut self, raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Compressed<'a> {
         scratch.clear();
         // No room for more than the plaintext: zstd gives up as soon as it cannot win.
@@ -193,8 +195,9 @@ impl Compressor {
 
 /// Compressors of one level for many threads, few of which compress at the same moment.
 ///
-/// Handed out is the one that was used last, whose tables are still in a processor's cache. With one for each thread, 64
-/// callers each brought tables of 200 KB that had long left the cache; so they archive a quarter more files a second.
+/// Handed out is the one that was used last, whose tables are still in a processor's cache. With
+/// one for each thread, 64 callers each brought tables of 200 KB that had long left the cache; so
+/// they archive a quarter more files a second.
 pub struct Compressors {
     level: Level,
     at_rest: Mutex<Vec<Workplace>>,
@@ -215,7 +218,8 @@ impl Compressors {
         }
     }
 
-    /// Compresses `raw` as [`Compressor::compress`] does, and hands what is to be stored to `store`.
+    /// Compresses `raw` as [`Compressor::compress`] does, and hands what is to be stored to
+    /// `store`.
     pub fn compress<T>(&self, raw: &[u8], store: impl FnOnce(Compressed<'_>) -> T) -> T {
         let rested = self.at_rest.lock().expect("no panic while held").pop();
         let mut workplace = rested.unwrap_or_else(|| Workplace {
@@ -247,7 +251,8 @@ impl fmt::Debug for Compressor {
     }
 }
 
-/// What similar content is compressed with and unpacked with: whole files of its kind, one behind the other.
+/// What similar content is compressed with and unpacked with: whole files of its kind, one behind
+/// the other.
 pub struct Dictionary {
     id: BlobId,
     tag: DictTag,
@@ -259,8 +264,9 @@ pub struct Dictionary {
 const TRAINED_MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
 
 impl Dictionary {
-    /// A dictionary of those bytes; `None` when they cannot be one. Bytes that begin as zstd's own form of a dictionary do
-    /// would be taken for one, and a dictionary whose id begins with zeros has no name.
+    /// Returns a dictionary of those bytes; `None` when they cannot be one. Bytes that begin as
+    /// zstd's own form of a dictionary do would be taken for one, and a dictionary whose id begins
+    /// with zeros has no name.
     pub fn new(bytes: Vec<u8>) -> Option<Self> {
         let id = BlobId::of(&bytes);
         let tag = DictTag::of(&id)?;
@@ -281,7 +287,7 @@ impl Dictionary {
         &self.id
     }
 
-    /// How records name it.
+    /// Returns the tag by which records name it.
     pub const fn tag(&self) -> DictTag {
         self.tag
     }
@@ -325,10 +331,11 @@ pub enum DecompressError {
     },
 }
 
-/// Unpacks what a record stores into `out`, replacing what was there; `dictionary` is the one it names.
+/// Unpacks what a record stores into `out`, replacing what was there; `dictionary` is the one it
+/// names.
 ///
-/// Never allocates more than the record's plaintext length, whatever the frame claims: a frame is unpacked in one step
-/// straight into `out`, which takes no window beside it.
+/// Never allocates more than the record's plaintext length, whatever the frame claims: a frame is
+/// unpacked in one step straight into `out`, which takes no window beside it.
 pub fn decompress(
     header: &RecordHeader,
     stored: &[u8],

@@ -1,4 +1,4 @@
-//! Dictionaries: chosen out of samples of one kind of content, and kept at hand for reading, as many as fit.
+//! Chooses dictionaries from samples of one kind of content, and caches dictionaries for reading.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,8 @@ use crate::format::pack::FOOTER_ENTRY_BYTES;
 use crate::format::record::RECORD_HEADER_BYTES;
 use crate::id::BlobId;
 
-/// The longest dictionary that is made. Longer ones won nothing where this was measured, and readers hold them in memory.
+/// The longest dictionary that is made. Longer ones won nothing where this was measured, and
+/// readers hold them in memory.
 const DICTIONARY_BYTES: usize = 128 << 10;
 /// Samples looked at: every other one may go into the dictionary, the rest is what it is tried on.
 pub const SAMPLES_MAX: usize = 64;
@@ -32,8 +33,9 @@ pub struct Family {
 
 /// Chooses a dictionary for a family out of samples of it; `None` where none pays.
 ///
-/// It is made of whole samples, beginning with any and going on with the one it helps least: where stations of several kinds
-/// write into one folder, each kind gets its part. How far to go is decided on samples that never go into it.
+/// It is made of whole samples, beginning with any and going on with the one it helps least: where
+/// stations of several kinds write into one folder, each kind gets its part. How far to go is
+/// decided on samples that never go into it.
 pub fn choose(samples: &[Vec<u8>], family: Family) -> Option<Dictionary> {
     if family.pieces < PIECES_MIN || samples.len() < 4 {
         return None;
@@ -119,7 +121,7 @@ struct Kept {
 }
 
 impl DictionaryCache {
-    /// One that takes at most so much memory, and at least the dictionary used last.
+    /// Returns a cache that takes at most so much memory, and at least the dictionary used last.
     pub fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
@@ -127,7 +129,7 @@ impl DictionaryCache {
         }
     }
 
-    /// The dictionary, if it is there.
+    /// Returns the dictionary, if it is there.
     pub fn get(&self, id: &BlobId) -> Option<Arc<Dictionary>> {
         let mut kept = self.kept.lock().expect("no panic while held");
         kept.uses += 1;
@@ -317,7 +319,8 @@ mod tests {
         assert!(chosen.bytes().len() >= begins.len() + long.len());
     }
 
-    /// Measured too coarsely, both would be known as well as each other, and come in the order of the samples.
+    /// Measured too coarsely, both would be known as well as each other, and come in the order of
+    /// the samples.
     #[test]
     fn of_two_parts_as_long_as_each_other_the_one_that_is_known_less_comes_first() {
         let first = noise_of(1, 16_000);

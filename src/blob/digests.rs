@@ -1,4 +1,4 @@
-//! Both digests of a content in one pass.
+//! Computes both digests of a content in one pass.
 
 use sha2::Digest;
 
@@ -38,7 +38,7 @@ impl Digests {
         self.size += bytes.len() as u64;
     }
 
-    /// The name of the content, and its length.
+    /// Returns the name of the content, and its length.
     pub fn finish(self) -> BlobRef {
         BlobRef {
             blake3: BlobId::from_bytes(*self.blake3.finalize().as_bytes()),

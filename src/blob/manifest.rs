@@ -1,4 +1,5 @@
-//! The list of chunks that make a long content: a tree of nodes, so that neither writing nor reading it needs it whole.
+//! The list of chunks that make a long content: a tree of nodes, so that neither writing nor
+//! reading it needs it whole.
 //!
 //! | node | bytes | field |
 //! |---:|---:|---|
@@ -14,8 +15,8 @@
 //! | 0 | 32 | blob id of the chunk or node |
 //! | 32 | 8 | bytes of content it stands for, never 0 |
 //!
-//! Chunks and inner nodes are contents like any other, named by their own hash. Only the root is a record of kind manifest,
-//! and its id is the hash of the whole content.
+//! Chunks and inner nodes are contents like any other, named by their own hash. Only the root is a
+//! record of kind manifest, and its id is the hash of the whole content.
 
 use crate::format::bytes::{Put, Reader, Truncated};
 use crate::format::record::RECORD_RAW_BYTES_MAX;
@@ -130,7 +131,8 @@ impl Node {
     }
 }
 
-/// Collects chunks in order and makes the tree. Holds one unfinished node a level, less than 1 MiB each.
+/// Collects chunks in order and makes the tree. Holds one unfinished node a level, less than 1 MiB
+/// each.
 #[derive(Debug)]
 pub struct ManifestBuilder {
     fan_out: usize,
@@ -157,7 +159,8 @@ impl ManifestBuilder {
         }
     }
 
-    /// Adds the next chunk, which is not empty. `store` is handed every inner node that became full, to be stored as a content.
+    /// Adds the next chunk, which is not empty. `store` is handed every inner node that became
+    /// full, to be stored as a content.
     pub fn push<E>(
         &mut self,
         chunk: ChunkRef,
@@ -174,7 +177,8 @@ impl ManifestBuilder {
                 siblings.push(child);
                 break;
             }
-            // A node is closed only when there is a sibling for it: no root has a single inner child.
+            // A node is closed only when there is a sibling for it: no root has a single inner
+            // child.
             let full = std::mem::replace(siblings, vec![child]);
             child = store_node(level, &full, store)?;
         }
@@ -234,7 +238,8 @@ pub struct ManifestReader<F> {
 }
 
 impl<F> ManifestReader<F> {
-    /// Reads the tree below `root`, the plaintext of a manifest record. `fetch` answers the verified plaintext of a content.
+    /// Reads the tree below `root`, the plaintext of a manifest record. `fetch` answers the
+    /// verified plaintext of a content.
     pub fn new(root: &[u8], fetch: F) -> Result<Self, ManifestError> {
         let root = Node::decode(root)?;
         Ok(Self {
@@ -244,7 +249,7 @@ impl<F> ManifestReader<F> {
         })
     }
 
-    /// Bytes of the whole content; the chunks add up to it.
+    /// Returns the length of the whole content; the chunks add up to it.
     pub const fn total_len(&self) -> u64 {
         self.total_len
     }
@@ -363,8 +368,8 @@ mod tests {
         for len in 0..root.len() {
             assert!(read(&root[..len], &nodes).is_err(), "{len} bytes");
         }
-        // Ids are the hash tree's business, and a root of level 1 taken for level 0 names nodes as chunks, whose lengths then
-        // do not fit; everything else in a node is checked here.
+        // Ids are the hash tree's business, and a root of level 1 taken for level 0 names nodes as
+        // chunks, whose lengths then do not fit; everything else in a node is checked here.
         let checked = (0..root.len()).filter(|at| match at {
             0..20 => *at != 4,
             _ => (at - 20) % 40 >= 32,

@@ -1,4 +1,4 @@
-//! Content on its way to disk and back: digests, compression, chunks, manifests and packs.
+//! Stores content and reads it back: digests, compression, chunks, manifests and packs.
 #![expect(
     unreachable_pub,
     reason = "the room is private; what it offers its neighbours is still its public surface"

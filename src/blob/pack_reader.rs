@@ -1,4 +1,4 @@
-//! Reading packs: one positioned read a record, every byte checked before it is handed out.
+//! Reads packs: one positioned read for each record, every byte checked before it is returned.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -84,7 +84,7 @@ pub struct StoredRecord {
 }
 
 impl StoredRecord {
-    /// The record of a journal at the start of `bytes`.
+    /// Returns the record of a journal at the start of `bytes`.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let (header, _) = record::decode(bytes)?;
         Ok(Self {
@@ -94,12 +94,12 @@ impl StoredRecord {
         })
     }
 
-    /// The stored bytes.
+    /// Returns the stored bytes.
     pub fn stored(&self) -> &[u8] {
         &self.bytes[self.stored_at..]
     }
 
-    /// A record that nobody has read yet.
+    /// Returns a record that is not checked yet.
     pub fn encode(record: &Record<'_>) -> Result<Self, RecordError> {
         let mut bytes = Vec::with_capacity(record.len());
         record::encode_into(&mut bytes, record)?;
@@ -110,8 +110,8 @@ impl StoredRecord {
         })
     }
 
-    /// The plaintext of this record, which was read at `at`, if it is the one of blob `expected`. `dictionary` is the one it
-    /// names; in a journal, none does.
+    /// Returns the plaintext of this record, which was read at `at`, if it is the one of blob
+    /// `expected`. `dictionary` is the one it names; in a journal, none does.
     pub fn plain(
         &self,
         at: PackOffset,
@@ -132,7 +132,7 @@ impl StoredRecord {
         }
     }
 
-    /// The plaintext, whosever it is.
+    /// Returns the plaintext without comparing its id.
     fn unpacked(
         &self,
         at: PackOffset,
@@ -144,7 +144,7 @@ impl StoredRecord {
         Ok(bytes)
     }
 
-    /// The same record, to be written elsewhere as it is.
+    /// Returns the record as it is stored, to be written elsewhere.
     pub fn as_record(&self) -> Record<'_> {
         self.header.with(self.stored())
     }
@@ -153,8 +153,8 @@ impl StoredRecord {
 /// A plaintext, verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plain {
-    /// A content is the very bytes its id is the hash of. A manifest is verified by checksum and structure only: whoever
-    /// joins its chunks compares the hash of the whole.
+    /// A content is the very bytes its id is the hash of. A manifest is verified by checksum and
+    /// structure only: whoever joins its chunks compares the hash of the whole.
     pub kind: RecordKind,
     /// The plaintext.
     pub bytes: Vec<u8>,
@@ -162,7 +162,8 @@ pub struct Plain {
 
 /// An open pack. Holds no entries and no buffer; shared freely between threads.
 ///
-/// A pack that lost its end opens as well: its records can still be read, and [`PackReader::salvage`] finds them.
+/// A pack that lost its end opens as well: its records can still be read, and
+/// [`PackReader::salvage`] finds them.
 #[derive(Clone)]
 pub struct PackReader {
     file: Arc<dyn DiskFile>,
@@ -186,7 +187,7 @@ impl PackReader {
         Self::open_with(disk, path, dictionaries)
     }
 
-    /// The same; the dictionaries it needs are kept with those of other packs.
+    /// Opens a pack whose dictionaries are cached with those of other packs.
     pub fn open_with(
         disk: &dyn Disk,
         path: &Path,
@@ -212,7 +213,8 @@ impl PackReader {
         })
     }
 
-    /// A pack of which nothing but its records is believed; `header` is what it is taken for.
+    /// Returns a pack of which nothing but its records is believed; `header` is what it is taken
+    /// for.
     pub fn open_remains(
         disk: &dyn Disk,
         path: &Path,
@@ -236,7 +238,8 @@ impl PackReader {
         &self.header
     }
 
-    /// The blobs in it, ascending by id; read from the footer at each call. An error when the pack's end is damaged.
+    /// Returns the blobs in it, ascending by id; read from the footer at each call. An error when
+    /// the pack's end is damaged.
     pub fn entries(&self) -> Result<Vec<PackEntry>, PackReadError> {
         Ok(blobs(self.listed()?))
     }
@@ -252,8 +255,9 @@ impl PackReader {
         Ok(pack::decode_footer(&footer, &trailer)?)
     }
 
-    /// What [`PackReader::listed`] answers, found by walking over the records instead of asking the footer: every record whose
-    /// checksums hold and whose id is known. Content is unpacked to know it.
+    /// What [`PackReader::listed`] answers, found by walking over the records instead of asking the
+    /// footer: every record whose checksums hold and whose id is known. Content is unpacked to know
+    /// it.
     pub fn salvage(&self) -> Result<Vec<PackEntry>, PackReadError> {
         let mut entries = BTreeMap::new();
         for found in RecordScan::new(&*self.file)? {
@@ -283,15 +287,15 @@ impl PackReader {
         Ok(entries.into_values().collect())
     }
 
-    /// The hash of the plaintext of the record at `at`, which may be any content.
+    /// Returns the hash of the plaintext of the record at `at`, which may be any content.
     fn hash_of(&self, at: PackOffset, len: u32) -> Result<BlobId, PackReadError> {
         let record = self.read_record(at, len, &BlobId::from_bytes([0; 32]))?;
         let dictionary = self.dictionary_of(&record)?;
         Ok(BlobId::of(&record.unpacked(at, dictionary.as_deref())?))
     }
 
-    /// Reads the record of `len` bytes at `at`, which is to be that of blob `id`: one read, both checksums. Of content, which has
-    /// no id there, only [`PackReader::unpack`] tells whose it is.
+    /// Reads the record of `len` bytes at `at`, which is to be that of blob `id`: one read, both
+    /// checksums. Of content, which has no id there, only [`PackReader::unpack`] tells whose it is.
     pub fn read_record(
         &self,
         at: PackOffset,
@@ -315,7 +319,7 @@ impl PackReader {
         self.unpack(&self.read_record(at, len, expected)?, at, expected)
     }
 
-    /// The plaintext of a record that was read from this pack.
+    /// Returns the plaintext of a record that was read from this pack.
     pub fn unpack(
         &self,
         record: &StoredRecord,
@@ -334,7 +338,8 @@ impl PackReader {
         named.transpose()
     }
 
-    /// The dictionary that records of this pack name so: the copy at the end, or else the one at the front.
+    /// Returns the dictionary that records of this pack name so: the copy at the end, or else the
+    /// one at the front.
     pub fn dictionary(&self, tag: DictTag) -> Result<Arc<Dictionary>, PackReadError> {
         let known = self
             .known
@@ -400,7 +405,8 @@ impl PackReader {
         Err(PackReadError::Dictionary(tag))
     }
 
-    /// The dictionary at that place, if it is the one that is looked for and nothing is wrong with it.
+    /// Returns the dictionary at that place, if it is the one that is looked for and nothing is
+    /// wrong with it.
     fn try_dictionary(
         &self,
         tag: DictTag,
@@ -426,7 +432,7 @@ impl PackReader {
     }
 }
 
-/// The dictionaries among what a scan finds. They have their ids with them.
+/// Returns the dictionaries among what a scan finds. They have their ids with them.
 fn dictionaries(
     scan: RecordScan<'_, dyn DiskFile>,
 ) -> impl Iterator<Item = io::Result<PackEntry>> + '_ {
@@ -451,7 +457,7 @@ pub fn blobs(mut listed: Vec<PackEntry>) -> Vec<PackEntry> {
     listed
 }
 
-/// The trailer, or what is wrong with it; an error only when the system failed.
+/// Returns the trailer, or what is wrong with it; an error only when the system failed.
 fn read_end(
     file: &dyn DiskFile,
     size: u64,
@@ -482,8 +488,8 @@ fn too_short(size: u64) -> PackError {
     })
 }
 
-/// Reads one record, which is to be that of blob `id`, of a file whose records end at `records_end`; for a pack without its footer
-/// that is the end of the file.
+/// Reads one record, which is to be that of blob `id`, of a file whose records end at
+/// `records_end`; for a pack without its footer that is the end of the file.
 pub fn read_record(
     file: &dyn DiskFile,
     records_end: u64,

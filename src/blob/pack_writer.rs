@@ -1,4 +1,5 @@
-//! Writing packs: buffered, poisoned by the first failed write, named only after everything is on disk.
+//! Writes packs. Writes are buffered; the first failed write poisons the writer; a pack gets its
+//! name only after everything is on disk.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +18,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Why a pack could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PackWriteError {
-    /// The operating system failed. The writer is of no use any more; what it wrote is a file that nothing names.
+    /// The operating system failed. The writer is poisoned; its file is named by nothing.
     #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
@@ -27,7 +28,7 @@ pub enum PackWriteError {
         /// What the system said.
         source: io::Error,
     },
-    /// The record is none that could be read back. Nothing was written.
+    /// The record could not be read back. Nothing was written.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// The record names a dictionary that does not come with it. Nothing was written.
@@ -41,8 +42,8 @@ pub enum PackWriteError {
     Poisoned(PackId),
 }
 
-/// A pack that is whole and durable under its own name. Only [`PackWriter::seal_and_publish`] makes one, so that whoever
-/// holds it may name its blobs in an event.
+/// A pack that is whole and durable under its own name. Only [`PackWriter::seal_and_publish`] makes
+/// one, so that whoever holds it may name its blobs in an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncedPack {
     /// Its number.
@@ -65,7 +66,7 @@ struct Sealed;
 
 /// A pack that is being written, under a name that nothing looks for.
 ///
-/// Dropped unsealed it leaves its file behind; opening the store clears those away.
+/// When it is dropped unsealed, its file stays; opening the store clears such files away.
 pub struct PackWriter {
     disk: Arc<dyn Disk>,
     file: Arc<dyn DiskFile>,
@@ -108,8 +109,8 @@ impl PackWriter {
         })
     }
 
-    /// Takes in a dictionary, for the records behind it. It stands here and once more at the end, so that no damage to one
-    /// record costs others.
+    /// Takes in a dictionary, for the records behind it. It stands here and once more at the end,
+    /// so that no damage to one record costs others.
     pub fn carry(&mut self, dictionary: &StoredRecord) -> Result<(), PackWriteError> {
         let Some(tag) = DictTag::of(&dictionary.header.id) else {
             return Ok(());
@@ -131,13 +132,13 @@ impl PackWriter {
         Ok(())
     }
 
-    /// True when records may name this dictionary.
+    /// Returns true when records may name this dictionary.
     pub fn carries(&self, tag: DictTag) -> bool {
         self.dictionaries.contains_key(&tag)
     }
 
-    /// Adds a record and says where it stands. Of two records with one id only the first is kept. The dictionary it names was
-    /// taken in before.
+    /// Adds a record and says where it stands. Of two records with one id only the first is kept.
+    /// The dictionary it names was taken in before.
     pub fn append(&mut self, record: &Record<'_>) -> Result<PackOffset, PackWriteError> {
         if self.poisoned {
             return Err(PackWriteError::Poisoned(self.header.pack));
@@ -175,7 +176,7 @@ impl PackWriter {
         })
     }
 
-    /// Writes every dictionary once more; answers where both copies are.
+    /// Writes every dictionary once more. Returns where both copies are.
     fn repeat_dictionaries(&mut self) -> Result<Vec<PackEntry>, PackWriteError> {
         let mut placed = Vec::new();
         for (first, dictionary) in std::mem::take(&mut self.dictionaries).into_values() {
@@ -184,15 +185,15 @@ impl PackWriter {
         Ok(placed)
     }
 
-    /// Where the next record will stand: bytes so far, header included, footer not.
+    /// Returns where the next record will stand: bytes so far, header included, footer not.
     pub fn bytes(&self) -> u64 {
         self.written + self.buffer.len() as u64
     }
 
     /// Writes the footer, makes the file durable, then gives it its name and makes that durable.
     ///
-    /// On `Ok` the pack survives power loss. On an error it may be there under either name, whole or not; nothing names it
-    /// then, and its blobs have to be written again.
+    /// On `Ok` the pack survives power loss. On an error it may be there under either name, whole
+    /// or not; nothing names it then, and its blobs have to be written again.
     pub fn seal_and_publish(mut self, final_path: &Path) -> Result<SyncedPack, PackWriteError> {
         if self.poisoned {
             return Err(PackWriteError::Poisoned(self.header.pack));
@@ -265,13 +266,15 @@ pub struct PackPlace {
     pub final_path: PathBuf,
 }
 
-/// A series goes on in another pack after so many blobs, however small: a footer is read whole, and has a limit of
+/// A series goes on in another pack after so many blobs, however small: a footer is read whole, and
+/// has a limit of
 /// [`FOOTER_ENTRIES_MAX`](crate::format::pack::FOOTER_ENTRIES_MAX), which leaves room for what a family brings at once.
 const PACK_ENTRIES: usize = 1 << 20;
 
 /// Packs written one after the other, each closed before it would grow past a limit.
 ///
-/// Dropped unfinished, as after an error, it takes back what it wrote: nothing names it yet. What cannot be removed is garbage.
+/// When it is dropped unfinished, as after an error, it removes the packs it wrote: nothing names
+/// them yet. A file that cannot be removed is garbage.
 pub struct PackSeries<P> {
     disk: Arc<dyn Disk>,
     pack_bytes: u64,
@@ -283,7 +286,8 @@ pub struct PackSeries<P> {
 }
 
 impl<P: FnMut() -> PackPlace> PackSeries<P> {
-    /// Packs of at most `pack_bytes` (a longer record gets one of its own), each where `place` says; its directory exists.
+    /// Packs of at most `pack_bytes` (a longer record gets one of its own), each where `place`
+    /// says; its directory exists.
     pub const fn new(disk: Arc<dyn Disk>, pack_bytes: u64, place: P) -> Self {
         Self {
             disk,
@@ -301,8 +305,8 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
         Ok(())
     }
 
-    /// Adds a record and the dictionary it names to the pack that is open, whatever its length: a dictionary is made of
-    /// content of one pack, and must not be found in another.
+    /// Adds a record and the dictionary it names to the pack that is open, whatever its length: a
+    /// dictionary is made of content of one pack, and must not be found in another.
     pub fn append_here(
         &mut self,
         record: &Record<'_>,
@@ -322,7 +326,7 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
         self.close()
     }
 
-    /// The pack that has room for a record.
+    /// Returns the pack that has room for a record.
     fn room_for(&mut self, record: &Record<'_>) -> Result<&mut PackWriter, PackWriteError> {
         self.check()?;
         // One is opened only to put a record into it: none is closed empty.
@@ -349,7 +353,7 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
         Ok(writer)
     }
 
-    /// Closes the last pack; answers all of them.
+    /// Closes the last pack. Returns all of them.
     pub fn finish(mut self) -> Result<Vec<SyncedPack>, PackWriteError> {
         self.check()?;
         self.close()?;
@@ -383,7 +387,8 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
 impl<P> PackSeries<P> {
     fn take_back(&self, paths: impl IntoIterator<Item = PathBuf>) {
         for path in paths {
-            // A file that stays is removed when the store is opened, or found to be dead and compacted.
+            // A file that stays is removed when the store is opened, or found to be dead and
+            // compacted.
             let _ = self.disk.remove(&path);
         }
     }

@@ -1,4 +1,5 @@
-//! Long content on its way into packs: cut, hashed, compared with what is there, compressed on two threads, in bounded memory.
+//! Writes long content into packs: cuts it into chunks, skips chunks that are stored already, and
+//! compresses the others on two threads in bounded memory.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{self, Read};
@@ -41,9 +42,10 @@ pub enum StreamError {
 
 /// Reads `reader` to its end and puts what is not `known` yet into `packs`.
 ///
-/// Content of one chunk or less becomes one content record; longer content becomes its chunks and a manifest under the id
-/// of the whole. The packs' bytes depend on the content and on `known` alone, not on timing. Memory: three chunks, two
-/// compression contexts and a write buffer, and 32 bytes for each chunk of the content.
+/// Content of one chunk or less becomes one content record; longer content becomes its chunks and a
+/// manifest under the id of the whole. The packs' bytes depend on the content and on `known` alone,
+/// not on timing. Memory: three chunks, two compression contexts and a write buffer, and 32 bytes
+/// for each chunk of the content.
 pub fn stream_into_packs<P: FnMut() -> PackPlace>(
     reader: impl Read,
     cuts: Cuts,
@@ -136,7 +138,7 @@ struct Store<'a, P> {
 }
 
 impl<P: FnMut() -> PackPlace> Store<'_, P> {
-    /// True once for every blob that has to be written.
+    /// Returns true once for every blob that has to be written.
     fn wants(&mut self, id: &BlobId) -> bool {
         !(self.known)(id) && self.written.insert(*id)
     }
@@ -237,7 +239,7 @@ impl Helper {
         self.jobs.send(slot).expect(HELPER_LIVES);
     }
 
-    /// The chunk it was given; `None` when it is not finished and nobody waits.
+    /// Returns the chunk it was given; `None` when it is not finished and nobody waits.
     fn take(&self, patience: Patience) -> Option<Slot> {
         match patience {
             Patience::Wait => Some(self.done.recv().expect(HELPER_LIVES)),
@@ -264,7 +266,7 @@ struct Ingest<'a, P> {
 }
 
 impl<P: FnMut() -> PackPlace> Ingest<'_, P> {
-    /// An unused slot, after waiting for the helper if it has to be.
+    /// Returns an unused slot, after waiting for the helper if it has to be.
     fn free_slot(&mut self) -> Result<Slot, PackWriteError> {
         self.write_ready(Patience::Try)?;
         if self.spare.is_empty() {
@@ -273,7 +275,8 @@ impl<P: FnMut() -> PackPlace> Ingest<'_, P> {
         Ok(self.spare.pop().expect("what is written frees its slot"))
     }
 
-    /// Takes in a filled slot: drops what is known, compresses the rest on whichever thread is free.
+    /// Takes in a filled slot: drops what is known, compresses the rest on whichever thread is
+    /// free.
     fn take(&mut self, mut slot: Slot) -> Result<(), PackWriteError> {
         if !self.store.wants(&slot.id) {
             self.spare.push(slot);
@@ -299,7 +302,8 @@ impl<P: FnMut() -> PackPlace> Ingest<'_, P> {
         self.write_ready(Patience::Wait)
     }
 
-    /// Writes chunks in order, up to one that the helper still has; or, waiting for it, all of them.
+    /// Writes chunks in order, up to one that the helper still has; or, waiting for it, all of
+    /// them.
     fn write_ready(&mut self, patience: Patience) -> Result<(), PackWriteError> {
         while let Some(turn) = self.queue.pop_front() {
             let slot = match (turn, &self.helper) {

@@ -1,8 +1,9 @@
 //! Opens, lists and renames what lies beneath one directory, without ever following a link.
 //!
-//! A store may come from somebody else. A link in it would lead reads, writes and removals out of it, and a pipe in the
-//! place of a file would make an open wait for ever. So every name is resolved from a handle of the directory, one
-//! folder at a time, and what is opened is looked at before it is used.
+//! A store may come from somebody else. A link in it would lead reads, writes and removals out of
+//! it, and a pipe in the place of a file would make an open wait for ever. So every name is
+//! resolved from a handle of the directory, one folder at a time, and what is opened is looked at
+//! before it is used.
 
 use std::fs::File;
 use std::io;
@@ -13,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{DirEntry, OpenMode};
+use super::contract::{DirEntry, OpenMode};
 
 /// Directories are private to their owner.
 const DIR_MODE: Mode = Mode::RWXU;
@@ -127,7 +128,7 @@ impl Beneath {
         retry(|| rustix::fs::fsync(&dir))
     }
 
-    /// The handle of the directory itself.
+    /// Returns the handle of the directory itself.
     fn handle(&self) -> io::Result<BorrowedFd<'_>> {
         if let Some(handle) = self.handle.get() {
             return Ok(handle.as_fd());
@@ -150,7 +151,7 @@ impl Beneath {
         Ok(dir)
     }
 
-    /// The directory that holds `path`, and its name there.
+    /// Returns the directory that holds `path`, and its name there.
     fn parent_of<'a>(&self, path: &'a Path) -> io::Result<(OwnedFd, &'a Path)> {
         let name = path.file_name().ok_or_else(|| leaves(path))?;
         let parent = path.parent().unwrap_or(Path::new(""));
@@ -175,7 +176,7 @@ fn leaves(path: &Path) -> io::Error {
     )
 }
 
-/// The error of an open that met a link or something that is no directory, in words.
+/// Returns the error of an open that met a link or something that is no directory, in words.
 fn explain(error: io::Error, parent: BorrowedFd<'_>, name: &Path) -> io::Error {
     let met_other = [Errno::LOOP, Errno::NOTDIR, Errno::NXIO].map(Errno::raw_os_error);
     if !error
@@ -223,8 +224,8 @@ mod tests {
         (dir, beneath)
     }
 
-    /// A store that was handed over had a link in the place of its folder `tmp`, and the first verb that wrote cleared
-    /// away whatever was where it led.
+    /// A store that was handed over had a link in the place of its folder `tmp`, and the first verb
+    /// that wrote cleared away whatever was where it led.
     #[test]
     fn a_link_in_the_place_of_a_folder_is_never_followed() {
         let (dir, beneath) = sandbox();

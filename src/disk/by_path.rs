@@ -1,10 +1,11 @@
-//! Opens, lists and renames what lies beneath one directory by its path, where there are no handles of directories.
+//! Opens, lists and renames what lies beneath one directory by its path, where there are no handles
+//! of directories.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{DirEntry, OpenMode};
+use super::contract::{DirEntry, OpenMode};
 
 /// A directory.
 #[derive(Debug, Clone)]

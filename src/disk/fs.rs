@@ -1,4 +1,4 @@
-//! A real directory.
+//! The disk of a store in a directory of the file system.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -9,26 +9,26 @@ use std::sync::Arc;
 use super::beneath::Beneath;
 #[cfg(not(unix))]
 use super::by_path::Beneath;
-use super::{DirEntry, Disk, DiskFile, DiskLock, DiskPlace, OpenMode};
+use super::contract::{DirEntry, Disk, DiskFile, DiskLock, DiskPlace, OpenMode};
 
 /// A [`Disk`] over a directory of the file system.
 ///
-/// On Unix, directories are made with mode 0700 and files with 0600, and no link, pipe or device beneath the directory
-/// is ever followed or opened: it is an error.
+/// On Unix, directories are made with mode 0700 and files with 0600, and no link, pipe or device
+/// beneath the directory is ever followed or opened: it is an error.
 #[derive(Debug, Clone)]
 pub struct FsDisk {
     tree: Beneath,
 }
 
 impl FsDisk {
-    /// The tree below `root`, which need not exist yet.
+    /// Returns the tree below `root`, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             tree: Beneath::new(root.into()),
         }
     }
 
-    /// Where it is.
+    /// Returns the root directory.
     pub fn root(&self) -> &Path {
         self.tree.root()
     }
@@ -90,7 +90,8 @@ impl Disk for FsDisk {
     }
 }
 
-/// Tells this machine from others. Its own number is not to be handed out, so this is a digest of it.
+/// Tells this machine from others. Its own number is not to be handed out, so this is a digest of
+/// it.
 fn machine() -> Option<[u8; 16]> {
     let text = std::fs::read_to_string("/etc/machine-id").ok()?;
     let text = text.trim();
@@ -198,7 +199,8 @@ impl DiskFile for FsFile {
     }
 }
 
-/// The lock lives as long as the open file; the kernel lets go when the process dies, however it dies.
+/// The lock lives as long as the open file; the kernel lets go when the process dies, however it
+/// dies.
 struct FsLock {
     _file: File,
 }

@@ -1,3 +1,3 @@
-//! Proof that nothing recorded was changed: the Merkle tree over the event leaves.
+//! Proves that no recorded event was changed: the Merkle tree over the event leaves.
 
 pub mod tree;

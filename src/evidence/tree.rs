@@ -1,4 +1,5 @@
-//! The RFC 6962 Merkle tree over event leaves: SHA-256, appended to in memory that grows with the logarithm of the log.
+//! The RFC 6962 Merkle tree over event leaves: SHA-256, appended to in memory that grows with the
+//! logarithm of the log.
 
 use sha2::{Digest, Sha256};
 
@@ -7,7 +8,7 @@ use crate::format::bytes::{Put, Reader, Truncated};
 /// The hash of a leaf, of an inner node or of a whole tree.
 pub type TreeHash = [u8; 32];
 
-/// The hash of one leaf: its exact line, without a newline.
+/// Returns the hash of one leaf: its exact line, without a newline.
 pub fn leaf_hash(leaf: &[u8]) -> TreeHash {
     Sha256::new()
         .chain_update([0])
@@ -28,7 +29,8 @@ fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
         .into()
 }
 
-/// All of a tree that is needed to append to it: the roots of its perfect subtrees, the largest first.
+/// All of a tree that is needed to append to it: the roots of its perfect subtrees, the largest
+/// first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frontier {
     size: u64,
@@ -51,12 +53,12 @@ pub enum FrontierError {
 }
 
 impl Frontier {
-    /// The tree of no leaves.
+    /// Returns the tree of no leaves.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many leaves there are.
+    /// Returns how many leaves there are.
     pub const fn size(&self) -> u64 {
         self.size
     }
@@ -80,7 +82,7 @@ impl Frontier {
         self.size += 1;
     }
 
-    /// The hash of the whole tree; of no leaves it is the hash of nothing.
+    /// Returns the hash of the whole tree; of no leaves it is the hash of nothing.
     pub fn root(&self) -> TreeHash {
         let mut peaks = self.peaks.iter().rev();
         match peaks.next() {
@@ -89,7 +91,8 @@ impl Frontier {
         }
     }
 
-    /// The size (eight bytes, little-endian) and the peaks, 32 bytes each, the largest first.
+    /// Returns the size (eight bytes, little-endian) and the peaks, 32 bytes each, the largest
+    /// first.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(8 + self.peaks.len() * 32);
         out.put_u64(self.size);
@@ -99,7 +102,8 @@ impl Frontier {
         out
     }
 
-    /// Reads what [`Frontier::to_bytes`] wrote. The hashes carry no checksum of their own: compare [`Frontier::root`].
+    /// Reads what [`Frontier::to_bytes`] wrote. The hashes carry no checksum of their own: compare
+    /// [`Frontier::root`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FrontierError> {
         let mut reader = Reader::new(bytes);
         let size = reader.take_u64()?;
@@ -116,7 +120,7 @@ impl Frontier {
     }
 }
 
-/// The hash of the tree over these leaf hashes.
+/// Returns the hash of the tree over these leaf hashes.
 pub fn root_of(leaves: &[TreeHash]) -> TreeHash {
     let mut tree = Frontier::new();
     for leaf in leaves {
@@ -125,7 +129,8 @@ pub fn root_of(leaves: &[TreeHash]) -> TreeHash {
     tree.root()
 }
 
-/// The proof that leaf `index` (from 0) is in the tree over `leaves`; `None` when there is no such leaf.
+/// Returns the proof that leaf `index` (from 0) is in the tree over `leaves`; `None` when there is
+/// no such leaf.
 pub fn inclusion_proof(leaves: &[TreeHash], index: usize) -> Option<Vec<TreeHash>> {
     if index >= leaves.len() {
         return None;
@@ -147,7 +152,8 @@ pub fn inclusion_proof(leaves: &[TreeHash], index: usize) -> Option<Vec<TreeHash
     Some(proof)
 }
 
-/// Whether `proof` shows that a tree of `size` leaves with this `root` has `leaf` (its hash) at `index`.
+/// Returns whether `proof` shows that a tree of `size` leaves with this `root` has `leaf` (its
+/// hash) at `index`.
 #[must_use]
 pub fn verify_inclusion(
     leaf: &TreeHash,
@@ -171,14 +177,16 @@ pub fn verify_inclusion(
     path.last == 0 && hash == *root
 }
 
-/// The proof that the tree over `leaves` grew out of that over its first `old_size`; `None` when there were never so many.
+/// Returns the proof that the tree over `leaves` grew out of that over its first `old_size`; `None`
+/// when there were never so many.
 pub fn consistency_proof(leaves: &[TreeHash], old_size: usize) -> Option<Vec<TreeHash>> {
     if old_size > leaves.len() {
         return None;
     }
     let mut proof = Vec::new();
     let (mut part, mut old) = (leaves, old_size);
-    // Of a subtree that the old tree had whole and at its left edge, the verifier knows the hash already: it is the old root.
+    // Of a subtree that the old tree had whole and at its left edge, the verifier knows the hash
+    // already: it is the old root.
     let mut is_old_root = true;
     while old != 0 && old < part.len() {
         let (left, right) = part.split_at(split_point(part.len()));
@@ -199,7 +207,8 @@ pub fn consistency_proof(leaves: &[TreeHash], old_size: usize) -> Option<Vec<Tre
     Some(proof)
 }
 
-/// Whether `proof` shows that the tree of `new_size` leaves grew out of that of `old_size` by appending only.
+/// Returns whether `proof` shows that the tree of `new_size` leaves grew out of that of `old_size`
+/// by appending only.
 #[must_use]
 pub fn verify_consistency(
     old_size: u64,
@@ -243,12 +252,14 @@ pub fn verify_consistency(
     path.last == 0 && old == *old_root && new == *new_root
 }
 
-/// Where a tree of `len` leaves, two or more, divides: the largest power of two below `len`.
+/// Returns where a tree of `len` leaves, two or more, divides: the largest power of two below
+/// `len`.
 fn split_point(len: usize) -> usize {
     1 << (len - 1).ilog2()
 }
 
-/// The way from a node to the root, as RFC 9162 walks it: the node's index and that of the last node of its level.
+/// The way from a node to the root, as RFC 9162 walks it: the node's index and that of the last
+/// node of its level.
 struct Path {
     index: u64,
     last: u64,

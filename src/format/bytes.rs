@@ -27,12 +27,12 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
-    /// True when everything was taken.
+    /// Returns true when everything was taken.
     pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// The next `count` bytes. After an error nothing was taken.
+    /// Returns the next `count` bytes. After an error nothing was taken.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Truncated> {
         let Some((taken, rest)) = self.rest.split_at_checked(count) else {
             return Err(Truncated {
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// The next `N` bytes.
+    /// Returns the next `N` bytes.
     pub fn take_array<const N: usize>(&mut self) -> Result<[u8; N], Truncated> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(Truncated {
@@ -56,22 +56,22 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
-    /// The next byte.
+    /// Returns the next byte.
     pub fn take_u8(&mut self) -> Result<u8, Truncated> {
         self.take_array().map(u8::from_le_bytes)
     }
 
-    /// The next two bytes as a number.
+    /// Returns the next two bytes as a number.
     pub fn take_u16(&mut self) -> Result<u16, Truncated> {
         self.take_array().map(u16::from_le_bytes)
     }
 
-    /// The next four bytes as a number.
+    /// Returns the next four bytes as a number.
     pub fn take_u32(&mut self) -> Result<u32, Truncated> {
         self.take_array().map(u32::from_le_bytes)
     }
 
-    /// The next eight bytes as a number.
+    /// Returns the next eight bytes as a number.
     pub fn take_u64(&mut self) -> Result<u64, Truncated> {
         self.take_array().map(u64::from_le_bytes)
     }

@@ -81,25 +81,25 @@ pub(crate) enum CatalogError {
     Line(usize),
 }
 
-/// A checksum by which sealed files of one name and length are told apart without reading them:
-/// that of the last [`TAIL_BYTES`] but for the four at the very end. Those are a checksum of the
-/// others, and what has its own checksum behind it has always the same one.
+/// Returns a checksum by which sealed files of one name and length are told apart without reading
+/// them: that of the last [`TAIL_BYTES`] but for the four at the very end. Those are a checksum of
+/// the others, and what has its own checksum behind it has always the same one.
 pub(crate) fn tail_checksum(tail: &[u8]) -> u32 {
     crc32c::crc32c(&tail[..tail.len().saturating_sub(4)])
 }
 
-/// The path in the store of what is at `path` in a backup.
+/// Returns the path in the store of what is at `path` in a backup.
 pub(crate) fn store_path(path: &str) -> &str {
     path.split(UNIQUE).next().unwrap_or(path)
 }
 
 impl CatalogFile {
-    /// The path this file has in the store.
+    /// Returns the path this file has in the store.
     pub(crate) fn store_path(&self) -> &str {
         store_path(&self.path)
     }
 
-    /// A path in the backup for another content of the same file.
+    /// Returns a path in the backup for another content of the same file.
     pub(crate) fn unique_path(store_path: &str, sha256: &Sha256) -> String {
         let digits = sha256.to_string();
         format!(
@@ -109,7 +109,7 @@ impl CatalogFile {
     }
 }
 
-/// The text of a list.
+/// Returns the text of a list.
 pub(crate) fn encode(catalog: &Catalog) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut text = format!(
@@ -206,7 +206,7 @@ impl<'a> Lines<'a> {
         serde_json::from_str(value).map_err(|_| CatalogError::Line(self.number))
     }
 
-    /// The next file, which takes two lines.
+    /// Returns the next file, which takes two lines.
     fn file(&mut self) -> Result<Option<CatalogFile>, CatalogError> {
         let Some(head) = self.take() else {
             return Ok(None);

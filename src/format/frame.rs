@@ -1,4 +1,5 @@
-//! Journal files: a header block, then frames. One frame is one event with every blob record it brings along.
+//! Journal files: a header block, then frames. One frame is one event with every blob record it
+//! brings along.
 //!
 //! ```text
 //! journal file                      fixed size, pre-zeroed, recycled
@@ -19,10 +20,10 @@
 //!   64 body: the leaf, then the records; then zeros up to a multiple of 8
 //! ```
 //!
-//! All numbers are little-endian. A frame names the first sequence of the *group* it was written and synced with:
-//! the writer starts a group only after the one before is durable. So when a frame does not check out, an intact
-//! frame of a later group proves that it had been durable (damage), and an intact frame of its own group proves nothing
-//! (a torn write).
+//! All numbers are little-endian. A frame names the first sequence of the *group* it was written
+//! and synced with: the writer starts a group only after the one before is durable. So when a frame
+//! does not check out, an intact frame of a later group proves that it had been durable (damage),
+//! and an intact frame of its own group proves nothing (a torn write).
 
 use crate::entry::Retention;
 use crate::format::bytes::{Put, Reader, Truncated};
@@ -79,7 +80,8 @@ impl From<Truncated> for FrameError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JournalHeader {
     pub(crate) store: StoreId,
-    /// Grows each time any journal file of the store is started anew; tells live frames from stale ones.
+    /// Grows each time any journal file of the store is started again. It distinguishes live frames
+    /// from stale ones.
     pub(crate) generation: u64,
     /// The first event the file holds.
     pub(crate) first_seq: EventSeq,
@@ -156,7 +158,7 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Bytes of the whole frame, padding included.
+    /// Returns the length of the whole frame, padding included.
     pub(crate) fn frame_bytes(&self) -> usize {
         padded(FRAME_HEADER_BYTES + self.body_bytes())
     }
@@ -165,7 +167,7 @@ impl FrameHeader {
         self.leaf_bytes as usize + self.records_bytes as usize
     }
 
-    /// Where the records begin, counted from the frame's first byte.
+    /// Returns where the records begin, counted from the frame's first byte.
     pub(crate) fn records_at(&self) -> usize {
         FRAME_HEADER_BYTES + self.leaf_bytes as usize
     }
@@ -269,13 +271,14 @@ pub(crate) struct NewFrame<'a> {
 }
 
 impl NewFrame<'_> {
-    /// Bytes it will take, padding included.
+    /// Returns how many bytes it will take, padding included.
     pub(crate) fn frame_bytes(&self) -> usize {
         let records: usize = self.records.iter().map(|record| record.len()).sum();
         padded(FRAME_HEADER_BYTES + self.leaf.len() + records)
     }
 
-    /// Appends the frame to `out`, or says that it is larger than a frame may be and appends nothing.
+    /// Appends the frame to `out`, or says that it is larger than a frame may be and appends
+    /// nothing.
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
         if self.frame_bytes() > FRAME_BYTES_MAX {
             return Err(FrameError::Length);

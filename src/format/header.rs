@@ -1,4 +1,4 @@
-//! The store header: the file `FORMAT`, which names the store and what it takes to read it.
+//! The store header: the file `FORMAT`, which names the store and the features needed to read it.
 //!
 //! It is text, so that a person who finds the folder in twenty years learns what it is:
 //!
@@ -10,8 +10,8 @@
 //! crc32c 1a2b3c4d
 //! ```
 //!
-//! `needs` lists features, separated by spaces, that a program must know to read the store; one it does not know
-//! is a reason to refuse by name. The checksum is over all bytes before its line.
+//! `needs` lists features, separated by spaces, that a program must know to read the store; one it
+//! does not know is a reason to refuse by name. The checksum is over all bytes before its line.
 
 use crate::id::StoreId;
 
@@ -35,7 +35,7 @@ pub(crate) enum HeaderError {
     Feature(String),
 }
 
-/// The header of a new store.
+/// Returns the header of a new store.
 pub(crate) fn encode(store: &StoreId) -> String {
     let body = format!("annals store\nformat {FORMAT_VERSION}\nstore {store}\nneeds\n");
     let crc = crc32c::crc32c(body.as_bytes());

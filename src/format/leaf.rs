@@ -1,7 +1,7 @@
 //! An event as bytes: one line of UTF-8 JSON, a valid CloudEvents 1.0 object.
 //!
-//! The line is written once and never written again: what is hashed, shipped and shown to an auditor is these very
-//! bytes. Members stand in this order:
+//! The line is written once and never written again: what is hashed, shipped and shown to an
+//! auditor is these very bytes. Members stand in this order:
 //!
 //! | member | value |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! The newest event: the file `NEWEST`, a witness outside of the log to how far the log had come when it was last closed.
+//! The newest event: the file `NEWEST`, a watermark outside of the log that says how far the log
+//! had come when the store was last closed.
 //!
 //! ```text
 //! annals newest event
@@ -7,8 +8,9 @@
 //! crc32c 1a2b3c4d
 //! ```
 //!
-//! Always as long, so that it is overwritten in place. It is never synced and never needed: one that is missing, torn or
-//! old testifies nothing. One that knows of more than the log tells that the log was taken back.
+//! Its length never changes, so that it is overwritten in place. It is never synced and never
+//! needed: a file that is missing, torn or old is ignored. A file with a newer event than the log
+//! proves that the log was replaced by an older copy.
 
 use crate::id::{EventSeq, StoreId};
 
@@ -25,7 +27,7 @@ pub(crate) fn encode(store: &StoreId, newest: EventSeq) -> String {
     format!("{body}crc32c {crc:08x}\n")
 }
 
-/// The event it names, if it is whole and of this store.
+/// Returns the event it names, if it is whole and of this store.
 pub(crate) fn decode(bytes: &[u8], store: &StoreId) -> Option<EventSeq> {
     let text = str::from_utf8(bytes).ok()?;
     let event = text.lines().nth(2)?.strip_prefix("event ")?;

@@ -42,8 +42,9 @@
 //! | 56 | 4 | CRC32C of the footer |
 //! | 60 | 4 | CRC32C of bytes 0 to 59 |
 //!
-//! The records fill the space between header and footer without a gap. Every later version keeps the length of header
-//! and trailer and the place of magic, version and checksum, so that it is recognised and not called damaged.
+//! The records fill the space between header and footer without a gap. Every later version keeps
+//! the length of header and trailer and the place of magic, version and checksum, so that it is
+//! recognised and not called damaged.
 
 use std::fmt;
 use std::io;
@@ -82,7 +83,8 @@ pub enum PackOrigin {
     Compacted,
 }
 
-/// Which blobs a pack gathers: those that will go at the same time, such as `90d/2027-02` or `forever/none`.
+/// Which blobs a pack gathers: those that will go at the same time, such as `90d/2027-02` or
+/// `forever/none`.
 ///
 /// Words of lower-case letters, digits, `-` and `_` with `/` between them; safe as a relative path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,7 +96,7 @@ pub struct PackClass(String);
 pub struct InvalidPackClass(String);
 
 impl PackClass {
-    /// The class of that name.
+    /// Returns the class of that name.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidPackClass> {
         let name = name.into();
         let word = |word: &str| {
@@ -171,7 +173,7 @@ pub struct PackTrailer {
 }
 
 impl PackTrailer {
-    /// Where the second copies of the dictionaries begin.
+    /// Returns where the second copies of the dictionaries begin.
     pub const fn dictionaries_at(&self) -> u64 {
         self.footer_offset
             .saturating_sub(self.dictionary_bytes as u64)
@@ -224,7 +226,7 @@ impl fmt::Display for PackPart {
     }
 }
 
-/// The first bytes of a pack.
+/// Returns the first bytes of a pack.
 pub fn encode_header(header: &PackHeader) -> Vec<u8> {
     let class = header.class.as_str().as_bytes();
     let mut out = Vec::with_capacity(PACK_HEADER_BYTES);
@@ -290,8 +292,9 @@ pub fn decode_header(bytes: &[u8]) -> Result<PackHeader, PackError> {
     })
 }
 
-/// The footer and the trailer of a pack whose records end at `records_end`, the last `dictionary_bytes` of them being the
-/// second copies of its dictionaries. `entries` ascend by id, kind and offset.
+/// Returns the footer and the trailer of a pack whose records end at `records_end`, the last
+/// `dictionary_bytes` of them being the second copies of its dictionaries. `entries` ascend by id,
+/// kind and offset.
 pub fn encode_footer<'e>(
     pack: PackId,
     records_end: u64,
@@ -366,8 +369,8 @@ pub fn decode_trailer(bytes: &[u8], file_len: u64) -> Result<PackTrailer, PackEr
     Ok(trailer)
 }
 
-/// Reads the footer that `trailer` speaks of: what stands where, ascending by id. A dictionary is listed for each of its two
-/// copies.
+/// Reads the footer that `trailer` speaks of: what stands where, ascending by id. A dictionary is
+/// listed for each of its two copies.
 pub fn decode_footer(bytes: &[u8], trailer: &PackTrailer) -> Result<Vec<PackEntry>, PackError> {
     let part = PackPart::Footer;
     let contradiction = |what| PackError::Contradiction { part, what };
@@ -455,7 +458,8 @@ fn seal(out: &mut Vec<u8>) {
     out.put_u32(crc);
 }
 
-/// Checks magic, checksum and version of a sealed part, in this order; answers what stands between version and checksum.
+/// Checks magic, checksum and version of a sealed part, in this order. Returns what stands between
+/// version and checksum.
 fn open_sealed(
     part: PackPart,
     magic: [u8; 8],
@@ -478,7 +482,7 @@ fn open_sealed(
 
 /// Bytes that can be read by position.
 pub trait ReadAt {
-    /// How many there are.
+    /// Returns how many there are.
     fn size(&self) -> io::Result<u64>;
 
     /// Fills `out` from `offset`, or fails.
@@ -500,10 +504,12 @@ impl ReadAt for [u8] {
     }
 }
 
-/// Finds the records of a pack without its footer: every one whose checksums hold, in the order they stand.
+/// Finds the records of a pack without its footer: every one whose checksums hold, in the order
+/// they stand.
 ///
-/// A damaged stretch is skipped up to the next record. Memory is bounded by the longest record. For packs this store wrote:
-/// the time is proportional to the file's length; a file made to mislead can cost a record's length at each step.
+/// A damaged stretch is skipped up to the next record. Memory is bounded by the longest record. For
+/// packs this store wrote: the time is proportional to the file's length; a file made to mislead
+/// can cost a record's length at each step.
 #[derive(Debug)]
 pub struct RecordScan<'s, S: ?Sized> {
     source: &'s S,
@@ -541,7 +547,7 @@ impl<'s, S: ReadAt + ?Sized> RecordScan<'s, S> {
         self.source.read_exact_at(&mut self.buffer, offset)
     }
 
-    /// The record that starts at `self.at`, if a whole one does.
+    /// Returns the record that starts at `self.at`, if a whole one does.
     fn record_here(&mut self) -> io::Result<Option<PackedHeader>> {
         let longest = (self.end - self.at).min(RECORD_HEADER_BYTES as u64);
         self.read(

@@ -10,7 +10,8 @@
 //! crc32c 1a2b3c4d
 //! ```
 //!
-//! It is never synced and never needed: one that is missing, torn or of another store says nothing.
+//! It is never synced and never needed: a file that is missing, torn or of another store is
+//! ignored.
 
 use std::path::{Path, PathBuf};
 
@@ -52,7 +53,7 @@ pub(crate) fn encode(store: &StoreId, place: &Place) -> Option<String> {
     Some(format!("{body}crc32c {crc:08x}\n"))
 }
 
-/// The place it names, if it is whole and of this store.
+/// Returns the place it names, if it is whole and of this store.
 pub(crate) fn decode(bytes: &[u8], store: &StoreId) -> Option<Place> {
     let text = str::from_utf8(bytes).ok()?;
     let mut lines = text.lines().skip(2);

@@ -1,4 +1,5 @@
-//! A blob record: one piece of content with what is needed to check and unpack it, in journal frames and in packs.
+//! A blob record: one piece of content with what is needed to check and unpack it, in journal
+//! frames and in packs.
 //!
 //! | offset | bytes | field |
 //! |---:|---:|---|
@@ -14,11 +15,12 @@
 //! | 56 | 4 | CRC32C of bytes 0 to 55 |
 //! | 60 | | the stored bytes |
 //!
-//! In a pack, content stands without its id, which the footer has, and which is the hash of the plaintext anyway. Such a
-//! record begins with `ANBC` instead, the stored bytes' checksum stands at 20, that of bytes 0 to 23 at 24, and the stored bytes
-//! follow at 28.
+//! In a pack, content stands without its id, which the footer has, and which is the hash of the
+//! plaintext anyway. Such a record begins with `ANBC` instead, the stored bytes' checksum stands at
+//! 20, that of bytes 0 to 23 at 24, and the stored bytes follow at 28.
 //!
-//! A raw record stores exactly its plaintext; a zstd record stores one frame that is shorter than its plaintext.
+//! A raw record stores exactly its plaintext; a zstd record stores one frame that is shorter than
+//! its plaintext.
 
 use std::num::NonZeroU32;
 
@@ -31,7 +33,7 @@ pub const RECORD_HEADER_BYTES: usize = 60;
 pub const NAMELESS_HEADER_BYTES: usize = 28;
 /// The longest plaintext one record may hold. Longer content is cut into chunks.
 pub const RECORD_RAW_BYTES_MAX: u32 = 8 << 20;
-/// The longest dictionary. Whoever reads a record has the dictionary in memory as well.
+/// The longest dictionary. A reader of a record holds its dictionary in memory as well.
 pub const DICTIONARY_BYTES_MAX: u32 = 1 << 20;
 /// The longest record, header included.
 pub const RECORD_BYTES_MAX: usize = RECORD_HEADER_BYTES + RECORD_RAW_BYTES_MAX as usize;
@@ -55,7 +57,7 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// The byte that stands for it.
+    /// Returns the byte that stands for it.
     pub const fn to_byte(self) -> u8 {
         match self {
             Self::Content => 1,
@@ -84,7 +86,8 @@ pub enum Codec {
     Zstd,
 }
 
-/// How a record names the dictionary it was compressed with: by the first four bytes of the dictionary's id.
+/// How a record names the dictionary it was compressed with: by the first four bytes of the
+/// dictionary's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DictTag(NonZeroU32);
 
@@ -97,7 +100,7 @@ impl DictTag {
         }
     }
 
-    /// How records name the dictionary `id`; `None` for one that cannot be named.
+    /// Returns how records name the dictionary `id`; `None` for one that cannot be named.
     pub fn of(id: &BlobId) -> Option<Self> {
         let [a, b, c, d, ..] = *id.as_bytes();
         Self::new(u32::from_le_bytes([a, b, c, d]))
@@ -136,22 +139,23 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// Bytes it takes in a journal, header included.
+    /// Returns how many bytes it takes in a journal, header included.
     pub const fn len(&self) -> usize {
         RECORD_HEADER_BYTES + self.stored.len()
     }
 
-    /// Bytes it takes in a pack.
+    /// Returns how many bytes it takes in a pack.
     pub const fn packed_len(&self) -> usize {
         packed_header_bytes(self.kind) + self.stored.len()
     }
 }
 
-/// Bytes before the stored bytes of a record of that kind in a pack.
+/// Returns how many bytes stand before the stored bytes of a record of that kind in a pack.
 pub const fn packed_header_bytes(kind: RecordKind) -> usize {
     match kind {
         RecordKind::Content => NAMELESS_HEADER_BYTES,
-        // The id of a manifest is not the hash of its plaintext, and a dictionary is looked for by its id.
+        // The id of a manifest is not the hash of its plaintext, and a dictionary is looked for by
+        // its id.
         RecordKind::Manifest | RecordKind::Dictionary => RECORD_HEADER_BYTES,
     }
 }
@@ -176,13 +180,13 @@ pub struct RecordHeader {
 }
 
 impl RecordHeader {
-    /// Bytes of the whole record in a journal, header included.
+    /// Returns the length of the whole record in a journal, header included.
     #[expect(clippy::cast_possible_truncation, reason = "the constant is 60")]
     pub const fn record_len(&self) -> u32 {
         RECORD_HEADER_BYTES as u32 + self.stored_len
     }
 
-    /// The record of these stored bytes, which are the ones the header was read with.
+    /// Returns the record of these stored bytes, which are the ones the header was read with.
     pub const fn with<'a>(&self, stored: &'a [u8]) -> Record<'a> {
         Record {
             kind: self.kind,
@@ -194,7 +198,7 @@ impl RecordHeader {
         }
     }
 
-    /// Bytes it takes in a pack.
+    /// Returns how many bytes it takes in a pack.
     #[expect(clippy::cast_possible_truncation, reason = "at most 60")]
     pub const fn packed_len(&self) -> u32 {
         packed_header_bytes(self.kind) as u32 + self.stored_len
@@ -211,7 +215,8 @@ pub enum PackedHeader {
 }
 
 impl PackedHeader {
-    /// The header of the record of blob `id`; `None` when the record says that it is another one's.
+    /// Returns the header of the record of blob `id`; `None` when the record says that it is
+    /// another one's.
     pub fn of(self, id: &BlobId) -> Option<RecordHeader> {
         match self {
             Self::Named(header) => (header.id == *id).then_some(header),
@@ -219,7 +224,7 @@ impl PackedHeader {
         }
     }
 
-    /// The id, where the record has it.
+    /// Returns the id, where the record has it.
     pub const fn id(&self) -> Option<BlobId> {
         match self {
             Self::Named(header) => Some(header.id),
@@ -232,17 +237,17 @@ impl PackedHeader {
         self.fields().kind
     }
 
-    /// Bytes of the plaintext.
+    /// Returns the length of the plaintext.
     pub const fn raw_len(&self) -> u32 {
         self.fields().raw_len
     }
 
-    /// Bytes stored.
+    /// Returns how many bytes are stored.
     pub const fn stored_len(&self) -> u32 {
         self.fields().stored_len
     }
 
-    /// Bytes before the stored bytes.
+    /// Returns how many bytes stand before the stored bytes.
     pub const fn header_bytes(&self) -> usize {
         match self {
             Self::Named(_) => RECORD_HEADER_BYTES,
@@ -250,7 +255,7 @@ impl PackedHeader {
         }
     }
 
-    /// Bytes of the whole record.
+    /// Returns the length of the whole record.
     #[expect(clippy::cast_possible_truncation, reason = "at most 60")]
     pub const fn record_len(&self) -> u32 {
         self.header_bytes() as u32 + self.fields().stored_len
@@ -302,8 +307,8 @@ pub enum RecordError {
     NeedlessDictionary(DictTag),
 }
 
-/// Appends the bytes of `record` to `out`, its id among them; a record that [`decode`] would refuse is an error and appends
-/// nothing.
+/// Appends the bytes of `record` to `out`, its id among them; a record that [`decode`] would refuse
+/// is an error and appends nothing.
 pub fn encode_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordError> {
     encode_as(out, record, RECORD_HEADER_BYTES)
 }
@@ -353,7 +358,8 @@ fn encode_as(
     Ok(())
 }
 
-/// Reads the record that `bytes` begin with, whatever follows it: its header and its stored bytes, both checked.
+/// Reads the record that `bytes` begin with, whatever follows it: its header and its stored bytes,
+/// both checked.
 pub fn decode(bytes: &[u8]) -> Result<(RecordHeader, &[u8]), RecordError> {
     let header = decode_header(bytes)?;
     let mut reader = Reader::new(&bytes[RECORD_HEADER_BYTES..]);
@@ -362,7 +368,7 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordHeader, &[u8]), RecordError> {
     Ok((header, stored))
 }
 
-/// The same for a record in a pack.
+/// Reads the header of a record in a pack, and its stored bytes.
 pub fn decode_packed(bytes: &[u8]) -> Result<(PackedHeader, &[u8]), RecordError> {
     let header = decode_packed_header(bytes)?;
     let mut reader = Reader::new(&bytes[header.header_bytes()..]);
@@ -376,7 +382,7 @@ pub fn decode_header(bytes: &[u8]) -> Result<RecordHeader, RecordError> {
     decode_as(bytes, RECORD_MAGIC, RECORD_HEADER_BYTES)
 }
 
-/// The same for a record in a pack.
+/// Returns the header of a record in a pack.
 pub fn decode_packed_header(bytes: &[u8]) -> Result<PackedHeader, RecordError> {
     if !bytes.starts_with(&NAMELESS_MAGIC) {
         return decode_header(bytes).map(PackedHeader::Named);

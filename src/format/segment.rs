@@ -72,7 +72,7 @@ impl From<Truncated> for SegmentError {
     }
 }
 
-/// A segment's header.
+/// Returns a segment's header.
 pub(crate) fn encode_header(store: &StoreId, first_seq: EventSeq) -> Vec<u8> {
     let mut out = Vec::with_capacity(SEGMENT_HEADER_BYTES);
     out.put(&MAGIC);
@@ -288,7 +288,8 @@ impl Footer {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, SegmentError> {
         let mut fields = Reader::new(bytes);
-        // Every list is read item by item, so a wild count runs out of bytes before it runs out of memory.
+        // Every list is read item by item, so a wild count runs out of bytes before it runs out of
+        // memory.
         let mut footer = Self::default();
         for _ in 0..fields.take_u32()? {
             footer.blocks.push(BlockIndex {
@@ -411,7 +412,8 @@ mod tests {
         }
     }
 
-    /// A checksum that is right says nothing of who wrote it: what no version wrote yet must not pass for what this one does.
+    /// A checksum that is right says nothing of who wrote it: what no version wrote yet must not
+    /// pass for what this one does.
     #[test]
     fn reserved_fields_that_are_not_zero_are_refused_even_with_the_right_checksum() {
         let store = StoreId::from_bytes([7; 16]);

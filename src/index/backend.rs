@@ -1,11 +1,13 @@
 //! redb's storage on a file of the disk room, in blocks that are checked whenever they are read.
 //!
-//! redb checks its pages when it repairs, and takes them as they are when it reads: a flipped bit could change an answer, or
-//! stop the process. So each block carries the checksum of its bytes and of its place. What does not check out is an error
-//! of kind `InvalidData`, which calls for making the index anew.
+//! redb checks its pages when it repairs, but not when it reads: a flipped bit could change an
+//! answer or stop the process. So each block carries a checksum of its bytes and its place. A block
+//! that does not check out is an error of kind `InvalidData`, which calls for a rebuild of the
+//! index.
 //!
-//! The first block is left as it is: redb writes its commit slots there in place, and checks them itself. All other pages are
-//! written beside the ones in use, so a power cut can only tear blocks that nothing refers to yet.
+//! The first block is left as it is: redb writes its commit slots there in place, and checks them
+//! itself. All other pages are written beside the ones in use, so a power cut can only tear blocks
+//! that nothing refers to yet.
 
 use std::fmt;
 use std::io;
@@ -21,13 +23,15 @@ const STORED_BYTES: u64 = BLOCK_BYTES + 4;
 const BLOCK: usize = 4096;
 const STORED: usize = BLOCK + 4;
 
-/// A file of the store as redb wants to see it. Locking is the archive's business, so none is offered here.
+/// A file of the store as redb wants to see it. Locking is the archive's business, so none is
+/// offered here.
 pub(super) struct DiskBackend {
     file: Arc<dyn DiskFile>,
     failure: Failure,
 }
 
-/// What the first call that failed said. redb answers everything after it with an error of its own that does not.
+/// What the first call that failed said. redb answers everything after it with an error of its own
+/// that does not.
 pub(super) type Failure = Arc<OnceLock<io::ErrorKind>>;
 
 impl DiskBackend {
@@ -70,7 +74,7 @@ impl DiskBackend {
     }
 }
 
-/// Where a block stands in the file.
+/// Returns where a block stands in the file.
 fn place(block: u64) -> u64 {
     match block {
         0 => 0,
@@ -82,19 +86,20 @@ fn checksum(block: u64, bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c_append(crc32c::crc32c(&block.to_le_bytes()), bytes).to_le_bytes()
 }
 
-/// The part of a range in the first block, and the one in the others.
+/// Returns the part of a range in the first block, and the one in the others.
 fn split(offset: u64, len: usize) -> (usize, u64) {
     let first = usize::try_from(BLOCK_BYTES.saturating_sub(offset)).unwrap_or(BLOCK);
     let first = first.min(len);
     (first, offset + first as u64)
 }
 
-/// The blocks that `len` bytes from `offset` touch.
+/// Returns the blocks that `len` bytes from `offset` touch.
 fn touched(offset: u64, len: usize) -> Range<u64> {
     offset / BLOCK_BYTES..(offset + len as u64).div_ceil(BLOCK_BYTES)
 }
 
-/// The part of `block` that lies within `len` bytes from `offset`: where in the block, and where in the range.
+/// Returns the part of `block` that lies within `len` bytes from `offset`: where in the block, and
+/// where in the range.
 fn overlap(block: u64, offset: u64, len: usize) -> (Range<usize>, Range<usize>) {
     let starts = block * BLOCK_BYTES;
     let from = offset.max(starts);
@@ -244,8 +249,8 @@ mod tests {
         assert!(backend.read(40_959, &mut out).is_err(), "past the end");
     }
 
-    /// redb takes the pages it reads as they are. A flipped bit in one of them changed what a list said, or stopped the
-    /// process with a panic, and only a full check of the index told.
+    /// redb takes the pages it reads as they are. A flipped bit in one of them changed what a list
+    /// said, or stopped the process with a panic, and only a full check of the index told.
     #[test]
     fn a_block_that_is_flipped_or_stands_in_the_place_of_another_is_not_read() {
         let disk = SimDisk::new();

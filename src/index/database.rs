@@ -16,8 +16,8 @@ use crate::id::{EventSeq, StoreId};
 /// Memory that redb may take for pages, unless told otherwise.
 pub(crate) const CACHE_BYTES: usize = 32 << 20;
 
-/// An index file longer than this is none: it would hold more entries than there are numbers. redb takes memory by the length
-/// of its file before it looks into it.
+/// The longest index file; a longer one would hold more entries than there are numbers. The limit
+/// matters because redb allocates memory by the length of its file.
 const INDEX_BYTES_MAX: u64 = 1 << 40;
 
 /// The tables of one store.
@@ -72,7 +72,8 @@ impl Index {
         Ok(index)
     }
 
-    /// The same for a file that must not be written: what redb writes while opening, and what is committed, stays in memory.
+    /// Opens a file that must not be written. What redb writes while opening, and what is
+    /// committed, stays in memory.
     pub(crate) fn open_scratch(
         file: Arc<dyn DiskFile>,
         store: StoreId,
@@ -90,7 +91,7 @@ impl Index {
 
     /// Returns the store that the index in `file` was made for, if it can be read.
     pub(crate) fn owner(file: Arc<dyn DiskFile>) -> Option<StoreId> {
-        // No store has this id, so whoever owns the index is another.
+        // No store has this id, so the owner is always another store.
         match Self::open_scratch(file, StoreId::from_bytes([0; 16]), CACHE_BYTES) {
             Err(IndexError::OtherStore(owner)) => Some(owner),
             _ => None,
@@ -120,7 +121,7 @@ impl Index {
         Self::begin(db, backend::Failure::default(), store)
     }
 
-    /// True once a call to its file failed: redb answers nothing more before the file is opened
+    /// Returns true once a call to its file failed: redb answers no more until the file is opened
     /// again.
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.get().is_some()
@@ -131,7 +132,8 @@ impl Index {
         Ok(Self { db, failure, store })
     }
 
-    /// What the disk said, where redb only says that something had failed before.
+    /// Replaces an error of redb that only says that an earlier call failed by the error of the
+    /// disk.
     fn cause(&self, error: IndexError) -> IndexError {
         match (&error, self.failure.get()) {
             (IndexError::Redb(redb::Error::Io(_)), _) | (_, None) => error,
@@ -139,19 +141,19 @@ impl Index {
         }
     }
 
-    /// The newest event in the tables.
+    /// Returns the newest event in the tables.
     pub(crate) fn applied(&self) -> Result<EventSeq, IndexError> {
         Ok(self.view(Vec::new())?.applied())
     }
 
-    /// The tables as they are now, under `layers`, the newest first.
+    /// Returns the tables as they are now, under `layers`, the newest first.
     pub(crate) fn view(&self, layers: Vec<Arc<Overlay>>) -> Result<View, IndexError> {
         let reader = Reader::open(&self.db.begin_read()?)?;
         Ok(View::new(layers, Arc::new(reader)))
     }
 
-    /// Moves `overlay` into the tables, in one durable transaction. It must lie on what the tables hold now; one that
-    /// was committed already changes nothing.
+    /// Moves `overlay` into the tables, in one durable transaction. It must lie on what the tables
+    /// hold now; one that was committed already changes nothing.
     pub(crate) fn commit(&self, overlay: &Overlay) -> Result<(), IndexError> {
         let committed = guarded(|| {
             let reader = Reader::open(&self.db.begin_read()?)?;
@@ -163,11 +165,13 @@ impl Index {
         committed.map_err(|error| self.cause(error))
     }
 
-    /// A checkpoint on the way to a whole index: rows whose keys come in no order stay in memory while they take less than
-    /// `keep_bytes` or so, because written in many small parts they cost a page each, every time. Answers the tables as
-    /// they are then, and the overlay to go on with.
+    /// Writes a checkpoint on the way to a whole index: rows whose keys come in no order stay in
+    /// memory while they take less than `keep_bytes` or so, because written in many small parts
+    /// they cost a page each, every time. Returns the tables as they are then, and the overlay to
+    /// go on with.
     ///
-    /// Until the next [`Index::commit`] the file is no index: who opens it is told to make it anew.
+    /// Until the next [`Index::commit`] the file is no index: opening it fails with an error that
+    /// calls for a rebuild.
     pub(crate) fn commit_half_made(
         &self,
         overlay: &mut Overlay,
@@ -186,7 +190,7 @@ impl Index {
     }
 }
 
-/// Turns a panic of redb over bytes that are not its own into what it is: a damaged index, which can be made anew.
+/// Turns a panic of redb over damaged pages into an error: the index can be rebuilt.
 fn guarded<T>(work: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or(Err(IndexError::Damaged("the pages of its tables")))

@@ -31,7 +31,7 @@ pub(crate) enum IndexError {
 }
 
 impl IndexError {
-    /// True when making the index anew from the log is the remedy.
+    /// Returns true when a rebuild of the index from the log is the remedy.
     pub(crate) fn calls_for_rebuild(&self) -> bool {
         match self {
             Self::OtherStore(_) | Self::OtherSchema(_) | Self::Damaged(_) | Self::Row(_) => true,

@@ -1,4 +1,4 @@
-//! The commonest question: which entries go by this serial, part, file name, report id or hash?
+//! The quick search: finds entries by serial, part, file name, report id or hash.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -21,9 +21,10 @@ const DIGEST_DIGITS_MAX: usize = 64;
 const HEAD_DIGITS: usize = 16;
 
 impl View {
-    /// Entries, purged or not, whose serial, part, file name or report id is `text` or begins with it, without regard
-    /// to letter case; whose id it is; or of whose source or reports a BLAKE3 or SHA-256 begins with it, from six
-    /// digits on. Whole matches come before beginnings, and each of them the newest first.
+    /// Entries, purged or not, whose serial, part, file name or report id is `text` or begins with
+    /// it, without regard to letter case; whose id it is; or of whose source or reports a BLAKE3 or
+    /// SHA-256 begins with it, from six digits on. Whole matches come before beginnings, and each
+    /// of them the newest first.
     pub(crate) fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>, IndexError> {
         let wanted = Wanted::new(text);
         if wanted.text.is_empty() || limit == 0 {
@@ -71,7 +72,8 @@ impl View {
         self.entries(&ids)
     }
 
-    /// The entries of a span that match wholly, and those that match at the beginning if `beginnings` are asked for.
+    /// Returns the entries of a span that match wholly, and those that match at the beginning if
+    /// `beginnings` are asked for.
     fn find_in(
         &self,
         span: Span,
@@ -241,7 +243,7 @@ impl DigestBeginning {
         })
     }
 
-    /// True when the heads say all there is to say about the digits.
+    /// Returns true when the heads say all there is to say about the digits.
     fn is_whole(&self) -> bool {
         self.digits.len() <= HEAD_DIGITS
     }

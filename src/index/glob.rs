@@ -1,8 +1,10 @@
-//! File name patterns: `*` any run, `?` any one character, `[a-z]` one of a set, `[!a-z]` one outside it.
+//! File name patterns: `*` any run, `?` any one character, `[a-z]` one of a set, `[!a-z]` one
+//! outside it.
 
 use super::text::{TEXT_END, fold};
 
-/// A pattern over folded text. Every text is a pattern: a bracket that is never closed stands for itself.
+/// A pattern over folded text. Every text is a pattern: a bracket that is never closed stands for
+/// itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob {
     tokens: Vec<Token>,
@@ -35,7 +37,7 @@ impl Token {
 }
 
 impl Glob {
-    /// The pattern that `text` spells, without regard to letter case.
+    /// Returns the pattern that `text` spells, without regard to letter case.
     pub(super) fn new(text: &str) -> Self {
         let pattern: Vec<char> = fold(text).chars().collect();
         let mut tokens = Vec::with_capacity(pattern.len());
@@ -59,9 +61,10 @@ impl Glob {
         Self { tokens }
     }
 
-    /// True when the whole of `name` fits.
+    /// Returns true when the whole of `name` fits.
     ///
-    /// Only the newest `*` is ever widened again, so the work is at most the product of the two lengths.
+    /// Only the newest `*` is ever widened again, so the work is at most the product of the two
+    /// lengths.
     pub(super) fn matches(&self, name: &str) -> bool {
         let folded = fold(name);
         let mut rest = folded.chars();
@@ -95,7 +98,8 @@ impl Glob {
         }
     }
 
-    /// Folded texts that every fitting name contains, the last one with the end mark if the pattern ends in it.
+    /// Folded texts that every fitting name contains, the last one with the end mark if the pattern
+    /// ends in it.
     pub(super) fn parts(&self) -> Vec<Vec<u8>> {
         let mut parts = Vec::new();
         let mut part = String::new();
@@ -115,7 +119,7 @@ impl Glob {
     }
 }
 
-/// The set behind an opening bracket, and what follows it.
+/// Returns the set behind an opening bracket, and what follows it.
 fn set(pattern: &[char]) -> Option<(Token, &[char])> {
     let (outside, mut rest) = match pattern.split_first() {
         Some(('!', behind)) => (true, behind),
@@ -141,7 +145,7 @@ fn set(pattern: &[char]) -> Option<(Token, &[char])> {
     }
 }
 
-/// Whether a file name fits a glob, for the fuzz target.
+/// Returns whether a file name fits a glob, for the fuzz target.
 #[cfg(feature = "testing")]
 pub(crate) fn glob_matches(pattern: &str, name: &str) -> bool {
     Glob::new(pattern).matches(name)

@@ -1,4 +1,5 @@
-//! State newer than the tables: whole current rows of whatever changed since the last checkpoint.
+//! State newer than the tables: the whole current row of everything that changed since the last
+//! checkpoint.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -7,9 +8,11 @@ use std::sync::Arc;
 use super::rows::{BlobRow, ConverterRow, HoldRow, JobRow, PackState, QueuedRow, Totals};
 use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 
-/// Whole current rows of whatever changed since the last checkpoint. A row in it replaces the one below it.
+/// Whole current rows of whatever changed since the last checkpoint. A row in it replaces the one
+/// below it.
 ///
-/// Cloning is cheap, and a clone does not see later changes: that is how a reader gets its view while the writer goes on.
+/// Cloning is cheap, and a clone does not see later changes: that is how a reader gets its view
+/// while the writer goes on.
 #[derive(Debug, Clone)]
 pub(crate) struct Overlay {
     pub(super) applied: EventSeq,
@@ -102,7 +105,7 @@ impl Overlay {
         }
     }
 
-    /// The newest event folded in.
+    /// Returns the newest event folded in.
     pub(crate) fn applied(&self) -> EventSeq {
         self.applied
     }
@@ -112,7 +115,8 @@ impl Overlay {
         self.weight + self.scattered_weight
     }
 
-    /// The part of it that rows take whose keys come in no order: blobs, their children, and idempotency keys.
+    /// Returns the part of it that rows take whose keys come in no order: blobs, their children,
+    /// and idempotency keys.
     pub(super) fn scattered_weight(&self) -> usize {
         self.scattered_weight
     }
@@ -125,7 +129,8 @@ impl Overlay {
         self.scattered_weight = std::mem::take(&mut other.scattered_weight);
     }
 
-    /// How many entries have a row in it. Each is looked at by every search, so a checkpoint is due by 10,000 or so.
+    /// Returns how many entries have a row in it. Each is looked at by every search, so a
+    /// checkpoint is due by 10,000 or so.
     pub(crate) fn changed_entries(&self) -> usize {
         self.entries.len()
     }
@@ -219,7 +224,7 @@ impl<K: Sharded, V: Clone> CowMap<K, V> {
         self.shards.get(&key.shard())?.get(key)
     }
 
-    /// Answers what was there before.
+    /// Returns what was there before.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let shard = self.shards.entry(key.shard()).or_default();
         let before = Arc::make_mut(shard).insert(key, value);

@@ -1,4 +1,4 @@
-//! Where content lies: what packs tell the index.
+//! Where content lies: what the index records about packs.
 
 use super::rows::Place;
 use crate::id::{BlobId, PackId};

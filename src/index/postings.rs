@@ -69,12 +69,12 @@ impl Bits {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
 
-    /// The members, ascending.
+    /// Returns the members, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = Low> + '_ {
         self.iter_words(0..WORDS)
     }
 
-    /// The members from word `words.start * 64` on, ascending.
+    /// Returns the members from word `words.start * 64` on, ascending.
     pub(super) fn iter_words(
         &self,
         words: std::ops::Range<usize>,
@@ -89,7 +89,7 @@ impl Bits {
         })
     }
 
-    /// The smallest member at or above `from`.
+    /// Returns the smallest member at or above `from`.
     pub(super) fn next_from(&self, from: Low) -> Option<Low> {
         let start = usize::from(from >> 6);
         let first = self.0[start] & (u64::MAX << (from & 63));
@@ -100,7 +100,7 @@ impl Bits {
             .map(|(word, at)| low(at * 64 + word.trailing_zeros() as usize))
     }
 
-    /// The greatest member at or below `from`.
+    /// Returns the greatest member at or below `from`.
     pub(super) fn last_from(&self, from: Low) -> Option<Low> {
         let start = usize::from(from >> 6);
         let first = self.0[start] & (u64::MAX >> (63 - (from & 63)));
@@ -111,7 +111,7 @@ impl Bits {
             .map(|(word, at)| low(at * 64 + 63 - word.leading_zeros() as usize))
     }
 
-    /// True when no member lies in the 64-bit words `words`.
+    /// Returns true when no member lies in the 64-bit words `words`.
     pub(super) fn is_empty_in(&self, words: std::ops::Range<usize>) -> bool {
         self.0[words].iter().all(|word| *word == 0)
     }
@@ -157,12 +157,13 @@ impl Ranks {
         Self { bits, before }
     }
 
-    /// How many members there are.
+    /// Returns how many members there are.
     pub(super) fn len(&self) -> usize {
         self.before.last().map_or(0, |sum| *sum as usize)
     }
 
-    /// Hands out each member of `some`, which are members of this set too, with its rank; ascending.
+    /// Hands out each member of `some`, which are members of this set too, with its rank;
+    /// ascending.
     pub(super) fn each_rank(&self, some: &Bits, mut each: impl FnMut(Low, usize)) {
         let words = self.bits.0.iter().zip(some.0.iter()).zip(&self.before);
         for (at, ((all, some), before)) in words.enumerate() {
@@ -179,7 +180,7 @@ impl Ranks {
         }
     }
 
-    /// How many members are smaller than `low`.
+    /// Returns how many members are smaller than `low`.
     pub(super) fn rank(&self, low: Low) -> usize {
         let at = usize::from(low >> 6);
         let below = self.bits.0[at] & !(u64::MAX << (low & 63));
@@ -187,7 +188,8 @@ impl Ranks {
     }
 }
 
-/// A packed set as it stands in the table: one byte for the form, then that form's elements, all little-endian.
+/// A packed set as it stands in the table: one byte for the form, then that form's elements, all
+/// little-endian.
 enum Packed<'a> {
     /// Ascending members.
     Array(&'a [[u8; 2]]),
@@ -220,7 +222,7 @@ impl<'a> Packed<'a> {
     }
 }
 
-/// The members of a packed set, ascending.
+/// Returns the members of a packed set, ascending.
 pub(super) fn unpack(packed: &[u8]) -> Result<Vec<Low>, IndexError> {
     if let Packed::Array(pairs) = Packed::parse(packed)? {
         return Ok(pairs.iter().map(|pair| Low::from_le_bytes(*pair)).collect());
@@ -230,7 +232,7 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<Low>, IndexError> {
     Ok(bits.iter().collect())
 }
 
-/// The members of a packed set that is a short list, ascending; `None` when it is not one.
+/// Returns the members of a packed set that is a short list, ascending; `None` when it is not one.
 pub(super) fn short_list(packed: &[u8]) -> Result<Option<Vec<Low>>, IndexError> {
     const SHORT: usize = 32;
     match Packed::parse(packed)? {
@@ -239,7 +241,7 @@ pub(super) fn short_list(packed: &[u8]) -> Result<Option<Vec<Low>>, IndexError> 
     }
 }
 
-/// The smallest member of a packed set.
+/// Returns the smallest member of a packed set.
 pub(super) fn first(packed: &[u8]) -> Result<Low, IndexError> {
     let found = match Packed::parse(packed)? {
         Packed::Array(pairs) => pairs.first().map(|pair| Low::from_le_bytes(*pair)),

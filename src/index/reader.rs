@@ -1,4 +1,4 @@
-//! The tables at one moment.
+//! The tables as they were at one moment, for reading.
 
 use super::error::IndexError;
 use super::overlay::{Counter, CounterKey};
@@ -10,7 +10,7 @@ use redb::{AccessGuard, ReadOnlyTable, ReadTransaction};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The tables at one moment. Later commits do not change what it reads.
+/// The tables as they were at one moment, for reading. Later commits do not change what it reads.
 pub(super) struct Reader {
     pub(super) applied: EventSeq,
     pub(super) totals: Totals,
@@ -78,7 +78,7 @@ impl Reader {
         })
     }
 
-    /// The spans that have entries, ascending, each with the zone of the whole of it.
+    /// Returns the spans that have entries, ascending, each with the zone of the whole of it.
     pub(super) fn spans(&self) -> Result<Vec<(Span, tables::Zone)>, IndexError> {
         let mut spans = Vec::new();
         for row in self.zones.range::<u32>(..)? {
@@ -90,7 +90,7 @@ impl Reader {
         Ok(spans)
     }
 
-    /// The packed set of the entries of `span` with `term`.
+    /// Returns the packed set of the entries of `span` with `term`.
     pub(super) fn posting(
         &self,
         span: Span,
@@ -101,7 +101,7 @@ impl Reader {
         Ok(self.postings.get(key.as_slice())?)
     }
 
-    /// The same, added to `bits`.
+    /// Adds the entries of `span` with `term` to `bits`.
     pub(super) fn add_posting(
         &self,
         span: Span,

@@ -1,4 +1,4 @@
-//! A file that is only read: what redb writes to it stays in memory.
+//! A file that is only read: everything that redb writes to it stays in memory.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,8 @@ pub(super) struct Scratch {
 
 struct ScratchState {
     len: u64,
-    /// How much of the file still counts: cutting it off and growing it again must not bring old bytes back.
+    /// How much of the file still counts: cutting it off and growing it again must not bring old
+    /// bytes back.
     file_len: u64,
     pages: BTreeMap<u64, Box<[u8]>>,
 }
@@ -50,7 +51,8 @@ impl Scratch {
     }
 }
 
-/// The pieces of `len` bytes from `offset`, cut at page ends: page number, where in the page, and where in the piece.
+/// Returns the pieces of `len` bytes from `offset`, cut at page ends: page number, where in the
+/// page, and where in the piece.
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, Range<usize>, Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Exact sums, kept with every change.
+//! Exact counts and sums of entries, updated with every event.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -69,8 +69,8 @@ impl View {
         })
     }
 
-    /// The entries that are not purged, by status and by the day that `day_of` says they were
-    /// archived on.
+    /// Returns the entries that are not purged, by status and by the day that `day_of` says they
+    /// were archived on.
     ///
     /// The counters know days of UTC only: this reads the head of every entry.
     pub(crate) fn groups_by_day(
@@ -113,7 +113,7 @@ impl View {
 }
 
 impl CounterKey {
-    /// The key in the table.
+    /// Returns the key in the table.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = terms::time_value(self.day).to_vec();
         bytes.extend([self.status, u8::from(self.purged)]);
@@ -136,7 +136,7 @@ impl CounterKey {
 }
 
 impl Counter {
-    /// The value in the table.
+    /// Returns the value in the table.
     pub(super) fn bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.entries.to_le_bytes());

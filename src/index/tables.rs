@@ -1,8 +1,9 @@
-//! Every table of the index: what its keys and values are, in this one place.
+//! Every table of the index, with its keys and values.
 //!
-//! Ids are cut into **spans** of 65,536 and spans into **blocks** of 1,024. Everything that speaks of many entries is
-//! keyed by span first: a checkpoint touches the few spans its entries are in and leaves the rest of the file alone,
-//! however large the archive is, and a new span is written by appending. A search asks each span in turn.
+//! Ids are cut into **spans** of 65,536 and spans into **blocks** of 1,024. Everything that speaks
+//! of many entries is keyed by span first: a checkpoint touches the few spans its entries are in
+//! and leaves the rest of the file alone, however large the archive is, and a new span is written
+//! by appending. A search asks each span in turn.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -25,8 +26,8 @@
 //! | `unreadable` | event whose leaf cannot be read | the repair that says so u64, 0 while none does |
 //! | `counters` | day i64, status, purged, converter name | entries u64, bytes u64 |
 //!
-//! Numbers in keys are big-endian so that they sort, numbers in values little-endian. `totals` and the other rows are
-//! bincode, see `rows`.
+//! Numbers in keys are big-endian so that they sort, numbers in values little-endian. `totals` and
+//! the other rows are bincode, see `rows`.
 
 use redb::TableDefinition;
 
@@ -41,7 +42,8 @@ pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 /// How many entry ids one span covers.
 pub(super) const SPAN_IDS: usize = 1 << SPAN_BITS;
 
-/// A rebuild checkpoints fastest right before the events whose number is a multiple of this: it then only appends.
+/// A rebuild checkpoints fastest right before the events whose number is a multiple of this: it
+/// then only appends.
 pub(crate) const CHECKPOINT_EVENTS: u64 = SPAN_IDS as u64;
 const SPAN_BITS: u32 = 16;
 /// How many entry ids one block covers.
@@ -88,18 +90,18 @@ pub(super) type Span = u32;
 /// The largest entry id a span number can be made for.
 pub(super) const ENTRY_ID_MAX: u64 = (1 << (32 + SPAN_BITS)) - 1;
 
-/// Which span an entry is in, and where in it; `None` for an id no entry can have.
+/// Returns which span an entry is in, and where in it; `None` for an id no entry can have.
 pub(super) fn locate(id: u64) -> Option<(Span, u16)> {
     let low = u16::try_from(id & (SPAN_IDS as u64 - 1)).ok()?;
     Some((Span::try_from(id >> SPAN_BITS).ok()?, low))
 }
 
-/// The entry at a place of a span.
+/// Returns the entry at a place of a span.
 pub(super) fn entry_at(span: Span, low: u16) -> EntryId {
     EntryId(u64::from(span) << SPAN_BITS | u64::from(low))
 }
 
-/// The key of a block of a span, in `times`.
+/// Returns the key of a block of a span, in `times`.
 pub(super) fn block_key(span: Span, block: usize) -> u64 {
     u64::from(span) << (SPAN_BITS - BLOCK_BITS) | block as u64
 }
@@ -107,28 +109,28 @@ pub(super) fn block_key(span: Span, block: usize) -> u64 {
 /// The first bytes of a digest.
 pub(super) type DigestHead = u64;
 
-/// The key of an entry under a digest.
+/// Returns the key of an entry under a digest.
 pub(super) fn digest_key(span: Span, digest: DigestHead, low: u16) -> u128 {
     u128::from(span) << 80 | u128::from(digest) << 16 | u128::from(low)
 }
 
-/// The place of the entry in its span, of a key of `digests`.
+/// Returns the place of the entry in its span, of a key of `digests`.
 pub(super) fn digest_low(key: u128) -> u16 {
     let [.., high, low] = key.to_be_bytes();
     u16::from_be_bytes([high, low])
 }
 
-/// The key of a trigram in a span.
+/// Returns the key of a trigram in a span.
 pub(super) fn trigram_key(span: Span, trigram: u32) -> u64 {
     u64::from(span) << 24 | u64::from(trigram)
 }
 
-/// The key of a field's ordinals in a span.
+/// Returns the key of a field's ordinals in a span.
 pub(super) fn ordinals_key(span: Span, field: Field) -> u64 {
     u64::from(span) << 8 | u64::from(field as u8)
 }
 
-/// The key of a term in a span.
+/// Returns the key of a term in a span.
 pub(super) fn posting_key(span: Span, field: Field, term: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(POSTING_PREFIX + term.len());
     key.extend(span.to_be_bytes());
@@ -173,7 +175,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// True when most entries have a term of their own.
+    /// Returns true when most entries have a term of their own.
     pub(super) const fn identifies(self) -> bool {
         matches!(
             self,
@@ -181,7 +183,8 @@ impl Field {
         )
     }
 
-    /// The fields a listing can be ordered by through their terms: each entry has exactly one term in each.
+    /// The fields a listing can be ordered by through their terms: each entry has exactly one term
+    /// in each.
     pub(super) const ORDERED: [Self; 8] = [
         Self::Converter,
         Self::Status,
@@ -193,7 +196,7 @@ impl Field {
         Self::Size,
     ];
 
-    /// The field behind a column; `None` for those that are ordered in another way.
+    /// Returns the field behind a column; `None` for those that are ordered in another way.
     pub(super) const fn of(column: SortField) -> Option<Self> {
         match column {
             SortField::Id | SortField::ArchivedAt => None,
@@ -287,7 +290,8 @@ pub(super) fn push_time(block: &mut Vec<u8>, low: u16, micros: i64) {
     block.extend(micros.to_le_bytes());
 }
 
-/// The entries of a block, ascending, each with its place in the *span* and its archived-at micros.
+/// Returns the entries of a block, ascending, each with its place in the *span* and its archived-at
+/// micros.
 pub(super) fn times(block: &[u8]) -> impl Iterator<Item = (u16, i64)> + '_ {
     let (entries, _) = block.as_chunks::<TIME_BYTES>();
     entries

@@ -1,4 +1,4 @@
-//! What an entry is found and ordered by: its terms, its order values, its searched texts.
+//! The terms, order values and searched texts of an entry.
 
 use super::rows::{EntryHead, EntryRow, Raw};
 use super::tables::{DigestHead, Field};
@@ -6,27 +6,28 @@ use super::text::{Trigram, Trigrams, fold};
 use crate::entry::Status;
 use crate::query::SortField;
 
-/// Bytes of a text that count for order and for the terms of a posting list. Two texts that agree so far have one
-/// place in every order, and a filter on a longer text looks at the rows.
+/// Bytes of a text that count for order and for the terms of a posting list. Two texts that agree
+/// so far have one place in every order, and a filter on a longer text looks at the rows.
 pub(super) const TERM_BYTES_MAX: usize = 120;
 
 const PRESENT: u8 = 1;
 /// Alone, so that absent values sort behind every present one.
 const ABSENT: u8 = 2;
 
-/// The term of a text. Sorts as the folded text does, absent last.
+/// Returns the term of a text. Sorts as the folded text does, absent last.
 pub(super) fn text_term(text: Option<&str>) -> Vec<u8> {
     let mut term = Vec::new();
     put_text_term(&mut term, text);
     term
 }
 
-/// True when having the term of `folded` means being that text, and not only beginning like it.
+/// Returns true when having the term of `folded` means being that text, and not only beginning like
+/// it.
 pub(super) fn is_whole(folded: &str) -> bool {
     folded.len() < TERM_BYTES_MAX
 }
 
-/// The folded text of a term; `None` when the term does not say all of it.
+/// Returns the folded text of a term; `None` when the term does not say all of it.
 pub(super) fn text_of(term: &[u8]) -> Option<&str> {
     match term.split_first() {
         Some((&PRESENT, text)) if text.len() < TERM_BYTES_MAX => str::from_utf8(text).ok(),
@@ -48,7 +49,7 @@ fn clip(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(TERM_BYTES_MAX)]
 }
 
-/// The term of a piece of metadata.
+/// Returns the term of a piece of metadata.
 pub(super) fn meta_term(name: &str, value: &str) -> Vec<u8> {
     let mut term = Vec::new();
     put_meta_term(&mut term, name, value);
@@ -62,12 +63,12 @@ fn put_meta_term(out: &mut Vec<u8>, name: &str, value: &str) {
     out.truncate(TERM_BYTES_MAX);
 }
 
-/// True when equal terms mean equal metadata.
+/// Returns true when equal terms mean equal metadata.
 pub(super) fn is_whole_meta(name: &str, value: &str) -> bool {
     name.len() + 1 + value.len() < TERM_BYTES_MAX && !name.contains('\0')
 }
 
-/// The term of a status.
+/// Returns the term of a status.
 pub(super) fn status_term(status: Status) -> &'static [u8] {
     status.name().as_bytes()
 }
@@ -110,7 +111,8 @@ pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
     }
 }
 
-/// Hands out the beginning of every digest of the source and of the reports. They are added to, never taken away.
+/// Hands out the beginning of every digest of the source and of the reports. They are added to,
+/// never taken away.
 pub(super) fn digests(row: &EntryRow<'_>, mut emit: impl FnMut(DigestHead)) {
     emit(digest_head(row.blake3));
     emit(digest_head(row.sha256));
@@ -120,7 +122,7 @@ pub(super) fn digests(row: &EntryRow<'_>, mut emit: impl FnMut(DigestHead)) {
     }
 }
 
-/// The first bytes of a digest.
+/// Returns the first bytes of a digest.
 pub(super) fn digest_head(digest: Raw<'_>) -> DigestHead {
     digest
         .0
@@ -149,7 +151,8 @@ pub(super) fn trigrams(row: &EntryRow<'_>, mut emit: impl FnMut(Trigram)) {
     trigrams.single_bytes(emit);
 }
 
-/// The bytes by which an entry is ordered in a column; ascending bytes are ascending values.
+/// Returns the bytes by which an entry is ordered in a column; ascending bytes are ascending
+/// values.
 pub(super) fn order_value(column: SortField, head: &EntryHead<'_>) -> Vec<u8> {
     match column {
         SortField::Id => Vec::new(),
@@ -167,12 +170,12 @@ pub(super) fn order_value(column: SortField, head: &EntryHead<'_>) -> Vec<u8> {
 
 const SIGN: u64 = 1 << 63;
 
-/// A time as bytes that sort as times do.
+/// Returns a time as bytes that sort as times do.
 pub(super) fn time_value(micros: i64) -> [u8; 8] {
     (micros.cast_unsigned() ^ SIGN).to_be_bytes()
 }
 
-/// The time that [`time_value`] made bytes of.
+/// Returns the time that [`time_value`] made bytes of.
 pub(super) fn time_of(value: &[u8]) -> Option<i64> {
     let number = u64::from_be_bytes(value.try_into().ok()?);
     Some((number ^ SIGN).cast_signed())

@@ -1,5 +1,4 @@
-//! How text is compared, and how a part of it is found again: spelling variants of one text, and
-//! trigrams.
+//! Compares text without regard to spelling variants, and finds parts of it by trigrams.
 
 use std::borrow::Cow;
 
@@ -61,12 +60,12 @@ pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// True when two names are one to people; see [`fold`].
+/// Returns true when two names are one to people; see [`fold`].
 pub(crate) fn is_same_name(one: &str, other: &str) -> bool {
     equals_folded(one, &fold(other))
 }
 
-/// True when `text` folds to `folded`.
+/// Returns true when `text` folds to `folded`.
 pub(super) fn equals_folded(text: &str, folded: &str) -> bool {
     if text.is_ascii() {
         text.eq_ignore_ascii_case(folded)
@@ -75,7 +74,7 @@ pub(super) fn equals_folded(text: &str, folded: &str) -> bool {
     }
 }
 
-/// True when `folded` is a part of what `text` folds to.
+/// Returns true when `folded` is a part of what `text` folds to.
 pub(super) fn contains_folded(text: &str, folded: &str) -> bool {
     if !text.is_ascii() {
         return fold(text).contains(folded);
@@ -133,13 +132,15 @@ impl Trigrams {
     }
 }
 
-/// What stands for a byte anywhere in the texts. The byte 0xff is in no text, so this is no trigram of one.
+/// What stands for a byte anywhere in the texts. The byte 0xff is in no text, so this is no trigram
+/// of one.
 fn single_byte(byte: u8) -> Trigram {
     Trigram::from(byte) << 16 | 0xffff
 }
 
-/// The trigrams that `part` occupies in any text that contains it, as inclusive ranges that must all be met; no range
-/// is left out, so up to three bytes having them is containing the part. Empty for an empty part.
+/// Returns the trigrams that `part` occupies in any text that contains it, as inclusive ranges that
+/// must all be met; no range is left out, so up to three bytes having them is containing the part.
+/// Empty for an empty part.
 pub(super) fn trigram_ranges(part: &[u8]) -> Vec<(Trigram, Trigram)> {
     match *part {
         [] => Vec::new(),
@@ -177,7 +178,8 @@ mod tests {
 
     #[test]
     fn folding_a_part_gives_a_part_of_the_folded_whole() {
-        // `str::to_lowercase` turns the last sigma of a word into another letter than one inside it.
+        // `str::to_lowercase` turns the last sigma of a word into another letter than one inside
+        // it.
         assert!(fold("ΟΔΟΣ").contains(&*fold("ΟΣ")));
         assert!(fold("ΟΔΟΣΑ").contains(&*fold("ΟΔΟΣ")));
         assert!(contains_folded("Straße ÄÖ", "äö"));

@@ -1,4 +1,5 @@
-//! The writing end of the log: stages frames into a group, and makes the group durable with one write and one sync.
+//! Appends to the log: stages frames into a group, and makes the group durable with one write and
+//! one sync.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use crate::time::Timestamp;
 /// A group is closed when it holds this many bytes.
 const GROUP_BYTES_MAX: usize = 4 << 20;
 
-/// The single writer of the journal. Poisoned by the first failed write or sync: nothing is retried on the same handle.
+/// The single writer of the journal. Poisoned by the first failed write or sync: nothing is retried
+/// on the same handle.
 pub(crate) struct Appender {
     disk: Arc<dyn Disk>,
     store: StoreId,
@@ -78,7 +80,8 @@ impl Appender {
         ))
     }
 
-    /// Goes on at `end` of `current`. `slots` is how many journal files there are, free ones included.
+    /// Goes on at `end` of `current`. `slots` is how many journal files there are, free ones
+    /// included.
     #[expect(
         clippy::too_many_arguments,
         reason = "recovery is the one caller and knows all of it"
@@ -115,23 +118,23 @@ impl Appender {
         }
     }
 
-    /// The number the next staged frame gets; given again when the group is discarded.
+    /// Returns the number of the next staged frame. A discarded group frees its numbers.
     pub(crate) fn next_seq(&self) -> EventSeq {
         self.next_seq
     }
 
-    /// The journal file being written, with its slot.
+    /// Returns the journal file being written, with its slot.
     pub(crate) fn current_file(&self) -> (u32, Arc<dyn DiskFile>) {
         (self.current.slot, Arc::clone(&self.current.file))
     }
 
-    /// True when nothing was ever appended to the current file.
+    /// Returns true when nothing was ever appended to the current file.
     pub(crate) fn current_is_empty(&self) -> bool {
         self.end == JOURNAL_HEADER_BYTES as u64 && self.group.is_empty()
     }
 
-    /// True when a frame of `frame_bytes` fits behind what is staged, and leaves `reserve` bytes for the frames that
-    /// must always find room (purges and the like).
+    /// Returns true when a frame of `frame_bytes` fits behind what is staged, and leaves `reserve`
+    /// bytes for the frames that must always find room (purges and the like).
     pub(crate) fn fits(&self, frame_bytes: usize, reserve: usize) -> bool {
         let needed = self.group.len() + frame_bytes + TERMINATOR_BYTES + reserve;
         self.end + needed as u64 <= self.current.header.file_bytes
@@ -142,7 +145,8 @@ impl Appender {
         usize::try_from(self.journal_bytes / 8).map_or(bytes, |eighth| eighth.min(bytes))
     }
 
-    /// Bytes a frame with this leaf and these records takes, or an error when no journal file could hold it.
+    /// Returns how many bytes a frame with this leaf and these records takes, or an error when no
+    /// journal file could hold it.
     pub(crate) fn frame_bytes(&self, leaf: usize, records: usize) -> Result<usize, LogError> {
         let bytes = (FRAME_HEADER_BYTES + leaf + records).next_multiple_of(8);
         let room = self.journal_bytes - JOURNAL_HEADER_BYTES as u64 - TERMINATOR_BYTES as u64;
@@ -152,12 +156,12 @@ impl Appender {
         Ok(bytes)
     }
 
-    /// True when the group should be committed before more is staged.
+    /// Returns true when the group should be committed before more is staged.
     pub(crate) fn group_is_full(&self) -> bool {
         self.group.len() >= GROUP_BYTES_MAX
     }
 
-    /// True when something is staged.
+    /// Returns true when something is staged.
     pub(crate) fn has_staged(&self) -> bool {
         !self.group.is_empty()
     }
@@ -198,7 +202,8 @@ impl Appender {
         })
     }
 
-    /// Forgets the group, of which nothing was written: its numbers and its place are given again.
+    /// Discards the staged group, of which nothing is written. Its numbers and its place are used
+    /// again.
     pub(crate) fn discard(&mut self) {
         if !self.group.is_empty() {
             self.group.clear();
@@ -206,8 +211,9 @@ impl Appender {
         }
     }
 
-    /// Writes the group and syncs it. On `Ok` every staged frame survives a power cut. On an error none may be
-    /// acknowledged: they are there or not, and only opening the store again tells.
+    /// Writes the group and syncs it. On `Ok` every staged frame survives a power cut. On an error
+    /// none may be acknowledged: whether they are durable is known only when the store is opened
+    /// again.
     pub(crate) fn commit(&mut self) -> Result<(), LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);
@@ -230,8 +236,9 @@ impl Appender {
             });
         if let Err(error) = written {
             self.poisoned = true;
-            // The system may go on showing what it failed to make durable. Whoever opens the store next must not take it
-            // for part of the log and write behind it, so it is taken out of sight, as far as the disk lets us.
+            // The system may go on showing what it failed to make durable. The next process must
+            // not take it for part of the log and write behind it. So it is overwritten, if the
+            // disk allows.
             self.group.fill(0);
             let _ = self.current.file.write_all_at(&self.group, self.end);
             return Err(error);
@@ -241,30 +248,30 @@ impl Appender {
         Ok(())
     }
 
-    /// Takes a recycled file back for later use.
+    /// Adds a recycled file to the free ones.
     pub(crate) fn give_back(&mut self, journal: Journal) {
         self.free.push_back(journal);
     }
 
-    /// Makes zeros of what the current file held in earlier generations. The group must be committed.
+    /// Zeroes what the current file held in earlier generations. The group must be committed.
     pub(crate) fn wipe(&mut self) -> Result<(), LogError> {
         debug_assert!(self.group.is_empty(), "what is staged is not written yet");
         self.current.wipe(&*self.disk, self.end)
     }
 
-    /// Hands out the free files, for somebody to wipe and give back.
+    /// Takes out the free files, to be wiped and given back.
     pub(crate) fn take_free(&mut self) -> Vec<Journal> {
         self.free.drain(..).collect()
     }
 
-    /// How many files could be started for a frame of `frame_bytes` without making one.
+    /// Returns how many files could be started for a frame of `frame_bytes` without making one.
     pub(crate) fn free_files(&self, frame_bytes: usize) -> usize {
         let holds = |journal: &&Journal| holds(journal, frame_bytes);
         self.free.iter().filter(holds).count()
     }
 
-    /// How many journal files there are, but for free ones that are too small for a frame of
-    /// `frame_bytes`: an earlier process may have made smaller ones than this one does.
+    /// Returns how many journal files there are, but for free ones that are too small for a frame
+    /// of `frame_bytes`: an earlier process may have made smaller ones than this one does.
     pub(crate) fn files(&self, frame_bytes: usize) -> usize {
         let too_small = self.free.len() - self.free_files(frame_bytes);
         self.slots as usize - too_small
@@ -273,7 +280,8 @@ impl Appender {
     /// Goes on in the next journal file that holds a frame of `frame_bytes`, a free one or a new
     /// one, and hands out the full one. The group must be committed.
     ///
-    /// When no file can be made (a full disk), the current one stays and the error says so; the appender is not poisoned.
+    /// When no file can be made (a full disk), the current one stays and the error says so; the
+    /// appender is not poisoned.
     pub(crate) fn rotate(&mut self, frame_bytes: usize) -> Result<FullJournal, LogError> {
         debug_assert!(self.group.is_empty(), "a group never spans two files");
         if self.poisoned {
@@ -306,7 +314,7 @@ impl Appender {
     }
 }
 
-/// True when an empty journal file has room for a frame of `frame_bytes`.
+/// Returns true when an empty journal file has room for a frame of `frame_bytes`.
 fn holds(journal: &Journal, frame_bytes: usize) -> bool {
     let needed = JOURNAL_HEADER_BYTES + frame_bytes + TERMINATOR_BYTES;
     needed as u64 <= journal.header.file_bytes

@@ -1,8 +1,8 @@
 //! One journal file: made once at full size, then filled and recycled.
 //!
-//! A write to blocks that were never written changes the file system's own books as well, and the sync that follows waits for
-//! them. So zeros are written ahead of the groups, a piece at a time, instead of all at once when the file is made: a
-//! store that holds little never writes most of its journal.
+//! A write to blocks that were never written also changes the metadata of the file system, and the
+//! next sync waits for that. So zeros are written ahead of the groups. They are written a piece at
+//! a time and not all at once: a store that holds little never writes most of its journal.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,15 @@ use crate::format::frame::{FRAME_ALIGN, JOURNAL_HEADER_BYTES, JournalHeader};
 use crate::id::{EventSeq, StoreId};
 use crate::log::{JOURNAL_DIR, LogError};
 
-/// The smallest journal file that holds the largest frame twice over would be 32 MiB; stores of tiny test files use
-/// this and refuse larger events.
+/// The smallest journal file that holds the largest frame twice over would be 32 MiB; stores of
+/// tiny test files use this and refuse larger events.
 pub(crate) const JOURNAL_BYTES_MIN: u64 = 64 << 10;
 
 /// The largest journal file: recovery reads no more of one, and holds all of that in memory.
 pub(crate) const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 
-/// Zeros written after each group, so that its end is told from stale bytes of an earlier generation.
+/// Zeros written after each group, so that its end is told from stale bytes of an earlier
+/// generation.
 pub(crate) const TERMINATOR_BYTES: usize = 64;
 const _: () = assert!(TERMINATOR_BYTES.is_multiple_of(FRAME_ALIGN));
 
@@ -29,12 +30,12 @@ const AHEAD_BYTES: u64 = 1 << 20;
 /// Zeros are written in pieces of so many bytes.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Where journal file number `slot` is.
+/// Returns where journal file number `slot` is.
 pub(crate) fn journal_path(slot: u32) -> PathBuf {
     Path::new(JOURNAL_DIR).join(format!("{slot:04}.journal"))
 }
 
-/// The slot a file name stands for.
+/// Returns the slot a file name stands for.
 pub(crate) fn slot_of(name: &str) -> Option<u32> {
     let digits = name.strip_suffix(".journal")?;
     (digits.len() == 4).then(|| digits.parse().ok())?
@@ -44,7 +45,7 @@ pub(crate) fn slot_of(name: &str) -> Option<u32> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JournalPlace {
     pub(crate) slot: u32,
-    /// Tells whether the file was recycled since.
+    /// Differs from the file's generation once the file is recycled.
     pub(crate) generation: u64,
     pub(crate) offset: u64,
     /// Bytes of the record, header included.
@@ -58,14 +59,15 @@ pub(crate) struct Journal {
     pub(crate) file: Arc<dyn DiskFile>,
     /// What its header says; meaningless while it is free.
     pub(crate) header: JournalHeader,
-    /// What lies before this was written before, as far as this process knows.
+    /// Everything before this offset was written by this process, so the file system holds its
+    /// blocks.
     written_to: u64,
     /// From here on there are only zeros.
     dirty_to: u64,
 }
 
 impl Journal {
-    /// One that was there already. Nobody knows what it holds.
+    /// Wraps a file that exists already. Its content is unknown.
     pub(crate) fn found(slot: u32, file: Arc<dyn DiskFile>, header: JournalHeader) -> Self {
         let dirty_to = header.file_bytes;
         Self {
@@ -77,7 +79,7 @@ impl Journal {
         }
     }
 
-    /// The same file, which is free, to be used in its whole length.
+    /// Returns the file as a free one, to be used in its whole length.
     pub(crate) fn with_file_bytes(mut self, file_bytes: u64) -> Self {
         self.header.file_bytes = file_bytes.min(JOURNAL_BYTES_MAX);
         self.dirty_to = self.dirty_to.max(self.header.file_bytes);
@@ -86,7 +88,8 @@ impl Journal {
 
     /// Makes a journal file of `file_bytes` zeros. It holds nothing until [`Journal::start`].
     ///
-    /// On error the half-made file is removed again, as far as the disk lets us: a full disk must not keep it.
+    /// On error the half-made file is removed again, as far as the disk lets us: a full disk must
+    /// not keep it.
     pub(crate) fn create(
         disk: &dyn Disk,
         slot: u32,
@@ -109,14 +112,15 @@ impl Journal {
                 dirty_to: 0,
             }),
             Err(error) => {
-                // The first error is the one to tell; a leftover file is found free at the next open.
+                // The first error is the one to tell; a leftover file is found free at the next
+                // open.
                 let _ = disk.remove(&path);
                 Err(error)
             }
         }
     }
 
-    /// Makes the file; answers up to where it was written.
+    /// Makes the file. Returns the end of what was written.
     fn make_zeros(
         disk: &dyn Disk,
         path: &Path,
@@ -139,8 +143,8 @@ impl Journal {
         Ok((file, written_to))
     }
 
-    /// Writes `bytes`, which end with a terminator, at `offset`, and zeros behind them where the next bytes will go and nothing
-    /// was written before. Nothing is durable before a sync.
+    /// Writes `bytes`, which end with a terminator, at `offset`, and zeros behind them where the
+    /// next bytes will go and nothing was written before. Nothing is durable before a sync.
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let end = offset + bytes.len() as u64;
         self.dirty_to = self
@@ -169,8 +173,8 @@ impl Journal {
             .map_err(LogError::io("write to", &path))
             .and_then(|()| self.file.sync().map_err(LogError::io("sync", &path)));
         if started.is_err() {
-            // A header that may not be durable must not be seen by whoever opens the store next: without one the file is
-            // free, which it was.
+            // The next process that opens the store must not see a header that may not be durable:
+            // without one the file is free, which it was.
             block.fill(0);
             let _ = self.file.write_all_at(&block, 0);
         }
@@ -182,7 +186,8 @@ impl Journal {
         self.wipe(disk, JOURNAL_HEADER_BYTES as u64)
     }
 
-    /// Makes zeros of what lies from `from` on, so that purged content does not linger behind what is written next.
+    /// Makes zeros of what lies from `from` on, so that purged content does not linger behind what
+    /// is written next.
     pub(crate) fn wipe(&mut self, disk: &dyn Disk, from: u64) -> Result<(), LogError> {
         let path = journal_path(self.slot);
         self.make_zeros_from(disk, from)
@@ -193,7 +198,8 @@ impl Journal {
         if self.dirty_to <= from {
             return Ok(());
         }
-        // Some file systems give the place away for a moment, and on a full disk somebody else may have it by then.
+        // Some file systems give the place away for a moment, and on a full disk somebody else may
+        // have it by then.
         let has_room = disk
             .free_bytes()
             .is_ok_and(|free| free > self.dirty_to - from);
@@ -209,8 +215,8 @@ impl Journal {
     }
 }
 
-/// Writes zeros from the end to the beginning: while the first bytes are there, the next opening sees
-/// that this was cut off.
+/// Writes zeros from the end to the beginning: while the first bytes are there, the next opening
+/// sees that this was cut off.
 fn write_zeros_backwards(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
     let mut end = to;
     while end > from {
@@ -265,7 +271,8 @@ mod tests {
         }
     }
 
-    /// Lengths around the pieces in which zeros are written, on a disk that keeps room and on one that can't.
+    /// Lengths around the pieces in which zeros are written, on a disk that keeps room and on one
+    /// that can't.
     #[test]
     fn a_file_is_made_of_as_many_zeros_as_it_is_long_or_not_at_all() {
         for file_bytes in [64 << 10, 1 << 20, (1 << 20) + 8, (2 << 20) - 8] {
@@ -355,7 +362,8 @@ mod tests {
         }
     }
 
-    /// A purge overwrote every journal file from end to end, most of which nothing was ever written to.
+    /// A purge overwrote every journal file from end to end, most of which nothing was ever written
+    /// to.
     #[test]
     fn a_wipe_overwrites_what_was_written_and_nothing_twice() {
         let disk = disk();

@@ -5,8 +5,8 @@ use crate::format::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader};
 use crate::log::journal::JOURNAL_BYTES_MAX;
 use std::io;
 
-/// All of a journal file. Most of one that is not full is zeros, written ahead: they are looked at where they were read, a piece
-/// at a time, and take no memory of their own.
+/// The bytes of a whole journal file. Most of a file that is not full is zeros, written ahead. They
+/// are compared where they were read, a piece at a time, and take no memory.
 pub(super) struct JournalBytes {
     bytes: Vec<u8>,
     /// Where the zeros begin that the file ends with, to the block.
@@ -20,9 +20,10 @@ impl JournalBytes {
     pub(super) const PIECE: usize = 64 * Self::BLOCK;
 
     pub(super) fn read(file: &dyn DiskFile, len: u64) -> io::Result<Self> {
-        // Whoever looks for damage tells of a longer one.
+        // A longer file is reported as damage by the caller.
         let len = usize::try_from(len.min(JOURNAL_BYTES_MAX)).map_err(io::Error::other)?;
-        // The system gives memory that was never written to only when it is: blocks of zeros are left as they are.
+        // The system gives memory that was never written to only when it is: blocks of zeros are
+        // left as they are.
         let mut bytes = vec![0; len];
         let mut written = 0;
         let mut piece = vec![0; len.min(Self::PIECE)];
@@ -44,12 +45,12 @@ impl JournalBytes {
         &self.bytes
     }
 
-    /// Where the zeros begin that the file ends with, to the block.
+    /// Returns where the zeros begin that the file ends with, to the block.
     pub(super) fn written_to(&self) -> usize {
         self.written
     }
 
-    /// True when anything but zeros stands from `from` on.
+    /// Returns true when anything but zeros stands from `from` on.
     pub(super) fn is_written_from(&self, from: usize) -> bool {
         let rest = self.bytes.get(from..self.written).unwrap_or_default();
         rest.iter().any(|byte| *byte != 0)

@@ -1,7 +1,8 @@
 //! The log: append-only, ordered, never rewritten in place.
 //!
-//! New events go to the *journal* (recycled files, one sync a group); a full journal file is later sealed into a
-//! *segment*. The journal is the only thing synced before an acknowledgement.
+//! New events go to the *journal*: recycled files with one sync for each group of events. A full
+//! journal file is later sealed into a *segment*. The journal is the only thing synced before an
+//! acknowledgement.
 
 mod appender;
 mod error;

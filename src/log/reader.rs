@@ -1,4 +1,4 @@
-//! The reading end of the log: every event in order, wherever it is by now.
+//! Reads events in order, from the journal or from segments.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(crate) struct OwnedFrame {
 }
 
 impl OwnedFrame {
-    /// The frame.
+    /// Returns the frame.
     pub(crate) fn frame(&self) -> Result<Frame<'_>, FrameError> {
         Frame::decode(&self.bytes)
     }
@@ -69,7 +69,7 @@ struct State {
 impl LogFiles {
     /// Opens every segment of the store; each must go on where the one before it ends.
     ///
-    /// Damage is told in `damage`, one line for each place, and what can be opened is opened.
+    /// Opens what can be opened, and reports damage in `damage`, one line for each place.
     pub(crate) fn open(
         disk: &dyn Disk,
         store: &StoreId,
@@ -105,7 +105,7 @@ impl LogFiles {
         })
     }
 
-    /// The last sealed event.
+    /// Returns the last sealed event.
     pub(crate) fn sealed(&self) -> EventSeq {
         let state = self.state.read().expect("no panic while held");
         state
@@ -114,7 +114,7 @@ impl LogFiles {
             .map_or(EventSeq(0), |(_, segment)| segment.last_seq())
     }
 
-    /// The last event.
+    /// Returns the last event.
     pub(crate) fn last(&self) -> EventSeq {
         let state = self.state.read().expect("no panic while held");
         match state.live.back() {
@@ -126,25 +126,25 @@ impl LogFiles {
         }
     }
 
-    /// Every segment, oldest first.
+    /// Returns every segment, oldest first.
     pub(crate) fn segments(&self) -> Vec<Arc<SegmentReader>> {
         let state = self.state.read().expect("no panic while held");
         state.segments.values().cloned().collect()
     }
 
-    /// Every event still in the journal, oldest first.
+    /// Returns every event still in the journal, oldest first.
     pub(crate) fn live(&self) -> Vec<LiveFrame> {
         let state = self.state.read().expect("no panic while held");
         state.live.iter().copied().collect()
     }
 
-    /// The journal file in `slot`.
+    /// Returns the journal file in `slot`.
     pub(crate) fn journal(&self, slot: u32) -> Option<Arc<dyn DiskFile>> {
         let state = self.state.read().expect("no panic while held");
         state.journals.get(&slot).cloned()
     }
 
-    /// Bytes of the journal files in use.
+    /// Returns the total length of the journal files in use.
     pub(crate) fn journal_bytes(&self) -> Result<u64, LogError> {
         let state = self.state.read().expect("no panic while held");
         let sizes = state.journals.iter().map(|(slot, file)| {
@@ -178,8 +178,9 @@ impl LogFiles {
             .insert(segment.first_seq(), Arc::new(segment));
     }
 
-    /// Where reading can go on after event `seq` could not be read: the next event that a block, a segment or a frame begins
-    /// with. What stands between is lost, however much a damaged file claims it to be.
+    /// Returns where reading can go on after event `seq` could not be read: the next event that a
+    /// block, a segment or a frame begins with. What stands between is lost, however much a damaged
+    /// file claims it to be.
     pub(crate) fn begins_after(&self, seq: EventSeq) -> Option<EventSeq> {
         let state = self.state.read().expect("no panic while held");
         let within = state.segments.range(..=seq).next_back();
@@ -225,7 +226,7 @@ enum Place {
     Nowhere,
 }
 
-/// Reads leaves one after the other, following events as they move from journal to segments.
+/// Reads leaves in order. Events may move from the journal to a segment meanwhile.
 pub(crate) struct LogReader {
     files: Arc<LogFiles>,
     next: EventSeq,
@@ -253,7 +254,8 @@ impl LogReader {
         }
     }
 
-    /// The next leaf; after an error the reader is at its end (events are never skipped silently).
+    /// Returns the next leaf; after an error the reader is at its end (events are never skipped
+    /// silently).
     pub(crate) fn next_leaf(&mut self) -> Option<Result<(EventSeq, Vec<u8>), LogError>> {
         if self.next > self.last {
             return None;
@@ -281,7 +283,7 @@ impl LogReader {
             self.block = Some(open);
             return self.take_from_block().ok_or(LogError::Missing { seq });
         }
-        // A recycled journal file means that the event has moved to a segment since we asked.
+        // The journal file was recycled: the event moved to a segment meanwhile.
         for _ in 0..3 {
             match self.files.place(seq) {
                 Place::Segment(segment) => {
@@ -452,7 +454,8 @@ mod tests {
         assert_eq!(files.last(), EventSeq(3));
     }
 
-    /// Damage to the store makes recovery leave a file out; what it held must not be answered from elsewhere.
+    /// Damage to the store makes recovery leave a file out; what it held must not be answered from
+    /// elsewhere.
     #[test]
     fn an_event_whose_journal_file_is_not_known_is_missing() {
         let disk = disk();

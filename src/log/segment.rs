@@ -12,18 +12,18 @@ use crate::format::segment::{
 use crate::id::{EventSeq, PackId, StoreId};
 use crate::log::{EVENTS_DIR, LogError};
 
-/// Leaves are gathered up to this many bytes before a block is closed: enough for zstd to see what repeats, little
-/// enough to unpack for one event.
+/// Leaves are gathered up to this many bytes before a block is closed: enough for zstd to see what
+/// repeats, little enough to unpack for one event.
 const BLOCK_RAW_BYTES: usize = 256 << 10;
 /// Leaves are alike; higher levels gain a few per cent of little.
 const BLOCK_LEVEL: i32 = 6;
 
-/// Where the segment that begins with `first_seq` is.
+/// Returns where the segment that begins with `first_seq` is.
 pub(crate) fn segment_path(first_seq: EventSeq) -> PathBuf {
     Path::new(EVENTS_DIR).join(format!("{:020}.seg", first_seq.0))
 }
 
-/// The first sequence a file name stands for.
+/// Returns the first sequence a file name stands for.
 pub(crate) fn first_seq_of(name: &str) -> Option<EventSeq> {
     let digits = name.strip_suffix(".seg")?;
     let first = (digits.len() == 20).then(|| digits.parse().ok().map(EventSeq))?;
@@ -129,7 +129,8 @@ impl SegmentWriter {
         self.close()
     }
 
-    /// The same for a segment that was made anew by a repair, over leaves that may not be the ones its tree was made over.
+    /// Finishes a segment that a repair writes again, over leaves that may not be the ones its tree
+    /// was made over.
     pub(crate) fn finish_repaired(mut self, tree: RepairedTree) -> Result<SyncedSegment, LogError> {
         match tree {
             RepairedTree::Grown => return self.finish(Vec::new()),
@@ -195,8 +196,8 @@ pub(crate) struct SyncedSegment {
 }
 
 impl SyncedSegment {
-    /// Gives it its name. On `Ok` it is part of the log for ever. After [`LogError::Unsure`] it may be, too: only opening the
-    /// store again tells. After any other error it is not.
+    /// Gives it its name. On `Ok` it is part of the log for ever. After [`LogError::Unsure`] it may
+    /// be, too: only opening the store again tells. After any other error it is not.
     pub(crate) fn publish(self) -> Result<SegmentReader, LogError> {
         let path = &self.reader.path;
         publish(&*self.disk, &self.tmp, path).map_err(|error| match error {
@@ -266,17 +267,17 @@ impl SegmentReader {
         })
     }
 
-    /// The first event in it.
+    /// Returns the first event in it.
     pub(crate) fn first_seq(&self) -> EventSeq {
         self.trailer.first_seq
     }
 
-    /// The last event in it.
+    /// Returns the last event in it.
     pub(crate) fn last_seq(&self) -> EventSeq {
         self.trailer.last_seq
     }
 
-    /// Bytes of the file.
+    /// Returns the length of the file in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -302,7 +303,7 @@ impl SegmentReader {
         Footer::decode(&footer).map_err(LogError::segment(&self.path))
     }
 
-    /// The tree over all leaves up to the last of this segment.
+    /// Returns the tree over all leaves up to the last of this segment.
     pub(crate) fn frontier(&self) -> Result<Frontier, LogError> {
         let footer = self.footer()?;
         Frontier::from_bytes(&footer.frontier)
@@ -313,13 +314,14 @@ impl SegmentReader {
             .ok_or_else(|| LogError::segment(&self.path)(SegmentError::Checksum("tree")))
     }
 
-    /// The leaves of one block, each followed by a newline, checked.
+    /// Returns the leaves of one block, each followed by a newline, checked.
     pub(crate) fn block(&self, at: &BlockIndex) -> Result<Vec<u8>, LogError> {
         read_block(&*self.file, &self.path, at)
     }
 }
 
-/// The leaves of the block at `at` of the file at `path`, each followed by a newline, checked.
+/// Returns the leaves of the block at `at` of the file at `path`, each followed by a newline,
+/// checked.
 pub(super) fn read_block(
     file: &dyn DiskFile,
     path: &Path,

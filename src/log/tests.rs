@@ -72,8 +72,8 @@ pub(super) fn seal(disk: &SimDisk, seqs: RangeInclusive<u64>) -> SegmentReader {
     synced.publish().expect("published")
 }
 
-/// A journal file of the smallest size that was begun with the first of these events and holds them, each a group of its
-/// own; answers where each frame begins, and where the last one ends.
+/// A journal file of the smallest size that was begun with the first of these events and holds
+/// them, each a group of its own; answers where each frame begins, and where the last one ends.
 pub(super) fn journal(
     disk: &SimDisk,
     slot: u32,

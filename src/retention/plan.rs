@@ -1,4 +1,5 @@
-//! Which entries go, and by which rule each: a value that can be shown, stored, compared and refused as stale.
+//! Which entries go, and by which rule each: a value that can be shown, stored, compared and
+//! refused as stale.
 
 use std::fmt;
 
@@ -202,7 +203,7 @@ impl<'a> Planner<'a> {
         None
     }
 
-    /// The finished plan, which frees so many bytes at once.
+    /// Returns the finished plan, which frees so many bytes at once.
     pub(crate) fn finish(mut self, freed_at_once: u64) -> PurgePlan {
         if !self.plan.items.is_empty() {
             self.plan.bytes_freed_at_once = freed_at_once;
@@ -213,7 +214,7 @@ impl<'a> Planner<'a> {
 }
 
 impl PurgePlan {
-    /// Whether it was made to take entries whose reports wait to be submitted.
+    /// Returns whether it was made to take entries whose reports wait to be submitted.
     pub(crate) fn takes_waiting(&self) -> bool {
         self.rules.iter().any(|rule| rule == EVEN_WAITING)
     }

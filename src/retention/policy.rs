@@ -2,7 +2,8 @@
 
 use crate::time::Timestamp;
 
-/// Rules that say which entries may go. An entry goes when any rule lets it go and no hold is on it.
+/// Rules that say which entries may go. An entry goes when any rule lets it go and no hold is on
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     /// Only entries of this converter, whatever its letter case.
@@ -45,7 +46,7 @@ pub enum AsOf {
 pub struct EmptyPolicy;
 
 impl Policy {
-    /// The rules in words, in the order they are tried.
+    /// Returns the rules in words, in the order they are tried.
     pub fn rules(&self) -> Result<Vec<String>, EmptyPolicy> {
         let rules: Vec<String> = [
             self.older_than_micros.map(older_than),
@@ -66,12 +67,12 @@ impl Policy {
         Ok(rules.into_iter().chain(unsubmitted).collect())
     }
 
-    /// Whether what it selects depends on the day.
+    /// Returns whether what it selects depends on the day.
     pub(crate) fn asks_the_day(&self) -> bool {
         self.expired || self.older_than_micros.is_some()
     }
 
-    /// Entries archived at or before this instant are too old.
+    /// Returns the instant up to which entries are too old.
     pub(crate) fn cutoff(&self, now: Timestamp) -> Option<Timestamp> {
         self.older_than_micros
             .map(|micros| now.plus_micros(micros.saturating_neg()))

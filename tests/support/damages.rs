@@ -9,8 +9,8 @@ pub const DAMAGE_BYTES: usize = 8;
 /// What comes after so many is not read.
 pub const DAMAGES_MAX: usize = 4;
 
-/// What the second byte of a damage says, modulo how many there are. The first says which file, the next three where, and the
-/// last three how much or what else.
+/// What the second byte of a damage says, modulo how many there are. The first says which file, the
+/// next three where, and the last three how much or what else.
 pub mod kind {
     pub const FLIP: u8 = 0;
     pub const SET: u8 = 1;
@@ -31,7 +31,8 @@ pub fn asks_for_worn(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|byte| byte % 2 == 1)
 }
 
-/// The damage to `golden` that any bytes stand for: eight bytes each behind the first, the last filled up with zeros.
+/// The damage to `golden` that any bytes stand for: eight bytes each behind the first, the last
+/// filled up with zeros.
 pub fn decode(bytes: &[u8], golden: &Golden) -> Vec<(String, Damage)> {
     let files = golden.files();
     let damages = bytes.get(1..).unwrap_or_default().chunks(DAMAGE_BYTES);
@@ -92,11 +93,12 @@ fn one(
     (path.clone(), damage)
 }
 
-/// Damages a copy of `golden`, opens it, reads and verifies all of it, and repairs it. An error says what went wrong.
+/// Damages a copy of `golden`, opens it, reads and verifies all of it, and repairs it. An error
+/// says what went wrong.
 ///
-/// Damage to several files must be told as damage to one must. Only when the witnesses outside of the log are damaged as well
-/// may the log have been taken back without a word: then the store is the older one, and a whole one. `NEWEST` witnesses all
-/// of it, the index what was sealed.
+/// Damage to several files must be told as damage to one must. Only when the witnesses outside of
+/// the log are damaged as well may the log have been taken back without a word: then the store is
+/// the older one, and a whole one. `NEWEST` witnesses all of it, the index what was sealed.
 pub fn judge(
     golden: &Golden,
     damages: &[(String, Damage)],
@@ -131,7 +133,8 @@ pub fn judge(
         }
     }
     if touched("NEWEST") && touched("index.redb") {
-        // Nothing is left that could say which events there were: the log may end between any two of them.
+        // Nothing is left that could say which events there were: the log may end between any two
+        // of them.
         return Ok((seen, mend::Fate::Less));
     }
     Err(format!("repaired: {why}"))

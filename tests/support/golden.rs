@@ -28,7 +28,8 @@ pub const JOURNAL: &str = "journal/0001.journal";
 /// After so many of its steps all there was had been sealed.
 pub const SEALED_STEPS: usize = 4;
 
-/// A small store with a sealed segment, packs and a journal with two events in it, and what it must say.
+/// A small store with a sealed segment, packs and a journal with two events in it, and what it must
+/// say.
 pub struct Golden {
     pub disk: SimDisk,
     pub state: State,
@@ -81,7 +82,8 @@ impl Golden {
         }
     }
 
-    /// The same after its first journal file was used again: what is in the segment is nowhere else.
+    /// The same after its first journal file was used again: what is in the segment is nowhere
+    /// else.
     pub fn worn() -> Self {
         let golden = Self::new();
         let len = golden.content(SEALED_JOURNAL).len();

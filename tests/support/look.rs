@@ -18,8 +18,9 @@ pub enum Fate {
     Told,
 }
 
-/// Opens a damaged store, reads all of it, and verifies it. It is as it was if it says one of `sound`, the first of which is
-/// the newest. An error says that the damage went by unseen or did worse.
+/// Opens a damaged store, reads all of it, and verifies it. It is as it was if it says one of
+/// `sound`, the first of which is the newest. An error says that the damage went by unseen or did
+/// worse.
 pub fn look(disk: &SimDisk, sound: &[&State]) -> Result<Fate, String> {
     let archive = match Archive::open_on(Arc::new(disk.clone()), smallest(&Hourly::new())) {
         Ok(archive) => archive,

@@ -1,4 +1,5 @@
-//! What a repair made of a damaged store: all that could be read is there, and what is gone is recorded.
+//! What a repair made of a damaged store: all that could be read is there, and what is gone is
+//! recorded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ pub enum Fate {
     Refused,
 }
 
-/// Repairs `disk`, and looks whether the store is what it should be: `sound`, less what it says is lost. An error says what is not.
+/// Repairs `disk`, and looks whether the store is what it should be: `sound`, less what it says is
+/// lost. An error says what is not.
 pub fn repair(disk: &SimDisk, sound: &State) -> Result<Fate, String> {
     repair_within(disk, sound, |_| true)
 }
@@ -221,7 +223,8 @@ fn kept_what_it_replaced(
     Ok(())
 }
 
-/// The log and the packs that were there are there, byte for byte: a bad index never condemns what it is made of.
+/// The log and the packs that were there are there, byte for byte: a bad index never condemns what
+/// it is made of.
 fn primary_is_unchanged(disk: &SimDisk, before: &SimDisk) -> Result<(), String> {
     for (path, content) in content_of(before) {
         let is_log = path.starts_with("events/") || path.starts_with("packs/") || path == "FORMAT";

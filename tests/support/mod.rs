@@ -1,4 +1,5 @@
-//! A model of what a store promises, and a runner that carries out the same steps on a store and on the model.
+//! A model of what a store promises, and a runner that carries out the same steps on a store and on
+//! the model.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -140,7 +141,8 @@ pub fn measurements(seed: u64, len: usize) -> Vec<u8> {
     text
 }
 
-/// A form that a station fills in: alike from one to the next, so that a pack with several gets a dictionary.
+/// A form that a station fills in: alike from one to the next, so that a pack with several gets a
+/// dictionary.
 pub fn form(seed: u64) -> Vec<u8> {
     let mut text = format!("serial;SN{seed:06}\n").into_bytes();
     for (nth, limit) in noise(1, 80).chunks(4).enumerate() {
@@ -181,7 +183,8 @@ fn burst(seed: u64, callers: u64, len: usize) -> impl Iterator<Item = Vec<u8>> {
 /// What an entry must look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryState {
-    /// The hash of the content that was handed in; when observed, the hash of the bytes that came out.
+    /// The hash of the content that was handed in; when observed, the hash of the bytes that came
+    /// out.
     pub content: Option<BlobId>,
     pub size: u64,
     pub key: Option<String>,
@@ -203,8 +206,8 @@ impl EntryState {
 pub struct AttemptState {
     pub outcome: Outcome,
     pub error: Option<String>,
-    /// Of each report the hash of its bytes, unless they were purged, and the id a server gave it, or how else its submission
-    /// stands.
+    /// Of each report the hash of its bytes, unless they were purged, and the id a server gave it,
+    /// or how else its submission stands.
     pub reports: Vec<(Option<BlobId>, Option<String>)>,
 }
 
@@ -332,7 +335,8 @@ pub struct Doubt {
 }
 
 impl State {
-    /// What of this, which was acknowledged, `observed` lacks or has otherwise, and what it has that nobody asked for.
+    /// What of this, which was acknowledged, `observed` lacks or has otherwise, and what it has
+    /// that nobody asked for.
     pub fn lost_in(&self, observed: &Self, doubt: &Doubt) -> Option<String> {
         for (id, ours) in &self.entries {
             let Some(theirs) = observed.entries.get(id) else {
@@ -475,8 +479,9 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// What is wrong with `observed`, found after a power cut that came after operation `cut`, between this moment and the
-    /// `next`: it must be this state or the next one, or have some of the entries that were acknowledged one by one.
+    /// What is wrong with `observed`, found after a power cut that came after operation `cut`,
+    /// between this moment and the `next`: it must be this state or the next one, or have some of
+    /// the entries that were acknowledged one by one.
     pub fn contradicts(&self, next: Option<&Self>, cut: usize, observed: &State) -> Option<String> {
         let none = Vec::new();
         let (one_by_one, after) =
@@ -594,8 +599,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Carries out one step on the store and, when it succeeds, on the model. A step that makes no sense now (there is no
-    /// such entry) is passed over.
+    /// Carries out one step on the store and, when it succeeds, on the model. A step that makes no
+    /// sense now (there is no such entry) is passed over.
     pub fn run(&mut self, step: &Step) -> Result<()> {
         let done = self.attempt(step);
         if done.is_ok() {
@@ -961,7 +966,8 @@ impl Runner {
         }
         let newest = self.archive()?.newest();
         let purged = self.archive()?.purge(&plan, "test");
-        // The purge is durable before its bytes are freed; only the log tells which of the two failed.
+        // The purge is durable before its bytes are freed; only the log tells which of the two
+        // failed.
         let recorded = match (&purged, self.archive()) {
             (Ok(_), _) => true,
             (Err(_), Ok(archive)) => archive.newest() > newest,

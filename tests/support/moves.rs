@@ -1,4 +1,5 @@
-//! Moves: steps with power cuts between them, read from any bytes, and a run of them against the model.
+//! Moves: steps with power cuts between them, read from any bytes, and a run of them against the
+//! model.
 
 use std::sync::Arc;
 
@@ -150,8 +151,8 @@ pub fn run(disk: SimDisk, moves: &[Move], look: Look) -> Result<(), String> {
     same(&runner, "at last")
 }
 
-/// Whether the store says what the model says, and is sound: verifying deeply folds the whole log into an index of its own
-/// and compares the two.
+/// Whether the store says what the model says, and is sound: verifying deeply folds the whole log
+/// into an index of its own and compares the two.
 pub fn same(runner: &Runner, when: &str) -> Result<(), String> {
     let archive = runner.archive().map_err(told)?;
     let observed = State::observe(archive).map_err(told)?;
@@ -166,8 +167,8 @@ pub fn same(runner: &Runner, when: &str) -> Result<(), String> {
     }
 }
 
-/// Goes on with what a power cut left. It goes when all callers have been answered: what was not synced may be lost, and the
-/// model still says what is there.
+/// Goes on with what a power cut left. It goes when all callers have been answered: what was not
+/// synced may be lost, and the model still says what is there.
 pub fn cut(runner: &mut Runner, seed: u64) -> Result<(), String> {
     let variants = Variants {
         each: 1,

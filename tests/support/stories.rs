@@ -1,4 +1,5 @@
-//! What the fuzzers of whole stores begin with: the inputs committed in `fuzz/corpus`, as the words they stand for.
+//! What the fuzzers of whole stores begin with: the inputs committed in `fuzz/corpus`, as the words
+//! they stand for.
 
 /// Inputs of `store_moves`, each a short story of moves.
 pub const MOVES: &[(&str, &[[u8; 4]])] = {
@@ -196,8 +197,9 @@ pub const MOVES: &[(&str, &[[u8; 4]])] = {
     ]
 };
 
-/// Inputs of `store_open`: whether the journal is used again, and what is damaged. Files are numbered by name: 0 is `FORMAT`,
-/// 2 `NEWEST`, 3 the segment, 4 the index, 5 and 6 the journal files, 7 the pack.
+/// Inputs of `store_open`: whether the journal is used again, and what is damaged. Files are
+/// numbered by name: 0 is `FORMAT`, 2 `NEWEST`, 3 the segment, 4 the index, 5 and 6 the journal
+/// files, 7 the pack.
 pub const DAMAGES: &[(&str, u8, &[[u8; 8]])] = {
     use super::damages::kind::{
         BLANK, CUT, DOUBLE, EXCHANGE, FLIP, LOSE, MISPLACE, SET, SWAP, TAKE_BACK, ZERO,

@@ -76,7 +76,8 @@ fn bytes_that_zstd_would_take_for_a_dictionary_of_its_own_form_are_no_dictionary
     assert!(Dictionary::new(vec![0; DICTIONARY_BYTES_MAX as usize + 1]).is_none());
 }
 
-/// Columns of measurements are most of what stations write. zstd's middle levels leave them longer than need be.
+/// Columns of measurements are most of what stations write. zstd's middle levels leave them longer
+/// than need be.
 #[test]
 fn a_higher_level_seals_columns_of_numbers_smaller() {
     let mut digits = vec![0; 4 * 2_000];
@@ -178,7 +179,8 @@ fn a_frame_that_asks_for_a_huge_window_gets_no_memory_for_it() {
     }
 }
 
-/// Compressors were one for each thread. Whoever gets one now gets what another has used, and must not find anything of it.
+/// Compressors were one for each thread. Whoever gets one now gets what another has used, and must
+/// not find anything of it.
 #[test]
 fn threads_that_share_compressors_get_what_one_of_their_own_would_make() {
     let noise: Vec<u8> = (0..300_u32)

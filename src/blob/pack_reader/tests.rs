@@ -95,7 +95,8 @@ fn what_is_found_by_walking_stands_in_the_order_of_the_footer() {
     );
 }
 
-/// A disk with a pack that has a dictionary in it, what the pack lists, and the name of the dictionary.
+/// A disk with a pack that has a dictionary in it, what the pack lists, and the name of the
+/// dictionary.
 fn sim_pack() -> (SimDisk, PathBuf, Vec<PackEntry>, DictTag) {
     let sim = SimDisk::new();
     let disk: Arc<dyn Disk> = Arc::new(sim.clone());
@@ -163,12 +164,14 @@ fn whatever_read_fails_while_a_dictionary_is_looked_for_the_error_of_the_disk_is
         }
         struck.push(failed);
     }
-    // The second copy: walked over in two reads, then read. Damaged: the walk goes on, then the footer and the first copy.
+    // The second copy: walked over in two reads, then read. Damaged: the walk goes on, then the
+    // footer and the first copy.
     assert_eq!(struck[0], 3);
     assert!(struck[1] > 4 && struck[2] > 4, "{struck:?}");
 }
 
-/// Behind damage the walk finds its way back to records of both forms: content, and dictionaries with their ids.
+/// Behind damage the walk finds its way back to records of both forms: content, and dictionaries
+/// with their ids.
 #[test]
 fn a_damaged_record_costs_a_walk_that_record_and_no_other() {
     let (sim, path, listed, _) = sim_pack();

@@ -1,13 +1,14 @@
 //! The power cut: what a disk may hold when it comes back.
 //!
-//! The operations done so far are replayed into what is certainly durable and a list of what is not. A [`Loss`] then
-//! decides the fate of each operation on that list, and the image is the durable state with the survivors on top.
+//! The operations done so far are replayed into what is certainly durable and a list of what is
+//! not. A [`Loss`] then decides the fate of each operation on that list, and the image is the
+//! durable state with the survivors on top.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::SimDisk;
+use super::disk::SimDisk;
 use super::tree::{Content, Node, Tree};
 
 /// One operation that changed the disk or made changes durable.
@@ -116,7 +117,8 @@ struct Pending {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Synced {
     Neither,
-    /// It may still be undone as a whole: no system takes the old name away without giving the new one.
+    /// It may still be undone as a whole: no system takes the old name away without giving the new
+    /// one.
     Source,
     /// The new name stays; the old one may come back beside it.
     Target,
@@ -206,7 +208,7 @@ impl Durable {
 }
 
 impl Op {
-    /// The file whose bytes or length it changes.
+    /// Returns the file whose bytes or length it changes.
     fn data_of(&self) -> Option<Node> {
         match self {
             Self::Write { file, .. } | Self::SetLen { file, .. } => Some(*file),
@@ -214,7 +216,7 @@ impl Op {
         }
     }
 
-    /// The file or directory it gives a name to or takes one from.
+    /// Returns the file or directory it gives a name to or takes one from.
     fn renames(&self) -> Option<Node> {
         match self {
             Self::Create { file: node, .. }
@@ -236,7 +238,7 @@ impl Op {
     }
 }
 
-/// Whether syncing `dir` made the last of this operation durable.
+/// Returns whether syncing `dir` made the last of this operation durable.
 fn sync_names(tree: &mut Tree, op: &Op, pending: &mut Pending, dir: Node) -> bool {
     if !op.names_in(dir) {
         return false;
@@ -324,7 +326,8 @@ fn apply_data(tree: &mut Tree, op: &Op, fate: Fate) {
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 
-/// What became of one operation that was never made durable. Anything but a write is `Lost` or else done.
+/// What became of one operation that was never made durable. Anything but a write is `Lost` or else
+/// done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Whole,
@@ -339,7 +342,8 @@ enum Fate {
     Sectors(u64),
 }
 
-/// Which of the operations that were never made durable the power cut took. Numbers are places in the log.
+/// Which of the operations that were never made durable the power cut took. Numbers are places in
+/// the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loss {
     All,
@@ -405,10 +409,12 @@ impl Random {
     }
 }
 
-/// Which images to make of each power cut, beside "everything survived" and "only what was synced survived".
+/// Which images to make of each power cut, beside "everything survived" and "only what was synced
+/// survived".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variants {
-    /// So many of the unsynced operations, the newest first, are each lost alone, kept alone, and zeroed.
+    /// So many of the unsynced operations, the newest first, are each lost alone, kept alone, and
+    /// zeroed.
     pub each: usize,
     /// The last unsynced write to each file is torn after, and before, its first so many bytes.
     pub torn_at: Vec<usize>,

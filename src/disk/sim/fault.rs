@@ -67,19 +67,21 @@ impl Call {
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// With this kind of error and nothing done. A full disk or quota strikes only calls that need space, a read-only
-    /// file system only calls that change something or want to be able to; any other kind strikes every call.
+    /// With this kind of error and nothing done. A full disk or quota strikes only calls that need
+    /// space, a read-only file system only calls that change something or want to be able to; any
+    /// other kind strikes every call.
     Kind(io::ErrorKind),
     /// With this error number of the system, and nothing done. It strikes every call.
     Os(i32),
-    /// With an input/output error. It strikes only what makes durable: [`Call::Sync`] and [`Call::SyncDir`].
+    /// With an input/output error. It strikes only what makes durable: [`Call::Sync`] and
+    /// [`Call::SyncDir`].
     Sync,
     /// A write does its first so many bytes, then finds the disk full. It strikes writes only.
     ShortWrite(usize),
 }
 
 impl Fault {
-    /// Whether a call of this kind can fail with it.
+    /// Returns whether a call of this kind can fail with it.
     pub fn strikes(self, call: Call) -> bool {
         match self {
             Self::Kind(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
@@ -117,8 +119,8 @@ pub(super) struct Planned {
     pub(super) repeat: Repeat,
 }
 
-/// How often each kind of call was made, by the pattern of the file's path: numbers and long hexadecimal names are
-/// shown as `#`, so that `journal/00000007` counts as `journal/#`.
+/// How often each kind of call was made, by the pattern of the file's path: numbers and long
+/// hexadecimal names are shown as `#`, so that `journal/00000007` counts as `journal/#`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census(BTreeMap<(Call, Arc<str>), u64>);
 
@@ -147,7 +149,7 @@ impl Census {
             .sum()
     }
 
-    /// All calls.
+    /// Returns all calls.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
@@ -169,7 +171,7 @@ impl fmt::Display for Census {
     }
 }
 
-/// The path with its numbers and long hexadecimal words shown as `#`.
+/// Returns the path with its numbers and long hexadecimal words shown as `#`.
 pub(super) fn pattern(path: &str) -> Arc<str> {
     if path.is_empty() {
         return ".".into();

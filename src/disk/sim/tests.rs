@@ -1,11 +1,18 @@
-//! The simulated disk is what the store's durability is judged by, so it is judged first: each promise and each
-//! broken promise of a real disk must be found among the images, and nothing that was synced may be missing.
+//! The simulated disk is what the store's durability is judged by, so it is judged first: each
+//! promise and each broken promise of a real disk must be found among the images, and nothing that
+//! was synced may be missing.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use std::io;
+use std::sync::Arc;
+
+use super::fault::pattern;
+use super::tree::PAGE_BYTES;
 use super::*;
+use crate::disk::{Disk, DiskFile, OpenMode};
 
 fn create(disk: &SimDisk, path: &str) -> Arc<dyn DiskFile> {
     disk.open(Path::new(path), OpenMode::CreateNew)
@@ -212,7 +219,8 @@ fn a_length_that_was_not_synced_may_be_lost_though_the_bytes_arrived() {
 
 #[test]
 fn a_cut_at_any_operation_is_judged_by_what_was_synced_before_it() {
-    // The shape of every crash test: remember how far the log was at each acknowledgement, then look at all images.
+    // The shape of every crash test: remember how far the log was at each acknowledgement, then
+    // look at all images.
     let disk = SimDisk::new();
     let file = synced_file(&disk, "log", b"");
     let mut acknowledged = Vec::new();
@@ -634,7 +642,8 @@ fn calls_are_counted_by_kind_and_by_the_pattern_of_the_path() {
 
 #[test]
 fn images_of_a_quarter_megabyte_store_are_made_by_the_thousand() {
-    // Crash tests look at a hundred thousand images; each must cost about what it changes and not what it holds.
+    // Crash tests look at a hundred thousand images; each must cost about what it changes and not
+    // what it holds.
     let disk = SimDisk::new();
     let files: Vec<_> = ["a", "b", "c"]
         .map(|name| synced_file(&disk, name, &vec![1; 256 << 10]))

@@ -1,6 +1,7 @@
 //! What a simulated disk holds: files as shared pages, directories as shared name tables.
 //!
-//! Everything is copied on write, so that a crash image of a whole store costs a few reference counts.
+//! Everything is copied on write, so that a crash image of a whole store costs a few reference
+//! counts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -152,7 +153,7 @@ impl Content {
         self.pages.iter().flatten().count() as u64
     }
 
-    /// How many of `len` bytes at `offset` fit when `free` more pages may be taken.
+    /// Returns how many of `len` bytes at `offset` fit when `free` more pages may be taken.
     pub(super) fn fitting(&self, len: usize, offset: u64, mut free: u64) -> usize {
         let mut fits = 0;
         while fits < len {
@@ -215,7 +216,7 @@ impl Tree {
         }
     }
 
-    /// The node at `path`; an error of kind `NotFound` where there is none.
+    /// Returns the node at `path`; an error of kind `NotFound` where there is none.
     pub(super) fn find(&self, path: &Path) -> io::Result<Node> {
         let mut node = ROOT;
         for component in path.components() {
@@ -239,7 +240,7 @@ impl Tree {
         }
     }
 
-    /// The directory that has, or would have, the last name of `path`.
+    /// Returns the directory that has, or would have, the last name of `path`.
     pub(super) fn find_parent(&self, path: &Path) -> io::Result<(Node, Arc<str>)> {
         let name = match path.components().next_back() {
             Some(Component::Normal(name)) => name.to_str().ok_or(io::ErrorKind::InvalidInput)?,
@@ -289,7 +290,8 @@ impl Tree {
         });
     }
 
-    /// Calls `visit` with everything that has a name; directories have no content and a path that ends in `/`.
+    /// Calls `visit` with everything that has a name; directories have no content and a path that
+    /// ends in `/`.
     fn walk(&self, dir: Node, path: &mut String, visit: &mut impl FnMut(&str, Option<&Content>)) {
         let Some(names) = self.dirs.get(&dir) else {
             return;

@@ -340,7 +340,8 @@ fn a_dictionary_that_is_listed_once_is_refused_before_another_blob_and_at_the_en
     }
 }
 
-/// A dictionary may be one file as a whole, and then its name is there three times; nothing else is there twice.
+/// A dictionary may be one file as a whole, and then its name is there three times; nothing else is
+/// there twice.
 #[test]
 fn a_record_that_is_listed_more_often_than_it_may_be_is_refused() {
     let content = |id, offset| entry(id, offset, 70, RecordKind::Content);
@@ -485,7 +486,8 @@ impl ReadAt for Worn {
     }
 }
 
-/// What the disk does not give is not known to be damaged, and a scan that went on would leave it out in silence.
+/// What the disk does not give is not known to be damaged, and a scan that went on would leave it
+/// out in silence.
 #[test]
 fn a_scan_tells_the_first_error_of_the_disk_once_and_is_over() {
     let (mut bytes, entries) = pack(&[b"first", b"second", b"third"]);
@@ -499,7 +501,8 @@ fn a_scan_tells_the_first_error_of_the_disk_once_and_is_over() {
     let second = usize::try_from(offsets[1]).expect("short");
     bytes[second] ^= 0xff;
     assert_eq!(starts(&bytes), 2);
-    // Header and content of the first; header of the second, then the search; header and content of the third.
+    // Header and content of the first; header of the second, then the search; header and content of
+    // the third.
     for (reads_left, found) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 1)] {
         let worn = Worn {
             bytes: bytes.clone(),

@@ -119,7 +119,8 @@ fn content_in_a_pack_stands_without_its_id_and_takes_any_that_it_is_asked_for_by
     assert_eq!(decode(&long), Err(RecordError::NotARecord));
 }
 
-/// A manifest's id is not the hash of its bytes, and a dictionary is looked for by its id where no footer is left.
+/// A manifest's id is not the hash of its bytes, and a dictionary is looked for by its id where no
+/// footer is left.
 #[test]
 fn what_is_no_content_keeps_its_id_in_a_pack_and_is_refused_without() {
     for kind in [RecordKind::Manifest, RecordKind::Dictionary] {

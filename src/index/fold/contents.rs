@@ -13,13 +13,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Overlay {
-    /// Records where a blob lies. The order of placements and events makes no difference; a second placement moves
-    /// the blob.
+    /// Records where a blob lies. The order of placements and events makes no difference; a second
+    /// placement moves the blob.
     pub(crate) fn place(&mut self, new: &Placement, below: &View) -> Result<(), IndexError> {
         Fold { top: self, below }.place(new)
     }
 
-    /// Where a blob lies by now.
+    /// Returns where a blob lies by now.
     pub(crate) fn place_of(
         &mut self,
         id: &BlobId,
@@ -43,7 +43,8 @@ impl Overlay {
         Ok(())
     }
 
-    /// Forgets a pack and that blobs lie in it; blobs that nothing needs any more are forgotten with it.
+    /// Forgets a pack and that blobs lie in it; blobs that nothing needs any more are forgotten
+    /// with it.
     ///
     /// `inside` are the blobs its footer lists. Without them the whole table of blobs is read.
     pub(crate) fn drop_pack(
@@ -67,7 +68,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// The same for packs whose footers cannot be read any more. Reads the whole table of blobs, once.
+    /// Forgets packs whose footers cannot be read. Reads the whole table of blobs once.
     pub(crate) fn drop_packs(
         &mut self,
         packs: &BTreeSet<PackId>,
@@ -76,7 +77,8 @@ impl Overlay {
         if packs.is_empty() {
             return Ok(());
         }
-        // Through a view, so that blobs moved to another pack a moment ago are seen where they are now.
+        // Through a view, so that blobs moved to another pack a moment ago are seen where they are
+        // now.
         let found = below.under(self.clone()).blobs_in_packs(packs)?;
         let mut fold = Fold { top: self, below };
         for id in found {
@@ -92,14 +94,13 @@ impl Overlay {
 
 impl Fold<'_> {
     pub(super) fn count(&mut self, row: &EntryRow<'_>, change: Change) -> Result<(), IndexError> {
-        let place = Status::ALL
-            .iter()
-            .position(|status| *status == row.head.status);
+        let status = (0..)
+            .zip(Status::ALL)
+            .find(|(_, status)| *status == row.head.status);
+        let (status, _) = status.expect("BUG: Status::ALL lacks a status");
         let key = CounterKey {
             day: row.head.archived_at.day(),
-            status: place
-                .and_then(|at| u8::try_from(at).ok())
-                .unwrap_or(u8::MAX),
+            status,
             purged: row.head.purged_at.is_some(),
             converter: row.head.converter.to_owned(),
         };
@@ -108,13 +109,15 @@ impl Fold<'_> {
             Some(counter) => counter,
             None => self.below.counter(&key)?,
         };
+        counter.entries = change
+            .by_one(counter.entries)
+            .ok_or(IndexError::Damaged("a counter"))?;
+        // A size is what an event claims, so a sum of sizes may pass any limit.
         match change {
             Change::More => {
-                counter.entries = counter.entries.saturating_add(1);
                 counter.bytes = counter.bytes.saturating_add(row.head.size);
             }
             Change::Less => {
-                counter.entries = counter.entries.saturating_sub(1);
                 counter.bytes = counter.bytes.saturating_sub(row.head.size);
             }
         }
@@ -122,7 +125,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    /// A fact that names a blob came or went.
+    /// Counts an event that names a blob, or no longer does.
     pub(super) fn change_named(
         &mut self,
         blob: &BlobRef,
@@ -147,24 +150,28 @@ impl Fold<'_> {
                     let unique = &mut self.top.totals.unique_bytes;
                     *unique = unique.saturating_add(row.size);
                 }
-                row.named = row.named.saturating_add(1);
             }
             Change::Less => {
                 if row.named == 1 {
                     let unique = &mut self.top.totals.unique_bytes;
                     *unique = unique.saturating_sub(row.size);
                 }
-                row.named = row.named.saturating_sub(1);
             }
         }
+        row.named = change
+            .by_one(u64::from(row.named))
+            .and_then(|named| u32::try_from(named).ok())
+            .ok_or(IndexError::Damaged("what names a blob"))?;
         self.change_refs(id, row, change)
     }
 
-    /// Changes the references of `id`, whose row is `row`, and where that makes it live or dead, those of its children.
+    /// Changes the references of `id`, whose row is `row`, and where that makes it live or dead,
+    /// those of its children.
     fn change_refs(&mut self, id: BlobId, row: BlobRow, change: Change) -> Result<(), IndexError> {
         let mut due = Vec::new();
         self.change_one(id, row, change, &mut due)?;
-        // Each blob turns live or dead at most once in one direction, so nesting ends, whatever the packs claim.
+        // Each blob turns live or dead at most once in one direction, so nesting ends, whatever the
+        // packs claim.
         while let Some(id) = due.pop() {
             let row = self.blob(&id)?.unwrap_or_default();
             self.change_one(id, row, change, &mut due)?;
@@ -180,6 +187,9 @@ impl Fold<'_> {
         due: &mut Vec<BlobId>,
     ) -> Result<(), IndexError> {
         let before = row.refs;
+        // Packs say which blobs a blob consists of. Damaged packs may name a blob within itself,
+        // and then references do not add up. Such a blob may stay needed; it must not stop the
+        // fold.
         row.refs = match change {
             Change::More => before.saturating_add(1),
             Change::Less => before.saturating_sub(1),
@@ -228,10 +238,10 @@ impl Fold<'_> {
 
     pub(super) fn put_blob(&mut self, id: BlobId, mut row: BlobRow) {
         if row.named == 0 && row.place.is_none() {
-            // Nothing is left that tells the size.
+            // Nothing tells the size any more.
             row.size = 0;
         }
-        // A blob that nothing needs and that lies nowhere is as good as never seen.
+        // A blob that nothing needs and that lies nowhere has no row.
         let gone = row.refs == 0 && row.place.is_none();
         self.top.put_blob(id, (!gone).then_some(row));
     }

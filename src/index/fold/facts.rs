@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 impl Overlay {
-    /// Folds `event` in. `below` is the state this overlay lies on: the one it was made from, or the same after a
-    /// checkpoint. An event that was folded in already changes nothing.
+    /// Folds `event` in. `below` is the state this overlay lies on: the one it was made from, or
+    /// that state after a checkpoint. An event that was folded in already changes nothing.
     ///
     /// After an error the overlay is of no more use: part of the event may be in it.
     pub(crate) fn apply(&mut self, event: &Event, below: &View) -> Result<(), IndexError> {
@@ -50,7 +50,8 @@ impl Overlay {
                 self.small_mut().jobs.insert(id, JobRow::from(body));
             }
             Body::JobFinished(body) => fold.finished(body)?,
-            // Which packs there are is what the folder of packs says, not the log. But a number is never given twice.
+            // Which packs there are is what the folder of packs says, not the log. But a number is
+            // never given twice.
             Body::Compacted(body) => {
                 let highest = body
                     .removed
@@ -156,7 +157,8 @@ impl Fold<'_> {
         self.count(&row, Change::More)?;
         let purged = row.head.purged_at.is_some();
         self.top.put_entry(event.entry, rows::encode(&row));
-        // A purge takes what an entry's attempts made; what is made afterwards has nobody left to take it.
+        // A purge takes what an entry's attempts made; what is made afterwards has nobody left to
+        // take it.
         if !purged {
             for report in &event.reports {
                 self.change_named(report, Change::More)?;
@@ -175,13 +177,14 @@ impl Fold<'_> {
                     rejections: 0,
                     intended: false,
                 };
-                self.enqueue(&event.converter, place, row);
+                self.enqueue(&event.converter, place, row)?;
             }
         }
         Ok(())
     }
 
-    /// What waits already is marked, what does not is queued; what was submitted or purged stays as it is.
+    /// What waits already is marked, what does not is queued; what was submitted or purged stays as
+    /// it is.
     fn intended(&mut self, event: &Event, body: &SubmitIntended) -> Result<(), IndexError> {
         let Some(stored) = self.entry(body.entry)? else {
             return Ok(());
@@ -223,7 +226,7 @@ impl Fold<'_> {
             since: event.time,
             endpoint: &body.endpoint,
         });
-        self.enqueue(converter, place, queued);
+        self.enqueue(converter, place, queued)?;
         self.top.put_entry(body.entry, rows::encode(&row));
         Ok(())
     }
@@ -244,21 +247,34 @@ impl Fold<'_> {
             queued,
             report: body.report,
         };
-        self.dequeue(converter, place);
+        self.dequeue(converter, place)?;
         self.top.put_entry(body.entry, rows::encode(&row));
         Ok(())
     }
 
-    fn enqueue(&mut self, converter: &str, place: QueuePlace, row: QueuedRow) {
-        let waiting = &mut self.top.totals.waiting;
-        *waiting = waiting.saturating_add(1);
+    fn enqueue(
+        &mut self,
+        converter: &str,
+        place: QueuePlace,
+        row: QueuedRow,
+    ) -> Result<(), IndexError> {
+        self.count_waiting(Change::More)?;
         self.put_queued(converter, place, Some(row));
+        Ok(())
     }
 
-    fn dequeue(&mut self, converter: &str, place: QueuePlace) {
-        let waiting = &mut self.top.totals.waiting;
-        *waiting = waiting.saturating_sub(1);
+    fn dequeue(&mut self, converter: &str, place: QueuePlace) -> Result<(), IndexError> {
+        self.count_waiting(Change::Less)?;
         self.put_queued(converter, place, None);
+        Ok(())
+    }
+
+    fn count_waiting(&mut self, change: Change) -> Result<(), IndexError> {
+        let waiting = &mut self.top.totals.waiting;
+        *waiting = change
+            .by_one(*waiting)
+            .ok_or(IndexError::Damaged("the length of the queues"))?;
+        Ok(())
     }
 
     fn put_queued(&mut self, converter: &str, place: QueuePlace, row: Option<QueuedRow>) {
@@ -278,7 +294,7 @@ impl Fold<'_> {
                 queued,
                 report: event.report,
             };
-            self.dequeue(converter, place);
+            self.dequeue(converter, place)?;
         }
         if row.submit(time, event.attempt, event.report, &event.report_id) {
             self.top.put_entry(event.entry, rows::encode(&row));
@@ -306,7 +322,7 @@ impl Fold<'_> {
                             queued,
                             report: number,
                         };
-                        self.dequeue(attempt.converter, place);
+                        self.dequeue(attempt.converter, place)?;
                     }
                 }
             }

@@ -1,7 +1,8 @@
-//! The fold: one event at a time into an overlay. No clock, no randomness, no file but the state below.
+//! Folds one event at a time into an overlay. The fold uses no clock, no randomness and no file,
+//! only the state below.
 //!
-//! An event that names what does not exist changes nothing but the place in the log: what an old program wrote must
-//! never stop a new one.
+//! An event that names something that does not exist only advances the place in the log: events of
+//! an old version must never stop a new one.
 
 mod contents;
 mod facts;

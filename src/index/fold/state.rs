@@ -1,4 +1,4 @@
-//! The state that an event is folded into, and what is known in it.
+//! The state that an event is folded into, and look-ups in it.
 
 use crate::event::EntryRanges;
 use crate::id::{BlobId, EntryId, PackId};
@@ -14,6 +14,17 @@ pub(super) enum Change {
     Less,
 }
 
+impl Change {
+    /// Returns `count` one larger or smaller, or `None` when it would pass its limits: then the
+    /// rows that were counted and their count contradict each other.
+    pub(super) const fn by_one(self, count: u64) -> Option<u64> {
+        match self {
+            Self::More => count.checked_add(1),
+            Self::Less => count.checked_sub(1),
+        }
+    }
+}
+
 /// One step of the fold: the overlay that is written and the state that is only read.
 pub(super) struct Fold<'a> {
     pub(super) top: &'a mut Overlay,
@@ -21,7 +32,7 @@ pub(super) struct Fold<'a> {
 }
 
 impl Fold<'_> {
-    /// The entries that exist among `ranges`, which may be absurdly wide.
+    /// Returns the entries that exist among `ranges`, which may be absurdly wide.
     pub(super) fn existing(&self, ranges: &EntryRanges) -> Result<Vec<EntryId>, IndexError> {
         let newest = self.top.totals.newest_entry;
         let mut ids = Vec::new();

@@ -68,7 +68,7 @@ impl<'a> IdWalk<'a> {
         }
     }
 
-    /// Where in a span the walk begins; `None` when all of it comes before the cursor.
+    /// Returns where in a span the walk begins; `None` when all of it comes before the cursor.
     fn start(&self, span: Span) -> Option<Low> {
         match (self.direction, self.after) {
             (Direction::Asc, None) => Some(0),

@@ -120,7 +120,8 @@ impl<'a> TermWalk<'a> {
         Ok(Stream::Ordinals(stream))
     }
 
-    /// Goes on picking ordinals where going term by term led past too many entries that do not match.
+    /// Goes on picking ordinals where going term by term led past too many entries that do not
+    /// match.
     fn give_up_terms(
         &self,
         stream: &TermStream,

@@ -12,8 +12,8 @@ use std::collections::{BinaryHeap, HashMap};
 
 /// By the wall time of archiving.
 ///
-/// Times and ids are turned around for a descending walk (`!n` reverses the order of numbers), so that there is one
-/// direction here: the smallest first.
+/// Times and ids are turned around for a descending walk (`!n` reverses the order of numbers), so
+/// that there is one direction here: the smallest first.
 pub(in crate::index) struct TimeWalk<'a> {
     search: &'a Search<'a>,
     direction: Direction,
@@ -71,7 +71,7 @@ impl<'a> TimeWalk<'a> {
         }
     }
 
-    /// Puts a span or a block in line, unless all of it comes before the cursor.
+    /// Queues a span or a block, unless all of it comes before the cursor.
     fn push(&mut self, what: What, zone: Zone) {
         let (first, last) = match self.direction {
             Direction::Asc => (zone.oldest, zone.newest),

@@ -1,4 +1,4 @@
-//! One page of a listing: what the tables know, merged with what the overlays know better.
+//! One page of a listing: rows of the tables merged with the newer rows of the overlays.
 
 use super::search::{Changed, Search};
 use super::walk::Walk;
@@ -9,7 +9,8 @@ use crate::index::tables::entry_at;
 use crate::index::view::View;
 use crate::query::{Cursor, Filter, Query, Sort};
 
-/// After so many candidates that were none, file names are tried in bulk: a span's names take about as long as these.
+/// After so many candidates that were none, file names are tried in bulk: a span's names take about
+/// as long as these.
 const REFUSED_MAX: u32 = 3000;
 
 /// One page of a listing.
@@ -22,7 +23,7 @@ pub(crate) struct Page {
 }
 
 impl View {
-    /// The entries that a query asks for.
+    /// Returns the entries that a query asks for.
     pub(crate) fn query(&self, query: &Query) -> Result<Page, IndexError> {
         let sort = query.sort;
         let after = query.after.as_ref().map(|cursor| Place::of(sort, cursor));
@@ -56,7 +57,8 @@ impl View {
         })
     }
 
-    /// How many entries a filter selects. Exact; rows are only looked at for texts and file patterns.
+    /// Returns how many entries a filter selects. Exact; rows are only looked at for texts and file
+    /// patterns.
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64, IndexError> {
         let search = Search::new(self, filter)?;
         search.sharpen();
@@ -80,7 +82,7 @@ impl View {
     }
 }
 
-/// Every match in order: what the tables know of, merged with what the overlays know better.
+/// Every match in order: matches of the tables merged with those of the overlays, which are newer.
 struct Listing<'a> {
     search: &'a Search<'a>,
     sort: Sort,

@@ -11,7 +11,7 @@ use crate::query::{Filter, Purged};
 use crate::time::Timestamp;
 use std::ops::RangeInclusive;
 
-/// What posting lists can say of one part of a filter. All clauses must hold.
+/// One part of a filter that posting lists can answer. All clauses must hold.
 pub(super) enum Clause {
     /// Has any of these terms.
     Terms(Field, Vec<Vec<u8>>),
@@ -30,7 +30,7 @@ pub(super) enum Clause {
 )]
 const NO_TIME: RangeInclusive<i64> = 1..=0;
 
-/// A filter with its texts folded, to be held against rows.
+/// A filter with its texts folded, to be compared with rows.
 pub(in crate::index) struct Matcher<'a> {
     pub(super) filter: &'a Filter,
     ids: Vec<EntryId>,
@@ -96,8 +96,8 @@ impl<'a> Matcher<'a> {
         in_time && in_ids
     }
 
-    /// The filter as posting lists see it, the clauses that leave least first, and whether rows must be
-    /// looked at as well; for file names they always must.
+    /// Returns the filter as posting lists see it, the clauses that leave least first, and whether
+    /// rows must be looked at as well; for file names they always must.
     pub(super) fn clauses(&self) -> (Vec<Clause>, bool) {
         let mut clauses = Vec::new();
         let mut verify = false;
@@ -143,7 +143,8 @@ impl<'a> Matcher<'a> {
             clauses.push(Clause::Times(times.clone()));
         }
         if let Some(text) = &self.text {
-            // Up to one trigram, having it is containing the text, unless the end mark is mistaken for a part.
+            // Up to one trigram, having it is containing the text, unless the end mark is mistaken
+            // for a part.
             verify |= text.len() > 3 || text.contains('\0');
             clauses.push(Clause::Trigrams(text::trigram_ranges(text.as_bytes())));
         }
@@ -221,7 +222,7 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// True when nothing is wanted, or just this.
+/// Returns true when nothing is wanted, or just this.
 fn is(wanted: Option<&String>, text: Option<&str>) -> bool {
     match (wanted, text) {
         (None, _) => true,

@@ -1,4 +1,5 @@
-//! The query engine: a filter becomes set algebra over posting lists, span by span; a sort walks the result in order.
+//! The query engine: a filter becomes set algebra over posting lists, span by span; a sort walks
+//! the result in order.
 
 mod by_id;
 mod by_term;

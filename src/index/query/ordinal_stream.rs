@@ -12,7 +12,8 @@ use std::collections::VecDeque;
 
 /// Some entries of a span, picked by their ordinals a few at a time.
 ///
-/// An entry's rank in the order of its span is `ordinal << 16 | low`, turned around (`!`) for a descending walk.
+/// An entry's rank in the order of its span is `ordinal << 16 | low`, turned around (`!`) for a
+/// descending walk.
 pub(super) struct OrdinalStream {
     span: Span,
     direction: Direction,
@@ -117,7 +118,8 @@ impl OrdinalStream {
     }
 }
 
-/// The rank in the order of `span` at which a walk that goes on behind `after` begins; `None` when nothing is left.
+/// Returns the rank in the order of `span` at which a walk that goes on behind `after` begins;
+/// `None` when nothing is left.
 fn first_behind(
     search: &Search<'_>,
     span: Span,
@@ -153,9 +155,9 @@ fn first_behind(
     })
 }
 
-/// How far an id is from the first of its span.
+/// Returns how far an id is from the first of its span.
 fn offset(id: EntryId, first: EntryId) -> u32 {
-    u32::try_from(id.0 - first.0).unwrap_or(u32::MAX)
+    u32::try_from(id.0 - first.0).expect("BUG: an id of another span")
 }
 
 /// The ordinals of one field of a span, by the rank of the entry.
@@ -176,7 +178,7 @@ impl<'a> Ordinals<'a> {
         parsed.ok_or(IndexError::Damaged("the ordinals"))
     }
 
-    /// The ordinal of the entry of that rank, which is one of the entries.
+    /// Returns the ordinal of the entry of that rank, which is one of the entries.
     fn get(&self, rank: usize) -> u16 {
         match self {
             Self::Narrow(ordinals) => ordinals.get(rank).copied().map_or(0, u16::from),

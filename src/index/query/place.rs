@@ -15,7 +15,7 @@ pub(in crate::index) struct Place {
 }
 
 impl Place {
-    /// The place a cursor stands for.
+    /// Returns the place a cursor stands for.
     pub(in crate::index) fn of(sort: Sort, cursor: &Cursor) -> Result<Self, IndexError> {
         let fits = match sort.field {
             SortField::Id => cursor.value.is_empty(),

@@ -1,4 +1,4 @@
-//! A filter made ready to be asked, on one view: spans, candidates and their confirmation.
+//! A filter prepared for one view: finds candidates span by span and confirms them.
 
 use super::matcher::{Clause, Matcher};
 use crate::id::EntryId;
@@ -16,19 +16,20 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 
-/// A filter made ready to be asked, on one view.
+/// A filter prepared for one view.
 pub(in crate::index) struct Search<'a> {
     pub(in crate::index) view: &'a View,
     pub(in crate::index) spans: Vec<(Span, Zone)>,
     pub(super) matcher: Matcher<'a>,
     clauses: Vec<Clause>,
-    /// True when the posting lists only give candidates and the rows must be looked at, file names apart.
+    /// True when the posting lists only give candidates and the rows must be looked at, file names
+    /// apart.
     verify: bool,
-    /// True once the file names of a span are held against the pattern all at once.
+    /// True once the file names of a span are compared with the pattern all at once.
     sharp: Cell<bool>,
     /// The rows of the overlays, matching or not, by id.
     pub(super) changed: Vec<(EntryId, &'a [u8])>,
-    /// What the overlays have rows of: what the tables say of these is out of date.
+    /// Entries with a row in an overlay: their rows in the tables are out of date.
     outdated: HashMap<Span, Bits>,
 }
 
@@ -59,7 +60,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The matching rows of the overlays in an order, behind `after`.
+    /// Returns the matching rows of the overlays in an order, behind `after`.
     pub(super) fn changed(
         &'a self,
         sort: Sort,
@@ -101,8 +102,8 @@ impl<'a> Search<'a> {
         self.matcher.matches(id, self.table_row(id)?.value())
     }
 
-    /// From now on holds file names against the pattern when a span is opened, all at once, instead of row by row;
-    /// false when there is no pattern.
+    /// From now on holds file names against the pattern when a span is opened, all at once, instead
+    /// of row by row; false when there is no pattern.
     pub(super) fn sharpen(&self) -> bool {
         self.sharp.set(self.matcher.file.is_some());
         self.sharp.get()
@@ -149,12 +150,13 @@ impl<'a> Search<'a> {
         row.ok_or(IndexError::Damaged("the entries"))
     }
 
-    /// True when a candidate of [`matches`](Self::matches) may still be none.
+    /// Returns true when a candidate of [`matches`](Self::matches) may still be none.
     pub(super) fn is_doubtful(&self) -> bool {
         self.verify || (self.matcher.file.is_some() && !self.sharp.get())
     }
 
-    /// The entries of a span that match by the tables, or may match; `None` when there are none.
+    /// Returns the entries of a span that match by the tables, or may match; `None` when there are
+    /// none.
     pub(in crate::index) fn matches(
         &self,
         span: Span,
@@ -272,7 +274,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The entries of a span that were archived in a range of micros.
+    /// Returns the entries of a span that were archived in a range of micros.
     fn archived_in(&self, span: Span, times: &RangeInclusive<i64>) -> Result<Bits, IndexError> {
         let mut bits = Bits::none();
         let reader = &self.view.reader;
@@ -303,7 +305,8 @@ impl<'a> Search<'a> {
 /// What matches among the rows of the overlays, in order.
 pub(super) enum Changed<'a> {
     Sorted(std::vec::IntoIter<Place>),
-    /// Held against the filter only when their turn comes: a page of the newest looks at few.
+    /// Compared with the filter only when they are reached: a page of the newest entries needs few
+    /// of them.
     ById(&'a Matcher<'a>, std::vec::IntoIter<(EntryId, &'a [u8])>),
 }
 
@@ -324,7 +327,7 @@ impl Changed<'_> {
     }
 }
 
-/// The 64-bit words of a span's bits that are one block.
+/// Returns the 64-bit words of a span's bits that are one block.
 pub(in crate::index) fn block_words(block: usize) -> Range<usize> {
     const WORDS: usize = BLOCK_IDS / 64;
     block * WORDS..(block + 1) * WORDS

@@ -17,11 +17,11 @@ pub(super) struct TermStream {
     pub(super) bits: Bits,
     value: Vec<u8>,
     members: Members,
-    /// Terms gone past since the last one with a match.
+    /// Terms passed since the last one with a match.
     missed: u32,
 }
 
-/// What a step along the terms came to.
+/// The result of one step along the terms.
 pub(super) enum Step {
     Place(Place),
     End,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(super) const CONFIG: bincode::config::Configuration = bincode::config::standard();
 
-/// The bytes of a row.
+/// Returns the bytes of a row.
 pub(in crate::index) fn encode(row: &impl Serialize) -> Vec<u8> {
     const USUAL_BYTES: usize = 512;
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
@@ -15,7 +15,7 @@ pub(in crate::index) fn encode(row: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// The row that `bytes` hold.
+/// Returns the row that `bytes` hold.
 pub(in crate::index) fn decode<'a, Row: Deserialize<'a>>(
     bytes: &'a [u8],
 ) -> Result<Row, IndexError> {

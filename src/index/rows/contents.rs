@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct BlobRow {
     /// Bytes of its plaintext.
     pub(crate) size: u64,
-    /// How many facts need it: sources, reports and bundle files that are not purged, and live blobs cut into it.
+    /// How many facts need it: sources, reports and bundle files that are not purged, and live
+    /// blobs cut into it.
     pub(crate) refs: u32,
     /// How many of those are facts, not blobs.
     pub(crate) named: u32,

@@ -10,7 +10,7 @@ use crate::index::error::IndexError;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The head of the entry that `bytes` hold.
+/// Returns the head of the entry that `bytes` hold.
 pub(in crate::index) fn decode_head(bytes: &[u8]) -> Result<EntryHead<'_>, IndexError> {
     let head = bincode::serde::borrow_decode_from_slice(bytes, CONFIG);
     head.map(|(head, _)| head).map_err(IndexError::Row)
@@ -28,7 +28,8 @@ fn meta(pairs: &Pairs<'_>) -> Meta {
     pairs.iter().map(owned).collect()
 }
 
-/// What most filters and orders look at; stands first in an entry's row, so that it can be read alone.
+/// What most filters and orders look at; stands first in an entry's row, so that it can be read
+/// alone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::index) struct EntryHead<'a> {
     pub(in crate::index) status: Status,
@@ -51,7 +52,8 @@ pub(in crate::index) struct EntryHead<'a> {
     pub(in crate::index) process: Option<&'a str>,
 }
 
-/// An [`Entry`] but for its id, which is the key, and its holds, which are looked up where they are kept.
+/// An [`Entry`] but for its id, which is the key, and its holds, which are looked up where they are
+/// kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::index) struct EntryRow<'a> {
     #[serde(borrow)]
@@ -154,7 +156,7 @@ enum RetentionRow {
 }
 
 impl<'a> EntryRow<'a> {
-    /// The row of an entry that was just archived.
+    /// Returns the row of an entry that was just archived.
     pub(in crate::index) fn archived(at: Timestamp, event: &'a Archived) -> Self {
         let dir = event.source.path.strip_suffix(event.source.name.as_str());
         Self {
@@ -192,7 +194,8 @@ impl<'a> EntryRow<'a> {
         }
     }
 
-    /// Adds an attempt, which the event `seq` states. What it found out about the unit is merged by the caller, see
+    /// Adds an attempt, which the event `seq` states. What it found out about the unit is merged by
+    /// the caller, see
     /// [`EntryRow::merged_unit`].
     pub(in crate::index) fn add_attempt(
         &mut self,
@@ -231,7 +234,7 @@ impl<'a> EntryRow<'a> {
         });
     }
 
-    /// The unit with what an attempt detected merged in.
+    /// Returns the unit with what an attempt detected merged in.
     pub(in crate::index) fn merged_unit(&self, detected: &Unit) -> Unit {
         let mut unit = self.unit();
         self.unit_given.merge(&mut unit, detected);
@@ -246,7 +249,7 @@ impl<'a> EntryRow<'a> {
         self.head.process = unit.process.as_deref();
     }
 
-    /// One report of one attempt, with the name of the converter that made it.
+    /// Returns one report of one attempt, with the name of the converter that made it.
     pub(in crate::index) fn report_mut(
         &mut self,
         attempt: AttemptNo,
@@ -287,7 +290,7 @@ impl<'a> EntryRow<'a> {
         true
     }
 
-    /// Every report of every attempt.
+    /// Returns every report of every attempt.
     pub(in crate::index) fn reports(&self) -> impl Iterator<Item = &ReportRow<'a>> {
         self.attempts.iter().flat_map(|attempt| &attempt.reports)
     }
@@ -301,7 +304,7 @@ impl<'a> EntryRow<'a> {
         }
     }
 
-    /// The entry that `id` and `holds` complete.
+    /// Returns the entry that `id` and `holds` complete.
     pub(in crate::index) fn entry(&self, id: EntryId, holds: Vec<String>) -> Entry {
         Entry {
             id,
@@ -372,7 +375,7 @@ impl<'a> ReportRow<'a> {
         }
     }
 
-    /// The event that put it into the queue, while it waits there.
+    /// Returns the event that put it into the queue, while it waits there.
     pub(in crate::index) fn queued(&self) -> Option<EventSeq> {
         match self.submission {
             Some(SubmissionRow::Waiting { queued, .. }) => Some(queued),
@@ -427,8 +430,8 @@ impl SubmissionRow<'_> {
     }
 }
 
-/// A report that waits to be submitted. Which converter made it, which event queued it and which of the attempt's reports
-/// it is stand in the key.
+/// A report that waits to be submitted. Which converter made it, which event queued it and which of
+/// the attempt's reports it is stand in the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct QueuedRow {
     /// The entry.

@@ -12,12 +12,13 @@ pub(crate) struct HoldRow {
     pub(crate) reason: String,
     /// When it was placed last.
     pub(crate) placed_at: Timestamp,
-    /// The entries, as they were named by each placing event; an event holds only what was archived before it.
+    /// The entries, as they were named by each placing event; an event holds only what was archived
+    /// before it.
     pub(crate) placements: Vec<(EventSeq, EntryRanges)>,
 }
 
 impl HoldRow {
-    /// True when the hold lies on `id`.
+    /// Returns true when the hold lies on `id`.
     pub(crate) fn covers(&self, id: EntryId) -> bool {
         self.placements
             .iter()

@@ -17,7 +17,8 @@ use crate::id::EntryId;
 use crate::index::*;
 use crate::query::{Direction, Filter, Purged, Query, Sort, SortField};
 
-/// A rebuild that the power ended left an index that lacked the blobs written last, and called itself whole.
+/// A rebuild that the power ended left an index that lacked the blobs written last, and called
+/// itself whole.
 #[test]
 fn a_half_made_index_is_not_opened() {
     let disk = SimDisk::new();

@@ -90,7 +90,8 @@ pub(super) fn scatter(n: u64) -> u64 {
     (n ^ (n >> 29)).wrapping_mul(0xc4ce_b9fe_1a85_ec53) >> 20
 }
 
-/// A plant's week: some thousand entries over three spans, clocks set back, a part of it converted and purged.
+/// A plant's week: some thousand entries over three spans, clocks set back, a part of it converted
+/// and purged.
 pub(super) fn plant() -> (Model, Live) {
     let mut ops = Vec::new();
     for n in 0..3000 {

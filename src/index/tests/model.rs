@@ -175,7 +175,8 @@ impl Model {
         named
     }
 
-    /// How many facts and live blobs need each content; the larger ones first, since they hold the smaller.
+    /// How many facts and live blobs need each content; the larger ones first, since they hold the
+    /// smaller.
     pub(super) fn refs(&self) -> BTreeMap<u8, u32> {
         let named = self.named();
         let mut refs: BTreeMap<u8, u32> = (0..CONTENTS)

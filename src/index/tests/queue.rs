@@ -1,4 +1,5 @@
-//! The part of the index's model that knows which reports wait to be submitted: a map that is looked through as a whole.
+//! The part of the index's model that knows which reports wait to be submitted: a map that is
+//! looked through as a whole.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +115,8 @@ impl Queue {
         }
     }
 
-    /// What waits of one converter, in order: with since when, how often it was rejected, and whether it may have been sent.
+    /// What waits of one converter, in order: with since when, how often it was rejected, and
+    /// whether it may have been sent.
     pub(super) fn of(
         &self,
         converter: &str,

@@ -1,4 +1,4 @@
-//! What a view knows of blobs and packs.
+//! The blobs and packs of a view.
 
 use super::layers::View;
 use crate::id::{BlobId, EventSeq, PackId};
@@ -18,7 +18,7 @@ impl View {
         stored.map(|row| rows::decode(row.value())).transpose()
     }
 
-    /// The blobs that `id` is cut into, in order; empty for a whole one.
+    /// Returns the blobs that `id` is cut into, in order; empty for a whole one.
     pub(crate) fn children(&self, id: &BlobId) -> Result<Arc<[BlobId]>, IndexError> {
         if let Some(list) = self.layered(|layer| layer.children.get(id)) {
             return Ok(list.unwrap_or_default());
@@ -29,7 +29,7 @@ impl View {
         }
     }
 
-    /// Every blob that lies in one of `packs`. Reads the whole table of blobs.
+    /// Returns every blob that lies in one of `packs`. Reads the whole table of blobs.
     pub(crate) fn blobs_in_packs(
         &self,
         packs: &BTreeSet<PackId>,
@@ -44,17 +44,19 @@ impl View {
         Ok(blobs)
     }
 
-    /// The newest event that made plans stale which were made before it: a hold that came or went, or a purge. 0 is none.
+    /// Returns the newest event that made plans stale which were made before it: a hold that came
+    /// or went, or a purge. 0 is none.
     pub(crate) fn plans_stale_since(&self) -> EventSeq {
         EventSeq(self.totals().plans_stale_since)
     }
 
-    /// The highest number of a pack that was ever compacted away; 0 is none.
+    /// Returns the highest number of a pack that was ever compacted away; 0 is none.
     pub(crate) fn highest_pack(&self) -> PackId {
         PackId(self.totals().highest_pack)
     }
 
-    /// How many blobs are needed and lie in no pack. Looks at every pack, not at every blob.
+    /// Returns how many blobs are needed and lie in no pack. Looks at every pack, not at every
+    /// blob.
     pub(crate) fn needed_in_no_pack(&self) -> Result<u64, IndexError> {
         let placed = self
             .pack_states()?
@@ -67,7 +69,8 @@ impl View {
             .ok_or(IndexError::Damaged("the counts of blobs"))
     }
 
-    /// Blobs that are needed, lie in no pack, and are not `elsewhere` either, ascending. Looks at every blob.
+    /// Blobs that are needed, lie in no pack, and are not `elsewhere` either, ascending. Looks at
+    /// every blob.
     pub(crate) fn needed_nowhere(
         &self,
         elsewhere: impl Fn(&BlobId) -> bool,
@@ -93,7 +96,8 @@ impl View {
         Ok(found)
     }
 
-    /// Content that repairs gave up, with the events that say so. It may have been archived again since.
+    /// Content that repairs gave up, with the events that say so. It may have been archived again
+    /// since.
     pub(crate) fn losses(&self) -> Result<BTreeMap<BlobId, EventSeq>, IndexError> {
         let mut losses = BTreeMap::new();
         for stored in self.reader.losses.range::<&[u8; 32]>(..)? {
@@ -151,7 +155,7 @@ impl View {
         stored.map(|row| rows::decode(row.value())).transpose()
     }
 
-    /// A pack that was added.
+    /// Returns a pack that was added.
     pub(crate) fn pack(&self, id: PackId) -> Result<Option<PackRow>, IndexError> {
         Ok(self.pack_state(id)?.and_then(|state| pack_row(id, state)))
     }
@@ -173,7 +177,7 @@ impl View {
         Ok(all)
     }
 
-    /// Every pack that was added, by number.
+    /// Returns every pack that was added, by number.
     pub(crate) fn packs(&self) -> Result<Vec<PackRow>, IndexError> {
         let states = self.pack_states()?.into_iter();
         Ok(states

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 impl View {
-    /// Everything in it, one fact a line, in a fixed order: two states are equal when their dumps are. Holds all blobs
-    /// and keys in memory, so it is for tests and for `verify`.
+    /// Everything in it, one fact a line, in a fixed order: two states are equal when their dumps
+    /// are. Holds all blobs and keys in memory, so it is for tests and for `verify`.
     pub(crate) fn dump(&self, mut line: impl FnMut(String)) -> Result<(), IndexError> {
         line(format!("applied {} {:?}", self.applied(), self.totals()));
         let holds = self.holds();

@@ -14,9 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
-/// One consistent state: overlays, the newest first, on top of the tables. Later changes do not reach it.
+/// One consistent state: overlays, the newest first, on top of the tables. Later changes do not
+/// affect it.
 ///
-/// While it lives, commits cannot reuse the pages it reads and the file grows instead: make one, ask, let go.
+/// While it lives, commits cannot reuse the pages it reads and the file grows instead: make one,
+/// ask, let go.
 #[derive(Clone)]
 pub(crate) struct View {
     pub(in crate::index) layers: Vec<Arc<Overlay>>,
@@ -43,19 +45,19 @@ impl View {
         Self { layers, reader }
     }
 
-    /// The same state under one more overlay.
+    /// Returns this state under one more overlay.
     pub(crate) fn under(&self, overlay: impl Into<Arc<Overlay>>) -> Self {
         let mut layers = vec![overlay.into()];
         layers.extend(self.layers.iter().cloned());
         Self::new(layers, Arc::clone(&self.reader))
     }
 
-    /// An overlay for what happens next.
+    /// Returns an empty overlay on top of this state.
     pub(crate) fn overlay(&self) -> Overlay {
         Overlay::over(self.applied(), self.totals())
     }
 
-    /// The newest event in it.
+    /// Returns the newest event in it.
     pub(crate) fn applied(&self) -> EventSeq {
         self.layers
             .first()
@@ -72,7 +74,7 @@ impl View {
         self.layers.iter().find_map(|layer| get(layer).cloned())
     }
 
-    /// One entry, purged or not.
+    /// Returns one entry, purged or not.
     pub(crate) fn entry(&self, id: EntryId) -> Result<Option<Entry>, IndexError> {
         let Some(stored) = self.stored(id)? else {
             return Ok(None);
@@ -81,7 +83,7 @@ impl View {
         Ok(Some(row.entry(id, names_on(&self.holds(), id))))
     }
 
-    /// Entries in the order of `ids`; those that do not exist are left out.
+    /// Returns entries in the order of `ids`; those that do not exist are left out.
     pub(in crate::index) fn entries(&self, ids: &[EntryId]) -> Result<Vec<Entry>, IndexError> {
         let holds = self.holds();
         let mut entries = Vec::with_capacity(ids.len());
@@ -108,7 +110,7 @@ impl View {
         }))
     }
 
-    /// The rows of the overlays, each entry's newest, by id.
+    /// Returns the rows of the overlays, each entry's newest, by id.
     pub(in crate::index) fn changed_rows(
         &self,
         ids: RangeInclusive<EntryId>,
@@ -118,13 +120,14 @@ impl View {
             let rows = layer.entries.range(ids.clone());
             changed.extend(rows.map(|(id, row)| (*id, &**row)));
         }
-        // The sort is stable: of several rows of one entry the newest layer's comes first and stays.
+        // The sort is stable: of several rows of one entry the newest layer's comes first and
+        // stays.
         changed.sort_by_key(|(id, _)| *id);
         changed.dedup_by_key(|(id, _)| *id);
         changed
     }
 
-    /// The entries that exist among `ids`, ascending.
+    /// Returns the entries that exist among `ids`, ascending.
     pub(in crate::index) fn entry_ids(
         &self,
         ids: RangeInclusive<EntryId>,
@@ -180,7 +183,8 @@ impl View {
         Ok(())
     }
 
-    /// Hands out every entry that is not purged, the oldest first, until `each` breaks off. One is in memory at a time.
+    /// Hands out every entry that is not purged, the oldest first, until `each` breaks off. One is
+    /// in memory at a time.
     pub(crate) fn walk_oldest(
         &self,
         mut each: impl FnMut(Entry) -> ControlFlow<()>,
@@ -195,7 +199,7 @@ impl View {
         })
     }
 
-    /// The entry that was archived first under an idempotency key.
+    /// Returns the entry that was archived first under an idempotency key.
     pub(crate) fn key(&self, key: &str) -> Result<Option<EntryId>, IndexError> {
         self.key_of(&key_digest(key))
     }
@@ -210,7 +214,7 @@ impl View {
         Ok(self.reader.keys.get(digest)?.map(|id| EntryId(id.value())))
     }
 
-    /// A converter by what it really is.
+    /// Returns a converter by what it really is.
     pub(crate) fn converter(
         &self,
         id: &ConverterId,
@@ -224,7 +228,7 @@ impl View {
             .transpose()
     }
 
-    /// The converter that was registered last under a name.
+    /// Returns the converter that was registered last under a name.
     pub(crate) fn converter_named(
         &self,
         name: &str,
@@ -238,7 +242,7 @@ impl View {
         }
     }
 
-    /// Every converter, by identity.
+    /// Returns every converter, by identity.
     pub(crate) fn converters(&self) -> Result<Vec<ConverterRegistered>, IndexError> {
         let mut all = BTreeMap::new();
         for stored in self.reader.converters.range::<&[u8; 32]>(..)? {
@@ -260,7 +264,7 @@ impl View {
         stored.map(|row| rows::decode(row.value())).transpose()
     }
 
-    /// A job: how it began and, once it ended, how.
+    /// Returns a job: how it began and, once it ended, how.
     pub(crate) fn job(
         &self,
         id: JobId,
@@ -268,7 +272,7 @@ impl View {
         Ok(self.job_row(id)?.map(Into::into))
     }
 
-    /// Every job, the oldest first.
+    /// Returns every job, the oldest first.
     pub(crate) fn jobs(&self) -> Result<Vec<(JobId, JobStarted, Option<JobFinished>)>, IndexError> {
         let mut all = BTreeMap::new();
         for stored in self.reader.jobs.range::<u64>(..)? {
@@ -285,7 +289,7 @@ impl View {
         Ok(all.into_iter().map(parts).collect())
     }
 
-    /// The newest recorded value of a configuration item.
+    /// Returns the newest recorded value of a configuration item.
     pub(crate) fn config(&self, what: &str) -> Result<Option<String>, IndexError> {
         if let Some(value) = self.layered(|layer| layer.small.config.get(what)) {
             return Ok(value);
@@ -296,7 +300,7 @@ impl View {
         }
     }
 
-    /// The hold of that name, while it lies.
+    /// Returns the hold of that name, while it lies.
     pub(crate) fn hold(&self, name: &str) -> Option<Arc<HoldRow>> {
         if let Some(hold) = self.layered(|layer| layer.small.holds.get(name)) {
             return hold;
@@ -304,7 +308,7 @@ impl View {
         self.reader.holds.get(name).cloned()
     }
 
-    /// Every hold that lies, by name.
+    /// Returns every hold that lies, by name.
     pub(crate) fn holds(&self) -> BTreeMap<String, Arc<HoldRow>> {
         let mut all = self.reader.holds.clone();
         for layer in self.layers.iter().rev() {
@@ -318,7 +322,7 @@ impl View {
         all
     }
 
-    /// How many entries a hold lies on. Looks at the id of every entry.
+    /// Returns how many entries a hold lies on. Looks at the id of every entry.
     pub(crate) fn held_entries(&self, hold: &HoldRow) -> Result<u64, IndexError> {
         let mut held = 0;
         for (span, _) in self.reader.spans()? {
@@ -343,7 +347,7 @@ impl View {
         }
     }
 
-    /// Every counter that is not zero.
+    /// Returns every counter that is not zero.
     pub(in crate::index) fn counters(&self) -> Result<BTreeMap<CounterKey, Counter>, IndexError> {
         let mut all = self.reader.counters()?;
         for layer in self.layers.iter().rev() {
@@ -355,7 +359,7 @@ impl View {
     }
 }
 
-/// The names of the holds on an entry.
+/// Returns the names of the holds on an entry.
 pub(super) fn names_on(holds: &BTreeMap<String, Arc<HoldRow>>, id: EntryId) -> Vec<String> {
     holds
         .iter()

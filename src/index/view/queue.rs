@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 impl View {
-    /// How many reports wait to be submitted.
+    /// Returns how many reports wait to be submitted.
     pub(crate) fn waiting(&self) -> u64 {
         self.totals().waiting
     }
 
-    /// The first `limit` reports of a converter that wait to be submitted, behind the place `after`.
+    /// Returns the first `limit` reports of a converter that wait to be submitted, behind the place
+    /// `after`.
     pub(crate) fn queue(
         &self,
         converter: &str,
@@ -58,7 +59,7 @@ impl View {
         Ok(found.into_iter().take(limit).collect())
     }
 
-    /// How often a server refused a report.
+    /// Returns how often a server refused a report.
     pub(crate) fn rejections(
         &self,
         id: EntryId,
@@ -73,7 +74,7 @@ impl View {
         Ok(report.map_or(0, |(_, report)| report.rejections))
     }
 
-    /// The converters that have reports in the queue.
+    /// Returns the converters that have reports in the queue.
     pub(crate) fn queues(&self) -> Result<BTreeSet<String>, IndexError> {
         let mut names = BTreeSet::new();
         let mut from = String::new();

@@ -1,4 +1,5 @@
-//! Begins and commits the transaction of a checkpoint, and writes the tables that are not posting lists.
+//! Begins and commits the transaction of a checkpoint, and writes the tables that are not posting
+//! lists.
 
 use super::changes::spans;
 use super::postings::write_postings;

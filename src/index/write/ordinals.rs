@@ -53,7 +53,7 @@ impl Columns {
 }
 
 impl Column {
-    /// One byte for the width of an ordinal, then the ordinals.
+    /// Returns one byte for the width of an ordinal, then the ordinals.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1 + self.ordinals.len() * 2);
         if self.terms <= 256 {

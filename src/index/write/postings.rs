@@ -68,7 +68,7 @@ pub(super) fn write_postings(
     Ok(())
 }
 
-/// The terms of a row, each behind the byte of its field.
+/// Returns the terms of a row, each behind the byte of its field.
 fn term_set(row: &EntryRow<'_>) -> BTreeSet<Vec<u8>> {
     let mut set = BTreeSet::new();
     terms::terms(row, |field, term| {

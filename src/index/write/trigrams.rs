@@ -75,7 +75,8 @@ fn trigram_set(row: &EntryRow<'_>) -> BTreeSet<Trigram> {
 /// The members of each trigram, found by its bytes without hashing or sorting.
 #[derive(Default)]
 struct TrigramLists {
-    /// By the first two bytes, as far as there are any; then by the third: which list, counted from 1.
+    /// By the first two bytes, as far as there are any; then by the third: which list, counted from
+    /// 1.
     heads: Vec<Option<Box<[u32; 256]>>>,
     lists: Vec<Vec<Low>>,
 }
@@ -91,7 +92,7 @@ impl TrigramLists {
         if *list == 0 {
             self.lists.push(Vec::new());
             // There are no more trigrams than 24 bits can tell apart.
-            *list = u32::try_from(self.lists.len()).unwrap_or(u32::MAX);
+            *list = u32::try_from(self.lists.len()).expect("BUG: more lists than trigrams");
         }
         let members = &mut self.lists[*list as usize - 1];
         if members.last() != Some(&low) {

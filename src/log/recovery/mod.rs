@@ -1,12 +1,15 @@
-//! Finds the end of the log after whatever happened, and tells a torn tail from damage.
+//! Finds the end of the log when a store is opened, and distinguishes a torn tail from damage.
 //!
-//! A group is written only after the one before it is durable. So a frame that does not check out is
-//! - **damage**, if an intact frame of a *later group* (or a later journal file) proves that it had been durable,
+//! A group is written only after the one before it is durable. So a frame that does not check out
+//! is
+//! - **damage**, if an intact frame of a *later group* (or a later journal file) proves that it had
+//!   been durable,
 //! - a **torn tail** otherwise: the group was in flight and was never acknowledged.
 //!
-//! Damage in the very last group cannot be told from a torn write by the journal alone; the index knows how far the
-//! log had been durable and is asked by the caller.
+//! The journal alone cannot tell damage in the very last group from a torn write. The caller
+//! compares with the index, which knows how far the log had been durable.
 
+mod decision;
 mod recover;
 mod scan;
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Reads every journal file and says what is found beyond the sealed segments.
 
+use super::decision::{
+    EventsHeld, Headerless, Length, NextFile, Observed, TailVerdict, Use, decide, decide_headerless,
+};
 use super::scan::{Scan, Tail};
 use super::torn_tail::TornTail;
 use crate::disk::{Disk, OpenMode};
 use crate::format::frame::{Frame, JOURNAL_HEADER_BYTES, JournalHeader};
 use crate::id::{EventSeq, StoreId};
-use crate::log::journal::{JOURNAL_BYTES_MAX, Journal, journal_path, slot_of};
+use crate::log::journal::{JOURNAL_BYTES_MAX, JOURNAL_BYTES_MIN, Journal, journal_path, slot_of};
 use crate::log::journal_bytes::JournalBytes;
 use crate::log::{JOURNAL_DIR, LogError, list_or_nothing};
 use std::collections::VecDeque;
@@ -15,17 +18,18 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Found {
     /// Full files that wait to be sealed, oldest first, with their last event.
     pub(crate) full: Vec<(Journal, EventSeq)>,
-    /// The file to go on in and where; `None` when every file is free.
+    /// The file that the log goes on in, with the offset; `None` when every file is free.
     pub(crate) current: Option<(Journal, u64)>,
     /// Files that hold nothing unsealed.
     pub(crate) free: VecDeque<Journal>,
-    /// Files too short to be whole: made when the disk filled up or the power went, unless something is damaged.
+    /// Files shorter than the smallest journal file: they were being made when the disk filled up
+    /// or the power went.
     pub(crate) half_made: Vec<PathBuf>,
     /// How many slots are taken.
     pub(crate) slots: u32,
     /// The number the next event gets.
     pub(crate) next_seq: EventSeq,
-    /// Behind the end of the file to go on in lies something that it held before it was used again.
+    /// Bytes of an earlier generation lie behind the end of the current file.
     pub(crate) stale_behind_end: bool,
     /// Bytes of a group that never became durable.
     pub(crate) torn: Option<TornTail>,
@@ -33,17 +37,18 @@ pub(crate) struct Found {
     pub(crate) damage: Vec<String>,
 }
 
-/// A file that may hold unsealed events. It is read when its turn comes, so that one at a time is in memory, and not at all
-/// when everything in it was sealed.
-struct Candidate {
+/// A file with a readable header. It is read when its turn comes, so that one file at a time is in
+/// memory. It is not read at all when everything in it is sealed.
+struct Begun {
     journal: Journal,
     /// How long it is.
     len: u64,
-    /// How long it was made; it is begun only after all of that is durable.
+    /// How long it was made. It is begun only after all of that is durable.
     made_bytes: u64,
 }
 
-/// Reads every journal file and calls `each` with every intact frame after `sealed`, in order. Writes nothing.
+/// Reads every journal file and calls `each` with every intact frame after `sealed`, in order.
+/// Writes nothing.
 pub(crate) fn recover(
     disk: &dyn Disk,
     store: &StoreId,
@@ -51,7 +56,6 @@ pub(crate) fn recover(
     access: OpenMode,
     mut each: impl FnMut(u32, u64, &Frame<'_>),
 ) -> Result<Found, LogError> {
-    let dir = Path::new(JOURNAL_DIR);
     let mut found = Found {
         full: Vec::new(),
         current: None,
@@ -63,8 +67,40 @@ pub(crate) fn recover(
         torn: None,
         damage: Vec::new(),
     };
-    let mut live: Vec<Candidate> = Vec::new();
-    for entry in list_or_nothing(disk, dir)? {
+    let mut begun = find_files(disk, store, sealed, access, &mut found)?;
+    begun.sort_by_key(|file| {
+        (
+            file.journal.header.first_seq,
+            file.journal.header.generation,
+        )
+    });
+    let mut remaining = begun.into_iter().peekable();
+    while let Some(file) = remaining.next() {
+        let later = remaining.peek().map(|next| next.journal.header.first_seq);
+        read_file(file, later, sealed, &mut found, &mut each)?;
+    }
+    if found.current.is_none() {
+        // A file is sealed only after the next one was durably begun, so there always is one to go
+        // on in.
+        found.damage.push(format!(
+            "{}: the newest journal file is missing or damaged; what was recorded after event {} is lost with it",
+            Path::new(JOURNAL_DIR).display(),
+            found.next_seq.0 - 1
+        ));
+    }
+    Ok(found)
+}
+
+/// Opens every journal file. Returns those with a header; decides about the others at once.
+fn find_files(
+    disk: &dyn Disk,
+    store: &StoreId,
+    sealed: EventSeq,
+    access: OpenMode,
+    found: &mut Found,
+) -> Result<Vec<Begun>, LogError> {
+    let mut begun = Vec::new();
+    for entry in list_or_nothing(disk, Path::new(JOURNAL_DIR))? {
         let Some(slot) = slot_of(&entry.name) else {
             continue;
         };
@@ -75,146 +111,115 @@ pub(crate) fn recover(
             .map_err(LogError::io("open", &path))?;
         let read = |len| JournalBytes::read(&*file, len).map_err(LogError::io("read", &path));
         let head = read(entry.len.min(JOURNAL_HEADER_BYTES as u64))?;
-        let free = |file| {
-            let header = JournalHeader {
-                store: *store,
-                generation: 0,
-                first_seq: EventSeq(0),
-                file_bytes: entry.len,
-            };
-            Journal::found(slot, file, header)
-        };
         match JournalHeader::decode(head.bytes(), store) {
             Ok(mut header) => {
                 let made_bytes = header.file_bytes;
-                // One cut short behind our back is still read as far as it goes.
+                // A file that something else cut short is read as far as it goes.
                 header.file_bytes = made_bytes.min(entry.len);
-                let journal = Journal::found(slot, file, header);
-                live.push(Candidate {
-                    journal,
+                begun.push(Begun {
+                    journal: Journal::found(slot, file, header),
                     len: entry.len,
                     made_bytes,
                 });
             }
-            // A header torn while the file was started anew covers nothing: all it held was sealed by then. But if
-            // there is an unsealed frame behind it, the header itself was damaged.
             Err(why) => {
                 let all = read(entry.len)?;
                 let mut heads = all.heads(JOURNAL_HEADER_BYTES);
-                if heads.any(|(_, frame)| frame.seq > sealed) {
-                    found
+                let has_unsealed_head = heads.any(|(_, frame)| frame.seq > sealed);
+                match decide_headerless(has_unsealed_head, length(entry.len)) {
+                    Headerless::HeaderDamaged => found
                         .damage
-                        .push(format!("{}: header: {why}", path.display()));
-                } else if entry.len > JOURNAL_BYTES_MAX {
-                    found.damage.push(too_long(&path, entry.len));
-                } else if entry.len >= crate::log::JOURNAL_BYTES_MIN {
-                    found.free.push_back(free(file));
-                } else {
-                    found.half_made.push(path);
+                        .push(format!("{}: header: {why}", path.display())),
+                    Headerless::TooLong => found.damage.push(too_long(&path, entry.len)),
+                    Headerless::Free => {
+                        let header = JournalHeader {
+                            store: *store,
+                            generation: 0,
+                            first_seq: EventSeq(0),
+                            file_bytes: entry.len,
+                        };
+                        found.free.push_back(Journal::found(slot, file, header));
+                    }
+                    Headerless::HalfMade => found.half_made.push(path),
                 }
             }
         }
     }
-    live.sort_by_key(|candidate| {
-        (
-            candidate.journal.header.first_seq,
-            candidate.journal.header.generation,
-        )
+    Ok(begun)
+}
+
+fn length(len: u64) -> Length {
+    if len > JOURNAL_BYTES_MAX {
+        Length::TooLong
+    } else if len >= JOURNAL_BYTES_MIN {
+        Length::Whole
+    } else {
+        Length::Short
+    }
+}
+
+/// Reads one file, decides about it and notes the decision. `later` is the first event of the next
+/// file.
+fn read_file(
+    file: Begun,
+    later: Option<EventSeq>,
+    sealed: EventSeq,
+    found: &mut Found,
+    each: &mut impl FnMut(u32, u64, &Frame<'_>),
+) -> Result<(), LogError> {
+    let (len, journal) = (file.len, &file.journal);
+    let path = journal_path(journal.slot);
+    let starts = journal.header.first_seq;
+    if len > JOURNAL_BYTES_MAX {
+        found.damage.push(too_long(&path, len));
+    }
+    if later.is_some_and(|next| next <= found.next_seq) && starts <= sealed {
+        // Everything in it is sealed: it need not be read.
+        found.free.push_back(file.journal.with_file_bytes(len));
+        return Ok(());
+    }
+    let all = JournalBytes::read(&*journal.file, len).map_err(LogError::io("read", &path))?;
+    let mut scan = Scan::new(journal, &all);
+    let last = read_frames(journal, &mut scan, found, each);
+    let expected = last.next();
+    let told = found.damage.len();
+    let tail = scan.tail();
+    let decision = decide(Observed {
+        next: next_file(later, expected, found.next_seq),
+        tail: tail.state(),
+        events: events_held(starts, last, sealed),
     });
-    let mut remaining = live.into_iter().peekable();
-    while let Some(candidate) = remaining.next() {
-        let Candidate {
-            journal,
-            len,
-            made_bytes,
-        } = candidate;
-        let path = journal_path(journal.slot);
-        let starts = journal.header.first_seq;
-        let later = remaining.peek().map(|next| next.journal.header.first_seq);
-        if len > JOURNAL_BYTES_MAX {
-            found.damage.push(too_long(&path, len));
+    match (decision.tail, tail) {
+        (TailVerdict::TornTail, Tail::Torn(range)) => {
+            found.torn = Some(TornTail {
+                slot: journal.slot,
+                offset: range.start as u64,
+                bytes: all.bytes()[range].to_vec(),
+            });
         }
-        if later.is_some_and(|next| next <= found.next_seq) && starts <= sealed {
-            // Everything in it was sealed.
-            found.free.push_back(journal.with_file_bytes(len));
-            continue;
-        }
-        let all = JournalBytes::read(&*journal.file, len).map_err(LogError::io("read", &path))?;
-        let mut scan = Scan::new(&journal, &all);
-        let mut last = EventSeq(starts.0.saturating_sub(1));
-        while let Some((offset, frame)) = scan.next_frame() {
-            last = frame.header.seq;
-            if frame.header.seq == found.next_seq {
-                found.next_seq = found.next_seq.next();
-                each(journal.slot, offset, &frame);
-            } else if frame.header.seq > found.next_seq {
-                found.damage.push(format!(
-                    "{}: event {} is missing before event {} at byte {offset}",
-                    path.display(),
-                    found.next_seq,
-                    frame.header.seq
-                ));
-                found.next_seq = frame.header.seq.next();
-                each(journal.slot, offset, &frame);
-            }
-        }
-        let tail = scan.tail();
-        let told = found.damage.len();
-        let expected = last.next();
-        let proven = later.is_some_and(|next| next > expected && next > found.next_seq);
-        match tail {
-            Tail::Clean if !proven => {}
-            Tail::Torn(range) if !proven && later.is_none() => {
-                found.torn = Some(TornTail {
-                    slot: journal.slot,
-                    offset: range.start as u64,
-                    bytes: all.bytes()[range].to_vec(),
-                });
-            }
-            // A later file was started only after all of this one was durable.
-            Tail::Torn(_) if !proven => {}
-            Tail::Clean | Tail::Torn(_) | Tail::Damaged => {
-                found.damage.push(format!(
-                    "{}: event {expected} at byte {} does not check out, and later events prove that it was durable",
-                    path.display(),
-                    scan.at
-                ));
-                for (offset, seq) in scan.survivors() {
-                    if let Ok(frame) = Frame::decode(&all.bytes()[offset..])
-                        && seq >= found.next_seq
-                    {
-                        found.next_seq = seq.next();
-                        each(journal.slot, offset as u64, &frame);
-                    }
-                }
-            }
-        }
-        let unsealed = last > sealed || later.is_none();
-        if unsealed && made_bytes < len && len <= JOURNAL_BYTES_MAX {
+        (TailVerdict::Nothing | TailVerdict::TornTail, _) => {}
+        (TailVerdict::Damage, _) => {
             found.damage.push(format!(
-                "{}: it has {len} bytes and was made with {made_bytes}; \
-                 something else wrote behind its end",
+                "{}: event {expected} at byte {} does not check out, and later events prove that it was durable",
                 path.display(),
+                scan.at
             ));
+            read_survivors(journal, &scan, &all, found, each);
         }
-        if unsealed && journal.header.file_bytes < made_bytes {
-            found.damage.push(format!(
-                "{}: {} bytes are left of {made_bytes}; what was recorded in the rest is lost with it",
-                path.display(),
-                journal.header.file_bytes
-            ));
-        }
-        if last <= sealed && later.is_some() {
-            found.free.push_back(journal.with_file_bytes(len));
-        } else if later.is_some() {
+    }
+    if decision.check_length {
+        check_length(&file, &path, found);
+    }
+    match decision.becomes {
+        Use::Free => found.free.push_back(file.journal.with_file_bytes(len)),
+        Use::Full => {
             let end = EventSeq(found.next_seq.0 - 1);
-            found.full.push((journal, end));
-        } else if last <= sealed && starts <= sealed {
-            // The newest file was sealed to its end and not started anew yet.
-            found.free.push_back(journal.with_file_bytes(len));
-        } else {
+            found.full.push((file.journal, end));
+        }
+        Use::Current => {
             if scan.expected != found.next_seq && found.damage.len() == told {
-                // Whatever were written behind its last event would be taken for no part of the log at the next look.
+                // Events written behind its last one would not count as part of the log at the next
+                // recovery.
                 found.damage.push(format!(
                     "{}: it goes on with event {}, and the log with event {}",
                     path.display(),
@@ -224,18 +229,96 @@ pub(crate) fn recover(
             }
             let at = scan.at as u64;
             found.stale_behind_end = all.is_written_from(scan.at);
-            found.current = Some((journal, at));
+            found.current = Some((file.journal, at));
         }
     }
-    if found.current.is_none() {
-        // A file is sealed only after the next one was durably begun, so there always is one to go on in.
+    Ok(())
+}
+
+/// Hands out the intact frames of a file up to the first that does not check out. Returns the last
+/// event of them, or the event before the file's first.
+fn read_frames(
+    journal: &Journal,
+    scan: &mut Scan<'_>,
+    found: &mut Found,
+    each: &mut impl FnMut(u32, u64, &Frame<'_>),
+) -> EventSeq {
+    let mut last = EventSeq(journal.header.first_seq.0.saturating_sub(1));
+    while let Some((offset, frame)) = scan.next_frame() {
+        last = frame.header.seq;
+        if frame.header.seq == found.next_seq {
+            found.next_seq = found.next_seq.next();
+            each(journal.slot, offset, &frame);
+        } else if frame.header.seq > found.next_seq {
+            found.damage.push(format!(
+                "{}: event {} is missing before event {} at byte {offset}",
+                journal_path(journal.slot).display(),
+                found.next_seq,
+                frame.header.seq
+            ));
+            found.next_seq = frame.header.seq.next();
+            each(journal.slot, offset, &frame);
+        }
+    }
+    last
+}
+
+/// Hands out the intact frames behind damage.
+fn read_survivors(
+    journal: &Journal,
+    scan: &Scan<'_>,
+    all: &JournalBytes,
+    found: &mut Found,
+    each: &mut impl FnMut(u32, u64, &Frame<'_>),
+) {
+    for (offset, seq) in scan.survivors() {
+        if let Ok(frame) = Frame::decode(&all.bytes()[offset..])
+            && seq >= found.next_seq
+        {
+            found.next_seq = seq.next();
+            each(journal.slot, offset as u64, &frame);
+        }
+    }
+}
+
+/// Compares how the next file, which begins with event `later`, goes on behind this one, which ends
+/// before `expected`.
+fn next_file(later: Option<EventSeq>, expected: EventSeq, next_seq: EventSeq) -> NextFile {
+    match later {
+        None => NextFile::Missing,
+        Some(begins) if begins > expected && begins > next_seq => NextFile::LeavesGap,
+        Some(_) => NextFile::Continues,
+    }
+}
+
+/// Says which events of a file with the intact events `starts..=last` are sealed.
+fn events_held(starts: EventSeq, last: EventSeq, sealed: EventSeq) -> EventsHeld {
+    if last > sealed {
+        EventsHeld::Unsealed
+    } else if starts <= sealed {
+        EventsHeld::AllSealed
+    } else {
+        EventsHeld::NoneYet
+    }
+}
+
+/// Reports a file that is longer or shorter than it was made.
+fn check_length(file: &Begun, path: &Path, found: &mut Found) {
+    let (len, made_bytes) = (file.len, file.made_bytes);
+    if made_bytes < len && len <= JOURNAL_BYTES_MAX {
         found.damage.push(format!(
-            "{}: the newest journal file is missing or damaged; what was recorded after event {} is lost with it",
-            dir.display(),
-            found.next_seq.0 - 1
+            "{}: it has {len} bytes and was made with {made_bytes}; \
+             something else wrote behind its end",
+            path.display(),
         ));
     }
-    Ok(found)
+    if file.journal.header.file_bytes < made_bytes {
+        found.damage.push(format!(
+            "{}: {} bytes are left of {made_bytes}; what was recorded in the rest is lost with it",
+            path.display(),
+            file.journal.header.file_bytes
+        ));
+    }
 }
 
 fn too_long(path: &Path, len: u64) -> String {

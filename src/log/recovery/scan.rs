@@ -1,5 +1,6 @@
 //! Walks the frames of one generation of a journal file.
 
+use super::decision::TailState;
 use crate::format::frame::{Frame, FrameHeader, JOURNAL_HEADER_BYTES};
 use crate::id::EventSeq;
 use crate::log::journal::{Journal, TERMINATOR_BYTES};
@@ -12,6 +13,17 @@ pub(super) enum Tail {
     Torn(std::ops::Range<usize>),
     /// Proof that what should be here had been durable.
     Damaged,
+}
+
+impl Tail {
+    /// Returns what the tail is, without where it lies.
+    pub(super) fn state(&self) -> TailState {
+        match self {
+            Self::Clean => TailState::Clean,
+            Self::Torn(_) => TailState::Torn,
+            Self::Damaged => TailState::Damaged,
+        }
+    }
 }
 
 /// Walks the frames of one generation of a file.

@@ -46,7 +46,8 @@ fn is_missing(slot: u32, event: u64, before: u64) -> String {
     )
 }
 
-/// Opening a store took 256 MiB, whatever it held: every journal file was read, and kept until all of them were.
+/// Opening a store took 256 MiB, whatever it held: every journal file was read, and kept until all
+/// of them were.
 #[test]
 fn of_a_file_in_which_everything_was_sealed_only_the_header_is_read() {
     let disk = disk();
@@ -89,7 +90,8 @@ fn a_file_is_the_same_in_memory_with_its_zeros_left_out() {
     }
 }
 
-/// The power went while a file was made: one of its full length can be used, a shorter one is in the way.
+/// The power went while a file was made: one of its full length can be used, a shorter one is in
+/// the way.
 #[test]
 fn a_file_without_a_header_is_free_when_it_is_long_enough_to_be_used() {
     let disk = disk();
@@ -106,8 +108,8 @@ fn a_file_without_a_header_is_free_when_it_is_long_enough_to_be_used() {
     assert_eq!(found.half_made, [journal_path(2), journal_path(3)]);
 }
 
-/// A file that is used again has its header written anew; torn there, it covers nothing. With events behind it that were
-/// not sealed, it is the header that was damaged.
+/// A file that is used again has its header written anew; torn there, it covers nothing. With
+/// events behind it that were not sealed, it is the header that was damaged.
 #[test]
 fn a_file_without_its_header_is_free_when_all_it_held_was_sealed_and_damage_else() {
     for (sealed, damage, free) in [(5, 0, 1), (6, 0, 1), (4, 1, 0), (3, 1, 0)] {
@@ -122,7 +124,8 @@ fn a_file_without_its_header_is_free_when_all_it_held_was_sealed_and_damage_else
     }
 }
 
-/// It holds nothing that the log does not have: the file whose place it took has all of it, and the next one goes on.
+/// It holds nothing that the log does not have: the file whose place it took has all of it, and the
+/// next one goes on.
 #[test]
 fn an_older_copy_of_a_file_that_is_not_the_last_is_no_damage() {
     let disk = disk();
@@ -191,7 +194,8 @@ fn events_behind_several_blocks_of_zeros_prove_what_was_there() {
     assert_eq!(found.damage, [does_not_check_out(0, 2, places[1])]);
 }
 
-/// Within one group an intact frame proves nothing about those before it; a later file proves all of them.
+/// Within one group an intact frame proves nothing about those before it; a later file proves all
+/// of them.
 #[test]
 fn what_is_whole_behind_a_rotten_event_is_handed_out_once_a_later_file_proves_it() {
     let disk = disk();
@@ -315,7 +319,8 @@ fn a_file_in_the_folder_of_the_journal_that_is_none_is_passed_over() {
     assert!(found.free.is_empty());
 }
 
-/// The power went while a group was written, and the file was left for the next one before anything came behind it.
+/// The power went while a group was written, and the file was left for the next one before anything
+/// came behind it.
 #[test]
 fn torn_bytes_behind_the_last_event_of_a_file_that_is_full_are_neither_a_tail_nor_damage() {
     let disk = disk();

@@ -14,13 +14,14 @@ pub(crate) struct TornTail {
 }
 
 impl TornTail {
-    /// The digest of the torn bytes.
+    /// Returns the digest of the torn bytes.
     pub(crate) fn sha256(&self) -> Sha256 {
         Sha256::of(&self.bytes)
     }
 }
 
-/// Zeroes a torn tail so that no stray frame of it can ever line up with what is written next. Durable on `Ok`.
+/// Zeroes a torn tail so that no stray frame of it can ever line up with what is written next.
+/// Durable on `Ok`.
 pub(crate) fn cut(file: &Arc<dyn DiskFile>, tail: &TornTail) -> Result<(), LogError> {
     let path = journal_path(tail.slot);
     file.write_all_at(&vec![0; tail.bytes.len()], tail.offset)

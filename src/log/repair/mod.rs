@@ -1,7 +1,8 @@
-//! Making a damaged log whole: which of its files have to be written anew, and out of what.
+//! Makes a damaged log whole: decides which files have to be written again, and out of what.
 //!
-//! What can be read is kept byte for byte under the number it has. Where an event is lost, another one that says so takes its
-//! place, so that the log has no gaps and readers need to know nothing of repairs.
+//! Events that can be read are kept byte for byte under their numbers. An event that is lost is
+//! replaced by a stand-in that says so. So the log has no gaps, and readers need to know nothing of
+//! repairs.
 
 mod plan;
 mod remains;

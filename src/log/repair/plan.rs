@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-/// More lost events than this are no accident; a witness that claims so is not believed.
+/// The most events that a repair replaces. A watermark that claims more is not believed.
 pub(super) const LOST_MAX: u64 = 1 << 24;
 
-/// What has to be written anew so that the log is whole.
+/// The files that have to be written so that the log is whole.
 pub(crate) struct LogMend {
     pub(crate) segments: Vec<SegmentMend>,
     pub(crate) journals: Vec<JournalMend>,
@@ -26,8 +26,9 @@ pub(crate) struct LogMend {
     pub(crate) sealed: EventSeq,
     /// Files that nothing takes the place of.
     pub(crate) spare: Vec<Spare>,
-    /// The journal file that was written last is gone. This is the event behind all that something else knows of: if it and
-    /// others behind it were recorded, they are lost, and nobody can say how many.
+    /// The journal file that was written last is gone. This is the event behind all that something
+    /// else knows of: if it and later events were recorded, they are lost, and their number is
+    /// unknown.
     pub(crate) end: Option<EventSeq>,
 }
 
@@ -42,7 +43,7 @@ pub(crate) struct Spare {
 /// Where the events of a file are that is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SpareEvents {
-    /// In journal files that are kept, or written anew.
+    /// In journal files that are kept, or written again.
     InJournal,
     /// Nowhere: none of them can be read.
     Unreadable,
@@ -74,13 +75,13 @@ pub(crate) struct JournalMend {
 }
 
 impl LogMend {
-    /// True when the log is whole as it is.
+    /// Returns true when the log is whole as it is.
     pub(crate) fn is_empty(&self) -> bool {
         self.segments.is_empty() && self.journals.is_empty() && self.spare.is_empty()
     }
 
-    /// Decides. `witness` is the newest event that something outside of the log knows of; a journal file that has to be made
-    /// from nothing gets `journal_bytes`.
+    /// Decides. `witness` is the newest event that something outside of the log knows of; a journal
+    /// file that has to be made from nothing gets `journal_bytes`.
     pub(crate) fn plan(
         disk: &dyn Disk,
         store: &StoreId,
@@ -212,7 +213,7 @@ pub(super) fn before(seq: EventSeq) -> EventSeq {
     EventSeq(seq.0.saturating_sub(1))
 }
 
-/// The newest event that is, or was, in a segment.
+/// Returns the newest event that is, or was, in a segment.
 fn newest_sealed(remains: &Remains, leaves: &Leaves<'_>) -> EventSeq {
     let ends = remains
         .segments
@@ -226,7 +227,8 @@ fn newest_sealed(remains: &Remains, leaves: &Leaves<'_>) -> EventSeq {
         .unwrap_or_default()
 }
 
-/// The stretches up to `sealed` that no intact segment covers, cut where a broken one has its name.
+/// Returns the stretches up to `sealed` that no intact segment covers, cut where a broken one has
+/// its name.
 fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Vec<SegmentMend> {
     let mut mends = Vec::new();
     let mut next = EventSeq(1);
@@ -275,8 +277,8 @@ fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Ve
         }
         next = next.max(last.next());
     }
-    // The log goes on from its last segment, whose tree must be known. Behind leaves that are lost it begins to grow over
-    // those that stand for them.
+    // The log goes on from its last segment, whose tree must be known. Behind leaves that are lost
+    // it begins to grow over those that stand for them.
     let newest_intact = remains
         .segments
         .iter()
@@ -298,8 +300,8 @@ fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Ve
     mends
 }
 
-/// Files without a header and without a frame that can be read, but with the head of one that was not sealed: something had been
-/// recorded there.
+/// Files without a header and without a frame that can be read, but with the head of one that was
+/// not sealed: something had been recorded there.
 fn unreadable_journals(remains: &Remains, sealed: EventSeq) -> impl Iterator<Item = Spare> {
     remains.journals.iter().filter_map(move |journal| {
         let Err(why) = &journal.header else {
@@ -339,8 +341,9 @@ fn too_long_journals(remains: &Remains, live: &[&JournalRemains], sealed: EventS
         .collect()
 }
 
-/// Takes out the files that begin with the same event as another one, which has more events: an older copy of a file, in the
-/// place of another. Files without events are none; the log can go on in them.
+/// Takes out the files that begin with the same event as another one, which has more events: an
+/// older copy of a file, in the place of another. Files without events are none; the log can go on
+/// in them.
 fn take_doubles<'a>(live: &mut Vec<&'a JournalRemains>) -> Vec<&'a JournalRemains> {
     let all = live.clone();
     let rank = |nth: usize| (all[nth].own().count(), nth);
@@ -358,8 +361,8 @@ fn take_doubles<'a>(live: &mut Vec<&'a JournalRemains>) -> Vec<&'a JournalRemain
     doubles
 }
 
-/// The journal files that are not whole from the first event they must hold to the last. `intact` are the frames of all files, also
-/// of those that are not to be kept.
+/// Returns the journal files that are not whole from the first event they must hold to the last.
+/// `intact` are the frames of all files, also of those that are not to be kept.
 fn plan_journals(
     store: &StoreId,
     remains: &Remains,
@@ -422,7 +425,8 @@ fn plan_journals(
             store: *store,
             generation: journal.generation().unwrap_or(newest_generation + 1),
             first_seq,
-            // A header can say anything: the file gets no longer than it is or than the store's files are made.
+            // A header can say anything: the file gets no longer than it is or than the store's
+            // files are made.
             file_bytes: match &journal.header {
                 _ if journal.bytes > JOURNAL_BYTES_MAX => journal_bytes,
                 Ok(header) => header.file_bytes.min(journal.bytes.max(journal_bytes)),
@@ -457,7 +461,8 @@ fn plan_journals(
     mends
 }
 
-/// Whether a file has all of these events, each behind the one before: who opens the store reads no others.
+/// Returns whether a file has all of these events, each behind the one before: who opens the store
+/// reads no others.
 fn stand_in_a_row(journal: &JournalRemains, first: EventSeq, last: EventSeq) -> bool {
     let (mut at, mut next) = (JOURNAL_HEADER_BYTES as u64, first);
     for frame in journal.own() {

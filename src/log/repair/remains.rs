@@ -1,7 +1,8 @@
-//! What can still be read of a damaged log: blocks of segments and frames of journal files, wherever they lie.
+//! Finds what can still be read of a damaged log: blocks of segments and frames of journal files,
+//! wherever they lie.
 //!
-//! Blocks and frames carry their own numbers and checksums, so each is found without the headers, indexes and names around
-//! it. Nothing is written here.
+//! Blocks and frames carry their own numbers and checksums, so each is found without the headers,
+//! indexes and names around it. Nothing is written here.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -68,7 +69,8 @@ pub(crate) struct JournalRemains {
 }
 
 impl JournalRemains {
-    /// The generation whose frames are the file's: what the header says, or else the newest that has a frame.
+    /// Returns the generation whose frames are the file's: what the header says, or else the newest
+    /// that has a frame.
     pub(crate) fn generation(&self) -> Option<u64> {
         let newest = || self.frames.iter().map(|frame| frame.generation).max();
         match &self.header {
@@ -77,14 +79,14 @@ impl JournalRemains {
         }
     }
 
-    /// The frames of that generation.
+    /// Returns the frames of that generation.
     pub(crate) fn own(&self) -> impl Iterator<Item = &LiveFrame> {
         let generation = self.generation();
         let own = move |frame: &&LiveFrame| Some(frame.generation) == generation;
         self.frames.iter().filter(own)
     }
 
-    /// The first event the file was begun with, as far as is known.
+    /// Returns the first event the file was begun with, as far as is known.
     pub(crate) fn first_seq(&self) -> Option<EventSeq> {
         match &self.header {
             Ok(header) => Some(header.first_seq),
@@ -145,12 +147,12 @@ pub(crate) struct Leaves<'a> {
 }
 
 impl Leaves<'_> {
-    /// True when event `seq` can be read.
+    /// Returns true when event `seq` can be read.
     pub(crate) fn holds(&self, seq: EventSeq) -> bool {
         self.block_of(seq).is_some() || self.frames.contains_key(&seq)
     }
 
-    /// The newest event in a broken segment.
+    /// Returns the newest event in a broken segment.
     pub(crate) fn newest_in_blocks(&self) -> Option<EventSeq> {
         let last = |block: &BlockIndex| EventSeq(block.first_seq.0 + u64::from(block.events) - 1);
         self.blocks.values().map(|(block, _, _)| last(block)).max()
@@ -162,7 +164,7 @@ impl Leaves<'_> {
         (seq.0 < behind).then_some((*block, *file, *path))
     }
 
-    /// The bytes of event `seq`; `None` when it is lost.
+    /// Returns the bytes of event `seq`; `None` when it is lost.
     pub(crate) fn leaf(&mut self, seq: EventSeq) -> Result<Option<Vec<u8>>, LogError> {
         if let Some((block, file, path)) = self.block_of(seq) {
             let first = block.first_seq;
@@ -190,7 +192,8 @@ fn split(plain: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// True when `leaf` is event `seq` of `store`. Checksums say that bytes are what was written, not for whom.
+/// Returns true when `leaf` is event `seq` of `store`. Checksums say that bytes are what was
+/// written, not for whom.
 fn is_event(leaf: &[u8], store: &StoreId, seq: EventSeq) -> bool {
     let line = str::from_utf8(leaf).ok();
     let source = format!("\"source\":\"urn:annals:{store}\"");
@@ -211,7 +214,8 @@ fn segments(disk: &dyn Disk, store: &StoreId) -> Result<Vec<SegmentRemains>, Log
             Ok(reader) => SegmentState::Intact(reader),
             Err(refused) => {
                 let Refused { why, end } = *refused;
-                // A file that ends too early is damaged; a disk that cannot be read is not ours to mend.
+                // A file that ends too early is damaged; a disk that cannot be read is not ours to
+                // mend.
                 if let LogError::Io { source, .. } = &why
                     && source.kind() != io::ErrorKind::UnexpectedEof
                 {
@@ -249,7 +253,7 @@ impl From<LogError> for Box<Refused> {
     }
 }
 
-/// The segment, if every byte of it is as it should be.
+/// Returns the segment, if every byte of it is as it should be.
 fn examine(
     disk: &dyn Disk,
     store: &StoreId,
@@ -287,7 +291,8 @@ fn check_blocks(reader: &SegmentReader, footer: &Footer) -> Result<(), LogError>
 /// Bytes looked through at once for the next block.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Every block of a file that checks out and holds events of `store`, found by its magic number.
+/// Returns every block of a file that checks out and holds events of `store`, found by its magic
+/// number.
 fn blocks(file: &dyn DiskFile, path: &Path, store: &StoreId) -> Result<Vec<BlockIndex>, LogError> {
     let size = file.size().map_err(LogError::io("measure", path))?;
     let mut found = Vec::new();
@@ -359,8 +364,8 @@ fn journals(disk: &dyn Disk, store: &StoreId) -> Result<Vec<JournalRemains>, Log
     Ok(found)
 }
 
-/// Whether anything but zeros lies behind what is read of a journal file. Of one that is absurdly long
-/// nobody looks, and something is taken to be there.
+/// Returns whether anything but zeros lies behind what is read of a journal file. An absurdly long
+/// file is not read: it counts as holding something.
 fn holds_more(file: &dyn DiskFile, len: u64) -> io::Result<bool> {
     const LOOKED_AT_MAX: u64 = 16 << 30;
     if len > LOOKED_AT_MAX {
@@ -380,8 +385,8 @@ fn holds_more(file: &dyn DiskFile, len: u64) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Every intact frame. What is inside of one is content, whatever it looks like. A frame of the file's
-/// own generation is the store's, also where its event cannot be read.
+/// Returns every intact frame. What is inside of one is content, whatever it looks like. A frame of
+/// the file's own generation is the store's, also where its event cannot be read.
 fn frames(
     all: &JournalBytes,
     slot: u32,
@@ -406,7 +411,8 @@ fn frames(
                     slot,
                     generation: frame.header.generation,
                     offset: at as u64,
-                    frame_bytes: u32::try_from(frame_bytes).unwrap_or(u32::MAX),
+                    frame_bytes: u32::try_from(frame_bytes)
+                        .expect("BUG: a frame that was decoded is within its limit"),
                 });
                 frame_bytes
             }

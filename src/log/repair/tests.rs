@@ -52,8 +52,9 @@ fn a_log_that_is_whole_is_left_as_it_is() {
     assert!(!planned(&disk).is_empty());
 }
 
-/// Two blocks had changed places, and with them all events of a file, in their order: where the first one belongs there were
-/// zeros. The file counted as whole, and the repair ended in a store that it called damaged beyond repair.
+/// Two blocks had changed places, and with them all events of a file, in their order: where the
+/// first one belongs there were zeros. The file counted as whole, and the repair ended in a store
+/// that it called damaged beyond repair.
 #[test]
 fn events_that_all_stand_elsewhere_are_brought_back_to_their_places() {
     let disk = disk();
@@ -80,8 +81,8 @@ fn events_that_all_stand_elsewhere_are_brought_back_to_their_places() {
     assert!(planned(&disk).is_empty());
 }
 
-/// Two files had changed places and one of them was taken back: the log went on in the shorter copy, under numbers that nobody
-/// would have looked for there.
+/// Two files had changed places and one of them was taken back: the log went on in the shorter
+/// copy, under numbers that nobody would have looked for there.
 #[test]
 fn an_older_copy_of_a_file_beside_it_is_told_and_set_aside() {
     for (older, newer) in [(0, 1), (1, 0)] {
@@ -112,8 +113,9 @@ fn an_older_copy_of_a_file_beside_it_is_told_and_set_aside() {
     }
 }
 
-/// The header was gone, and of all events only the head of the first was left: too little for the file to be mended, and enough
-/// for it to be called damaged when the store was opened after the repair.
+/// The header was gone, and of all events only the head of the first was left: too little for the
+/// file to be mended, and enough for it to be called damaged when the store was opened after the
+/// repair.
 #[test]
 fn a_file_of_which_only_the_head_of_an_event_is_left_is_set_aside() {
     let disk = disk();
@@ -139,7 +141,8 @@ fn a_file_of_which_only_the_head_of_an_event_is_left_is_set_aside() {
     assert!(planned(&disk).is_empty());
 }
 
-/// A header is damaged alone: what it stood over decides whether the file is mended, in the way, or of no account.
+/// A header is damaged alone: what it stood over decides whether the file is mended, in the way, or
+/// of no account.
 #[test]
 fn a_file_without_its_header_is_set_aside_only_when_nothing_of_what_was_recorded_can_be_read() {
     let headless = |sealed: u64, seqs: std::ops::RangeInclusive<u64>, broken: Option<usize>| {
@@ -167,7 +170,8 @@ fn a_file_without_its_header_is_set_aside_only_when_nothing_of_what_was_recorded
     );
 }
 
-/// A witness told of events that the journal lacks. Taken for whole, the log would go on under their numbers.
+/// A witness told of events that the journal lacks. Taken for whole, the log would go on under
+/// their numbers.
 #[test]
 fn what_a_witness_knows_of_and_the_log_lacks_is_lost() {
     let disk = disk();
@@ -180,7 +184,8 @@ fn what_a_witness_knows_of_and_the_log_lacks_is_lost() {
     assert!(plan(&disk, &remains, Some(5)).expect("a plan").is_empty());
 }
 
-/// The log goes on from its last segment, and nothing behind the lost leaves says what the tree over them was.
+/// The log goes on from its last segment, and nothing behind the lost leaves says what the tree
+/// over them was.
 #[test]
 fn a_tree_that_nothing_states_grows_over_what_stands_for_lost_events() {
     let disk = disk();
@@ -337,7 +342,8 @@ fn a_segment_that_is_made_anew_says_what_was_wrong_with_the_one_of_its_name() {
     assert_eq!(told.collect::<Vec<_>>(), [(1, false), (3, true)]);
 }
 
-/// Where a later segment states the tree, leaves that are lost leave it unknown before; leaves that are whole do not.
+/// Where a later segment states the tree, leaves that are lost leave it unknown before; leaves that
+/// are whole do not.
 #[test]
 fn a_tree_is_grown_anew_over_whole_leaves_and_left_unknown_over_lost_ones() {
     for block_too in [false, true] {
@@ -435,7 +441,8 @@ fn a_journal_folder_that_is_gone_is_made_up_for_and_a_disk_that_fails_is_told() 
     }
 }
 
-/// Two segments whose ends rotted, the first with its block. Of its two events one is in the journal still.
+/// Two segments whose ends rotted, the first with its block. Of its two events one is in the
+/// journal still.
 #[test]
 fn a_tree_grows_over_what_stands_for_the_events_before_a_segment() {
     let disk = disk();

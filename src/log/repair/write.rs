@@ -20,8 +20,8 @@ use std::sync::Arc;
 pub(crate) type Stand<'a> = dyn Fn(EventSeq, &Path) -> Result<Vec<u8>, LogError> + 'a;
 
 impl LogMend {
-    /// Writes the segments, oldest first, each through `tmp`. Durable on `Ok`; after an error some may be written, and to
-    /// plan and write again is right.
+    /// Writes the segments, oldest first, each through `tmp`. Durable on `Ok`; after an error some
+    /// may be written, and to plan and write again is right.
     pub(crate) fn write_segments(
         &self,
         disk: &Arc<dyn Disk>,
@@ -52,7 +52,8 @@ impl LogMend {
         Ok(())
     }
 
-    /// The tree over all leaves before a segment: as the segment before states it, or else grown from the last that does.
+    /// Returns the tree over all leaves before a segment: as the segment before states it, or else
+    /// grown from the last that does.
     fn tree_before(
         &self,
         mend: &SegmentMend,
@@ -117,12 +118,12 @@ impl LogMend {
 }
 
 impl JournalMend {
-    /// The first event it must hold.
+    /// Returns the first event it must hold.
     pub(crate) fn first_seq(&self) -> EventSeq {
         self.header.first_seq
     }
 
-    /// The whole file.
+    /// Returns the whole file.
     pub(super) fn image(&self, remains: &Remains, stand: &Stand<'_>) -> Result<Vec<u8>, LogError> {
         let mut frames = Vec::new();
         for seq in self.header.first_seq.0..=self.last_seq.0 {

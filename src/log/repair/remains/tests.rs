@@ -59,7 +59,8 @@ fn a_journal_file_without_its_header_is_what_its_newest_frames_say() {
     assert_eq!(left.journals[1].first_seq(), Some(EventSeq(9)));
 }
 
-/// A number is given twice when a store was opened with its end lost: what was written later is what counts.
+/// A number is given twice when a store was opened with its end lost: what was written later is
+/// what counts.
 #[test]
 fn of_two_frames_with_one_number_the_one_of_the_newer_generation_is_taken() {
     for generations in [[2, 5], [5, 2]] {
@@ -93,7 +94,8 @@ fn a_broken_segment_gives_the_events_of_its_blocks_and_no_others() {
     }
 }
 
-/// A folder that two stores were copied into. Checksums say that bytes are what was written, not for whom.
+/// A folder that two stores were copied into. Checksums say that bytes are what was written, not
+/// for whom.
 #[test]
 fn nothing_of_another_store_is_taken_for_a_part_of_this_one() {
     let disk = disk();
