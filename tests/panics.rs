@@ -3,16 +3,14 @@
 
 mod support;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use annals::archive::{Archive, Depth, NewEntry};
-use annals::disk::sim::SimDisk;
-use annals::disk::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
+use annals::disk::sim::{Call, InterceptedDisk, SimDisk};
 use annals::id::EntryId;
 use annals::{Error, ErrorKind};
 use support::{Hourly, noise, tiniest};
@@ -29,27 +27,23 @@ struct Trap {
     path: &'static str,
 }
 
-/// A disk on which one write panics.
-#[derive(Clone)]
+/// A trap on a disk: the call that it is set for panics, once.
+#[derive(Clone, Default)]
 struct Trapped {
-    disk: SimDisk,
     trap: Arc<Mutex<Option<Trap>>>,
     sprung: Arc<AtomicBool>,
 }
 
-struct TrappedFile {
-    file: Arc<dyn DiskFile>,
-    path: PathBuf,
-    disk: Trapped,
-}
-
 impl Trapped {
-    fn new(disk: SimDisk) -> Self {
-        Self {
-            disk,
-            trap: Arc::default(),
-            sprung: Arc::default(),
-        }
+    /// Returns the disk on which the trap waits.
+    fn on(&self, disk: SimDisk) -> InterceptedDisk {
+        let trapped = self.clone();
+        InterceptedDisk::new(Arc::new(disk), move |call, path| {
+            if matches!(call, Call::Write | Call::Rename) {
+                trapped.step(path);
+            }
+            Ok(())
+        })
     }
 
     fn set(&self, trap: Trap) {
@@ -71,72 +65,6 @@ impl Trapped {
             self.sprung.store(true, Ordering::Relaxed);
             panic!("a bug, for a test");
         }
-    }
-}
-
-impl Disk for Trapped {
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(TrappedFile {
-            file: self.disk.open(path, mode)?,
-            path: path.to_owned(),
-            disk: self.clone(),
-        }))
-    }
-
-    fn make_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk.make_dir(path)
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
-        self.disk.list(dir)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step(to);
-        self.disk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove(path)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.disk.sync_dir(dir)
-    }
-
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
-        self.disk.try_lock(path)
-    }
-
-    fn free_bytes(&self) -> io::Result<u64> {
-        self.disk.free_bytes()
-    }
-}
-
-impl DiskFile for TrappedFile {
-    fn size(&self) -> io::Result<u64> {
-        self.file.size()
-    }
-
-    fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
-        self.file.read_exact_at(out, offset)
-    }
-
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.disk.step(&self.path);
-        self.file.write_all_at(bytes, offset)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
-
-    fn reserve(&self, len: u64) -> io::Result<()> {
-        self.file.reserve(len)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync()
     }
 }
 
@@ -182,9 +110,9 @@ fn is_told(what: &str, answer: Option<Result<(), Error>>) {
 /// full, and then waited for ever, as did whoever closed the store.
 fn panics(trap: Trap, deed: Deed) {
     let disk = SimDisk::new();
-    let trapped = Trapped::new(disk.clone());
+    let trapped = Trapped::default();
     let clock = Hourly::new();
-    let made = Archive::create_on(Arc::new(trapped.clone()), tiniest(&clock));
+    let made = Archive::create_on(Arc::new(trapped.on(disk.clone())), tiniest(&clock));
     let archive = made.expect("made");
     let before: Vec<EntryId> = (0..6)
         .map(|seed| put(&archive, seed).expect("archived"))

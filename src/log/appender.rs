@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_followed_by_sixty_four_zeros_and_touches_nothing_else() {
+    fn a_group_is_followed_by_64_zeros_and_nothing_else() {
         let disk = SimDisk::new();
         let mut appender = appender(&disk);
         let path = "journal/0000.journal";
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn an_eighth_of_a_file_is_the_most_that_is_kept_for_what_must_find_room() {
+    fn the_reserve_is_at_most_an_eighth_of_a_file() {
         let appender = appender(&SimDisk::new());
         assert_eq!(appender.reserve_bytes(100), 100);
         assert_eq!(appender.reserve_bytes(100_000), 8_192);

@@ -401,7 +401,7 @@ mod tests {
 
     /// Years of events are read from one end to the other, and from any event on.
     #[test]
-    fn a_segment_of_several_blocks_is_read_from_any_event_on_and_its_end_only_once() {
+    fn reading_from_any_event_reads_the_footer_once() {
         const LAST: u64 = 3_000;
         let disk = disk();
         let segment = seal(&disk, 1..=LAST);
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_rotted_while_the_store_was_open_is_told_with_its_place_and_ends_the_reading() {
+    fn a_frame_damaged_while_open_ends_reading_with_its_place() {
         let disk = disk();
         seal(&disk, 1..=3);
         let (file, live) = two_frames(&disk);

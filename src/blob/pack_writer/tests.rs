@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::*;
 use crate::blob::compression::{Compressor, Dictionary, Level};
 use crate::blob::pack_reader::{PackReadError, PackReader};
-use crate::disk::{DirEntry, DiskLock, FsDisk};
+use crate::disk::FsDisk;
+use crate::disk::sim::{Call, InterceptedDisk};
 use crate::format::pack::{PACK_HEADER_BYTES, PackError, PackOrigin};
 use crate::format::record::{Codec, NAMELESS_HEADER_BYTES, RecordKind};
 use crate::id::{EventSeq, StoreId};
@@ -133,8 +134,8 @@ fn read_all(disk: &dyn Disk, path: &Path) -> Result<Vec<Vec<u8>>, PackReadError>
     reader.entries()?.into_iter().map(read).collect()
 }
 
-// There is no byte in a pack that may change unnoticed: header, trailer and footer are checked as a whole, records fill
-// the rest without a gap, and each is checked from its first byte to its last.
+// There is no byte in a pack that may change unnoticed: header, trailer and footer are checked as a
+// whole, records fill the rest without a gap, and each is checked from its first byte to its last.
 #[test]
 fn every_flipped_bit_and_every_missing_byte_of_a_pack_is_noticed() {
     let (dir, disk) = new_disk();
@@ -283,7 +284,8 @@ fn a_dictionary_that_no_record_can_name_takes_no_room_in_the_pack() {
     assert_eq!(writer.bytes(), PACK_HEADER_BYTES as u64 + 70);
 }
 
-/// Records name a dictionary by the start of its id. With two of one name, some would be unpacked with the wrong one.
+/// Records name a dictionary by the start of its id. With two of one name, some would be unpacked
+/// with the wrong one.
 #[test]
 fn of_two_dictionaries_with_one_name_a_pack_takes_the_first_and_refuses_the_other() {
     let (_dir, disk) = new_disk();
@@ -330,12 +332,7 @@ fn a_pack_takes_dictionaries_up_to_the_length_it_can_say_and_refuses_the_next() 
 #[test]
 fn after_a_failed_write_a_pack_takes_no_dictionary_either() {
     let (_dir, disk) = new_disk();
-    let failing: Arc<dyn Disk> = Arc::new(Failing {
-        disk,
-        writes: Arc::new(AtomicU32::new(1)),
-        syncs: true,
-    });
-    let mut writer = started(&failing);
+    let mut writer = started(&failing(&disk, 1, true));
     let failed = writer.append(&raw(&vec![1; BUFFER_BYTES]));
     assert!(matches!(
         failed,
@@ -479,81 +476,24 @@ fn the_end_of_another_pack_is_not_accepted() {
     ));
 }
 
-/// A disk whose writes fail from a given one on, for a while.
-struct Failing {
-    disk: Arc<dyn Disk>,
-    writes: Arc<AtomicU32>,
-    syncs: bool,
-}
-
-struct FailingFile(Arc<dyn DiskFile>, Arc<AtomicU32>, bool);
-
-impl DiskFile for FailingFile {
-    fn size(&self) -> io::Result<u64> {
-        self.0.size()
-    }
-    fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
-        self.0.read_exact_at(out, offset)
-    }
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        match self.1.fetch_sub(1, Ordering::Relaxed) {
-            1 => Err(io::ErrorKind::StorageFull.into()),
-            _ => self.0.write_all_at(bytes, offset),
+/// Wraps a disk so that its write number `failing_write` fails, and every sync if `syncs` is false.
+fn failing(disk: &Arc<dyn Disk>, failing_write: u32, syncs: bool) -> Arc<dyn Disk> {
+    let writes = AtomicU32::new(0);
+    let before = move |call, _: &Path| match call {
+        Call::Write if writes.fetch_add(1, Ordering::Relaxed) + 1 == failing_write => {
+            Err(io::ErrorKind::StorageFull.into())
         }
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-    fn sync(&self) -> io::Result<()> {
-        if self.2 {
-            self.0.sync()
-        } else {
-            Err(io::Error::other("lost"))
-        }
-    }
-}
-
-impl Disk for Failing {
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        let file = self.disk.open(path, mode)?;
-        Ok(Arc::new(FailingFile(
-            file,
-            Arc::clone(&self.writes),
-            self.syncs,
-        )))
-    }
-    fn make_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk.make_dir(path)
-    }
-    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
-        self.disk.list(dir)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove(path)
-    }
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.disk.sync_dir(dir)
-    }
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
-        self.disk.try_lock(path)
-    }
-    fn free_bytes(&self) -> io::Result<u64> {
-        self.disk.free_bytes()
-    }
+        Call::Sync if !syncs => Err(io::Error::other("lost")),
+        _ => Ok(()),
+    };
+    Arc::new(InterceptedDisk::new(Arc::clone(disk), before))
 }
 
 #[test]
 fn a_failed_write_is_not_tried_again_and_a_failed_sync_publishes_nothing() {
     for (failing_write, syncs) in [(1, true), (2, true), (3, true), (u32::MAX, false)] {
         let (_dir, disk) = new_disk();
-        let failing: Arc<dyn Disk> = Arc::new(Failing {
-            disk: Arc::clone(&disk),
-            writes: Arc::new(AtomicU32::new(failing_write)),
-            syncs,
-        });
+        let failing = failing(&disk, failing_write, syncs);
         let place = places()();
         let mut writer =
             PackWriter::create(&failing, &place.tmp_path, place.header).expect("created");
@@ -580,12 +520,7 @@ fn a_failed_write_is_not_tried_again_and_a_failed_sync_publishes_nothing() {
 #[test]
 fn a_series_with_a_pack_that_could_not_be_closed_is_never_finished() {
     let (_dir, disk) = new_disk();
-    let failing: Arc<dyn Disk> = Arc::new(Failing {
-        disk,
-        writes: Arc::new(AtomicU32::new(u32::MAX)),
-        syncs: false,
-    });
-    let mut series = PackSeries::new(failing, 300, places());
+    let mut series = PackSeries::new(failing(&disk, u32::MAX, false), 300, places());
     series.append(&raw(b"one")).expect("appended");
     let closing = series.append(&raw(&[2; 200]));
     assert!(matches!(

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn every_combination_of_observations__has_exactly_one_case() {
+    fn every_combination_of_observations_has_exactly_one_case() {
         for seen in all() {
             let covering: Vec<_> = CASES.iter().filter(|case| case.covers(seen)).collect();
             let stories: Vec<_> = covering.iter().map(|case| case.story).collect();
@@ -208,7 +208,7 @@ mod tests {
 
     /// One observation for each row, in the order of the table, with the decision in words.
     #[test]
-    fn an_example_of_each_case__gets_its_decision() {
+    fn an_example_of_each_case_gets_its_decision() {
         use EventsHeld::{AllSealed, NoneYet, Unsealed};
         use NextFile::{Continues, LeavesGap, Missing};
         use TailState::{Clean, Damaged, Torn};
@@ -242,7 +242,7 @@ mod tests {
 
     /// Only the file that was written last can have a group in flight, and only it is gone on in.
     #[test]
-    fn a_file_that_another_one_follows__is_neither_torn_nor_current() {
+    fn a_file_that_another_one_follows_is_neither_torn_nor_current() {
         for seen in all().filter(|seen| seen.next != NextFile::Missing) {
             let decision = decide(seen);
             assert_ne!(decision.tail, TailVerdict::TornTail, "{seen:?}");
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_header__is_damaged_only_with_a_reason() {
+    fn a_file_without_a_header_is_damaged_only_with_a_reason() {
         for length in [Length::Short, Length::Whole, Length::TooLong] {
             let damaged = decide_headerless(true, length);
             assert_eq!(damaged, Headerless::HeaderDamaged, "{length:?}");

@@ -49,7 +49,7 @@ fn is_missing(slot: u32, event: u64, before: u64) -> String {
 /// Opening a store took 256 MiB, whatever it held: every journal file was read, and kept until all
 /// of them were.
 #[test]
-fn of_a_file_in_which_everything_was_sealed_only_the_header_is_read() {
+fn a_sealed_file_is_read_to_its_header_only() {
     let disk = disk();
     journal(&disk, 0, 1, 1..=2);
     journal(&disk, 1, 2, 3..=4);
@@ -93,7 +93,7 @@ fn a_file_is_the_same_in_memory_with_its_zeros_left_out() {
 /// The power went while a file was made: one of its full length can be used, a shorter one is in
 /// the way.
 #[test]
-fn a_file_without_a_header_is_free_when_it_is_long_enough_to_be_used() {
+fn a_file_without_header_is_free_if_long_enough() {
     let disk = disk();
     journal(&disk, 0, 1, 1..=2);
     let least = usize::try_from(JOURNAL_BYTES_MIN).expect("small");
@@ -111,7 +111,7 @@ fn a_file_without_a_header_is_free_when_it_is_long_enough_to_be_used() {
 /// A file that is used again has its header written anew; torn there, it covers nothing. With
 /// events behind it that were not sealed, it is the header that was damaged.
 #[test]
-fn a_file_without_its_header_is_free_when_all_it_held_was_sealed_and_damage_else() {
+fn a_file_without_header_is_free_only_if_all_is_sealed() {
     for (sealed, damage, free) in [(5, 0, 1), (6, 0, 1), (4, 1, 0), (3, 1, 0)] {
         let disk = disk();
         journal(&disk, 0, 1, 4..=5);
@@ -168,7 +168,7 @@ fn events_between_two_files_are_missed() {
 
 /// A file that was begun and never written to proves nothing about itself.
 #[test]
-fn a_file_without_events_is_blamed_for_nothing_that_was_lost_before_it() {
+fn a_file_without_events_is_not_reported_for_earlier_losses() {
     let disk = disk();
     let places = journal(&disk, 0, 1, 1..=2);
     let begun = journal(&disk, 1, 2, 4..=4);
@@ -197,7 +197,7 @@ fn events_behind_several_blocks_of_zeros_prove_what_was_there() {
 /// Within one group an intact frame proves nothing about those before it; a later file proves all
 /// of them.
 #[test]
-fn what_is_whole_behind_a_rotten_event_is_handed_out_once_a_later_file_proves_it() {
+fn intact_events_behind_damage_are_handed_out() {
     let disk = disk();
     let places = journal_in_groups(&disk, 0, 1, 1..=4, |seq| seq.min(2));
     let body = places[1] + FRAME_HEADER_BYTES as u64;
@@ -217,7 +217,7 @@ fn what_is_whole_behind_a_rotten_event_is_handed_out_once_a_later_file_proves_it
 
 /// What a file held before it was used again stands behind what it holds now.
 #[test]
-fn a_frame_of_another_generation_or_number_is_not_the_next_event() {
+fn a_frame_of_another_generation_is_not_the_next_event() {
     for (generation, seq, torn) in [(1, 3, false), (1, 9, false), (2, 4, true)] {
         let disk = disk();
         let places = journal(&disk, 0, 2, 1..=2);
@@ -253,7 +253,7 @@ fn a_frame_of_another_generation_or_number_is_not_the_next_event() {
 }
 
 #[test]
-fn a_tail_that_is_cut_is_zeros_to_its_end_and_nothing_behind_it_changes() {
+fn cutting_a_tail_zeroes_it_and_nothing_else() {
     let disk = disk();
     let places = journal(&disk, 0, 1, 1..=2);
     disk.overwrite(journal_path(0), places[2], &[0xAB; 300])
@@ -280,7 +280,7 @@ fn a_tail_that_is_cut_is_zeros_to_its_end_and_nothing_behind_it_changes() {
 
 /// A file that was cut short is of no harm once all of it is sealed.
 #[test]
-fn a_file_that_was_cut_short_is_told_while_something_in_it_is_not_sealed() {
+fn a_cut_file_is_reported_while_it_holds_unsealed_events() {
     let short = |sealed, seqs: [std::ops::RangeInclusive<u64>; 2], cut: u32| {
         let disk = disk();
         for ((slot, generation), seqs) in [(0, 1), (1, 2)].into_iter().zip(seqs) {
@@ -305,7 +305,7 @@ fn a_file_that_was_cut_short_is_told_while_something_in_it_is_not_sealed() {
 
 /// A person's notes, a file of an editor.
 #[test]
-fn a_file_in_the_folder_of_the_journal_that_is_none_is_passed_over() {
+fn a_foreign_file_in_the_journal_folder_is_ignored() {
     let disk = disk();
     journal(&disk, 0, 1, 1..=2);
     for name in ["README.txt", "9.journal", "0009.journal~"] {
@@ -322,7 +322,7 @@ fn a_file_in_the_folder_of_the_journal_that_is_none_is_passed_over() {
 /// The power went while a group was written, and the file was left for the next one before anything
 /// came behind it.
 #[test]
-fn torn_bytes_behind_the_last_event_of_a_file_that_is_full_are_neither_a_tail_nor_damage() {
+fn torn_bytes_behind_a_full_file_are_no_damage() {
     let disk = disk();
     let places = journal(&disk, 0, 1, 1..=2);
     journal(&disk, 1, 2, 3..=3);
@@ -339,7 +339,7 @@ fn torn_bytes_behind_the_last_event_of_a_file_that_is_full_are_neither_a_tail_no
 }
 
 #[test]
-fn an_event_that_rotted_before_a_later_group_is_told_with_its_place_and_the_rest_is_handed_out() {
+fn a_damaged_event_is_reported_and_the_rest_handed_out() {
     let disk = disk();
     let places = journal(&disk, 0, 1, 1..=3);
     let body = places[1] + FRAME_HEADER_BYTES as u64;

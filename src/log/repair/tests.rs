@@ -56,7 +56,7 @@ fn a_log_that_is_whole_is_left_as_it_is() {
 /// first one belongs there were zeros. The file counted as whole, and the repair ended in a store
 /// that it called damaged beyond repair.
 #[test]
-fn events_that_all_stand_elsewhere_are_brought_back_to_their_places() {
+fn events_found_elsewhere_return_to_their_files() {
     let disk = disk();
     seal(&disk, 1..=3);
     let places = journal(&disk, 0, 1, 4..=5);
@@ -117,7 +117,7 @@ fn an_older_copy_of_a_file_beside_it_is_told_and_set_aside() {
 /// file to be mended, and enough for it to be called damaged when the store was opened after the
 /// repair.
 #[test]
-fn a_file_of_which_only_the_head_of_an_event_is_left_is_set_aside() {
+fn a_file_with_only_a_frame_head_is_taken_out() {
     let disk = disk();
     seal(&disk, 1..=3);
     let places = journal(&disk, 0, 1, 4..=5);
@@ -144,7 +144,7 @@ fn a_file_of_which_only_the_head_of_an_event_is_left_is_set_aside() {
 /// A header is damaged alone: what it stood over decides whether the file is mended, in the way, or
 /// of no account.
 #[test]
-fn a_file_without_its_header_is_set_aside_only_when_nothing_of_what_was_recorded_can_be_read() {
+fn a_file_without_header_is_taken_out_only_if_unreadable() {
     let headless = |sealed: u64, seqs: std::ops::RangeInclusive<u64>, broken: Option<usize>| {
         let disk = disk();
         seal(&disk, 1..=sealed);
@@ -187,7 +187,7 @@ fn what_a_witness_knows_of_and_the_log_lacks_is_lost() {
 /// The log goes on from its last segment, and nothing behind the lost leaves says what the tree
 /// over them was.
 #[test]
-fn a_tree_that_nothing_states_grows_over_what_stands_for_lost_events() {
+fn an_unknown_tree_grows_over_stand_ins() {
     let disk = disk();
     seal(&disk, 1..=3);
     let segment = seal(&disk, 4..=5);
@@ -259,7 +259,7 @@ fn ranges(mend: &LogMend) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn events_that_are_lost_are_counted_for_each_file_and_told_as_ranges() {
+fn lost_events_are_counted_per_file_and_listed_as_ranges() {
     let disk = disk();
     let segment = seal(&disk, 1..=3);
     let block = SEGMENT_HEADER_BYTES as u64;
@@ -295,7 +295,7 @@ fn more_than_sixteen_million_events_are_not_believed_to_be_lost() {
 
 /// Its events are in the journal; or it is the last one, which is written anew under its own name.
 #[test]
-fn a_broken_segment_is_set_aside_only_where_nothing_takes_its_place() {
+fn a_broken_segment_is_taken_out_only_if_not_replaced() {
     let rotten = |seqs: std::ops::RangeInclusive<u64>| {
         let disk = disk();
         seal(&disk, 1..=3);
@@ -326,7 +326,7 @@ fn a_broken_segment_is_set_aside_only_where_nothing_takes_its_place() {
 }
 
 #[test]
-fn a_segment_that_is_made_anew_says_what_was_wrong_with_the_one_of_its_name() {
+fn a_segment_written_again_says_what_was_wrong() {
     let disk = disk();
     let first = seal(&disk, 1..=2);
     let second = seal(&disk, 3..=4);
@@ -345,7 +345,7 @@ fn a_segment_that_is_made_anew_says_what_was_wrong_with_the_one_of_its_name() {
 /// Where a later segment states the tree, leaves that are lost leave it unknown before; leaves that
 /// are whole do not.
 #[test]
-fn a_tree_is_grown_anew_over_whole_leaves_and_left_unknown_over_lost_ones() {
+fn a_tree_grows_over_whole_leaves_only() {
     for block_too in [false, true] {
         let disk = disk();
         let first = seal(&disk, 1..=2);
@@ -391,7 +391,7 @@ fn only_journal_files_that_are_not_whole_are_made_anew() {
 
 /// The newest file may hold nothing yet, or begin with events that were sealed by now.
 #[test]
-fn a_journal_file_begun_or_used_behind_the_last_segment_is_the_end_of_the_log() {
+fn a_file_begun_after_the_last_segment_ends_the_log() {
     let begun = disk();
     seal(&begun, 1..=3);
     let places = journal(&begun, 0, 1, 4..=4);
@@ -406,7 +406,7 @@ fn a_journal_file_begun_or_used_behind_the_last_segment_is_the_end_of_the_log() 
 }
 
 #[test]
-fn a_journal_file_that_ends_with_the_last_segment_is_not_the_end_of_the_log() {
+fn a_file_ending_with_the_last_segment_does_not_end_the_log() {
     let disk = disk();
     seal(&disk, 1..=3);
     journal(&disk, 0, 6, 1..=3);
@@ -418,7 +418,7 @@ fn a_journal_file_that_ends_with_the_last_segment_is_not_the_end_of_the_log() {
 }
 
 #[test]
-fn a_journal_folder_that_is_gone_is_made_up_for_and_a_disk_that_fails_is_told() {
+fn a_missing_journal_folder_is_replaced() {
     let bare = SimDisk::new();
     for folder in ["tmp", EVENTS_DIR] {
         bare.make_dir(Path::new(folder)).expect("a folder");
@@ -444,7 +444,7 @@ fn a_journal_folder_that_is_gone_is_made_up_for_and_a_disk_that_fails_is_told() 
 /// Two segments whose ends rotted, the first with its block. Of its two events one is in the
 /// journal still.
 #[test]
-fn a_tree_grows_over_what_stands_for_the_events_before_a_segment() {
+fn a_tree_grows_over_stand_ins_before_a_segment() {
     let disk = disk();
     let first = seal(&disk, 1..=2);
     let second = seal(&disk, 3..=4);
@@ -480,7 +480,7 @@ fn a_tree_grows_over_what_stands_for_the_events_before_a_segment() {
 }
 
 #[test]
-fn a_journal_file_that_could_not_be_written_is_told_with_its_name() {
+fn a_failed_write_names_the_journal_file() {
     let sound = disk();
     seal(&sound, 1..=3);
     let remains = survey(&sound);
@@ -521,7 +521,7 @@ fn one_left(disk: &SimDisk) -> (Remains, LogMend, u64) {
 }
 
 #[test]
-fn an_event_that_cannot_be_read_any_more_while_its_file_is_made_anew_ends_the_repair() {
+fn an_event_lost_during_repair_ends_the_repair() {
     let damaged = |at: u64| {
         let disk = disk();
         let (remains, mend, place) = one_left(&disk);

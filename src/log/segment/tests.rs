@@ -57,7 +57,7 @@ fn a_name_stands_for_the_first_event_and_other_names_for_none() {
 }
 
 #[test]
-fn a_block_is_closed_before_it_grows_past_its_size_and_holds_a_longer_leaf_alone() {
+fn a_block_is_closed_before_it_grows_past_its_size() {
     const FULL: usize = BLOCK_RAW_BYTES;
     let disk = disk();
     let leaves = leaves(&[100, FULL - 102, 1, FULL - 2, FULL + 10, 1]);
@@ -114,7 +114,7 @@ fn a_block_that_is_not_the_one_asked_for_is_refused() {
 }
 
 #[test]
-fn a_segment_under_another_name_of_another_store_or_cut_short_does_not_open() {
+fn a_foreign_or_cut_segment_does_not_open() {
     let disk = disk();
     let reader = published(&disk, &leaves(&[100]));
     let whole = disk.content(reader.path()).expect("there");
@@ -193,7 +193,7 @@ fn a_segment_without_events_has_no_block() {
 
 /// Its checksums hold; but who wrote it did not write lines.
 #[test]
-fn a_block_that_is_shorter_than_it_says_or_does_not_end_with_a_line_is_refused() {
+fn a_cut_block_is_refused() {
     for (plain, raw_bytes, sound) in [
         ("a\n", 2, true),
         ("a\n", 3, false),
@@ -231,7 +231,7 @@ fn a_block_that_is_shorter_than_it_says_or_does_not_end_with_a_line_is_refused()
 }
 
 #[test]
-fn a_block_that_holds_other_events_than_the_footer_says_is_refused() {
+fn a_block_with_other_events_is_refused() {
     let reader = published(&disk(), &leaves(&[100, 100, 100]));
     let block = reader.footer().expect("readable").blocks[0];
     assert!(reader.block(&block).is_ok());

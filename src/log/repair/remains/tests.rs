@@ -34,7 +34,7 @@ fn files_of_other_names_are_not_part_of_the_log() {
 
 /// Behind its own frames lie those of an earlier use.
 #[test]
-fn a_journal_file_without_its_header_is_what_its_newest_frames_say() {
+fn a_file_without_header_takes_the_newest_generation() {
     let disk = disk();
     let own = journal(&disk, 0, 2, 5..=6);
     let stale = SimDisk::new();
@@ -62,7 +62,7 @@ fn a_journal_file_without_its_header_is_what_its_newest_frames_say() {
 /// A number is given twice when a store was opened with its end lost: what was written later is
 /// what counts.
 #[test]
-fn of_two_frames_with_one_number_the_one_of_the_newer_generation_is_taken() {
+fn two_frames_with_one_number_the_newer_generation_wins() {
     for generations in [[2, 5], [5, 2]] {
         let disk = disk();
         for (slot, generation) in (0..).zip(generations) {
@@ -76,7 +76,7 @@ fn of_two_frames_with_one_number_the_one_of_the_newer_generation_is_taken() {
 }
 
 #[test]
-fn a_broken_segment_gives_the_events_of_its_blocks_and_no_others() {
+fn a_broken_segment_gives_the_events_of_its_blocks() {
     let disk = disk();
     for seqs in [1..=2, 4..=5] {
         let segment = seal(&disk, seqs);
@@ -155,7 +155,7 @@ fn every_block_of_a_long_segment_is_found_without_its_end() {
 
 /// A disk that fails for a moment must not make a repair replace a segment that is whole.
 #[test]
-fn a_disk_that_cannot_be_read_is_told_and_no_segment_is_taken_for_broken() {
+fn a_failing_disk_is_an_error_and_no_broken_segment() {
     let sound = disk();
     seal(&sound, 1..=3);
     journal(&sound, 0, 1, 4..=5);
@@ -179,7 +179,7 @@ fn a_disk_that_cannot_be_read_is_told_and_no_segment_is_taken_for_broken() {
 
 /// Ends whose checksums hold can be those of another file.
 #[test]
-fn blocks_that_do_not_hold_what_the_ends_promise_are_not_believed() {
+fn blocks_that_contradict_the_footer_break_the_segment() {
     let disk = disk();
     let reader = seal(&disk, 1..=3);
     let footer = reader.footer().expect("readable");
