@@ -313,7 +313,7 @@ fn a_host_that_is_killed_again_and_again_takes_each_unit_once_and_whole() {
     let plant = Plant::new("post_process = \"move\"\ndone_folder = \"done\"");
     for number in 0..40 {
         plant.unit(&format!("unit{number}"), &format!("passed {number}"));
-        fs::write(plant.path(&format!("in/unit{number}.wav")), "sound").expect("written");
+        fs::write(plant.path(format!("in/unit{number}.wav")), "sound").expect("written");
     }
     let mut seed = 5_u64;
     for _ in 0..6 {
