@@ -1,6 +1,4 @@
-//! A converter timed out, and a process it had started in a session of its own went on for hours, with a file of the station
-//! open. What a converter starts ends with it, wherever it has gone; and what a running converter has put into the background
-//! goes on.
+//! Tests that all processes a converter started end with it, wherever they have gone.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 use std::fs;
@@ -96,8 +94,8 @@ fn an_orphan_ends_with_the_converter_that_succeeded() {
     bench.check_gone("an orphan");
 }
 
-/// Programs such as wine serve a converter from a process that has long left its family. It goes on while its converter
-/// runs, whatever ends beside it.
+/// Programs such as wine serve a converter from a process that has long left its family. It goes on
+/// while its converter runs, whatever ends beside it.
 #[test]
 fn what_a_running_worker_put_into_the_background_goes_on_until_the_worker_ends() {
     let worker = "(setsid sh -c 'echo $$ > HERE/pid; exec sleep 600' > /dev/null 2>&1 < /dev/null &)\n\
@@ -129,7 +127,8 @@ fn what_a_running_worker_put_into_the_background_goes_on_until_the_worker_ends()
     bench.check_gone("the background of a worker that ended");
 }
 
-/// A converter in its sandbox had the host run verbs for it, outside of the sandbox and with the host's own hands.
+/// A converter in its sandbox had the host run verbs for it, outside of the sandbox and with the
+/// host's own hands.
 #[test]
 fn a_converter_cannot_have_its_host_run_verbs_for_it() {
     let annals = env!("CARGO_BIN_EXE_annals");

@@ -1,5 +1,5 @@
-//! A converter was wrong for a week. Its sources were archived, so the corrected converter runs over them again, and
-//! what it changed is known; the wrong one, run from its recorded files, still says what it said.
+//! Tests reprocessing: a corrected converter runs over archived sources, and every change it makes
+//! is known.
 #![cfg(all(unix, feature = "host"))]
 
 use std::collections::BTreeMap;
@@ -196,7 +196,8 @@ fn the_same_file_twice_is_one_entry_and_one_conversion_after_a_crash() {
     assert_eq!(entry.attempts.len(), 1);
 }
 
-/// A retention rule took the content between the conversion and the crash. The file stayed for good, and each look failed anew.
+/// A retention rule took the content between the conversion and the crash. The file stayed for
+/// good, and each look failed anew.
 #[test]
 fn a_file_whose_entry_was_purged_before_it_was_cleared_away_is_cleared_away_all_the_same() {
     let plant = Plant::new();
@@ -297,8 +298,8 @@ fn clearing_a_source_away_leaves_another_lines_file_of_its_stem_in_the_done_fold
     assert!(!plant.at("done/SN8.json").exists());
 }
 
-/// The done folder led back into the watch folder through a link: the only copy of a file was removed.
-/// A link that is set while the host has the folder for checked is found, too.
+/// The done folder led back into the watch folder through a link: the only copy of a file was
+/// removed. A link that is set while the host has the folder for checked is found, too.
 #[test]
 fn a_done_folder_that_leads_into_the_watch_folder_takes_nothing_at_start_and_later() {
     let plant = Plant::new();

@@ -1,18 +1,14 @@
-//! A station writes a text for each unit and its measurements into a folder beside it. Only the
-//! text was archived and cleared away, the report was a success without measurements, and the
-//! measurements stayed behind for ever.
+//! Tests sources that are a file with companions: archived, converted and cleared away as one.
 #![cfg(all(unix, feature = "cli"))]
 
-#[path = "support/ending.rs"]
-mod ending;
+#[path = "support/plant.rs"]
+mod plant;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
-/// What a step may take on a machine that is busy with other things; nothing waits that long.
-const LONG: Duration = Duration::from_secs(60);
+use plant::wait;
 
 /// Reports what it finds beside the file it is given.
 const CONVERTER: &str = r#"
@@ -30,26 +26,24 @@ const STEM: &str = "DUT [1] 10-02-51-3 UTC+0200";
 const UNIT: &str = "DUT [1] 10-02-51-3 UTC+0200.txt";
 
 struct Plant {
-    dir: tempfile::TempDir,
+    base: plant::Plant,
 }
 
-/// A host that ends when it is let go of.
-struct Host(Child);
+impl std::ops::Deref for Plant {
+    type Target = plant::Plant;
 
-impl Drop for Host {
-    fn drop(&mut self) {
-        ending::let_go(&mut self.0);
+    fn deref(&self) -> &plant::Plant {
+        &self.base
     }
 }
 
 impl Plant {
     fn new(converter: &str) -> Self {
         let plant = Self {
-            dir: tempfile::tempdir().expect("folder"),
+            base: plant::Plant::empty(),
         };
-        fs::create_dir(plant.path("in")).expect("made");
         let script = CONVERTER.replace("$WATCHED", &plant.path("in").to_string_lossy());
-        fs::write(plant.path("run.sh"), script).expect("written");
+        plant.write("run.sh", &script);
         plant.configure(converter);
         plant.annals(&["init", "store"], 0);
         plant
@@ -73,53 +67,7 @@ impl Plant {
              [[converter]]\nname = \"T\"\ncommand = [\"sh\", \"run.sh\", \"{{input}}\"]\nenvironment = \"sh\"\n\
              bundle = [\"run.sh\"]\nwatch_folder = \"in\"\nerror_folder = \"error\"\n{more}{converter}\n"
         );
-        fs::write(self.path("host.toml"), text).expect("written");
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
-        command
-            .args(args)
-            .current_dir(self.dir.path())
-            .env("ANNALS_STORE", "store")
-            .env_remove("NOTIFY_SOCKET")
-            .env_remove("WATCHDOG_USEC");
-        command
-    }
-
-    /// What is said on standard output and standard error.
-    fn say(&self, args: &[&str], exit: i32) -> (String, String) {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.command(args).output().expect("started");
-        let stderr = String::from_utf8_lossy(&stderr).into_owned();
-        assert_eq!(status.code(), Some(exit), "{args:?}: {stderr}");
-        (String::from_utf8(stdout).expect("UTF-8"), stderr)
-    }
-
-    fn annals(&self, args: &[&str], exit: i32) -> String {
-        self.say(args, exit).0
-    }
-
-    /// Makes one pass. Answers all that is said.
-    fn once(&self, exit: i32) -> String {
-        let (out, err) = self.say(&["host", "run", "host.toml", "--once", "-v"], exit);
-        out + &err
-    }
-
-    fn host(&self) -> Host {
-        let mut command = self.command(&["host", "run", "host.toml"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Host(command.spawn().expect("started"))
+        self.write("host.toml", &text);
     }
 
     /// Puts a text with its folder into the watch folder.
@@ -150,6 +98,10 @@ impl Plant {
         files
     }
 
+    fn newest_id(&self) -> String {
+        self.newest()["id"].to_string()
+    }
+
     /// Names of the sources with the statuses of their attempts, the oldest first.
     fn entries(&self) -> Vec<String> {
         let listed = self.annals(&["list", "--json", "--sort", "id:asc"], 0);
@@ -161,25 +113,6 @@ impl Plant {
             format!("{name}: {}", statuses.collect::<Vec<_>>().join(", "))
         };
         listed.lines().map(told).collect()
-    }
-
-    fn newest(&self) -> String {
-        let listed = self.annals(&["list", "--json", "--limit", "1"], 0);
-        let entry: serde_json::Value = serde_json::from_str(&listed).expect("one entry");
-        entry["id"].to_string()
-    }
-
-    fn report(&self, id: &str) -> serde_json::Value {
-        let report = self.annals(&["cat", id, "--report"], 0);
-        serde_json::from_str(&report).expect("JSON")
-    }
-}
-
-fn wait(what: &str, done: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !done() {
-        assert!(began.elapsed() < LONG, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -196,7 +129,7 @@ fn a_text_and_its_folder_are_one_entry_that_comes_back_whole() {
     );
     assert_eq!(plant.files("in"), ["other.wav"]);
     assert_eq!(plant.entries(), [format!("{UNIT}.tar: success")]);
-    let id = plant.newest();
+    let id = plant.newest_id();
     let report = plant.report(&id);
     assert_eq!(
         (&report["sn"], &report["called"]),
@@ -246,7 +179,7 @@ fn a_text_alone_is_archived_as_it_is_unless_it_needs_more() {
     fs::write(plant.path("in/alone.txt"), "passed").expect("written");
     plant.once(0);
     assert_eq!(plant.entries(), ["alone.txt: success"]);
-    assert_eq!(plant.annals(&["cat", &plant.newest()], 0), "passed");
+    assert_eq!(plant.annals(&["cat", &plant.newest_id()], 0), "passed");
 
     plant.configure("post_process = \"archive\"\ncompanions_required = [\"{stem}/\"]");
     fs::write(plant.path("in/late.txt"), "passed").expect("written");
@@ -279,7 +212,7 @@ fn a_unit_is_not_taken_while_anything_of_it_changes() {
         plant.files("in").is_empty()
     });
     assert_eq!(plant.entries(), ["unit.txt.tar: success"]);
-    let report = plant.report(&plant.newest());
+    let report = plant.report(&plant.newest_id());
     let files = report["files"].as_str().expect("text");
     assert!(
         files.contains("11.txt") && files.contains("unit.wav"),
@@ -380,14 +313,14 @@ fn a_host_that_is_killed_again_and_again_takes_each_unit_once_and_whole() {
     let plant = Plant::new("post_process = \"move\"\ndone_folder = \"done\"");
     for number in 0..40 {
         plant.unit(&format!("unit{number}"), &format!("passed {number}"));
-        fs::write(plant.path(&format!("in/unit{number}.wav")), "sound").expect("written");
+        fs::write(plant.path(format!("in/unit{number}.wav")), "sound").expect("written");
     }
     let mut seed = 5_u64;
     for _ in 0..6 {
         let mut host = plant.host();
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         std::thread::sleep(Duration::from_millis((seed >> 33) % 400));
-        ending::kill(&mut host.0);
+        plant::ending::kill(&mut host.0);
     }
     plant.once(0);
     assert!(plant.files("in").is_empty(), "{:?}", plant.files("in"));
@@ -415,7 +348,7 @@ fn a_worker_is_given_the_unit_as_it_lay_there() {
     plant.unit(STEM, "passed");
     plant.once(0);
     assert!(plant.files("in").is_empty());
-    let values = plant.report(&plant.newest())["values"].clone();
+    let values = plant.report(&plant.newest_id())["values"].clone();
     assert_eq!(values, format!("values of {STEM}"));
     let events = plant.annals(&["events", "--type", "converter.registered"], 0);
     assert!(events.contains("worker-companions"), "{events}");

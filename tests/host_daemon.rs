@@ -1,5 +1,5 @@
-//! A host that was stopped in the middle of a night shift, was given a wrong configuration, ran its disk full or was killed with
-//! 200 files in hand: each file must be archived once, each attempt be on record, and everybody who asks must be told.
+//! Tests a host as a service: stopped, reloaded, out of disk space, killed. Each file must be
+//! archived once and each attempt recorded.
 #![cfg(all(unix, feature = "cli"))]
 
 #[path = "support/ending.rs"]
@@ -318,7 +318,8 @@ fn a_configuration_is_taken_over_while_the_host_runs_and_a_wrong_one_is_not() {
     });
 }
 
-/// Its threads kept what they had let go of: waves of 10,000 files took 181 MB in the end, of which 57 were in use.
+/// Its threads kept what they had let go of: waves of 10,000 files took 181 MB in the end, of which
+/// 57 were in use.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn a_host_keeps_little_of_what_its_threads_let_go_of_unless_somebody_says_otherwise() {
@@ -679,8 +680,8 @@ fn what_stays_for_another_reason_than_its_turn_is_named_everywhere_until_it_is_o
     plant.wait("health", || get(&address, "/healthz").0 == 200);
 }
 
-/// After an update the interpreter was called otherwise: by the morning the whole backlog lay in the
-/// error folder, and each file had a final failed attempt.
+/// After an update the interpreter was called otherwise: by the morning the whole backlog lay in
+/// the error folder, and each file had a final failed attempt.
 #[test]
 fn a_converter_that_cannot_run_stops_its_line_keeps_its_files_and_goes_on_by_itself() {
     let plant = Plant::new();

@@ -1,19 +1,17 @@
-//! Test stations write a folder for each unit, and a marker when it is complete. A folder was once taken while its images were still
-//! coming, another lost a waveform that came after the marker, and a host that was killed while it removed one archived the rest as
-//! another unit.
+//! Tests folders as sources, which are complete when a marker file is in them.
 #![cfg(all(unix, feature = "cli"))]
 
-#[path = "support/ending.rs"]
-mod ending;
+#[path = "support/plant.rs"]
+mod plant;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
-/// What a step may take on a machine that is busy with other things; nothing waits that long.
-const LONG: Duration = Duration::from_secs(60);
+use plant::wait;
+
 const MARKER: &str = "COMPLETE.marker";
 
 /// Reports what it finds in the folder it is given.
@@ -28,26 +26,24 @@ printf '{"sn":"%s","called":"%s","files":"%s","log":"%s"}' "$(basename "$1")" "$
 "#;
 
 struct Plant {
-    dir: tempfile::TempDir,
+    base: plant::Plant,
 }
 
-/// A host that ends when it is let go of.
-struct Host(Child);
+impl std::ops::Deref for Plant {
+    type Target = plant::Plant;
 
-impl Drop for Host {
-    fn drop(&mut self) {
-        ending::let_go(&mut self.0);
+    fn deref(&self) -> &plant::Plant {
+        &self.base
     }
 }
 
 impl Plant {
     fn new(converter: &str) -> Self {
         let plant = Self {
-            dir: tempfile::tempdir().expect("folder"),
+            base: plant::Plant::empty(),
         };
-        fs::create_dir(plant.path("in")).expect("made");
         let script = CONVERTER.replace("$WATCHED", &plant.path("in").to_string_lossy());
-        fs::write(plant.path("run.sh"), script).expect("written");
+        plant.write("run.sh", &script);
         plant.configure(converter);
         plant.annals(&["init", "store"], 0);
         plant
@@ -70,51 +66,11 @@ impl Plant {
              bundle = [\"run.sh\"]\nwatch_folder = \"in\"\ncomplete_marker = \"{MARKER}\"\nerror_folder = \"error\"\n\
              {settle}\n{archives}\n{converter}\n"
         );
-        fs::write(self.path("host.toml"), text).expect("written");
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
-        command
-            .args(args)
-            .current_dir(self.dir.path())
-            .env("ANNALS_STORE", "store")
-            .env_remove("NOTIFY_SOCKET")
-            .env_remove("WATCHDOG_USEC");
-        command
-    }
-
-    /// What is said on standard output and standard error.
-    fn say(&self, args: &[&str], exit: i32) -> (String, String) {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.command(args).output().expect("started");
-        let stderr = String::from_utf8_lossy(&stderr).into_owned();
-        assert_eq!(status.code(), Some(exit), "{args:?}: {stderr}");
-        (String::from_utf8(stdout).expect("UTF-8"), stderr)
-    }
-
-    fn annals(&self, args: &[&str], exit: i32) -> String {
-        self.say(args, exit).0
+        self.write("host.toml", &text);
     }
 
     fn once(&self, exit: i32) -> String {
         self.say(&["host", "run", "host.toml", "--once"], exit).1
-    }
-
-    fn host(&self) -> Host {
-        let mut command = self.command(&["host", "run", "host.toml"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Host(command.spawn().expect("started"))
     }
 
     fn unit(&self, name: &str, log: &str) -> PathBuf {
@@ -129,18 +85,6 @@ impl Plant {
         let path = self.unit(name, log);
         fs::write(path.join(MARKER), "").expect("written");
         path
-    }
-
-    fn names(&self, folder: &str) -> Vec<String> {
-        let Ok(items) = fs::read_dir(self.path(folder)) else {
-            return Vec::new();
-        };
-        let mut names: Vec<String> = items
-            .map(|item| item.expect("item").file_name())
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
     }
 
     /// Statuses of the attempts of each entry, by the name of its source.
@@ -165,19 +109,6 @@ impl Plant {
         let listed = self.annals(&["list", "--json"], 0);
         let entry: serde_json::Value = serde_json::from_str(&listed).expect("one entry");
         entry["id"].to_string()
-    }
-
-    fn report(&self, id: &str) -> serde_json::Value {
-        let report = self.annals(&["cat", id, "--report"], 0);
-        serde_json::from_str(&report).expect("JSON")
-    }
-}
-
-fn wait(what: &str, done: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !done() {
-        assert!(began.elapsed() < LONG, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -337,7 +268,7 @@ fn a_host_that_is_killed_again_and_again_makes_one_entry_of_each_folder() {
         let mut host = plant.host();
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         std::thread::sleep(Duration::from_millis((seed >> 33) % 400));
-        ending::kill(&mut host.0);
+        plant::ending::kill(&mut host.0);
     }
     plant.once(0);
     assert!(plant.names("in").is_empty(), "{:?}", plant.names("in"));

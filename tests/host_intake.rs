@@ -1,81 +1,46 @@
-//! What is taken, and when. A station that held its file open lost the end of it; one that made its
-//! file before it wrote it found the result in the error folder, in no archive; and a file that
-//! came back with a corrected converter was not tried, without a word.
+//! Tests when a file is taken: not while it is open or empty, and again after its converter was
+//! corrected.
 #![cfg(all(unix, feature = "cli"))]
+
+#[path = "support/plant.rs"]
+mod plant;
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
 struct Plant {
-    dir: tempfile::TempDir,
+    base: plant::Plant,
+}
+
+impl std::ops::Deref for Plant {
+    type Target = plant::Plant;
+
+    fn deref(&self) -> &plant::Plant {
+        &self.base
+    }
 }
 
 impl Plant {
     fn new(more: &str) -> Self {
-        let plant = Self {
-            dir: tempfile::tempdir().expect("folder"),
-        };
-        fs::create_dir(plant.path("in")).expect("made");
-        fs::write(
-            plant.path("run.sh"),
-            "printf '{\"size\":%s}' $(wc -c < \"$1\")",
-        )
-        .expect("written");
         let text = format!(
             "[store]\npath = \"store\"\n[host]\nmin_free_disk_gb = 0\n[[converter]]\nname = \"T\"\n\
              command = [\"sh\", \"run.sh\", \"{{input}}\"]\nenvironment = \"sh\"\nbundle = [\"run.sh\"]\n\
              watch_folder = \"in\"\nsettle_s = 0\narchive_enabled = true\npost_process = \"archive\"\n{more}\n"
         );
-        fs::write(plant.path("host.toml"), text).expect("written");
-        plant.annals(&["init", "store"], 0);
-        plant
+        Self {
+            base: plant::Plant::new("printf '{\"size\":%s}' $(wc -c < \"$1\")", &text),
+        }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Answers all that is said.
+    /// Runs the program to its end. Returns standard output and standard error.
     fn annals(&self, args: &[&str], exit: i32) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
-        command.args(args).current_dir(self.dir.path());
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = command
-            .env("ANNALS_STORE", "store")
-            .output()
-            .expect("started");
-        let said = [stdout, stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        assert_eq!(status.code(), Some(exit), "{args:?}: {said}");
-        said
-    }
-
-    fn once(&self, exit: i32) -> String {
-        self.annals(&["host", "run", "host.toml", "--once", "-v"], exit)
-    }
-
-    fn names(&self, folder: &str) -> Vec<String> {
-        let items = fs::read_dir(self.path(folder)).into_iter().flatten();
-        let name = |item: std::io::Result<fs::DirEntry>| {
-            item.expect("item")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        };
-        let mut names: Vec<String> = items.map(name).collect();
-        names.sort();
-        names
+        let (out, err) = self.say(args, exit);
+        out + &err
     }
 
     /// The statuses of the attempts of the newest entry.
     fn attempts(&self) -> Vec<String> {
-        let listed = self.annals(&["list", "--json", "--limit", "1"], 0);
-        let entry: serde_json::Value = serde_json::from_str(&listed).expect("one entry");
+        let entry = self.newest();
         let attempts = entry["attempts"].as_array().expect("a list").iter();
         attempts
             .map(|attempt| attempt["status"].as_str().expect("text").to_owned())

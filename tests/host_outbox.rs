@@ -1,6 +1,5 @@
-//! A report was sent, the line went down before the answer came, and the host moved the file to its error folder: the report was
-//! lost for the one and there twice for the other. Here a server misbehaves in every way we could think of; each report must
-//! arrive once, its entry must know its name, and the token must be nowhere but in the requests.
+//! Tests submission against servers that fail in every way. Each report must arrive once, and
+//! secrets must appear only in requests.
 #![cfg(unix)]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -24,7 +23,8 @@ use annals::query::Filter;
 
 const TOKEN: &str = "c2VjcmV0LXRva2VuLW9mLXRoZS1wbGFudA==";
 
-/// Makes a report in WSJF out of the serial in the file; `two` makes two, `bare` one that lacks its part number.
+/// Makes a report in WSJF out of the serial in the file; `two` makes two, `bare` one that lacks its
+/// part number.
 const CONVERTER: &str = r#"sn="$(cat "$1")"
 report() {
     printf '{"id":"0d9f3a1e-0000-4000-8000-000000000001","location":"L","machineName":"M","pn":"%s","purpose":"P",' "$2"
@@ -67,7 +67,8 @@ struct Books {
     headers: Vec<String>,
 }
 
-/// A WSJF endpoint that checks what the real one requires, takes each key once, and misbehaves when told to.
+/// A WSJF endpoint that checks what the real one requires, takes each key once, and misbehaves when
+/// told to.
 struct Server {
     address: SocketAddr,
     books: Arc<Mutex<Books>>,
@@ -432,7 +433,8 @@ fn every_report_arrives_once_whatever_the_server_does_meanwhile() {
         Whim::Garbage,
         Whim::Endless,
     ] {
-        // Success between two failures, or each would be waited for twice as long as the one before.
+        // Success between two failures, or each would be waited for twice as long as the one
+        // before.
         server.then(whim).then(Whim::Behave);
     }
     let mut plant = Plant::new(&server);
@@ -802,8 +804,8 @@ fn a_server_that_is_down_holds_up_no_reports_for_another() {
     plant.keeps_the_secret();
 }
 
-/// The power goes between any two operations of the disk while reports are sent and recorded. Whatever is left, the next host
-/// sends what waits, and the server has seen every key before.
+/// The power goes between any two operations of the disk while reports are sent and recorded.
+/// Whatever is left, the next host sends what waits, and the server has seen every key before.
 #[test]
 fn after_a_power_cut_at_any_moment_a_report_comes_under_the_key_it_had() {
     let server = Server::start();

@@ -1,13 +1,13 @@
-//! Whoever may write into a watch folder had the host read, rename and remove files of others: by a link in the place of a file
-//! it had just looked at, by a folder that changed while it was cleared away, by a planted list of what to remove.
+//! Tests a host whose watch folders are written to by an attacker.
 //!
-//! A host runs over four watch folders while somebody drops random trees, links, pipes and renames into them. What lies outside
-//! of the configuration's folders must be as before when it ends, and nothing of it may have been archived or moved.
-//! `ANNALS_DROP_SECONDS=600` goes on for longer, `ANNALS_DROP_SEED=7` begins elsewhere.
+//! A host runs over several watch folders while random trees, links, pipes and renames are dropped
+//! into them. What lies outside of the configuration's folders must stay unchanged, and nothing of
+//! it may be archived or moved.
+//! `ANNALS_DROP_SECONDS=600` runs longer, `ANNALS_DROP_SEED=7` chooses another sequence.
 #![cfg(all(feature = "cli", unix))]
 
-#[path = "support/ending.rs"]
-mod ending;
+#[path = "support/plant.rs"]
+mod plant;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -16,12 +16,13 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use annals::archive::{Archive, Options};
 use annals::event::Actor;
 use annals::query::{Filter, Purged, Query};
+use plant::Host;
 
 /// What no file in a watch folder holds, and what lies outside does.
 const SECRET: &str = "of-nobodys-business";
@@ -52,21 +53,21 @@ const LINES: [(&str, &str); 5] = [
 ];
 
 struct Plant {
-    dir: tempfile::TempDir,
+    base: plant::Plant,
 }
 
-struct Host(Child);
+impl std::ops::Deref for Plant {
+    type Target = plant::Plant;
 
-impl Drop for Host {
-    fn drop(&mut self) {
-        ending::let_go(&mut self.0);
+    fn deref(&self) -> &plant::Plant {
+        &self.base
     }
 }
 
 impl Plant {
     fn new() -> Self {
         let plant = Self {
-            dir: tempfile::tempdir().expect("a folder"),
+            base: plant::Plant::empty(),
         };
         let mut config = String::from(
             "[store]\npath = \"store\"\n[host]\nmin_free_disk_gb = 0\nscan_every_s = 0.1\n\
@@ -81,7 +82,7 @@ impl Plant {
             .expect("into a text");
             fs::create_dir(plant.path(name)).expect("made");
         }
-        fs::write(plant.path("host.toml"), config).expect("written");
+        plant.write("host.toml", &config);
         let outside = plant.path("outside");
         fs::create_dir_all(outside.join("folder/inner")).expect("made");
         for name in [
@@ -93,33 +94,14 @@ impl Plant {
         ] {
             fs::write(outside.join(name), format!("{SECRET}: {name}")).expect("written");
         }
-        plant.run(&["init", "store"]);
+        plant.annals(&["init", "store"], 0);
         plant
-    }
-
-    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
-        command
-            .args(words)
-            .current_dir(self.dir.path())
-            .env_remove("ANNALS_STORE")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        command
-    }
-
-    fn run(&self, words: &[&str]) {
-        let done = self.command(words).output().expect("started");
-        assert!(done.status.success(), "{words:?}: {done:?}");
     }
 
     fn host(&self) -> Host {
         let log = fs::File::create(self.path("log")).expect("made");
         let mut command = self.command(&["host", "run", "host.toml"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         Host(command.stderr(log).spawn().expect("started"))
     }
 
@@ -293,8 +275,9 @@ impl Dropper<'_> {
         fs::rename(&new, path).or_else(|_| fs::remove_dir_all(new))
     }
 
-    /// What an earlier version left when it was killed over a removal: a list of what was to be removed, and a folder that was
-    /// to go back to its place. Once it is put where folders lie, once it removes what it knows by its content.
+    /// What an earlier version left when it was killed over a removal: a list of what was to be
+    /// removed, and a folder that was to go back to its place. Once it is put where folders lie,
+    /// once it removes what it knows by its content.
     fn planted(&mut self, path: &Path) -> std::io::Result<()> {
         let number = self.dice.roll(1000);
         // Only folders of complete units were cleared away so.
@@ -317,7 +300,8 @@ impl Dropper<'_> {
     }
 }
 
-/// Writes in place, as a tester does. A pipe that has the name by now takes nothing instead of keeping us waiting.
+/// Writes in place, as a tester does. A pipe that has the name by now takes nothing instead of
+/// keeping us waiting.
 fn write(path: &Path, content: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -359,7 +343,7 @@ fn nothing_outside_of_the_configured_folders_is_read_written_renamed_or_removed(
             }
         }
         if life < LIVES {
-            ending::kill(&mut host.0);
+            plant::ending::kill(&mut host.0);
         }
     }
     let dropped = dropper.made;

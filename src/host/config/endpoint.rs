@@ -54,7 +54,7 @@ impl Submit {
     }
 
     /// Returns true when anybody on the way can read what is sent, and that may be a secret.
-    pub(in crate::host) fn tells_secrets(&self) -> bool {
+    pub(super) fn tells_secrets(&self) -> bool {
         let open = |name: &String| OPEN_HEADERS.contains(&&*name.to_ascii_lowercase());
         let parts = Parts::of(&self.url);
         let some = parts.user.is_some() || parts.query.is_some() || !self.headers.keys().all(open);
@@ -121,7 +121,7 @@ pub(in crate::host) fn bare(url: &str) -> String {
 }
 
 /// A URL whose user and query are masked, as the configuration is shown.
-pub(in crate::host) fn masked(url: &str) -> String {
+pub(super) fn masked(url: &str) -> String {
     let parts = Parts::of(url);
     let user = parts.user.map_or_else(String::new, |_| format!("{MASK}@"));
     let query = parts.query.map_or_else(String::new, |_| format!("?{MASK}"));

@@ -176,4 +176,15 @@ mod tests {
         let apart = names(&["Pru\u{308}fling*"], &[]);
         assert!(apart.takes("Pr\u{fc}fling.csv"));
     }
+
+    /// A `?` of globset is one byte. A letter beyond ASCII has several, and takes a `*`.
+    #[test]
+    fn a_question_mark_takes_ascii_and_a_star_takes_every_letter() {
+        let one = names(&["Pr?fling.csv"], &[]);
+        assert!(one.takes("Prafling.csv") && !one.takes("Pr\u{fc}fling.csv"));
+        let any = names(&["Pr*fling.csv"], &[]);
+        assert!(any.takes("Prafling.csv") && any.takes("Pr\u{fc}fling.csv"));
+        let either = names(&["Pr{u,\u{fc}}fling.csv"], &[]);
+        assert!(either.takes("Prufling.csv") && either.takes("Pru\u{308}fling.csv"));
+    }
 }

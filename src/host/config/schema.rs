@@ -19,7 +19,7 @@ pub(in crate::host) struct Key {
     /// What holds when it is not given, as it would be written.
     pub(in crate::host) default: Option<&'static str>,
     /// May stand in `[defaults]`.
-    pub(in crate::host) inherited: Inherited,
+    pub(super) inherited: Inherited,
     pub(in crate::host) about: &'static str,
 }
 
@@ -82,7 +82,7 @@ const fn key(
 }
 
 #[rustfmt::skip]
-pub(in crate::host) const KEYS: &[Key] = &[
+pub(super) const KEYS: &[Key] = &[
     key("store", "path", Kind::Text, None, No, "the store; relative to the configuration's folder"),
     key("host", "listen", Kind::Address, None, No, "where /healthz and /metrics are answered; without it nowhere"),
     key("host", "listen_names", Kind::Texts, Some("[]"), No, "names beside its addresses and its own that the host is asked by, as they stand in a URL"),
@@ -232,7 +232,7 @@ impl Kind {
     }
 
     /// True where passwords and tokens stand, also those of somebody who got the form of it wrong.
-    pub(in crate::host) fn may_hold_secrets(self) -> bool {
+    pub(super) fn may_hold_secrets(self) -> bool {
         matches!(self, Self::Url | Self::TextMap)
     }
 }
@@ -283,7 +283,7 @@ fn spelled(value: &DeValue<'_>) -> String {
 
 impl Value {
     /// As it would be written in the file.
-    pub(in crate::host) fn to_toml(&self) -> String {
+    pub(super) fn to_toml(&self) -> String {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         match self {
             Self::Text(text) => quoted(text),
@@ -307,7 +307,7 @@ impl Value {
 }
 
 /// The table of keys, as Markdown.
-pub(in crate::host) fn markdown() -> String {
+pub(super) fn markdown() -> String {
     let mut out = String::new();
     let sections = [
         ("store", "[store]"),

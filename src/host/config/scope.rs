@@ -21,7 +21,7 @@ pub(in crate::host) type Values = BTreeMap<&'static str, (Value, usize)>;
 pub(in crate::host) struct Scope<'a> {
     pub(in crate::host) section: &'static str,
     pub(in crate::host) own: &'a Values,
-    pub(in crate::host) defaults: &'a Values,
+    pub(super) defaults: &'a Values,
     pub(in crate::host) dir: &'a Path,
 }
 
@@ -60,11 +60,11 @@ impl Scope<'_> {
         }
     }
 
-    pub(in crate::host) fn optional_text(&self, name: &str) -> Option<String> {
+    pub(super) fn optional_text(&self, name: &str) -> Option<String> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    pub(in crate::host) fn flag(&self, name: &str) -> bool {
+    pub(super) fn flag(&self, name: &str) -> bool {
         self.get(name) == Some(Value::Flag(true))
     }
 
@@ -75,7 +75,7 @@ impl Scope<'_> {
         }
     }
 
-    pub(in crate::host) fn text_map(&self, name: &str) -> Meta {
+    pub(super) fn text_map(&self, name: &str) -> Meta {
         match self.get(name) {
             Some(Value::TextMap(map)) => map,
             _ => Meta::new(),
@@ -106,7 +106,7 @@ impl Scope<'_> {
         clippy::cast_sign_loss,
         reason = "the key's range keeps it between 0 and 10,000 GiB"
     )]
-    pub(in crate::host) fn gibibytes(&self, name: &str) -> u64 {
+    pub(super) fn gibibytes(&self, name: &str) -> u64 {
         (self.number(name) * f64::from(1_u32 << 30)) as u64
     }
 
@@ -185,7 +185,7 @@ pub(in crate::host) fn bounds(scope: &Scope<'_>) -> (Bounds, Vec<(&'static str, 
     .restricted(&scope.text("network"), &scope.text("run_as"))
 }
 
-pub(in crate::host) fn archive_settings(scope: &Scope<'_>) -> ArchiveSettings {
+pub(super) fn archive_settings(scope: &Scope<'_>) -> ArchiveSettings {
     let retention = match scope.get("retention_days") {
         Some(Value::Whole(days)) => Retention::Period {
             days: u16::try_from(days).unwrap_or(u16::MAX),

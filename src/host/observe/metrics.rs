@@ -6,7 +6,7 @@ use super::space::Space;
 use super::status::{ARCHIVE_SECONDS, ConverterStatus, HostState, HostStatus};
 use crate::time::Timestamp;
 
-pub(in crate::host) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The text being written; writing into a String cannot fail.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use crate::entry::Outcome;
 use crate::id::EntryId;
 
 /// Errors that a summary lists at most.
-pub(in crate::host) const ERRORS_MAX: usize = 1000;
+pub(super) const ERRORS_MAX: usize = 1000;
 
 /// Receives notices of what a host does. It is called from several threads.
 ///

@@ -19,7 +19,7 @@ use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
 impl FileWorker {
-    pub(in crate::host) fn archive_one(&self, taken: TakenFile) {
+    pub(super) fn archive_one(&self, taken: TakenFile) {
         match caught(|| match self.begin(&taken) {
             Some(why) => Ok(StageResult::Left(why)),
             None => self.archive(&taken),

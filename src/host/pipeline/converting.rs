@@ -16,7 +16,7 @@ use crate::id::EntryId;
 use crate::{Error, ErrorKind, Result};
 
 impl FileWorker {
-    pub(in crate::host) fn convert_one(&self, ready: ArchivedFile) {
+    pub(super) fn convert_one(&self, ready: ArchivedFile) {
         let taken = &ready.taken;
         let converter = &taken.config().converter.name;
         let admission = match self.begin(taken) {
@@ -121,7 +121,7 @@ impl FileWorker {
 }
 
 /// Turns an error of making a converter ready into one that stops the converter, not the file.
-pub(in crate::host) fn unready(config: &ConverterConfig, error: Error) -> Error {
+pub(super) fn unready(config: &ConverterConfig, error: Error) -> Error {
     if error.kind() == ErrorKind::Converter {
         return error;
     }
@@ -135,12 +135,12 @@ pub(in crate::host) fn unready(config: &ConverterConfig, error: Error) -> Error 
 }
 
 /// Returns the endpoint for reports that no store keeps.
-pub(in crate::host) fn direct(config: &ConverterConfig, entry: Option<EntryId>) -> Option<&Submit> {
+pub(super) fn direct(config: &ConverterConfig, entry: Option<EntryId>) -> Option<&Submit> {
     let kept = entry.is_some() && config.archive.output_reports;
     config.submit.as_ref().filter(|_| !kept)
 }
 
-pub(in crate::host) fn terms(config: &ConverterConfig) -> Terms<'_> {
+pub(super) fn terms(config: &ConverterConfig) -> Terms<'_> {
     Terms {
         arguments: &config.converter.arguments,
         job: None,

@@ -32,18 +32,18 @@ pub(in crate::host) enum Disposition {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::host) struct Case {
     pub(in crate::host) outcome: Outcome,
-    pub(in crate::host) safety: Safety,
+    pub(super) safety: Safety,
     pub(in crate::host) configured: PostAction,
     /// What the converter asked for.
     pub(in crate::host) requested: Option<PostAction>,
-    pub(in crate::host) may_retry: bool,
+    pub(super) may_retry: bool,
     pub(in crate::host) has_done_folder: bool,
     pub(in crate::host) has_error_folder: bool,
 }
 
 impl Disposition {
     /// Returns true when the file does not stay where it is.
-    pub(in crate::host) fn clears(self) -> bool {
+    pub(super) fn clears(self) -> bool {
         match self {
             Self::Retry | Self::Stay | Self::Post(PostAction::Keep) => false,
             Self::ToError | Self::Post(_) => true,
@@ -61,7 +61,7 @@ impl Case {
         }
     }
 
-    pub(in crate::host) fn decide(self) -> Disposition {
+    pub(super) fn decide(self) -> Disposition {
         let aside = if self.has_error_folder {
             Disposition::ToError
         } else {

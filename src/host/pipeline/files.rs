@@ -18,11 +18,11 @@ use crate::host::sources::source::Source;
 use crate::id::{BlobId, ConverterId, EntryId};
 
 /// The pause before a file is read again that does not wait for its own next attempt.
-pub(in crate::host) const LOOK_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-pub(in crate::host) const STOPPING: &str = "the host is stopping";
+pub(super) const STOPPING: &str = "the host is stopping";
 
-pub(in crate::host) const PARKED: &str = "its converter cannot run";
+pub(super) const PARKED: &str = "its converter cannot run";
 
 /// How long a step on a file may take before its folder counts as silent.
 ///
@@ -74,7 +74,7 @@ impl TakenFile {
 
     /// Returns the position in the queue of files to convert. A conversion may also wait for a
     /// worker to start.
-    pub(in crate::host) fn position_to_convert(&self) -> QueuePosition {
+    pub(super) fn position_to_convert(&self) -> QueuePosition {
         let position = self.position();
         let timeout = self.config().converter.bounds.timeout;
         QueuePosition {
@@ -88,7 +88,7 @@ impl TakenFile {
 pub(in crate::host) struct ArchivedFile {
     pub(in crate::host) taken: TakenFile,
     pub(in crate::host) seen: Fingerprint,
-    pub(in crate::host) safety: Safety,
+    pub(super) safety: Safety,
     pub(in crate::host) entry: Option<EntryId>,
 }
 
@@ -120,15 +120,15 @@ pub(in crate::host) struct ConvertedFile {
 #[derive(Debug, Clone)]
 pub(in crate::host) struct Cleanup {
     pub(in crate::host) seen: Fingerprint,
-    pub(in crate::host) disposition: Disposition,
+    pub(super) disposition: Disposition,
     /// Where it is safe; nothing when nothing is archived.
     pub(in crate::host) entry: Option<EntryId>,
     /// Who could not convert it, where that is on record.
-    pub(in crate::host) failed_by: Option<ConverterId>,
+    pub(super) failed_by: Option<ConverterId>,
 }
 
 impl Cleanup {
-    pub(in crate::host) fn is_purged(&self, archive: &Archive) -> Result<bool> {
+    pub(super) fn is_purged(&self, archive: &Archive) -> Result<bool> {
         self.entry
             .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
     }

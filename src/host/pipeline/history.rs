@@ -64,7 +64,7 @@ pub(in crate::host) fn history(
 }
 
 /// Returns true for what sends a file to the error folder.
-pub(in crate::host) fn is_failure(outcome: Outcome) -> bool {
+pub(super) fn is_failure(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Failed | Outcome::Rejected)
 }
 
@@ -75,7 +75,7 @@ fn is_of_another(attempt: &Attempt, current: Option<ConverterId>) -> bool {
 }
 
 /// Counts the attempts under the converter's current identity.
-pub(in crate::host) fn tried_by(entry: &Entry, current: Option<ConverterId>) -> u32 {
+pub(super) fn tried_by(entry: &Entry, current: Option<ConverterId>) -> u32 {
     let attempts = entry.attempts.iter().rev();
     let own = attempts.take_while(|attempt| !is_of_another(attempt, current));
     u32::try_from(own.count()).unwrap_or(u32::MAX)

@@ -61,7 +61,7 @@ impl Host {
         active.runner(converter, &self.scratch)?.converter_id()
     }
 
-    pub(in crate::host) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
+    pub(super) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
         self.archives
             .of(config)
             .ok_or_else(|| Error::new(ErrorKind::NoStore, "the store is not open any more"))

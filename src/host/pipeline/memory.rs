@@ -78,7 +78,7 @@ pub(in crate::host) enum Recalled {
 pub(in crate::host) struct FileMemory(Mutex<HashMap<PathBuf, Memory>>);
 
 impl FileMemory {
-    pub(in crate::host) fn remember(&self, path: &Path, memory: Memory) {
+    pub(super) fn remember(&self, path: &Path, memory: Memory) {
         lock(&self.0).insert(path.to_owned(), memory);
     }
 
@@ -130,7 +130,7 @@ impl FileMemory {
             .collect()
     }
 
-    pub(in crate::host) fn recall(&self, candidate: &Candidate) -> Recalled {
+    pub(super) fn recall(&self, candidate: &Candidate) -> Recalled {
         let mut memory = lock(&self.0);
         let Some(known) = memory.get(&candidate.path) else {
             return Recalled::Fresh;
@@ -164,11 +164,7 @@ impl FileMemory {
     }
 
     /// Returns true when the file has not changed for its converter's `settle_s`.
-    pub(in crate::host) fn is_stable(
-        &self,
-        candidate: &Candidate,
-        config: &ConverterConfig,
-    ) -> bool {
+    pub(super) fn is_stable(&self, candidate: &Candidate, config: &ConverterConfig) -> bool {
         let settle = config.settle;
         if candidate.meta.age(SystemTime::now()) >= settle {
             return true;

@@ -98,7 +98,7 @@ pub(in crate::host) struct QueueLengths {
     pub(in crate::host) to_convert: usize,
     pub(in crate::host) converting: usize,
     pub(in crate::host) to_record: usize,
-    pub(in crate::host) recording: usize,
+    pub(super) recording: usize,
     /// How long the one that waits longest in a queue has waited there.
     pub(in crate::host) oldest: Duration,
 }
@@ -348,7 +348,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
 
     /// Marks the steps that have taken too long, and returns how many threads of each stage have to
     /// be replaced. Files that wait for a step in such a folder are let go of.
-    pub(in crate::host) fn mark_overdue(&self) -> Vec<Stage> {
+    pub(super) fn mark_overdue(&self) -> Vec<Stage> {
         let mut state = self.lock();
         let mut replace = Vec::new();
         let mut folders = Vec::new();
@@ -456,7 +456,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     }
 
     /// Takes a file in hand that goes to the last stage at once; false when it is in hand.
-    pub(in crate::host) fn claim(&self, path: &Path) -> bool {
+    pub(super) fn claim(&self, path: &Path) -> bool {
         self.lock().in_hand.insert(path.to_owned())
     }
 
@@ -466,17 +466,17 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     }
 
     /// Lets a file go: what its folder holds of it is looked at again.
-    pub(in crate::host) fn release(&self, path: &Path) {
+    pub(super) fn release(&self, path: &Path) {
         self.lock().in_hand.remove(path);
     }
 
-    pub(in crate::host) fn push_archived(&self, position: QueuePosition, archived: Archived) {
+    pub(super) fn push_archived(&self, position: QueuePosition, archived: Archived) {
         self.lock().to_convert.insert(position, archived);
         self.stages[Stage::Converting as usize].notify_one();
     }
 
     /// `bytes` is what its reports take.
-    pub(in crate::host) fn push_converted(&self, bytes: usize, converted: Converted) {
+    pub(super) fn push_converted(&self, bytes: usize, converted: Converted) {
         let mut state = self.lock();
         state.unrecorded_bytes = state.unrecorded_bytes.saturating_add(bytes);
         state.to_record.push_back((bytes, converted));
@@ -484,13 +484,13 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Recording as usize].notify_one();
     }
 
-    pub(in crate::host) fn push_to_clear(&self, position: QueuePosition, converted: Converted) {
+    pub(super) fn push_to_clear(&self, position: QueuePosition, converted: Converted) {
         self.lock().to_clear.insert(position, converted);
         self.stages[Stage::Recording as usize].notify_one();
     }
 
     /// Waits for something to archive; nothing when there will be none.
-    pub(in crate::host) fn next_to_archive(
+    pub(super) fn next_to_archive(
         &self,
     ) -> Option<(Taken, StepGuard<'_, Taken, Archived, Converted>)> {
         self.next(Stage::Archiving, |state| {
@@ -501,7 +501,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         })
     }
 
-    pub(in crate::host) fn next_to_convert(
+    pub(super) fn next_to_convert(
         &self,
     ) -> Option<(Archived, StepGuard<'_, Taken, Archived, Converted>)> {
         self.next(Stage::Converting, |state| {
@@ -514,7 +514,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         })
     }
 
-    pub(in crate::host) fn next_to_record(
+    pub(super) fn next_to_record(
         &self,
     ) -> Option<(
         RecordingJob<Converted>,

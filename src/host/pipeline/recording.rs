@@ -17,7 +17,7 @@ use crate::host::panics::caught;
 use crate::host::submit::outbox::Delivered;
 
 impl FileWorker {
-    pub(in crate::host) fn record_one(&self, ran: ConvertedFile) {
+    pub(super) fn record_one(&self, ran: ConvertedFile) {
         let ConvertedFile {
             ready,
             recorder,

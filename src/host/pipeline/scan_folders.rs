@@ -370,10 +370,6 @@ pub(in crate::host) fn watched(config: &Config) -> impl Iterator<Item = &Path> {
 }
 
 /// Returns how long a file must still stay unchanged before it is taken.
-pub(in crate::host) fn time_until_stable(
-    candidate: &Candidate,
-    config: &ConverterConfig,
-    now: SystemTime,
-) -> Duration {
+fn time_until_stable(candidate: &Candidate, config: &ConverterConfig, now: SystemTime) -> Duration {
     config.settle.saturating_sub(candidate.meta.age(now))
 }

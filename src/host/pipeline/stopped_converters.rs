@@ -53,13 +53,13 @@ impl StoppedConverters {
     }
 
     /// Returns true when a file may be handed to it now; takes no trial.
-    pub(in crate::host) fn is_due(&self, converter: &str) -> bool {
+    pub(super) fn is_due(&self, converter: &str) -> bool {
         let lines = lock(&self.0);
         let line = lines.get(converter);
         line.is_none_or(|line| !line.trying && Instant::now() >= line.next)
     }
 
-    pub(in crate::host) fn is_stopped(&self, converter: &str) -> bool {
+    pub(super) fn is_stopped(&self, converter: &str) -> bool {
         lock(&self.0).contains_key(converter)
     }
 

@@ -27,7 +27,7 @@ pub(in crate::host) struct FileWorker {
 
 impl FileWorker {
     /// Archives files until there will be no more.
-    pub(in crate::host) fn archive_all(&self) {
+    pub(super) fn archive_all(&self) {
         while let Some((taken, at_work)) = self.host.queue.next_to_archive() {
             let path = taken.candidate.path.clone();
             self.shielded(&path, || self.archive_one(taken));
@@ -38,7 +38,7 @@ impl FileWorker {
     }
 
     /// Converts files until there will be no more.
-    pub(in crate::host) fn convert_all(&self) {
+    pub(super) fn convert_all(&self) {
         while let Some((ready, at_work)) = self.host.queue.next_to_convert() {
             let path = ready.taken.candidate.path.clone();
             self.shielded(&path, || self.convert_one(ready));
@@ -49,7 +49,7 @@ impl FileWorker {
     }
 
     /// Records what was converted, and clears files away, until there will be no more.
-    pub(in crate::host) fn record_all(&self) {
+    pub(super) fn record_all(&self) {
         while let Some((last, at_work)) = self.host.queue.next_to_record() {
             let (RecordingJob::Record(converted) | RecordingJob::Clear(converted)) = last;
             let path = converted.taken().candidate.path.clone();
@@ -63,7 +63,7 @@ impl FileWorker {
         }
     }
 
-    pub(in crate::host) fn push_to_clear(&self, taken: TakenFile, cleanup: Box<Cleanup>) {
+    pub(super) fn push_to_clear(&self, taken: TakenFile, cleanup: Box<Cleanup>) {
         let position = taken.position();
         let clear = FinalJob::Clear(Box::new(taken), cleanup);
         self.host.queue.push_to_clear(position, clear);
@@ -122,7 +122,7 @@ impl FileWorker {
 
     /// Leaves a file whose converter cannot run. It stays without an attempt until the converter
     /// runs again.
-    pub(in crate::host) fn park(&self, taken: &TakenFile) {
+    pub(super) fn park(&self, taken: &TakenFile) {
         let parked = Memory::Parked {
             meta: taken.candidate.meta,
             failures: taken.failures,

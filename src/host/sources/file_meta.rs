@@ -70,13 +70,13 @@ impl FileMeta {
     }
 
     /// Returns true of a folder, and of a file with companions.
-    pub(in crate::host) fn has_parts(&self) -> bool {
+    pub(super) fn has_parts(&self) -> bool {
         self.inside.is_some()
     }
 
     /// Returns true when size, time and contents are unchanged. The time of change may differ:
     /// backups set it.
-    pub(in crate::host) fn is_unchanged_from(&self, other: &Self) -> bool {
+    pub(super) fn is_unchanged_from(&self, other: &Self) -> bool {
         (self.size, self.modified, self.inside) == (other.size, other.modified, other.inside)
     }
 

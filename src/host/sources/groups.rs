@@ -13,7 +13,7 @@ use crate::host::config::settings::{ConverterConfig, Links};
 use crate::{Error, ErrorKind};
 
 /// The main files in a watch folder, each with its companions. A companion is no source of its own.
-pub(in crate::host) fn scan(
+pub(super) fn scan(
     config: &ConverterConfig,
     companions: &Companions,
     folder: &Path,

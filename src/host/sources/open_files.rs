@@ -52,9 +52,7 @@ mod system {
     ///
     /// Reading a link of `/proc` asks no file system, so a share that does not answer holds nobody
     /// up.
-    pub(in crate::host) fn open_for_writing(
-        named: impl Fn(&Path) -> Option<PathBuf>,
-    ) -> BTreeSet<PathBuf> {
+    pub(super) fn open_for_writing(named: impl Fn(&Path) -> Option<PathBuf>) -> BTreeSet<PathBuf> {
         let own = std::process::id().to_string();
         let mut open = BTreeSet::new();
         for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -93,9 +91,7 @@ mod system {
     use std::path::{Path, PathBuf};
 
     /// Other systems do not tell.
-    pub(in crate::host) fn open_for_writing(
-        _named: impl Fn(&Path) -> Option<PathBuf>,
-    ) -> BTreeSet<PathBuf> {
+    pub(super) fn open_for_writing(_named: impl Fn(&Path) -> Option<PathBuf>) -> BTreeSet<PathBuf> {
         BTreeSet::new()
     }
 }

@@ -13,19 +13,19 @@ use crate::{Error, ErrorKind};
 pub(in crate::host) struct Parts<'a> {
     /// What their paths are relative to.
     pub(in crate::host) root: &'a Path,
-    pub(in crate::host) tree: Tree,
+    pub(super) tree: Tree,
     /// The main file, where they are one with its companions.
     pub(in crate::host) main: Option<&'a OsStr>,
 }
 
 impl Parts<'_> {
     /// All of them as one tar file.
-    pub(in crate::host) fn tarball(&self) -> io::Result<Box<dyn Read + '_>> {
+    pub(super) fn tarball(&self) -> io::Result<Box<dyn Read + '_>> {
         self.tarball_of(|item| file_of(self.root, item))
     }
 
     /// The same tar file of files that are opened in another way.
-    pub(in crate::host) fn tarball_of<'p>(
+    pub(super) fn tarball_of<'p>(
         &'p self,
         open: impl FnMut(&Item) -> io::Result<Box<dyn Read>> + 'p,
     ) -> io::Result<Box<dyn Read + 'p>> {
@@ -86,7 +86,7 @@ pub(in crate::host) fn parts<'a>(
 }
 
 /// The names of the companions that a source has now.
-pub(in crate::host) fn companions_of(path: &Path, shape: &Shape) -> io::Result<Vec<OsString>> {
+pub(super) fn companions_of(path: &Path, shape: &Shape) -> io::Result<Vec<OsString>> {
     match (shape, path.parent(), path.file_name()) {
         (Shape::WithCompanions(companions), Some(folder), Some(main)) => {
             Ok(companions.beside(main, &Listing::of(folder)?).names)

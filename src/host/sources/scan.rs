@@ -15,7 +15,7 @@ use crate::host::config::settings::{ConverterConfig, Links};
 /// The regular files directly in a converter's watch folder that it takes. Folders, pipes and
 /// hidden files are passed over, and links unless it follows them. Where it takes folders, those
 /// that are complete, and nothing else. Where files have companions, each with those it has.
-pub(in crate::host) fn scan(
+pub(super) fn scan(
     config: &ConverterConfig,
     folder: &Path,
     converter: usize,

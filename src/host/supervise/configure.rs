@@ -121,7 +121,7 @@ fn remove_partials(config: &Config) {
 const CONFIG_ITEM: &str = "host";
 
 /// Why a running host cannot take a configuration over, if so.
-pub(in crate::host) fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
+fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
     new.check_folders(archives.shared_dir())?;
     new.check_bounds()?;
     let restart = |what: &str| {

@@ -34,7 +34,7 @@ fn policy(config: &ConverterConfig) -> Policy {
 impl Host {
     /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly
     /// full.
-    pub(in crate::host) fn retention_loop(&self, cancel: &Cancel, hooks: &Hooks) {
+    pub(super) fn retention_loop(&self, cancel: &Cancel, hooks: &Hooks) {
         let mut slept = Duration::ZERO;
         let mut first = true;
         while cancel.sleep(LOOK_EVERY) {

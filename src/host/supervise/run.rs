@@ -37,7 +37,7 @@ const PAUSE_MIN_MAX: Duration = Duration::from_secs(2);
 /// The pause before work that panicked is restarted.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
 /// How long steps get to end after the host was told to stop at once.
-pub(in crate::host) const LAST_MOMENT: Duration = Duration::from_secs(10);
+pub(super) const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// How often waiting threads check whether the host must stop.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -293,7 +293,7 @@ impl Host {
     }
 
     /// Ends a scan: returns and announces the summary since the previous one.
-    pub(in crate::host) fn finish_scan(&self, troubles: Vec<String>, hooks: &Hooks) -> RunSummary {
+    pub(super) fn finish_scan(&self, troubles: Vec<String>, hooks: &Hooks) -> RunSummary {
         let sent = self.active().outbox.sent();
         let summary = self.counters.scanned(sent, self.waiting(), troubles);
         (hooks.notice)(&Notice::Passed(&summary));

@@ -1,5 +1,4 @@
-//! The comments in a configuration say why a value is what it is; a program that drops them is used
-//! once.
+//! Tests changing one value of a configuration: comments, order and line ends must stay.
 
 use super::*;
 use crate::host::config::settings::Config;

@@ -1,5 +1,4 @@
-//! A done folder that led back into the watch folder through a link: the only copy of a file was
-//! removed. A watch folder that was the store's own: its index was archived and cleared away.
+//! Tests that overlapping folders are refused, by any name, through links and mounts.
 
 use std::os::unix::fs::symlink;
 

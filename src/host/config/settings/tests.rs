@@ -1,6 +1,5 @@
-//! A mistyped key once meant that sources were deleted after three days instead of kept for ten
-//! years; every key is refused by name when it is unknown or out of its range, and nothing is
-//! guessed.
+//! Tests reading a configuration: unknown keys and values out of range are refused by name, and
+//! nothing is guessed.
 
 use std::path::Path;
 

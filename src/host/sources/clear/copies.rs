@@ -11,7 +11,7 @@ use super::attributes::Permissions;
 use super::dir::Dir;
 use super::name::{distinct, first_free};
 use super::partial::{Partial, PartialFolder, open_any, permissions_of_all};
-use super::zip;
+use super::zip_archive;
 use crate::convert::{Item, Kind, file_of, unpack};
 use crate::host::sources::fingerprint::hash;
 use crate::host::sources::parts::Parts;
@@ -58,12 +58,12 @@ pub(super) fn zip_parts(
     let failed = |error| Error::io("zip", source.path, error);
     let partial = Partial::new(target)?;
     let mut numbers = HashMap::new();
-    let mut zip = zip::Writer::new(&partial.file);
+    let mut zip = zip_archive::Writer::new(&partial.file);
     for item in &parts.tree.items {
         let name = item.path.to_string_lossy();
         let mut add = || -> io::Result<()> {
             let mode = Permissions::of(&open_any(&parts.root.join(&item.path))?)?.mode();
-            let member = |modified| zip::Member {
+            let member = |modified| zip_archive::Member {
                 name: &name,
                 modified,
                 mode,
@@ -86,7 +86,7 @@ pub(super) fn zip_parts(
         .give(&partial.file);
     partial.file.sync_all().map_err(failed)?;
     let read_back = |zip: File| -> io::Result<BlobId> {
-        let mut zip = zip::Reader::new(zip)?;
+        let mut zip = zip_archive::Reader::new(zip)?;
         let member = |item: &Item| -> io::Result<Box<dyn Read>> {
             let number = numbers.get(item.path.as_path());
             let number = number.ok_or(io::ErrorKind::NotFound)?;
@@ -124,7 +124,7 @@ fn made_before(partial: &Partial<'_>, target: &Dir, name: &OsStr) -> Result<Opti
 }
 
 /// Looks through the names like `name` that were given last.
-pub(in crate::host) fn find_recent(
+pub(super) fn find_recent(
     target: &Dir,
     name: &OsStr,
     is_it: impl Fn(&OsStr) -> io::Result<bool>,

@@ -13,7 +13,7 @@ mod partial;
 mod place;
 mod recover;
 mod removal;
-mod zip;
+mod zip_archive;
 
 pub(in crate::host) use leftover::remove_leftover;
 #[cfg(feature = "cli")]

@@ -11,7 +11,7 @@ use super::copies::{copy_parts, find_recent, zip_parts};
 use super::dir::{Dir, Kind as Named};
 use super::name::give_free_name;
 use super::partial::Partial;
-use super::zip;
+use super::zip_archive;
 use crate::host::sources::file_meta::FileMeta;
 use crate::host::sources::fingerprint::{SourceKind, hash};
 use crate::host::sources::parts::Parts;
@@ -169,7 +169,11 @@ fn copy_folder(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
 pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     let from = source.open()?;
     let name_inside = source.name().to_string_lossy();
-    let held = |file| zip::Reader::new(file)?.first(&name_inside).and_then(hash);
+    let held = |file| {
+        zip_archive::Reader::new(file)?
+            .first(&name_inside)
+            .and_then(hash)
+    };
     if let Some(there) = stand_in(name, target, source, held)? {
         source.give_way()?;
         return Ok(there);
@@ -178,8 +182,8 @@ pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result
     let permissions = Permissions::of(&from).map_err(failed)?;
     let modified = source.seen.meta.modified;
     let partial = Partial::new(target)?;
-    let mut zip = zip::Writer::new(&partial.file);
-    let member = zip::Member {
+    let mut zip = zip_archive::Writer::new(&partial.file);
+    let member = zip_archive::Member {
         name: &name_inside,
         modified,
         mode: permissions.mode(),
@@ -193,7 +197,11 @@ pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result
     let _ = partial.file.set_modified(modified);
     partial.file.sync_all().map_err(failed)?;
     partial.verify(
-        |file| zip::Reader::new(file)?.content(number).and_then(hash),
+        |file| {
+            zip_archive::Reader::new(file)?
+                .content(number)
+                .and_then(hash)
+        },
         source.seen,
     )?;
     let there = partial.publish(name)?;

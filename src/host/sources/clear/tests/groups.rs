@@ -1,5 +1,5 @@
-//! A host was killed between the text of a unit and its folder; the text was in the done folder,
-//! the folder for ever where it was.
+//! Tests clearing a file with its companions: all of them go, or none, also when the host is
+//! killed.
 
 use super::*;
 use crate::convert::{Companions, Need, Pattern};

@@ -1,6 +1,4 @@
-//! Two files of one name from two stations once left only the second in the done folder; a source
-//! was deleted whose archived copy could not be read; and a result that a tester renamed over the
-//! one that was being moved was removed unread.
+//! Tests moving, zipping and removing sources while other programs rename and replace them.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
