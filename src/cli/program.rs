@@ -132,12 +132,7 @@ fn conclude(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
         }
     };
     context.tell_damage();
-    let exit = match exit {
-        // What the command line or a signal came to does not depend on the store.
-        Exit::Usage | Exit::Interrupted | Exit::Terminated => exit,
-        _ if context.is_damaged() => Exit::Damaged,
-        _ => exit,
-    };
+    let exit = context.exit_for_damage(exit);
     context.interrupted().unwrap_or(exit.code())
 }
 

@@ -9,7 +9,7 @@ use std::{fs, thread};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 
-use crate::archive::{Access, Archive, Archived, NewEntry};
+use crate::archive::{Archive, Archived, NewEntry};
 use crate::cli::arguments::{parse_pair, to_meta};
 use crate::cli::caller::{Stdin, Surroundings};
 use crate::cli::render::{counted, escape, path_text, size};
@@ -134,7 +134,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         key: None,
         compression_level: args.level,
     };
-    let archive = context.open(Access::ReadWrite)?;
+    let archive = context.open_to_record()?;
     let walk = Walk {
         key: args.key,
         several,

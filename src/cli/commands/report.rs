@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::archive::{Access, NewAttempt};
+use crate::archive::NewAttempt;
 use crate::cli::content::no_entry;
 use crate::cli::render::{counted, escape};
 use crate::cli::run::{Context, Exit, Failure};
@@ -77,7 +77,7 @@ struct Resubmitted {
 
 /// What the server refused for a reason that was set right since.
 fn resubmit(id: EntryId, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let archive = context.open(Access::ReadWrite)?;
+    let archive = context.open_to_record()?;
     let waiting = archive.resubmit(id)?;
     let closed = archive.close();
     if waiting == 0 {
@@ -117,7 +117,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if let Some(report) = &report {
         check_report(report)?;
     }
-    let archive = context.open(Access::ReadWrite)?;
+    let archive = context.open_to_record()?;
     let entry = archive
         .snapshot()?
         .entry(args.id)?

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::entry_point::Program;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::terminal::{terminal_width, wants_colour};
 use crate::archive::{Access, Archive, CopiedFrom, Options};
@@ -241,6 +241,15 @@ impl<'a> Context<'a> {
         Ok(archive)
     }
 
+    /// Opens the store for a verb that only records, and prints a receipt for what it recorded.
+    /// Damage of older content is a warning then: an exit code other than 0 would make a script
+    /// archive the file again.
+    pub(crate) fn open_to_record(&self) -> Result<Archive> {
+        let archive = self.open(Access::ReadWrite)?;
+        self.damage.warn_only();
+        Ok(archive)
+    }
+
     /// The store for a verb whose answer is what is damaged of it.
     pub(crate) fn open_to_check(&self) -> Result<Archive> {
         self.lent_or_opened(Access::ReadOnly)
@@ -304,6 +313,10 @@ impl<'a> Context<'a> {
     pub(crate) fn tell_damage(&mut self) {
         if let Some(lines) = self.damage.to_tell() {
             let error = damage::error(&lines);
+            if self.damage.is_warning() {
+                let next = error.next_step().unwrap_or_default();
+                return self.warn(format_args!("{}; {next}", error.message()));
+            }
             if self.json() {
                 let text = damage::object(&error, &lines);
                 self.say(&format!("{}\n", escape_json(&text)));
@@ -314,9 +327,16 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// True when this run answers from a store that is known to be damaged.
-    pub(crate) fn is_damaged(&self) -> bool {
-        self.damage.is_known()
+    /// Returns the exit code of a run that ended with `exit`, with what is known of damage.
+    pub(crate) fn exit_for_damage(&self, exit: Exit) -> Exit {
+        match exit {
+            // What the command line or a signal came to does not depend on the store.
+            Exit::Usage | Exit::Interrupted | Exit::Terminated => exit,
+            // A receipt that was printed stays true.
+            Exit::Done | Exit::Partial if self.damage.is_warning() => exit,
+            _ if self.damage.is_known() => Exit::Damaged,
+            _ => exit,
+        }
     }
 
     // ---- stdout: data

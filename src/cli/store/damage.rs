@@ -18,6 +18,7 @@ const NEXT_STEP: &str = "bring the damaged files back from a copy, or see `annal
 pub(crate) struct DamageNotes {
     lines: RefCell<Vec<String>>,
     told: Cell<bool>,
+    warns: Cell<bool>,
 }
 
 impl DamageNotes {
@@ -31,6 +32,17 @@ impl DamageNotes {
         }
     }
 
+    /// Makes damage a warning: the run only records, and what it recorded is safe.
+    pub(crate) fn warn_only(&self) {
+        self.warns.set(true);
+    }
+
+    /// True when damage is a warning for this run.
+    pub(crate) fn is_warning(&self) -> bool {
+        self.warns.get()
+    }
+
+    /// True when a store that this run opened is damaged.
     pub(crate) fn is_known(&self) -> bool {
         !self.lines.borrow().is_empty()
     }
