@@ -81,8 +81,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     archive.close()?;
     context.meter.clear();
     if outcome.interrupted && context.interrupted().is_none() {
-        // Whoever asked the owner has gone.
-        context.go_on()?;
+        // The client has gone.
+        context.check_cancelled()?;
     }
     if context.json() {
         context.print_json(&outcome)?;

@@ -1,4 +1,5 @@
-//! `annals report`: records the outcome of a conversion done elsewhere, or has a rejected report sent again.
+//! `annals report`: records the outcome of a conversion done elsewhere, or has a rejected report
+//! sent again.
 
 use std::fs::File;
 use std::io::Read;
@@ -21,8 +22,9 @@ const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 /// Record the outcome of a conversion that was done elsewhere
 ///
-/// Adds an attempt to the entry; earlier attempts stay. A successful one has a report. With --resubmit, which adds none, the
-/// reports of the last attempt that the server rejected wait to be sent once more.
+/// Adds an attempt to the entry; earlier attempts stay. A successful one has a report. With
+/// --resubmit, which adds none, the reports of the last attempt that the server rejected wait to be
+/// sent once more.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -37,7 +37,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     refuse_file(&backup, "name the folder that `annals backup` was given")?;
     let named = match args.to {
         Some(to) => Some(to),
-        None => store::named(&context.globals, context.surroundings())?,
+        None => store::named(&context.globals, context.caller_env())?,
     };
     let to = named.ok_or_else(|| {
         Error::new(ErrorKind::Invalid, "where to make the store is not said")

@@ -1,5 +1,5 @@
-//! What a run says of the damage of the store it answers from: an error at its end, and an exit code
-//! that no script takes for an answer of a whole store.
+//! What a run says of the damage of the store it answers from: an error at its end, and an exit
+//! code that no script takes for an answer of a whole store.
 
 use std::cell::{Cell, RefCell};
 
@@ -53,8 +53,8 @@ impl DamageNotes {
         is_due.then(|| self.lines.borrow().clone())
     }
 
-    /// An error as a damaged store has to say it, where that differs. What is not found may be lost, and
-    /// is no answer of the kind that a whole store gives.
+    /// An error as a damaged store has to say it, where that differs. What is not found may be
+    /// lost, and is no answer of the kind that a whole store gives.
     pub(crate) fn qualify(&self, error: &Error) -> Option<Error> {
         let lines = self.lines.borrow();
         let first = lines.first()?;
