@@ -1,4 +1,5 @@
-//! Scripts in factories call the program by name: what they type, what they parse and the code they test must hold.
+//! Scripts in factories call the program by name: what they type, what they parse and the code they
+//! test must hold.
 #![cfg(feature = "cli")]
 
 use std::fs;
@@ -493,8 +494,9 @@ fn flip_at(folder: &Path, text: &[u8]) {
     panic!("no file of {} holds it", folder.display());
 }
 
-/// A disk gave back a wrong bit, and the store was open for reading only from then on. One command says what it would do, and
-/// the same without `--dry-run` does it; what is gone is said once, recorded, and stands in the way of nothing.
+/// A disk gave back a wrong bit, and the store was open for reading only from then on. One command
+/// says what it would do, and the same without `--dry-run` does it; what is gone is said once,
+/// recorded, and stands in the way of nothing.
 #[test]
 fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
     let plant = Plant::new();
@@ -556,8 +558,9 @@ fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
         .expect(0);
 }
 
-/// A journal file was cut to a few bytes: `find` said that nothing matches, `list` showed no entries and
-/// `stats` none, a preview would have purged nothing, and all of them as if the store were whole.
+/// A journal file was cut to a few bytes: `find` said that nothing matches, `list` showed no
+/// entries and `stats` none, a preview would have purged nothing, and all of them as if the store
+/// were whole.
 #[test]
 fn a_store_that_lost_its_journal_says_so_in_every_verb() {
     let plant = Plant::new();
@@ -618,8 +621,8 @@ fn a_store_that_lost_its_journal_says_so_in_every_verb() {
     plant.run(&["list", "--from", "no such day"]).expect(2);
 }
 
-/// The FORMAT of another store was copied in, and `repair` took journal and index out: five of six entries
-/// were gone, also when the right FORMAT was back.
+/// The FORMAT of another store was copied in, and `repair` took journal and index out: five of six
+/// entries were gone, also when the right FORMAT was back.
 #[test]
 fn a_format_of_another_store_is_told_mended_and_can_be_taken_back() {
     let plant = Plant::new();
@@ -661,7 +664,8 @@ fn a_format_of_another_store_is_told_mended_and_can_be_taken_back() {
     );
 }
 
-/// Many tools copy no empty folders. Every verb of such a copy said `cannot list events` and 4, `repair` too.
+/// Many tools copy no empty folders. Every verb of such a copy said `cannot list events` and 4,
+/// `repair` too.
 #[test]
 fn a_store_copied_without_its_empty_folders_is_the_store_it_was() {
     let plant = Plant::new();
@@ -699,7 +703,8 @@ fn a_store_copied_without_its_empty_folders_is_the_store_it_was() {
     }
 }
 
-/// Long content lies in packs, apart from its event: when it rots, the event stays and says that there was something.
+/// Long content lies in packs, apart from its event: when it rots, the event stays and says that
+/// there was something.
 #[test]
 fn content_that_rots_in_its_pack_is_told_as_lost_and_its_entry_stays() {
     let plant = Plant::new();
@@ -883,7 +888,8 @@ fn a_store_is_found_from_a_folder_inside_it() {
     ran(&mut command, b"").expect(0);
 }
 
-/// A script that reuses a key for another file was told 1, as if the disk had failed, where every other refusal is 5.
+/// A script that reuses a key for another file was told 1, as if the disk had failed, where every
+/// other refusal is 5.
 #[test]
 fn a_key_that_was_used_for_other_content_is_refused_like_anything_a_safety_rule_forbids() {
     let plant = Plant::new();
@@ -1325,7 +1331,8 @@ fn the_demonstration_runs_where_there_is_no_python_and_leaves_the_callers_store_
     assert_eq!(verified["ok"], true);
 }
 
-/// A machine whose battery had died believed it was years later, and the nightly purge took everything.
+/// A machine whose battery had died believed it was years later, and the nightly purge took
+/// everything.
 #[test]
 fn a_purge_by_age_is_refused_when_the_clock_is_far_ahead_of_the_newest_event() {
     use annals::archive::{Archive, NewEntry, Options};

@@ -1,5 +1,6 @@
-//! A service manager sends SIGTERM, somebody presses Ctrl-C: the program used to be gone at once, with the converters it had
-//! started still at work, each in a process group of its own, and nobody to tell of it.
+//! A service manager sends SIGTERM, somebody presses Ctrl-C: the program used to be gone at once,
+//! with the converters it had started still at work, each in a process group of its own, and nobody
+//! to tell of it.
 
 #![cfg(unix)]
 

@@ -1,5 +1,6 @@
-//! While a host ran, nobody could ask its store anything: not where a serial is, not whether the store is whole. Now the host
-//! is asked, and says what the store itself would have said; whoever dies in the middle, the other goes on or is told.
+//! While a host ran, nobody could ask its store anything: not where a serial is, not whether the
+//! store is whole. Now the host is asked, and says what the store itself would have said; whoever
+//! dies in the middle, the other goes on or is told.
 
 #![cfg(unix)]
 
@@ -61,7 +62,8 @@ const fn case(args: &'static [&'static str], exit: i32, compare: Compare) -> Cas
     }
 }
 
-/// Every verb that an owner is asked to run. Several files are archived in no certain order, with an owner or without.
+/// Every verb that an owner is asked to run. Several files are archived in no certain order, with
+/// an owner or without.
 const CASES: &[Case] = &[
     case(
         &["archive", "one", "-c", "ICT", "--meta", "line=3"],
@@ -393,7 +395,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// `2026-03-01T08:30:00.123456+01:00`, `2026-03-01 08:30:00` and `"duration_ms":12` with dots for what differs.
+/// `2026-03-01T08:30:00.123456+01:00`, `2026-03-01 08:30:00` and `"duration_ms":12` with dots for
+/// what differs.
 fn blurred(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::new();
@@ -559,7 +562,8 @@ fn a_host_tells_how_it_is_and_what_cannot_be_done_while_it_runs_is_refused() {
     }
 }
 
-/// A host opened a store whose journal had lost its end, and answered everybody as if it were whole.
+/// A host opened a store whose journal had lost its end, and answered everybody as if it were
+/// whole.
 #[test]
 fn a_host_of_a_damaged_store_says_so_to_whoever_asks() {
     let plant = Plant::new();
@@ -590,7 +594,8 @@ fn a_host_of_a_damaged_store_says_so_to_whoever_asks() {
     assert_eq!(listed, 3, "what is left can be used");
 }
 
-/// A line cannot be stopped each night for its backup; and what is copied while it runs must be a store of one moment.
+/// A line cannot be stopped each night for its backup; and what is copied while it runs must be a
+/// store of one moment.
 #[test]
 fn a_store_is_backed_up_while_its_host_runs_and_restored_beside_it() {
     let plant = Plant::new();
@@ -624,7 +629,8 @@ fn a_store_is_backed_up_while_its_host_runs_and_restored_beside_it() {
     }
 }
 
-/// The folder of a line is copied as a template for the next one, its store with it: both would go on under one name.
+/// The folder of a line is copied as a template for the next one, its store with it: both would go
+/// on under one name.
 #[test]
 fn no_host_is_started_on_a_copied_store_until_somebody_confirms_it() {
     let plant = Plant::new();

@@ -1,5 +1,5 @@
-//! Many processes at one store: one at a time has it, each gets its turn or a clear error, and nothing they were promised is
-//! lost, whoever is killed.
+//! Many processes at one store: one at a time has it, each gets its turn or a clear error, and
+//! nothing they were promised is lost, whoever is killed.
 
 #![cfg(unix)]
 
@@ -117,7 +117,8 @@ fn fifty_processes_that_race_to_archive_get_their_turn_or_are_told_to_wait() {
     );
 }
 
-/// A lock that outlived its owner had to be removed by hand, and people who removed one too many lost their data.
+/// A lock that outlived its owner had to be removed by hand, and people who removed one too many
+/// lost their data.
 #[test]
 fn the_lock_of_a_process_that_was_killed_is_free_at_once() {
     let dir = tempfile::tempdir().expect("a temporary directory");

@@ -7,8 +7,9 @@ use super::commands::Verb;
 
 /// The archive of a converter host: keeps every test-data file and every fact about it.
 ///
-/// Sources and reports are kept by content, each fact as an event that is never changed. Find an entry by serial
-/// number years later, get its bytes back, see what happened to it, and check that nothing was altered.
+/// Sources and reports are kept by content, each fact as an event that is never changed. Find an
+/// entry by serial number years later, get its bytes back, see what happened to it, and check that
+/// nothing was altered.
 #[derive(Debug, Parser)]
 #[command(
     name = "annals",

@@ -1,4 +1,5 @@
-//! Runs a command line: parses it, runs its verb here or has the owner run it, and ends with an exit code.
+//! Runs a command line: parses it, runs its verb here or has the owner run it, and ends with an
+//! exit code.
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
@@ -15,8 +16,8 @@ use super::run::{Context, Exit, Failure, LOCK_WAIT, Program, wants_colour};
 use super::store::{self, trust};
 use super::{daemon, owner};
 use crate::ErrorKind;
-use crate::cli::caller::{Stdin, Streams, Surroundings};
-use crate::cli::store::Borrowed;
+use crate::cli::caller::{CallerEnv, Stdin, Streams};
+use crate::cli::store::LentStore;
 use crate::convert::Cancel;
 use crate::time::Stopwatch;
 
@@ -24,7 +25,7 @@ use crate::time::Stopwatch;
 pub fn main() -> ExitCode {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     if matches!(Cli::try_parse(), Ok(Cli { verb: Verb::Host(host), .. }) if host.goes_on()) {
-        daemon::keep_little();
+        daemon::limit_allocator();
     }
     let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());
     let mut stderr = io::stderr();
@@ -54,51 +55,44 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8
 
 /// Runs a command line for this process.
 fn run_here(args: &[OsString], streams: Streams<'_>) -> u8 {
-    let surroundings = Surroundings::here();
+    let caller_env = CallerEnv::of_process();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, args, streams, &surroundings).code(),
+        Err(error) => return usage(&error, args, streams, &caller_env).code(),
     };
-    let mut context = Context::new(cli.globals, streams, surroundings, PROGRAM);
+    let mut context = Context::new(cli.globals, streams, caller_env, PROGRAM);
     if cli.verb.reach() == Reach::Owner
-        && let Some(told) = store::outranked(&context.globals, context.surroundings())
+        && let Some(told) = store::outranked(&context.globals, context.caller_env())
     {
         context.warn(told);
     }
-    let ended = match by_owner(args, &cli.verb, &mut context) {
+    let ended = match run_by_owner(args, &cli.verb, &mut context) {
         Ok(Some(code)) => return code,
         Ok(None) => cli.verb.run(&mut context),
         Err(failure) => Err(failure),
     };
-    conclude(ended, context)
+    finish(ended, context)
 }
 
 /// Runs a command line for a client, on a store that is open here.
 fn run_for_client(
     args: &[OsString],
     streams: Streams<'_>,
-    surroundings: Surroundings,
-    borrowed: Borrowed,
+    caller_env: CallerEnv,
+    lent: LentStore,
     cancel: Cancel,
 ) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, args, streams, &surroundings).code(),
+        Err(error) => return usage(&error, args, streams, &caller_env).code(),
     };
-    let mut context = Context::borrowing(
-        cli.globals,
-        streams,
-        surroundings,
-        PROGRAM,
-        borrowed,
-        cancel,
-    );
+    let mut context = Context::for_client(cli.globals, streams, caller_env, PROGRAM, lent, cancel);
     let ended = cli.verb.run(&mut context);
-    conclude(ended, context)
+    finish(ended, context)
 }
 
 /// Has the owner of the store run the verb, if the store has one and the verb is for it.
-fn by_owner(
+fn run_by_owner(
     args: &[OsString],
     verb: &Verb,
     context: &mut Context<'_>,
@@ -119,9 +113,9 @@ fn by_owner(
 }
 
 /// Says how a run ended.
-fn conclude(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
+fn finish(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
     context.meter.clear();
-    context.tell_noticed();
+    context.tell_copied();
     let flushed = context.flush();
     let exit = match (ended, flushed) {
         (Err(Failure::ReaderGone), _) | (Ok(Exit::Done), Err(Failure::ReaderGone)) => Exit::Done,
@@ -132,12 +126,7 @@ fn conclude(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
         }
     };
     context.tell_damage();
-    let exit = match exit {
-        // What the command line or a signal came to does not depend on the store.
-        Exit::Usage | Exit::Interrupted | Exit::Terminated => exit,
-        _ if context.is_damaged() => Exit::Damaged,
-        _ => exit,
-    };
+    let exit = context.exit_for_damage(exit);
     context.interrupted().unwrap_or(exit.code())
 }
 
@@ -146,7 +135,7 @@ fn usage(
     error: &clap::Error,
     args: &[OsString],
     streams: Streams<'_>,
-    surroundings: &Surroundings,
+    caller_env: &CallerEnv,
 ) -> Exit {
     let for_reading = matches!(
         error.kind(),
@@ -166,7 +155,7 @@ fn usage(
     };
     let rendered = error.render();
     if for_reading {
-        let text = if wants_colour(colour, streams.stdout_is_terminal, surroundings) {
+        let text = if wants_colour(colour, streams.stdout_is_terminal, caller_env) {
             rendered.ansi().to_string()
         } else {
             rendered.to_string()
@@ -195,7 +184,7 @@ fn usage(
             &words.join(" "),
             Some("see `annals --help`"),
         )
-    } else if wants_colour(colour, streams.stderr_is_terminal, surroundings) {
+    } else if wants_colour(colour, streams.stderr_is_terminal, caller_env) {
         rendered.ansi().to_string()
     } else {
         rendered.to_string()

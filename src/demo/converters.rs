@@ -1,4 +1,5 @@
-//! Which converters the plant uses: the Python examples where there is a Python, else the same ones in this program.
+//! Which converters the plant uses: the Python examples where there is a Python, else the same ones
+//! in this program.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -52,8 +53,8 @@ pub(crate) enum Runner {
 impl Runner {
     /// A Python of this machine if there is one, else the program at `annals`.
     ///
-    /// The interpreter is named by its own path: the first `python3` may be a launcher that needs variables which
-    /// converters do not get.
+    /// The interpreter is named by its own path: the first `python3` may be a launcher that needs
+    /// variables which converters do not get.
     pub(crate) fn find(annals: &Path) -> Self {
         ["python3", "python"]
             .into_iter()
@@ -98,7 +99,8 @@ impl Runner {
         }
     }
 
-    /// How the configuration names the ICT converter of this kind; what the story's correction replaces.
+    /// How the configuration names the ICT converter of this kind; what the story's correction
+    /// replaces.
     pub(super) const fn ict_name(&self, kind: Kind) -> &'static str {
         match self {
             Self::Python(_) => script(kind),
@@ -116,7 +118,8 @@ const fn script(kind: Kind) -> &'static str {
     }
 }
 
-/// The path of the interpreter that `name` starts, if it is new enough and works without the caller's variables.
+/// The path of the interpreter that `name` starts, if it is new enough and works without the
+/// caller's variables.
 fn interpreter(name: &str) -> Option<String> {
     let question = "import sys; assert sys.version_info >= (3, 8); print(sys.executable)";
     let answer = Command::new(name)

@@ -18,8 +18,8 @@ pub(crate) struct Laid {
     pub(crate) bytes: u64,
 }
 
-/// Makes a plant of `units` units in `dir`, which must be empty or not there yet. Nothing is synced: it can be made
-/// again.
+/// Makes a plant of `units` units in `dir`, which must be empty or not there yet. Nothing is
+/// synced: it can be made again.
 pub(crate) fn lay_out(dir: &Path, runner: &Runner, seed: u64, units: usize) -> Result<Laid> {
     fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
     let mut inside = fs::read_dir(dir).map_err(|error| Error::io("read", dir, error))?;

@@ -1,4 +1,5 @@
-//! The story the demonstration tells: the plant's configuration, and each command with what to look at. Only data.
+//! The story the demonstration tells: the plant's configuration, and each command with what to look
+//! at. Only data.
 
 use crate::id::EntryId;
 use crate::query::Filter;
@@ -85,7 +86,8 @@ impl Action {
     }
 }
 
-/// The words of an annals command with the entry the story is about in its place, as soon as it is known.
+/// The words of an annals command with the entry the story is about in its place, as soon as it is
+/// known.
 pub(crate) fn filled(words: &[&str], entry: Option<EntryId>) -> Vec<String> {
     let entry = entry.map_or(ENTRY.to_owned(), |entry| entry.to_string());
     words

@@ -268,3 +268,56 @@ fn every_failure_of_a_job_is_shown_with_its_reason() {
         unsure.stderr
     );
 }
+
+/// A script archived a file, saw exit code 6 because a pack of last year was missing, and archived
+/// the file again.
+#[test]
+fn a_receipt_from_a_store_with_a_lost_pack_is_done_with_a_warning() {
+    let plant = Plant::new();
+    let noise: Vec<u8> = (0_u32..40_000)
+        .flat_map(|n| *blake3::hash(&n.to_le_bytes()).as_bytes())
+        .collect();
+    plant.archive(&plant.file("wave.bin", &noise), &[]);
+    fs::remove_dir_all(plant.path("store/packs")).expect("removed");
+    let path = plant.file("new.csv", "new");
+    let archived = plant
+        .run(&["archive", &path, "-c", "T", "--json"])
+        .expect(0);
+    assert!(
+        archived.stderr.contains("{\"warning\":"),
+        "{}",
+        archived.stderr
+    );
+    let id = archived.object()["id"].to_string();
+    let reported = plant.run(&["report", &id, "--status", "skipped"]).expect(0);
+    assert!(
+        reported.stderr.contains("warning: the store is damaged"),
+        "{}",
+        reported.stderr
+    );
+    plant
+        .run(&["report", "999", "--status", "skipped"])
+        .expect(6);
+    plant.run(&["list"]).expect(6);
+    plant.run(&["host", "status"]).expect(6);
+}
+
+#[test]
+fn a_file_in_place_of_a_folder_is_told_with_what_to_name() {
+    let plant = Plant::new();
+    let file = plant.file("file", "x");
+    let inside = format!("{file}/x");
+    for args in [
+        &["backup", &file][..],
+        &["backup", &inside],
+        &["restore-store", &file, "--to", "new"],
+        &["restore-store", "saved", "--to", &file],
+    ] {
+        let said = plant.run(args).expect(1).stderr;
+        assert!(
+            said.contains("is a file, and not a folder"),
+            "{args:?}: {said}"
+        );
+        assert!(said.contains("hint: name "), "{args:?}: {said}");
+    }
+}

@@ -1,12 +1,14 @@
-//! What a run of the program knows of the process it was asked in: its folder, some variables, its window, its zone. Verbs
-//! ask nothing else, so one that runs in the owner of the store answers as it would have where it was asked.
+//! What a run knows of the caller's process: its folder, some variables, its terminal, its zone.
+//!
+//! Verbs read nothing else of a process, so a verb that runs in the owner of the store answers as
+//! it would have in the caller's process.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::cli::zone::Zone;
 
-/// The variables verbs look at.
+/// The variables that verbs read.
 const VARIABLES: [&str; 8] = [
     "ANNALS_CONFIG",
     "ANNALS_STORE",
@@ -18,31 +20,31 @@ const VARIABLES: [&str; 8] = [
     "USERNAME",
 ];
 
-/// Where and as whom a run was asked for.
+/// The environment of the caller: this process, or a client of the owner.
 #[derive(Debug, Clone)]
-pub(in crate::cli) struct Surroundings {
-    /// The current folder; none where it is gone.
+pub(in crate::cli) struct CallerEnv {
+    /// The current folder; `None` where it was removed.
     pub(in crate::cli) folder: Option<PathBuf>,
-    /// Of [`VARIABLES`] those that are set and not empty.
+    /// Those of [`VARIABLES`] that are set and not empty.
     pub(in crate::cli) variables: Vec<(String, OsString)>,
-    /// Columns of the window stdout is shown in.
+    /// Columns of the terminal that stdout is shown in.
     pub(in crate::cli) window: Option<u32>,
     zone: Zone,
     account: Account,
 }
 
-/// Whose account it is.
+/// The account that a run is recorded under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Account {
-    /// That of this process.
+    /// The account of this process.
     Own,
-    /// That of another process, as the system told it.
+    /// The account of a client, as the system told it.
     Proven(u32),
 }
 
-impl Surroundings {
-    /// Those of this process.
-    pub(in crate::cli) fn here() -> Self {
+impl CallerEnv {
+    /// Reads the environment of this process.
+    pub(in crate::cli) fn of_process() -> Self {
         let set = |name: &&str| Some(((*name).to_owned(), variable(name)?));
         Self {
             folder: std::env::current_dir().ok(),
@@ -53,8 +55,8 @@ impl Surroundings {
         }
     }
 
-    /// Those of another process on this machine, of user `uid`, where TZ is `zone`.
-    pub(in crate::cli) fn of_another(
+    /// Takes over what a client of user `uid` sent; `zone` is its variable TZ.
+    pub(in crate::cli) fn of_client(
         folder: Option<PathBuf>,
         variables: Vec<(String, OsString)>,
         window: Option<u32>,
@@ -70,7 +72,7 @@ impl Surroundings {
         }
     }
 
-    /// A variable; an empty one counts as unset.
+    /// Returns a variable; an empty one counts as unset.
     pub(in crate::cli) fn variable(&self, name: &str) -> Option<&OsStr> {
         debug_assert!(
             VARIABLES.contains(&name),
@@ -80,12 +82,12 @@ impl Surroundings {
         found.map(|(_, value)| value.as_os_str())
     }
 
-    /// The zone times are told in.
+    /// Returns the zone in which times are shown.
     pub(in crate::cli) fn zone(&self) -> &Zone {
         &self.zone
     }
 
-    /// A path as it was given, in full.
+    /// Returns `given` as an absolute path, seen from the caller's folder.
     pub(in crate::cli) fn path(&self, given: &Path) -> PathBuf {
         let Some(folder) = self
             .folder
@@ -98,8 +100,10 @@ impl Surroundings {
         std::path::absolute(&full).unwrap_or(full)
     }
 
-    /// The account everything is recorded under. Another process may say who it is; where the machine's own list does not bear
-    /// it out, its number is recorded too.
+    /// Returns the account that the run is recorded under.
+    ///
+    /// A client may claim a name. Where the machine's list of users does not confirm it, the user's
+    /// number is recorded as well.
     pub(in crate::cli) fn account(&self) -> String {
         let claimed = ["USER", "LOGNAME", "USERNAME"]
             .into_iter()
@@ -116,17 +120,17 @@ impl Surroundings {
     }
 }
 
-/// A variable of this process; an empty one counts as unset.
+/// Returns a variable of this process; an empty one counts as unset.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// What TZ is in this process, also where it is empty.
+/// Returns the variable TZ of this process, also where it is empty.
 pub(in crate::cli) fn zone_name() -> Option<OsString> {
     std::env::var_os("TZ")
 }
 
-/// `claimed` as it is recorded for one who is `uid` for certain.
+/// Returns the claimed name as it is recorded for the user `uid`.
 fn proven(claimed: &str, uid: u32, accounts: &str) -> String {
     let number = uid.to_string();
     let is_so = accounts.lines().any(|line| {
@@ -146,7 +150,8 @@ fn window_columns() -> Option<u32> {
     Some(u32::from(size.ws_col))
 }
 
-// Windows consoles are asked through a call that needs another dependency; COLUMNS or the assumed width serve there.
+// Windows consoles are asked through a call that needs another dependency; COLUMNS or the assumed
+// width serve there.
 #[cfg(not(unix))]
 fn window_columns() -> Option<u32> {
     None
@@ -162,7 +167,8 @@ fn own_number() -> String {
     "unknown".to_owned()
 }
 
-/// `path` in full, so that it means the same from anywhere; as given where the current directory is gone.
+/// `path` in full, so that it means the same from anywhere; as given where the current directory is
+/// gone.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
@@ -172,10 +178,10 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    fn of(folder: &str, zone: &str, user: &str, uid: u32) -> Surroundings {
+    fn of(folder: &str, zone: &str, user: &str, uid: u32) -> CallerEnv {
         let variables = vec![("USER".to_owned(), OsString::from(user))];
         let folder = Some(PathBuf::from(folder));
-        Surroundings::of_another(folder, variables, None, Some(OsStr::new(zone)), Some(uid))
+        CallerEnv::of_client(folder, variables, None, Some(OsStr::new(zone)), Some(uid))
     }
 
     #[test]

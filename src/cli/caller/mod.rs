@@ -3,5 +3,5 @@
 mod env;
 mod streams;
 
-pub(super) use env::{Surroundings, absolute, zone_name};
+pub(super) use env::{CallerEnv, absolute, zone_name};
 pub use streams::{Stdin, Streams};

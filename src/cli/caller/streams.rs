@@ -1,15 +1,15 @@
-//! The streams of one run: where it writes, and what is handed in.
+//! The streams of one run: stdout, stderr and stdin.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where a run of the program writes, and whether a person is there to read it.
+/// The streams of a run, and whether a person reads them.
 pub struct Streams<'a> {
     /// Data.
     pub stdout: &'a mut dyn Write,
     /// Progress, notes and errors.
     pub stderr: &'a mut dyn Write,
-    /// What is handed in.
+    /// Input.
     pub stdin: Stdin,
     /// True when `stdout` is shown to a person.
     pub stdout_is_terminal: bool,
@@ -17,7 +17,7 @@ pub struct Streams<'a> {
     pub stderr_is_terminal: bool,
 }
 
-/// Where what is handed in is read from. Cheap to clone; each clone reads on where another stopped.
+/// The stdin of a run. Cheap to clone; each clone reads on where another stopped.
 #[derive(Clone)]
 pub struct Stdin {
     source: Arc<Mutex<dyn Read + Send>>,
@@ -33,17 +33,17 @@ impl Stdin {
         }
     }
 
-    /// That of this process.
+    /// Returns the stdin of this process.
     pub fn of_process() -> Self {
         Self::new(io::stdin(), io::stdin().is_terminal())
     }
 
-    /// True when a person types it.
+    /// Returns true when a person types it.
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// What was typed up to the end of the line; of an answer only its beginning is of interest.
+    /// Reads one line, at most its first kilobyte: an answer to a question is short.
     pub(in crate::cli) fn line(&mut self) -> io::Result<String> {
         const BYTES_MAX: usize = 1 << 10;
         let mut line = Vec::new();

@@ -9,16 +9,17 @@ use std::{fs, thread};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 
-use crate::archive::{Access, Archive, Archived, NewEntry};
+use crate::archive::{Archive, Archived, NewEntry};
 use crate::cli::arguments::{parse_pair, to_meta};
-use crate::cli::caller::{Stdin, Surroundings};
+use crate::cli::caller::{CallerEnv, Stdin};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure, Tally};
 use crate::entry::{Retention, Unit};
 use crate::event::Source;
 use crate::{Error, ErrorKind};
 
-/// Writers at work at once. They mostly wait for the disk, and share one flush when they wait together.
+/// Writers at work at once. They mostly wait for the disk, and share one flush when they wait
+/// together.
 const WRITERS: usize = 8;
 
 /// Files found but not yet taken up by a writer.
@@ -26,9 +27,10 @@ const QUEUE: usize = 64;
 
 /// Archive sources by hand
 ///
-/// One line (or, with --json, one object) is printed for each file once it is safely stored. Directories are walked in
-/// the order of their names; symbolic links and special files in them are passed over with a warning. Archiving the
-/// same content again makes a new entry but takes no space.
+/// One line (or, with --json, one object) is printed for each file once it is safely stored.
+/// Directories are walked in the order of their names; symbolic links and special files in them are
+/// passed over with a warning. Archiving the same content again makes a new entry but takes no
+/// space.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 With --key, archiving again answers with the entry made the first time. For one file the key is taken as it is; where \
@@ -134,12 +136,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         key: None,
         compression_level: args.level,
     };
-    let archive = context.open(Access::ReadWrite)?;
+    let archive = context.open_to_record()?;
     let walk = Walk {
         key: args.key,
         several,
         store: fs::canonicalize(archive.dir()).ok(),
-        from: context.surroundings().clone(),
+        from: context.caller_env().clone(),
     };
     let cancel = context.cancel();
 
@@ -181,7 +183,7 @@ fn is_stdin(path: &Path) -> bool {
 fn write(
     archive: &Archive,
     template: &NewEntry,
-    from: &Surroundings,
+    from: &CallerEnv,
     mut stdin: Stdin,
     found: &Receiver<Found>,
     to_report: &Sender<Outcome>,
@@ -229,7 +231,7 @@ struct Walk {
     /// The store itself, which is not archived into itself.
     store: Option<PathBuf>,
     /// What a path is told from.
-    from: Surroundings,
+    from: CallerEnv,
 }
 
 impl Walk {
@@ -240,7 +242,8 @@ impl Walk {
         to_report: &Sender<Outcome>,
         stopped: &AtomicBool,
     ) {
-        // Directories are opened when their turn comes, so that only the siblings on the way down are held in memory.
+        // Directories are opened when their turn comes, so that only the siblings on the way down
+        // are held in memory.
         let mut ahead: VecDeque<(PathBuf, Named)> = paths
             .into_iter()
             .map(|path| (path, Named::ByUser))
@@ -277,7 +280,8 @@ impl Walk {
             return Look::File;
         }
         let full = self.from.path(path);
-        // A link the user names is meant; one met on the way could lead anywhere, or round in a circle.
+        // A link the user names is meant; one met on the way could lead anywhere, or round in a
+        // circle.
         let metadata = match named {
             Named::ByUser => fs::metadata(&full),
             Named::ByDirectory => fs::symlink_metadata(&full),
@@ -305,7 +309,8 @@ impl Walk {
         }
     }
 
-    /// The key of one file. Two files must never get the same, or the second would be taken for the first.
+    /// The key of one file. Two files must never get the same, or the second would be taken for the
+    /// first.
     fn key_of(&self, path: &Path) -> Option<String> {
         let key = self.key.as_ref()?;
         if !self.several {
@@ -453,7 +458,7 @@ mod tests {
             key: Some(key.to_owned()),
             several,
             store: None,
-            from: Surroundings::here(),
+            from: CallerEnv::of_process(),
         }
     }
 
@@ -500,7 +505,7 @@ mod tests {
             key: None,
             several: true,
             store: fs::canonicalize(root.join("store")).ok(),
-            from: Surroundings::here(),
+            from: CallerEnv::of_process(),
         };
         let (to_writers, found) = bounded(100);
         let (to_report, outcomes) = bounded(100);

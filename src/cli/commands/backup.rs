@@ -1,6 +1,6 @@
 //! `annals backup`: brings a backup up to the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -50,6 +50,10 @@ enum Verify {
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let dir = context.path(&args.dir);
+    refuse_file(
+        &dir,
+        "name a folder: one that is missing or empty, or the backup before",
+    )?;
     // A signal ends the run between two pieces, and what was being copied is cleared away.
     let cancel = context.cancel_by_signal();
     let archive = context.open(Access::ReadWrite)?;
@@ -77,8 +81,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     archive.close()?;
     context.meter.clear();
     if outcome.interrupted && context.interrupted().is_none() {
-        // Whoever asked the owner has gone.
-        context.go_on()?;
+        // The client has gone.
+        context.check_cancelled()?;
     }
     if context.json() {
         context.print_json(&outcome)?;
@@ -90,6 +94,20 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         Exit::Damaged
     })
+}
+
+/// Refuses a path that is a file, or leads through one, where a folder is expected.
+pub(super) fn refuse_file(path: &Path, next_step: &'static str) -> Result<(), Error> {
+    let found = path
+        .ancestors()
+        .find_map(|path| Some((path, path.metadata().ok()?)));
+    match found {
+        Some((path, metadata)) if !metadata.is_dir() => {
+            let said = format!("{} is a file, and not a folder", path.display());
+            Err(Error::new(ErrorKind::Io, said).hint(next_step))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn on_damage(accept: bool) -> OnDamage {

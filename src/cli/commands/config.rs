@@ -48,8 +48,8 @@ struct Schema {}
 
 /// Change one value in the file; comments and order stay
 ///
-/// The configuration is checked as a whole before the file is replaced. A host takes the change up, and records it, when it
-/// is started again.
+/// The configuration is checked as a whole before the file is replaced. A host takes the change up,
+/// and records it, when it is started again.
 #[derive(Debug, clap::Args)]
 struct Set {
     /// CONVERTER.KEY; or store.KEY, host.KEY, defaults.KEY

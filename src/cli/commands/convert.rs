@@ -18,8 +18,9 @@ use crate::{Error, ErrorKind};
 
 /// Run a converter once, over an entry, a file or a folder
 ///
-/// An entry gets another attempt, recorded with its report. For a file nothing is recorded: its report is printed,
-/// which is how converters are tried out. A folder is for converters that have a `complete_marker`.
+/// An entry gets another attempt, recorded with its report. For a file nothing is recorded: its
+/// report is printed, which is how converters are tried out. A folder is for converters that have a
+/// `complete_marker`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A number is an entry; write ./4711 for a file of that name. Without -c it is the converter the entry was archived for, \
@@ -88,7 +89,8 @@ impl<'a> Converted<'a> {
     }
 }
 
-/// A JSON report as it was written, but for line ends: in valid JSON they only ever stand between values.
+/// A JSON report as it was written, but for line ends: in valid JSON they only ever stand between
+/// values.
 fn on_one_line(report: &[u8]) -> Option<Box<RawValue>> {
     let text = str::from_utf8(report).ok()?;
     RawValue::from_string(text.replace(['\r', '\n'], " ")).ok()

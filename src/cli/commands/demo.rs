@@ -34,9 +34,9 @@ const WORDS_WIDTH: usize = 88;
 
 /// Make a sample plant and run the whole story on it
 ///
-/// Test stations' files are archived and converted, a unit comes back, its converter turns out to be wrong, is
-/// corrected and run again; old files go, and all is verified. Each command is printed as you would type it. The store
-/// is left for looking around.
+/// Test stations' files are archived and converted, a unit comes back, its converter turns out to
+/// be wrong, is corrected and run again; old files go, and all is verified. Each command is printed
+/// as you would type it. The store is left for looking around.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -126,7 +126,8 @@ struct Stage {
     began: Timestamp,
     /// The entry the story is about, once it is known.
     entry: Option<EntryId>,
-    /// The caller's own store is named in the environment: every command must say that it means another.
+    /// The caller's own store is named in the environment: every command must say that it means
+    /// another.
     store_is_named: bool,
     colour: bool,
 }

@@ -9,7 +9,8 @@ use crate::{Error, ErrorKind};
 
 /// Convert one file of the demonstration's plant
 ///
-/// What `annals demo` uses where there is no Python. The answer of the converter protocol goes to stdout.
+/// What `annals demo` uses where there is no Python. The answer of the converter protocol goes to
+/// stdout.
 #[derive(Debug, clap::Args)]
 #[command(
     hide = true,

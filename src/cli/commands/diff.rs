@@ -16,8 +16,8 @@ const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 /// Show what really differs between the reports of two attempts
 ///
-/// JSON reports are compared by structure and value, others line by line. An id that converters mint anew in each run
-/// does not count.
+/// JSON reports are compared by structure and value, others line by line. An id that converters
+/// mint anew in each run does not count.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -15,7 +15,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Print the events as they stand in the log, one JSON line each
 ///
-/// The lines are what hashes and signatures are made over, byte for byte; --json and --utc change nothing.
+/// The lines are what hashes and signatures are made over, byte for byte; --json and --utc change
+/// nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -49,7 +50,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         for leaf in archive.events(from, args.to)? {
             let leaf = leaf?;
             from = leaf.seq.next();
-            context.go_on()?;
+            context.check_cancelled()?;
             if args.kind.as_deref().is_none_or(|kind| is_of(&leaf, kind)) {
                 context.print([leaf.bytes(), b"\n"].concat())?;
             }
@@ -61,7 +62,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         context.tell_damage();
         let newest = EventSeq(from.0 - 1);
         archive.wait_past(newest, LOOK_AGAIN);
-        context.go_on()?;
+        context.check_cancelled()?;
     }
 }
 
@@ -89,7 +90,8 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// True when the leaf is of type `kind`, in full or without its frame: `archived` for `annals.archived.v1`.
+/// True when the leaf is of type `kind`, in full or without its frame: `archived` for
+/// `annals.archived.v1`.
 fn is_of(leaf: &Leaf, kind: &str) -> bool {
     Envelope::of(leaf).is_ok_and(|envelope| envelope.kind == kind || bare(&envelope.kind) == kind)
 }

@@ -28,7 +28,7 @@ struct Made {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let dir = match args.dir {
         Some(dir) => dir,
-        None => store::named(&context.globals, context.surroundings())?
+        None => store::named(&context.globals, context.caller_env())?
             .unwrap_or_else(|| PathBuf::from(".")),
     };
     let archive = Archive::create(&dir, context.options(Access::ReadWrite))?;

@@ -14,8 +14,8 @@ const ROWS_ON_A_TERMINAL: usize = 100;
 
 /// List entries
 ///
-/// Newest first. On a terminal the table stops after 100 rows and says how to go on; everywhere else, and with --json
-/// or -o csv, all entries are printed unless --limit is given.
+/// Newest first. On a terminal the table stops after 100 rows and says how to go on; everywhere
+/// else, and with --json or -o csv, all entries are printed unless --limit is given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -24,8 +24,8 @@ Examples:
   annals list --serial SN1042 --json
   annals list --from 2026-03-01 --to 2026-04-01 -o csv > march.csv")]
 pub(crate) struct Args {
-    /// id, archived_at, converter, source_name, status, size, serial, part, station or process; then :asc or :desc
-    /// [default: id:desc]
+    /// id, archived_at, converter, source_name, status, size, serial, part, station or process;
+    /// then :asc or :desc [default: id:desc]
     #[arg(long, value_name = "FIELD[:DIR]")]
     sort: Option<Sort>,
     /// At most this many

@@ -1,4 +1,5 @@
-//! `annals report`: records the outcome of a conversion done elsewhere, or has a rejected report sent again.
+//! `annals report`: records the outcome of a conversion done elsewhere, or has a rejected report
+//! sent again.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::archive::{Access, NewAttempt};
+use crate::archive::NewAttempt;
 use crate::cli::content::no_entry;
 use crate::cli::render::{counted, escape};
 use crate::cli::run::{Context, Exit, Failure};
@@ -21,8 +22,9 @@ const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 /// Record the outcome of a conversion that was done elsewhere
 ///
-/// Adds an attempt to the entry; earlier attempts stay. A successful one has a report. With --resubmit, which adds none, the
-/// reports of the last attempt that the server rejected wait to be sent once more.
+/// Adds an attempt to the entry; earlier attempts stay. A successful one has a report. With
+/// --resubmit, which adds none, the reports of the last attempt that the server rejected wait to be
+/// sent once more.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -77,7 +79,7 @@ struct Resubmitted {
 
 /// What the server refused for a reason that was set right since.
 fn resubmit(id: EntryId, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let archive = context.open(Access::ReadWrite)?;
+    let archive = context.open_to_record()?;
     let waiting = archive.resubmit(id)?;
     let closed = archive.close();
     if waiting == 0 {
@@ -117,7 +119,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if let Some(report) = &report {
         check_report(report)?;
     }
-    let archive = context.open(Access::ReadWrite)?;
+    let archive = context.open_to_record()?;
     let entry = archive
         .snapshot()?
         .entry(args.id)?

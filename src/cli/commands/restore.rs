@@ -28,10 +28,10 @@ use crate::{Error, ErrorKind, Result};
 
 /// Restore sources as files
 ///
-/// Each file is checked against its hash, made durable and only then given its name. A file that is there already is
-/// never replaced unless --overwrite always says so. Only the account that restores can read the files (mode 0600).
-/// A file with companions comes back with them: as a folder that holds them, or side by side with
-/// --original-names.
+/// Each file is checked against its hash, made durable and only then given its name. A file that is
+/// there already is never replaced unless --overwrite always says so. Only the account that
+/// restores can read the files (mode 0600). A file with companions comes back with them: as a
+/// folder that holds them, or side by side with --original-names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -168,7 +168,7 @@ struct Restore<'a> {
 
 impl Restore<'_> {
     fn one(&mut self, entry: &Entry, context: &mut Context<'_>) -> Result<(), Failure> {
-        context.go_on()?;
+        context.check_cancelled()?;
         let restored = match self.file(entry, context) {
             Ok(path) => Restored {
                 id: entry.id,
@@ -206,7 +206,8 @@ impl Restore<'_> {
     }
 
     fn fail(&mut self, error: &Error, context: &mut Context<'_>) {
-        // A file in the way or a full disk is a plain failure; a missing entry and damage keep their codes.
+        // A file in the way or a full disk is a plain failure; a missing entry and damage keep
+        // their codes.
         let exit = match error.kind() {
             ErrorKind::NotFound => Exit::NotFound,
             ErrorKind::Damaged => Exit::Damaged,
@@ -299,7 +300,8 @@ struct Target {
 }
 
 impl Target {
-    /// Where the entry goes. Only names of this run make way for each other; a file from before stays in the way.
+    /// Where the entry goes. Only names of this run make way for each other; a file from before
+    /// stays in the way.
     fn choose(&mut self, name: OsString, id: EntryId) -> Result<PathBuf> {
         let mut chosen = name.clone();
         let mut number = 2;
@@ -311,7 +313,8 @@ impl Target {
             number += 1;
         }
         let path = self.dir.join(chosen);
-        // Told early, so that nothing large is read in vain; `place` holds even if a file appears meanwhile.
+        // Told early, so that nothing large is read in vain; `place` holds even if a file appears
+        // meanwhile.
         if self.overwrite == Overwrite::Never && path.symlink_metadata().is_ok() {
             return Err(exists(&path, id));
         }
@@ -346,7 +349,8 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // A file system without links: the name is claimed with an empty file of our own, which is then replaced.
+        // A file system without links: the name is claimed with an empty file of our own, which is
+        // then replaced.
         Err(_) => {
             private().open(to)?;
             fs::rename(from, to).inspect_err(|_| {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::archive::{Access, BackupOptions, RestoredStore, Stop, is_backup, restore_store};
-use crate::cli::commands::backup::{on_damage, verdict};
+use crate::cli::commands::backup::{on_damage, refuse_file, verdict};
 use crate::cli::commands::verify::print_findings;
 use crate::cli::render::{Style, counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
@@ -34,15 +34,20 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let backup = context.path(&args.dir);
+    refuse_file(&backup, "name the folder that `annals backup` was given")?;
     let named = match args.to {
         Some(to) => Some(to),
-        None => store::named(&context.globals, context.surroundings())?,
+        None => store::named(&context.globals, context.caller_env())?,
     };
     let to = named.ok_or_else(|| {
         Error::new(ErrorKind::Invalid, "where to make the store is not said")
             .hint("add --to NEW, a folder that is missing or empty")
     })?;
     let to = context.path(&to);
+    refuse_file(
+        &to,
+        "name a folder for the new store that is missing or empty",
+    )?;
     if !is_backup(&backup) && is_backup(&to) {
         let said = format!("there is no backup in {}", path_text(&backup));
         let hint = format!(

@@ -56,7 +56,8 @@ struct Preview {
 
 /// Purge what the rules, or a plan made before, select
 ///
-/// Asks first; where nobody can be asked, --yes is needed. A plan is refused when the store has changed since.
+/// Asks first; where nobody can be asked, --yes is needed. A plan is refused when the store has
+/// changed since.
 #[derive(Debug, clap::Args)]
 struct Apply {
     #[command(flatten)]
@@ -374,7 +375,7 @@ fn kept(plan: &PurgePlan) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::cli::arguments::Globals;
-    use crate::cli::caller::Surroundings;
+    use crate::cli::caller::CallerEnv;
     use crate::cli::caller::{Stdin, Streams};
     use crate::cli::zone::Zone;
     use crate::id::{EntryId, EventSeq};
@@ -414,7 +415,7 @@ mod tests {
                 stdout_is_terminal: false,
                 stderr_is_terminal: false,
             },
-            Surroundings::here(),
+            CallerEnv::of_process(),
             crate::cli::run::Program::unused(),
         ))
     }

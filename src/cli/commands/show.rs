@@ -343,7 +343,8 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
     out
 }
 
-/// What fits a cell of a text of several lines: the first one, which says what happened, and the last one, which mostly says why.
+/// What fits a cell of a text of several lines: the first one, which says what happened, and the
+/// last one, which mostly says why.
 fn ends(text: &str) -> Cow<'_, str> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     match (lines.next(), lines.next_back()) {
@@ -434,7 +435,8 @@ mod tests {
         );
     }
 
-    /// A traceback of thirty lines stood in one cell, with `\x0a` for the ends of its lines, and once more in the timeline.
+    /// A traceback of thirty lines stood in one cell, with `\x0a` for the ends of its lines, and
+    /// once more in the timeline.
     #[test]
     fn an_error_of_several_lines_stands_below_and_its_ends_in_the_tables() {
         let mut attempt = sample().attempts.remove(0);

@@ -7,8 +7,8 @@ use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index
 ///
-/// Reads everything and changes nothing. Exit code 6 when something is wrong; all that was found is printed. `annals repair`
-/// mends what can be mended. With --store BACKUP it checks a backup.
+/// Reads everything and changes nothing. Exit code 6 when something is wrong; all that was found is
+/// printed. `annals repair` mends what can be mended. With --store BACKUP it checks a backup.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -17,7 +17,8 @@ pub(crate) fn numbered(entry: &Entry) -> String {
     }
 }
 
-/// The recorded name, byte for byte where the system allows it; a name that is no plain file name is refused.
+/// The recorded name, byte for byte where the system allows it; a name that is no plain file name
+/// is refused.
 pub(crate) fn original(entry: &Entry) -> Result<OsString> {
     let refused = || {
         Error::new(
@@ -66,7 +67,8 @@ fn recorded_name(entry: &Entry) -> Option<OsString> {
     Some(entry.source_name.clone().into())
 }
 
-/// The last component of `name` with everything replaced that some system refuses or misreads; `None` when nothing is left.
+/// The last component of `name` with everything replaced that some system refuses or misreads;
+/// `None` when nothing is left.
 pub(crate) fn safe_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let cleaned: String = last
@@ -124,8 +126,8 @@ fn is_device(name: &str) -> bool {
         || numbered("LPT")
 }
 
-/// `name` told apart from others of the same name: `SN1 (2).csv`. A name that would be too long for a
-/// file system is cut in its stem.
+/// `name` told apart from others of the same name: `SN1 (2).csv`. A name that would be too long for
+/// a file system is cut in its stem.
 pub(crate) fn distinct(name: &OsStr, number: u32) -> OsString {
     const FILE_NAME_BYTES_MAX: usize = 255;
     crate::host::distinct_name(name, number.into(), FILE_NAME_BYTES_MAX)

@@ -1,9 +1,8 @@
-//! Standard output and standard error of a host that goes on: what is said there is for people and
-//! log collectors, and whether they take it must not matter to the service.
+//! The stdout and stderr of a running host. A reader that does not read must not stop the host.
 //!
-//! Each stream has a thread that writes, and a queue of bounded length before it. Whoever says
-//! something never waits: where a disk is full, a reader is gone or does not read, lines are lost,
-//! counted, and their number is said where the next line gets through.
+//! Each stream has a thread that writes and a bounded queue before it, so printing never blocks.
+//! Where a disk is full or nobody reads, lines are lost and counted. Their number is printed before
+//! the next line that gets through.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -1,5 +1,5 @@
-//! What a running host is to the system it runs on: it takes little memory, hears signals, tells the service manager how it is, and
-//! writes a log.
+//! What a running host is to the system it runs on: it takes little memory, hears signals, tells
+//! the service manager how it is, and writes a log.
 
 mod console;
 mod log;
@@ -12,7 +12,7 @@ mod supervisor;
 pub(crate) use console::Console;
 pub(crate) use log::{Log, Verbosity};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(crate) use memory::keep_little;
+pub(crate) use memory::limit_allocator;
 #[cfg(unix)]
 pub(crate) use signals::{Signal, Signals};
 pub(crate) use supervisor::Supervisor;

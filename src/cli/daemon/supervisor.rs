@@ -1,6 +1,8 @@
-//! Tells systemd how the host is, as sd_notify(3) describes: a line of text to the socket named in the environment.
+//! Tells systemd how the host is, as sd_notify(3) describes: a line of text to the socket named in
+//! the environment.
 //!
-//! Whatever goes wrong there is no reason to stop: a host that nobody supervises works just as well.
+//! Whatever goes wrong there is no reason to stop: a host that nobody supervises works just as
+//! well.
 
 #[cfg(unix)]
 use std::os::unix::net::UnixDatagram;
@@ -35,7 +37,8 @@ impl Supervisor {
         }
     }
 
-    /// How often it wants to hear that the host is alive: twice in the time after which it would restart it.
+    /// How often it wants to hear that the host is alive: twice in the time after which it would
+    /// restart it.
     pub(crate) fn beat(&self) -> Option<Duration> {
         self.watchdog.map(|time| time / 2)
     }

@@ -14,7 +14,8 @@ use crate::query::{Cursor, Query};
 /// Entries held in memory at a time.
 const PAGE: usize = 1_000;
 
-/// Walks the result of `query` page by page; answers where it goes on when the query's limit cut it short.
+/// Walks the result of `query` page by page; answers where it goes on when the query's limit cut it
+/// short.
 pub(crate) fn each_page(
     snapshot: &Snapshot,
     mut query: Query,
@@ -44,7 +45,8 @@ pub(crate) enum Output {
     Table,
     /// More columns
     Wide,
-    /// Every scalar field, with a header line; a cell that a spreadsheet would run as a formula begins with '
+    /// Every scalar field, with a header line; a cell that a spreadsheet would run as a formula
+    /// begins with '
     Csv,
     /// The same with every cell as it is
     CsvRaw,
@@ -124,7 +126,8 @@ impl Listing {
         }
     }
 
-    /// Adds to a table why each entry's last attempt did not succeed: for a listing of those that did not.
+    /// Adds to a table why each entry's last attempt did not succeed: for a listing of those that
+    /// did not.
     #[must_use]
     pub(crate) fn with_reasons(mut self, context: &Context<'_>) -> Self {
         if let Format::Table {
@@ -294,7 +297,8 @@ const CSV_FIELDS: [&str; 24] = [
     "purged_by",
 ];
 
-/// One RFC 4180 line. `meta` stands as a JSON object, `attempts` is their number, unknown fields are empty.
+/// One RFC 4180 line. `meta` stands as a JSON object, `attempts` is their number, unknown fields
+/// are empty.
 fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, formulas: Formulas, out: &mut String) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let time = |time: Option<crate::time::Timestamp>| {
@@ -350,7 +354,8 @@ fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, formulas: Formulas, out: 
     out.push_str("\r\n");
 }
 
-/// True for what a spreadsheet takes for a formula, and may run. Numbers are none, whatever their sign.
+/// True for what a spreadsheet takes for a formula, and may run. Numbers are none, whatever their
+/// sign.
 fn is_formula(cell: &str) -> bool {
     let first = cell.chars().next();
     let may_begin = |c| {
@@ -406,7 +411,8 @@ mod tests {
         }
     }
 
-    /// A serial that a converter reads out of a file reaches the spreadsheet of whoever looks at the list.
+    /// A serial that a converter reads out of a file reaches the spreadsheet of whoever looks at
+    /// the list.
     #[test]
     fn a_cell_that_a_spreadsheet_would_run_is_text_unless_raw_cells_are_asked_for() {
         let mut entry = sample();

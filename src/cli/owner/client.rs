@@ -1,4 +1,4 @@
-//! The side of who asks: finds the owner, hands it the verb, prints what it says.
+//! The client of an owner: finds it, has it run the verb, and prints what it answers.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -10,34 +10,40 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use super::protocol::{Ask, FromAsker, FromOwner, Greeting, PIECE_BYTES, PROTOCOL, Refusal, Why};
+use super::protocol::{
+    ClientMessage, Greeting, OwnerMessage, PIECE_BYTES, PROTOCOL, Refusal, RefusalReason, Request,
+};
 use super::socket;
-use super::terminal::Shown;
+use super::terminal::TerminalFilter;
 use crate::archive::Archive;
 use crate::cli::caller::{Stdin, zone_name};
 use crate::cli::run::{Context, Failure};
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
 
-/// How long an owner may take to say that it is there. What the verb takes after that is its own affair.
+/// How long an owner may take to greet. The time that the verb takes after that is not limited.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
-/// An owner that let us in, and has not said anything yet.
+/// A connection to an owner, before any message.
 pub(crate) struct Owner {
     dir: PathBuf,
     stream: UnixStream,
 }
 
 impl Owner {
-    /// True when it says that it is there. A converter that was just being started when its host was killed has the host's socket for a
-    /// moment, and says nothing.
+    /// Returns true when the owner greets in time.
+    ///
+    /// A converter that was just being started when its host was killed holds the host's socket for
+    /// a moment, and does not greet.
     pub(crate) fn answers(&self, within: Duration) -> bool {
         self.stream.set_read_timeout(Some(within)).is_ok() && Greeting::read(&self.stream).is_ok()
     }
 }
 
-/// The owner of the store in `dir`, if it has one. While somebody who is none has the store open, it waits for `patience` at the
-/// most: it may become one, or be done.
+/// Returns a connection to the owner of the store in `dir`, if it has one.
+///
+/// While a process that does not answer has the store open, this waits for at most `patience`: that
+/// process may become an owner, or end.
 pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
     const PAUSE: Duration = Duration::from_millis(20);
     let waited = Stopwatch::start();
@@ -61,7 +67,7 @@ pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
                 .hint("ask as the user it runs as")
                 .caused_by(error));
             }
-            // No socket, or that of a dead owner: the lock says who has the store.
+            // No socket, or one left by a dead owner: the lock says whether the store is open.
             Err(_) => {}
         }
         if waited.left_of(patience).is_zero() || !Archive::is_open(dir) {
@@ -71,7 +77,8 @@ pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
     }
 }
 
-/// Refuses a process at the owner's socket that is neither one's own nor root's, nor the store's owner's.
+/// Refuses a process at the owner's socket unless it runs as this user, as root, or as the user the
+/// store's folder belongs to.
 fn check_answering(dir: &Path, stream: &UnixStream) -> Result<()> {
     let peer = socket::peer(stream).map_err(|error| no_answer(dir, error))?;
     let answers = peer.map(|peer| peer.uid);
@@ -86,7 +93,8 @@ fn check_answering(dir: &Path, stream: &UnixStream) -> Result<()> {
         .hint("look who may write into the store's folder: only its owner should"))
 }
 
-/// Has `owner` run the verb in `arguments`; answers its exit code. One that is busy with others is asked again for `patience`.
+/// Has `owner` run the verb in `arguments` and returns its exit code. A busy owner is asked again
+/// for `patience`.
 pub(crate) fn ask(
     owner: Owner,
     arguments: &[OsString],
@@ -97,10 +105,10 @@ pub(crate) fn ask(
     let waited = Stopwatch::start();
     let Owner { dir, mut stream } = owner;
     loop {
-        match ask_once(&dir, stream, arguments, context)? {
-            Told::Ended(code) => return Ok(code),
-            Told::Refused(refusal) => {
-                if refusal.why != Why::Busy || waited.left_of(patience).is_zero() {
+        match request_once(&dir, stream, arguments, context)? {
+            Answer::Ended(code) => return Ok(code),
+            Answer::Refused(refusal) => {
+                if refusal.reason != RefusalReason::Busy || waited.left_of(patience).is_zero() {
                     return Err(refused(refusal).into());
                 }
             }
@@ -110,31 +118,31 @@ pub(crate) fn ask(
     }
 }
 
-/// What became of a verb.
-enum Told {
+/// What became of a request.
+enum Answer {
     Ended(u8),
-    /// Nothing was begun.
+    /// The verb was not begun.
     Refused(Refusal),
 }
 
-fn ask_once(
+fn request_once(
     dir: &Path,
     stream: UnixStream,
     arguments: &[OsString],
     context: &mut Context<'_>,
-) -> std::result::Result<Told, Failure> {
+) -> std::result::Result<Answer, Failure> {
     let greeting = greet(&stream).map_err(|error| no_answer(dir, error))?;
     if greeting.protocol != PROTOCOL {
         return Err(other_protocol(&greeting).into());
     }
-    let mut line = Line {
+    let mut to_owner = ToOwner {
         stream: Arc::new(Mutex::new(
             stream.try_clone().map_err(|error| no_answer(dir, error))?,
         )),
         wanted: None,
     };
-    // What the owner has to say about it is read in any case.
-    line.send(&FromAsker::Ask(asked(arguments, context)));
+    // A request that cannot be sent was answered with a refusal, which is read below.
+    to_owner.send(&ClientMessage::Request(request(arguments, context)));
     let free = stream
         .set_read_timeout(None)
         .and_then(|()| stream.set_write_timeout(None));
@@ -142,44 +150,44 @@ fn ask_once(
 
     let mut closed = false;
     let mut problem = None;
-    let (mut output, mut remarks) = {
+    let (mut stdout_filter, mut stderr_filter) = {
         let streams = context.streams();
-        let on_terminal = |is_terminal: bool| is_terminal.then(Shown::default);
+        let on_terminal = |is_terminal: bool| is_terminal.then(TerminalFilter::default);
         (
             on_terminal(streams.stdout_is_terminal),
             on_terminal(streams.stderr_is_terminal),
         )
     };
     loop {
-        match FromOwner::read(&stream) {
-            Ok(FromOwner::Output(_)) if closed => {}
-            Ok(FromOwner::Output(bytes)) => {
-                let bytes = shown(&mut output, bytes);
+        match OwnerMessage::read(&stream) {
+            Ok(OwnerMessage::Stdout(_)) if closed => {}
+            Ok(OwnerMessage::Stdout(bytes)) => {
+                let bytes = printable(&mut stdout_filter, bytes);
                 let stdout = context.streams().stdout;
                 if let Err(error) = stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
                     closed = true;
                     if error.kind() != io::ErrorKind::BrokenPipe {
                         problem = Some(Failure::stdout(error));
                     }
-                    line.send(&FromAsker::OutputClosed);
+                    to_owner.send(&ClientMessage::StdoutClosed);
                 }
             }
-            Ok(FromOwner::Remark(bytes)) => {
-                let bytes = shown(&mut remarks, bytes);
+            Ok(OwnerMessage::Stderr(bytes)) => {
+                let bytes = printable(&mut stderr_filter, bytes);
                 let stderr = context.streams().stderr;
-                // When even stderr is gone there is nobody left to tell; the exit code still speaks.
+                // Where stderr is gone as well, only the exit code is left to tell.
                 let _ = stderr.write_all(&bytes).and_then(|()| stderr.flush());
             }
-            Ok(FromOwner::Pull(bytes)) => line.pull(bytes, context),
-            Ok(FromOwner::End(code)) => return problem.map_or(Ok(Told::Ended(code)), Err),
-            Ok(FromOwner::Refused(refusal)) => return Ok(Told::Refused(refusal)),
+            Ok(OwnerMessage::StdinWanted(bytes)) => to_owner.send_stdin(bytes, context),
+            Ok(OwnerMessage::Ended(code)) => return problem.map_or(Ok(Answer::Ended(code)), Err),
+            Ok(OwnerMessage::Refused(refusal)) => return Ok(Answer::Refused(refusal)),
             Err(error) => return Err(ended(dir, &greeting, error).into()),
         }
     }
 }
 
-/// What of `bytes` is printed: on a terminal, nothing that acts on it.
-fn shown(terminal: &mut Option<Shown>, bytes: Vec<u8>) -> Vec<u8> {
+/// Returns the bytes to print. For a terminal, control sequences that act on it are escaped.
+fn printable(terminal: &mut Option<TerminalFilter>, bytes: Vec<u8>) -> Vec<u8> {
     match terminal {
         Some(terminal) => terminal.pass(&bytes),
         None => bytes,
@@ -189,57 +197,58 @@ fn shown(terminal: &mut Option<Shown>, bytes: Vec<u8>) -> Vec<u8> {
 fn greet(stream: &UnixStream) -> io::Result<Greeting> {
     stream.set_read_timeout(Some(ANSWER_WAIT))?;
     stream.set_write_timeout(Some(ANSWER_WAIT))?;
-    // An owner that refuses at once may not read it, and has still said why.
+    // An owner that refuses at once may close before it reads, and has still sent its reason.
     let sent = Greeting::own().write(stream);
     Greeting::read(stream).map_err(|error| sent.err().unwrap_or(error))
 }
 
-fn asked(arguments: &[OsString], context: &mut Context<'_>) -> Ask {
-    let surroundings = context.surroundings().clone();
+fn request(arguments: &[OsString], context: &mut Context<'_>) -> Request {
+    let caller_env = context.caller_env().clone();
     let streams = context.streams();
-    Ask {
+    Request {
         arguments: arguments.to_vec(),
-        folder: surroundings.folder,
-        variables: surroundings.variables,
+        folder: caller_env.folder,
+        variables: caller_env.variables,
         zone: zone_name(),
-        window: surroundings.window.unwrap_or(0),
+        window: caller_env.window.unwrap_or(0),
         stdin_is_terminal: streams.stdin.is_terminal(),
         stdout_is_terminal: streams.stdout_is_terminal,
         stderr_is_terminal: streams.stderr_is_terminal,
     }
 }
 
-/// What goes to the owner, from two threads: one prints and one reads what is handed in.
-struct Line {
+/// The way to the owner. Two threads send: the main one, and the one that reads stdin.
+struct ToOwner {
     stream: Arc<Mutex<UnixStream>>,
     wanted: Option<crossbeam_channel::Sender<u32>>,
 }
 
-impl Line {
-    /// An owner that hears nothing any more says so itself, by saying nothing.
-    fn send(&self, frame: &FromAsker) {
+impl ToOwner {
+    /// Sends a message. Where the owner is gone, reading from it fails and tells.
+    fn send(&self, frame: &ClientMessage) {
         send(&self.stream, frame);
     }
 
-    /// Reads what is handed in on a thread of its own: it may be long in coming, and the owner may end meanwhile.
-    fn pull(&mut self, bytes: u32, context: &Context<'_>) {
+    /// Sends bytes of stdin, which are read on a thread of its own: the verb may end while nobody
+    /// types.
+    fn send_stdin(&mut self, bytes: u32, context: &Context<'_>) {
         let wanted = self.wanted.get_or_insert_with(|| {
             let (wanted, wants) = unbounded();
             let (stdin, stream) = (context.stdin(), Arc::clone(&self.stream));
-            thread::spawn(move || hand_in(stdin, &wants, &stream));
+            thread::spawn(move || forward_stdin(stdin, &wants, &stream));
             wanted
         });
-        // That thread ends with this one.
+        // That thread ends with the process.
         let _ = wanted.send(bytes);
     }
 }
 
-fn send(stream: &Mutex<UnixStream>, frame: &FromAsker) {
+fn send(stream: &Mutex<UnixStream>, frame: &ClientMessage) {
     let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = frame.write(&mut *stream);
 }
 
-fn hand_in(mut stdin: Stdin, wants: &Receiver<u32>, stream: &Mutex<UnixStream>) {
+fn forward_stdin(mut stdin: Stdin, wants: &Receiver<u32>, stream: &Mutex<UnixStream>) {
     for bytes in wants {
         let mut piece = vec![0; PIECE_BYTES.min(usize::try_from(bytes).unwrap_or(PIECE_BYTES))];
         let read = loop {
@@ -251,9 +260,9 @@ fn hand_in(mut stdin: Stdin, wants: &Receiver<u32>, stream: &Mutex<UnixStream>) 
         let frame = match read {
             Ok(len) => {
                 piece.truncate(len);
-                FromAsker::Input(piece)
+                ClientMessage::Stdin(piece)
             }
-            Err(error) => FromAsker::InputFailed(error.to_string()),
+            Err(error) => ClientMessage::StdinFailed(error.to_string()),
         };
         send(stream, &frame);
     }
@@ -292,9 +301,9 @@ fn other_protocol(owner: &Greeting) -> Error {
             env!("CARGO_PKG_VERSION"),
         ),
     )
-    .hint("use the annals the host was started with, or start the host anew with this one")
+    .hint("use the annals the host was started with, or restart the host with this one")
 }
 
 fn refused(refusal: Refusal) -> Error {
-    Error::new(refusal.why.kind(), refusal.message).hint(refusal.hint)
+    Error::new(refusal.reason.kind(), refusal.message).hint(refusal.hint)
 }

@@ -1,10 +1,12 @@
-//! One process owns a store; who else wants something of it asks the owner, who runs the verb and sends back what it says.
+//! One process owns a store. Other processes are its clients: the owner runs their verbs and sends
+//! back what they print.
 //!
-//! - `protocol`: what goes over the socket, byte by byte; `socket`: where it is, and who may use it;
-//! - `server`: the owner's side; `client`: the other, and `terminal`, what of the answer reaches a terminal.
+//! - `protocol`: the messages, byte by byte; `socket`: where it is, and who may use it;
+//! - `server` and `client`: the two sides; `terminal`: what of an answer may reach a terminal;
+//! - `ownership`: verbs that need a store without an owner.
 //!
-//! The verb is the same code both ways, on the owner's open store, with the folder, variables, terminal and zone of who asks. So
-//! the answer is the same by construction.
+//! With or without an owner, the same code runs a verb, with the folder, variables, terminal and
+//! zone of the caller. So the answer does not depend on where it runs.
 
 #[cfg(unix)]
 mod client;

@@ -1,5 +1,7 @@
-//! What goes over the owner's socket: a greeting each way, then frames of a kind, a length and so many bytes. `docs/format.md`
-//! has the same as a table.
+//! The protocol of the owner's socket: a greeting each way, then frames of a kind, a length and
+//! data.
+//!
+//! `docs/format.md` has it as a table.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -8,16 +10,18 @@ use std::path::PathBuf;
 
 use crate::ErrorKind;
 
-/// Changes whenever an owner and a program of different versions would misunderstand each other.
+/// Version of the protocol. It changes when an owner and a client of different versions would
+/// misunderstand each other.
 pub(super) const PROTOCOL: u32 = 1;
-/// Bytes of data in one frame.
+/// Most bytes of input or output in one frame.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
-/// An argument list is bounded by the system, mostly at 2 MiB.
+/// Most bytes of any frame. The system bounds an argument list, mostly at 2 MiB.
 const FRAME_BYTES_MAX: u32 = 4 << 20;
 const GREETING_BYTES_MAX: usize = 128;
 const MAGIC: &str = "annals";
 
-/// The first line either side sends; it stays as it is in every protocol: `annals 1 0.1.0 4711`.
+/// The first line that each side sends, such as `annals 1 0.1.0 4711`. Every version of the
+/// protocol has the same greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Greeting {
     pub(super) protocol: u32,
@@ -53,7 +57,7 @@ impl Greeting {
             }
             line.extend(byte);
             if line.len() > GREETING_BYTES_MAX {
-                return Err(nonsense("a greeting without an end"));
+                return Err(not_protocol("a greeting without an end"));
             }
         }
         let text = String::from_utf8_lossy(&line);
@@ -67,124 +71,124 @@ impl Greeting {
                 version: version.to_owned(),
                 pid,
             }),
-            _ => Err(nonsense("something that is no greeting")),
+            _ => Err(not_protocol("something that is no greeting")),
         }
     }
 }
 
-/// A verb, and where and how it is asked for.
+/// A request to run a verb, with what the verb needs to know of the client's process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Ask {
-    /// With the program's name.
+pub(super) struct Request {
+    /// The command line, with the program's name.
     pub(super) arguments: Vec<OsString>,
     pub(super) folder: Option<PathBuf>,
     pub(super) variables: Vec<(String, OsString)>,
-    /// TZ.
+    /// The variable `TZ`.
     pub(super) zone: Option<OsString>,
-    /// Columns of the window; 0 is unknown.
+    /// Columns of the terminal; 0 where they are not known.
     pub(super) window: u32,
     pub(super) stdin_is_terminal: bool,
     pub(super) stdout_is_terminal: bool,
     pub(super) stderr_is_terminal: bool,
 }
 
-/// What who asks sends.
+/// Messages from client to owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FromAsker {
-    Ask(Ask),
-    /// A piece of what is handed in, as many bytes as were wanted or fewer; none is its end.
-    Input(Vec<u8>),
-    /// It cannot be read.
-    InputFailed(String),
+pub(super) enum ClientMessage {
+    Request(Request),
+    /// Bytes of stdin, at most as many as were asked for; an empty one is the end of stdin.
+    Stdin(Vec<u8>),
+    /// Stdin cannot be read, and why.
+    StdinFailed(String),
     /// Nobody reads stdout any more.
-    OutputClosed,
+    StdoutClosed,
 }
 
-/// What the owner sends.
+/// Messages from owner to client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FromOwner {
-    /// For stdout.
-    Output(Vec<u8>),
-    /// For stderr.
-    Remark(Vec<u8>),
-    /// So many bytes of what is handed in are wanted.
-    Pull(u32),
+pub(super) enum OwnerMessage {
+    /// Bytes to print on stdout.
+    Stdout(Vec<u8>),
+    /// Bytes to print on stderr.
+    Stderr(Vec<u8>),
+    /// The verb wants to read this many bytes of stdin.
+    StdinWanted(u32),
     /// The verb has ended with this exit code.
-    End(u8),
-    /// The verb is not run.
+    Ended(u8),
+    /// The owner does not run the verb.
     Refused(Refusal),
 }
 
-/// Why an owner runs no verb for somebody.
+/// RefusalReason an owner does not run a verb, for the error that the client prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
-    pub(super) why: Why,
+    pub(super) reason: RefusalReason,
     pub(super) message: String,
     pub(super) hint: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// Whoever it is may not.
+pub(super) enum RefusalReason {
+    /// This client may not use the store.
     Forbidden = 1,
-    /// There are too many already.
+    /// Too many clients are connected.
     Busy = 2,
-    /// It was not understood.
-    Strange = 3,
+    /// The request could not be read.
+    NotUnderstood = 3,
 }
 
-impl Why {
+impl RefusalReason {
     pub(super) const fn kind(self) -> ErrorKind {
         match self {
             Self::Forbidden => ErrorKind::Refused,
             Self::Busy => ErrorKind::Locked,
-            Self::Strange => ErrorKind::Unsupported,
+            Self::NotUnderstood => ErrorKind::Unsupported,
         }
     }
 }
 
-const ASK: u8 = b'A';
-const INPUT: u8 = b'I';
-const INPUT_FAILED: u8 = b'F';
-const OUTPUT_CLOSED: u8 = b'C';
-const OUTPUT: u8 = b'O';
-const REMARK: u8 = b'R';
-const PULL: u8 = b'P';
-const END: u8 = b'E';
+const REQUEST: u8 = b'A';
+const STDIN: u8 = b'I';
+const STDIN_FAILED: u8 = b'F';
+const STDOUT_CLOSED: u8 = b'C';
+const STDOUT: u8 = b'O';
+const STDERR: u8 = b'R';
+const STDIN_WANTED: u8 = b'P';
+const ENDED: u8 = b'E';
 const REFUSED: u8 = b'X';
 
-impl FromAsker {
+impl ClientMessage {
     pub(super) fn write(&self, to: impl Write) -> io::Result<()> {
         match self {
-            Self::Ask(ask) => write_frame(to, ASK, &ask.encode()),
-            Self::Input(bytes) => write_frame(to, INPUT, bytes),
-            Self::InputFailed(why) => write_frame(to, INPUT_FAILED, why.as_bytes()),
-            Self::OutputClosed => write_frame(to, OUTPUT_CLOSED, &[]),
+            Self::Request(ask) => write_frame(to, REQUEST, &ask.encode()),
+            Self::Stdin(bytes) => write_frame(to, STDIN, bytes),
+            Self::StdinFailed(why) => write_frame(to, STDIN_FAILED, why.as_bytes()),
+            Self::StdoutClosed => write_frame(to, STDOUT_CLOSED, &[]),
         }
     }
 
     pub(super) fn read(from: impl Read) -> io::Result<Self> {
         let (kind, bytes) = read_frame(from)?;
         match kind {
-            ASK => Ask::decode(&bytes).map(Self::Ask),
-            INPUT => Some(Self::Input(bytes)),
-            INPUT_FAILED => Some(Self::InputFailed(text(&bytes))),
-            OUTPUT_CLOSED => Some(Self::OutputClosed),
+            REQUEST => Request::decode(&bytes).map(Self::Request),
+            STDIN => Some(Self::Stdin(bytes)),
+            STDIN_FAILED => Some(Self::StdinFailed(text(&bytes))),
+            STDOUT_CLOSED => Some(Self::StdoutClosed),
             _ => None,
         }
-        .ok_or_else(|| nonsense("a frame that means nothing"))
+        .ok_or_else(|| not_protocol("a frame of no known kind"))
     }
 }
 
-impl FromOwner {
+impl OwnerMessage {
     pub(super) fn write(&self, to: impl Write) -> io::Result<()> {
         match self {
-            Self::Output(bytes) => write_frame(to, OUTPUT, bytes),
-            Self::Remark(bytes) => write_frame(to, REMARK, bytes),
-            Self::Pull(bytes) => write_frame(to, PULL, &bytes.to_le_bytes()),
-            Self::End(code) => write_frame(to, END, &[*code]),
+            Self::Stdout(bytes) => write_frame(to, STDOUT, bytes),
+            Self::Stderr(bytes) => write_frame(to, STDERR, bytes),
+            Self::StdinWanted(bytes) => write_frame(to, STDIN_WANTED, &bytes.to_le_bytes()),
+            Self::Ended(code) => write_frame(to, ENDED, &[*code]),
             Self::Refused(refusal) => {
-                let mut bytes = vec![refusal.why as u8];
+                let mut bytes = vec![refusal.reason as u8];
                 put(&mut bytes, refusal.message.as_bytes());
                 put(&mut bytes, refusal.hint.as_bytes());
                 write_frame(to, REFUSED, &bytes)
@@ -196,33 +200,33 @@ impl FromOwner {
         let (kind, bytes) = read_frame(from)?;
         let rest = &mut &*bytes;
         match kind {
-            OUTPUT => Some(Self::Output(bytes)),
-            REMARK => Some(Self::Remark(bytes)),
-            PULL => take_u32(rest).map(Self::Pull),
-            END => take_u8(rest).map(Self::End),
+            STDOUT => Some(Self::Stdout(bytes)),
+            STDERR => Some(Self::Stderr(bytes)),
+            STDIN_WANTED => take_u32(rest).map(Self::StdinWanted),
+            ENDED => take_u8(rest).map(Self::Ended),
             REFUSED => Refusal::decode(rest).map(Self::Refused),
             _ => None,
         }
-        .ok_or_else(|| nonsense("a frame that means nothing"))
+        .ok_or_else(|| not_protocol("a frame of no known kind"))
     }
 }
 
 impl Refusal {
     fn decode(rest: &mut &[u8]) -> Option<Self> {
-        let why = match take_u8(rest)? {
-            1 => Why::Forbidden,
-            2 => Why::Busy,
-            _ => Why::Strange,
+        let reason = match take_u8(rest)? {
+            1 => RefusalReason::Forbidden,
+            2 => RefusalReason::Busy,
+            _ => RefusalReason::NotUnderstood,
         };
         Some(Self {
-            why,
+            reason,
             message: text(take(rest)?),
             hint: text(take(rest)?),
         })
     }
 }
 
-impl Ask {
+impl Request {
     fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let terminals = [
@@ -249,7 +253,7 @@ impl Ask {
         out
     }
 
-    /// `None` for bytes that say nothing.
+    /// Returns `None` for bytes that are no request.
     fn decode(bytes: &[u8]) -> Option<Self> {
         let rest = &mut &*bytes;
         let mut flag = || Some(take_u8(rest)? != 0);
@@ -258,7 +262,7 @@ impl Ask {
         let window = take_u32(rest)?;
         let folder = take_maybe(rest)?.map(PathBuf::from);
         let zone = take_maybe(rest)?;
-        // Nothing is reserved by what a count claims.
+        // No memory is reserved by what a count claims.
         let mut variables = Vec::new();
         for _ in 0..take_u32(rest)? {
             let name = text(take(rest)?);
@@ -287,7 +291,7 @@ fn write_frame(mut to: impl Write, kind: u8, bytes: &[u8]) -> io::Result<()> {
         .ok()
         .filter(|len| *len <= FRAME_BYTES_MAX)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "more than a frame holds"))?;
-    // In one write, so that a frame is whole or not begun when a process is killed between two.
+    // One write, so that a process killed between two writes leaves no half frame.
     let mut frame = Vec::with_capacity(5 + bytes.len());
     frame.push(kind);
     frame.extend(len.to_le_bytes());
@@ -301,9 +305,9 @@ fn read_frame(mut from: impl Read) -> io::Result<(u8, Vec<u8>)> {
     let [kind, len @ ..] = head;
     let len = u32::from_le_bytes(len);
     if len > FRAME_BYTES_MAX {
-        return Err(nonsense("a frame without an end"));
+        return Err(not_protocol("a frame without an end"));
     }
-    // Grows with what comes, not with what is claimed.
+    // The buffer grows with what arrives, not with the length that is claimed.
     let mut bytes = Vec::new();
     from.take(u64::from(len)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != u64::from(len) {
@@ -312,7 +316,7 @@ fn read_frame(mut from: impl Read) -> io::Result<(u8, Vec<u8>)> {
     Ok((kind, bytes))
 }
 
-fn nonsense(what: &str) -> io::Error {
+fn not_protocol(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         format!("the other side sent {what}"),
@@ -324,7 +328,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) {
-    // What does not fit does not fit a frame either.
+    // A count that does not fit is more than a frame holds.
     out.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }
 
@@ -361,7 +365,7 @@ fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 #[expect(
     clippy::option_option,
-    reason = "the outer one is for bytes that say nothing, as in all that take"
+    reason = "the outer one says that the bytes are no value, as in all take_ functions"
 )]
 fn take_maybe(rest: &mut &[u8]) -> Option<Option<OsString>> {
     if take_u8(rest)? == 0 {
@@ -374,8 +378,8 @@ fn take_maybe(rest: &mut &[u8]) -> Option<Option<OsString>> {
 mod tests {
     use super::*;
 
-    fn ask() -> Ask {
-        Ask {
+    fn ask() -> Request {
+        Request {
             arguments: vec![
                 "annals".into(),
                 "list".into(),
@@ -394,28 +398,28 @@ mod tests {
     #[test]
     fn what_is_sent_is_what_is_read() {
         let mut bytes = Vec::new();
-        let from_asker = [
-            FromAsker::Ask(ask()),
-            FromAsker::Ask(Ask::default()),
-            FromAsker::Input(vec![1; PIECE_BYTES]),
-            FromAsker::Input(Vec::new()),
-            FromAsker::InputFailed("is a directory".to_owned()),
-            FromAsker::OutputClosed,
+        let from_client = [
+            ClientMessage::Request(ask()),
+            ClientMessage::Request(Request::default()),
+            ClientMessage::Stdin(vec![1; PIECE_BYTES]),
+            ClientMessage::Stdin(Vec::new()),
+            ClientMessage::StdinFailed("is a directory".to_owned()),
+            ClientMessage::StdoutClosed,
         ];
-        for sent in &from_asker {
+        for sent in &from_client {
             sent.write(&mut bytes).expect("fits");
         }
         let read = &mut &*bytes;
-        for sent in &from_asker {
-            assert_eq!(&FromAsker::read(&mut *read).expect("whole"), sent);
+        for sent in &from_client {
+            assert_eq!(&ClientMessage::read(&mut *read).expect("whole"), sent);
         }
         let from_owner = [
-            FromOwner::Output(vec![2; PIECE_BYTES]),
-            FromOwner::Remark(b"note\n".to_vec()),
-            FromOwner::Pull(4096),
-            FromOwner::End(6),
-            FromOwner::Refused(Refusal {
-                why: Why::Busy,
+            OwnerMessage::Stdout(vec![2; PIECE_BYTES]),
+            OwnerMessage::Stderr(b"note\n".to_vec()),
+            OwnerMessage::StdinWanted(4096),
+            OwnerMessage::Ended(6),
+            OwnerMessage::Refused(Refusal {
+                reason: RefusalReason::Busy,
                 message: "no".to_owned(),
                 hint: "later".to_owned(),
             }),
@@ -428,28 +432,30 @@ mod tests {
         let read = &mut &*bytes;
         assert_eq!(Greeting::read(&mut *read).expect("whole"), Greeting::own());
         for sent in &from_owner {
-            assert_eq!(&FromOwner::read(&mut *read).expect("whole"), sent);
+            assert_eq!(&OwnerMessage::read(&mut *read).expect("whole"), sent);
         }
     }
 
     #[test]
     fn bytes_that_are_cut_wrong_or_too_many_are_refused_and_reserve_nothing() {
         let mut frame = Vec::new();
-        FromAsker::Ask(ask()).write(&mut frame).expect("fits");
+        ClientMessage::Request(ask())
+            .write(&mut frame)
+            .expect("fits");
         for len in 0..frame.len() {
-            assert!(FromAsker::read(&frame[..len]).is_err(), "{len}");
+            assert!(ClientMessage::read(&frame[..len]).is_err(), "{len}");
         }
         for at in 0..frame.len() {
             for value in [0, 1, 0x7f, 0xff] {
                 let mut wrong = frame.clone();
                 wrong[at] = value;
-                // Whatever it says, it is read without a panic.
-                let _ = FromAsker::read(&*wrong);
+                // Any bytes are read without a panic.
+                let _ = ClientMessage::read(&*wrong);
             }
         }
         let endless = [[b'I'].as_slice(), &u32::MAX.to_le_bytes()].concat();
-        assert!(FromAsker::read(&*endless).is_err());
-        assert!(FromOwner::read(&b"E\0\0\0\0"[..]).is_err());
+        assert!(ClientMessage::read(&*endless).is_err());
+        assert!(OwnerMessage::read(&b"E\0\0\0\0"[..]).is_err());
         for line in [
             "annals\n",
             "annals x 0.1.0 3\n",

@@ -1,4 +1,4 @@
-//! The owner's side: lets in who may ask, and runs what they ask for, each on a thread of its own.
+//! The server of an owner: accepts clients and runs their verbs, each on a thread of its own.
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Read, Write};
@@ -13,37 +13,41 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::protocol::{Ask, FromAsker, FromOwner, Greeting, PIECE_BYTES, PROTOCOL, Refusal, Why};
+use super::protocol::{
+    ClientMessage, Greeting, OwnerMessage, PIECE_BYTES, PROTOCOL, Refusal, RefusalReason, Request,
+};
 use super::socket;
 use crate::archive::Archive;
-use crate::cli::caller::{Stdin, Streams, Surroundings};
+use crate::cli::caller::{CallerEnv, Stdin, Streams};
 use crate::cli::run::RunForClient;
-use crate::cli::store::{Borrowed, State};
+use crate::cli::store::{LentStore, State};
 use crate::convert::Cancel;
 
-/// Who asks beside so many is told to come again. Each takes two threads and a few buffers.
+/// Most clients at a time; others are told that the owner is busy. Each takes two threads and a few
+/// buffers.
 const CLIENTS_MAX: usize = 32;
-/// How long who was let in may take to say what it wants, and to leave when it has been told.
-const MANNERS: Duration = Duration::from_secs(5);
+/// How long a client may take to send its request, and to disconnect after the answer.
+const CLIENT_WAIT: Duration = Duration::from_secs(5);
 
-/// Answers for a store as long as it lives.
+/// Serves a store to clients until it is dropped.
 pub(crate) struct Endpoint {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
 
-struct Desk {
+/// What the threads of a server share.
+struct Shared {
     dir: PathBuf,
-    borrowed: Borrowed,
+    lent: LentStore,
     run: RunForClient,
     closing: AtomicBool,
-    /// Who is being served, so that they can be cut off.
+    /// The connections of clients, so that they can be closed.
     clients: Mutex<HashMap<u64, UnixStream>>,
     left: Condvar,
 }
 
 impl Endpoint {
-    /// Answers for `archive`, whose lock the caller holds by having it open.
+    /// Starts to serve `archive`. The caller holds its lock, because it has it open.
     pub(crate) fn open(
         archive: &Archive,
         state: &Arc<State>,
@@ -51,9 +55,9 @@ impl Endpoint {
     ) -> io::Result<Self> {
         let dir = std::path::absolute(archive.dir())?;
         let listener = socket::listen(&dir)?;
-        let desk = Arc::new(Desk {
+        let shared = Arc::new(Shared {
             dir,
-            borrowed: Borrowed {
+            lent: LentStore {
                 archive: archive.clone(),
                 state: Arc::clone(state),
             },
@@ -62,205 +66,212 @@ impl Endpoint {
             clients: Mutex::default(),
             left: Condvar::new(),
         });
-        let at_desk = Arc::clone(&desk);
+        let acceptor = Arc::clone(&shared);
         let accepting = thread::Builder::new()
             .name("annals-owner".to_owned())
-            .spawn(move || accept(&at_desk, &listener))?;
+            .spawn(move || accept(&acceptor, &listener))?;
         Ok(Self {
-            desk,
+            shared,
             accepting: Some(accepting),
         })
     }
 }
 
 impl Drop for Endpoint {
-    /// Lets nobody in any more, ends what is being done for others, and waits a moment for that.
+    /// Accepts no more clients, closes their connections, and waits a moment for their verbs to
+    /// end.
     fn drop(&mut self) {
-        self.desk.closing.store(true, Ordering::Relaxed);
-        // Wakes the thread that waits for somebody.
-        let woken = socket::connect(&self.desk.dir).is_ok();
-        socket::remove(&self.desk.dir);
+        self.shared.closing.store(true, Ordering::Relaxed);
+        // Wakes the thread that accepts.
+        let woken = socket::connect(&self.shared.dir).is_ok();
+        socket::remove(&self.shared.dir);
         if let Some(accepting) = self.accepting.take()
             && woken
         {
-            // Where it panicked there is nobody to wait for.
+            // An error says that the thread panicked; there is nothing to wait for.
             let _ = accepting.join();
         }
-        let clients = self.desk.clients();
+        let clients = self.shared.clients();
         for stream in clients.values() {
-            // One that is gone already is as good.
+            // An error says that the client has gone already.
             let _ = stream.shutdown(Shutdown::Both);
         }
         let _ = self
-            .desk
+            .shared
             .left
-            .wait_timeout_while(clients, MANNERS, |clients| !clients.is_empty());
+            .wait_timeout_while(clients, CLIENT_WAIT, |clients| !clients.is_empty());
     }
 }
 
-impl Desk {
+impl Shared {
     fn clients(&self) -> MutexGuard<'_, HashMap<u64, UnixStream>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of a client; nothing when there are too many.
-    fn let_in(self: &Arc<Self>, number: u64, stream: &UnixStream) -> Option<Client> {
+    /// Registers a client; returns `None` when there are too many.
+    fn register(self: &Arc<Self>, number: u64, stream: &UnixStream) -> Option<Client> {
         let mut clients = self.clients();
         if clients.len() >= CLIENTS_MAX {
             return None;
         }
         clients.insert(number, stream.try_clone().ok()?);
         Some(Client {
-            desk: Arc::clone(self),
+            shared: Arc::clone(self),
             number,
         })
     }
 }
 
-/// Somebody who is being served, until it is dropped.
+/// A registered client, until it is dropped.
 struct Client {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     number: u64,
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.desk.clients().remove(&self.number);
-        self.desk.left.notify_all();
+        self.shared.clients().remove(&self.number);
+        self.shared.left.notify_all();
     }
 }
 
-fn accept(desk: &Arc<Desk>, listener: &UnixListener) {
+fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
     const PAUSE: Duration = Duration::from_millis(50);
     for number in 0.. {
         let accepted = listener.accept();
-        if desk.closing.load(Ordering::Relaxed) {
+        if shared.closing.load(Ordering::Relaxed) {
             return;
         }
         let Ok((stream, _)) = accepted else {
-            // Out of handles, mostly: that passes.
+            // Most often the process is out of file handles, which passes.
             thread::sleep(PAUSE);
             continue;
         };
-        let Some(client) = desk.let_in(number, &stream) else {
+        let Some(client) = shared.register(number, &stream) else {
             refuse(
                 &stream,
-                Why::Busy,
+                RefusalReason::Busy,
                 "the owner of the store is busy with others",
                 "ask again in a moment",
             );
             continue;
         };
-        let serving = thread::Builder::new().name("annals-asked".to_owned());
-        // Who cannot be served sees the line go dead.
+        let serving = thread::Builder::new().name("annals-client".to_owned());
+        // A client that gets no thread sees its connection close.
         let _ = serving.spawn(move || {
-            // Whatever is wrong with the line, its other end knows.
-            let _ = converse(&client.desk, &stream);
+            // An error says that the client has gone.
+            let _ = converse(&client.shared, &stream);
             let _ = stream.shutdown(Shutdown::Both);
         });
     }
 }
 
-fn refuse(stream: &UnixStream, why: Why, message: &str, hint: &str) {
+fn refuse(stream: &UnixStream, reason: RefusalReason, message: &str, hint: &str) {
     let refusal = Refusal {
-        why,
+        reason,
         message: message.to_owned(),
         hint: hint.to_owned(),
     };
-    // These few bytes fit an empty line, so nobody waits here.
+    // These few bytes fit the empty buffer of the connection, so this does not block.
     let _ = Greeting::own()
         .write(stream)
-        .and_then(|()| FromOwner::Refused(refusal).write(stream));
+        .and_then(|()| OwnerMessage::Refused(refusal).write(stream));
 }
 
-fn converse(desk: &Desk, stream: &UnixStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(MANNERS))?;
-    stream.set_write_timeout(Some(MANNERS))?;
+fn converse(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(CLIENT_WAIT))?;
+    stream.set_write_timeout(Some(CLIENT_WAIT))?;
     let peer = socket::peer(stream)?;
     let uid = peer.map(|peer| peer.uid);
     if peer.is_some_and(|peer| socket::is_descendant(peer.pid)) {
-        // What a converter may do is decided by its sandbox; asked for by it, a verb would run outside of that.
+        // A verb that a converter asks for would run outside of the converter's sandbox.
         refuse(
             stream,
-            Why::Forbidden,
+            RefusalReason::Forbidden,
             "a converter asks the host that runs it",
             "tell what it needs in its arguments or its bundle",
         );
         return Ok(());
     }
-    if !socket::may_ask(uid, rustix::process::getuid().as_raw()) {
+    if !socket::may_use(uid, rustix::process::getuid().as_raw()) {
         let hint = "ask as the user the host runs as, or as root";
         refuse(
             stream,
-            Why::Forbidden,
+            RefusalReason::Forbidden,
             "the store belongs to another user",
             hint,
         );
         return Ok(());
     }
     Greeting::own().write(stream)?;
-    // Who speaks another protocol knows by our greeting.
+    // A client of another protocol sees it in our greeting.
     if Greeting::read(stream)?.protocol != PROTOCOL {
         return Ok(());
     }
-    let Ok(FromAsker::Ask(ask)) = FromAsker::read(stream) else {
+    let Ok(ClientMessage::Request(request)) = ClientMessage::read(stream) else {
         let refusal = Refusal {
-            why: Why::Strange,
+            reason: RefusalReason::NotUnderstood,
             message: "the owner of the store did not understand".to_owned(),
             hint: "use the annals the host was started with".to_owned(),
         };
-        return FromOwner::Refused(refusal).write(stream);
+        return OwnerMessage::Refused(refusal).write(stream);
     };
     stream.set_read_timeout(None)?;
-    // A person may look at a page for hours.
+    // A person may read one page of a pager for hours.
     stream.set_write_timeout(None)?;
-    run(desk, ask, uid, stream)
+    run(shared, request, uid, stream)
 }
 
-fn run(desk: &Desk, ask: Ask, uid: Option<u32>, stream: &UnixStream) -> io::Result<()> {
+fn run(shared: &Shared, request: Request, uid: Option<u32>, stream: &UnixStream) -> io::Result<()> {
     let cancel = Cancel::default();
     let output_closed = Arc::new(AtomicBool::new(false));
-    let (hand_in, handed_in) = bounded(1);
+    let (stdin_sender, stdin_pieces) = bounded(1);
     let (gone, is_gone) = bounded::<()>(0);
-    let ear = Ear {
+    let reader = ClientReader {
         stream: stream.try_clone()?,
-        hand_in,
+        stdin_sender,
         output_closed: Arc::clone(&output_closed),
         cancel: cancel.clone(),
         _gone: gone,
     };
     thread::Builder::new()
-        .name("annals-heard".to_owned())
-        .spawn(move || ear.listen())?;
+        .name("annals-reader".to_owned())
+        .spawn(move || reader.read_all())?;
 
     let line = Arc::new(Mutex::new(stream.try_clone()?));
-    let outgoing = |frame: fn(Vec<u8>) -> FromOwner| Outgoing {
+    let to_client = |frame: fn(Vec<u8>) -> OwnerMessage| MessageWriter {
         line: Arc::clone(&line),
         frame,
         closed: Arc::clone(&output_closed),
     };
-    let mut stdout = BufWriter::with_capacity(PIECE_BYTES, outgoing(FromOwner::Output));
-    let mut stderr = Outgoing {
+    let mut stdout = BufWriter::with_capacity(PIECE_BYTES, to_client(OwnerMessage::Stdout));
+    let mut stderr = MessageWriter {
         closed: Arc::default(),
-        ..outgoing(FromOwner::Remark)
+        ..to_client(OwnerMessage::Stderr)
     };
-    let pulled = Pulled {
+    let client_stdin = ClientStdin {
         line: Arc::clone(&line),
-        handed_in,
+        stdin_pieces,
     };
-    let window = Some(ask.window).filter(|columns| *columns > 0);
-    let surroundings =
-        Surroundings::of_another(ask.folder, ask.variables, window, ask.zone.as_deref(), uid);
+    let window = Some(request.window).filter(|columns| *columns > 0);
+    let caller_env = CallerEnv::of_client(
+        request.folder,
+        request.variables,
+        window,
+        request.zone.as_deref(),
+        uid,
+    );
     let streams = Streams {
         stdout: &mut stdout,
         stderr: &mut stderr,
-        stdin: Stdin::new(pulled, ask.stdin_is_terminal),
-        stdout_is_terminal: ask.stdout_is_terminal,
-        stderr_is_terminal: ask.stderr_is_terminal,
+        stdin: Stdin::new(client_stdin, request.stdin_is_terminal),
+        stdout_is_terminal: request.stdout_is_terminal,
+        stderr_is_terminal: request.stderr_is_terminal,
     };
-    let borrowed = desk.borrowed.clone();
-    let verb = || (desk.run)(&ask.arguments, streams, surroundings, borrowed, cancel);
-    // A verb that panics must not take the host along. The store guards itself: a lock that was held makes it refuse to go on.
+    let lent = shared.lent.clone();
+    let verb = || (shared.run)(&request.arguments, streams, caller_env, lent, cancel);
+    // A verb that panics must not end the host. The store guards itself: it is poisoned when a lock
+    // was held.
     let ended = catch_unwind(AssertUnwindSafe(verb));
     let code = ended.unwrap_or_else(|_| {
         let told = b"error: BUG: the owner of the store panicked at this; it goes on\n";
@@ -268,41 +279,41 @@ fn run(desk: &Desk, ask: Ask, uid: Option<u32>, stream: &UnixStream) -> io::Resu
         crate::cli::run::Exit::Failed.code()
     });
     drop(stdout);
-    send(&line, &FromOwner::End(code))?;
-    // Who was told leaves first: a line that is closed with something unread on it loses what was sent.
-    let _ = is_gone.recv_timeout(MANNERS);
+    send(&line, &OwnerMessage::Ended(code))?;
+    // The client disconnects first: closing a connection with unread input loses what was sent.
+    let _ = is_gone.recv_timeout(CLIENT_WAIT);
     Ok(())
 }
 
-fn send(line: &Mutex<UnixStream>, frame: &FromOwner) -> io::Result<()> {
+fn send(line: &Mutex<UnixStream>, frame: &OwnerMessage) -> io::Result<()> {
     let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
     frame.write(&mut *line)
 }
 
-/// Hears what who asked has to say while the verb runs.
-struct Ear {
+/// Reads the messages of a client while its verb runs.
+struct ClientReader {
     stream: UnixStream,
-    hand_in: Sender<io::Result<Vec<u8>>>,
+    stdin_sender: Sender<io::Result<Vec<u8>>>,
     output_closed: Arc<AtomicBool>,
     cancel: Cancel,
-    /// Says by being dropped that nobody is there any more.
+    /// Tells, by being dropped, that the client has gone.
     _gone: Sender<()>,
 }
 
-impl Ear {
-    fn listen(self) {
+impl ClientReader {
+    fn read_all(self) {
         loop {
-            let handed_in = match FromAsker::read(&self.stream) {
-                Ok(FromAsker::Input(bytes)) => Ok(bytes),
-                Ok(FromAsker::InputFailed(why)) => Err(io::Error::other(why)),
-                Ok(FromAsker::OutputClosed) => {
+            let stdin_pieces = match ClientMessage::read(&self.stream) {
+                Ok(ClientMessage::Stdin(bytes)) => Ok(bytes),
+                Ok(ClientMessage::StdinFailed(why)) => Err(io::Error::other(why)),
+                Ok(ClientMessage::StdoutClosed) => {
                     self.output_closed.store(true, Ordering::Relaxed);
                     continue;
                 }
-                Ok(FromAsker::Ask(_)) | Err(_) => break,
+                Ok(ClientMessage::Request(_)) | Err(_) => break,
             };
-            // One piece for each that was wanted; who sends more has lost the thread.
-            if self.hand_in.try_send(handed_in).is_err() {
+            // One piece for each request. A client that sends more is out of step.
+            if self.stdin_sender.try_send(stdin_pieces).is_err() {
                 break;
             }
         }
@@ -311,25 +322,25 @@ impl Ear {
     }
 }
 
-/// What a verb prints, on its way.
-struct Outgoing {
+/// An output stream of a verb: each write becomes a message to the client.
+struct MessageWriter {
     line: Arc<Mutex<UnixStream>>,
-    frame: fn(Vec<u8>) -> FromOwner,
+    frame: fn(Vec<u8>) -> OwnerMessage,
     closed: Arc<AtomicBool>,
 }
 
-impl Write for Outgoing {
+impl Write for MessageWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
-        // Whatever ails the line, to the verb its reader is gone.
+        // For the verb, every error of the connection means that its reader has gone.
         send(&self.line, &(self.frame)(piece.to_vec())).map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(piece.len())
     }
 
-    /// Fails where a pipe of one's own would have: who follows events prints nothing for hours.
+    /// Fails once the client has closed its output: `events --follow` may print nothing for hours.
     fn flush(&mut self) -> io::Result<()> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -338,27 +349,27 @@ impl Write for Outgoing {
     }
 }
 
-/// What who asked hands in, piece by piece as it is wanted.
-struct Pulled {
+/// The stdin of a client: each read asks the client for bytes.
+struct ClientStdin {
     line: Arc<Mutex<UnixStream>>,
-    handed_in: Receiver<io::Result<Vec<u8>>>,
+    stdin_pieces: Receiver<io::Result<Vec<u8>>>,
 }
 
-impl Read for Pulled {
+impl Read for ClientStdin {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let wanted = out.len().min(PIECE_BYTES);
         send(
             &self.line,
-            &FromOwner::Pull(u32::try_from(wanted).unwrap_or(u32::MAX)),
+            &OwnerMessage::StdinWanted(u32::try_from(wanted).unwrap_or(u32::MAX)),
         )?;
         let piece = self
-            .handed_in
+            .stdin_pieces
             .recv()
-            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "who asked has gone away"))??;
+            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone"))??;
         let room = out.get_mut(..piece.len()).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                "more was handed in than was wanted",
+                "the client sent more than was asked for",
             )
         })?;
         room.copy_from_slice(&piece);

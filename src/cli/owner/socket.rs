@@ -1,4 +1,4 @@
-//! Where the owner's socket is, and whether who is at its other end may be there.
+//! The owner's socket: where it is, and which users may be at its other end.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 /// The socket's name in the store's folder.
 pub(super) const SOCKET_FILE: &str = "OWNER";
 
-/// A path of more bytes does not fit the address of a socket on any system we know of.
+/// Most bytes of a path in the address of a socket that every known system accepts.
 const ADDRESS_BYTES_MAX: usize = 100;
 
-/// Hands `work` a path that fits an address. A long one goes by way of the folder's open handle, where the system has names for
-/// handles; nothing of the process changes.
+/// Calls `work` with a path to the socket that fits an address.
+///
+/// A long path is replaced by one through the folder's open handle, where the system has names for
+/// handles. The current folder of the process does not change.
 fn at<T>(dir: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let path = dir.join(SOCKET_FILE);
     if path.as_os_str().len() <= ADDRESS_BYTES_MAX {
@@ -25,7 +27,8 @@ fn at<T>(dir: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T>
     work(&by_handle.join(SOCKET_FILE))
 }
 
-/// Waits for who asks. Only for who holds the store's lock: a socket that is there already is a dead owner's.
+/// Creates the socket. The caller holds the store's lock, so a socket that is there already was
+/// left by a dead owner, and is replaced.
 pub(super) fn listen(dir: &Path) -> io::Result<UnixListener> {
     let path = dir.join(SOCKET_FILE);
     match fs::remove_file(&path) {
@@ -42,18 +45,19 @@ pub(super) fn connect(dir: &Path) -> io::Result<UnixStream> {
 }
 
 pub(super) fn remove(dir: &Path) {
-    // One that stays is recognised as a dead owner's.
+    // A socket that stays is replaced by the next owner.
     let _ = fs::remove_file(dir.join(SOCKET_FILE));
 }
 
-/// Who is at the other end of a socket.
+/// The process at the other end of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Peer {
     pub(super) uid: u32,
     pub(super) pid: u32,
 }
 
-/// The process at the other end, where the system says which that is; elsewhere the rights of the socket file must do.
+/// Returns the process at the other end, where the system tells it. Elsewhere the rights of the
+/// socket file decide who can connect.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn peer(stream: &UnixStream) -> io::Result<Option<Peer>> {
     let credentials = rustix::net::sockopt::socket_peercred(stream)?;
@@ -72,35 +76,39 @@ pub(super) fn peer(_: &UnixStream) -> io::Result<Option<Peer>> {
     Ok(None)
 }
 
-/// True for a process that this one has started, or one of those. As far as the system tells; this process is none of its own.
+/// Returns true for a descendant of this process, as far as the system tells. This process is no
+/// descendant of itself.
 pub(super) fn is_descendant(pid: u32) -> bool {
-    // A chain of parents is short; one that a hostile process keeps changing under us ends too.
+    // Bounded, because a hostile process could change the chain of parents while it is followed.
     const GENERATIONS: usize = 1000;
     let own = std::process::id();
     let mut parents = std::iter::successors(Some(pid), |pid| parent_of(*pid)).skip(1);
     pid != own && parents.by_ref().take(GENERATIONS).any(|pid| pid == own)
 }
 
-/// The parent of a process; `None` for the first one, and where the system does not tell.
+/// Returns the parent of a process; `None` for the first process, and where the system does not
+/// tell.
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in parentheses and may hold some itself.
+    // The name stands in parentheses and may contain parentheses.
     let after_name = stat.get(stat.rfind(')')? + 1..)?;
     after_name.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Only who could open the store without us: the same user, or root. So nobody gains a right by asking.
-pub(super) fn may_ask(uid: Option<u32>, own: u32) -> bool {
+/// Returns true for the owner's own user and for root. Both could open the store themselves, so
+/// nobody gains a right from the socket.
+pub(super) fn may_use(uid: Option<u32>, own: u32) -> bool {
     uid.is_none_or(|uid| uid == own || uid == 0)
 }
 
-/// Only who could have written the store without us: this user, root, and the one the folder belongs to.
+/// Returns true for this user, for root, and for the user the folder belongs to. Each of them could
+/// write the store itself.
 pub(super) fn may_answer(uid: Option<u32>, owner: Option<u32>) -> bool {
     let own = rustix::process::geteuid().as_raw();
     uid.is_none_or(|uid| uid == own || uid == 0 || Some(uid) == owner)
 }
 
-/// The user a store's folder belongs to.
+/// Returns the user that a store's folder belongs to.
 pub(super) fn owner_of(dir: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     Some(fs::metadata(dir).ok()?.uid())
@@ -111,9 +119,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_owners_user_and_root_may_ask() {
+    fn only_the_owners_user_and_root_may_use_the_socket() {
         for (uid, own, may) in [(7, 7, true), (0, 7, true), (8, 7, false), (7, 0, false)] {
-            assert_eq!(may_ask(Some(uid), own), may, "{uid} of {own}");
+            assert_eq!(may_use(Some(uid), own), may, "{uid} of {own}");
         }
     }
 
@@ -140,9 +148,9 @@ mod tests {
         child.wait().expect("ended");
     }
 
-    /// An address holds some hundred bytes, and paths are longer than that in earnest.
+    /// An address holds about a hundred bytes, and real paths are longer.
     #[test]
-    fn a_socket_can_be_reached_in_a_folder_with_a_long_name_and_a_dead_ones_file_is_replaced() {
+    fn a_long_path_reaches_the_socket_and_a_dead_one_is_replaced() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut long = dir.path().to_owned();
         for _ in 0..3 {

@@ -1,29 +1,30 @@
-//! Passes on what an owner prints to a terminal, without what would act on it.
+//! Escapes what an owner prints for a terminal, so that it cannot act on the terminal.
 //!
-//! The owner escapes what it prints, as every run does. Who asks does not rely on it: what comes over a socket may move the
-//! cursor within its line and colour words, as progress bars and tables do, and nothing else.
+//! The owner escapes what it prints, as every run does. The client does not rely on that: bytes
+//! from a socket may move the cursor within a line and colour words, as progress bars and tables
+//! do, and nothing else.
 
-/// The longest sequence that is let through, and so the most that is held back for its rest.
+/// The longest control sequence that is passed on. At most this much is held back for its rest.
 const SEQUENCE_BYTES_MAX: usize = 32;
 
-/// What came in pieces, and may be cut in the middle of a sequence.
+/// A filter of one output stream. Its input may be cut in the middle of a control sequence.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(super) struct TerminalFilter {
     held: Vec<u8>,
 }
 
-/// What the bytes at some place are.
+/// What the next bytes are.
 enum Piece {
-    /// To be printed as they are: so many.
+    /// This many bytes are printed as they are.
     Plain(usize),
-    /// Not to be printed: so many.
+    /// This many bytes are escaped.
     Refused(usize),
-    /// The beginning of something.
+    /// The beginning of a sequence whose rest has not arrived.
     Incomplete,
 }
 
-impl Shown {
-    /// What of `bytes` may be printed, together with what was held back before.
+impl TerminalFilter {
+    /// Returns what may be printed of the bytes held back before and of `bytes`.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut input = std::mem::take(&mut self.held);
         input.extend_from_slice(bytes);
@@ -58,18 +59,18 @@ fn piece(bytes: &[u8]) -> Piece {
         [0x1b] => Piece::Incomplete,
         [0x1b, b'[', parameters @ ..] => sequence(parameters),
         [0x00..=0x1f | 0x7f, ..] => Piece::Refused(1),
-        // Control characters once more, as two bytes of UTF-8.
+        // The C1 control characters, which take two bytes in UTF-8.
         [0xc2] => Piece::Incomplete,
         [0xc2, 0x80..=0x9f, ..] => Piece::Refused(2),
         _ => Piece::Plain(1),
     }
 }
 
-/// What follows an escape character and a bracket.
+/// Classifies what follows an escape character and a bracket.
 fn sequence(parameters: &[u8]) -> Piece {
     let is_parameter = |byte: &u8| matches!(byte, b'0'..=b'9' | b';' | b'?');
     match parameters.iter().position(|byte| !is_parameter(byte)) {
-        // Colours, clearing the line, moving within and between the lines of progress bars, hiding the cursor.
+        // Colours, clearing a line, moving within progress bars, hiding the cursor.
         Some(end)
             if matches!(
                 parameters[end],
@@ -88,8 +89,8 @@ mod tests {
     use super::*;
 
     fn passed(pieces: &[&[u8]]) -> String {
-        let mut shown = Shown::default();
-        let passed: Vec<u8> = pieces.iter().flat_map(|piece| shown.pass(piece)).collect();
+        let mut filter = TerminalFilter::default();
+        let passed: Vec<u8> = pieces.iter().flat_map(|piece| filter.pass(piece)).collect();
         String::from_utf8(passed).expect("UTF-8")
     }
 

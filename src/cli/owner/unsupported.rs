@@ -1,4 +1,5 @@
-//! Where there are no local sockets of this kind, nobody can be asked: one process at a time has a store.
+//! Systems without Unix sockets: a store has no owner to ask, and one process at a time has it
+//! open.
 
 use std::convert::Infallible;
 use std::ffi::OsString;

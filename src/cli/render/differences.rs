@@ -188,7 +188,8 @@ fn general(path: &str) -> String {
     parts.join(&separator.to_string())
 }
 
-/// Every change as a row: `+` is new, `-` is gone, `~` is different. Structures are told member by member.
+/// Every change as a row: `+` is new, `-` is gone, `~` is different. Structures are told member by
+/// member.
 pub(crate) fn table(changes: &[Change], canvas: Canvas) -> String {
     let columns = [
         Column::left(""),

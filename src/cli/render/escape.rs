@@ -11,7 +11,8 @@ fn is_dangerous(c: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// `text` from outside, made safe for a terminal: control and direction characters stand as `\x1b` and `\u{202e}`.
+/// `text` from outside, made safe for a terminal: control and direction characters stand as `\x1b`
+/// and `\u{202e}`.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     escape_with(text, |c, out| {
         let code = u32::from(c);

@@ -52,7 +52,8 @@ impl Meter {
             bar.set_position(done);
             return;
         }
-        // Prepared out of sight, so that the first thing seen is whole and the time left is not guessed from one leap.
+        // Prepared out of sight, so that the first thing seen is whole and the time left is not
+        // guessed from one leap.
         let bar = ProgressBar::hidden();
         measure(&bar, total);
         bar.set_message(what.to_owned());

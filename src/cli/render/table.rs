@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::escape::escape;
 use super::style::Style;
 
-/// Columns `text` takes on a terminal. Wide and combining characters by block, which is right for names of files.
+/// Columns `text` takes on a terminal. Wide and combining characters by block, which is right for
+/// names of files.
 fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
@@ -180,7 +181,8 @@ impl Table {
         out
     }
 
-    /// Narrows the widest clipped columns until a line fits the terminal, or nothing more can be taken.
+    /// Narrows the widest clipped columns until a line fits the terminal, or nothing more can be
+    /// taken.
     fn fit(&mut self) {
         let Some(limit) = self.canvas.width else {
             return;

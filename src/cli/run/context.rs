@@ -1,4 +1,4 @@
-//! What every verb works with: the flags, the two streams, the store.
+//! What every verb works with: the flags, the streams, the store.
 
 use std::fmt;
 use std::io::Write;
@@ -9,16 +9,16 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::entry_point::Program;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::terminal::{terminal_width, wants_colour};
 use crate::archive::{Access, Archive, CopiedFrom, Options};
 use crate::cli::arguments::{Globals, parse_when};
-use crate::cli::caller::{Stdin, Streams, Surroundings};
+use crate::cli::caller::{CallerEnv, Stdin, Streams};
 use crate::cli::render::{Canvas, Meter, Style, error_json, escape, escape_json, to_json};
 use crate::cli::store::damage::{self, DamageNotes};
 use crate::cli::store::trust::{self, Trust};
-use crate::cli::store::{self, Borrowed};
+use crate::cli::store::{self, LentStore};
 use crate::cli::zone::Zone;
 use crate::convert::Cancel;
 use crate::event::{Actor, ActorKind};
@@ -26,39 +26,39 @@ use crate::host::{Config, ConfigErrors};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
-/// How long a verb waits for another process to let go of the store.
+/// How long a verb waits for another process to close the store.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// Writes a text somewhere.
+/// Writes a text that is meant for stderr.
 type Say = Box<dyn Fn(&str)>;
 
 /// One run of the program.
 pub(crate) struct Context<'a> {
     pub(crate) globals: Globals,
     streams: Streams<'a>,
-    surroundings: Surroundings,
+    caller_env: CallerEnv,
     program: Program,
     pub(crate) meter: Meter,
     now: Timestamp,
-    /// The store, where it is open already and lent to this run.
-    borrowed: Option<Borrowed>,
+    /// The open store of the owner, when the owner runs this for a client.
+    lent: Option<LentStore>,
     cancel: Cancel,
     damage: DamageNotes,
-    /// Takes what is for stderr, where somebody else writes it there.
+    /// Takes the text for stderr, when a host's console writes it.
     stderr_to: Option<Say>,
-    /// There once somebody asked for [`Context::cancel_by_signal`] in a process of its own.
+    /// Set by [`Context::cancel_by_signal`] in a process that runs only this verb.
     interrupt: OnceLock<Option<Interrupt>>,
-    /// How long to wait for another process to let go of the store.
+    /// How long to wait for another process to close the store.
     pub(crate) lock_wait: Duration,
-    /// The store was found to be a copy of another one.
-    noticed: OnceLock<CopiedFrom>,
+    /// Where the store was copied from, when it was found to be a copy.
+    copied_from: OnceLock<CopiedFrom>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(
         globals: Globals,
         streams: Streams<'a>,
-        surroundings: Surroundings,
+        caller_env: CallerEnv,
         program: Program,
     ) -> Self {
         let meter = if streams.stderr_is_terminal && !globals.quiet {
@@ -69,34 +69,34 @@ impl<'a> Context<'a> {
         Self {
             globals,
             streams,
-            surroundings,
+            caller_env,
             program,
             meter,
             now: SystemClock.now(),
-            borrowed: None,
+            lent: None,
             cancel: Cancel::default(),
             damage: DamageNotes::default(),
             stderr_to: None,
             interrupt: OnceLock::new(),
             lock_wait: LOCK_WAIT,
-            noticed: OnceLock::new(),
+            copied_from: OnceLock::new(),
         }
     }
 
-    /// A run for somebody else, who may want it to end before it is done.
-    pub(crate) fn borrowing(
+    /// A run for a client of the owner, who may cancel it.
+    pub(crate) fn for_client(
         globals: Globals,
         streams: Streams<'a>,
-        surroundings: Surroundings,
+        caller_env: CallerEnv,
         program: Program,
-        borrowed: Borrowed,
+        lent: LentStore,
         cancel: Cancel,
     ) -> Self {
         Self {
             meter: Meter::default(),
-            borrowed: Some(borrowed),
+            lent: Some(lent),
             cancel,
-            ..Self::new(globals, streams, surroundings, program)
+            ..Self::new(globals, streams, caller_env, program)
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Context<'a> {
         self.globals.json
     }
 
-    /// When this run began: what `yesterday` and `90d` count from.
+    /// Returns when this run began; `yesterday` and `90d` count from it.
     pub(crate) fn now(&self) -> Timestamp {
         self.zone().exact(self.now)
     }
@@ -113,7 +113,7 @@ impl<'a> Context<'a> {
         if self.globals.utc {
             Zone::Utc
         } else {
-            self.surroundings.zone().clone()
+            self.caller_env.zone().clone()
         }
     }
 
@@ -125,14 +125,14 @@ impl<'a> Context<'a> {
         self.streams.stdout_is_terminal
     }
 
-    /// What tables on stdout may look like.
+    /// Returns how tables on stdout may look.
     pub(crate) fn canvas(&self) -> Canvas {
         Canvas {
             colour: self.wants_colour(self.streams.stdout_is_terminal),
             width: self
                 .streams
                 .stdout_is_terminal
-                .then(|| terminal_width(&self.surroundings)),
+                .then(|| terminal_width(&self.caller_env)),
         }
     }
 
@@ -141,54 +141,57 @@ impl<'a> Context<'a> {
     }
 
     fn wants_colour(&self, is_terminal: bool) -> bool {
-        wants_colour(self.globals.color, is_terminal, &self.surroundings)
+        wants_colour(self.globals.color, is_terminal, &self.caller_env)
     }
 
-    /// What is handed in.
+    /// Returns the stdin of this run.
     pub(crate) fn stdin(&self) -> Stdin {
         self.streams.stdin.clone()
     }
 
-    /// Where and as whom this run was asked for.
-    pub(crate) fn surroundings(&self) -> &Surroundings {
-        &self.surroundings
+    /// Returns the environment of the caller.
+    pub(crate) fn caller_env(&self) -> &CallerEnv {
+        &self.caller_env
     }
 
-    /// A path as it was given, in full.
+    /// Returns a path as given, as an absolute one.
     pub(crate) fn path(&self, given: &Path) -> PathBuf {
-        self.surroundings.path(given)
+        self.caller_env.path(given)
     }
 
-    /// Cancelled when nobody waits for this run any more.
+    /// Returns the token that is cancelled when the client of this run has gone.
     pub(crate) fn cancel(&self) -> Cancel {
         self.cancel.clone()
     }
 
-    /// The same, and from now on a signal cancels as well instead of ending the process. For verbs that start converters, which
-    /// would outlive it, and that look at it often. Others are as safe when they are ended at once.
+    /// Returns the token of [`Self::cancel`], and lets a signal cancel it instead of ending the
+    /// process.
+    ///
+    /// For verbs that start converters, which would outlive the process. Other verbs are as safe
+    /// when they are ended at once.
     pub(crate) fn cancel_by_signal(&self) -> Cancel {
-        if self.borrowed.is_none() {
-            // Where signals cannot be watched, they end the process: no less safe, only less tidy.
+        if self.lent.is_none() {
+            // Where signals cannot be watched they end the process, which is as safe.
             self.interrupt
                 .get_or_init(|| Interrupt::watch(self.cancel.clone()).ok());
         }
         self.cancel.clone()
     }
 
-    /// The exit code of a run that a signal asked to end.
+    /// Returns the exit code of a run that a signal asked to end.
     pub(crate) fn interrupted(&self) -> Option<u8> {
         self.interrupt.get()?.as_ref()?.code()
     }
 
-    /// Ends long work that nobody waits for any more.
-    pub(crate) fn go_on(&self) -> Result<(), Failure> {
+    /// Fails when the client of this run has gone, so that long work ends.
+    pub(crate) fn check_cancelled(&self) -> Result<(), Failure> {
         if self.cancel.is_cancelled() {
             return Err(Failure::ReaderGone);
         }
         Ok(())
     }
 
-    /// The same streams, for a run within this one.
+    /// Returns the streams, for a run within this one.
     pub(crate) fn streams(&mut self) -> Streams<'_> {
         Streams {
             stdout: &mut *self.streams.stdout,
@@ -206,25 +209,25 @@ impl<'a> Context<'a> {
 
     // ---- the store
 
-    /// The configuration named by flag or environment.
+    /// Loads the configuration named by flag or environment.
     pub(crate) fn configuration(&self) -> Result<Config> {
-        store::configuration(&self.globals, &self.surroundings)
+        store::configuration(&self.globals, &self.caller_env)
     }
 
-    /// Which store this run is about.
+    /// Returns the folder of the store that this run is about.
     pub(crate) fn locate(&self) -> Result<PathBuf> {
-        let (dir, _) = store::locate(&self.globals, &self.surroundings)?;
+        let (dir, _) = store::locate(&self.globals, &self.caller_env)?;
         Ok(dir)
     }
 
-    /// The folder of a store that may be opened for `access`: one's own, or one that the user vouches for.
+    /// Returns the folder of the store, after a check that it may be opened for `access`.
     pub(crate) fn locate_trusted(&self, access: Access) -> Result<PathBuf> {
-        let (dir, found) = store::locate(&self.globals, &self.surroundings)?;
+        let (dir, found) = store::locate(&self.globals, &self.caller_env)?;
         trust::check(&dir, found, access, self.trust())?;
         Ok(dir)
     }
 
-    /// What the user says of stores of other accounts.
+    /// Returns whether stores of other accounts are trusted.
     pub(crate) fn trust(&self) -> Trust {
         if self.globals.trust {
             Trust::All
@@ -233,50 +236,59 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The store, lent or opened. What is known to be damaged of it is told when the run ends, and
-    /// decides its exit code.
+    /// Opens the store, or takes the one that the owner lends. Known damage of it is told when the
+    /// run ends, and decides the exit code.
     pub(crate) fn open(&self, access: Access) -> Result<Archive> {
         let archive = self.lent_or_opened(access)?;
         self.note_damage(&archive)?;
         Ok(archive)
     }
 
-    /// The store for a verb whose answer is what is damaged of it.
+    /// Opens the store for a verb that only records, and prints a receipt for what it recorded.
+    /// Damage of older content is a warning then: an exit code other than 0 would make a script
+    /// archive the file again.
+    pub(crate) fn open_to_record(&self) -> Result<Archive> {
+        let archive = self.open(Access::ReadWrite)?;
+        self.damage.warn_only();
+        Ok(archive)
+    }
+
+    /// Opens the store for a verb whose answer is the damage itself.
     pub(crate) fn open_to_check(&self) -> Result<Archive> {
         self.lent_or_opened(Access::ReadOnly)
     }
 
     fn lent_or_opened(&self, access: Access) -> Result<Archive> {
-        match &self.borrowed {
-            Some(borrowed) => Ok(borrowed.archive.lend(self.actor())),
+        match &self.lent {
+            Some(lent) => Ok(lent.archive.lend(self.actor())),
             None => {
                 let archive = Archive::open(self.locate_trusted(access)?, self.options(access))?;
                 if let Some(from) = archive.copied_from() {
-                    // Told once, however often the store is opened.
-                    let _ = self.noticed.set(from.clone());
+                    // Set once, however often the store is opened.
+                    let _ = self.copied_from.set(from.clone());
                 }
                 Ok(archive)
             }
         }
     }
 
-    /// Tells what was noticed when the store was opened.
-    pub(crate) fn tell_noticed(&mut self) {
-        if let Some(from) = self.noticed.take() {
+    /// Tells what was copied_from when the store was opened.
+    pub(crate) fn tell_copied(&mut self) {
+        if let Some(from) = self.copied_from.take() {
             self.warn(from.to_string());
             self.note(CopiedFrom::HINT);
         }
     }
 
-    /// Who lent the store, if it is lent.
-    pub(crate) fn owner(&self) -> Option<&Borrowed> {
-        self.borrowed.as_ref()
+    /// Returns the store that the owner lends, if this runs in the owner.
+    pub(crate) fn owner(&self) -> Option<&LentStore> {
+        self.lent.as_ref()
     }
 
     fn actor(&self) -> Actor {
         Actor {
             kind: ActorKind::User,
-            id: self.surroundings.account(),
+            id: self.caller_env.account(),
         }
     }
 
@@ -294,16 +306,20 @@ impl<'a> Context<'a> {
 
     // ---- damage
 
-    /// Takes note of what is known to be damaged of a store that this run answers from.
+    /// Notes the known damage of a store that this run answers from.
     pub(crate) fn note_damage(&self, archive: &Archive) -> Result<()> {
         self.damage.note(archive.known_damage()?);
         Ok(())
     }
 
-    /// Says what is damaged, unless it was said before. Long runs say it before they begin.
+    /// Prints the known damage once. Long runs print it before they begin.
     pub(crate) fn tell_damage(&mut self) {
         if let Some(lines) = self.damage.to_tell() {
             let error = damage::error(&lines);
+            if self.damage.is_warning() {
+                let next = error.next_step().unwrap_or_default();
+                return self.warn(format_args!("{}; {next}", error.message()));
+            }
             if self.json() {
                 let text = damage::object(&error, &lines);
                 self.say(&format!("{}\n", escape_json(&text)));
@@ -314,14 +330,21 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// True when this run answers from a store that is known to be damaged.
-    pub(crate) fn is_damaged(&self) -> bool {
-        self.damage.is_known()
+    /// Returns the exit code of a run that ended with `exit`, with what is known of damage.
+    pub(crate) fn exit_for_damage(&self, exit: Exit) -> Exit {
+        match exit {
+            // What the command line or a signal came to does not depend on the store.
+            Exit::Usage | Exit::Interrupted | Exit::Terminated => exit,
+            // A receipt that was printed stays true.
+            Exit::Done | Exit::Partial if self.damage.is_warning() => exit,
+            _ if self.damage.is_known() => Exit::Damaged,
+            _ => exit,
+        }
     }
 
     // ---- stdout: data
 
-    /// Prints text that ends its own lines, as it is: what came from outside has been escaped by then.
+    /// Prints text as it is, line ends included. Text from outside must be escaped before.
     pub(crate) fn print(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
         let stdout = &mut self.streams.stdout;
         self.meter
@@ -335,21 +358,21 @@ impl<'a> Context<'a> {
         self.print(format!("{line}\n"))
     }
 
-    /// Hands what was printed to the reader now.
+    /// Flushes stdout.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.streams.stdout.flush().map_err(Failure::stdout)
     }
 
     // ---- stderr: everything else
 
-    /// A remark for people: silent with `--json` and `--quiet`.
+    /// Prints a remark for people, unless `--json` or `--quiet` is set.
     pub(crate) fn note(&mut self, text: impl fmt::Display) {
         if !self.globals.quiet && !self.json() {
             self.say(&format!("{text}\n"));
         }
     }
 
-    /// Something a person should know although the work goes on.
+    /// Prints a warning, unless `--quiet` is set.
     pub(crate) fn warn(&mut self, text: impl fmt::Display) {
         if self.globals.quiet {
             return;
@@ -365,19 +388,19 @@ impl<'a> Context<'a> {
         self.say(&line);
     }
 
-    /// From now on `say` is given what is for stderr, and must not wait for anybody.
-    pub(crate) fn say_through(&mut self, say: impl Fn(&str) + 'static) {
+    /// Redirects stderr to `say`, which must not block.
+    pub(crate) fn redirect_stderr(&mut self, say: impl Fn(&str) + 'static) {
         self.stderr_to = Some(Box::new(say));
     }
 
-    /// An object for programs on stderr, beside the data: only with `--json`.
+    /// Prints an object on stderr, beside the data on stdout; only for `--json`.
     pub(crate) fn aside_json(&mut self, value: &impl Serialize) {
         if let Ok(line) = to_json(value) {
             self.say(&format!("{line}\n"));
         }
     }
 
-    /// An error: fact, place, next step.
+    /// Prints an error with its place and the next step.
     pub(crate) fn error(&mut self, error: &Error) {
         let text = match self.damage.qualify(error) {
             Some(qualified) => self.describe(&qualified),
@@ -423,11 +446,12 @@ impl<'a> Context<'a> {
             return say(text);
         }
         if self.streams.stdout_is_terminal {
-            // On one screen, in the order things were said; what stdout has to say about it comes with the next print.
+            // Keeps the order on a screen that shows both; errors of stdout come with the next
+            // print.
             let _ = self.streams.stdout.flush();
         }
         let stderr = &mut self.streams.stderr;
-        // When even stderr is gone there is nobody left to tell; the exit code still speaks.
+        // Where stderr is gone as well, only the exit code is left to tell.
         let _ = self.meter.aside(|| {
             stderr
                 .write_all(text.as_bytes())
@@ -435,7 +459,7 @@ impl<'a> Context<'a> {
         });
     }
 
-    /// Asks before bytes go. Without `--yes` and without a person at both ends it refuses.
+    /// Asks before something is removed. Without `--yes` and without a terminal it refuses.
     pub(crate) fn confirm(&mut self, question: &str) -> Result<()> {
         if self.globals.yes {
             return Ok(());

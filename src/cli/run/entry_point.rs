@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use crate::cli::caller::{Streams, Surroundings};
-use crate::cli::store::Borrowed;
+use crate::cli::caller::{CallerEnv, Streams};
+use crate::cli::store::LentStore;
 use crate::convert::Cancel;
 
 /// The functions of the program that verbs call. The program hands them in with each run.
@@ -19,7 +19,7 @@ pub(crate) struct Program {
 }
 
 /// See [`Program::run_for_client`].
-pub(crate) type RunForClient = fn(&[OsString], Streams<'_>, Surroundings, Borrowed, Cancel) -> u8;
+pub(crate) type RunForClient = fn(&[OsString], Streams<'_>, CallerEnv, LentStore, Cancel) -> u8;
 
 #[cfg(test)]
 impl Program {

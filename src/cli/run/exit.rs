@@ -52,14 +52,15 @@ impl From<ErrorKind> for Exit {
 /// Why a verb stopped before its end.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Whoever read stdout has enough, as in `| head`: nothing went wrong.
+    /// The reader of stdout has closed it, as `| head` does. Nothing went wrong.
     ReaderGone,
     /// What went wrong, and the code to leave with.
     Error { error: Error, exit: Exit },
 }
 
 impl Failure {
-    /// `error` as a plain failure, whatever its kind: for input files, where a missing one is no missing entry.
+    /// `error` as a plain failure, whatever its kind: for input files, where a missing one is no
+    /// missing entry.
     pub(crate) fn plain(error: Error) -> Self {
         Self::Error {
             error,

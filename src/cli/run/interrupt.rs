@@ -1,4 +1,5 @@
-//! Signals that ask this process to end: after the first a verb comes to a safe end, the second ends the process at once.
+//! Signals that ask this process to end: after the first a verb comes to a safe end, the second
+//! ends the process at once.
 
 use std::io;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ impl Interrupt {
                 for signal in &mut signals {
                     let number = u8::try_from(signal).unwrap_or(u8::MAX);
                     if first.swap(number, Ordering::Relaxed) != 0 {
-                        // Whoever asks twice does not want to wait. Nothing is lost by it.
+                        // A second signal ends the process at once. Nothing is lost.
                         let _ = signal_hook::low_level::emulate_default_handler(signal);
                     }
                     cancel.cancel();

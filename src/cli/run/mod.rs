@@ -11,4 +11,4 @@ pub(super) use context::{Context, LOCK_WAIT};
 pub(super) use entry_point::{Program, RunForClient};
 pub(super) use exit::{Exit, Failure, Tally};
 pub(super) use terminal::wants_colour;
-pub(super) use work_channel::{hear, hear_or};
+pub(super) use work_channel::{work_in_background, work_in_background_or};

@@ -1,31 +1,27 @@
 //! What a terminal can show: colours and its width.
 
 use crate::cli::arguments::ColorWhen;
-use crate::cli::caller::Surroundings;
+use crate::cli::caller::CallerEnv;
 
 /// Whether colours are wanted where `is_terminal` says a person looks.
-pub(crate) fn wants_colour(
-    when: ColorWhen,
-    is_terminal: bool,
-    surroundings: &Surroundings,
-) -> bool {
+pub(crate) fn wants_colour(when: ColorWhen, is_terminal: bool, caller_env: &CallerEnv) -> bool {
     match when {
         ColorWhen::Always => true,
         ColorWhen::Never => false,
         ColorWhen::Auto => {
-            let set = |name: &str| surroundings.variable(name);
+            let set = |name: &str| caller_env.variable(name);
             is_terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|t| t != "dumb")
         }
     }
 }
 
 /// Returns the columns of the terminal; a usual number where they are not known.
-pub(super) fn terminal_width(surroundings: &Surroundings) -> usize {
+pub(super) fn terminal_width(caller_env: &CallerEnv) -> usize {
     const ASSUMED: usize = 120;
-    let from_environment = surroundings
+    let from_environment = caller_env
         .variable("COLUMNS")
         .and_then(|text| text.to_str()?.parse().ok());
-    let window = || usize::try_from(surroundings.window?).ok();
+    let window = || usize::try_from(caller_env.window?).ok();
     from_environment
         .or_else(window)
         .filter(|&columns| columns > 0)

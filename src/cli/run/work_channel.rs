@@ -1,4 +1,4 @@
-//! Long work on threads of its own, whose news is heard on this one: only here may stdout be written to.
+//! Runs long work in the background; only the calling thread writes to stdout.
 
 use std::thread;
 
@@ -7,37 +7,39 @@ use crossbeam_channel::{Sender, bounded, select};
 use super::exit::Failure;
 use crate::convert::Cancel;
 
-/// News on its way. When nobody keeps up with printing it, the work waits.
+/// News that was sent and not handled yet. When handling falls behind, the work waits.
 const QUEUE: usize = 256;
 
-/// Runs `work`, which tells its news through the sender, and has `hear` told each piece of it. When hearing fails, as
-/// when whoever reads stdout has gone, the work is cancelled and waited for.
-pub(crate) fn hear<News: Send, Done: Send>(
+/// Runs `work` on a thread of its own, and handles each piece of its news on this one.
+///
+/// The work sends its news through the sender it is given. When handling fails, for example because
+/// nobody reads stdout any more, the work is cancelled and waited for.
+pub(crate) fn work_in_background<News: Send, Done: Send>(
     cancel: &Cancel,
     work: impl FnOnce(&Sender<News>) -> Done + Send,
-    hear: impl FnMut(News) -> Result<(), Failure>,
+    on_news: impl FnMut(News) -> Result<(), Failure>,
 ) -> Result<Done, Failure> {
-    hear_or(|| cancel.cancel(), work, hear)
+    work_in_background_or(|| cancel.cancel(), work, on_news)
 }
 
-/// The same for work that is told to end by `give_up`.
-pub(crate) fn hear_or<News: Send, Done: Send>(
+/// Does what [`work_in_background`] does, for work that `give_up` ends.
+pub(crate) fn work_in_background_or<News: Send, Done: Send>(
     give_up: impl Fn(),
     work: impl FnOnce(&Sender<News>) -> Done + Send,
-    mut hear: impl FnMut(News) -> Result<(), Failure>,
+    mut on_news: impl FnMut(News) -> Result<(), Failure>,
 ) -> Result<Done, Failure> {
-    let (tell, told) = bounded(QUEUE);
+    let (sender, receiver) = bounded(QUEUE);
     thread::scope(|scope| {
-        // Closed when the work is over: threads that it left behind may hold on to `tell`.
+        // Closed when the work is over. A thread that the work left behind may still hold a sender.
         let (over, ended) = bounded::<()>(0);
         let working = scope.spawn(move || {
             let _over = over;
-            work(&tell)
+            work(&sender)
         });
         let mut failure = None;
         let mut take = |news| {
             if failure.is_none()
-                && let Err(failed) = hear(news)
+                && let Err(failed) = on_news(news)
             {
                 give_up();
                 failure = Some(failed);
@@ -45,12 +47,12 @@ pub(crate) fn hear_or<News: Send, Done: Send>(
         };
         loop {
             select! {
-                recv(told) -> news => match news {
+                recv(receiver) -> news => match news {
                     Ok(news) => take(news),
                     Err(_) => break,
                 },
                 recv(ended) -> _ => {
-                    told.try_iter().for_each(&mut take);
+                    receiver.try_iter().for_each(&mut take);
                     break;
                 }
             }
@@ -67,9 +69,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_whose_news_nobody_reads_is_cancelled_and_waited_for() {
+    fn news_that_nobody_reads_cancels_the_work_and_waits_for_it() {
         let cancel = Cancel::default();
-        let heard = hear(
+        let heard = work_in_background(
             &cancel,
             |tell| {
                 while !cancel.is_cancelled() {
@@ -81,12 +83,12 @@ mod tests {
         assert!(matches!(heard, Err(Failure::ReaderGone)));
     }
 
-    /// A thread that hangs in a share keeps its sender for ever.
+    /// A thread that hangs in a network folder keeps its sender for ever.
     #[test]
-    fn who_holds_on_to_the_sender_is_not_waited_for_when_the_work_is_over() {
+    fn work_that_is_over_is_not_held_up_by_a_sender_left_behind() {
         let kept = std::sync::Mutex::new(None);
         let mut heard = Vec::new();
-        let done = hear(
+        let done = work_in_background(
             &Cancel::default(),
             |tell| {
                 *kept.lock().expect("no panic") = Some(tell.clone());

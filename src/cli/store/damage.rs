@@ -1,5 +1,5 @@
-//! What a run says of the damage of the store it answers from: an error at its end, and an exit code
-//! that no script takes for an answer of a whole store.
+//! What a run says of the damage of the store it answers from: an error at its end, and an exit
+//! code that no script takes for an answer of a whole store.
 
 use std::cell::{Cell, RefCell};
 
@@ -18,6 +18,7 @@ const NEXT_STEP: &str = "bring the damaged files back from a copy, or see `annal
 pub(crate) struct DamageNotes {
     lines: RefCell<Vec<String>>,
     told: Cell<bool>,
+    warns: Cell<bool>,
 }
 
 impl DamageNotes {
@@ -31,6 +32,17 @@ impl DamageNotes {
         }
     }
 
+    /// Makes damage a warning: the run only records, and what it recorded is safe.
+    pub(crate) fn warn_only(&self) {
+        self.warns.set(true);
+    }
+
+    /// True when damage is a warning for this run.
+    pub(crate) fn is_warning(&self) -> bool {
+        self.warns.get()
+    }
+
+    /// True when a store that this run opened is damaged.
     pub(crate) fn is_known(&self) -> bool {
         !self.lines.borrow().is_empty()
     }
@@ -41,8 +53,8 @@ impl DamageNotes {
         is_due.then(|| self.lines.borrow().clone())
     }
 
-    /// An error as a damaged store has to say it, where that differs. What is not found may be lost, and
-    /// is no answer of the kind that a whole store gives.
+    /// An error as a damaged store has to say it, where that differs. What is not found may be
+    /// lost, and is no answer of the kind that a whole store gives.
     pub(crate) fn qualify(&self, error: &Error) -> Option<Error> {
         let lines = self.lines.borrow();
         let first = lines.first()?;

@@ -7,7 +7,7 @@ use crate::archive::Archive;
 
 /// A store that is open already, and what its owner tells of itself.
 #[derive(Clone)]
-pub(crate) struct Borrowed {
+pub(crate) struct LentStore {
     pub(crate) archive: Archive,
     pub(crate) state: Arc<State>,
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::arguments::Globals;
-use crate::cli::caller::Surroundings;
+use crate::cli::caller::CallerEnv;
 use crate::cli::store::trust::Found;
 use crate::host::Config;
 use crate::{Error, ErrorKind, Result};
@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Result};
 const MARKER: &str = "FORMAT";
 
 /// The store that is named, or else the nearest parent directory that is one.
-pub(crate) fn locate(globals: &Globals, from: &Surroundings) -> Result<(PathBuf, Found)> {
+pub(crate) fn locate(globals: &Globals, from: &CallerEnv) -> Result<(PathBuf, Found)> {
     if let Some(named) = named(globals, from)? {
         return Ok((named, Found::Named));
     }
@@ -33,7 +33,7 @@ pub(crate) fn locate(globals: &Globals, from: &Surroundings) -> Result<(PathBuf,
 }
 
 /// The store named by flag, environment or configuration, in this order.
-pub(crate) fn named(globals: &Globals, from: &Surroundings) -> Result<Option<PathBuf>> {
+pub(crate) fn named(globals: &Globals, from: &CallerEnv) -> Result<Option<PathBuf>> {
     if let Some(store) = &globals.store {
         return Ok(Some(store.clone()));
     }
@@ -52,7 +52,7 @@ pub(crate) fn named(globals: &Globals, from: &Surroundings) -> Result<Option<Pat
 /// Answers what a person should be told of that, if anything.
 pub(crate) fn follow_file(
     globals: &mut Globals,
-    from: &Surroundings,
+    from: &CallerEnv,
     config: &Config,
 ) -> Option<String> {
     let file = config.path.display();
@@ -82,7 +82,7 @@ pub(crate) fn follow_file(
 }
 
 /// Tells where ANNALS_STORE outranks the configuration that a verb was given by name.
-pub(crate) fn outranked(globals: &Globals, from: &Surroundings) -> Option<String> {
+pub(crate) fn outranked(globals: &Globals, from: &CallerEnv) -> Option<String> {
     let named = from
         .variable("ANNALS_STORE")
         .filter(|_| globals.store.is_none())?;
@@ -109,14 +109,14 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// The configuration file named by flag or environment.
-pub(crate) fn config_file(globals: &Globals, from: &Surroundings) -> Option<PathBuf> {
+pub(crate) fn config_file(globals: &Globals, from: &CallerEnv) -> Option<PathBuf> {
     let named = globals.config.as_deref();
     let named = named.or_else(|| from.variable("ANNALS_CONFIG").map(Path::new));
     named.map(|file| from.path(file))
 }
 
 /// The configuration named by flag or environment.
-pub(crate) fn configuration(globals: &Globals, from: &Surroundings) -> Result<Config> {
+pub(crate) fn configuration(globals: &Globals, from: &CallerEnv) -> Result<Config> {
     let file = config_file(globals, from).ok_or_else(|| {
         Error::new(ErrorKind::Invalid, "no configuration is named")
             .hint("add --config FILE, or set ANNALS_CONFIG")
@@ -124,7 +124,8 @@ pub(crate) fn configuration(globals: &Globals, from: &Surroundings) -> Result<Co
     load(&file)
 }
 
-/// Reads and checks a configuration. One that cannot be read is as wrong an argument as one that is wrong inside.
+/// Reads and checks a configuration. One that cannot be read is as wrong an argument as one that is
+/// wrong inside.
 pub(crate) fn load(file: &Path) -> Result<Config> {
     Config::load(file).map_err(|error| match error.kind() {
         ErrorKind::Invalid => error,
@@ -170,7 +171,7 @@ mod tests {
             ..Globals::default()
         };
         assert_eq!(
-            locate(&globals, &Surroundings::here()).expect("named"),
+            locate(&globals, &CallerEnv::of_process()).expect("named"),
             (PathBuf::from("here"), Found::Named)
         );
     }

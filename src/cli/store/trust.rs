@@ -1,14 +1,14 @@
-//! Whether a store belongs to the account that asks for it.
+//! Decides whether a store of another account may be used.
 //!
-//! A store of somebody else is hostile until the user says otherwise: what is archived there can be read by its owner, and
-//! a store that lies in a parent folder may have been put there for just that.
+//! Such a store is hostile until the user says otherwise: its owner can read what is archived
+//! there, and a store in a parent folder may have been put there for that.
 
 use std::path::Path;
 
 use crate::archive::Access;
 use crate::{Error, ErrorKind, Result};
 
-/// How a store was come by.
+/// How a store was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     /// By a flag, a variable or a configuration.
@@ -26,7 +26,7 @@ pub(crate) enum Trust {
     All,
 }
 
-/// Refuses the use of another account's store that nobody has vouched for.
+/// Refuses a store of another account unless `--trust` is set or it is named and only read.
 ///
 /// # Errors
 /// `Refused` when it was found by walking up, or is to be written.
@@ -75,8 +75,8 @@ fn refused(dir: &Path, owner: &str, why: &str, hint: &'static str) -> Error {
     Error::new(ErrorKind::Refused, said).hint(hint)
 }
 
-/// The account a folder belongs to, when it is another than this process's. What cannot be looked at is for the opening to
-/// complain of.
+/// The account a folder belongs to, when it is another than this process's. What cannot be looked
+/// at is for the opening to complain of.
 #[cfg(unix)]
 fn other_owner(dir: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;

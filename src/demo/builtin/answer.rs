@@ -7,7 +7,8 @@ use super::kind::Kind;
 use super::source::{Arguments, Refusal, Source, Unit};
 use super::{ict, jsonl, junit};
 
-/// Converts `data`: one line of JSON, the protocol's answer. Whatever the bytes are, there is an answer.
+/// Converts `data`: one line of JSON, the protocol's answer. Whatever the bytes are, there is an
+/// answer.
 pub(crate) fn convert(kind: Kind, arguments: &Arguments, data: &[u8]) -> String {
     let source = Source { data, arguments };
     let mut unit = Unit::default();

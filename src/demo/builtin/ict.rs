@@ -1,4 +1,5 @@
-//! ICT board test CSV. The twin of `tools/converters/ict_csv.py` and, for the story's sake, of `ict_csv_v1.py`.
+//! ICT board test CSV. The twin of `tools/converters/ict_csv.py` and, for the story's sake, of
+//! `ict_csv_v1.py`.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,8 @@ const UNIT_KEYS: [&str; 5] = ["Serial", "Part", "Revision", "Process", "Decimal"
 pub(super) enum Reading {
     /// By what they say; the number of measurements is checked against END.
     Records,
-    /// The bug of the first version: the last two lines are taken for TOTAL and END. Testers with software 2.x write
-    /// no TOTAL, so their last measurement is lost.
+    /// The bug of the first version: the last two lines are taken for TOTAL and END. Testers with
+    /// software 2.x write no TOTAL, so their last measurement is lost.
     AllButTwoLines,
 }
 

@@ -85,7 +85,8 @@ fn refuse_several_units(element: &Element, unit: [(&str, &str); 4]) -> Result<()
     children.try_for_each(|child| refuse_several_units(child, unit))
 }
 
-/// The root element. A file that is cut short is refused with the number of test cases that are whole.
+/// The root element. A file that is cut short is refused with the number of test cases that are
+/// whole.
 fn parse(text: &str) -> Result<Element, Refusal> {
     if text.contains("<!DOCTYPE") {
         return Err(rejected("not a JUnit report: it has a DOCTYPE"));

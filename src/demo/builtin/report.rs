@@ -21,7 +21,8 @@ pub(super) fn number(text: &str, what: &str, decimal: char) -> Result<f64, Refus
         })
 }
 
-/// An optional sign, digits, optionally a fraction, optionally an exponent: less than Rust and Python would take.
+/// An optional sign, digits, optionally a fraction, optionally an exponent: less than Rust and
+/// Python would take.
 fn is_number(text: &str, decimal: char) -> bool {
     let unsigned = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let without_sign = |text: &str| text.strip_prefix(['+', '-']).unwrap_or(text).to_owned();
@@ -298,7 +299,8 @@ impl Step {
         }
     }
 
-    /// The step as it is reported. Steps are numbered in order of execution; the first bad one caused the failure.
+    /// The step as it is reported. Steps are numbered in order of execution; the first bad one
+    /// caused the failure.
     fn into_json(self, numbering: &mut Numbering) -> Value {
         numbering.last += 1;
         let id = numbering.last;

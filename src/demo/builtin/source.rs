@@ -59,7 +59,8 @@ impl<'a> Source<'a> {
         Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
     }
 
-    /// The lines that are whole, and the rest after the last line end: empty unless the file is cut short.
+    /// The lines that are whole, and the rest after the last line end: empty unless the file is cut
+    /// short.
     pub(super) fn lines(&self) -> Result<(Vec<&'a str>, &'a str), Refusal> {
         let text = self.text()?;
         let (whole, rest) = text

@@ -1,5 +1,5 @@
-//! The two sets of converters must stay one: the demonstration promises the same on machines with and without
-//! Python. And whatever a station leaves in a folder, a converter answers.
+//! The two sets of converters must stay one: the demonstration promises the same on machines with
+//! and without Python. And whatever a station leaves in a folder, a converter answers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

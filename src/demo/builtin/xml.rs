@@ -1,7 +1,8 @@
-//! As much XML as a JUnit file needs: elements, attributes, text, CDATA, comments, processing instructions.
+//! As much XML as a JUnit file needs: elements, attributes, text, CDATA, comments, processing
+//! instructions.
 //!
-//! No document types, so no entities but the five predefined ones and character references. Strict: what is not well
-//! formed is broken, and says how far it was whole.
+//! No document types, so no entities but the five predefined ones and character references. Strict:
+//! what is not well formed is broken, and says how far it was whole.
 
 /// Deeper nesting is taken as damage; JUnit files are four or five deep.
 const DEPTH_MAX: usize = 64;
@@ -246,7 +247,8 @@ enum Place {
     Attribute,
 }
 
-/// `text` with its references replaced, line ends made one, and in attributes every blank made a space.
+/// `text` with its references replaced, line ends made one, and in attributes every blank made a
+/// space.
 fn decoded(text: &str, place: Place) -> Option<String> {
     valid(text)?;
     let mut plain = String::with_capacity(text.len());

@@ -1,6 +1,8 @@
-//! A small plant's test results: files as stations write them, the same for the same seed on every machine.
+//! A small plant's test results: files as stations write them, the same for the same seed on every
+//! machine.
 //!
-//! Uses only the standard library and chrono, so that benches can include this folder as it is (`#[path]`).
+//! Uses only the standard library and chrono, so that benches can include this folder as it is
+//! (`#[path]`).
 #![allow(
     unused_imports,
     reason = "benches include this folder and use one function of it"

@@ -1,6 +1,7 @@
 //! Random numbers that are the same for the same seed on every machine.
 
-/// What a stream of random numbers is for: each has its own, so that one more number here changes nothing there.
+/// What a stream of random numbers is for: each has its own, so that one more number here changes
+/// nothing there.
 #[derive(Clone, Copy)]
 pub(super) enum Stream {
     Unit = 1,

@@ -1,5 +1,5 @@
-//! The demonstration, its words and the benches are about these files: they must not change from run to run, and
-//! must hold the accidents the story tells of.
+//! The demonstration, its words and the benches are about these files: they must not change from
+//! run to run, and must hold the accidents the story tells of.
 
 use std::collections::{BTreeMap, BTreeSet};
 

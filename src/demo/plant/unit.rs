@@ -3,8 +3,8 @@
 use super::clock::{DAY_S, DAYS, FIRST_SHIFT_S, seconds};
 use super::random::{Random, Stream};
 
-/// The unit the story is about: its last ICT measurement failed, on the tester whose files the first version of the
-/// converter reads wrong. It is there in every plant of more than 17 units.
+/// The unit the story is about: its last ICT measurement failed, on the tester whose files the
+/// first version of the converter reads wrong. It is there in every plant of more than 17 units.
 pub(crate) const STORY_SERIAL: &str = "K2510-00117";
 pub(super) const STORY_INDEX: usize = 17;
 const SERIAL_FIRST: usize = 100;

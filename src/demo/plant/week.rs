@@ -7,8 +7,8 @@ use super::file::{ICT_FOLDER, PlantFile};
 use super::random::{Random, Stream};
 use super::unit::{STORY_INDEX, Unit};
 
-/// Every file of a plant that made `units` units in a week, oldest first. About three files a unit; some 3 % are cut
-/// short, some 3 % are there twice under another name, one is empty.
+/// Every file of a plant that made `units` units in a week, oldest first. About three files a unit;
+/// some 3 % are cut short, some 3 % are there twice under another name, one is empty.
 pub(crate) fn plant(seed: u64, units: usize) -> Vec<PlantFile> {
     let mut files = Vec::new();
     for index in 0..units {
@@ -41,7 +41,8 @@ pub(crate) fn plant(seed: u64, units: usize) -> Vec<PlantFile> {
     files
 }
 
-/// The ICT file of unit `n` of an endless plant: about 8.5 KB, each different, as alike as such files are.
+/// The ICT file of unit `n` of an endless plant: about 8.5 KB, each different, as alike as such
+/// files are.
 #[allow(dead_code, reason = "for the benches, which include this file")]
 pub(crate) fn ict_file(seed: u64, n: usize) -> Vec<u8> {
     Unit::new(seed, n, usize::MAX).ict(FIRST_SHIFT_S, None)

@@ -44,8 +44,8 @@ impl Args {
 
 /// Archive and convert what the watch folders hold, and go on watching
 ///
-/// Every file is archived before it is converted, and cleared away only when it is safe. It may be stopped at any
-/// moment, by any means: the next run takes up what was left.
+/// Every file is archived before it is converted, and cleared away only when it is safe. It may be
+/// stopped at any moment, by any means: the next run takes up what was left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The store is --store, else store.path of FILE; ANNALS_STORE counts only where FILE names none. Reports of converters with a [converter.submit] wait in the store \
@@ -66,8 +66,8 @@ pub(super) struct Run {
 
 /// Say whether a host owns the store, and how it is
 ///
-/// Exit code 3 when something keeps it from its work, such as a full disk; 4 when no host owns the store, 11 when one does and does
-/// not answer.
+/// Exit code 3 when something keeps it from its work, such as a full disk; 4 when no host owns the
+/// store, 11 when one does and does not answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Status {}
 

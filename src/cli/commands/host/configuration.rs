@@ -24,8 +24,8 @@ pub(super) fn follow_file(file: &Path, config: &Config, context: &mut Context<'_
             file.display()
         )
     });
-    let surroundings = context.surroundings().clone();
-    let store = store::follow_file(&mut context.globals, &surroundings, config);
+    let caller_env = context.caller_env().clone();
+    let store = store::follow_file(&mut context.globals, &caller_env, config);
     ignored.into_iter().chain(store).collect()
 }
 

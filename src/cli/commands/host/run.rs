@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::arguments::Run;
 use super::configuration::{follow_file, watches, watching};
 use super::service::Service;
-use super::single_pass::one_pass;
-use super::stores::{answer_for, open_stores};
+use super::single_pass::run_single_pass;
+use super::stores::{open_stores, serve_stores};
 use super::summary::failed_before;
-use super::until_stopped::go_on;
+use super::until_stopped::run_until_stopped;
 use crate::archive::Archive;
 #[cfg(unix)]
 use crate::cli::daemon::Signals;
@@ -19,7 +19,8 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::{self, State};
 use crate::host::{Host, Listener, LogFormat, Stop};
 
-/// How long the last words of a host may take to be written; nobody who does not read is waited for longer.
+/// How long the last words of a host may take to be written; nobody who does not read is waited for
+/// longer.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -44,7 +45,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     });
     if let Some(console) = &console {
         let err = console.err.clone();
-        context.say_through(move |text| err.say(text));
+        context.redirect_stderr(move |text| err.say(text));
     }
     for warning in told.iter().chain(&config.warnings) {
         context.warn(warning);
@@ -69,7 +70,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     let stores: Vec<Archive> = archives.iter().cloned().collect();
     let host = Arc::new(Host::new(archives.clone(), config)?);
     state.ask(&host);
-    let endpoints = answer_for(&archives, &state, context);
+    let endpoints = serve_stores(&archives, &state, context);
     let failed = failed_before(host.failed_before());
     let service = Service {
         host,
@@ -83,7 +84,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
             if let Some(failed) = failed {
                 context.note(failed);
             }
-            one_pass(service, state, context)?
+            run_single_pass(service, state, context)?
         }
         Some(console) => {
             context.note(format_args!("{watching}; stop with Ctrl-C"));
@@ -99,8 +100,8 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
                 let err = console.err.clone();
                 move |line| err.say(log_line(&String::from_utf8_lossy(&line)))
             });
-            let ended = go_on(service, listener, state, log, &console, context.json());
-            context.say_through(move |text| {
+            let ended = run_until_stopped(service, listener, state, log, &console, context.json());
+            context.redirect_stderr(move |text| {
                 console.err.say(text);
                 console.finish(LAST_WORDS);
             });

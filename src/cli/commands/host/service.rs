@@ -25,23 +25,23 @@ pub(super) struct Service {
     pub(super) host: Arc<Host>,
     pub(super) stop: Stop,
     pub(super) args: Run,
-    pub(super) signals: Attended,
+    pub(super) signals: HostSignals,
     pub(super) supervisor: Supervisor,
 }
 
 #[cfg(unix)]
-type Attended = Signals;
+type HostSignals = Signals;
 
 #[cfg(not(unix))]
-type Attended = ();
+type HostSignals = ();
 
 /// The exit of the signal that ended a host, if one did, and the one that its work deserves.
 pub(super) type Ended = (Option<Exit>, Exit);
 
-/// Does the work of a host while its signals, its supervisor and its configuration file are listened to. Answers the exit of the
-/// signal that ended it, if one did.
+/// Does the work of a host while its signals, its supervisor and its configuration file are
+/// listened to. Answers the exit of the signal that ended it, if one did.
 #[cfg(unix)]
-pub(super) fn attended(
+pub(super) fn while_listening(
     service: Service,
     hooks: &Hooks,
     work: impl FnOnce(),
@@ -111,7 +111,7 @@ pub(super) fn attended(
 
 /// Where there are no such signals, Ctrl-C ends the process, which any store survives.
 #[cfg(not(unix))]
-pub(super) fn attended(
+pub(super) fn while_listening(
     service: Service,
     hooks: &Hooks,
     work: impl FnOnce(),

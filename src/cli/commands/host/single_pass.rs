@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::service::{Ended, Service, attended};
+use super::service::{Ended, Service, while_listening};
 use super::summary::{exit_of, in_words};
 use crate::cli::render::{Cell, Column, Table, count, duration, escape, path_text};
-use crate::cli::run::{Context, Exit, Failure, hear_or};
+use crate::cli::run::{Context, Exit, Failure, work_in_background_or};
 use crate::cli::store::State;
 use crate::entry::Outcome;
 use crate::host::{Hooks, Notice, RunSummary};
@@ -29,7 +29,7 @@ enum News {
 }
 
 /// Makes one pass; what it tells is data and progress, as of any verb.
-pub(super) fn one_pass(
+pub(super) fn run_single_pass(
     service: Service,
     state: Arc<State>,
     context: &mut Context<'_>,
@@ -45,13 +45,15 @@ pub(super) fn one_pass(
             }
         });
         let (host, stop) = (Arc::clone(&service.host), service.stop.clone());
-        attended(service, &hooks, || _ = host.run_once(&stop, &hooks))
+        while_listening(service, &hooks, || _ = host.run_once(&stop, &hooks))
     };
-    let signalled = hear_or(|| stop.at_once(), work, |news| tally.hear(news, context))??;
+    let signalled =
+        work_in_background_or(|| stop.at_once(), work, |news| tally.hear(news, context))??;
     Ok((signalled, tally.exit()))
 }
 
-/// What a notice of a single pass is to the people and programs outside; most of it is none of their business.
+/// What a notice of a single pass is to the people and programs outside; most of it is none of
+/// their business.
 fn news(notice: &Notice<'_>) -> Option<News> {
     let shown = |path: &Path| path_text(path);
     Some(match notice {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::summary::{failed_before, in_words};
-use crate::archive::Archive;
+use crate::archive::{Access, Archive};
 use crate::cli::render::{
     Cell, Column, Style, Table, count, counted, escape, facts, path_text, size,
 };
@@ -54,15 +54,23 @@ pub(super) fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
         .hint("make one with `annals init`, or name one with --store")
         .into());
     }
-    if context.json() {
-        return Ok(Exit::NotFound);
+    if !context.json() {
+        let said = format!("no host owns the store in {}", dir.display());
+        let error = Error::new(ErrorKind::NotFound, said);
+        context.error(&error.hint("start one with `annals host run FILE`"));
     }
-    Err(Error::new(
-        ErrorKind::NotFound,
-        format!("no host owns the store in {}", dir.display()),
-    )
-    .hint("start one with `annals host run FILE`")
-    .into())
+    note_damage_without_host(context)?;
+    Ok(Exit::NotFound)
+}
+
+/// Looks for damage in a store that no host owns. A store that another verb has open at the moment
+/// is not waited for.
+fn note_damage_without_host(context: &Context<'_>) -> Result<(), Error> {
+    match context.open(Access::ReadOnly) {
+        Ok(archive) => archive.close(),
+        Err(error) if error.kind() == ErrorKind::Damaged => Err(error),
+        Err(_) => Ok(()),
+    }
 }
 
 fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> String {

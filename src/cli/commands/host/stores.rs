@@ -11,9 +11,9 @@ use crate::cli::store::trust::{self, Found};
 use crate::host::{Archives, Config, ConverterConfig};
 use crate::{Error, ErrorKind};
 
-/// Answers for every store while the host has it. Where a folder cannot hold a socket, as some network shares cannot, the host
-/// works without.
-pub(super) fn answer_for(
+/// Answers for every store while the host has it. Where a folder cannot hold a socket, as some
+/// network shares cannot, the host works without.
+pub(super) fn serve_stores(
     archives: &Archives,
     state: &Arc<State>,
     context: &mut Context<'_>,
@@ -31,7 +31,8 @@ pub(super) fn answer_for(
     endpoints
 }
 
-/// Opens every store that some converter archives into which watches a folder or has reports to send.
+/// Opens every store that some converter archives into which watches a folder or has reports to
+/// send.
 pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error> {
     let archiving = |converter: &&ConverterConfig| {
         (converter.watch_folder.is_some() || converter.submit.is_some())
@@ -68,8 +69,8 @@ pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Arch
     Ok(archives)
 }
 
-/// Opens a store for a host. A host writes for months and nobody reads what it says at its start, so a copy of a store that
-/// nobody has confirmed is refused.
+/// Opens a store for a host. A host writes for months and nobody reads what it says at its start,
+/// so a copy of a store that nobody has confirmed is refused.
 fn open_original(folder: &Path, context: &Context<'_>) -> Result<Archive, Error> {
     trust::check(folder, Found::Named, Access::ReadWrite, context.trust())?;
     let archive = Archive::open(folder, context.options(Access::ReadWrite))?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::configuration::watching;
-use super::service::{Ended, Service, attended};
+use super::service::{Ended, Service, while_listening};
 use super::summary::{exit_of, in_words};
 use crate::Error;
 use crate::cli::daemon::{Console, Log};
@@ -14,7 +14,7 @@ use crate::time::{Clock, SystemClock};
 
 /// Runs the host until it is stopped. What it says is for people: whether anybody takes it does not
 /// matter to it.
-pub(super) fn go_on(
+pub(super) fn run_until_stopped(
     service: Service,
     listener: Option<Listener>,
     state: Arc<State>,
@@ -46,7 +46,7 @@ pub(super) fn go_on(
     let watching = watching(&service.host.config());
     let (host, stop) = (Arc::clone(&service.host), service.stop.clone());
     let supervisor = service.supervisor.clone();
-    let ended = attended(service, &hooks, || {
+    let ended = while_listening(service, &hooks, || {
         supervisor.ready(&watching);
         host.run(listener, &stop, &hooks);
     });

@@ -9,8 +9,9 @@ use crate::id::EntryId;
 
 /// Run converters again over archived sources, and tell what changes
 ///
-/// Each run is a new attempt beside the earlier ones; nothing is overwritten. Nothing is submitted unless --submit says so;
-/// then the new reports wait in the store until `annals host run` sends them.
+/// Each run is a new attempt beside the earlier ones; nothing is overwritten. Nothing is submitted
+/// unless --submit says so; then the new reports wait in the store until `annals host run` sends
+/// them.
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "replay",
@@ -26,8 +27,8 @@ pub(crate) struct Args {
     /// Entries by id; or use filters
     #[arg(value_name = "ID")]
     pub(super) ids: Vec<EntryId>,
-    /// recorded: the one that ran last, from its archived files; current: the one configured now; else a configured
-    /// converter's name, or a recorded version or identity
+    /// recorded: the one that ran last, from its archived files; current: the one configured now;
+    /// else a configured converter's name, or a recorded version or identity
     #[arg(long, value_name = "WHICH", default_value = "current")]
     pub(super) converter_version: String,
     /// Which arguments it is given [default: recorded with a recorded converter, else current]

@@ -6,7 +6,7 @@ use super::arguments::Args;
 use crate::ErrorKind;
 use crate::archive::Archive;
 use crate::cli::render::{Differences, count, counted, escape};
-use crate::cli::run::{Context, Failure, hear};
+use crate::cli::run::{Context, Failure, work_in_background};
 use crate::convert::{
     Converter, Ramp, Reprocess, ReprocessResult, Selection, Step, StepOutcome, Verdict,
     reprocess_by_ramp,
@@ -59,7 +59,7 @@ pub(super) fn run_job(
             archive, selection, converters, options, &cancel, &on_step, ramp,
         )
     };
-    let result = hear(&cancel, work, |news| {
+    let result = work_in_background(&cancel, work, |news| {
         match news {
             News::Step(step) => {
                 findings.add(&step);

@@ -15,7 +15,7 @@ use crate::convert::{Converter, Which, plan};
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let filter = args.filters.to_filter(context)?;
     let selected = Selected::of(args.ids.clone(), filter)?;
-    let config = match store::config_file(&context.globals, context.surroundings()) {
+    let config = match store::config_file(&context.globals, context.caller_env()) {
         Some(_) => Some(context.configuration()?),
         None => None,
     };
