@@ -77,7 +77,7 @@ mod tests {
     /// Of 1,355 sources acknowledged under a journal size of 3 GiB, 1,227 were there after a crash:
     /// no more than 1 GiB of a journal file is read.
     #[test]
-    fn options_out_of_bounds_are_refused_and_the_bounds_are_told() {
+    fn options_out_of_bounds__are_refused_with_the_bounds() {
         assert!(check(&Options::default()).is_ok());
         for journal_bytes in [64 << 10, 1 << 30] {
             assert!(with(|options| options.journal_bytes = journal_bytes).is_ok());

@@ -235,8 +235,8 @@ impl Archive {
                 format!("the log is damaged, so the store is open for reading only: {first}"),
             )
             .hint(
-                "bring the damaged file back from a copy, or see 'annals verify' and 'annals repair \
-                 --dry-run'; what is undamaged can be read and restored",
+                "bring the damaged file back from a copy, or see 'annals verify' and 'annals \
+                 repair --dry-run'; what is undamaged can be read and restored",
             ),
             None => Error::new(ErrorKind::ReadOnly, "the store is open for reading only"),
         })
@@ -362,8 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recorded_through_a_lent_store_names_who_borrowed_it_and_returning_it_closes_nothing()
-    {
+    fn a_lent_store__records_its_borrower_and_stays_open() {
         let disk = SimDisk::new();
         let archive = Archive::create_on(Arc::new(disk), Options::default()).expect("made");
         let lent = archive.lend(Actor {

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_who_is_alone_writes_himself_and_one_of_several_leaves_it_to_the_writers_thread() {
+    fn a_caller_alone__runs_the_writer_inline() {
         let (archive, asked) = store();
         let me = thread::current()
             .name()
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_who_is_alone_does_not_wait_for_the_turn_of_another_but_is_served_after_it() {
+    fn a_caller_while_another_writes__is_queued() {
         let (archive, asked) = store();
         put(&archive, b"first");
         let turn = leader(&archive).writer.lock().expect("no panic");
@@ -273,7 +273,7 @@ mod tests {
     /// comes through the channel that the writer thread watches, too. If that thread took it
     /// without the lock, both would wait for each other.
     #[test]
-    fn a_caller_who_writes_gets_the_journal_file_he_waits_for() {
+    fn an_inline_writer__gets_the_journal_file_it_waits_for() {
         let (archive, asked) = store();
         let (hold, held) = mpsc::channel::<()>();
         let sealer_waits = archive.clone();
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_the_writer_of_a_store_that_was_closed() {
+    fn a_closed_store__has_no_writer() {
         let (archive, _) = store();
         let kept = archive.clone();
         archive.close().expect("closed");

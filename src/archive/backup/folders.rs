@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_in_each_other_are_refused_by_whatever_name() {
+    fn nested_folders__are_refused_by_any_name() {
         let dir = tempfile::tempdir().expect("a folder");
         let store = dir.path().join("store");
         std::fs::create_dir_all(store.join("packs")).expect("made");

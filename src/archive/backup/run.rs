@@ -38,7 +38,7 @@ impl From<Error> for Cut {
     }
 }
 
-/// A file that a run took over.
+/// A file that a run copied, or found copied.
 struct Taken {
     file: CatalogFile,
     /// This run copied it, and not an earlier one that was cut off.
@@ -164,14 +164,15 @@ impl Run<'_> {
         Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "a repair gave up {} contents of the store since the backup in {} was made, which may still have them",
+                "a repair gave up {} contents of the store since the backup in {} was made, which \
+                 may still have them",
                 source.lost - before,
                 self.target.dir.display()
             ),
         )
         .hint(
-            "make a store of the backup with 'annals restore-store' and look for them; to replace the backup nevertheless, add \
-             --accept-damage",
+            "make a store of the backup with 'annals restore-store' and look for them; to replace \
+             the backup nevertheless, add --accept-damage",
         ))
     }
 
@@ -185,14 +186,15 @@ impl Run<'_> {
         Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "{} of the store is not what is in the backup in {}: a repair made it anew, or it was replaced",
+                "{} of the store is not what is in the backup in {}: a repair made it anew, or it \
+                 was replaced",
                 file.path,
                 self.target.dir.display()
             ),
         )
         .hint(
-            "run 'annals verify' on the store and on the backup; to take the store's files over nevertheless, add \
-             --accept-damage",
+            "run 'annals verify' on the store and on the backup; to take the store's files over \
+             nevertheless, add --accept-damage",
         ))
     }
 

@@ -75,8 +75,8 @@ impl Seen {
 
 /// Refuses to replace a backup by a store that does not continue from it.
 pub(super) fn refuse_other_past(dir: &Path, catalog: &Catalog, source: &StoreFiles) -> Result<()> {
-    const KEPT: &str = "the backup is as it was. 'annals restore-store' makes a store of it; to back up this one as it is, name \
-                        an empty folder";
+    const KEPT: &str = "the backup is as it was. 'annals restore-store' makes a store of it; to \
+                        back up this one as it is, name an empty folder";
     let dir = dir.display();
     if catalog.event == EventSeq(0) {
         return Ok(());
@@ -85,8 +85,8 @@ pub(super) fn refuse_other_past(dir: &Path, catalog: &Catalog, source: &StoreFil
         return Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "the backup in {dir} is ahead of the store: it holds events up to {}, the store ends with {}. The store was \
-                 taken back to an older state, or lost its end",
+                "the backup in {dir} is ahead of the store: it holds events up to {}, the store \
+                 ends with {}. The store was taken back to an older state, or lost its end",
                 catalog.event, source.event
             ),
         )
@@ -96,8 +96,8 @@ pub(super) fn refuse_other_past(dir: &Path, catalog: &Catalog, source: &StoreFil
         return Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "the backup in {dir} is not the past of this store: its events up to {} are others. Two copies of one store \
-                 went on apart from each other",
+                "the backup in {dir} is not the past of this store: its events up to {} are \
+                 others. Two copies of one store went on apart from each other",
                 catalog.event
             ),
         )

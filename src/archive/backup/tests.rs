@@ -134,7 +134,7 @@ fn accepting() -> BackupOptions {
 /// The whole story: what was acknowledged before a backup is in the store that is made of it, under
 /// the same numbers, and the log says from where on it is another copy that goes on.
 #[test]
-fn a_restored_backup_has_every_entry_and_its_log_says_where_it_was_continued() {
+fn a_restored_backup__has_all_and_records_it() {
     let (plant, target, disk) = (Plant::new(), SimDisk::new(), SimDisk::new());
     let contents = [noise(1, 900), noise(2, 30_000), noise(3, 1_200)];
     let ids: Vec<EntryId> = contents.iter().map(|content| plant.put(content)).collect();
@@ -168,7 +168,7 @@ fn a_restored_backup_has_every_entry_and_its_log_says_where_it_was_continued() {
 /// A run each hour over a line that fills terabytes must not copy them each hour; and what
 /// retention took in the store must not stay for ever in its backup.
 #[test]
-fn a_second_run_copies_only_what_is_new_and_removes_what_was_purged() {
+fn a_second_run__copies_new_and_removes_purged_files() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 40_000));
     let first = plant.backup(&target).expect("backed up");
@@ -200,7 +200,7 @@ fn a_second_run_copies_only_what_is_new_and_removes_what_was_purged() {
 /// The disk of a backup fails at any call, for good or once: the backup of the run before stays
 /// whole, and the next run finds its way.
 #[test]
-fn a_disk_that_fails_at_any_call_leaves_the_backup_before_and_the_next_run_completes() {
+fn a_run_that_fails_anywhere__is_completed_by_the_next() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 10_000));
     plant.backup(&target).expect("backed up");
@@ -237,7 +237,7 @@ fn a_disk_that_fails_at_any_call_leaves_the_backup_before_and_the_next_run_compl
 /// The power goes at any moment of a run: what is then on the disk is the backup before or the new
 /// one, whole.
 #[test]
-fn after_a_power_cut_during_a_run_the_old_backup_or_the_new_one_is_whole() {
+fn a_power_cut_in_a_run__leaves_a_whole_backup() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 5_000));
     plant.backup(&target).expect("backed up");
@@ -262,7 +262,7 @@ fn after_a_power_cut_during_a_run_the_old_backup_or_the_new_one_is_whole() {
 /// A store that was taken back, one that went on apart, and quite another one: each would replace a
 /// backup that holds more than the store does.
 #[test]
-fn a_store_that_does_not_go_on_from_the_backup_is_refused() {
+fn a_store_with_another_past__is_refused() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(b"one");
     let early = plant.disk.snapshot();
@@ -293,7 +293,7 @@ fn a_store_that_does_not_go_on_from_the_backup_is_refused() {
 /// A pack rots in the store between two backups. A copy of it would replace nothing that is good,
 /// and would be taken for a good one in the emergency.
 #[test]
-fn damage_in_the_store_is_told_and_does_not_reach_the_backup_unasked() {
+fn damage_in_the_store__does_not_reach_the_backup_unasked() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 3_000));
     plant.backup(&target).expect("backed up");
@@ -326,7 +326,7 @@ fn damage_in_the_store_is_told_and_does_not_reach_the_backup_unasked() {
 /// A pack is gone from the store's disk. It looks like one that was purged, and the backup has the
 /// last copy.
 #[test]
-fn a_file_that_is_missing_in_the_store_stays_in_the_backup() {
+fn a_file_missing_in_the_store__stays_in_the_backup() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     let id = plant.put(&noise(1, 3_000));
     plant.backup(&target).expect("backed up");
@@ -345,7 +345,7 @@ fn a_file_that_is_missing_in_the_store_stays_in_the_backup() {
 
 /// A repair put stand-ins for events that it could not read. The backup still has those events.
 #[test]
-fn a_file_that_a_repair_replaced_does_not_replace_that_of_the_backup_unasked() {
+fn a_repaired_file__does_not_replace_the_backup_unasked() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 3_000));
     plant.put(&noise(2, 3_000));
@@ -372,7 +372,7 @@ fn a_file_that_a_repair_replaced_does_not_replace_that_of_the_backup_unasked() {
 
 /// Bits rot and files vanish on the disk of a backup too, and nobody looks before the emergency.
 #[test]
-fn a_backup_that_has_rotted_is_found_and_mended_by_a_full_check() {
+fn a_full_check__mends_a_damaged_backup() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 3_000));
     plant.backup(&target).expect("backed up");
@@ -402,7 +402,7 @@ fn a_backup_that_has_rotted_is_found_and_mended_by_a_full_check() {
 /// A purge takes files away while they are copied: the backup must be that of a moment, before or
 /// after it.
 #[test]
-fn a_purge_in_the_middle_of_a_run_leaves_a_whole_backup() {
+fn a_purge_during_a_run__leaves_a_whole_backup() {
     let (plant, target) = (Arc::new(Plant::new()), SimDisk::new());
     for seed in 0..3 {
         plant.put(&noise(seed, 20_000));
@@ -432,7 +432,7 @@ fn a_purge_in_the_middle_of_a_run_leaves_a_whole_backup() {
 /// Two runs at once would clear away each other's files; and a folder with something else in it is
 /// not ours.
 #[test]
-fn a_folder_in_use_or_with_other_files_is_refused_and_left_as_it_is() {
+fn a_folder_in_use__is_refused_and_left_alone() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(b"one");
     plant.backup(&target).expect("backed up");
@@ -459,7 +459,7 @@ fn a_folder_in_use_or_with_other_files_is_refused_and_left_as_it_is() {
 
 /// A restore is cut off at any call. The folder is no store then, and the next try makes one of it.
 #[test]
-fn a_restore_that_is_cut_off_is_no_store_and_the_next_try_goes_on() {
+fn a_restore_that_is_cut_off__is_continued() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     let id = plant.put(&noise(1, 8_000));
     plant.backup(&target).expect("backed up");
@@ -490,7 +490,7 @@ fn a_restore_that_is_cut_off_is_no_store_and_the_next_try_goes_on() {
 
 /// Somebody starts a backup and needs the disk for something else.
 #[test]
-fn a_run_that_ends_early_leaves_the_backup_before_and_nothing_half() {
+fn a_run_that_ends_early__leaves_the_backup_as_before() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 5_000));
     plant.backup(&target).expect("backed up");
@@ -518,7 +518,7 @@ impl Drop for Ending<'_> {
 /// A host writes and purges all the while: each backup is the store of one moment, and has all that
 /// its log says it has.
 #[test]
-fn every_backup_of_a_store_that_is_written_and_purged_is_whole() {
+fn backups_during_writes_and_purges__are_whole() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -550,7 +550,7 @@ fn every_backup_of_a_store_that_is_written_and_purged_is_whole() {
 /// A run was cut off, the store was taken back and went on: what the run left has the name and
 /// length of a file of the store, and other content.
 #[test]
-fn what_a_run_left_is_taken_over_only_if_it_is_the_stores() {
+fn a_leftover_file__is_used_only_if_it_is_the_stores() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 5_000));
     plant.archive.seal().expect("sealed");
@@ -578,7 +578,7 @@ fn what_a_run_left_is_taken_over_only_if_it_is_the_stores() {
 
 /// The log of a store is damaged: it opens for reading only, and looks like a shorter one.
 #[test]
-fn a_store_with_a_damaged_log_is_not_backed_up() {
+fn a_store_with_a_damaged_log__is_not_backed_up() {
     let (plant, target) = (Plant::new(), SimDisk::new());
     plant.put(&noise(1, 3_000));
     plant.backup(&target).expect("backed up");

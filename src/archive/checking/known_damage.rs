@@ -120,7 +120,7 @@ mod tests {
     /// `stats` of a store without its packs was as sure of itself as that of a whole one. Archiving
     /// goes on, and what is archived again is not missing any more.
     #[test]
-    fn content_that_is_missing_is_known_until_it_is_archived_again() {
+    fn missing_content__is_known_until_archived_again() {
         let (disk, pack) = sealed(b"in a pack");
         assert!(open(&disk).known_damage().expect("asked").is_empty());
         disk.lose(&pack).expect("lost");
@@ -140,7 +140,7 @@ mod tests {
 
     /// A pack of another store was copied over one: it was all dead, and compacted away.
     #[test]
-    fn a_pack_of_another_store_is_not_taken_in_and_not_compacted_away() {
+    fn a_pack_of_another_store__is_left_alone() {
         let (disk, pack) = sealed(b"in a pack");
         let (other, others) = sealed(b"of another store");
         assert_eq!(pack, others);

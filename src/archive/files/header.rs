@@ -24,7 +24,8 @@ pub(in crate::archive) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<Sto
         Err(error) if error.kind() == io::ErrorKind::NotFound && holds_backup(disk) => {
             let said = format!("{} is the backup of a store, not a store", dir.display());
             return Err(Error::new(ErrorKind::NoStore, said).hint(
-                "'annals restore-store DIR --to NEW' makes a store of it; 'annals verify' checks it",
+                "'annals restore-store DIR --to NEW' makes a store of it; 'annals verify' checks \
+                 it",
             ));
         }
         Err(error) => {

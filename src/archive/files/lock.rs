@@ -45,7 +45,7 @@ mod tests {
     use crate::disk::sim::{Call, SimDisk};
 
     #[test]
-    fn who_may_wait_gets_the_lock_once_it_is_let_go_and_who_may_not_is_told_at_once() {
+    fn a_held_lock__is_refused_or_waited_for() {
         let disk = SimDisk::new();
         let take = |wait| take_lock(&disk, Path::new("store"), wait);
         let held = take(Duration::ZERO).expect("free");

@@ -50,8 +50,8 @@ pub struct CopiedFrom {
 
 impl CopiedFrom {
     /// What a person does about it.
-    pub const HINT: &str = "go on with the original; or, if only this copy is written from now on, say so once with 'annals \
-                            confirm-move'";
+    pub const HINT: &str = "go on with the original; or, if only this copy is written from now \
+                            on, say so once with 'annals confirm-move'";
 }
 
 impl fmt::Display for CopiedFrom {
@@ -64,7 +64,8 @@ impl fmt::Display for CopiedFrom {
             )?,
             Original::IsElsewhere => write!(
                 f,
-                "this store was last written on another machine, in {folder} on '{}', and may be in use there",
+                "this store was last written on another machine, in {folder} on '{}', and may be \
+                 in use there",
                 self.host
             )?,
         }
@@ -212,7 +213,7 @@ mod tests {
     /// A move must not nag and a copy must not pass: each row is a thing that people do with
     /// folders.
     #[test]
-    fn of_what_people_do_with_folders_moves_pass_and_copies_do_not() {
+    fn moves_pass__and_copies_do_not() {
         let (same, there, elsewhere) = (
             Standing::Same,
             Standing::Copy(Original::IsThere),
@@ -283,7 +284,7 @@ mod tests {
     /// while the original goes on: two stores give out the same numbers, and nobody knows before
     /// years have gone by.
     #[test]
-    fn a_copy_of_a_store_says_so_until_somebody_confirms_that_it_goes_on() {
+    fn a_copied_store__says_so_until_confirmed() {
         let dir = tempfile::tempdir().expect("a folder");
         let (original, copy) = (dir.path().join("store"), dir.path().join("copy"));
         let archive = Archive::create(&original, Options::default()).expect("made");
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_from_another_machine_names_that_machine() {
+    fn a_copy_from_another_machine__names_that_machine() {
         let dir = tempfile::tempdir().expect("a folder");
         let store = dir.path().join("store");
         let archive = Archive::create(&store, Options::default()).expect("made");

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_made_in_a_folder_that_is_new_or_empty_and_in_nothing_else() {
+    fn create__wants_a_new_or_empty_folder() {
         let dir = tempfile::tempdir().expect("a folder");
         let file = dir.path().join("file");
         std::fs::write(&file, b"x").expect("written");
@@ -207,7 +207,7 @@ mod tests {
     /// A full disk left half a store in a folder that was then "not empty": nothing could be made
     /// of it but a new name.
     #[test]
-    fn a_store_whose_making_failed_anywhere_is_made_at_the_next_try() {
+    fn a_failed_create__succeeds_at_the_next_try() {
         let mut failed = 0;
         loop {
             let disk = SimDisk::new();
@@ -232,7 +232,7 @@ mod tests {
     /// A store that lost its header file is no store, and everything in it can be brought back:
     /// also when it was killed, and nothing but its journal tells of it.
     #[test]
-    fn what_may_have_been_a_store_is_not_taken_for_one_that_was_begun() {
+    fn a_store_without_header__is_not_created_over() {
         let disk = SimDisk::new();
         let archive = create(Arc::new(disk.clone()), PathBuf::new(), options()).expect("made");
         let killed = disk.snapshot();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_anything_of_somebody_elses_is_left_as_it_is() {
+    fn a_folder_with_foreign_files__is_left_alone() {
         for name in [
             "notes.txt",
             "journal/x/y",

@@ -143,8 +143,8 @@ pub(in crate::archive) fn foreign_format(disk: &dyn Disk, store: StoreId) -> Opt
     match StoreNames::read(disk, &PackFiles::new()).judge(Some(store)) {
         Verdict::AsFormatSays => None,
         Verdict::Other(id, files) => Some(format!(
-            "{HEADER_FILE} names store {store}, and {files} other files name store {id}: bring the right \
-             {HEADER_FILE} back, or have 'annals repair' make it"
+            "{HEADER_FILE} names store {store}, and {files} other files name store {id}: bring \
+             the right {HEADER_FILE} back, or have 'annals repair' make it"
         )),
         Verdict::Unclear(why) => Some(format!("files of several stores lie here: {why}")),
     }
@@ -185,7 +185,7 @@ mod tests {
     /// FORMAT of another store was copied in, and a repair took every other file out: five of six
     /// entries were gone even when the right FORMAT was back.
     #[test]
-    fn a_format_that_no_other_file_bears_out_is_the_file_that_is_wrong() {
+    fn a_format_that_no_file_agrees_with__is_wrong() {
         for (format, told, expected) in [
             (1, &[(1, 3, 2)][..], "as FORMAT says"),
             (1, &[], "as FORMAT says"),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_two_stores_are_counted_and_shown() {
+    fn files_of_two_stores__are_counted_and_shown() {
         let Verdict::Unclear(why) = names(&[(1, 1, 2), (2, 1, 0)]).judge(None) else {
             panic!("one of them was taken");
         };

@@ -265,8 +265,8 @@ fn judge(
             tail.offset
         ),
         None => format!(
-            "the log ends with event {last}, and {name} knows of event {seen}: it was taken back to an older copy, or \
-             its end was lost"
+            "the log ends with event {last}, and {name} knows of event {seen}: it was taken back \
+             to an older copy, or its end was lost"
         ),
     });
     // The index is not usable, and nothing on disk is changed from here on.

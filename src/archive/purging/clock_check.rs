@@ -39,7 +39,8 @@ impl Archive {
         match before.and_then(|(seq, time)| Some((seq, gap(time, now)?))) {
             None => Ok(now),
             Some((seq, gap)) => Err(doubtful(format!(
-                "by this machine's clock it is {now}, which is {gap} days after event {seq}, the newest"
+                "by this machine's clock it is {now}, which is {gap} days after event {seq}, \
+                 the newest"
             ))),
         }
     }
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_a_year_ahead_of_the_newest_event_is_believed_and_one_that_is_further_is_not() {
+    fn a_clock_over_a_year_ahead__is_not_trusted() {
         let (archive, clock) = store(20_000);
         put(&archive);
         clock.0.store(20_366, Ordering::Relaxed);
@@ -146,7 +147,7 @@ mod tests {
     /// One file that came in under the wrong clock made that clock look right, and the nightly
     /// purge took everything.
     #[test]
-    fn a_file_recorded_under_the_wrong_clock_does_not_make_that_clock_right() {
+    fn an_event_of_a_wrong_clock__does_not_make_it_trusted() {
         let (archive, clock) = store(20_000);
         put(&archive);
         clock.0.store(24_000, Ordering::Relaxed);
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_depend_on_the_day_does_not_ask_the_clock() {
+    fn a_rule_without_a_day__does_not_ask_the_clock() {
         let (archive, clock) = store(20_000);
         put(&archive);
         clock.0.store(24_000, Ordering::Relaxed);

@@ -116,10 +116,13 @@ impl Archive {
                 Ok(())
             })?;
         }
-        let mut planner = Planner::new(policy, now, view.applied(), entries, stored).map_err(|error| {
-            Error::new(ErrorKind::Refused, error.to_string())
-                .hint("state at least one rule, such as --older-than 90d, --expired, --max-size or --max-count")
-        })?;
+        let mut planner =
+            Planner::new(policy, now, view.applied(), entries, stored).map_err(|error| {
+                Error::new(ErrorKind::Refused, error.to_string()).hint(
+                    "state at least one rule, such as --older-than 90d, --expired, --max-size or \
+                     --max-count",
+                )
+            })?;
         let mut store = Needs::of_all(&sizes);
         walk_selected(&view, selected, |entry| {
             let candidate = Candidate {

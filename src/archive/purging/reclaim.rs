@@ -192,7 +192,7 @@ mod tests {
     /// entries were purged on record. Their bytes stayed: `stats` saw nothing to reclaim, `compact`
     /// freed nothing.
     #[test]
-    fn a_purge_whose_bytes_stay_is_told_as_recorded_and_ended_by_compact() {
+    fn a_purge_on_a_full_disk__is_recorded_and_ended_by_compact() {
         let disk = SimDisk::new();
         let archive = store(&disk);
         put(&archive, SECRET);
@@ -220,7 +220,7 @@ mod tests {
 
     /// What scripts read of a purge is one object, whether its bytes are freed or not.
     #[test]
-    fn a_purge_as_json_has_its_fields_side_by_side_and_an_error_only_when_there_is_one() {
+    fn a_purge_as_json__is_one_flat_object() {
         let disk = SimDisk::new();
         let archive = store(&disk);
         put(&archive, SECRET);
@@ -257,7 +257,7 @@ mod tests {
     /// The power went when a purge was on record and nothing was freed. Nobody purges again for
     /// months.
     #[test]
-    fn a_purge_that_was_cut_off_is_ended_by_the_next_opening_for_writing() {
+    fn a_purge_that_was_cut_off__is_finished_by_the_next_opening() {
         let disk = SimDisk::new();
         let cut_off = store(&disk);
         put(&cut_off, SECRET);
@@ -287,7 +287,7 @@ mod tests {
 
     /// A purge makes zeros of free journal files at its very end.
     #[test]
-    fn a_purge_cut_off_before_its_last_step_leaves_a_file_that_the_next_opening_wipes() {
+    fn a_purge_cut_off_before_wiping__is_wiped_by_opening() {
         let disk = SimDisk::new();
         let cut_off = store(&disk);
         put(&cut_off, SECRET);

@@ -230,7 +230,7 @@ mod tests {
     use crate::disk::sim::SimDisk;
 
     #[test]
-    fn what_the_log_takes_are_its_segments_and_its_journal_files() {
+    fn log_bytes__are_segments_and_journal_files() {
         let disk = SimDisk::new();
         let archive =
             Archive::create_on(Arc::new(disk.clone()), Options::default()).expect("a store");

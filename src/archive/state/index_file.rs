@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_is_missing_takes_no_bytes_and_one_that_cannot_be_measured_is_told() {
+    fn a_missing_index__takes_no_bytes() {
         let disk = SimDisk::new();
         assert_eq!(file(&disk).bytes().expect("none"), 0);
         disk.plant(INDEX_FILE, &[0; 123]).expect("planted");
@@ -173,7 +173,7 @@ mod tests {
 
     /// The reason is the disk's, and not that the old index is in the way of the new one.
     #[test]
-    fn an_index_that_cannot_be_removed_is_told_with_the_disks_own_reason() {
+    fn an_index_that_cannot_be_removed__names_the_reason() {
         let disk = SimDisk::new();
         disk.plant(INDEX_FILE, b"of no use").expect("planted");
         disk.fail_at(0, Fault::Os(5), Repeat::Once);

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watermark_file__counts_for_its_own_store_only() {
+    fn a_watermark_file__counts_for_its_own_store() {
         let disk = SimDisk::new();
         let [own, other] = [1, 2].map(|byte| StoreId::from_bytes([byte; 16]));
         assert_eq!(read(&disk, &own), None);

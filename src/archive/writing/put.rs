@@ -356,7 +356,8 @@ fn put_large(
         Receipt::ContentNeeded => Err(Error::new(
             ErrorKind::Changed,
             format!(
-                "content that {} shares with other entries was purged while it was read; nothing was archived",
+                "content that {} shares with other entries was purged while it was read; nothing \
+                 was archived",
                 new.source.path
             ),
         )

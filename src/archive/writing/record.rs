@@ -409,7 +409,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_error_is_cut_between_characters_and_says_so() {
+    fn a_long_error__is_cut_between_characters() {
         assert_eq!(cut("short".into(), 8), "short");
         assert_eq!(cut("äääää".into(), 5), "ää [6 more bytes]");
     }

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_comes_in_order_and_no_two_share_a_key() {
+    fn waiting_reports__come_in_order_with_distinct_keys() {
         let archive = store();
         let ids = [convert(&archive, "1"), convert(&archive, "2")];
         let first = pending(&archive);
@@ -316,7 +316,7 @@ mod tests {
 
     /// A plan is shown, a report is queued again, the plan is carried out.
     #[test]
-    fn a_plan_is_stale_once_a_report_waits_that_did_not() {
+    fn a_report_queued_after_a_plan__makes_it_stale() {
         let archive = store();
         let id = convert(&archive, "1");
         for one in pending(&archive) {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_purge_takes_what_waits_but_not_the_fact_that_it_was_taken() {
+    fn a_purged_report__can_still_be_recorded_as_taken() {
         let archive = store();
         let id = convert(&archive, "1");
         let waiting = pending(&archive);
@@ -380,7 +380,7 @@ mod tests {
     /// give the same numbers to other units. A server that knows a key answers with what it took
     /// then, and the other unit's report is nowhere.
     #[test]
-    fn reports_of_two_copies_of_one_store_never_share_a_key() {
+    fn reports_of_two_copies__never_share_a_key() {
         let disk = SimDisk::new();
         let make = Archive::create_on(Arc::new(disk.clone()), Options::default());
         let archive = make.expect("a store");

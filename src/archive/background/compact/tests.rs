@@ -30,14 +30,14 @@ fn pack(bytes: u64, live_bytes: u64, live_blobs: u64) -> PackRow {
 /// A pack of one 85-byte record takes 329 bytes. Header, footer and trailer counted as dead, so
 /// every compaction wrote such a pack again, freed nothing, and left an event that said so.
 #[test]
-fn a_pack_that_is_alive_throughout_is_left_alone_however_small_it_is() {
+fn a_live_pack__is_left_alone_however_small() {
     assert_eq!(dead(&pack(329, 85, 1)), 0);
     assert!(choose_packs(&[pack(329, 85, 1)]).is_empty());
 }
 
 /// Counted as dead, the dictionaries of a small pack would have it compacted again and again.
 #[test]
-fn dictionaries_are_as_dead_as_the_blobs_they_serve() {
+fn dictionaries__are_as_dead_as_their_blobs() {
     let with = |live_blobs, live_bytes| PackRow {
         dictionary_bytes: 8_000,
         blobs: 10,
@@ -50,7 +50,7 @@ fn dictionaries_are_as_dead_as_the_blobs_they_serve() {
 }
 
 #[test]
-fn what_a_rewrite_would_free_is_what_a_pack_offers() {
+fn dead_bytes__are_what_a_rewrite_would_free() {
     let two_records = 128 + 85 + 300 + 2 * 52 + 64;
     assert_eq!(dead(&pack(two_records, 85, 1)), 300 + 52);
     assert_eq!(choose_packs(&[pack(two_records, 85, 1)]).len(), 1);
@@ -106,7 +106,7 @@ fn purge_without_compaction(archive: &Archive, converter: &str) {
 }
 
 #[test]
-fn a_compaction_says_what_it_did_and_stops_where_it_was_told_to() {
+fn a_compaction_with_a_limit__stops_there() {
     let disk = SimDisk::new();
     let archive = packs(&disk, 4);
     purge_without_compaction(&archive, "goes");
@@ -124,7 +124,7 @@ fn a_compaction_says_what_it_did_and_stops_where_it_was_told_to() {
 /// One damaged record kept every other pack's dead bytes for good, and the error did not say
 /// what had been freed by then.
 #[test]
-fn a_damaged_pack_keeps_no_other_from_being_compacted() {
+fn a_damaged_pack__keeps_no_other_from_compaction() {
     let disk = SimDisk::new();
     let archive = packs(&disk, 3);
     purge_without_compaction(&archive, "goes");
@@ -156,7 +156,7 @@ fn a_damaged_pack_keeps_no_other_from_being_compacted() {
 
 /// A pack is missing; what lies in the others may be all that its manifests need.
 #[test]
-fn nothing_is_compacted_while_content_that_is_needed_is_nowhere() {
+fn missing_content__stops_compaction() {
     let disk = SimDisk::new();
     let archive = packs(&disk, 2);
     purge_without_compaction(&archive, "goes");
@@ -184,7 +184,7 @@ fn nothing_is_compacted_while_content_that_is_needed_is_nowhere() {
 
 /// A look at each of a million blobs takes longer than a purge.
 #[test]
-fn a_store_is_known_to_be_whole_without_a_look_at_every_blob() {
+fn a_whole_store__is_known_by_its_sums() {
     let disk = SimDisk::new();
     let archive = packs(&disk, 2);
     let agree = |archive: &Archive, given_up: &[BlobId]| {
@@ -232,7 +232,7 @@ fn reads(archive: &Archive, converter: &str) -> usize {
 
 /// Between the look at a pack and its end somebody archives the same content again.
 #[test]
-fn a_pack_that_is_needed_again_since_it_was_looked_at_stays() {
+fn a_pack_needed_since_it_was_chosen__stays() {
     let disk = SimDisk::new();
     let archive = packs(&disk, 1);
     for converter in ["goes", "stays"] {
@@ -256,7 +256,7 @@ fn a_pack_that_is_needed_again_since_it_was_looked_at_stays() {
 /// What is on its way into an event is pinned. What was copied by then is dead, and costs space
 /// until the next time.
 #[test]
-fn a_pack_that_was_pinned_while_it_was_copied_stays_and_the_copy_goes_with_the_next_compaction() {
+fn a_pack_pinned_while_copied__stays_and_its_copy_goes() {
     let disk = SimDisk::new();
     let archive = packs(&disk, 1);
     purge_without_compaction(&archive, "goes");
@@ -278,7 +278,7 @@ fn a_pack_that_was_pinned_while_it_was_copied_stays_and_the_copy_goes_with_the_n
 /// The bytes of what is alive are read twice, to be chosen and to be written; the error names
 /// the file it is about.
 #[test]
-fn a_rewrite_that_cannot_read_names_the_old_pack_and_leaves_nothing_behind() {
+fn a_failed_rewrite__names_the_pack_and_leaves_nothing() {
     let mut told = 0;
     for calls in 0.. {
         let disk = SimDisk::new();
@@ -306,7 +306,7 @@ fn a_rewrite_that_cannot_read_names_the_old_pack_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_blob_that_did_not_arrive_in_what_was_written_is_told_by_its_name() {
+fn a_blob_missing_in_a_rewrite__is_named() {
     let disk = SimDisk::new();
     let archive = packs(&disk, 1);
     let seen = only_pack(&archive);

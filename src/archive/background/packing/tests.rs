@@ -68,7 +68,7 @@ fn store(pack_bytes: u64) -> Archive {
 
 /// A dictionary is made of whole files. Carried along, it would keep what was purged.
 #[test]
-fn what_was_purged_lives_on_in_no_dictionary() {
+fn purged_content__lives_on_in_no_dictionary() {
     let archive = store(64 << 20);
     let ids: Vec<BlobId> = (0..60)
         .map(|unit| put(&archive, "form.csv", &form(unit)))
@@ -103,7 +103,7 @@ fn what_was_purged_lives_on_in_no_dictionary() {
 }
 
 #[test]
-fn a_dictionary_is_made_of_content_of_its_own_pack() {
+fn a_dictionary__is_made_of_its_own_pack() {
     let archive = store(40_000);
     let ids: Vec<BlobId> = (0..120)
         .map(|unit| put(&archive, "form.csv", &form(unit)))
@@ -121,7 +121,7 @@ fn a_dictionary_is_made_of_content_of_its_own_pack() {
 }
 
 #[test]
-fn what_is_unlike_gets_dictionaries_of_its_own_and_few_or_long_content_none() {
+fn families__get_their_own_dictionaries_or_none() {
     let archive = store(64 << 20);
     let mut ids = Vec::new();
     for unit in 0..20 {
@@ -159,7 +159,7 @@ fn dictionaries_of_eight(least: impl Fn(u64) -> u64) -> usize {
 }
 
 #[test]
-fn a_family_gets_a_dictionary_from_just_as_many_bytes_on_as_was_asked_for() {
+fn dictionary_from__is_an_inclusive_limit() {
     assert_eq!(dictionaries_of_eight(|all| all - 1), 2);
     assert_eq!(dictionaries_of_eight(|all| all), 2);
     assert_eq!(dictionaries_of_eight(|all| all + 1), 0);
@@ -167,7 +167,7 @@ fn a_family_gets_a_dictionary_from_just_as_many_bytes_on_as_was_asked_for() {
 
 /// Nobody waits for sealing, and what has no dictionary stays for years as it is left here.
 #[test]
-fn what_has_no_dictionary_is_sealed_with_more_effort_than_a_caller_would_wait_for() {
+fn sealing_without_dictionary__tries_harder() {
     let mut noise = [0; 4_000];
     blake3::Hasher::new().finalize_xof().fill(&mut noise);
     let rows = noise.chunks_exact(2).enumerate().map(|(row, two)| {
@@ -191,7 +191,7 @@ fn what_has_no_dictionary_is_sealed_with_more_effort_than_a_caller_would_wait_fo
 
 /// A harder level is no promise: what the journal has may be shorter than what comes out now.
 #[test]
-fn what_would_become_longer_is_kept_as_it_was() {
+fn content_that_would_grow__is_kept_as_it_was() {
     let mut scratch = [Vec::new(), Vec::new()];
     let mut quick = Compressor::new(Level::FASTEST);
     let mut hard = Compressor::sealing(Level::DEFAULT);
@@ -300,7 +300,7 @@ fn packed_by(most: u64, sizes: &[u32]) -> Vec<usize> {
 /// Fewer than make a dictionary are not split off a family: here and there they would have
 /// none.
 #[test]
-fn a_family_goes_to_the_next_pack_when_what_fits_is_too_few_for_a_dictionary() {
+fn too_few_that_fit__go_to_the_next_pack() {
     assert_eq!(PIECES_MIN, 8);
     let packed = |sizes: &[u32]| packed_by(20, sizes);
     assert_eq!(packed(&[12, 9]), [20, 1], "eight fit, and are enough");
@@ -314,7 +314,7 @@ fn a_family_goes_to_the_next_pack_when_what_fits_is_too_few_for_a_dictionary() {
 /// Several threads compress a turn. Shuffled, a store would not come out the same from the same
 /// events.
 #[test]
-fn a_family_of_several_turns_lies_in_its_pack_in_the_order_it_came() {
+fn a_family_of_several_batches__keeps_its_order() {
     let archive = store(64 << 20);
     let store = archive.store();
     let contents: Vec<Vec<u8>> = (0..13).map(|nth| vec![nth; 700_000]).collect();
@@ -344,7 +344,7 @@ fn a_family_of_several_turns_lies_in_its_pack_in_the_order_it_came() {
 
 /// Sealing goes on while memory is short.
 #[test]
-fn a_dictionary_is_chosen_out_of_four_mebibytes_however_long_the_pieces_are() {
+fn dictionary_samples__are_bounded_to_four_mebibytes() {
     let archive = store(64 << 20);
     let store = archive.store();
     let contents: Vec<Vec<u8>> = (0..8).map(|nth| vec![nth; 900_000]).collect();
@@ -358,7 +358,7 @@ fn a_dictionary_is_chosen_out_of_four_mebibytes_however_long_the_pieces_are() {
 
 /// Readers could not tell two dictionaries of one name apart.
 #[test]
-fn a_name_that_a_dictionary_of_the_open_pack_has_is_given_to_no_other() {
+fn a_dictionary_tag__is_used_once_in_a_pack() {
     let archive = store(64 << 20);
     let store = archive.store();
     let forms: Vec<Vec<u8>> = (0..20).map(form).collect();
@@ -376,7 +376,7 @@ fn a_name_that_a_dictionary_of_the_open_pack_has_is_given_to_no_other() {
 
 /// The journal's copy goes next.
 #[test]
-fn what_does_not_come_out_of_its_dictionary_as_it_went_in_is_not_sealed() {
+fn content_its_dictionary_garbles__is_not_sealed() {
     let contents = [form(1), form(2)];
     let (held, pieces) = Held::of(&contents, Effort::Compress(Level::DEFAULT));
     let [dictionary, other] = [0, 3].map(|unit| Dictionary::new(form(unit)).expect("a dictionary"));

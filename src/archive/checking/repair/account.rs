@@ -34,7 +34,7 @@ const LISTED_MAX: usize = 200;
 const FOUND_BY: &str = "annals repair";
 
 /// Losses that no event records.
-pub(super) struct Undeclared {
+pub(super) struct UnrecordedLosses {
     /// Content that is needed and nowhere.
     pub(super) contents: Vec<BlobId>,
     /// Numbers of events that a stand-in replaces.
@@ -48,7 +48,7 @@ pub(super) struct Undeclared {
 }
 
 /// Finds losses that no event records. Reads the whole log.
-pub(super) fn undeclared(archive: &Archive) -> Result<Undeclared> {
+pub(super) fn unrecorded_losses(archive: &Archive) -> Result<UnrecordedLosses> {
     let store = archive.store();
     let view = store.index.view();
     let given_up = view.losses()?;
@@ -96,7 +96,7 @@ pub(super) fn undeclared(archive: &Archive) -> Result<Undeclared> {
         // This content was purged, and waits for compaction.
         nameless.clear();
     }
-    Ok(Undeclared {
+    Ok(UnrecordedLosses {
         contents,
         end_is_lost: lost.values().any(|lost| lost.and_later),
         events: ranges(lost.into_keys()),
@@ -141,14 +141,14 @@ pub(super) fn record_losses(
         )
         .hint("what was replaced is kept in quarantine; bring the file back from a copy"));
     }
-    let before = undeclared(&archive)?;
+    let before = unrecorded_losses(&archive)?;
     if !before.unreadable.is_empty() {
         // The content of such an event is found in packs only.
         archive.seal()?;
     }
-    let restored = rescue(&archive, before.contents)?;
-    let losses = undeclared(&archive)?;
-    let found = find_homes(&archive, &losses)?;
+    let restored = restore_contents(&archive, before.contents)?;
+    let losses = unrecorded_losses(&archive)?;
+    let found = make_entries_of_found(&archive, &losses)?;
     let end_is_lost = losses.end_is_lost;
     let no_event = losses.events.is_empty() && losses.unreadable.is_empty();
     let ok = no_event && losses.contents.is_empty();
@@ -178,7 +178,7 @@ pub(super) fn record_losses(
 
 /// Restores missing content from journal files. A journal file keeps what it held before it was
 /// used again, until that is overwritten. Purged content is wiped from it.
-fn rescue(archive: &Archive, missing: Vec<BlobId>) -> Result<u64> {
+fn restore_contents(archive: &Archive, missing: Vec<BlobId>) -> Result<u64> {
     if missing.is_empty() {
         return Ok(0);
     }
@@ -186,12 +186,12 @@ fn rescue(archive: &Archive, missing: Vec<BlobId>) -> Result<u64> {
     let store = Arc::clone(archive.store());
     archive.run_in_background(move |writer| {
         let before = missing.len();
-        let left = rescue_from_journal(&store, writer, missing)?;
+        let left = restore_from_journal(&store, writer, missing)?;
         Ok((before - left) as u64)
     })
 }
 
-fn rescue_from_journal(
+fn restore_from_journal(
     store: &Store,
     writer: &WriterLink,
     mut missing: BTreeSet<BlobId>,
@@ -249,7 +249,7 @@ fn rescue_from_journal(
 
 /// Makes entries of content whose own events are lost or cannot be read. Then it can be found, held
 /// and purged; without an entry, compaction would remove it.
-fn find_homes(archive: &Archive, losses: &Undeclared) -> Result<EntryRanges> {
+fn make_entries_of_found(archive: &Archive, losses: &UnrecordedLosses) -> Result<EntryRanges> {
     if losses.events.is_empty() && losses.unreadable.is_empty() {
         return Ok(EntryRanges::default());
     }

@@ -146,8 +146,8 @@ fn judge_identity(
                 ),
             )
             .hint(
-                "restore the file FORMAT from a copy, or move the files of the other store out of the \
-                 folder, and repair again",
+                "restore the file FORMAT from a copy, or move the files of the other store out of \
+                 the folder, and repair again",
             ));
         }
     };
@@ -360,7 +360,7 @@ fn look_inside(
             action: "make it anew from the log".to_owned(),
         });
     }
-    let undeclared = account::undeclared(&archive)?;
+    let undeclared = account::unrecorded_losses(&archive)?;
     let lost: Vec<BlobId> = undeclared.contents;
     if !lost.is_empty() {
         plan.mends.push(Mend {

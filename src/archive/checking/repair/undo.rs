@@ -69,7 +69,8 @@ impl RepairUndo {
         let none = || {
             let said = format!("no repair of {} can be taken back", dir.display());
             Error::new(ErrorKind::NotFound, said).hint(
-                "a repair leaves an inventory in quarantine/; there is none that was not taken back",
+                "a repair leaves an inventory in quarantine/; there is none that was not taken \
+                 back",
             )
         };
         // A folder that never held a repair gets no lock file.
@@ -183,8 +184,8 @@ fn refuse_what_would_lose(disk: &dyn Disk, number: u32, inventory: &Inventory) -
         Some(path) => Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "{path} has changed since the repair: what was recorded since would be gone from the \
-                 store"
+                "{path} has changed since the repair: what was recorded since would be gone from \
+                 the store"
             ),
         )
         .hint(names_the_copies(&shown))),

@@ -28,7 +28,7 @@ fn kinds(archive: &Archive) -> Vec<String> {
 /// The opening of the store used to be recorded before its making, and a power cut between the
 /// header and the first event left a store whose making was never recorded.
 #[test]
-fn event_1_is_the_making_of_the_store_also_after_a_power_cut_before_it() {
+fn a_power_cut_before_event_1__is_recorded_as_creation() {
     let disk = SimDisk::new();
     let archive = Archive::create_on(Arc::new(disk.clone()), options()).expect("made");
     assert_eq!(kinds(&archive), ["annals.store.created.v1"]);
@@ -49,7 +49,7 @@ fn event_1_is_the_making_of_the_store_also_after_a_power_cut_before_it() {
 
 /// Nobody can be writing on a disk that nobody can write to; but whose lock is held must wait.
 #[test]
-fn who_only_looks_at_a_disk_that_cannot_be_written_to_needs_no_lock() {
+fn reading_a_read_only_disk__needs_no_lock() {
     let disk = SimDisk::new();
     let made = Archive::create_on(Arc::new(disk.clone()), options()).expect("made");
     made.close().expect("closed");
@@ -80,7 +80,7 @@ fn who_only_looks_at_a_disk_that_cannot_be_written_to_needs_no_lock() {
 /// A deep look makes an index beside the one that is there, in memory where nothing may be
 /// written.
 #[test]
-fn a_damaged_store_that_was_to_be_written_to_is_looked_through_without_a_change() {
+fn verifying_a_damaged_store__changes_nothing() {
     let disk = SimDisk::new();
     let archive = Archive::create_on(Arc::new(disk.clone()), options()).expect("made");
     for content in [b"first", b"other"] {
@@ -105,7 +105,7 @@ fn a_damaged_store_that_was_to_be_written_to_is_looked_through_without_a_change(
 /// Who wrote is to be found out years later, also when several machines shared a disk.
 #[cfg(unix)]
 #[test]
-fn what_is_recorded_of_a_process_names_its_machine() {
+fn store_opened__names_the_machine() {
     let node = rustix::system::uname();
     let node = node.nodename().to_string_lossy().into_owned();
     assert!(!node.is_empty());
@@ -129,7 +129,7 @@ fn what_is_recorded_of_a_process_names_its_machine() {
 
 /// A folder is a store once its header is durable under its name, and not before.
 #[test]
-fn a_store_whose_header_got_no_durable_name_is_not_made() {
+fn a_header_without_durable_name__makes_no_store() {
     let create = |disk: &SimDisk| Archive::create_on(Arc::new(disk.clone()), options());
     let mut refused = (0, 0);
     for calls in 0.. {

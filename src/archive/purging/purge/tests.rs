@@ -39,7 +39,7 @@ fn is_anywhere(disk: &SimDisk, wanted: &[u8]) -> bool {
 /// Purged content used to linger in journal files that had been sealed and recycled before the
 /// purge.
 #[test]
-fn purged_content_is_nowhere_on_the_disk_however_it_got_there() {
+fn a_purge__leaves_its_content_nowhere_on_the_disk() {
     let disk = SimDisk::new();
     let archive = archive(&disk);
     put(&archive, SECRET);
@@ -63,7 +63,7 @@ fn purged_content_is_nowhere_on_the_disk_however_it_got_there() {
 /// A file that is used again holds what it held before, behind what was written since. When all
 /// of that is sealed by then, a purge of it does not turn to another file.
 #[test]
-fn purged_content_does_not_linger_in_the_journal_file_that_is_being_written() {
+fn a_purge__wipes_the_current_journal_file() {
     let disk = SimDisk::new();
     let archive = archive(&disk);
     put(&archive, b"what comes before is overwritten first");
@@ -82,7 +82,7 @@ fn purged_content_does_not_linger_in_the_journal_file_that_is_being_written() {
 
 /// What was archived since changes nothing that a plan decided on.
 #[test]
-fn a_plan_is_good_after_more_was_archived_and_in_no_store_that_has_not_come_as_far() {
+fn a_plan_from_a_later_event__is_refused() {
     let one = archive(&SimDisk::new());
     put(&one, b"first");
     let plan = one.plan_purge(&all_but(0), AsOf::Clock).expect("a plan");
@@ -99,7 +99,7 @@ fn a_plan_is_good_after_more_was_archived_and_in_no_store_that_has_not_come_as_f
 /// A seal compresses all that was archived since the last one. A nightly purge of what is
 /// months old waited for it.
 #[test]
-fn a_purge_seals_the_journal_only_when_something_that_goes_is_in_it() {
+fn a_purge__seals_the_journal_only_when_needed() {
     let disk = SimDisk::new();
     let archive = archive(&disk);
     put(&archive, SECRET);
@@ -125,7 +125,7 @@ fn a_purge_seals_the_journal_only_when_something_that_goes_is_in_it() {
 /// The power went when a purge was recorded and nothing was freed yet. The next one, of
 /// something else, ends it.
 #[test]
-fn a_purge_ends_what_one_before_it_could_not() {
+fn a_purge__finishes_one_that_was_cut_off() {
     let disk = SimDisk::new();
     let cut_off = archive(&disk);
     put(&cut_off, b"long sealed");
@@ -194,7 +194,7 @@ fn freed(archive: &Archive, policy: &Policy) -> Vec<u64> {
 }
 
 #[test]
-fn a_plan_says_for_each_entry_what_goes_with_it_and_not_before() {
+fn a_plan__counts_shared_content_with_its_last_entry() {
     for sealed in [false, true] {
         let archive = archive(&SimDisk::new());
         three(&archive);
@@ -221,7 +221,7 @@ fn a_plan_says_for_each_entry_what_goes_with_it_and_not_before() {
 }
 
 #[test]
-fn a_purge_says_what_it_freed_in_the_journal_and_in_packs() {
+fn a_purge__reports_bytes_freed_in_journal_and_packs() {
     let archive = archive(&SimDisk::new());
     three(&archive);
     let plan = archive
@@ -250,7 +250,7 @@ fn a_purge_says_what_it_freed_in_the_journal_and_in_packs() {
 
 /// A hold that was placed and lifted again is nothing the entries themselves remember.
 #[test]
-fn a_plan_is_stale_once_anybody_spoke_of_holds_and_where_it_was_not_made() {
+fn holds_after_a_plan__make_it_stale() {
     let archive = archive(&SimDisk::new());
     three(&archive);
     let kind = |done: Result<PurgeOutcome>| done.map_err(|error| error.kind()).err();
@@ -278,7 +278,7 @@ fn a_plan_is_stale_once_anybody_spoke_of_holds_and_where_it_was_not_made() {
 }
 
 #[test]
-fn a_policy_without_a_rule_takes_nothing_and_says_how_to_state_one() {
+fn a_policy_without_a_rule__is_refused_with_a_hint() {
     let archive = archive(&SimDisk::new());
     three(&archive);
     let policy = Policy {
@@ -292,7 +292,7 @@ fn a_policy_without_a_rule_takes_nothing_and_says_how_to_state_one() {
 }
 
 #[test]
-fn a_purge_of_nothing_or_without_a_reason_is_refused() {
+fn a_purge_of_nothing_or_without_reason__is_refused() {
     let archive = archive(&SimDisk::new());
     three(&archive);
     let newest = archive.newest();
@@ -312,7 +312,7 @@ fn a_purge_of_nothing_or_without_a_reason_is_refused() {
 
 /// An index that cannot be read must not make a plan shorter.
 #[test]
-fn a_plan_that_cannot_be_made_to_its_end_is_none() {
+fn a_plan_over_an_unreadable_index__is_an_error() {
     let disk = SimDisk::new();
     let made = archive(&disk);
     // More than a page of the index holds.
@@ -360,7 +360,7 @@ fn a_plan_that_cannot_be_made_to_its_end_is_none() {
 /// A view is a moment; content can move from the journal to packs behind it, and what it knows
 /// of no more counts as nothing.
 #[test]
-fn content_a_view_does_not_know_or_lost_sight_of_frees_nothing() {
+fn content_unknown_to_a_view__frees_nothing() {
     let archive = archive(&SimDisk::new());
     put(&archive, &noise(1, 1_000));
     let view = archive.store().index.view();

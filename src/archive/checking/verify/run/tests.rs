@@ -64,7 +64,7 @@ fn damage(disk: &SimDisk, content: &[u8]) -> String {
 /// A converter is run again years later. Of its files only the records were looked at, and
 /// never their SHA-256.
 #[test]
-fn a_damaged_file_of_a_converter_is_found_with_the_name_it_has_there() {
+fn a_damaged_converter_file__is_found_with_its_name() {
     let disk = SimDisk::new();
     let archive = store(&disk);
     register(&archive, &[("ict.py", noise(1)), ("limits.json", noise(2))]);
@@ -82,7 +82,7 @@ fn a_damaged_file_of_a_converter_is_found_with_the_name_it_has_there() {
 
 /// It was read once for its record and once more for each entry that names it.
 #[test]
-fn what_many_entries_name_is_read_once_and_told_of_for_each() {
+fn shared_content__is_read_once_and_reported_for_each_entry() {
     let disk = SimDisk::new();
     let archive = store(&disk);
     put(&archive, &noise(1));
@@ -120,7 +120,7 @@ fn what_many_entries_name_is_read_once_and_told_of_for_each() {
 
 /// Threads find things when they come to them. What is told must not depend on that.
 #[test]
-fn what_several_threads_find_is_told_in_one_order_and_counted_once() {
+fn findings_of_threads__have_one_order_and_count_once() {
     let disk = SimDisk::new();
     let archive = store(&disk);
     let content = |nth: u64| {
@@ -174,7 +174,7 @@ fn what_several_threads_find_is_told_in_one_order_and_counted_once() {
 
 /// Nobody reads it by name, and it must not be taken for sound.
 #[test]
-fn what_nothing_names_any_more_is_looked_at_as_well() {
+fn unneeded_content__is_checked_as_well() {
     let disk = SimDisk::new();
     let archive = store(&disk);
     for seed in 0..20 {
