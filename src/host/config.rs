@@ -707,7 +707,9 @@ impl Reader<'_> {
             }
         }
         let (bounds, wrong) = bounds(scope);
-        wrong.into_iter().for_each(|(key, why)| at(key, why, self));
+        for (key, why) in wrong {
+            at(key, why, self);
+        }
         ConverterConfig {
             converter: Converter {
                 version: scope.optional_text("version"),
@@ -851,11 +853,9 @@ impl Reader<'_> {
 }
 
 fn bounds(scope: &Scope<'_>) -> (Bounds, Vec<(&'static str, String)>) {
+    let (read, write) = (scope.paths("read_paths"), scope.paths("write_paths"));
     let sandbox = match scope.text("sandbox").as_str() {
-        "enforce" => Sandbox::Enforce {
-            read: scope.paths("read_paths"),
-            write: scope.paths("write_paths"),
-        },
+        "enforce" => Sandbox::Enforce { read, write },
         _ => Sandbox::Off,
     };
     Bounds {
