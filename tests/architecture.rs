@@ -66,12 +66,15 @@ const ON_DISK_ONLY: &[&str] = &["format", "index", "retention", "evidence", "blo
 /// Files beside `src/time.rs` that may ask the machine for the time, and why nothing recorded depends on it.
 const CLOCKS: &[(&str, &str)] = &[
     ("src/cli/progress.rs", "when to redraw a progress bar"),
-    ("src/convert/process.rs", "deadlines of a subprocess"),
+    ("src/convert/process/cancel.rs", "when a sleep is over"),
+    ("src/convert/process/child.rs", "deadlines of a subprocess"),
+    ("src/convert/process/run.rs", "deadlines of a subprocess"),
+    ("src/convert/reprocess/job.rs", "how long a job takes"),
+    ("src/convert/reprocess/pace.rs", "the pace of a job"),
     (
-        "src/convert/reprocess.rs",
-        "how long a job takes, and its pace",
+        "src/convert/running/worker.rs",
+        "deadlines of a worker's answer",
     ),
-    ("src/convert/worker.rs", "deadlines of a worker's answer"),
     ("src/host/file.rs", "when a file is tried again"),
     ("src/host/line.rs", "when a converter is tried again"),
     ("src/host/listen.rs", "deadlines of a request"),

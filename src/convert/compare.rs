@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use super::json::{Json, Text, pairs};
+use super::protocol::{Json, Text, pairs};
 use crate::entry::{Outcome, Unit};
 use crate::id::BlobId;
 

@@ -12,7 +12,7 @@ use rustix::thread::{
     CapabilitySet, capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
-use super::super::definition::RunAs;
+use crate::convert::converter::RunAs;
 
 /// The number that stands for "do not change it" in every call that changes a user or a group.
 const UNCHANGED: u32 = u32::MAX;

@@ -6,10 +6,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::definition::Takes;
-use super::folder::{BEGINNING_BYTES, UnpackError, has_main_file, unpack};
-use super::runner::Request;
-use super::scratch::{make_private, safe_name};
+use super::request::Request;
+use crate::convert::converter::Takes;
+use crate::convert::folder::{BEGINNING_BYTES, UnpackError, has_main_file, unpack};
+use crate::convert::scratch::{make_private, safe_name};
 use crate::{Error, ErrorKind, Result};
 
 /// The path that a converter is given, and what the source is called; or why the source is none for
@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result};
 type Placed = Result<(PathBuf, String), String>;
 
 /// Puts a source into an empty folder.
-pub(super) fn place(
+pub(in crate::convert) fn place(
     takes: &Takes,
     request: Request<'_>,
     source: &mut dyn Read,

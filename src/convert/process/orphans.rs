@@ -39,7 +39,7 @@ fn started() -> MutexGuard<'static, BTreeMap<i32, PathBuf>> {
 }
 
 /// Starts a process whose leavings belong to `home`. It is to be waited for with [`forget`].
-pub(super) fn start(command: &mut Command, home: &Path) -> io::Result<Child> {
+pub(in crate::convert) fn start(command: &mut Command, home: &Path) -> io::Result<Child> {
     // The lock keeps a search for orphans from meeting a child that nobody has noted yet.
     let mut started = started();
     let child = command.spawn()?;
@@ -50,7 +50,7 @@ pub(super) fn start(command: &mut Command, home: &Path) -> io::Result<Child> {
 }
 
 /// Forgets a process that was waited for, and ends what it left behind.
-pub(super) fn forget(pid: u32) {
+pub(in crate::convert) fn forget(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
         started().remove(&pid);
     }
@@ -61,7 +61,7 @@ pub(super) fn forget(pid: u32) {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use family::Family;
+pub(in crate::convert) use family::Family;
 
 #[cfg(target_os = "linux")]
 mod family {
@@ -128,7 +128,7 @@ mod family {
 
     /// Kills the children of this process that it has not started, but for those whose home is that of a process that
     /// still runs. Their own children come to this process in turn.
-    pub(super) fn end_orphans() {
+    pub(in crate::convert) fn end_orphans() {
         const ROUNDS: u32 = 200;
         for _ in 0..ROUNDS {
             let started = started();
@@ -169,13 +169,13 @@ mod family {
 
 /// Where a process's children cannot be asked for.
 #[cfg(not(target_os = "linux"))]
-pub(super) struct Family;
+pub(in crate::convert) struct Family;
 
 #[cfg(not(target_os = "linux"))]
 impl Family {
-    pub(super) fn below(_: u32) -> Self {
+    pub(in crate::convert) fn below(_: u32) -> Self {
         Self
     }
 
-    pub(super) fn kill(&self) {}
+    pub(in crate::convert) fn kill(&self) {}
 }

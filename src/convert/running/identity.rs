@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::definition::{Bounds, Converter, recorded_mode};
-use super::process::{self, Cancel, End, Invocation};
-use super::sandbox::{self, Confinement};
-use super::scratch::{Scratch, make_private};
 use crate::archive::NewConverter;
+use crate::convert::converter::{Bounds, Converter, program, recorded_mode};
+use crate::convert::process::{self, Cancel, End, Invocation};
+use crate::convert::sandbox::{self, Confinement};
+use crate::convert::scratch::{Scratch, make_private};
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
@@ -206,7 +206,7 @@ fn environment_note(converter: &Converter) -> String {
     {
         return String::new();
     }
-    let program = process::program(word, &converter.dir, &converter.bundle);
+    let program = program(word, &converter.dir, &converter.bundle);
     let held_to = Bounds {
         timeout: VERSION_TIMEOUT,
         sandbox: converter.bounds.sandbox.clone(),

@@ -1,26 +1,28 @@
 //! Runs one converter, in whichever mode, and knows which identity did the work.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
-use super::definition::{Arguments, Bounds, Converter, Mode, Revealed, Sandbox, read_mode};
 use super::environment::{self, Died};
-use super::identity::{Identity, is_bundle_name};
+use super::identity::is_bundle_name;
 use super::input;
-use super::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
-use super::protocol::{self, Conversion, WorkerRequest};
-use super::sandbox::{self, Confinement, Enforcement};
-use super::scratch::{Scratch, make_private};
-use super::worker::{Pool, seconds, too_much_output};
+use super::request::Request;
+use super::session::{Session, unusable};
+use super::worker::{seconds, too_much_output};
 use crate::archive::Archive;
+use crate::convert::converter::{
+    Arguments, Bounds, Converter, Mode, Revealed, Sandbox, program, read_mode,
+};
+use crate::convert::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
+use crate::convert::protocol::{self, Conversion, WorkerRequest};
+use crate::convert::sandbox::{self, Confinement, Enforcement};
+use crate::convert::scratch::{Scratch, make_private};
 use crate::event::ConverterRegistered;
-use crate::id::{ConverterId, EntryId, StoreId};
+use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of one file of a recorded bundle that are put back for a run.
@@ -34,30 +36,6 @@ pub struct Runner {
     session: Mutex<Arc<Session>>,
     /// The files of a recorded converter, put back for as long as it runs.
     _files: Option<Scratch>,
-}
-
-/// The converter as it stood when its files were last read.
-pub(crate) struct Session {
-    pub(crate) identity: Identity,
-    pool: Pool,
-    /// What its workers know: `home` to write to, and `in` for the sources they are given.
-    folder: Scratch,
-    registered: Mutex<BTreeSet<StoreId>>,
-    /// A one-shot converter got as far as its own code.
-    has_begun: AtomicBool,
-}
-
-/// One source to convert.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// The name that the file or folder had. The converter sees it under this name, made safe.
-    pub name: &'a str,
-    /// The modification time it had.
-    pub modified: Option<SystemTime>,
-    /// The entry it is.
-    pub entry: Option<EntryId>,
-    /// What the converter is told besides.
-    pub arguments: &'a Arguments,
 }
 
 impl Runner {
@@ -391,7 +369,7 @@ impl Runner {
 
     fn program(&self) -> PathBuf {
         let word = self.converter.command.first().map_or("", String::as_str);
-        process::program(word, &self.converter.dir, &self.converter.bundle)
+        program(word, &self.converter.dir, &self.converter.bundle)
     }
 
     fn unusable(&self, reason: String) -> Error {
@@ -401,55 +379,6 @@ impl Runner {
     /// What is enforced on the converter's processes, as it is recorded with each attempt.
     pub(crate) fn enforced(&self) -> Vec<String> {
         self.converter.bounds.enforced()
-    }
-}
-
-fn unusable(converter: &Converter, reason: &str) -> Error {
-    Error::new(
-        ErrorKind::Converter,
-        format!("converter '{}': {reason}", converter.name),
-    )
-}
-
-impl Session {
-    fn begin(converter: &Converter, workers: usize, scratch_root: &Path) -> Result<Self> {
-        if let (Some(path), Some(run_as)) = (converter.unreadable(), &converter.bounds.run_as) {
-            let why = format!("the user {run_as} may not read {}", path.display());
-            return Err(unusable(converter, &why)
-                .hint("give its files and the folders above them permissions by which it may"));
-        }
-        let identity = Identity::of(converter)?;
-        let folder = Scratch::new(scratch_root)
-            .map_err(|error| Error::io("make a folder below", scratch_root, error))?;
-        for inner in ["home", "in"] {
-            make_private(&folder.path().join(inner))
-                .map_err(|error| Error::io("make a folder in", folder.path(), error))?;
-        }
-        // The folder of sources stays the host's, who makes a folder for each in it.
-        sandbox::hand_over(&converter.bounds, &folder.path().join("in"), &[])
-            .and_then(|()| sandbox::hand_over(&converter.bounds, folder.path(), &["home"]))
-            .map_err(|error| Error::io("hand over", folder.path(), error))?;
-        Ok(Self {
-            identity,
-            pool: Pool::new(workers),
-            folder,
-            registered: Mutex::default(),
-            has_begun: AtomicBool::new(false),
-        })
-    }
-
-    /// Records the converter's identity and files in `archive`, once.
-    pub(crate) fn register(&self, archive: &Archive, converter: &Converter) -> Result<ConverterId> {
-        let mut registered = self
-            .registered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let store = archive.store_id();
-        if !registered.contains(&store) {
-            archive.register_converter(self.identity.to_record(converter)?)?;
-            registered.insert(store);
-        }
-        Ok(self.identity.id)
     }
 }
 
@@ -470,11 +399,13 @@ fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
     use crate::convert::Takes;
     use crate::entry::{Meta, Outcome};
+    use crate::id::EntryId;
 
     fn converter(dir: &Path, script: &str) -> Converter {
         fs::write(dir.join("run.sh"), script).expect("written");

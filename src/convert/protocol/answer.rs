@@ -14,20 +14,20 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::conversion::{Conversion, PostAction, excerpt};
 use super::json::{Members, Text};
 use super::not_json::one_value;
-use super::protocol::{Conversion, PostAction, excerpt};
 use super::spelling::suggest;
 use crate::entry::{Outcome, Status, Unit};
 
 /// The longest wait a converter may ask for.
-pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(in crate::convert) const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Bytes of all warnings kept of one conversion, and of each name of the unit, as they are written
 /// in an event.
-pub(super) const WARNINGS_BYTES_MAX: usize = 8 << 10;
-pub(super) const UNIT_BYTES_MAX: usize = 512;
+pub(in crate::convert) const WARNINGS_BYTES_MAX: usize = 8 << 10;
+pub(in crate::convert) const UNIT_BYTES_MAX: usize = 512;
 /// Reports of one conversion. All of them are named in one event, which has an end.
-pub(super) const REPORTS_MAX: usize = 200;
+pub(in crate::convert) const REPORTS_MAX: usize = 200;
 /// Characters of a value that are shown in a reason.
 const VALUE_CHARS_MAX: usize = 80;
 /// Unknown members that are named in a warning.
@@ -124,7 +124,7 @@ fn letters(name: &str) -> String {
 }
 
 /// Tells whether the JSON value `text` is an answer.
-pub(super) fn is_answer(text: &str) -> bool {
+pub(in crate::convert) fn is_answer(text: &str) -> bool {
     let Some(members) = members(text) else {
         return false;
     };
@@ -146,7 +146,7 @@ pub(super) fn is_answer(text: &str) -> bool {
 }
 
 /// Tells whether the JSON value `text` has a status and nothing that answers do not have.
-pub(super) fn is_plain_answer(text: &str) -> bool {
+pub(in crate::convert) fn is_plain_answer(text: &str) -> bool {
     members(text).is_some_and(|members| {
         let known = |name| members.iter().any(|member| member.known == Some(name));
         known("status") && members.iter().all(|member| member.known.is_some())
@@ -154,7 +154,7 @@ pub(super) fn is_plain_answer(text: &str) -> bool {
 }
 
 /// Tells whether the JSON value `text` is an array of nothing but answers.
-pub(super) fn is_list_of_answers(text: &str) -> bool {
+pub(in crate::convert) fn is_list_of_answers(text: &str) -> bool {
     let items: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
     !items.is_empty() && items.iter().all(|item| is_plain_answer(item.get()))
 }
@@ -163,7 +163,7 @@ pub(super) fn is_list_of_answers(text: &str) -> bool {
 ///
 /// # Errors
 /// When it is no JSON object, or its `id` is no number: then nobody knows what it answers.
-pub(super) fn read_answer(text: &str) -> Result<(Option<u64>, Conversion), String> {
+pub(in crate::convert) fn read_answer(text: &str) -> Result<(Option<u64>, Conversion), String> {
     let text = text.trim_start_matches('\u{feff}');
     one_value(text)?;
     let members =
@@ -187,7 +187,7 @@ pub(super) fn read_answer(text: &str) -> Result<(Option<u64>, Conversion), Strin
 }
 
 /// Reads an answer that has no request; whatever its `id` is does not count.
-pub(super) fn read_lone_answer(text: &str) -> Conversion {
+pub(in crate::convert) fn read_lone_answer(text: &str) -> Conversion {
     let mut reading = Reading {
         members: members(text).unwrap_or_default(),
         faults: Vec::new(),
@@ -522,7 +522,7 @@ fn bounded(mut warnings: Vec<String>) -> Vec<String> {
 }
 
 /// Bytes of a text as JSON.
-pub(super) fn written_bytes(text: &str) -> usize {
+pub(in crate::convert) fn written_bytes(text: &str) -> usize {
     2 + text.chars().map(written_char).sum::<usize>()
 }
 

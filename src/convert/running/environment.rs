@@ -9,8 +9,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use super::definition::Converter;
-use super::process;
+use crate::convert::converter;
+use crate::convert::converter::Converter;
 
 /// What a shell, `env` and the launcher of the sandbox exit with when they cannot run a program: it
 /// is not executable, or not there.
@@ -38,7 +38,7 @@ const COMPLAINTS: [(&str, &str); 14] = [
 
 /// What the end of a process that gave no answer says about its converter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Died {
+pub(in crate::convert) enum Died {
     /// Over the file, as far as anybody can tell.
     Running,
     /// Before the converter's own code could begin.
@@ -46,7 +46,7 @@ pub(super) enum Died {
 }
 
 /// Judges a process by its exit code and what it wrote to standard error.
-pub(super) fn judge(status: Option<ExitStatus>, stderr: &str) -> Died {
+pub(in crate::convert) fn judge(status: Option<ExitStatus>, stderr: &str) -> Died {
     let code = status.and_then(|status| status.code());
     if code.is_some_and(|code| NOT_RUN.contains(&code)) || stderr.lines().any(is_complaint) {
         return Died::Starting;
@@ -75,9 +75,13 @@ pub fn missing_program(converter: &Converter) -> Option<String> {
 }
 
 /// The same for a command whose files are in `dir`.
-pub(super) fn missing(command: &[String], dir: &Path, bundle: &[String]) -> Option<String> {
+pub(in crate::convert) fn missing(
+    command: &[String],
+    dir: &Path,
+    bundle: &[String],
+) -> Option<String> {
     let word = command.first().map_or("", String::as_str);
-    let program = process::program(word, dir, bundle);
+    let program = converter::program(word, dir, bundle);
     // The files of a bundle are looked at by whoever reads the bundle.
     if bundle.iter().any(|name| name == word) {
         return None;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reprocess::{Step, StepOutcome};
+use super::step::{Step, StepOutcome};
 use crate::event::{EntryRanges, JobError};
 use crate::id::EntryId;
 

@@ -249,7 +249,7 @@ impl Decimal {
 
 /// The members of an object, in their order and each as often as it is there; values are not looked
 /// into.
-pub(super) struct Members<'a>(pub(super) Vec<(Text, &'a RawValue)>);
+pub(in crate::convert) struct Members<'a>(pub(in crate::convert) Vec<(Text, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -272,17 +272,20 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 /// A member of one or both of two objects.
-pub(super) struct Pair<'a> {
-    pub(super) name: &'a Text,
+pub(in crate::convert) struct Pair<'a> {
+    pub(in crate::convert) name: &'a Text,
     /// Which of the members of this name it is, from 1.
-    pub(super) nth: usize,
-    pub(super) old: Option<&'a Json>,
-    pub(super) new: Option<&'a Json>,
+    pub(in crate::convert) nth: usize,
+    pub(in crate::convert) old: Option<&'a Json>,
+    pub(in crate::convert) new: Option<&'a Json>,
 }
 
 /// Pairs the members of two objects by name, sorted. Those of one name keep their order, because
 /// which of them a program takes differs.
-pub(super) fn pairs<'a>(old: &'a [(Text, Json)], new: &'a [(Text, Json)]) -> Vec<Pair<'a>> {
+pub(in crate::convert) fn pairs<'a>(
+    old: &'a [(Text, Json)],
+    new: &'a [(Text, Json)],
+) -> Vec<Pair<'a>> {
     let mut named: BTreeMap<&Text, [Vec<&Json>; 2]> = BTreeMap::new();
     for (side, members) in [old, new].into_iter().enumerate() {
         for (name, value) in members {

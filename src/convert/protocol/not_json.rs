@@ -16,7 +16,7 @@ const BEGINNINGS_MAX: usize = 100;
 ///
 /// # Errors
 /// The encoding it seems to be in, when that is not UTF-8.
-pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
+pub(in crate::convert) fn decode(bytes: &[u8]) -> Result<&str, String> {
     let head = &bytes[..bytes.len().min(64)];
     let marked = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
     // Without a mark, half of the bytes of plain letters in UTF-16 are zero; JSON has none.
@@ -47,7 +47,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
 ///
 /// # Errors
 /// What it is instead, where, and what to do about it.
-pub(super) fn one_value(text: &str) -> Result<&RawValue, String> {
+pub(in crate::convert) fn one_value(text: &str) -> Result<&RawValue, String> {
     serde_json::from_str(text).map_err(|error| {
         around(text)
             .or_else(|| inside(text, &error))
