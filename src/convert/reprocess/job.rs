@@ -1,7 +1,7 @@
 //! Runs converters over a selection as one recorded job.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::blocked::Blocked;
@@ -20,7 +20,7 @@ use crate::convert::process::Cancel;
 use crate::convert::running::milliseconds;
 use crate::entry::Outcome;
 use crate::event::JobStarted;
-use crate::id::EntryId;
+use crate::id::{EntryId, JobId};
 
 /// What is gathered while a job runs.
 struct Gathered {
@@ -36,14 +36,15 @@ pub struct Ramp<'a> {
     pub go_on: &'a mut dyn FnMut(&ReprocessResult) -> bool,
 }
 
-/// Runs converters over `selection` as one recorded job. `on_step` is called from several threads, after each entry.
+/// Runs converters over `selection` as one recorded job. `on_step` is called from several threads,
+/// after each entry.
 ///
-/// Every attempt is durable before its step is told. When cancelled, running converters are killed and their entries
-/// not counted; the job is recorded as interrupted and can be resumed.
+/// Every attempt is durable before its step is told. When cancelled, running converters are killed
+/// and their entries not counted; the job is recorded as interrupted and can be resumed.
 ///
 /// # Errors
-/// `Invalid` for impossible options; and when the job's beginning or end cannot be recorded. What goes wrong with an
-/// entry is in the result.
+/// `Invalid` for impossible options; and when the job's beginning or end cannot be recorded. What
+/// goes wrong with an entry is in the result.
 pub fn reprocess(
     archive: &Archive,
     selection: &Selection,
@@ -61,7 +62,8 @@ pub fn reprocess(
     )
 }
 
-/// The same, stopping on the way to ask whether it shall go on. A job that shall not is recorded as interrupted.
+/// Does what [`reprocess`] does, and asks at each pause of `ramp` whether to go on. A job that is
+/// stopped there is recorded as interrupted.
 ///
 /// # Errors
 /// As [`reprocess`].
@@ -75,128 +77,176 @@ pub fn reprocess_by_ramp(
     ramp: Ramp<'_>,
 ) -> Result<ReprocessResult> {
     let started = Instant::now();
-    let total = selection.ids.len() as u64;
     let pace = Pace::new(options.rate)?;
-    let job = match options.resume {
-        _ if options.compare_only => None,
-        Some(job) => Some(job),
-        None => Some(
-            archive.start_job(JobStarted {
-                kind: "reprocess".to_owned(),
-                selection: selection.description.clone(),
-                converter_version: options.which.words().to_owned(),
-                params: match options.params {
-                    Params::Recorded => "recorded",
-                    Params::Current => "current",
-                }
-                .to_owned(),
-                total,
-                reason: options.reason.clone(),
-            })?,
-        ),
-    };
-    let work = Work {
-        archive,
-        converters,
-        options,
-        job,
-        cancel,
-        runners: Runners::default(),
-        blocked: Blocked::default(),
-    };
-    let gathered = Mutex::new(Gathered {
-        result: ReprocessResult {
-            job,
-            total,
-            ..ReprocessResult::default()
+    let number = start(archive, selection, options)?;
+    let job = Job {
+        ids: &selection.ids,
+        work: Work {
+            archive,
+            converters,
+            options,
+            job: number,
+            cancel,
+            runners: Runners::default(),
+            blocked: Blocked::default(),
         },
-        untried: Untried::default(),
-    });
-    let next = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
-    let go_on = || !stop.load(Ordering::Relaxed) && !cancel.is_cancelled();
-    let tell = &|id: EntryId, outcome: StepOutcome| {
+        pace,
+        gathered: Mutex::new(Gathered {
+            result: ReprocessResult {
+                job: number,
+                total: selection.ids.len() as u64,
+                ..ReprocessResult::default()
+            },
+            untried: Untried::default(),
+        }),
+        next: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+        on_step,
+    };
+    job.run(ramp, started);
+    let Gathered {
+        mut result,
+        untried,
+    } = job
+        .gathered
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    result.interrupted = result.processed + result.skipped < result.total;
+    result.duration_ms = milliseconds(started.elapsed());
+    if let Some(number) = number {
+        archive.finish_job(result.finished(number, &untried))?;
+    }
+    Ok(result)
+}
+
+/// Records the beginning of a job. `None` for one that records nothing.
+fn start(archive: &Archive, selection: &Selection, options: &Reprocess) -> Result<Option<JobId>> {
+    if options.compare_only {
+        return Ok(None);
+    }
+    if let Some(job) = options.resume {
+        return Ok(Some(job));
+    }
+    let params = match options.params {
+        Params::Recorded => "recorded",
+        Params::Current => "current",
+    };
+    let job = archive.start_job(JobStarted {
+        kind: "reprocess".to_owned(),
+        selection: selection.description.clone(),
+        converter_version: options.which.words().to_owned(),
+        params: params.to_owned(),
+        total: selection.ids.len() as u64,
+        reason: options.reason.clone(),
+    })?;
+    Ok(Some(job))
+}
+
+/// A job while it runs.
+struct Job<'a> {
+    ids: &'a [EntryId],
+    work: Work<'a>,
+    pace: Pace,
+    gathered: Mutex<Gathered>,
+    /// The place in `ids` that is taken next.
+    next: AtomicUsize,
+    /// An entry failed after which no others are to be taken.
+    stop: AtomicBool,
+    on_step: &'a (dyn Fn(&Step) + Sync),
+}
+
+impl Job<'_> {
+    /// Takes all entries, with the pauses of `ramp`, and then those whose converter could not run
+    /// before.
+    fn run(&self, ramp: Ramp<'_>, started: Instant) {
+        let all = self.ids.len();
+        let pauses = ramp.pauses.iter().copied().filter(|&pause| pause < all);
+        for until in pauses.chain([all]) {
+            self.run_until(until);
+            if until == all || !self.goes_on() {
+                break;
+            }
+            let mut so_far = self.gathered().result.clone();
+            so_far.duration_ms = milliseconds(started.elapsed());
+            if !(ramp.go_on)(&so_far) {
+                break;
+            }
+        }
+        if self.goes_on() {
+            for id in self.work.blocked.last_round() {
+                if !self.step(id) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes the entries up to a place, as many at a time as the options say.
+    fn run_until(&self, until: usize) {
+        let take = || {
+            while self.goes_on() {
+                let place = self
+                    .next
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
+                        (place < until).then_some(place + 1)
+                    });
+                let id = place.ok().and_then(|place| self.ids.get(place));
+                let Some(&id) = id.filter(|_| self.pace.wait(self.work.cancel)) else {
+                    return;
+                };
+                if !self.step(id) {
+                    return;
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.work.options.jobs.clamp(1, until.max(1)) {
+                scope.spawn(take);
+            }
+            take();
+        });
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed) && !self.work.cancel.is_cancelled()
+    }
+
+    /// Tries one entry and tells what became of it. False when cancelled.
+    fn step(&self, id: EntryId) -> bool {
+        match self.work.step(id) {
+            Some(Stepped::Over(outcome)) => self.tell(id, outcome),
+            Some(Stepped::PutOff) => {}
+            None => return false,
+        }
+        true
+    }
+
+    fn tell(&self, id: EntryId, outcome: StepOutcome) {
         let failed = match &outcome {
             StepOutcome::Ran { outcome, .. } => *outcome != Outcome::Success,
             StepOutcome::Error { .. } | StepOutcome::NotTried { .. } => true,
             StepOutcome::Skipped { .. } | StepOutcome::Earlier { .. } => false,
         };
-        if failed && options.on_error == OnError::Stop {
-            stop.store(true, Ordering::Relaxed);
+        if failed && self.work.options.on_error == OnError::Stop {
+            self.stop.store(true, Ordering::Relaxed);
         }
-        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gathered = self.gathered();
         let mut step = Step {
             entry: id,
             done: 0,
-            total,
+            total: gathered.result.total,
             outcome,
         };
         gathered.result.count(&step);
         gathered.untried.note(&step);
         let result = &gathered.result;
         step.done = result.processed + result.skipped + result.not_tried;
+        // Whoever is told may take long.
         drop(gathered);
-        on_step(&step);
-    };
-    let take = &|until: usize| {
-        while go_on() {
-            let place = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
-                (place < until).then_some(place + 1)
-            });
-            let Some(&id) = place.ok().and_then(|place| selection.ids.get(place)) else {
-                return;
-            };
-            if !pace.wait(cancel) {
-                return;
-            }
-            match work.step(id) {
-                Some(Stepped::Over(outcome)) => tell(id, outcome),
-                Some(Stepped::PutOff) => {}
-                None => return,
-            }
-        }
-    };
-    let all = selection.ids.len();
-    let pauses = ramp.pauses.iter().copied().filter(|&pause| pause < all);
-    for until in pauses.chain([all]) {
-        std::thread::scope(|scope| {
-            for _ in 1..options.jobs.clamp(1, until.max(1)) {
-                scope.spawn(move || take(until));
-            }
-            take(until);
-        });
-        if until == all || !go_on() {
-            break;
-        }
-        let mut so_far = gathered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .result
-            .clone();
-        so_far.duration_ms = milliseconds(started.elapsed());
-        if !(ramp.go_on)(&so_far) {
-            break;
-        }
+        (self.on_step)(&step);
     }
-    if go_on() {
-        for id in work.blocked.last_round() {
-            match work.step(id) {
-                Some(Stepped::Over(outcome)) => tell(id, outcome),
-                Some(Stepped::PutOff) => {}
-                None => break,
-            }
-        }
+
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let Gathered {
-        mut result,
-        untried,
-    } = gathered
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    result.interrupted = result.processed + result.skipped < total;
-    result.duration_ms = milliseconds(started.elapsed());
-    if let Some(job) = job {
-        archive.finish_job(result.finished(job, &untried))?;
-    }
-    Ok(result)
 }
