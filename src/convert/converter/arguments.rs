@@ -12,8 +12,8 @@ pub const MASK: &str = "***";
 
 /// A converter's arguments. Secret ones never show in what is recorded or printed.
 ///
-/// A secret value may be written `${NAME}` (an environment variable) or `${file:PATH}` (the content of a file,
-/// without its line end), so that configurations hold no secret themselves.
+/// A secret value may be written `${NAME}` (an environment variable) or `${file:PATH}` (the content
+/// of a file, without its line end), so that configurations hold no secret themselves.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Arguments {
     values: Meta,
@@ -49,7 +49,8 @@ impl Arguments {
         self.secret.iter().map(String::as_str)
     }
 
-    /// The arguments an earlier run `recorded`, with secrets, which no record holds, taken from here.
+    /// The arguments an earlier run `recorded`, with secrets, which no record holds, taken from
+    /// here.
     ///
     /// # Errors
     /// Names a secret argument that was recorded but is not configured here.
@@ -109,7 +110,8 @@ impl Secrets {
         let mut spellings: Vec<String> = values
             .into_iter()
             .flat_map(|value| {
-                // Converters quote what they were given: the JSON spelling hides a secret with a quote in it.
+                // Converters quote what they were given: the JSON spelling hides a secret with a
+                // quote in it.
                 let quoted = serde_json::Value::from(value.as_str()).to_string();
                 let inner = quoted[1..quoted.len() - 1].to_owned();
                 [value, inner]

@@ -36,7 +36,8 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// These bounds with a network and an account as the configuration says them; and which keys say what cannot be.
+    /// These bounds with a network and an account as the configuration says them; and which keys
+    /// say what cannot be.
     pub(crate) fn restricted(
         mut self,
         network: &str,
@@ -66,8 +67,8 @@ pub enum Sandbox {
     /// All that its account may touch.
     #[default]
     Off,
-    /// As far as the system can enforce it: the system's programs and libraries, its own program and bundle and the
-    /// source for reading; its temporary folder for writing.
+    /// As far as the system can enforce it: the system's programs and libraries, its own program
+    /// and bundle and the source for reading; its temporary folder for writing.
     Enforce {
         /// What else it may read and execute, with all that is below.
         read: Vec<PathBuf>,
@@ -86,8 +87,8 @@ pub enum Network {
     None,
 }
 
-/// The account a converter runs as, as it is configured: a user, and a group where it is not the user's own. Each is a name or
-/// a number.
+/// The account a converter runs as, as it is configured: a user, and a group where it is not the
+/// user's own. Each is a name or a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunAs {
     pub(in crate::convert) user: String,

@@ -18,8 +18,8 @@ pub struct Converter {
     pub version: Option<String>,
     /// Program and arguments, started without a shell. `{input}` stands for the source's path.
     pub command: Vec<String>,
-    /// Where its files are; relative names in `command` and `bundle` are relative to it, and it is the program's
-    /// current folder.
+    /// Where its files are; relative names in `command` and `bundle` are relative to it, and it is
+    /// the program's current folder.
     pub dir: PathBuf,
     /// The files that make it what it is, relative to `dir`, with `/` between parts.
     pub bundle: Vec<String>,
@@ -86,7 +86,8 @@ pub enum Takes {
     WithCompanions(Companions),
 }
 
-/// Mode and source in one word, as it is recorded: a converter of folders is another one than the same program of files.
+/// Mode and source in one word, as it is recorded: a converter of folders is another one than the
+/// same program of files.
 pub(crate) const fn recorded_mode(mode: Mode, takes: &Takes) -> &'static str {
     match (mode, takes) {
         (mode, Takes::Files) => mode.name(),

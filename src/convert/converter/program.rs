@@ -3,8 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The program a command's first word means: a file of the converter's folder where it is written as a path or is one
-/// of its `bundle`, else whatever PATH finds.
+/// The program a command's first word means: a file of the converter's folder where it is written
+/// as a path or is one of its `bundle`, else whatever PATH finds.
 pub(in crate::convert) fn program(word: &str, dir: &Path, bundle: &[String]) -> PathBuf {
     let is_path = word.contains('/') || (cfg!(windows) && word.contains('\\'));
     if is_path || bundle.iter().any(|name| name == word) {

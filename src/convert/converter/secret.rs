@@ -29,8 +29,8 @@ pub enum MissingSecret {
     Unclosed,
 }
 
-/// Replaces each `${NAME}` by an environment variable, each `${file:PATH}` by a file's content, and each
-/// `${credential:NAME}` by what the service manager keeps under that name.
+/// Replaces each `${NAME}` by an environment variable, each `${file:PATH}` by a file's content, and
+/// each `${credential:NAME}` by what the service manager keeps under that name.
 pub(crate) fn expand(text: &str, dir: &Path) -> Result<String, MissingSecret> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -85,7 +85,8 @@ fn read_secret(path: &Path) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    /// Names come from a configuration that several people may write to; what they name is read by the host.
+    /// Names come from a configuration that several people may write to; what they name is read by
+    /// the host.
     #[test]
     fn a_credential_is_read_from_its_folder_and_from_nowhere_else() {
         let dir = tempfile::tempdir().expect("folder");

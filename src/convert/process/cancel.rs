@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 /// The longest time between two looks for a cancellation.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// Asks long work to stop. Clones ask together.
+/// Cancels long work. All clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Asks; running converters are killed and what they were doing counts as not begun.
+    /// Cancels. Running converters are killed, and their conversions count as not begun.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// True once asked.
+    /// True after [`Cancel::cancel`].
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Sleeps, but wakes soon after being cancelled. True when it was not.
+    /// Sleeps, and wakes early when cancelled. Returns true when it was not cancelled.
     pub(crate) fn sleep(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
         while !self.is_cancelled() {

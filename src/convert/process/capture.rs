@@ -13,9 +13,9 @@ pub(super) const STDERR_BYTES_KEPT: usize = 64 << 10;
 /// What to keep of a stream.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::convert) enum Keep {
-    /// Everything, up to so many bytes; more is an offence.
+    /// Keeps everything, up to so many bytes. A stream that is longer is cut off and marked.
     All(usize),
-    /// The last so many bytes.
+    /// Keeps the last so many bytes.
     Tail(usize),
 }
 
@@ -33,7 +33,8 @@ struct Captured {
 pub(in crate::convert) struct Capture(Arc<Mutex<Captured>>);
 
 impl Capture {
-    /// Reads `stream` to its end. `wake` is sent to when something happened that a waiting thread should know.
+    /// Reads `stream` to its end. `wake` is sent to when something happened that a waiting thread
+    /// should know.
     pub(in crate::convert) fn start(
         mut stream: impl Read + Send + 'static,
         keep: Keep,
@@ -79,7 +80,7 @@ impl Capture {
         self.lock().too_much
     }
 
-    /// Takes what there is and lets the reading thread go as soon as it can.
+    /// Returns what was read so far, and tells the reading thread to end.
     pub(super) fn finish(&self) -> Vec<u8> {
         let mut captured = self.lock();
         captured.abandoned = true;

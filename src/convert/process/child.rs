@@ -42,7 +42,8 @@ impl Process {
         &mut self.child
     }
 
-    /// True once the process has exited. It stays a zombie, so that its number still names its group.
+    /// True once the process has exited. It stays a zombie, so that its number still names its
+    /// group.
     #[cfg(unix)]
     pub(in crate::convert) fn has_exited(&mut self) -> bool {
         use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -60,7 +61,8 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Kills what is left of it and says how it exited; `None` when it would not die, or nobody knows.
+    /// Kills what is left of the group and returns how the process exited. `None` when it does not
+    /// die in time, or its status is lost.
     pub(in crate::convert) fn end(&mut self) -> Option<ExitStatus> {
         let family = Family::below(self.child.id());
         self.kill();

@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus};
 use crate::convert::converter::Bounds;
 use crate::convert::sandbox::{self, Confinement};
 
-/// The variables a converter inherits. All others are unknown to it, secrets among them.
+/// Environment variables that a converter inherits. It gets no others, for they may hold secrets.
 pub(super) const INHERITED: [&str; 7] = [
     "PATH",
     "LANG",
@@ -19,7 +19,7 @@ pub(super) const INHERITED: [&str; 7] = [
     "COMSPEC",
 ];
 
-/// A program to start: everything it will know of the world.
+/// A program to start, with its arguments, folders, variables and bounds.
 #[derive(Debug)]
 pub(in crate::convert) struct Invocation<'a> {
     pub(in crate::convert) program: PathBuf,
@@ -62,7 +62,7 @@ impl Invocation<'_> {
         Ok(command)
     }
 
-    /// Why the program never ran, if its end says so. Without a launcher, starting it tells.
+    /// Returns why the launcher could not start the program. Without a launcher, `spawn` fails.
     pub(in crate::convert) fn launch_error(
         &self,
         status: Option<ExitStatus>,

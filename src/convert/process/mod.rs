@@ -1,8 +1,9 @@
-//! Processes that cannot outstay their welcome: own group, cleared environment, bounded time, output, memory and files.
+//! Starts the processes of a converter, bounds their time, output, memory and files, and ends them.
 //!
-//! On Unix a converter runs in its own process group and the whole group is killed when the converter is done for,
-//! whether it timed out or exited; on Linux, so is what left the group. On Windows the converter itself is
-//! killed; what it started is not. A process that keeps the output open is not waited for longer than a moment.
+//! On Unix a converter runs in its own process group and the whole group is killed when the
+//! converter is done for, whether it timed out or exited; on Linux, so is what left the group. On
+//! Windows the converter itself is killed; what it started is not. A process that keeps the output
+//! open is not waited for longer than a moment.
 
 mod cancel;
 mod capture;

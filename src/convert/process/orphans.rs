@@ -1,9 +1,10 @@
-//! Ends what a converter started and left behind: processes that went out of its group, and out of its family.
+//! Ends what a converter started and left behind: processes that went out of its group, and out of
+//! its family.
 //!
-//! A process leaves its group by a session of its own, and its family when its parent ends: then it belongs to process 1,
-//! and nobody knows any more whose it was. So the program can ask to be the one that such orphans are given to
-//! ([`adopt_orphans`]); what it has not started itself is then somebody's orphan, and ends with the last process that has
-//! the same home.
+//! A process leaves its group by a session of its own, and its family when its parent ends: then it
+//! belongs to process 1, and nobody knows any more whose it was. So the program can ask to be the
+//! one that such orphans are given to ([`adopt_orphans`]); what it has not started itself is then
+//! somebody's orphan, and ends with the last process that has the same home.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,16 +13,18 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The processes this one has started for converters and not yet waited for, and the home of each.
+/// Processes that were started for converters and not waited for yet, each with its home.
 static STARTED: Mutex<BTreeMap<i32, PathBuf>> = Mutex::new(BTreeMap::new());
 /// True once orphans are given to this process.
 static ADOPTS: AtomicBool = AtomicBool::new(false);
 
-/// Has the system give this process what converters leave behind, so that it ends with them. On Linux; elsewhere, and
-/// without this call, only what is still below a converter when it ends is ended with it.
+/// Makes this process the subreaper, so that processes that converters leave behind are killed.
 ///
-/// From then on every child process of this one that is no converter's is taken for an orphan and killed. It is for
-/// programs that start nothing else.
+/// On Linux only. Elsewhere, and without this call, only processes that are still below a converter
+/// when it ends are killed.
+///
+/// From then on every child process of this one that is no converter's is taken for an orphan and
+/// killed. It is for programs that start nothing else.
 ///
 /// # Errors
 /// What the system says.
@@ -126,8 +129,8 @@ mod family {
             .collect()
     }
 
-    /// Kills the children of this process that it has not started, but for those whose home is that of a process that
-    /// still runs. Their own children come to this process in turn.
+    /// Kills the children of this process that it has not started, but for those whose home is that
+    /// of a process that still runs. Their own children become children of this process.
     pub(in crate::convert) fn end_orphans() {
         const ROUNDS: u32 = 200;
         for _ in 0..ROUNDS {
@@ -156,7 +159,7 @@ mod family {
         }
     }
 
-    /// True when the process was started with `home` as its home, and has not hidden that.
+    /// True when the environment of the process still says that `home` is its home.
     fn lives_in(pid: Pid, home: &Path) -> bool {
         let variables = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()));
         variables.is_ok_and(|variables| {

@@ -36,7 +36,7 @@ pub(in crate::convert) struct Finished {
     pub(in crate::convert) took: Duration,
 }
 
-/// Runs a program to its end, or to the end of its time, `stdout_max` or patience.
+/// Runs a program until it exits, times out, writes more than `stdout_max` bytes, or is cancelled.
 ///
 /// Returns within about its time plus 3 seconds whatever the program does.
 pub(in crate::convert) fn run(
@@ -115,7 +115,8 @@ fn wait(
     }
 }
 
-/// Lets readers catch up with a process that is gone. One that left the group may hold the pipe: not for long.
+/// Waits a moment for the rest of the output of a process that has ended. Another process may keep
+/// the pipe open, so the wait is bounded.
 fn drain(captures: &[&Capture], woken: &Receiver<()>) {
     let until = Instant::now() + DRAIN;
     while !captures.iter().all(|capture| capture.is_closed()) {
@@ -128,8 +129,8 @@ fn drain(captures: &[&Capture], woken: &Receiver<()>) {
 
 #[cfg(all(test, unix))]
 mod tests {
-    //! A two-second timeout once took five minutes, because a grandchild held the pipe; and a converter in an endless
-    //! loop filled the host's memory.
+    //! A two-second timeout once took five minutes, because a grandchild held the pipe; and a
+    //! converter in an endless loop filled the host's memory.
 
     use std::ffi::OsStr;
 

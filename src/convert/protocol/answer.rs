@@ -1,4 +1,4 @@
-//! How a converter's answer is told from a bare report, and how it is read.
+//! Tells a converter's answer from a bare report, and reads it.
 //!
 //! **What is meant as an answer is never taken for a report.** An object is an answer when it has a
 //! `status`, in whatever letters; a `report`, `reports`, `retry_after_s` or `post_action`; an

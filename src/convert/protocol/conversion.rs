@@ -74,7 +74,8 @@ pub struct Conversion {
     pub outcome: Outcome,
     /// The reports, each in the bytes the converter wrote.
     pub reports: Vec<Vec<u8>>,
-    /// Why it did not succeed: a timeout, a signal, an exit code, garbage, or the converter's own reason.
+    /// Why it did not succeed: a timeout, a signal, an exit code, garbage, or the converter's own
+    /// reason.
     pub error: Option<String>,
     /// What it complained about all the same.
     pub warnings: Vec<String>,

@@ -1,5 +1,4 @@
-//! JSON as it was written: numbers in their own digits, and every member, also those that are there
-//! twice.
+//! Reads JSON as it was written: numbers keep their digits, and repeated members are kept.
 //!
 //! Reports carry numbers that no machine number holds, such as an ICCID of 20 digits. Read into
 //! one, two different numbers become the same.

@@ -1,4 +1,4 @@
-//! What a converter is asked and what it may answer, and how its bytes are understood.
+//! The protocol between the host and a converter: requests, answers, and how answers are read.
 
 mod answer;
 mod conversion;

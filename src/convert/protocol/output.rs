@@ -1,4 +1,4 @@
-//! What a converter is asked and what it may answer, and how its bytes are understood.
+//! Reads what a one-shot converter wrote to standard output.
 //!
 //! **One-shot output.** Standard output holds one JSON value: an *answer*, see [`answer`], or a
 //! *bare report* of a successful conversion, which is any other object or array.
@@ -65,8 +65,9 @@ pub(in crate::convert) fn understand_failure(stdout: &[u8]) -> Option<Conversion
 
 #[cfg(test)]
 mod tests {
-    //! A converter that says "failed" must never be booked as a success because of how it spells its answer, and a
-    //! report must never be lost because it has a word in common with the protocol.
+    //! A converter that says "failed" must never be booked as a success because of how it spells
+    //! its answer, and a report must never be lost because it has a word in common with the
+    //! protocol.
 
     use std::time::Duration;
 

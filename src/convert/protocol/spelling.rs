@@ -1,4 +1,4 @@
-//! The word that was most likely meant by one that nobody knows.
+//! Suggests the known word that is closest to an unknown one.
 
 /// Characters of a word that are looked at.
 const CHARS_MAX: usize = 64;

@@ -1,4 +1,4 @@
-//! Running converters again over a selection, and telling what that changed.
+//! Runs converters again over archived entries, and compares the results.
 
 mod blocked;
 mod choice;

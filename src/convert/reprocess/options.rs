@@ -12,8 +12,8 @@ pub enum Which {
     Recorded,
     /// The one configured now under the name the entry was archived for.
     Current,
-    /// The one configured under this name; else the recorded one of the entry's converter that claims this version or
-    /// whose identity begins so.
+    /// The one configured under this name; else the recorded one of the entry's converter that
+    /// claims this version or whose identity begins so.
     Named(String),
 }
 
@@ -30,7 +30,8 @@ impl Which {
 /// Which arguments it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Params {
-    /// Those of the entry's last attempt, or of its archiving. Secrets are taken from the configuration.
+    /// Those of the entry's last attempt, or of its archiving. Secrets are taken from the
+    /// configuration.
     Recorded,
     /// Those configured now.
     Current,

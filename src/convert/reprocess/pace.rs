@@ -35,7 +35,7 @@ impl Pace {
         })
     }
 
-    /// Waits for the next turn. False when cancelled meanwhile.
+    /// Waits until the next conversion may begin. Returns false when cancelled.
     pub(super) fn wait(&self, cancel: &Cancel) -> bool {
         let Some(interval) = self.interval else {
             return true;

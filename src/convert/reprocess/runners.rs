@@ -7,7 +7,8 @@ use crate::Result;
 use crate::convert::running::Runner;
 use crate::id::ConverterId;
 
-/// Converters kept ready at a time. A selection that spans more identities than this starts some of them again.
+/// Converters kept ready at a time. A selection that spans more identities than this starts some of
+/// them again.
 const RUNNERS_MAX: usize = 8;
 
 /// Which converter of a job it is.

@@ -1,5 +1,4 @@
-//! Entries of a job that have no attempt, and why: a program that is not there, a damaged source, a
-//! purged one.
+//! Collects the entries of a job that got no attempt, with the reasons.
 //!
 //! They are counted with the job, and nothing else in the log tells of them.
 

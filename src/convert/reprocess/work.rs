@@ -150,7 +150,8 @@ impl Work<'_> {
         if before.status == now.outcome {
             difference = match self.reports_of(before) {
                 Ok(reports) => compare_reports(&reports, &now.reports),
-                // The attempt is made all the same: a report that is lost is a reason to convert again.
+                // The attempt is made all the same: a report that is lost is a reason to convert
+                // again.
                 Err(error) => Difference {
                     changes: vec![Change {
                         path: String::new(),

@@ -1,4 +1,4 @@
-//! One attempt: a source out of the archive, through a converter, and what came of it back into the archive.
+//! Runs a converter over an archived source and records the result as an attempt.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -42,12 +42,12 @@ pub(crate) struct Terms<'a> {
     pub(crate) note: Option<&'a str>,
 }
 
-/// Converts an archived source again and records the attempt with its reports. `None` when cancelled; then nothing is
-/// recorded. On `Ok` the attempt is durable.
+/// Converts an archived source again and records the attempt with its reports. `None` when
+/// cancelled; then nothing is recorded. On `Ok` the attempt is durable.
 ///
 /// # Errors
-/// `NotFound` for an unknown entry, `Refused` for a purged one, `Converter` when the program cannot be started; and
-/// whatever the archive says. Nothing is recorded then.
+/// `NotFound` for an unknown entry, `Refused` for a purged one, `Converter` when the program cannot
+/// be started; and whatever the archive says. Nothing is recorded then.
 pub fn convert_entry(
     archive: &Archive,
     runner: &Runner,
@@ -68,7 +68,8 @@ pub fn convert_entry(
     attempt(archive, runner, &entry, terms, cancel, |_| Ok(None))
 }
 
-/// Converts a file without recording anything, or a folder where the converter takes those. `None` when cancelled.
+/// Converts a file without recording anything, or a folder where the converter takes those. `None`
+/// when cancelled.
 ///
 /// # Errors
 /// `Invalid` when it is neither, and for a folder with links or devices in it; as [`Runner::run`].
@@ -148,8 +149,8 @@ fn companions_of<'p>(
     Ok(Some((folder, names)))
 }
 
-/// Runs a converter over an entry and records what came of it, after `decide` has looked at it and answered where its reports
-/// are to be sent. Nothing is recorded when that fails.
+/// Runs a converter over an entry and records what came of it, after `decide` has looked at it and
+/// answered where its reports are to be sent. Nothing is recorded when that fails.
 pub(crate) fn attempt(
     archive: &Archive,
     runner: &Runner,

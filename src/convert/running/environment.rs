@@ -74,7 +74,7 @@ pub fn missing_program(converter: &Converter) -> Option<String> {
     missing(&converter.command, &converter.dir, &converter.bundle)
 }
 
-/// The same for a command whose files are in `dir`.
+/// Does what [`missing_program`] does, for a command whose files are in `dir`.
 pub(in crate::convert) fn missing(
     command: &[String],
     dir: &Path,
@@ -119,7 +119,8 @@ fn is_executable(_file: &Path) -> bool {
     true
 }
 
-/// The program that runs a script, as the script's first line says; `env` stands for what it looks for.
+/// The program that runs a script, as the script's first line says; `env` stands for what it looks
+/// for.
 fn interpreter(file: &Path) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     let file = File::open(file)?;

@@ -1,4 +1,4 @@
-//! What a converter really is: a hash over its files, its command and what it runs on, whatever version it claims.
+//! Computes the identity of a converter: a hash over its files, command, mode and environment note.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,7 +15,8 @@ use crate::convert::scratch::{Scratch, make_private};
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
-/// Separates these hashes from all others. Changing it, or the encoding below, makes every converter a new one.
+/// Separates these hashes from all others. Changing it, or the encoding below, makes every
+/// converter a new one.
 const CONTEXT: &str = "annals 2026-01 converter identity v1";
 /// How long a program may take to say its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,7 +44,8 @@ impl Identity {
     /// Reads and hashes the converter's files.
     ///
     /// # Errors
-    /// `Invalid` for a bundle file that is missing, not a regular file, or not below the converter's folder.
+    /// `Invalid` for a bundle file that is missing, not a regular file, or not below the
+    /// converter's folder.
     pub(crate) fn of(converter: &Converter) -> Result<Self> {
         let mut names = converter.bundle.clone();
         names.sort();
@@ -192,8 +194,8 @@ fn hash<'a>(
     ConverterId::from_bytes(*hasher.finalize().as_bytes())
 }
 
-/// What the program says to `--version`, asked once for each program and process. Empty when it is a file of the
-/// bundle, which is hashed anyway, or when it has no answer.
+/// What the program says to `--version`, asked once for each program and process. Empty when it is
+/// a file of the bundle, which is hashed anyway, or when it has no answer.
 fn environment_note(converter: &Converter) -> String {
     static KNOWN: Mutex<BTreeMap<(PathBuf, String), String>> = Mutex::new(BTreeMap::new());
     let Some(word) = converter.command.first() else {
@@ -262,7 +264,8 @@ fn version_of(program: &Path, converter: &Converter, held_to: &Bounds) -> Option
 
 #[cfg(test)]
 mod tests {
-    //! A converter that reported "1.0.0" before and after a fix gave different reports: only a hash tells them apart.
+    //! A converter that reported "1.0.0" before and after a fix gave different reports: only a hash
+    //! tells them apart.
 
     use super::*;
     use crate::convert::{Arguments, Mode, Takes};

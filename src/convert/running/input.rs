@@ -1,5 +1,4 @@
-//! A source put where a converter reads it: a file, a folder, or a file with its companions beside
-//! it.
+//! Puts a source where the converter reads it: a file, a folder, or a file with its companions.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

@@ -1,4 +1,4 @@
-//! Runs one converter, in whichever mode, and knows which identity did the work.
+//! Runs one converter over sources, as a process for each or as a long-lived worker.
 
 use std::ffi::OsString;
 use std::fs;
@@ -47,8 +47,8 @@ impl Runner {
         Self::over(converter, workers, scratch_root, None)
     }
 
-    /// Puts the files of a recorded converter back and runs those. Bounds and arguments are no part of a converter's
-    /// identity, and so are given anew.
+    /// Puts the files of a recorded converter back and runs those. Bounds and arguments are no part
+    /// of a converter's identity, so they are passed in.
     ///
     /// # Errors
     /// `NotFound` or `Damaged` when a file of the bundle cannot be read from the archive.
@@ -148,8 +148,8 @@ impl Runner {
     /// A converter that fails, whatever way, is an `Ok` with the reason.
     ///
     /// # Errors
-    /// `Converter` when the program cannot be started or a secret is missing; the source is not to blame. Errors of
-    /// reading `source` and of writing the private copy.
+    /// `Converter` when the program cannot be started or a secret is missing; the source is not to
+    /// blame. Errors of reading `source` and of writing the private copy.
     pub fn run(
         &self,
         request: Request<'_>,
@@ -357,7 +357,7 @@ impl Runner {
         session.pool.convert(&invocation, line, cancel)
     }
 
-    /// What is to be recorded where a sandbox was asked for that is not wholly there.
+    /// Returns the warning to record when the sandbox is not fully enforced.
     fn sandbox_warning(&self) -> Option<String> {
         let sandbox = &self.converter.bounds.sandbox;
         match sandbox.enforcement() {
@@ -382,7 +382,8 @@ impl Runner {
     }
 }
 
-/// Writes one file of a recorded bundle, executable for its owner: modes are not recorded, commands may need one.
+/// Writes one file of a recorded bundle, executable for its owner: modes are not recorded, commands
+/// may need one.
 fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| *folder != root) {
         fs::create_dir_all(folder)?;

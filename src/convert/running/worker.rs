@@ -18,9 +18,9 @@ use crate::convert::protocol::{Conversion, WorkerRequest, excerpt, read_answer};
 const RESTART_AFTER: Duration = Duration::from_millis(100);
 /// The longest wait before a start.
 const RESTART_AFTER_MAX: Duration = Duration::from_secs(10);
-/// How long a worker that is no longer needed may take to notice.
+/// How long a worker may take to exit after its standard input was closed.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How long a worker that died before its first answer is given to die without being asked.
+/// How long a second worker is watched without a request, after one died before its first answer.
 const UNASKED_MIN: Duration = Duration::from_secs(1);
 const UNASKED_MAX: Duration = Duration::from_secs(30);
 /// Sources that a converter may fail over in a row, without an answer ever, before it is the
@@ -36,7 +36,7 @@ pub(in crate::convert) struct Pool {
     record: Mutex<Record>,
 }
 
-/// What the workers of a pool have shown of themselves.
+/// What is known about the workers of a pool so far.
 #[derive(Default)]
 struct Record {
     has_answered: bool,
@@ -45,7 +45,8 @@ struct Record {
 }
 
 impl Record {
-    /// Takes note of a source that got no answer. True when so many got none that the converter is at fault.
+    /// Takes note of a source that got no answer. True when so many got none that the converter is
+    /// at fault.
     fn misses(&mut self, request: &WorkerRequest<'_>) -> bool {
         if self.has_answered {
             return false;
@@ -76,8 +77,8 @@ impl Pool {
 
     /// Has the next free worker do one conversion; `None` when cancelled.
     ///
-    /// An error is a converter that cannot run: its program is not there, it dies without having been
-    /// asked anything, or it has not answered once over several sources.
+    /// An error is a converter that cannot run: its program is not there, it dies without having
+    /// been asked anything, or it has not answered once over several sources.
     pub(in crate::convert) fn convert(
         &self,
         invocation: &Invocation<'_>,
@@ -126,7 +127,7 @@ struct Worker {
 /// What came of asking a worker.
 enum Answer {
     Given(Conversion),
-    /// It died, stalled or babbled: a failed conversion with the reason.
+    /// It died, timed out or wrote something else: a failed conversion with the reason.
     Missing(Conversion),
 }
 
@@ -163,7 +164,8 @@ impl Worker {
         }
         let running = match &mut self.running {
             Some(running) => {
-                // What it said of earlier files is none of this one's. What a new one says as it starts is.
+                // What it said of earlier files is none of this one's. What a new one says as it
+                // starts is.
                 running.stderr.clear();
                 running
             }
@@ -232,7 +234,7 @@ fn back_off(failures: u32) -> Duration {
 enum Lost {
     TimedOut(Duration),
     Gone,
-    /// It exited although it was asked nothing.
+    /// It exited without a request.
     Unasked,
     TooLong,
     Garbage(String),
@@ -269,7 +271,8 @@ impl Running {
     /// Starts another worker after one that died over its first source, and asks it nothing.
     ///
     /// One that dies all the same never got as far as the source: an error, and no fault of the
-    /// source's. One that lives for longer than the first did is the next worker; `None` when cancelled.
+    /// source's. One that lives for longer than the first did is the next worker; `None` when
+    /// cancelled.
     fn outlives(
         invocation: &Invocation<'_>,
         lived: Duration,
@@ -341,7 +344,8 @@ impl Running {
 
     /// Ends a worker that failed and says why it did. An error is one that was never started.
     fn bury(mut self, lost: &Lost, invocation: &Invocation<'_>) -> io::Result<String> {
-        // One that closed its output is given the moment to exit by itself: its exit code is the better reason.
+        // One that closed its output is given the moment to exit by itself: its exit code is the
+        // better reason.
         if matches!(lost, Lost::Gone) {
             self.wait(FAREWELL);
         }
@@ -383,7 +387,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The end of its input tells a worker to finish; one that does not is killed when `process` is dropped.
+        // The end of its input tells a worker to finish; one that does not is killed when `process`
+        // is dropped.
         self.requests = None;
         self.wait(FAREWELL);
     }
@@ -411,7 +416,8 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 
 fn write_all(mut stdin: impl Write, lines: &Receiver<Vec<u8>>) {
     for line in lines {
-        // A worker that does not read any more is noticed by its closed output, or by the time it takes.
+        // A worker that does not read any more is noticed by its closed output, or by the time it
+        // takes.
         if stdin.write_all(&line).and_then(|()| stdin.flush()).is_err() {
             return;
         }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::convert::converter::{Converter, Sandbox, find_program, program};
 
-/// What every program needs: to be read and executed, never written. Of `/etc` only what is no secret; other people's
-/// processes in `/proc` are closed by Landlock itself.
+/// What every program needs: to be read and executed, never written. Of `/etc` only what is no
+/// secret; other people's processes in `/proc` are closed by Landlock itself.
 const SYSTEM: [&str; 33] = [
     "/bin",
     "/lib",
@@ -54,7 +54,8 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// What `converter` may touch while it reads what is in `input` and writes to `home`. `None` without a sandbox.
+    /// What `converter` may touch while it reads what is in `input` and writes to `home`. `None`
+    /// without a sandbox.
     pub(super) fn of(converter: &Converter, input: &Path, home: &Path) -> Option<Self> {
         let Sandbox::Enforce { read, write } = &converter.bounds.sandbox else {
             return None;
@@ -70,8 +71,8 @@ impl Access {
                 .chain(declared.filter(|path| !is_writable(path, write)))
                 .chain([input.to_owned()])
                 .collect(),
-            // Interpreters list a program's folder to find its modules. What is not in the bundle stays closed: it is
-            // not archived either.
+            // Interpreters list a program's folder to find its modules. What is not in the bundle
+            // stays closed: it is not archived either.
             list: vec![dir.clone()],
             write: std::iter::once(home.to_owned())
                 .chain(
@@ -85,8 +86,9 @@ impl Access {
     }
 }
 
-/// True when `path` lies in one of the folders that are open for writing. A rule for it would follow whatever link the
-/// converter has put there in an earlier run; the rule for that folder covers it anyway.
+/// True when `path` lies in one of the folders that are open for writing. A rule for it would
+/// follow whatever link the converter has put there in an earlier run; the rule for that folder
+/// covers it anyway.
 fn is_writable(path: &Path, write: &[PathBuf]) -> bool {
     write.iter().filter(|folder| *folder != path).any(|folder| {
         path.starts_with(folder)

@@ -1,4 +1,4 @@
-//! Where no process can change its account: there is none to find.
+//! Stands in for `account` on systems other than Linux, where no account can be changed to.
 
 use crate::convert::converter::RunAs;
 

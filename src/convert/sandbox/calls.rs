@@ -3,12 +3,12 @@
 /// The calls of the system that a converter is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Calls {
-    /// Those that type into the terminal that the host was started from.
+    /// Those that put text into the input of the host's terminal.
     #[default]
     Terminal,
-    /// Those, and all by which it would leave its sandbox.
+    /// Those of `Terminal`, and all by which it would leave its sandbox.
     Sandbox,
-    /// Those, and every socket.
+    /// Those of `Sandbox`, and every socket.
     SandboxAndNetwork,
 }
 

@@ -1,4 +1,4 @@
-//! What of a converter's bounds cannot be enforced here, and what is.
+//! Tells which bounds of a converter this machine enforces, and which it cannot.
 
 #[cfg(target_os = "linux")]
 use std::ffi::OsString;
@@ -12,21 +12,22 @@ use super::this_program::launcher;
 use crate::convert::converter::{Bounds, Converter, Network, Sandbox, find_program, program};
 
 impl Bounds {
-    /// Why these bounds cannot be enforced here though no converter must run without them; `None` where they can.
+    /// Returns why a converter with these bounds must not be started here; `None` when it may.
     ///
-    /// Files that a sandbox cannot close are no such reason: each attempt is recorded with what held.
+    /// A sandbox that is only partly enforced is no reason: each attempt records what held.
     pub fn unenforceable(&self) -> Option<String> {
         unenforceable(self)
     }
 
-    /// What is enforced here, in a few words each, as it is recorded with each attempt.
+    /// Returns the words that each attempt records about what was enforced.
     pub fn enforced(&self) -> Vec<String> {
         enforced(self)
     }
 }
 
 impl Converter {
-    /// The first of its files that the account of `run_as` may not read, or of its folders that it may not enter.
+    /// The first of its files that the account of `run_as` may not read, or of its folders that it
+    /// may not enter.
     pub fn unreadable(&self) -> Option<PathBuf> {
         unreadable(self)
     }

@@ -1,4 +1,4 @@
-//! What is closed to a converter, and how a launcher is told of it.
+//! The confinement of a converter, and how it is passed to the launcher.
 
 use std::io;
 use std::path::Path;
@@ -14,18 +14,20 @@ use crate::convert::converter::{Converter, Network};
 /// What is closed to a converter's processes before they run its program.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::convert) struct Confinement {
-    /// Whom they run as; `None` is the host's own account.
+    /// The account they run as; `None` is the host's own.
     pub(super) account: Option<Account>,
     /// The files they may touch; `None` is all their account may.
     pub(super) access: Option<Access>,
     /// The calls of the system that they are refused.
     pub(super) calls: Calls,
-    /// Bytes of memory and of the longest file; the host itself could not limit a process of another account.
+    /// Bytes of memory and of the longest file; the host itself could not limit a process of
+    /// another account.
     pub(super) limits: Option<(u64, u64)>,
 }
 
 impl Confinement {
-    /// What `converter` is held to while it reads what is in `input` and writes to `home`. `None` where nothing is closed.
+    /// What `converter` is held to while it reads what is in `input` and writes to `home`. `None`
+    /// where nothing is closed.
     ///
     /// # Errors
     /// An account that is not there any more.
@@ -59,7 +61,8 @@ impl Confinement {
         }))
     }
 
-    /// A command that closes everything else, and then becomes `program`; without one its arguments end there.
+    /// A command that closes everything else, and then becomes `program`; without one its arguments
+    /// end there.
     pub(in crate::convert) fn launcher(&self, program: Option<&Path>) -> Option<Command> {
         let mut command = Command::new(launcher()?);
         command.arg(LAUNCH).arg("calls").arg(self.calls.word());
@@ -87,7 +90,7 @@ impl Confinement {
         Some(command)
     }
 
-    /// Takes a value that [`Confinement::launcher`] has written; `None` for any other.
+    /// Sets a value that [`Confinement::launcher`] wrote. Returns `None` for any other text.
     pub(super) fn set(&mut self, what: &str, value: &str) -> Option<()> {
         if what == "calls" {
             self.calls = Calls::ALL.into_iter().find(|calls| calls.word() == value)?;

@@ -1,4 +1,4 @@
-//! How much of a sandbox this system enforces.
+//! Tells how much of a sandbox this system enforces.
 
 use std::fmt;
 use std::sync::OnceLock;

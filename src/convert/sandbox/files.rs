@@ -1,4 +1,5 @@
-//! What Landlock closes: files, and in newer versions signals, sockets without a file, and connections.
+//! What Landlock closes: files, and in newer versions signals, sockets without a file, and
+//! connections.
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
@@ -21,7 +22,8 @@ pub(super) fn rules(access: &Access, closes_network: bool) -> Result<RulesetCrea
     let all = AccessFs::from_all(ASKED.0);
     let mut ruleset = ruleset(CompatLevel::BestEffort, ASKED.0)?;
     if closes_network {
-        // The filter of system calls refuses every socket; this holds also for one that came from elsewhere.
+        // The filter of system calls refuses every socket; this holds also for one that came from
+        // elsewhere.
         ruleset = ruleset.handle_access(AccessNet::from_all(ASKED.0))?;
     }
     ruleset

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::account::Account;
 use crate::convert::converter::Bounds;
 
-/// Gives a converter's private folder to its account: what is in `handed` for it alone, and the way to it. To be called
-/// before any process of the account can know the folder.
+/// Gives a converter's private folder to its account: what is in `handed` for it alone, and the way
+/// to it. To be called before any process of the account can know the folder.
 pub(in crate::convert) fn hand_over(
     bounds: &Bounds,
     folder: &Path,
@@ -23,7 +23,8 @@ pub(in crate::convert) fn hand_over(
         for name in handed {
             account.hand_over(&folder.join(name))?;
         }
-        // Last: until then nobody can get at what is being handed over. It stays the host's, who clears it away.
+        // Last: until then nobody can get at what is being handed over. It stays the host's, who
+        // clears it away.
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))
     }
     #[cfg(not(target_os = "linux"))]

@@ -1,7 +1,8 @@
-//! Starts this program again, as the one that closes a sandbox and becomes the converter.
+//! The launcher: this program, started again, confines itself and becomes the converter.
 //!
-//! A sandbox restricts the process that asks for it, so it takes a process between this one and the converter: the
-//! *launcher*, which is the program that embeds the host, started again. See [`be_launcher`].
+//! A sandbox restricts the process that asks for it, so it takes a process between this one and the
+//! converter: the *launcher*, which is the program that embeds the host, started again. See
+//! [`be_launcher`].
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -31,15 +32,19 @@ pub(in crate::convert) fn launch_error(
     Some(io::Error::from_raw_os_error(number))
 }
 
-/// Makes this program one that can put converters into a sandbox; to be called first thing in `main`.
+/// Makes this program one that can put converters into a sandbox; to be called first thing in
+/// `main`.
 ///
-/// A sandboxed converter is started by this very program, started again: then the call does that work and answers the
-/// code to leave with. Otherwise it answers `None`, and `main` goes on. A program that does not call it runs converters
-/// all the same; [`Sandbox::enforcement`] then says that there is no sandbox.
+/// A sandboxed converter is started by this very program, started again: then the call does that
+/// work and answers the code to leave with. Otherwise it answers `None`, and `main` goes on. A
+/// program that does not call it runs converters all the same; [`Sandbox::enforcement`] then says
+/// that there is no sandbox.
 ///
-/// Files that were open before, other than the standard streams, are not passed on to any program from then on.
+/// Files that were open before, other than the standard streams, are not passed on to any program
+/// from then on.
 pub fn be_launcher() -> Option<ExitCode> {
-    // What whoever started this program had open would be open to converters too, and no sandbox closes it again.
+    // What whoever started this program had open would be open to converters too, and no sandbox
+    // closes it again.
     #[cfg(target_os = "linux")]
     close_fds::set_fds_cloexec(3, &[]);
     let mut words = env::args_os().skip(1);
@@ -49,7 +54,8 @@ pub fn be_launcher() -> Option<ExitCode> {
         eprintln!("{COMPLAINT}{}", failure.raw_os_error().unwrap_or_default());
         return Some(ExitCode::from(NOT_STARTED));
     }
-    // By this name it is the program that is running, even after its file was replaced by a newer version.
+    // By this name it is the program that is running, even after its file was replaced by a newer
+    // version.
     let program = if cfg!(target_os = "linux") {
         PathBuf::from("/proc/self/exe")
     } else {
@@ -59,8 +65,8 @@ pub fn be_launcher() -> Option<ExitCode> {
     None
 }
 
-/// Closes everything but what `words` name, then becomes the program after `--`. Only returns when that fails, or when the
-/// words end in paths to be probed.
+/// Closes everything but what `words` name, then becomes the program after `--`. Only returns when
+/// that fails, or when the words end in paths to be probed.
 fn launch(mut words: impl Iterator<Item = OsString>) -> io::Error {
     let unusable = || io::Error::from(io::ErrorKind::InvalidInput);
     let mut confinement = Confinement::default();
@@ -151,7 +157,8 @@ fn restrict(_: &Confinement) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    //! What the launcher does is tested through the program, in `tests/sandbox.rs`: a test's own process is no launcher.
+    //! What the launcher does is tested through the program, in `tests/sandbox.rs`: a test's own
+    //! process is no launcher.
 
     use super::*;
 

@@ -1,11 +1,12 @@
-//! Limits of memory and of file sizes.
+//! Sets the limits of memory and file sizes.
 
 use std::io;
 
 use crate::convert::converter::Bounds;
 
-/// Holds a process that was just started, and all it starts from now on, to its limits of memory and file size, and keeps
-/// it from leaving core dumps. A launcher does this itself, before it becomes the program.
+/// Holds a process that was just started, and all it starts from now on, to its limits of memory
+/// and file size, and keeps it from leaving core dumps. A launcher does this itself, before it
+/// becomes the program.
 #[cfg(target_os = "linux")]
 pub(in crate::convert) fn limit(child: &std::process::Child, bounds: &Bounds) -> io::Result<()> {
     let child = rustix::process::Pid::from_child(child);
@@ -22,7 +23,8 @@ pub(super) fn set_limits(
     use rustix::io::Errno;
     use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
     for (resource, bytes) in [
-        // Memory of its own that it may write. Not the whole address space: runtimes reserve far more than they use.
+        // Memory of its own that it may write. Not the whole address space: runtimes reserve far
+        // more than they use.
         (Resource::Data, memory),
         (Resource::Fsize, file_size),
         (Resource::Core, 0),

@@ -1,5 +1,7 @@
-//! What a converter's processes may use: bytes by resource limits, files by Landlock, the rest of the system by filtered
-//! system calls, no capabilities, and an account of their own. And how much of it this system really enforces.
+//! Confines the processes of a converter, and tells how much of that this system enforces.
+//!
+//! Resource limits bound memory and file sizes, Landlock closes files, seccomp refuses system calls,
+//! capabilities are dropped, and the converter may run as a user of its own.
 
 mod access;
 #[cfg(target_os = "linux")]

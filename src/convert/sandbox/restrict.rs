@@ -1,4 +1,4 @@
-//! Closes everything to this process that its confinement does not leave open, in the order that makes it hold.
+//! Puts a confinement into force on this process. The order of the steps is what makes it hold.
 
 use std::io;
 
@@ -8,7 +8,8 @@ use super::calls::Calls;
 use super::confinement::Confinement;
 use super::{files, limits, privileges, system_calls};
 
-/// Restricts this process, and all it becomes or starts, as far as the kernel can. It must have a single thread.
+/// Restricts this process, and all it becomes or starts, as far as the kernel can. It must have a
+/// single thread.
 pub(super) fn restrict(confinement: &Confinement) -> io::Result<()> {
     // The host has looked before and counts on it.
     let missing = || io::Error::from(rustix::io::Errno::OPNOTSUPP);

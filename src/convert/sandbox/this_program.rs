@@ -1,9 +1,10 @@
-//! The program that runs, as the launcher that it becomes when it is started again.
+//! Remembers whether this program can be started again as the launcher, and by which path.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The first argument that makes a program the launcher. No verb of any command line begins like this.
+/// The first argument that makes a program the launcher. No verb of any command line begins like
+/// this.
 pub(super) const LAUNCH: &str = "__launch-converter";
 static LAUNCHER: OnceLock<PathBuf> = OnceLock::new();
 
