@@ -1,5 +1,6 @@
-//! A converter that was made for one machine read its limits from a folder nobody knew of, and wrote a log into the watched
-//! folder, which was then converted too. In a sandbox it touches what is declared, and the rest is refused.
+//! A converter that was made for one machine read its limits from a folder nobody knew of, and
+//! wrote a log into the watched folder, which was then converted too. In a sandbox it touches what
+//! is declared, and the rest is refused.
 //!
 //! Where the kernel has no Landlock the refusals cannot be tested; what is said of that is.
 #![cfg(all(feature = "cli", target_os = "linux"))]
@@ -248,9 +249,9 @@ print(json.dumps({"status": "success", "report": {
 }}))
 "#;
 
-/// A converter in the sandbox opened secret files to every user, had the host's owner endpoint run commands outside of the
-/// sandbox, and read the environment of a host that ran as root, with every token in it: nothing of that is a file that is read
-/// or written.
+/// A converter in the sandbox opened secret files to every user, had the host's owner endpoint run
+/// commands outside of the sandbox, and read the environment of a host that ran as root, with every
+/// token in it: nothing of that is a file that is read or written.
 #[test]
 fn a_sandbox_holds_more_than_files_and_ordinary_work_goes_on() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,8 +1,8 @@
-//! Converters that run as a user of their own, and without a network: what they cannot reach, what is refused, and what is
-//! recorded of it.
+//! Converters that run as a user of their own, and without a network: what they cannot reach, what
+//! is refused, and what is recorded of it.
 //!
-//! Another user can only be had by root, and files and calls are only closed where the kernel can do it. Elsewhere a test says
-//! that it was skipped.
+//! Another user can only be had by root, and files and calls are only closed where the kernel can
+//! do it. Elsewhere a test says that it was skipped.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 use std::fs;
@@ -25,7 +25,8 @@ struct Bench {
 }
 
 impl Bench {
-    /// A store, and a configuration with one converter of these settings that is the Python program `code`.
+    /// A store, and a configuration with one converter of these settings that is the Python program
+    /// `code`.
     fn new(settings: &str, code: &str) -> Self {
         let bench = Self {
             dir: tempfile::tempdir().expect("folder"),
@@ -272,7 +273,8 @@ fn a_bundle_that_its_user_may_not_read_is_named_and_no_file_is_to_blame() {
     assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
 }
 
-/// What a converter makes belongs to its user, and what it starts may leave its group and its family.
+/// What a converter makes belongs to its user, and what it starts may leave its group and its
+/// family.
 #[test]
 fn all_that_another_user_made_and_started_ends_with_the_converter() {
     if !is_possible(true) {
@@ -311,8 +313,8 @@ print("{}")
     }
 }
 
-/// The socket asks the system who is there. A process of a converter's user that no host is the ancestor of is nobody's
-/// either.
+/// The socket asks the system who is there. A process of a converter's user that no host is the
+/// ancestor of is nobody's either.
 #[test]
 fn the_owner_of_a_store_answers_no_converters_user() {
     use std::os::unix::process::CommandExt;
@@ -412,8 +414,8 @@ fn each_attempt_records_what_was_enforced() {
     }
 }
 
-/// runc left a folder of the host open in its containers (CVE-2024-21626). A host that was started with open files handed
-/// them on, and no sandbox closes what is open already.
+/// runc left a folder of the host open in its containers (CVE-2024-21626). A host that was started
+/// with open files handed them on, and no sandbox closes what is open already.
 #[test]
 fn files_that_the_host_was_started_with_are_not_passed_on() {
     if !is_possible(false) {
@@ -433,8 +435,8 @@ fn files_that_the_host_was_started_with_are_not_passed_on() {
     }
 }
 
-/// A container overwrote the program that had started it, which ran as root the next time (CVE-2019-5736); a task of a workflow
-/// read the environment of its runner.
+/// A container overwrote the program that had started it, which ran as root the next time
+/// (CVE-2019-5736); a task of a workflow read the environment of its runner.
 #[test]
 fn a_converter_reaches_nothing_of_the_process_that_runs_it() {
     let is_root = rustix::process::geteuid().is_root();
@@ -471,7 +473,8 @@ print(json.dumps({"status": "success", "report": {
     }
 }
 
-/// Jenkins read a file for an argument that began with `@` (CVE-2024-23897), rsync and git took names for options.
+/// Jenkins read a file for an argument that began with `@` (CVE-2024-23897), rsync and git took
+/// names for options.
 #[test]
 fn a_name_that_looks_like_something_else_is_only_a_name() {
     if !is_possible(false) {
@@ -509,7 +512,8 @@ print(json.dumps({"status": "success", "report": [len(sys.argv), os.path.isabs(s
     }
 }
 
-/// A program that is no file of the bundle is asked for its version. It was asked outside of every sandbox, as the host.
+/// A program that is no file of the bundle is asked for its version. It was asked outside of every
+/// sandbox, as the host.
 #[test]
 fn a_program_is_asked_for_its_version_in_its_sandbox_too() {
     if !is_possible(false) {
@@ -531,7 +535,8 @@ fn a_program_is_asked_for_its_version_in_its_sandbox_too() {
     assert!(!bench.path("escaped").exists());
 }
 
-/// Flatpak opened what a link led to that the program itself had put there (CVE-2024-42472, CVE-2026-34078).
+/// Flatpak opened what a link led to that the program itself had put there (CVE-2024-42472,
+/// CVE-2026-34078).
 #[test]
 fn a_link_that_a_converter_puts_into_its_own_folder_opens_nothing() {
     if !is_possible(false) {

@@ -3,12 +3,12 @@
 //! JSON reports are compared by structure: neither the order of an object's members nor white space
 //! counts. Numbers are compared by their exact decimal value, and members that are there several
 //! times one by one. Arrays are aligned by their equal beginnings and ends. A top-level `id` that
-//! is a UUID on both sides is minted anew in each run by some converters: it is listed, but does
+//! is a UUID on both sides is made up in each run by some converters: it is listed, but does
 //! not count. Reports that are not JSON are compared line by line, and else as bytes.
 
 use serde::Serialize;
 
-use super::json::{Json, Text, pairs};
+use super::protocol::{Json, Text, pairs};
 use crate::entry::{Outcome, Unit};
 use crate::id::BlobId;
 
@@ -47,7 +47,7 @@ impl Difference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// The same outcome and the same reports.
+    /// Outcome and reports are equal.
     Unchanged,
     /// Another outcome short of success, or other reports.
     Changed,
@@ -216,8 +216,8 @@ fn step(path: &mut String, old: Option<&Json>, new: Option<&Json>, changes: &mut
     }
 }
 
-/// Pairs what lies between the equal beginning and the equal end of two sequences, in order, with its place: the new
-/// one, or the old one of what is gone.
+/// Pairs what lies between the equal beginning and the equal end of two sequences, in order, with
+/// its place: the new one, or the old one of what is gone.
 fn align<'a, T>(
     old: &'a [T],
     new: &'a [T],
@@ -257,7 +257,8 @@ fn compare_lines(path: &str, old: &str, new: &str, changes: &mut Vec<Change>) {
 
 #[cfg(test)]
 mod tests {
-    //! A converter fix must show as the members it changed, and a reconversion without a fix must show as nothing.
+    //! A converter fix must show as the members it changed, and a reconversion without a fix must
+    //! show as nothing.
 
     use super::*;
 

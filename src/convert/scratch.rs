@@ -1,4 +1,4 @@
-//! Private temporary folders, and file names that are safe to make in them.
+//! Makes and removes private temporary folders, and makes names that are safe in them.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,11 +18,13 @@ const PREFIX: &str = "annals-";
 /// A folder that was made a moment ago may not be locked yet.
 const ABANDONED_AFTER: Duration = Duration::from_secs(600);
 
-/// A fresh folder only this account may enter (mode 0700 on Unix), removed with all it holds when dropped.
+/// A fresh folder only this account may enter (mode 0700 on Unix), removed with all it holds when
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
-    /// Locked for as long as somebody uses the folder: a killed process lets go of it. Nothing where folders cannot be locked.
+    /// Locked for as long as somebody uses the folder: a killed process lets go of it. Nothing
+    /// where folders cannot be locked.
     _in_use: Option<File>,
 }
 
@@ -49,7 +51,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed is left to the system's own cleaning of temporary files: nothing refers to it.
+        // What cannot be removed is left to the system's own cleaning of temporary files: nothing
+        // refers to it.
         let _ = remove_tree(&self.path);
     }
 }
@@ -77,11 +80,11 @@ pub(crate) fn remove_abandoned(root: &Path, now: SystemTime) {
     }
 }
 
-/// Removes a folder with all it holds, however deep a converter has made it, whatever links it has put there, and though it
-/// may have closed folders to itself.
+/// Removes a folder with all it holds, however deep a converter has made it, whatever links it has
+/// put there, and though it may have closed folders to itself.
 ///
-/// Folders within folders are moved up into the first one, where their own turn comes. So there are never more than two
-/// open, no path grows long, and nothing recurses.
+/// Folders within folders are moved up into the first one, and removed from there. So there are
+/// never more than two open, no path grows long, and nothing recurses.
 #[cfg(unix)]
 fn remove_tree(path: &Path) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD, unlinkat};
@@ -143,8 +146,9 @@ fn unlink(at: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
     }
 }
 
-/// Lets this account read and change a folder that it has made and closed. Nothing for root, who needs no permission: a link
-/// that comes to be there at this moment can only lead to what belongs to this account anyway.
+/// Lets this account read and change a folder that it has made and closed. Nothing for root, who
+/// needs no permission: a link that comes to be there at this moment can only lead to what belongs
+/// to this account anyway.
 #[cfg(unix)]
 fn make_usable(at: &OwnedFd, name: &CStr) -> Result<(), Errno> {
     use rustix::fs::{AtFlags, Mode, chmodat};
@@ -227,7 +231,8 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
 /// Bytes of the longest name made; leaves room for what others append to it.
 const NAME_BYTES_MAX: usize = 180;
 
-/// A name close to `original` that is one plain file on every system: no folder, no device, no reserved character.
+/// A name close to `original` that is one plain file on every system: no folder, no device, no
+/// reserved character.
 ///
 /// The extension survives, because converters look at it.
 pub(crate) fn safe_name(original: &str) -> String {
@@ -335,8 +340,8 @@ mod tests {
         assert!(used.path().exists() && strange.exists());
     }
 
-    /// 4,000 folders within each other were left behind, for a folder is open for each (compare CVE-2021-3997); so were folders
-    /// that a converter had closed to itself.
+    /// 4,000 folders within each other were left behind, for a folder is open for each (compare
+    /// CVE-2021-3997); so were folders that a converter had closed to itself.
     #[cfg(unix)]
     #[test]
     fn a_scratch_folder_is_removed_whatever_a_converter_made_of_it() {

@@ -1,7 +1,8 @@
 //! A folder as a source, or a main file with its companions: what is in it, as one stream of bytes,
 //! and put back from them.
 //!
-//! The stream is a tar file that any tar reads. The same tree is the same bytes, whatever the folder is called and wherever it lies.
+//! The stream is a tar file that any tar reads. Equal trees give equal bytes, whatever the
+//! folder is called and wherever it lies.
 
 use std::ffi::{OsStr, OsString};
 

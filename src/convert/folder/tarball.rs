@@ -1,4 +1,4 @@
-//! The bytes of a tree: a tar file, made while it is read and never whole in memory.
+//! Streams a tree as a tar file, without holding it in memory.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,7 +10,8 @@ use super::tree::{Item, Kind, Tree, since_epoch};
 
 const BLOCK_BYTES: u64 = 512;
 
-/// The tar file of a tree. `Open` gives the content of a file in it; what it gives must be as long as the tree says.
+/// The tar file of a tree. `Open` gives the content of a file in it; what it gives must be as long
+/// as the tree says.
 ///
 /// Owners, modes and the times of folders are fixed: they differ between two copies of one tree.
 pub(crate) struct Tarball<'a, Open> {
@@ -162,7 +163,8 @@ impl Read for Content {
     }
 }
 
-/// Opens a file of the tree that lies in `root`, without waiting at a pipe that has taken its place.
+/// Opens a file of the tree that lies in `root`, without waiting at a pipe that has taken its
+/// place.
 pub(crate) fn file_of(root: &Path, item: &Item) -> io::Result<Box<dyn Read>> {
     let mut options = File::options();
     options.read(true);

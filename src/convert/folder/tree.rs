@@ -1,4 +1,4 @@
-//! What is in a folder: every file and folder below it, and nothing else allowed.
+//! Lists every file and folder below a folder. Links and devices are refused.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
@@ -9,7 +9,8 @@ use std::time::SystemTime;
 use super::{DEPTH_MAX, ITEMS_MAX};
 use crate::id::BlobId;
 
-/// Everything below a folder, in the order of the bytes of the paths. A folder so comes before what is in it.
+/// Everything below a folder, in the order of the bytes of the paths. A folder so comes before what
+/// is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Tree {
     pub(crate) items: Vec<Item>,
@@ -50,7 +51,8 @@ impl TreeError {
 }
 
 impl Tree {
-    /// Lists what is below `root`. `see` is shown the metadata of each item, and of `root` itself first.
+    /// Lists what is below `root`. `see` is shown the metadata of each item, and of `root` itself
+    /// first.
     pub(crate) fn of(root: &Path, mut see: impl FnMut(&Metadata)) -> Result<Self, TreeError> {
         let own = fs::symlink_metadata(root).map_err(|error| unreadable(Path::new("."), error))?;
         see(&own);

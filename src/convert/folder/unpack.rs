@@ -1,4 +1,4 @@
-//! Puts a tree back from its bytes, into a folder that nothing leaves.
+//! Unpacks an archived tree into a folder, and never writes outside of it.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -24,10 +24,11 @@ pub(crate) enum UnpackError {
     Write { path: PathBuf, source: io::Error },
 }
 
-/// Makes the files and folders of a tar file in `into`, an empty folder that nobody else writes to. Reads `source` to its end.
+/// Makes the files and folders of a tar file in `into`, an empty folder that nobody else writes to.
+/// Reads `source` to its end.
 ///
-/// What is neither a file nor a folder is refused, and so is a path that is absolute, has a `..` in it, or comes twice.
-/// Returns the name of the main file, where the tar file names one.
+/// What is neither a file nor a folder is refused, and so is a path that is absolute, has a `..` in
+/// it, or comes twice. Returns the name of the main file, where the tar file names one.
 pub(crate) fn unpack(source: &mut dyn Read, into: &Path) -> Result<Option<OsString>, UnpackError> {
     let mut source = Watched {
         source,

@@ -1,4 +1,5 @@
-//! Finds the account that a converter is to run as, changes to it for good, and hands it what it may read.
+//! Finds the account that a converter is to run as, changes to it for good, and hands it what it
+//! may read.
 
 use std::fmt;
 use std::fs;
@@ -12,13 +13,13 @@ use rustix::thread::{
     CapabilitySet, capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
-use super::super::definition::RunAs;
+use crate::convert::converter::RunAs;
 
 /// The number that stands for "do not change it" in every call that changes a user or a group.
 const UNCHANGED: u32 = u32::MAX;
 
-/// What the host needs: to become another user, to hand files over, to end that user's processes, and to clear away
-/// what they made.
+/// What the host needs: to become another user, to hand files over, to end that user's processes,
+/// and to clear away what they made.
 const NEEDED: [(CapabilitySet, &str); 5] = [
     (CapabilitySet::SETUID, "CAP_SETUID"),
     (CapabilitySet::SETGID, "CAP_SETGID"),
@@ -27,7 +28,8 @@ const NEEDED: [(CapabilitySet, &str); 5] = [
     (CapabilitySet::DAC_OVERRIDE, "CAP_DAC_OVERRIDE"),
 ];
 
-/// An account of this machine, by its numbers. It is in no group but this one, and neither is root's.
+/// An account of this machine, by its numbers. It is in no group but this one, and neither is
+/// root's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::convert) struct Account {
     uid: u32,
@@ -117,7 +119,8 @@ impl Account {
         Ok(Self { uid, gid })
     }
 
-    /// Makes this process one of the account, which must have a single thread. Capabilities go with the change.
+    /// Changes this process to the account. The process must have a single thread, because the calls
+    /// change a thread.
     pub(super) fn become_it(self) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         set_thread_groups(&[gid])?;
@@ -174,7 +177,8 @@ impl Account {
     }
 }
 
-/// The fields of the line of a name or a number in a list such as `/etc/passwd`. A name wins over a number.
+/// The fields of the line of a name or a number in a list such as `/etc/passwd`. A name wins over a
+/// number.
 fn find_line<'l>(list: &'l str, wanted: &str) -> Option<Vec<&'l str>> {
     let lines = || list.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let named = lines().find(|fields| fields.first() == Some(&wanted));

@@ -1,13 +1,14 @@
-//! Refuses the system calls by which a process reaches what Landlock does not hold: modes, owners and times of files,
-//! sockets with a file, other processes, mounts, the kernel itself.
+//! Refuses the system calls by which a process reaches what Landlock does not hold: modes, owners
+//! and times of files, sockets with a file, other processes, mounts, the kernel itself.
 //!
-//! Calls are refused by number, so a call that is not listed is allowed: converters are ordinary programs, and what they
-//! may do is decided by Landlock and by their account. A program of another architecture than this one's is ended.
+//! Calls are refused by number, so a call that is not listed is allowed: converters are ordinary
+//! programs, and what they may do is decided by Landlock and by their account. A program of another
+//! architecture than this one's is ended.
 
 use std::collections::BTreeMap;
 use std::io;
 
-use super::Calls;
+use super::calls::Calls;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch, apply_filter,
@@ -26,8 +27,8 @@ mod newer {
 /// What a converter is told that calls one of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Answer {
-    /// Success, and nothing has happened. Copying and unpacking files ends with setting modes and times, and programs fail
-    /// where that fails, though nobody ever looks at them.
+    /// Success, and nothing has happened. Copying and unpacking files ends with setting modes and
+    /// times, and programs fail where that fails, though nobody ever looks at them.
     Pretended,
     /// It is not permitted.
     Refused,
@@ -143,7 +144,8 @@ impl Answer {
         }
     }
 
-    /// The calls that are answered so only with certain arguments: which argument, its bits that count, and what they are.
+    /// The calls that are answered so only with certain arguments: which argument, its bits that
+    /// count, and what they are.
     fn calls_with(self, closed: Calls) -> Vec<(i64, Vec<Condition>)> {
         if self != Self::Refused {
             return Vec::new();
@@ -165,8 +167,8 @@ impl Answer {
         ]);
         if closed == Calls::Sandbox {
             let unix = libc::AF_UNIX.unsigned_abs();
-            // A socket with a file: the owner's endpoint of a store, the system's bus, a database. A pair of sockets is
-            // another call.
+            // A socket with a file: the owner's endpoint of a store, the system's bus, a database.
+            // A pair of sockets is another call.
             calls.push((libc::SYS_socket, vec![Condition::is(0, unix)]));
         }
         calls
@@ -243,8 +245,9 @@ impl Condition {
     }
 }
 
-/// Filters the system calls of this process, and of all it becomes or starts. Where this architecture is not known to the
-/// compiler of filters nothing is filtered; [`can_be_filtered`] says so beforehand.
+/// Filters the system calls of this process, and of all it becomes or starts. Where this
+/// architecture is not known to the compiler of filters nothing is filtered; [`can_be_filtered`]
+/// says so beforehand.
 pub(super) fn filter(closed: Calls) -> io::Result<()> {
     if !can_be_filtered() {
         return Ok(());

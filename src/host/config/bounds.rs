@@ -4,7 +4,8 @@ use super::settings::Config;
 use crate::{Error, ErrorKind, Result};
 
 impl Config {
-    /// Refuses a configuration with a converter that must not run without bounds that cannot be enforced here.
+    /// Refuses a configuration with a converter that must not run without bounds that cannot be
+    /// enforced here.
     ///
     /// # Errors
     /// `Refused`, with the converter, the key and the reason.

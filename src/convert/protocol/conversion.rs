@@ -1,0 +1,145 @@
+//! What a worker is asked, and what one run of a converter came to.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entry::{Meta, Outcome, ParseWordError, Unit};
+use crate::id::EntryId;
+
+/// Bytes of a converter's own words kept in an error.
+pub(in crate::convert) const EXCERPT_BYTES_MAX: usize = 2000;
+
+/// What becomes of a watched file once its conversion is final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PostAction {
+    /// Removed.
+    Delete,
+    /// Moved to the done folder.
+    Move,
+    /// Replaced by a zip file in the done folder.
+    Zip,
+    /// Left where it is.
+    Keep,
+    /// Removed, because the archive holds it.
+    Archive,
+}
+
+impl PostAction {
+    /// Every action.
+    pub const ALL: [Self; 5] = [
+        Self::Delete,
+        Self::Move,
+        Self::Zip,
+        Self::Keep,
+        Self::Archive,
+    ];
+
+    /// The name used in the configuration and the protocol.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Move => "move",
+            Self::Zip => "zip",
+            Self::Keep => "keep",
+            Self::Archive => "archive",
+        }
+    }
+}
+
+impl fmt::Display for PostAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for PostAction {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        Self::ALL
+            .into_iter()
+            .find(|action| action.name() == text)
+            .ok_or_else(|| ParseWordError::new(text, Self::ALL.map(Self::name)))
+    }
+}
+
+/// What one run of a converter came to. A run that could not be started at all is an error instead.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversion {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The reports, each in the bytes the converter wrote.
+    pub reports: Vec<Vec<u8>>,
+    /// Why it did not succeed: a timeout, a signal, an exit code, garbage, or the converter's own
+    /// reason.
+    pub error: Option<String>,
+    /// What it complained about all the same.
+    pub warnings: Vec<String>,
+    /// What it found out about the unit.
+    pub unit: Unit,
+    /// How long it ran.
+    pub duration: Duration,
+    /// After which time it wants to be tried again.
+    pub retry_after: Option<Duration>,
+    /// What it wants done with the source, instead of what is configured.
+    pub post_action: Option<PostAction>,
+}
+
+impl Conversion {
+    pub(in crate::convert) fn failed(error: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Failed,
+            reports: Vec::new(),
+            error: Some(error.into()),
+            warnings: Vec::new(),
+            unit: Unit::default(),
+            duration: Duration::ZERO,
+            retry_after: None,
+            post_action: None,
+        }
+    }
+
+    pub(super) fn bare(report: &str) -> Self {
+        Self {
+            outcome: Outcome::Success,
+            reports: vec![report.as_bytes().to_vec()],
+            error: None,
+            ..Self::failed("")
+        }
+    }
+
+    /// Rewrites all free text, to take secrets out of it. Reports stay as they are.
+    pub(in crate::convert) fn map_text(mut self, change: impl Fn(&str) -> String) -> Self {
+        self.error = self.error.as_deref().map(&change);
+        for warning in &mut self.warnings {
+            *warning = change(warning);
+        }
+        self
+    }
+}
+
+/// One line a worker is given.
+#[derive(Serialize)]
+pub(in crate::convert) struct WorkerRequest<'a> {
+    pub(in crate::convert) id: u64,
+    pub(in crate::convert) input: &'a str,
+    pub(in crate::convert) name: &'a str,
+    pub(in crate::convert) arguments: &'a Meta,
+    pub(in crate::convert) entry: Option<EntryId>,
+}
+
+/// The beginning of what a converter wrote, as text.
+pub(in crate::convert) fn excerpt(bytes: &[u8]) -> String {
+    let cut = &bytes[..bytes.len().min(EXCERPT_BYTES_MAX)];
+    let text = String::from_utf8_lossy(cut);
+    let dots = if cut.len() < bytes.len() {
+        " [...]"
+    } else {
+        ""
+    };
+    format!("{}{dots}", text.trim())
+}

@@ -1,0 +1,122 @@
+//! Which converter is to run over an entry, and why none can.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::runners::RunnerKey;
+use crate::Error;
+use crate::convert::converter::{Arguments, Converter};
+use crate::convert::running::{self, Runner};
+use crate::entry::Entry;
+use crate::event::ConverterRegistered;
+
+/// A converter to run over one entry.
+pub(super) struct Chosen {
+    pub(super) key: RunnerKey,
+    pub(super) runner: Arc<Runner>,
+    pub(super) arguments: Arguments,
+    /// What is not as it was recorded.
+    pub(super) note: Option<String>,
+}
+
+/// Which converter is to run over an entry.
+pub(super) enum Choice<'a> {
+    Configured(&'a Converter),
+    Recorded(Box<ConverterRegistered>),
+}
+
+impl Choice<'_> {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Configured(converter) => &converter.name,
+            Self::Recorded(registered) => &registered.name,
+        }
+    }
+
+    /// Why its program cannot be started on this machine, if that can be seen.
+    pub(super) fn missing_program(&self) -> Option<String> {
+        match self {
+            Self::Configured(converter) => running::missing_program(converter),
+            Self::Recorded(registered) => {
+                let bundle = registered.bundle.iter().map(|file| file.name.clone());
+                let bundle: Vec<String> = bundle.collect();
+                running::missing(&registered.command, Path::new(""), &bundle)
+            }
+        }
+    }
+}
+
+/// Why an entry is not tried.
+pub(super) enum Unfit {
+    Skip(String),
+    /// Its converter could not run over it.
+    CannotRun(RunnerKey, Error),
+    Error(Error),
+}
+
+impl From<Error> for Unfit {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Why an entry has no source any more, in the same words for all that went by one rule.
+pub(super) fn without_source(entry: &Entry) -> Option<String> {
+    entry.purged_at?;
+    let rule = entry.purged_by.as_deref().unwrap_or("an unknown rule");
+    Some(format!("the source was purged by {rule}"))
+}
+
+/// The recorded converter of `name` that claims version `wanted`, or whose identity begins so.
+pub(super) fn pick<'a>(
+    known: &'a [ConverterRegistered],
+    name: &str,
+    wanted: &str,
+) -> Result<&'a ConverterRegistered, String> {
+    let fits = |converter: &&ConverterRegistered| {
+        converter.name == name
+            && (converter.version.as_deref() == Some(wanted)
+                || (wanted.len() >= 6 && converter.converter_id.to_string().starts_with(wanted)))
+    };
+    let mut found = known.iter().filter(fits);
+    match (found.next(), found.next()) {
+        (None, _) => Err(format!(
+            "no converter '{wanted}' is configured, and no recorded version of '{name}' is called so"
+        )),
+        (Some(one), None) => Ok(one),
+        (Some(one), Some(other)) => Err(format!(
+            "'{wanted}' may be {} or {}, which claim the same version: name the identity",
+            one.converter_id, other.converter_id
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ConverterId;
+
+    #[test]
+    fn a_recorded_version_is_picked_by_its_claim_or_its_identity_unless_two_claim_it() {
+        let registered = |byte: u8, version: &str| ConverterRegistered {
+            converter_id: ConverterId::from_bytes([byte; 32]),
+            name: "ICT".into(),
+            version: Some(version.into()),
+            command: Vec::new(),
+            mode: "oneshot".into(),
+            environment: String::new(),
+            bundle: Vec::new(),
+        };
+        let known = [
+            registered(1, "1.0.0"),
+            registered(2, "1.0.0"),
+            registered(3, "1.1.0"),
+        ];
+        let id = |wanted| pick(&known, "ICT", wanted).map(|c| c.converter_id.as_bytes()[0]);
+        assert_eq!(id("1.1.0"), Ok(3));
+        assert_eq!(id("020202"), Ok(2));
+        assert!(id("1.0.0").is_err_and(|why| why.contains("name the identity")));
+        assert!(id("2.0.0").is_err());
+        assert!(pick(&known, "FCT", "1.1.0").is_err());
+    }
+}

@@ -1,0 +1,252 @@
+//! Runs converters over a selection as one recorded job.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::blocked::Blocked;
+use super::options::{OnError, Params, Reprocess};
+use super::pace::Pace;
+use super::result::ReprocessResult;
+use super::runners::Runners;
+use super::select::Selection;
+use super::step::{Step, StepOutcome};
+use super::untried::Untried;
+use super::work::{Stepped, Work};
+use crate::Result;
+use crate::archive::Archive;
+use crate::convert::converter::Converter;
+use crate::convert::process::Cancel;
+use crate::convert::running::milliseconds;
+use crate::entry::Outcome;
+use crate::event::JobStarted;
+use crate::id::{EntryId, JobId};
+
+/// What is gathered while a job runs.
+struct Gathered {
+    result: ReprocessResult,
+    untried: Untried,
+}
+
+/// Where a job stops to ask whether it shall go on.
+pub struct Ramp<'a> {
+    /// After so many entries in all, in ascending order.
+    pub pauses: &'a [usize],
+    /// Asked with what came of the entries so far.
+    pub go_on: &'a mut dyn FnMut(&ReprocessResult) -> bool,
+}
+
+/// Runs converters over `selection` as one recorded job. `on_step` is called from several threads,
+/// after each entry.
+///
+/// Every attempt is durable before its step is told. When cancelled, running converters are killed
+/// and their entries not counted; the job is recorded as interrupted and can be resumed.
+///
+/// # Errors
+/// `Invalid` for impossible options; and when the job's beginning or end cannot be recorded. What
+/// goes wrong with an entry is in the result.
+pub fn reprocess(
+    archive: &Archive,
+    selection: &Selection,
+    converters: &[Converter],
+    options: &Reprocess,
+    cancel: &Cancel,
+    on_step: &(dyn Fn(&Step) + Sync),
+) -> Result<ReprocessResult> {
+    let ramp = Ramp {
+        pauses: &[],
+        go_on: &mut |_| true,
+    };
+    reprocess_by_ramp(
+        archive, selection, converters, options, cancel, on_step, ramp,
+    )
+}
+
+/// Does what [`reprocess`] does, and asks at each pause of `ramp` whether to go on. A job that is
+/// stopped there is recorded as interrupted.
+///
+/// # Errors
+/// As [`reprocess`].
+pub fn reprocess_by_ramp(
+    archive: &Archive,
+    selection: &Selection,
+    converters: &[Converter],
+    options: &Reprocess,
+    cancel: &Cancel,
+    on_step: &(dyn Fn(&Step) + Sync),
+    ramp: Ramp<'_>,
+) -> Result<ReprocessResult> {
+    let started = Instant::now();
+    let pace = Pace::new(options.rate)?;
+    let number = start(archive, selection, options)?;
+    let job = Job {
+        ids: &selection.ids,
+        work: Work {
+            archive,
+            converters,
+            options,
+            job: number,
+            cancel,
+            runners: Runners::default(),
+            blocked: Blocked::default(),
+        },
+        pace,
+        gathered: Mutex::new(Gathered {
+            result: ReprocessResult {
+                job: number,
+                total: selection.ids.len() as u64,
+                ..ReprocessResult::default()
+            },
+            untried: Untried::default(),
+        }),
+        next: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+        on_step,
+    };
+    job.run(ramp, started);
+    let Gathered {
+        mut result,
+        untried,
+    } = job
+        .gathered
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    result.interrupted = result.processed + result.skipped < result.total;
+    result.duration_ms = milliseconds(started.elapsed());
+    if let Some(number) = number {
+        archive.finish_job(result.finished(number, &untried))?;
+    }
+    Ok(result)
+}
+
+/// Records the beginning of a job. `None` for one that records nothing.
+fn start(archive: &Archive, selection: &Selection, options: &Reprocess) -> Result<Option<JobId>> {
+    if options.compare_only {
+        return Ok(None);
+    }
+    if let Some(job) = options.resume {
+        return Ok(Some(job));
+    }
+    let params = match options.params {
+        Params::Recorded => "recorded",
+        Params::Current => "current",
+    };
+    let job = archive.start_job(JobStarted {
+        kind: "reprocess".to_owned(),
+        selection: selection.description.clone(),
+        converter_version: options.which.words().to_owned(),
+        params: params.to_owned(),
+        total: selection.ids.len() as u64,
+        reason: options.reason.clone(),
+    })?;
+    Ok(Some(job))
+}
+
+/// A job while it runs.
+struct Job<'a> {
+    ids: &'a [EntryId],
+    work: Work<'a>,
+    pace: Pace,
+    gathered: Mutex<Gathered>,
+    /// The place in `ids` that is taken next.
+    next: AtomicUsize,
+    /// An entry failed after which no others are to be taken.
+    stop: AtomicBool,
+    on_step: &'a (dyn Fn(&Step) + Sync),
+}
+
+impl Job<'_> {
+    /// Takes all entries, with the pauses of `ramp`, and then those whose converter could not run
+    /// before.
+    fn run(&self, ramp: Ramp<'_>, started: Instant) {
+        let all = self.ids.len();
+        let pauses = ramp.pauses.iter().copied().filter(|&pause| pause < all);
+        for until in pauses.chain([all]) {
+            self.run_until(until);
+            if until == all || !self.goes_on() {
+                break;
+            }
+            let mut so_far = self.gathered().result.clone();
+            so_far.duration_ms = milliseconds(started.elapsed());
+            if !(ramp.go_on)(&so_far) {
+                break;
+            }
+        }
+        if self.goes_on() {
+            for id in self.work.blocked.last_round() {
+                if !self.step(id) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes the entries up to a place, as many at a time as the options say.
+    fn run_until(&self, until: usize) {
+        let take = || {
+            while self.goes_on() {
+                let place = self
+                    .next
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
+                        (place < until).then_some(place + 1)
+                    });
+                let id = place.ok().and_then(|place| self.ids.get(place));
+                let Some(&id) = id.filter(|_| self.pace.wait(self.work.cancel)) else {
+                    return;
+                };
+                if !self.step(id) {
+                    return;
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.work.options.jobs.clamp(1, until.max(1)) {
+                scope.spawn(take);
+            }
+            take();
+        });
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed) && !self.work.cancel.is_cancelled()
+    }
+
+    /// Tries one entry and tells what became of it. False when cancelled.
+    fn step(&self, id: EntryId) -> bool {
+        match self.work.step(id) {
+            Some(Stepped::Over(outcome)) => self.tell(id, outcome),
+            Some(Stepped::PutOff) => {}
+            None => return false,
+        }
+        true
+    }
+
+    fn tell(&self, id: EntryId, outcome: StepOutcome) {
+        let failed = match &outcome {
+            StepOutcome::Ran { outcome, .. } => *outcome != Outcome::Success,
+            StepOutcome::Error { .. } | StepOutcome::NotTried { .. } => true,
+            StepOutcome::Skipped { .. } | StepOutcome::Earlier { .. } => false,
+        };
+        if failed && self.work.options.on_error == OnError::Stop {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        let mut gathered = self.gathered();
+        let mut step = Step {
+            entry: id,
+            done: 0,
+            total: gathered.result.total,
+            outcome,
+        };
+        gathered.result.count(&step);
+        gathered.untried.note(&step);
+        let result = &gathered.result;
+        step.done = result.processed + result.skipped + result.not_tried;
+        // Whoever is told may take long.
+        drop(gathered);
+        (self.on_step)(&step);
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

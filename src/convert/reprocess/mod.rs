@@ -1,0 +1,22 @@
+//! Runs converters again over archived entries, and compares the results.
+
+mod blocked;
+mod choice;
+mod choosing;
+mod job;
+mod options;
+mod pace;
+mod plan;
+mod result;
+mod runners;
+mod select;
+mod step;
+mod untried;
+mod work;
+
+pub use job::{Ramp, reprocess, reprocess_by_ramp};
+pub use options::{OnError, Params, Reprocess, Resend, Which};
+pub use plan::{ConverterLabel, PlannedRun, PlannedSkip, ReprocessPlan, plan};
+pub use result::{EntryError, ReprocessResult};
+pub use select::{Selection, select};
+pub use step::{Step, StepOutcome};

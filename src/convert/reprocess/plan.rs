@@ -1,0 +1,159 @@
+//! Decides what a job would run, and runs nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::blocked::Blocked;
+use super::choice::{Choice, Unfit, without_source};
+use super::options::Reprocess;
+use super::runners::Runners;
+use super::select::Selection;
+use super::work::Work;
+use crate::Result;
+use crate::archive::Archive;
+use crate::convert::converter::Converter;
+use crate::convert::process::Cancel;
+use crate::convert::running::Identity;
+use crate::id::ConverterId;
+
+/// What a job over a selection would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ReprocessPlan {
+    /// Entries selected.
+    pub total: u64,
+    /// What would run, over how many of them.
+    pub runs: Vec<PlannedRun>,
+    /// Why others would be passed over, and how many.
+    pub skipped: Vec<PlannedSkip>,
+    /// Why converters cannot be started on this machine, and how many of the entries they would run
+    /// over.
+    pub blocked: Vec<PlannedSkip>,
+}
+
+/// One converter over the entries that another one, or none, converted last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedRun {
+    /// What converted them last; `None` when nothing did.
+    pub before: Option<ConverterLabel>,
+    /// What would run.
+    pub now: ConverterLabel,
+    /// Over how many entries.
+    pub entries: u64,
+}
+
+/// A converter as it is told to people, and what it really is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ConverterLabel {
+    /// Its name.
+    pub converter: String,
+    /// The version it claims.
+    pub version: Option<String>,
+    /// Its identity; `None` when it was not recorded.
+    pub converter_id: Option<ConverterId>,
+}
+
+/// Entries that would be passed over for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedSkip {
+    /// Why.
+    pub reason: String,
+    /// How many.
+    pub entries: u64,
+}
+
+/// Decides what [`reprocess`] would run over `selection`, and runs nothing.
+///
+/// # Errors
+/// When the archive cannot be read, or a configured converter's files cannot.
+pub fn plan(
+    archive: &Archive,
+    selection: &Selection,
+    converters: &[Converter],
+    options: &Reprocess,
+) -> Result<ReprocessPlan> {
+    let work = Work {
+        archive,
+        converters,
+        options,
+        job: None,
+        cancel: &Cancel::default(),
+        runners: Runners::default(),
+        blocked: Blocked::default(),
+    };
+    let snapshot = archive.snapshot()?;
+    let mut identities: BTreeMap<String, ConverterId> = BTreeMap::new();
+    let mut runs: BTreeMap<(Option<ConverterLabel>, ConverterLabel), u64> = BTreeMap::new();
+    let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    let mut missing: BTreeMap<ConverterLabel, Option<String>> = BTreeMap::new();
+    let mut blocked: BTreeMap<String, u64> = BTreeMap::new();
+    for &id in &selection.ids {
+        let chosen = match snapshot.entry(id)? {
+            None => Err(Unfit::Skip("there is no such entry".to_owned())),
+            Some(entry) if entry.purged_at.is_some() => {
+                Err(Unfit::Skip(without_source(&entry).unwrap_or_default()))
+            }
+            Some(entry) => work.converter_for(&entry).and_then(|choice| {
+                work.arguments_for(&entry, choice.name())?;
+                Ok((entry, choice))
+            }),
+        };
+        let (entry, choice) = match chosen {
+            Ok(chosen) => chosen,
+            Err(Unfit::Skip(reason)) => {
+                *skipped.entry(reason).or_default() += 1;
+                continue;
+            }
+            Err(Unfit::Error(error) | Unfit::CannotRun(_, error)) => return Err(error),
+        };
+        let now = match &choice {
+            Choice::Configured(converter) => {
+                let id = match identities.get(&converter.name) {
+                    Some(known) => *known,
+                    None => Identity::of(converter)?.id,
+                };
+                identities.insert(converter.name.clone(), id);
+                ConverterLabel {
+                    converter: converter.name.clone(),
+                    version: converter.version.clone(),
+                    converter_id: Some(id),
+                }
+            }
+            Choice::Recorded(registered) => ConverterLabel {
+                converter: registered.name.clone(),
+                version: registered.version.clone(),
+                converter_id: Some(registered.converter_id),
+            },
+        };
+        let why = missing.entry(now.clone());
+        let why = why.or_insert_with(|| choice.missing_program());
+        if let Some(why) = why {
+            let why = format!("converter '{}' cannot be started: {why}", now.converter);
+            *blocked.entry(why).or_default() += 1;
+        }
+        let before = entry.attempts.last().map(|last| ConverterLabel {
+            converter: last.converter.clone(),
+            version: last.converter_version.clone(),
+            converter_id: last.converter_id,
+        });
+        *runs.entry((before, now)).or_default() += 1;
+    }
+    Ok(ReprocessPlan {
+        total: selection.ids.len() as u64,
+        runs: runs
+            .into_iter()
+            .map(|((before, now), entries)| PlannedRun {
+                before,
+                now,
+                entries,
+            })
+            .collect(),
+        skipped: reasons(skipped),
+        blocked: reasons(blocked),
+    })
+}
+
+fn reasons(numbers: BTreeMap<String, u64>) -> Vec<PlannedSkip> {
+    let reason = |(reason, entries)| PlannedSkip { reason, entries };
+    numbers.into_iter().map(reason).collect()
+}

@@ -1,0 +1,202 @@
+//! Counts what became of the entries of a job.
+
+use serde::Serialize;
+
+use super::step::{Step, StepOutcome};
+use super::untried::Untried;
+use crate::convert::compare::Verdict;
+use crate::entry::Outcome;
+use crate::event::JobFinished;
+use crate::id::{EntryId, JobId};
+
+/// Errors listed in a result; further ones are only counted.
+const ERRORS_MAX: usize = 1000;
+
+/// The whole job.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ReprocessResult {
+    /// The job; `None` when only compared.
+    pub job: Option<JobId>,
+    /// Entries selected.
+    pub total: u64,
+    /// Entries tried.
+    pub processed: u64,
+    /// Of those, the ones that succeeded.
+    pub successful: u64,
+    /// Of those, the ones that did not.
+    pub failed: u64,
+    /// Entries passed over.
+    pub skipped: u64,
+    /// Entries not tried, because their converter cannot run.
+    pub not_tried: u64,
+    /// Why converters cannot run, each reason once.
+    pub blocked: Vec<String>,
+    /// Same as the attempt before.
+    pub unchanged: u64,
+    /// Different from the attempt before.
+    pub changed: u64,
+    /// Succeeded now, and not before.
+    pub fixed: u64,
+    /// Succeeded before, and not now.
+    pub broken: u64,
+    /// Had no attempt before, so there was nothing to compare with.
+    pub first: u64,
+    /// Reports put into the queue of those to be sent; the host sends them.
+    pub submitted: u64,
+    /// How long it all took.
+    pub duration_ms: u64,
+    /// The first thousand entries that failed or were passed over, and why.
+    pub errors: Vec<EntryError>,
+    /// Stopped before its end, by a cancellation or an error.
+    pub interrupted: bool,
+}
+
+/// Why one entry failed or was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EntryError {
+    /// The entry.
+    pub id: EntryId,
+    /// Why.
+    pub error: String,
+}
+
+impl ReprocessResult {
+    pub(super) fn count(&mut self, step: &Step) {
+        let error = match &step.outcome {
+            StepOutcome::Ran {
+                outcome,
+                error,
+                verdict,
+                queued,
+                ..
+            } => {
+                self.count_outcome(*outcome);
+                self.submitted += queued;
+                match verdict {
+                    Some(Verdict::Unchanged) => self.unchanged += 1,
+                    Some(Verdict::Changed) => self.changed += 1,
+                    Some(Verdict::Fixed) => self.fixed += 1,
+                    Some(Verdict::Broken) => self.broken += 1,
+                    None => self.first += 1,
+                }
+                match outcome {
+                    Outcome::Success => None,
+                    outcome => Some(error.clone().unwrap_or_else(|| outcome.to_string())),
+                }
+            }
+            StepOutcome::Error { reason } => {
+                self.count_outcome(Outcome::Failed);
+                Some(reason.clone())
+            }
+            StepOutcome::Skipped { reason } => {
+                self.skipped += 1;
+                Some(reason.clone())
+            }
+            StepOutcome::NotTried { reason } => {
+                self.not_tried += 1;
+                if !self.blocked.contains(reason) && self.blocked.len() < ERRORS_MAX {
+                    self.blocked.push(reason.clone());
+                }
+                None
+            }
+            StepOutcome::Earlier { outcome } => {
+                self.count_outcome(*outcome);
+                None
+            }
+        };
+        if let Some(error) = error
+            && self.errors.len() < ERRORS_MAX
+        {
+            self.errors.push(EntryError {
+                id: step.entry,
+                error,
+            });
+        }
+    }
+
+    fn count_outcome(&mut self, outcome: Outcome) {
+        self.processed += 1;
+        if outcome == Outcome::Success {
+            self.successful += 1;
+        } else {
+            self.failed += 1;
+        }
+    }
+
+    pub(super) fn finished(&self, job: JobId, untried: &Untried) -> JobFinished {
+        let (errors, more_errors) = untried.for_event();
+        JobFinished {
+            job,
+            processed: self.processed,
+            successful: self.successful,
+            failed: self.failed,
+            skipped: self.skipped,
+            unchanged: self.unchanged,
+            changed: self.changed,
+            fixed: self.fixed,
+            broken: self.broken,
+            interrupted: self.interrupted,
+            errors,
+            more_errors,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::compare;
+
+    fn step(outcome: StepOutcome) -> Step {
+        Step {
+            entry: EntryId(1),
+            done: 0,
+            total: 9,
+            outcome,
+        }
+    }
+
+    fn ran(outcome: Outcome, verdict: Verdict) -> StepOutcome {
+        StepOutcome::Ran {
+            attempt: None,
+            outcome,
+            error: None,
+            verdict: Some(verdict),
+            difference: compare(b"{}", b"{}"),
+            queued: 0,
+        }
+    }
+
+    #[test]
+    fn every_entry_is_counted_once_and_every_trouble_is_listed() {
+        let mut result = ReprocessResult::default();
+        for outcome in [
+            ran(Outcome::Success, Verdict::Fixed),
+            ran(Outcome::Success, Verdict::Changed),
+            ran(Outcome::Rejected, Verdict::Broken),
+            StepOutcome::Error {
+                reason: "no program".into(),
+            },
+            StepOutcome::Skipped {
+                reason: "purged".into(),
+            },
+            StepOutcome::Earlier {
+                outcome: Outcome::Success,
+            },
+        ] {
+            result.count(&step(outcome));
+        }
+        assert_eq!(
+            (
+                result.processed,
+                result.successful,
+                result.failed,
+                result.skipped
+            ),
+            (5, 3, 2, 1)
+        );
+        assert_eq!((result.fixed, result.changed, result.broken), (1, 1, 1));
+        let errors: Vec<&str> = result.errors.iter().map(|e| e.error.as_str()).collect();
+        assert_eq!(errors, ["rejected", "no program", "purged"]);
+    }
+}

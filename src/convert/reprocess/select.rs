@@ -1,0 +1,42 @@
+//! Fixes the entries that a job is to run over.
+
+use crate::archive::Archive;
+use crate::id::EntryId;
+use crate::query::{Cursor, Filter, Query};
+use crate::{Error, ErrorKind, Result};
+
+/// Entries asked for at a time while selecting.
+const SELECT_PAGE: usize = 5000;
+
+/// The entries to run over, fixed at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// How it was asked for; recorded with the job.
+    pub description: String,
+    /// The entries, in the order they are taken.
+    pub ids: Vec<EntryId>,
+}
+
+/// The entries `filter` selects in one snapshot, oldest first.
+pub fn select(archive: &Archive, filter: &Filter) -> Result<Selection> {
+    let snapshot = archive.snapshot()?;
+    let mut ids = Vec::new();
+    let mut after: Option<Cursor> = None;
+    loop {
+        let page = snapshot.query(&Query {
+            filter: filter.clone(),
+            limit: Some(SELECT_PAGE),
+            after: after.take(),
+            ..Query::default()
+        })?;
+        ids.extend(page.entries.iter().map(|entry| entry.id));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let description = serde_json::to_string(filter).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "the filter cannot be written down").caused_by(error)
+    })?;
+    Ok(Selection { description, ids })
+}

@@ -1,0 +1,21 @@
+//! Runs a converter over a source, in whichever mode, and records what came of it.
+
+mod attempt;
+mod environment;
+mod identity;
+mod input;
+mod request;
+mod runner;
+mod session;
+mod worker;
+
+pub use attempt::{AttemptSummary, convert_entry, convert_path};
+pub(crate) use attempt::{Terms, record, run_over};
+pub(super) use attempt::{attempt, milliseconds};
+pub(super) use environment::missing;
+pub use environment::missing_program;
+pub(super) use identity::Identity;
+pub(crate) use identity::is_bundle_name;
+pub use request::Request;
+pub use runner::Runner;
+pub(crate) use session::Session;

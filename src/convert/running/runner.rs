@@ -1,0 +1,584 @@
+//! Runs one converter over sources, as a process for each or as a long-lived worker.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::environment::{self, Died};
+use super::identity::is_bundle_name;
+use super::input;
+use super::request::Request;
+use super::session::{Session, unusable};
+use super::worker::{seconds, too_much_output};
+use crate::archive::Archive;
+use crate::convert::converter::{
+    Arguments, Bounds, Converter, Mode, Revealed, Sandbox, program, read_mode,
+};
+use crate::convert::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
+use crate::convert::protocol::{self, Conversion, WorkerRequest};
+use crate::convert::sandbox::{self, Confinement, Enforcement};
+use crate::convert::scratch::{Scratch, make_private};
+use crate::event::ConverterRegistered;
+use crate::id::ConverterId;
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of one file of a recorded bundle that are put back for a run.
+const BUNDLE_FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Runs one converter. Shared between threads; `workers` conversions run at a time in worker mode.
+pub struct Runner {
+    converter: Converter,
+    scratch_root: PathBuf,
+    workers: usize,
+    session: Mutex<Arc<Session>>,
+    /// The files of a recorded converter, put back for as long as it runs.
+    _files: Option<Scratch>,
+}
+
+impl Runner {
+    /// Reads the converter's files. Temporary folders are made below `scratch_root`.
+    ///
+    /// # Errors
+    /// `Invalid` for a missing bundle file or an empty command.
+    pub fn new(converter: Converter, workers: usize, scratch_root: &Path) -> Result<Self> {
+        Self::over(converter, workers, scratch_root, None)
+    }
+
+    /// Puts the files of a recorded converter back and runs those. Bounds and arguments are no part
+    /// of a converter's identity, so they are passed in.
+    ///
+    /// # Errors
+    /// `NotFound` or `Damaged` when a file of the bundle cannot be read from the archive.
+    pub fn recorded(
+        archive: &Archive,
+        registered: &ConverterRegistered,
+        bounds: Bounds,
+        arguments: Arguments,
+        workers: usize,
+        scratch_root: &Path,
+    ) -> Result<Self> {
+        let files = Scratch::new(scratch_root)
+            .map_err(|error| Error::io("make a folder below", scratch_root, error))?;
+        for file in &registered.bundle {
+            if !is_bundle_name(&file.name) {
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    format!(
+                        "the recorded converter {} has a file with an unusable name: {:?}",
+                        registered.converter_id, file.name
+                    ),
+                ));
+            }
+            let content = archive.read_all(&file.blob.blake3, BUNDLE_FILE_BYTES_MAX)?;
+            let path = files.path().join(&file.name);
+            put_back(&path, files.path(), &content)
+                .map_err(|error| Error::io("write", &path, error))?;
+        }
+        sandbox::let_read(&bounds, files.path())
+            .map_err(|error| Error::io("hand over", files.path(), error))?;
+        let (mode, takes) = read_mode(&registered.mode).map_err(|error| {
+            Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the recorded converter {} runs in a mode this version does not know",
+                    registered.converter_id
+                ),
+            )
+            .caused_by(error)
+        })?;
+        let converter = Converter {
+            name: registered.name.clone(),
+            version: registered.version.clone(),
+            command: registered.command.clone(),
+            dir: files.path().to_owned(),
+            bundle: registered
+                .bundle
+                .iter()
+                .map(|file| file.name.clone())
+                .collect(),
+            mode,
+            takes,
+            bounds,
+            arguments,
+            environment: None,
+        };
+        Self::over(converter, workers, scratch_root, Some(files))
+    }
+
+    fn over(
+        converter: Converter,
+        workers: usize,
+        scratch_root: &Path,
+        files: Option<Scratch>,
+    ) -> Result<Self> {
+        if converter.command.first().is_none_or(String::is_empty) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("converter '{}' has no command", converter.name),
+            ));
+        }
+        if let Some(why) = converter.bounds.unenforceable() {
+            return Err(
+                unusable(&converter, &why).hint("`host check` tells what this machine can enforce")
+            );
+        }
+        let session = Session::begin(&converter, workers, scratch_root)?;
+        Ok(Self {
+            converter,
+            scratch_root: scratch_root.to_owned(),
+            workers,
+            session: Mutex::new(Arc::new(session)),
+            _files: files,
+        })
+    }
+
+    /// The converter.
+    pub fn converter(&self) -> &Converter {
+        &self.converter
+    }
+
+    /// Converts one source, read from `source` to its end. `None` when cancelled.
+    ///
+    /// A converter that takes folders, or files with companions, is given what is in the tar file
+    /// that `source` is.
+    ///
+    /// A converter that fails, whatever way, is an `Ok` with the reason.
+    ///
+    /// # Errors
+    /// `Converter` when the program cannot be started or a secret is missing; the source is not to
+    /// blame. Errors of reading `source` and of writing the private copy.
+    pub fn run(
+        &self,
+        request: Request<'_>,
+        source: &mut dyn Read,
+        cancel: &Cancel,
+    ) -> Result<Option<Conversion>> {
+        let session = self.session()?;
+        self.run_in(&session, request, source, cancel)
+    }
+
+    /// The converter as its files are now. Workers of an older state finish what they are doing.
+    pub(crate) fn session(&self) -> Result<Arc<Session>> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if !session.identity.is_current() {
+            *session = Arc::new(Session::begin(
+                &self.converter,
+                self.workers,
+                &self.scratch_root,
+            )?);
+        }
+        Ok(Arc::clone(&session))
+    }
+
+    /// Who the converter is, as its files are now.
+    pub(crate) fn converter_id(&self) -> Result<ConverterId> {
+        Ok(self.session()?.identity.id)
+    }
+
+    pub(crate) fn run_in(
+        &self,
+        session: &Session,
+        request: Request<'_>,
+        source: &mut dyn Read,
+        cancel: &Cancel,
+    ) -> Result<Option<Conversion>> {
+        let revealed = request
+            .arguments
+            .reveal(&self.converter.dir)
+            .map_err(|missing| self.unusable(missing.to_string()).caused_by(missing))?;
+        // A worker was told which folder it may read before it was started.
+        let root = match self.converter.mode {
+            Mode::OneShot => &self.scratch_root,
+            Mode::Worker => &session.folder.path().join("in"),
+        };
+        let scratch =
+            Scratch::new(root).map_err(|error| Error::io("make a folder below", root, error))?;
+        let folder = scratch.path().join("in");
+        make_private(&folder)
+            .and_then(|()| make_private(&scratch.path().join("home")))
+            .map_err(|error| Error::io("make a folder in", scratch.path(), error))?;
+        let placed = input::place(&self.converter.takes, request, source, &folder)?;
+        let (input, name) = match placed {
+            Ok(placed) => placed,
+            // What cannot be unpacked now never can be: an answer, and no trouble of this machine.
+            Err(why) => return Ok(Some(Conversion::failed(why))),
+        };
+        sandbox::hand_over(&self.converter.bounds, scratch.path(), &["in", "home"])
+            .map_err(|error| Error::io("hand over", scratch.path(), error))?;
+        let request = Request {
+            name: &name,
+            ..request
+        };
+
+        let converted = match self.converter.mode {
+            Mode::OneShot => self.run_once(session, &scratch, &input, request, &revealed, cancel),
+            Mode::Worker => self.ask_worker(session, &input, request, &revealed, cancel),
+        };
+        let converted = converted.map_err(|error| {
+            let program = self.converter.command.first().map_or("", String::as_str);
+            let what = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    format!("cannot start '{program}': there is no such program")
+                }
+                io::ErrorKind::PermissionDenied => {
+                    format!("cannot start '{program}': it may not be executed")
+                }
+                io::ErrorKind::Other => {
+                    let said = revealed.secrets.mask(&error.to_string());
+                    format!("'{program}' cannot run: {said}")
+                }
+                _ => format!("cannot start '{program}': {error}"),
+            };
+            self.unusable(what)
+                .hint("check `command` of the converter; the source is safe where it is")
+                .caused_by(error)
+        })?;
+        Ok(converted.map(|conversion| {
+            let mut masked = conversion.map_text(|text| revealed.secrets.mask(text));
+            masked.warnings.extend(self.sandbox_warning());
+            if !session.identity.is_current() {
+                masked.warnings.push(
+                    "the converter's files changed during the run: its identity is not certain"
+                        .to_owned(),
+                );
+            }
+            masked
+        }))
+    }
+
+    /// An error is a converter that cannot run.
+    fn run_once(
+        &self,
+        session: &Session,
+        scratch: &Scratch,
+        input: &Path,
+        request: Request<'_>,
+        revealed: &Revealed,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Conversion>> {
+        let arguments = serde_json::to_string(&revealed.values)?;
+        let mut variables: Vec<(&'static str, OsString)> = vec![
+            ("ANNALS_ARGUMENTS", arguments.into()),
+            // A name with a NUL in it cannot be passed, and is no file name either.
+            ("ANNALS_NAME", request.name.replace('\0', "\u{fffd}").into()),
+        ];
+        if let Some(entry) = request.entry {
+            variables.push(("ANNALS_ENTRY", entry.to_string().into()));
+        }
+        let home = scratch.path().join("home");
+        let invocation = Invocation {
+            program: self.program(),
+            arguments: process::fill_in(&self.converter.command[1..], input.as_os_str()),
+            dir: &self.converter.dir,
+            home: &home,
+            variables,
+            bounds: &self.converter.bounds,
+            confinement: Confinement::of(&self.converter, &scratch.path().join("in"), &home)?,
+        };
+        let finished = process::run(&invocation, STDOUT_BYTES_MAX, cancel)?;
+        let failed =
+            |reason: &str| Conversion::failed(process::with_stderr(reason, &finished.stderr));
+        let conversion = match finished.end {
+            End::Cancelled => return Ok(None),
+            End::TimedOut => failed(&format!(
+                "timed out after {}",
+                seconds(self.converter.bounds.timeout)
+            )),
+            End::TooMuchOutput => failed(&too_much_output()),
+            End::Exited(status) => match process::exit_reason(status) {
+                None => {
+                    session.has_begun.store(true, Ordering::Relaxed);
+                    protocol::understand(&finished.stdout)
+                }
+                Some(reason) => match protocol::understand_failure(&finished.stdout) {
+                    Some(answer) => {
+                        session.has_begun.store(true, Ordering::Relaxed);
+                        answer
+                    }
+                    None => {
+                        let failed = failed(&reason);
+                        match environment::judge(status, &finished.stderr) {
+                            Died::Running => session.has_begun.store(true, Ordering::Relaxed),
+                            // Once it has begun, what it lacks it lacks for this file.
+                            Died::Starting if session.has_begun.load(Ordering::Relaxed) => {}
+                            Died::Starting => {
+                                return Err(io::Error::other(failed.error.unwrap_or_default()));
+                            }
+                        }
+                        failed
+                    }
+                },
+            },
+        };
+        Ok(Some(Conversion {
+            duration: finished.took,
+            ..conversion
+        }))
+    }
+
+    fn ask_worker(
+        &self,
+        session: &Session,
+        input: &Path,
+        request: Request<'_>,
+        revealed: &Revealed,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Conversion>> {
+        let input = input
+            .to_str()
+            .ok_or_else(|| io::Error::other("the temporary folder's name is not UTF-8"))?;
+        // A worker gets its input by request; the placeholder has no meaning for it.
+        let words: Vec<OsString> = self.converter.command[1..]
+            .iter()
+            .filter(|word| *word != "{input}")
+            .map(OsString::from)
+            .collect();
+        let home = session.folder.path().join("home");
+        let inputs = session.folder.path().join("in");
+        let invocation = Invocation {
+            program: self.program(),
+            arguments: words,
+            dir: &self.converter.dir,
+            home: &home,
+            variables: Vec::new(),
+            bounds: &self.converter.bounds,
+            confinement: Confinement::of(&self.converter, &inputs, &home)?,
+        };
+        let line = WorkerRequest {
+            id: 0,
+            input,
+            name: request.name,
+            arguments: &revealed.values,
+            entry: request.entry,
+        };
+        session.pool.convert(&invocation, line, cancel)
+    }
+
+    /// Returns the warning to record when the sandbox is not fully enforced.
+    fn sandbox_warning(&self) -> Option<String> {
+        let sandbox = &self.converter.bounds.sandbox;
+        match sandbox.enforcement() {
+            Enforcement::Enforced(_) => None,
+            _ if *sandbox == Sandbox::Off => None,
+            lacking => Some(format!("the sandbox is {lacking}")),
+        }
+    }
+
+    fn program(&self) -> PathBuf {
+        let word = self.converter.command.first().map_or("", String::as_str);
+        program(word, &self.converter.dir, &self.converter.bundle)
+    }
+
+    fn unusable(&self, reason: String) -> Error {
+        unusable(&self.converter, &reason)
+    }
+
+    /// What is enforced on the converter's processes, as it is recorded with each attempt.
+    pub(crate) fn enforced(&self) -> Vec<String> {
+        self.converter.bounds.enforced()
+    }
+}
+
+/// Writes one file of a recorded bundle, executable for its owner: modes are not recorded, commands
+/// may need one.
+fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| *folder != root) {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o700);
+    }
+    options.open(path)?.write_all(content)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::convert::Takes;
+    use crate::entry::{Meta, Outcome};
+    use crate::id::EntryId;
+
+    fn converter(dir: &Path, script: &str) -> Converter {
+        fs::write(dir.join("run.sh"), script).expect("written");
+        Converter {
+            name: "test".into(),
+            version: None,
+            command: vec!["sh".into(), "run.sh".into(), "{input}".into()],
+            dir: dir.to_owned(),
+            bundle: vec!["run.sh".into()],
+            mode: Mode::OneShot,
+            takes: Takes::Files,
+            bounds: Bounds::default(),
+            arguments: Arguments::default(),
+            environment: Some(String::new()),
+        }
+    }
+
+    fn run(converter: Converter, name: &str, source: &[u8]) -> Result<Conversion> {
+        let scratch = tempfile::tempdir().expect("folder");
+        let runner = Runner::new(converter, 1, scratch.path())?;
+        let request = Request {
+            name,
+            modified: Some(UNIX_EPOCH + Duration::from_secs(1_000_000_000)),
+            entry: Some(EntryId(4711)),
+            arguments: &runner.converter.arguments,
+        };
+        let said = runner.run(request, &mut &*source, &Cancel::default())?;
+        drop(runner);
+        assert_eq!(
+            fs::read_dir(scratch.path()).expect("folder").count(),
+            0,
+            "temporary folders are removed"
+        );
+        Ok(said.expect("not cancelled"))
+    }
+
+    #[test]
+    fn a_converter_sees_the_content_the_name_and_the_time_of_the_source() {
+        let dir = tempfile::tempdir().expect("folder");
+        let script = r#"printf '["%s","%s","%s","%s","%s"]' "$(cat "$1")" "$(basename "$1")" \
+            "$(date -u -r "$1" +%Y)" "$ANNALS_ENTRY" "$ANNALS_NAME""#;
+        let said = run(converter(dir.path(), script), "../unit 42.csv", b"data").expect("ran");
+        assert_eq!(said.error, None);
+        assert_eq!(
+            String::from_utf8_lossy(&said.reports[0]),
+            r#"["data","unit 42.csv","2001","4711","../unit 42.csv"]"#
+        );
+    }
+
+    #[test]
+    fn a_secret_never_shows_in_what_a_converter_complains_about() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut converter = converter(dir.path(), "echo \"$ANNALS_ARGUMENTS\" >&2; exit 1");
+        let values = Meta::from([("token".into(), "s3\"cret".into())]);
+        converter.arguments = Arguments::new(values, ["token".to_owned()]);
+        let error = run(converter, "x", b"")
+            .expect("ran")
+            .error
+            .expect("a reason");
+        assert_eq!(error, r#"exited with code 1: {"token":"***"}"#);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_no_fault_of_the_source() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut converter = converter(dir.path(), "");
+        converter.command[0] = "no-such-program-of-annals".into();
+        let error = run(converter, "x", b"").expect_err("not there");
+        assert_eq!(error.kind(), ErrorKind::Converter);
+        assert!(error.message().contains("no such program"), "{error}");
+    }
+
+    /// `sh -c "python9 $1"` took the files of a night to the error folder, one by one.
+    #[test]
+    fn what_a_script_lacks_before_it_ran_once_is_no_fault_of_the_source() {
+        let dir = tempfile::tempdir().expect("folder");
+        let script = "case \"$(cat \"$1\")\" in good) echo '{}' ;; *) exec no-such-program-of-annals ;; esac";
+        let runner = Runner::new(converter(dir.path(), script), 1, dir.path()).expect("made");
+        let run = |source: &str| {
+            let request = Request {
+                name: "x",
+                modified: None,
+                entry: None,
+                arguments: &runner.converter.arguments,
+            };
+            runner.run(request, &mut source.as_bytes(), &Cancel::default())
+        };
+        let error = run("bad").expect_err("it never ran");
+        assert_eq!(error.kind(), ErrorKind::Converter);
+        assert!(error.message().contains("exited with code 127"), "{error}");
+        let outcome = |source: &str| {
+            let ran = run(source).expect("ran");
+            ran.map(|conversion| conversion.outcome)
+        };
+        assert_eq!(outcome("good"), Some(Outcome::Success));
+        assert_eq!(
+            outcome("bad"),
+            Some(Outcome::Failed),
+            "it runs, but not over this"
+        );
+    }
+
+    #[test]
+    fn a_timeout_and_an_exit_code_are_reasons() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut slow = converter(dir.path(), "echo started >&2; sleep 60");
+        slow.bounds.timeout = Duration::from_millis(300);
+        let said = run(slow, "x", b"").expect("ran");
+        assert_eq!(said.outcome, Outcome::Failed);
+        assert_eq!(
+            said.error.as_deref(),
+            Some("timed out after 0.3 s: started")
+        );
+        let said = run(converter(dir.path(), "echo '{\"x\":1}'; exit 2"), "x", b"").expect("ran");
+        assert_eq!(said.error.as_deref(), Some("exited with code 2"));
+    }
+
+    #[test]
+    fn an_edited_converter_gets_a_new_identity_without_a_restart() {
+        let dir = tempfile::tempdir().expect("folder");
+        let runner = Runner::new(converter(dir.path(), "echo '{}'"), 1, dir.path()).expect("made");
+        let before = runner.session().expect("there").identity.id;
+        fs::write(dir.path().join("run.sh"), "echo '{\"edited\":true}'").expect("written");
+        let after = runner.session().expect("there").identity.id;
+        assert_ne!(before, after);
+    }
+
+    #[test]
+    fn a_python_worker_keeps_its_process_and_gets_its_arguments() {
+        if std::process::Command::new("python3")
+            .arg("--version")
+            .output()
+            .is_err()
+        {
+            return;
+        }
+        let dir = tempfile::tempdir().expect("folder");
+        let mut converter = converter(dir.path(), "");
+        fs::write(
+            dir.path().join("worker.py"),
+            "import json, os, sys\n\
+             for line in sys.stdin:\n    \
+                 q = json.loads(line)\n    \
+                 text = open(q['input']).read()\n    \
+                 report = {'pid': os.getpid(), 'text': text, 'op': q['arguments']['operation']}\n    \
+                 print(json.dumps({'id': q['id'], 'status': 'success', 'report': report, 'serial': q['name']}), flush=True)\n",
+        )
+        .expect("written");
+        converter.command = vec!["python3".into(), "worker.py".into(), "{input}".into()];
+        converter.bundle = vec!["worker.py".into()];
+        converter.mode = Mode::Worker;
+        converter.arguments = Arguments::new(Meta::from([("operation".into(), "10".into())]), []);
+        let runner = Runner::new(converter, 1, dir.path()).expect("made");
+        let mut pids = BTreeSet::new();
+        for text in ["one", "two"] {
+            let request = Request {
+                name: text,
+                modified: None,
+                entry: None,
+                arguments: &runner.converter.arguments,
+            };
+            let said = runner
+                .run(request, &mut text.as_bytes(), &Cancel::default())
+                .expect("ran")
+                .expect("not cancelled");
+            assert_eq!(said.error, None);
+            assert_eq!(said.unit.serial.as_deref(), Some(text));
+            let report: serde_json::Value = serde_json::from_slice(&said.reports[0]).expect("JSON");
+            assert_eq!(report["text"], text);
+            assert_eq!(report["op"], "10");
+            pids.insert(report["pid"].to_string());
+        }
+        assert_eq!(pids.len(), 1);
+    }
+}

@@ -1,0 +1,80 @@
+//! A converter as its files were when they were last read, with its workers.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+
+use super::identity::Identity;
+use super::worker::Pool;
+use crate::archive::Archive;
+use crate::convert::converter::Converter;
+use crate::convert::sandbox;
+use crate::convert::scratch::{Scratch, make_private};
+use crate::id::{ConverterId, StoreId};
+use crate::{Error, ErrorKind, Result};
+
+/// The converter as it stood when its files were last read.
+pub(crate) struct Session {
+    pub(crate) identity: Identity,
+    pub(super) pool: Pool,
+    /// What its workers know: `home` to write to, and `in` for the sources they are given.
+    pub(super) folder: Scratch,
+    registered: Mutex<BTreeSet<StoreId>>,
+    /// A one-shot converter got as far as its own code.
+    pub(super) has_begun: AtomicBool,
+}
+
+impl Session {
+    pub(super) fn begin(
+        converter: &Converter,
+        workers: usize,
+        scratch_root: &Path,
+    ) -> Result<Self> {
+        if let (Some(path), Some(run_as)) = (converter.unreadable(), &converter.bounds.run_as) {
+            let why = format!("the user {run_as} may not read {}", path.display());
+            return Err(unusable(converter, &why)
+                .hint("give its files and the folders above them permissions by which it may"));
+        }
+        let identity = Identity::of(converter)?;
+        let folder = Scratch::new(scratch_root)
+            .map_err(|error| Error::io("make a folder below", scratch_root, error))?;
+        for inner in ["home", "in"] {
+            make_private(&folder.path().join(inner))
+                .map_err(|error| Error::io("make a folder in", folder.path(), error))?;
+        }
+        // The folder of sources stays the host's, who makes a folder for each in it.
+        sandbox::hand_over(&converter.bounds, &folder.path().join("in"), &[])
+            .and_then(|()| sandbox::hand_over(&converter.bounds, folder.path(), &["home"]))
+            .map_err(|error| Error::io("hand over", folder.path(), error))?;
+        Ok(Self {
+            identity,
+            pool: Pool::new(workers),
+            folder,
+            registered: Mutex::default(),
+            has_begun: AtomicBool::new(false),
+        })
+    }
+
+    /// Records the converter's identity and files in `archive`, once.
+    pub(crate) fn register(&self, archive: &Archive, converter: &Converter) -> Result<ConverterId> {
+        let mut registered = self
+            .registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let store = archive.store_id();
+        if !registered.contains(&store) {
+            archive.register_converter(self.identity.to_record(converter)?)?;
+            registered.insert(store);
+        }
+        Ok(self.identity.id)
+    }
+}
+
+/// The error of a converter that cannot run.
+pub(super) fn unusable(converter: &Converter, reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Converter,
+        format!("converter '{}': {reason}", converter.name),
+    )
+}

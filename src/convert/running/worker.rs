@@ -1,0 +1,450 @@
+//! Long-lived converters: one JSON line in, one JSON line out, restarted when they die or stall.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::convert::process::{
+    Cancel, Capture, Invocation, Process, STDOUT_BYTES_MAX, capture_stderr, exit_reason,
+    with_stderr,
+};
+use crate::convert::protocol::{Conversion, WorkerRequest, excerpt, read_answer};
+
+/// The wait before a second start; doubled with each failure in a row.
+const RESTART_AFTER: Duration = Duration::from_millis(100);
+/// The longest wait before a start.
+const RESTART_AFTER_MAX: Duration = Duration::from_secs(10);
+/// How long a worker may take to exit after its standard input was closed.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How long a second worker is watched without a request, after one died before its first answer.
+const UNASKED_MIN: Duration = Duration::from_secs(1);
+const UNASKED_MAX: Duration = Duration::from_secs(30);
+/// Sources that a converter may fail over in a row, without an answer ever, before it is the
+/// converter that is at fault.
+const SILENT_OVER: usize = 3;
+/// The longest time between two looks for a cancellation.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// A fixed number of workers, each started when it is first needed.
+pub(in crate::convert) struct Pool {
+    give_back: Sender<Worker>,
+    take: Receiver<Worker>,
+    record: Mutex<Record>,
+}
+
+/// What is known about the workers of a pool so far.
+#[derive(Default)]
+struct Record {
+    has_answered: bool,
+    /// The sources that got no answer, while none had one.
+    unanswered: BTreeSet<String>,
+}
+
+impl Record {
+    /// Takes note of a source that got no answer. True when so many got none that the converter is
+    /// at fault.
+    fn misses(&mut self, request: &WorkerRequest<'_>) -> bool {
+        if self.has_answered {
+            return false;
+        }
+        let source = request
+            .entry
+            .map_or_else(|| request.name.to_owned(), |entry| format!("entry {entry}"));
+        if self.unanswered.len() < SILENT_OVER {
+            self.unanswered.insert(source);
+        }
+        self.unanswered.len() >= SILENT_OVER
+    }
+}
+
+impl Pool {
+    pub(in crate::convert) fn new(workers: usize) -> Self {
+        let (give_back, take) = crossbeam_channel::bounded(workers.max(1));
+        for _ in 0..workers.max(1) {
+            // Has room for just so many.
+            let _ = give_back.send(Worker::default());
+        }
+        Self {
+            give_back,
+            take,
+            record: Mutex::default(),
+        }
+    }
+
+    /// Has the next free worker do one conversion; `None` when cancelled.
+    ///
+    /// An error is a converter that cannot run: its program is not there, it dies without having
+    /// been asked anything, or it has not answered once over several sources.
+    pub(in crate::convert) fn convert(
+        &self,
+        invocation: &Invocation<'_>,
+        request: WorkerRequest<'_>,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Conversion>> {
+        let mut worker = loop {
+            match self.take.recv_timeout(LOOK_EVERY) {
+                Ok(worker) => break worker,
+                Err(_) if cancel.is_cancelled() => return Ok(None),
+                Err(_) => {}
+            }
+        };
+        let converted = worker.convert(invocation, &request, cancel);
+        let converted = converted.and_then(|converted| match converted {
+            Some(Answer::Given(conversion)) => {
+                let mut record = lock(&self.record);
+                record.has_answered = true;
+                record.unanswered = BTreeSet::new();
+                Ok(Some(conversion))
+            }
+            Some(Answer::Missing(failed)) => {
+                if lock(&self.record).misses(&request) {
+                    let why = failed.error.unwrap_or_default();
+                    let why = format!("it has not answered once over {SILENT_OVER} sources: {why}");
+                    return Err(io::Error::other(why));
+                }
+                Ok(Some(failed))
+            }
+            None => Ok(None),
+        });
+        // Cannot fail: this pool holds the receiving end, with room for every worker.
+        let _ = self.give_back.send(worker);
+        converted
+    }
+}
+
+/// One worker, running or not.
+#[derive(Default)]
+struct Worker {
+    running: Option<Running>,
+    failures_in_a_row: u32,
+    last_id: u64,
+}
+
+/// What came of asking a worker.
+enum Answer {
+    Given(Conversion),
+    /// It died, timed out or wrote something else: a failed conversion with the reason.
+    Missing(Conversion),
+}
+
+struct Running {
+    process: Process,
+    started: Instant,
+    has_answered: bool,
+    /// `None` once standard input is to be closed.
+    requests: Option<Sender<Vec<u8>>>,
+    answers: Receiver<Line>,
+    stderr: Capture,
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+}
+
+impl Worker {
+    fn convert(
+        &mut self,
+        invocation: &Invocation<'_>,
+        request: &WorkerRequest<'_>,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Answer>> {
+        if self
+            .running
+            .as_mut()
+            .is_some_and(|running| running.process.has_exited())
+        {
+            // It died while nobody needed it: no conversion's fault.
+            self.running = None;
+            self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        }
+        let running = match &mut self.running {
+            Some(running) => {
+                // What it said of earlier files is none of this one's. What a new one says as it
+                // starts is.
+                running.stderr.clear();
+                running
+            }
+            none => {
+                if self.failures_in_a_row > 0 && !cancel.sleep(back_off(self.failures_in_a_row)) {
+                    return Ok(None);
+                }
+                let started = Running::start(invocation);
+                if started.is_err() {
+                    self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                }
+                none.insert(started?)
+            }
+        };
+        self.last_id += 1;
+        let request = WorkerRequest {
+            id: self.last_id,
+            ..*request
+        };
+        let started = Instant::now();
+        let answered = running.ask(&request, invocation.bounds.timeout, cancel);
+        let answer: fn(Conversion) -> Answer;
+        let conversion = match answered {
+            Ok(conversion) => {
+                self.failures_in_a_row = 0;
+                running.has_answered = true;
+                answer = Answer::Given;
+                conversion
+            }
+            Err(lost) => {
+                let (had_answered, lived) = (running.has_answered, running.started.elapsed());
+                let buried = self
+                    .running
+                    .take()
+                    .map(|running| running.bury(&lost, invocation));
+                if matches!(lost, Lost::Cancelled) {
+                    return Ok(None);
+                }
+                self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                let reason = buried.transpose()?.unwrap_or_default();
+                if matches!(lost, Lost::Gone) && !had_answered {
+                    self.running = Running::outlives(invocation, lived, cancel)?;
+                }
+                answer = Answer::Missing;
+                Conversion::failed(reason)
+            }
+        };
+        Ok(Some(answer(Conversion {
+            duration: started.elapsed(),
+            ..conversion
+        })))
+    }
+}
+
+fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+    record.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn back_off(failures: u32) -> Duration {
+    RESTART_AFTER
+        .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)))
+        .min(RESTART_AFTER_MAX)
+}
+
+/// Why a worker cannot be used any longer.
+enum Lost {
+    TimedOut(Duration),
+    Gone,
+    /// It exited without a request.
+    Unasked,
+    TooLong,
+    Garbage(String),
+    Cancelled,
+}
+
+impl Running {
+    fn start(invocation: &Invocation<'_>) -> io::Result<Self> {
+        let mut command = invocation.command()?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut process = Process::start(invocation, command)?;
+        let unpiped = || io::Error::other("a standard stream is not piped");
+        let stdin = process.child().stdin.take().ok_or_else(unpiped)?;
+        let stdout = process.child().stdout.take().ok_or_else(unpiped)?;
+        let (wake, _) = crossbeam_channel::bounded(1);
+        let stderr = capture_stderr(&mut process, wake)?;
+        let (requests, to_write) = crossbeam_channel::bounded(1);
+        spawn("annals-worker-input", move || write_all(stdin, &to_write))?;
+        let (found, answers) = crossbeam_channel::bounded(1);
+        spawn("annals-worker-output", move || read_lines(stdout, &found))?;
+        Ok(Self {
+            process,
+            started: Instant::now(),
+            has_answered: false,
+            requests: Some(requests),
+            answers,
+            stderr,
+        })
+    }
+
+    /// Starts another worker after one that died over its first source, and asks it nothing.
+    ///
+    /// One that dies all the same never got as far as the source: an error, and no fault of the
+    /// source's. One that lives for longer than the first did is the next worker; `None` when
+    /// cancelled.
+    fn outlives(
+        invocation: &Invocation<'_>,
+        lived: Duration,
+        cancel: &Cancel,
+    ) -> io::Result<Option<Self>> {
+        let mut next = Self::start(invocation)?;
+        let time = (lived * 2).clamp(UNASKED_MIN, UNASKED_MAX);
+        let until = Instant::now() + time;
+        while !next.process.has_exited() {
+            if cancel.is_cancelled() {
+                return Ok(None);
+            }
+            if Instant::now() >= until {
+                return Ok(Some(next));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let reason = next.bury(&Lost::Unasked, invocation)?;
+        Err(io::Error::other(reason))
+    }
+
+    fn ask(
+        &self,
+        request: &WorkerRequest<'_>,
+        timeout: Duration,
+        cancel: &Cancel,
+    ) -> Result<Conversion, Lost> {
+        let mut line =
+            serde_json::to_vec(request).map_err(|error| Lost::Garbage(error.to_string()))?;
+        line.push(b'\n');
+        if let Some(requests) = &self.requests {
+            // A worker that is gone is noticed below, by its closed output.
+            let _ = requests.send_timeout(line, timeout);
+        }
+        let deadline = Instant::now() + timeout;
+        loop {
+            if cancel.is_cancelled() {
+                return Err(Lost::Cancelled);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Lost::TimedOut(timeout));
+            }
+            let line = match self.answers.recv_timeout(left.min(LOOK_EVERY)) {
+                Ok(Line::Whole(line)) => line,
+                Ok(Line::TooLong) => return Err(Lost::TooLong),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Err(Lost::Gone),
+            };
+            let text = str::from_utf8(&line)
+                .map(str::trim)
+                .map_err(|_| Lost::Garbage(excerpt(&line)))?;
+            if text.is_empty() {
+                continue;
+            }
+            match read_answer(text).map_err(Lost::Garbage)? {
+                (Some(id), conversion) if id == request.id => return Ok(conversion),
+                (Some(id), _) if id < request.id => {}
+                (id, _) => {
+                    let id = id.map_or("none".to_owned(), |id| id.to_string());
+                    return Err(Lost::Garbage(format!(
+                        "the answer's id is {id}, not {}",
+                        request.id
+                    )));
+                }
+            }
+        }
+    }
+
+    /// Ends a worker that failed and says why it did. An error is one that was never started.
+    fn bury(mut self, lost: &Lost, invocation: &Invocation<'_>) -> io::Result<String> {
+        // One that closed its output is given the moment to exit by itself: its exit code is the
+        // better reason.
+        if matches!(lost, Lost::Gone) {
+            self.wait(FAREWELL);
+        }
+        let killed = !self.process.has_exited();
+        let status = self.process.end();
+        let until = Instant::now() + FAREWELL;
+        while !self.stderr.is_closed() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let stderr = self.stderr.tail_text();
+        if let Some(error) = invocation.launch_error(status, &stderr) {
+            return Err(error);
+        }
+        let reason = match lost {
+            Lost::TimedOut(after) => format!("timed out after {}", seconds(*after)),
+            Lost::Gone if killed => "closed its output without answering".to_owned(),
+            Lost::Gone => format!(
+                "the worker {} before it answered",
+                exit_reason(status).unwrap_or_else(|| "exited".to_owned())
+            ),
+            Lost::Unasked => format!(
+                "the worker {} before it was asked anything",
+                exit_reason(status).unwrap_or_else(|| "exited".to_owned())
+            ),
+            Lost::TooLong => too_much_output(),
+            Lost::Garbage(what) => format!("the worker did not keep to the protocol: {what}"),
+            Lost::Cancelled => "cancelled".to_owned(),
+        };
+        Ok(with_stderr(&reason, &stderr))
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.process.has_exited() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The end of its input tells a worker to finish; one that does not is killed when `process`
+        // is dropped.
+        self.requests = None;
+        self.wait(FAREWELL);
+    }
+}
+
+/// The words for a conversion that wrote more than is taken.
+pub(in crate::convert) fn too_much_output() -> String {
+    format!(
+        "wrote more than {} MiB to standard output",
+        STDOUT_BYTES_MAX >> 20
+    )
+}
+
+/// A time in the words of an error.
+pub(in crate::convert) fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(|_| ())
+}
+
+fn write_all(mut stdin: impl Write, lines: &Receiver<Vec<u8>>) {
+    for line in lines {
+        // A worker that does not read any more is noticed by its closed output, or by the time it
+        // takes.
+        if stdin.write_all(&line).and_then(|()| stdin.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_lines(stdout: impl Read, found: &Sender<Line>) {
+    let limit = STDOUT_BYTES_MAX as u64;
+    let mut stdout = BufReader::new(stdout);
+    loop {
+        let mut line = Vec::new();
+        match stdout.by_ref().take(limit).read_until(b'\n', &mut line) {
+            Ok(0) => return,
+            Ok(read) if read as u64 == limit && !line.ends_with(b"\n") => {
+                let _ = found.send(Line::TooLong);
+                return;
+            }
+            Ok(_) => {
+                if found.send(Line::Whole(line)).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;
