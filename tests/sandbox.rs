@@ -143,7 +143,7 @@ fn a_converter_touches_what_is_declared_and_nothing_else() {
 }
 
 #[test]
-fn a_worker_reads_the_sources_it_is_given_later_and_nothing_else() {
+fn a_worker_reads_only_the_sources_it_is_given() {
     let bench = Bench::new(&format!("{WORKER}sandbox = \"enforce\""));
     if bench.is_enforced() {
         let mut report = report(&bench.convert()).clone();
@@ -187,7 +187,7 @@ fn without_a_sandbox_old_configurations_go_on_working() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_told_in_the_same_words_with_and_without_a_sandbox() {
+fn a_missing_program_is_told_alike_with_and_without_a_sandbox() {
     let error = |settings: &str| {
         let bench = Bench::new(settings);
         let done = bench.annals(&["--json", "convert", "unit.csv", "--config", "host.toml"]);
@@ -205,7 +205,7 @@ fn a_program_that_is_not_there_is_told_in_the_same_words_with_and_without_a_sand
 }
 
 #[test]
-fn a_path_that_is_to_be_opened_and_is_not_there_is_told_before_it_is_missed() {
+fn a_declared_path_that_is_not_there_is_told_by_check() {
     let bench = Bench::new(&format!(
         "{ONE_SHOT}sandbox = \"enforce\"\nread_paths = [\"/no/such/interpreter\"]"
     ));

@@ -204,7 +204,7 @@ fn a_converter_runs_as_its_user_and_cannot_become_another() {
 
 /// Whatever a converter can be run by, its user must be somebody, and nobody who could undo it.
 #[test]
-fn an_account_that_holds_nothing_is_refused_by_check_and_at_start() {
+fn an_account_that_holds_nothing_is_refused() {
     if !is_possible(true) {
         return;
     }
@@ -254,7 +254,7 @@ fn a_host_that_is_not_root_refuses_another_user() {
 
 /// A converter whose user could not read its bundle failed over every file of a night.
 #[test]
-fn a_bundle_that_its_user_may_not_read_is_named_and_no_file_is_to_blame() {
+fn a_bundle_that_its_user_may_not_read_is_named() {
     if !is_possible(true) {
         return;
     }
@@ -276,7 +276,7 @@ fn a_bundle_that_its_user_may_not_read_is_named_and_no_file_is_to_blame() {
 /// What a converter makes belongs to its user, and what it starts may leave its group and its
 /// family.
 #[test]
-fn all_that_another_user_made_and_started_ends_with_the_converter() {
+fn what_another_user_made_and_started_ends_with_it() {
     if !is_possible(true) {
         return;
     }
@@ -538,7 +538,7 @@ fn a_program_is_asked_for_its_version_in_its_sandbox_too() {
 /// Flatpak opened what a link led to that the program itself had put there (CVE-2024-42472,
 /// CVE-2026-34078).
 #[test]
-fn a_link_that_a_converter_puts_into_its_own_folder_opens_nothing() {
+fn a_link_in_a_writable_folder_opens_nothing() {
     if !is_possible(false) {
         return;
     }

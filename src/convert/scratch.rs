@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_between_characters_and_keeps_its_extension() {
+    fn a_long_name_is_cut_and_keeps_its_extension() {
         let name = safe_name(&format!("{}.stdf", "ø".repeat(300)));
         assert!(name.len() <= NAME_BYTES_MAX);
         assert_eq!(Path::new(&name).extension(), Some("stdf".as_ref()));
@@ -323,7 +323,7 @@ mod tests {
     /// Each host that was killed left the sources its converters were at in the temporary folder.
     #[cfg(unix)]
     #[test]
-    fn what_a_killed_process_left_is_removed_and_what_is_in_use_is_not() {
+    fn what_a_killed_process_left_is_removed() {
         let root = tempfile::tempdir().expect("folder");
         let used = Scratch::new(root.path()).expect("made");
         // As a killed process leaves it: there, and locked by nobody.

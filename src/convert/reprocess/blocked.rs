@@ -1,4 +1,5 @@
-//! Tracks converters of a job that cannot run. Their entries are not tried and not counted as failed.
+//! Tracks converters of a job that cannot run. Their entries are not tried and not counted as
+//! failed.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

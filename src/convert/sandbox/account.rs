@@ -119,8 +119,8 @@ impl Account {
         Ok(Self { uid, gid })
     }
 
-    /// Changes this process to the account. The process must have a single thread, because the calls
-    /// change a thread.
+    /// Changes this process to the account. The process must have a single thread, because the
+    /// calls change a thread.
     pub(super) fn become_it(self) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         set_thread_groups(&[gid])?;

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_launcher_without_a_program_or_with_strange_words_starts_nothing() {
+    fn a_launcher_with_strange_words_starts_nothing() {
         for words in [
             &[][..],
             &["read", "/x"],

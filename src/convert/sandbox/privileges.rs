@@ -1,7 +1,7 @@
 //! Drops every capability of this process.
 //!
-//! A host that runs as root would otherwise give its converters the means to look past Landlock: into the memory and the environment of others, at
-//! raw devices, at files of all owners.
+//! A host that runs as root would otherwise give its converters the means to look past Landlock:
+//! into the memory and the environment of others, at raw devices, at files of all owners.
 
 use std::io;
 
