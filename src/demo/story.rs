@@ -176,16 +176,39 @@ fn array(words: Vec<String>) -> String {
     format!("[{}]", words.join(", "))
 }
 
-/// The story, in order.
-pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
-    const DONE: &[u8] = &[0];
-    const SOME_FAILED: &[u8] = &[0, 3];
-    let annals = |title, words: &[&'static str], look, exits| Step {
+/// The step did all its work.
+const DONE: &[u8] = &[0];
+/// Some files of the plant are bad on purpose.
+const SOME_FAILED: &[u8] = &[0, 3];
+
+/// Returns a step that runs `annals`.
+fn annals(
+    title: &'static str,
+    words: &[&'static str],
+    look: &'static str,
+    exits: &'static [u8],
+) -> Step {
+    Step {
         title,
         action: Action::Annals(words.to_vec()),
         look,
         exits,
-    };
+    }
+}
+
+/// Returns the steps of the story, in order.
+pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
+    [
+        archiving(),
+        customer_return(),
+        correction(runner),
+        retention(),
+    ]
+    .concat()
+}
+
+/// Archives and converts the files of the plant.
+fn archiving() -> Vec<Step> {
     vec![
         annals(
             "Make a store",
@@ -225,6 +248,12 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
             "Each says what is missing from it. None became half a report.",
             DONE,
         ),
+    ]
+}
+
+/// Finds the files of a unit that a customer sent back.
+fn customer_return() -> Vec<Step> {
+    vec![
         annals(
             "A customer sends a unit back: what do we know of it",
             &["-s", STORE, "find", STORY_SERIAL],
@@ -254,6 +283,12 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
             "No retention rule outranks a hold.",
             DONE,
         ),
+    ]
+}
+
+/// Corrects the converter and runs it again.
+fn correction(runner: &Runner) -> Vec<Step> {
+    vec![
         Step {
             title: "The converter was wrong: use the corrected one",
             action: Action::Edit {
@@ -321,6 +356,12 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
             "Checked against its hash before it got its name.",
             DONE,
         ),
+    ]
+}
+
+/// Lets old entries go, and verifies the rest.
+fn retention() -> Vec<Step> {
+    vec![
         annals(
             "What would go if only the newest 200 board tests were kept",
             &[

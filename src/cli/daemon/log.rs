@@ -72,7 +72,15 @@ impl Log {
     }
 }
 
+/// Writes the line of a notice.
 fn of_host(notice: &Notice<'_>) {
+    of_file(notice);
+    of_submission(notice);
+    of_plant(notice);
+}
+
+/// Writes the line of a notice about one file.
+fn of_file(notice: &Notice<'_>) {
     match notice {
         Notice::Archived {
             path,
@@ -136,6 +144,47 @@ fn of_host(notice: &Notice<'_>) {
                 "not archived"
             );
         }
+        _ => {}
+    }
+}
+
+/// Writes the line of a notice about a report on its way to a server.
+fn of_submission(notice: &Notice<'_>) {
+    match notice {
+        Notice::Submitted {
+            entry,
+            endpoint,
+            report_id,
+        } => {
+            let entry = entry.map(|entry| entry.0);
+            debug!(entry, endpoint, report_id, "submitted");
+        }
+        Notice::SubmissionRejected {
+            entry,
+            endpoint,
+            status,
+            text,
+        } => {
+            let entry = entry.map(|entry| entry.0);
+            warn!(entry, endpoint, status, text, "rejected by the server");
+        }
+        Notice::SubmissionWaits {
+            endpoint,
+            error,
+            wait,
+        } => warn!(
+            endpoint,
+            error = error.to_string(),
+            wait_s = wait.as_secs_f64(),
+            "reports wait"
+        ),
+        _ => {}
+    }
+}
+
+/// Writes the line of a notice about disks, folders, converters or the host itself.
+fn of_plant(notice: &Notice<'_>) {
+    match notice {
         Notice::DiskLow { error } => error!(error = error.to_string(), "disk low"),
         Notice::DiskEnough { free } => info!(free, "disk has room again"),
         Notice::Purged {
@@ -192,35 +241,9 @@ fn of_host(notice: &Notice<'_>) {
         Notice::Stopping { converting, within } => {
             info!(converting, within_s = within.as_secs_f64(), "stopping");
         }
-        Notice::Submitted {
-            entry,
-            endpoint,
-            report_id,
-        } => {
-            let entry = entry.map(|entry| entry.0);
-            debug!(entry, endpoint, report_id, "submitted");
-        }
-        Notice::SubmissionRejected {
-            entry,
-            endpoint,
-            status,
-            text,
-        } => {
-            let entry = entry.map(|entry| entry.0);
-            warn!(entry, endpoint, status, text, "rejected by the server");
-        }
-        Notice::SubmissionWaits {
-            endpoint,
-            error,
-            wait,
-        } => warn!(
-            endpoint,
-            error = error.to_string(),
-            wait_s = wait.as_secs_f64(),
-            "reports wait"
-        ),
         // Where something was done, its sum is on standard output.
         Notice::Passed(_) => {}
+        _ => {}
     }
 }
 

@@ -51,15 +51,7 @@ pub(super) fn convert(
     }
     let process = report::process_code(source, field("Process"))?;
     unit.process = process.to_string();
-    let decimal = match header.get("Decimal").copied() {
-        None | Some(".") => '.',
-        Some(",") => ',',
-        Some(other) => {
-            return Err(failed(format!(
-                "the header's Decimal is '{other}', not '.' or ','"
-            )));
-        }
-    };
+    let decimal = decimal_sign(header.get("Decimal").copied())?;
 
     if !cut.is_empty() {
         return Err(failed(format!(
@@ -94,16 +86,7 @@ pub(super) fn convert(
         )));
     }
 
-    let bad = |step: &&Step| step.verdict == Verdict::Failed;
-    let (found, failures) = (steps.len(), steps.iter().filter(bad).count());
-    for (measured, announced) in totals {
-        if (measured as usize, announced as usize) != (found, failures) {
-            return Err(failed(format!(
-                "TOTAL announces {measured} measurements and {announced} failures, there are \
-                 {found} and {failures}"
-            )));
-        }
-    }
+    check_totals(&totals, &steps)?;
 
     let program = header.get("Program").copied().unwrap_or("ICT");
     let mut root = Step::sequence(program, steps, Some(end.seconds));
@@ -133,6 +116,32 @@ pub(super) fn convert(
         ],
     };
     Ok(report::report(source, unit, root, head))
+}
+
+/// Returns the sign that separates the decimals of a number.
+fn decimal_sign(field: Option<&str>) -> Result<char, Refusal> {
+    match field {
+        None | Some(".") => Ok('.'),
+        Some(",") => Ok(','),
+        Some(other) => Err(failed(format!(
+            "the header's Decimal is '{other}', not '.' or ','"
+        ))),
+    }
+}
+
+/// Refuses a file whose TOTAL lines (measurements, failures) announce other numbers than it has.
+fn check_totals(totals: &[(u32, u32)], steps: &[Step]) -> Result<(), Refusal> {
+    let bad = |step: &&Step| step.verdict == Verdict::Failed;
+    let (found, failures) = (steps.len(), steps.iter().filter(bad).count());
+    for (measured, announced) in totals {
+        if (*measured as usize, *announced as usize) != (found, failures) {
+            return Err(failed(format!(
+                "TOTAL announces {measured} measurements and {announced} failures, there are \
+                 {found} and {failures}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn word(verdict: Verdict) -> &'static str {

@@ -50,42 +50,7 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
         )));
     };
 
-    let mut groups: Vec<(&str, Vec<Step>)> = Vec::new();
-    let mut count = 0_u32;
-    for event in &events[1..events.len() - 1] {
-        if event.kind == "phase" {
-            groups.push((event.text("name")?, Vec::new()));
-            continue;
-        }
-        if ["start", "end"].contains(&event.kind.as_str()) {
-            return Err(failed(format!(
-                "{}: a second '{}': the log is of more than one test",
-                event.place, event.kind
-            )));
-        }
-        let step = match event.kind.as_str() {
-            "log" => continue,
-            "measure" | "compare" | "check" => {
-                count += 1;
-                event.step(unit)?
-            }
-            // Nobody knows what it says of the unit.
-            _ => {
-                unit.warnings.push(format!(
-                    "{}: the event '{}' is not understood",
-                    event.place, event.kind
-                ));
-                let why = Some("the event is not understood");
-                Step::check(&event.kind, Verdict::Error, why, None)
-            }
-        };
-        if groups.is_empty() {
-            groups.push(("Test", Vec::new()));
-        }
-        if let Some((_, steps)) = groups.last_mut() {
-            steps.push(step);
-        }
-    }
+    let (groups, count) = phases(&events[1..events.len() - 1], unit)?;
     let announced = end.number("steps")?;
     if announced.total_cmp(&f64::from(count)).is_ne() {
         return Err(failed(format!(
@@ -129,6 +94,51 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
         misc: &[("Firmware", start.text("firmware")?)],
     };
     Ok(report::report(source, unit, root, head))
+}
+
+/// A phase of the test: its name and its steps.
+type Phase<'a> = (&'a str, Vec<Step>);
+
+/// Returns the phases of the events between start and end, and how many steps were announced by an
+/// event that is understood.
+fn phases<'a>(events: &'a [Event], unit: &mut Unit) -> Result<(Vec<Phase<'a>>, u32), Refusal> {
+    let mut groups: Vec<Phase<'a>> = Vec::new();
+    let mut count = 0_u32;
+    for event in events {
+        if event.kind == "phase" {
+            groups.push((event.text("name")?, Vec::new()));
+            continue;
+        }
+        if ["start", "end"].contains(&event.kind.as_str()) {
+            return Err(failed(format!(
+                "{}: a second '{}': the log is of more than one test",
+                event.place, event.kind
+            )));
+        }
+        let step = match event.kind.as_str() {
+            "log" => continue,
+            "measure" | "compare" | "check" => {
+                count += 1;
+                event.step(unit)?
+            }
+            // Nobody knows what it says of the unit.
+            _ => {
+                unit.warnings.push(format!(
+                    "{}: the event '{}' is not understood",
+                    event.place, event.kind
+                ));
+                let why = Some("the event is not understood");
+                Step::check(&event.kind, Verdict::Error, why, None)
+            }
+        };
+        if groups.is_empty() {
+            groups.push(("Test", Vec::new()));
+        }
+        if let Some((_, steps)) = groups.last_mut() {
+            steps.push(step);
+        }
+    }
+    Ok((groups, count))
 }
 
 impl Event {
