@@ -38,7 +38,7 @@ pub(crate) const PYTHON_FILES: [(&str, &str); 7] = [
     ),
 ];
 
-/// Files that every Python converter needs besides its own one.
+/// Files that every Python converter needs besides its script.
 const PYTHON_SHARED: [&str; 2] = ["annals_converter.py", "wsjf.py"];
 
 /// The program that runs the plant's converters.

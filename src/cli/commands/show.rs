@@ -68,7 +68,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// Returns the events that name the entry. They all come after the entry's first event.
+/// Returns the events that name the entry. None is older than the entry's first event.
 fn timeline(archive: &Archive, id: EntryId, zone: &Zone) -> Result<Vec<Moment>> {
     let mut life = Life::of(id);
     let mut timeline = Vec::new();

@@ -255,7 +255,7 @@ fn row(entry: &Entry, zone: &Zone, columns: Columns) -> Vec<Cell> {
     row
 }
 
-/// Returns the entry's status cell. "purged", for example, takes precedence over the status.
+/// Returns the entry's status cell: "purged", or the status, with "held" for an entry on hold.
 pub(crate) fn status_cell(entry: &Entry) -> Cell {
     if entry.purged_at.is_some() {
         return Cell::new("purged").style(Style::Dim);

@@ -292,7 +292,7 @@ fn write_frame(mut to: impl Write, kind: u8, bytes: &[u8]) -> io::Result<()> {
         .ok()
         .filter(|len| *len <= FRAME_BYTES_MAX)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "more than a frame holds"))?;
-    // A single write, so that a process killed while sending rarely leaves half a frame.
+    // One write, because a process killed between two writes would leave half a frame.
     let mut frame = Vec::with_capacity(5 + bytes.len());
     frame.push(kind);
     frame.extend(len.to_le_bytes());

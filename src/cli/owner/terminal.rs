@@ -1,7 +1,7 @@
 //! Filters what an owner sends for a terminal, so that the output cannot control the terminal.
 //!
-//! The owner already escapes what it prints, but the client does not rely on that. Only sequences
-//! that tables and progress bars need are passed on: moving the cursor within a few lines, and
+//! The owner already escapes what it prints, but the client does not rely on that. Only the
+//! sequences of tables and progress bars are passed on: moving the cursor, clearing a line, and
 //! colours.
 
 /// The longest control sequence that is passed on. At most this many bytes of an incomplete one are

@@ -356,7 +356,7 @@ impl<'a> Context<'a> {
             .map_err(Failure::stdout)
     }
 
-    /// Prints one object as one line of JSON.
+    /// Prints an object as one line of JSON.
     pub(crate) fn print_json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let line = to_json(value)?;
         self.print(format!("{line}\n"))

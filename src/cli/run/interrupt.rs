@@ -40,7 +40,7 @@ impl Interrupt {
         Ok(Self { came })
     }
 
-    /// On other systems, a signal ends the process.
+    /// Fails, because on other systems a signal ends the process.
     #[cfg(not(unix))]
     pub(crate) fn watch(_cancel: Cancel) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())

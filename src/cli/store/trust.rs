@@ -86,7 +86,7 @@ fn other_owner(dir: &Path) -> Option<String> {
     (owner != rustix::process::geteuid().as_raw()).then(|| format!("user {owner}"))
 }
 
-/// On other systems, the permissions of the folder decide.
+/// Returns `None`: on other systems, the permissions of the folder decide who may use it.
 #[cfg(not(unix))]
 fn other_owner(_: &Path) -> Option<String> {
     None

@@ -35,7 +35,7 @@ type HostSignals = Signals;
 #[cfg(not(unix))]
 type HostSignals = ();
 
-/// The exit of the signal that ended a host, if one did, and the exit for its work.
+/// The exit code of the signal that ended a host, if one did, and the exit code for its work.
 pub(super) type Ended = (Option<Exit>, Exit);
 
 /// Runs `work` while the host's signals, supervisor and configuration file are handled.

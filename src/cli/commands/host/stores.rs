@@ -32,7 +32,7 @@ pub(super) fn serve_stores(
     endpoints
 }
 
-/// Opens the stores of all converters that watch a folder or have reports to send.
+/// Opens the stores of all archiving converters that watch a folder or have reports to send.
 pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error> {
     let archiving = |converter: &&ConverterConfig| {
         (converter.watch_folder.is_some() || converter.submit.is_some())
