@@ -1,4 +1,4 @@
-//! `annals events`: the exact leaf lines of the log.
+//! `annals events`: prints the exact lines of the log.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 
-/// How often a follower looks for new events where nobody wakes it.
+/// How often a follower looks for new events when nothing wakes it earlier.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Print the events as they stand in the log, one JSON line each
@@ -66,7 +66,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     }
 }
 
-/// What the envelope of a leaf says.
+/// The members of an event that do not depend on its type.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a> {
     #[serde(borrow, rename = "type")]
@@ -90,13 +90,13 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// True when the leaf is of type `kind`, in full or without its frame: `archived` for
-/// `annals.archived.v1`.
+/// Returns true when the event is of type `kind`: in full, such as `annals.archived.v1`, or short,
+/// such as `archived`.
 fn is_of(leaf: &Leaf, kind: &str) -> bool {
     Envelope::of(leaf).is_ok_and(|envelope| envelope.kind == kind || bare(&envelope.kind) == kind)
 }
 
-/// A type without `annals.` and `.v1`.
+/// Returns a type without `annals.` and its version, such as `.v1`.
 pub(crate) fn bare(kind: &str) -> &str {
     let kind = kind.strip_prefix("annals.").unwrap_or(kind);
     match kind.rsplit_once(".v") {

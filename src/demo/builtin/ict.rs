@@ -1,5 +1,7 @@
-//! ICT board test CSV. The twin of `tools/converters/ict_csv.py` and, for the story's sake, of
-//! `ict_csv_v1.py`.
+//! Converts the CSV files of an ICT board tester.
+//!
+//! Its results equal those of `tools/converters/ict_csv.py` and, for the demonstration's first
+//! version, of `ict_csv_v1.py`.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +11,16 @@ use super::report::{self, Head, Step, Verdict};
 use super::source::{Refusal, Source, Unit, failed, rejected};
 
 const COLUMNS: &str = "Name;Value;Unit;Low;High;Result";
-/// Header keys that may not have two values.
+/// Header keys that may not occur with two different values.
 const UNIT_KEYS: [&str; 5] = ["Serial", "Part", "Revision", "Process", "Decimal"];
 
-/// How the lines after the column line are told apart.
+/// How the lines after the column line are classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// By what they say; the number of measurements is checked against END.
+    /// By their content. The number of measurements is checked against END.
     Records,
-    /// The bug of the first version: the last two lines are taken for TOTAL and END. Testers with
-    /// software 2.x write no TOTAL, so their last measurement is lost.
+    /// The bug of the first version: the last two lines are always taken for TOTAL and END. Testers
+    /// with software 2.x write no TOTAL, so their last measurement is lost.
     AllButTwoLines,
 }
 
@@ -159,7 +161,7 @@ fn verdict(word: &str) -> Option<Verdict> {
     }
 }
 
-/// Keys and values up to the column line; the first of equal keys counts.
+/// Reads keys and values up to the column line. The first value of a repeated key counts.
 fn read_header<'a>(lines: &[&'a str]) -> Result<BTreeMap<&'a str, &'a str>, Refusal> {
     let mut header = BTreeMap::new();
     for line in lines.iter().skip(1).take_while(|line| **line != COLUMNS) {
@@ -174,7 +176,7 @@ fn read_header<'a>(lines: &[&'a str]) -> Result<BTreeMap<&'a str, &'a str>, Refu
     Ok(header)
 }
 
-/// What a TOTAL line announces: measurements and failures.
+/// Returns the numbers of measurements and failures that a TOTAL line announces.
 fn read_total(line: &str, place: &str) -> Result<(u32, u32), Refusal> {
     let fields: Vec<&str> = line.split(';').collect();
     if let [_, measured, failures] = fields[..]

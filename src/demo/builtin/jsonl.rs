@@ -1,11 +1,11 @@
-//! JSON-lines log of a functional test. The twin of `tools/converters/jsonl_log.py`.
+//! Converts the JSON-lines log of a functional test, like `tools/converters/jsonl_log.py`.
 
 use serde_json::{Map, Value, json};
 
 use super::report::{self, Head, Step, Verdict};
 use super::source::{Refusal, Source, Unit, failed, rejected};
 
-/// One line of the log, and where it stands.
+/// One line of the log, and its place in the file.
 struct Event {
     place: String,
     kind: String,
@@ -121,7 +121,7 @@ fn phases<'a>(events: &'a [Event], unit: &mut Unit) -> Result<(Vec<Phase<'a>>, u
                 count += 1;
                 event.step(unit)?
             }
-            // Nobody knows what it says of the unit.
+            // An unknown event says nothing usable about the unit.
             _ => {
                 unit.warnings.push(format!(
                     "{}: the event '{}' is not understood",
@@ -158,7 +158,7 @@ impl Event {
         )))
     }
 
-    /// The step this event is: a measurement, a comparison or a check.
+    /// Returns this event as a step: a measurement, a comparison or a check.
     fn step(&self, unit: &mut Unit) -> Result<Step, Refusal> {
         let name = self.text("name")?;
         let Some(passed) = self.members.get("pass").and_then(Value::as_bool) else {

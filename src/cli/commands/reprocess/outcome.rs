@@ -1,4 +1,4 @@
-//! What a job came to, for people and programs.
+//! Prints the result of a job, for people and programs.
 
 use serde::Serialize;
 
@@ -11,10 +11,10 @@ use crate::convert::ReprocessResult;
 use crate::id::EntryId;
 use crate::{Error, ErrorKind};
 
-/// Entries listed by name where only some are.
+/// Most entries that are listed by id.
 const LISTED_MAX: usize = 8;
 
-/// What a run came to, for programs.
+/// The result of a job, as JSON output shows it.
 #[derive(Serialize)]
 struct Outcome<'a> {
     #[serde(flatten)]
