@@ -85,6 +85,7 @@ mod index;
 mod log;
 pub mod query;
 pub mod retention;
+mod setters;
 pub mod time;
 
 pub use archive::Archive;

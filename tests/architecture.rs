@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Plain values; everybody may know them.
-const VOCABULARY: &[&str] = &["error", "id", "time", "entry", "event", "query"];
+const VOCABULARY: &[&str] = &["error", "id", "time", "entry", "event", "query", "setters"];
 
 /// A room may know the rooms on the lines above its own.
 const ROOMS: &[&[&str]] = &[

@@ -32,6 +32,7 @@ const DEAD_PERCENT: u64 = 50;
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct CompactOutcome {
     /// Packs that went.
     pub packs_removed: u64,

@@ -12,6 +12,7 @@ use crate::id::PackId;
 /// What is known to be damaged of an open store. Answers are as true as what is left; they may lack
 /// what was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct KnownDamage {
     /// Places in the log, one line each. While there is one, the store is open for reading only.
     pub log: Vec<String>,

@@ -8,14 +8,24 @@
 //! - `put`, `record`, `submission`: what goes in; `read`, `snapshot`: what comes out; `purge`, `reclaim`, `compact`: what goes for good; `verify`; `repair`.
 
 mod backup;
+mod begin;
 mod bounds;
+mod builder;
 mod compact;
 mod damage;
+mod entries;
 mod folders;
+mod follow;
+#[cfg(feature = "tokio")]
+mod follow_task;
 mod footprint;
+mod in_flight;
+mod key;
 mod make;
+mod newest;
 mod open;
 mod packing;
+mod pending;
 mod place;
 mod purge;
 mod put;
@@ -44,6 +54,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
+use crate::archive::in_flight::InFlight;
 use crate::archive::sealer::Job;
 use crate::archive::shared::Shared;
 use crate::archive::turns::Turns;
@@ -51,7 +62,7 @@ use crate::archive::writer::{Control, Draft, Receipt, ReplyTo, Request};
 use crate::blob::chunker::STREAM_BYTES_MAX;
 use crate::blob::pack_writer::SyncedPack;
 use crate::disk::{Disk, DiskLock, FsDisk};
-use crate::event::{Actor, BlobRef};
+use crate::event::Actor;
 use crate::id::{EntryId, EventSeq, StoreId};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
@@ -60,11 +71,18 @@ pub use backup::{
     BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, PlannedFile, RestoredStore,
     Stop, Why, is_backup, restore_store, verify_backup,
 };
+pub use builder::Builder;
 pub use compact::CompactOutcome;
 pub use damage::KnownDamage;
+pub use key::{Key, KeyOf};
 pub use open::HEADER_FILE;
+pub use entries::Entries;
+pub use follow::{EventStream, NextEvent, StopEvents};
+#[cfg(feature = "tokio")]
+pub use follow_task::AsyncEvents;
 #[cfg(feature = "host")]
 pub(crate) use open::host_name;
+pub use pending::Pending;
 pub use place::{ConfirmedMove, CopiedFrom};
 pub use purge::{PurgeOutcome, RecordedPurge};
 #[cfg(feature = "host")]
@@ -86,6 +104,7 @@ const CLOSE_LAG_ENTRIES: usize = 512;
 
 /// How a store is opened.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// Who causes the events recorded through this handle.
     pub actor: Actor,
@@ -109,6 +128,9 @@ pub struct Options {
     pub dictionary_cache_bytes: usize,
     /// Memory the index may take for pages, in bytes, at most 1 TiB.
     pub index_cache_bytes: usize,
+    /// Content that [`Archive::begin_put`] has taken and that is not durable yet, in bytes, at most
+    /// 1 TiB. When so much is in flight, or 1,024 records, the next call waits.
+    pub in_flight_bytes: usize,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// Told how far long work has come.
@@ -127,6 +149,7 @@ impl Default for Options {
             dictionary_from: 64 << 10,
             dictionary_cache_bytes: 16 << 20,
             index_cache_bytes: 32 << 20,
+            in_flight_bytes: 64 << 20,
             clock: Arc::new(SystemClock),
             progress: Progress::default(),
         }
@@ -144,6 +167,7 @@ impl fmt::Debug for Options {
 
 /// What a handle may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Access {
     /// Everything. One process at a time.
     ReadWrite,
@@ -198,6 +222,7 @@ struct Handle {
 #[derive(Clone)]
 struct Channels {
     turns: Arc<Turns>,
+    in_flight: Arc<InFlight>,
     requests: Sender<Request>,
     controls: Sender<Control>,
     jobs: Sender<Job>,
@@ -331,7 +356,8 @@ impl Archive {
 
     /// Waits until there is an event after `seq`, at most for `timeout`; answers the newest.
     pub fn wait_past(&self, seq: EventSeq, timeout: Duration) -> EventSeq {
-        self.shared().wait_past(seq, timeout)
+        let newest = self.shared().newest_event();
+        newest.wait_past(seq, Some(timeout), || false).newest
     }
 
     /// Moves what is in the journal into segments and packs, and the index up to the log. Callers go on meanwhile.
@@ -461,46 +487,6 @@ impl Archive {
         }
     }
 
-    /// What an archived source became; `blob` is the content that was handed in.
-    fn archived(&self, receipt: Receipt, blob: BlobRef) -> Result<Archived> {
-        match receipt {
-            Receipt::Durable {
-                archived: Some(archived),
-                ..
-            } => Ok(archived),
-            Receipt::Known(id) => self.known(id, blob),
-            Receipt::Durable { archived: None, .. } | Receipt::BringContent => Err(Error::new(
-                ErrorKind::Invalid,
-                "BUG: an archived source was answered as if it had been something else",
-            )),
-        }
-    }
-
-    fn known(&self, id: EntryId, blob: BlobRef) -> Result<Archived> {
-        let entry = self
-            .shared()
-            .view()
-            .entry(id)?
-            .ok_or_else(|| no_entry(id))?;
-        if entry.blake3 != blob.blake3 {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!(
-                    "the key '{}' was used for other content: entry {id}",
-                    entry.key.as_deref().unwrap_or_default()
-                ),
-            )
-            .hint("use one key for one source; nothing was archived"));
-        }
-        Ok(Archived {
-            id,
-            blob,
-            stored_size: entry.stored_size,
-            duplicate: true,
-            existing: true,
-        })
-    }
-
     fn place_packs(&self, packs: Vec<SyncedPack>) -> Result<()> {
         sealer::place_packs(self.shared(), &self.channels()?.controls, packs)
     }
@@ -517,6 +503,11 @@ impl Handle {
         let Some(threads) = threads else {
             return Ok(());
         };
+        // What is in flight is written while its journal files can still be sealed.
+        let (reply, flushed) = bounded(1);
+        if threads.channels.hand_in(Request::Flush(reply)) {
+            let _ = flushed.recv();
+        }
         self.shared.set_closing();
         let mut written = Ok(());
         if self.shared.changed_entries() > CLOSE_LAG_ENTRIES && self.shared.failure().is_none() {
@@ -531,6 +522,7 @@ impl Handle {
         let _ = threads.channels.requests.send(Request::Stop);
         let writer_ended = threads.writer.join().is_ok();
         let shared = &self.shared;
+        shared.newest_event().end().wake();
         open::testify(&*shared.disk, &shared.store, shared.newest());
         self.lock.lock().expect("no panic while held").take();
         if !sealer_ended || !writer_ended {

@@ -15,6 +15,7 @@ use crate::archive::place;
 use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{Shared, TMP_DIR};
+use crate::archive::in_flight::{self, InFlight};
 use crate::archive::turns::Turns;
 use crate::archive::writer::{Draft, Writer};
 use crate::archive::{
@@ -40,8 +41,6 @@ pub(super) const LOCK_FILE: &str = "LOCK";
 pub(super) const INDEX_FILE: &str = "index.redb";
 pub(super) const NEWEST_FILE: &str = "NEWEST";
 pub(super) const QUARANTINE_DIR: &str = "quarantine";
-/// Requests that wait for the writer; who comes later waits to be let in.
-const REQUESTS_MAX: usize = 1024;
 
 /// The fact every log begins with.
 pub(super) fn created(store: StoreId) -> Draft {
@@ -279,7 +278,8 @@ pub(super) fn start(
     let threads = match writing {
         None => None,
         Some((appender, full)) => {
-            let (requests, for_writer) = bounded(REQUESTS_MAX);
+            let in_flight_bytes = shared.options.in_flight_bytes;
+            let (requests, for_writer) = bounded(in_flight::RECORDS_MAX);
             let (controls, for_writer_too) = unbounded();
             let (jobs, for_sealer) = unbounded();
             let opened = StoreOpened {
@@ -314,6 +314,7 @@ pub(super) fn start(
             let sealer = spawn("annals-sealer", Box::new(move || sealer.run()))?;
             let channels = Channels {
                 turns,
+                in_flight: Arc::new(InFlight::new(in_flight_bytes)),
                 requests,
                 controls,
                 jobs,

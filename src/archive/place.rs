@@ -46,6 +46,7 @@ enum Original {
 
 /// Where the store was that this one is a copy of; see [`Archive::copied_from`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CopiedFrom {
     /// Name of the machine.
     pub host: String,
@@ -80,6 +81,7 @@ impl fmt::Display for CopiedFrom {
 
 /// The answer to [`Archive::confirm_move`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ConfirmedMove {
     /// The event that says so; nothing where the store was no copy.
     pub recorded: Option<EventSeq>,

@@ -16,6 +16,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// What a purge did. It is on record whatever came of freeing its bytes.
 #[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "`reclaim` says whether the bytes were freed"]
 pub struct PurgeOutcome {
     /// What is durably recorded: these entries are gone.
     pub recorded: RecordedPurge,
@@ -26,6 +28,7 @@ pub struct PurgeOutcome {
 
 /// A purge as it is on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RecordedPurge {
     /// Entries that went.
     pub archives_purged: u64,

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::archive::Archive;
+use crate::archive::key::Key;
 use crate::archive::shared::{Pin, Shared, pack_class, write_error};
 use crate::archive::writer::{Draft, Receipt};
+use crate::archive::{Archive, no_entry};
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
 use crate::blob::pack_writer::PackSeries;
@@ -20,6 +21,7 @@ use crate::event::{Archived as ArchivedFact, BlobRef, Body, Source};
 use crate::format::pack::PackOrigin;
 use crate::format::record::{RECORD_HEADER_BYTES, RecordKind, encode_into};
 use crate::id::{BlobId, EntryId, EventSeq};
+use crate::setters::setters;
 use crate::{Error, ErrorKind, Result};
 
 /// Room behind content of a known length, where a read finds nothing more.
@@ -29,6 +31,7 @@ pub const NAME_BYTES_MAX: usize = 8 << 10;
 
 /// What is known of a source when it is archived.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct NewEntry {
     /// The converter it is meant for; must not be empty.
     pub converter: String,
@@ -45,14 +48,70 @@ pub struct NewEntry {
     /// How long it is kept.
     pub retention: Retention,
     /// The same key again answers with the first entry instead of making a new one.
-    pub key: Option<String>,
+    pub key: Option<Key>,
     /// How hard sealing tries to make content small, 1 (quick) to 9 (smallest); `None` is 6. Content of 1 MiB and more is
     /// not sealed: for it, this is zstd's level.
     pub compression_level: Option<u8>,
 }
 
+setters! { NewEntry {
+    /// Sets the version that the converter claims.
+    converter_version: some [String];
+    /// Sets where it came from.
+    source: [Source];
+    /// Sets what is known of the unit.
+    unit: [Unit];
+    /// Sets the converter's arguments, secret ones masked.
+    arguments: [Meta];
+    /// Sets how long it is kept.
+    retention: [Retention];
+    /// Sets the idempotency key: text, or [`Key::from_digest`].
+    key: some [Key];
+    /// Sets how hard sealing tries to make content small, 1 to 9.
+    compression_level: some [u8];
+} }
+
+impl NewEntry {
+    /// Returns a source for this converter, of which nothing else is known.
+    pub fn new(converter: impl Into<String>) -> Self {
+        Self {
+            converter: converter.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the file name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.source.name = name.into();
+        self
+    }
+
+    /// Sets the serial number of the unit.
+    #[must_use]
+    pub fn serial(mut self, serial: impl Into<String>) -> Self {
+        self.unit.serial = Some(serial.into());
+        self
+    }
+
+    /// Sets the part number of the unit.
+    #[must_use]
+    pub fn part(mut self, part: impl Into<String>) -> Self {
+        self.unit.part = Some(part.into());
+        self
+    }
+
+    /// Adds a free fact.
+    #[must_use]
+    pub fn meta(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.meta.insert(name.into(), value.into());
+        self
+    }
+}
+
 /// The receipt of an archived source: when you hold it, entry and content survive a power cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Archived {
     /// The entry.
     pub id: EntryId,
@@ -68,9 +127,13 @@ pub struct Archived {
 }
 
 impl Archive {
-    /// Archives what `content` yields, to its end.
+    /// Archives what `content` yields, to its end, and waits until that is durable.
     ///
-    /// On `Ok` it is durable. On an error nothing was recorded, unless the kind is `Poisoned` or `Io`: then the store must
+    /// It is `begin_put(new, content)?.wait()`, and quicker for a caller who is alone.
+    ///
+    /// # Errors
+    ///
+    /// On an error nothing was recorded, unless the kind is `Poisoned` or `Io`: then the store must
     /// be opened again to learn whether it was.
     pub fn put(&self, new: NewEntry, content: impl Read) -> Result<Archived> {
         self.put_some(new, content, 0)
@@ -79,24 +142,18 @@ impl Archive {
     /// The same, where about how many bytes will come is known.
     fn put_some(&self, new: NewEntry, mut content: impl Read, about: u64) -> Result<Archived> {
         check(&new)?;
-        let level = level(&new)?;
         let shared = self.writable()?;
         let stream_bytes = shared.cuts().stream_bytes();
-        // With room for more than comes, its end is found without the buffer growing.
-        let room = usize::try_from(about)
-            .map_or(stream_bytes, |about| about.saturating_add(END_ROOM_BYTES));
-        let mut head = Vec::with_capacity(room.min(stream_bytes));
-        let read_head = content
-            .by_ref()
-            .take(stream_bytes as u64)
-            .read_to_end(&mut head);
-        read_head.map_err(|error| Error::io("read", &new.source.path, error))?;
-        if head.len() < stream_bytes {
-            put_small(self, &new, &head)
+        let head = read_head(&new, &mut content, about, stream_bytes)?;
+        let (blob, draft, _pin) = if head.len() < stream_bytes {
+            let (blob, draft) = small_draft(shared, &new, &head)?;
+            (blob, draft, None)
         } else {
-            let rest = io::Cursor::new(head).chain(content);
-            put_large(self, shared, &new, level, rest)
-        }
+            let (blob, draft, pin) = large_draft(self, &new, io::Cursor::new(head).chain(content))?;
+            (blob, draft, Some(pin))
+        };
+        let receipt = self.append(vec![draft])?;
+        archived(shared, receipt, blob, &new.source.path)
     }
 
     /// Archives a regular file, following a symbolic link that is named outright.
@@ -216,13 +273,22 @@ fn at_source(error: Error, path: &str) -> Error {
     }
 }
 
-/// Whether content that seems to be in the store is handed in all the same.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bring {
-    /// Only if it is not there.
-    IfMissing,
-    /// Also if it seems to be there: it was purged after an earlier look.
-    Always,
+/// Reads up to `stream_bytes` of the content; less is all of it.
+pub(super) fn read_head(
+    new: &NewEntry,
+    content: &mut impl Read,
+    about: u64,
+    stream_bytes: usize,
+) -> Result<Vec<u8>> {
+    // With room for more than comes, its end is found without the buffer growing.
+    let room =
+        usize::try_from(about).map_or(stream_bytes, |about| about.saturating_add(END_ROOM_BYTES));
+    let mut head = Vec::with_capacity(room.min(stream_bytes));
+    content
+        .take(stream_bytes as u64)
+        .read_to_end(&mut head)
+        .map_err(|error| Error::io("read", &new.source.path, error))?;
+    Ok(head)
 }
 
 /// What is handed to the writer for content that is too short to be cut.
@@ -230,77 +296,103 @@ pub(super) fn small_draft(
     shared: &Shared,
     new: &NewEntry,
     content: &[u8],
-    bring: Bring,
 ) -> Result<(BlobRef, Draft)> {
     check(new)?;
     let level = level(new)?;
     let blob = Digests::of(content);
-    let (records, relies_on, stored_size) =
-        if bring == Bring::IfMissing && shared.is_stored(&blob.blake3)? {
-            let stored_size = shared.stored_bytes(&blob.blake3)?;
-            (Vec::new(), vec![blob.blake3], stored_size)
-        } else {
-            let (record, stored_size) = inline_record(shared, blob.blake3, content)?;
-            (vec![(blob.blake3, record)], Vec::new(), stored_size)
-        };
-    let draft = Draft {
-        body: Body::Archived(fact(new, blob, stored_size)),
-        records,
-        relies_on,
-        placed: Vec::new(),
-        retention: new.retention,
-        level: level.get(),
-        actor: None,
+    let mut draft = Draft::fact(Body::Archived(fact(new, blob, 0)));
+    let stored_size = if shared.is_stored(&blob.blake3)? {
+        draft.relies_on.push(blob.blake3);
+        draft.kept = Some(content.to_owned());
+        shared.stored_bytes(&blob.blake3)?
+    } else {
+        let (record, stored_size) = inline_record(shared, blob.blake3, content)?;
+        draft.records.push((blob.blake3, record));
+        stored_size
     };
+    if let Body::Archived(fact) = &mut draft.body {
+        fact.stored_size = stored_size;
+    }
+    draft.retention = new.retention;
+    draft.level = level.get();
     Ok((blob, draft))
 }
 
-fn put_small(archive: &Archive, new: &NewEntry, content: &[u8]) -> Result<Archived> {
-    let mut bring = Bring::IfMissing;
-    loop {
-        let (blob, draft) = small_draft(archive.shared(), new, content, bring)?;
-        match archive.append(vec![draft])? {
-            Receipt::BringContent => bring = Bring::Always,
-            receipt => return archive.archived(receipt, blob),
-        }
-    }
-}
-
-fn put_large(
+/// Writes long content into packs; what is handed to the writer names it. The pin keeps it until
+/// the writer has answered.
+pub(super) fn large_draft(
     archive: &Archive,
-    shared: &Arc<Shared>,
     new: &NewEntry,
-    level: Level,
     content: impl Read,
-) -> Result<Archived> {
+) -> Result<(BlobRef, Draft, Pin)> {
+    let level = level(new)?;
     let Streamed {
         blob,
         stored_bytes,
         relies_on,
         placed,
-        pin: _pin,
+        pin,
     } = archive
         .stream(new.retention, level, content)
         .map_err(|error| at_source(error, &new.source.path))?;
     let mut fact = fact(new, blob, stored_bytes);
     if stored_bytes == 0 {
-        fact.stored_size = shared.stored_bytes(&blob.blake3)?;
+        fact.stored_size = archive.shared().stored_bytes(&blob.blake3)?;
     }
     let mut draft = Draft::fact(Body::Archived(fact));
     draft.retention = new.retention;
     draft.relies_on = relies_on;
     draft.placed = placed;
-    match archive.append(vec![draft])? {
+    Ok((blob, draft, pin))
+}
+
+/// What an archived source became; `blob` is the content that was handed in, `path` where it came
+/// from.
+pub(super) fn archived(
+    shared: &Shared,
+    receipt: Receipt,
+    blob: BlobRef,
+    path: &str,
+) -> Result<Archived> {
+    match receipt {
+        Receipt::Durable {
+            archived: Some(archived),
+            ..
+        } => Ok(archived),
+        Receipt::Known(id) => known(shared, id, blob),
         Receipt::BringContent => Err(Error::new(
             ErrorKind::Changed,
             format!(
-                "content that {} shares with other entries was purged while it was read; nothing was archived",
-                new.source.path
+                "content that {path} shares with other entries was purged while it was read; nothing was archived"
             ),
         )
         .hint("archive it again")),
-        receipt => archive.archived(receipt, blob),
+        Receipt::Durable { archived: None, .. } => Err(Error::new(
+            ErrorKind::Invalid,
+            "BUG: an archived source was answered as if it had been something else",
+        )),
     }
+}
+
+fn known(shared: &Shared, id: EntryId, blob: BlobRef) -> Result<Archived> {
+    let entry = shared.view().entry(id)?.ok_or_else(|| no_entry(id))?;
+    if entry.blake3 != blob.blake3 {
+        return Err(Error::new(
+            ErrorKind::Refused,
+            format!(
+                "the key '{}' was used for other content: entry {id}",
+                entry.key.as_deref().unwrap_or_default()
+            ),
+        )
+        .hint("use one key for one source; nothing was archived"));
+    }
+    Ok(Archived {
+        id,
+        blob,
+        stored_size: entry.stored_size,
+        duplicate: true,
+        existing: true,
+    })
 }
 
 /// Compresses `content` for the journal: the encoded record, and how many bytes it stores.
@@ -330,11 +422,11 @@ fn fact(new: &NewEntry, blob: BlobRef, stored_size: u64) -> ArchivedFact {
         meta: new.meta.clone(),
         arguments: new.arguments.clone(),
         retention: new.retention,
-        key: new.key.clone(),
+        key: new.key.as_ref().map(|key| key.of(&blob)),
     }
 }
 
-fn check(new: &NewEntry) -> Result<()> {
+pub(super) fn check(new: &NewEntry) -> Result<()> {
     if new.converter.trim().is_empty() {
         return Err(Error::new(
             ErrorKind::Invalid,

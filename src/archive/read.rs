@@ -3,9 +3,10 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::archive::Archive;
 use crate::archive::shared::Shared;
+use crate::archive::{Archive, rebuild};
 use crate::blob::manifest::{ChunkRef, ManifestReader};
+use crate::event::Event;
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq};
 use crate::log::LogReader;
@@ -44,9 +45,7 @@ impl Archive {
         let newest = self.newest();
         let first = EventSeq(from.0.max(1));
         let last = to.map_or(newest, |to| to.min(newest));
-        Ok(Events {
-            reader: LogReader::new(Arc::clone(&self.shared().files), first, last),
-        })
+        Ok(Events::between(self.shared(), first, last))
     }
 }
 
@@ -204,6 +203,7 @@ fn damaged(blob: &BlobId, why: &str) -> Error {
 
 /// One event as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Leaf {
     /// Its place.
     pub seq: EventSeq,
@@ -219,11 +219,29 @@ impl Leaf {
     pub fn bytes(&self) -> &[u8] {
         self.raw.as_deref().unwrap_or(self.line.as_bytes())
     }
+
+    /// Returns what the line says.
+    ///
+    /// # Errors
+    ///
+    /// When it says nothing that this version knows how to read.
+    pub fn event(&self) -> Result<Event> {
+        rebuild::decode(self.seq, self.bytes())
+    }
 }
 
 /// Events in order. After an error it ends: events are never skipped silently.
 pub struct Events {
     reader: LogReader,
+}
+
+impl Events {
+    /// The events from `first` to `last`, both included.
+    pub(super) fn between(shared: &Shared, first: EventSeq, last: EventSeq) -> Self {
+        Self {
+            reader: LogReader::new(Arc::clone(&shared.files), first, last),
+        }
+    }
 }
 
 impl Iterator for Events {

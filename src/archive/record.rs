@@ -14,6 +14,7 @@ use crate::event::{
     HoldPlaced, HoldReleased, JobFinished, JobStarted, Reported,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
+use crate::setters::setters;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -27,6 +28,7 @@ const INLINE_BYTES_MAX: usize = 8 << 20;
 
 /// One run of a converter, to be recorded.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NewAttempt {
     /// How it ended.
     pub outcome: Outcome,
@@ -74,8 +76,32 @@ impl NewAttempt {
     }
 }
 
+setters! { NewAttempt {
+    /// Sets the version that the converter claims.
+    converter_version: some [String];
+    /// Sets what the converter really was.
+    converter_id: some [ConverterId];
+    /// Sets its arguments, secret ones masked.
+    arguments: [Meta];
+    /// Sets how long it ran.
+    duration_ms: some [u64];
+    /// Sets why it did not succeed.
+    error: some [String];
+    /// Sets what it complained about.
+    warnings: [Vec<String>];
+    /// Sets what it found out about the unit.
+    unit: [Unit];
+    /// Sets the content of each report, in order.
+    reports: [Vec<Vec<u8>>];
+    /// Sets where its reports are to be sent, without secrets.
+    submit: some [String];
+    /// Sets the reprocess job it belongs to.
+    job: some [JobId];
+} }
+
 /// A converter to be recorded: what it is, and the bytes of its bundle.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NewConverter {
     /// What it really is.
     pub converter_id: ConverterId,
@@ -93,8 +119,37 @@ pub struct NewConverter {
     pub bundle: Vec<(String, Vec<u8>)>,
 }
 
+setters! { NewConverter {
+    /// Sets the version it claims.
+    version: some [String];
+    /// Sets how it is called.
+    command: [Vec<String>];
+    /// Sets its mode.
+    mode: into [String];
+    /// Sets what it ran on.
+    environment: into [String];
+    /// Sets file names, with `/` between parts, and contents.
+    bundle: [Vec<(String, Vec<u8>)>];
+} }
+
+impl NewConverter {
+    /// Returns a one-shot converter without a command and a bundle.
+    pub fn new(converter_id: ConverterId, name: impl Into<String>) -> Self {
+        Self {
+            converter_id,
+            name: name.into(),
+            version: None,
+            command: Vec::new(),
+            mode: "oneshot".to_owned(),
+            environment: String::new(),
+            bundle: Vec::new(),
+        }
+    }
+}
+
 /// A hold that lies on entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Hold {
     /// Its name.
     pub name: String,
@@ -162,6 +217,7 @@ impl Archive {
                 retention: source.retention,
                 level: Level::DEFAULT.get(),
                 actor: None,
+                kept: None,
             };
             match self.append(vec![draft])? {
                 Receipt::Durable { attempt, .. } => {
@@ -227,6 +283,7 @@ impl Archive {
                 retention: Retention::Forever,
                 level: Level::DEFAULT.get(),
                 actor: None,
+                kept: None,
             };
             match self.append(vec![draft])? {
                 Receipt::BringContent => bring = Bring::all(self, &contents)?,

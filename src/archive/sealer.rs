@@ -377,11 +377,11 @@ fn fetch_node(shared: &Shared, packs: &[SyncedPack], id: &BlobId) -> Result<Vec<
     }
 }
 
-/// Says that the background thread is no more.
+/// Says that the threads of the store are no more.
 pub(super) fn ended(shared: &Shared) -> Error {
     let why = shared
         .failure()
-        .unwrap_or_else(|| "the sealing thread has ended".to_owned());
+        .unwrap_or_else(|| "the store was closed".to_owned());
     Error::new(ErrorKind::Poisoned, why)
         .hint("close the store and open it again; what was acknowledged is safe")
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
 
 use crate::archive::damage::ContentDamage;
+use crate::archive::newest::Newest;
 use crate::archive::open::IndexFile;
 use crate::archive::{Access, CompactOutcome, Options};
 use crate::blob::chunker::Cuts;
@@ -23,7 +23,7 @@ use crate::format::record::{self, RecordKind};
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
 use crate::index::{Index, Overlay, PackRow, Place, Placement, View};
 use crate::log::{JournalPlace, LiveFrame, LogFiles, journal_path};
-use crate::time::{Stopwatch, Timestamp};
+use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
 /// The folder of packs.
@@ -66,8 +66,7 @@ pub(super) struct Shared {
     pinned: Mutex<BTreeMap<PackId, usize>>,
     next_pack: AtomicU64,
     next_tmp: AtomicU64,
-    newest: Mutex<EventSeq>,
-    grown: Condvar,
+    newest: Newest,
     failure: Mutex<Option<String>>,
     stalled: Mutex<Option<String>>,
     /// Set when the store is being closed: what can wait for the next opening is left to it.
@@ -140,8 +139,7 @@ impl Shared {
             pinned: Mutex::default(),
             next_pack: AtomicU64::new(next_pack.0),
             next_tmp: AtomicU64::new(0),
-            newest: Mutex::new(newest),
-            grown: Condvar::new(),
+            newest: Newest::new(newest),
             failure: Mutex::default(),
             stalled: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -176,25 +174,12 @@ impl Shared {
 
     /// The newest acknowledged event.
     pub(super) fn newest(&self) -> EventSeq {
-        *self.newest.lock().expect("no panic while held")
+        self.newest.reached().newest
     }
 
-    /// Waits until there is an event after `seq`, at most for `timeout`.
-    pub(super) fn wait_past(&self, seq: EventSeq, timeout: Duration) -> EventSeq {
-        let waited = Stopwatch::start();
-        let mut newest = self.newest.lock().expect("no panic while held");
-        while *newest <= seq {
-            let left = waited.left_of(timeout);
-            if left.is_zero() {
-                break;
-            }
-            newest = self
-                .grown
-                .wait_timeout(newest, left)
-                .expect("no panic while held")
-                .0;
-        }
-        *newest
+    /// The newest acknowledged event, for those who wait for a newer one.
+    pub(super) fn newest_event(&self) -> &Newest {
+        &self.newest
     }
 
     /// Lets readers see a group that is durable: bytes first, then the rows that name them. Only the writer does this.
@@ -217,9 +202,10 @@ impl Shared {
         self.files.add_live(frames);
         let mut layers = self.layers.write().expect("no panic while held");
         layers.active = active;
-        if let Some(last) = last {
-            *self.newest.lock().expect("no panic while held") = last;
-            self.grown.notify_all();
+        let woken = last.map(|last| self.newest.set(last));
+        drop(layers);
+        if let Some(woken) = woken {
+            woken.wake();
         }
     }
 

@@ -11,7 +11,7 @@ use crate::archive::{Archive, compact, open};
 use crate::entry::{Entry, Status};
 use crate::id::{EntryId, EventSeq, StoreId};
 use crate::index::{CounterGroup, View};
-use crate::query::{Cursor, Filter, Query};
+use crate::query::{Count, Cursor, Filter, Query};
 use crate::time::Timestamp;
 
 impl Archive {
@@ -32,6 +32,8 @@ pub struct Snapshot {
 
 /// Part of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+#[must_use = "`next` says whether there is more"]
 pub struct Page {
     /// The entries, in the order asked for.
     pub entries: Vec<Entry>,
@@ -41,6 +43,7 @@ pub struct Page {
 
 /// Sums over the whole store. Sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Stats {
     /// Entries that are not purged.
     pub entries: u64,
@@ -74,6 +77,7 @@ pub struct Stats {
 
 /// Entries that have something in common.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Group {
     /// What they share: a converter's name, a day such as 2026-03-01, or a status.
     pub name: String,
@@ -123,9 +127,38 @@ impl Snapshot {
         })
     }
 
-    /// How many entries a filter selects.
+    /// Returns how many entries a filter selects.
+    ///
+    /// Exact, and for a text or a file name pattern it may look at every entry:
+    /// [`Snapshot::count_up_to`] stops early.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
         Ok(self.view.count(filter)?)
+    }
+
+    /// Returns how many entries a filter selects, counting no further than `most`.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::query::Filter;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// for content in [&b"one"[..], b"two", b"three"] {
+    ///     archive.put(NewEntry::new("ICT"), content)?;
+    /// }
+    /// let snapshot = archive.snapshot()?;
+    /// assert_eq!(snapshot.count_up_to(&Filter::default(), 2)?.to_string(), "at least 2");
+    /// assert_eq!(snapshot.count_up_to(&Filter::default(), 9)?.to_string(), "3");
+    /// # archive.close()
+    /// # }
+    /// ```
+    pub fn count_up_to(&self, filter: &Filter, most: u64) -> Result<Count> {
+        let found = self.view.count_to(filter, most.saturating_add(1))?;
+        Ok(Count {
+            n: found.min(most),
+            more: found > most,
+        })
     }
 
     /// Looks `text` up as entry id, serial, part, file name or report id (whole, then as a beginning, whatever the letter

@@ -39,6 +39,13 @@ impl Turns {
         }
     }
 
+    /// Counts a record in flight among those that somebody waits for, until the answer is dropped.
+    /// A caller beside it is not alone, and so does not overtake it.
+    pub(super) fn fly(self: &Arc<Self>) -> Flight {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Flight(Arc::clone(self))
+    }
+
     /// True once the writer's own thread has ended. A request that was handed in before that was seen is answered, or
     /// dropped with its reply; one that is handed in later may stay where it is for as long as the store is open.
     pub(super) fn is_over(&self) -> bool {
@@ -159,6 +166,15 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.turns.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A record in flight, counted among those that somebody waits for.
+pub(super) struct Flight(Arc<Turns>);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use crate::archive::put::inline_record;
 use crate::archive::shared::Shared;
 use crate::archive::{Archived, sealer};
 use crate::entry::{Entry, Report, Retention, Submission};
@@ -43,6 +44,8 @@ pub(super) struct Draft {
     pub(super) level: u8,
     /// Who causes it; nothing for the one who opened the store.
     pub(super) actor: Option<Arc<Actor>>,
+    /// The content that it relies on, where it is still at hand: brought if it was purged meanwhile.
+    pub(super) kept: Option<Vec<u8>>,
 }
 
 impl Draft {
@@ -56,11 +59,24 @@ impl Draft {
             retention: Retention::Forever,
             level: 1,
             actor: None,
+            kept: None,
         }
     }
 
     fn record_bytes(&self) -> usize {
         self.records.iter().map(|(_, record)| record.len()).sum()
+    }
+
+    /// Turns content that the fact relied on into a record; false when it is not at hand.
+    fn bring_kept(&mut self, shared: &Shared) -> Result<bool> {
+        let (Some(content), Body::Archived(fact)) = (self.kept.take(), &mut self.body) else {
+            return Ok(false);
+        };
+        let (record, stored_size) = inline_record(shared, fact.blob.blake3, &content)?;
+        fact.stored_size = stored_size;
+        self.records = vec![(fact.blob.blake3, record)];
+        self.relies_on.clear();
+        Ok(true)
     }
 
     /// Facts that must find room even when archiving is refused: they lead to space, or tell of trouble.
@@ -99,6 +115,8 @@ pub(super) enum Request {
     Purge(Arc<PurgePlan>, String, Option<Arc<Actor>>, ReplyTo),
     /// Hand the current journal file to the sealer even though it is not full.
     Rotate(Sender<Result<()>>),
+    /// Answer once everything handed in before is answered.
+    Flush(Sender<()>),
     /// Finish what is staged and end.
     Stop,
 }
@@ -226,6 +244,11 @@ impl Writer {
                     // The asker may have given up; nothing depends on its hearing.
                     let _ = reply.send(rotated);
                 }
+                Request::Flush(reply) => {
+                    // Whoever had something in the group is told of a failure.
+                    let _ = self.commit(&mut group);
+                    let _ = reply.send(());
+                }
                 Request::Stop => {
                     let _ = self.commit(&mut group);
                     return false;
@@ -336,7 +359,10 @@ impl Writer {
                 self.shared.inline(id).is_some()
                     || group.inline.iter().any(|(staged, _)| staged == id)
             };
-            let settled = settle(draft, &view, is_inline)?;
+            let mut settled = settle(draft, &view, is_inline)?;
+            if matches!(settled, Some(Receipt::BringContent)) && draft.bring_kept(&self.shared)? {
+                settled = settle(draft, &view, is_inline)?;
+            }
             drop(view);
             if let Some(receipt) = settled {
                 return Ok(receipt);
@@ -529,6 +555,9 @@ impl Writer {
             }
             if self.shared.failure().is_some() {
                 return Err(sealer::ended(&self.shared));
+            }
+            if self.shared.is_closing() {
+                return Err(journal_full("the store is being closed"));
             }
             match self.controls.recv_timeout(Duration::from_millis(50)) {
                 Ok(control) => self.control(control),

@@ -25,6 +25,7 @@ const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
 /// A configuration that has been checked.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
@@ -59,6 +60,7 @@ pub struct Config {
 
 /// What the host's log looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogFormat {
     /// A line for people.
     Text,
@@ -68,6 +70,7 @@ pub enum LogFormat {
 
 /// One converter and the folder it serves.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ConverterConfig {
     /// The converter.
     pub converter: Converter,
@@ -102,6 +105,7 @@ pub struct ConverterConfig {
 
 /// How often a failed conversion is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Retry {
     /// Attempts before a failure is final.
     pub max_attempts: u32,
@@ -111,6 +115,7 @@ pub struct Retry {
 
 /// What is archived, and for how long.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ArchiveSettings {
     /// Archive at all.
     pub enabled: bool,
@@ -135,6 +140,7 @@ pub struct ArchiveSettings {
 
 /// What becomes of a file that is to be archived and cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unarchivable {
     /// It waits until it can be.
     Waits,
@@ -151,6 +157,7 @@ impl ArchiveSettings {
 
 /// One effective value and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Setting {
     /// `store`, `host`, or `converter "NAME"`.
     pub section: String,
@@ -165,6 +172,7 @@ pub struct Setting {
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "from", content = "line")]
+#[non_exhaustive]
 pub enum Origin {
     /// Nobody said anything.
     BuiltIn,
@@ -176,6 +184,7 @@ pub enum Origin {
 
 /// A key of the configuration, as it is told to people.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct KeyInfo {
     /// `store`, `host` or `converter`.
     pub section: &'static str,
@@ -206,6 +215,7 @@ impl KeyInfo {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// The line, from 1.
     pub line: usize,
@@ -215,6 +225,7 @@ pub struct Problem {
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConfigErrors {
     /// The file.
     pub path: PathBuf,

@@ -125,6 +125,7 @@ impl Candidate {
 
 /// Whether a file is taken while a program has it open for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Writers {
     /// Not before it is closed.
     WaitFor,
@@ -134,6 +135,7 @@ pub enum Writers {
 
 /// Whether a link is taken for what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Links {
     /// It is passed over.
     Skip,

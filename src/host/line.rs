@@ -20,6 +20,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// A converter that cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StoppedLine {
     /// Since when.
     pub since: Timestamp,

@@ -226,6 +226,7 @@ pub enum Notice<'a> {
 
 /// What one pass did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct RunSummary {
     /// Files that some converter takes.
     pub found: u64,
@@ -265,6 +266,7 @@ pub struct RunSummary {
 
 /// What went wrong with one file or folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct FileError {
     /// The file or folder.
     pub path: String,

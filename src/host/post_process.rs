@@ -8,6 +8,7 @@ use crate::entry::Outcome;
 
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Disposed {
     /// It stays where it is.
     Kept,

@@ -30,6 +30,7 @@ const RATE_OVER: Duration = Duration::from_secs(60);
 
 /// How a host is, as of a moment ago.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct HostStatus {
     /// What the host is doing.
     pub state: HostState,
@@ -64,6 +65,7 @@ pub struct HostStatus {
 /// What a host is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum HostState {
     /// It has not begun, or has ended.
     #[default]
@@ -76,6 +78,7 @@ pub enum HostState {
 
 /// A folder that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct SilentFolder {
     /// The folder.
     pub folder: PathBuf,
@@ -87,6 +90,7 @@ pub struct SilentFolder {
 
 /// What is in hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct QueueStatus {
     /// Files that wait to be archived, those at work included.
     pub to_archive: u64,
@@ -104,6 +108,7 @@ pub struct QueueStatus {
 
 /// One converter.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ConverterStatus {
     /// Its name.
     pub name: String,
@@ -137,6 +142,7 @@ pub struct ConverterStatus {
 
 /// Reports on their way.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct SubmissionStatus {
     /// Reports that wait in the stores.
     pub waiting: u64,
@@ -152,6 +158,7 @@ pub struct SubmissionStatus {
 
 /// Purges by the rules of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct RetentionStatus {
     /// When the rules were applied last.
     pub applied_at: Option<Timestamp>,
@@ -165,6 +172,7 @@ pub struct RetentionStatus {
 
 /// The configuration in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ConfigurationStatus {
     /// The file.
     pub path: PathBuf,
@@ -176,6 +184,7 @@ pub struct ConfigurationStatus {
 
 /// A store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StoreStatus {
     /// Its folder.
     pub dir: PathBuf,
@@ -193,6 +202,7 @@ pub struct StoreStatus {
 
 /// How often something took how long.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Histogram {
     /// Counts by class, the last one beyond all bounds.
     pub counts: [u64; ARCHIVE_SECONDS.len() + 1],

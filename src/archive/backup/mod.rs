@@ -28,6 +28,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::archive::{Archive, Finding, Progress};
+use crate::setters::setters;
 use crate::disk::{Disk, FsDisk};
 use crate::id::{EventSeq, Sha256, StoreId};
 use crate::{Error, ErrorKind, Result};
@@ -40,6 +41,7 @@ pub use target::is_backup;
 
 /// What is done about damage that is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnDamage {
     /// Nothing is taken over from a damaged store or backup: what was there before stays.
     #[default]
@@ -50,6 +52,7 @@ pub enum OnDamage {
 
 /// Which files of a backup a run reads again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum BackupCheck {
     /// Those it copied. Of the others it compares the lengths.
     #[default]
@@ -83,6 +86,7 @@ impl fmt::Debug for Stop {
 
 /// How a backup is made or restored.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct BackupOptions {
     /// Which files are read again.
     pub check: BackupCheck,
@@ -94,8 +98,21 @@ pub struct BackupOptions {
     pub stop: Stop,
 }
 
+setters! { BackupOptions {
+    /// Sets which files are read again.
+    check: [BackupCheck];
+    /// Sets what is done about damage.
+    on_damage: [OnDamage];
+    /// Sets who is told how far the work has come.
+    progress: [Progress];
+    /// Sets who is asked whether to end early.
+    stop: [Stop];
+} }
+
 /// What a run of a backup did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+#[must_use = "`complete` says whether the backup holds the store"]
 pub struct BackupOutcome {
     /// The store.
     pub store: StoreId,

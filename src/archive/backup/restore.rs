@@ -37,6 +37,7 @@ const SYSTEM_DIRS: [&str; 1] = ["lost+found"];
 
 /// What was made of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RestoredStore {
     /// The store, which keeps its name.
     pub store: StoreId,

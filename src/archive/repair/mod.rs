@@ -30,6 +30,7 @@ use crate::log::{LogMend, Remains};
 pub use undo::{PutBack, RepairUndo, UndoPlan};
 
 /// A damaged store, looked through and held until it is repaired or let go. Nobody else can open it meanwhile.
+#[must_use = "nothing is repaired before `apply`"]
 pub struct Repair {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
@@ -41,6 +42,8 @@ pub struct Repair {
 
 /// What a repair would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+#[must_use = "a plan repairs nothing"]
 pub struct RepairPlan {
     /// What is wrong, and what is done about it; empty when nothing is wrong.
     pub mends: Vec<Mend>,
@@ -53,6 +56,7 @@ pub struct RepairPlan {
 
 /// One thing to be mended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Mend {
     /// What kind of thing: `header`, `log`, `pack`, `index` or `content`.
     pub kind: MendKind,
@@ -67,6 +71,7 @@ pub struct Mend {
 /// See [`Mend::kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum MendKind {
     /// The file that makes the folder a store.
     Header,
@@ -95,6 +100,7 @@ impl MendKind {
 
 /// What a repair did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct RepairOutcome {
     /// True when nothing was lost.
     pub ok: bool,

@@ -16,6 +16,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// A repair that can be taken back, held until it is or is let go. Nobody else can open the store
 /// meanwhile.
+#[must_use = "nothing is put back before `apply`"]
 pub struct RepairUndo {
     disk: Arc<dyn Disk>,
     _lock: Box<dyn DiskLock>,
@@ -26,6 +27,8 @@ pub struct RepairUndo {
 
 /// What taking a repair back does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+#[must_use = "a plan puts nothing back"]
 pub struct UndoPlan {
     /// The inventory of the repair, below the store.
     pub inventory: String,
@@ -39,6 +42,7 @@ pub struct UndoPlan {
 
 /// A file that is put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PutBack {
     /// Its name below the store.
     pub path: String,

@@ -39,6 +39,7 @@ const WAITING_MAX: usize = 1_024;
 
 /// How closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Depth {
     /// Lengths, headers, footers, and that every content has a place: no content is read.
     Quick,
@@ -48,6 +49,8 @@ pub enum Depth {
 
 /// What `verify` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+#[must_use = "`ok` says whether all is well"]
 pub struct VerifyReport {
     /// True when nothing was found.
     pub ok: bool,
@@ -67,6 +70,7 @@ pub struct VerifyReport {
 
 /// What a repair could not bring back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct KnownLosses {
     /// Events that another one stands for, or that cannot be read; those that another one stands
     /// for are not counted when looking quickly.
@@ -77,6 +81,7 @@ pub struct KnownLosses {
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// What kind of damage: `log`, `pack`, `blob` or `index`.
     pub kind: String,

@@ -138,7 +138,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
     let archive = context.open(Access::ReadWrite)?;
     let walk = Walk {
-        key: args.key,
+        key: args.key.map(Into::into),
         several,
         store: fs::canonicalize(archive.dir()).ok(),
         from: context.surroundings().clone(),
@@ -194,7 +194,7 @@ fn write(
             continue;
         }
         let new = NewEntry {
-            key,
+            key: key.map(Into::into),
             ..template.clone()
         };
         let archived = if is_stdin(&path) {
@@ -449,7 +449,7 @@ mod tests {
 
     fn walk(key: &str, several: bool) -> Walk {
         Walk {
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             several,
             store: None,
             from: Surroundings::here(),
