@@ -29,6 +29,7 @@ pub struct Event {
 
 /// Who caused an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Actor {
     /// A person, a service, or annals itself.
     pub kind: ActorKind,
@@ -37,6 +38,14 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Returns the actor of this kind and name.
+    pub fn new(kind: ActorKind, id: impl Into<String>) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+        }
+    }
+
     /// annals itself, acting on its own account.
     pub fn system() -> Self {
         Self {
@@ -320,9 +329,9 @@ setters! { Source {
     /// Sets the bytes of a name that is not UTF-8, in hexadecimal.
     name_hex: some [String];
     /// Sets the modification time.
-    modified: some [Timestamp];
+    modified: opt [Timestamp];
     /// Sets the modification time in seconds since 1970, where `modified` cannot tell it.
-    modified_s: some [i64];
+    modified_s: opt [i64];
 } }
 
 impl Source {

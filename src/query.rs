@@ -84,9 +84,9 @@ setters! { Filter {
     /// Adds a state.
     status: push [Status];
     /// Sets since when it was archived.
-    from: some [Timestamp];
+    from: opt [Timestamp];
     /// Sets before when it was archived.
-    to: some [Timestamp];
+    to: opt [Timestamp];
     /// Sets the serial number.
     serial: some [String];
     /// Sets the part number.
@@ -100,7 +100,7 @@ setters! { Filter {
     /// Sets the metadata that must be present.
     meta: [Vec<(String, String)>];
     /// Sets the reprocess job.
-    job: some [JobId];
+    job: opt [JobId];
     /// Sets the id of a report.
     report_id: some [String];
     /// Sets a part of a text.
@@ -269,7 +269,7 @@ setters! { Query {
     /// Sets how many to pass over first.
     offset: [usize];
     /// Sets the row to go on after.
-    after: some [Cursor];
+    after: opt [Cursor];
 } }
 
 impl Query {

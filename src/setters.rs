@@ -3,7 +3,7 @@
 //! Such values can grow, so they are `non_exhaustive` and cannot be written out elsewhere.
 
 /// Writes setters that take the value by itself (`name: T`), as what becomes it (`name: into T`),
-/// as what becomes it and is wrapped in `Some` (`name: some T`), or as one more of several
+/// wrapped in `Some` (`name: opt T`), both (`name: some T`), or as one more of several
 /// (`name: push T`).
 macro_rules! setters {
     ($of:ty { $($(#[doc = $doc:literal])+ $name:ident: $($how:ident)? [$type:ty];)+ }) => {
@@ -24,6 +24,14 @@ macro_rules! setters {
         #[must_use]
         pub fn $name(mut self, $name: impl Into<$type>) -> Self {
             self.$name = $name.into();
+            self
+        }
+    };
+    (@one $(#[doc = $doc:literal])+ $name:ident: opt [$type:ty]) => {
+        $(#[doc = $doc])+
+        #[must_use]
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.$name = Some($name);
             self
         }
     };

@@ -1,7 +1,7 @@
 //! Every number the project promises, measured side by side in one run, printed as Markdown tables.
 //!
 //! `cargo bench --bench numbers` runs all of it; `cargo bench --bench numbers -- one many` only the parts named. Parts:
-//! `one`, `many`, `read`, `ask`, `open`, `crash`, `rebuild`, `memory`. `ANNALS_BENCH_DIR` names the folder to work in, which must be
+//! `one`, `many`, `flight`, `read`, `ask`, `open`, `crash`, `rebuild`, `memory`. `ANNALS_BENCH_DIR` names the folder to work in, which must be
 //! on the disk to be measured; default is `target/`. What is compared runs in turns, and medians are shown.
 
 mod bare;
@@ -58,7 +58,10 @@ fn measure(parts: &[String]) -> Result<()> {
     let mut table = Table::default();
     let mut questions = Table::default();
     let files_dir = dir.join("files");
-    let files = if ["many", "read", "crash", "memory"].into_iter().any(wanted) {
+    let files = if ["many", "flight", "read", "crash", "memory"]
+        .into_iter()
+        .any(wanted)
+    {
         ict_files(&files_dir)?
     } else {
         Vec::new()
@@ -69,6 +72,9 @@ fn measure(parts: &[String]) -> Result<()> {
     if wanted("many") || wanted("read") {
         let store = callers::many(&dir, &files, &mut table)?;
         reading::back(&store, &files, &mut table)?;
+    }
+    if wanted("flight") {
+        callers::in_flight(&dir, &files, &mut table)?;
     }
     if ["ask", "open", "crash", "rebuild", "memory"]
         .into_iter()

@@ -60,7 +60,11 @@ impl Archive {
     /// # Errors
     ///
     /// On an error nothing was handed in, as for `None`.
-    pub fn try_begin_put(&self, new: &NewEntry, content: &[u8]) -> Result<Option<Pending<Archived>>> {
+    pub fn try_begin_put(
+        &self,
+        new: &NewEntry,
+        content: &[u8],
+    ) -> Result<Option<Pending<Archived>>> {
         check(new)?;
         let channels = self.channels()?;
         let is_small = content.len() < self.shared().cuts().stream_bytes();
@@ -140,4 +144,237 @@ fn unanswered(shared: &Shared) -> Error {
     };
     Error::new(why.kind(), why.message())
         .hint("this was not acknowledged; open the store again to learn whether it was recorded")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use crossbeam_channel::{Sender, bounded};
+
+    use super::*;
+    use crate::archive::in_flight::RECORDS_MAX;
+    use crate::archive::writer::{Control, ask};
+    use crate::archive::{Key, Options};
+    use crate::disk::sim::{Fault, Repeat, SimDisk};
+    use crate::event::Body;
+    use crate::id::{BlobId, EventSeq};
+    use crate::log::JOURNAL_BYTES_MIN;
+    use crate::retention::{AsOf, Policy};
+
+    fn store(disk: &SimDisk, in_flight_bytes: usize) -> Archive {
+        let options = Options::default()
+            .journal_bytes(JOURNAL_BYTES_MIN)
+            .in_flight_bytes(in_flight_bytes);
+        Archive::create_on(Arc::new(disk.clone()), options).expect("made")
+    }
+
+    fn new() -> NewEntry {
+        NewEntry::new("ICT")
+    }
+
+    /// Nothing is written until what it returns is dropped.
+    fn pause(archive: &Archive) -> Sender<()> {
+        let (resume, resumed) = bounded(0);
+        let controls = &archive.channels().expect("open for writing").controls;
+        ask(archive.shared(), controls, |reply| {
+            Control::Pause(reply, resumed)
+        })
+        .expect("paused");
+        resume
+    }
+
+    fn archived_ids(archive: &Archive) -> Vec<BlobId> {
+        let leaves = archive.events(EventSeq(1), None).expect("readable");
+        let events = leaves.map(|leaf| leaf.and_then(|leaf| leaf.event()).expect("whole"));
+        events
+            .filter_map(|event| match event.body {
+                Body::Archived(fact) => Some(fact.blob.blake3),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Producers that queue without a bound take all memory while the disk stalls.
+    #[test]
+    fn a_disk_stalls_what_is_in_flight_stays_within_its_bounds() {
+        let archive = store(&SimDisk::new(), 100 << 10);
+        let paused = pause(&archive);
+        let mut pending = Vec::new();
+        while let Some(begun) = archive
+            .try_begin_put(&new(), &[pending.len().to_le_bytes(); 128].concat())
+            .expect("handed in")
+        {
+            pending.push(begun);
+        }
+        assert_eq!(pending.len(), archive.in_flight());
+        assert_eq!(pending.len(), (100 << 10) / ((1 << 10) + (2 << 10)));
+        let blocked = {
+            let archive = archive.clone();
+            thread::spawn(move || archive.begin_put(new(), &b"waits"[..])?.wait())
+        };
+        drop(paused);
+        for begun in pending {
+            begun.wait().expect("durable");
+        }
+        blocked.join().expect("no panic").expect("let in");
+        assert_eq!(archive.in_flight(), 0);
+        let roomy = store(&SimDisk::new(), usize::MAX >> 24);
+        let paused = pause(&roomy);
+        let begin = || roomy.try_begin_put(&new(), b"same").expect("handed in");
+        let pending: Vec<_> = std::iter::from_fn(begin).collect();
+        assert_eq!(pending.len(), RECORDS_MAX);
+        drop(paused);
+        assert!(pending.into_iter().all(|begun| begun.wait().is_ok()));
+    }
+
+    /// A caller alone writes by itself, unless something of its own is before it.
+    #[test]
+    fn a_put_follows_what_is_in_flight_it_does_not_overtake() {
+        let archive = store(&SimDisk::new(), 1 << 20);
+        let paused = pause(&archive);
+        let contents: Vec<Vec<u8>> = (0..50_u8).map(|nth| vec![nth; 9]).collect();
+        let begin = |content: &Vec<u8>| archive.begin_put(new(), &content[..]).expect("in flight");
+        // Given up at once, all of them.
+        contents.iter().for_each(|content| drop(begin(content)));
+        let last = {
+            let archive = archive.clone();
+            thread::spawn(move || archive.put(new(), &b"last"[..]))
+        };
+        drop(paused);
+        last.join().expect("no panic").expect("durable");
+        let expected = contents.iter().map(|content| BlobId::of(content));
+        let expected: Vec<BlobId> = expected.chain([BlobId::of(b"last")]).collect();
+        assert_eq!(archived_ids(&archive), expected);
+    }
+
+    /// The sealer used to end before the writer, which then waited for an empty journal file for
+    /// ever.
+    #[test]
+    fn a_store_is_closed_with_records_in_flight_all_are_written_first() {
+        let disk = SimDisk::new();
+        let archive = store(&disk, 64 << 20);
+        let paused = pause(&archive);
+        let mut pending = Vec::new();
+        for nth in 0..100_u64 {
+            let mut content = vec![0; 12 << 10];
+            let seed = nth.to_le_bytes();
+            blake3::Hasher::new()
+                .update(&seed)
+                .finalize_xof()
+                .fill(&mut content);
+            pending.push(archive.begin_put(new(), &content[..]).expect("in flight"));
+        }
+        let closing = thread::spawn(move || archive.close());
+        thread::yield_now();
+        drop(paused);
+        closing.join().expect("no panic").expect("closed");
+        for begun in pending {
+            assert!(begun.is_done());
+            begun.wait().expect("durable");
+        }
+        let again = Archive::open_on(Arc::new(disk), Options::default()).expect("opens");
+        assert_eq!(archived_ids(&again).len(), 100);
+    }
+
+    #[test]
+    fn a_store_is_closed_a_later_begin_put_says_so() {
+        let archive = store(&SimDisk::new(), 1 << 20);
+        let kept = archive.clone();
+        archive.close().expect("closed");
+        let refused = kept.begin_put(new(), &b"late"[..]);
+        let error = refused.and_then(Pending::wait).expect_err("closed");
+        assert_eq!(error.message(), "the store was closed");
+        assert_eq!(kept.in_flight(), 0);
+    }
+
+    #[test]
+    fn a_sync_fails_each_record_in_flight_gets_the_error() {
+        let disk = SimDisk::new();
+        let archive = store(&disk, 1 << 20);
+        archive.put(new(), &b"before"[..]).expect("durable");
+        let paused = pause(&archive);
+        let begin = |nth: u8| archive.begin_put(new(), &[nth; 20][..]).expect("in flight");
+        let pending: Vec<_> = (0..100).map(begin).collect();
+        disk.fail_at(disk.calls(), Fault::Sync, Repeat::Sticky);
+        drop(paused);
+        for begun in pending {
+            let error = begun.wait().expect_err("not durable");
+            assert!(
+                matches!(error.kind(), ErrorKind::Io | ErrorKind::Poisoned),
+                "{error}"
+            );
+            assert!(
+                error
+                    .next_step()
+                    .is_some_and(|hint| hint.contains("open it again"))
+            );
+        }
+        let refused = archive
+            .begin_put(new(), &b"after"[..])
+            .and_then(Pending::wait);
+        assert_eq!(refused.expect_err("stopped").kind(), ErrorKind::Poisoned);
+        assert_eq!(archive.in_flight(), 0);
+    }
+
+    /// What was there when it was handed in is purged before it is recorded. Whoever gave up the
+    /// wait cannot bring it again.
+    #[test]
+    fn content_is_purged_while_it_is_in_flight_it_is_brought_again() {
+        let archive = store(&SimDisk::new(), 1 << 20);
+        let content = &b"twice"[..];
+        archive.put(new(), content).expect("durable");
+        archive.seal().expect("sealed");
+        let policy = Policy::default().max_count(0);
+        let plan = archive.plan_purge(&policy, AsOf::Clock).expect("planned");
+        let paused = pause(&archive);
+        let purge = {
+            let archive = archive.clone();
+            thread::spawn(move || archive.purge(&plan, "asked for"))
+        };
+        let requests = &archive.channels().expect("open for writing").requests;
+        while requests.is_empty() {
+            thread::yield_now();
+        }
+        let begun = archive.begin_put(new(), content).expect("in flight");
+        drop(paused);
+        let again = begun.wait().expect("durable");
+        assert!(!again.duplicate);
+        purge
+            .join()
+            .expect("no panic")
+            .expect("purged")
+            .reclaim
+            .expect("freed");
+        let read = archive.read_all(&again.blob.blake3, 100).expect("there");
+        assert_eq!(read, content);
+    }
+
+    #[test]
+    fn a_key_is_made_of_the_digest_the_first_entry_answers() {
+        let archive = store(&SimDisk::new(), 1 << 20);
+        let keyed = || new().key(Key::from_digest(|blob| format!("k {}", blob.blake3)));
+        let first = archive.begin_put(keyed(), &b"one"[..]).expect("in flight");
+        let same = archive.begin_put(keyed(), &b"one"[..]).expect("in flight");
+        let other = archive.begin_put(keyed(), &b"two"[..]).expect("in flight");
+        let (first, same) = (first.wait().expect("durable"), same.wait().expect("known"));
+        assert!(same.existing && same.id == first.id);
+        assert!(!other.wait().expect("durable").existing);
+        let long = vec![7; 3 << 20];
+        let first = archive.put(keyed(), &long[..]).expect("durable");
+        let same = archive
+            .begin_put(keyed(), &long[..])
+            .and_then(Pending::wait);
+        assert_eq!(same.expect("known").id, first.id);
+        let clashing = archive
+            .begin_put(new().key("text"), &b"one"[..])
+            .expect("in flight");
+        clashing.wait().expect("durable");
+        let clashing = archive
+            .begin_put(new().key("text"), &b"two"[..])
+            .expect("in flight");
+        let refused = clashing.wait().expect_err("other content");
+        assert_eq!(refused.kind(), ErrorKind::Refused);
+    }
 }

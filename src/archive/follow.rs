@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::Result;
 use crate::archive::read::Events;
 use crate::archive::shared::Shared;
 use crate::archive::{Archive, Leaf};
 use crate::id::EventSeq;
-use crate::Result;
 
 impl Archive {
     /// Returns the events from `from` on, and then each newer one when it is acknowledged.

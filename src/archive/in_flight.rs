@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_taken_and_given_back__sums_stay_within_bounds() {
+    fn room_is_taken_and_given_back_sums_stay_within_bounds() {
         let flight = Arc::new(InFlight::new(10 * RECORD_BYTES));
         let permits: Vec<_> = std::iter::from_fn(|| flight.try_take(0)).collect();
         assert_eq!(permits.len(), 10);
@@ -144,7 +144,7 @@ mod tests {
 
     /// A record that needs more than half is let in when everything else is gone.
     #[test]
-    fn a_caller_waits_for_room__it_is_woken() {
+    fn a_caller_waits_for_room_it_is_woken() {
         let flight = Arc::new(InFlight::new(10 * RECORD_BYTES));
         let mut permits: Vec<_> = std::iter::from_fn(|| flight.try_take(0)).collect();
         std::thread::scope(|scope| {

@@ -74,12 +74,12 @@ pub use backup::{
 pub use builder::Builder;
 pub use compact::CompactOutcome;
 pub use damage::KnownDamage;
-pub use key::{Key, KeyOf};
-pub use open::HEADER_FILE;
 pub use entries::Entries;
 pub use follow::{EventStream, NextEvent, StopEvents};
 #[cfg(feature = "tokio")]
 pub use follow_task::AsyncEvents;
+pub use key::{Key, KeyOf};
+pub use open::HEADER_FILE;
 #[cfg(feature = "host")]
 pub(crate) use open::host_name;
 pub use pending::Pending;
@@ -254,6 +254,17 @@ impl fmt::Debug for Archive {
 impl Archive {
     /// Makes a store in `dir`, which must be missing or empty, and opens it. On `Ok` the store survives a power cut; what was left
     /// after an error or a crash is cleared away by the next try.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, Options};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// let archive = Archive::create(dir.path().join("new"), Options::default())?;
+    /// assert_eq!(archive.newest().0, 1);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         bounds::check(&options)?;
@@ -265,6 +276,18 @@ impl Archive {
     ///
     /// A torn tail is cut and recorded, a missing or damaged index is made anew. A store whose log is damaged opens for
     /// reading only; [`Archive::damage`] says what was found.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, Options};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # Archive::builder().create(dir.path().join("store"))?.close()?;
+    /// let archive = Archive::open(dir.path().join("store"), Options::default())?;
+    /// assert!(archive.damage().is_empty());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         open::open(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
@@ -305,6 +328,21 @@ impl Archive {
 
     /// The same store, lent to another: what is recorded through it was caused by `actor`, and closing it closes nothing. The
     /// store stays open until the one who opened it closes it.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::event::{Actor, ActorKind};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let lent = archive.lend(Actor::new(ActorKind::User, "mia"));
+    /// lent.put(NewEntry::new("ICT"), &b"hers"[..])?;
+    /// lent.close()?; // closes nothing
+    /// archive.put(NewEntry::new("ICT"), &b"ours"[..])?;
+    /// # archive.close()
+    /// # }
+    /// ```
     #[must_use]
     pub fn lend(&self, actor: Actor) -> Self {
         Self {
@@ -361,6 +399,18 @@ impl Archive {
     }
 
     /// Moves what is in the journal into segments and packs, and the index up to the log. Callers go on meanwhile.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// archive.seal()?;
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn seal(&self) -> Result<()> {
         let channels = self.channels()?;
         let (reply, answer) = bounded(1);
@@ -402,12 +452,37 @@ impl Archive {
     }
 
     /// Drops the index and folds the whole log into a new one. Callers wait meanwhile. Answers the newest event in it.
+    ///
+    /// ```
+    /// use annals::archive::Archive;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// assert_eq!(archive.rebuild()?, archive.newest());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn rebuild(&self) -> Result<EventSeq> {
         self.beside_the_sealer(rebuild::anew)
     }
 
     /// Ends the background work and lets go of the store. What was acknowledged is safe without it, too; an error here says
     /// that background work had failed before.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let pending = archive.begin_put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// archive.close()?;
+    /// assert!(pending.is_done());
+    /// pending.wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(self) -> Result<()> {
         match self.actor {
             None => self.handle.shut_down(),

@@ -11,11 +11,11 @@ use crossbeam_channel::{bounded, unbounded};
 
 use crate::archive::backup::holds_backup;
 use crate::archive::bounds;
+use crate::archive::in_flight::{self, InFlight};
 use crate::archive::place;
 use crate::archive::rebuild::{self, Whole};
 use crate::archive::sealer::{Job, Sealer};
 use crate::archive::shared::{Shared, TMP_DIR};
-use crate::archive::in_flight::{self, InFlight};
 use crate::archive::turns::Turns;
 use crate::archive::writer::{Draft, Writer};
 use crate::archive::{

@@ -172,11 +172,7 @@ impl<T> Pending<T> {
             if let Some(answer) = Slot::take(&mut state) {
                 return answer;
             }
-            state = self
-                .slot
-                .answered
-                .wait(state)
-                .expect("no panic while held");
+            state = self.slot.answered.wait(state).expect("no panic while held");
         }
     }
 
@@ -275,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_handed_out_once__asking_again_is_an_error() {
+    fn an_answer_is_handed_out_once_asking_again_is_an_error() {
         let (promise, mut pending) = pending((), gone);
         assert!(!pending.is_done() && pending.try_wait().is_none());
         assert!(pending.wait_timeout(Duration::from_millis(1)).is_none());
@@ -287,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_is_dropped__the_pending_record_gets_an_error() {
+    fn a_promise_is_dropped_the_pending_record_gets_an_error() {
         let (promise, pending) = pending::<u8>((), gone);
         drop(promise);
         assert_eq!(pending.wait().expect_err("gone").message(), "gone");
@@ -295,7 +291,7 @@ mod tests {
 
     /// A future may be moved to another task between two polls; the last one is woken.
     #[test]
-    fn a_task_polls_after_another__the_last_waker_is_woken() {
+    fn a_task_polls_after_another_the_last_waker_is_woken() {
         let (promise, mut pending) = pending((), gone);
         let (first, last) = (Arc::<Woken>::default(), Arc::<Woken>::default());
         assert!(poll(&mut pending, &first).is_pending());
@@ -324,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_uses_the_record_in_its_drop__there_is_no_deadlock() {
+    fn a_waker_uses_the_record_in_its_drop_there_is_no_deadlock() {
         let (promise, mut pending) = pending::<u8>((), gone);
         let other = Pending {
             slot: Arc::clone(&pending.slot),
@@ -342,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_panics__the_answer_is_there_all_the_same() {
+    fn a_waker_panics_the_answer_is_there_all_the_same() {
         let (promise, mut pending) = pending::<u8>((), gone);
         let waker = Waker::from(Arc::new(Hostile(Mutex::new(None))));
         assert!(
@@ -355,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_for_a_record__is_let_go_before_the_answer_is_seen() {
+    fn what_is_held_for_a_record_is_let_go_before_the_answer_is_seen() {
         struct Sees(Arc<AtomicUsize>);
         impl Drop for Sees {
             fn drop(&mut self) {

@@ -55,6 +55,8 @@ pub struct NewEntry {
 }
 
 setters! { NewEntry {
+    /// Sets the converter it is meant for.
+    converter: into [String];
     /// Sets the version that the converter claims.
     converter_version: some [String];
     /// Sets where it came from.
@@ -68,7 +70,7 @@ setters! { NewEntry {
     /// Sets the idempotency key: text, or [`Key::from_digest`].
     key: some [Key];
     /// Sets how hard sealing tries to make content small, 1 to 9.
-    compression_level: some [u8];
+    compression_level: opt [u8];
 } }
 
 impl NewEntry {
@@ -131,6 +133,18 @@ impl Archive {
     ///
     /// It is `begin_put(new, content)?.wait()`, and quicker for a caller who is alone.
     ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let archived = archive.put(NewEntry::new("ICT").name("a.csv"), &b"content"[..])?;
+    /// assert_eq!(archived.blob.size, 7);
+    /// # archive.close()
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// On an error nothing was recorded, unless the kind is `Poisoned` or `Io`: then the store must
@@ -160,6 +174,21 @@ impl Archive {
     ///
     /// Refuses directories, FIFOs, sockets and devices. A file that changes while it is read is an error of kind
     /// `Changed`, and nothing is recorded.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let path = dir.path().join("a.csv");
+    /// std::fs::write(&path, "content").expect("written");
+    /// let archived = archive.put_file(&path, NewEntry::new("ICT"))?;
+    /// let entry = archive.snapshot()?.entry(archived.id)?.expect("there");
+    /// assert_eq!(entry.source_name, "a.csv");
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn put_file(&self, path: &Path, mut new: NewEntry) -> Result<Archived> {
         let (file, before) = open_regular(path)?;
         if new.source.name.is_empty() {

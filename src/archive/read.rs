@@ -17,6 +17,21 @@ impl Archive {
     /// read without an error is what was archived.
     ///
     /// `NotFound` when the store has no such blob, or no longer.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use std::io::Read;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let archived = archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// let mut text = String::new();
+    /// archive.read(&archived.blob.blake3)?.read_to_string(&mut text).expect("whole");
+    /// assert_eq!(text, "content");
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn read(&self, blob: &BlobId) -> Result<BlobReader> {
         BlobReader::open(Arc::clone(self.shared()), *blob)
     }
@@ -41,6 +56,20 @@ impl Archive {
     }
 
     /// The events from `from` to `to`, both included; `None` is the newest there is now.
+    ///
+    /// ```
+    /// use annals::archive::Archive;
+    /// use annals::id::EventSeq;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// for leaf in archive.events(EventSeq(1), None)? {
+    ///     println!("{}", leaf?.line);
+    /// }
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn events(&self, from: EventSeq, to: Option<EventSeq>) -> Result<Events> {
         let newest = self.newest();
         let first = EventSeq(from.0.max(1));

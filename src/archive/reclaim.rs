@@ -26,6 +26,18 @@ impl Archive {
     /// still in the journal, which is sealed without them.
     ///
     /// After an error the rest is left for the next call; the message says what was freed before it.
+    ///
+    /// ```
+    /// use annals::archive::Archive;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let done = archive.compact(None)?;
+    /// assert_eq!(done.bytes_freed, 0);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         // Packs go first: on a full disk that is what makes room for the rest.
         let compacted = self.ask_sealer(|reply| Job::Compact(max_bytes, reply));

@@ -80,11 +80,11 @@ setters! { NewAttempt {
     /// Sets the version that the converter claims.
     converter_version: some [String];
     /// Sets what the converter really was.
-    converter_id: some [ConverterId];
+    converter_id: opt [ConverterId];
     /// Sets its arguments, secret ones masked.
     arguments: [Meta];
     /// Sets how long it ran.
-    duration_ms: some [u64];
+    duration_ms: opt [u64];
     /// Sets why it did not succeed.
     error: some [String];
     /// Sets what it complained about.
@@ -96,7 +96,7 @@ setters! { NewAttempt {
     /// Sets where its reports are to be sent, without secrets.
     submit: some [String];
     /// Sets the reprocess job it belongs to.
-    job: some [JobId];
+    job: opt [JobId];
 } }
 
 /// A converter to be recorded: what it is, and the bytes of its bundle.
@@ -163,6 +163,22 @@ pub struct Hold {
 
 impl Archive {
     /// Records one run of a converter over `entry`, with its reports. Durable on `Ok`; answers which attempt it is.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewAttempt, NewEntry};
+    /// use annals::entry::{Outcome, Status};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let id = archive.put(NewEntry::new("ICT"), &b"content"[..])?.id;
+    /// let attempt = NewAttempt::new(Outcome::Success, "ICT").reports(vec![b"{}".to_vec()]);
+    /// assert_eq!(archive.record_attempt(id, attempt)?.0, 1);
+    /// let entry = archive.snapshot()?.entry(id)?.expect("there");
+    /// assert_eq!(entry.status, Status::Success);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn record_attempt(&self, entry: EntryId, attempt: NewAttempt) -> Result<AttemptNo> {
         let shared = self.writable()?;
         let source = living(entry, &shared.view())?;
@@ -341,6 +357,20 @@ impl Archive {
     }
 
     /// Puts entries on hold: no rule lets them go until the hold is released. Every one must exist and not be purged.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let id = archive.put(NewEntry::new("ICT"), &b"content"[..])?.id;
+    /// archive.place_hold("recall 7", "asked for by the customer", vec![id])?;
+    /// assert_eq!(archive.holds()?[0].entries, 1);
+    /// archive.release_hold("recall 7", "it is over")?;
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn place_hold(&self, name: &str, reason: &str, entries: Vec<EntryId>) -> Result<()> {
         if name.trim().is_empty() || reason.trim().is_empty() {
             return Err(Error::new(

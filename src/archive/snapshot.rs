@@ -16,6 +16,21 @@ use crate::time::Timestamp;
 
 impl Archive {
     /// Everything acknowledged so far. What comes later does not show in it.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::query::Filter;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let before = archive.snapshot()?;
+    /// archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// assert_eq!(before.count(&Filter::default())?, 0);
+    /// assert_eq!(archive.snapshot()?.count(&Filter::default())?, 1);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn snapshot(&self) -> Result<Snapshot> {
         Ok(Snapshot {
             view: self.shared().view(),
@@ -33,7 +48,6 @@ pub struct Snapshot {
 /// Part of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-#[must_use = "`next` says whether there is more"]
 pub struct Page {
     /// The entries, in the order asked for.
     pub entries: Vec<Entry>,
@@ -119,6 +133,22 @@ impl Snapshot {
     }
 
     /// The entries a query asks for.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::query::{Filter, Query};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// archive.put(NewEntry::new("ICT").serial("SN1"), &b"content"[..])?;
+    /// let query = Query::default().filter(Filter::default().serial("sn1")).limit(10);
+    /// let page = archive.snapshot()?.query(&query)?;
+    /// assert_eq!(page.entries.len(), 1);
+    /// assert!(page.next.is_none());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn query(&self, query: &Query) -> Result<Page> {
         let page = self.view.query(query)?;
         Ok(Page {
@@ -164,6 +194,19 @@ impl Snapshot {
     /// Looks `text` up as entry id, serial, part, file name or report id (whole, then as a beginning, whatever the letter
     /// case), and as the beginning of a hash from 6 digits on. Best matches first, newest first among equals; purged
     /// entries too.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let archived = archive.put(NewEntry::new("ICT").serial("SN1042"), &b"content"[..])?;
+    /// let found = archive.snapshot()?.find("sn10", 20)?;
+    /// assert_eq!(found[0].id, archived.id);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>> {
         Ok(self.view.find(text, limit)?)
     }

@@ -242,6 +242,9 @@ pub struct ReprocessResult {
     pub errors: Vec<EntryError>,
     /// Stopped before its end, by a cancellation or an error.
     pub interrupted: bool,
+    /// Why the end of the job is not on record, where it is not. The attempts counted here are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_error: Option<String>,
 }
 
 /// Why one entry failed or was passed over.
@@ -509,8 +512,11 @@ pub fn reprocess_by_ramp(
         .unwrap_or_else(PoisonError::into_inner);
     result.interrupted = result.processed + result.skipped < total;
     result.duration_ms = milliseconds(started.elapsed());
-    if let Some(job) = job {
-        archive.finish_job(result.finished(job, &untried))?;
+    // The attempts are on record, whatever becomes of the job's end.
+    if let Some(job) = job
+        && let Err(error) = archive.finish_job(result.finished(job, &untried))
+    {
+        result.end_error = Some(error.message().to_owned());
     }
     Ok(result)
 }

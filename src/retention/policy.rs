@@ -26,13 +26,13 @@ setters! { Policy {
     /// Takes only entries of this converter.
     converter: some [String];
     /// Takes entries archived more than this many microseconds ago.
-    older_than_micros: some [i64];
+    older_than_micros: opt [i64];
     /// Takes entries past the retention recorded with each of them.
     expired: [bool];
     /// Takes the oldest, until those left take at most this many bytes on disk.
-    max_size: some [u64];
+    max_size: opt [u64];
     /// Takes the oldest, until at most this many entries are left.
-    max_count: some [u64];
+    max_count: opt [u64];
     /// Sets what becomes of entries whose reports no server took yet.
     unsubmitted: [Unsubmitted];
 } }

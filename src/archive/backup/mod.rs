@@ -28,9 +28,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::archive::{Archive, Finding, Progress};
-use crate::setters::setters;
 use crate::disk::{Disk, FsDisk};
 use crate::id::{EventSeq, Sha256, StoreId};
+use crate::setters::setters;
 use crate::{Error, ErrorKind, Result};
 
 pub use check::verify_backup;
@@ -112,7 +112,6 @@ setters! { BackupOptions {
 /// What a run of a backup did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-#[must_use = "`complete` says whether the backup holds the store"]
 pub struct BackupOutcome {
     /// The store.
     pub store: StoreId,
@@ -155,6 +154,19 @@ impl Archive {
     /// Archiving goes on meanwhile. On every error, and when the run is cut off, the backup stays
     /// what it was before. Damage in the store is told in the outcome, and then the backup stays
     /// what it was as well, unless [`OnDamage::Accept`] says otherwise.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, BackupOptions, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// let done = archive.backup(dir.path().join("backup"), &BackupOptions::default())?;
+    /// assert!(done.complete && done.event == archive.newest());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn backup(&self, dir: impl AsRef<Path>, options: &BackupOptions) -> Result<BackupOutcome> {
         let dir = dir.as_ref();
         self.refuse_damaged_log(dir)?;

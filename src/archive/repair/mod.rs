@@ -149,6 +149,19 @@ impl Archive {
     ///
     /// Fails where no other program may have the store open, and where its files do not agree on which
     /// store it is.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, Options};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let dir = dir.path().join("store");
+    /// # Archive::builder().create(&dir)?.close()?;
+    /// let repair = Archive::repair(&dir, Options::default())?;
+    /// assert!(repair.plan().mends.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn repair(dir: impl AsRef<Path>, options: Options) -> Result<Repair> {
         let dir = dir.as_ref();
         Repair::begin(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)

@@ -50,7 +50,6 @@ pub enum Depth {
 /// What `verify` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-#[must_use = "`ok` says whether all is well"]
 pub struct VerifyReport {
     /// True when nothing was found.
     pub ok: bool,
@@ -93,6 +92,18 @@ pub struct Finding {
 
 impl Archive {
     /// Compares log, packs and index. Damage is a finding, not an error; an error says that the look itself failed.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, Depth};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let report = archive.verify(Depth::Deep)?;
+    /// assert!(report.ok, "{:?}", report.findings);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn verify(&self, depth: Depth) -> Result<VerifyReport> {
         if self.handle.channels.is_some() {
             // Beside the sealer, so that no file moves while it is looked at. Archiving goes on.
