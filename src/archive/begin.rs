@@ -237,7 +237,9 @@ mod tests {
         let contents: Vec<Vec<u8>> = (0..50_u8).map(|nth| vec![nth; 9]).collect();
         let begin = |content: &Vec<u8>| archive.begin_put(new(), &content[..]).expect("in flight");
         // Given up at once, all of them.
-        contents.iter().for_each(|content| drop(begin(content)));
+        for content in &contents {
+            drop(begin(content));
+        }
         let last = {
             let archive = archive.clone();
             thread::spawn(move || archive.put(new(), &b"last"[..]))
@@ -297,7 +299,7 @@ mod tests {
         let paused = pause(&archive);
         let begin = |nth: u8| archive.begin_put(new(), &[nth; 20][..]).expect("in flight");
         let pending: Vec<_> = (0..100).map(begin).collect();
-        disk.fail_at(disk.calls(), Fault::Sync, Repeat::Sticky);
+        disk.fail_at(0, Fault::Sync, Repeat::Sticky);
         drop(paused);
         for begun in pending {
             let error = begun.wait().expect_err("not durable");

@@ -117,3 +117,60 @@ impl fmt::Debug for Entries<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::archive::{Archive, NewEntry};
+    use crate::disk::sim::SimDisk;
+    use crate::query::Sort;
+
+    #[test]
+    fn entries_are_walked_they_are_those_of_one_page() {
+        let archive = Archive::builder()
+            .disk(Arc::new(SimDisk::new()))
+            .create("")
+            .expect("made");
+        for nth in 0..150_u32 {
+            let converter = if nth % 3 == 0 { "FCT" } else { "ICT" };
+            let new = NewEntry::new(converter).serial(format!("{}", nth * 7 % 150));
+            let content = nth.to_le_bytes();
+            drop(archive.begin_put(new, &content[..]).expect("in flight"));
+            if nth == 70 {
+                archive.seal().expect("sealed");
+            }
+        }
+        archive
+            .put(NewEntry::new("FCT"), &b"last"[..])
+            .expect("durable");
+        let snapshot = archive.snapshot().expect("there");
+        archive
+            .put(NewEntry::new("FCT"), &b"later"[..])
+            .expect("durable");
+        let filter = Filter::default().converter("FCT");
+        let sorts = ["id:asc", "id:desc", "serial:asc"].map(str::parse::<Sort>);
+        for sort in sorts.map(|sort| sort.expect("an order")) {
+            for (limit, offset) in [(None, 0), (Some(40), 3), (Some(0), 0), (Some(500), 60)] {
+                let query = Query::default()
+                    .filter(filter.clone())
+                    .sort(sort)
+                    .limit(limit)
+                    .offset(offset);
+                let walked: Vec<Entry> = snapshot
+                    .walk(&query)
+                    .map(|entry| entry.expect("read"))
+                    .collect();
+                let page = snapshot.query(&query).expect("read").entries;
+                assert_eq!(walked, page, "{query:?}");
+            }
+        }
+        let all = snapshot.entries(&filter).count() as u64;
+        assert_eq!(all, 51);
+        for most in [0, 1, 50, 51, 52, u64::MAX] {
+            let count = snapshot.count_up_to(&filter, most).expect("counted");
+            assert_eq!((count.n, count.more), (all.min(most), all > most), "{most}");
+        }
+    }
+}

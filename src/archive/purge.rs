@@ -146,7 +146,8 @@ impl Archive {
     ///
     /// Refused when the plan is empty or stale: holds or purges came after it, or it was made by
     /// another program's hand. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
-    /// whether its bytes are freed; on an error nothing was purged.
+    /// whether its bytes are freed; on an error nothing was purged, unless
+    /// the kind is `Io` or `Poisoned`: then the store must be opened again to learn it.
     ///
     /// ```
     /// use annals::archive::{Archive, NewEntry};

@@ -138,7 +138,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
     let archive = context.open(Access::ReadWrite)?;
     let walk = Walk {
-        key: args.key.map(Into::into),
+        key: args.key,
         several,
         store: fs::canonicalize(archive.dir()).ok(),
         from: context.surroundings().clone(),
