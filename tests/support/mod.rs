@@ -815,7 +815,7 @@ impl Runner {
                 .converter_version("1.0")
                 .duration_ms(7)
                 .reports(contents.clone());
-            attempt.error = error.clone();
+            attempt.error.clone_from(&error);
             attempt.submit = (reports >= 2).then(|| ENDPOINT.to_owned());
             attempt
         })?;
