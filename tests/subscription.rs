@@ -124,3 +124,25 @@ fn a_stream_is_not_read_archiving_goes_on() {
     archive.close().expect("closed");
     assert!(events.by_ref().count() >= 202);
 }
+
+/// What cannot be read is told, and nothing behind it comes as if nothing had been there.
+#[test]
+fn the_log_is_damaged_the_error_is_an_item_and_the_stream_ends() {
+    let disk = SimDisk::new();
+    let archive = Archive::create_on(Arc::new(disk.clone()), tiny(&Hourly::new())).expect("made");
+    for nth in 0..20 {
+        archive.put(new(), &noise(nth, 500)[..]).expect("durable");
+    }
+    archive.seal().expect("sealed");
+    let files = disk.files().into_iter();
+    let segment = files
+        .map(|(path, _)| path)
+        .find(|path| path.starts_with("events/"))
+        .expect("sealed");
+    disk.flip_bit(&segment, 8 * 300).expect("there");
+    let mut events = archive.events_from(EventSeq(1));
+    let failed = events.by_ref().find_map(Result::err).expect("told");
+    assert_eq!(failed.kind(), annals::ErrorKind::Damaged);
+    assert!(events.next().is_none());
+    assert_eq!(events.next_within(LONG).expect("ended"), NextEvent::Ended);
+}
