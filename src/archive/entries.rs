@@ -27,7 +27,7 @@ impl Snapshot {
     /// archive.put(NewEntry::new("FCT").serial("SN2"), &b"two"[..])?;
     /// let snapshot = archive.snapshot()?;
     /// for entry in snapshot.entries(&Filter::default().converter("ICT")) {
-    ///     assert_eq!(entry?.serial.as_deref(), Some("SN1"));
+    ///     assert_eq!(entry?.unit.serial.as_deref(), Some("SN1"));
     /// }
     /// # archive.close()
     /// # }
