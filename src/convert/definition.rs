@@ -95,6 +95,7 @@ impl Bounds {
 
 /// The files a converter may touch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Sandbox {
     /// All that its account may touch.
     #[default]
@@ -166,6 +167,7 @@ pub struct ParseRunAsError;
 
 /// How processes and conversions relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Mode {
     /// One process for each conversion; the report comes on standard output.
     #[default]
@@ -204,6 +206,7 @@ impl FromStr for Mode {
 
 /// What a converter is given as its source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Takes {
     /// A file.
     #[default]
@@ -358,6 +361,7 @@ impl Secrets {
 
 /// A secret that is not where the configuration says it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MissingSecret {
     /// `${NAME}` of a variable that is not set, or not UTF-8.
     #[error("the environment variable {0} is not set")]

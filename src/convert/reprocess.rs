@@ -35,6 +35,7 @@ const SELECT_PAGE: usize = 5000;
 
 /// The entries to run over, fixed at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Selection {
     /// How it was asked for; recorded with the job.
     pub description: String,
@@ -68,6 +69,7 @@ pub fn select(archive: &Archive, filter: &Filter) -> Result<Selection> {
 
 /// Which converter runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Which {
     /// The one of the entry's last attempt, from the files recorded then.
     Recorded,
@@ -90,6 +92,7 @@ impl Which {
 
 /// Which arguments it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Params {
     /// Those of the entry's last attempt, or of its archiving. Secrets are taken from the configuration.
     Recorded,
@@ -99,6 +102,7 @@ pub enum Params {
 
 /// What a failed attempt means for the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnError {
     /// Go on.
     Skip,
@@ -108,6 +112,7 @@ pub enum OnError {
 
 /// Which new reports are to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Resend {
     /// None.
     None,
@@ -146,6 +151,7 @@ pub struct Reprocess {
 
 /// What became of one entry; told while the job runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// The entry.
     pub entry: EntryId,
@@ -159,6 +165,7 @@ pub struct Step {
 
 /// See [`Step::outcome`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum StepOutcome {
     /// The converter ran.
     Ran {
@@ -199,6 +206,7 @@ pub enum StepOutcome {
 
 /// The whole job.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct ReprocessResult {
     /// The job; `None` when only compared.
     pub job: Option<JobId>,
@@ -234,10 +242,14 @@ pub struct ReprocessResult {
     pub errors: Vec<EntryError>,
     /// Stopped before its end, by a cancellation or an error.
     pub interrupted: bool,
+    /// Why the end of the job is not on record, where it is not. The attempts counted here are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_error: Option<String>,
 }
 
 /// Why one entry failed or was passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct EntryError {
     /// The entry.
     pub id: EntryId,
@@ -500,14 +512,19 @@ pub fn reprocess_by_ramp(
         .unwrap_or_else(PoisonError::into_inner);
     result.interrupted = result.processed + result.skipped < total;
     result.duration_ms = milliseconds(started.elapsed());
-    if let Some(job) = job {
-        archive.finish_job(result.finished(job, &untried))?;
+    // The attempts are on record, whatever becomes of the job's end.
+    if let Some(job) = job
+        && let Err(error) = archive.finish_job(result.finished(job, &untried))
+    {
+        result.end_error = Some(error.message().to_owned());
     }
     Ok(result)
 }
 
 /// What a job over a selection would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+#[must_use = "a plan converts nothing"]
 pub struct ReprocessPlan {
     /// Entries selected.
     pub total: u64,
@@ -522,6 +539,7 @@ pub struct ReprocessPlan {
 
 /// One converter over the entries that another one, or none, converted last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlannedRun {
     /// What converted them last; `None` when nothing did.
     pub before: Option<ConverterLabel>,
@@ -533,6 +551,7 @@ pub struct PlannedRun {
 
 /// A converter as it is told to people, and what it really is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct ConverterLabel {
     /// Its name.
     pub converter: String,
@@ -544,6 +563,7 @@ pub struct ConverterLabel {
 
 /// Entries that would be passed over for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlannedSkip {
     /// Why.
     pub reason: String,

@@ -192,7 +192,7 @@ fn write(
             continue;
         }
         let new = NewEntry {
-            key,
+            key: key.map(Into::into),
             ..template.clone()
         };
         let archived = if is_stdin(&path) {
@@ -450,7 +450,7 @@ mod tests {
 
     fn walk(key: &str, several: bool) -> Walk {
         Walk {
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             several,
             store: None,
             from: Surroundings::here(),

@@ -69,6 +69,7 @@ const SYSTEM: [&str; 33] = [
 ];
 /// How much of a sandbox is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Enforcement {
     /// All of it, by a kernel that knows at least this version of Landlock.
     Enforced(u8),
