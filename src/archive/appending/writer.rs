@@ -419,12 +419,11 @@ impl Writer {
             self.parts
                 .health
                 .fail(format!("{}; the writer has stopped", error.message()));
+            let next = "this was not acknowledged; close the store and open it again";
             for (reply, _) in done.waiting.drain(..) {
-                reply(Err(Error::new(error.kind(), error.message()).hint(
-                    "this was not acknowledged; close the store and open it again",
-                )));
+                reply(Err(Error::new(error.kind(), error.message()).hint(next)));
             }
-            return Err(error);
+            return Err(error.hint(next));
         }
         if let Some((active, _)) = done.state {
             self.parts
