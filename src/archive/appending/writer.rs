@@ -508,8 +508,8 @@ enum Room {
     Here,
 }
 
-/// Turns the content that a fact relied on into a record. Returns false when the caller did not hand
-/// it in.
+/// Turns the content that a fact relied on into a record. Returns false when the caller did not
+/// hand it in.
 fn bring_kept(draft: &mut Draft, for_journal: &Compressors) -> Result<bool> {
     let (Some(content), Body::Archived(fact)) = (draft.kept.take(), &mut draft.body) else {
         return Ok(false);

@@ -175,9 +175,11 @@ options! { "# Access" {
 } }
 
 options! { "# Durability and sizes" {
-    /// Sets the size of one journal file, in bytes; see [`Options::journal_bytes`](field@Options::journal_bytes).
+    /// Sets the size of one journal file, in bytes; see
+    /// [`Options::journal_bytes`](field@Options::journal_bytes).
     journal_bytes: u64;
-    /// Sets how large a pack grows, in bytes; see [`Options::pack_bytes`](field@Options::pack_bytes).
+    /// Sets how large a pack grows, in bytes; see
+    /// [`Options::pack_bytes`](field@Options::pack_bytes).
     pack_bytes: u64;
     /// Sets from which size on content goes straight into packs; see
     /// [`Options::stream_bytes`](field@Options::stream_bytes).

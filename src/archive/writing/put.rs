@@ -139,7 +139,8 @@ pub struct Archived {
 impl Archive {
     /// Archives all that `content` yields. On `Ok` it is durable.
     ///
-    /// It does what `begin_put(new, content)?.wait()` does, and is faster for a caller who is alone.
+    /// It does what `begin_put(new, content)?.wait()` does, and is faster for a caller who is
+    /// alone.
     ///
     /// ```
     /// use annals::archive::{Archive, NewEntry};
