@@ -92,8 +92,8 @@ pub(super) fn attended(
         if args.watch_config && !args.once {
             scope.spawn(|| {
                 watch_config(&args.file, &over, || {
-                    reload(host, &args.file, supervisor, hooks)
-                })
+                    reload(host, &args.file, supervisor, hooks);
+                });
             });
         }
         let worked = catch_unwind(AssertUnwindSafe(work));
@@ -128,8 +128,8 @@ pub(super) fn attended(
         if args.watch_config && !args.once {
             scope.spawn(|| {
                 watch_config(&args.file, &over, || {
-                    reload(host, &args.file, supervisor, hooks)
-                })
+                    reload(host, &args.file, supervisor, hooks);
+                });
             });
         }
         work();
