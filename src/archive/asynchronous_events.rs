@@ -1,4 +1,4 @@
-//! Events as they come, for programs that run on tokio.
+//! Follows the log, for programs that run on tokio.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,9 +12,9 @@ use crate::archive::reading::read::Leaf;
 use crate::id::EventSeq;
 use crate::{Error, Result};
 
-/// Events that are read at once.
+/// The most events that are read at once.
 const READ_EVENTS: usize = 128;
-/// So many bytes of lines are read at once, and one event more.
+/// Reading stops after this many bytes of lines.
 const READ_BYTES: usize = 256 << 10;
 
 impl AsyncArchive {
@@ -59,12 +59,12 @@ pub struct AsyncEvents {
     watcher: u64,
     stream: EventStream,
     there: VecDeque<Leaf>,
-    /// Comes after what is there.
+    /// Returned after the events that are there.
     failed: Option<Error>,
 }
 
 impl AsyncEvents {
-    /// Returns the next event; `None` when the store was closed or the stream was stopped.
+    /// Returns the next event. `None` when the store was closed or the stream was stopped.
     ///
     /// No event is lost when the future is dropped before it is ready. After an error it ends.
     pub async fn next(&mut self) -> Option<Result<Leaf>> {
@@ -89,7 +89,7 @@ impl AsyncEvents {
             if stream.has_ended() || reached.newest <= before {
                 return None;
             }
-            // A copy reads, so that nothing is lost with a future that is dropped meanwhile.
+            // A copy reads, so a future that is dropped meanwhile loses no event.
             let mut reader = stream.again();
             let read = spawn_blocking(move || {
                 let mut there = VecDeque::new();

@@ -1,4 +1,4 @@
-//! Bounds what is handed in and not yet durable: so many bytes and records, then callers wait.
+//! Bounds the records in flight, in bytes and in number. Further callers wait.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::Waker;
@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 
 use crate::archive::state::wake::wake;
 
-/// So many records may be in flight at once. The channel to the writer holds as many requests, so
-/// handing one in does not wait for the disk.
+/// The most records in flight at once. The channel to the writer holds as many requests, so handing
+/// one in does not wait for the disk.
 pub(in crate::archive) const RECORDS_MAX: usize = 1024;
-/// What a record takes beside its content, roughly: its facts, names and the bookkeeping.
+/// What a record takes beside its content, roughly: its facts and names.
 const RECORD_BYTES: usize = 2 << 10;
 
-/// What is in flight of one open store.
+/// The records in flight of one open store.
 pub(in crate::archive) struct InFlight {
     bytes_max: usize,
     load: Mutex<Load>,
@@ -28,7 +28,7 @@ struct Load {
     wakers: Vec<Waker>,
 }
 
-/// Room for one record, until it is dropped.
+/// The room of one record, given back when it is dropped.
 pub(in crate::archive) struct Permit {
     of: Arc<InFlight>,
     bytes: usize,
@@ -43,17 +43,17 @@ impl InFlight {
         }
     }
 
-    /// Records in flight now.
+    /// Returns how many records are in flight.
     pub(in crate::archive) fn records(&self) -> usize {
         self.lock().records
     }
 
-    /// Takes room for content of so many bytes, if there is any.
+    /// Takes room for `content` bytes, if there is any.
     pub(in crate::archive) fn try_take(self: &Arc<Self>, content: usize) -> Option<Permit> {
         self.admit(&mut self.lock(), content)
     }
 
-    /// Takes room for content of so many bytes; waits until there is some.
+    /// Takes room for `content` bytes, and waits until there is some.
     pub(in crate::archive) fn take(self: &Arc<Self>, content: usize) -> Permit {
         let mut load = self.lock();
         loop {
@@ -64,7 +64,7 @@ impl InFlight {
         }
     }
 
-    /// Takes room for content of so many bytes; the task is woken when there may be some.
+    /// Takes room for `content` bytes. The task is woken when there may be some.
     #[cfg(feature = "tokio")]
     pub(in crate::archive) fn poll_take(
         self: &Arc<Self>,
@@ -82,7 +82,8 @@ impl InFlight {
         }
     }
 
-    /// One record is let in whatever its size, so that none waits for ever.
+    /// Takes room if there is any. The first record gets it whatever its size, so none waits for
+    /// ever.
     fn admit(self: &Arc<Self>, load: &mut Load, content: usize) -> Option<Permit> {
         let bytes = content.saturating_add(RECORD_BYTES);
         let has_room = load.records < RECORDS_MAX
@@ -112,7 +113,7 @@ impl Drop for Permit {
         let mut load = of.lock();
         load.records -= 1;
         load.bytes = load.bytes.saturating_sub(self.bytes);
-        // Whoever waits is woken when half is free, and not once for each record of a group.
+        // Waiting callers are woken when half is free, not once for each record of a group.
         if load.records > RECORDS_MAX / 2 || load.bytes > of.bytes_max / 2 {
             return;
         }
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_taken_and_given_back_sums_stay_within_bounds() {
+    fn room_taken_and_given_back__stays_within_bounds() {
         let flight = Arc::new(InFlight::new(10 * RECORD_BYTES));
         let permits: Vec<_> = std::iter::from_fn(|| flight.try_take(0)).collect();
         assert_eq!(permits.len(), 10);
@@ -144,7 +145,7 @@ mod tests {
 
     /// A record that needs more than half is let in when everything else is gone.
     #[test]
-    fn a_caller_waits_for_room_it_is_woken() {
+    fn a_caller_that_waits_for_room__is_woken() {
         let flight = Arc::new(InFlight::new(10 * RECORD_BYTES));
         let mut permits: Vec<_> = std::iter::from_fn(|| flight.try_take(0)).collect();
         std::thread::scope(|scope| {

@@ -53,8 +53,8 @@ impl Archive {
 impl Builder {
     /// Opens the store in `dir`.
     ///
-    /// What a crash left half-done is put right and recorded. A store whose log is damaged opens
-    /// for reading only; [`Archive::damage`] says what was found.
+    /// What a crash left half-done is repaired and recorded. A store whose log is damaged opens for
+    /// reading only; [`Archive::damage`] says what was found.
     ///
     /// ```
     /// # fn main() -> annals::Result<()> {
@@ -97,7 +97,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// As [`Builder::open`] and [`Builder::create`] have.
+    /// Those of [`Builder::open`] and [`Builder::create`].
     pub fn open_or_create(self, dir: impl AsRef<Path>) -> Result<Archive> {
         let dir = dir.as_ref();
         match self.clone().open(dir) {
@@ -139,7 +139,7 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// Writes the same setters for [`Options`] and for [`Builder`], which passes them on.
+/// Writes setters for [`Options`] and for [`Builder`], which passes them on.
 macro_rules! options {
     ($topic:literal { $($(#[doc = $doc:literal])+ $name:ident: $type:ty;)+ }) => {
         #[doc = $topic]
@@ -168,9 +168,9 @@ macro_rules! options {
 }
 
 options! { "# Access" {
-    /// Opens for writing, or only to look.
+    /// Sets whether the handle may write.
     access: Access;
-    /// Waits so long for another process to let go of the store.
+    /// Sets how long to wait for another process to close the store.
     lock_wait: Duration;
 } }
 
@@ -197,16 +197,16 @@ options! { "# Durability and sizes" {
 } }
 
 options! { "# Environment: disk, clock, actor, progress" {
-    /// Names who causes the events recorded through the handle.
+    /// Sets who causes the events recorded through the handle.
     actor: Actor;
-    /// Sets where the time comes from.
+    /// Sets the clock that events get their time from.
     clock: Arc<dyn Clock>;
-    /// Sets who is told how far long work has come.
+    /// Sets what receives the progress of long work.
     progress: Progress;
 } }
 
 impl Options {
-    /// Opens only to look.
+    /// Opens for reading only.
     #[must_use]
     pub fn read_only(self) -> Self {
         self.access(Access::ReadOnly)
@@ -214,7 +214,7 @@ impl Options {
 }
 
 impl Builder {
-    /// Opens only to look. Log and packs are not touched.
+    /// Opens for reading only. Log and packs are not touched.
     pub fn read_only(self) -> Self {
         self.access(Access::ReadOnly)
     }

@@ -150,7 +150,8 @@ impl Archive {
     ///
     /// Refused when the plan is empty, was altered, or is stale: holds or purges came after it. On
     /// `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says whether its bytes are freed.
-    /// On an error nothing was purged.
+    /// On an error nothing was purged, except for the kinds `Poisoned` and `Io`: then the store
+    /// must be opened again to learn whether it was.
     ///
     /// ```
     /// use annals::archive::{Archive, NewEntry};

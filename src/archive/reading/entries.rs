@@ -8,7 +8,7 @@ use crate::archive::reading::snapshot::Snapshot;
 use crate::entry::Entry;
 use crate::query::{Filter, Query};
 
-/// Entries of the first page that is read; each page is twice as long as the one before.
+/// The length of the first page. Each page is twice as long as the one before.
 const FIRST_PAGE: usize = 32;
 /// The most entries that are in memory at once.
 const PAGE_MAX: usize = 512;
@@ -55,7 +55,7 @@ impl Snapshot {
     }
 }
 
-/// Entries in order; see [`Snapshot::entries`]. After an error it ends.
+/// Entries in order; see [`Snapshot::entries`]. The iterator ends after an error.
 ///
 /// It shows the store as the snapshot saw it. As long as it lives, old pages of the index are kept.
 #[must_use = "nothing is read before it is asked for the next entry"]
@@ -69,7 +69,7 @@ pub struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    /// Reads the next page; leaves none when there is nothing more.
+    /// Reads the next page. It is empty when there are no more entries.
     fn read_page(&mut self) -> Result<()> {
         let left = self.query.limit;
         let size = left.map_or(self.page_size, |left| left.min(self.page_size));
@@ -128,7 +128,7 @@ mod tests {
     use crate::query::Sort;
 
     #[test]
-    fn entries_are_walked_they_are_those_of_one_page() {
+    fn entries_walked__are_those_of_one_page() {
         let archive = Archive::builder()
             .disk(Arc::new(SimDisk::new()))
             .create("")

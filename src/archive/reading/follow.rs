@@ -17,8 +17,8 @@ impl Archive {
     ///
     /// The iterator waits for events. It ends when the store is closed, after the last event, or
     /// when [`StopEvents::stop`] is called. No event is missed, and none comes twice, whatever is
-    /// sealed, compacted or purged meanwhile. It does not keep the store open, and whoever archives
-    /// never waits for it: it reads the log at its own pace.
+    /// sealed, compacted or purged meanwhile. It does not keep the store open. Archiving never
+    /// waits for it: it reads the log at its own pace.
     ///
     /// ```
     /// use annals::archive::{Archive, NewEntry};
@@ -63,13 +63,13 @@ pub struct EventStream {
     log: Arc<LogFiles>,
     watermark: Arc<Watermark>,
     next: EventSeq,
-    /// Those that were there when it last looked.
+    /// The events that were there at the last look.
     there: Option<Events>,
     stopped: Arc<AtomicBool>,
     has_failed: bool,
 }
 
-/// What comes next in an [`EventStream`], if anything.
+/// The next step of an [`EventStream`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextEvent {
@@ -77,7 +77,7 @@ pub enum NextEvent {
     Event(Leaf),
     /// None came in time.
     TimedOut,
-    /// There will be no more: the store was closed, or the stream was stopped.
+    /// No more events will come: the store was closed, or the stream was stopped.
     Ended,
 }
 
@@ -89,7 +89,7 @@ pub struct StopEvents {
 }
 
 impl StopEvents {
-    /// Ends the stream; one that waits stops waiting.
+    /// Ends the stream, also while it waits.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         self.watermark.look_again();
@@ -116,7 +116,7 @@ impl EventStream {
         }
     }
 
-    /// Returns the next event; waits for it at most for `timeout`.
+    /// Returns the next event. Waits for it, at most for `timeout`.
     ///
     /// # Errors
     ///

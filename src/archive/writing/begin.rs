@@ -1,4 +1,4 @@
-//! Handing content in without waiting until it is durable.
+//! Hands content in without waiting until it is durable.
 
 use std::io::{self, Read};
 
@@ -15,13 +15,14 @@ use crate::event::BlobRef;
 use crate::{Error, ErrorKind, Result};
 
 impl Archive {
-    /// Reads `content` to its end and hands it in; the answer comes when it is durable.
+    /// Reads `content` to its end and hands it in. The answer comes when it is durable.
     ///
-    /// One thread may have hundreds in flight, which share syncs. They are recorded in the order in
-    /// which they were handed in. What one thread hands in by other calls comes after them.
+    /// One thread may have hundreds of records in flight, which share syncs. They are recorded in
+    /// the order in which they were handed in. What one thread hands in by other calls comes after
+    /// them.
     ///
     /// It waits only while too much is in flight: [`Options::in_flight_bytes`], or 1,024 records.
-    /// [`Archive::try_begin_put`] says so instead. Long content, from [`Options::stream_bytes`] on,
+    /// [`Archive::try_begin_put`] returns `None` instead. Long content, from [`Options::stream_bytes`] on,
     /// is written to the disk before this returns.
     ///
     /// ```
@@ -39,7 +40,7 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// On an error nothing was handed in. What goes wrong later is told by the [`Pending`].
+    /// On an error nothing was handed in. The [`Pending`] returns what goes wrong later.
     ///
     /// [`Options::in_flight_bytes`]: crate::archive::Options::in_flight_bytes
     /// [`Options::stream_bytes`]: crate::archive::Options::stream_bytes
@@ -58,11 +59,12 @@ impl Archive {
         self.begin(&new, blob, draft, Some(pin), permit)
     }
 
-    /// Does what [`Archive::begin_put`] does, if it need not wait for room; else returns `None`.
+    /// Does what [`Archive::begin_put`] does, without waiting. Returns `None` when there is no
+    /// room.
     ///
     /// # Errors
     ///
-    /// On an error nothing was handed in, as for `None`.
+    /// On an error nothing was handed in.
     pub fn try_begin_put(
         &self,
         new: &NewEntry,
@@ -79,7 +81,7 @@ impl Archive {
         }
     }
 
-    /// Returns how many records are in flight: handed in by `begin_put`, and not answered yet.
+    /// Returns how many records are in flight: handed in by `begin_put` and not answered yet.
     pub fn in_flight(&self) -> usize {
         let channels = self.channels();
         channels.map_or(0, |channels| channels.in_flight.records())
@@ -176,7 +178,7 @@ mod tests {
         NewEntry::new("ICT")
     }
 
-    /// Nothing is written until what it returns is dropped.
+    /// Pauses the writer until the returned sender is dropped.
     fn pause(archive: &Archive) -> Sender<()> {
         let writer = &archive.channels().expect("open for writing").writer;
         writer.pause().expect("paused")
@@ -195,7 +197,7 @@ mod tests {
 
     /// Producers that queue without a bound take all memory while the disk stalls.
     #[test]
-    fn a_disk_stalls_what_is_in_flight_stays_within_its_bounds() {
+    fn a_disk_that_stalls__what_is_in_flight_stays_bounded() {
         let archive = store(&SimDisk::new(), 100 << 10);
         let paused = pause(&archive);
         let mut pending = Vec::new();
@@ -228,7 +230,7 @@ mod tests {
 
     /// A caller alone writes by itself, unless something of its own is before it.
     #[test]
-    fn a_put_follows_what_is_in_flight_it_does_not_overtake() {
+    fn a_put_after_records_in_flight__does_not_overtake_them() {
         let archive = store(&SimDisk::new(), 1 << 20);
         let paused = pause(&archive);
         let contents: Vec<Vec<u8>> = (0..50_u8).map(|nth| vec![nth; 9]).collect();
@@ -251,7 +253,7 @@ mod tests {
     /// The sealer used to end before the writer, which then waited for an empty journal file for
     /// ever.
     #[test]
-    fn a_store_is_closed_with_records_in_flight_all_are_written_first() {
+    fn a_store_closed_with_records_in_flight__writes_them_first() {
         let disk = SimDisk::new();
         let archive = store(&disk, 64 << 20);
         let paused = pause(&archive);
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_closed_a_later_begin_put_says_so() {
+    fn a_begin_put_after_close__is_refused() {
         let archive = store(&SimDisk::new(), 1 << 20);
         let kept = archive.clone();
         archive.close().expect("closed");
@@ -289,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_fails_each_record_in_flight_gets_the_error() {
+    fn a_sync_that_fails__each_record_in_flight_gets_the_error() {
         let disk = SimDisk::new();
         let archive = store(&disk, 1 << 20);
         archive.put(new(), &b"before"[..]).expect("durable");
@@ -317,7 +319,7 @@ mod tests {
     /// What was there when it was handed in is purged before it is recorded. Whoever gave up the
     /// wait cannot bring it again.
     #[test]
-    fn content_is_purged_while_it_is_in_flight_it_is_brought_again() {
+    fn content_purged_while_in_flight__is_stored_again() {
         let archive = store(&SimDisk::new(), 1 << 20);
         let content = &b"twice"[..];
         archive.put(new(), content).expect("durable");
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_made_of_the_digest_the_first_entry_answers() {
+    fn a_key_made_from_the_digest__returns_the_first_entry() {
         let archive = store(&SimDisk::new(), 1 << 20);
         let keyed = || new().key(Key::from_digest(|blob| format!("k {}", blob.blake3)));
         let first = archive.begin_put(keyed(), &b"one"[..]).expect("in flight");

@@ -1,11 +1,11 @@
-//! Idempotency keys: given as text, or made of the content's digests.
+//! Idempotency keys: given as text, or made from the digests of the content.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::event::BlobRef;
 
-/// Names a source, so that archiving it again answers with the first entry.
+/// Names a source, so that archiving it again returns the first entry.
 ///
 /// ```
 /// use annals::archive::{Archive, Key, NewEntry};
@@ -25,15 +25,15 @@ use crate::event::BlobRef;
 pub enum Key {
     /// This text.
     Text(String),
-    /// Made of the content when that was read, so that nobody reads it twice to name it.
+    /// Made from the digests after the content was read, so it is read only once.
     FromDigest(Arc<KeyOf>),
 }
 
-/// Makes a key of the content's digests and size.
+/// Makes a key from the digests and the size of the content.
 pub type KeyOf = dyn Fn(&BlobRef) -> String + Send + Sync;
 
 impl Key {
-    /// Makes the key of the content's digests and size, once they are known.
+    /// Makes the key from the digests and the size of the content, once they are known.
     pub fn from_digest(make: impl Fn(&BlobRef) -> String + Send + Sync + 'static) -> Self {
         Self::FromDigest(Arc::new(make))
     }

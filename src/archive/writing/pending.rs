@@ -1,4 +1,4 @@
-//! Acknowledgements as values: what a caller holds while its record is on its way to the disk.
+//! Acknowledgements as values: a caller holds one while its record is on its way to the disk.
 
 use std::fmt;
 use std::future::Future;
@@ -13,9 +13,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// A record that was handed in and is not yet known to be durable.
 ///
-/// The record is durable when [`Pending::wait`] returns `Ok`. It may become durable earlier, and
-/// nobody may rely on that. Dropping a `Pending` gives up the wait and never the record: the record
-/// is written all the same, unless its group fails.
+/// The record is durable when [`Pending::wait`] returns `Ok`. It may become durable earlier, and no
+/// caller may rely on that. Dropping a `Pending` gives up the wait, not the record: the record is
+/// written, unless its group fails.
 ///
 /// A `Pending` is also a [`Future`] with the same result, for any executor. The thread that writes
 /// calls its waker, so a waker must not block. It does not keep the store open: closing the store
@@ -45,14 +45,14 @@ pub struct Pending<T> {
     slot: Arc<Slot<T>>,
 }
 
-/// Where the answer is put.
+/// The place of the answer, shared by both ends.
 struct Slot<T> {
     state: Mutex<State<T>>,
     answered: Condvar,
 }
 
 enum State<T> {
-    /// Not answered. `held` is let go before the answer is seen.
+    /// Not answered. `held` is dropped before the answer is seen.
     Waiting {
         waker: Option<Waker>,
         held: Option<Box<dyn Send>>,
@@ -65,12 +65,12 @@ enum State<T> {
 /// The answering end of a [`Pending`]. Dropped without an answer, it answers with an error.
 pub(super) struct Promise<T> {
     slot: Arc<Slot<T>>,
-    /// Says why no answer came.
+    /// Makes the error when no answer came.
     unanswered: Box<dyn Fn() -> Error + Send>,
 }
 
-/// Makes both ends. `held` is dropped when the answer is there, before anybody sees it;
-/// `unanswered` is the answer of a promise that is dropped.
+/// Makes both ends. `held` is dropped when the answer is there, before any caller sees it.
+/// `unanswered` makes the answer of a promise that is dropped.
 pub(super) fn pending<T>(
     held: impl Send + 'static,
     unanswered: impl Fn() -> Error + Send + 'static,
@@ -90,7 +90,7 @@ pub(super) fn pending<T>(
 }
 
 impl<T> Promise<T> {
-    /// Answers, and wakes whoever waits.
+    /// Answers, and wakes the caller that waits.
     pub(super) fn answer(self, answer: Result<T>) {
         self.slot.answer(answer);
     }
@@ -114,8 +114,8 @@ impl<T> Slot<T> {
         matches!(*self.lock(), State::Waiting { .. })
     }
 
-    /// The first answer counts. No code of others runs under the lock: neither a waker, nor the
-    /// drop of one.
+    /// Answers, unless there is an answer already. No code of callers runs under the lock: neither
+    /// a waker, nor the drop of one.
     fn answer(&self, answer: Result<T>) {
         let held = match &mut *self.lock() {
             State::Waiting { held, .. } => held.take(),
@@ -171,7 +171,7 @@ impl<T> Pending<T> {
         }
     }
 
-    /// Waits until the record is durable, at most for `timeout`; `None` when that passed first.
+    /// Waits until the record is durable, at most for `timeout`. Returns `None` after that.
     ///
     /// Asking again after the answer was handed out is an error of kind `Invalid`.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Option<Result<T>> {
@@ -201,12 +201,12 @@ impl<T> Pending<T> {
         Slot::take(&mut self.slot.lock())
     }
 
-    /// True once there is an answer: [`Pending::wait`] returns at once.
+    /// Returns true once there is an answer: [`Pending::wait`] returns at once.
     pub fn is_done(&self) -> bool {
         !self.slot.is_waiting()
     }
 
-    /// Answers in place of a writer that does not serve any more.
+    /// Answers in place of a writer that has ended.
     pub(super) fn fail(&self, error: Error) {
         self.slot.answer(Err(error));
     }
@@ -216,7 +216,7 @@ impl<T> Future for Pending<T> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        // Wakers are code of others, so they are cloned and dropped outside of the lock.
+        // Wakers are callers' code, so they are cloned and dropped outside of the lock.
         let newest = context.waker().clone();
         let mut state = self.slot.lock();
         if let Some(answer) = Slot::take(&mut state) {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_handed_out_once_asking_again_is_an_error() {
+    fn an_answer_taken_twice__is_an_error() {
         let (promise, mut pending) = pending((), gone);
         assert!(!pending.is_done() && pending.try_wait().is_none());
         assert!(pending.wait_timeout(Duration::from_millis(1)).is_none());
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_is_dropped_the_pending_record_gets_an_error() {
+    fn a_promise_that_is_dropped__answers_with_an_error() {
         let (promise, pending) = pending::<u8>((), gone);
         drop(promise);
         assert_eq!(pending.wait().expect_err("gone").message(), "gone");
@@ -286,7 +286,7 @@ mod tests {
 
     /// A future may be moved to another task between two polls; the last one is woken.
     #[test]
-    fn a_task_polls_after_another_the_last_waker_is_woken() {
+    fn two_tasks_poll__the_last_one_is_woken() {
         let (promise, mut pending) = pending((), gone);
         let (first, last) = (Arc::<Woken>::default(), Arc::<Woken>::default());
         assert!(poll(&mut pending, &first).is_pending());
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_uses_the_record_in_its_drop_there_is_no_deadlock() {
+    fn a_waker_that_uses_the_record_in_its_drop__does_not_deadlock() {
         let (promise, mut pending) = pending::<u8>((), gone);
         let other = Pending {
             slot: Arc::clone(&pending.slot),
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_panics_the_answer_is_there_all_the_same() {
+    fn a_waker_that_panics__does_not_lose_the_answer() {
         let (promise, mut pending) = pending::<u8>((), gone);
         let waker = Waker::from(Arc::new(Hostile(Mutex::new(None))));
         assert!(
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_for_a_record_is_let_go_before_the_answer_is_seen() {
+    fn what_is_held_for_a_record__is_dropped_before_the_answer() {
         struct Sees(Arc<AtomicUsize>);
         impl Drop for Sees {
             fn drop(&mut self) {
