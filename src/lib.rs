@@ -5,18 +5,13 @@
 //! converter over any selection again, and shows what changed.
 //!
 //! ```
-//! use annals::archive::{Archive, NewEntry, Options};
-//! use annals::entry::Unit;
+//! use annals::archive::{Archive, NewEntry};
 //!
 //! # fn main() -> annals::Result<()> {
 //! # let dir = tempfile::tempdir().expect("a temporary folder");
 //! # let dir = dir.path().join("store");
-//! let archive = Archive::create(&dir, Options::default())?;
-//! let new = NewEntry {
-//!     converter: "ICT CSV".into(),
-//!     unit: Unit { serial: Some("SN1042".into()), ..Unit::default() },
-//!     ..NewEntry::default()
-//! };
+//! let archive = Archive::builder().create(&dir)?;
+//! let new = NewEntry::new("ICT CSV").serial("SN1042");
 //! // When the receipt is there, the bytes and the facts survive a power cut.
 //! let receipt = archive.put(new, &b"serial,SN1042\nvolts,4.98\n"[..])?;
 //!
@@ -29,6 +24,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`docs::embedding`] shows the rest in five minutes: many files in flight, queries, events, and a
+//! converter host in 60 lines.
 //!
 //! # Four sentences everything follows from
 //!
@@ -88,6 +86,7 @@ mod index;
 mod log;
 pub mod query;
 pub mod retention;
+mod setters;
 pub mod time;
 
 pub use archive::Archive;
@@ -107,6 +106,8 @@ pub mod docs {
     pub mod converters {}
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
+    #[doc = include_str!("../docs/embedding.md")]
+    pub mod embedding {}
     #[doc = include_str!("../docs/format.md")]
     pub mod format {}
     #[doc = include_str!("../docs/glossary.md")]

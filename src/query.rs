@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::{ParseWordError, Status};
 use crate::id::{EntryId, JobId};
+use crate::setters::setters;
 use crate::time::Timestamp;
 
 /// Which entries. Empty means all that are not purged; every stated field must hold.
@@ -14,6 +15,7 @@ use crate::time::Timestamp;
 /// and to the width of East Asian letters; except metadata values, which must be equal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Filter {
     /// Only these entries, if any are named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -72,9 +74,45 @@ impl Filter {
     }
 }
 
+setters! { Filter {
+    /// Sets the only entries to look at.
+    ids: [Vec<EntryId>];
+    /// Adds a converter.
+    converter: push [String];
+    /// Sets the version that the converter claimed.
+    converter_version: some [String];
+    /// Adds a state.
+    status: push [Status];
+    /// Sets since when it was archived.
+    from: opt [Timestamp];
+    /// Sets before when it was archived.
+    to: opt [Timestamp];
+    /// Sets the serial number.
+    serial: some [String];
+    /// Sets the part number.
+    part: some [String];
+    /// Sets the test station.
+    station: some [String];
+    /// Sets the test process.
+    process: some [String];
+    /// Sets a glob over the file name.
+    file: some [String];
+    /// Sets the metadata that must be present.
+    meta: [Vec<(String, String)>];
+    /// Sets the reprocess job.
+    job: opt [JobId];
+    /// Sets the id of a report.
+    report_id: some [String];
+    /// Sets a part of a text.
+    text: some [String];
+    /// Sets what to do with purged entries.
+    purged: [Purged];
+} }
+
 /// What a query does with purged entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Purged {
     /// Leaves them out.
     #[default]
@@ -98,6 +136,7 @@ impl Purged {
 /// The column a listing is ordered by; equal values are ordered by id in the same direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SortField {
     /// The order of archiving.
     #[default]
@@ -203,19 +242,77 @@ impl FromStr for Sort {
 }
 
 /// A filter, an order, and which part of the result.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Query {
     /// Which entries.
     pub filter: Filter,
     /// In which order.
     pub sort: Sort,
-    /// How many at the most; `None` is all.
+    /// How many at the most; [`Query::LIMIT`] by default. `None` is all of them at once, in memory:
+    /// [`Snapshot::entries`](crate::archive::Snapshot::entries) goes through any number.
     pub limit: Option<usize>,
     /// How many to pass over first.
     pub offset: usize,
     /// Go on after the row this cursor stands for.
     pub after: Option<Cursor>,
+}
+
+setters! { Query {
+    /// Sets which entries.
+    filter: [Filter];
+    /// Sets the order.
+    sort: [Sort];
+    /// Sets how many at the most; `None` is all, in memory.
+    limit: into [Option<usize>];
+    /// Sets how many to pass over first.
+    offset: [usize];
+    /// Sets the row to go on after.
+    after: opt [Cursor];
+} }
+
+impl Query {
+    /// Entries of a page, where no limit is stated.
+    pub const LIMIT: usize = 1_000;
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            filter: Filter::default(),
+            sort: Sort::default(),
+            limit: Some(Self::LIMIT),
+            offset: 0,
+            after: None,
+        }
+    }
+}
+
+/// How many entries there are, counted up to a limit. Printed as `1,234` or `at least 10,000`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Count {
+    /// So many were counted.
+    pub n: u64,
+    /// True when there are more.
+    pub more: bool,
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.more {
+            f.write_str("at least ")?;
+        }
+        let digits = self.n.to_string();
+        for (nth, digit) in digits.chars().enumerate() {
+            if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
 }
 
 /// The place of one row in one order: where the next page begins. Printed as opaque text.

@@ -14,6 +14,7 @@ use crate::id::BlobId;
 
 /// One difference. A side that is absent has nothing there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Change {
     /// Where: a JSON Pointer, `line 12` of a text, or `serial`, `part`, `station` or `process` of
     /// the unit. Below `/reports/1` for the second of several reports. `/a#2` is the second of
@@ -29,6 +30,7 @@ pub struct Change {
 
 /// All that differs between two reports.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Difference {
     /// What counts.
     pub changes: Vec<Change>,
@@ -46,6 +48,7 @@ impl Difference {
 /// What a run says about an entry, against the run before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Verdict {
     /// Outcome and reports are equal.
     Unchanged,

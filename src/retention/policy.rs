@@ -1,10 +1,12 @@
 //! What may go.
 
+use crate::setters::setters;
 use crate::time::Timestamp;
 
 /// Rules that say which entries may go. An entry goes when any rule lets it go and no hold is on
 /// it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Policy {
     /// Only entries of this converter, whatever its letter case.
     pub converter: Option<String>,
@@ -21,8 +23,24 @@ pub struct Policy {
     pub unsubmitted: Unsubmitted,
 }
 
+setters! { Policy {
+    /// Takes only entries of this converter.
+    converter: some [String];
+    /// Takes entries archived more than this many microseconds ago.
+    older_than_micros: opt [i64];
+    /// Takes entries past the retention recorded with each of them.
+    expired: [bool];
+    /// Takes the oldest, until those left take at most this many bytes on disk.
+    max_size: opt [u64];
+    /// Takes the oldest, until at most this many entries are left.
+    max_count: opt [u64];
+    /// Sets what becomes of entries whose reports no server took yet.
+    unsubmitted: [Unsubmitted];
+} }
+
 /// What becomes of an entry that may go and whose reports wait to be submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Unsubmitted {
     /// It stays until a server took them or refused them.
     #[default]
@@ -33,6 +51,7 @@ pub enum Unsubmitted {
 
 /// The day on which a policy is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AsOf {
     /// The day on the store's clock, unless the log makes that doubtful.
     Clock,

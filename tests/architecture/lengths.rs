@@ -26,9 +26,10 @@ pub(crate) fn files(sources: &[Source]) -> Vec<Complaint> {
         if excepted != (lines > FILE_LINES_MAX) {
             found.push(source.complain(
                 FILE_LINES_MAX + 1,
-                match excepted {
-                    true => "is excepted from the length of files and needs it no more".to_owned(),
-                    false => format!("{lines} lines are too many to hold one idea: split it"),
+                if excepted {
+                    "is excepted from the length of files and needs it no more".to_owned()
+                } else {
+                    format!("{lines} lines are too many to hold one idea: split it")
                 },
             ));
         }

@@ -14,7 +14,7 @@ use lengths::{COLUMNS_MAX, FILE_LINES_MAX, FUNCTION_LINES_MAX};
 use source::{Complaint, Source, Used, is_rust, root_paths, use_tree};
 
 /// Plain values; everybody may know them.
-const VOCABULARY: &[&str] = &["error", "id", "time", "entry", "event", "query"];
+const VOCABULARY: &[&str] = &["error", "id", "time", "entry", "event", "query", "setters"];
 
 /// A room may know the rooms on the lines above its own.
 const ROOMS: &[&[&str]] = &[

@@ -193,7 +193,7 @@ fn write(
             continue;
         }
         let new = NewEntry {
-            key,
+            key: key.map(Into::into),
             ..template.clone()
         };
         let archived = if is_stdin(&path) {
@@ -456,7 +456,7 @@ mod tests {
 
     fn walk(key: &str, several: bool) -> Walk {
         Walk {
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             several,
             store: None,
             from: CallerEnv::of_process(),

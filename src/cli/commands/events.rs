@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::archive::{Access, Leaf};
+use crate::archive::{Access, Leaf, NextEvent};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
@@ -45,25 +45,35 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadOnly)?;
-    let mut from = args.from.max(EventSeq(1));
-    loop {
-        for leaf in archive.events(from, args.to)? {
-            let leaf = leaf?;
-            from = leaf.seq.next();
-            context.check_cancelled()?;
-            if args.kind.as_deref().is_none_or(|kind| is_of(&leaf, kind)) {
-                context.print([leaf.bytes(), b"\n"].concat())?;
-            }
-        }
-        if !args.follow || args.to.is_some_and(|to| from > to) {
-            return Ok(Exit::Done);
-        }
-        context.flush()?;
-        context.tell_damage();
-        let newest = EventSeq(from.0 - 1);
-        archive.wait_past(newest, LOOK_AGAIN);
+    let mut events = archive.events_from(args.from);
+    let last = match args.to {
+        Some(to) if args.follow => to,
+        Some(to) => to.min(archive.newest()),
+        None if args.follow => EventSeq(u64::MAX),
+        None => archive.newest(),
+    };
+    while events.position() <= last {
+        let wait = if archive.newest() < events.position() {
+            // Whoever reads along sees what there is before it waits.
+            context.flush()?;
+            context.tell_damage();
+            LOOK_AGAIN
+        } else {
+            Duration::ZERO
+        };
+        let next = events.next_within(wait)?;
         context.check_cancelled()?;
+        match next {
+            NextEvent::Event(leaf) => {
+                if args.kind.as_deref().is_none_or(|kind| is_of(&leaf, kind)) {
+                    context.print([leaf.bytes(), b"\n"].concat())?;
+                }
+            }
+            NextEvent::TimedOut => {}
+            NextEvent::Ended => break,
+        }
     }
+    Ok(Exit::Done)
 }
 
 /// The members of an event that do not depend on its type.

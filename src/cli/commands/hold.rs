@@ -134,6 +134,7 @@ fn ids_of(
             refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
             let query = Query {
                 filter: *filter,
+                limit: None,
                 ..Query::default()
             };
             let mut ids = Vec::new();

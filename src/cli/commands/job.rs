@@ -106,6 +106,7 @@ impl Failures {
                 purged: Purged::Include,
                 ..Filter::default()
             },
+            limit: None,
             ..Query::default()
         };
         each_page(&archive.snapshot()?, query, |entries| {

@@ -128,6 +128,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Selected::Filter(filter) => {
             let query = Query {
                 filter: *filter,
+                limit: None,
                 ..Query::default()
             };
             let mut done = 0;

@@ -63,6 +63,7 @@ impl Bounds {
 
 /// The files a converter may touch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Sandbox {
     /// All that its account may touch.
     #[default]

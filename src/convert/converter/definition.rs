@@ -37,6 +37,7 @@ pub struct Converter {
 
 /// How processes and conversions relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Mode {
     /// One process for each conversion; the report comes on standard output.
     #[default]
@@ -75,6 +76,7 @@ impl FromStr for Mode {
 
 /// What a converter is given as its source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Takes {
     /// A file.
     #[default]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// A secret that is not where the configuration says it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MissingSecret {
     /// `${NAME}` of a variable that is not set, or not UTF-8.
     #[error("the environment variable {0} is not set")]

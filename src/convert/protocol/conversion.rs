@@ -15,6 +15,7 @@ pub(in crate::convert) const EXCERPT_BYTES_MAX: usize = 2000;
 /// What becomes of a watched file once its conversion is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum PostAction {
     /// Removed.
     Delete,
@@ -69,6 +70,7 @@ impl FromStr for PostAction {
 
 /// What one run of a converter came to. A run that could not be started at all is an error instead.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Conversion {
     /// How it ended.
     pub outcome: Outcome,

@@ -113,8 +113,11 @@ pub fn reprocess_by_ramp(
         .unwrap_or_else(PoisonError::into_inner);
     result.interrupted = result.processed + result.skipped < result.total;
     result.duration_ms = milliseconds(started.elapsed());
-    if let Some(number) = number {
-        archive.finish_job(result.finished(number, &untried))?;
+    // The attempts are on record, whatever becomes of the job's end.
+    if let Some(number) = number
+        && let Err(error) = archive.finish_job(result.finished(number, &untried))
+    {
+        result.end_error = Some(error.message().to_owned());
     }
     Ok(result)
 }

@@ -7,6 +7,7 @@ use crate::id::JobId;
 
 /// Which converter runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Which {
     /// The one of the entry's last attempt, from the files recorded then.
     Recorded,
@@ -29,6 +30,7 @@ impl Which {
 
 /// Which arguments it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Params {
     /// Those of the entry's last attempt, or of its archiving. Secrets are taken from the
     /// configuration.
@@ -39,6 +41,7 @@ pub enum Params {
 
 /// What a failed attempt means for the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnError {
     /// Go on.
     Skip,
@@ -48,6 +51,7 @@ pub enum OnError {
 
 /// Which new reports are to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Resend {
     /// None.
     None,

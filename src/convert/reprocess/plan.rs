@@ -19,6 +19,8 @@ use crate::id::ConverterId;
 
 /// What a job over a selection would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+#[must_use = "a plan converts nothing"]
 pub struct ReprocessPlan {
     /// Entries selected.
     pub total: u64,
@@ -33,6 +35,7 @@ pub struct ReprocessPlan {
 
 /// One converter over the entries that another one, or none, converted last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlannedRun {
     /// What converted them last; `None` when nothing did.
     pub before: Option<ConverterLabel>,
@@ -44,6 +47,7 @@ pub struct PlannedRun {
 
 /// A converter as it is told to people, and what it really is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct ConverterLabel {
     /// Its name.
     pub converter: String,
@@ -55,6 +59,7 @@ pub struct ConverterLabel {
 
 /// Entries that would be passed over for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlannedSkip {
     /// Why.
     pub reason: String,

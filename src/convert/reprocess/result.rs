@@ -14,6 +14,7 @@ const ERRORS_MAX: usize = 1000;
 
 /// The whole job.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct ReprocessResult {
     /// The job; `None` when only compared.
     pub job: Option<JobId>,
@@ -49,10 +50,15 @@ pub struct ReprocessResult {
     pub errors: Vec<EntryError>,
     /// Stopped before its end, by a cancellation or an error.
     pub interrupted: bool,
+    /// Why the end of the job could not be recorded, if it could not. The attempts counted here are
+    /// on record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_error: Option<String>,
 }
 
 /// Why one entry failed or was passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct EntryError {
     /// The entry.
     pub id: EntryId,

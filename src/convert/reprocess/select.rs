@@ -10,6 +10,7 @@ const SELECT_PAGE: usize = 5000;
 
 /// The entries to run over, fixed at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Selection {
     /// How it was asked for; recorded with the job.
     pub description: String,

@@ -6,6 +6,7 @@ use crate::id::{AttemptNo, EntryId};
 
 /// What became of one entry; told while the job runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// The entry.
     pub entry: EntryId,
@@ -19,6 +20,7 @@ pub struct Step {
 
 /// See [`Step::outcome`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum StepOutcome {
     /// The converter ran.
     Ran {

@@ -21,6 +21,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// One recorded attempt.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct AttemptSummary {
     /// The entry.
     pub entry: EntryId,

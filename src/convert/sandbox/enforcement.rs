@@ -10,6 +10,7 @@ use crate::convert::converter::Sandbox;
 
 /// How much of a sandbox is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Enforcement {
     /// All of it, by a kernel that knows at least this version of Landlock.
     Enforced(u8),

@@ -15,6 +15,7 @@ use crate::{Error, ErrorKind};
 
 /// A configuration that has been checked.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
@@ -49,6 +50,7 @@ pub struct Config {
 
 /// What the host's log looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogFormat {
     /// A line for people.
     Text,
@@ -58,6 +60,7 @@ pub enum LogFormat {
 
 /// One converter and the folder it serves.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ConverterConfig {
     /// The converter.
     pub converter: Converter,
@@ -92,6 +95,7 @@ pub struct ConverterConfig {
 
 /// Whether a file is taken while a program has it open for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Writers {
     /// Not before it is closed.
     WaitFor,
@@ -101,6 +105,7 @@ pub enum Writers {
 
 /// Whether a link is taken for what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Links {
     /// It is passed over.
     Skip,
@@ -110,6 +115,7 @@ pub enum Links {
 
 /// How often a failed conversion is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Retry {
     /// Attempts before a failure is final.
     pub max_attempts: u32,
@@ -119,6 +125,7 @@ pub struct Retry {
 
 /// What is archived, and for how long.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ArchiveSettings {
     /// Archive at all.
     pub enabled: bool,
@@ -143,6 +150,7 @@ pub struct ArchiveSettings {
 
 /// What becomes of a file that is to be archived and cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unarchivable {
     /// It waits until it can be.
     Waits,
@@ -160,6 +168,7 @@ impl ArchiveSettings {
 
 /// One effective value and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Setting {
     /// `store`, `host`, or `converter "NAME"`.
     pub section: String,
@@ -174,6 +183,7 @@ pub struct Setting {
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "from", content = "line")]
+#[non_exhaustive]
 pub enum Origin {
     /// Nobody said anything.
     BuiltIn,
@@ -185,6 +195,7 @@ pub enum Origin {
 
 /// A key of the configuration, as it is told to people.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct KeyInfo {
     /// `store`, `host` or `converter`.
     pub section: &'static str,
@@ -215,6 +226,7 @@ impl KeyInfo {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// The line, from 1.
     pub line: usize,
@@ -224,6 +236,7 @@ pub struct Problem {
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConfigErrors {
     /// The file.
     pub path: PathBuf,

@@ -49,6 +49,7 @@ impl fmt::Debug for Hooks {
 
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Disposed {
     /// It stays where it is.
     Kept,
@@ -240,6 +241,7 @@ pub enum Notice<'a> {
 
 /// What one pass did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct RunSummary {
     /// Files that some converter takes.
     pub found: u64,
@@ -279,6 +281,7 @@ pub struct RunSummary {
 
 /// What went wrong with one file or folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct FileError {
     /// The file or folder.
     pub path: String,

@@ -17,6 +17,7 @@ const MARGIN_MAX: u64 = 1 << 30;
 /// Whether there is room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
+#[non_exhaustive]
 pub enum Space {
     /// There is.
     Enough {

@@ -14,6 +14,7 @@ pub const ARCHIVE_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
 
 /// The status of a host, at most a moment old.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct HostStatus {
     /// What the host is doing.
     pub state: HostState,
@@ -49,6 +50,7 @@ pub struct HostStatus {
 /// What a host is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum HostState {
     /// It has not begun, or has ended.
     #[default]
@@ -61,6 +63,7 @@ pub enum HostState {
 
 /// A folder that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct SilentFolder {
     /// The folder.
     pub folder: PathBuf,
@@ -73,6 +76,7 @@ pub struct SilentFolder {
 
 /// What is in hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct QueueStatus {
     /// Files that wait to be archived, those at work included.
     pub to_archive: u64,
@@ -90,6 +94,7 @@ pub struct QueueStatus {
 
 /// One converter.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ConverterStatus {
     /// Its name.
     pub name: String,
@@ -123,6 +128,7 @@ pub struct ConverterStatus {
 
 /// A converter that cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StoppedLine {
     /// Since when.
     pub since: Timestamp,
@@ -134,6 +140,7 @@ pub struct StoppedLine {
 
 /// Reports on their way.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct SubmissionStatus {
     /// Reports that wait in the stores.
     pub waiting: u64,
@@ -149,6 +156,7 @@ pub struct SubmissionStatus {
 
 /// Purges by the rules of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct RetentionStatus {
     /// When the rules were applied last.
     pub applied_at: Option<Timestamp>,
@@ -162,6 +170,7 @@ pub struct RetentionStatus {
 
 /// The configuration in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ConfigurationStatus {
     /// The file.
     pub path: PathBuf,
@@ -173,6 +182,7 @@ pub struct ConfigurationStatus {
 
 /// A store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StoreStatus {
     /// Its folder.
     pub dir: PathBuf,
@@ -190,6 +200,7 @@ pub struct StoreStatus {
 
 /// How often something took how long.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Histogram {
     /// Counts by class, the last one beyond all bounds.
     pub counts: [u64; ARCHIVE_SECONDS.len() + 1],

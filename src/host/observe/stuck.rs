@@ -23,6 +23,7 @@ const MOMENT: Duration = Duration::from_secs(2);
 /// The step that a file cannot get past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StuckAt {
     /// It cannot be looked at, or is nothing that can be taken.
     Looking,
@@ -57,6 +58,7 @@ impl StuckAt {
 
 /// A file that cannot go its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StuckFile {
     /// The file, or folder where these are sources.
     pub path: String,
@@ -72,6 +74,7 @@ pub struct StuckFile {
 
 /// The files that cannot go their way.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct StuckFiles {
     /// How many there are.
     pub count: u64,

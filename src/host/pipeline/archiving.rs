@@ -153,7 +153,7 @@ impl FileWorker {
                 converter_version: config.converter.version.clone(),
                 arguments: config.converter.arguments.recorded(),
                 retention: config.archive.retention,
-                key: Some(key.clone()),
+                key: Some(key.clone().into()),
                 compression_level: Some(config.archive.compression_level),
                 ..NewEntry::default()
             };

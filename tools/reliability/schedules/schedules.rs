@@ -40,13 +40,7 @@ fn explore(what: &str, scenario: impl Fn() + Send + Sync + Copy + 'static) {
 }
 
 fn options() -> Options {
-    Options {
-        journal_bytes: 64 << 10,
-        pack_bytes: 256 << 10,
-        stream_bytes: STREAM_BYTES,
-        index_cache_bytes: 1 << 20,
-        ..Options::default()
-    }
+    Options::default().journal_bytes(64 << 10).pack_bytes(256 << 10).stream_bytes(STREAM_BYTES).index_cache_bytes(1 << 20)
 }
 
 fn store() -> (SimDisk, Archive) {
@@ -56,14 +50,10 @@ fn store() -> (SimDisk, Archive) {
 }
 
 fn new(days: u16) -> NewEntry {
-    NewEntry {
-        converter: "ICT".to_owned(),
-        retention: match days {
+    NewEntry::new("ICT").retention(match days {
             0 => Retention::Forever,
             days => Retention::Period { days, years: 0 },
-        },
-        ..NewEntry::default()
-    }
+        })
 }
 
 fn noise(seed: u64, len: usize) -> Vec<u8> {
@@ -191,10 +181,7 @@ fn after_a_failed_sync_nobody_is_told_that_all_is_well() {
 
 /// Purges what has expired a year from now: everything that is not kept for ever.
 fn purge_expired(archive: &Archive) {
-    let policy = Policy {
-        expired: true,
-        ..Policy::default()
-    };
+    let policy = Policy::default().expired(true);
     let now = SystemClock.now();
     let later = Timestamp::from_micros(now.micros() + 365 * 86_400_000_000);
     let plan = archive.plan_purge(&policy, AsOf::Vouched(later)).expect("planned");

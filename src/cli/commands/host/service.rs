@@ -93,8 +93,8 @@ pub(super) fn while_listening(
         if args.watch_config && !args.once {
             scope.spawn(|| {
                 watch_config(&args.file, &over, || {
-                    reload(host, &args.file, supervisor, hooks)
-                })
+                    reload(host, &args.file, supervisor, hooks);
+                });
             });
         }
         let worked = catch_unwind(AssertUnwindSafe(work));
@@ -130,8 +130,8 @@ pub(super) fn while_listening(
         if args.watch_config && !args.once {
             scope.spawn(|| {
                 watch_config(&args.file, &over, || {
-                    reload(host, &args.file, supervisor, hooks)
-                })
+                    reload(host, &args.file, supervisor, hooks);
+                });
             });
         }
         work();

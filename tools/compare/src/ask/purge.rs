@@ -189,10 +189,7 @@ fn annals(settings: &Settings, plan: &Plan) -> Result<[Seen; 2]> {
     let filled: usize = parts.iter().sum();
     let mut seen = Vec::new();
     for (nth, days) in LOOK_DAYS.into_iter().enumerate() {
-        let policy = Policy {
-            expired: true,
-            ..Policy::default()
-        };
+        let policy = Policy::default().expired(true);
         let now: Timestamp = SystemClock.now().plus_days(days);
         let purge = archive.plan_purge(&policy, AsOf::Vouched(now))?;
         if purge.count != plan.goes[nth] as u64 {
@@ -223,11 +220,7 @@ fn annals(settings: &Settings, plan: &Plan) -> Result<[Seen; 2]> {
 }
 
 fn kept_for(days: u16) -> NewEntry {
-    NewEntry {
-        converter: "ICT CSV".to_owned(),
-        retention: Retention::days(days),
-        ..NewEntry::default()
-    }
+    NewEntry::new("ICT CSV").retention(Retention::days(days))
 }
 
 /// Which part of the store the nth entry belongs to.
