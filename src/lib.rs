@@ -1,8 +1,8 @@
 //! An event-sourced, content-addressed archive for converter hosts.
 //!
-//! Factories test every unit they make; converter hosts turn the test stations' files into reports. annals keeps
-//! every input byte and every fact about it, finds it by serial number years later, runs the same or the corrected
-//! converter over any selection again, and shows what changed.
+//! Factories test every unit they make; converter hosts turn the test stations' files into reports.
+//! annals keeps every input byte and every fact about it, finds it by serial number years later,
+//! runs the same or the corrected converter over any selection again, and shows what changed.
 //!
 //! ```
 //! use annals::archive::{Archive, NewEntry};
@@ -33,7 +33,8 @@
 //! 1. **The log is the truth.** Each fact is an immutable event with a sequence number.
 //! 2. **Blobs are named by their content.** An event names only durable blobs.
 //! 3. **The index is disposable.** It is always the fold of the log.
-//! 4. **Deciding is pure, acting is in one place.** Plans are values that can be shown, compared and refused as stale.
+//! 4. **Deciding is pure, acting is in one place.** Plans are values that can be shown, compared
+//!    and refused as stale.
 //!
 //! # Rooms
 //!
@@ -59,7 +60,8 @@
 //! | `demo` | the sample plant of `annals demo`, its converters and its story | the vocabulary |
 //! | `cli` | the `annals` program | everything |
 //!
-//! Never upward; `tests/architecture.rs` checks it. [`docs`] has the guides, the design and the on-disk format.
+//! Never upward; `tests/architecture.rs` checks it. [`docs`] has the guides, the design and the
+//! on-disk format.
 
 pub mod archive;
 mod blob;

@@ -1,7 +1,9 @@
-//! Whoever can write a file can write any number into it, and a checksum that fits. Every length, offset, count and number of
-//! every structure of a store is set to the ends of what its field holds, with all checksums made right again, and zstd
-//! frames that claim or unpack to gigabytes are put where content and events belong. The store is opened, read, verified and
-//! repaired: nothing panics, what is handed out are bytes that were archived, and memory stays bounded all along.
+//! Whoever can write a file can write any number into it, and a checksum that fits. Every length,
+//! offset, count and number of every structure of a store is set to the ends of what its field
+//! holds, with all checksums made right again, and zstd frames that claim or unpack to gigabytes
+//! are put where content and events belong. The store is opened, read, verified and repaired:
+//! nothing panics, what is handed out are bytes that were archived, and memory stays bounded all
+//! along.
 
 mod support;
 
@@ -22,11 +24,13 @@ use support::{Hourly, State};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// What opening, reading, verifying and repairing a store of a few kilobytes may take, whatever it says of itself.
+/// What opening, reading, verifying and repairing a store of a few kilobytes may take, whatever it
+/// says of itself.
 const HEAP_MAX: usize = 64 << 20;
 /// And how long, on a machine that has other work.
 const TIME_MAX: Duration = Duration::from_secs(60);
-/// zstd asks the system for memory, not the allocator; what it sets aside is seen here. Threads set aside address space, too.
+/// zstd asks the system for memory, not the allocator; what it sets aside is seen here. Threads set
+/// aside address space, too.
 const ADDRESSES_MAX: usize = 1 << 30;
 
 /// A number of a structure.
@@ -429,7 +433,8 @@ impl Tally {
     }
 }
 
-/// Whether something was refused or told; an error when bytes came out that nobody had archived, or a mistake shows.
+/// Whether something was refused or told; an error when bytes came out that nobody had archived, or
+/// a mistake shows.
 fn use_all(disk: &SimDisk, golden: &Golden) -> Result<bool, String> {
     let seen = read_all(disk, golden)?;
     let repaired = Archive::repair_on(Arc::new(disk.clone()), smallest(&Hourly::new()));
@@ -478,7 +483,8 @@ fn contents(state: &State) -> impl Iterator<Item = BlobId> {
 }
 
 /// Numbers that were believed once, and are tried every time:
-/// - a segment that says it ends with event 2^63 - 1: opening asked for each of them, and came to no end;
+/// - a segment that says it ends with event 2^63 - 1: opening asked for each of them, and came to
+///   no end;
 /// - a journal file that says it is as long as 2^31 bytes: the repair made one as long, in memory;
 /// - a generation of 2^64 - 1, which nothing comes after.
 const BELIEVED: [(&str, &str); 3] = [
@@ -649,7 +655,8 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Puts a frame where stored bytes are, and fills up what is left with a frame that a reader must skip.
+/// Puts a frame where stored bytes are, and fills up what is left with a frame that a reader must
+/// skip.
 fn put(content: &mut [u8], at: usize, bytes: usize, bomb: &[u8]) -> bool {
     let Some(rest) = bytes.checked_sub(bomb.len() + 8) else {
         return false;
@@ -672,7 +679,8 @@ fn whole_stores_of_bombs() {
     for golden in [Golden::new(), Golden::worn()] {
         for place in structures(&golden) {
             let content = golden.content(&place.file);
-            // Where the stored bytes begin, and where the header says how many there are and what they unpack to.
+            // Where the stored bytes begin, and where the header says how many there are and what
+            // they unpack to.
             let (stored_at, stored_len, raw_len) = match place.what {
                 "record" => (record_header(&content, place.at), 16, 12),
                 "block" => (32, 4, 8),

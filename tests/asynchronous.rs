@@ -1,5 +1,5 @@
-//! A converter host on tokio archives from many tasks at once. Its runtime must never be blocked, and what a task was told
-//! must be true for every other task.
+//! A converter host on tokio archives from many tasks at once. Its runtime must never be blocked,
+//! and what a task was told must be true for every other task.
 
 use std::sync::Arc;
 use std::time::Duration;

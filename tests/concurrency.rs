@@ -1,5 +1,5 @@
-//! Many callers at once, readers beside the sealer and the compactor, two owners of one folder, files that change while they
-//! are read, and files that are none: everyone gets an exact answer.
+//! Many callers at once, readers beside the sealer and the compactor, two owners of one folder,
+//! files that change while they are read, and files that are none: everyone gets an exact answer.
 
 mod support;
 
@@ -98,7 +98,8 @@ fn readers_always_see_whole_content_while_it_is_sealed_compacted_and_purged() {
                     for entry in page.entries.iter().skip(reader) {
                         match archive.read_all(&entry.blake3, 4 << 20) {
                             Ok(bytes) => assert_eq!(BlobId::of(&bytes), entry.blake3),
-                            // It was purged since the view was taken, and nothing else may have happened to it.
+                            // It was purged since the view was taken, and nothing else may have
+                            // happened to it.
                             Err(error) => {
                                 let now = archive.snapshot().expect("a view").entry(entry.id);
                                 let now = now.expect("readable").expect("entries stay listed");
@@ -135,8 +136,8 @@ fn readers_always_see_whole_content_while_it_is_sealed_compacted_and_purged() {
     sound(&archive);
 }
 
-/// A long source lies in packs before an event names it. A compaction in that moment saw packs that nothing needs, and took
-/// them away.
+/// A long source lies in packs before an event names it. A compaction in that moment saw packs that
+/// nothing needs, and took them away.
 #[test]
 fn a_compaction_leaves_alone_what_is_on_its_way_into_an_event() {
     let archive = Archive::create_on(Arc::new(SimDisk::new()), tiny(&Hourly::new())).expect("made");
@@ -201,8 +202,9 @@ impl Read for PurgesHalfWay<'_> {
     }
 }
 
-/// A source shared its first chunks with another entry, which was purged while the source was read: the chunks went with it,
-/// and the source was acknowledged without them. One schedule of threads in ten thousand showed it.
+/// A source shared its first chunks with another entry, which was purged while the source was read:
+/// the chunks went with it, and the source was acknowledged without them. One schedule of threads
+/// in ten thousand showed it.
 #[test]
 fn a_source_whose_shared_chunks_are_purged_while_it_is_read_is_never_acknowledged_without_them() {
     let options = small().stream_bytes(16 << 10);

@@ -1,6 +1,7 @@
-//! Bytes rot, files are cut short, lost, emptied, swapped or taken back to old copies. Whatever is damaged, nothing panics,
-//! nothing hangs, and nobody is ever handed bytes that are not the ones that were archived. Damage is told, or did no harm;
-//! the index, which can be made anew, heals by itself.
+//! Bytes rot, files are cut short, lost, emptied, swapped or taken back to old copies. Whatever is
+//! damaged, nothing panics, nothing hangs, and nobody is ever handed bytes that are not the ones
+//! that were archived. Damage is told, or did no harm; the index, which can be made anew, heals by
+//! itself.
 
 mod support;
 
@@ -162,7 +163,8 @@ fn look_at_all(what: &str, golden: &Golden, cases: &[(String, Damage)]) {
 fn strides() -> (usize, usize) {
     match size() {
         Size::Sample => (127, 8_001),
-        // No multiple of eight, so that every bit of some byte and some bit of every byte is among them.
+        // No multiple of eight, so that every bit of some byte and some bit of every byte is among
+        // them.
         Size::Short => (7, 997),
         Size::Long => (1, 7),
     }
@@ -173,7 +175,8 @@ fn is_spare(path: &str) -> bool {
     ["index.redb", SEALED_JOURNAL, "LOCK", "NEWEST"].contains(&path)
 }
 
-/// Every place of a file that means something: all of it, or what is used of a journal file and a bit behind it.
+/// Every place of a file that means something: all of it, or what is used of a journal file and a
+/// bit behind it.
 fn places(golden: &Golden, path: &str, len: u64) -> std::ops::Range<u64> {
     if path == JOURNAL {
         0..len.min(golden.used(path) + 300)
@@ -182,7 +185,8 @@ fn places(golden: &Golden, path: &str, len: u64) -> std::ops::Range<u64> {
     }
 }
 
-/// The rest of the block of a journal file's header: 4,040 bytes that are never read, of which some stand for all.
+/// The rest of the block of a journal file's header: 4,040 bytes that are never read, of which some
+/// stand for all.
 fn is_sampled(path: &str, at: u64) -> bool {
     path == JOURNAL && (56..4096).contains(&at) && size() != Size::Long
 }
@@ -311,8 +315,9 @@ fn a_file_that_is_lost_emptied_blanked_exchanged_or_taken_back_is_told_or_heals(
     look_at_all("files", &golden, &cases);
 }
 
-/// A store without its journal file had no entries, and said so as if there had never been any. Whatever
-/// happened to a file as a whole, whoever opens the store can ask before believing an answer.
+/// A store without its journal file had no entries, and said so as if there had never been any.
+/// Whatever happened to a file as a whole, whoever opens the store can ask before believing an
+/// answer.
 #[test]
 fn a_file_that_is_lost_cut_or_taken_back_is_known_or_every_answer_is_the_same() {
     let golden = Golden::new();
@@ -346,12 +351,13 @@ fn a_file_that_is_lost_cut_or_taken_back_is_known_or_every_answer_is_the_same() 
     assert!(known > 20, "only {known}");
 }
 
-/// Everything but the index was restored from an older copy, and the index was made anew without a word: what had been
-/// archived since was gone, and nobody was told.
+/// Everything but the index was restored from an older copy, and the index was made anew without a
+/// word: what had been archived since was gone, and nobody was told.
 #[test]
 fn a_log_taken_back_behind_the_index_is_told() {
     let (runner, before) = {
-        // The index is written at the next seal; before that it knows no more than an older log does.
+        // The index is written at the next seal; before that it knows no more than an older log
+        // does.
         let mut runner = Runner::create_as(SimDisk::new(), smallest).expect("made");
         let text = |seed| Step::Text {
             seed,
@@ -413,7 +419,8 @@ fn an_index_of_any_bytes_is_made_anew_and_says_what_the_log_says() {
     assert_eq!(look(&disk, &[&golden.state]), Ok(Fate::Harmless));
 }
 
-/// A flipped bit in the middle of the log: nothing is cut off, the rest stays readable, and nothing is written.
+/// A flipped bit in the middle of the log: nothing is cut off, the rest stays readable, and nothing
+/// is written.
 #[test]
 fn a_damaged_event_keeps_the_store_read_only_and_the_rest_readable() {
     let mut runner = Runner::create_as(SimDisk::new(), smallest).expect("made");

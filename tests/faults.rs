@@ -1,6 +1,6 @@
-//! The disk fails at any call, once or from then on: nothing panics, nothing hangs, nothing is acknowledged that is not
-//! durable, and once the disk is well again everything acknowledged is there. A full disk refuses sources and still lets
-//! people read and purge.
+//! The disk fails at any call, once or from then on: nothing panics, nothing hangs, nothing is
+//! acknowledged that is not durable, and once the disk is well again everything acknowledged is
+//! there. A full disk refuses sources and still lets people read and purge.
 
 mod support;
 
@@ -50,7 +50,8 @@ fn ends<T: Send + 'static>(what: String, work: impl FnOnce() -> T + Send + 'stat
     }
 }
 
-/// Every public operation, with journal files that fill, are sealed and used again, in as few calls as possible.
+/// Every public operation, with journal files that fill, are sealed and used again, in as few calls
+/// as possible.
 fn steps() -> Vec<Step> {
     let noise = |seed| Step::Noise { seed, len: 15_000 };
     let long = |seed| Step::Noise { seed, len: 40_000 };
@@ -180,7 +181,8 @@ fn strides() -> (u64, u64) {
     }
 }
 
-/// Of the calls that fail once, one in so many also fails from then on: that ends a workload soon, and leaves less to look at.
+/// Of the calls that fail once, one in so many also fails from then on: that ends a workload soon,
+/// and leaves less to look at.
 fn sticky_stride() -> u64 {
     match size() {
         Size::Sample | Size::Long => 1,
@@ -191,7 +193,8 @@ fn sticky_stride() -> u64 {
 /// How often what slipped through is tried again.
 const ROUNDS_MORE: usize = 3;
 
-/// Lets each call fail in its turn, on two threads; answers the runs, what was struck, and what went wrong.
+/// Lets each call fail in its turn, on two threads; answers the runs, what was struck, and what
+/// went wrong.
 fn strike_each(
     fault: Fault,
     repeat: Repeat,
@@ -265,7 +268,8 @@ fn a_call_that_fails_costs_at_most_what_was_not_acknowledged() {
             missed.collect::<Vec<_>>()
         };
         if stride == 1 {
-            // A thread that is quicker than another moves the calls behind it: the only one of its kind can slip through once.
+            // A thread that is quicker than another moves the calls behind it: the only one of its
+            // kind can slip through once.
             for _ in 0..ROUNDS_MORE {
                 if never(&struck).is_empty() {
                     break;
@@ -297,7 +301,8 @@ fn a_call_that_fails_costs_at_most_what_was_not_acknowledged() {
     assert!(calls > 300, "only {calls} calls were there to fail");
 }
 
-/// A kernel drops what it could not write, shows it all the same, and calls the next sync a success.
+/// A kernel drops what it could not write, shows it all the same, and calls the next sync a
+/// success.
 #[test]
 fn a_sync_that_fails_is_not_believed_when_it_succeeds_the_next_time() {
     let sound = SimDisk::new();
@@ -367,9 +372,10 @@ const FILES: [&str; 21] = [
     "tmp/verify-#",
 ];
 
-/// redb answers nothing more after a call that failed. A disk that was full for a moment while the index was written left a
-/// store that could neither seal nor answer before it was opened again; and the journal file, which was sealed by then, was
-/// handed back with the places of its content still known.
+/// redb answers nothing more after a call that failed. A disk that was full for a moment while the
+/// index was written left a store that could neither seal nor answer before it was opened again;
+/// and the journal file, which was sealed by then, was handed back with the places of its content
+/// still known.
 #[test]
 fn a_disk_that_was_full_for_a_moment_needs_no_new_open() {
     let text = |seed| Step::Text {
@@ -396,7 +402,8 @@ fn a_disk_that_was_full_for_a_moment_needs_no_new_open() {
             file == "journal/#.journal" || (call, file) == (Call::SyncDir, "events")
         };
         if struck.iter().any(stops_for_good) {
-            // An acknowledgement failed, or nobody knows whether a segment has its name: only opening again tells.
+            // An acknowledgement failed, or nobody knows whether a segment has its name: only
+            // opening again tells.
             continue;
         }
         let what = format!("call {calls}:\n{struck}\n");

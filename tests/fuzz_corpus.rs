@@ -1,5 +1,6 @@
-//! What a fuzzer once found must stay found: every committed input of every target is replayed, and so are its cuts and
-//! flipped bits, which is where a fuzzer begins. The two targets that take a whole store are replayed with some changes.
+//! What a fuzzer once found must stay found: every committed input of every target is replayed, and
+//! so are its cuts and flipped bits, which is where a fuzzer begins. The two targets that take a
+//! whole store are replayed with some changes.
 
 mod support;
 

@@ -1,7 +1,9 @@
-//! A store that was handed over by somebody else had links, pipes and files of terabytes in the places of its own. Verbs then
-//! cleared away what lay outside of it, wrote there, waited for ever, or took all memory.
+//! A store that was handed over by somebody else had links, pipes and files of terabytes in the
+//! places of its own. Verbs then cleared away what lay outside of it, wrote there, waited for ever,
+//! or took all memory.
 //!
-//! Each test makes a store, replaces something in it, and runs the verbs that a curious receiver would run.
+//! Each test makes a store, replaces something in it, and runs the verbs that a curious receiver
+//! would run.
 #![cfg(all(feature = "cli", unix))]
 
 use std::fs;
@@ -171,7 +173,8 @@ fn a_pipe_in_a_store_makes_no_verb_wait() {
     handed.run_all("a journal file");
 }
 
-/// The copy of a torn tail was read whole, and the index took memory by its length: 2 TB of holes ended the program.
+/// The copy of a torn tail was read whole, and the index took memory by its length: 2 TB of holes
+/// ended the program.
 #[test]
 fn files_of_terabytes_of_holes_cost_neither_time_nor_memory() {
     const TERABYTES: u64 = 14 << 40;

@@ -1,5 +1,6 @@
-//! What is at a limit comes back exact, what is above it is refused with one clear error, and either leaves the store as sound
-//! as before. Very many very small things cost no more each than a few.
+//! What is at a limit comes back exact, what is above it is refused with one clear error, and
+//! either leaves the store as sound as before. Very many very small things cost no more each than a
+//! few.
 
 mod support;
 
@@ -18,7 +19,8 @@ use annals::{Error, ErrorKind};
 use support::prove::{Size, size};
 use support::{Hourly, Random, tiniest, tiny};
 
-/// After so many entries the simulated disk forgets how it came to hold what it holds, or it takes more memory than the store.
+/// After so many entries the simulated disk forgets how it came to hold what it holds, or it takes
+/// more memory than the store.
 const FORGETS_EVERY: u32 = 1_000;
 
 fn store() -> (SimDisk, Archive) {
@@ -241,8 +243,8 @@ fn a_store_with_any_option_at_either_end_survives_a_kill() {
     }
 }
 
-/// A journal file keeps the length it was made with. One that was made smaller than the store is told
-/// now was used again for an event that it cannot hold, which went on behind its end.
+/// A journal file keeps the length it was made with. One that was made smaller than the store is
+/// told now was used again for an event that it cannot hold, which went on behind its end.
 #[test]
 fn journal_files_of_several_lengths_hold_what_is_written_to_them() {
     let disk = SimDisk::new();

@@ -1,6 +1,7 @@
-//! Opening a store when something is in the way. A store on a full or read-only disk must still open for whoever only looks;
-//! an index that turns out to be damaged half-way must be made anew *on the disk*, or every later open pays for it again;
-//! and a disk that fails for a moment must not cost an index that is whole.
+//! Opening a store when something is in the way. A store on a full or read-only disk must still
+//! open for whoever only looks; an index that turns out to be damaged half-way must be made anew
+//! *on the disk*, or every later open pays for it again; and a disk that fails for a moment must
+//! not cost an index that is whole.
 
 mod support;
 
@@ -22,7 +23,8 @@ const INDEX: &str = "index.redb";
 const NO_SPACE: Fault = Fault::Kind(io::ErrorKind::StorageFull);
 const IO_ERROR: Fault = Fault::Os(5);
 
-/// A store with sealed content, whose index lags behind the log by a few events of entries it knows, as after a kill.
+/// A store with sealed content, whose index lags behind the log by a few events of entries it
+/// knows, as after a kill.
 fn left_behind() -> Runner {
     let mut runner = Runner::create(SimDisk::new()).expect("made");
     for seed in 0..12 {
@@ -78,7 +80,8 @@ fn makes_the_index_anew(disk: &SimDisk) -> bool {
     disk.census().on(Call::Create, INDEX) > 0
 }
 
-/// The index was being made anew when there was no room left; what there was of it by then was taken for an index.
+/// The index was being made anew when there was no room left; what there was of it by then was
+/// taken for an index.
 #[test]
 fn who_only_looks_needs_no_room_on_the_disk() {
     let bare = without_index();
@@ -134,7 +137,8 @@ fn index_damage_that_shows_only_half_way_is_healed_on_the_disk() {
         let archive = open(&disk, Access::ReadWrite).expect("an index is disposable");
         let state = State::observe(&archive).expect("readable");
         assert!(state == runner.state, "block {block} is damaged");
-        // What was met while opening is healed; damage that nothing has looked at yet may still be there.
+        // What was met while opening is healed; damage that nothing has looked at yet may still be
+        // there.
         if disk.census().on(Call::Create, INDEX) > 0 {
             archive.close().expect("closed");
             assert!(!makes_the_index_anew(&disk), "block {block} was damaged");
@@ -268,7 +272,8 @@ fn an_error_of_the_disk_is_told_and_is_no_reason_to_make_the_index_anew() {
     assert!(told > 20, "only {told} errors were told");
 }
 
-/// The power went after the packs of a seal had their names and before its segment had: the journal still has all of it.
+/// The power went after the packs of a seal had their names and before its segment had: the journal
+/// still has all of it.
 #[test]
 fn a_pack_of_a_seal_that_was_cut_off_goes_when_the_store_is_written_again() {
     let mut runner = Runner::create(SimDisk::new()).expect("made");
@@ -328,7 +333,8 @@ fn kept(disk: &SimDisk) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The tail was cut, then the disk failed once more before that was recorded; the next open found nothing to record.
+/// The tail was cut, then the disk failed once more before that was recorded; the next open found
+/// nothing to record.
 #[test]
 fn a_torn_tail_is_cut_only_when_a_copy_is_kept_or_there_is_no_room_for_one() {
     let (disk, state) = torn();

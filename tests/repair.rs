@@ -1,5 +1,6 @@
-//! A store is damaged in every way there is, and repaired. What could be read before is there afterwards, byte for byte; what
-//! is gone is recorded as lost, and nothing else is; the damaged bytes are kept; and the store takes the next file in.
+//! A store is damaged in every way there is, and repaired. What could be read before is there
+//! afterwards, byte for byte; what is gone is recorded as lost, and nothing else is; the damaged
+//! bytes are kept; and the store takes the next file in.
 
 mod support;
 
@@ -17,8 +18,8 @@ use support::mend::{Fate, content_of, is_whole, repair, repair_within};
 use support::prove::{Size, seed, size};
 use support::{Hourly, Runner, State, Step};
 
-/// The most that one flipped bit may cost: the one event or content it is in. Events in a segment share a block, and a header
-/// or a footer costs nothing.
+/// The most that one flipped bit may cost: the one event or content it is in. Events in a segment
+/// share a block, and a header or a footer costs nothing.
 fn is_least(path: &str, outcome: &RepairOutcome) -> bool {
     let events: u64 = outcome
         .lost_events
@@ -151,7 +152,8 @@ fn after_files_are_cut_lost_emptied_exchanged_or_taken_back_the_rest_is_whole() 
     }
 }
 
-/// borg deleted healthy chunks because its cache of them had rotted. An index is worth nothing beside what it is made of.
+/// borg deleted healthy chunks because its cache of them had rotted. An index is worth nothing
+/// beside what it is made of.
 #[test]
 fn a_bad_index_never_condemns_what_it_is_made_of() {
     let golden = Golden::new();
@@ -162,7 +164,8 @@ fn a_bad_index_never_condemns_what_it_is_made_of() {
     }
 }
 
-/// An event in the middle of the journal rotted. The store opened for reading only, and nothing helped but a copy.
+/// An event in the middle of the journal rotted. The store opened for reading only, and nothing
+/// helped but a copy.
 #[test]
 fn a_store_whose_journal_lost_an_event_takes_files_in_again() {
     let golden = Golden::new();
@@ -184,8 +187,8 @@ fn a_store_whose_journal_lost_an_event_takes_files_in_again() {
     assert_eq!((of("annals.lost.v1"), of("annals.repaired.v1")), (1, 1));
 }
 
-/// A segment's block rotted after the journal file was used again. Its content is in packs, and no event that can be read
-/// names it: the next compaction would have taken it for purged.
+/// A segment's block rotted after the journal file was used again. Its content is in packs, and no
+/// event that can be read names it: the next compaction would have taken it for purged.
 #[test]
 fn content_whose_events_are_lost_becomes_entries_of_its_own() {
     let golden = Golden::worn();
@@ -256,7 +259,8 @@ fn content_that_was_given_up_is_whole_again_once_it_is_archived_again() {
     assert!(report.ok && report.known_losses.contents == 0, "{report:?}");
 }
 
-/// Contents that share a dictionary depend on one record. It is there twice, so that damage to one copy costs none of them.
+/// Contents that share a dictionary depend on one record. It is there twice, so that damage to one
+/// copy costs none of them.
 #[test]
 fn a_damaged_copy_of_a_dictionary_costs_nothing() {
     let golden = Golden::worn();
@@ -283,7 +287,8 @@ fn a_damaged_copy_of_a_dictionary_costs_nothing() {
     }
 }
 
-/// With both copies gone, what was compressed with them is lost, and said to be; what stands beside it is not.
+/// With both copies gone, what was compressed with them is lost, and said to be; what stands beside
+/// it is not.
 #[test]
 fn without_both_copies_of_a_dictionary_only_those_who_need_it_are_lost() {
     let golden = Golden::worn();
@@ -387,8 +392,8 @@ fn a_repair_is_taken_back_and_every_file_is_as_it_was() {
     assert!(undone > 10, "only {undone}");
 }
 
-/// The log, the packs and what says which store it is; the index is made again by whoever opens it, and what a power cut
-/// left in `tmp` is cleared away by whoever opens the store.
+/// The log, the packs and what says which store it is; the index is made again by whoever opens it,
+/// and what a power cut left in `tmp` is cleared away by whoever opens the store.
 fn is_as_it_was(disk: &SimDisk, before: &SimDisk) -> bool {
     let primary = |disk: &SimDisk| {
         let mut files = content_of(disk);
@@ -401,7 +406,8 @@ fn is_as_it_was(disk: &SimDisk, before: &SimDisk) -> bool {
     primary(disk) == primary(before)
 }
 
-/// The power goes while a damaged store is repaired. Whatever the disk kept, repairing it again ends as it should have.
+/// The power goes while a damaged store is repaired. Whatever the disk kept, repairing it again
+/// ends as it should have.
 #[test]
 fn a_repair_that_is_cut_off_is_finished_by_the_next_one() {
     let mut images = 0;

@@ -62,7 +62,8 @@ pub(crate) fn functions(sources: &[Source]) -> Vec<Complaint> {
     found
 }
 
-/// The line of the brace that closes the function whose `fn` is at `at`; nothing for one without a body.
+/// The line of the brace that closes the function whose `fn` is at `at`; nothing for one without a
+/// body.
 fn last_line(source: &Source, at: usize) -> Option<usize> {
     let (mut braces, mut brackets) = (0, 0);
     for token in &source.tokens[at..] {
@@ -79,7 +80,8 @@ fn last_line(source: &Source, at: usize) -> Option<usize> {
     None
 }
 
-/// Complains of comments that run past the right margin. Code is rustfmt's; long literals and addresses can't be broken.
+/// Complains of comments that run past the right margin. Code is rustfmt's; long literals and
+/// addresses can't be broken.
 pub(crate) fn lines(sources: &[Source]) -> Vec<Complaint> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|source| is_rust(&source.path)) {

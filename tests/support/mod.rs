@@ -999,7 +999,8 @@ impl Runner {
             let id = pending.wait()?.id;
             acknowledged.insert(nth, (self.disk.ops(), id));
         }
-        // A put of one's own comes after what was handed in before, so that those are answered, too.
+        // A put of one's own comes after what was handed in before, so that those are answered,
+        // too.
         let last = archive.put(NewEntry::new("ICT"), &b"last of a flight"[..])?;
         contents.push(b"last of a flight".to_vec());
         acknowledged.insert(contents.len() - 1, (self.disk.ops(), last.id));
