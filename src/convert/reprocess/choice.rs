@@ -1,4 +1,4 @@
-//! The converter chosen for an entry, or why none can run.
+//! The converter to run over an entry, or the reason why none can run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) struct Chosen {
     pub(super) note: Option<String>,
 }
 
-/// The rule that chooses the converter of an entry.
+/// The converter to run over an entry: a configured one, or one as it was recorded.
 pub(super) enum Choice<'a> {
     Configured(&'a Converter),
     Recorded(Box<ConverterRegistered>),
