@@ -1,6 +1,8 @@
 //! Identifies a file or folder independently of its names.
 
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::Path;
 
 /// The identity of a file or folder: two names with equal ids are one file.
 ///
@@ -47,7 +49,7 @@ impl FileId {
 
     /// Creates an id from a folder's full name, for systems whose metadata has none.
     #[cfg(not(unix))]
-    pub(in crate::host) fn of_path(path: &std::path::Path) -> Self {
+    pub(in crate::host) fn of_path(path: &Path) -> Self {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
         path.hash(&mut hasher);
@@ -60,5 +62,14 @@ impl FileId {
     /// Returns true when both may lie on one file system.
     pub(in crate::host) fn may_share_file_system(self, other: Self) -> bool {
         self.device == other.device
+    }
+}
+
+/// Returns the identity of what has a name, and whether it is a link; `None` when the name is free.
+pub(in crate::host) fn named(path: &Path) -> io::Result<Option<(FileId, bool)>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some((FileId::of(&metadata), metadata.is_symlink()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -1,7 +1,7 @@
 //! The fingerprint of a source that was read: its size and times, and the hash of its content.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::file_meta::{FileMeta, open};
 use super::parts::{Parts, companions_of, parts, refused};
 use super::shape::Shape;
 use crate::host::config::settings::Links;
-use crate::host::file_id::FileId;
+use crate::host::file_id::{FileId, named};
 use crate::id::BlobId;
 use crate::{Error, Result};
 
@@ -148,15 +148,6 @@ fn ids(path: &Path, parts: &Parts<'_>) -> io::Result<Option<(FileId, Vec<(OsStri
         companions.push((name.clone(), id));
     }
     Ok(Some((main, companions)))
-}
-
-/// Returns the identity of what has a name, and whether it is a link; `None` when the name is free.
-pub(super) fn named(path: &Path) -> io::Result<Option<(FileId, bool)>> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some((FileId::of(&metadata), metadata.is_symlink()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 pub(super) fn hash(mut content: impl Read) -> io::Result<BlobId> {

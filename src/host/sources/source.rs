@@ -16,8 +16,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::Path;
 
-use super::fingerprint::{Fingerprint, hash, named};
+use super::fingerprint::{Fingerprint, hash};
 use crate::convert::archived_name;
+use crate::host::file_id::named;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
