@@ -1,22 +1,32 @@
-//! Stage 1: reads a file and archives it under its key, once.
+//! Stage 1: archives a file under its key while it is read.
+use std::ffi::OsStr;
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::converting::unready;
 use super::disposition::{Safety, case};
 use super::files::{ArchivedFile, Cleanup, LOOK_AGAIN, StageResult, TakenFile};
 use super::history::{History, entry, history, is_failure, key};
 use super::worker::FileWorker;
-use crate::archive::{Archive, Archived, NewEntry, raw_name};
+use crate::archive::{Archive, Archived, Key, NewEntry, raw_name};
 use crate::entry::Entry;
 use crate::host::config::settings::{ConverterConfig, Unarchivable};
 use crate::host::observe::notice::Notice;
 use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
+use crate::host::sources::file_reading::FileReading;
 use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::source::Source;
 use crate::id::EntryId;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
+
+/// A source that was read.
+struct ReadSource {
+    seen: Fingerprint,
+    /// The archive's answer, if it was archived while it was read; `None` when it was only hashed.
+    answer: Option<Result<Archived>>,
+}
 
 impl FileWorker {
     pub(super) fn archive_one(&self, taken: TakenFile) {
@@ -52,20 +62,20 @@ impl FileWorker {
     ) -> Result<StageResult<(Fingerprint, Safety, Option<EntryId>)>> {
         let path = &taken.candidate.path;
         let config = taken.config();
-        let seen = match Fingerprint::of(path, &config.shape()) {
+        let read = match self.read(taken) {
             Err(error) if config.archive.archives() => {
                 self.archive_failed(taken, &error, true);
                 return Ok(StageResult::Left("it could not be read"));
             }
-            seen => seen?,
+            read => read?,
         };
-        let Some(seen) = seen.filter(|seen| seen.meta == taken.candidate.meta) else {
+        let Some(ReadSource { seen, answer }) = read else {
             return Ok(StageResult::Left("it changed while it was read"));
         };
         if !config.archive.archives() {
             return Ok(StageResult::Next((seen, Safety::NotWanted, None)));
         }
-        let (archive, receipt) = match self.put(taken, config, &seen) {
+        let (archive, receipt) = match self.put(taken, config, &seen, answer) {
             Ok(put) => put,
             Err(error) if error.kind() == ErrorKind::Changed => {
                 return Ok(StageResult::Left("it changed while it was archived"));
@@ -117,6 +127,42 @@ impl FileWorker {
         Ok(StageResult::Next((seen, Safety::Archived, Some(id))))
     }
 
+    /// Reads a source; `None` when it changed meanwhile.
+    ///
+    /// A single file that is to be archived is archived while it is read. What has parts is only
+    /// hashed here, and archived by [`Self::put`].
+    fn read(&self, taken: &TakenFile) -> Result<Option<ReadSource>> {
+        let path = &taken.candidate.path;
+        let config = taken.config();
+        let shape = config.shape();
+        let archives = config.archive.archives();
+        let archive = self.host.archives.of(config).filter(|_| archives);
+        let failed = |error| Error::io("read", path, error);
+        let mut answer = None;
+        if let Some(archive) = archive
+            && let Some(mut reading) = FileReading::open(path, &shape).map_err(failed)?
+        {
+            if reading.meta() != taken.candidate.meta {
+                return Ok(None);
+            }
+            let put = archive.put(new_file(config, path, &reading), &mut reading);
+            let Some(reading) = reading.unless_changed().map_err(failed)? else {
+                return Ok(None);
+            };
+            if let Ok(receipt) = &put {
+                let seen = Fingerprint::of_read(reading, receipt.blob.blake3);
+                let answer = Some(put);
+                return Ok(Some(ReadSource { seen, answer }));
+            }
+            // The archive failed, and may not have read all of the file. The file is hashed below,
+            // because its converter may get it nevertheless.
+            answer = Some(put);
+        }
+        let seen = Fingerprint::of(path, &shape)?;
+        let unchanged = seen.filter(|seen| seen.meta == taken.candidate.meta);
+        Ok(unchanged.map(|seen| ReadSource { seen, answer }))
+    }
+
     /// Records that a file cannot be archived. With `waits` it is retried later.
     fn archive_failed(&self, taken: &TakenFile, error: &Error, waits: bool) {
         let path = &taken.candidate.path;
@@ -131,11 +177,14 @@ impl FileWorker {
         }
     }
 
+    /// Archives a source that was read. `answer` is the archive's answer if it was archived while
+    /// it was read.
     fn put(
         &self,
         taken: &TakenFile,
         config: &ConverterConfig,
         seen: &Fingerprint,
+        mut answer: Option<Result<Archived>>,
     ) -> Result<(&Archive, Archived)> {
         let path = &taken.candidate.path;
         let archive = self.host.archives.of(config).ok_or_else(|| {
@@ -147,18 +196,12 @@ impl FileWorker {
                 ),
             )
         })?;
-        let mut key = key(&config.converter.name, path, seen);
+        let mut key = key(&config.converter.name, path, &seen.meta, &seen.content);
         let receipt = loop {
-            let new = NewEntry {
-                converter: config.converter.name.clone(),
-                converter_version: config.converter.version.clone(),
-                arguments: config.converter.arguments.recorded(),
-                retention: config.archive.retention,
-                key: Some(key.clone().into()),
-                compression_level: Some(config.archive.compression_level),
-                ..NewEntry::default()
+            let receipt = match answer.take() {
+                Some(answer) => answer?,
+                None => put_source(archive, config, taken.source(seen), &key)?,
             };
-            let receipt = put_source(archive, taken.source(seen), new)?;
             if receipt.blob.blake3 != seen.content {
                 return Err(changed(path));
             }
@@ -213,8 +256,14 @@ impl FileWorker {
 /// Archives a source if it is still the file that was read; otherwise nothing is recorded.
 ///
 /// A link may have replaced the file meanwhile, and may lead to a file that must not be archived.
-fn put_source(archive: &Archive, source: Source<'_>, mut new: NewEntry) -> Result<Archived> {
-    describe(&mut new, source);
+fn put_source(
+    archive: &Archive,
+    config: &ConverterConfig,
+    source: Source<'_>,
+    key: &str,
+) -> Result<Archived> {
+    let name = source.archived_name();
+    let new = new_entry(config, source.path, &name, source.seen.meta.modified, key);
     source
         .read(|content| archive.put(new, content))
         .map_err(|error| {
@@ -233,12 +282,39 @@ fn changed(path: &Path) -> Error {
     )
 }
 
-/// Fills in the source's name, its folder, and its modification time.
-fn describe(new: &mut NewEntry, source: Source<'_>) {
-    let full = std::path::absolute(source.path).unwrap_or_else(|_| source.path.to_owned());
-    let name = source.archived_name();
-    new.source.name = name.to_string_lossy().into_owned();
-    new.source.name_hex = raw_name(&name);
-    new.source.path = full.to_string_lossy().into_owned();
-    new.source.set_modified(source.seen.meta.modified);
+/// Describes a file that is archived while it is read. Its key needs the hash of its content.
+fn new_file(config: &ConverterConfig, path: &Path, reading: &FileReading<'_>) -> NewEntry {
+    let meta = reading.meta();
+    let (converter, source) = (config.converter.name.clone(), path.to_owned());
+    let key = Key::from_digest(move |blob| key(&converter, &source, &meta, &blob.blake3));
+    let name = path.file_name().unwrap_or_default();
+    new_entry(config, path, name, meta.modified, key)
 }
+
+/// Describes a source: its converter's settings, its name, its folder, and its modification time.
+fn new_entry(
+    config: &ConverterConfig,
+    path: &Path,
+    name: &OsStr,
+    modified: SystemTime,
+    key: impl Into<Key>,
+) -> NewEntry {
+    let mut new = NewEntry {
+        converter: config.converter.name.clone(),
+        converter_version: config.converter.version.clone(),
+        arguments: config.converter.arguments.recorded(),
+        retention: config.archive.retention,
+        key: Some(key.into()),
+        compression_level: Some(config.archive.compression_level),
+        ..NewEntry::default()
+    };
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    new.source.name = name.to_string_lossy().into_owned();
+    new.source.name_hex = raw_name(name);
+    new.source.path = full.to_string_lossy().into_owned();
+    new.source.set_modified(modified);
+    new
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::archive::Archive;
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::host::config::settings::Retry;
-use crate::host::sources::fingerprint::Fingerprint;
-use crate::id::{ConverterId, EntryId};
+use crate::host::sources::file_meta::FileMeta;
+use crate::id::{BlobId, ConverterId, EntryId};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -84,15 +84,20 @@ pub(super) fn tried_by(entry: &Entry, current: Option<ConverterId>) -> u32 {
 
 /// Returns the idempotency key of one content of one file for one converter. An equal key finds the
 /// existing entry.
-pub(in crate::host) fn key(converter: &str, path: &Path, seen: &Fingerprint) -> String {
-    let modified = Timestamp::from(seen.meta.modified);
+pub(in crate::host) fn key(
+    converter: &str,
+    path: &Path,
+    meta: &FileMeta,
+    content: &BlobId,
+) -> String {
+    let modified = Timestamp::from(meta.modified);
     let mut hasher = blake3::Hasher::new_derive_key("annals 2026-01 host intake key v1");
     for part in [
         converter.as_bytes(),
         path.as_os_str().as_encoded_bytes(),
-        &seen.meta.size.to_le_bytes(),
+        &meta.size.to_le_bytes(),
         &modified.micros().to_le_bytes(),
-        seen.content.as_bytes(),
+        content.as_bytes(),
     ] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);

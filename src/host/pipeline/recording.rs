@@ -45,7 +45,8 @@ impl FileWorker {
         let mut submit = config.submit.as_ref().map(Submit::endpoint);
         if let Some(direct) = direct(config, ready.entry) {
             submit = None;
-            let intake = key(&config.converter.name, path, &ready.seen);
+            let seen = &ready.seen;
+            let intake = key(&config.converter.name, path, &seen.meta, &seen.content);
             if !self.deliver(taken, direct, &intake, &mut conversion) {
                 self.wait(taken, config.retry.delay.min(LOOK_AGAIN), taken.failures);
                 return Ok(StageResult::Left("its report could not be sent now"));

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::file_meta::{FileMeta, open};
-use super::parts::{Parts, companions_of, parts, refused};
+use super::file_meta::FileMeta;
+use super::file_reading::FileReading;
+use super::parts::{Parts, parts, refused};
 use super::shape::Shape;
-use crate::host::config::settings::Links;
 use crate::host::file_id::{FileId, named};
 use crate::id::BlobId;
 use crate::{Error, Result};
@@ -41,17 +41,27 @@ impl Fingerprint {
     /// Reads a file or folder; `None` when it is gone, of another kind, or changed meanwhile.
     pub(in crate::host) fn of(path: &Path, shape: &Shape) -> Result<Option<Self>> {
         let failed = |error| Error::io("read", path, error);
-        match shape {
-            Shape::File(links) => Self::of_file(path, *links, shape).map_err(failed),
-            Shape::Folder => Self::of_parts(path, shape),
-            Shape::WithCompanions(_) => {
-                if !companions_of(path, shape).map_err(failed)?.is_empty() {
-                    return Self::of_parts(path, shape);
-                }
-                let seen = Self::of_file(path, Links::Skip, shape).map_err(failed)?;
-                let is_alone = companions_of(path, shape).map_err(failed)?.is_empty();
-                Ok(seen.filter(|_| is_alone))
-            }
+        let Some(mut reading) = FileReading::open(path, shape).map_err(failed)? else {
+            return Self::of_parts(path, shape);
+        };
+        let content = hash(&mut reading);
+        let Some(reading) = reading.unless_changed().map_err(failed)? else {
+            return Ok(None);
+        };
+        let content = content.map_err(failed)?;
+        Ok(Some(Self::of_read(reading, content)))
+    }
+
+    /// Returns the fingerprint of a file that was read to its end. `content` is the hash of what
+    /// was read.
+    pub(in crate::host) fn of_read(reading: FileReading<'_>, content: BlobId) -> Self {
+        assert!(reading.is_whole(), "BUG: the file was not read to its end");
+        Self {
+            meta: reading.meta(),
+            content,
+            shape: reading.shape.clone(),
+            named: reading.named,
+            companions: Vec::new(),
         }
     }
 
@@ -68,37 +78,7 @@ impl Fingerprint {
         }
     }
 
-    fn of_file(path: &Path, links: Links, shape: &Shape) -> io::Result<Option<Self>> {
-        let named = || named(path);
-        let Some((id, is_link)) = named()? else {
-            return Ok(None);
-        };
-        if is_link && links == Links::Skip {
-            return Ok(None);
-        }
-        let file = match open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let metadata = file.metadata()?;
-        // A link that took the name meanwhile leads to another file than the named one.
-        if !is_link && FileId::of(&metadata) != id {
-            return Ok(None);
-        }
-        let meta = FileMeta::of(&metadata)?;
-        let content = hash(&file)?;
-        let is_unchanged =
-            FileMeta::of(&file.metadata()?)? == meta && named()? == Some((id, is_link));
-        Ok(is_unchanged.then_some(Self {
-            meta,
-            content,
-            shape: shape.clone(),
-            named: id,
-            companions: Vec::new(),
-        }))
-    }
-
+    /// Reads a folder, or a main file with its companions.
     fn of_parts(path: &Path, shape: &Shape) -> Result<Option<Self>> {
         let look = || match parts(path, shape) {
             Ok(seen) => Ok(seen),

@@ -4,6 +4,7 @@ pub(super) mod candidate;
 pub(super) mod clear;
 pub(super) mod expected;
 pub(super) mod file_meta;
+pub(super) mod file_reading;
 pub(super) mod fingerprint;
 pub(super) mod groups;
 pub(super) mod open_files;

@@ -486,13 +486,16 @@ fn a_key_is_the_same_for_the_same_file_and_for_nothing_else() {
     let seen = Fingerprint::of(&path, &Shape::File(Links::Skip))
         .expect("read")
         .expect("there");
-    let first = key("T", &path, &seen);
-    assert_eq!(first, key("T", &path, &seen));
-    assert_ne!(first, key("U", &path, &seen));
-    assert_ne!(first, key("T", &dir.path().join("b.csv"), &seen));
+    let first = key("T", &path, &seen.meta, &seen.content);
+    assert_eq!(first, key("T", &path, &seen.meta, &seen.content));
+    assert_ne!(first, key("U", &path, &seen.meta, &seen.content));
+    assert_ne!(
+        first,
+        key("T", &dir.path().join("b.csv"), &seen.meta, &seen.content)
+    );
     fs::write(&path, "y").expect("written");
     let other = Fingerprint::of(&path, &Shape::File(Links::Skip))
         .expect("read")
         .expect("there");
-    assert_ne!(first, key("T", &path, &other));
+    assert_ne!(first, key("T", &path, &other.meta, &other.content));
 }
