@@ -4,7 +4,7 @@ use annals::convert::{adopt_orphans, be_launcher};
 
 fn main() -> std::process::ExitCode {
     be_launcher().unwrap_or_else(|| {
-        // Where the system cannot do that, a process that leaves its converter goes on.
+        // Where the system cannot do this, processes that outlive their converter are not stopped.
         let _ = adopt_orphans();
         annals::cli::main()
     })

@@ -1,4 +1,4 @@
-//! What to look for: filters, order and pages, as plain values.
+//! Queries as plain values: filters, orders and pages.
 
 use std::str::FromStr;
 
@@ -8,10 +8,11 @@ use crate::entry::{ParseWordError, Status};
 use crate::id::{EntryId, JobId};
 use crate::time::Timestamp;
 
-/// Which entries. Empty means all that are not purged; every stated field must hold.
+/// Selects entries. Every stated field must match. An empty filter selects all entries that are not
+/// purged.
 ///
-/// Text is compared without regard to letter case, to whether letters are composed or decomposed,
-/// and to the width of East Asian letters; except metadata values, which must be equal.
+/// Texts are compared without regard to letter case, to composed or decomposed letters, and to the
+/// width of East Asian letters. Metadata values must be exactly equal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
@@ -24,13 +25,13 @@ pub struct Filter {
     /// The version the converter claimed at archiving.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub converter_version: Option<String>,
-    /// In any of these states.
+    /// With any of these statuses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<Status>,
-    /// Archived at or after.
+    /// Archived at or after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
-    /// Archived before.
+    /// Archived before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
     /// Serial number.
@@ -45,7 +46,8 @@ pub struct Filter {
     /// Test process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
-    /// A glob over the file name: `*` any run, `?` any one character, `[a-z]` one of a set.
+    /// A glob over the file name: `*` matches any text, `?` any one character, `[a-z]` one of a
+    /// set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Metadata that must be present with exactly this value.
@@ -57,7 +59,7 @@ pub struct Filter {
     /// Has a report with this id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report_id: Option<String>,
-    /// A part of the file name, serial, part, an attempt's error, or a metadata value.
+    /// Text contained in the file name, serial, part, an attempt's error, or a metadata value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// What to do with purged entries.
@@ -66,7 +68,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Returns true when it selects every entry that is not purged.
+    /// Returns true when the filter selects every entry that is not purged.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -102,7 +104,7 @@ pub enum SortField {
     /// The order of archiving.
     #[default]
     Id,
-    /// The wall time of archiving; differs from `Id` where the clock was set back.
+    /// The wall-clock time of archiving; differs from `Id` where the clock was set back.
     ArchivedAt,
     /// Converter name.
     Converter,
@@ -165,7 +167,7 @@ impl FromStr for SortField {
     }
 }
 
-/// Which way a listing runs.
+/// The direction of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -176,7 +178,7 @@ pub enum Direction {
     Desc,
 }
 
-/// The order of a listing. Written `size:desc`; the direction may be left out.
+/// The order of a listing. Its text form is `size:desc`; the direction may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Sort {
     /// By which column.
@@ -202,34 +204,34 @@ impl FromStr for Sort {
     }
 }
 
-/// A filter, an order, and which part of the result.
+/// A filter, an order, and the part of the result to return.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Query {
-    /// Which entries.
+    /// Which entries to list.
     pub filter: Filter,
-    /// In which order.
+    /// In which order to list them.
     pub sort: Sort,
-    /// How many at the most; `None` is all.
+    /// The most entries to return; `None` means all.
     pub limit: Option<usize>,
-    /// How many to pass over first.
+    /// How many entries to leave out first.
     pub offset: usize,
-    /// Go on after the row this cursor stands for.
+    /// Continue after the entry that this cursor stands for.
     pub after: Option<Cursor>,
 }
 
-/// The place of one row in one order: where the next page begins. Printed as opaque text.
+/// The position of one entry in an order: where the next page begins. Its text form is opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// The order it belongs to.
     pub sort: Sort,
-    /// The row's encoded value in the sort column.
+    /// The encoded value of the entry in the sort column.
     pub value: Vec<u8>,
-    /// The row.
+    /// The entry.
     pub id: EntryId,
 }
 
-/// Text that is not a cursor this program printed.
+/// The text is not a cursor that this program printed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a cursor; pass one that a listing printed")]
 pub struct ParseCursorError(String);
