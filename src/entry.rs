@@ -314,7 +314,7 @@ pub struct Attempt {
     pub duration_ms: Option<u64>,
     /// Why it did not succeed.
     pub error: Option<String>,
-    /// What it complained about all the same.
+    /// The warnings that it reported.
     pub warnings: Vec<String>,
     /// The restrictions enforced on its processes, in a few words each. Empty when there were none
     /// or they were not recorded.

@@ -397,7 +397,7 @@ pub struct Converted {
     /// Why it did not succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What it complained about.
+    /// The warnings that it reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// The restrictions enforced on its processes, in a few words each. Absent when there were

@@ -1,4 +1,4 @@
-//! Tests of how a damaged log is made whole.
+//! Tests of planning and writing the repair of a damaged log.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
