@@ -23,10 +23,7 @@ fn store() -> (TempDir, Archive) {
 }
 
 fn entry(nth: usize) -> NewEntry {
-    let mut new = NewEntry {
-        converter: "ICT CSV".to_owned(),
-        ..NewEntry::default()
-    };
+    let mut new = NewEntry::new("ICT CSV");
     new.source.name = format!("K2510-{nth:06}.csv");
     new.unit.serial = Some(format!("K2510-{nth:06}"));
     new

@@ -46,30 +46,22 @@ fn add(archive: &Archive, numbers: std::ops::Range<usize>) {
 }
 
 fn entry(nth: usize) -> NewEntry {
-    NewEntry {
-        converter: ["ICT CSV", "JUnit XML", "STDF"][nth % 3].to_owned(),
-        source: Source {
-            name: format!("K{nth:06}.csv"),
-            ..Source::default()
-        },
-        unit: Unit {
-            serial: Some(format!("K{nth:06}")),
-            part: Some(format!("118-{:03}", nth % 120)),
-            station: Some(format!("ICT-{:02}", nth % 20)),
-            process: None,
-        },
-        ..NewEntry::default()
-    }
+    NewEntry::new(["ICT CSV", "JUnit XML", "STDF"][nth % 3].to_owned())
+        .source(Source::default().name(format!("K{nth:06}.csv")))
+        .unit(
+            Unit::default()
+                .serial(format!("K{nth:06}"))
+                .part(format!("118-{:03}", nth % 120))
+                .station(format!("ICT-{:02}", nth % 20)),
+        )
 }
 
 fn page(bencher: Bencher<'_, '_>, filter: Filter, sort: &str) {
     let archive = &*STORE;
-    let query = Query {
-        filter,
-        sort: sort.parse().expect("an order"),
-        limit: Some(100),
-        ..Query::default()
-    };
+    let query = Query::default()
+        .filter(filter)
+        .sort(sort.parse().expect("an order"))
+        .limit(100);
     bencher.bench(|| archive.snapshot()?.query(&query));
 }
 
@@ -80,29 +72,19 @@ fn first_100(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn newest_100_of_a_converter(bencher: Bencher<'_, '_>) {
-    let filter = Filter {
-        converter: vec!["STDF".to_owned()],
-        ..Filter::default()
-    };
+    let filter = Filter::default().converter("STDF");
     page(bencher, filter, "id:desc");
 }
 
 #[divan::bench]
 fn part_and_station(bencher: Bencher<'_, '_>) {
-    let filter = Filter {
-        part: Some("118-017".to_owned()),
-        station: Some("ICT-17".to_owned()),
-        ..Filter::default()
-    };
+    let filter = Filter::default().part("118-017").station("ICT-17");
     page(bencher, filter, "id");
 }
 
 #[divan::bench]
 fn file_glob(bencher: Bencher<'_, '_>) {
-    let filter = Filter {
-        file: Some("K01?5*.csv".to_owned()),
-        ..Filter::default()
-    };
+    let filter = Filter::default().file("K01?5*.csv");
     page(bencher, filter, "id");
 }
 

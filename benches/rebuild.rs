@@ -26,10 +26,7 @@ static STORE: LazyLock<PathBuf> = LazyLock::new(|| {
             let archive = &archive;
             scope.spawn(move || {
                 for nth in (caller..ENTRIES).step_by(CALLERS) {
-                    let mut new = NewEntry {
-                        converter: "ICT CSV".to_owned(),
-                        ..NewEntry::default()
-                    };
+                    let mut new = NewEntry::new("ICT CSV");
                     new.source.name = format!("K{nth:06}.csv");
                     new.unit.serial = Some(format!("K{nth:06}"));
                     let content = format!("Serial;{nth}");

@@ -23,10 +23,7 @@ fn store(contents: impl Iterator<Item = Vec<u8>>) -> (TempDir, Archive, Vec<Blob
     let archive = Archive::create(dir.path().join("store"), Options::default()).expect("a store");
     let blobs = contents
         .map(|content| {
-            let new = NewEntry {
-                converter: "ICT CSV".to_owned(),
-                ..NewEntry::default()
-            };
+            let new = NewEntry::new("ICT CSV");
             archive
                 .put(new, content.as_slice())
                 .expect("archived")

@@ -76,10 +76,7 @@ fn store(
     dictionary_from: u64,
     level: Option<u8>,
 ) -> (u64, Duration, Duration) {
-    let options = Options {
-        dictionary_from,
-        ..Options::default()
-    };
+    let options = Options::default().dictionary_from(dictionary_from);
     let archive = Archive::create(dir, options).expect("a store");
     let callers = 16;
     std::thread::scope(|scope| {
@@ -87,10 +84,10 @@ fn store(
             let archive = &archive;
             scope.spawn(move || {
                 for (name, content) in files.iter().skip(caller).step_by(callers) {
-                    let mut new = NewEntry {
-                        converter: "bench".to_owned(),
-                        compression_level: level,
-                        ..NewEntry::default()
+                    let mut new = {
+                        let mut new = NewEntry::new("bench");
+                        new.compression_level = level;
+                        new
                     };
                     new.source.name.clone_from(name);
                     archive.put(new, content.as_slice()).expect("archived");

@@ -8,6 +8,7 @@ use chrono::{Months, TimeDelta};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, Sha256};
+use crate::setters::setters;
 use crate::time::Timestamp;
 
 /// Free facts about an entry, sorted by name.
@@ -16,6 +17,7 @@ pub type Meta = BTreeMap<String, String>;
 /// The status of an entry: how its last attempt ended, or that there was none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Status {
     /// No attempt yet.
     Pending,
@@ -64,6 +66,7 @@ impl fmt::Display for Status {
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Outcome {
     /// A report was made.
     Success,
@@ -145,6 +148,7 @@ impl FromStr for Outcome {
 /// The unit under test that a source is about. Absent fields are unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Unit {
     /// Serial number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,6 +163,17 @@ pub struct Unit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
 }
+
+setters! { Unit {
+    /// Sets the serial number.
+    serial: some [String];
+    /// Sets the part number.
+    part: some [String];
+    /// Sets the test station.
+    station: some [String];
+    /// Sets the test process.
+    process: some [String];
+} }
 
 impl Unit {
     /// Returns true when nothing is known.
@@ -251,6 +266,7 @@ impl<'de> Deserialize<'de> for Retention {
 
 /// A report a converter made in one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Report {
     /// Its content.
     pub blake3: BlobId,
@@ -271,6 +287,7 @@ pub struct Report {
 /// The state of a report that no server has accepted yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Submission {
     /// It waits until the server accepts it.
     Waiting {
@@ -295,6 +312,7 @@ pub enum Submission {
 /// One run of a converter over an entry. Attempts are added, never changed; only a report's
 /// submission is filled in later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Attempt {
     /// 1 for the first attempt of the entry.
     pub attempt: AttemptNo,
@@ -328,6 +346,7 @@ pub struct Attempt {
 
 /// One archived source with its metadata and all its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Entry {
     /// Its name: the number of the event that archived it.
     pub id: EntryId,

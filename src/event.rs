@@ -9,10 +9,12 @@ use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::id::{
     AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256, StoreId,
 };
+use crate::setters::setters;
 use crate::time::Timestamp;
 
 /// One recorded fact with its place and circumstances.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// Its position in the log. Events are ordered by this alone, never by time.
     pub seq: EventSeq,
@@ -28,6 +30,7 @@ pub struct Event {
 
 /// Who caused an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Actor {
     /// A person, a service, or annals itself.
     pub kind: ActorKind,
@@ -36,6 +39,14 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Returns the actor of this kind and name.
+    pub fn new(kind: ActorKind, id: impl Into<String>) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+        }
+    }
+
     /// Returns the actor for what annals does by itself.
     pub fn system() -> Self {
         Self {
@@ -48,6 +59,7 @@ impl Actor {
 /// The kinds of [`Actor`], under their CloudEvents `authtype` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ActorKind {
     /// A person at a keyboard.
     User,
@@ -156,6 +168,7 @@ bodies! {
 
 /// An event of a type this version does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unknown {
     /// Its type.
     pub kind: String,
@@ -165,6 +178,7 @@ pub struct Unknown {
 
 /// See [`Body::StoreCreated`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StoreCreated {
     /// The store's id, which never changes.
     pub store: StoreId,
@@ -176,6 +190,7 @@ pub struct StoreCreated {
 
 /// See [`Body::StoreOpened`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StoreOpened {
     /// Version of the program.
     pub program: String,
@@ -189,6 +204,7 @@ pub struct StoreOpened {
 
 /// See [`Body::StoreContinued`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StoreContinued {
     /// What this copy was made from.
     pub from: ContinuedFrom,
@@ -210,6 +226,7 @@ pub struct StoreContinued {
 /// What a copy of a store was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ContinuedFrom {
     /// A backup, by `restore-store`.
     Backup,
@@ -219,6 +236,7 @@ pub enum ContinuedFrom {
 
 /// See [`Body::Recovered`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Recovered {
     /// The journal file.
     pub journal: String,
@@ -245,6 +263,7 @@ pub struct Lost {
 
 /// See [`Body::Repaired`]. A large repair is recorded as several events.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Repaired {
     /// Files that were replaced or taken out, as they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -277,6 +296,7 @@ fn is_zero(count: &u64) -> bool {
 
 /// A file in the state before a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RepairedFile {
     /// Its path relative to the store.
     pub path: String,
@@ -287,6 +307,7 @@ pub struct RepairedFile {
 
 /// Where a source came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Source {
     /// File name; bytes that are not UTF-8 stand as U+FFFD.
     pub name: String,
@@ -303,6 +324,19 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_s: Option<i64>,
 }
+
+setters! { Source {
+    /// Sets the file name.
+    name: into [String];
+    /// Sets the full path.
+    path: into [String];
+    /// Sets the bytes of a name that is not UTF-8, in hexadecimal.
+    name_hex: some [String];
+    /// Sets the modification time.
+    modified: opt [Timestamp];
+    /// Sets the modification time in seconds since 1970, where `modified` cannot tell it.
+    modified_s: opt [i64];
+} }
 
 impl Source {
     /// Records when a file was modified, whatever time its file system reports.
@@ -340,6 +374,7 @@ pub struct BlobRef {
 
 /// See [`Body::Archived`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Archived {
     /// The converter the source is meant for.
     pub converter: String,
@@ -373,6 +408,7 @@ pub struct Archived {
 
 /// See [`Body::Converted`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Converted {
     /// The entry it ran over.
     pub entry: EntryId,
@@ -420,6 +456,7 @@ pub struct Converted {
 
 /// See [`Body::Reported`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Reported {
     /// The entry.
     pub entry: EntryId,
@@ -440,6 +477,7 @@ pub struct Reported {
 /// See [`Body::SubmitIntended`]. Recorded once for each report, however often it is sent. A report
 /// without this event was never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SubmitIntended {
     /// The entry.
     pub entry: EntryId,
@@ -455,6 +493,7 @@ pub struct SubmitIntended {
 
 /// See [`Body::SubmitRejected`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SubmitRejected {
     /// The entry.
     pub entry: EntryId,
@@ -483,6 +522,7 @@ pub struct BundleFile {
 
 /// See [`Body::ConverterRegistered`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ConverterRegistered {
     /// The identity of the converter.
     pub converter_id: ConverterId,
@@ -505,6 +545,7 @@ pub struct ConverterRegistered {
 
 /// See [`Body::ConfigChanged`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ConfigChanged {
     /// What changed.
     pub what: String,
@@ -514,6 +555,24 @@ pub struct ConfigChanged {
     /// The value now, secrets masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
+}
+
+setters! { ConfigChanged {
+    /// Sets the value before, secrets masked.
+    old: some [String];
+    /// Sets the value now, secrets masked.
+    new: some [String];
+} }
+
+impl ConfigChanged {
+    /// Returns a change of `what`, from nothing to nothing.
+    pub fn of(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            old: None,
+            new: None,
+        }
+    }
 }
 
 /// Entry ids as ascending, disjoint, inclusive ranges.
@@ -563,6 +622,7 @@ impl EntryRanges {
 
 /// See [`Body::HoldPlaced`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HoldPlaced {
     /// The hold's name. An entry may have several holds.
     pub name: String,
@@ -574,6 +634,7 @@ pub struct HoldPlaced {
 
 /// See [`Body::HoldReleased`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HoldReleased {
     /// The hold's name.
     pub name: String,
@@ -583,6 +644,7 @@ pub struct HoldReleased {
 
 /// See [`Body::PurgePlanned`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PurgePlanned {
     /// The id of the plan: a digest of its content.
     pub plan_id: String,
@@ -608,6 +670,7 @@ pub struct PurgePlanned {
 /// See [`Body::PurgedEntries`]. A large purge is recorded as several events, each complete by
 /// itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PurgedEntries {
     /// The plan that was carried out.
     pub plan_id: String,
@@ -625,6 +688,7 @@ pub struct PurgedEntries {
 
 /// See [`Body::Compacted`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Compacted {
     /// Packs that are not needed once this event is recorded.
     pub removed: Vec<PackId>,
@@ -636,6 +700,7 @@ pub struct Compacted {
 
 /// See [`Body::JobStarted`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct JobStarted {
     /// What kind of job; always "reprocess" for now.
     pub kind: String,
@@ -652,8 +717,34 @@ pub struct JobStarted {
     pub reason: Option<String>,
 }
 
+setters! { JobStarted {
+    /// Sets the selection, as it was asked for.
+    selection: into [String];
+    /// Sets which converter: "recorded", "current", or a name.
+    converter_version: into [String];
+    /// Sets which arguments: "recorded" or "current".
+    params: into [String];
+    /// Sets why, in a person's words.
+    reason: some [String];
+} }
+
+impl JobStarted {
+    /// Returns the start of a job over so many entries.
+    pub fn new(kind: impl Into<String>, total: u64) -> Self {
+        Self {
+            kind: kind.into(),
+            selection: String::new(),
+            converter_version: "current".to_owned(),
+            params: "recorded".to_owned(),
+            total,
+            reason: None,
+        }
+    }
+}
+
 /// See [`Body::JobFinished`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct JobFinished {
     /// The job.
     pub job: JobId,
@@ -685,8 +776,36 @@ pub struct JobFinished {
     pub more_errors: u64,
 }
 
+setters! { JobFinished {
+    /// Sets the job.
+    job: [JobId];
+    /// Sets how many entries were tried.
+    processed: [u64];
+    /// Sets how many attempts succeeded.
+    successful: [u64];
+    /// Sets how many attempts did not succeed.
+    failed: [u64];
+    /// Sets how many entries were passed over.
+    skipped: [u64];
+    /// Sets how many reports are equal to the one before.
+    unchanged: [u64];
+    /// Sets how many reports differ from the one before.
+    changed: [u64];
+    /// Sets how many entries failed before and succeed now.
+    fixed: [u64];
+    /// Sets how many entries succeeded before and fail now.
+    broken: [u64];
+    /// Sets whether it was stopped before its end.
+    interrupted: [bool];
+    /// Sets why entries have no attempt.
+    errors: [Vec<JobError>];
+    /// Sets how many further entries have no attempt.
+    more_errors: [u64];
+} }
+
 /// Entries of a job that have no attempt, all for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct JobError {
     /// Why.
     pub error: String,

@@ -315,36 +315,7 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     }
     .encode_into(&mut frame)
     .expect("a sound frame");
-    let class = pack::PackClass::new("forever/none").expect("a sound class");
-    let mut whole = pack::encode_header(&pack::PackHeader {
-        origin: pack::PackOrigin::Sealed,
-        store: STORE,
-        pack: PackId(1),
-        first_seq: EventSeq(1),
-        last_seq: EventSeq(7),
-        class,
-    });
-    let mut listed = Vec::new();
-    let mut place = |whole: &mut Vec<u8>, record: &[u8]| {
-        let (header, stored) = record::decode(record).expect("a sound record");
-        listed.push(pack::PackEntry {
-            id: header.id,
-            offset: pack::PackOffset(whole.len() as u64),
-            len: header.packed_len(),
-            raw_len: header.raw_len,
-            kind: header.kind,
-        });
-        record::encode_packed_into(whole, &header.with(stored)).expect("a sound record");
-    };
-    let (dictionary, with_dictionary) = sample_with_dictionary();
-    for record in [&dictionary, &blob, &with_dictionary, &dictionary] {
-        place(&mut whole, record);
-    }
-    listed.sort_unstable_by_key(|entry| (entry.id, entry.kind, entry.offset));
-    let records_end = whole.len() as u64;
-    let repeated = u32::try_from(dictionary.len()).expect("short");
-    let end = pack::encode_footer(PackId(1), records_end, repeated, listed.iter());
-    whole.extend(end);
+    let whole = sample_pack(&blob);
     let mut tree = crate::evidence::tree::Frontier::new();
     (0..7).for_each(|_| tree.push(line.as_bytes()));
     let footer = Footer {
@@ -397,6 +368,41 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
         #[cfg(feature = "host")]
         ("configuration", b"[[converter]]\nname = \"ICT CSV\"\nwatch_folder = \"in\"\npatterns = [\"*.csv\"]\ncommand = [\"python3\", \"ict.py\", \"{input}\"]\n".to_vec()),
     ]
+}
+
+/// Returns a pack with a content, a dictionary, and a content that was compressed with it.
+fn sample_pack(blob: &[u8]) -> Vec<u8> {
+    let class = pack::PackClass::new("forever/none").expect("a sound class");
+    let mut whole = pack::encode_header(&pack::PackHeader {
+        origin: pack::PackOrigin::Sealed,
+        store: STORE,
+        pack: PackId(1),
+        first_seq: EventSeq(1),
+        last_seq: EventSeq(7),
+        class,
+    });
+    let mut listed = Vec::new();
+    let mut place = |whole: &mut Vec<u8>, record: &[u8]| {
+        let (header, stored) = record::decode(record).expect("a sound record");
+        listed.push(pack::PackEntry {
+            id: header.id,
+            offset: pack::PackOffset(whole.len() as u64),
+            len: header.packed_len(),
+            raw_len: header.raw_len,
+            kind: header.kind,
+        });
+        record::encode_packed_into(whole, &header.with(stored)).expect("a sound record");
+    };
+    let (dictionary, with_dictionary) = sample_with_dictionary();
+    for record in [&dictionary[..], blob, &with_dictionary, &dictionary] {
+        place(&mut whole, record);
+    }
+    listed.sort_unstable_by_key(|entry| (entry.id, entry.kind, entry.offset));
+    let records_end = whole.len() as u64;
+    let repeated = u32::try_from(dictionary.len()).expect("short");
+    let end = pack::encode_footer(PackId(1), records_end, repeated, listed.iter());
+    whole.extend(end);
+    whole
 }
 
 /// Returns a dictionary record, and a content record that was compressed with it.

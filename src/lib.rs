@@ -1,22 +1,17 @@
 //! An event-sourced, content-addressed archive for converter hosts.
 //!
-//! Factories test every unit they make; converter hosts turn the test stations' files into reports. annals keeps
-//! every input byte and every fact about it, finds it by serial number years later, runs the same or the corrected
-//! converter over any selection again, and shows what changed.
+//! Factories test every unit they make; converter hosts turn the test stations' files into reports.
+//! annals keeps every input byte and every fact about it, finds it by serial number years later,
+//! runs the same or the corrected converter over any selection again, and shows what changed.
 //!
 //! ```
-//! use annals::archive::{Archive, NewEntry, Options};
-//! use annals::entry::Unit;
+//! use annals::archive::{Archive, NewEntry};
 //!
 //! # fn main() -> annals::Result<()> {
 //! # let dir = tempfile::tempdir().expect("a temporary folder");
 //! # let dir = dir.path().join("store");
-//! let archive = Archive::create(&dir, Options::default())?;
-//! let new = NewEntry {
-//!     converter: "ICT CSV".into(),
-//!     unit: Unit { serial: Some("SN1042".into()), ..Unit::default() },
-//!     ..NewEntry::default()
-//! };
+//! let archive = Archive::builder().create(&dir)?;
+//! let new = NewEntry::new("ICT CSV").serial("SN1042");
 //! // When the receipt is there, the bytes and the facts survive a power cut.
 //! let receipt = archive.put(new, &b"serial,SN1042\nvolts,4.98\n"[..])?;
 //!
@@ -30,12 +25,16 @@
 //! # }
 //! ```
 //!
+//! [`docs::embedding`] shows the rest in five minutes: many files in flight, queries, events, and a
+//! converter host in 60 lines.
+//!
 //! # Four sentences everything follows from
 //!
 //! 1. **The log is the truth.** Each fact is an immutable event with a sequence number.
 //! 2. **Blobs are named by their content.** An event names only durable blobs.
 //! 3. **The index is disposable.** It is always the fold of the log.
-//! 4. **Deciding is pure, acting is in one place.** Plans are values that can be shown, compared and refused as stale.
+//! 4. **Deciding is pure, acting is in one place.** Plans are values that can be shown, compared
+//!    and refused as stale.
 //!
 //! # Rooms
 //!
@@ -61,7 +60,8 @@
 //! | `demo` | the sample plant of `annals demo`, its converters and its story | the vocabulary |
 //! | `cli` | the `annals` program | everything |
 //!
-//! Never upward; `tests/architecture.rs` checks it. [`docs`] has the guides, the design and the on-disk format.
+//! Never upward; `tests/architecture.rs` checks it. [`docs`] has the guides, the design and the
+//! on-disk format.
 
 pub mod archive;
 mod blob;
@@ -88,6 +88,7 @@ mod index;
 mod log;
 pub mod query;
 pub mod retention;
+mod setters;
 pub mod time;
 
 pub use archive::Archive;
@@ -107,6 +108,8 @@ pub mod docs {
     pub mod converters {}
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
+    #[doc = include_str!("../docs/embedding.md")]
+    pub mod embedding {}
     #[doc = include_str!("../docs/format.md")]
     pub mod format {}
     #[doc = include_str!("../docs/glossary.md")]

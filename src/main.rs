@@ -4,7 +4,8 @@ use annals::convert::{adopt_orphans, be_launcher};
 
 fn main() -> std::process::ExitCode {
     be_launcher().unwrap_or_else(|| {
-        // Where the system cannot do this, processes that outlive their converter are not stopped.
+        // Where the system does not support this, processes that a converter leaves behind keep
+        // running.
         let _ = adopt_orphans();
         annals::cli::main()
     })

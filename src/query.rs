@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::{ParseWordError, Status};
 use crate::id::{EntryId, JobId};
+use crate::setters::setters;
 use crate::time::Timestamp;
 
 /// Selects entries. Every stated field must match. An empty filter selects all entries that are not
@@ -15,6 +16,7 @@ use crate::time::Timestamp;
 /// width of East Asian letters. Metadata values must be exactly equal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Filter {
     /// Only these entries, if any are named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -74,9 +76,45 @@ impl Filter {
     }
 }
 
+setters! { Filter {
+    /// Sets the only entries to look at.
+    ids: [Vec<EntryId>];
+    /// Adds a converter.
+    converter: push [String];
+    /// Sets the version that the converter claimed.
+    converter_version: some [String];
+    /// Adds a state.
+    status: push [Status];
+    /// Sets since when it was archived.
+    from: opt [Timestamp];
+    /// Sets before when it was archived.
+    to: opt [Timestamp];
+    /// Sets the serial number.
+    serial: some [String];
+    /// Sets the part number.
+    part: some [String];
+    /// Sets the test station.
+    station: some [String];
+    /// Sets the test process.
+    process: some [String];
+    /// Sets a glob over the file name.
+    file: some [String];
+    /// Sets the metadata that must be present.
+    meta: [Vec<(String, String)>];
+    /// Sets the reprocess job.
+    job: opt [JobId];
+    /// Sets the id of a report.
+    report_id: some [String];
+    /// Sets a part of a text.
+    text: some [String];
+    /// Sets what to do with purged entries.
+    purged: [Purged];
+} }
+
 /// What a query does with purged entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Purged {
     /// Leaves them out.
     #[default]
@@ -100,6 +138,7 @@ impl Purged {
 /// The column a listing is ordered by; equal values are ordered by id in the same direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SortField {
     /// The order of archiving.
     #[default]
@@ -205,19 +244,77 @@ impl FromStr for Sort {
 }
 
 /// A filter, an order, and the part of the result to return.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Query {
     /// Which entries to list.
     pub filter: Filter,
     /// In which order to list them.
     pub sort: Sort,
-    /// The most entries to return; `None` means all.
+    /// The most entries to return; [`Query::LIMIT`] by default. `None` returns all at once, in
+    /// memory: [`Snapshot::entries`](crate::archive::Snapshot::entries) iterates over any number.
     pub limit: Option<usize>,
     /// How many entries to leave out first.
     pub offset: usize,
     /// Continue after the entry that this cursor stands for.
     pub after: Option<Cursor>,
+}
+
+setters! { Query {
+    /// Sets which entries.
+    filter: [Filter];
+    /// Sets the order.
+    sort: [Sort];
+    /// Sets how many at the most; `None` is all, in memory.
+    limit: into [Option<usize>];
+    /// Sets how many to pass over first.
+    offset: [usize];
+    /// Sets the entry to continue after.
+    after: opt [Cursor];
+} }
+
+impl Query {
+    /// The most entries of a page, unless a limit is set.
+    pub const LIMIT: usize = 1_000;
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            filter: Filter::default(),
+            sort: Sort::default(),
+            limit: Some(Self::LIMIT),
+            offset: 0,
+            after: None,
+        }
+    }
+}
+
+/// How many entries there are, counted up to a limit. Printed as `1,234` or `at least 10,000`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Count {
+    /// The number counted.
+    pub n: u64,
+    /// True when there are more.
+    pub more: bool,
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.more {
+            f.write_str("at least ")?;
+        }
+        let digits = self.n.to_string();
+        for (nth, digit) in digits.chars().enumerate() {
+            if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
 }
 
 /// The position of one entry in an order: where the next page begins. Its text form is opaque.

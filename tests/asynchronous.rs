@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use annals::Archive;
 use annals::archive::{AsyncArchive, NewEntry, Options};
+use annals::id::EventSeq;
 use annals::query::Query;
 
 fn entry(name: &str) -> NewEntry {
-    let mut entry = NewEntry {
-        converter: "ICT".into(),
-        ..NewEntry::default()
-    };
+    let mut entry = NewEntry::new("ICT");
     entry.source.name = name.into();
     entry
 }
@@ -73,4 +72,79 @@ async fn the_runtime_goes_on_while_a_large_source_is_taken_in() {
     let archived = putting.await.expect("no panic").expect("archived");
     assert_eq!(archived.blob.size, 24 << 20);
     archive.close().await.expect("closed");
+}
+
+/// Tasks that wait for room are no threads, and a small bound lets all of them through.
+#[tokio::test(flavor = "current_thread")]
+async fn five_hundred_tasks_share_a_small_bound_all_are_let_through() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = Archive::builder()
+        .in_flight_bytes(16 << 10)
+        .create(folder.path().join("store"))
+        .expect("a store");
+    let archive = AsyncArchive::from(archive);
+    let tasks: Vec<_> = (0..500_u32)
+        .map(|number| {
+            let archive = archive.clone();
+            let content: Arc<[u8]> = number.to_le_bytes().repeat(300).into();
+            tokio::spawn(async move { archive.put(entry("x"), content).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic").expect("archived");
+    }
+    assert_eq!(archive.blocking().in_flight(), 0);
+    archive.close().await.expect("closed");
+}
+
+/// A future that is dropped after it was polled gives up the wait and not the record.
+#[tokio::test(flavor = "current_thread")]
+async fn a_future_is_dropped_the_record_is_written_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = Archive::builder().create(folder.path().join("store"));
+    let archive = AsyncArchive::from(archive.expect("a store"));
+    for number in 0..100_u32 {
+        let content: Arc<[u8]> = number.to_le_bytes().into();
+        let mut begun = archive
+            .begin_put(entry("x"), content)
+            .await
+            .expect("in flight");
+        let polled = tokio::time::timeout(Duration::ZERO, &mut begun).await;
+        drop((polled.is_ok(), begun));
+    }
+    // Comes after them, so they are written by then.
+    archive
+        .put(entry("last"), &b"last"[..])
+        .await
+        .expect("archived");
+    let page = archive.query(Query::default()).await.expect("listed");
+    assert_eq!(page.entries.len(), 101);
+    archive.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn events_are_awaited_none_is_lost_with_a_dropped_future() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = Archive::builder().create(folder.path().join("store"));
+    let archive = AsyncArchive::from(archive.expect("a store"));
+    let mut events = archive.events_from(EventSeq(1));
+    let listener = tokio::spawn(async move {
+        let mut heard = Vec::new();
+        loop {
+            match tokio::time::timeout(Duration::from_micros(300), events.next()).await {
+                Err(_) => {}
+                Ok(Some(leaf)) => heard.push(leaf.expect("readable").seq.0),
+                Ok(None) => return heard,
+            }
+        }
+    });
+    for number in 0..300_u32 {
+        let content: Arc<[u8]> = number.to_le_bytes().into();
+        archive.put(entry("x"), content).await.expect("archived");
+    }
+    let newest = archive.blocking().newest().0;
+    archive.close().await.expect("closed");
+    let heard = listener.await.expect("no panic");
+    assert!(heard.iter().copied().eq(1..=heard.len() as u64));
+    assert!(heard.len() as u64 >= newest);
 }

@@ -1354,15 +1354,9 @@ fn a_purge_by_age_is_refused_when_the_clock_is_far_ahead_of_the_newest_event() {
     }
 
     let plant = Plant::without_store();
-    let options = Options {
-        clock: std::sync::Arc::new(LongAgo),
-        ..Options::default()
-    };
+    let options = Options::default().clock(std::sync::Arc::new(LongAgo));
     let archive = Archive::create(plant.path("store"), options).expect("made");
-    let new = NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    };
+    let new = NewEntry::new("ICT");
     archive.put(new, &b"old"[..]).expect("archived");
     archive.close().expect("closed");
 

@@ -22,18 +22,13 @@ use annals::{ErrorKind, Result};
 use support::{Hourly, State, measurements, noise, tiny};
 
 fn entry() -> NewEntry {
-    NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    }
+    NewEntry::new("ICT")
 }
 
 fn small() -> Options {
-    Options {
-        journal_bytes: 256 << 10,
-        pack_bytes: 4 << 20,
-        ..Options::default()
-    }
+    Options::default()
+        .journal_bytes(256 << 10)
+        .pack_bytes(4 << 20)
 }
 
 fn sound(archive: &Archive) {
@@ -127,10 +122,7 @@ fn readers_always_see_whole_content_while_it_is_sealed_compacted_and_purged() {
                 archive.put(entry(), &*content).expect("archived");
             }
             archive.seal().expect("sealed");
-            let policy = Policy {
-                max_count: Some(9),
-                ..Policy::default()
-            };
+            let policy = Policy::default().max_count(9);
             let plan = archive
                 .plan_purge(&policy, AsOf::Vouched(clock.peek()))
                 .expect("planned");
@@ -196,10 +188,7 @@ impl Read for PurgesHalfWay<'_> {
         if self.first.is_empty() && !self.second.is_empty() {
             // Give the store time to look up what was read so far.
             thread::sleep(Duration::from_millis(300));
-            let policy = Policy {
-                max_count: Some(0),
-                ..Policy::default()
-            };
+            let policy = Policy::default().max_count(0);
             let now = annals::time::Clock::now(&annals::time::SystemClock);
             let plan = self
                 .archive
@@ -219,10 +208,7 @@ impl Read for PurgesHalfWay<'_> {
 /// schedule in ten thousand showed it.
 #[test]
 fn a_source_whose_shared_chunks_are_purged_while_it_is_read_is_never_acknowledged_without_them() {
-    let options = Options {
-        stream_bytes: 16 << 10,
-        ..small()
-    };
+    let options = small().stream_bytes(16 << 10);
     let archive = Archive::create_on(Arc::new(SimDisk::new()), options).expect("made");
     let shared = noise(1, 400_000);
     archive.put(entry(), &shared[..]).expect("archived");

@@ -208,10 +208,7 @@ fn whole(case: &Case<'_>, _tally: &mut Tally) -> Result<(), String> {
     if !report.ok {
         return Err(format!("verify: {:?}", report.findings));
     }
-    let new = NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    };
+    let new = NewEntry::new("ICT");
     let put = archive
         .put(new, &b"one more"[..])
         .map_err(|error| format!("one more: {error}"))?;

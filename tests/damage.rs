@@ -334,10 +334,7 @@ fn a_file_that_is_lost_cut_or_taken_back_is_known_or_every_answer_is_the_same() 
             let disk = golden.disk.snapshot();
             damage.strike(&golden, &disk, &path).expect("there");
             disk.settle();
-            let options = annals::archive::Options {
-                access: annals::archive::Access::ReadOnly,
-                ..smallest(&Hourly::new())
-            };
+            let options = smallest(&Hourly::new()).access(annals::archive::Access::ReadOnly);
             let Ok(archive) = Archive::open_on(Arc::new(disk), options) else {
                 continue;
             };
@@ -390,10 +387,7 @@ fn a_log_taken_back_behind_the_index_is_told() {
         Archive::open_on(Arc::new(disk.clone()), smallest(&Hourly::new())).expect("to look");
     let damage = archive.damage().join("\n");
     assert!(damage.contains("taken back"), "{damage}");
-    let new = annals::archive::NewEntry {
-        converter: "ICT".to_owned(),
-        ..Default::default()
-    };
+    let new = annals::archive::NewEntry::new("ICT");
     let refused = archive
         .put(new.clone(), &b"x"[..])
         .map_err(|error| error.kind());
@@ -455,10 +449,7 @@ fn a_damaged_event_keeps_the_store_read_only_and_the_rest_readable() {
     let archive =
         Archive::open_on(Arc::new(disk.clone()), smallest(&Hourly::new())).expect("opened to look");
     assert_eq!(archive.damage().len(), 1, "{:?}", archive.damage());
-    let new = annals::archive::NewEntry {
-        converter: "ICT".to_owned(),
-        ..Default::default()
-    };
+    let new = annals::archive::NewEntry::new("ICT");
     let refused = archive.put(new, &b"x"[..]).map_err(|error| error.kind());
     assert_eq!(refused.map(|_| ()), Err(ErrorKind::Damaged));
     let mut readable = 0;

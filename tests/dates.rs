@@ -44,22 +44,12 @@ impl Plant {
     fn new(times: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(SetClock(AtomicI64::new(0)));
-        let options = Options {
-            clock: Arc::<SetClock>::clone(&clock),
-            ..Options::default()
-        };
+        let options = Options::default().clock(Arc::<SetClock>::clone(&clock));
         let archive = Archive::create(dir.path().join("store"), options).expect("made");
         for written in times {
             let time: Timestamp = written.parse().expect("a time");
             clock.0.store(time.micros(), Ordering::Relaxed);
-            let new = NewEntry {
-                converter: "ICT".into(),
-                unit: Unit {
-                    serial: Some((*written).into()),
-                    ..Unit::default()
-                },
-                ..NewEntry::default()
-            };
+            let new = NewEntry::new("ICT").unit(Unit::default().serial(*written));
             archive.put(new, written.as_bytes()).expect("archived");
         }
         archive.close().expect("closed");

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use annals::archive::{Access, Archive, Depth, NewEntry, Options};
+use annals::archive::{Access, Archive, Depth, NewEntry};
 use annals::disk::sim::{Call, Census, Fault, Repeat, SimDisk, Variants};
 use annals::entry::Outcome;
 use annals::id::EntryId;
@@ -438,10 +438,7 @@ fn a_disk_that_was_full_for_a_moment_needs_no_new_open() {
 }
 
 fn entry() -> NewEntry {
-    NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    }
+    NewEntry::new("ICT")
 }
 
 fn refused(result: Result<impl Sized, Error>) -> ErrorKind {
@@ -508,10 +505,7 @@ fn a_full_disk_refuses_sources_and_lets_people_read_and_purge() {
     let state = State::observe(runner.archive().expect("open")).expect("reading goes on");
     assert_eq!(state, runner.state, "{}", runner.state.difference(&state));
     let archive = runner.archive().expect("open");
-    let policy = Policy {
-        max_count: Some(1),
-        ..Policy::default()
-    };
+    let policy = Policy::default().max_count(1);
     let plan = archive
         .plan_purge(&policy, AsOf::Vouched(runner.clock.peek()))
         .expect("planned");
@@ -548,10 +542,7 @@ fn a_read_only_disk_can_be_read() {
         Fault::Kind(io::ErrorKind::ReadOnlyFilesystem),
         Repeat::Sticky,
     );
-    let options = Options {
-        access: Access::ReadOnly,
-        ..tiny(&Hourly::new())
-    };
+    let options = tiny(&Hourly::new()).access(Access::ReadOnly);
     let archive = Archive::open_on(Arc::new(disk.clone()), options).expect("opened to look");
     let state = State::observe(&archive).expect("readable");
     assert_eq!(state, runner.state);

@@ -207,10 +207,7 @@ fn a_file_whose_entry_was_purged_before_it_was_cleared_away_is_cleared_away_all_
         .and_then(|m| m.modified())
         .expect("time");
     assert_eq!(plant.run().converted, 1);
-    let none = Policy {
-        max_count: Some(0),
-        ..Policy::default()
-    };
+    let none = Policy::default().max_count(0);
     let plan = plant.archive.plan_purge(&none, AsOf::Clock).expect("plan");
     let purged = plant.archive.purge(&plan, "made room").expect("purged");
     assert_eq!(purged.recorded.archives_purged, 1);

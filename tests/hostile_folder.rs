@@ -129,19 +129,10 @@ impl Plant {
 
     /// Checks every archived entry. Returns their number.
     fn check_archive(&self) -> usize {
-        let options = Options {
-            actor: Actor::system(),
-            ..Options::default()
-        };
+        let options = Options::default().actor(Actor::system());
         let archive = Archive::open(self.path("store"), options).expect("opens");
         let snapshot = archive.snapshot().expect("a snapshot");
-        let query = Query {
-            filter: Filter {
-                purged: Purged::Include,
-                ..Filter::default()
-            },
-            ..Query::default()
-        };
+        let query = Query::default().filter(Filter::default().purged(Purged::Include));
         let entries = snapshot.query(&query).expect("answered").entries;
         for entry in &entries {
             let content = archive.read_all(&entry.blake3, 1 << 20).expect("readable");

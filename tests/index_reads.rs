@@ -19,18 +19,11 @@ use support::{Hourly, measurements, tiny};
 const IO_ERROR: i32 = 5;
 const ENTRIES: u64 = 300;
 fn options() -> Options {
-    Options {
-        index_cache_bytes: 0,
-        ..tiny(&Hourly::new())
-    }
+    tiny(&Hourly::new()).index_cache_bytes(0)
 }
 
 fn new(key: &str) -> NewEntry {
-    NewEntry {
-        converter: "ICT".to_owned(),
-        key: Some(key.to_owned()),
-        ..NewEntry::default()
-    }
+    NewEntry::new("ICT").key(key.to_owned())
 }
 
 fn put(archive: &Archive, nth: u64) -> Result<EntryId> {
@@ -58,11 +51,9 @@ fn events(archive: &Archive) -> usize {
 }
 
 fn attempt() -> NewAttempt {
-    NewAttempt {
-        reports: vec![measurements(7_000, 400), measurements(7_001, 400)],
-        submit: Some("http://x/api".to_owned()),
-        ..NewAttempt::new(Outcome::Success, "ICT")
-    }
+    NewAttempt::new(Outcome::Success, "ICT")
+        .reports(vec![measurements(7_000, 400), measurements(7_001, 400)])
+        .submit("http://x/api")
 }
 
 type Deed = fn(&Archive, &[EntryId]) -> Result<()>;

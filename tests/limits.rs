@@ -30,21 +30,18 @@ fn store() -> (SimDisk, Archive) {
 }
 
 fn named(name: &str) -> NewEntry {
-    NewEntry {
-        converter: "ICT".to_owned(),
-        source: Source {
-            name: name.to_owned(),
-            path: name.to_owned(),
-            ..Source::default()
-        },
-        ..NewEntry::default()
-    }
+    NewEntry::new("ICT").source(
+        Source::default()
+            .name(name.to_owned())
+            .path(name.to_owned()),
+    )
 }
 
 fn with_meta(meta: impl IntoIterator<Item = (String, String)>) -> NewEntry {
-    NewEntry {
-        meta: meta.into_iter().collect(),
-        ..named("unit.csv")
+    {
+        let mut new = named("unit.csv");
+        new.meta = meta.into_iter().collect();
+        new
     }
 }
 
@@ -76,23 +73,11 @@ fn names_and_metadata_at_their_limits_come_back_exact_and_above_them_are_refused
         named(&"n".repeat(NAME_BYTES_MAX + 1)),
         with_meta([("k".into(), "v".repeat(70_000))]),
         with_meta((0..10_000).map(|n| (format!("key-{n}"), "v".to_owned()))),
-        NewEntry {
-            converter: " ".to_owned(),
-            ..named("x")
-        },
-        NewEntry {
-            key: Some("k".repeat(1 << 20)),
-            ..named("x")
-        },
-        NewEntry {
-            compression_level: Some(10),
-            ..named("x")
-        },
+        named("x").converter(" "),
+        named("x").key("k".repeat(1 << 20)),
+        named("x").compression_level(10),
         // In the log this would not be a valid retention, and the event could not be read.
-        NewEntry {
-            retention: Retention::days(0),
-            ..named("x")
-        },
+        named("x").retention(Retention::days(0)),
     ];
     for new in above {
         let newest = archive.newest();
@@ -166,12 +151,7 @@ fn very_many_very_small_entries_are_taken_in_listed_and_sealed() {
         snapshot.count(&Filter::default()).expect("counted"),
         u64::from(entries)
     );
-    let page = snapshot
-        .query(&Query {
-            limit: Some(10),
-            ..Query::default()
-        })
-        .expect("listed");
+    let page = snapshot.query(&Query::default().limit(10)).expect("listed");
     assert_eq!(page.entries.len(), 10);
     assert_eq!(page.entries[0].source_name, "0", "the oldest first");
     println!("very small entries: {entries}, lost 0");
@@ -188,21 +168,15 @@ fn fill(archive: &Archive) -> Vec<(EntryId, Vec<u8>)> {
         (put.expect("archived").id, content)
     };
     let mut there: Vec<_> = (0..24).map(put).collect();
-    let attempt = NewAttempt {
-        reports: vec![
-            support::measurements(900, 2_000),
-            support::noise(901, 9_000),
-        ],
-        ..NewAttempt::new(Outcome::Success, "ICT")
-    };
+    let attempt = NewAttempt::new(Outcome::Success, "ICT").reports(vec![
+        support::measurements(900, 2_000),
+        support::noise(901, 9_000),
+    ]);
     archive
         .record_attempt(there[20].0, attempt)
         .expect("recorded");
     archive.seal().expect("sealed");
-    let keep_some = Policy {
-        max_count: Some(20),
-        ..Policy::default()
-    };
+    let keep_some = Policy::default().max_count(20);
     let plan = archive
         .plan_purge(&keep_some, AsOf::Clock)
         .expect("planned");
@@ -274,10 +248,7 @@ fn a_store_with_any_option_at_either_end_survives_a_kill() {
 #[test]
 fn journal_files_of_several_lengths_hold_what_is_written_to_them() {
     let disk = SimDisk::new();
-    let with = |journal_bytes| Options {
-        journal_bytes,
-        ..tiny(&Hourly::new())
-    };
+    let with = |journal_bytes| tiny(&Hourly::new()).journal_bytes(journal_bytes);
     let open = |journal_bytes| {
         let opened = Archive::open_on(Arc::new(disk.clone()), with(journal_bytes));
         opened.expect("opens")
@@ -318,10 +289,7 @@ fn journal_files_of_several_lengths_hold_what_is_written_to_them() {
 fn a_store_with_the_largest_journal_file_survives_a_kill() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("store");
-    let with = |journal_bytes| Options {
-        journal_bytes,
-        ..tiny(&Hourly::new())
-    };
+    let with = |journal_bytes| tiny(&Hourly::new()).journal_bytes(journal_bytes);
     for out_of_bounds in [0, (64 << 10) - 1, (1 << 30) + 1, 3 << 30, u64::MAX] {
         let refused = kind(Archive::create(&path, with(out_of_bounds)));
         assert_eq!(refused, Some(ErrorKind::Invalid), "{out_of_bounds}");

@@ -33,6 +33,8 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => prop_oneof![Just(40_i16), Just(-400), Just(3_000)].prop_map(|days| Step::Jump { days }),
         1 => Just(Step::LoseIndex),
         1 => (0..50_u64).prop_map(|seed| Step::Burst { seed, callers: 3, len: 900 }),
+        2 => (0..50_u64, 1..9_u64, prop_oneof![Just(300_usize), Just(20_000)])
+            .prop_map(|(seed, count, len)| Step::Flight { seed, count, len }),
         1 => (0..5_u64).prop_map(|seed| Step::Forms { seed, count: 9 }),
         2 => Just(Step::Seal),
         1 => Just(Step::Compact),

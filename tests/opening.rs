@@ -67,10 +67,7 @@ fn every() -> usize {
 }
 
 fn open(disk: &SimDisk, access: Access) -> Result<Archive> {
-    let options = Options {
-        access,
-        ..tiny(&Hourly::new())
-    };
+    let options = tiny(&Hourly::new()).access(access);
     Archive::open_on(Arc::new(disk.clone()), options)
 }
 
@@ -225,11 +222,7 @@ fn a_store_is_made_in_a_folder_of_its_own_and_says_on_which_machine() {
     assert_eq!(kind(&full.join("file")), Err(ErrorKind::Io));
     let store = dir.path().join("new/nested");
     let archive = make(&store).expect("made");
-    let change = ConfigChanged {
-        what: "what".to_owned(),
-        old: None,
-        new: Some("new".to_owned()),
-    };
+    let change = ConfigChanged::of("what").new("new");
     archive.record_config_change(change).expect("recorded");
     let mut events = archive.events(EventSeq(1), None).expect("readable");
     let opened = events.find_map(|leaf| {

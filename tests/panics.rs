@@ -84,10 +84,7 @@ fn ends<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static
 }
 
 fn put(archive: &Archive, seed: u64) -> Result<EntryId, Error> {
-    let new = NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    };
+    let new = NewEntry::new("ICT");
     let content = noise(seed, 12_000);
     archive.put(new, &*content).map(|archived| archived.id)
 }

@@ -24,10 +24,7 @@ fn annals(store: &Path) -> Command {
 }
 
 fn options() -> Options {
-    Options {
-        journal_bytes: 64 << 10,
-        ..Options::default()
-    }
+    Options::default().journal_bytes(64 << 10)
 }
 
 fn output(mut child: Child) -> (Option<i32>, String, String) {
@@ -149,13 +146,7 @@ fn the_lock_of_a_process_that_was_killed_is_free_at_once() {
     holder.wait().expect("it ends");
     let archive = Archive::open(&store, options()).expect("the lock is free");
     archive
-        .put(
-            NewEntry {
-                converter: "ICT".to_owned(),
-                ..NewEntry::default()
-            },
-            &b"after it"[..],
-        )
+        .put(NewEntry::new("ICT"), &b"after it"[..])
         .expect("archived");
     archive.close().expect("closed");
 }
@@ -180,13 +171,7 @@ fn a_child_that_outlives_its_parent_keeps_neither_lock_nor_files() {
         }
     }
     archive.close().expect("closed");
-    let again = Archive::open(
-        &store,
-        Options {
-            lock_wait: Duration::ZERO,
-            ..options()
-        },
-    );
+    let again = Archive::open(&store, options().lock_wait(Duration::ZERO));
     assert_eq!(kind(again), None, "the child has the lock");
     child.kill().expect("killed");
     child.wait().expect("it ends");

@@ -248,10 +248,7 @@ fn content_that_was_given_up_is_whole_again_once_it_is_archived_again() {
     let archive = Archive::open_on(Arc::new(disk), options()).expect("opens");
     let report = archive.verify(Depth::Quick).expect("looked at");
     assert!(report.ok && report.known_losses.contents == 1, "{report:?}");
-    let new = NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    };
+    let new = NewEntry::new("ICT");
     let content = support::measurements(1, 600);
     let put = archive.put(new, &content[..]).expect("archived");
     assert_eq!(

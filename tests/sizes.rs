@@ -66,10 +66,7 @@ impl Store {
             let value = reading(seed, row);
             writeln!(content, "R{row};{value};kOhm;0;9999;PASS").expect("text");
         }
-        let new = NewEntry {
-            converter: converter.into(),
-            ..NewEntry::default()
-        };
+        let new = NewEntry::new(converter);
         self.archive.put(new, content.as_bytes()).expect("archived");
     }
 
@@ -93,17 +90,11 @@ impl Store {
 }
 
 fn max_size(bytes: u64) -> Policy {
-    Policy {
-        max_size: Some(bytes),
-        ..Policy::default()
-    }
+    Policy::default().max_size(bytes)
 }
 
 fn all() -> Policy {
-    Policy {
-        max_count: Some(0),
-        ..Policy::default()
-    }
+    Policy::default().max_count(0)
 }
 
 /// Checks that two numbers are equal up to rounding, and up to dictionaries that are made again
@@ -176,10 +167,7 @@ fn a_preview_adds_up_with_the_files_of_the_store_afterwards() {
 #[test]
 fn a_limit_for_one_converter_counts_its_own_content_once() {
     let store = Store::with_duplicates();
-    let of = |converter: &str, policy: Policy| Policy {
-        converter: Some(converter.into()),
-        ..policy
-    };
+    let of = |converter: &str, policy: Policy| policy.converter(converter);
     let everything = store.plan(&of("FCT", all()));
     assert_eq!(everything.bytes_freed, 0, "the others have all of it");
     let each = store.packs() / 100;

@@ -35,15 +35,11 @@ impl Plant {
         let archive = Archive::create_on(Arc::new(disk.clone()), options.clone()).expect("made");
         let ids = (0..3)
             .map(|nth| {
-                let new = NewEntry {
-                    converter: "ICT".to_owned(),
-                    source: Source {
-                        name: format!("SN{nth}.csv"),
-                        modified: Some("2026-03-01T08:29:58.000000+00:00".parse().expect("a time")),
-                        ..Source::default()
-                    },
-                    ..NewEntry::default()
-                };
+                let new = NewEntry::new("ICT").source(
+                    Source::default()
+                        .name(format!("SN{nth}.csv"))
+                        .modified("2026-03-01T08:29:58.000000+00:00".parse().expect("a time")),
+                );
                 archive.put(new, &*content(nth)).expect("archived").id
             })
             .collect();
@@ -86,10 +82,7 @@ impl Plant {
     }
 
     fn open(&self, access: Access) -> Result<Archive> {
-        let options = Options {
-            access,
-            ..self.options.clone()
-        };
+        let options = self.options.clone().access(access);
         Archive::open_on(Arc::new(self.disk.clone()), options)
     }
 }
@@ -157,10 +150,7 @@ fn an_event_that_cannot_be_read_costs_itself_and_nothing_else() {
         for depth in [Depth::Quick, Depth::Deep] {
             assert_eq!(findings(&archive, depth), found, "spoil {nth}");
         }
-        let new = NewEntry {
-            converter: "ICT".to_owned(),
-            ..NewEntry::default()
-        };
+        let new = NewEntry::new("ICT");
         let put = archive.put(new, &b"more"[..]).expect("archived");
         archive.rebuild().expect("made anew");
         archive.seal().expect("sealed");
@@ -187,10 +177,7 @@ fn what_an_unreadable_event_brought_along_is_kept_and_repair_makes_an_entry_of_i
     let line = plant.spoil(invalid_value);
     let spoiled = plant.ids[1].event();
     let archive = plant.open(Access::ReadWrite).expect("opens");
-    let all = Policy {
-        max_count: Some(0),
-        ..Policy::default()
-    };
+    let all = Policy::default().max_count(0);
     archive.seal().expect("sealed");
     let plan = archive.plan_purge(&all, AsOf::Clock).expect("planned");
     assert_eq!(plan.count, 2);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use annals::archive::{Archive, Depth, NewAttempt, NewConverter, NewEntry, Options};
+use annals::archive::{Archive, Depth, NewAttempt, NewConverter, NewEntry};
 use annals::disk::sim::SimDisk;
 use annals::entry::{Entry, Outcome, Retention, Unit};
 use annals::event::{ConfigChanged, JobFinished, JobStarted, Source};
@@ -100,11 +100,13 @@ fn file_time() -> BoxedStrategy<Option<SystemTime>> {
 
 fn unit() -> BoxedStrategy<Unit> {
     let unit = (of(text()), of(text()), of(text()), of(text()));
-    unit.prop_map(|(serial, part, station, process)| Unit {
-        serial,
-        part,
-        station,
-        process,
+    unit.prop_map(|(serial, part, station, process)| {
+        let mut unit = Unit::default();
+        unit.serial = serial;
+        unit.part = part;
+        unit.station = station;
+        unit.process = process;
+        unit
     })
     .boxed()
 }
@@ -121,26 +123,26 @@ fn new_entry() -> BoxedStrategy<NewEntry> {
     (text(), of(text()), source, facts)
         .prop_map(|(converter, converter_version, of_file, facts)| {
             let (name, path, name_hex, modified) = of_file;
-            let mut source = Source {
-                name,
-                path,
-                name_hex,
-                ..Source::default()
+            let mut source = {
+                let mut source = Source::default().name(name).path(path);
+                source.name_hex = name_hex;
+                source
             };
             if let Some(time) = modified {
                 source.set_modified(time);
             }
             let (unit, meta, retention, key, compression_level) = facts;
-            NewEntry {
-                converter,
-                converter_version,
-                source,
-                unit,
-                arguments: meta.clone(),
-                meta,
-                retention,
-                key,
-                compression_level,
+            {
+                let mut new = NewEntry::new(converter)
+                    .source(source)
+                    .unit(unit)
+                    .arguments(meta.clone())
+                    .retention(retention);
+                new.converter_version = converter_version;
+                new.meta = meta;
+                new.key = key.map(Into::into);
+                new.compression_level = compression_level;
+                new
             }
         })
         .boxed()
@@ -157,15 +159,16 @@ fn new_attempt() -> BoxedStrategy<NewAttempt> {
     (what, unit(), vec(any::<u8>(), 0..9), of(text()))
         .prop_map(|(what, unit, report, submit)| {
             let (converter, converter_version, duration_ms, error, warnings) = what;
-            NewAttempt {
-                converter_version,
-                duration_ms,
-                error,
-                warnings,
-                unit,
-                reports: vec![report],
-                submit,
-                ..NewAttempt::new(Outcome::Failed, converter)
+            {
+                let mut attempt = NewAttempt::new(Outcome::Failed, converter)
+                    .warnings(warnings)
+                    .unit(unit)
+                    .reports(vec![report]);
+                attempt.converter_version = converter_version;
+                attempt.duration_ms = duration_ms;
+                attempt.error = error;
+                attempt.submit = submit;
+                attempt
             }
         })
         .boxed()
@@ -179,38 +182,28 @@ fn record_the_rest(
     number: u64,
 ) -> Vec<Result<()>> {
     let [a, b, c, d] = words.clone();
-    let job = JobStarted {
-        kind: a.clone(),
-        selection: b.clone(),
-        converter_version: c.clone(),
-        params: d.clone(),
-        total: number,
-        reason: Some(a.clone()),
-    };
+    let job = JobStarted::new(a.clone(), number)
+        .selection(b.clone())
+        .converter_version(c.clone())
+        .params(d.clone())
+        .reason(a.clone());
     let started = archive.start_job(job);
-    let finished = started.as_ref().map(|job| JobFinished {
-        job: *job,
-        processed: number,
-        ..JobFinished::default()
-    });
+    let finished = started
+        .as_ref()
+        .map(|job| JobFinished::default().job(*job).processed(number));
     let mut all = vec![
         archive.record_submission(id, AttemptNo(1), 0, &a, Some(&b)),
         archive.place_hold(&a, &b, vec![id]),
         archive.release_hold(&a, &c),
-        archive.record_config_change(ConfigChanged {
-            what: a.clone(),
-            old: Some(b.clone()),
-            new: Some(c.clone()),
-        }),
-        archive.register_converter(NewConverter {
-            converter_id: ConverterId::from_bytes([7; 32]),
-            name: a.clone(),
-            version: Some(b.clone()),
-            command: vec![c.clone()],
-            mode: d.clone(),
-            environment: d.clone(),
-            bundle: vec![(a, b.into_bytes())],
-        }),
+        archive.record_config_change(ConfigChanged::of(a.clone()).old(b.clone()).new(c.clone())),
+        archive.register_converter(
+            NewConverter::new(ConverterId::from_bytes([7; 32]), a.clone())
+                .version(b.clone())
+                .command(vec![c.clone()])
+                .mode(d.clone())
+                .environment(d.clone())
+                .bundle(vec![(a, b.into_bytes())]),
+        ),
     ];
     all.extend(finished.into_iter().map(|job| archive.finish_job(job)));
     all.push(started.map(drop));
@@ -252,17 +245,11 @@ fn case() -> impl Strategy<Value = Case> {
 
 fn survives(case: &Case) {
     let clock = Arc::new(AnyClock(AtomicI64::new(case.clocks[0])));
-    let options = Options {
-        clock: Arc::<AnyClock>::clone(&clock),
-        ..tiny(&Hourly::new())
-    };
+    let options = tiny(&Hourly::new()).clock(Arc::<AnyClock>::clone(&clock));
     let disk = SimDisk::new();
     let open = || Archive::open_on(Arc::new(disk.clone()), options.clone()).expect("opens");
     let archive = Archive::create_on(Arc::new(disk.clone()), options.clone()).expect("made");
-    let good = NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    };
+    let good = NewEntry::new("ICT");
     let good = archive.put(good, &b"good"[..]).expect("archived").id;
     let tick = |nth: usize| clock.0.store(case.clocks[nth], Ordering::Relaxed);
     tick(1);
@@ -297,10 +284,7 @@ fn survives(case: &Case) {
     tick(2);
     archive.seal().expect("sealed");
     let as_of = AsOf::Vouched(Timestamp::from_micros(case.clocks[0]));
-    let policy = Policy {
-        max_count: Some(1),
-        ..Policy::default()
-    };
+    let policy = Policy::default().max_count(1);
     let purged = archive
         .plan_purge(&policy, as_of)
         .and_then(|plan| archive.purge(&plan, &case.words[0]));

@@ -1,9 +1,10 @@
 //! Ingest: one caller who waits for each file, and many at once.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use annals::archive::{NewEntry, Options};
+use annals::archive::{NewEntry, Options, Pending};
 use annals::{Archive, entry, event};
 
 use crate::bare::{self, Hashes, ZeroedFile};
@@ -119,21 +120,68 @@ pub(crate) fn many(dir: &Path, files: &[PathBuf], table: &mut Table) -> Result<P
     Ok(store)
 }
 
+/// One thread that keeps many in flight, beside as many callers with a thread each.
+pub(crate) fn in_flight(dir: &Path, files: &[PathBuf], table: &mut Table) -> Result<()> {
+    let store = dir.join("flight");
+    for in_flight in [64, 256] {
+        let (mut ours, mut beside) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            fresh_dir(&store)?;
+            let archive = Archive::builder().create(&store)?;
+            let began = Instant::now();
+            begin_all(&archive, files, in_flight)?;
+            ours.push(files.len() as f64 / seconds(began.elapsed()));
+            archive.close()?;
+            fresh_dir(&store)?;
+            let archive = Archive::builder().create(&store)?;
+            let began = Instant::now();
+            put_all(&archive, files, in_flight, ict_entry)?;
+            beside.push(files.len() as f64 / seconds(began.elapsed()));
+            archive.close()?;
+        }
+        let (ours, beside) = (median(&mut ours), median(&mut beside));
+        table.push(Row {
+            what: format!(
+                "one thread, begin_put, {in_flight} in flight, {} files of ~8.5 KB",
+                count(files.len() as f64)
+            ),
+            ours: format!("{}/s", count(ours)),
+            beside: format!("{}/s {in_flight} callers", count(beside)),
+            ratio: format!("{:.2}", ours / beside),
+            target: Target::None,
+        });
+    }
+    Ok(())
+}
+
+/// Archives all files from this thread, so many at a time.
+fn begin_all(archive: &Archive, files: &[PathBuf], in_flight: usize) -> Result<()> {
+    let mut pending = VecDeque::with_capacity(in_flight);
+    for (nth, path) in files.iter().enumerate() {
+        if pending.len() == in_flight
+            && let Some(oldest) = pending.pop_front()
+        {
+            Pending::wait(oldest)?;
+        }
+        let content = std::fs::read(path)?;
+        pending.push_back(archive.begin_put(ict_entry(nth), &content[..])?);
+    }
+    for pending in pending {
+        pending.wait()?;
+    }
+    Ok(())
+}
+
 /// What is known of the nth file of an in-circuit tester.
 pub(crate) fn ict_entry(nth: usize) -> NewEntry {
-    NewEntry {
-        converter: "ICT CSV".to_owned(),
-        converter_version: Some("1.4.0".to_owned()),
-        source: event::Source {
-            name: format!("K2510-{nth:06}.csv"),
-            ..event::Source::default()
-        },
-        unit: entry::Unit {
-            serial: Some(format!("K2510-{nth:06}")),
-            part: Some(format!("118-44{:02}", nth % 40)),
-            station: Some(format!("ICT-{:02}", nth % 7)),
-            process: Some("10".to_owned()),
-        },
-        ..NewEntry::default()
-    }
+    NewEntry::new("ICT CSV")
+        .converter_version("1.4.0")
+        .source(event::Source::default().name(format!("K2510-{nth:06}.csv")))
+        .unit(
+            entry::Unit::default()
+                .serial(format!("K2510-{nth:06}"))
+                .part(format!("118-44{:02}", nth % 40))
+                .station(format!("ICT-{:02}", nth % 7))
+                .process("10"),
+        )
 }

@@ -56,7 +56,10 @@ fn measure(parts: &[String]) -> Result<()> {
     let mut table = Table::default();
     let mut questions = Table::default();
     let files_dir = dir.join("files");
-    let files = if ["many", "read", "crash", "memory"].into_iter().any(wanted) {
+    let files = if ["many", "flight", "read", "crash", "memory"]
+        .into_iter()
+        .any(wanted)
+    {
         ict_files(&files_dir)?
     } else {
         Vec::new()
@@ -67,6 +70,9 @@ fn measure(parts: &[String]) -> Result<()> {
     if wanted("many") || wanted("read") {
         let store = callers::many(&dir, &files, &mut table)?;
         reading::back(&store, &files, &mut table)?;
+    }
+    if wanted("flight") {
+        callers::in_flight(&dir, &files, &mut table)?;
     }
     if ["ask", "open", "crash", "rebuild", "memory"]
         .into_iter()

@@ -90,21 +90,16 @@ impl Clock for PlantClock {
 }
 
 fn fill(dir: &Path) -> Result<()> {
-    let options = Options {
-        clock: Arc::new(PlantClock {
-            micros: AtomicI64::new(FIRST_MICROS),
-        }),
-        ..Options::default()
-    };
+    let options = Options::default().clock(Arc::new(PlantClock {
+        micros: AtomicI64::new(FIRST_MICROS),
+    }));
     let archive = Archive::create(dir, options)?;
-    let job = archive.start_job(JobStarted {
-        kind: "reprocess".to_owned(),
-        selection: "{}".to_owned(),
-        converter_version: "current".to_owned(),
-        params: "recorded".to_owned(),
-        total: *ENTRIES / 100,
-        reason: None,
-    })?;
+    let job = archive.start_job(
+        JobStarted::new("reprocess", *ENTRIES / 100)
+            .selection("{}")
+            .converter_version("current")
+            .params("recorded"),
+    )?;
     let next = AtomicU64::new(0);
     thread::scope(|scope| -> Result<()> {
         let callers: Vec<_> = (0..CALLERS)
@@ -147,47 +142,46 @@ fn add(archive: &Archive, nth: u64, job: JobId) -> annals::Result<()> {
     .into_iter()
     .collect();
     let content = format!("Serial;{serial}\nResult;{}\n", nth % 17);
-    let new = NewEntry {
-        converter: converter.to_owned(),
-        converter_version: Some(format!("1.{}.0", nth / 250_000)),
-        source: Source {
-            name: format!("{serial}_{:06}.csv", nth * 37 % 1_000_000),
-            path: format!("/data/in/{serial}.csv"),
-            ..Source::default()
-        },
-        unit: Unit {
-            serial: Some(serial),
-            part: Some(format!("118-{:04}", nth * 31 % 400)),
-            station: Some(format!("ICT-{:02}", nth % 40)),
-            process: Some(format!("{}", 10 * (1 + nth % 12))),
-        },
-        meta,
-        ..NewEntry::default()
+    let new = {
+        let mut new = NewEntry::new(converter.to_owned())
+            .converter_version(format!("1.{}.0", nth / 250_000))
+            .source(
+                Source::default()
+                    .name(format!("{serial}_{:06}.csv", nth * 37 % 1_000_000))
+                    .path(format!("/data/in/{serial}.csv")),
+            )
+            .unit(
+                Unit::default()
+                    .serial(serial)
+                    .part(format!("118-{:04}", nth * 31 % 400))
+                    .station(format!("ICT-{:02}", nth % 40))
+                    .process(format!("{}", 10 * (1 + nth % 12))),
+            );
+        new.meta = meta;
+        new
     };
     let archived = archive.put(new, content.as_bytes())?;
     if nth.is_multiple_of(3) {
         let failed = nth.is_multiple_of(15);
-        let attempt = archive.record_attempt(
-            archived.id,
-            NewAttempt {
-                duration_ms: Some(40),
-                error: failed.then(|| format!("limit exceeded at R{}", nth % 997)),
-                reports: if failed {
-                    Vec::new()
+        let attempt = archive.record_attempt(archived.id, {
+            let mut attempt = NewAttempt::new(
+                if failed {
+                    Outcome::Failed
                 } else {
-                    vec![format!("{{\"n\":{nth}}}").into_bytes()]
+                    Outcome::Success
                 },
-                job: nth.is_multiple_of(99).then_some(job),
-                ..NewAttempt::new(
-                    if failed {
-                        Outcome::Failed
-                    } else {
-                        Outcome::Success
-                    },
-                    converter,
-                )
-            },
-        )?;
+                converter,
+            )
+            .duration_ms(40)
+            .reports(if failed {
+                Vec::new()
+            } else {
+                vec![format!("{{\"n\":{nth}}}").into_bytes()]
+            });
+            attempt.error = failed.then(|| format!("limit exceeded at R{}", nth % 997));
+            attempt.job = nth.is_multiple_of(99).then_some(job);
+            attempt
+        })?;
         if !failed && nth.is_multiple_of(21) {
             archive.record_submission(archived.id, attempt, 0, &format!("R-{nth:08}"), None)?;
         }
@@ -204,184 +198,71 @@ struct Question {
 fn questions(archive: &Archive) -> Result<Vec<Question>> {
     let job = archive.jobs()?.first().map(|job| job.0);
     let day = |text: &str| text.parse::<Timestamp>().map(Some);
-    let some = |text: &str| Some(text.to_owned());
     let all = Filter::default;
     let nth = 654_321;
     let plain = |name, filter| Question {
         name,
-        query: Query {
-            filter,
-            limit: Some(PAGE),
-            ..Query::default()
-        },
+        query: Query::default().filter(filter).limit(PAGE),
     };
     let sorted = |name, filter, sort: &str| -> Result<Question> {
         Ok(Question {
             name,
-            query: Query {
-                filter,
-                sort: sort.parse()?,
-                limit: Some(PAGE),
-                ..Query::default()
-            },
+            query: Query::default()
+                .filter(filter)
+                .sort(sort.parse()?)
+                .limit(PAGE),
         })
     };
-    let stdf = || Filter {
-        converter: vec!["STDF".to_owned()],
-        ..all()
-    };
-    let failed = || Filter {
-        status: vec![Status::Failed],
-        ..all()
-    };
+    let stdf = || all().converter("STDF");
+    let failed = || all().status(Status::Failed);
     let month = || -> Result<Filter> {
-        Ok(Filter {
-            from: day("2024-03-01T00:00:00+01:00")?,
-            to: day("2024-04-01T00:00:00+01:00")?,
-            ..all()
+        Ok({
+            let mut filter = all();
+            filter.from = day("2024-03-01T00:00:00+01:00")?;
+            filter.to = day("2024-04-01T00:00:00+01:00")?;
+            filter
         })
     };
     Ok(vec![
         plain("everything", all()),
         plain("--converter", stdf()),
-        plain(
-            "--converter-version",
-            Filter {
-                converter_version: some("1.2.0"),
-                ..all()
-            },
-        ),
+        plain("--converter-version", all().converter_version("1.2.0")),
         plain("--status failed", failed()),
         plain("--from --to, a month", month()?),
-        plain(
-            "--serial",
-            Filter {
-                serial: Some(serial(nth)),
-                ..all()
-            },
-        ),
-        plain(
-            "--part",
-            Filter {
-                part: some("118-0123"),
-                ..all()
-            },
-        ),
-        plain(
-            "--station",
-            Filter {
-                station: some("ICT-17"),
-                ..all()
-            },
-        ),
-        plain(
-            "--process",
-            Filter {
-                process: some("50"),
-                ..all()
-            },
-        ),
-        plain(
-            "--file 'K17-06*.csv'",
-            Filter {
-                file: some("K17-06*.csv"),
-                ..all()
-            },
-        ),
-        plain(
-            "--file '*_123456.csv'",
-            Filter {
-                file: some("*_123456.csv"),
-                ..all()
-            },
-        ),
+        plain("--serial", all().serial(serial(nth))),
+        plain("--part", all().part("118-0123")),
+        plain("--station", all().station("ICT-17")),
+        plain("--process", all().process("50")),
+        plain("--file 'K17-06*.csv'", all().file("K17-06*.csv")),
+        plain("--file '*_123456.csv'", all().file("*_123456.csv")),
         plain(
             "--meta order",
-            Filter {
-                meta: vec![("order".to_owned(), "WO-03210".to_owned())],
-                ..all()
-            },
+            all().meta(vec![("order".to_owned(), "WO-03210".to_owned())]),
         ),
         plain(
             "--meta line",
-            Filter {
-                meta: vec![("line".to_owned(), "L3".to_owned())],
-                ..all()
-            },
+            all().meta(vec![("line".to_owned(), "L3".to_owned())]),
         ),
-        plain("--job", Filter { job, ..all() }),
-        plain(
-            "--report-id",
-            Filter {
-                report_id: some("R-00420021"),
-                ..all()
-            },
-        ),
-        plain(
-            "--text, in an error, common",
-            Filter {
-                text: some("limit exceeded"),
-                ..all()
-            },
-        ),
-        plain(
-            "--text, rare",
-            Filter {
-                text: some("at R123"),
-                ..all()
-            },
-        ),
-        plain(
-            "--text, nothing has it",
-            Filter {
-                text: some("zebra crossing"),
-                ..all()
-            },
-        ),
-        plain(
-            "--purged",
-            Filter {
-                purged: Purged::Only,
-                ..all()
-            },
-        ),
-        plain(
-            "--converter --status",
-            Filter {
-                status: vec![Status::Failed],
-                ..stdf()
-            },
-        ),
-        plain(
-            "--station --part",
-            Filter {
-                station: some("ICT-13"),
-                part: some("118-0123"),
-                ..all()
-            },
-        ),
-        plain(
-            "--status --from --to",
-            Filter {
-                status: vec![Status::Failed],
-                ..month()?
-            },
-        ),
+        plain("--job", {
+            let mut filter = all();
+            filter.job = job;
+            filter
+        }),
+        plain("--report-id", all().report_id("R-00420021")),
+        plain("--text, in an error, common", all().text("limit exceeded")),
+        plain("--text, rare", all().text("at R123")),
+        plain("--text, nothing has it", all().text("zebra crossing")),
+        plain("--purged", all().purged(Purged::Only)),
+        plain("--converter --status", stdf().status(Status::Failed)),
+        plain("--station --part", all().station("ICT-13").part("118-0123")),
+        plain("--status --from --to", month()?.status(Status::Failed)),
         plain(
             "--converter --process --meta --from --to",
-            Filter {
-                process: some("50"),
-                meta: vec![("line".to_owned(), "L4".to_owned())],
-                ..stdf_in(month()?)
-            },
+            stdf_in(month()?)
+                .meta(vec![("line".to_owned(), "L4".to_owned())])
+                .process("50"),
         ),
-        plain(
-            "--status --text",
-            Filter {
-                text: some("exceeded at R77"),
-                ..failed()
-            },
-        ),
+        plain("--status --text", failed().text("exceeded at R77")),
         sorted("everything, newest first", all(), "id:desc")?,
         sorted(
             "everything, --sort archived_at:desc",
@@ -411,10 +292,7 @@ fn questions(archive: &Archive) -> Result<Vec<Question>> {
 }
 
 fn stdf_in(time: Filter) -> Filter {
-    Filter {
-        converter: vec!["STDF".to_owned()],
-        ..time
-    }
+    time.converter("STDF")
 }
 
 /// Median and slowest of several runs; the first, which warms the pages, does not count.
@@ -486,10 +364,7 @@ pub(crate) fn open(store: &Path, table: &mut Table) -> Result<()> {
         let mut opened = Vec::new();
         let mut answered = Vec::new();
         for _ in 0..ROUNDS {
-            let options = Options {
-                access,
-                ..Options::default()
-            };
+            let options = Options::default().access(access);
             let began = Instant::now();
             let archive = Archive::open(store, options)?;
             opened.push(seconds(began.elapsed()));

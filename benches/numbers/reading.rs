@@ -20,10 +20,9 @@ const CONTENT_BYTES_MAX: u64 = 1 << 20;
 /// Reads the store that the many callers left behind; then purges from it.
 pub(crate) fn back(store: &Path, files: &[PathBuf], table: &mut Table) -> Result<()> {
     let archive = Archive::open(store, Options::default())?;
-    let page = archive.snapshot()?.query(&Query {
-        limit: Some(IN_ORDER),
-        ..Query::default()
-    })?;
+    let page = archive
+        .snapshot()?
+        .query(&Query::default().limit(IN_ORDER))?;
     let blobs: Vec<BlobId> = page.entries.iter().map(|entry| entry.blake3).collect();
     single(&archive, &blobs, files, table)?;
     in_order(&archive, &blobs, files, table)?;
@@ -108,10 +107,7 @@ fn in_order(
 fn purge(archive: &Archive, files: &[PathBuf], table: &mut Table) -> Result<()> {
     let (mut planned, mut purged) = (Vec::new(), Vec::new());
     for round in 1..=3 {
-        let policy = Policy {
-            max_count: Some(files.len() as u64 - round * PURGED),
-            ..Policy::default()
-        };
+        let policy = Policy::default().max_count(files.len() as u64 - round * PURGED);
         let began = Instant::now();
         let plan = archive.plan_purge(&policy, AsOf::Clock)?;
         planned.push(seconds(began.elapsed()));

@@ -1,17 +1,17 @@
 //! The archive for programs that run on tokio: awaitable operations that do not block the runtime.
 
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use crate::archive::checking::verify::Depth;
 use crate::archive::handle::Archive;
-use crate::archive::messages::Receipt;
 use crate::archive::options::Options;
 use crate::archive::state::compact_outcome::CompactOutcome;
-use crate::archive::writing::put::{Bring, NewEntry, small_draft};
+use crate::archive::writing::pending::Pending;
+use crate::archive::writing::put::NewEntry;
 use crate::archive::{
     Archived, BackupOptions, BackupOutcome, KnownDamage, NewAttempt, Page, PurgeOutcome, Stats,
     VerifyReport,
@@ -57,40 +57,24 @@ impl AsyncArchive {
         &self.archive
     }
 
-    /// See [`Archive::put`]; the content is in memory.
+    /// See [`Archive::put`]; the content is in memory. No thread waits for the disk meanwhile.
     pub async fn put(&self, new: NewEntry, content: impl Into<Arc<[u8]>>) -> Result<Archived> {
+        self.begin_put(new, content).await?.await
+    }
+
+    /// See [`Archive::begin_put`]; the content is in memory. Waits as a task until there is room.
+    pub async fn begin_put(
+        &self,
+        new: NewEntry,
+        content: impl Into<Arc<[u8]>>,
+    ) -> Result<Pending<Archived>> {
         let content = content.into();
-        if content.len() >= self.archive.store().options.cuts().stream_bytes() {
-            return self.run(move |archive| archive.put(new, &*content)).await;
-        }
-        let new = Arc::new(new);
-        let mut bring = Bring::IfMissing;
-        loop {
-            let (acknowledge, mut acknowledged) = oneshot::channel();
-            let (new, content) = (Arc::clone(&new), Arc::clone(&content));
-            let hand_in = move |archive: &Archive| {
-                let (blob, draft) = small_draft(archive.writable()?, &new, &content, bring)?;
-                // A caller who dropped the future does not hear of it.
-                let reply = move |receipt| drop(acknowledge.send(receipt));
-                let request = archive.request(vec![draft], Box::new(reply));
-                Ok((blob, archive.channels()?.hand_in(request)))
-            };
-            let (blob, is_taken) = self.run(hand_in).await?;
-            let receipt = if is_taken {
-                acknowledged.await.map_err(|_| ended())??
-            } else {
-                // It may have been answered just before.
-                acknowledged.try_recv().map_err(|_| ended())??
-            };
-            match receipt {
-                Receipt::ContentNeeded => bring = Bring::Always,
-                receipt => {
-                    return self
-                        .run(move |archive| archive.archived(receipt, blob))
-                        .await;
-                }
-            }
-        }
+        let in_flight = Arc::clone(&self.archive.channels()?.in_flight);
+        let is_small = content.len() < self.archive.store().options.cuts().stream_bytes();
+        let charged = if is_small { content.len() } else { 0 };
+        let permit = poll_fn(|context| in_flight.poll_take(charged, context)).await;
+        self.run(move |archive| archive.begin_with(&new, &content, permit))
+            .await
     }
 
     /// See [`Archive::put_file`].
@@ -214,7 +198,7 @@ async fn blocking<T: Send + 'static>(
     spawn_blocking(work).await.map_err(|_| ended())?
 }
 
-fn ended() -> Error {
+pub(super) fn ended() -> Error {
     Error::new(
         ErrorKind::Poisoned,
         "the runtime or the writer ended before the answer came",

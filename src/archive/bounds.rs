@@ -30,6 +30,11 @@ pub(super) fn check(options: &Options) -> Result<()> {
         "the cache of dictionaries",
         bytes(options.dictionary_cache_bytes),
         CACHE_BYTES,
+    )?;
+    within(
+        "what is in flight",
+        bytes(options.in_flight_bytes),
+        CACHE_BYTES,
     )
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
+use crate::archive::appending::in_flight::InFlight;
 use crate::archive::appending::leader::Leader;
 use crate::archive::files::place::CopiedFrom;
 use crate::archive::messages::{Draft, Job, Receipt, ReplyTo, Request, WriterLink};
@@ -47,6 +48,7 @@ struct Handle {
 #[derive(Clone)]
 pub(in crate::archive) struct Channels {
     pub(in crate::archive) leader: Arc<Leader>,
+    pub(in crate::archive) in_flight: Arc<InFlight>,
     pub(in crate::archive) requests: Sender<Request>,
     pub(in crate::archive) writer: WriterLink,
     pub(in crate::archive) jobs: Sender<Job>,
@@ -99,6 +101,21 @@ impl Archive {
     ///
     /// Events recorded through it are caused by `actor`. Closing it closes nothing: the store stays
     /// open until the handle that opened it is closed.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::event::{Actor, ActorKind};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let lent = archive.lend(Actor::new(ActorKind::User, "mia"));
+    /// lent.put(NewEntry::new("ICT"), &b"hers"[..])?;
+    /// lent.close()?; // closes nothing
+    /// archive.put(NewEntry::new("ICT"), &b"ours"[..])?;
+    /// # archive.close()
+    /// # }
+    /// ```
     #[must_use]
     pub fn lend(&self, actor: Actor) -> Self {
         Self {
@@ -153,11 +170,24 @@ impl Archive {
 
     /// Waits until there is an event after `seq`, at most for `timeout`. Returns the newest event.
     pub fn wait_past(&self, seq: EventSeq, timeout: Duration) -> EventSeq {
-        self.store().watermark.wait_past(seq, timeout)
+        let watermark = &self.store().watermark;
+        watermark.wait_past(seq, Some(timeout), || false).newest
     }
 
     /// Seals the journal into segments and packs, and writes the index. Other callers continue
     /// meanwhile.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// archive.seal()?;
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn seal(&self) -> Result<()> {
         let channels = self.channels()?;
         let (reply, answer) = bounded(1);
@@ -195,6 +225,20 @@ impl Archive {
     ///
     /// What was acknowledged is safe without it, too. An error here says that background work had
     /// failed before.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let pending = archive.begin_put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// archive.close()?;
+    /// assert!(pending.is_done());
+    /// pending.wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(self) -> Result<()> {
         match self.actor {
             None => self.handle.shut_down(),
@@ -307,6 +351,11 @@ impl Handle {
         let Some(threads) = threads else {
             return Ok(());
         };
+        // Records in flight are written while their journal files can still be sealed.
+        let (reply, flushed) = bounded(1);
+        if threads.channels.hand_in(Request::Flush(reply)) {
+            let _ = flushed.recv();
+        }
         let store = &self.store;
         store.health.set_closing();
         let mut written = Ok(());
@@ -321,6 +370,7 @@ impl Handle {
         let background_ended = threads.background.join().is_ok();
         let _ = threads.channels.requests.send(Request::Stop);
         let writer_ended = threads.writer.join().is_ok();
+        store.watermark.end().wake();
         watermark::write(&*store.disk, &store.id, store.watermark.newest());
         self.lock.lock().expect("no panic while held").take();
         if !background_ended || !writer_ended {

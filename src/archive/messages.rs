@@ -27,6 +27,9 @@ pub(in crate::archive) struct Draft {
     pub(in crate::archive) level: u8,
     /// Who causes the fact; `None` for whoever opened the store.
     pub(in crate::archive) actor: Option<Arc<Actor>>,
+    /// The content that the fact relies on, if the caller handed it in. The writer stores it when
+    /// it was purged meanwhile.
+    pub(in crate::archive) kept: Option<Vec<u8>>,
 }
 
 impl Draft {
@@ -40,6 +43,7 @@ impl Draft {
             retention: Retention::Forever,
             level: 1,
             actor: None,
+            kept: None,
         }
     }
 
@@ -95,6 +99,8 @@ pub(in crate::archive) enum Request {
     Purge(Arc<PurgePlan>, String, Option<Arc<Actor>>, ReplyTo),
     /// Hand the current journal file to the background thread, even though it is not full.
     Rotate(Sender<Result<()>>),
+    /// Answer once everything handed in before is answered.
+    Flush(Sender<()>),
     /// Finish what is staged and end.
     Stop,
 }

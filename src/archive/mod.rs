@@ -21,6 +21,8 @@
 mod appending;
 #[cfg(feature = "tokio")]
 mod asynchronous;
+#[cfg(feature = "tokio")]
+mod asynchronous_events;
 mod background;
 mod backup;
 mod bounds;
@@ -37,6 +39,8 @@ mod writing;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::AsyncArchive;
+#[cfg(feature = "tokio")]
+pub use asynchronous_events::AsyncEvents;
 pub use backup::{
     BackupCheck, BackupOptions, BackupOutcome, BackupPlan, OnDamage, PlannedFile, RestoredStore,
     Stop, Why, is_backup, restore_store, verify_backup,
@@ -51,12 +55,17 @@ pub use files::folders::HEADER_FILE;
 pub(crate) use files::machine::host_name;
 pub use files::place::CopiedFrom;
 pub use handle::Archive;
+pub use opening::builder::Builder;
 pub use opening::confirm_move::ConfirmedMove;
 pub use options::{Access, Options, Progress};
 pub use purging::purge::{PurgeOutcome, RecordedPurge};
+pub use reading::entries::Entries;
+pub use reading::follow::{EventStream, NextEvent, StopEvents};
 pub use reading::read::{BlobReader, Events, Leaf};
 pub use reading::snapshot::{Group, Page, Snapshot, Stats};
 pub use state::compact_outcome::CompactOutcome;
+pub use writing::key::{Key, KeyOf};
+pub use writing::pending::Pending;
 #[cfg(feature = "host")]
 pub(crate) use writing::put::raw_name;
 pub use writing::put::{Archived, NAME_BYTES_MAX, NewEntry};

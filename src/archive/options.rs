@@ -10,6 +10,7 @@ use crate::time::{Clock, SystemClock};
 
 /// How a store is opened.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// Who causes the events recorded through this handle.
     pub actor: Actor,
@@ -36,6 +37,10 @@ pub struct Options {
     pub dictionary_cache_bytes: usize,
     /// Memory the index may take for pages, in bytes, at most 1 TiB.
     pub index_cache_bytes: usize,
+    /// Content that `begin_put` has taken and that is not durable yet, in bytes, at most 1 TiB.
+    ///
+    /// When so much is in flight, or 1,024 records, the next call waits.
+    pub in_flight_bytes: usize,
     /// The clock that events get their time from.
     pub clock: Arc<dyn Clock>,
     /// Receives the progress of long work.
@@ -54,6 +59,7 @@ impl Default for Options {
             dictionary_from: 64 << 10,
             dictionary_cache_bytes: 16 << 20,
             index_cache_bytes: 32 << 20,
+            in_flight_bytes: 64 << 20,
             clock: Arc::new(SystemClock),
             progress: Progress::default(),
         }
@@ -78,6 +84,7 @@ impl fmt::Debug for Options {
 
 /// What a handle may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Access {
     /// Reading and writing. One process at a time.
     ReadWrite,

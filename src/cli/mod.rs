@@ -1,4 +1,5 @@
-//! The `annals` program: arguments in, one verb, data on stdout, everything else on stderr.
+//! The `annals` program: reads arguments, runs one verb, prints data on stdout and the rest on
+//! stderr.
 
 mod arguments;
 mod caller;

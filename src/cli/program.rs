@@ -1,5 +1,4 @@
-//! Runs a command line: parses it, runs its verb here or has the owner run it, and ends with an
-//! exit code.
+//! Runs a command line: parses it, runs its verb here or through the owner, returns an exit code.
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
@@ -40,14 +39,14 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// What verbs are given of the program.
+/// The functions of the program that verbs may call.
 const PROGRAM: Program = Program {
     run: run_here,
     run_for_client,
     command: Cli::command,
 };
 
-/// Runs the program; returns its exit code. The first of `args` is the program's name.
+/// Runs the program and returns its exit code. The first of `args` is the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     run_here(&args, streams)
@@ -74,7 +73,7 @@ fn run_here(args: &[OsString], streams: Streams<'_>) -> u8 {
     finish(ended, context)
 }
 
-/// Runs a command line for a client, on a store that is open here.
+/// Runs a command line for a client, on a store that this process has open.
 fn run_for_client(
     args: &[OsString],
     streams: Streams<'_>,
@@ -91,13 +90,15 @@ fn run_for_client(
     finish(ended, context)
 }
 
-/// Has the owner of the store run the verb, if the store has one and the verb is for it.
+/// Has the owner of the store run the verb, if there is an owner and the verb may run there.
+///
+/// Returns `None` when the verb must run in this process.
 fn run_by_owner(
     args: &[OsString],
     verb: &Verb,
     context: &mut Context<'_>,
 ) -> Result<Option<u8>, Failure> {
-    // A store that cannot be told is for the verb to complain of.
+    // When the store cannot be determined, the verb itself reports the error.
     let (Reach::Owner, Ok(dir)) = (verb.reach(), context.locate()) else {
         return Ok(None);
     };
@@ -112,7 +113,7 @@ fn run_by_owner(
         .transpose()
 }
 
-/// Says how a run ended.
+/// Prints how a run ended and returns its exit code.
 fn finish(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
     context.meter.clear();
     context.tell_copied();
@@ -130,7 +131,7 @@ fn finish(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
     context.interrupted().unwrap_or(exit.code())
 }
 
-/// Help and version go to stdout; a wrong command line is an error like any other.
+/// Prints help and version on stdout, and a wrong command line as an error.
 fn usage(
     error: &clap::Error,
     args: &[OsString],
@@ -141,7 +142,7 @@ fn usage(
         error.kind(),
         ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion
     );
-    // The flags could not be parsed, so they are looked for by hand.
+    // The flags could not be parsed, so the raw arguments are searched.
     let flags = || {
         args.iter()
             .skip(1)
@@ -189,7 +190,7 @@ fn usage(
     } else {
         rendered.to_string()
     };
-    // When even stderr is gone there is nobody left to tell; the exit code still speaks.
+    // When stderr fails too, only the exit code reports the error.
     let _ = streams.stderr.write_all(text.as_bytes());
     Exit::Usage
 }

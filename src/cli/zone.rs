@@ -1,8 +1,7 @@
-//! The zone in which times are shown and dates are read: the only file that knows the history of
-//! zones.
+//! The zone in which times are shown and dates are read. Only this file knows the history of zones.
 //!
-//! Inside stands jiff, which reads the zones of any process; outside, days and wall times are
-//! chrono's, as in the rest of the library.
+//! Internally it uses jiff, which can read the zone of any process. Its interface uses chrono's
+//! days and wall times, as the rest of the library does.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,13 +14,13 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::time::Timestamp;
 
-/// More than any description of a zone takes.
+/// A bound above the size of any zone description.
 const ZONE_BYTES_MAX: u64 = 1 << 20;
 
 /// The zone in which times are shown and dates without an offset are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Zone {
-    /// UTC, because it was asked for: times are marked as such.
+    /// UTC, because `--utc` was given. Times are marked as UTC.
     Utc,
     /// The zone of the caller.
     Of(Rules),
@@ -34,7 +33,7 @@ pub(super) struct Rules(TimeZone);
 /// Why a date or a wall time names no instant of a zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoSuchTime {
-    /// The zone's clocks skipped the whole day, or the time of that day.
+    /// The zone's clocks skipped the whole day, or this time of the day.
     Skipped,
     /// The clocks showed it twice, at these two instants.
     Twice(Timestamp, Timestamp),
@@ -43,13 +42,14 @@ pub(super) enum NoSuchTime {
 }
 
 impl Zone {
-    /// Returns the zone that the variable TZ names, or the machine's where it is not set; UTC where
-    /// it names none, as other programs do.
+    /// Returns the zone that the variable TZ names, or the machine's zone when TZ is not set.
+    ///
+    /// An unknown name means UTC, as in other programs.
     pub(super) fn of_tz(tz: Option<&OsStr>) -> Self {
         Self::Of(Rules(rules_of(tz).unwrap_or(TimeZone::UTC)))
     }
 
-    /// Returns the zone of this name, such as `Europe/Berlin`.
+    /// Returns the zone with this name, such as `Europe/Berlin`.
     #[cfg(test)]
     pub(super) fn named(name: &str) -> Self {
         Self::Of(Rules(
@@ -73,7 +73,7 @@ impl Zone {
         }
     }
 
-    /// Returns a time as JSON prints it: as recorded, or in UTC where that was asked for.
+    /// Returns a time as JSON prints it: with its recorded offset, or in UTC when `--utc` is set.
     pub(super) fn exact(&self, time: Timestamp) -> Timestamp {
         match self {
             Self::Of(_) => time,
@@ -92,20 +92,20 @@ impl Zone {
         to_chrono(self.rules().to_datetime(instant))
     }
 
-    /// Returns the day that clocks of the zone show at `time`, counted from 1970-01-01.
+    /// Returns the day that clocks of the zone show at `time`, as days since 1970-01-01.
     pub(super) fn day_number(&self, time: Timestamp) -> i64 {
         let day = self.wall(time).date();
         day.signed_duration_since(NaiveDate::default()).num_days()
     }
 
-    /// Returns the first instant of a day: midnight, or what the clocks showed first where they
-    /// skipped midnight.
+    /// Returns the first instant of a day: midnight, or the end of the gap when the clocks skipped
+    /// midnight.
     pub(super) fn start_of(&self, day: NaiveDate) -> Result<Timestamp, NoSuchTime> {
         let rules = self.rules();
         let midnight = to_jiff(day.and_time(NaiveTime::MIN)).ok_or(NoSuchTime::OutOfRange)?;
         let midnight = rules.to_ambiguous_timestamp(midnight);
         let start = if matches!(midnight.offset(), AmbiguousOffset::Gap { .. }) {
-            // The clocks went over midnight: the day begins when they did.
+            // The clocks skipped midnight, so the day begins at the end of the gap.
             let behind = midnight.later().map_err(|_| NoSuchTime::OutOfRange)?;
             let after = behind.saturating_add(jiff::SignedDuration::from_nanos(1));
             let after = after.map_err(|_| NoSuchTime::OutOfRange)?;
@@ -138,8 +138,10 @@ impl Zone {
         }
     }
 
-    /// Returns what [`Self::instant_of`] does; for a time that was skipped or shown twice, the one
-    /// counted on from before the change.
+    /// Returns the instant at which clocks of the zone show `wall`.
+    ///
+    /// Unlike [`Self::instant_of`], it accepts a time that was skipped or shown twice. It then uses
+    /// the offset from before the change.
     pub(super) fn about(&self, wall: NaiveDateTime) -> Option<Timestamp> {
         let found = self.rules().to_ambiguous_timestamp(to_jiff(wall)?);
         found
@@ -197,7 +199,7 @@ fn read_zone(path: &Path) -> Option<TimeZone> {
     TimeZone::tzif("", &bytes).ok()
 }
 
-/// Returns the same wall time in chrono's words. Its years go far beyond jiff's.
+/// Converts a wall time to chrono. The years of chrono go far beyond those of jiff.
 fn to_chrono(wall: civil::DateTime) -> NaiveDateTime {
     let part = |number: i8| u32::try_from(number).expect("parts of a date are not negative");
     let nanos = u32::try_from(wall.subsec_nanosecond()).expect("nanoseconds are not negative");
@@ -209,7 +211,7 @@ fn to_chrono(wall: civil::DateTime) -> NaiveDateTime {
         .expect("both libraries have the same calendar")
 }
 
-/// Returns the same wall time in jiff's words; `None` beyond its years.
+/// Converts a wall time to jiff. Returns `None` outside jiff's years.
 fn to_jiff(wall: NaiveDateTime) -> Option<civil::DateTime> {
     let part = |number: u32| i8::try_from(number).ok();
     civil::DateTime::new(
@@ -236,12 +238,11 @@ mod tests {
         text.parse().expect("a date")
     }
 
-    /// A day was taken to begin at midnight by the offset of the day of asking, and to last 24
-    /// hours.
+    /// Days begin by the offset of that day, not of the current day, and have 23 to 25 hours.
     #[test]
     fn a_day_begins_when_clocks_of_its_zone_first_show_it() {
         for (name, day_text, start, hours) in [
-            // Both changes of both hemispheres.
+            // Both clock changes, on both hemispheres.
             (
                 "America/New_York",
                 "2026-03-08",
@@ -284,7 +285,7 @@ mod tests {
                 "2026-10-25T00:00:00+01:00",
                 25,
             ),
-            // The clocks skip midnight, or come back to before it.
+            // The clocks skip midnight, or go back to before midnight.
             (
                 "America/Sao_Paulo",
                 "2018-11-04",
@@ -322,7 +323,7 @@ mod tests {
                 "2026-11-01T00:00:00-04:00",
                 25,
             ),
-            // Half an hour, and offsets that are no whole hours.
+            // Changes of half an hour, and offsets that are no whole hours.
             (
                 "Australia/Lord_Howe",
                 "2026-04-05",
@@ -341,7 +342,7 @@ mod tests {
                 "2026-07-01T00:00:00+05:45",
                 24,
             ),
-            // The day behind one that never was.
+            // The day after a skipped day.
             (
                 "Pacific/Apia",
                 "2011-12-31",

@@ -1,10 +1,10 @@
-//! What really differs between two reports, and what that says about an entry.
+//! Compares the reports of two runs, and judges what the difference says about an entry.
 //!
 //! JSON reports are compared by structure: neither the order of an object's members nor white space
-//! counts. Numbers are compared by their exact decimal value, and members that are there several
-//! times one by one. Arrays are aligned by their equal beginnings and ends. A top-level `id` that
-//! is a UUID on both sides is made up in each run by some converters: it is listed, but does
-//! not count. Reports that are not JSON are compared line by line, and else as bytes.
+//! counts. Numbers are compared by their exact decimal value. Repeated members are compared one by
+//! one. Arrays are aligned by their equal beginnings and ends. Some converters make up a new
+//! top-level `id` in each run: where `id` is a UUID on both sides, it is listed but does not count.
+//! Reports that are not JSON are compared line by line if they are text, and otherwise as bytes.
 
 use serde::Serialize;
 
@@ -12,53 +12,58 @@ use super::protocol::{Json, Text, pairs};
 use crate::entry::{Outcome, Unit};
 use crate::id::BlobId;
 
-/// One difference. A side that is absent has nothing there.
+/// One difference between two reports. A side is `None` where that report has nothing at `path`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Change {
-    /// Where: a JSON Pointer, `line 12` of a text, or `serial`, `part`, `station` or `process` of
-    /// the unit. Below `/reports/1` for the second of several reports. `/a#2` is the second of
+    /// Where the difference is: a JSON Pointer, `line 12` of a text, or `serial`, `part`, `station`
+    /// or `process` of the unit.
+    ///
+    /// A path begins with `/reports/1` for the second of several reports. `/a#2` is the second of
     /// several members that are all called `a`.
     pub path: String,
-    /// What was there.
+    /// The value in the old report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Json>,
-    /// What is there.
+    /// The value in the new report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Json>,
 }
 
-/// All that differs between two reports.
+/// All differences between two reports.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Difference {
-    /// What counts.
+    /// Differences that count.
     pub changes: Vec<Change>,
-    /// What differs in every run and so does not count.
+    /// Differences that do not count, because the value differs in every run.
     pub ignored: Vec<Change>,
 }
 
 impl Difference {
-    /// True when nothing that counts differs.
+    /// Returns true when nothing that counts differs.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 }
 
-/// What a run says about an entry, against the run before.
+/// How a run of a converter compares with the run before it, for one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Verdict {
     /// Outcome and reports are equal.
     Unchanged,
-    /// Another outcome short of success, or other reports.
+    /// The outcome is another one (but no success), or the reports differ.
     Changed,
-    /// It succeeds now and did not before.
+    /// The converter succeeds now and did not before.
     Fixed,
-    /// It succeeded before and does not now.
+    /// The converter succeeded before and does not now.
     Broken,
 }
 
 impl Verdict {
-    /// Judges a run by its outcome and that of the run before, and by whether their reports differ.
+    /// Judges a run by the outcomes of both runs, and by whether their reports differ.
     pub fn of(before: Outcome, now: Outcome, reports_differ: bool) -> Self {
         match (before, now) {
             (Outcome::Success, Outcome::Success) if reports_differ => Self::Changed,
@@ -76,7 +81,7 @@ pub fn compare(old: &[u8], new: &[u8]) -> Difference {
     compare_at("", old, new)
 }
 
-/// Tells in which names a unit differs.
+/// Returns the identifiers in which two units differ.
 pub(super) fn compare_units(old: &Unit, new: &Unit) -> Vec<Change> {
     let names = |unit: &Unit| {
         let Unit {
@@ -101,7 +106,7 @@ pub(super) fn compare_units(old: &Unit, new: &Unit) -> Vec<Change> {
         .collect()
 }
 
-/// Compares the reports of two runs, each with the one in its place.
+/// Compares the reports of two runs pairwise, by their position in the list.
 pub fn compare_reports(old: &[Vec<u8>], new: &[Vec<u8>]) -> Difference {
     if let ([old], [new]) = (old, new) {
         return compare(old, new);
@@ -169,7 +174,9 @@ fn is_minted(change: &Change) -> bool {
     is_uuid(&change.old) && is_uuid(&change.new)
 }
 
-/// Recursion is bounded: what is nested too deeply is no [`Json`].
+/// Adds the differences below `path` to `changes`.
+///
+/// Recursion is bounded, because parsing to [`Json`] refuses values that are nested too deeply.
 fn walk(path: &mut String, old: &Json, new: &Json, changes: &mut Vec<Change>) {
     let length = path.len();
     match (old, new) {
@@ -216,8 +223,10 @@ fn step(path: &mut String, old: Option<&Json>, new: Option<&Json>, changes: &mut
     }
 }
 
-/// Pairs what lies between the equal beginning and the equal end of two sequences, in order, with
-/// its place: the new one, or the old one of what is gone.
+/// Pairs the items between the equal beginning and the equal end of two sequences, in order.
+///
+/// Each pair has a position: that in the new sequence, or that in the old one for an item that is
+/// gone.
 fn align<'a, T>(
     old: &'a [T],
     new: &'a [T],
@@ -257,8 +266,8 @@ fn compare_lines(path: &str, old: &str, new: &str, changes: &mut Vec<Change>) {
 
 #[cfg(test)]
 mod tests {
-    //! A converter fix must show as the members it changed, and a reconversion without a fix must
-    //! show as nothing.
+    //! Checks that a converter fix shows as exactly the members it changed, and that a reconversion
+    //! without a fix shows no change.
 
     use super::*;
 
@@ -302,8 +311,8 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    /// A store was reprocessed with a converter that cut digits off serial numbers, and every entry
-    /// was "unchanged".
+    /// A changed digit that no machine number holds, and a changed repeated member, must count as
+    /// changes.
     #[test]
     fn digits_beyond_a_machine_number_and_doubled_members_are_changes() {
         let iccid = ["89470000000000000012", "89470000000000000013"];

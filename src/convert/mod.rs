@@ -1,13 +1,19 @@
-//! Converters: what they are, how they are run, what one run says, and how two runs differ.
+//! Runs converters, reads their answers, and compares two runs.
 //!
 //! A converter is any program. It is given a private copy of one source and answers with a report.
-//! On standard output a one-shot converter writes one JSON value. It is an *answer* when it is an
-//! object that has a `status`, in whatever letters; a `report`, `reports`, `retry_after_s` or
-//! `post_action`; an `error` that says something; or nothing but complaints. Every other object,
-//! and every array, is a *bare report*. A worker answers one line for each line it is given. What
-//! an answer leaves unknown is a failure.
 //!
-//! Nothing here decides what happens to a watched file.
+//! A one-shot converter writes one JSON value to standard output. The value is an *answer* when it
+//! is an object that has
+//!
+//! - a `status`, in upper or lower case,
+//! - a `report`, `reports`, `retry_after_s` or `post_action`,
+//! - an `error` that is neither empty nor zero nor false, or
+//! - nothing but complaints.
+//!
+//! Every other object, and every array, is a *bare report*. A worker answers one line for each line
+//! it is given. An answer that does not say clearly how the conversion ended is a failure.
+//!
+//! This module does not decide what happens to a watched file.
 
 mod compare;
 mod converter;

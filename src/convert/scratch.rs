@@ -1,4 +1,4 @@
-//! Makes and removes private temporary folders, and makes names that are safe in them.
+//! Creates and deletes private temporary folders, and makes file names safe.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,28 +13,28 @@ use std::{
 #[cfg(unix)]
 use rustix::io::Errno;
 
-/// What every folder's name begins with; 32 hexadecimal digits follow.
+/// The beginning of every folder's name; 32 hexadecimal digits follow.
 const PREFIX: &str = "annals-";
-/// A folder that was made a moment ago may not be locked yet.
+/// Minimum age of an abandoned folder. A folder that was just created may not be locked yet.
 const ABANDONED_AFTER: Duration = Duration::from_secs(600);
 
-/// A fresh folder only this account may enter (mode 0700 on Unix), removed with all it holds when
-/// dropped.
+/// A new folder that only this account may enter (mode 0700 on Unix). Dropping it deletes the
+/// folder with its content.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
-    /// Locked for as long as somebody uses the folder: a killed process lets go of it. Nothing
-    /// where folders cannot be locked.
+    /// The lock that marks the folder as in use; a killed process loses it. `None` where folders
+    /// cannot be locked.
     _in_use: Option<File>,
 }
 
 impl Scratch {
-    /// Makes a folder below `root`, under a name drawn at random.
+    /// Creates a folder with a random name below `root`.
     pub(crate) fn new(root: &Path) -> io::Result<Self> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
         let number = u128::from_le_bytes(bytes);
-        // Absolute, because converters are started in another folder than this process.
+        // Absolute, because converters start in another current folder than this process.
         let path = std::path::absolute(root)?.join(format!("{PREFIX}{number:032x}"));
         make_private(&path)?;
         let in_use = lock(&path);
@@ -51,15 +51,16 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed is left to the system's own cleaning of temporary files: nothing
+        // What cannot be deleted is left to the system's cleaning of temporary files: nothing
         // refers to it.
         let _ = remove_tree(&self.path);
     }
 }
 
-/// Removes the folders below `root` that killed processes of this account left there.
+/// Deletes the folders below `root` that killed processes of this account left behind.
 pub(crate) fn remove_abandoned(root: &Path, now: SystemTime) {
-    // A folder that cannot be listed or removed is left to the system's own cleaning.
+    // A folder that cannot be listed or deleted is left to the system's cleaning of temporary
+    // files.
     for item in fs::read_dir(root).into_iter().flatten().flatten() {
         let name = item.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
@@ -80,11 +81,11 @@ pub(crate) fn remove_abandoned(root: &Path, now: SystemTime) {
     }
 }
 
-/// Removes a folder with all it holds, however deep a converter has made it, whatever links it has
-/// put there, and though it may have closed folders to itself.
+/// Deletes a folder with its content, whatever a converter has put there: deep nesting, links, or
+/// folders without permissions.
 ///
-/// Folders within folders are moved up into the first one, and removed from there. So there are
-/// never more than two open, no path grows long, and nothing recurses.
+/// Nested folders are moved up into the first one, and deleted from there. So at most two folders
+/// are open at a time, no path grows long, and nothing recurses.
 #[cfg(unix)]
 fn remove_tree(path: &Path) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD, unlinkat};
@@ -109,7 +110,7 @@ fn remove_tree(path: &Path) -> io::Result<()> {
                     if nested.is_empty() {
                         break;
                     }
-                    // It may be read, and not be written.
+                    // The folder may be readable without being writable.
                     make_usable(&top, name)?;
                     for nested in &nested {
                         if !unlink(&inner, nested)? {
@@ -130,13 +131,13 @@ fn open_folder(at: impl AsFd, name: impl rustix::path::Arg) -> Result<OwnedFd, E
     openat(at, name, flags, Mode::empty())
 }
 
-/// Removes what is no folder, or is an empty one. False for a folder that holds something.
+/// Deletes a file or an empty folder. Returns false for a folder with content.
 #[cfg(unix)]
 fn unlink(at: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
     use rustix::fs::{AtFlags, unlinkat};
     match unlinkat(at, name, AtFlags::empty()) {
         Ok(()) => Ok(true),
-        // A folder; some systems say so in another way.
+        // It is a folder; some systems return another error for that.
         Err(Errno::ISDIR | Errno::PERM) => match unlinkat(at, name, AtFlags::REMOVEDIR) {
             Ok(()) => Ok(true),
             Err(Errno::NOTEMPTY | Errno::EXIST | Errno::ACCESS) => Ok(false),
@@ -146,9 +147,10 @@ fn unlink(at: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
     }
 }
 
-/// Lets this account read and change a folder that it has made and closed. Nothing for root, who
-/// needs no permission: a link that comes to be there at this moment can only lead to what belongs
-/// to this account anyway.
+/// Lets this account read and change a folder that it has created and closed.
+///
+/// Does nothing for root, which needs no permission. If a link replaces the folder at this moment,
+/// it can only change permissions of what belongs to this account anyway.
 #[cfg(unix)]
 fn make_usable(at: &OwnedFd, name: &CStr) -> Result<(), Errno> {
     use rustix::fs::{AtFlags, Mode, chmodat};
@@ -158,11 +160,11 @@ fn make_usable(at: &OwnedFd, name: &CStr) -> Result<(), Errno> {
     chmodat(at, name, Mode::RWXU, AtFlags::empty())
 }
 
-/// Moves a folder up into `top`, under a name that is free.
+/// Moves a folder up into `top`, under an unused name.
 #[cfg(unix)]
 fn move_up(from: &OwnedFd, name: &CStr, top: &OwnedFd, moved: &mut u64) -> Result<(), Errno> {
     use rustix::fs::{AtFlags, renameat, statat};
-    // A folder that is moved is written to: it learns where it is.
+    // Moving a folder writes to it, because its `..` entry changes.
     make_usable(from, name)?;
     let free = loop {
         *moved += 1;
@@ -176,7 +178,7 @@ fn move_up(from: &OwnedFd, name: &CStr, top: &OwnedFd, moved: &mut u64) -> Resul
     renameat(from, name, top, &free)
 }
 
-/// The names of some of what is in a folder: not of everything, for there may be millions.
+/// Returns a limited number of the names in a folder, because there may be millions.
 #[cfg(unix)]
 fn some_names_in(folder: &OwnedFd) -> Result<Vec<CString>, Errno> {
     const NAMES_MAX: usize = 1_000;
@@ -198,7 +200,7 @@ fn remove_tree(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(path)
 }
 
-/// Locks a folder; nothing when it is locked, or cannot be.
+/// Locks a folder. `None` when it is locked already, or cannot be locked.
 fn lock(path: &Path) -> Option<File> {
     let folder = File::open(path).ok()?;
     folder.try_lock().ok()?;
@@ -211,13 +213,13 @@ fn is_of_this_account(folder: &fs::Metadata) -> bool {
     folder.uid() == rustix::process::geteuid().as_raw()
 }
 
-// Folders cannot be opened there, so none is ever locked.
+// Folders cannot be opened on this system, so none is ever locked.
 #[cfg(not(unix))]
 fn is_of_this_account(_folder: &fs::Metadata) -> bool {
     false
 }
 
-/// Makes one folder that must not exist yet, closed to other accounts.
+/// Creates one folder that must not exist yet, closed to other accounts.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -228,13 +230,13 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Bytes of the longest name made; leaves room for what others append to it.
+/// Maximum bytes of a safe name; leaves room for suffixes that others append.
 const NAME_BYTES_MAX: usize = 180;
 
-/// A name close to `original` that is one plain file on every system: no folder, no device, no
-/// reserved character.
+/// Returns a name close to `original` that is a plain file on every system.
 ///
-/// The extension survives, because converters look at it.
+/// It is no folder, no device, and has no reserved character. The extension stays, because
+/// converters use it.
 pub(crate) fn safe_name(original: &str) -> String {
     let last = original.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut name: String = last
@@ -256,7 +258,7 @@ pub(crate) fn safe_name(original: &str) -> String {
     shorten(name)
 }
 
-/// Windows opens a device for these, whatever the extension.
+/// Returns true for a name that Windows opens as a device, whatever the extension.
 fn is_device(stem: &str) -> bool {
     let upper = stem.to_uppercase();
     matches!(
@@ -320,13 +322,13 @@ mod tests {
         assert_eq!(Path::new(&name).extension(), Some("stdf".as_ref()));
     }
 
-    /// Each host that was killed left the sources its converters were at in the temporary folder.
+    /// A killed host leaves the sources of running conversions in the temporary folder.
     #[cfg(unix)]
     #[test]
     fn what_a_killed_process_left_is_removed() {
         let root = tempfile::tempdir().expect("folder");
         let used = Scratch::new(root.path()).expect("made");
-        // As a killed process leaves it: there, and locked by nobody.
+        // The state that a killed process leaves: the folder exists, and nobody has locked it.
         let left = root.path().join(format!("{PREFIX}{:032x}", 7));
         make_private(&left).expect("made");
         fs::write(left.join("source"), "x").expect("written");
@@ -340,8 +342,8 @@ mod tests {
         assert!(used.path().exists() && strange.exists());
     }
 
-    /// 4,000 folders within each other were left behind, for a folder is open for each (compare
-    /// CVE-2021-3997); so were folders that a converter had closed to itself.
+    /// Deep nesting must not use up file handles (compare CVE-2021-3997), and folders without
+    /// permissions must be deleted too.
     #[cfg(unix)]
     #[test]
     fn a_scratch_folder_is_removed_whatever_a_converter_made_of_it() {

@@ -1,15 +1,15 @@
-//! Which converters the plant uses: the Python examples where there is a Python, else the same ones
-//! in this program.
+//! Chooses the plant's converters: the Python examples when there is a Python, or else the built-in
+//! ones.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::builtin::Kind;
 
-/// The folder of the plant that the Python converters are put in.
+/// The plant's folder for the Python converters.
 pub(crate) const FOLDER: &str = "converters";
 
-/// The Python examples: name and content.
+/// The Python examples, by name and content.
 pub(crate) const PYTHON_FILES: [(&str, &str); 7] = [
     (
         "annals_converter.py",
@@ -38,10 +38,10 @@ pub(crate) const PYTHON_FILES: [(&str, &str); 7] = [
     ),
 ];
 
-/// The files every Python converter needs besides its own.
+/// Files that every Python converter needs besides its script.
 const PYTHON_SHARED: [&str; 2] = ["annals_converter.py", "wsjf.py"];
 
-/// What runs the plant's converters.
+/// The program that runs the plant's converters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Runner {
     /// A Python interpreter of version 3.8 or newer, by its path.
@@ -51,9 +51,9 @@ pub(crate) enum Runner {
 }
 
 impl Runner {
-    /// A Python of this machine if there is one, else the program at `annals`.
+    /// Returns a Python of this machine, or else the program at `annals`.
     ///
-    /// The interpreter is named by its own path: the first `python3` may be a launcher that needs
+    /// The interpreter's own path is used. The first `python3` may be a launcher that needs
     /// variables which converters do not get.
     pub(crate) fn find(annals: &Path) -> Self {
         ["python3", "python"]
@@ -62,7 +62,7 @@ impl Runner {
             .map_or_else(|| Self::BuiltIn(annals.display().to_string()), Self::Python)
     }
 
-    /// The `command` of a converter.
+    /// Returns the `command` of a converter, for the configuration.
     pub(super) fn command(&self, kind: Kind) -> Vec<String> {
         match self {
             Self::Python(python) => vec![
@@ -80,7 +80,7 @@ impl Runner {
         }
     }
 
-    /// The `bundle` of a converter.
+    /// Returns the `bundle` of a converter, for the configuration.
     pub(super) fn bundle(&self, kind: Kind) -> Vec<String> {
         match self {
             Self::Python(_) => std::iter::once(script(kind))
@@ -91,7 +91,7 @@ impl Runner {
         }
     }
 
-    /// The `mode` of every converter.
+    /// Returns the `mode` of every converter, for the configuration.
     pub(super) const fn mode(&self) -> &'static str {
         match self {
             Self::Python(_) => "worker",
@@ -99,8 +99,9 @@ impl Runner {
         }
     }
 
-    /// How the configuration names the ICT converter of this kind; what the story's correction
-    /// replaces.
+    /// Returns the text that names this kind of ICT converter in the configuration.
+    ///
+    /// The demonstration's correction replaces this text.
     pub(super) const fn ict_name(&self, kind: Kind) -> &'static str {
         match self {
             Self::Python(_) => script(kind),
@@ -118,8 +119,9 @@ const fn script(kind: Kind) -> &'static str {
     }
 }
 
-/// The path of the interpreter that `name` starts, if it is new enough and works without the
-/// caller's variables.
+/// Returns the path of the interpreter behind `name`, which may be a launcher.
+///
+/// Returns `None` when there is no interpreter, or when it is older than Python 3.8.
 fn interpreter(name: &str) -> Option<String> {
     let question = "import sys; assert sys.version_info >= (3, 8); print(sys.executable)";
     let answer = Command::new(name)

@@ -1,4 +1,4 @@
-//! Puts the plant into a folder: what the stations wrote, the converters, the configuration.
+//! Writes the plant into a folder: the stations' files, the converters, the configuration.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,15 +11,16 @@ use super::converters::{FOLDER, PYTHON_FILES, Runner};
 use super::plant::{self, FIRMWARE_FOLDER, FUNCTIONAL_FOLDER, ICT_FOLDER, PlantFile};
 use super::story::{CONFIG, host_toml};
 
-/// What was put there.
+/// The numbers of files and bytes that were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Laid {
     pub(crate) files: usize,
     pub(crate) bytes: u64,
 }
 
-/// Makes a plant of `units` units in `dir`, which must be empty or not there yet. Nothing is
-/// synced: it can be made again.
+/// Makes a plant of `units` units in `dir`, which must be empty or not exist yet.
+///
+/// Nothing is synced, because the plant can be made again.
 pub(crate) fn lay_out(dir: &Path, runner: &Runner, seed: u64, units: usize) -> Result<Laid> {
     fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
     let mut inside = fs::read_dir(dir).map_err(|error| Error::io("read", dir, error))?;

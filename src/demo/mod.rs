@@ -1,4 +1,4 @@
-//! The demonstration: a small plant, converters for it, and the story that is told on it.
+//! The demonstration: a small plant, its converters, and the commands that are shown on it.
 
 mod builtin;
 mod converters;

@@ -1,5 +1,5 @@
-//! The story the demonstration tells: the plant's configuration, and each command with what to look
-//! at. Only data.
+//! The demonstration's script: the plant's configuration, and each command with what to look at.
+//! Data only.
 
 use crate::id::EntryId;
 use crate::query::Filter;
@@ -8,23 +8,23 @@ use super::builtin::Kind;
 use super::converters::Runner;
 use super::plant::{self, STORY_SERIAL};
 
-/// Units in the demonstration's plant: 575 files, 5 MB.
+/// Units in the demonstration's plant, which make 575 files and 5 MB.
 pub(crate) const UNITS: usize = 240;
-/// The plant's seed: the story's numbers are those of this plant.
+/// The plant's seed. The numbers in the remarks hold for this seed.
 pub(crate) const SEED: u64 = 1;
-/// The configuration, in the plant's folder.
+/// Name of the configuration file, in the plant's folder.
 pub(crate) const CONFIG: &str = "host.toml";
-/// The store, in the plant's folder.
+/// Name of the store, in the plant's folder.
 pub(crate) const STORE: &str = "store";
 
 const ICT: &str = "ICT CSV";
 const FUNCTIONAL: &str = "Functional log";
 const FIRMWARE: &str = "Firmware JUnit";
 
-/// Stands in a step's words for the entry the story is about; known once the host has run.
+/// Placeholder for the followed entry, whose id is known once the host has run.
 const ENTRY: &str = "{entry}";
 
-/// Finds the entry the story is about: the one ICT file of the one unit.
+/// Returns the filter for the entry that the demonstration follows: the unit's only ICT file.
 pub(crate) fn story_entry() -> Filter {
     Filter {
         converter: vec![ICT.to_owned()],
@@ -33,23 +33,23 @@ pub(crate) fn story_entry() -> Filter {
     }
 }
 
-/// One step: what happens, how a user would make it happen, and what is to be seen.
+/// One step: its title, the action, and what to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) title: &'static str,
     pub(crate) action: Action,
     /// What to look at in the output.
     pub(crate) look: &'static str,
-    /// Exit codes that are as told: 3 where some files are bad on purpose.
+    /// Expected exit codes. 3 is expected where some files are bad on purpose.
     pub(crate) exits: &'static [u8],
 }
 
-/// All paths are relative to the plant's folder.
+/// The action of a step. All paths are relative to the plant's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// An annals command: its words after the program's name.
+    /// An annals command: the words after the program's name.
     Annals(Vec<&'static str>),
-    /// An edit of a text file: each first text becomes the second, wherever it is.
+    /// An edit of a text file: every occurrence of each first text becomes the second.
     Edit {
         file: &'static str,
         replace: Vec<(String, String)>,
@@ -57,7 +57,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// The line a user would type for it.
+    /// Returns the command line that a user would type for it.
     pub(crate) fn typed(&self, entry: Option<EntryId>) -> String {
         match self {
             Self::Annals(words) => {
@@ -86,8 +86,7 @@ impl Action {
     }
 }
 
-/// The words of an annals command with the entry the story is about in its place, as soon as it is
-/// known.
+/// Returns the words of an annals command, with the placeholder replaced once the entry is known.
 pub(crate) fn filled(words: &[&str], entry: Option<EntryId>) -> Vec<String> {
     let entry = entry.map_or(ENTRY.to_owned(), |entry| entry.to_string());
     words
@@ -105,7 +104,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// The plant's configuration, with the first version of the ICT converter.
+/// Returns the plant's configuration, with the first version of the ICT converter.
 pub(crate) fn host_toml(runner: &Runner) -> String {
     let host = format!(
         r#"# The demonstration's plant: three kinds of stations, three converters, one store.
@@ -176,16 +175,39 @@ fn array(words: Vec<String>) -> String {
     format!("[{}]", words.join(", "))
 }
 
-/// The story, in order.
-pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
-    const DONE: &[u8] = &[0];
-    const SOME_FAILED: &[u8] = &[0, 3];
-    let annals = |title, words: &[&'static str], look, exits| Step {
+/// The step did all its work.
+const DONE: &[u8] = &[0];
+/// Some files of the plant are bad on purpose.
+const SOME_FAILED: &[u8] = &[0, 3];
+
+/// Returns a step that runs `annals`.
+fn annals(
+    title: &'static str,
+    words: &[&'static str],
+    look: &'static str,
+    exits: &'static [u8],
+) -> Step {
+    Step {
         title,
         action: Action::Annals(words.to_vec()),
         look,
         exits,
-    };
+    }
+}
+
+/// Returns the steps of the story, in order.
+pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
+    [
+        archiving(),
+        customer_return(),
+        correction(runner),
+        retention(),
+    ]
+    .concat()
+}
+
+/// Archives and converts the files of the plant.
+fn archiving() -> Vec<Step> {
     vec![
         annals(
             "Make a store",
@@ -225,6 +247,12 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
             "Each says what is missing from it. None became half a report.",
             DONE,
         ),
+    ]
+}
+
+/// Finds the files of a unit that a customer sent back.
+fn customer_return() -> Vec<Step> {
+    vec![
         annals(
             "A customer sends a unit back: what do we know of it",
             &["-s", STORE, "find", STORY_SERIAL],
@@ -254,6 +282,12 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
             "No retention rule outranks a hold.",
             DONE,
         ),
+    ]
+}
+
+/// Corrects the converter and runs it again.
+fn correction(runner: &Runner) -> Vec<Step> {
+    vec![
         Step {
             title: "The converter was wrong: use the corrected one",
             action: Action::Edit {
@@ -321,6 +355,12 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
             "Checked against its hash before it got its name.",
             DONE,
         ),
+    ]
+}
+
+/// Lets old entries go, and verifies the rest.
+fn retention() -> Vec<Step> {
+    vec![
         annals(
             "What would go if only the newest 200 board tests were kept",
             &[
@@ -363,7 +403,7 @@ pub(crate) fn steps(runner: &Runner) -> Vec<Step> {
     ]
 }
 
-/// What to try next, and what it shows.
+/// Returns commands to try next, and what each shows.
 pub(crate) fn next() -> Vec<(Action, &'static str)> {
     let annals = |words: &[&'static str], why| (Action::Annals(words.to_vec()), why);
     vec![
@@ -398,7 +438,7 @@ pub(crate) fn next() -> Vec<(Action, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    //! A demonstration that does not do what it prints is worse than none.
+    //! The demonstration must do exactly what it prints.
 
     use serde_json::Value;
     use toml::Table;

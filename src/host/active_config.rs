@@ -1,6 +1,7 @@
-//! One configuration in force, with the converters and the outbox that were made from it.
+//! One active configuration, with the converters and the outbox that were created from it.
 //!
-//! A reload makes a new one. A file ends its way under the configuration it began with.
+//! A reload creates a new one. A file that is being processed finishes under the configuration it
+//! started with.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -33,9 +34,9 @@ impl ActiveConfig {
         }
     }
 
-    /// Makes the successor for a changed configuration.
+    /// Creates the successor for a changed configuration.
     ///
-    /// Unchanged converters keep their processes. An outbox with unchanged endpoints goes on.
+    /// Unchanged converters keep their processes. An outbox with unchanged endpoints continues.
     pub(in crate::host) fn changed(&self, archives: &Archives, config: Config) -> Self {
         let mut next = Self::new(archives, config);
         let keeps_outbox = submissions(&self.config).eq(submissions(&next.config));
@@ -54,13 +55,14 @@ impl ActiveConfig {
         next
     }
 
-    /// Refuses a folder that has come to overlap with another one: it appeared, or was swapped.
+    /// Refuses a folder that overlaps with another one, because it appeared or was replaced after
+    /// the last check.
     pub(in crate::host) fn check_folder(&self, folder: &Path, archives: &Archives) -> Result<()> {
         self.folders
             .check(folder, &self.config, archives.shared_dir())
     }
 
-    /// Returns the runner of a converter. It is made when it is first needed.
+    /// Returns the runner of a converter. It is created when it is first needed.
     pub(in crate::host) fn runner(&self, converter: usize, scratch: &Path) -> Result<Arc<Runner>> {
         let (Some(slot), Some(config)) = (
             self.runners.get(converter),

@@ -1,4 +1,4 @@
-//! The stores that the converters of a host archive into.
+//! Holds the stores that the converters of a host archive into.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Archives {
 }
 
 impl Archives {
-    /// Makes the set with one store for all converters; `None` when nothing is archived.
+    /// Creates the set with one store for all converters; `None` when nothing is archived.
     pub fn shared(archive: Option<Archive>) -> Self {
         Self {
             shared: archive,

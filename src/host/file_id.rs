@@ -1,10 +1,11 @@
-//! The identity of a file or folder, independent of its names.
+//! Identifies a file or folder independently of its names.
 
 use std::fs::Metadata;
 
-/// A file or folder itself, as opposed to one of its names: two names with equal ids are one file.
+/// The identity of a file or folder: two names with equal ids are one file.
 ///
-/// Where the system tells no such number, all ids are equal, and content and times decide alone.
+/// Where the system provides no such number, all ids are equal. Then only content and times tell
+/// files apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::host) struct FileId {
     device: u64,
@@ -12,7 +13,7 @@ pub(in crate::host) struct FileId {
 }
 
 impl FileId {
-    /// The id of what `metadata` describes.
+    /// Returns the id of what `metadata` describes.
     #[cfg(unix)]
     pub(in crate::host) fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
@@ -30,7 +31,7 @@ impl FileId {
         }
     }
 
-    /// The id of what a system call described.
+    /// Returns the id of what a system call described.
     #[cfg(unix)]
     #[allow(
         clippy::unnecessary_cast,
@@ -44,7 +45,7 @@ impl FileId {
         }
     }
 
-    /// Makes an id out of a folder's full name, for systems whose metadata has none.
+    /// Creates an id from a folder's full name, for systems whose metadata has none.
     #[cfg(not(unix))]
     pub(in crate::host) fn of_path(path: &std::path::Path) -> Self {
         use std::hash::{DefaultHasher, Hash, Hasher};

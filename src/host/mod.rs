@@ -1,5 +1,5 @@
-//! The converter host: watches folders, has what it finds archived and converted, sends the
-//! reports, and clears the files away.
+//! The converter host: it watches folders, archives and converts what it finds, sends the reports,
+//! and clears the files away.
 
 mod active_config;
 mod archives;

@@ -6,15 +6,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Does some work; a panic in it becomes an error.
+/// Does some work and turns a panic in it into an error.
 ///
-/// What the work shares with others is guarded by itself: the host's own state is counts and notes,
-/// and a store whose lock was held in a panic refuses everything after.
+/// State shared with other threads stays valid: the host's own state is counters and records that
+/// are never half written, and a store whose lock was held in a panic refuses everything
+/// afterwards.
 pub(in crate::host) fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(internal(&*panic)))
 }
 
-/// What a panic said, as an error.
+/// Returns the message of a panic as an error.
 pub(in crate::host) fn internal(panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -28,8 +29,9 @@ pub(in crate::host) fn internal(panic: &(dyn Any + Send)) -> Error {
     .hint("this is a fault of annals; please report it with the lines of the log around it")
 }
 
-/// Locks a mutex, also after a panic. All guarded state is counts and notes, which are never half
-/// written.
+/// Locks a mutex, even after a panic.
+///
+/// All guarded state is counters and records, which are never half written.
 pub(in crate::host) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

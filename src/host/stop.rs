@@ -1,8 +1,8 @@
-//! Tells a host to end.
+//! Tells a host to stop.
 
 use crate::convert::Cancel;
 
-/// Tells a host to end. Clones tell the same.
+/// Tells a host to stop. All clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     pub(super) intake: Cancel,
@@ -10,18 +10,18 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// No more files are taken; conversions that run get `stop_within_s` to end.
+    /// Stops taking files. Running conversions may take `stop_within_s` to finish.
     pub fn drain(&self) {
         self.intake.cancel();
     }
 
-    /// Conversions that run are killed, and count as not begun.
+    /// Kills running conversions. They count as never started.
     pub fn at_once(&self) {
         self.intake.cancel();
         self.all.cancel();
     }
 
-    /// Returns true once it was told, either way.
+    /// Returns true once the host was told to stop, either way.
     pub fn is_asked(&self) -> bool {
         self.intake.is_cancelled()
     }
@@ -31,7 +31,7 @@ impl Stop {
     }
 }
 
-/// Whoever cancels wants it to end at once.
+/// A cancellation stops the host at once.
 impl From<&Cancel> for Stop {
     fn from(cancel: &Cancel) -> Self {
         Self {

@@ -4,6 +4,14 @@
 //! journal file is later sealed into a *segment*. The journal is the only thing synced before an
 //! acknowledgement.
 
+#![cfg_attr(
+    test,
+    allow(
+        non_snake_case,
+        reason = "test names: what is done, two underscores, what must hold"
+    )
+)]
+
 mod appender;
 mod error;
 mod folders;

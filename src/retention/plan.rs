@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 
 /// What a purge would take, as of one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[must_use = "a plan purges nothing before `Archive::purge` carries it out"]
 pub struct PurgePlan {
     /// A digest of the plan's content. Equal plans have equal ids.
     pub plan_id: String,
@@ -50,6 +52,7 @@ pub struct PurgePlan {
 
 /// One entry of a plan, with the rule that selected it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PlannedPurge {
     /// The entry.
     pub id: EntryId,

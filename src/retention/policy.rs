@@ -1,10 +1,12 @@
 //! Retention policies: the rules that select entries to purge.
 
+use crate::setters::setters;
 use crate::time::Timestamp;
 
 /// The rules that select entries to purge. An entry is purged when any rule selects it and no hold
 /// applies to it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Policy {
     /// Only entries of this converter, without regard to letter case.
     pub converter: Option<String>,
@@ -21,8 +23,24 @@ pub struct Policy {
     pub unsubmitted: Unsubmitted,
 }
 
+setters! { Policy {
+    /// Takes only entries of this converter.
+    converter: some [String];
+    /// Takes entries archived more than this many microseconds ago.
+    older_than_micros: opt [i64];
+    /// Takes entries past the retention recorded with each of them.
+    expired: [bool];
+    /// Takes the oldest, until those left take at most this many bytes on disk.
+    max_size: opt [u64];
+    /// Takes the oldest, until at most this many entries are left.
+    max_count: opt [u64];
+    /// Sets what to do with entries whose reports no server has accepted yet.
+    unsubmitted: [Unsubmitted];
+} }
+
 /// What to do with a selected entry whose reports wait to be submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Unsubmitted {
     /// Keep it until a server has accepted or refused the reports.
     #[default]
@@ -33,6 +51,7 @@ pub enum Unsubmitted {
 
 /// The day for which a policy is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AsOf {
     /// The day of the store's clock, unless the log makes that doubtful.
     Clock,

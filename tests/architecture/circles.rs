@@ -21,8 +21,8 @@ pub(crate) fn circles(sources: &[Source]) -> Vec<Complaint> {
     found
 }
 
-/// Names what a room's folder needs and is needed by, if that is one thing: then neither can be read
-/// before the other. Inside a room its sub-folders and its files are the things.
+/// Names what a room's folder needs and is needed by, if that is one thing: then neither can be
+/// read before the other. Inside a room its sub-folders and its files are the things.
 pub(crate) fn circles_of_folders(sources: &[Source]) -> Vec<Complaint> {
     let files = Files::of(sources).needs();
     let mut things: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -123,7 +123,8 @@ impl<'a> Files<'a> {
         self.of_module.get(module).copied()
     }
 
-    /// The files that each file needs. A front door (`mod.rs`, `lib.rs`) doesn't need what it passes on.
+    /// The files that each file needs. A front door (`mod.rs`, `lib.rs`) doesn't need what it
+    /// passes on.
     fn needs(&self) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
         let of = |(file, imports): (&&'a str, &Vec<Import>)| {
             let is_door = file.ends_with("/mod.rs") || file.ends_with("/lib.rs");

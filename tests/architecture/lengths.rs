@@ -26,9 +26,10 @@ pub(crate) fn files(sources: &[Source]) -> Vec<Complaint> {
         if excepted != (lines > FILE_LINES_MAX) {
             found.push(source.complain(
                 FILE_LINES_MAX + 1,
-                match excepted {
-                    true => "is excepted from the length of files and needs it no more".to_owned(),
-                    false => format!("{lines} lines are too many to hold one idea: split it"),
+                if excepted {
+                    "is excepted from the length of files and needs it no more".to_owned()
+                } else {
+                    format!("{lines} lines are too many to hold one idea: split it")
                 },
             ));
         }
@@ -61,7 +62,8 @@ pub(crate) fn functions(sources: &[Source]) -> Vec<Complaint> {
     found
 }
 
-/// The line of the brace that closes the function whose `fn` is at `at`; nothing for one without a body.
+/// The line of the brace that closes the function whose `fn` is at `at`; nothing for one without a
+/// body.
 fn last_line(source: &Source, at: usize) -> Option<usize> {
     let (mut braces, mut brackets) = (0, 0);
     for token in &source.tokens[at..] {
@@ -78,7 +80,8 @@ fn last_line(source: &Source, at: usize) -> Option<usize> {
     None
 }
 
-/// Complains of comments that run past the right margin. Code is rustfmt's; long literals and addresses can't be broken.
+/// Complains of comments that run past the right margin. Code is rustfmt's; long literals and
+/// addresses can't be broken.
 pub(crate) fn lines(sources: &[Source]) -> Vec<Complaint> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|source| is_rust(&source.path)) {

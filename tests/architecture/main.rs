@@ -1,5 +1,6 @@
-//! Who may know whom, and what no file may contain. Layers that nothing checks are gone within a year: one import
-//! upward is convenient, the second is precedent. Each check is also run on a bad example that it must catch.
+//! Who may know whom, and what no file may contain. Layers that nothing checks are gone within a
+//! year: one import upward is convenient, the second is precedent. Each check is also run on a bad
+//! example that it must catch.
 
 mod circles;
 mod lengths;
@@ -14,7 +15,7 @@ use lengths::{COLUMNS_MAX, FILE_LINES_MAX, FUNCTION_LINES_MAX};
 use source::{Complaint, Source, Used, is_rust, root_paths, use_tree};
 
 /// Plain values; everybody may know them.
-const VOCABULARY: &[&str] = &["error", "id", "time", "entry", "event", "query"];
+const VOCABULARY: &[&str] = &["error", "id", "time", "entry", "event", "query", "setters"];
 
 /// A room may know the rooms on the lines above its own.
 const ROOMS: &[&[&str]] = &[
@@ -75,7 +76,8 @@ const FOREIGN: &[(&str, &[&str])] = &[
 /// Rooms whose bytes go through the disk room, so that a simulated disk sees all of them.
 const ON_DISK_ONLY: &[&str] = &["format", "index", "retention", "evidence", "blob", "log"];
 
-/// Files beside `src/time.rs` that may ask the machine for the time, and why nothing recorded depends on it.
+/// Files beside `src/time.rs` that may ask the machine for the time, and why nothing recorded
+/// depends on it.
 const CLOCKS: &[(&str, &str)] = &[
     (
         "src/cli/render/progress.rs",
@@ -136,8 +138,8 @@ const CLOCKS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Files of the command line that may ask the process they run in for its folder and variables, and why. All others would answer
-/// otherwise when the owner of a store runs them for somebody else.
+/// Files of the command line that may ask the process they run in for its folder and variables, and
+/// why. All others would answer otherwise when the owner of a store runs them for somebody else.
 const PROCESS: &[(&str, &str)] = &[
     ("src/cli/caller/env.rs", "they are made there"),
     (

@@ -95,7 +95,8 @@ fn module_of(path: &str) -> Vec<String> {
     module
 }
 
-/// Cuts Rust into words and signs. It knows what hides code: comments, strings, raw strings, characters.
+/// Cuts Rust into words and signs. It knows what hides code: comments, strings, raw strings,
+/// characters.
 pub(crate) fn lex(text: &str) -> Vec<(usize, String)> {
     let chars: Vec<char> = text.chars().collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
@@ -217,7 +218,8 @@ pub(crate) struct Used {
     pub(crate) name: String,
 }
 
-/// The paths of the use tree (or plain path) that begins at `at`: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// The paths of the use tree (or plain path) that begins at `at`: `a::{b, c::d}` is `a::b` and
+/// `a::c::d`.
 pub(crate) fn use_tree(tokens: &[Token], at: &mut usize, before: &[String]) -> Vec<Used> {
     let mut path = before.to_vec();
     let mut line = 0;

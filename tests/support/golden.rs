@@ -12,10 +12,7 @@ use super::{Hourly, Runner, State, Step, dictionaries, tiny};
 
 /// Chunks as small as they get, so that every bit of a chunked content can be flipped.
 pub fn smallest(clock: &Arc<Hourly>) -> Options {
-    Options {
-        stream_bytes: 0,
-        ..tiny(clock)
-    }
+    tiny(clock).stream_bytes(0)
 }
 
 /// The first journal file of the golden store, all of which is in a segment.

@@ -175,10 +175,7 @@ pub fn is_whole(disk: &SimDisk, sound: &State, outcome: &RepairOutcome) -> Resul
         }
     }
     drop(snapshot);
-    let new = NewEntry {
-        converter: "ICT".to_owned(),
-        ..NewEntry::default()
-    };
+    let new = NewEntry::new("ICT");
     let content = b"archived after the repair";
     let put = archive
         .put(new, &content[..])

@@ -25,7 +25,7 @@ use annals::archive::{
 };
 use annals::disk::sim::SimDisk;
 use annals::entry::{Outcome, Retention, Submission, Unit};
-use annals::event::{ConfigChanged, JobFinished, JobStarted, Source};
+use annals::event::{Body, ConfigChanged, JobFinished, JobStarted, Source};
 use annals::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use annals::query::{Filter, Purged, Query};
 use annals::retention::{AsOf, Policy, Unsubmitted};
@@ -77,22 +77,17 @@ impl Clock for Hourly {
 
 /// Options of a store whose files are as small as they can be.
 pub fn tiny(clock: &Arc<Hourly>) -> Options {
-    Options {
-        journal_bytes: JOURNAL_BYTES,
-        pack_bytes: 256 << 10,
-        dictionary_from: 1 << 10,
-        index_cache_bytes: 1 << 20,
-        clock: Arc::clone(clock) as Arc<dyn Clock>,
-        ..Options::default()
-    }
+    Options::default()
+        .journal_bytes(JOURNAL_BYTES)
+        .pack_bytes(256 << 10)
+        .dictionary_from(1 << 10)
+        .index_cache_bytes(1 << 20)
+        .clock(Arc::clone(clock) as Arc<dyn Clock>)
 }
 
 /// [`tiny`], with chunks so small that a few pages of content are several.
 pub fn tiniest(clock: &Arc<Hourly>) -> Options {
-    Options {
-        stream_bytes: STREAM_BYTES,
-        ..tiny(clock)
-    }
+    tiny(clock).stream_bytes(STREAM_BYTES)
 }
 
 /// splitmix64: small, seedable, and the same everywhere.
@@ -236,13 +231,7 @@ impl State {
     /// What a store says, with every content read to its end.
     pub fn observe(archive: &Archive) -> Result<Self> {
         let mut state = Self::default();
-        let query = Query {
-            filter: Filter {
-                purged: Purged::Include,
-                ..Filter::default()
-            },
-            ..Query::default()
-        };
+        let query = Query::default().filter(Filter::default().purged(Purged::Include));
         let read = |blob: &BlobId| {
             archive
                 .read_all(blob, 64 << 20)
@@ -263,6 +252,7 @@ impl State {
                         None => report.report_id.clone(),
                         Some(Submission::Waiting { .. }) => Some(WAITING.to_owned()),
                         Some(Submission::Rejected { text, .. }) => Some(rejected(text)),
+                        Some(other) => panic!("an unknown standing: {other:?}"),
                     };
                     reports.push((content, standing));
                 }
@@ -427,6 +417,13 @@ pub enum Step {
     Burst {
         seed: u64,
         callers: u64,
+        len: usize,
+    },
+    /// Hand in as many sources of this length from one thread before the first is waited for; every
+    /// third is given up.
+    Flight {
+        seed: u64,
+        count: u64,
         len: usize,
     },
     /// Record another configuration.
@@ -633,8 +630,14 @@ impl Runner {
             Step::Keyed { seed, .. } => {
                 doubt.contents.insert(BlobId::of(&measurements(seed, 300)));
             }
-            Step::Burst { seed, callers, len } => {
-                let contents = burst(seed, callers, len);
+            Step::Burst {
+                seed,
+                callers: count,
+                len,
+            }
+            | Step::Flight { seed, count, len } => {
+                doubt.contents.insert(BlobId::of(b"last of a flight"));
+                let contents = burst(seed, count, len);
                 doubt
                     .contents
                     .extend(contents.map(|content| BlobId::of(&content)));
@@ -681,24 +684,19 @@ impl Runner {
             Step::Submit { entry } => self.submit(entry),
             Step::Register { seed } => self.register(seed),
             Step::Burst { seed, callers, len } => self.burst(seed, callers, len),
+            Step::Flight { seed, count, len } => self.flight(seed, count, len),
             Step::Configure { seed } => {
-                self.archive()?.record_config_change(ConfigChanged {
-                    what: "host.toml".to_owned(),
-                    old: None,
-                    new: Some(format!("workers = {seed}")),
-                })?;
+                self.archive()?.record_config_change(
+                    ConfigChanged::of("host.toml").new(format!("workers = {seed}")),
+                )?;
                 self.state.config = Some(format!("workers = {seed}"));
                 Ok(())
             }
             Step::StartJob => {
-                let job = JobStarted {
-                    kind: "reprocess".to_owned(),
-                    selection: "all".to_owned(),
-                    converter_version: "current".to_owned(),
-                    params: "recorded".to_owned(),
-                    total: 1,
-                    reason: None,
-                };
+                let job = JobStarted::new("reprocess", 1)
+                    .selection("all")
+                    .converter_version("current")
+                    .params("recorded");
                 let id = self.archive()?.start_job(job)?;
                 self.state.jobs.insert(id.0, false);
                 Ok(())
@@ -708,25 +706,19 @@ impl Runner {
                     return Ok(());
                 };
                 let id = *id;
-                self.archive()?.finish_job(JobFinished {
-                    job: JobId(id),
-                    processed: 1,
-                    ..JobFinished::default()
-                })?;
+                self.archive()?
+                    .finish_job(JobFinished::default().job(JobId(id)).processed(1))?;
                 self.state.jobs.insert(id, true);
                 Ok(())
             }
             Step::Hold { name, entry } => self.hold(&format!("hold-{name}"), entry),
             Step::Release { name } => self.release(&format!("hold-{name}")),
-            Step::PurgeTo { left } => self.purge(&Policy {
-                max_count: Some(left),
-                unsubmitted: Unsubmitted::Take,
-                ..Policy::default()
-            }),
-            Step::PurgeExpired => self.purge(&Policy {
-                expired: true,
-                ..Policy::default()
-            }),
+            Step::PurgeTo { left } => self.purge(
+                &Policy::default()
+                    .max_count(left)
+                    .unsubmitted(Unsubmitted::Take),
+            ),
+            Step::PurgeExpired => self.purge(&Policy::default().expired(true)),
             Step::Jump { days } => {
                 self.clock.jump(i64::from(days));
                 Ok(())
@@ -762,24 +754,17 @@ impl Runner {
     fn put(&mut self, content: &[u8], days: u16, key: Option<String>) -> Result<()> {
         self.counter += 1;
         let name = format!("unit-{}.csv", self.counter);
-        let new = NewEntry {
-            converter: "ICT".to_owned(),
-            source: Source {
-                path: format!("in/{name}"),
-                name,
-                ..Source::default()
-            },
-            unit: Unit {
-                serial: Some(format!("SN{}", self.counter)),
-                ..Unit::default()
-            },
-            retention: if days == 0 {
-                Retention::Forever
-            } else {
-                Retention::days(days)
-            },
-            key: key.clone(),
-            ..NewEntry::default()
+        let new = {
+            let mut new = NewEntry::new("ICT")
+                .source(Source::default().path(format!("in/{name}")).name(name))
+                .unit(Unit::default().serial(format!("SN{}", self.counter)))
+                .retention(if days == 0 {
+                    Retention::Forever
+                } else {
+                    Retention::days(days)
+                });
+            new.key = key.clone().map(Into::into);
+            new
         };
         let known = key
             .as_ref()
@@ -830,17 +815,15 @@ impl Runner {
             .map(|report| noise(self.counter * 1_000 + report as u64, len))
             .collect();
         let error = (outcome == Outcome::Failed).then(|| format!("failure {}", self.counter));
-        let number = self.archive()?.record_attempt(
-            EntryId(id),
-            NewAttempt {
-                converter_version: Some("1.0".to_owned()),
-                duration_ms: Some(7),
-                error: error.clone(),
-                reports: contents.clone(),
-                submit: (reports >= 2).then(|| ENDPOINT.to_owned()),
-                ..NewAttempt::new(outcome, "ICT")
-            },
-        )?;
+        let number = self.archive()?.record_attempt(EntryId(id), {
+            let mut attempt = NewAttempt::new(outcome, "ICT")
+                .converter_version("1.0")
+                .duration_ms(7)
+                .reports(contents.clone());
+            attempt.error.clone_from(&error);
+            attempt.submit = (reports >= 2).then(|| ENDPOINT.to_owned());
+            attempt
+        })?;
         let standing = (reports >= 2).then(|| WAITING.to_owned());
         let entry = self.state.entries.get_mut(&id).expect("it is there");
         entry.attempts.push(AttemptState {
@@ -901,15 +884,16 @@ impl Runner {
 
     fn register(&mut self, seed: u8) -> Result<()> {
         let name = format!("converter-{seed}");
-        self.archive()?.register_converter(NewConverter {
-            converter_id: ConverterId::from_bytes([seed; 32]),
-            name: name.clone(),
-            version: None,
-            command: vec!["python3".to_owned(), "ict.py".to_owned()],
-            mode: "oneshot".to_owned(),
-            environment: String::new(),
-            bundle: vec![("ict.py".to_owned(), measurements(u64::from(seed), 900))],
-        })?;
+        self.archive()?.register_converter(
+            NewConverter::new(ConverterId::from_bytes([seed; 32]), name.clone())
+                .command(vec!["python3".to_owned(), "ict.py".to_owned()])
+                .mode("oneshot")
+                .environment(String::new())
+                .bundle(vec![(
+                    "ict.py".to_owned(),
+                    measurements(u64::from(seed), 900),
+                )]),
+        )?;
         self.state.converters.insert(name);
         Ok(())
     }
@@ -996,6 +980,60 @@ impl Runner {
         closed
     }
 
+    /// What was given up is recorded all the same, in the order it was handed in.
+    fn flight(&mut self, seed: u64, count: u64, len: usize) -> Result<()> {
+        let archive = self.archive()?;
+        let before = archive.newest();
+        let mut contents = Vec::new();
+        let mut pending = Vec::new();
+        for (nth, content) in burst(seed, count, len).enumerate() {
+            let begun = archive.begin_put(NewEntry::new("ICT"), &content[..])?;
+            contents.push(content);
+            // Every third is dropped.
+            if nth % 3 != 2 {
+                pending.push((nth, begun));
+            }
+        }
+        let mut acknowledged = BTreeMap::new();
+        for (nth, pending) in pending {
+            let id = pending.wait()?.id;
+            acknowledged.insert(nth, (self.disk.ops(), id));
+        }
+        // A put of one's own comes after what was handed in before, so that those are answered,
+        // too.
+        let last = archive.put(NewEntry::new("ICT"), &b"last of a flight"[..])?;
+        contents.push(b"last of a flight".to_vec());
+        acknowledged.insert(contents.len() - 1, (self.disk.ops(), last.id));
+        let mut ids = Vec::new();
+        for leaf in archive.events(before.next(), None)? {
+            let event = leaf?.event()?;
+            if let Body::Archived(fact) = &event.body {
+                ids.push((EntryId(event.seq.0), fact.blob.blake3));
+            }
+        }
+        assert_eq!(ids.len(), contents.len(), "nothing given up is lost");
+        for (nth, (content, (id, blob))) in contents.iter().zip(ids).enumerate() {
+            assert_eq!(blob, BlobId::of(content), "in the order it was handed in");
+            if let Some((_, told)) = acknowledged.get(&nth) {
+                assert_eq!(*told, id);
+            }
+            let entry = EntryState {
+                content: Some(blob),
+                size: content.len() as u64,
+                key: None,
+                holds: BTreeSet::new(),
+                purged: false,
+                attempts: Vec::new(),
+            };
+            let before = self.state.entries.insert(id.0, entry);
+            assert_eq!(before, None, "an id is given once");
+            self.ids.push(id.0);
+            let ops = acknowledged.get(&nth).map_or(usize::MAX, |(ops, _)| *ops);
+            self.one_by_one.push((ops, id.0));
+        }
+        Ok(())
+    }
+
     fn burst(&mut self, seed: u64, callers: u64, len: usize) -> Result<()> {
         let archive = self.archive()?;
         let disk = &self.disk;
@@ -1003,10 +1041,7 @@ impl Runner {
             let callers: Vec<_> = burst(seed, callers, len)
                 .map(|content| {
                     scope.spawn(move || {
-                        let new = NewEntry {
-                            converter: "ICT".to_owned(),
-                            ..NewEntry::default()
-                        };
+                        let new = NewEntry::new("ICT");
                         let put = archive.put(new, &content[..]);
                         put.map(|archived| (disk.ops(), archived.id, content))
                     })
@@ -1066,6 +1101,11 @@ pub fn workload() -> Vec<Step> {
             len: 400,
         },
         long(4),
+        Step::Flight {
+            seed: 3,
+            count: 7,
+            len: 400,
+        },
         Step::Forms { seed: 1, count: 10 },
         Step::Seal,
         long(4),

@@ -47,7 +47,8 @@ pub mod kind {
     pub const VERIFY: u8 = 20;
     pub const REOPEN: u8 = 21;
     pub const CUT: u8 = 22;
-    pub const KINDS: u8 = 23;
+    pub const FLIGHT: u8 = 23;
+    pub const KINDS: u8 = 24;
 }
 
 /// The moves that any bytes stand for: four bytes each, the last filled up with zeros.
@@ -111,6 +112,11 @@ fn one([kind, a, b, c]: [u8; MOVE_BYTES]) -> Move {
         kind::BURST => Step::Burst {
             seed: small(a, 50).into(),
             callers: 1 + u64::from(small(b, 4)),
+            len: usize::from(c) * 40,
+        },
+        kind::FLIGHT => Step::Flight {
+            seed: small(a, 50).into(),
+            count: 1 + u64::from(small(b, 12)),
             len: usize::from(c) * 40,
         },
         kind::SEAL => Step::Seal,

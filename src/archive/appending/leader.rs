@@ -40,6 +40,14 @@ impl Leader {
         }
     }
 
+    /// Counts a record in flight as a waiting caller until the returned guard is dropped.
+    ///
+    /// A caller beside it is not alone, so it does not overtake the record.
+    pub(in crate::archive) fn fly(self: &Arc<Self>) -> Flight {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Flight(Arc::clone(self))
+    }
+
     /// Returns true once the writer thread has ended.
     ///
     /// A request handed in before is answered, or dropped with its reply. A request handed in later
@@ -167,6 +175,15 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.leader.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A record in flight, which counts as a waiting caller.
+pub(in crate::archive) struct Flight(Arc<Leader>);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The thread that appends: what it decides, and what readers see of it.
 
 pub(super) mod decide;
+pub(super) mod in_flight;
 pub(super) mod leader;
 pub(super) mod publisher;
 pub(super) mod purge_facts;

@@ -31,10 +31,12 @@ impl Publisher {
         self.journal.add(in_journal);
         let last = frames.last().map(|frame| frame.seq);
         self.log.add_live(frames);
+        let mut woken = None;
         self.index.publish(active, || {
-            if let Some(last) = last {
-                self.watermark.raise(last);
-            }
+            woken = last.map(|last| self.watermark.raise(last));
         });
+        if let Some(woken) = woken {
+            woken.wake();
+        }
     }
 }

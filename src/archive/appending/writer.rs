@@ -13,8 +13,10 @@ use crate::archive::messages::{
     Control, Draft, Job, NewlyArchived, Receipt, ReplyTo, Request, Retirement,
 };
 use crate::archive::state::health::Health;
+use crate::archive::state::inline_record::inline_record;
 use crate::archive::state::layers::{Change, LayeredIndex};
 use crate::archive::state::pins::Pins;
+use crate::blob::compression::Compressors;
 use crate::event::{Actor, Body, ClockReading, Event, StoreOpened};
 use crate::format::leaf;
 use crate::id::{BlobId, EntryId, EventSeq, StoreId};
@@ -51,6 +53,8 @@ pub(in crate::archive) struct WriterParts {
     pub(in crate::archive) published: Publisher,
     pub(in crate::archive) pins: Arc<Pins>,
     pub(in crate::archive) health: Arc<Health>,
+    /// Compressors of content that goes into the journal.
+    pub(in crate::archive) for_journal: Arc<Compressors>,
 }
 
 /// A group of events that is staged and waits for the sync.
@@ -126,6 +130,11 @@ impl Writer {
                         .and_then(|()| self.rotate_for_seal());
                     // The caller may have given up; nothing depends on the answer.
                     let _ = reply.send(rotated);
+                }
+                Request::Flush(reply) => {
+                    // The callers in the group are told of a failure.
+                    let _ = self.commit(&mut group);
+                    let _ = reply.send(());
                 }
                 Request::Stop => {
                     let _ = self.commit(&mut group);
@@ -241,7 +250,12 @@ impl Writer {
                 self.parts.published.journal.contains(id)
                     || group.inline.iter().any(|(staged, _)| staged == id)
             };
-            let decided = decide(draft, &view, is_inline)?;
+            let mut decided = decide(draft, &view, is_inline)?;
+            if matches!(decided, Some(Receipt::ContentNeeded))
+                && bring_kept(draft, &self.parts.for_journal)?
+            {
+                decided = decide(draft, &view, is_inline)?;
+            }
             drop(view);
             if let Some(receipt) = decided {
                 return Ok(receipt);
@@ -405,12 +419,11 @@ impl Writer {
             self.parts
                 .health
                 .fail(format!("{}; the writer has stopped", error.message()));
+            let next = "this was not acknowledged; close the store and open it again";
             for (reply, _) in done.waiting.drain(..) {
-                reply(Err(Error::new(error.kind(), error.message()).hint(
-                    "this was not acknowledged; close the store and open it again",
-                )));
+                reply(Err(Error::new(error.kind(), error.message()).hint(next)));
             }
-            return Err(error);
+            return Err(error.hint(next));
         }
         if let Some((active, _)) = done.state {
             self.parts
@@ -438,6 +451,9 @@ impl Writer {
             }
             if self.parts.health.failure().is_some() {
                 return Err(self.parts.health.ended());
+            }
+            if self.parts.health.is_closing() {
+                return Err(journal_full("the store is being closed"));
             }
             match self.controls.recv_timeout(Duration::from_millis(50)) {
                 Ok(control) => self.control(control),
@@ -490,6 +506,19 @@ enum Room {
     Anywhere,
     /// Only the current journal file.
     Here,
+}
+
+/// Turns the content that a fact relied on into a record. Returns false when the caller did not
+/// hand it in.
+fn bring_kept(draft: &mut Draft, for_journal: &Compressors) -> Result<bool> {
+    let (Some(content), Body::Archived(fact)) = (draft.kept.take(), &mut draft.body) else {
+        return Ok(false);
+    };
+    let (record, stored_size) = inline_record(for_journal, fact.blob.blake3, &content)?;
+    fact.stored_size = stored_size;
+    draft.records = vec![(fact.blob.blake3, record)];
+    draft.relies_on.clear();
+    Ok(true)
 }
 
 fn journal_full(why: &str) -> Error {

@@ -17,6 +17,19 @@ impl Archive {
     /// Archiving continues meanwhile. After an error or a run that was cut off, the backup is as
     /// before. Damage in the store is reported in the outcome; then the backup stays as before as
     /// well, unless [`OnDamage::Accept`](crate::archive::OnDamage::Accept) is set.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, BackupOptions, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// let done = archive.backup(dir.path().join("backup"), &BackupOptions::default())?;
+    /// assert!(done.complete && done.event == archive.newest());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn backup(&self, dir: impl AsRef<Path>, options: &BackupOptions) -> Result<BackupOutcome> {
         let dir = dir.as_ref();
         self.refuse_damaged_log(dir)?;

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::archive::options::Progress;
+use crate::setters::setters;
 
 /// What a run does about damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnDamage {
     /// Nothing is copied from a damaged store or backup: what was there before stays.
     #[default]
@@ -17,6 +19,7 @@ pub enum OnDamage {
 
 /// Which files of a backup a run reads again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum BackupCheck {
     /// The files it copied. Of the others it compares the lengths.
     #[default]
@@ -50,6 +53,7 @@ impl fmt::Debug for Stop {
 
 /// How a backup is made or restored.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct BackupOptions {
     /// Which files are read again.
     pub check: BackupCheck,
@@ -60,3 +64,14 @@ pub struct BackupOptions {
     /// Asked whether to end early.
     pub stop: Stop,
 }
+
+setters! { BackupOptions {
+    /// Sets which files are read again.
+    check: [BackupCheck];
+    /// Sets what is done about damage.
+    on_damage: [OnDamage];
+    /// Sets what receives the progress of the work.
+    progress: [Progress];
+    /// Sets what is asked whether to end early.
+    stop: [Stop];
+} }

@@ -7,6 +7,7 @@ use crate::id::{EventSeq, Sha256, StoreId};
 
 /// What a run of a backup did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct BackupOutcome {
     /// The store.
     pub store: StoreId,

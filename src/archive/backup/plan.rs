@@ -15,6 +15,8 @@ use crate::{Error, Result};
 
 /// What a run of a backup has to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+#[must_use = "a plan copies nothing"]
 pub struct BackupPlan {
     /// The store.
     pub store: StoreId,
@@ -43,6 +45,7 @@ pub struct BackupPlan {
 
 /// A file that a run of a backup copies or removes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlannedFile {
     /// Its path below the store or the backup.
     pub path: String,
@@ -55,6 +58,7 @@ pub struct PlannedFile {
 /// Why a run of a backup copies or removes a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Why {
     /// The backup does not have it.
     New,

@@ -45,6 +45,7 @@ const SYSTEM_DIRS: [&str; 1] = ["lost+found"];
 
 /// What a restore made of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RestoredStore {
     /// The store, which keeps its id.
     pub store: StoreId,

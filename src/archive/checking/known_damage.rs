@@ -11,6 +11,7 @@ use crate::archive::state::store::Store;
 /// The known damage of an open store. Answers are as complete as what is left: they may lack what
 /// was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct KnownDamage {
     /// Damage of the log, one line for each place. While there is any, the store is open for
     /// reading only.

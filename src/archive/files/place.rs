@@ -40,6 +40,7 @@ pub(in crate::archive) enum Original {
 
 /// The store that this one is a copy of; see [`Archive::copied_from`](crate::Archive::copied_from).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CopiedFrom {
     /// Name of the machine.
     pub host: String,

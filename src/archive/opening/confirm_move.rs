@@ -20,6 +20,7 @@ use crate::id::EventSeq;
 
 /// What [`Archive::confirm_move`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ConfirmedMove {
     /// The event that records it. `None` when the store was no copy.
     pub recorded: Option<EventSeq>,

@@ -30,6 +30,17 @@ impl Archive {
     ///
     /// On `Ok` the store survives a power cut. What an error or a crash leaves is removed by the
     /// next try.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, Options};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// let archive = Archive::create(dir.path().join("new"), Options::default())?;
+    /// assert_eq!(archive.newest().0, 1);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         bounds::check(&options)?;
@@ -44,7 +55,7 @@ impl Archive {
 }
 
 /// Creates a store in `disk`, whose root is empty or holds what a creation that was cut off left.
-fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
+pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
     bounds::check(&options)?;
     let at = |path: &Path| dir.join(path);
     let lock = take_lock(&*disk, &dir, Duration::ZERO)?;
@@ -99,7 +110,7 @@ fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive
 
 /// Makes a [`Disk`] over `dir`, which must be missing or hold nothing that [`create`] would not
 /// remove.
-fn new_dir(dir: &Path) -> Result<FsDisk> {
+pub(super) fn new_dir(dir: &Path) -> Result<FsDisk> {
     match std::fs::read_dir(dir) {
         Ok(_) => {
             begun(&FsDisk::new(dir), dir)?;

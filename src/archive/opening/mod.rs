@@ -1,5 +1,6 @@
 //! Making and opening a store, whatever happened to it.
 
+pub(super) mod builder;
 pub(super) mod catch_up;
 pub(super) mod confirm_move;
 pub(super) mod create;

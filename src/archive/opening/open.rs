@@ -41,6 +41,18 @@ impl Archive {
     ///
     /// A torn tail is cut off and recorded. A missing or damaged index is made again. A store whose
     /// log is damaged opens for reading only; [`Archive::damage`] says what was found.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, Options};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # Archive::builder().create(dir.path().join("store"))?.close()?;
+    /// let archive = Archive::open(dir.path().join("store"), Options::default())?;
+    /// assert!(archive.damage().is_empty());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = dir.as_ref();
         open(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)
@@ -65,7 +77,7 @@ impl Archive {
 }
 
 /// Opens the store in `disk`.
-fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
+pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Result<Archive> {
     bounds::check(&options)?;
     let store = read_header(&*disk, &dir)?;
     let access = options.access;

@@ -14,6 +14,17 @@ use crate::index::Index;
 impl Archive {
     /// Drops the index and folds the whole log into a new one. Callers wait meanwhile. Returns the
     /// newest event in it.
+    ///
+    /// ```
+    /// use annals::archive::Archive;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// assert_eq!(archive.rebuild()?, archive.newest());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn rebuild(&self) -> Result<EventSeq> {
         let store = Arc::clone(self.store());
         self.run_in_background(move |writer| rebuild_index(&store, writer))

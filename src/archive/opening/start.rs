@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{bounded, unbounded};
 
+use crate::archive::appending::in_flight::{InFlight, RECORDS_MAX};
 use crate::archive::appending::leader::Leader;
 use crate::archive::appending::publisher::Publisher;
 use crate::archive::appending::writer::{Writer, WriterParts};
@@ -19,9 +20,6 @@ use crate::format::header;
 use crate::id::StoreId;
 use crate::log::{Appender, FullJournal};
 use crate::{Error, Result};
-
-/// Requests that wait for the writer. Further callers wait to hand theirs in.
-const REQUESTS_MAX: usize = 1024;
 
 /// Returns the fact every log begins with.
 pub(in crate::archive) fn created(store: StoreId) -> Draft {
@@ -39,7 +37,7 @@ pub(in crate::archive) fn start(
     full: Vec<FullJournal>,
     lock: Option<Box<dyn DiskLock>>,
 ) -> Result<Archive> {
-    let (requests, for_writer) = bounded(REQUESTS_MAX);
+    let (requests, for_writer) = bounded(RECORDS_MAX);
     let (controls, for_writer_too) = unbounded();
     let (jobs, for_background) = unbounded();
     for journal in full {
@@ -63,6 +61,7 @@ pub(in crate::archive) fn start(
         },
         pins: Arc::clone(&store.pins),
         health: Arc::clone(&store.health),
+        for_journal: Arc::clone(&store.for_journal),
     };
     let writer = Writer::new(
         parts,
@@ -81,6 +80,7 @@ pub(in crate::archive) fn start(
     let background = spawn("annals-sealer", move || background.run())?;
     let channels = Channels {
         leader,
+        in_flight: Arc::new(InFlight::new(store.options.in_flight_bytes)),
         requests,
         writer: link,
         jobs,

@@ -19,6 +19,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// What a purge did. It is on record, whether or not its bytes could be freed.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PurgeOutcome {
     /// The durable record: these entries are gone.
     pub recorded: RecordedPurge,
@@ -29,6 +30,7 @@ pub struct PurgeOutcome {
 
 /// A purge as it is on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RecordedPurge {
     /// Entries that were purged.
     pub archives_purged: u64,
@@ -151,7 +153,27 @@ impl Archive {
     ///
     /// Refused when the plan is empty, was altered, or is stale: holds or purges came after it. On
     /// `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says whether its bytes are freed.
-    /// On an error nothing was purged.
+    /// On an error nothing was purged, except for the kinds `Poisoned` and `Io`: then the store
+    /// must be opened again to learn whether it was.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::retention::{AsOf, Policy};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// archive.put(NewEntry::new("ICT"), &b"old"[..])?;
+    /// archive.put(NewEntry::new("ICT"), &b"new"[..])?;
+    /// let plan = archive.plan_purge(&Policy::default().max_count(1), AsOf::Clock)?;
+    /// assert_eq!(plan.count, 1);
+    /// let done = archive.purge(&plan, "more than we keep")?;
+    /// // On record in any case; the bytes may still be there.
+    /// assert_eq!(done.recorded.archives_purged, 1);
+    /// assert!(done.reclaim.is_ok());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn purge(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
         if plan.items.is_empty() {
             return Err(Error::new(ErrorKind::Refused, "the plan takes nothing"));

@@ -22,6 +22,18 @@ impl Archive {
     ///
     /// After an error the rest is left for the next call; the message says what was freed before
     /// it.
+    ///
+    /// ```
+    /// use annals::archive::Archive;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let done = archive.compact(None)?;
+    /// assert_eq!(done.bytes_freed, 0);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         // Packs come first: on a full disk they make room for the rest.
         let compacted = self.compact_packs(max_bytes);

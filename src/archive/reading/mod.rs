@@ -1,4 +1,6 @@
 //! What comes out.
 
+pub(super) mod entries;
+pub(super) mod follow;
 pub(super) mod read;
 pub(super) mod snapshot;

@@ -3,12 +3,14 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
 use crate::archive::state::contents::Contents;
 use crate::blob::manifest::{ChunkRef, ManifestReader};
+use crate::event::Event;
 use crate::format::record::RecordKind;
 use crate::id::{BlobId, EventSeq};
-use crate::log::LogReader;
+use crate::log::{LogFiles, LogReader};
 use crate::{Error, ErrorKind, Result};
 
 impl Archive {
@@ -16,6 +18,21 @@ impl Archive {
     /// the whole at its end: what is read without an error is what was archived.
     ///
     /// `NotFound` when the store has no such blob, or no longer.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use std::io::Read;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let archived = archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// let mut text = String::new();
+    /// archive.read(&archived.blob.blake3)?.read_to_string(&mut text).expect("whole");
+    /// assert_eq!(text, "content");
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn read(&self, blob: &BlobId) -> Result<BlobReader> {
         BlobReader::open(self.store().contents.clone(), *blob)
     }
@@ -40,13 +57,25 @@ impl Archive {
     }
 
     /// Returns the events from `from` to `to`, both included. `None` is the newest event now.
+    ///
+    /// ```
+    /// use annals::archive::Archive;
+    /// use annals::id::EventSeq;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// for leaf in archive.events(EventSeq(1), None)? {
+    ///     println!("{}", leaf?.line);
+    /// }
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn events(&self, from: EventSeq, to: Option<EventSeq>) -> Result<Events> {
         let newest = self.newest();
         let first = EventSeq(from.0.max(1));
         let last = to.map_or(newest, |to| to.min(newest));
-        Ok(Events {
-            reader: LogReader::new(Arc::clone(&self.store().log), first, last),
-        })
+        Ok(Events::between(&self.store().log, first, last))
     }
 }
 
@@ -204,6 +233,7 @@ fn damaged(blob: &BlobId, why: &str) -> Error {
 
 /// One event as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Leaf {
     /// Its number.
     pub seq: EventSeq,
@@ -219,11 +249,29 @@ impl Leaf {
     pub fn bytes(&self) -> &[u8] {
         self.raw.as_deref().unwrap_or(self.line.as_bytes())
     }
+
+    /// Decodes the line.
+    ///
+    /// # Errors
+    ///
+    /// When this version cannot read the line.
+    pub fn event(&self) -> Result<Event> {
+        decode(self.seq, self.bytes())
+    }
 }
 
 /// Events in order. The iterator ends after an error: events are never skipped silently.
 pub struct Events {
     reader: LogReader,
+}
+
+impl Events {
+    /// Returns the events from `first` to `last`, both included.
+    pub(super) fn between(log: &Arc<LogFiles>, first: EventSeq, last: EventSeq) -> Self {
+        Self {
+            reader: LogReader::new(Arc::clone(log), first, last),
+        }
+    }
 }
 
 impl Iterator for Events {

@@ -12,11 +12,26 @@ use crate::archive::state::store::Store;
 use crate::entry::{Entry, Status};
 use crate::id::{EntryId, EventSeq, StoreId};
 use crate::index::{CounterGroup, View};
-use crate::query::{Cursor, Filter, Query};
+use crate::query::{Count, Cursor, Filter, Query};
 use crate::time::Timestamp;
 
 impl Archive {
     /// Takes a snapshot of everything acknowledged so far. Later events do not show in it.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::query::Filter;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let before = archive.snapshot()?;
+    /// archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// assert_eq!(before.count(&Filter::default())?, 0);
+    /// assert_eq!(archive.snapshot()?.count(&Filter::default())?, 1);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn snapshot(&self) -> Result<Snapshot> {
         Ok(Snapshot {
             view: self.store().index.view(),
@@ -34,6 +49,7 @@ pub struct Snapshot {
 
 /// A page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Page {
     /// The entries, in the order asked for.
     pub entries: Vec<Entry>,
@@ -43,6 +59,7 @@ pub struct Page {
 
 /// Sums over the whole store. Sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Stats {
     /// Entries that are not purged.
     pub entries: u64,
@@ -76,6 +93,7 @@ pub struct Stats {
 
 /// Entries that have something in common.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Group {
     /// What they share: a converter's name, a day such as 2026-03-01, or a status.
     pub name: String,
@@ -117,6 +135,22 @@ impl Snapshot {
     }
 
     /// Returns a page of the entries that a query selects.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::query::{Filter, Query};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// archive.put(NewEntry::new("ICT").serial("SN1"), &b"content"[..])?;
+    /// let query = Query::default().filter(Filter::default().serial("sn1")).limit(10);
+    /// let page = archive.snapshot()?.query(&query)?;
+    /// assert_eq!(page.entries.len(), 1);
+    /// assert!(page.next.is_none());
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn query(&self, query: &Query) -> Result<Page> {
         let page = self.view.query(query)?;
         Ok(Page {
@@ -130,10 +164,49 @@ impl Snapshot {
         Ok(self.view.count(filter)?)
     }
 
+    /// Returns how many entries a filter selects, counting no further than `most`.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::query::Filter;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// for content in [&b"one"[..], b"two", b"three"] {
+    ///     archive.put(NewEntry::new("ICT"), content)?;
+    /// }
+    /// let snapshot = archive.snapshot()?;
+    /// assert_eq!(snapshot.count_up_to(&Filter::default(), 2)?.to_string(), "at least 2");
+    /// assert_eq!(snapshot.count_up_to(&Filter::default(), 9)?.to_string(), "3");
+    /// # archive.close()
+    /// # }
+    /// ```
+    pub fn count_up_to(&self, filter: &Filter, most: u64) -> Result<Count> {
+        let found = self.view.count_to(filter, most.saturating_add(1))?;
+        Ok(Count {
+            n: found.min(most),
+            more: found > most,
+        })
+    }
+
     /// Finds entries by entry id, serial, part, file name or report id (whole, then as a beginning,
     /// in any letter case), and by the beginning of a hash from 6 digits on.
     ///
     /// Best matches come first, the newest first among equals. Purged entries are included.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let archived = archive.put(NewEntry::new("ICT").serial("SN1042"), &b"content"[..])?;
+    /// let found = archive.snapshot()?.find("sn10", 20)?;
+    /// assert_eq!(found[0].id, archived.id);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>> {
         Ok(self.view.find(text, limit)?)
     }

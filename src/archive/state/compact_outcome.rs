@@ -6,6 +6,7 @@ use crate::Error;
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct CompactOutcome {
     /// Packs that were removed.
     pub packs_removed: u64,

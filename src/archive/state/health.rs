@@ -41,7 +41,7 @@ impl Health {
     pub(in crate::archive) fn ended(&self) -> Error {
         let why = self
             .failure()
-            .unwrap_or_else(|| "the sealing thread has ended".to_owned());
+            .unwrap_or_else(|| "the store was closed".to_owned());
         Error::new(ErrorKind::Poisoned, why)
             .hint("close the store and open it again; what was acknowledged is safe")
     }

@@ -44,7 +44,7 @@ pub(in crate::archive) struct Store {
     pub(in crate::archive) health: Arc<Health>,
     pub(in crate::archive) leftovers: Leftovers,
     /// Compressors of content that goes into the journal.
-    pub(in crate::archive) for_journal: Compressors,
+    pub(in crate::archive) for_journal: Arc<Compressors>,
     /// Damage of the log, found by the opening. While there is any, nothing is written.
     pub(in crate::archive) log_damage: Vec<String>,
     /// Damage of content, found by the opening.
@@ -109,7 +109,7 @@ impl Store {
             contents,
             health: Arc::default(),
             leftovers: Leftovers::default(),
-            for_journal: Compressors::new(JOURNAL_LEVEL),
+            for_journal: Arc::new(Compressors::new(JOURNAL_LEVEL)),
             log_damage,
             content_damage: OnceLock::new(),
         }

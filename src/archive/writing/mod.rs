@@ -1,5 +1,8 @@
 //! What goes in, and the thread that appends it.
 
+pub(super) mod begin;
+pub(super) mod key;
+pub(super) mod pending;
 pub(super) mod put;
 pub(super) mod record;
 pub(super) mod submission;

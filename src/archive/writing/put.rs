@@ -14,8 +14,11 @@ use crate::archive::files::pack_error::write_error;
 use crate::archive::files::pack_files::pack_class;
 use crate::archive::handle::Archive;
 use crate::archive::messages::{Draft, Receipt};
+use crate::archive::state::inline_record::inline_record;
+use crate::archive::state::layers::LayeredIndex;
 use crate::archive::state::pins::Pin;
 use crate::archive::state::store::Store;
+use crate::archive::writing::key::Key;
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
 use crate::blob::pack_writer::PackSeries;
@@ -23,8 +26,8 @@ use crate::blob::stream::{StreamError, StreamedBlob, stream_into_packs};
 use crate::entry::{Meta, Retention, Unit};
 use crate::event::{Archived as ArchivedFact, BlobRef, Body, Source};
 use crate::format::pack::PackOrigin;
-use crate::format::record::{RECORD_HEADER_BYTES, RecordKind, encode_into};
 use crate::id::{BlobId, EntryId, EventSeq};
+use crate::setters::setters;
 use crate::{Error, ErrorKind, Result};
 
 /// Extra room in the buffer for content of a known length, so that its end is found without growing
@@ -35,6 +38,7 @@ pub const NAME_BYTES_MAX: usize = 8 << 10;
 
 /// What is known of a source when it is archived.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct NewEntry {
     /// The converter that the source is meant for; must not be empty.
     pub converter: String,
@@ -52,14 +56,72 @@ pub struct NewEntry {
     pub retention: Retention,
     /// Idempotency key. With a key that is known, the earlier entry is returned instead of a new
     /// one.
-    pub key: Option<String>,
+    pub key: Option<Key>,
     /// Compression level for sealing, 1 (quick) to 9 (smallest); `None` is 6. Content that bypasses
     /// the journal is compressed at this zstd level while the caller waits.
     pub compression_level: Option<u8>,
 }
 
+setters! { NewEntry {
+    /// Sets the converter it is meant for.
+    converter: into [String];
+    /// Sets the version that the converter claims.
+    converter_version: some [String];
+    /// Sets where it came from.
+    source: [Source];
+    /// Sets what is known of the unit.
+    unit: [Unit];
+    /// Sets the converter's arguments, secret ones masked.
+    arguments: [Meta];
+    /// Sets how long it is kept.
+    retention: [Retention];
+    /// Sets the idempotency key: text, or [`Key::from_digest`].
+    key: some [Key];
+    /// Sets how hard sealing tries to make content small, 1 to 9.
+    compression_level: opt [u8];
+} }
+
+impl NewEntry {
+    /// Returns a source for this converter, of which nothing else is known.
+    pub fn new(converter: impl Into<String>) -> Self {
+        Self {
+            converter: converter.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the file name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.source.name = name.into();
+        self
+    }
+
+    /// Sets the serial number of the unit.
+    #[must_use]
+    pub fn serial(mut self, serial: impl Into<String>) -> Self {
+        self.unit.serial = Some(serial.into());
+        self
+    }
+
+    /// Sets the part number of the unit.
+    #[must_use]
+    pub fn part(mut self, part: impl Into<String>) -> Self {
+        self.unit.part = Some(part.into());
+        self
+    }
+
+    /// Adds a free fact.
+    #[must_use]
+    pub fn meta(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.meta.insert(name.into(), value.into());
+        self
+    }
+}
+
 /// The receipt of an archived source. Its entry and content survive a power cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Archived {
     /// The entry.
     pub id: EntryId,
@@ -75,10 +137,27 @@ pub struct Archived {
 }
 
 impl Archive {
-    /// Archives all that `content` yields.
+    /// Archives all that `content` yields. On `Ok` it is durable.
     ///
-    /// On `Ok` it is durable. On an error nothing was recorded, except for the kinds `Poisoned` and
-    /// `Io`: then the store must be opened again to learn whether it was.
+    /// It does what `begin_put(new, content)?.wait()` does, and is faster for a caller who is
+    /// alone.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let archived = archive.put(NewEntry::new("ICT").name("a.csv"), &b"content"[..])?;
+    /// assert_eq!(archived.blob.size, 7);
+    /// # archive.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// On an error nothing was recorded, except for the kinds `Poisoned` and `Io`: then the store
+    /// must be opened again to learn whether it was.
     pub fn put(&self, new: NewEntry, content: impl Read) -> Result<Archived> {
         self.put_some(new, content, 0)
     }
@@ -86,30 +165,40 @@ impl Archive {
     /// Archives content whose length is about `about` bytes.
     fn put_some(&self, new: NewEntry, mut content: impl Read, about: u64) -> Result<Archived> {
         check(&new)?;
-        let level = level(&new)?;
         let store = self.writable()?;
         let stream_bytes = store.options.cuts().stream_bytes();
-        // With room to spare, the end is found without the buffer growing.
-        let room = usize::try_from(about)
-            .map_or(stream_bytes, |about| about.saturating_add(END_ROOM_BYTES));
-        let mut head = Vec::with_capacity(room.min(stream_bytes));
-        let read_head = content
-            .by_ref()
-            .take(stream_bytes as u64)
-            .read_to_end(&mut head);
-        read_head.map_err(|error| Error::io("read", &new.source.path, error))?;
-        if head.len() < stream_bytes {
-            put_small(self, &new, &head)
+        let head = read_head(&new, &mut content, about, stream_bytes)?;
+        let (blob, draft, _pin) = if head.len() < stream_bytes {
+            let (blob, draft) = small_draft(store, &new, &head)?;
+            (blob, draft, None)
         } else {
             let rest = io::Cursor::new(head).chain(content);
-            put_large(self, store, &new, level, rest)
-        }
+            let (blob, draft, pin) = large_draft(self, &new, rest)?;
+            (blob, draft, Some(pin))
+        };
+        let receipt = self.append(vec![draft])?;
+        receipt_of(&store.index, receipt, blob, &new.source.path)
     }
 
     /// Archives a regular file, following a symbolic link that is named outright.
     ///
     /// Refuses directories, FIFOs, sockets and devices. A file that changes while it is read is an
     /// error of kind `Changed`, and nothing is recorded.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let path = dir.path().join("a.csv");
+    /// std::fs::write(&path, "content").expect("written");
+    /// let archived = archive.put_file(&path, NewEntry::new("ICT"))?;
+    /// let entry = archive.snapshot()?.entry(archived.id)?.expect("there");
+    /// assert_eq!(entry.source_name, "a.csv");
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn put_file(&self, path: &Path, mut new: NewEntry) -> Result<Archived> {
         let (file, before) = open_regular(path)?;
         if new.source.name.is_empty() {
@@ -144,55 +233,6 @@ impl Archive {
             .hint("wait until it is complete and archive it again")),
             None => put,
         }
-    }
-}
-
-impl Archive {
-    /// Makes the receipt of an archived source. `blob` is the content that was handed in.
-    pub(in crate::archive) fn archived(&self, receipt: Receipt, blob: BlobRef) -> Result<Archived> {
-        match receipt {
-            Receipt::Durable {
-                archived: Some(archived),
-                ..
-            } => Ok(Archived {
-                id: archived.id,
-                blob,
-                stored_size: archived.stored_size,
-                duplicate: archived.duplicate,
-                existing: false,
-            }),
-            Receipt::Known(id) => self.known(id, blob),
-            Receipt::Durable { archived: None, .. } | Receipt::ContentNeeded => Err(Error::new(
-                ErrorKind::Invalid,
-                "BUG: an archived source was answered as if it had been something else",
-            )),
-        }
-    }
-
-    fn known(&self, id: EntryId, blob: BlobRef) -> Result<Archived> {
-        let entry = self
-            .store()
-            .index
-            .view()
-            .entry(id)?
-            .ok_or_else(|| no_entry(id))?;
-        if entry.blake3 != blob.blake3 {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!(
-                    "the key '{}' was used for other content: entry {id}",
-                    entry.key.as_deref().unwrap_or_default()
-                ),
-            )
-            .hint("use one key for one source; nothing was archived"));
-        }
-        Ok(Archived {
-            id,
-            blob,
-            stored_size: entry.stored_size,
-            duplicate: true,
-            existing: true,
-        })
     }
 }
 
@@ -278,110 +318,139 @@ fn at_source(error: Error, path: &str) -> Error {
     }
 }
 
-/// Whether content is handed in that seems to be in the store.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::archive) enum Bring {
-    /// Only if it is missing.
-    IfMissing,
-    /// Always: it was purged after an earlier look.
-    Always,
+/// Reads up to `stream_bytes` of the content. Less than that is all of it.
+pub(super) fn read_head(
+    new: &NewEntry,
+    content: &mut impl Read,
+    about: u64,
+    stream_bytes: usize,
+) -> Result<Vec<u8>> {
+    // With room to spare, the end is found without the buffer growing.
+    let room =
+        usize::try_from(about).map_or(stream_bytes, |about| about.saturating_add(END_ROOM_BYTES));
+    let mut head = Vec::with_capacity(room.min(stream_bytes));
+    content
+        .take(stream_bytes as u64)
+        .read_to_end(&mut head)
+        .map_err(|error| Error::io("read", &new.source.path, error))?;
+    Ok(head)
 }
 
 /// Makes the fact for content that is too short to be cut into chunks.
-pub(in crate::archive) fn small_draft(
+pub(super) fn small_draft(
     store: &Store,
     new: &NewEntry,
     content: &[u8],
-    bring: Bring,
 ) -> Result<(BlobRef, Draft)> {
     check(new)?;
     let level = level(new)?;
     let blob = Digests::of(content);
-    let (records, relies_on, stored_size) =
-        if bring == Bring::IfMissing && store.contents.is_stored(&blob.blake3)? {
-            let stored_size = store.contents.stored_bytes(&blob.blake3)?;
-            (Vec::new(), vec![blob.blake3], stored_size)
-        } else {
-            let (record, stored_size) = inline_record(store, blob.blake3, content)?;
-            (vec![(blob.blake3, record)], Vec::new(), stored_size)
-        };
+    let mut fact = fact(new, blob, 0);
+    let (mut records, mut relies_on, mut kept) = (Vec::new(), Vec::new(), None);
+    if store.contents.is_stored(&blob.blake3)? {
+        fact.stored_size = store.contents.stored_bytes(&blob.blake3)?;
+        relies_on.push(blob.blake3);
+        kept = Some(content.to_owned());
+    } else {
+        let (record, stored_size) = inline_record(&store.for_journal, blob.blake3, content)?;
+        fact.stored_size = stored_size;
+        records.push((blob.blake3, record));
+    }
     let draft = Draft {
-        body: Body::Archived(fact(new, blob, stored_size)),
+        body: Body::Archived(fact),
         records,
         relies_on,
         placed: Vec::new(),
         retention: new.retention,
         level: level.get(),
         actor: None,
+        kept,
     };
     Ok((blob, draft))
 }
 
-fn put_small(archive: &Archive, new: &NewEntry, content: &[u8]) -> Result<Archived> {
-    let mut bring = Bring::IfMissing;
-    loop {
-        let (blob, draft) = small_draft(archive.store(), new, content, bring)?;
-        match archive.append(vec![draft])? {
-            Receipt::ContentNeeded => bring = Bring::Always,
-            receipt => return archive.archived(receipt, blob),
-        }
-    }
-}
-
-fn put_large(
+/// Writes long content into packs, and makes the fact that names it. The pin keeps the packs until
+/// the writer has answered.
+pub(super) fn large_draft(
     archive: &Archive,
-    store: &Arc<Store>,
     new: &NewEntry,
-    level: Level,
     content: impl Read,
-) -> Result<Archived> {
+) -> Result<(BlobRef, Draft, Pin)> {
+    let level = level(new)?;
     let Streamed {
         blob,
         stored_bytes,
         relies_on,
         placed,
-        pin: _pin,
+        pin,
     } = archive
         .stream(new.retention, level, content)
         .map_err(|error| at_source(error, &new.source.path))?;
     let mut fact = fact(new, blob, stored_bytes);
     if stored_bytes == 0 {
-        fact.stored_size = store.contents.stored_bytes(&blob.blake3)?;
+        fact.stored_size = archive.store().contents.stored_bytes(&blob.blake3)?;
     }
     let mut draft = Draft::fact(Body::Archived(fact));
     draft.retention = new.retention;
     draft.relies_on = relies_on;
     draft.placed = placed;
-    match archive.append(vec![draft])? {
+    Ok((blob, draft, pin))
+}
+
+/// Makes the receipt of an archived source. `blob` is the content that was handed in, `path` where
+/// it came from.
+pub(super) fn receipt_of(
+    index: &LayeredIndex,
+    receipt: Receipt,
+    blob: BlobRef,
+    path: &str,
+) -> Result<Archived> {
+    match receipt {
+        Receipt::Durable {
+            archived: Some(archived),
+            ..
+        } => Ok(Archived {
+            id: archived.id,
+            blob,
+            stored_size: archived.stored_size,
+            duplicate: archived.duplicate,
+            existing: false,
+        }),
+        Receipt::Known(id) => known(index, id, blob),
         Receipt::ContentNeeded => Err(Error::new(
             ErrorKind::Changed,
             format!(
-                "content that {} shares with other entries was purged while it was read; nothing \
-                 was archived",
-                new.source.path
+                "content that {path} shares with other entries was purged while it was read; \
+                 nothing was archived"
             ),
         )
         .hint("archive it again")),
-        receipt => archive.archived(receipt, blob),
+        Receipt::Durable { archived: None, .. } => Err(Error::new(
+            ErrorKind::Invalid,
+            "BUG: an archived source was answered as if it had been something else",
+        )),
     }
 }
 
-/// Compresses `content` for the journal. Returns the encoded record, and how many bytes it stores.
-pub(in crate::archive) fn inline_record(
-    store: &Store,
-    id: BlobId,
-    content: &[u8],
-) -> Result<(Vec<u8>, u64)> {
-    let raw_len = u32::try_from(content.len()).expect("inline content is below the chunk size");
-    store.for_journal.compress(content, |packed| {
-        let stored_bytes = packed.stored.len() as u64;
-        let mut record = Vec::with_capacity(RECORD_HEADER_BYTES + packed.stored.len());
-        encode_into(
-            &mut record,
-            &packed.record(RecordKind::Content, id, raw_len),
+/// Makes the receipt of a source whose key is known.
+fn known(index: &LayeredIndex, id: EntryId, blob: BlobRef) -> Result<Archived> {
+    let entry = index.view().entry(id)?.ok_or_else(|| no_entry(id))?;
+    if entry.blake3 != blob.blake3 {
+        return Err(Error::new(
+            ErrorKind::Refused,
+            format!(
+                "the key '{}' was used for other content: entry {id}",
+                entry.key.as_deref().unwrap_or_default()
+            ),
         )
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))?;
-        Ok((record, stored_bytes))
+        .hint("use one key for one source; nothing was archived"));
+    }
+    Ok(Archived {
+        id,
+        blob,
+        stored_size: entry.stored_size,
+        duplicate: true,
+        existing: true,
     })
 }
 
@@ -397,11 +466,11 @@ fn fact(new: &NewEntry, blob: BlobRef, stored_size: u64) -> ArchivedFact {
         meta: new.meta.clone(),
         arguments: new.arguments.clone(),
         retention: new.retention,
-        key: new.key.clone(),
+        key: new.key.as_ref().map(|key| key.of(&blob)),
     }
 }
 
-fn check(new: &NewEntry) -> Result<()> {
+pub(super) fn check(new: &NewEntry) -> Result<()> {
     if new.converter.trim().is_empty() {
         return Err(Error::new(
             ErrorKind::Invalid,

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::archive::appending::decide::living;
 use crate::archive::handle::Archive;
 use crate::archive::messages::{Draft, Receipt};
+use crate::archive::state::inline_record::inline_record;
 use crate::archive::state::pins::Pin;
-use crate::archive::writing::put::inline_record;
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
 use crate::entry::{Meta, Outcome, Retention, Unit};
@@ -15,6 +15,7 @@ use crate::event::{
     HoldPlaced, HoldReleased, JobFinished, JobStarted, Reported,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
+use crate::setters::setters;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -28,6 +29,7 @@ const INLINE_BYTES_MAX: usize = 8 << 20;
 
 /// One run of a converter, to be recorded.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NewAttempt {
     /// How it ended.
     pub outcome: Outcome,
@@ -78,8 +80,32 @@ impl NewAttempt {
     }
 }
 
+setters! { NewAttempt {
+    /// Sets the version that the converter claims.
+    converter_version: some [String];
+    /// Sets what the converter really was.
+    converter_id: opt [ConverterId];
+    /// Sets its arguments, secret ones masked.
+    arguments: [Meta];
+    /// Sets how long it ran.
+    duration_ms: opt [u64];
+    /// Sets why it did not succeed.
+    error: some [String];
+    /// Sets what it complained about.
+    warnings: [Vec<String>];
+    /// Sets what it found out about the unit.
+    unit: [Unit];
+    /// Sets the content of each report, in order.
+    reports: [Vec<Vec<u8>>];
+    /// Sets where its reports are to be sent, without secrets.
+    submit: some [String];
+    /// Sets the reprocess job it belongs to.
+    job: opt [JobId];
+} }
+
 /// A converter to be recorded: what it is, and the bytes of its bundle.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NewConverter {
     /// What it really is.
     pub converter_id: ConverterId,
@@ -97,8 +123,37 @@ pub struct NewConverter {
     pub bundle: Vec<(String, Vec<u8>)>,
 }
 
+setters! { NewConverter {
+    /// Sets the version it claims.
+    version: some [String];
+    /// Sets how it is called.
+    command: [Vec<String>];
+    /// Sets its mode.
+    mode: into [String];
+    /// Sets what it ran on.
+    environment: into [String];
+    /// Sets file names, with `/` between parts, and contents.
+    bundle: [Vec<(String, Vec<u8>)>];
+} }
+
+impl NewConverter {
+    /// Returns a one-shot converter without a command and a bundle.
+    pub fn new(converter_id: ConverterId, name: impl Into<String>) -> Self {
+        Self {
+            converter_id,
+            name: name.into(),
+            version: None,
+            command: Vec::new(),
+            mode: "oneshot".to_owned(),
+            environment: String::new(),
+            bundle: Vec::new(),
+        }
+    }
+}
+
 /// A hold that lies on entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Hold {
     /// Its name.
     pub name: String,
@@ -113,6 +168,22 @@ pub struct Hold {
 impl Archive {
     /// Records one run of a converter over `entry`, with its reports. Durable on `Ok`. Returns the
     /// number of the attempt.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewAttempt, NewEntry};
+    /// use annals::entry::{Outcome, Status};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let id = archive.put(NewEntry::new("ICT"), &b"content"[..])?.id;
+    /// let attempt = NewAttempt::new(Outcome::Success, "ICT").reports(vec![b"{}".to_vec()]);
+    /// assert_eq!(archive.record_attempt(id, attempt)?.0, 1);
+    /// let entry = archive.snapshot()?.entry(id)?.expect("there");
+    /// assert_eq!(entry.status, Status::Success);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn record_attempt(&self, entry: EntryId, attempt: NewAttempt) -> Result<AttemptNo> {
         let store = self.writable()?;
         let source = living(entry, &store.index.view())?;
@@ -169,6 +240,7 @@ impl Archive {
                 retention: source.retention,
                 level: Level::DEFAULT.get(),
                 actor: None,
+                kept: None,
             };
             match self.append(vec![draft])? {
                 Receipt::Durable { attempt, .. } => {
@@ -234,6 +306,7 @@ impl Archive {
                 retention: Retention::Forever,
                 level: Level::DEFAULT.get(),
                 actor: None,
+                kept: None,
             };
             match self.append(vec![draft])? {
                 Receipt::ContentNeeded => bring = Bring::all(self, &contents)?,
@@ -292,6 +365,20 @@ impl Archive {
 
     /// Places a hold on entries: no rule purges them until the hold is released. Every entry must
     /// exist and not be purged.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let id = archive.put(NewEntry::new("ICT"), &b"content"[..])?.id;
+    /// archive.place_hold("recall 7", "asked for by the customer", vec![id])?;
+    /// assert_eq!(archive.holds()?[0].entries, 1);
+    /// archive.release_hold("recall 7", "it is over")?;
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn place_hold(&self, name: &str, reason: &str, entries: Vec<EntryId>) -> Result<()> {
         if name.trim().is_empty() || reason.trim().is_empty() {
             return Err(Error::new(
@@ -386,7 +473,7 @@ impl Bring {
                 continue;
             }
             room -= content.len();
-            let (record, _) = inline_record(store, blob.blake3, content)?;
+            let (record, _) = inline_record(&store.for_journal, blob.blake3, content)?;
             bring.records.push((blob.blake3, record));
         }
         Ok(bring)

@@ -20,6 +20,7 @@ const TEXT_BYTES_MAX: usize = 8 << 10;
 
 /// A report that waits to be submitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PendingSubmission {
     /// The entry.
     pub entry: EntryId,
@@ -41,6 +42,7 @@ pub struct PendingSubmission {
 
 /// What waits to be submitted, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PendingSubmissions {
     /// How many reports.
     pub count: u64,

@@ -1,4 +1,4 @@
-//! Lengths of time into the past, as people write them.
+//! Parses ages such as `90d` and `1y 6 months`: lengths of time into the past.
 
 use chrono::Months;
 
@@ -8,8 +8,10 @@ use crate::{Error, ErrorKind, Result};
 
 const AGE_HINT: &str = "write for example 90d, '3 days', 2w, '6 months', or 1y";
 
-/// The age `text` means, in microseconds, counted back from `now`: days are 24 hours, months and
-/// years are those of the calendar in UTC, so that it is the same age wherever it is asked for.
+/// Returns the length of the age `text`, in microseconds before `now`.
+///
+/// Days are 24 hours. Months and years follow the calendar in UTC, so that the result does not
+/// depend on the caller's zone.
 pub(crate) fn parse_age(text: &str, now: Timestamp) -> Result<i64> {
     let refused =
         || Error::new(ErrorKind::Invalid, format!("'{text}' is not an age")).hint(AGE_HINT);
@@ -26,8 +28,9 @@ pub(super) struct Age {
 }
 
 impl Age {
-    /// Reads `1y 6 months`; `None` when the text is no row of numbers with units. `text` is lower
-    /// case.
+    /// Parses text such as `1y 6 months`, which must be lower case.
+    ///
+    /// Returns `None` when the text is not a sequence of numbers with units.
     pub(super) fn parse(text: &str) -> Result<Option<Self>> {
         let mut rest = text.trim();
         let mut age = Self::default();
@@ -81,8 +84,9 @@ impl Age {
         Ok(Some(age))
     }
 
-    /// The instant this long before `now`, with the months of UTC; `None` before the beginning of
-    /// representable time.
+    /// Returns the instant this long before `now`, counting months in UTC.
+    ///
+    /// Returns `None` when that lies before the beginning of representable time.
     fn before(self, now: Timestamp) -> Option<Timestamp> {
         let utc = Timestamp::from_micros(now.micros());
         let months_back = utc
@@ -91,8 +95,9 @@ impl Age {
         self.without_micros(Timestamp::from(months_back))
     }
 
-    /// The instant this long before `now`: the months and years are of `zone`, so `1mo` ago is the
-    /// same time of day.
+    /// Returns the instant this long before `now`, counting months and years in `zone`.
+    ///
+    /// So `1mo` ago is at `now`'s time of day in the zone.
     pub(super) fn before_in(self, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
         if self.months == 0 {
             return self.without_micros(now);
@@ -132,8 +137,8 @@ mod tests {
         }
     }
 
-    /// A plan made in one hall must be the plan made in the other: `1mo` is 30 days, or 31, by the
-    /// day it is in UTC.
+    /// Callers in two zones must get one plan for one age. `1mo` is 30 or 31 days, depending on the
+    /// current day in UTC.
     #[test]
     fn an_age_does_not_depend_on_where_it_is_asked_for() {
         let here: Timestamp = "2026-03-31T23:30:00-05:00".parse().expect("valid");

@@ -1,9 +1,10 @@
-//! Dates as people write them. What could mean two things is refused.
+//! Parses dates as people write them, and refuses dates that could mean two things.
 //!
-//! Days, weeks, months and years that have a name (`2026-03-01`, `yesterday`, `monday`, `last
-//! week`) are those of the calendar: they begin when clocks of the zone first showed that day. A
-//! bare duration (`90d`, `3 days`) means that long *ago*, to the second, and a bare weekday the
-//! most recent one, because every question to an archive is about the past.
+//! A named day, week, month or year (`2026-03-01`, `yesterday`, `monday`, `last week`) is one of
+//! the calendar. It begins when clocks of the zone first showed its first day.
+//!
+//! A bare duration (`90d`, `3 days`) means that long *ago*, to the second. A bare weekday means the
+//! most recent one. Both look back, because every question to an archive is about the past.
 
 use chrono::{Datelike, Days, NaiveDate, NaiveTime};
 
@@ -15,7 +16,7 @@ use crate::{Error, ErrorKind, Result};
 const DATE_HINT: &str = "write for example 2026-03-01, '2026-03-01 08:30', today, yesterday, monday, 'last week', \
                          '2 weeks ago', or 90d";
 
-/// The instant `text` means, asked at `now`. A date without an offset is of `zone`.
+/// Returns the instant that `text` means at the time `now`. A date without an offset is in `zone`.
 pub(crate) fn parse_when(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp> {
     let text = text.trim();
     if let Ok(exact) = text.parse::<Timestamp>() {
@@ -53,7 +54,7 @@ fn not_a_date(text: &str) -> Error {
     Error::new(ErrorKind::Invalid, format!("'{text}' is not a date")).hint(DATE_HINT)
 }
 
-/// Says more of what looks like a date and could be two.
+/// Returns the error for a text that is no date, with more detail when the date is ambiguous.
 fn refusal(text: &str, folded: &str) -> Error {
     let first = folded.split_whitespace().next().unwrap_or_default();
     let numbers: Vec<&str> = first.split(['/', '.', '-']).collect();
@@ -67,7 +68,7 @@ fn refusal(text: &str, folded: &str) -> Error {
     not_a_date(text)
 }
 
-/// A day or time that clocks of the zone did not show once.
+/// Returns the error for a wall time that clocks of the zone skipped or showed twice.
 fn no_such_time(text: &str, why: NoSuchTime, zone: &Zone) -> Error {
     match why {
         NoSuchTime::Skipped => Error::new(
@@ -87,7 +88,7 @@ fn no_such_time(text: &str, why: NoSuchTime, zone: &Zone) -> Error {
     }
 }
 
-/// The words before a time of day, and the time: `monday 08:30`, `2026-03-01t08:30`.
+/// Splits words into the date and the time of day: `monday 08:30`, `2026-03-01t08:30`.
 fn split_time<'a>(words: &[&'a str]) -> (Vec<&'a str>, Option<&'a str>) {
     match words {
         [date_and_time] => match date_and_time.split_once('t') {
@@ -101,7 +102,7 @@ fn split_time<'a>(words: &[&'a str]) -> (Vec<&'a str>, Option<&'a str>) {
     }
 }
 
-/// A period of the calendar that is named by where it stands to now.
+/// A calendar period named relative to now, such as `last week`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Period {
     unit: Unit,
@@ -110,7 +111,7 @@ struct Period {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// From Monday.
+    /// Begins on Monday.
     Week,
     Month,
     Year,
@@ -150,7 +151,7 @@ impl Period {
                 Unit::Year => first.pred_opt()?.with_day(1)?.with_month(1)?,
             };
         }
-        // A period whose first day was skipped begins with its second.
+        // When the zone skipped the first day of a period, the period begins with its second day.
         let day = [Some(first), first.succ_opt()];
         day.into_iter()
             .flatten()
@@ -162,7 +163,7 @@ fn back_by(day: NaiveDate, days: u64) -> Option<NaiveDate> {
     day.checked_sub_days(Days::new(days))
 }
 
-/// How a day was named.
+/// A day as it was named in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Day {
     Date {
@@ -173,7 +174,7 @@ enum Day {
     Today,
     Yesterday,
     Tomorrow,
-    /// The most recent one, today included unless it is the last one; Monday is 0.
+    /// The most recent weekday of this number, where Monday is 0. Today counts unless `is_last`.
     Weekday {
         number: u8,
         is_last: bool,
@@ -220,7 +221,7 @@ impl Day {
         }
     }
 
-    /// `2026-03-01`, `2026/03/01`, `20260301`, or `2026-03` for the first day of that month.
+    /// Parses `2026-03-01`, `2026/03/01`, `20260301`, or `2026-03` for the first day of that month.
     fn of_digits(word: &str) -> Option<Self> {
         let parts: Vec<&str> = match word.len() {
             8 if word.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -254,7 +255,8 @@ impl Day {
                 });
             }
             Self::Today => Some(today),
-            // The day before one that the zone skipped is the one before that.
+            // When the zone skipped the day before today, yesterday is the day before the skipped
+            // one.
             Self::Yesterday => match today.pred_opt() {
                 Some(day) if zone.start_of(day) == Err(NoSuchTime::Skipped) => day.pred_opt(),
                 other => other,
@@ -273,20 +275,20 @@ impl Day {
     }
 }
 
-/// A number of digits and nothing else.
+/// Parses a text that consists of decimal digits only.
 fn digits(word: &str) -> Option<u32> {
     let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| word.parse().ok()).flatten()
 }
 
-/// A year is written with four digits.
+/// Parses a year, which is written with four digits.
 fn year_of(word: &str) -> Option<i32> {
     let year = (word.len() == 4).then(|| digits(word)).flatten()?;
     i32::try_from(year).ok()
 }
 
-/// The number of a weekday that is written in full or begun with three letters or more; Monday is
-/// 0.
+/// Returns the number of a weekday, where Monday is 0. The name may be cut to its first three or
+/// more letters.
 fn weekday(word: &str) -> Option<u8> {
     const DAYS: [&str; 7] = [
         "monday",
@@ -326,16 +328,16 @@ fn named(word: &str, names: &[&str]) -> Option<u8> {
         .and_then(|at| u8::try_from(at).ok())
 }
 
-/// A time of day, perhaps with an offset.
+/// A time of day, with an optional offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct WallTime<'a> {
     time: NaiveTime,
-    /// As RFC 3339 has it.
+    /// As RFC 3339 writes it, such as `z` or `+01:00`.
     offset: Option<&'a str>,
 }
 
 impl<'a> WallTime<'a> {
-    /// `08:30`, `08:30:15`, `08:30:15.250`, each with or without `z` or `+01:00`.
+    /// Parses `08:30`, `08:30:15` or `08:30:15.250`, each with or without `z` or `+01:00`.
     fn of(text: &'a str) -> Option<Self> {
         let (clock, offset) = match text.find(['z', '+', '-']) {
             Some(at) => (&text[..at], Some(&text[at..])),
@@ -376,7 +378,7 @@ impl<'a> WallTime<'a> {
 mod tests {
     use super::*;
 
-    /// A Monday.
+    /// Returns the time of the tests, on a Monday.
     fn now() -> Timestamp {
         "2026-11-23T12:30:00+00:00".parse().expect("valid")
     }
@@ -438,8 +440,8 @@ mod tests {
         }
     }
 
-    /// With New York's clock in November, `2026-07-01` meant 01:00 of that day in summer, and the
-    /// first hour was left out.
+    /// The offset of the date counts, not the offset of the current day. With New York's offset of
+    /// November, `2026-07-01` would begin at 01:00 of that day.
     #[test]
     fn a_date_is_midnight_of_its_zone_on_that_day_whenever_it_is_asked_for() {
         for (name, text, expected) in [
@@ -480,7 +482,7 @@ mod tests {
         }
     }
 
-    /// `today` was now, and `yesterday` 24 hours ago.
+    /// A day that changes the clocks has 23 or 25 hours, so `yesterday` is not always 24 hours ago.
     #[test]
     fn today_and_yesterday_are_days_of_the_zone_of_23_to_25_hours() {
         let new_york = zone("America/New_York");
@@ -490,7 +492,7 @@ mod tests {
         let after = "2026-11-02T00:10:00-05:00";
         assert_means("yesterday", after, &new_york, "2026-11-01T00:00:00-04:00");
         assert_means("sunday", after, &new_york, "2026-11-01T00:00:00-04:00");
-        // It is tomorrow already in Tokyo.
+        // Tokyo is already at the next day.
         assert_means(
             "today",
             changed,
@@ -519,7 +521,7 @@ mod tests {
         );
     }
 
-    /// `01/03/2026` was the third of January without a word.
+    /// `01/03/2026` could be January 3rd or March 1st.
     #[test]
     fn what_could_be_misread_is_refused_with_an_example() {
         for text in [

@@ -1,4 +1,4 @@
-//! What is typed behind a verb, and what it means: flags, dates, ages, sizes, pairs.
+//! Parses what follows a verb on the command line: flags, dates, ages, sizes, pairs.
 
 mod age;
 mod date;

@@ -1,9 +1,9 @@
-//! Arguments of the form `NAME=VALUE`.
+//! Parses arguments of the form `NAME=VALUE`.
 
 use crate::entry::Meta;
 use crate::{Error, ErrorKind, Result};
 
-/// `K=V`, split at the first `=`.
+/// Parses `K=V`, split at the first `=`.
 pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -11,7 +11,7 @@ pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Pairs as metadata; a name given twice is refused rather than one value lost.
+/// Returns pairs as metadata, and refuses a name that is given twice.
 pub(crate) fn to_meta(pairs: Vec<(String, String)>, flag: &str) -> Result<Meta> {
     let mut meta = Meta::new();
     for (key, value) in pairs {

@@ -1,11 +1,11 @@
-//! Sizes as people write them.
+//! Parses sizes as people write them, such as `500M` and `1.5GB`.
 
 use crate::{Error, ErrorKind, Result};
 
 const SIZE_HINT: &str =
     "write for example 500M, 10GB, 1.5GiB, or plain bytes; K, M, G and T count in steps of 1024";
 
-/// The number of bytes `text` means.
+/// Returns the number of bytes that `text` means.
 pub(crate) fn parse_size(text: &str) -> Result<u64> {
     let refused =
         || Error::new(ErrorKind::Invalid, format!("'{text}' is not a size")).hint(SIZE_HINT);
@@ -23,7 +23,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64> {
         _ => return Err(refused()),
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    // Nine decimals are exact below one byte for every unit but T, and near enough there.
+    // Nine decimals resolve about one byte for G, and about a kilobyte for T.
     if whole.is_empty() || fraction.is_empty() || fraction.len() > 9 {
         return Err(refused());
     }

@@ -1,7 +1,7 @@
-//! What a run knows of the caller's process: its folder, some variables, its terminal, its zone.
+//! What a run knows about the caller's process: its folder, some variables, its terminal, its zone.
 //!
-//! Verbs read nothing else of a process, so a verb that runs in the owner of the store answers as
-//! it would have in the caller's process.
+//! Verbs read nothing else about a process. So a verb that runs in the owner of the store gives the
+//! answer that it would give in the caller's process.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const VARIABLES: [&str; 8] = [
 /// The environment of the caller: this process, or a client of the owner.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct CallerEnv {
-    /// The current folder; `None` where it was removed.
+    /// The current folder; `None` when it was removed.
     pub(in crate::cli) folder: Option<PathBuf>,
     /// Those of [`VARIABLES`] that are set and not empty.
     pub(in crate::cli) variables: Vec<(String, OsString)>,
@@ -38,7 +38,7 @@ pub(in crate::cli) struct CallerEnv {
 enum Account {
     /// The account of this process.
     Own,
-    /// The account of a client, as the system told it.
+    /// The user id of a client, as the operating system reported it.
     Proven(u32),
 }
 
@@ -55,7 +55,8 @@ impl CallerEnv {
         }
     }
 
-    /// Takes over what a client of user `uid` sent; `zone` is its variable TZ.
+    /// Returns the environment that a client of user `uid` sent. `zone` is the client's variable
+    /// TZ.
     pub(in crate::cli) fn of_client(
         folder: Option<PathBuf>,
         variables: Vec<(String, OsString)>,
@@ -72,7 +73,7 @@ impl CallerEnv {
         }
     }
 
-    /// Returns a variable; an empty one counts as unset.
+    /// Returns the value of a variable; an empty one counts as unset.
     pub(in crate::cli) fn variable(&self, name: &str) -> Option<&OsStr> {
         debug_assert!(
             VARIABLES.contains(&name),
@@ -87,7 +88,7 @@ impl CallerEnv {
         &self.zone
     }
 
-    /// Returns `given` as an absolute path, seen from the caller's folder.
+    /// Returns `given` as an absolute path, resolved against the caller's folder.
     pub(in crate::cli) fn path(&self, given: &Path) -> PathBuf {
         let Some(folder) = self
             .folder
@@ -102,8 +103,8 @@ impl CallerEnv {
 
     /// Returns the account that the run is recorded under.
     ///
-    /// A client may claim a name. Where the machine's list of users does not confirm it, the user's
-    /// number is recorded as well.
+    /// A client may claim any name. When the machine's list of users does not confirm the name, the
+    /// user id is recorded as well.
     pub(in crate::cli) fn account(&self) -> String {
         let claimed = ["USER", "LOGNAME", "USERNAME"]
             .into_iter()
@@ -120,17 +121,17 @@ impl CallerEnv {
     }
 }
 
-/// Returns a variable of this process; an empty one counts as unset.
+/// Returns the value of a variable of this process; an empty one counts as unset.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Returns the variable TZ of this process, also where it is empty.
+/// Returns the value of this process's variable TZ, even when it is empty.
 pub(in crate::cli) fn zone_name() -> Option<OsString> {
     std::env::var_os("TZ")
 }
 
-/// Returns the claimed name as it is recorded for the user `uid`.
+/// Returns the account name to record when user `uid` claims the name `claimed`.
 fn proven(claimed: &str, uid: u32, accounts: &str) -> String {
     let number = uid.to_string();
     let is_so = accounts.lines().any(|line| {
@@ -150,8 +151,8 @@ fn window_columns() -> Option<u32> {
     Some(u32::from(size.ws_col))
 }
 
-// Windows consoles are asked through a call that needs another dependency; COLUMNS or the assumed
-// width serve there.
+// The width of a Windows console is available only through a further dependency. There COLUMNS or
+// the assumed width is used.
 #[cfg(not(unix))]
 fn window_columns() -> Option<u32> {
     None
@@ -167,8 +168,7 @@ fn own_number() -> String {
     "unknown".to_owned()
 }
 
-/// `path` in full, so that it means the same from anywhere; as given where the current directory is
-/// gone.
+/// Returns `path` as an absolute path, or unchanged when the current folder was removed.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Who asks for a run of the program: the process it was asked in, and its streams.
+//! The caller of a run: its process environment, and its streams.
 
 mod env;
 mod streams;

@@ -3,21 +3,21 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The streams of a run, and whether a person reads them.
+/// The streams of a run, and whether each belongs to a terminal.
 pub struct Streams<'a> {
-    /// Data.
+    /// Receives data.
     pub stdout: &'a mut dyn Write,
-    /// Progress, notes and errors.
+    /// Receives progress, notes and errors.
     pub stderr: &'a mut dyn Write,
-    /// Input.
+    /// Provides input.
     pub stdin: Stdin,
-    /// True when `stdout` is shown to a person.
+    /// True when `stdout` is a terminal.
     pub stdout_is_terminal: bool,
-    /// True when `stderr` is shown to a person.
+    /// True when `stderr` is a terminal.
     pub stderr_is_terminal: bool,
 }
 
-/// The stdin of a run. Cheap to clone; each clone reads on where another stopped.
+/// The stdin of a run. It is cheap to clone; all clones share one position.
 #[derive(Clone)]
 pub struct Stdin {
     source: Arc<Mutex<dyn Read + Send>>,
@@ -25,7 +25,7 @@ pub struct Stdin {
 }
 
 impl Stdin {
-    /// Reads from `source`, where `is_terminal` says whether a person types.
+    /// Returns a stdin that reads from `source`; `is_terminal` says whether that is a terminal.
     pub fn new(source: impl Read + Send + 'static, is_terminal: bool) -> Self {
         Self {
             source: Arc::new(Mutex::new(source)),
@@ -38,12 +38,12 @@ impl Stdin {
         Self::new(io::stdin(), io::stdin().is_terminal())
     }
 
-    /// Returns true when a person types it.
+    /// Returns true when stdin is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// Reads one line, at most its first kilobyte: an answer to a question is short.
+    /// Reads one line, but at most a kilobyte: answers to questions are short.
     pub(in crate::cli) fn line(&mut self) -> io::Result<String> {
         const BYTES_MAX: usize = 1 << 10;
         let mut line = Vec::new();

@@ -18,11 +18,10 @@ use crate::entry::{Retention, Unit};
 use crate::event::Source;
 use crate::{Error, ErrorKind};
 
-/// Writers at work at once. They mostly wait for the disk, and share one flush when they wait
-/// together.
+/// Number of writer threads. They mostly wait for the disk, and several that wait share one flush.
 const WRITERS: usize = 8;
 
-/// Files found but not yet taken up by a writer.
+/// Most files that were found but not yet taken by a writer.
 const QUEUE: usize = 64;
 
 /// Archive sources by hand
@@ -88,7 +87,7 @@ struct Found {
     key: Option<String>,
 }
 
-/// What became of something that was found.
+/// The result for one found item.
 enum Outcome {
     Stored(PathBuf, Archived),
     Failed(Error),
@@ -168,7 +167,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             report.take(outcome, context);
         }
     });
-    // The receipts are durable already; what closing can still fail at is background work.
+    // The printed receipts are durable. Closing can only fail in background work.
     let closed = archive.close();
     let exit = report.finish(stopped.into_inner(), context)?;
     closed?;
@@ -179,7 +178,7 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Archives what is found until there is no more, or nothing more can be written.
+/// Archives the found files until there are no more, or the store can no longer be written.
 fn write(
     archive: &Archive,
     template: &NewEntry,
@@ -194,7 +193,7 @@ fn write(
             continue;
         }
         let new = NewEntry {
-            key,
+            key: key.map(Into::into),
             ..template.clone()
         };
         let archived = if is_stdin(&path) {
@@ -217,7 +216,7 @@ fn write(
     }
 }
 
-/// True for an error of the store rather than of one file: the next file would meet it too.
+/// Returns true for an error of the store, which every further file would meet too.
 fn ends_everything(kind: ErrorKind) -> bool {
     matches!(
         kind,
@@ -228,9 +227,9 @@ fn ends_everything(kind: ErrorKind) -> bool {
 struct Walk {
     key: Option<String>,
     several: bool,
-    /// The store itself, which is not archived into itself.
+    /// The store's folder, which is never archived.
     store: Option<PathBuf>,
-    /// What a path is told from.
+    /// The caller's environment, which relative paths are resolved against.
     from: CallerEnv,
 }
 
@@ -242,8 +241,8 @@ impl Walk {
         to_report: &Sender<Outcome>,
         stopped: &AtomicBool,
     ) {
-        // Directories are opened when their turn comes, so that only the siblings on the way down
-        // are held in memory.
+        // A directory is opened only when it is reached, so that memory holds only the siblings on
+        // the way down.
         let mut ahead: VecDeque<(PathBuf, Named)> = paths
             .into_iter()
             .map(|path| (path, Named::ByUser))
@@ -280,8 +279,8 @@ impl Walk {
             return Look::File;
         }
         let full = self.from.path(path);
-        // A link the user names is meant; one met on the way could lead anywhere, or round in a
-        // circle.
+        // A link named by the user is followed. A link found in a directory could lead anywhere, or
+        // form a circle.
         let metadata = match named {
             Named::ByUser => fs::metadata(&full),
             Named::ByDirectory => fs::symlink_metadata(&full),
@@ -300,7 +299,7 @@ impl Walk {
             };
         }
         if metadata.is_file() || named == Named::ByUser {
-            // What is no regular file and yet named is for the archive to refuse, in its own words.
+            // A named special file goes to the archive, which refuses it with a precise error.
             Look::File
         } else if metadata.is_symlink() {
             Look::Other("a symbolic link, not followed")
@@ -309,8 +308,9 @@ impl Walk {
         }
     }
 
-    /// The key of one file. Two files must never get the same, or the second would be taken for the
-    /// first.
+    /// Returns the key of one file.
+    ///
+    /// Two files must never have equal keys, or the second would be taken for the first.
     fn key_of(&self, path: &Path) -> Option<String> {
         let key = self.key.as_ref()?;
         if !self.several {
@@ -351,7 +351,7 @@ fn names_in(dir: &Path) -> std::io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Prints receipts as they come and counts.
+/// Prints receipts as they arrive, and counts them.
 #[derive(Default)]
 struct Report {
     tally: Tally,
@@ -359,7 +359,7 @@ struct Report {
     known: u64,
     passed_over: u64,
     bytes: u64,
-    /// Nobody reads the receipts any more. The work goes on: it is what was asked for.
+    /// Nobody reads the receipts any more, so none are printed. Archiving goes on.
     mute: bool,
     problem: Option<Failure>,
 }
@@ -376,7 +376,8 @@ impl Report {
                 self.print(&path, &archived, context);
             }
             Outcome::Failed(error) => {
-                // A missing input file is no missing entry; a refusal is one wherever it is met.
+                // A missing input file must not look like a missing entry. A refusal keeps its exit
+                // code.
                 self.tally.fail(match error.kind() {
                     ErrorKind::Refused => Exit::Refused,
                     _ => Exit::Failed,
@@ -455,7 +456,7 @@ mod tests {
 
     fn walk(key: &str, several: bool) -> Walk {
         Walk {
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             several,
             store: None,
             from: CallerEnv::of_process(),

@@ -54,7 +54,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         &dir,
         "name a folder: one that is missing or empty, or the backup before",
     )?;
-    // A signal ends the run between two pieces, and what was being copied is cleared away.
+    // A signal ends the run between two chunks, and the file that was being copied is removed.
     let cancel = context.cancel_by_signal();
     let archive = context.open(Access::ReadWrite)?;
     if args.dry_run {
@@ -81,7 +81,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     archive.close()?;
     context.meter.clear();
     if outcome.interrupted && context.interrupted().is_none() {
-        // The client has gone.
+        // The client has disconnected.
         context.check_cancelled()?;
     }
     if context.json() {
@@ -118,7 +118,8 @@ pub(super) fn on_damage(accept: bool) -> OnDamage {
     }
 }
 
-/// Damage is a verdict here, as it is for `verify`.
+/// Returns the failure for an error. Damage is a result here, as it is for `verify`, with its exit
+/// code.
 pub(super) fn verdict(error: Error) -> Failure {
     match error.kind() {
         ErrorKind::Damaged => Failure::Error {

@@ -1,4 +1,4 @@
-//! `annals cat`: bytes to stdout.
+//! `annals cat`: writes the bytes of a source or a report to stdout.
 
 use std::str::FromStr;
 
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     report: Option<Which>,
 }
 
-/// Whose report.
+/// The attempt whose report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Which {
     Newest,
@@ -70,7 +70,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// The last report of the attempt that is meant.
+/// Returns the last report of the chosen attempt.
 fn report_of(entry: &Entry, which: Which) -> Result<&Report, Error> {
     let attempt = match which {
         Which::Newest => entry

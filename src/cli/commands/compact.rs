@@ -1,4 +1,4 @@
-//! `annals compact`: reclaims dead bytes now.
+//! `annals compact`: reclaims the space of purged bytes now.
 
 use crate::archive::Access;
 use crate::cli::arguments::parse_size;

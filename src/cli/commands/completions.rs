@@ -1,4 +1,4 @@
-//! `annals completions`: completion scripts for shells.
+//! `annals completions`: prints completion scripts for shells.
 
 use clap_complete::Shell;
 

@@ -1,4 +1,4 @@
-//! `annals config`: what a configuration comes to, and changing it.
+//! `annals config`: shows, checks and changes the configuration.
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -172,7 +172,7 @@ fn set(args: &Set, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let place = format!("{}: {}", escape(&edit.section), escape(&edit.key));
     let text = match (edit.changes(), old == new) {
         (false, _) => format!("{place} = {} already\n", escape(new)),
-        // Only a secret changed, or a default was written out.
+        // Only a secret changed, or a default value is now stated in the file.
         (true, true) => format!("{place} = {} is written now\n", escape(new)),
         (true, false) => format!("{place} = {} -> {}\n", escape(old), escape(new)),
     };

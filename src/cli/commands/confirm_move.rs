@@ -1,4 +1,4 @@
-//! `annals confirm-move`: says that this copy of a store goes on, and the other one does not.
+//! `annals confirm-move`: confirms that this copy of a store replaces the original.
 
 use crate::archive::{Access, Archive};
 use crate::cli::owner;

@@ -1,4 +1,4 @@
-//! `annals convert`: one conversion, by hand.
+//! `annals convert`: runs one conversion by hand.
 
 use std::path::{Path, PathBuf};
 
@@ -89,8 +89,9 @@ impl<'a> Converted<'a> {
     }
 }
 
-/// A JSON report as it was written, but for line ends: in valid JSON they only ever stand between
-/// values.
+/// Returns a JSON report as it was written, with its line ends replaced by spaces.
+///
+/// In valid JSON, line ends stand only between values.
 fn on_one_line(report: &[u8]) -> Option<Box<RawValue>> {
     let text = str::from_utf8(report).ok()?;
     RawValue::from_string(text.replace(['\r', '\n'], " ")).ok()
@@ -101,7 +102,7 @@ fn milliseconds(conversion: &Conversion) -> u64 {
 }
 
 impl Args {
-    /// A file is converted without a store.
+    /// Returns where the verb is run. Converting a file needs no store.
     pub(crate) fn reach(&self) -> Reach {
         match self.entry() {
             Some(_) => Reach::Owner,
@@ -186,7 +187,7 @@ fn convert_file(
     for report in &conversion.reports {
         if to_terminal {
             let text = String::from_utf8_lossy(report);
-            // Line ends are the report's own layout; everything else that moves the cursor is not.
+            // Line ends are the report's layout. Every other control character is escaped.
             let lines: Vec<_> = text.lines().map(escape).collect();
             context.print(lines.join("\n"))?;
         } else {
@@ -203,7 +204,7 @@ fn convert_file(
     Ok(exit(conversion.outcome))
 }
 
-/// `success by ICT CSV 1.1.0 in 45 ms, 1 report`.
+/// Describes a conversion: `success by ICT CSV 1.1.0 in 45 ms, 1 report`.
 fn in_words(converter: &Converter, conversion: &Conversion) -> String {
     let version = converter.version.as_deref().unwrap_or_default();
     let by = format!("{} {version}", converter.name);
@@ -230,7 +231,7 @@ fn remark(conversion: &Conversion, context: &mut Context<'_>) {
     }
 }
 
-/// Nothing to convert is no failure.
+/// Returns the exit code. A source with nothing to convert is no failure.
 fn exit(outcome: Outcome) -> Exit {
     match outcome {
         Outcome::Success | Outcome::Skipped => Exit::Done,
@@ -252,7 +253,7 @@ fn configured<'a>(config: &'a Config, name: &str) -> Result<&'a Converter, Error
     Ok(&found.converter)
 }
 
-/// The one converter that takes files, or folders, of this name.
+/// Returns the one converter that takes files, or folders, of this name.
 fn taker<'a>(config: &'a Config, path: &Path) -> Result<&'a Converter, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_folder = path.is_dir();
@@ -282,7 +283,7 @@ fn names(config: &Config) -> String {
     names.join(", ")
 }
 
-/// A signal came, or whoever asked has gone.
+/// Returns the error for a conversion that a signal or a disconnected client cancelled.
 fn cancelled() -> Error {
     Error::new(ErrorKind::Converter, "the conversion was cancelled")
 }

@@ -1,4 +1,4 @@
-//! `annals demo`: makes a small plant and runs the whole story on it.
+//! `annals demo`: makes a small plant and runs the whole demonstration on it.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -21,15 +21,16 @@ use crate::query::Query;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind};
 
-/// Where the plant goes when no folder is named.
+/// The plant's folder when none is named.
 const DIR: &str = "annals-demo";
-/// Siblings tried when that is taken.
+/// Most numbered siblings tried when that folder exists.
 const SIBLINGS_MAX: u32 = 1000;
-/// Lines of a step's output that are shown; of a longer one its beginning and its last line.
+/// Most lines that are shown of a step's output. Longer output is cut to its beginning and its last
+/// line.
 const LINES_MAX: usize = 30;
-/// Lines of that beginning.
+/// Lines shown of the beginning of longer output.
 const LINES_HEAD: usize = 10;
-/// Columns of the words around the output.
+/// Width of the remarks around the output, in columns.
 const WORDS_WIDTH: usize = 88;
 
 /// Make a sample plant and run the whole story on it
@@ -102,7 +103,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// `dir`, or `dir-2`, `dir-3`: the first that is not there yet.
+/// Returns the first of `dir`, `dir-2`, `dir-3` and so on that does not exist.
 fn free_sibling(dir: &Path) -> Result<PathBuf, Error> {
     let numbered = (2..=SIBLINGS_MAX).map(|number| {
         let mut name = dir.as_os_str().to_owned();
@@ -121,13 +122,13 @@ fn free_sibling(dir: &Path) -> Result<PathBuf, Error> {
         })
 }
 
-/// How far the story has come.
+/// The progress of the demonstration.
 struct Stage {
     began: Timestamp,
-    /// The entry the story is about, once it is known.
+    /// The entry that the demonstration follows, once it is known.
     entry: Option<EntryId>,
-    /// The caller's own store is named in the environment: every command must say that it means
-    /// another.
+    /// True when the environment names the caller's store. Every printed command must then name the
+    /// demonstration's store.
     store_is_named: bool,
     colour: bool,
 }
@@ -199,7 +200,7 @@ impl Stage {
         }
     }
 
-    /// Runs a command in this process; its output is what a terminal would show.
+    /// Runs a command in this process and returns its exit code and what a terminal would show.
     fn annals(&self, words: &[&'static str], context: &mut Context<'_>) -> (u8, String) {
         let mut args = vec![OsString::from("annals")];
         match context.globals.color {
@@ -271,7 +272,7 @@ impl Stage {
     }
 }
 
-/// Finds the entry the story is about, as soon as the host has archived it.
+/// Returns the entry that the demonstration follows, once the host has archived it.
 fn story_entry(context: &Context<'_>) -> Result<Option<EntryId>, Error> {
     let archive = crate::Archive::open(STORE, context.options(Access::ReadOnly))?;
     let found = archive.snapshot()?.query(&Query {
@@ -291,7 +292,7 @@ fn edit(file: &Path, replace: &[(String, String)]) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// Stdout and stderr as a terminal shows them: in the order they were written.
+/// Collects stdout and stderr in the order they were written, as a terminal does.
 #[derive(Clone, Default)]
 struct Screen(Rc<RefCell<Vec<u8>>>);
 
@@ -312,7 +313,7 @@ impl Write for Screen {
     }
 }
 
-/// The beginning and the last line of what is too long to read in passing.
+/// Shortens long output to its beginning and its last line.
 fn excerpt(output: &str) -> String {
     let lines: Vec<&str> = output.lines().collect();
     if lines.len() <= LINES_MAX {
@@ -327,7 +328,7 @@ fn excerpt(output: &str) -> String {
     )
 }
 
-/// A remark, each line of it marked.
+/// Wraps a remark and marks each of its lines.
 fn wrapped(text: &str) -> String {
     let mut out = String::new();
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! `annals demo-converter`: one of the demonstration's converters, as a program of its own.
+//! `annals demo-converter`: runs one of the demonstration's converters.
 
 use std::fs;
 use std::path::PathBuf;

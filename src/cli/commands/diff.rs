@@ -1,4 +1,4 @@
-//! `annals diff`: what differs between two attempts of one entry.
+//! `annals diff`: shows what differs between two attempts of one entry.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{AttemptNo, EntryId};
 use crate::{Error, ErrorKind};
 
-/// Bytes of one report that is compared.
+/// Most bytes of a report that is compared.
 const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 /// Show what really differs between the reports of two attempts
@@ -87,7 +87,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// The attempts to compare, the older one first.
+/// Returns the attempts to compare, the older one first.
 fn pair<'a>(entry: &'a Entry, args: &Args) -> Result<(&'a Attempt, &'a Attempt), Error> {
     let count = u32::try_from(entry.attempts.len()).unwrap_or(u32::MAX);
     let find = |wanted: u32| {
@@ -127,7 +127,7 @@ fn reports_of(archive: &Archive, attempt: &Attempt) -> Result<Vec<Vec<u8>>, Erro
         .collect()
 }
 
-/// `attempt 2 by ICT CSV 1.1.0`, with how it ended where it did not succeed.
+/// Describes an attempt: `attempt 2 by ICT CSV 1.1.0`, with its outcome when it did not succeed.
 fn words(attempt: &Attempt) -> String {
     let version = attempt.converter_version.as_deref().unwrap_or_default();
     let by = format!("{} {version}", attempt.converter);

@@ -1,16 +1,16 @@
-//! `annals events`: the exact leaf lines of the log.
+//! `annals events`: prints the exact lines of the log.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::archive::{Access, Leaf};
+use crate::archive::{Access, Leaf, NextEvent};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 
-/// How often a follower looks for new events where nobody wakes it.
+/// How often a follower looks for new events when nothing wakes it earlier.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Print the events as they stand in the log, one JSON line each
@@ -45,28 +45,38 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadOnly)?;
-    let mut from = args.from.max(EventSeq(1));
-    loop {
-        for leaf in archive.events(from, args.to)? {
-            let leaf = leaf?;
-            from = leaf.seq.next();
-            context.check_cancelled()?;
-            if args.kind.as_deref().is_none_or(|kind| is_of(&leaf, kind)) {
-                context.print([leaf.bytes(), b"\n"].concat())?;
-            }
-        }
-        if !args.follow || args.to.is_some_and(|to| from > to) {
-            return Ok(Exit::Done);
-        }
-        context.flush()?;
-        context.tell_damage();
-        let newest = EventSeq(from.0 - 1);
-        archive.wait_past(newest, LOOK_AGAIN);
+    let mut events = archive.events_from(args.from);
+    let last = match args.to {
+        Some(to) if args.follow => to,
+        Some(to) => to.min(archive.newest()),
+        None if args.follow => EventSeq(u64::MAX),
+        None => archive.newest(),
+    };
+    while events.position() <= last {
+        let wait = if archive.newest() < events.position() {
+            // Whoever reads along sees what there is before it waits.
+            context.flush()?;
+            context.tell_damage();
+            LOOK_AGAIN
+        } else {
+            Duration::ZERO
+        };
+        let next = events.next_within(wait)?;
         context.check_cancelled()?;
+        match next {
+            NextEvent::Event(leaf) => {
+                if args.kind.as_deref().is_none_or(|kind| is_of(&leaf, kind)) {
+                    context.print([leaf.bytes(), b"\n"].concat())?;
+                }
+            }
+            NextEvent::TimedOut => {}
+            NextEvent::Ended => break,
+        }
     }
+    Ok(Exit::Done)
 }
 
-/// What the envelope of a leaf says.
+/// The members of an event that do not depend on its type.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a> {
     #[serde(borrow, rename = "type")]
@@ -90,13 +100,13 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// True when the leaf is of type `kind`, in full or without its frame: `archived` for
-/// `annals.archived.v1`.
+/// Returns true when the event is of type `kind`: in full, such as `annals.archived.v1`, or short,
+/// such as `archived`.
 fn is_of(leaf: &Leaf, kind: &str) -> bool {
     Envelope::of(leaf).is_ok_and(|envelope| envelope.kind == kind || bare(&envelope.kind) == kind)
 }
 
-/// A type without `annals.` and `.v1`.
+/// Returns a type without `annals.` and its version, such as `.v1`.
 pub(crate) fn bare(kind: &str) -> &str {
     let kind = kind.strip_prefix("annals.").unwrap_or(kind);
     match kind.rsplit_once(".v") {

@@ -1,4 +1,4 @@
-//! `annals find`: the commonest question.
+//! `annals find`: finds entries by serial, part, file name, report id or hash.
 
 use crate::archive::Access;
 use crate::cli::entries::{Listing, Output};

@@ -1,4 +1,4 @@
-//! `annals hold`: reasons why entries may not go.
+//! `annals hold`: keeps entries from being purged.
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -111,7 +111,9 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The entries meant. A hold that would miss one of them is not placed at all.
+/// Returns the ids of the selected entries.
+///
+/// Fails when one of them does not exist, so that no hold is placed on a part of them.
 fn ids_of(
     selected: Selected,
     snapshot: &Snapshot,
@@ -132,6 +134,7 @@ fn ids_of(
             refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
             let query = Query {
                 filter: *filter,
+                limit: None,
                 ..Query::default()
             };
             let mut ids = Vec::new();

@@ -1,4 +1,4 @@
-//! `annals job`: the reprocess jobs there were.
+//! `annals job`: shows the reprocess jobs and their results.
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -46,7 +46,7 @@ struct Show {
     id: JobId,
 }
 
-/// Failures of a job that are listed; further ones are counted.
+/// Most failures of a job that are listed. Further ones are only counted.
 const ERRORS_MAX: usize = 1000;
 
 #[derive(Serialize)]
@@ -66,7 +66,7 @@ struct JobObject<'a> {
     broken: Option<u64>,
 }
 
-/// One job, for programs.
+/// One job, as JSON output shows it.
 #[derive(Serialize)]
 struct ShownJob<'a> {
     #[serde(flatten)]
@@ -75,18 +75,18 @@ struct ShownJob<'a> {
     failures: &'a Failures,
 }
 
-/// What became of the entries of a job that did not succeed.
+/// The entries of a job that did not succeed, and why.
 #[derive(Default, Serialize)]
 struct Failures {
     errors: Vec<EntryFailure>,
-    /// Further ones.
+    /// Number of failures beyond the listed ones.
     more_errors: u64,
 }
 
 #[derive(Serialize)]
 struct EntryFailure {
     id: EntryId,
-    /// The attempt that failed; there is none where the entry was not tried.
+    /// The attempt that failed; `None` when the entry was not tried.
     attempt: Option<AttemptNo>,
     error: String,
 }
@@ -106,6 +106,7 @@ impl Failures {
                 purged: Purged::Include,
                 ..Filter::default()
             },
+            limit: None,
             ..Query::default()
         };
         each_page(&archive.snapshot()?, query, |entries| {
@@ -137,14 +138,14 @@ impl Failures {
     }
 }
 
-/// How far a job came.
+/// How far a job has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
     Finished,
-    /// Its end is recorded, and comes before the last entry.
+    /// Its end is recorded, but the job ended before its last entry.
     Interrupted,
-    /// Its end is not recorded: it runs, or its process died.
+    /// Its end is not recorded: it is running, or its process died.
     Open,
 }
 
@@ -325,7 +326,7 @@ fn show(archive: &Archive, id: JobId, context: &mut Context<'_>) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// When the event was recorded that the job is named after.
+/// Returns when the job's first event was recorded. The job id is the number of that event.
 fn begun_at(archive: &Archive, id: JobId, zone: &Zone) -> Result<Timestamp, Error> {
     let seq = EventSeq(id.0);
     let leaf = archive

@@ -1,4 +1,4 @@
-//! `annals list`: entries by what is known of them.
+//! `annals list`: lists entries that match filters.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::entry::Status;
 use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField};
 use crate::{Error, ErrorKind};
 
-/// Rows of a table on a terminal, unless --limit says otherwise.
+/// Most rows of a table on a terminal, unless --limit is given.
 const ROWS_ON_A_TERMINAL: usize = 100;
 
 /// List entries
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     filters: Filters,
 }
 
-/// Where a listing that `--limit` cut short goes on.
+/// The cursor to continue a listing that `--limit` cut short.
 #[derive(Serialize)]
 struct More<'a> {
     next: &'a Cursor,
@@ -88,7 +88,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Some(next) if context.json() => context.aside_json(&More { next: &next }),
         Some(next) => context.note(format_args!("more: --after {next}")),
         None if rows == 0 => {
-            // An empty list is an answer; that nobody knows the name is worth a word all the same.
+            // An empty list is a valid answer, but an unknown converter name deserves a remark.
             let config = context.configuration().ok();
             match refuse_unknown_converters(&filter, &snapshot, config.as_ref()) {
                 Ok(()) => context.note("no entries"),
@@ -103,7 +103,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// The order asked for. A cursor brings its own and must not be used in another.
+/// Returns the order of the listing.
+///
+/// A cursor is valid only in the order it was made with, so a different `--sort` is refused.
 fn order(asked: Option<Sort>, after: Option<&Cursor>) -> Result<Sort, Error> {
     let newest_first = Sort {
         field: SortField::Id,

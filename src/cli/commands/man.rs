@@ -1,4 +1,4 @@
-//! `annals man`: manual pages.
+//! `annals man`: writes manual pages.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The verbs, one file or folder each: `Args` is what a verb is given, `run` is what it does.
+//! The verbs, one file or folder each: `Args` holds the arguments of a verb, and `run` runs it.
 
 mod archive;
 mod backup;

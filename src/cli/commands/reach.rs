@@ -1,10 +1,10 @@
-//! Where a verb is run: in this process, or by the owner of the store.
+//! Whether a verb is run in this process or by the owner of the store.
 
-/// Where a verb is run.
+/// The process that runs a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Reach {
-    /// Here: it needs no store, makes its own, or wants one nobody else owns.
+    /// This process. The verb needs no store, makes one, or needs a store without an owner.
     Here,
-    /// By the owner of the store; here when there is none.
+    /// The owner of the store, or this process when there is none.
     Owner,
 }

@@ -1,4 +1,4 @@
-//! `annals rebuild`: the index from the log.
+//! `annals rebuild`: rebuilds the index from the log.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! `annals repair`: makes a damaged store whole again, out of what is left of it.
+//! `annals repair`: makes a damaged store usable, from whatever of it can still be read.
 
 use serde::Serialize;
 
@@ -78,7 +78,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     })
 }
 
-/// Takes a repair back, or shows what that would do.
+/// Undoes the newest repair, or shows what that would do.
 fn take_back(
     undo: RepairUndo,
     only_show: bool,

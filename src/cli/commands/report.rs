@@ -17,7 +17,7 @@ use crate::event::BlobRef;
 use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
 use crate::{Error, ErrorKind};
 
-/// A report is held in memory while it is recorded.
+/// Most bytes of a report, which is held in memory while it is recorded.
 const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 /// Record the outcome of a conversion that was done elsewhere
@@ -77,7 +77,9 @@ struct Resubmitted {
     waiting: u32,
 }
 
-/// What the server refused for a reason that was set right since.
+/// Queues the rejected reports of the last attempt to be sent again.
+///
+/// For use once the server's reason to reject them no longer holds.
 fn resubmit(id: EntryId, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open_to_record()?;
     let waiting = archive.resubmit(id)?;
@@ -175,8 +177,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// Refuses what is no report: nothing at all, as a program that failed hands on, and a converter's
-/// answer.
+/// Refuses content that is no report: an empty one, as a failed program leaves it, and an answer of
+/// the converter protocol.
 fn check_report(report: &[u8]) -> Result<(), Error> {
     if report.trim_ascii().is_empty() {
         return Err(Error::new(ErrorKind::Invalid, "the report is empty").hint(
@@ -230,7 +232,7 @@ fn read_bounded(from: impl Read, place: &Path) -> Result<Vec<u8>, Failure> {
 mod tests {
     use super::*;
 
-    /// `converter x | annals report 4711 -` booked a converter that had failed as a success.
+    /// With `converter x | annals report 4711 -`, a failed converter must not count as a success.
     #[test]
     fn nothing_and_a_converters_answer_are_no_reports() {
         for (content, why) in [

@@ -1,4 +1,4 @@
-//! `annals restore`: sources back as files.
+//! `annals restore`: restores sources as files.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -128,6 +128,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Selected::Filter(filter) => {
             let query = Query {
                 filter: *filter,
+                limit: None,
                 ..Query::default()
             };
             let mut done = 0;
@@ -156,13 +157,13 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 struct Restore<'a> {
     archive: &'a Archive,
     target: Target,
-    /// The folder as it was given, for what is printed.
+    /// The folder as the user named it, for messages.
     shown: PathBuf,
     original_names: bool,
     read_back: bool,
     tally: Tally,
     bytes: u64,
-    /// Nobody reads the lines any more; the work goes on all the same.
+    /// Nobody reads the printed lines any more, so none are printed. Restoring goes on.
     mute: bool,
 }
 
@@ -206,8 +207,8 @@ impl Restore<'_> {
     }
 
     fn fail(&mut self, error: &Error, context: &mut Context<'_>) {
-        // A file in the way or a full disk is a plain failure; a missing entry and damage keep
-        // their codes.
+        // A file in the way or a full disk is a plain failure. A missing entry and damage keep
+        // their exit codes.
         let exit = match error.kind() {
             ErrorKind::NotFound => Exit::NotFound,
             ErrorKind::Damaged => Exit::Damaged,
@@ -251,8 +252,10 @@ impl Restore<'_> {
         Ok(path)
     }
 
-    /// Places a main file and its companions under their own names, or all of them in a folder of
-    /// their own. Answers where the main file is, or that folder.
+    /// Places a main file and its companions.
+    ///
+    /// They get their original names, or are placed together in a new folder. Returns the path of
+    /// the main file, or of that folder.
     fn side_by_side(&mut self, entry: &Entry, unpacked: &Unpacked) -> Result<PathBuf> {
         let id = entry.id;
         let failed = |to: &Path, error: io::Error| match error.kind() {
@@ -290,18 +293,20 @@ impl Restore<'_> {
     }
 }
 
-/// The folder that is restored into, and the names already given there.
+/// The folder to restore into, and the names that this run has used there.
 struct Target {
     dir: PathBuf,
     overwrite: Overwrite,
-    /// Folded, because some file systems see no difference between letter cases, or composed and
+    /// Names are folded, because some file systems do not distinguish letter case, or composed and
     /// decomposed letters.
     taken: HashSet<String>,
 }
 
 impl Target {
-    /// Where the entry goes. Only names of this run make way for each other; a file from before
-    /// stays in the way.
+    /// Returns the path for an entry.
+    ///
+    /// A name used before by this run gets a number. A file that existed before the run is never
+    /// avoided by another name: it is refused or replaced.
     fn choose(&mut self, name: OsString, id: EntryId) -> Result<PathBuf> {
         let mut chosen = name.clone();
         let mut number = 2;
@@ -313,8 +318,8 @@ impl Target {
             number += 1;
         }
         let path = self.dir.join(chosen);
-        // Told early, so that nothing large is read in vain; `place` holds even if a file appears
-        // meanwhile.
+        // Checked early, so that nothing large is read in vain. `place` also handles a file that
+        // appears later.
         if self.overwrite == Overwrite::Never && path.symlink_metadata().is_ok() {
             return Err(exists(&path, id));
         }
@@ -349,8 +354,7 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // A file system without links: the name is claimed with an empty file of our own, which is
-        // then replaced.
+        // The file system has no hard links. An empty file claims the name, and is then replaced.
         Err(_) => {
             private().open(to)?;
             fs::rename(from, to).inspect_err(|_| {
@@ -360,8 +364,10 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// How a file is made that only this account can read. The store does not know who could read the
-/// source, and what it keeps is no more open than this.
+/// Returns options that create a file which only this account can read.
+///
+/// The store does not record who could read the source, so the restored file gets the narrowest
+/// permissions.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -378,13 +384,13 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-// Windows has no handle to sync a directory by; NTFS journals names itself.
+// Windows has no handle to sync a directory with. NTFS journals names itself.
 #[cfg(not(unix))]
 fn sync_dir(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A file under a temporary name; removed again unless it was placed.
+/// A file under a temporary name. Dropping it removes the file unless it was placed.
 struct Partial {
     path: PathBuf,
     file: File,
@@ -393,7 +399,7 @@ struct Partial {
 
 impl Partial {
     fn create(dir: &Path, id: EntryId) -> Result<Self> {
-        // Several may restore the same at once, in one process.
+        // Several runs in one process may restore one entry at the same time.
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let nth = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = dir.join(format!(".annals-{}-{nth}-{id}.partial", std::process::id()));
@@ -418,7 +424,7 @@ impl Partial {
         synced.map_err(|error| Error::io("sync", &self.path, error))
     }
 
-    /// Reads the file again and compares it with `expected`.
+    /// Reads the file again and compares its hash with `expected`.
     fn compare(&self, expected: BlobId) -> Result<()> {
         let mut hasher = blake3::Hasher::new();
         let file = File::open(&self.path).map_err(|e| Error::io("read", &self.path, e))?;
@@ -443,7 +449,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.placed {
-            // A leftover has a name that says what it is; nothing depends on its being gone.
+            // A file that remains is harmless, and its name says what it is.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -504,7 +510,7 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).expect("list").count(), 1);
     }
 
-    /// A source that only its station could read came back readable for everybody.
+    /// A restored file must not be readable by more accounts than the original.
     #[cfg(unix)]
     #[test]
     fn a_restored_file_is_for_its_account_alone() {

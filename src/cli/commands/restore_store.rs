@@ -1,4 +1,4 @@
-//! `annals restore-store`: makes a store out of a backup.
+//! `annals restore-store`: makes a store from a backup.
 
 use std::path::PathBuf;
 

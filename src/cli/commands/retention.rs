@@ -1,4 +1,4 @@
-//! `annals retention`: what may go, and letting it go.
+//! `annals retention`: shows what the rules would purge, and purges it.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,7 +16,7 @@ use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan, Unsubmitted};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
-/// Rows looked up and printed at a time.
+/// Most rows that are looked up and printed at a time.
 const PAGE: usize = 1_000;
 
 /// See what the rules would purge, and purge it
@@ -153,7 +153,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 }
 
 fn preview(args: &Preview, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    // Before the store, so that a wrong rule is told apart from a missing store.
+    // Checked before the store is opened, so that a wrong rule is reported even when the store is
+    // missing.
     args.rules.policy(context)?;
     let archive = context.open(Access::ReadOnly)?;
     let mut plan = args.rules.plan(&archive, context)?;
@@ -207,7 +208,7 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     };
     let closed = archive.close();
     context.meter.clear();
-    // What is on record is told first, whatever went wrong behind it.
+    // The recorded purge is printed first, even when freeing its bytes failed.
     if context.json() {
         let zone = context.zone();
         let exact = |time: Option<Timestamp>| time.map(|time| zone.exact(time));
@@ -240,7 +241,7 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Partial)
 }
 
-/// Why bytes of purged entries are not freed, and what frees them.
+/// Returns the error for purged bytes that were not freed, with the command that frees them.
 fn unfreed(error: &Error) -> Error {
     Error::new(
         error.kind(),
@@ -258,7 +259,7 @@ fn unfreed(error: &Error) -> Error {
     })
 }
 
-/// A night on which nothing has expired is a success, not an error.
+/// Returns the outcome of a purge without entries, which is a success.
 fn nothing_purged(plan: &PurgePlan, reason: &str) -> PurgeOutcome {
     PurgeOutcome {
         recorded: RecordedPurge {
@@ -327,7 +328,7 @@ fn print_plan(
     context.print(format!("{}\n", summary(plan, &zone)))
 }
 
-/// A plan in one line, in the conditional: nothing has happened yet.
+/// Describes a plan in one line, as something that would happen.
 fn summary(plan: &PurgePlan, zone: &crate::cli::zone::Zone) -> String {
     let text = match (plan.oldest, plan.newest) {
         (Some(oldest), Some(newest)) if plan.count > 0 => format!(
@@ -346,7 +347,7 @@ fn summary(plan: &PurgePlan, zone: &crate::cli::zone::Zone) -> String {
         .join("; ")
 }
 
-/// What it frees on disk, and how much of that at once.
+/// Describes how much a plan frees on disk, and how much of that at once.
 fn on_disk(plan: &PurgePlan) -> String {
     let all = size(plan.bytes_freed);
     if plan.bytes_freed_at_once >= plan.bytes_freed {
@@ -356,7 +357,7 @@ fn on_disk(plan: &PurgePlan) -> String {
     format!("{all} on disk ({at_once} at once, the rest when half of its packs is unneeded)")
 }
 
-/// What would have gone and stays, and why.
+/// Describes the entries that the rules select but something keeps, and why.
 fn kept(plan: &PurgePlan) -> Vec<String> {
     let reasons = [
         (plan.held_skipped, "kept by holds"),

@@ -1,4 +1,4 @@
-//! `annals show`: every fact and the timeline of one entry.
+//! `annals show`: shows every fact and the timeline of one entry.
 
 use std::borrow::Cow;
 
@@ -68,7 +68,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// The events that name the entry. None of them is older than the entry itself.
+/// Returns the events that name the entry. None is older than the entry's first event.
 fn timeline(archive: &Archive, id: EntryId, zone: &Zone) -> Result<Vec<Moment>> {
     let mut life = Life::of(id);
     let mut timeline = Vec::new();
@@ -81,12 +81,13 @@ fn timeline(archive: &Archive, id: EntryId, zone: &Zone) -> Result<Vec<Moment>> 
     Ok(timeline)
 }
 
-/// Tells the events of one entry from those of others.
+/// Selects the events of one entry.
 struct Life {
     id: EntryId,
-    /// How a leaf spells the member that names this entry; a quick look spares parsing the others.
+    /// How an event's JSON names this entry. Searching for this text avoids parsing unrelated
+    /// events.
     spelled: String,
-    /// Holds on the entry: the event that lifts one names the hold only.
+    /// Names of the holds on the entry. The event that releases a hold names only the hold.
     holds: Vec<String>,
 }
 
@@ -107,8 +108,7 @@ impl Life {
         if !may_concern {
             return None;
         }
-        // One event that cannot be read does not keep the others from being shown; 'annals verify'
-        // finds it.
+        // An unreadable event does not hide the others. `annals verify` finds it.
         let Ok(envelope) = Envelope::of(leaf) else {
             return None;
         };
@@ -125,7 +125,7 @@ impl Life {
         })
     }
 
-    /// What the event says of this entry, if anything.
+    /// Describes what the event says about this entry, if anything.
     fn summary(&mut self, seq: EventSeq, body: Body) -> Option<String> {
         match body {
             Body::Archived(archived) if seq == self.id.event() => {
@@ -327,7 +327,7 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
             let remark = format!("  sandbox of attempt {}: {held}\n", attempt.attempt);
             out.push_str(&remark);
         }
-        // A traceback is read line by line.
+        // A traceback keeps its lines.
         if let Some(error) = attempt
             .error
             .as_deref()
@@ -343,8 +343,9 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
     out
 }
 
-/// What fits a cell of a text of several lines: the first one, which says what happened, and the
-/// last one, which mostly says why.
+/// Shortens a text of several lines for a table cell.
+///
+/// Keeps the first line, which says what happened, and the last line, which mostly says why.
 fn ends(text: &str) -> Cow<'_, str> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     match (lines.next(), lines.next_back()) {
@@ -353,7 +354,7 @@ fn ends(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What came of an attempt, in a few words.
+/// Describes the result of an attempt in a few words.
 fn result(attempt: &Attempt, zone: &Zone) -> String {
     let mut parts = Vec::new();
     for report in &attempt.reports {
@@ -435,8 +436,7 @@ mod tests {
         );
     }
 
-    /// A traceback of thirty lines stood in one cell, with `\x0a` for the ends of its lines, and
-    /// once more in the timeline.
+    /// A traceback of thirty lines must not stand in one cell with escaped line ends.
     #[test]
     fn an_error_of_several_lines_stands_below_and_its_ends_in_the_tables() {
         let mut attempt = sample().attempts.remove(0);

@@ -1,4 +1,4 @@
-//! `annals stats`: how much there is.
+//! `annals stats`: shows how much is archived.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -50,7 +50,7 @@ impl By {
     }
 }
 
-/// The totals and, if asked for, one breakdown: that by day alone can be thousands of rows.
+/// The totals, and at most one breakdown, because the one by day may have thousands of rows.
 #[derive(Serialize)]
 struct StatsObject<'a> {
     entries: u64,

@@ -1,4 +1,4 @@
-//! The list of verbs: their order in `annals --help`, and what runs each.
+//! The list of verbs: their order in `annals --help`, and the module that runs each.
 
 use super::reach::Reach;
 use super::{
@@ -61,7 +61,7 @@ verbs! {
 }
 
 impl Verb {
-    /// Returns where the verb is run.
+    /// Returns which process runs the verb.
     pub(in crate::cli) fn reach(&self) -> Reach {
         match self {
             Self::Init(_)

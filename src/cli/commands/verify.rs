@@ -1,4 +1,4 @@
-//! `annals verify`: compares the log, the packs and the index.
+//! `annals verify`: checks the log, the packs and the index for damage.
 
 use crate::archive::{Depth, Finding, KnownLosses, VerifyReport, is_backup, verify_backup};
 use crate::cli::render::{Cell, Column, Style, Table, counted, path_text, size};
@@ -37,7 +37,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
     let report = match verified {
         Ok(report) => report,
-        // Too damaged to be opened is a verdict too, and the gravest.
+        // A store too damaged to be opened is also a result of the check.
         Err(error) if error.kind() == ErrorKind::Damaged => unreadable(&error, context)?,
         Err(error) => return Err(error.into()),
     };
@@ -66,7 +66,7 @@ fn unreadable(error: &Error, context: &Context<'_>) -> Result<VerifyReport, Erro
     })
 }
 
-/// What is damaged, as a table.
+/// Prints the damage as a table.
 pub(super) fn print_findings(
     findings: &[Finding],
     context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! A main file and its companions, put back side by side from the tar file they are archived as.
+//! Unpacks the tar file of a main file and its companions, and places them side by side.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -8,15 +8,18 @@ use std::path::{Path, PathBuf};
 use crate::convert::{BEGINNING_BYTES, Tree, has_main_file, make_private, unpack};
 use crate::{Error, ErrorKind, Result};
 
-/// A folder with a main file and its companions; removed again with what is left in it.
+/// An unpacked folder with a main file and its companions. Dropping it removes whatever is left in
+/// it.
 pub(crate) struct Unpacked {
     folder: PathBuf,
     pub(crate) main: OsString,
 }
 
 impl Unpacked {
-    /// Unpacks a tar file into `folder`, which must not be there yet. `None` when it is of no main
-    /// file with companions. What is unpacked is durable.
+    /// Unpacks a tar file into `folder`, which must not exist yet.
+    ///
+    /// Returns `None` when the tar file does not hold a main file with companions. The unpacked
+    /// files are durable.
     pub(crate) fn of(tar: &mut File, folder: PathBuf) -> Result<Option<Self>> {
         let read = |error| Error::io("read back for", &folder, error);
         let mut beginning = Vec::new();
@@ -54,7 +57,7 @@ impl Unpacked {
         Ok(())
     }
 
-    /// The names that stand beside each other, the main file's first.
+    /// Returns the names at the top level of the folder, with the main file's first.
     pub(crate) fn names(&self) -> Result<Vec<OsString>> {
         let list = |error| Error::io("list", &self.folder, error);
         let items = fs::read_dir(&self.folder).map_err(list)?;
@@ -66,8 +69,9 @@ impl Unpacked {
         Ok(names)
     }
 
-    /// Gives what has a name in it that name elsewhere, which must be free unless it is a file's
-    /// that may be replaced.
+    /// Moves the item `name` of the folder to the path `to`.
+    ///
+    /// An existing item at `to` is an error, unless it is a file and `replaces` allows files.
     pub(crate) fn place(&self, name: &OsString, to: &Path, replaces: Replaces) -> io::Result<()> {
         let from = self.folder.join(name);
         if let Ok(found) = to.symlink_metadata()
@@ -78,7 +82,7 @@ impl Unpacked {
         fs::rename(from, to)
     }
 
-    /// Gives all of it, as a folder, a name that must be free.
+    /// Moves the whole folder to the path `to`, which must not exist.
     pub(crate) fn place_whole(&self, to: &Path) -> io::Result<()> {
         if to.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -87,7 +91,7 @@ impl Unpacked {
     }
 }
 
-/// What may be in the way of a name.
+/// Which existing items a placed one may replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Replaces {
     Nothing,
@@ -96,7 +100,8 @@ pub(crate) enum Replaces {
 
 impl Drop for Unpacked {
     fn drop(&mut self) {
-        // At worst a hidden folder is left; it is gone already when all of it was placed.
+        // Usually the folder is empty or was placed as a whole. A failure leaves at worst a hidden
+        // folder.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -1,14 +1,15 @@
-//! The file name an entry is restored under: a name from outside must not choose where it lands.
+//! Chooses the file name of a restored entry. A recorded name must not choose another folder.
 
 use std::ffi::{OsStr, OsString};
 
 use crate::entry::Entry;
 use crate::{Error, ErrorKind, Result};
 
-/// Longest name that is made, in bytes; file systems stop at 255, and a collision adds to it.
+/// Longest name that is made, in bytes. File systems stop at 255, and a collision number needs
+/// room.
 const NAME_BYTES_MAX: usize = 200;
 
-/// `<id>_<name>`: always legal, on every system, and never the same for two entries.
+/// Returns `<id>_<name>`, which is legal on every system and unique to the entry.
 pub(crate) fn numbered(entry: &Entry) -> String {
     let id = entry.id;
     match safe_name(&entry.source_name) {
@@ -17,8 +18,10 @@ pub(crate) fn numbered(entry: &Entry) -> String {
     }
 }
 
-/// The recorded name, byte for byte where the system allows it; a name that is no plain file name
-/// is refused.
+/// Returns the recorded name, byte for byte where the system allows it.
+///
+/// # Errors
+/// When the recorded name is not a plain file name.
 pub(crate) fn original(entry: &Entry) -> Result<OsString> {
     let refused = || {
         Error::new(
@@ -36,7 +39,7 @@ pub(crate) fn original(entry: &Entry) -> Result<OsString> {
         && bytes != b"."
         && bytes != b".."
         && !bytes.iter().any(|byte| matches!(byte, b'/' | b'\\' | 0));
-    // Windows would open a device or another stream under some names.
+    // Windows opens a device or an alternate stream under some names.
     let legal = !cfg!(windows)
         || safe_name(&entry.source_name).is_some_and(|safe| safe == entry.source_name);
     if plain && legal {
@@ -61,14 +64,16 @@ fn recorded_name(entry: &Entry) -> Option<OsString> {
     }
 }
 
-// Names elsewhere are not bytes, so the readable form is all there is.
+// Outside Unix, file names are not byte strings, so only the readable form exists.
 #[cfg(not(unix))]
 fn recorded_name(entry: &Entry) -> Option<OsString> {
     Some(entry.source_name.clone().into())
 }
 
-/// The last component of `name` with everything replaced that some system refuses or misreads;
-/// `None` when nothing is left.
+/// Returns the last component of `name`, with every character replaced that some system refuses or
+/// misreads.
+///
+/// Returns `None` when nothing is left.
 pub(crate) fn safe_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let cleaned: String = last
@@ -95,7 +100,7 @@ pub(crate) fn safe_name(name: &str) -> Option<String> {
     })
 }
 
-/// Cuts a long name in its stem, so that it keeps its extension.
+/// Shortens a long name within its stem, so that its extension stays.
 fn shorten(name: &str) -> String {
     if name.len() <= NAME_BYTES_MAX {
         return name.to_owned();
@@ -109,7 +114,7 @@ fn shorten(name: &str) -> String {
     format!("{}{extension}", &name[..end])
 }
 
-/// Names Windows gives to devices, with any extension.
+/// Returns true for names that Windows gives to devices, with any extension.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end();
     let stem = stem.to_uppercase();
@@ -126,8 +131,9 @@ fn is_device(name: &str) -> bool {
         || numbered("LPT")
 }
 
-/// `name` told apart from others of the same name: `SN1 (2).csv`. A name that would be too long for
-/// a file system is cut in its stem.
+/// Returns `name` with a number that tells it apart from equal names: `SN1 (2).csv`.
+///
+/// A name that would be too long for a file system is shortened in its stem.
 pub(crate) fn distinct(name: &OsStr, number: u32) -> OsString {
     const FILE_NAME_BYTES_MAX: usize = 255;
     crate::host::distinct_name(name, number.into(), FILE_NAME_BYTES_MAX)

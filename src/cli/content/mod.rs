@@ -1,4 +1,4 @@
-//! Archived content on its way out: its bytes, the names of the files it becomes, companions.
+//! Archived content on its way out: its bytes, its file names, its companions.
 
 mod companions;
 mod file_name;

@@ -1,4 +1,4 @@
-//! The bytes of sources and reports on their way out.
+//! Reads the bytes of archived sources and reports.
 
 use std::io::{self, Read};
 
@@ -9,13 +9,13 @@ use crate::{Error, ErrorKind, Result};
 
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// The source of `entry`, unless it was purged.
+/// Opens the source of `entry`, unless it was purged.
 pub(crate) fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {
     refuse_purged(entry, zone)?;
     archive.read(&entry.blake3)
 }
 
-/// Says when and by which rule the bytes of `entry` went, if they did.
+/// Fails when `entry` was purged, and says when and by which rule.
 pub(crate) fn refuse_purged(entry: &Entry, zone: &Zone) -> Result<()> {
     let Some(purged_at) = entry.purged_at else {
         return Ok(());
@@ -32,7 +32,7 @@ pub(crate) fn refuse_purged(entry: &Entry, zone: &Zone) -> Result<()> {
     .hint("its facts are kept: see `annals show`"))
 }
 
-/// Hands the content to `sink` chunk by chunk; every chunk has been verified by then.
+/// Passes the content to `sink` chunk by chunk. Each chunk was verified before.
 pub(crate) fn copy<E: From<Error>>(
     mut content: impl Read,
     mut sink: impl FnMut(&[u8]) -> Result<(), E>,
@@ -48,7 +48,7 @@ pub(crate) fn copy<E: From<Error>>(
     }
 }
 
-/// The archive's own error where it travelled inside an `io::Error`.
+/// Returns the archive's error when an `io::Error` carries one.
 fn read_error(error: io::Error) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => error,
@@ -56,7 +56,7 @@ fn read_error(error: io::Error) -> Error {
     }
 }
 
-/// An entry that does not exist.
+/// Returns the error for an entry that does not exist.
 pub(crate) fn no_entry(id: crate::id::EntryId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no entry {id}"))
         .hint("`annals find TEXT` looks for one by serial, part, file name, report id or hash")

@@ -1,8 +1,8 @@
-//! The stdout and stderr of a running host. A reader that does not read must not stop the host.
+//! The stdout and stderr of a running host. A reader that stops reading must not stop the host.
 //!
-//! Each stream has a thread that writes and a bounded queue before it, so printing never blocks.
-//! Where a disk is full or nobody reads, lines are lost and counted. Their number is printed before
-//! the next line that gets through.
+//! Each stream has a writer thread behind a bounded queue, so printing never blocks. When a disk is
+//! full or nobody reads, lines are lost and counted. Their number is printed before the next line
+//! that gets through.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,14 +15,14 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use crate::host::LogFormat;
 use crate::time::Stopwatch;
 
-/// Lines that wait to be written to a stream.
+/// Most lines that wait to be written to one stream.
 const LINES_MAX: usize = 1024;
-/// A write that takes longer than this is to somebody who does not read.
+/// A write that takes longer than this counts as unread: nobody reads the stream.
 const UNREAD_AFTER: Duration = Duration::from_secs(5);
-/// How long a stream that takes nothing at the moment is left alone.
+/// The pause before another write to a stream that accepts nothing at the moment.
 const BUSY: Duration = Duration::from_millis(50);
 
-/// Where a running host says something.
+/// The two streams that a running host prints to.
 #[derive(Clone)]
 pub(crate) struct Console {
     pub(crate) out: Outlet,
@@ -38,24 +38,25 @@ pub(crate) struct Outlet {
 
 enum Said {
     Line(Vec<u8>),
-    /// All that was said before has been written: tell so.
+    /// Sends a message back once all earlier lines were written.
     Finish(Sender<()>),
 }
 
 struct State {
     name: &'static str,
     form: LogFormat,
-    /// Lines that nobody will see, and that nobody was told of yet.
+    /// Lines that were lost, and whose loss was not printed yet.
     lost: AtomicU64,
-    /// What kept the last line from being written.
+    /// Why the last line could not be written.
     failing: Mutex<Option<String>>,
-    /// Since when a line is being written.
+    /// Started when the current write began; `None` between writes.
     writing: Mutex<Option<Stopwatch>>,
 }
 
 impl Console {
-    /// The streams of this process, and of what form their lines are. Where one cannot be had, what
-    /// is said there is lost and counted.
+    /// Returns the streams of this process, and the form of the lines on each.
+    ///
+    /// When a stream cannot be opened, its lines are lost and counted.
     pub(crate) fn of_process(out: LogFormat, err: LogFormat) -> Self {
         Self {
             out: Outlet::new("standard output", out, file_of(&io::stdout())),
@@ -63,24 +64,25 @@ impl Console {
         }
     }
 
-    /// What is wrong with them, in words.
+    /// Returns what is wrong with the streams, in words.
     pub(crate) fn troubles(&self) -> Vec<String> {
         let troubles = [self.out.trouble(), self.err.trouble()];
         troubles.into_iter().flatten().collect()
     }
 
-    /// Waits until all that was said has been written, but not longer than this.
+    /// Waits until all earlier lines were written, for at most `within`.
     pub(crate) fn finish(&self, within: Duration) {
         let waited = Stopwatch::start();
         let ends = [&self.out, &self.err].map(Outlet::ask_for_end);
         for end in ends.into_iter().flatten() {
-            // Who does not take it by then is not waited for.
+            // A reader that is not done by then is not waited for.
             let _ = end.recv_timeout(waited.left_of(within));
         }
     }
 }
 
-/// The stream's own file: the standard library's lock may be held by somebody who waits.
+/// Returns a handle to the stream's file. The lock of the standard library may be held by a blocked
+/// thread.
 #[cfg(unix)]
 fn file_of(stream: &impl std::os::fd::AsFd) -> io::Result<File> {
     stream.as_fd().try_clone_to_owned().map(File::from)
@@ -116,7 +118,7 @@ impl Outlet {
         Self { lines, state }
     }
 
-    /// Says a whole line, or several; never waits.
+    /// Queues one or more whole lines; never waits.
     pub(crate) fn say(&self, text: impl Into<Vec<u8>>) {
         if self.lines.try_send(Said::Line(text.into())).is_err() {
             self.state.lost.fetch_add(1, Ordering::Relaxed);
@@ -202,7 +204,7 @@ impl State {
     }
 }
 
-/// Writes all of it, also to a pipe that was set not to wait.
+/// Writes all bytes, also to a nonblocking pipe.
 fn write(to: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
     while !text.is_empty() {
         match to.write(text) {
@@ -220,7 +222,7 @@ fn write(to: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Takes a line only when it is let, and fails as it is told.
+    /// Accepts a line only when the test allows it, and fails when the test says so.
     struct Gate {
         open: Receiver<io::Result<()>>,
         written: Sender<Vec<u8>>,
@@ -249,7 +251,8 @@ mod tests {
         (outlet, let_through, read)
     }
 
-    /// A log collector stood still; at its 257th line the whole plant did.
+    /// A log collector that stops reading must not stop the host when the pipe and the queue are
+    /// full.
     #[test]
     fn a_reader_that_does_not_read_costs_lines_and_never_time() {
         let (outlet, let_through, read) = outlet();

@@ -1,6 +1,6 @@
-//! The log of a running host: what it tells, as fields, on lines of text or of JSON.
+//! The log of a running host: notices with fields, as lines of text or of JSON.
 //!
-//! Texts and secrets: what a host tells of has its secrets masked already, where it comes from.
+//! Secrets in a notice are masked already, by the code that creates the notice.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
@@ -14,10 +14,10 @@ use crate::cli::render::path_text;
 use crate::entry::Outcome;
 use crate::host::{LogFormat, Notice};
 
-/// Writes lines to whoever prints them.
+/// A log that formats notices and passes each line to a sink.
 pub(crate) struct Log(Dispatch);
 
-/// What of a log is wanted.
+/// How much of a log is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verbosity {
     Quiet,
@@ -26,7 +26,7 @@ pub(crate) enum Verbosity {
 }
 
 impl Log {
-    /// A log whose lines go to `sink`, which must not wait for anybody.
+    /// Returns a log whose lines go to `sink`, which must not block.
     pub(crate) fn new(
         format: LogFormat,
         verbosity: Verbosity,
@@ -48,31 +48,40 @@ impl Log {
         })
     }
 
-    /// Writes whatever is told in `tell`.
+    /// Writes the tracing events that `tell` emits.
     pub(crate) fn write(&self, tell: impl FnOnce()) {
         dispatcher::with_default(&self.0, tell);
     }
 
-    /// Writes where a thread panicked and why; what became of its work is told by whoever did it.
+    /// Writes where and why a thread panicked. The code that ran the work reports what became of
+    /// it.
     pub(crate) fn panicked(&self, panic: &PanicHookInfo<'_>) {
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("unnamed");
         let place = panic.location().map(ToString::to_string);
         let said = panic.payload_as_str().unwrap_or("it did not say why");
-        // Nothing unless RUST_BACKTRACE asks for it.
+        // Captured only when RUST_BACKTRACE is set.
         let backtrace = Backtrace::capture();
         let backtrace =
             matches!(backtrace.status(), BacktraceStatus::Captured).then(|| backtrace.to_string());
         self.write(|| error!(thread, place, backtrace, error = said, "a thread panicked"));
     }
 
-    /// Writes what a host tells.
+    /// Writes a notice of the host.
     pub(crate) fn notice(&self, notice: &Notice<'_>) {
         self.write(|| of_host(notice));
     }
 }
 
+/// Writes the line of a notice.
 fn of_host(notice: &Notice<'_>) {
+    of_file(notice);
+    of_submission(notice);
+    of_plant(notice);
+}
+
+/// Writes the line of a notice about one file.
+fn of_file(notice: &Notice<'_>) {
     match notice {
         Notice::Archived {
             path,
@@ -136,6 +145,47 @@ fn of_host(notice: &Notice<'_>) {
                 "not archived"
             );
         }
+        _ => {}
+    }
+}
+
+/// Writes the line of a notice about a report on its way to a server.
+fn of_submission(notice: &Notice<'_>) {
+    match notice {
+        Notice::Submitted {
+            entry,
+            endpoint,
+            report_id,
+        } => {
+            let entry = entry.map(|entry| entry.0);
+            debug!(entry, endpoint, report_id, "submitted");
+        }
+        Notice::SubmissionRejected {
+            entry,
+            endpoint,
+            status,
+            text,
+        } => {
+            let entry = entry.map(|entry| entry.0);
+            warn!(entry, endpoint, status, text, "rejected by the server");
+        }
+        Notice::SubmissionWaits {
+            endpoint,
+            error,
+            wait,
+        } => warn!(
+            endpoint,
+            error = error.to_string(),
+            wait_s = wait.as_secs_f64(),
+            "reports wait"
+        ),
+        _ => {}
+    }
+}
+
+/// Writes the line of a notice about disks, folders, converters or the host itself.
+fn of_plant(notice: &Notice<'_>) {
+    match notice {
         Notice::DiskLow { error } => error!(error = error.to_string(), "disk low"),
         Notice::DiskEnough { free } => info!(free, "disk has room again"),
         Notice::Purged {
@@ -192,39 +242,12 @@ fn of_host(notice: &Notice<'_>) {
         Notice::Stopping { converting, within } => {
             info!(converting, within_s = within.as_secs_f64(), "stopping");
         }
-        Notice::Submitted {
-            entry,
-            endpoint,
-            report_id,
-        } => {
-            let entry = entry.map(|entry| entry.0);
-            debug!(entry, endpoint, report_id, "submitted");
-        }
-        Notice::SubmissionRejected {
-            entry,
-            endpoint,
-            status,
-            text,
-        } => {
-            let entry = entry.map(|entry| entry.0);
-            warn!(entry, endpoint, status, text, "rejected by the server");
-        }
-        Notice::SubmissionWaits {
-            endpoint,
-            error,
-            wait,
-        } => warn!(
-            endpoint,
-            error = error.to_string(),
-            wait_s = wait.as_secs_f64(),
-            "reports wait"
-        ),
-        // Where something was done, its sum is on standard output.
-        Notice::Passed(_) => {}
+        // The summary of a pass that did something is printed on stdout.
+        _ => {}
     }
 }
 
-/// Makes a writer for each line.
+/// Creates a writer for each line.
 struct Lines(Box<dyn Fn(Vec<u8>) + Send + Sync>);
 
 impl io::Write for &Lines {

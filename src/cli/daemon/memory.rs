@@ -1,13 +1,16 @@
-//! How much memory the C library keeps for the threads of a host.
+//! Limits the memory that the C library keeps for the threads of a host.
 
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// What the GNU C library reads when a program starts, and never again: two arenas for all threads,
-/// where each would get one of its own, up to eight for each processor; and large buffers given
-/// back at once, where each one that is freed makes it keep longer ones. What lives long keeps its
-/// whole arena: pages of the index, among what came and went with 10,000 files.
+/// Settings that the GNU C library reads only when a program starts.
+///
+/// - Two arenas serve all threads. The default is one arena for each thread, up to eight for each
+///   processor. One long-lived allocation, such as a page of the index, keeps its whole arena in
+///   memory.
+/// - Large buffers go back to the system at once. By default, each freed buffer raises the size
+///   above which that happens.
 const SETTINGS: [(&str, &str); 3] = [
     ("MALLOC_ARENA_MAX", "2"),
     ("MALLOC_MMAP_THRESHOLD_", "131072"),
@@ -15,8 +18,9 @@ const SETTINGS: [(&str, &str); 3] = [
 ];
 const TUNABLES: &str = "GLIBC_TUNABLES";
 
-/// Starts this program again as the same process, with an allocator that keeps little memory,
-/// unless the environment sets the allocator already.
+/// Restarts this program in the same process, with an allocator that keeps little memory.
+///
+/// Does nothing when the environment already configures the allocator.
 pub(crate) fn limit_allocator() {
     let mut names = SETTINGS.iter().map(|(name, _)| *name).chain([TUNABLES]);
     if names.any(|name| env::var_os(name).is_some()) {
@@ -29,6 +33,6 @@ pub(crate) fn limit_allocator() {
     if let Some(name) = args.next() {
         command.arg0(name);
     }
-    // Comes back only when that cannot be done: the host does its work with more memory then.
+    // `exec` returns only when it fails. The host then works with more memory.
     let _ = command.args(args).envs(SETTINGS).exec();
 }

@@ -1,5 +1,5 @@
-//! What a running host is to the system it runs on: it takes little memory, hears signals, tells
-//! the service manager how it is, and writes a log.
+//! What connects a running host to the operating system: memory limits, signals, reports to the
+//! service manager, and the log.
 
 mod console;
 mod log;

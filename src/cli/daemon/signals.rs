@@ -1,4 +1,4 @@
-//! The signals that a host listens to.
+//! The signals that a host handles.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use signal_hook::iterator;
 
 use crate::{Error, Result};
 
-/// What somebody wants of a host.
+/// A request that a host receives as a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Ctrl-C.
@@ -16,31 +16,33 @@ pub(crate) enum Signal {
     Hangup,
 }
 
-/// Signals of this process, taken from now on.
+/// The handled signals of this process.
 pub(crate) struct Signals(iterator::Signals);
 
 impl Signals {
-    /// Takes the one that must not end a host that is still starting; the others do, at once.
+    /// Starts to handle SIGHUP, which must not end a host that is still starting.
+    ///
+    /// The other signals still end the process at once.
     pub(crate) fn take_hangup() -> Result<Self> {
         iterator::Signals::new([SIGHUP])
             .map(Self)
             .map_err(not_taken)
     }
 
-    /// Takes those that ask a host to end, too.
+    /// Starts to handle the signals that ask a host to end.
     pub(crate) fn take_ends(&self) -> Result<()> {
         let mut ends = [SIGINT, SIGTERM].iter();
         ends.try_for_each(|signal| self.0.add_signal(*signal))
             .map_err(not_taken)
     }
 
-    /// Ends the waiting for signals, from another thread.
+    /// Returns a function that ends [`Self::hear`] from another thread.
     pub(crate) fn closer(&self) -> impl FnOnce() + Send + use<> {
         let handle = self.0.handle();
         move || handle.close()
     }
 
-    /// Tells of each signal until closed.
+    /// Calls `on` for each signal until closed.
     pub(crate) fn hear(mut self, mut on: impl FnMut(Signal)) {
         for signal in self.0.forever() {
             match signal {

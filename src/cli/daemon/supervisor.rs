@@ -1,8 +1,7 @@
-//! Tells systemd how the host is, as sd_notify(3) describes: a line of text to the socket named in
-//! the environment.
+//! Reports the state of the host to systemd, as sd_notify(3) describes: lines of text to the socket
+//! named in the environment.
 //!
-//! Whatever goes wrong there is no reason to stop: a host that nobody supervises works just as
-//! well.
+//! Errors of that socket never stop the host, because a host works without supervision as well.
 
 #[cfg(unix)]
 use std::os::unix::net::UnixDatagram;
@@ -10,7 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Who started the host and wants to know how it is; nobody, mostly.
+/// The service manager that started the host, if there is one.
 #[derive(Clone)]
 pub(crate) struct Supervisor {
     #[cfg(unix)]
@@ -19,7 +18,7 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// The one named in the environment.
+    /// Returns the service manager named in the environment.
     pub(crate) fn of_process() -> Self {
         let usec = std::env::var("WATCHDOG_USEC")
             .ok()
@@ -37,8 +36,8 @@ impl Supervisor {
         }
     }
 
-    /// How often it wants to hear that the host is alive: twice in the time after which it would
-    /// restart it.
+    /// Returns the interval of watchdog messages: half the time after which systemd restarts the
+    /// host.
     pub(crate) fn beat(&self) -> Option<Duration> {
         self.watchdog.map(|time| time / 2)
     }
@@ -71,11 +70,11 @@ impl Supervisor {
     fn tell(&self, _what: &str) {}
 }
 
-/// A name that begins with `@` is one of Linux's that are no files.
+/// Connects to the socket `name`. A leading `@` marks a Linux abstract socket, which is no file.
 #[cfg(unix)]
 fn connect(name: &std::ffi::OsStr) -> std::io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
-    // A supervisor that reads nothing any more must not hold the host up.
+    // A supervisor that stopped reading must not block the host.
     socket.set_nonblocking(true)?;
     match name.as_encoded_bytes().strip_prefix(b"@") {
         #[cfg(target_os = "linux")]

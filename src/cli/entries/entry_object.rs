@@ -1,4 +1,4 @@
-//! The JSON objects that scripts rely on, where they differ from the archive's own types.
+//! The JSON objects that scripts rely on, where they differ from the archive's types.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::entry::{Attempt, Entry, Meta, Retention, Status, Submission};
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::time::Timestamp;
 
-/// An entry with its members side by side. Unknown ones are null.
+/// An entry as one flat JSON object. Unknown members are null.
 #[derive(Debug, Serialize)]
 pub(crate) struct EntryObject<'a> {
     id: EntryId,
@@ -98,7 +98,7 @@ pub(crate) mod tests {
     use crate::entry::{Outcome, Report, Unit, UnitGiven};
     use crate::id::AttemptNo;
 
-    /// An entry with one successful attempt.
+    /// Returns an entry with one successful attempt.
     pub(crate) fn sample() -> Entry {
         let time = |text: &str| text.parse::<Timestamp>().expect("valid");
         let unit = Unit {

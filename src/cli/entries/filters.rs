@@ -1,4 +1,4 @@
-//! The filters that select entries, as many verbs take them.
+//! The filters that select entries, shared by many verbs.
 
 use clap::Args;
 
@@ -67,14 +67,14 @@ pub(crate) struct Criteria {
 }
 
 impl Filters {
-    /// The filter these arguments state; dates are understood as of now.
+    /// Returns the filter that these arguments state. Dates are read as of now.
     pub(crate) fn to_filter(&self, context: &Context<'_>) -> Result<Filter> {
         self.criteria.to_filter(&self.period, context)
     }
 }
 
 impl Criteria {
-    /// The filter these arguments state together with `period`.
+    /// Returns the filter that these arguments and `period` state together.
     pub(crate) fn to_filter(&self, period: &Period, context: &Context<'_>) -> Result<Filter> {
         let date = |text: &Option<String>| text.as_deref().map(|t| context.when(t)).transpose();
         let (from, to) = (date(&period.from)?, date(&period.to)?);

@@ -1,4 +1,4 @@
-//! Entries as a table, as CSV or as JSON lines, page by page.
+//! Prints entries as a table, as CSV or as JSON lines, page by page.
 
 use clap::ValueEnum;
 
@@ -11,11 +11,12 @@ use crate::cli::zone::Zone;
 use crate::entry::{Entry, Meta, Status};
 use crate::query::{Cursor, Query};
 
-/// Entries held in memory at a time.
+/// Most entries held in memory at a time.
 const PAGE: usize = 1_000;
 
-/// Walks the result of `query` page by page; answers where it goes on when the query's limit cut it
-/// short.
+/// Visits the result of `query` page by page.
+///
+/// Returns the cursor to continue from when the query's limit cut the result short.
 pub(crate) fn each_page(
     snapshot: &Snapshot,
     mut query: Query,
@@ -53,28 +54,29 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// True for what is meant for programs, whole and without a hint for people.
+    /// Returns true for formats meant for programs. They are printed whole and without hints for
+    /// people.
     pub(crate) const fn is_csv(self) -> bool {
         matches!(self, Self::Csv | Self::CsvRaw)
     }
 }
 
-/// What is done with a cell that a spreadsheet would take for a formula.
+/// How a cell is treated that a spreadsheet would take for a formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Formulas {
-    /// It begins with an apostrophe, which makes it text.
+    /// An apostrophe before it makes the cell text.
     Disarmed,
     Kept,
 }
 
-/// Which columns a table has.
+/// The columns of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Columns {
-    /// Those people ask for first.
+    /// The most important columns.
     First,
-    /// The same, and why the last attempt did not succeed.
+    /// The most important columns, and why the last attempt did not succeed.
     Why,
-    /// All that fit a wide terminal.
+    /// All columns that fit a wide terminal.
     Wide,
 }
 
@@ -98,7 +100,7 @@ enum Format {
 }
 
 impl Listing {
-    /// `--json` wins over `output`.
+    /// Returns a listing in the chosen format. `--json` takes precedence over `output`.
     pub(crate) fn new(context: &Context<'_>, output: Output) -> Self {
         let format = match output {
             _ if context.json() => Format::Json,
@@ -126,8 +128,9 @@ impl Listing {
         }
     }
 
-    /// Adds to a table why each entry's last attempt did not succeed: for a listing of those that
-    /// did not.
+    /// Adds a column that says why each entry's last attempt did not succeed.
+    ///
+    /// For listings of entries that did not succeed.
     #[must_use]
     pub(crate) fn with_reasons(mut self, context: &Context<'_>) -> Self {
         if let Format::Table {
@@ -252,7 +255,7 @@ fn row(entry: &Entry, zone: &Zone, columns: Columns) -> Vec<Cell> {
     row
 }
 
-/// Where an entry stands, with what outranks its status.
+/// Returns the entry's status cell: "purged", or the status, with "held" for an entry on hold.
 pub(crate) fn status_cell(entry: &Entry) -> Cell {
     if entry.purged_at.is_some() {
         return Cell::new("purged").style(Style::Dim);
@@ -297,8 +300,9 @@ const CSV_FIELDS: [&str; 24] = [
     "purged_by",
 ];
 
-/// One RFC 4180 line. `meta` stands as a JSON object, `attempts` is their number, unknown fields
-/// are empty.
+/// Writes one RFC 4180 line.
+///
+/// `meta` is a JSON object, `attempts` is their number, and unknown fields are empty.
 fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, formulas: Formulas, out: &mut String) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let time = |time: Option<crate::time::Timestamp>| {
@@ -354,8 +358,9 @@ fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, formulas: Formulas, out: 
     out.push_str("\r\n");
 }
 
-/// True for what a spreadsheet takes for a formula, and may run. Numbers are none, whatever their
-/// sign.
+/// Returns true for text that a spreadsheet takes for a formula and may run.
+///
+/// Signed numbers are not formulas.
 fn is_formula(cell: &str) -> bool {
     let first = cell.chars().next();
     let may_begin = |c| {
@@ -411,8 +416,7 @@ mod tests {
         }
     }
 
-    /// A serial that a converter reads out of a file reaches the spreadsheet of whoever looks at
-    /// the list.
+    /// A serial number read from a file by a converter may end up in a spreadsheet.
     #[test]
     fn a_cell_that_a_spreadsheet_would_run_is_text_unless_raw_cells_are_asked_for() {
         let mut entry = sample();

@@ -1,4 +1,4 @@
-//! Which entries a verb is about, and how they are listed.
+//! Selects the entries that a verb works on, and lists them.
 
 mod entry_object;
 mod filters;

@@ -1,7 +1,7 @@
-//! Selections that select nothing, and names that nobody knows.
+//! Errors for selections without entries and for unknown converter names.
 //!
 //! A verb that acts on entries fails with exit code 4 when there are none: a typo in a filter must
-//! not pass a gate. A listing answers with an empty list.
+//! not pass a gate. A listing prints an empty list instead.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::index::is_same_name;
 use crate::query::Filter;
 use crate::{Error, ErrorKind, Result};
 
-/// Digits of an identity that name a converter.
+/// Fewest hex digits of an identity that select a converter.
 const IDENTITY_DIGITS_MIN: usize = 6;
 
-/// Entries, named one by one or by what is known of them.
+/// Selected entries: named by id, or described by a filter.
 #[derive(Debug)]
 pub(crate) enum Selected {
     Ids(Vec<EntryId>),
@@ -24,7 +24,8 @@ pub(crate) enum Selected {
 }
 
 impl Selected {
-    /// Refuses nothing at all, which would mean everything, and ids mixed with filters.
+    /// Returns the selection. Refuses an empty one, which would mean every entry, and ids mixed
+    /// with filters.
     pub(crate) fn of(ids: Vec<EntryId>, filter: Filter) -> Result<Self> {
         match (ids.is_empty(), filter.is_empty()) {
             (false, true) => Ok(Self::Ids(ids)),
@@ -49,7 +50,7 @@ pub(crate) fn nothing_selected() -> Error {
 /// Refuses a filter by a converter that no entry was archived for and that is not configured.
 ///
 /// # Errors
-/// `NotFound`, with the name that was most likely meant.
+/// `NotFound`, with the most similar known name.
 pub(crate) fn refuse_unknown_converters(
     filter: &Filter,
     snapshot: &Snapshot,
@@ -79,11 +80,12 @@ fn unknown_converter(name: &str, known: &BTreeSet<String>) -> Error {
     }
 }
 
-/// Refuses a converter to run that is neither configured nor recorded under this name, version or
-/// identity.
+/// Refuses a converter to run that is neither configured nor recorded.
+///
+/// `wanted` may be a name, a version or an identity.
 ///
 /// # Errors
-/// `NotFound`, with the name that was most likely meant.
+/// `NotFound`, with the most similar known name.
 pub(crate) fn refuse_unknown_version(
     wanted: &str,
     archive: &Archive,

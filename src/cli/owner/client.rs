@@ -1,4 +1,4 @@
-//! The client of an owner: finds it, has it run the verb, and prints what it answers.
+//! The client of an owner: finds the owner, has it run the verb, and prints the output it sends.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -21,10 +21,10 @@ use crate::cli::run::{Context, Failure};
 use crate::time::Stopwatch;
 use crate::{Error, ErrorKind, Result};
 
-/// How long an owner may take to greet. The time that the verb takes after that is not limited.
+/// How long an owner may take to greet. The time of the verb is not limited.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
-/// A connection to an owner, before any message.
+/// A connection to an owner, before the first message.
 pub(crate) struct Owner {
     dir: PathBuf,
     stream: UnixStream,
@@ -33,17 +33,17 @@ pub(crate) struct Owner {
 impl Owner {
     /// Returns true when the owner greets in time.
     ///
-    /// A converter that was just being started when its host was killed holds the host's socket for
-    /// a moment, and does not greet.
+    /// When a host is killed while it starts a converter, the new process holds the host's socket
+    /// for a moment, and does not greet.
     pub(crate) fn answers(&self, within: Duration) -> bool {
         self.stream.set_read_timeout(Some(within)).is_ok() && Greeting::read(&self.stream).is_ok()
     }
 }
 
-/// Returns a connection to the owner of the store in `dir`, if it has one.
+/// Returns a connection to the owner of the store in `dir`, if the store has one.
 ///
-/// While a process that does not answer has the store open, this waits for at most `patience`: that
-/// process may become an owner, or end.
+/// While a process has the store open and does not accept connections, this waits for at most
+/// `patience`. That process may become an owner, or end.
 pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
     const PAUSE: Duration = Duration::from_millis(20);
     let waited = Stopwatch::start();
@@ -67,7 +67,8 @@ pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
                 .hint("ask as the user it runs as")
                 .caused_by(error));
             }
-            // No socket, or one left by a dead owner: the lock says whether the store is open.
+            // There is no socket, or it was left by a dead owner. The lock tells whether the store
+            // is open.
             Err(_) => {}
         }
         if waited.left_of(patience).is_zero() || !Archive::is_open(dir) {
@@ -77,8 +78,9 @@ pub(crate) fn find(dir: &Path, patience: Duration) -> Result<Option<Owner>> {
     }
 }
 
-/// Refuses a process at the owner's socket unless it runs as this user, as root, or as the user the
-/// store's folder belongs to.
+/// Refuses a process at the owner's socket that runs as an unexpected user.
+///
+/// It must run as this user, as root, or as the user that the store's folder belongs to.
 fn check_answering(dir: &Path, stream: &UnixStream) -> Result<()> {
     let peer = socket::peer(stream).map_err(|error| no_answer(dir, error))?;
     let answers = peer.map(|peer| peer.uid);
@@ -93,8 +95,9 @@ fn check_answering(dir: &Path, stream: &UnixStream) -> Result<()> {
         .hint("look who may write into the store's folder: only its owner should"))
 }
 
-/// Has `owner` run the verb in `arguments` and returns its exit code. A busy owner is asked again
-/// for `patience`.
+/// Has `owner` run the verb in `arguments` and returns its exit code.
+///
+/// While the owner is busy, the request is repeated for `patience`.
 pub(crate) fn ask(
     owner: Owner,
     arguments: &[OsString],
@@ -118,10 +121,10 @@ pub(crate) fn ask(
     }
 }
 
-/// What became of a request.
+/// How a request ended.
 enum Answer {
     Ended(u8),
-    /// The verb was not begun.
+    /// The owner refused to start the verb.
     Refused(Refusal),
 }
 
@@ -141,7 +144,7 @@ fn request_once(
         )),
         wanted: None,
     };
-    // A request that cannot be sent was answered with a refusal, which is read below.
+    // If sending fails, the owner has already sent a refusal, which is read below.
     to_owner.send(&ClientMessage::Request(request(arguments, context)));
     let free = stream
         .set_read_timeout(None)
@@ -175,7 +178,7 @@ fn request_once(
             Ok(OwnerMessage::Stderr(bytes)) => {
                 let bytes = printable(&mut stderr_filter, bytes);
                 let stderr = context.streams().stderr;
-                // Where stderr is gone as well, only the exit code is left to tell.
+                // When stderr fails too, only the exit code reports the result.
                 let _ = stderr.write_all(&bytes).and_then(|()| stderr.flush());
             }
             Ok(OwnerMessage::StdinWanted(bytes)) => to_owner.send_stdin(bytes, context),
@@ -197,7 +200,7 @@ fn printable(terminal: &mut Option<TerminalFilter>, bytes: Vec<u8>) -> Vec<u8> {
 fn greet(stream: &UnixStream) -> io::Result<Greeting> {
     stream.set_read_timeout(Some(ANSWER_WAIT))?;
     stream.set_write_timeout(Some(ANSWER_WAIT))?;
-    // An owner that refuses at once may close before it reads, and has still sent its reason.
+    // An owner that refuses may close the connection before it reads. Its reason can still be read.
     let sent = Greeting::own().write(stream);
     Greeting::read(stream).map_err(|error| sent.err().unwrap_or(error))
 }
@@ -217,19 +220,19 @@ fn request(arguments: &[OsString], context: &mut Context<'_>) -> Request {
     }
 }
 
-/// The way to the owner. Two threads send: the main one, and the one that reads stdin.
+/// The sending side of the connection. The main thread and the thread that reads stdin both send.
 struct ToOwner {
     stream: Arc<Mutex<UnixStream>>,
     wanted: Option<crossbeam_channel::Sender<u32>>,
 }
 
 impl ToOwner {
-    /// Sends a message. Where the owner is gone, reading from it fails and tells.
+    /// Sends a message. When the owner is gone, the next read from it reports the error.
     fn send(&self, frame: &ClientMessage) {
         send(&self.stream, frame);
     }
 
-    /// Sends bytes of stdin, which are read on a thread of its own: the verb may end while nobody
+    /// Sends bytes of stdin. A separate thread reads them, because the verb may end while nobody
     /// types.
     fn send_stdin(&mut self, bytes: u32, context: &Context<'_>) {
         let wanted = self.wanted.get_or_insert_with(|| {
@@ -238,7 +241,7 @@ impl ToOwner {
             thread::spawn(move || forward_stdin(stdin, &wants, &stream));
             wanted
         });
-        // That thread ends with the process.
+        // The thread ends with the process.
         let _ = wanted.send(bytes);
     }
 }

@@ -1,12 +1,12 @@
 //! One process owns a store. Other processes are its clients: the owner runs their verbs and sends
-//! back what they print.
+//! back the output.
 //!
-//! - `protocol`: the messages, byte by byte; `socket`: where it is, and who may use it;
-//! - `server` and `client`: the two sides; `terminal`: what of an answer may reach a terminal;
-//! - `ownership`: verbs that need a store without an owner.
+//! - `protocol`: the messages, byte by byte; `socket`: where the socket is, and who may use it;
+//! - `server` and `client`: the two sides; `terminal`: which bytes may reach the client's terminal;
+//! - `ownership`: refuses verbs that need a store without an owner.
 //!
-//! With or without an owner, the same code runs a verb, with the folder, variables, terminal and
-//! zone of the caller. So the answer does not depend on where it runs.
+//! The code that runs a verb does not depend on the owner. It always uses the caller's folder,
+//! variables, terminal and zone, so the output does not depend on which process runs the verb.
 
 #[cfg(unix)]
 mod client;

@@ -1,4 +1,4 @@
-//! Verbs that need a store which no host owns.
+//! Refuses verbs that need a store without an owner.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::client::find;
 use super::unsupported::find;
 use crate::{Error, ErrorKind, Result};
 
-/// Refuses what cannot be done while somebody owns the store.
+/// Refuses `what` while a host or another process owns the store.
 pub(crate) fn refuse_if_owned(dir: &Path, what: &str) -> Result<()> {
     const ANSWER_WAIT: Duration = Duration::from_secs(2);
     let owner = find(dir, Duration::ZERO)?;

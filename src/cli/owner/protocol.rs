@@ -1,7 +1,7 @@
-//! The protocol of the owner's socket: a greeting each way, then frames of a kind, a length and
+//! The protocol of the owner's socket: a greeting from each side, then frames of kind, length and
 //! data.
 //!
-//! `docs/format.md` has it as a table.
+//! `docs/format.md` describes the protocol as a table.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -10,18 +10,18 @@ use std::path::PathBuf;
 
 use crate::ErrorKind;
 
-/// Version of the protocol. It changes when an owner and a client of different versions would
-/// misunderstand each other.
+/// Version of the protocol. It must change when two versions would misunderstand each other.
 pub(super) const PROTOCOL: u32 = 1;
 /// Most bytes of input or output in one frame.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
-/// Most bytes of any frame. The system bounds an argument list, mostly at 2 MiB.
+/// Most bytes of a frame. Operating systems bound an argument list, mostly at 2 MiB.
 const FRAME_BYTES_MAX: u32 = 4 << 20;
 const GREETING_BYTES_MAX: usize = 128;
 const MAGIC: &str = "annals";
 
-/// The first line that each side sends, such as `annals 1 0.1.0 4711`. Every version of the
-/// protocol has the same greeting.
+/// The first line that each side sends, such as `annals 1 0.1.0 4711`.
+///
+/// Every version of the protocol uses this format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Greeting {
     pub(super) protocol: u32,
@@ -76,16 +76,16 @@ impl Greeting {
     }
 }
 
-/// A request to run a verb, with what the verb needs to know of the client's process.
+/// A request to run a verb, with what the verb needs to know about the client's process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Request {
-    /// The command line, with the program's name.
+    /// The command line, including the program's name.
     pub(super) arguments: Vec<OsString>,
     pub(super) folder: Option<PathBuf>,
     pub(super) variables: Vec<(String, OsString)>,
     /// The variable `TZ`.
     pub(super) zone: Option<OsString>,
-    /// Columns of the terminal; 0 where they are not known.
+    /// Columns of the terminal; 0 when unknown.
     pub(super) window: u32,
     pub(super) stdin_is_terminal: bool,
     pub(super) stdout_is_terminal: bool,
@@ -96,11 +96,12 @@ pub(super) struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ClientMessage {
     Request(Request),
-    /// Bytes of stdin, at most as many as were asked for; an empty one is the end of stdin.
+    /// Bytes of stdin, at most as many as the owner wanted. An empty message means the end of
+    /// stdin.
     Stdin(Vec<u8>),
-    /// Stdin cannot be read, and why.
+    /// Reading stdin failed, for this reason.
     StdinFailed(String),
-    /// Nobody reads stdout any more.
+    /// The reader of the client's stdout has closed it.
     StdoutClosed,
 }
 
@@ -111,15 +112,15 @@ pub(super) enum OwnerMessage {
     Stdout(Vec<u8>),
     /// Bytes to print on stderr.
     Stderr(Vec<u8>),
-    /// The verb wants to read this many bytes of stdin.
+    /// The verb wants to read up to this many bytes of stdin.
     StdinWanted(u32),
     /// The verb has ended with this exit code.
     Ended(u8),
-    /// The owner does not run the verb.
+    /// The owner refuses to run the verb.
     Refused(Refusal),
 }
 
-/// RefusalReason an owner does not run a verb, for the error that the client prints.
+/// A refusal to run a verb, for the error that the client prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) reason: RefusalReason,
@@ -253,7 +254,7 @@ impl Request {
         out
     }
 
-    /// Returns `None` for bytes that are no request.
+    /// Decodes a request; returns `None` for malformed bytes.
     fn decode(bytes: &[u8]) -> Option<Self> {
         let rest = &mut &*bytes;
         let mut flag = || Some(take_u8(rest)? != 0);
@@ -262,7 +263,7 @@ impl Request {
         let window = take_u32(rest)?;
         let folder = take_maybe(rest)?.map(PathBuf::from);
         let zone = take_maybe(rest)?;
-        // No memory is reserved by what a count claims.
+        // No memory is reserved, because the count comes from the client and may be too large.
         let mut variables = Vec::new();
         for _ in 0..take_u32(rest)? {
             let name = text(take(rest)?);
@@ -291,7 +292,7 @@ fn write_frame(mut to: impl Write, kind: u8, bytes: &[u8]) -> io::Result<()> {
         .ok()
         .filter(|len| *len <= FRAME_BYTES_MAX)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "more than a frame holds"))?;
-    // One write, so that a process killed between two writes leaves no half frame.
+    // One write, because a process killed between two writes would leave half a frame.
     let mut frame = Vec::with_capacity(5 + bytes.len());
     frame.push(kind);
     frame.extend(len.to_le_bytes());
@@ -307,7 +308,7 @@ fn read_frame(mut from: impl Read) -> io::Result<(u8, Vec<u8>)> {
     if len > FRAME_BYTES_MAX {
         return Err(not_protocol("a frame without an end"));
     }
-    // The buffer grows with what arrives, not with the length that is claimed.
+    // The buffer grows with the bytes that arrive, because the claimed length may be wrong.
     let mut bytes = Vec::new();
     from.take(u64::from(len)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != u64::from(len) {
@@ -328,7 +329,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) {
-    // A count that does not fit is more than a frame holds.
+    // A count that does not fit u32 means more data than a frame holds, so sending fails later.
     out.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }
 
@@ -449,7 +450,7 @@ mod tests {
             for value in [0, 1, 0x7f, 0xff] {
                 let mut wrong = frame.clone();
                 wrong[at] = value;
-                // Any bytes are read without a panic.
+                // Reading must not panic, whatever the bytes are.
                 let _ = ClientMessage::read(&*wrong);
             }
         }

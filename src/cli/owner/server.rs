@@ -1,4 +1,4 @@
-//! The server of an owner: accepts clients and runs their verbs, each on a thread of its own.
+//! The server of an owner: accepts clients and runs the verb of each on a separate thread.
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Read, Write};
@@ -23,31 +23,31 @@ use crate::cli::run::RunForClient;
 use crate::cli::store::{LentStore, State};
 use crate::convert::Cancel;
 
-/// Most clients at a time; others are told that the owner is busy. Each takes two threads and a few
-/// buffers.
+/// Most clients at a time; further clients get the answer that the owner is busy. Each client takes
+/// two threads and a few buffers.
 const CLIENTS_MAX: usize = 32;
 /// How long a client may take to send its request, and to disconnect after the answer.
 const CLIENT_WAIT: Duration = Duration::from_secs(5);
 
-/// Serves a store to clients until it is dropped.
+/// Serves a store to clients, until it is dropped.
 pub(crate) struct Endpoint {
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
 
-/// What the threads of a server share.
+/// State shared by the threads of a server.
 struct Shared {
     dir: PathBuf,
     lent: LentStore,
     run: RunForClient,
     closing: AtomicBool,
-    /// The connections of clients, so that they can be closed.
+    /// The connections of clients, kept so that a server that ends can close them.
     clients: Mutex<HashMap<u64, UnixStream>>,
     left: Condvar,
 }
 
 impl Endpoint {
-    /// Starts to serve `archive`. The caller holds its lock, because it has it open.
+    /// Starts to serve `archive`, which is open, so this process holds the store's lock.
     pub(crate) fn open(
         archive: &Archive,
         state: &Arc<State>,
@@ -78,22 +78,22 @@ impl Endpoint {
 }
 
 impl Drop for Endpoint {
-    /// Accepts no more clients, closes their connections, and waits a moment for their verbs to
+    /// Stops accepting clients, closes their connections, and waits a moment for their verbs to
     /// end.
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::Relaxed);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let woken = socket::connect(&self.shared.dir).is_ok();
         socket::remove(&self.shared.dir);
         if let Some(accepting) = self.accepting.take()
             && woken
         {
-            // An error says that the thread panicked; there is nothing to wait for.
+            // An error means that the thread panicked. There is nothing else to wait for.
             let _ = accepting.join();
         }
         let clients = self.shared.clients();
         for stream in clients.values() {
-            // An error says that the client has gone already.
+            // An error means that the client has already disconnected.
             let _ = stream.shutdown(Shutdown::Both);
         }
         let _ = self
@@ -108,7 +108,7 @@ impl Shared {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a client; returns `None` when there are too many.
+    /// Registers a client; returns `None` when too many are connected.
     fn register(self: &Arc<Self>, number: u64, stream: &UnixStream) -> Option<Client> {
         let mut clients = self.clients();
         if clients.len() >= CLIENTS_MAX {
@@ -122,7 +122,7 @@ impl Shared {
     }
 }
 
-/// A registered client, until it is dropped.
+/// A registered client. Dropping it ends the registration.
 struct Client {
     shared: Arc<Shared>,
     number: u64,
@@ -143,7 +143,7 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
             return;
         }
         let Ok((stream, _)) = accepted else {
-            // Most often the process is out of file handles, which passes.
+            // Usually the process has run out of file handles for a moment.
             thread::sleep(PAUSE);
             continue;
         };
@@ -157,9 +157,9 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
             continue;
         };
         let serving = thread::Builder::new().name("annals-client".to_owned());
-        // A client that gets no thread sees its connection close.
+        // When no thread can be started, the connection closes.
         let _ = serving.spawn(move || {
-            // An error says that the client has gone.
+            // An error means that the client has disconnected.
             let _ = converse(&client.shared, &stream);
             let _ = stream.shutdown(Shutdown::Both);
         });
@@ -172,7 +172,7 @@ fn refuse(stream: &UnixStream, reason: RefusalReason, message: &str, hint: &str)
         message: message.to_owned(),
         hint: hint.to_owned(),
     };
-    // These few bytes fit the empty buffer of the connection, so this does not block.
+    // These few bytes fit the empty send buffer, so this does not block.
     let _ = Greeting::own()
         .write(stream)
         .and_then(|()| OwnerMessage::Refused(refusal).write(stream));
@@ -184,7 +184,7 @@ fn converse(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
     let peer = socket::peer(stream)?;
     let uid = peer.map(|peer| peer.uid);
     if peer.is_some_and(|peer| socket::is_descendant(peer.pid)) {
-        // A verb that a converter asks for would run outside of the converter's sandbox.
+        // A verb that a converter requests would run outside of the converter's sandbox.
         refuse(
             stream,
             RefusalReason::Forbidden,
@@ -204,7 +204,7 @@ fn converse(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
         return Ok(());
     }
     Greeting::own().write(stream)?;
-    // A client of another protocol sees it in our greeting.
+    // A client with another protocol version learns it from the greeting just sent.
     if Greeting::read(stream)?.protocol != PROTOCOL {
         return Ok(());
     }
@@ -217,7 +217,7 @@ fn converse(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
         return OwnerMessage::Refused(refusal).write(stream);
     };
     stream.set_read_timeout(None)?;
-    // A person may read one page of a pager for hours.
+    // No timeout: a person may read one page of a pager for hours.
     stream.set_write_timeout(None)?;
     run(shared, request, uid, stream)
 }
@@ -270,8 +270,8 @@ fn run(shared: &Shared, request: Request, uid: Option<u32>, stream: &UnixStream)
     };
     let lent = shared.lent.clone();
     let verb = || (shared.run)(&request.arguments, streams, caller_env, lent, cancel);
-    // A verb that panics must not end the host. The store guards itself: it is poisoned when a lock
-    // was held.
+    // A verb that panics must not end the host. The store protects itself: a panic under one of its
+    // locks poisons the lock.
     let ended = catch_unwind(AssertUnwindSafe(verb));
     let code = ended.unwrap_or_else(|_| {
         let told = b"error: BUG: the owner of the store panicked at this; it goes on\n";
@@ -280,7 +280,8 @@ fn run(shared: &Shared, request: Request, uid: Option<u32>, stream: &UnixStream)
     });
     drop(stdout);
     send(&line, &OwnerMessage::Ended(code))?;
-    // The client disconnects first: closing a connection with unread input loses what was sent.
+    // The client disconnects first. Closing a connection with unread input would discard sent
+    // output.
     let _ = is_gone.recv_timeout(CLIENT_WAIT);
     Ok(())
 }
@@ -290,13 +291,13 @@ fn send(line: &Mutex<UnixStream>, frame: &OwnerMessage) -> io::Result<()> {
     frame.write(&mut *line)
 }
 
-/// Reads the messages of a client while its verb runs.
+/// Reads the messages of a client while the client's verb runs.
 struct ClientReader {
     stream: UnixStream,
     stdin_sender: Sender<io::Result<Vec<u8>>>,
     output_closed: Arc<AtomicBool>,
     cancel: Cancel,
-    /// Tells, by being dropped, that the client has gone.
+    /// Dropping it tells the server that the client has disconnected.
     _gone: Sender<()>,
 }
 
@@ -312,7 +313,7 @@ impl ClientReader {
                 }
                 Ok(ClientMessage::Request(_)) | Err(_) => break,
             };
-            // One piece for each request. A client that sends more is out of step.
+            // The owner wants one piece at a time. A client that sends more violates the protocol.
             if self.stdin_sender.try_send(stdin_pieces).is_err() {
                 break;
             }
@@ -322,7 +323,7 @@ impl ClientReader {
     }
 }
 
-/// An output stream of a verb: each write becomes a message to the client.
+/// An output stream of a verb. Each write becomes a message to the client.
 struct MessageWriter {
     line: Arc<Mutex<UnixStream>>,
     frame: fn(Vec<u8>) -> OwnerMessage,
@@ -335,12 +336,14 @@ impl Write for MessageWriter {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
-        // For the verb, every error of the connection means that its reader has gone.
+        // Whatever the error of the connection is, nobody reads the verb's output any more.
         send(&self.line, &(self.frame)(piece.to_vec())).map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(piece.len())
     }
 
-    /// Fails once the client has closed its output: `events --follow` may print nothing for hours.
+    /// Fails once the client has closed its output.
+    ///
+    /// A verb such as `events --follow` may print nothing for hours, and learns of it only here.
     fn flush(&mut self) -> io::Result<()> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -349,7 +352,7 @@ impl Write for MessageWriter {
     }
 }
 
-/// The stdin of a client: each read asks the client for bytes.
+/// The stdin of a client. Each read requests bytes from the client.
 struct ClientStdin {
     line: Arc<Mutex<UnixStream>>,
     stdin_pieces: Receiver<io::Result<Vec<u8>>>,

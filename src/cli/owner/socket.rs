@@ -1,4 +1,4 @@
-//! The owner's socket: where it is, and which users may be at its other end.
+//! The owner's socket: where it is, and which users may be on the other side.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 /// The socket's name in the store's folder.
 pub(super) const SOCKET_FILE: &str = "OWNER";
 
-/// Most bytes of a path in the address of a socket that every known system accepts.
+/// Most bytes of a socket address's path that every known system accepts.
 const ADDRESS_BYTES_MAX: usize = 100;
 
-/// Calls `work` with a path to the socket that fits an address.
+/// Calls `work` with a path to the socket that fits a socket address.
 ///
-/// A long path is replaced by one through the folder's open handle, where the system has names for
-/// handles. The current folder of the process does not change.
+/// A path that is too long is replaced by one through an open handle of the folder, where the
+/// system has paths for handles. The current folder of the process does not change.
 fn at<T>(dir: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let path = dir.join(SOCKET_FILE);
     if path.as_os_str().len() <= ADDRESS_BYTES_MAX {
@@ -27,8 +27,10 @@ fn at<T>(dir: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T>
     work(&by_handle.join(SOCKET_FILE))
 }
 
-/// Creates the socket. The caller holds the store's lock, so a socket that is there already was
-/// left by a dead owner, and is replaced.
+/// Creates the socket.
+///
+/// The caller holds the store's lock. So an existing socket was left by a dead owner, and is
+/// replaced.
 pub(super) fn listen(dir: &Path) -> io::Result<UnixListener> {
     let path = dir.join(SOCKET_FILE);
     match fs::remove_file(&path) {
@@ -45,7 +47,7 @@ pub(super) fn connect(dir: &Path) -> io::Result<UnixStream> {
 }
 
 pub(super) fn remove(dir: &Path) {
-    // A socket that stays is replaced by the next owner.
+    // When removing fails, the next owner replaces the socket.
     let _ = fs::remove_file(dir.join(SOCKET_FILE));
 }
 
@@ -56,8 +58,9 @@ pub(super) struct Peer {
     pub(super) pid: u32,
 }
 
-/// Returns the process at the other end, where the system tells it. Elsewhere the rights of the
-/// socket file decide who can connect.
+/// Returns the process at the other end, where the system reports it.
+///
+/// On other systems, the permissions of the socket file decide who can connect.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn peer(stream: &UnixStream) -> io::Result<Option<Peer>> {
     let credentials = rustix::net::sockopt::socket_peercred(stream)?;
@@ -76,39 +79,42 @@ pub(super) fn peer(_: &UnixStream) -> io::Result<Option<Peer>> {
     Ok(None)
 }
 
-/// Returns true for a descendant of this process, as far as the system tells. This process is no
-/// descendant of itself.
+/// Returns true for a descendant of this process, as far as the system reports parents. This
+/// process itself does not count.
 pub(super) fn is_descendant(pid: u32) -> bool {
-    // Bounded, because a hostile process could change the chain of parents while it is followed.
+    // The bound ends the loop when a hostile process changes the chain of parents meanwhile.
     const GENERATIONS: usize = 1000;
     let own = std::process::id();
     let mut parents = std::iter::successors(Some(pid), |pid| parent_of(*pid)).skip(1);
     pid != own && parents.by_ref().take(GENERATIONS).any(|pid| pid == own)
 }
 
-/// Returns the parent of a process; `None` for the first process, and where the system does not
-/// tell.
+/// Returns the parent of a process.
+///
+/// Returns `None` for the first process, and where the system does not report parents.
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in parentheses and may contain parentheses.
+    // The process name stands in parentheses and may contain parentheses.
     let after_name = stat.get(stat.rfind(')')? + 1..)?;
     after_name.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Returns true for the owner's own user and for root. Both could open the store themselves, so
-/// nobody gains a right from the socket.
+/// Returns true for the owner's user and for root.
+///
+/// Both could open the store themselves, so the socket gives nobody a further right.
 pub(super) fn may_use(uid: Option<u32>, own: u32) -> bool {
     uid.is_none_or(|uid| uid == own || uid == 0)
 }
 
-/// Returns true for this user, for root, and for the user the folder belongs to. Each of them could
-/// write the store itself.
+/// Returns true for this user, for root, and for the user that the folder belongs to.
+///
+/// Each of them could write the store directly.
 pub(super) fn may_answer(uid: Option<u32>, owner: Option<u32>) -> bool {
     let own = rustix::process::geteuid().as_raw();
     uid.is_none_or(|uid| uid == own || uid == 0 || Some(uid) == owner)
 }
 
-/// Returns the user that a store's folder belongs to.
+/// Returns the user that the store's folder belongs to.
 pub(super) fn owner_of(dir: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     Some(fs::metadata(dir).ok()?.uid())
@@ -148,7 +154,7 @@ mod tests {
         child.wait().expect("ended");
     }
 
-    /// An address holds about a hundred bytes, and real paths are longer.
+    /// A socket address holds about a hundred bytes, and real paths may be longer.
     #[test]
     fn a_long_path_reaches_the_socket_and_a_dead_one_is_replaced() {
         let dir = tempfile::tempdir().expect("a folder");

@@ -1,30 +1,31 @@
-//! Escapes what an owner prints for a terminal, so that it cannot act on the terminal.
+//! Filters what an owner sends for a terminal, so that the output cannot control the terminal.
 //!
-//! The owner escapes what it prints, as every run does. The client does not rely on that: bytes
-//! from a socket may move the cursor within a line and colour words, as progress bars and tables
-//! do, and nothing else.
+//! The owner already escapes what it prints, but the client does not rely on that. Only the
+//! sequences of tables and progress bars are passed on: moving the cursor, clearing a line, and
+//! colours.
 
-/// The longest control sequence that is passed on. At most this much is held back for its rest.
+/// The longest control sequence that is passed on. At most this many bytes of an incomplete one are
+/// held back.
 const SEQUENCE_BYTES_MAX: usize = 32;
 
-/// A filter of one output stream. Its input may be cut in the middle of a control sequence.
+/// A filter of one output stream. Its input may be split within a control sequence.
 #[derive(Debug, Default)]
 pub(super) struct TerminalFilter {
     held: Vec<u8>,
 }
 
-/// What the next bytes are.
+/// How the next bytes are handled.
 enum Piece {
     /// This many bytes are printed as they are.
     Plain(usize),
     /// This many bytes are escaped.
     Refused(usize),
-    /// The beginning of a sequence whose rest has not arrived.
+    /// The beginning of a sequence that is not complete yet.
     Incomplete,
 }
 
 impl TerminalFilter {
-    /// Returns what may be printed of the bytes held back before and of `bytes`.
+    /// Returns the printable form of the bytes held back before and of `bytes`.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut input = std::mem::take(&mut self.held);
         input.extend_from_slice(bytes);
@@ -66,11 +67,11 @@ fn piece(bytes: &[u8]) -> Piece {
     }
 }
 
-/// Classifies what follows an escape character and a bracket.
+/// Classifies the bytes that follow an escape character and `[`.
 fn sequence(parameters: &[u8]) -> Piece {
     let is_parameter = |byte: &u8| matches!(byte, b'0'..=b'9' | b';' | b'?');
     match parameters.iter().position(|byte| !is_parameter(byte)) {
-        // Colours, clearing a line, moving within progress bars, hiding the cursor.
+        // Colours, clearing a line, moving the cursor in progress bars, hiding the cursor.
         Some(end)
             if matches!(
                 parameters[end],
@@ -98,7 +99,7 @@ mod tests {
     fn tables_and_progress_bars_look_as_they_were_printed() {
         let text = "\u{1b}[1mid\u{1b}[0m\t4711\r\u{1b}[2K\u{1b}[1A Prüfplatz 東京\n\u{1b}[?25l";
         assert_eq!(passed(&[text.as_bytes()]), text);
-        // However it is cut.
+        // The result does not depend on where the input is split.
         let cut: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
         assert_eq!(passed(&cut), text);
     }

@@ -1,5 +1,5 @@
-//! Systems without Unix sockets: a store has no owner to ask, and one process at a time has it
-//! open.
+//! Replaces the owner's socket on systems without Unix sockets: a store has no owner, and only one
+//! process at a time has it open.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ impl Endpoint {
     }
 }
 
-/// There is none.
+/// An owner, which cannot exist on these systems.
 pub(crate) enum Owner {}
 
 impl Owner {

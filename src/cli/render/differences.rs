@@ -1,4 +1,4 @@
-//! What differs between reports, as people see it: one by one for an entry, summed up for many.
+//! Renders the differences between reports: one by one for an entry, summed up for many.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,17 @@ use super::table::{Canvas, Cell, Column, Table};
 use crate::convert::{Change, Json};
 use crate::id::EntryId;
 
-/// Different places kept while summing up; further ones are only counted.
+/// Most distinct places that are summed up. Changes at further places are only counted.
 const PLACES_MAX: usize = 1_000;
-/// Different pairs of old and new kept of one place; a place with more changes in many ways.
+/// Most distinct pairs of old and new value kept for one place. Beyond it, the place is marked as
+/// changing in many ways.
 const PAIRS_MAX: usize = 3;
-/// Rows of a summary people see.
+/// Most rows of a summary for people.
 const ROWS_MAX: usize = 12;
-/// Characters of a value people see.
+/// Most characters of a value for people.
 const VALUE_CHARS_MAX: usize = 60;
 
-/// The changes of many entries, by place.
+/// The changes of many entries, grouped by their place in the report.
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
     places: BTreeMap<String, Place>,
@@ -42,7 +43,7 @@ struct Pair {
     example: EntryId,
 }
 
-/// One place that differs, for programs.
+/// One place that differs, as JSON output shows it.
 #[derive(Serialize)]
 pub(crate) struct PlaceObject<'a> {
     path: &'a str,
@@ -58,7 +59,7 @@ struct Example<'a> {
 }
 
 impl Differences {
-    /// Adds what changed for one entry.
+    /// Adds the changes of one entry.
     pub(crate) fn add(&mut self, entry: EntryId, changes: &[Change]) {
         for change in changes {
             self.add_one(entry, change);
@@ -100,7 +101,7 @@ impl Differences {
         }
     }
 
-    /// The places, most entries first.
+    /// Returns the places, those with most entries first.
     fn by_entries(&self) -> Vec<(&str, &Place)> {
         let mut places: Vec<_> = self
             .places
@@ -126,7 +127,8 @@ impl Differences {
             .collect()
     }
 
-    /// The places most entries differ in, as a table; nothing when nothing differs.
+    /// Renders the places that differ in most entries as a table. Returns nothing when nothing
+    /// differs.
     pub(crate) fn table(&self, canvas: Canvas) -> String {
         let columns = [
             Column::clipped("WHERE"),
@@ -137,7 +139,7 @@ impl Differences {
         ];
         let mut rows = Vec::new();
         for (path, place) in self.by_entries() {
-            // A place that changes in many ways is told by its first example.
+            // A place that changes in many ways shows only its first example.
             let pairs = if place.in_many_ways {
                 &place.pairs[..1]
             } else {
@@ -177,7 +179,9 @@ impl Differences {
     }
 }
 
-/// The same place in all reports: which of many members of a list it is does not count.
+/// Returns the general form of a path, with `*` for every list index and line number.
+///
+/// So changes to different members of a list count as one place.
 fn general(path: &str) -> String {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let separator = if path.starts_with("line ") { ' ' } else { '/' };
@@ -188,8 +192,9 @@ fn general(path: &str) -> String {
     parts.join(&separator.to_string())
 }
 
-/// Every change as a row: `+` is new, `-` is gone, `~` is different. Structures are told member by
-/// member.
+/// Renders every change as a row: `+` is new, `-` is gone, `~` is different.
+///
+/// Structures are shown member by member.
 pub(crate) fn table(changes: &[Change], canvas: Canvas) -> String {
     let columns = [
         Column::left(""),
@@ -227,7 +232,9 @@ fn row(sign: &str, style: Style, path: &str, old: Option<&Json>, new: Option<&Js
     ]
 }
 
-/// Recursion is bounded: what is nested too deeply is no [`Json`].
+/// Calls `told` for every leaf below `value`.
+///
+/// The recursion is bounded, because parsing into [`Json`] refuses deep nesting.
 fn leaves(path: &str, value: &Json, told: &mut impl FnMut(&str, &Json)) {
     fn walk(path: &str, value: &Json, told: &mut dyn FnMut(&str, &Json)) {
         match value {

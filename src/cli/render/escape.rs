@@ -1,9 +1,9 @@
-//! Text from outside, made safe for a terminal.
+//! Makes text from outside safe for a terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// True for characters that move the cursor, change colours or reorder the text around them.
+/// Returns true for characters that move the cursor, change colours or reorder text around them.
 fn is_dangerous(c: char) -> bool {
     matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
@@ -11,8 +11,9 @@ fn is_dangerous(c: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// `text` from outside, made safe for a terminal: control and direction characters stand as `\x1b`
-/// and `\u{202e}`.
+/// Returns `text` made safe for a terminal.
+///
+/// Control and direction characters become escapes such as `\x1b` and `\u{202e}`.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     escape_with(text, |c, out| {
         let code = u32::from(c);
@@ -24,7 +25,7 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// JSON text with the same characters as `\u` escapes: the same value, safe for a terminal.
+/// Returns JSON text with dangerous characters as `\u` escapes. Its value stays equal.
 pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
     escape_with(json, |c, out| {
         let mut units = [0; 2];
@@ -46,7 +47,7 @@ fn escape_with(
         if !is_dangerous(c) {
             safe.push(c);
         } else if spell(c, &mut safe).is_err() {
-            // Writing to a String does not fail; were it to, the character is left out.
+            // Writing to a String does not fail. If it did, the character would be left out.
         }
     }
     Cow::Owned(safe)

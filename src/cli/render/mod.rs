@@ -1,4 +1,4 @@
-//! What people and programs see: tables, colours, sizes, JSON, differences, progress.
+//! Renders output: tables, colours, sizes, JSON, differences, progress.
 
 pub(super) mod differences;
 mod escape;

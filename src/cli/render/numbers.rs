@@ -1,6 +1,6 @@
-//! Sizes, counts and durations, as people read them.
+//! Formats sizes, counts and durations for people.
 
-/// `1.5 KiB`: binary units, one decimal, never rounded up to 1024.
+/// Formats a size as `1.5 KiB`: binary units, one decimal, never rounded up to 1024.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
@@ -17,7 +17,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{whole}.{tenth} {}", UNITS[unit])
 }
 
-/// `12,345`.
+/// Formats a count as `12,345`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
@@ -30,12 +30,12 @@ pub(crate) fn count(number: u64) -> String {
     grouped
 }
 
-/// `1 entry`, `2 entries`.
+/// Formats a count with its noun: `1 entry`, `2 entries`.
 pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// How long something took.
+/// Formats how long something took.
 pub(crate) fn duration(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),

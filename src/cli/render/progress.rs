@@ -1,4 +1,4 @@
-//! A progress bar on stderr, for a person who has waited more than a second.
+//! A progress bar on stderr, shown once work takes longer than a second.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::archive::Progress;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Shows how far long work has come. Cheap to clone; all clones are one bar.
+/// Shows how far work has come. It is cheap to clone; all clones share one bar.
 #[derive(Clone, Default)]
 pub(crate) struct Meter(Option<Arc<Mutex<State>>>);
 
@@ -20,12 +20,12 @@ struct State {
 }
 
 impl Meter {
-    /// A meter that draws on stderr.
+    /// Returns a meter that draws on stderr.
     pub(crate) fn visible() -> Self {
         Self(Some(Arc::default()))
     }
 
-    /// The same meter as the archive knows it.
+    /// Returns this meter in the type that the archive reports progress to.
     pub(crate) fn as_progress(&self) -> Progress {
         if self.0.is_none() {
             return Progress::default();
@@ -34,7 +34,7 @@ impl Meter {
         Progress::to(move |done, total, what| meter.report(done, total, what))
     }
 
-    /// Work stands at `done` of `total`; a `total` of 0 is unknown.
+    /// Reports that `done` of `total` is done; a `total` of 0 is unknown.
     pub(crate) fn report(&self, done: u64, total: u64, what: &str) {
         let Some(state) = &self.0 else { return };
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,8 +52,8 @@ impl Meter {
             bar.set_position(done);
             return;
         }
-        // Prepared out of sight, so that the first thing seen is whole and the time left is not
-        // guessed from one leap.
+        // Prepared while hidden, so that the first drawn bar is complete. The estimate of the time
+        // left does not start with one large step.
         let bar = ProgressBar::hidden();
         measure(&bar, total);
         bar.set_message(what.to_owned());
@@ -63,7 +63,7 @@ impl Meter {
         state.bar = Some(bar);
     }
 
-    /// Runs `print` with the bar out of the way.
+    /// Runs `print` while the bar is hidden.
     pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         let bar = self.0.as_ref().and_then(|state| {
             let state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,7 +75,7 @@ impl Meter {
         }
     }
 
-    /// Takes the bar away; the next work starts a new one.
+    /// Removes the bar. Further work starts a new one.
     pub(crate) fn clear(&self) {
         let Some(state) = &self.0 else { return };
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,12 +86,12 @@ impl Meter {
     }
 }
 
-/// Zero is how the archive says that it does not know.
+/// Returns the total, or `None` for 0, which the archive reports for an unknown total.
 fn known(total: u64) -> Option<u64> {
     (total > 0).then_some(total)
 }
 
-/// Gives the bar its length and the looks that go with it.
+/// Sets the length of the bar and the matching template.
 fn measure(bar: &ProgressBar, total: u64) {
     let template = if let Some(total) = known(total) {
         bar.set_length(total);

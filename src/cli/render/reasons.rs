@@ -1,14 +1,15 @@
-//! Why entries were not converted, as people see it: the same words once, with the number of
-//! entries.
+//! Renders why entries were not converted: each reason once, with its number of entries.
 
 use super::numbers::count;
 use super::table::{Canvas, Cell, Column, Table};
 use crate::id::EntryId;
 
-/// Reasons that are listed.
+/// Most reasons that are listed.
 const LISTED_MAX: usize = 8;
 
-/// A table of reasons, the commonest first, after an empty line; nothing when there are none.
+/// Renders reasons as a table, the most common first, after an empty line.
+///
+/// Returns nothing when there are no reasons.
 pub(crate) fn table<'a>(
     reasons: impl Iterator<Item = (EntryId, &'a str)>,
     canvas: Canvas,

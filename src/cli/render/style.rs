@@ -1,8 +1,8 @@
-//! Colours that follow meaning.
+//! Colours by the meaning of a text.
 
 use std::borrow::Cow;
 
-/// What a piece of text is, so that colour follows meaning.
+/// The meaning of a piece of text, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Style {
     #[default]
@@ -15,7 +15,7 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    /// `text` in this style, if colours are wanted at all.
+    /// Returns `text` in this style, or unchanged when colours are off.
     pub(crate) fn paint(self, text: &str, colour: bool) -> Cow<'_, str> {
         let code = match self {
             _ if !colour || text.is_empty() => return Cow::Borrowed(text),

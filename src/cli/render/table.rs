@@ -1,12 +1,14 @@
-//! Tables and named facts, aligned by what a terminal shows.
+//! Renders tables and lists of facts, aligned by display width.
 
 use std::borrow::Cow;
 
 use super::escape::escape;
 use super::style::Style;
 
-/// Columns `text` takes on a terminal. Wide and combining characters by block, which is right for
-/// names of files.
+/// Returns the columns that `text` takes on a terminal.
+///
+/// Wide and combining characters are recognised by Unicode block, which is exact enough for file
+/// names.
 fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
@@ -33,7 +35,7 @@ fn char_width(c: char) -> usize {
     }
 }
 
-/// The beginning of `text` that fits in `limit` columns, ending in `…` when something is missing.
+/// Returns the beginning of `text` that fits `limit` columns, ending in `…` when text is cut off.
 fn clip(text: &str, limit: usize) -> Cow<'_, str> {
     if width(text) <= limit {
         return Cow::Borrowed(text);
@@ -51,7 +53,7 @@ fn clip(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(clipped)
 }
 
-/// One field of a table, escaped.
+/// One escaped field of a table.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     text: String,
@@ -59,7 +61,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// Text of our own or from outside; it is escaped here, once.
+    /// Returns a cell with `text`, which is escaped here and nowhere else.
     pub(crate) fn new(text: impl AsRef<str>) -> Self {
         Self {
             text: escape(text.as_ref()).into_owned(),
@@ -67,7 +69,7 @@ impl Cell {
         }
     }
 
-    /// What is there, or a dim dash.
+    /// Returns a cell with the text, or a dim dash when there is none.
     pub(crate) fn maybe(text: Option<impl AsRef<str>>) -> Self {
         match text {
             Some(text) if !text.as_ref().is_empty() => Self::new(text),
@@ -95,7 +97,7 @@ pub(crate) struct Column {
 enum Layout {
     /// Never shortened: clipping an id or a time would falsify it.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
     /// Shortened with `…` when the terminal is too narrow.
     Clipped,
@@ -124,7 +126,7 @@ impl Column {
     }
 }
 
-/// How a table may look.
+/// The surface that output is drawn on: colours and width.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Canvas {
     pub(crate) colour: bool,
@@ -132,7 +134,7 @@ pub(crate) struct Canvas {
     pub(crate) width: Option<usize>,
 }
 
-/// Rows under titled columns, rendered page by page; columns only ever grow.
+/// Rows under titled columns, rendered page by page. Columns never shrink between pages.
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<Column>,
@@ -154,7 +156,8 @@ impl Table {
         }
     }
 
-    /// The next rows as lines; the first page has the titles above it. No rows, no titles.
+    /// Renders further rows. The first page has the titles above it; without rows there are no
+    /// titles.
     pub(crate) fn page(&mut self, rows: &[Vec<Cell>]) -> String {
         if rows.is_empty() {
             return String::new();
@@ -181,8 +184,7 @@ impl Table {
         out
     }
 
-    /// Narrows the widest clipped columns until a line fits the terminal, or nothing more can be
-    /// taken.
+    /// Narrows the widest clipped columns until a line fits the terminal, or no column can shrink.
     fn fit(&mut self) {
         let Some(limit) = self.canvas.width else {
             return;
@@ -232,7 +234,7 @@ impl Table {
     }
 }
 
-/// Named facts under each other, the values aligned. Values are escaped here.
+/// Renders named facts below each other, with aligned values. Values are escaped here.
 pub(crate) fn facts<'a>(
     facts: impl IntoIterator<Item = (&'a str, String)>,
     canvas: Canvas,

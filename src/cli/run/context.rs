@@ -1,4 +1,4 @@
-//! What every verb works with: the flags, the streams, the store.
+//! What every verb works with: flags, streams and the store.
 
 use std::fmt;
 use std::io::Write;
@@ -29,7 +29,7 @@ use crate::{Error, ErrorKind, Result};
 /// How long a verb waits for another process to close the store.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// Writes a text that is meant for stderr.
+/// Writes a text to stderr.
 type Say = Box<dyn Fn(&str)>;
 
 /// One run of the program.
@@ -40,17 +40,17 @@ pub(crate) struct Context<'a> {
     program: Program,
     pub(crate) meter: Meter,
     now: Timestamp,
-    /// The open store of the owner, when the owner runs this for a client.
+    /// The open store of the owner, when the owner runs this verb for a client.
     lent: Option<LentStore>,
     cancel: Cancel,
     damage: DamageNotes,
-    /// Takes the text for stderr, when a host's console writes it.
+    /// Where text for stderr goes instead, when a host's console writes it.
     stderr_to: Option<Say>,
     /// Set by [`Context::cancel_by_signal`] in a process that runs only this verb.
     interrupt: OnceLock<Option<Interrupt>>,
     /// How long to wait for another process to close the store.
     pub(crate) lock_wait: Duration,
-    /// Where the store was copied from, when it was found to be a copy.
+    /// Where the store was copied from, when it turned out to be a copy.
     copied_from: OnceLock<CopiedFrom>,
 }
 
@@ -83,7 +83,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A run for a client of the owner, who may cancel it.
+    /// Returns the context of a run for a client of the owner. `cancel` ends it when the client is
+    /// gone.
     pub(crate) fn for_client(
         globals: Globals,
         streams: Streams<'a>,
@@ -104,7 +105,7 @@ impl<'a> Context<'a> {
         self.globals.json
     }
 
-    /// Returns when this run began; `yesterday` and `90d` count from it.
+    /// Returns the time at which this run began. `yesterday` and `90d` count from it.
     pub(crate) fn now(&self) -> Timestamp {
         self.zone().exact(self.now)
     }
@@ -154,36 +155,36 @@ impl<'a> Context<'a> {
         &self.caller_env
     }
 
-    /// Returns a path as given, as an absolute one.
+    /// Returns `given` as an absolute path, resolved against the caller's folder.
     pub(crate) fn path(&self, given: &Path) -> PathBuf {
         self.caller_env.path(given)
     }
 
-    /// Returns the token that is cancelled when the client of this run has gone.
+    /// Returns the token that is cancelled when the client of this run disconnects.
     pub(crate) fn cancel(&self) -> Cancel {
         self.cancel.clone()
     }
 
-    /// Returns the token of [`Self::cancel`], and lets a signal cancel it instead of ending the
+    /// Returns the token of [`Self::cancel`], and lets signals cancel it instead of ending the
     /// process.
     ///
-    /// For verbs that start converters, which would outlive the process. Other verbs are as safe
-    /// when they are ended at once.
+    /// For verbs that start converters, because a converter could outlive the process. Other verbs
+    /// may be ended at once without harm.
     pub(crate) fn cancel_by_signal(&self) -> Cancel {
         if self.lent.is_none() {
-            // Where signals cannot be watched they end the process, which is as safe.
+            // Where signals cannot be watched, they end the process, which is safe as well.
             self.interrupt
                 .get_or_init(|| Interrupt::watch(self.cancel.clone()).ok());
         }
         self.cancel.clone()
     }
 
-    /// Returns the exit code of a run that a signal asked to end.
+    /// Returns the exit code of the signal that asked this run to end, if one did.
     pub(crate) fn interrupted(&self) -> Option<u8> {
         self.interrupt.get()?.as_ref()?.code()
     }
 
-    /// Fails when the client of this run has gone, so that long work ends.
+    /// Fails when the client of this run has disconnected, so that long work ends.
     pub(crate) fn check_cancelled(&self) -> Result<(), Failure> {
         if self.cancel.is_cancelled() {
             return Err(Failure::ReaderGone);
@@ -191,7 +192,7 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Returns the streams, for a run within this one.
+    /// Returns the streams, for a nested run.
     pub(crate) fn streams(&mut self) -> Streams<'_> {
         Streams {
             stdout: &mut *self.streams.stdout,
@@ -202,7 +203,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The program, for verbs that run command lines.
+    /// Returns the program, for verbs that run command lines.
     pub(crate) fn program(&self) -> Program {
         self.program
     }
@@ -236,24 +237,26 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Opens the store, or takes the one that the owner lends. Known damage of it is told when the
-    /// run ends, and decides the exit code.
+    /// Opens the store, or returns the one that the owner lends.
+    ///
+    /// Known damage of the store is printed when the run ends, and decides the exit code.
     pub(crate) fn open(&self, access: Access) -> Result<Archive> {
         let archive = self.lent_or_opened(access)?;
         self.note_damage(&archive)?;
         Ok(archive)
     }
 
-    /// Opens the store for a verb that only records, and prints a receipt for what it recorded.
-    /// Damage of older content is a warning then: an exit code other than 0 would make a script
-    /// archive the file again.
+    /// Opens the store for a verb that only records and prints a receipt.
+    ///
+    /// Damage of older content is then a warning only. An exit code other than 0 would make a
+    /// script archive the file again.
     pub(crate) fn open_to_record(&self) -> Result<Archive> {
         let archive = self.open(Access::ReadWrite)?;
         self.damage.warn_only();
         Ok(archive)
     }
 
-    /// Opens the store for a verb whose answer is the damage itself.
+    /// Opens the store for a verb that reports the damage itself.
     pub(crate) fn open_to_check(&self) -> Result<Archive> {
         self.lent_or_opened(Access::ReadOnly)
     }
@@ -264,7 +267,8 @@ impl<'a> Context<'a> {
             None => {
                 let archive = Archive::open(self.locate_trusted(access)?, self.options(access))?;
                 if let Some(from) = archive.copied_from() {
-                    // Set once, however often the store is opened.
+                    // Only the first value is kept, because a run may open the store more than
+                    // once.
                     let _ = self.copied_from.set(from.clone());
                 }
                 Ok(archive)
@@ -272,7 +276,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Tells what was copied_from when the store was opened.
+    /// Warns once when the opened store is a copy of another one.
     pub(crate) fn tell_copied(&mut self) {
         if let Some(from) = self.copied_from.take() {
             self.warn(from.to_string());
@@ -306,13 +310,13 @@ impl<'a> Context<'a> {
 
     // ---- damage
 
-    /// Notes the known damage of a store that this run answers from.
+    /// Records the known damage of a store that this run reads from.
     pub(crate) fn note_damage(&self, archive: &Archive) -> Result<()> {
         self.damage.note(archive.known_damage()?);
         Ok(())
     }
 
-    /// Prints the known damage once. Long runs print it before they begin.
+    /// Prints the known damage once. Long runs call it before they begin.
     pub(crate) fn tell_damage(&mut self) {
         if let Some(lines) = self.damage.to_tell() {
             let error = damage::error(&lines);
@@ -330,12 +334,12 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Returns the exit code of a run that ended with `exit`, with what is known of damage.
+    /// Returns the exit code of a run that ended with `exit`, changed when damage is known.
     pub(crate) fn exit_for_damage(&self, exit: Exit) -> Exit {
         match exit {
-            // What the command line or a signal came to does not depend on the store.
+            // A wrong command line or a signal does not depend on the store.
             Exit::Usage | Exit::Interrupted | Exit::Terminated => exit,
-            // A receipt that was printed stays true.
+            // The printed receipts stay valid.
             Exit::Done | Exit::Partial if self.damage.is_warning() => exit,
             _ if self.damage.is_known() => Exit::Damaged,
             _ => exit,
@@ -344,7 +348,7 @@ impl<'a> Context<'a> {
 
     // ---- stdout: data
 
-    /// Prints text as it is, line ends included. Text from outside must be escaped before.
+    /// Prints text unchanged, without adding a line end. Text from outside must be escaped before.
     pub(crate) fn print(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
         let stdout = &mut self.streams.stdout;
         self.meter
@@ -352,7 +356,7 @@ impl<'a> Context<'a> {
             .map_err(Failure::stdout)
     }
 
-    /// Prints one object on a line of its own.
+    /// Prints an object as one line of JSON.
     pub(crate) fn print_json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let line = to_json(value)?;
         self.print(format!("{line}\n"))
@@ -388,19 +392,19 @@ impl<'a> Context<'a> {
         self.say(&line);
     }
 
-    /// Redirects stderr to `say`, which must not block.
+    /// Sends text for stderr to `say`, which must not block.
     pub(crate) fn redirect_stderr(&mut self, say: impl Fn(&str) + 'static) {
         self.stderr_to = Some(Box::new(say));
     }
 
-    /// Prints an object on stderr, beside the data on stdout; only for `--json`.
+    /// Prints a JSON object on stderr, for data that accompanies stdout. Only for `--json`.
     pub(crate) fn aside_json(&mut self, value: &impl Serialize) {
         if let Ok(line) = to_json(value) {
             self.say(&format!("{line}\n"));
         }
     }
 
-    /// Prints an error with its place and the next step.
+    /// Prints an error with its location and the next step.
     pub(crate) fn error(&mut self, error: &Error) {
         let text = match self.damage.qualify(error) {
             Some(qualified) => self.describe(&qualified),
@@ -416,7 +420,7 @@ impl<'a> Context<'a> {
         let colour = self.stderr_colour();
         let label = Style::Bad.paint("error", colour);
         let source = std::error::Error::source(error);
-        // What is wrong with a configuration is a line for each mistake.
+        // An invalid configuration prints one line for each mistake.
         let mistakes = source
             .and_then(|source| source.downcast_ref::<ConfigErrors>())
             .filter(|mistakes| mistakes.to_string() == error.message());
@@ -446,12 +450,12 @@ impl<'a> Context<'a> {
             return say(text);
         }
         if self.streams.stdout_is_terminal {
-            // Keeps the order on a screen that shows both; errors of stdout come with the next
-            // print.
+            // Keeps the order on a screen that shows both streams. An error of stdout is reported
+            // by the next print.
             let _ = self.streams.stdout.flush();
         }
         let stderr = &mut self.streams.stderr;
-        // Where stderr is gone as well, only the exit code is left to tell.
+        // When stderr fails too, only the exit code reports the error.
         let _ = self.meter.aside(|| {
             stderr
                 .write_all(text.as_bytes())
@@ -459,7 +463,7 @@ impl<'a> Context<'a> {
         });
     }
 
-    /// Asks before something is removed. Without `--yes` and without a terminal it refuses.
+    /// Asks before something is removed. Fails without `--yes` when there is no terminal to ask on.
     pub(crate) fn confirm(&mut self, question: &str) -> Result<()> {
         if self.globals.yes {
             return Ok(());

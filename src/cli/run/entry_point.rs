@@ -1,4 +1,5 @@
-//! The program as its own verbs need it. They cannot import it, because it stands above them.
+//! The entry points of the program that verbs call. Verbs cannot import the program, which is above
+//! them.
 
 use std::ffi::OsString;
 
@@ -6,13 +7,12 @@ use crate::cli::caller::{CallerEnv, Streams};
 use crate::cli::store::LentStore;
 use crate::convert::Cancel;
 
-/// The functions of the program that verbs call. The program hands them in with each run.
+/// The functions of the program that verbs call. The program passes them to each run.
 #[derive(Clone, Copy)]
 pub(crate) struct Program {
-    /// Runs a command line for this process; returns the exit code.
+    /// Runs a command line for this process and returns its exit code.
     pub(crate) run: fn(&[OsString], Streams<'_>) -> u8,
-    /// Runs a command line for a client of the owner, on the owner's open store; returns the exit
-    /// code.
+    /// Runs a command line for a client, on the owner's open store, and returns its exit code.
     pub(crate) run_for_client: RunForClient,
     /// Returns the description of all verbs and flags, for completions and manual pages.
     pub(crate) command: fn() -> clap::Command,
@@ -23,7 +23,7 @@ pub(crate) type RunForClient = fn(&[OsString], Streams<'_>, CallerEnv, LentStore
 
 #[cfg(test)]
 impl Program {
-    /// A program for tests of single functions, which run no command line.
+    /// Returns a program for unit tests that run no command line.
     pub(crate) fn unused() -> Self {
         Self {
             run: |_, _| unreachable!("no command line is run"),

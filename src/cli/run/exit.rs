@@ -1,10 +1,10 @@
-//! Exit codes, and how an error becomes one.
+//! Exit codes, and which error leads to which code.
 
 use std::io;
 
 use crate::{Error, ErrorKind};
 
-/// How a run ended. The numbers are promised to scripts; one that is not listed means failure.
+/// How a run ended. Scripts rely on the numbers; a code that is not listed means failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
@@ -16,9 +16,9 @@ pub(crate) enum Exit {
     Damaged = 6,
     NoStore = 10,
     Locked = 11,
-    /// By Ctrl-C; what was begun is safe.
+    /// Ended by Ctrl-C. What had begun is safe.
     Interrupted = 130,
-    /// By SIGTERM.
+    /// Ended by SIGTERM.
     Terminated = 143,
 }
 
@@ -36,7 +36,8 @@ impl From<ErrorKind> for Exit {
             ErrorKind::NoStore => Self::NoStore,
             ErrorKind::Locked => Self::Locked,
             ErrorKind::Refused => Self::Refused,
-            // Whichever verb meets damage: a script that gets 6 has somebody look at the store.
+            // Whichever verb finds damage: code 6 always tells scripts that the store needs
+            // attention.
             ErrorKind::Damaged => Self::Damaged,
             ErrorKind::Changed
             | ErrorKind::Full
@@ -49,18 +50,19 @@ impl From<ErrorKind> for Exit {
     }
 }
 
-/// Why a verb stopped before its end.
+/// Why a verb stopped early.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The reader of stdout has closed it, as `| head` does. Nothing went wrong.
     ReaderGone,
-    /// What went wrong, and the code to leave with.
+    /// An error, and the exit code to end with.
     Error { error: Error, exit: Exit },
 }
 
 impl Failure {
-    /// `error` as a plain failure, whatever its kind: for input files, where a missing one is no
-    /// missing entry.
+    /// Returns `error` as a plain failure, whatever its kind.
+    ///
+    /// For input files: a missing input file must not look like a missing entry.
     pub(crate) fn plain(error: Error) -> Self {
         Self::Error {
             error,
@@ -68,7 +70,7 @@ impl Failure {
         }
     }
 
-    /// An error met while writing to stdout.
+    /// Returns the failure for an error of writing to stdout.
     pub(crate) fn stdout(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self::ReaderGone
@@ -85,12 +87,12 @@ impl From<Error> for Failure {
     }
 }
 
-/// Counts what became of many items, and so the exit code.
+/// Counts the outcomes of many items, which decide the exit code.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) done: u64,
     pub(crate) failed: u64,
-    /// The code all failures share; `Failed` once they differ.
+    /// The exit code of all failures so far; `Failed` once they differ.
     failures: Option<Exit>,
 }
 

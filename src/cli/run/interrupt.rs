@@ -1,5 +1,5 @@
-//! Signals that ask this process to end: after the first a verb comes to a safe end, the second
-//! ends the process at once.
+//! Handles signals that ask this process to end. The first one lets the verb end safely, a second
+//! one ends the process at once.
 
 use std::io;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::convert::Cancel;
 
-/// What a script adds to a signal's number to say that it ended a program.
+/// Added to a signal's number for the exit code of a program that the signal ended.
 const BY_SIGNAL: u8 = 128;
 
-/// Watches for Ctrl-C and for what a service manager sends, as long as the process lives.
+/// Watches for Ctrl-C and SIGTERM until the process ends.
 pub(crate) struct Interrupt {
-    /// The first signal that came; 0 for none.
+    /// The number of the first signal; 0 when none came.
     came: Arc<AtomicU8>,
 }
 
 impl Interrupt {
-    /// From now on the first signal cancels instead of ending the process.
+    /// Starts to watch: the first signal cancels `cancel` instead of ending the process.
     #[cfg(unix)]
     pub(crate) fn watch(cancel: Cancel) -> io::Result<Self> {
         use signal_hook::consts::{SIGINT, SIGTERM};
@@ -40,13 +40,13 @@ impl Interrupt {
         Ok(Self { came })
     }
 
-    /// Elsewhere the system ends the process.
+    /// Fails, because on other systems a signal ends the process.
     #[cfg(not(unix))]
     pub(crate) fn watch(_cancel: Cancel) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// The exit code that says which signal came, if one did.
+    /// Returns the exit code for the signal that came, if one did.
     pub(crate) fn code(&self) -> Option<u8> {
         match self.came.load(Ordering::Relaxed) {
             0 => None,

@@ -1,9 +1,9 @@
-//! What a terminal can show: colours and its width.
+//! The abilities of a terminal: colours and its width.
 
 use crate::cli::arguments::ColorWhen;
 use crate::cli::caller::CallerEnv;
 
-/// Whether colours are wanted where `is_terminal` says a person looks.
+/// Returns true when output should have colours. `is_terminal` says whether it goes to a terminal.
 pub(crate) fn wants_colour(when: ColorWhen, is_terminal: bool, caller_env: &CallerEnv) -> bool {
     match when {
         ColorWhen::Always => true,
@@ -15,7 +15,7 @@ pub(crate) fn wants_colour(when: ColorWhen, is_terminal: bool, caller_env: &Call
     }
 }
 
-/// Returns the columns of the terminal; a usual number where they are not known.
+/// Returns the columns of the terminal, or a common number when unknown.
 pub(super) fn terminal_width(caller_env: &CallerEnv) -> usize {
     const ASSUMED: usize = 120;
     let from_environment = caller_env

@@ -1,4 +1,4 @@
-//! Runs long work in the background; only the calling thread writes to stdout.
+//! Runs long work in the background, so that only the calling thread writes to stdout.
 
 use std::thread;
 
@@ -7,13 +7,13 @@ use crossbeam_channel::{Sender, bounded, select};
 use super::exit::Failure;
 use crate::convert::Cancel;
 
-/// News that was sent and not handled yet. When handling falls behind, the work waits.
+/// Most messages that were sent but not handled. When it is reached, the work waits.
 const QUEUE: usize = 256;
 
-/// Runs `work` on a thread of its own, and handles each piece of its news on this one.
+/// Runs `work` on another thread, and handles each message of the work on this thread.
 ///
-/// The work sends its news through the sender it is given. When handling fails, for example because
-/// nobody reads stdout any more, the work is cancelled and waited for.
+/// The work sends messages through the given sender. When handling fails, for example because
+/// nobody reads stdout any more, the work is cancelled and awaited.
 pub(crate) fn work_in_background<News: Send, Done: Send>(
     cancel: &Cancel,
     work: impl FnOnce(&Sender<News>) -> Done + Send,
@@ -22,7 +22,7 @@ pub(crate) fn work_in_background<News: Send, Done: Send>(
     work_in_background_or(|| cancel.cancel(), work, on_news)
 }
 
-/// Does what [`work_in_background`] does, for work that `give_up` ends.
+/// Does what [`work_in_background`] does, but cancels the work by calling `give_up`.
 pub(crate) fn work_in_background_or<News: Send, Done: Send>(
     give_up: impl Fn(),
     work: impl FnOnce(&Sender<News>) -> Done + Send,
@@ -30,7 +30,8 @@ pub(crate) fn work_in_background_or<News: Send, Done: Send>(
 ) -> Result<Done, Failure> {
     let (sender, receiver) = bounded(QUEUE);
     thread::scope(|scope| {
-        // Closed when the work is over. A thread that the work left behind may still hold a sender.
+        // Closed when the work ends. The message channel may stay open, because a thread that the
+        // work left behind may hold a sender.
         let (over, ended) = bounded::<()>(0);
         let working = scope.spawn(move || {
             let _over = over;
@@ -83,7 +84,7 @@ mod tests {
         assert!(matches!(heard, Err(Failure::ReaderGone)));
     }
 
-    /// A thread that hangs in a network folder keeps its sender for ever.
+    /// A thread that hangs in a network folder never drops its sender.
     #[test]
     fn work_that_is_over_is_not_held_up_by_a_sender_left_behind() {
         let kept = std::sync::Mutex::new(None);

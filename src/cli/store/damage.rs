@@ -1,5 +1,5 @@
-//! What a run says of the damage of the store it answers from: an error at its end, and an exit
-//! code that no script takes for an answer of a whole store.
+//! Reports known damage of the store that a run reads from: an error at the end of the run, and an
+//! exit code. So no script mistakes the output for that of an undamaged store.
 
 use std::cell::{Cell, RefCell};
 
@@ -7,13 +7,13 @@ use crate::archive::KnownDamage;
 use crate::cli::render::escape;
 use crate::{Error, ErrorKind};
 
-/// So many places are listed; `verify` has them all.
+/// Most places that are listed. `verify` lists all.
 const PLACES_MAX: usize = 5;
 
 const NEXT_STEP: &str = "bring the damaged files back from a copy, or see `annals verify` and `annals \
                          repair --dry-run`";
 
-/// The damage of the stores that a run has opened.
+/// The known damage of all stores that a run has opened.
 #[derive(Default)]
 pub(crate) struct DamageNotes {
     lines: RefCell<Vec<String>>,
@@ -22,7 +22,7 @@ pub(crate) struct DamageNotes {
 }
 
 impl DamageNotes {
-    /// Takes note of what is known of one store.
+    /// Adds the known damage of one store.
     pub(crate) fn note(&self, damage: KnownDamage) {
         let mut lines = self.lines.borrow_mut();
         for line in damage.lines() {
@@ -32,29 +32,31 @@ impl DamageNotes {
         }
     }
 
-    /// Makes damage a warning: the run only records, and what it recorded is safe.
+    /// Makes damage a warning, for a run that only records: what it recorded is safe.
     pub(crate) fn warn_only(&self) {
         self.warns.set(true);
     }
 
-    /// True when damage is a warning for this run.
+    /// Returns true when damage is only a warning for this run.
     pub(crate) fn is_warning(&self) -> bool {
         self.warns.get()
     }
 
-    /// True when a store that this run opened is damaged.
+    /// Returns true when a store that this run opened is damaged.
     pub(crate) fn is_known(&self) -> bool {
         !self.lines.borrow().is_empty()
     }
 
-    /// The lines that are still to be told; nothing when there are none, or they were told.
+    /// Returns the lines to print, or `None` when there are none or they were printed before.
     pub(crate) fn to_tell(&self) -> Option<Vec<String>> {
         let is_due = self.is_known() && !self.told.replace(true);
         is_due.then(|| self.lines.borrow().clone())
     }
 
-    /// An error as a damaged store has to say it, where that differs. What is not found may be
-    /// lost, and is no answer of the kind that a whole store gives.
+    /// Returns the error to print instead of `error`, when damage changes its meaning.
+    ///
+    /// In a damaged store, an item that is not found may be lost. It must not be reported as
+    /// plainly missing. Damage that the error names is not printed a second time.
     pub(crate) fn qualify(&self, error: &Error) -> Option<Error> {
         let lines = self.lines.borrow();
         let first = lines.first()?;
@@ -74,7 +76,7 @@ impl DamageNotes {
     }
 }
 
-/// What is told of damage at the end of a run.
+/// Returns the error about damage that ends a run.
 pub(crate) fn error(lines: &[String]) -> Error {
     let first = lines.first().map_or("", String::as_str);
     Error::new(
@@ -87,7 +89,7 @@ pub(crate) fn error(lines: &[String]) -> Error {
     .hint(NEXT_STEP)
 }
 
-/// The error as `--json` prints it, with all places.
+/// Returns that error as `--json` prints it, with all places.
 pub(crate) fn object(error: &Error, lines: &[String]) -> String {
     let object = serde_json::json!({
         "error": {
@@ -100,7 +102,7 @@ pub(crate) fn object(error: &Error, lines: &[String]) -> String {
     object.to_string()
 }
 
-/// Puts the places behind the first before the hint of an error.
+/// Inserts the further places, after the first, before the hint of an error's text.
 pub(crate) fn with_places(text: String, lines: &[String]) -> String {
     let places: Vec<String> = lines
         .iter()
@@ -135,7 +137,7 @@ mod tests {
         notes
     }
 
-    /// A journal was gone, and `find` said that nothing matches: the answer of a whole store.
+    /// In a damaged store, "nothing matches" could mean that the entry was in a lost journal.
     #[test]
     fn what_a_damaged_store_does_not_find_is_no_plain_not_found() {
         let error = Error::new(ErrorKind::NotFound, "nothing matches 'SN1'");

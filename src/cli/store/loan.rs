@@ -1,11 +1,11 @@
-//! A store that the process of its owner lends to a run.
+//! A store that its owner lends to a run within the owner's process.
 
 use std::sync::Arc;
 
 use super::owner_status::State;
 use crate::archive::Archive;
 
-/// A store that is open already, and what its owner tells of itself.
+/// An open store, and the status of its owner.
 #[derive(Clone)]
 pub(crate) struct LentStore {
     pub(crate) archive: Archive,

@@ -1,4 +1,4 @@
-//! Which store a command is about.
+//! Determines the store that a command line is about.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use crate::cli::store::trust::Found;
 use crate::host::Config;
 use crate::{Error, ErrorKind, Result};
 
-/// Every store has this file at its root.
+/// A file at the root of every store.
 const MARKER: &str = "FORMAT";
 
-/// The store that is named, or else the nearest parent directory that is one.
+/// Returns the named store, or else the nearest parent folder that is a store.
 pub(crate) fn locate(globals: &Globals, from: &CallerEnv) -> Result<(PathBuf, Found)> {
     if let Some(named) = named(globals, from)? {
         return Ok((named, Found::Named));
@@ -32,7 +32,7 @@ pub(crate) fn locate(globals: &Globals, from: &CallerEnv) -> Result<(PathBuf, Fo
         })
 }
 
-/// The store named by flag, environment or configuration, in this order.
+/// Returns the store named by flag, environment or configuration, in this order.
 pub(crate) fn named(globals: &Globals, from: &CallerEnv) -> Result<Option<PathBuf>> {
     if let Some(store) = &globals.store {
         return Ok(Some(store.clone()));
@@ -46,10 +46,10 @@ pub(crate) fn named(globals: &Globals, from: &CallerEnv) -> Result<Option<PathBu
     }
 }
 
-/// Names the store of a service: `--store`, else what its file says. The environment of whoever
-/// starts it counts only where the file says nothing.
+/// Sets the store of a service to `--store`, or else to the one its configuration file names.
 ///
-/// Answers what a person should be told of that, if anything.
+/// The environment counts only when the file names none, because whoever starts the service may
+/// have other variables. Returns a remark for the user, if there is one.
 pub(crate) fn follow_file(
     globals: &mut Globals,
     from: &CallerEnv,
@@ -81,13 +81,13 @@ pub(crate) fn follow_file(
     }
 }
 
-/// Tells where ANNALS_STORE outranks the configuration that a verb was given by name.
+/// Returns a warning when ANNALS_STORE takes precedence over the configuration given with the verb.
 pub(crate) fn outranked(globals: &Globals, from: &CallerEnv) -> Option<String> {
     let named = from
         .variable("ANNALS_STORE")
         .filter(|_| globals.store.is_none())?;
     let file = from.path(globals.config.as_deref()?);
-    // A file that cannot be read is for the verb to complain of.
+    // When the file cannot be read, the verb reports the error.
     let told = load(&file).ok()?.store?;
     let named = from.path(Path::new(named));
     (!is_same(&named, &told)).then(|| {
@@ -100,7 +100,7 @@ pub(crate) fn outranked(globals: &Globals, from: &CallerEnv) -> Option<String> {
     })
 }
 
-/// True when both are one folder, by whatever name.
+/// Returns true when both paths lead to one folder.
 fn is_same(one: &Path, other: &Path) -> bool {
     match (one.canonicalize(), other.canonicalize()) {
         (Ok(one), Ok(other)) => one == other,
@@ -108,14 +108,14 @@ fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// The configuration file named by flag or environment.
+/// Returns the configuration file named by flag or environment.
 pub(crate) fn config_file(globals: &Globals, from: &CallerEnv) -> Option<PathBuf> {
     let named = globals.config.as_deref();
     let named = named.or_else(|| from.variable("ANNALS_CONFIG").map(Path::new));
     named.map(|file| from.path(file))
 }
 
-/// The configuration named by flag or environment.
+/// Loads the configuration named by flag or environment.
 pub(crate) fn configuration(globals: &Globals, from: &CallerEnv) -> Result<Config> {
     let file = config_file(globals, from).ok_or_else(|| {
         Error::new(ErrorKind::Invalid, "no configuration is named")
@@ -124,8 +124,10 @@ pub(crate) fn configuration(globals: &Globals, from: &CallerEnv) -> Result<Confi
     load(&file)
 }
 
-/// Reads and checks a configuration. One that cannot be read is as wrong an argument as one that is
-/// wrong inside.
+/// Reads and checks a configuration.
+///
+/// # Errors
+/// `Invalid`, both when the file cannot be read and when its content is wrong.
 pub(crate) fn load(file: &Path) -> Result<Config> {
     Config::load(file).map_err(|error| match error.kind() {
         ErrorKind::Invalid => error,
@@ -135,7 +137,7 @@ pub(crate) fn load(file: &Path) -> Result<Config> {
     })
 }
 
-/// `store.path` of a configuration file; a relative one is relative to the file's directory.
+/// Returns `store.path` of a configuration file. A relative path is relative to the file's folder.
 fn store_path_from_config(file: &Path) -> Result<Option<PathBuf>> {
     Ok(load(file)?.store)
 }

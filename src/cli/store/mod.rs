@@ -1,4 +1,4 @@
-//! Which store a run is about, whether it may be used, and what is damaged of it.
+//! The store of a run: where it is, whether it may be used, and which damage of it is known.
 
 pub(super) mod damage;
 mod loan;

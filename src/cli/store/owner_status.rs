@@ -1,4 +1,4 @@
-//! What an owner tells of itself.
+//! The status that an owner reports about itself.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::host::{Host, HostStatus, RunSummary};
 use crate::time::Timestamp;
 
-/// An owner's state, changed while it works and looked at by those who ask.
+/// The status of an owner. The owner updates it while it works, and clients read it.
 pub(crate) struct State {
     status: Mutex<Status>,
     host: OnceLock<Arc<Host>>,
@@ -19,28 +19,28 @@ pub(crate) struct Status {
     pub(crate) pid: u32,
     pub(crate) version: &'static str,
     pub(crate) since: Timestamp,
-    /// Its configuration.
+    /// Path of the configuration file.
     pub(crate) config: String,
     pub(crate) watches: Vec<Watch>,
-    /// Passes over the watch folders so far.
+    /// Number of passes over the watch folders so far.
     pub(crate) passes: u64,
-    /// When the last one ended.
+    /// When the last pass ended.
     pub(crate) passed_at: Option<Timestamp>,
-    /// The last pass in which there was something to do.
+    /// The last pass that had something to do.
     pub(crate) last_work: Option<Work>,
-    /// What the host itself says.
+    /// The status that the host reports.
     #[serde(flatten)]
     pub(crate) host: Option<HostStatus>,
 }
 
-/// A folder and who takes its files.
+/// A watched folder and the converter of its files.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Watch {
     pub(crate) converter: String,
     pub(crate) folder: String,
 }
 
-/// A pass and when it ended.
+/// The result of a pass, and when the pass ended.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Work {
     pub(crate) at: Timestamp,
@@ -67,13 +67,13 @@ impl State {
         }
     }
 
-    /// From now on this host is asked how it is.
+    /// Sets the host whose status is included from now on.
     pub(crate) fn ask(&self, host: &Arc<Host>) {
-        // Another one has been set only where this is called twice.
+        // Setting fails only on a second call, which does not happen.
         let _ = self.host.set(Arc::clone(host));
     }
 
-    /// A pass over the watch folders ended at `at`.
+    /// Records that a pass over the watch folders ended at `at`.
     pub(crate) fn passed(&self, summary: &RunSummary, at: Timestamp) {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.passes += 1;
@@ -87,7 +87,7 @@ impl State {
         }
     }
 
-    /// How things are now.
+    /// Returns the current status.
     pub(crate) fn status(&self) -> Status {
         let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let mut status = status.clone();

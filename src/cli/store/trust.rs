@@ -1,7 +1,7 @@
 //! Decides whether a store of another account may be used.
 //!
-//! Such a store is hostile until the user says otherwise: its owner can read what is archived
-//! there, and a store in a parent folder may have been put there for that.
+//! Such a store is hostile until the user trusts it. The other account can read what is archived
+//! there, and may have placed the store in a parent folder for that purpose.
 
 use std::path::Path;
 
@@ -13,23 +13,24 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) enum Found {
     /// By a flag, a variable or a configuration.
     Named,
-    /// By looking through the parent folders.
+    /// By searching the parent folders.
     WalkingUp,
 }
 
-/// What the user says of stores of other accounts.
+/// Which stores of other accounts the user trusts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// Only one's own are used; one that is named may be read.
+    /// None. Only stores of this account are used, and a named store of another account may be
+    /// read.
     OwnStores,
-    /// All are used (`--trust`).
+    /// All (`--trust`).
     All,
 }
 
-/// Refuses a store of another account unless `--trust` is set or it is named and only read.
+/// Refuses a store of another account unless `--trust` is set, or it is named and only read.
 ///
 /// # Errors
-/// `Refused` when it was found by walking up, or is to be written.
+/// `Refused` when the store was found in a parent folder, or is opened for writing.
 pub(crate) fn check(dir: &Path, found: Found, access: Access, trust: Trust) -> Result<()> {
     let Some(owner) = other_owner(dir).filter(|_| trust == Trust::OwnStores) else {
         return Ok(());
@@ -51,7 +52,7 @@ pub(crate) fn check(dir: &Path, found: Found, access: Access, trust: Trust) -> R
     }
 }
 
-/// Refuses to ask the process of another account that has its store open.
+/// Refuses to send requests to an owner that runs as another account.
 ///
 /// # Errors
 /// `Refused` without `--trust`.
@@ -75,8 +76,9 @@ fn refused(dir: &Path, owner: &str, why: &str, hint: &'static str) -> Error {
     Error::new(ErrorKind::Refused, said).hint(hint)
 }
 
-/// The account a folder belongs to, when it is another than this process's. What cannot be looked
-/// at is for the opening to complain of.
+/// Returns the account of a folder that does not belong to this process's account.
+///
+/// Returns `None` when the folder cannot be inspected. Opening the store then reports the error.
 #[cfg(unix)]
 fn other_owner(dir: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
@@ -84,7 +86,7 @@ fn other_owner(dir: &Path) -> Option<String> {
     (owner != rustix::process::geteuid().as_raw()).then(|| format!("user {owner}"))
 }
 
-/// Elsewhere the rights of the folder decide.
+/// Returns `None`: on other systems, the permissions of the folder decide who may use it.
 #[cfg(not(unix))]
 fn other_owner(_: &Path) -> Option<String> {
     None
@@ -105,7 +107,7 @@ mod tests {
         check_asking(dir.path(), Trust::OwnStores).expect("one's own");
     }
 
-    /// Root's 0600 file was archived into the store of another user, which lay in a parent folder.
+    /// Root must not archive a private file into another user's store that lies in a parent folder.
     #[test]
     fn anothers_store_is_read_when_it_is_named_and_written_only_when_it_is_trusted() {
         if !rustix::process::geteuid().is_root() {

@@ -7,13 +7,14 @@ use std::path::Path;
 use super::secret::{MissingSecret, expand};
 use crate::entry::Meta;
 
-/// What stands for a secret wherever one would be recorded or shown.
+/// Replaces a secret wherever it would be recorded or shown.
 pub const MASK: &str = "***";
 
-/// A converter's arguments. Secret ones never show in what is recorded or printed.
+/// The arguments of a converter. Secret ones never appear in what is recorded or printed.
 ///
-/// A secret value may be written `${NAME}` (an environment variable) or `${file:PATH}` (the content
-/// of a file, without its line end), so that configurations hold no secret themselves.
+/// A secret value may be written as `${NAME}` (an environment variable), as `${file:PATH}` (the
+/// content of a file, without its line end) or as `${credential:NAME}` (kept by the service
+/// manager), so that configurations hold no secret themselves.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Arguments {
     values: Meta,
@@ -21,7 +22,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Arguments of which those named in `secret` are never recorded in clear.
+    /// Creates arguments. Those named in `secret` are never recorded in clear.
     pub fn new(values: Meta, secret: impl IntoIterator<Item = String>) -> Self {
         Self {
             values,
@@ -29,7 +30,7 @@ impl Arguments {
         }
     }
 
-    /// What may be recorded: every value, secret ones masked.
+    /// Returns what may be recorded: every value, with secret ones masked.
     pub fn recorded(&self) -> Meta {
         self.values
             .iter()
@@ -44,13 +45,14 @@ impl Arguments {
             .collect()
     }
 
-    /// The names of secret arguments.
+    /// Returns the names of secret arguments.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.secret.iter().map(String::as_str)
     }
 
-    /// The arguments an earlier run `recorded`, with secrets, which no record holds, taken from
-    /// here.
+    /// Returns the arguments that an earlier run recorded.
+    ///
+    /// Records hold no secrets, so secret values are taken from these arguments instead.
     ///
     /// # Errors
     /// Names a secret argument that was recorded but is not configured here.
@@ -69,7 +71,7 @@ impl Arguments {
         Ok(Self { values, secret })
     }
 
-    /// The values as the converter gets them. `dir` is what `${file:PATH}` is relative to.
+    /// Returns the values as the converter gets them. `${file:PATH}` is relative to `dir`.
     pub(crate) fn reveal(&self, dir: &Path) -> Result<Revealed, MissingSecret> {
         let mut values = Meta::new();
         let mut secrets = Vec::new();
@@ -95,13 +97,13 @@ impl fmt::Debug for Arguments {
     }
 }
 
-/// Arguments in clear, for the converter's eyes only.
+/// Arguments in clear, to be shown to nobody but the converter.
 pub(crate) struct Revealed {
     pub(crate) values: Meta,
     pub(crate) secrets: Secrets,
 }
 
-/// Secret values, to be kept out of whatever a converter says.
+/// Secret values, to be masked in everything that a converter writes.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<String>);
 
@@ -110,15 +112,15 @@ impl Secrets {
         let mut spellings: Vec<String> = values
             .into_iter()
             .flat_map(|value| {
-                // Converters quote what they were given: the JSON spelling hides a secret with a
-                // quote in it.
+                // Converters quote their arguments in messages. The JSON spelling of a secret also
+                // has to be masked, because it differs where the secret contains a quote.
                 let quoted = serde_json::Value::from(value.as_str()).to_string();
                 let inner = quoted[1..quoted.len() - 1].to_owned();
                 [value, inner]
             })
             .filter(|spelling| !spelling.is_empty())
             .collect();
-        // Longest first, so that a secret that contains another leaves no rest.
+        // Longest first: a secret that contains another one is then masked as a whole.
         spellings.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         spellings.dedup();
         Self(spellings)

@@ -1,24 +1,24 @@
-//! What a converter's processes are held to.
+//! The limits that a converter's processes run under: time, memory, files, network and account.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What a converter's processes are held to.
+/// The limits that a converter's processes run under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
     /// How long one conversion may take before its processes are killed.
     pub timeout: Duration,
-    /// Bytes of memory of its own that each of its processes may have. On Linux.
+    /// Bytes of private memory that each process may have. Enforced on Linux only.
     pub memory: u64,
-    /// Bytes of the longest file they may write. On Linux.
+    /// Bytes of the longest file that a process may write. Enforced on Linux only.
     pub file_size: u64,
-    /// The files they may touch.
+    /// Which files the processes may touch.
     pub sandbox: Sandbox,
-    /// Whether they may use the network.
+    /// Whether the processes may use the network.
     pub network: Network,
-    /// The account they run as; `None` is the host's own.
+    /// The account that the processes run as; `None` is the host's own account.
     pub run_as: Option<RunAs>,
 }
 
@@ -36,8 +36,8 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// These bounds with a network and an account as the configuration says them; and which keys
-    /// say what cannot be.
+    /// Returns these bounds with the configured network and account, and the keys whose values are
+    /// invalid.
     pub(crate) fn restricted(
         mut self,
         network: &str,
@@ -61,18 +61,21 @@ impl Bounds {
     }
 }
 
-/// The files a converter may touch.
+/// Which files a converter may touch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Sandbox {
-    /// All that its account may touch.
+    /// Every file that its account may touch.
     #[default]
     Off,
-    /// As far as the system can enforce it: the system's programs and libraries, its own program
-    /// and bundle and the source for reading; its temporary folder for writing.
+    /// Only the files it needs, as far as the system can enforce that.
+    ///
+    /// It may read the system's programs and libraries, its own program and bundle, and the source.
+    /// It may write to its temporary folder.
     Enforce {
-        /// What else it may read and execute, with all that is below.
+        /// Further files and folders that it may read and execute, with everything below them.
         read: Vec<PathBuf>,
-        /// What else it may read and write, with all that is below.
+        /// Further files and folders that it may read and write, with everything below them.
         write: Vec<PathBuf>,
     },
 }
@@ -80,15 +83,16 @@ pub enum Sandbox {
 /// Whether a converter may use the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Network {
-    /// As far as its account may.
+    /// The network may be used as far as the account allows.
     #[default]
     Allowed,
-    /// Not at all. A converter for which this cannot be enforced is not started.
+    /// No network. A converter is not started where this cannot be enforced.
     None,
 }
 
-/// The account a converter runs as, as it is configured: a user, and a group where it is not the
-/// user's own. Each is a name or a number.
+/// The configured account that a converter runs as.
+///
+/// It is a user, and a group if that is not the user's own. Each is a name or a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunAs {
     pub(in crate::convert) user: String,
@@ -112,7 +116,8 @@ impl FromStr for RunAs {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
-        // What stands in a line of the system's lists of users cannot have one of these in a name.
+        // Names come from lines of the system's user lists, which cannot have these characters in a
+        // name.
         let is_name = |name: &str| {
             !name.is_empty() && !name.contains(|c: char| c == ':' || c == '/' || c.is_control())
         };
@@ -127,7 +132,7 @@ impl FromStr for RunAs {
     }
 }
 
-/// Text that names no account.
+/// Error for text that cannot name an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an account is written user or user:group, each a name or a number")]
 pub struct ParseRunAsError;

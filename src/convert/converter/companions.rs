@@ -1,5 +1,5 @@
-//! Files and folders that belong to a main file beside them, such as `unit.txt` with its folder
-//! `unit/`.
+//! Finds the files and folders that belong to a main file beside them, such as `unit.txt` with its
+//! folder `unit/`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -12,17 +12,17 @@ use globset::{GlobBuilder, GlobMatcher, GlobSet};
 
 use crate::index::{composed, fold};
 
-/// Where the companions of a main file are found. Empty where a converter takes files or folders
-/// alone.
+/// The rules by which companions of a main file are found. Empty for a converter that takes single
+/// files or folders.
 #[derive(Debug, Clone, Default)]
 pub struct Companions(Arc<Rules>);
 
 #[derive(Debug, Default)]
 struct Rules {
     patterns: Vec<Pattern>,
-    /// Names that are nobody's companions.
+    /// Patterns of names that are never companions.
     ignored: GlobSet,
-    /// Names of what is still being written.
+    /// Patterns of names of companions that are still being written.
     temporary: GlobSet,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Pattern {
     need: Need,
 }
 
-/// What of the main file's name stands in the name of a companion.
+/// The part of the main file's name that replaces the placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Placeholder {
     /// The name without its last extension.
@@ -51,7 +51,7 @@ enum Kind {
     Folder,
 }
 
-/// Whether a main file is complete without a companion.
+/// Whether a main file is complete without a companion that fits the pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     Optional,
@@ -59,7 +59,7 @@ pub(crate) enum Need {
 }
 
 impl Pattern {
-    /// Reads a pattern as it is configured. The error says what is wrong with it.
+    /// Parses a configured pattern. The error says what is wrong with it.
     pub(crate) fn parse(text: &str, need: Need) -> Result<Self, String> {
         let (name, kind) = match text.strip_suffix('/') {
             Some(name) => (name, Kind::Folder),
@@ -97,15 +97,15 @@ impl Pattern {
         })
     }
 
-    /// A pattern of all names that any main file's companions of this kind may have.
+    /// Returns a pattern that matches the companions of this kind of any main file.
     fn any(&self) -> String {
         format!("{}*{}", self.before, self.after.glob().glob())
     }
 }
 
 impl Companions {
-    /// `ignored` are names that are nobody's companions, `temporary` those of companions that are
-    /// still being written.
+    /// Creates the rules. Names in `ignored` are never companions; names in `temporary` are
+    /// companions that are still being written.
     pub(crate) fn new(patterns: Vec<Pattern>, ignored: GlobSet, temporary: GlobSet) -> Self {
         Self(Arc::new(Rules {
             patterns,
@@ -114,22 +114,22 @@ impl Companions {
         }))
     }
 
-    /// The patterns, as they are configured.
+    /// Returns the patterns as they are configured.
     pub fn patterns(&self) -> impl Iterator<Item = &str> {
         self.0.patterns.iter().map(|pattern| pattern.text.as_str())
     }
 
-    /// True where no file has any.
+    /// Returns true when there are no patterns, so that no file has companions.
     pub fn is_empty(&self) -> bool {
         self.0.patterns.is_empty()
     }
 
-    /// Patterns of the names that companions which are files may have.
+    /// Returns patterns of the names that companions may have that are files.
     pub(crate) fn any_file(&self) -> impl Iterator<Item = String> {
         self.any(Kind::File)
     }
 
-    /// Patterns of the names that companions which are folders may have.
+    /// Returns patterns of the names that companions may have that are folders.
     pub(crate) fn any_folder(&self) -> impl Iterator<Item = String> {
         self.any(Kind::Folder)
     }
@@ -180,7 +180,7 @@ impl Companions {
         beside
     }
 
-    /// True for a name that may be a companion's, of whichever main file.
+    /// Returns true for a name that may be the companion of some main file.
     pub(crate) fn may_be(&self, found: &Found) -> bool {
         if self.standing(found) != Standing::Companion {
             return false;
@@ -197,7 +197,8 @@ impl Companions {
                 && name
                     .strip_prefix(pattern.before.as_str())
                     .is_some_and(|rest| {
-                        // Any part of what is left may be the main file's name.
+                        // The placeholder may stand for any beginning of the rest, so each one is
+                        // tried.
                         let mut ends = rest
                             .char_indices()
                             .skip(1)
@@ -209,7 +210,7 @@ impl Companions {
     }
 }
 
-/// What a name says that fits a pattern.
+/// What a name that fits a pattern means for its main file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Companion,
@@ -245,18 +246,18 @@ impl PartialEq for Companions {
 
 impl Eq for Companions {}
 
-/// What lies beside a main file.
+/// The companions that lie beside a main file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Beside {
-    /// The names of its companions, in order.
+    /// The names of the companions, sorted.
     pub(crate) names: Vec<OsString>,
-    /// A pattern of companions it is not complete without, of which there is none.
+    /// The pattern of a required companion of which there is none.
     pub(crate) lacking: Option<String>,
     /// A companion that is still being written.
     pub(crate) unfinished: Option<OsString>,
 }
 
-/// The names in a folder, in an order in which those that begin alike stand together.
+/// The names in a folder, sorted so that names with a common beginning are adjacent.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     names: BTreeMap<Vec<u8>, Vec<Found>>,
@@ -294,7 +295,7 @@ impl Listing {
         self.names.values().flatten()
     }
 
-    /// Names that begin with these bytes, each with what follows them.
+    /// Returns the names that begin with these bytes, each with the rest of the name.
     fn beginning_with(&self, begins: &[u8]) -> impl Iterator<Item = (String, &Found)> {
         let length = begins.len();
         let begins_so = begins.to_owned();
@@ -308,8 +309,10 @@ impl Listing {
     }
 }
 
-/// A name as it is compared: accents as one character, whichever way a system writes them. What is
-/// not UTF-8 stays as it is.
+/// Returns a name in the form in which names are compared.
+///
+/// Accents are composed into one character, because systems write them in different ways. A name
+/// that is not UTF-8 stays as it is.
 fn key(name: &OsStr) -> Vec<u8> {
     match name.to_str() {
         Some(name) => composed(name).into_owned().into_bytes(),
@@ -329,7 +332,7 @@ mod tests {
         Companions::new(parsed, GlobSet::default(), GlobSet::default())
     }
 
-    /// Names with a `/` at their end are folders.
+    /// Finds companions among `names`; those with a `/` at their end are folders.
     fn beside(patterns: &[&str], main: &str, names: &[&str]) -> Vec<String> {
         let mut listing = Listing::default();
         for name in names {
@@ -341,7 +344,7 @@ mod tests {
         found.names.into_iter().map(text).collect()
     }
 
-    /// A Klippel unit's name has dots, spaces and a `+` in it, none of which may be read as a
+    /// Unit names may contain dots, spaces and a `+`. None of these may be read as part of a
     /// pattern.
     #[test]
     fn companions_of_a_main_file_are_found_by_its_name() {
@@ -373,7 +376,7 @@ mod tests {
         );
     }
 
-    /// A Mac writes `u` and two dots where most systems write one letter.
+    /// macOS writes an accented letter as two characters where most systems write one.
     #[test]
     fn a_name_with_accents_is_the_same_however_they_are_written() {
         let names = ["Pru\u{308}fling/"];

@@ -1,4 +1,4 @@
-//! A converter as it is configured: its program, its files, its arguments.
+//! Defines one converter of the configuration: its program, its files, its arguments.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,31 +12,33 @@ use crate::entry::ParseWordError;
 /// One converter: any program that turns one source into a report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Converter {
-    /// Its name, which entries are archived for.
+    /// The name of the converter. Entries are archived for a name.
     pub name: String,
-    /// The version it claims. Shown to people, never trusted as identity.
+    /// The version that the converter claims. It is shown to people and never trusted as identity.
     pub version: Option<String>,
     /// Program and arguments, started without a shell. `{input}` stands for the source's path.
     pub command: Vec<String>,
-    /// Where its files are; relative names in `command` and `bundle` are relative to it, and it is
-    /// the program's current folder.
+    /// The folder of the converter's files, and the program's current folder.
+    ///
+    /// Relative names in `command` and `bundle` are relative to it.
     pub dir: PathBuf,
-    /// The files that make it what it is, relative to `dir`, with `/` between parts.
+    /// The files that make up the converter, relative to `dir`, with `/` between parts.
     pub bundle: Vec<String>,
-    /// How processes and conversions relate.
+    /// Whether one process does one conversion or many.
     pub mode: Mode,
-    /// What it is given.
+    /// The kind of source that the converter is given.
     pub takes: Takes,
-    /// What its processes are held to. No part of its identity.
+    /// The limits of its processes. They are no part of its identity.
     pub bounds: Bounds,
-    /// What it is told besides the source.
+    /// The values that the converter is given besides the source.
     pub arguments: Arguments,
-    /// What it runs on, in words; `None` asks the program for its `--version`.
+    /// Describes what the converter runs on; `None` asks the program for its `--version`.
     pub environment: Option<String>,
 }
 
-/// How processes and conversions relate.
+/// Whether one process does one conversion or many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Mode {
     /// One process for each conversion; the report comes on standard output.
     #[default]
@@ -46,7 +48,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The name used in the configuration and in events.
+    /// Returns the name used in the configuration and in events.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OneShot => "oneshot",
@@ -75,19 +77,21 @@ impl FromStr for Mode {
 
 /// What a converter is given as its source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Takes {
     /// A file.
     #[default]
     Files,
-    /// A folder, put back from the tar file that is archived of it.
+    /// A folder, unpacked from the tar file that is archived for it.
     Folders,
-    /// A file with what belongs to it beside it, put back from the tar file that is archived of
-    /// them.
+    /// A main file with its companions, unpacked from the tar file that is archived for them.
     WithCompanions(Companions),
 }
 
-/// Mode and source in one word, as it is recorded: a converter of folders is another one than the
-/// same program of files.
+/// Returns mode and kind of source as one recorded word.
+///
+/// The kind of source belongs to the converter's identity, so a program that takes folders is
+/// another converter than the program when it takes files.
 pub(crate) const fn recorded_mode(mode: Mode, takes: &Takes) -> &'static str {
     match (mode, takes) {
         (mode, Takes::Files) => mode.name(),
@@ -98,7 +102,9 @@ pub(crate) const fn recorded_mode(mode: Mode, takes: &Takes) -> &'static str {
     }
 }
 
-/// What [`recorded_mode`] was told. Which companions there were, each entry knows for itself.
+/// Parses a word that [`recorded_mode`] wrote.
+///
+/// The patterns of companions come back empty: each entry records which companions it has.
 pub(crate) fn read_mode(recorded: &str) -> Result<(Mode, Takes), ParseWordError> {
     if let Some(mode) = recorded.strip_suffix("-folder") {
         return Ok((mode.parse()?, Takes::Folders));

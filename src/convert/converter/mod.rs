@@ -1,4 +1,4 @@
-//! A converter as it is configured: its program, its files, its arguments, and what it is held to.
+//! Describes a converter as it is configured: its program, files, arguments and bounds.
 
 pub(super) mod arguments;
 pub(super) mod bounds;

@@ -1,10 +1,12 @@
-//! Finds the program that a converter's command means.
+//! Finds the program that a converter's command names.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The program a command's first word means: a file of the converter's folder where it is written
-/// as a path or is one of its `bundle`, else whatever PATH finds.
+/// Resolves the first word of a converter's command to a program.
+///
+/// A word that is written as a path, or is listed in `bundle`, is a file of the converter's folder.
+/// Any other word is looked up in PATH.
 pub(in crate::convert) fn program(word: &str, dir: &Path, bundle: &[String]) -> PathBuf {
     let is_path = word.contains('/') || (cfg!(windows) && word.contains('\\'));
     if is_path || bundle.iter().any(|name| name == word) {
@@ -14,7 +16,7 @@ pub(in crate::convert) fn program(word: &str, dir: &Path, bundle: &[String]) -> 
     }
 }
 
-/// The file that a program's name means, so that it may be read wherever it is.
+/// Returns the file of a program, so that the sandbox can allow reading it wherever it is.
 pub(in crate::convert) fn find_program(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return Some(program.to_owned());

@@ -1,9 +1,10 @@
-//! Reads the secrets that a configuration only names.
+//! Replaces the placeholders for secrets in a configuration by the secrets.
 
 use std::path::{Path, PathBuf};
 
-/// A secret that is not where the configuration says it is.
+/// Why a secret that the configuration refers to could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MissingSecret {
     /// `${NAME}` of a variable that is not set, or not UTF-8.
     #[error("the environment variable {0} is not set")]
@@ -11,17 +12,17 @@ pub enum MissingSecret {
     /// `${file:PATH}` of a file that cannot be read.
     #[error("the secret file {path} cannot be read: {reason}")]
     File {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         reason: String,
     },
-    /// `${credential:NAME}` that the service manager has not given, or that cannot be read.
+    /// `${credential:NAME}` that the service manager has not passed, or that cannot be read.
     #[error("the credential {name} is not there: {reason}")]
     Credential {
-        /// Its name.
+        /// The name of the credential.
         name: String,
-        /// What is wrong.
+        /// What went wrong.
         reason: String,
     },
     /// `${` without its `}`.
@@ -29,8 +30,10 @@ pub enum MissingSecret {
     Unclosed,
 }
 
-/// Replaces each `${NAME}` by an environment variable, each `${file:PATH}` by a file's content, and
-/// each `${credential:NAME}` by what the service manager keeps under that name.
+/// Replaces each placeholder by the secret it refers to.
+///
+/// `${NAME}` is an environment variable, `${file:PATH}` the content of a file, and
+/// `${credential:NAME}` a credential that the service manager passes.
 pub(crate) fn expand(text: &str, dir: &Path) -> Result<String, MissingSecret> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -45,7 +48,7 @@ pub(crate) fn expand(text: &str, dir: &Path) -> Result<String, MissingSecret> {
     Ok(out)
 }
 
-/// What a placeholder stands for.
+/// Returns the secret that a placeholder refers to.
 fn secret(name: &str, dir: &Path) -> Result<String, MissingSecret> {
     if let Some(file) = name.strip_prefix("file:") {
         let path = dir.join(file);
@@ -61,7 +64,7 @@ fn secret(name: &str, dir: &Path) -> Result<String, MissingSecret> {
     std::env::var(name).map_err(|_| MissingSecret::Variable(name.to_owned()))
 }
 
-/// A credential of systemd's, which lies in a folder that it names to the service.
+/// Reads a credential that systemd passes. It lies in a folder that systemd names to the service.
 fn credential(name: &str, folder: Option<&Path>) -> Result<String, MissingSecret> {
     let missing = |reason: &str| MissingSecret::Credential {
         name: name.to_owned(),
@@ -75,7 +78,7 @@ fn credential(name: &str, folder: Option<&Path>) -> Result<String, MissingSecret
     read_secret(&folder.join(name)).map_err(|reason| missing(&reason))
 }
 
-/// The content of a file, without the line feeds at its end; or what the system says.
+/// Returns the content of a file without the line feeds at its end, or the error of the system.
 fn read_secret(path: &Path) -> Result<String, String> {
     let content = std::fs::read_to_string(path).map_err(|error| error.kind().to_string())?;
     Ok(content.trim_end_matches(['\r', '\n']).to_owned())
@@ -85,8 +88,8 @@ fn read_secret(path: &Path) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    /// Names come from a configuration that several people may write to; what they name is read by
-    /// the host.
+    /// Several people may edit the configuration, but the host reads the files. A credential's name
+    /// must therefore not lead out of the folder of credentials.
     #[test]
     fn a_credential_is_read_from_its_folder_and_from_nowhere_else() {
         let dir = tempfile::tempdir().expect("folder");

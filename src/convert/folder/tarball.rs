@@ -10,15 +10,17 @@ use super::tree::{Item, Kind, Tree, since_epoch};
 
 const BLOCK_BYTES: u64 = 512;
 
-/// The tar file of a tree. `Open` gives the content of a file in it; what it gives must be as long
-/// as the tree says.
+/// Streams the tar file of a tree.
 ///
-/// Owners, modes and the times of folders are fixed: they differ between two copies of one tree.
+/// `Open` returns the content of a file in the tree. That content must be as long as the tree says.
+///
+/// Owners, modes and folder times are fixed values, because they differ between two copies of one
+/// tree.
 pub(crate) struct Tarball<'a, Open> {
     rest: std::slice::Iter<'a, Item>,
     open: Open,
     headers: tar::Builder<Vec<u8>>,
-    /// How much of the headers has been read.
+    /// Bytes of `headers` that have been read.
     given: usize,
     content: Option<Content>,
     is_ended: bool,
@@ -26,7 +28,7 @@ pub(crate) struct Tarball<'a, Open> {
 
 struct Content {
     from: Box<dyn Read>,
-    /// Bytes of the file and of what fills its last block that are still to come.
+    /// Bytes still to come of the current file and of the padding of its last block.
     left: u64,
     filling: u64,
     is_at_its_end: bool,
@@ -44,8 +46,8 @@ impl<'a, Open: FnMut(&Item) -> io::Result<Box<dyn Read>>> Tarball<'a, Open> {
         }
     }
 
-    /// The tar file of a main file and its companions. A comment at its beginning names the main
-    /// file.
+    /// Streams the tar file of a main file and its companions. A comment at its beginning names the
+    /// main file.
     pub(crate) fn with_main(tree: &'a Tree, main: &OsStr, open: Open) -> io::Result<Self> {
         let mut tarball = Self::new(tree, open);
         let mut header = tar::Header::new_ustar();
@@ -62,7 +64,7 @@ impl<'a, Open: FnMut(&Item) -> io::Result<Box<dyn Read>>> Tarball<'a, Open> {
         Ok(tarball)
     }
 
-    /// Goes to the next item. False when there is none.
+    /// Moves on to the next item. Returns false when there is none.
     fn advance(&mut self) -> io::Result<bool> {
         self.headers.get_mut().clear();
         self.given = 0;
@@ -71,7 +73,7 @@ impl<'a, Open: FnMut(&Item) -> io::Result<Box<dyn Read>>> Tarball<'a, Open> {
                 return Ok(false);
             }
             self.is_ended = true;
-            // Two empty blocks are the end of a tar file.
+            // Two empty blocks end a tar file.
             self.headers.get_mut().resize(1024, 0);
             return Ok(true);
         };
@@ -104,7 +106,7 @@ impl<'a, Open: FnMut(&Item) -> io::Result<Box<dyn Read>>> Tarball<'a, Open> {
                 });
             }
         }
-        // The content follows by itself.
+        // Only the header is written here; the content is streamed after it.
         self.headers
             .append_data(&mut header, &item.path, io::empty())?;
         Ok(true)
@@ -163,8 +165,7 @@ impl Read for Content {
     }
 }
 
-/// Opens a file of the tree that lies in `root`, without waiting at a pipe that has taken its
-/// place.
+/// Opens a file of the tree that lies in `root`. Does not block if a pipe has replaced the file.
 pub(crate) fn file_of(root: &Path, item: &Item) -> io::Result<Box<dyn Read>> {
     let mut options = File::options();
     options.read(true);
@@ -184,8 +185,9 @@ pub(crate) fn file_of(root: &Path, item: &Item) -> io::Result<Box<dyn Read>> {
     Ok(Box::new(file))
 }
 
-/// The record of an extended header that names a main file: its own length, which counts itself,
-/// then keyword and value.
+/// Returns the record of an extended header that names a main file.
+///
+/// The record is its own length (which counts itself), then keyword and value.
 fn comment(main: &OsStr) -> Vec<u8> {
     let mut record = b" comment=".to_vec();
     record.extend(MAIN_FILE.as_bytes());
@@ -197,12 +199,12 @@ fn comment(main: &OsStr) -> Vec<u8> {
     [length.to_string().into_bytes(), record].concat()
 }
 
-/// Seconds as a decimal number, as an extended header has them.
+/// Formats seconds as the decimal number of an extended header.
 fn written(seconds: i64, nanos: u32) -> String {
     if seconds >= 0 {
         return format!("{seconds}.{nanos:09}");
     }
-    // Before 1970 the number is the whole distance.
+    // Before 1970 the sign applies to the whole number, fraction included.
     match nanos {
         0 => format!("{seconds}"),
         _ => format!(
@@ -255,7 +257,7 @@ mod tests {
         fs::set_permissions(dir.path().join("two/a"), closed).expect("set");
         let made = bytes(&dir.path().join("one"));
         assert_eq!(made, bytes(&dir.path().join("two")));
-        // What is archived must come out the same for as long as keys are made of it.
+        // Content keys are hashes of these bytes, so the bytes must never change between versions.
         fs::remove_dir_all(dir.path().join("one").join("l".repeat(90))).expect("removed");
         assert_eq!(
             blake3::hash(&bytes(&dir.path().join("one")))

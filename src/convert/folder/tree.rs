@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use super::{DEPTH_MAX, ITEMS_MAX};
 use crate::id::BlobId;
 
-/// Everything below a folder, in the order of the bytes of the paths. A folder so comes before what
-/// is in it.
+/// Everything below a folder, sorted by the bytes of the paths. A folder so comes before its
+/// content.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Tree {
     pub(crate) items: Vec<Item>,
@@ -19,7 +19,7 @@ pub(crate) struct Tree {
 /// A file or folder in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// From the folder, with `/` between parts.
+    /// The path relative to the root, with `/` between parts.
     pub(crate) path: PathBuf,
     pub(crate) kind: Kind,
 }
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
     File { size: u64, modified: SystemTime },
 }
 
-/// Why a folder is no source.
+/// Why a folder cannot be archived as a source.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TreeError {
     #[error("{} in it is {what}; what is taken as one may hold files and folders only", path.display())]
@@ -44,15 +44,15 @@ pub(crate) enum TreeError {
 }
 
 impl TreeError {
-    /// True when something was there a moment ago and is not now.
+    /// Returns true when an item disappeared while the tree was listed.
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self, Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 }
 
 impl Tree {
-    /// Lists what is below `root`. `see` is shown the metadata of each item, and of `root` itself
-    /// first.
+    /// Lists everything below `root`. Calls `see` with the metadata of `root` and then of each
+    /// item.
     pub(crate) fn of(root: &Path, mut see: impl FnMut(&Metadata)) -> Result<Self, TreeError> {
         let own = fs::symlink_metadata(root).map_err(|error| unreadable(Path::new("."), error))?;
         see(&own);
@@ -61,8 +61,8 @@ impl Tree {
         walk.finish()
     }
 
-    /// Lists the files and folders of these names in `root`, and what is below them. `see` is shown
-    /// the metadata of each item.
+    /// Lists these names in `root`, and everything below them. Calls `see` with the metadata of
+    /// each item.
     pub(crate) fn among<'n>(
         root: &Path,
         names: impl IntoIterator<Item = &'n OsStr>,
@@ -75,18 +75,18 @@ impl Tree {
         walk.finish()
     }
 
-    /// The files in it.
+    /// Returns the files of the tree.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Item> {
         let is_file = |item: &&Item| matches!(item.kind, Kind::File { .. });
         self.items.iter().filter(is_file)
     }
 
-    /// Bytes of all its files.
+    /// Returns the total size of all files in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.items.iter().map(Item::size).sum()
     }
 
-    /// When the last of its files was written.
+    /// Returns the latest modification time among the files.
     pub(crate) fn modified(&self) -> Option<SystemTime> {
         self.items
             .iter()
@@ -97,7 +97,7 @@ impl Tree {
             .max()
     }
 
-    /// Names what can be seen of it without reading a file: paths, kinds, sizes, times.
+    /// Hashes what is known of the tree without reading a file: paths, kinds, sizes, times.
     pub(crate) fn digest(&self) -> BlobId {
         let mut hasher = blake3::Hasher::new_derive_key("annals 2026-11 look of a folder v1");
         for item in &self.items {
@@ -132,7 +132,7 @@ struct Walk<'a, See> {
     root: &'a Path,
     see: See,
     tree: Tree,
-    /// Folders still to be listed, and how deep they lie.
+    /// Folders still to be listed, each with its depth.
     folders: Vec<(OsString, usize)>,
 }
 
@@ -146,7 +146,7 @@ impl<'a, See: FnMut(&Metadata)> Walk<'a, See> {
         }
     }
 
-    /// Adds everything that stands directly in a folder.
+    /// Adds the direct content of a folder.
     fn list(&mut self, folder: &Path, depth: usize) -> Result<(), TreeError> {
         let listed =
             fs::read_dir(self.root.join(folder)).map_err(|error| unreadable(folder, error))?;
@@ -190,7 +190,7 @@ impl<'a, See: FnMut(&Metadata)> Walk<'a, See> {
         Ok(())
     }
 
-    /// Lists the folders that were found, and those in them.
+    /// Lists the folders that were found and everything below them.
     fn finish(mut self) -> Result<Tree, TreeError> {
         while let Some((folder, depth)) = self.folders.pop() {
             self.list(Path::new(&folder), depth)?;
@@ -212,7 +212,7 @@ fn file(metadata: &Metadata) -> Result<Kind, &'static str> {
     if metadata.is_file() {
         return Ok(Kind::File {
             size: metadata.len(),
-            // A file system that keeps no times has nothing to tell apart.
+            // On a file system without times, all files get one fixed time.
             modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
         });
     }
@@ -223,7 +223,7 @@ fn file(metadata: &Metadata) -> Result<Kind, &'static str> {
     })
 }
 
-/// Whole seconds since 1970, negative before it, and the nanoseconds after them.
+/// Returns whole seconds since 1970, negative before it, and the nanoseconds after them.
 pub(super) fn since_epoch(time: SystemTime) -> (i64, u32) {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => (

@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 use super::{DEPTH_MAX, ITEMS_MAX, MAIN_FILE};
 use crate::convert::scratch::make_private;
 
-/// Bytes of the longest extended header that is read.
+/// Maximum length in bytes of an extended header.
 const EXTENSION_BYTES_MAX: u64 = 64 << 10;
 
-/// Why a tree was not put back.
+/// Why a tree could not be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnpackError {
     #[error("the source cannot be read: {0}")]
@@ -24,11 +24,11 @@ pub(crate) enum UnpackError {
     Write { path: PathBuf, source: io::Error },
 }
 
-/// Makes the files and folders of a tar file in `into`, an empty folder that nobody else writes to.
-/// Reads `source` to its end.
+/// Unpacks a tar file into `into`, an empty folder that nobody else writes to.
 ///
-/// What is neither a file nor a folder is refused, and so is a path that is absolute, has a `..` in
-/// it, or comes twice. Returns the name of the main file, where the tar file names one.
+/// Reads `source` to its end. Refuses everything that is neither a file nor a folder, and every
+/// path that is absolute, contains `..` or occurs twice. Returns the name of the main file if the
+/// tar file names one.
 pub(crate) fn unpack(source: &mut dyn Read, into: &Path) -> Result<Option<OsString>, UnpackError> {
     let mut source = Watched {
         source,
@@ -39,29 +39,30 @@ pub(crate) fn unpack(source: &mut dyn Read, into: &Path) -> Result<Option<OsStri
         return Err(UnpackError::Source(error));
     }
     let main = unpacked?;
-    // Only at its end has all of it been verified.
+    // The source's checksum is verified only when its end is read.
     io::copy(&mut source, &mut io::sink()).map_err(UnpackError::Source)?;
     Ok(main)
 }
 
-/// Bytes at the beginning of a source by which [`has_main_file`] knows it.
+/// Bytes at the beginning of a source that [`has_main_file`] needs.
 pub(crate) const BEGINNING_BYTES: u64 = 1024;
 
-/// True for the beginning of the tar file of a main file with companions.
+/// Returns true for the beginning of the tar file of a main file with companions.
 pub(crate) fn has_main_file(beginning: &[u8]) -> bool {
     let Some((block, record)) = beginning.split_first_chunk::<512>() else {
         return false;
     };
     let header = tar::Header::from_byte_slice(block);
     let is_comment = header.entry_type() == tar::EntryType::XGlobalHeader;
-    // A name that is longer than what was read is known by how its record begins.
+    // A long name may lie beyond the bytes that were read, so the beginning of its record decides.
     let keyword = [b" comment=", MAIN_FILE.as_bytes()].concat();
     let digits = record.iter().take_while(|byte| byte.is_ascii_digit());
     is_comment && record[digits.count()..].starts_with(&keyword)
 }
 
-/// The main file that a record of an extended header names. Its length is counted, because a name
-/// may hold a line feed.
+/// Returns the main file that a record of an extended header names.
+///
+/// The record's length is used instead of its line feed, because a name may contain line feeds.
 fn main_named(record: &[u8]) -> Option<&[u8]> {
     let digits = record.iter().position(|byte| *byte == b' ')?;
     let length: usize = str::from_utf8(&record[..digits]).ok()?.parse().ok()?;
@@ -72,7 +73,7 @@ fn main_named(record: &[u8]) -> Option<&[u8]> {
         .strip_suffix(b"\n")
 }
 
-/// Tells a source that cannot be read from one that is no tar file.
+/// Distinguishes a source that cannot be read from a source that is no tar file.
 struct Watched<'a> {
     source: &'a mut dyn Read,
     failed: Option<io::Error>,
@@ -91,7 +92,7 @@ impl Read for Watched<'_> {
     }
 }
 
-/// What an extended header says of the file after it.
+/// What an extended header says about the file after it.
 #[derive(Default)]
 struct Extension {
     path: Option<OsString>,
@@ -104,7 +105,7 @@ fn put_back(source: &mut Watched<'_>, into: &Path) -> Result<Option<OsString>, U
     let mut extension = Extension::default();
     let mut made: HashSet<PathBuf> = HashSet::new();
     let mut main: Option<OsString> = None;
-    // Raw, because extended headers of any length would be read into memory otherwise.
+    // Read raw: the tar library would load extended headers of any length into memory.
     for entry in archive.entries().map_err(format)?.raw(true) {
         let mut entry = entry.map_err(format)?;
         let kind = entry.header().entry_type();
@@ -178,7 +179,7 @@ fn put_back(source: &mut Watched<'_>, into: &Path) -> Result<Option<OsString>, U
     }
 }
 
-/// True for the plain name of a file that stands directly in a folder.
+/// Returns true for the plain name of a file that lies directly in a folder.
 fn is_file_in(folder: &Path, name: &OsStr) -> bool {
     let is_plain = Path::new(name).file_name() == Some(name);
     is_plain
@@ -188,14 +189,14 @@ fn is_file_in(folder: &Path, name: &OsStr) -> bool {
             .is_ok_and(|found| found.is_file())
 }
 
-/// A path that stays inside, without the parts that say nothing.
+/// Returns a path that stays inside the target folder, without its `.` parts.
 fn inside(path: &Path) -> Result<PathBuf, UnpackError> {
     let refused = |why: &str| UnpackError::Format(format!("{} {why}", path.display()));
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {
             Component::Normal(name) => {
-                // A second stream of another file, on Windows.
+                // On Windows, `name:stream` is a second stream of another file.
                 if cfg!(windows) && name.to_string_lossy().contains(':') {
                     return Err(refused("is no name of a file here"));
                 }
@@ -213,7 +214,9 @@ fn inside(path: &Path) -> Result<PathBuf, UnpackError> {
     Ok(clean)
 }
 
-/// Others' tar files need not name the folders their files are in.
+/// Creates the folders above a path.
+///
+/// Tar files made by other programs need not contain an item for each folder.
 fn make_parents(path: &Path, into: &Path, made: &mut HashSet<PathBuf>) -> Result<(), UnpackError> {
     let mut parents: Vec<&Path> = path.ancestors().skip(1).collect();
     parents.reverse();
@@ -231,7 +234,7 @@ fn create<Made>(
     make: impl FnOnce(&Path) -> io::Result<Made>,
 ) -> Result<Made, UnpackError> {
     make(path).map_err(|source| match source.kind() {
-        // The folder was empty: the file in the way came out of the same source.
+        // The folder was empty before, so the file in the way came out of this source too.
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             UnpackError::Format(format!("{} is a file and a folder", path.display()))
         }
@@ -269,7 +272,7 @@ fn write_file(
         return Err(UnpackError::Format("it breaks off".to_owned()));
     }
     if let Some(modified) = modified {
-        // A time that cannot be set is no reason to fail: the content is what counts.
+        // The content counts, so a time that cannot be set is no failure.
         let _ = file.set_modified(modified);
     }
     Ok(())
@@ -306,7 +309,7 @@ impl Extension {
     }
 }
 
-/// A decimal number of seconds since 1970.
+/// Parses a decimal number of seconds since 1970.
 fn time(text: &str) -> Option<SystemTime> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(text) => (-1, text),
@@ -347,7 +350,7 @@ mod tests {
     use super::super::{Tarball, Tree, file_of};
     use super::*;
 
-    /// A tar file of what its author pleases.
+    /// Builds a tar file of arbitrary items, also of such as this program never writes.
     fn tar_of(items: &[(&str, tar::EntryType, &str)]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         for (path, kind, content) in items {

@@ -1,10 +1,10 @@
-//! Asks long work to stop.
+//! Lets a caller cancel long work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// The longest time between two looks for a cancellation.
+/// The longest time between two checks for a cancellation.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// Cancels long work. All clones share one state.
@@ -12,12 +12,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Cancels. Running converters are killed, and their conversions count as not begun.
+    /// Cancels the work. Running converters are killed, and their conversions count as never
+    /// started.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// True after [`Cancel::cancel`].
+    /// Returns true after [`Cancel::cancel`].
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

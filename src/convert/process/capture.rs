@@ -1,4 +1,4 @@
-//! What a process writes, read by a thread of its own.
+//! Captures the output of a process on a separate thread.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,15 +7,15 @@ use crossbeam_channel::Sender;
 
 use super::child::Process;
 
-/// Bytes kept of the end of standard error.
+/// Bytes that are kept of the end of standard error.
 pub(super) const STDERR_BYTES_KEPT: usize = 64 << 10;
 
-/// What to keep of a stream.
+/// Which part of a stream is kept.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::convert) enum Keep {
-    /// Keeps everything, up to so many bytes. A stream that is longer is cut off and marked.
+    /// Keeps everything up to this many bytes. A longer stream is cut off and marked.
     All(usize),
-    /// Keeps the last so many bytes.
+    /// Keeps the last bytes, up to this many.
     Tail(usize),
 }
 
@@ -28,13 +28,13 @@ struct Captured {
     abandoned: bool,
 }
 
-/// A stream being read by a thread of its own.
+/// A stream that a separate thread reads.
 #[derive(Debug, Clone)]
 pub(in crate::convert) struct Capture(Arc<Mutex<Captured>>);
 
 impl Capture {
-    /// Reads `stream` to its end. `wake` is sent to when something happened that a waiting thread
-    /// should know.
+    /// Reads `stream` to its end on a new thread. Sends to `wake` when a waiting thread has to
+    /// check again.
     pub(in crate::convert) fn start(
         mut stream: impl Read + Send + 'static,
         keep: Keep,
@@ -58,7 +58,7 @@ impl Capture {
                     }
                     captured.take(&buffer[..read], keep);
                     if captured.closed || captured.too_much {
-                        // A full channel means the waiting thread is about to look anyway.
+                        // A full channel means that the waiting thread is about to check anyway.
                         let _ = wake.try_send(());
                         return;
                     }
@@ -87,12 +87,12 @@ impl Capture {
         std::mem::take(&mut captured.bytes)
     }
 
-    /// Forgets what was read so far.
+    /// Discards what was read so far.
     pub(in crate::convert) fn clear(&self) {
         self.lock().bytes.clear();
     }
 
-    /// The end of what was read, as text.
+    /// Returns the end of what was read, as text.
     pub(in crate::convert) fn tail_text(&self) -> String {
         String::from_utf8_lossy(&self.lock().bytes).into_owned()
     }
@@ -116,7 +116,7 @@ impl Captured {
     }
 }
 
-/// Keeps the end of standard error of a process that was started with a pipe for it.
+/// Captures the end of standard error of a process that was started with a pipe for it.
 pub(in crate::convert) fn capture_stderr(
     process: &mut Process,
     wake: Sender<()>,

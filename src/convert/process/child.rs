@@ -1,4 +1,4 @@
-//! A running process of a converter, and its end.
+//! Starts one process of a converter, watches it and kills it.
 
 use std::io;
 use std::process::{Child, Command, ExitStatus};
@@ -8,17 +8,17 @@ use super::command::Invocation;
 use super::orphans::{self, Family};
 use crate::convert::sandbox;
 
-/// How long a killed process may take to die.
+/// How long a killed process may take to exit.
 const DEATH: Duration = Duration::from_secs(2);
 
-/// A running process and, on Unix, its group.
+/// A running process and, on Unix, its process group.
 pub(in crate::convert) struct Process {
     child: Child,
     gone: bool,
 }
 
 impl Process {
-    /// Starts a process by the command of its invocation.
+    /// Starts the process that `invocation` describes.
     pub(in crate::convert) fn start(
         invocation: &Invocation<'_>,
         mut command: Command,
@@ -42,8 +42,8 @@ impl Process {
         &mut self.child
     }
 
-    /// True once the process has exited. It stays a zombie, so that its number still names its
-    /// group.
+    /// Returns true once the process has exited. It stays a zombie, so that its process id still
+    /// names its group.
     #[cfg(unix)]
     pub(in crate::convert) fn has_exited(&mut self) -> bool {
         use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -51,7 +51,7 @@ impl Process {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(id, options) {
             Ok(status) => status.is_some(),
-            // No such child: somebody else waited for it.
+            // No such child: another thread has waited for it.
             Err(error) => error == rustix::io::Errno::CHILD,
         }
     }
@@ -61,8 +61,9 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Kills what is left of the group and returns how the process exited. `None` when it does not
-    /// die in time, or its status is lost.
+    /// Kills the rest of the group and returns how the process exited.
+    ///
+    /// Returns `None` when the process does not exit in time, or its status is lost.
     pub(in crate::convert) fn end(&mut self) -> Option<ExitStatus> {
         let family = Family::below(self.child.id());
         self.kill();
@@ -83,7 +84,7 @@ impl Process {
     #[cfg(unix)]
     fn kill(&mut self) {
         use rustix::process::{Pid, Signal, kill_process_group};
-        // Fails only when nothing of the group is left, or when it has become another user's.
+        // Fails only when the group is empty, or belongs to another user now.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
     }
 

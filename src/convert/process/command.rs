@@ -1,4 +1,4 @@
-//! The command that a converter is started by: everything it will know of the world.
+//! Builds the command that starts a converter, with its environment variables and folders.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -8,7 +8,8 @@ use std::process::{Command, ExitStatus};
 use crate::convert::converter::Bounds;
 use crate::convert::sandbox::{self, Confinement};
 
-/// Environment variables that a converter inherits. It gets no others, for they may hold secrets.
+/// Environment variables that a converter inherits. It gets no others, because they may hold
+/// secrets.
 pub(super) const INHERITED: [&str; 7] = [
     "PATH",
     "LANG",
@@ -24,21 +25,23 @@ pub(super) const INHERITED: [&str; 7] = [
 pub(in crate::convert) struct Invocation<'a> {
     pub(in crate::convert) program: PathBuf,
     pub(in crate::convert) arguments: Vec<OsString>,
-    /// Its current folder.
+    /// The current folder of the program.
     pub(in crate::convert) dir: &'a Path,
-    /// A private folder for whatever it writes.
+    /// A private folder that the program may write to.
     pub(in crate::convert) home: &'a Path,
-    /// Variables besides the inherited ones.
+    /// Variables in addition to the inherited ones.
     pub(in crate::convert) variables: Vec<(&'static str, OsString)>,
-    /// What it is held to.
+    /// The limits of the process.
     pub(in crate::convert) bounds: &'a Bounds,
-    /// What is closed to it; `None` is nothing that is open to the host.
+    /// What the process has no access to; `None` leaves it everything that the host may access.
     pub(in crate::convert) confinement: Option<Confinement>,
 }
 
 impl Invocation<'_> {
+    /// Builds the command.
+    ///
     /// # Errors
-    /// `Unsupported` for a confinement without a program that could put it in force.
+    /// `Unsupported` for a confinement when no program is there that can apply it.
     pub(in crate::convert) fn command(&self) -> io::Result<Command> {
         let mut command = match &self.confinement {
             None => Command::new(&self.program),
@@ -62,7 +65,9 @@ impl Invocation<'_> {
         Ok(command)
     }
 
-    /// Returns why the launcher could not start the program. Without a launcher, `spawn` fails.
+    /// Returns why the launcher could not start the program.
+    ///
+    /// Returns `None` without a launcher, because `spawn` itself fails then.
     pub(in crate::convert) fn launch_error(
         &self,
         status: Option<ExitStatus>,
@@ -73,7 +78,7 @@ impl Invocation<'_> {
     }
 }
 
-/// The converter's argument list, with `{input}` replaced.
+/// Returns the converter's argument list with `{input}` replaced.
 pub(in crate::convert) fn fill_in(words: &[String], input: &OsStr) -> Vec<OsString> {
     words
         .iter()

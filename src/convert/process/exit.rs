@@ -1,10 +1,10 @@
-//! How a process ended, in words.
+//! Describes in words how a process ended.
 
 use std::process::ExitStatus;
 
 use crate::convert::protocol::EXCERPT_BYTES_MAX;
 
-/// How a process exited, in words; `None` is success.
+/// Describes how a process exited; `None` is success.
 pub(in crate::convert) fn exit_reason(status: Option<ExitStatus>) -> Option<String> {
     let Some(status) = status else {
         return Some("ended in an unknown way".to_owned());
@@ -30,7 +30,7 @@ pub(in crate::convert) fn exit_reason(status: Option<ExitStatus>) -> Option<Stri
     })
 }
 
-/// `reason`, and the last of what the program wrote to standard error.
+/// Returns `reason` followed by the end of what the program wrote to standard error.
 pub(in crate::convert) fn with_stderr(reason: &str, stderr: &str) -> String {
     let text = stderr.trim();
     if text.is_empty() {

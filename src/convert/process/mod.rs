@@ -1,9 +1,9 @@
-//! Starts the processes of a converter, bounds their time, output, memory and files, and ends them.
+//! Starts the processes of a converter, limits their time, output, memory and files, and ends them.
 //!
-//! On Unix a converter runs in its own process group and the whole group is killed when the
-//! converter is done for, whether it timed out or exited; on Linux, so is what left the group. On
-//! Windows the converter itself is killed; what it started is not. A process that keeps the output
-//! open is not waited for longer than a moment.
+//! On Unix a converter runs in its own process group. The whole group is killed when the conversion
+//! is over, whether the converter timed out or exited. On Linux, processes that left the group are
+//! killed too. On Windows only the converter itself is killed, not what it started. A process that
+//! keeps the output open is waited for only briefly.
 
 mod cancel;
 mod capture;

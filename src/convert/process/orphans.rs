@@ -1,10 +1,10 @@
-//! Ends what a converter started and left behind: processes that went out of its group, and out of
-//! its family.
+//! Kills processes that a converter started and that outlived it (orphans).
 //!
-//! A process leaves its group by a session of its own, and its family when its parent ends: then it
-//! belongs to process 1, and nobody knows any more whose it was. So the program can ask to be the
-//! one that such orphans are given to ([`adopt_orphans`]); what it has not started itself is then
-//! somebody's orphan, and ends with the last process that has the same home.
+//! A process can leave its process group by starting a new session. When its parent exits, process
+//! 1 becomes its parent, and nothing links it to the converter any more. A program can therefore
+//! ask to become the parent of such orphans itself ([`adopt_orphans`]). Every child that it has not
+//! started itself is then an orphan. An orphan is killed once no started process has the orphan's
+//! home folder.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,21 +13,21 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Processes that were started for converters and not waited for yet, each with its home.
+/// Processes that were started for converters and not waited for yet, each with its home folder.
 static STARTED: Mutex<BTreeMap<i32, PathBuf>> = Mutex::new(BTreeMap::new());
-/// True once orphans are given to this process.
+/// True once this process adopts orphans.
 static ADOPTS: AtomicBool = AtomicBool::new(false);
 
-/// Makes this process the subreaper, so that processes that converters leave behind are killed.
+/// Makes this process the subreaper, so that orphans of converters are killed.
 ///
-/// On Linux only. Elsewhere, and without this call, only processes that are still below a converter
-/// when it ends are killed.
+/// It works on Linux only. Elsewhere, and without this call, only processes that are still
+/// descendants of a converter when it ends are killed.
 ///
-/// From then on every child process of this one that is no converter's is taken for an orphan and
-/// killed. It is for programs that start nothing else.
+/// From then on, every child of this process that was not started for a converter counts as an
+/// orphan and is killed. Only programs that start no other processes should call it.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 pub fn adopt_orphans() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -41,9 +41,10 @@ fn started() -> MutexGuard<'static, BTreeMap<i32, PathBuf>> {
     STARTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts a process whose leavings belong to `home`. It is to be waited for with [`forget`].
+/// Starts a process whose orphans belong to `home`. Call [`forget`] once it has been waited for.
 pub(in crate::convert) fn start(command: &mut Command, home: &Path) -> io::Result<Child> {
-    // The lock keeps a search for orphans from meeting a child that nobody has noted yet.
+    // The lock keeps a concurrent search for orphans from finding a child that is not registered
+    // yet.
     let mut started = started();
     let child = command.spawn()?;
     if let Ok(pid) = i32::try_from(child.id()) {
@@ -52,7 +53,7 @@ pub(in crate::convert) fn start(command: &mut Command, home: &Path) -> io::Resul
     Ok(child)
 }
 
-/// Forgets a process that was waited for, and ends what it left behind.
+/// Removes a process that was waited for from the list, and kills its orphans.
 pub(in crate::convert) fn forget(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
         started().remove(&pid);
@@ -81,11 +82,11 @@ mod family {
 
     use super::started;
 
-    /// All processes below one, as they are at one moment.
+    /// All descendants of one process at one moment.
     pub(in crate::convert) struct Family(Vec<OwnedFd>);
 
     impl Family {
-        /// The processes below `pid`, itself left out.
+        /// Returns the processes below `pid`, without `pid` itself.
         pub(in crate::convert) fn below(pid: u32) -> Self {
             let mut handles = Vec::new();
             let first = i32::try_from(pid).ok().and_then(Pid::from_raw);
@@ -95,7 +96,8 @@ mod family {
                     let Ok(handle) = pidfd_open(child, PidfdFlags::empty()) else {
                         continue;
                     };
-                    // The number may have become another's before there was a handle.
+                    // The process id may have been reused before the handle was opened, so it is
+                    // checked again.
                     if children(parent).contains(&child) {
                         handles.push(handle);
                         parents.push(child);
@@ -107,13 +109,13 @@ mod family {
 
         pub(in crate::convert) fn kill(&self) {
             for handle in &self.0 {
-                // One that has ended meanwhile is as good.
+                // Fails only for a process that has already ended.
                 let _ = pidfd_send_signal(handle, Signal::KILL);
             }
         }
     }
 
-    /// The children of all threads of a process.
+    /// Returns the children of all threads of a process.
     fn children(parent: Pid) -> Vec<Pid> {
         let tasks = fs::read_dir(format!("/proc/{}/task", parent.as_raw_nonzero()));
         tasks
@@ -129,8 +131,10 @@ mod family {
             .collect()
     }
 
-    /// Kills the children of this process that it has not started, but for those whose home is that
-    /// of a process that still runs. Their own children become children of this process.
+    /// Kills the orphans of this process, except those whose home belongs to a process that still
+    /// runs.
+    ///
+    /// The orphans' own children then become children of this process.
     pub(in crate::convert) fn end_orphans() {
         const ROUNDS: u32 = 200;
         for _ in 0..ROUNDS {
@@ -146,7 +150,7 @@ mod family {
                 );
                 if matches!(ended, Ok(None)) && !started.values().any(|home| lives_in(child, home))
                 {
-                    // A child that was not waited for keeps its number.
+                    // A child that was not waited for keeps its process id.
                     let _ = kill_process(child, Signal::KILL);
                     killed = true;
                 }
@@ -159,7 +163,7 @@ mod family {
         }
     }
 
-    /// True when the environment of the process still says that `home` is its home.
+    /// Returns true when the environment of the process still names `home` as its home.
     fn lives_in(pid: Pid, home: &Path) -> bool {
         let variables = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()));
         variables.is_ok_and(|variables| {
@@ -170,7 +174,7 @@ mod family {
     }
 }
 
-/// Where a process's children cannot be asked for.
+/// Stands in on systems that cannot list the children of a process.
 #[cfg(not(target_os = "linux"))]
 pub(in crate::convert) struct Family;
 

@@ -1,4 +1,4 @@
-//! Runs a program to its end, or to the end of its time.
+//! Runs a program until it exits or its time is up.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -11,11 +11,11 @@ use super::capture::{Capture, Keep, capture_stderr};
 use super::child::Process;
 use super::command::Invocation;
 
-/// Bytes of standard output taken from one conversion.
+/// Maximum bytes of standard output of one conversion.
 pub(in crate::convert) const STDOUT_BYTES_MAX: usize = 64 << 20;
-/// How long output may still trickle in once the process is gone.
+/// How long to wait for remaining output after the process has exited.
 const DRAIN: Duration = Duration::from_millis(500);
-/// The longest time between two looks at a process.
+/// The longest time between two checks of a process.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// How a process came to its end.
@@ -27,7 +27,7 @@ pub(in crate::convert) enum End {
     Cancelled,
 }
 
-/// A process's end and what it wrote.
+/// How a process ended and what it wrote.
 #[derive(Debug)]
 pub(in crate::convert) struct Finished {
     pub(in crate::convert) end: End,
@@ -38,7 +38,7 @@ pub(in crate::convert) struct Finished {
 
 /// Runs a program until it exits, times out, writes more than `stdout_max` bytes, or is cancelled.
 ///
-/// Returns within about its time plus 3 seconds whatever the program does.
+/// Returns at most about 3 seconds after the timeout, whatever the program does.
 pub(in crate::convert) fn run(
     invocation: &Invocation<'_>,
     stdout_max: usize,
@@ -79,7 +79,7 @@ pub(in crate::convert) fn run(
     })
 }
 
-/// Waits for the process to exit; says why when it has to be killed instead.
+/// Waits for the process to exit, or returns why it has to be killed.
 fn wait(
     process: &mut Process,
     stdout: &Capture,
@@ -104,7 +104,7 @@ fn wait(
             return Some(End::TimedOut);
         }
         pause = match woken.recv_timeout(pause.min(left)) {
-            // Closing its output is the last thing a process does: look again at once.
+            // A process closes its output just before it exits, so check again at once.
             Ok(()) => shortest,
             Err(RecvTimeoutError::Timeout) => (pause * 2).min(LOOK_EVERY),
             Err(RecvTimeoutError::Disconnected) => {
@@ -115,8 +115,9 @@ fn wait(
     }
 }
 
-/// Waits a moment for the rest of the output of a process that has ended. Another process may keep
-/// the pipe open, so the wait is bounded.
+/// Waits briefly for the rest of the output of a process that has ended.
+///
+/// The wait is bounded, because another process may keep the pipe open.
 fn drain(captures: &[&Capture], woken: &Receiver<()>) {
     let until = Instant::now() + DRAIN;
     while !captures.iter().all(|capture| capture.is_closed()) {
@@ -129,8 +130,8 @@ fn drain(captures: &[&Capture], woken: &Receiver<()>) {
 
 #[cfg(all(test, unix))]
 mod tests {
-    //! A two-second timeout once took five minutes, because a grandchild held the pipe; and a
-    //! converter in an endless loop filled the host's memory.
+    //! Checks the limits: a descendant that keeps the pipe open must not prolong a timeout, and an
+    //! endless loop must not use up the host's memory.
 
     use std::ffi::OsStr;
 
@@ -244,7 +245,7 @@ mod tests {
             file_size: 1 << 20,
             ..Bounds::default()
         };
-        // The limit is set once the process is there.
+        // The limit is set after the process has started, so the script waits for it.
         let script = "until [ \"$(ulimit -f)\" != unlimited ]; do :; done\n\
             head -c 1000000 /dev/zero > $HOME/a && echo fits; exec head -c 2000000 /dev/zero > $HOME/b";
         let (finished, _) = shell_within(script, &bounds, 100);

@@ -1,14 +1,14 @@
-//! Tells a converter's answer from a bare report, and reads it.
+//! Distinguishes a converter's answer from a bare report, and reads the answer.
 //!
 //! **What is meant as an answer is never taken for a report.** An object is an answer when it has a
-//! `status`, in whatever letters; a `report`, `reports`, `retry_after_s` or `post_action`; an
-//! `error` that says something; or nothing but complaints. A report that has a member of such a
-//! name is put into an answer's `report`.
+//! `status`, in upper or lower case; a `report`, `reports`, `retry_after_s` or `post_action`; an
+//! `error` that is neither empty nor zero nor false; or nothing but complaints. A report that has a
+//! member with such a name must be put into an answer's `report`.
 //!
-//! **What is not known is a failure.** A status that is none of the five words, a value of another
-//! type, a member that is there twice or misspelt, an error beside a success: each is a failed
-//! conversion with that word in its reason. A member that answers do not have and that changes
-//! nothing is left out, with a warning.
+//! **Whatever is not understood is a failure.** The conversion fails, with the reason, for a status
+//! that is none of the five words, a value of the wrong type, a repeated or misspelt member, and an
+//! error beside a success. A member that is unknown and decides nothing is left out, with a
+//! warning.
 
 use std::time::Duration;
 
@@ -20,20 +20,21 @@ use super::not_json::one_value;
 use super::spelling::suggest;
 use crate::entry::{Outcome, Status, Unit};
 
-/// The longest wait a converter may ask for.
+/// The longest retry delay that a converter may request.
 pub(in crate::convert) const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Bytes of all warnings kept of one conversion, and of each name of the unit, as they are written
-/// in an event.
+/// Bytes kept of all warnings of one conversion, and of each name of the unit, as written in an
+/// event.
 pub(in crate::convert) const WARNINGS_BYTES_MAX: usize = 8 << 10;
 pub(in crate::convert) const UNIT_BYTES_MAX: usize = 512;
-/// Reports of one conversion. All of them are named in one event, which has an end.
+/// Maximum number of reports of one conversion. One event names all of them, and its size is
+/// limited.
 pub(in crate::convert) const REPORTS_MAX: usize = 200;
-/// Characters of a value that are shown in a reason.
+/// Maximum number of characters of a value that are shown in a reason.
 const VALUE_CHARS_MAX: usize = 80;
-/// Unknown members that are named in a warning.
+/// Maximum number of unknown members that a warning names.
 const NAMED_MAX: usize = 8;
 
-/// The members of an answer.
+/// The members that an answer may have.
 const MEMBERS: [&str; 12] = [
     "id",
     "status",
@@ -49,10 +50,10 @@ const MEMBERS: [&str; 12] = [
     "post_action",
 ];
 
-/// Members that decide what becomes of the source or of its reports: to misspell one is a failure.
+/// Members that decide what happens to the source or to its reports. To misspell one is a failure.
 const DECISIVE: [&str; 5] = ["status", "report", "reports", "error", "post_action"];
 
-/// Names under which programs complain. An object with nothing else is no report.
+/// Member names that programs use for complaints. An object with nothing else is no report.
 const COMPLAINTS: [&str; 9] = [
     "errors",
     "exception",
@@ -68,7 +69,7 @@ const COMPLAINTS: [&str; 9] = [
 /// One member of an object, as it is written.
 struct Member<'a> {
     name: String,
-    /// The member of answers it is, or was meant to be.
+    /// The answer's member that this is, or that it was meant to be.
     known: Option<&'static str>,
     value: &'a RawValue,
 }
@@ -78,7 +79,7 @@ impl Member<'_> {
         self.known == Some(self.name.as_str())
     }
 
-    /// True when it is there to say something: it is neither empty nor zero nor false.
+    /// Returns true when the value means something: it is neither empty nor zero nor false.
     fn says(&self) -> bool {
         let text = self.value.get();
         let inner = text.trim_matches(|c: char| c.is_whitespace() || "\"[]{}".contains(c));
@@ -90,7 +91,7 @@ impl Member<'_> {
     }
 }
 
-/// The members of `text`, if it is an object.
+/// Returns the members of `text` if it is an object.
 fn members(text: &str) -> Option<Vec<Member<'_>>> {
     let Members(members) = serde_json::from_str(text).ok()?;
     let each = members.into_iter().map(|(name, value)| {
@@ -100,7 +101,7 @@ fn members(text: &str) -> Option<Vec<Member<'_>>> {
             name,
             value,
         };
-        // Statistics are no status.
+        // A container such as `stats` is not a misspelt `status`.
         let is_like = strsim::osa_distance(&letters(&member.name), "status") <= 1;
         if member.known.is_none() && is_like && !member.is_container() {
             member.known = Some("status");
@@ -110,8 +111,9 @@ fn members(text: &str) -> Option<Vec<Member<'_>>> {
     Some(each.collect())
 }
 
-/// The member of answers that has these letters, whatever their case and the signs between them.
-/// Only `id` is just that: many things have an `ID`, and it decides nothing.
+/// Returns the answer's member that has these letters, ignoring case and punctuation.
+///
+/// `id` must match exactly: many reports have an `ID`, and it decides nothing.
 fn meant(name: &str) -> Option<&'static str> {
     let wanted = letters(name);
     let known = MEMBERS.into_iter().find(|known| letters(known) == wanted);
@@ -123,7 +125,7 @@ fn letters(name: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-/// Tells whether the JSON value `text` is an answer.
+/// Returns true when the JSON value `text` is an answer.
 pub(in crate::convert) fn is_answer(text: &str) -> bool {
     let Some(members) = members(text) else {
         return false;
@@ -145,7 +147,7 @@ pub(in crate::convert) fn is_answer(text: &str) -> bool {
                 .all(|member| member.known.is_some() || complains(member)))
 }
 
-/// Tells whether the JSON value `text` has a status and nothing that answers do not have.
+/// Returns true when the JSON value `text` has a status and no member that answers do not have.
 pub(in crate::convert) fn is_plain_answer(text: &str) -> bool {
     members(text).is_some_and(|members| {
         let known = |name| members.iter().any(|member| member.known == Some(name));
@@ -153,16 +155,16 @@ pub(in crate::convert) fn is_plain_answer(text: &str) -> bool {
     })
 }
 
-/// Tells whether the JSON value `text` is an array of nothing but answers.
+/// Returns true when the JSON value `text` is an array that holds only answers.
 pub(in crate::convert) fn is_list_of_answers(text: &str) -> bool {
     let items: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
     !items.is_empty() && items.iter().all(|item| is_plain_answer(item.get()))
 }
 
-/// Reads one answer; gives the request it belongs to.
+/// Reads one answer and returns it with the id of its request.
 ///
 /// # Errors
-/// When it is no JSON object, or its `id` is no number: then nobody knows what it answers.
+/// When it is no JSON object, or its `id` is no number: then it cannot be matched to a request.
 pub(in crate::convert) fn read_answer(text: &str) -> Result<(Option<u64>, Conversion), String> {
     let text = text.trim_start_matches('\u{feff}');
     one_value(text)?;
@@ -186,7 +188,7 @@ pub(in crate::convert) fn read_answer(text: &str) -> Result<(Option<u64>, Conver
     Ok((id, reading.conversion()))
 }
 
-/// Reads an answer that has no request; whatever its `id` is does not count.
+/// Reads an answer outside of a worker; its `id` is ignored.
 pub(in crate::convert) fn read_lone_answer(text: &str) -> Conversion {
     let mut reading = Reading {
         members: members(text).unwrap_or_default(),
@@ -197,10 +199,10 @@ pub(in crate::convert) fn read_lone_answer(text: &str) -> Conversion {
     reading.conversion()
 }
 
-/// An answer while it is read.
+/// An answer while it is being read.
 struct Reading<'a> {
     members: Vec<Member<'a>>,
-    /// Why it cannot be believed.
+    /// Why the answer is not valid.
     faults: Vec<String>,
     warnings: Vec<String>,
 }
@@ -210,7 +212,7 @@ impl<'a> Reading<'a> {
         self.faults.push(reason.into());
     }
 
-    /// Finds members that are misspelt or there twice.
+    /// Adds a fault for each misspelt or repeated member.
     fn check_names(&mut self) {
         let mut faults = Vec::new();
         for (place, member) in self.members.iter().enumerate() {
@@ -227,7 +229,7 @@ impl<'a> Reading<'a> {
         self.faults.append(&mut faults);
     }
 
-    /// The value of a member, unless it is null.
+    /// Returns the value of a member, unless it is null.
     fn value(&self, name: &str) -> Option<&'a RawValue> {
         let found = self
             .members
@@ -277,7 +279,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// `None` where it is none of the five words; then there is a fault.
+    /// Returns the outcome that `status` names. `None` for any other word, which is a fault.
     fn status(&mut self) -> Option<Outcome> {
         let words = || {
             let known = Status::ALL[1..].iter().map(|status| status.name());
@@ -316,7 +318,7 @@ impl<'a> Reading<'a> {
             return Vec::new();
         }
         if given.len() > REPORTS_MAX {
-            // Some of them would be a half success.
+            // Taking only some of the reports would record half a success.
             self.fault(format!(
                 "the converter answered with {} reports; of one source at most {REPORTS_MAX} \
                  are taken",
@@ -330,7 +332,7 @@ impl<'a> Reading<'a> {
             .collect()
     }
 
-    /// What the converter says went wrong. What is no text is told as it stands.
+    /// Returns the converter's error message. A value that is no text is returned as it is written.
     fn error(&mut self, status: Option<Outcome>) -> Option<String> {
         let Some(raw) = self.value("error") else {
             return self
@@ -354,7 +356,7 @@ impl<'a> Reading<'a> {
         Some(said)
     }
 
-    /// What stands under another name where an `error` should.
+    /// Returns an error message that stands under another name than `error`.
     fn complaint(&self) -> Option<String> {
         let complains = |member: &&Member<'_>| {
             let name = letters(&member.name);
@@ -385,7 +387,7 @@ impl<'a> Reading<'a> {
 
     fn name_of_unit(&mut self, name: &str) -> Option<String> {
         let raw = self.value(name)?;
-        // A number has lost its leading zeros, and maybe its last digits, before it came here.
+        // A number is refused: it would have lost its leading zeros, and maybe its last digits.
         let Ok(mut words) = serde_json::from_str::<String>(raw.get()) else {
             self.fault(format!("'{name}' is no text: {}", shown(raw.get())));
             return None;
@@ -427,7 +429,7 @@ impl<'a> Reading<'a> {
         action
     }
 
-    /// Members that answers do not have.
+    /// Checks for members that answers do not have.
     fn check_unknown(&mut self, status: Option<Outcome>, no_report: bool) {
         let succeeds = status == Some(Outcome::Success);
         let mut left_out = Vec::new();
@@ -477,7 +479,7 @@ impl Member<'_> {
     }
 }
 
-/// Why a conversion did not succeed: in its own words, where it has some.
+/// Returns why a conversion did not succeed, in the converter's own words if it gave any.
 fn reason(status: Outcome, said: Option<String>) -> Option<String> {
     match status {
         Outcome::Failed | Outcome::Rejected => Some(
@@ -487,13 +489,13 @@ fn reason(status: Outcome, said: Option<String>) -> Option<String> {
     }
 }
 
-/// The words of a text, or `None`.
+/// Returns the content of a JSON text, or `None` for another type.
 fn words(raw: &RawValue) -> Option<String> {
     let text: Text = serde_json::from_str(raw.get()).ok()?;
     Some(text.words().into_owned())
 }
 
-/// The beginning of a value, for a reason.
+/// Returns the beginning of a value, to be shown in a reason.
 fn shown(text: &str) -> String {
     match text.char_indices().nth(VALUE_CHARS_MAX) {
         Some((end, _)) => format!("{} [...]", &text[..end]),
@@ -501,7 +503,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// As many of the warnings as an event takes.
+/// Cuts the warnings to what fits into an event.
 fn bounded(mut warnings: Vec<String>) -> Vec<String> {
     let mut room = WARNINGS_BYTES_MAX;
     let fitting = warnings
@@ -521,7 +523,7 @@ fn bounded(mut warnings: Vec<String>) -> Vec<String> {
     warnings
 }
 
-/// Bytes of a text as JSON.
+/// Returns the length in bytes of a text written as JSON.
 pub(in crate::convert) fn written_bytes(text: &str) -> usize {
     2 + text.chars().map(written_char).sum::<usize>()
 }
@@ -534,7 +536,8 @@ fn written_char(c: char) -> usize {
     }
 }
 
-/// Bytes of the longest beginning of a text that takes at most `max` bytes as JSON.
+/// Returns the length in bytes of the longest beginning of a text that takes at most `max` bytes as
+/// JSON.
 fn fitting_bytes(text: &str, max: usize) -> usize {
     let mut written = 2;
     let first_too_many = text.char_indices().find(|(_, c)| {

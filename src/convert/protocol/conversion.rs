@@ -1,4 +1,4 @@
-//! What a worker is asked, and what one run of a converter came to.
+//! The request to a worker, and the result of one run of a converter.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,22 +9,23 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Meta, Outcome, ParseWordError, Unit};
 use crate::id::EntryId;
 
-/// Bytes of a converter's own words kept in an error.
+/// Bytes of a converter's own words that are kept in an error.
 pub(in crate::convert) const EXCERPT_BYTES_MAX: usize = 2000;
 
-/// What becomes of a watched file once its conversion is final.
+/// What happens to a watched file once its conversion is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum PostAction {
-    /// Removed.
+    /// The file is removed.
     Delete,
-    /// Moved to the done folder.
+    /// The file is moved to the done folder.
     Move,
-    /// Replaced by a zip file in the done folder.
+    /// The file is replaced by a zip file in the done folder.
     Zip,
-    /// Left where it is.
+    /// The file stays where it is.
     Keep,
-    /// Removed, because the archive holds it.
+    /// The file is removed, because the archive holds it.
     Archive,
 }
 
@@ -38,7 +39,7 @@ impl PostAction {
         Self::Archive,
     ];
 
-    /// The name used in the configuration and the protocol.
+    /// Returns the name used in the configuration and the protocol.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Delete => "delete",
@@ -67,25 +68,26 @@ impl FromStr for PostAction {
     }
 }
 
-/// What one run of a converter came to. A run that could not be started at all is an error instead.
+/// The result of one run of a converter. A run that could not be started is an error instead.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Conversion {
-    /// How it ended.
+    /// How the run ended.
     pub outcome: Outcome,
     /// The reports, each in the bytes the converter wrote.
     pub reports: Vec<Vec<u8>>,
-    /// Why it did not succeed: a timeout, a signal, an exit code, garbage, or the converter's own
-    /// reason.
+    /// Why the run did not succeed: a timeout, a signal, an exit code, output that is no answer, or
+    /// the converter's own reason.
     pub error: Option<String>,
-    /// What it complained about all the same.
+    /// Warnings, also of a run that succeeded.
     pub warnings: Vec<String>,
-    /// What it found out about the unit.
+    /// What the converter found out about the tested unit.
     pub unit: Unit,
-    /// How long it ran.
+    /// How long the run took.
     pub duration: Duration,
-    /// After which time it wants to be tried again.
+    /// The delay after which the converter asks for a retry.
     pub retry_after: Option<Duration>,
-    /// What it wants done with the source, instead of what is configured.
+    /// What the converter wants done with the source, instead of the configured action.
     pub post_action: Option<PostAction>,
 }
 
@@ -112,7 +114,7 @@ impl Conversion {
         }
     }
 
-    /// Rewrites all free text, to take secrets out of it. Reports stay as they are.
+    /// Rewrites all free text, in order to mask secrets. Reports stay as they are.
     pub(in crate::convert) fn map_text(mut self, change: impl Fn(&str) -> String) -> Self {
         self.error = self.error.as_deref().map(&change);
         for warning in &mut self.warnings {
@@ -122,7 +124,7 @@ impl Conversion {
     }
 }
 
-/// One line a worker is given.
+/// The JSON line that a worker is given for one source.
 #[derive(Serialize)]
 pub(in crate::convert) struct WorkerRequest<'a> {
     pub(in crate::convert) id: u64,
@@ -132,7 +134,7 @@ pub(in crate::convert) struct WorkerRequest<'a> {
     pub(in crate::convert) entry: Option<EntryId>,
 }
 
-/// The beginning of what a converter wrote, as text.
+/// Returns the beginning of what a converter wrote, as text.
 pub(in crate::convert) fn excerpt(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(EXCERPT_BYTES_MAX)];
     let text = String::from_utf8_lossy(cut);

@@ -1,7 +1,7 @@
-//! Reads JSON as it was written: numbers keep their digits, and repeated members are kept.
+//! Parses JSON without loss: numbers keep their digits, and repeated members are kept.
 //!
-//! Reports carry numbers that no machine number holds, such as an ICCID of 20 digits. Read into
-//! one, two different numbers become the same.
+//! Reports carry numbers that no machine number holds, such as an ICCID of 20 digits. Parsed into a
+//! machine number, two different ones could become equal.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,14 +11,16 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
-/// Levels of nesting that are read.
+/// Maximum depth of nesting.
 const DEPTH_MAX: usize = 128;
 
-/// One JSON value, compared by what it means: neither white space, nor the order of an object's
-/// members, nor the way a number or a text is written counts.
+/// One JSON value, compared by its meaning.
+///
+/// White space, the order of an object's members, and the spelling of a number or text do not
+/// count.
 #[derive(Debug, Clone)]
 pub enum Json {
-    /// `null`.
+    /// The value `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
@@ -28,24 +30,25 @@ pub enum Json {
     Text(Text),
     /// An array.
     List(Vec<Json>),
-    /// An object: its members in their order, each as often as it is there.
+    /// An object: its members in the order they are written, repeated ones included.
     Object(Vec<(Text, Json)>),
 }
 
 impl Json {
-    /// Reads one JSON value; `None` when `bytes` are none, or are nested deeper than 128 levels.
+    /// Parses one JSON value. `None` when `bytes` are no JSON, or are nested deeper than 128
+    /// levels.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let raw: &RawValue = serde_json::from_slice(bytes).ok()?;
         read(raw.get(), 0)
     }
 
-    /// A text of these words.
+    /// Creates a text.
     pub fn text(words: impl Into<String>) -> Self {
         Self::Text(Text(words.into().into_bytes()))
     }
 
-    /// The words of a text.
+    /// Returns the content of a text, or `None` for another type.
     pub fn as_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) => Some(text.words()),
@@ -53,7 +56,7 @@ impl Json {
         }
     }
 
-    /// The first member of this name.
+    /// Returns the first member with this name.
     pub fn member(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else {
             return None;
@@ -63,8 +66,9 @@ impl Json {
     }
 }
 
-/// Recursion is bounded by `DEPTH_MAX`. Each level looks at its text once more: cheaper than a tree
-/// of raw tokens.
+/// Parses a value; the recursion is bounded by `DEPTH_MAX`.
+///
+/// Each level scans its text again, which is cheaper than a tree of raw tokens.
 fn read(text: &str, depth: usize) -> Option<Json> {
     if depth > DEPTH_MAX {
         return None;
@@ -132,7 +136,7 @@ impl Serialize for Json {
     }
 }
 
-/// On one line, numbers in their own digits.
+/// Writes the value on one line, with the original digits of numbers.
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = serde_json::to_string(self).map_err(|_| fmt::Error)?;
@@ -140,13 +144,13 @@ impl fmt::Display for Json {
     }
 }
 
-/// A text of a JSON document. Halves of surrogate pairs, which are no characters, are kept apart
-/// from each other.
+/// A text of a JSON document. Halves of surrogate pairs, which are no characters, are kept
+/// distinct.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(Vec<u8>);
 
 impl Text {
-    /// It as it is told to people; what is no character stands as U+FFFD.
+    /// Returns the text for display; what is no character becomes U+FFFD.
     pub fn words(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
@@ -167,7 +171,7 @@ impl<'de> Deserialize<'de> for Text {
                 self.visit_bytes(text.as_bytes())
             }
         }
-        // As bytes, because as a text the halves of surrogate pairs would be refused.
+        // Read as bytes, because halves of surrogate pairs would be refused in a string.
         deserializer.deserialize_bytes(Bytes)
     }
 }
@@ -177,7 +181,7 @@ impl<'de> Deserialize<'de> for Text {
 pub struct Number(Box<str>);
 
 impl Number {
-    /// The digits as they are written.
+    /// Returns the digits as they are written.
     pub fn digits(&self) -> &str {
         &self.0
     }
@@ -200,7 +204,7 @@ impl Serialize for Number {
     }
 }
 
-/// The value of a number: its significant digits, and the power of ten of the last one.
+/// The value of a number: its significant digits, and the power of ten of the last digit.
 #[derive(PartialEq, Eq)]
 struct Decimal {
     negative: bool,
@@ -209,8 +213,8 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// `None` when the exponent itself is too long to reckon with; such numbers are equal only
-    /// where they are written alike.
+    /// Parses a number. `None` when the exponent is too large to calculate with; such numbers are
+    /// equal only if they are spelled alike.
     fn of(written: &str) -> Option<Self> {
         let (negative, rest) = match written.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -246,8 +250,8 @@ impl Decimal {
     }
 }
 
-/// The members of an object, in their order and each as often as it is there; values are not looked
-/// into.
+/// The members of an object in the order they are written, repeated ones included. Values are not
+/// parsed.
 pub(in crate::convert) struct Members<'a>(pub(in crate::convert) Vec<(Text, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -273,14 +277,15 @@ impl<'de> Deserialize<'de> for Members<'de> {
 /// A member of one or both of two objects.
 pub(in crate::convert) struct Pair<'a> {
     pub(in crate::convert) name: &'a Text,
-    /// Which of the members of this name it is, from 1.
+    /// The position among the members with this name, counted from 1.
     pub(in crate::convert) nth: usize,
     pub(in crate::convert) old: Option<&'a Json>,
     pub(in crate::convert) new: Option<&'a Json>,
 }
 
-/// Pairs the members of two objects by name, sorted. Those of one name keep their order, because
-/// which of them a program takes differs.
+/// Pairs the members of two objects by name, sorted.
+///
+/// Repeated members keep their order, because programs differ in which of them they use.
 pub(in crate::convert) fn pairs<'a>(
     old: &'a [(Text, Json)],
     new: &'a [(Text, Json)],
@@ -304,8 +309,8 @@ pub(in crate::convert) fn pairs<'a>(
 
 #[cfg(test)]
 mod tests {
-    //! A digit that no machine number holds, or a member that most readers pass over, must not make
-    //! two reports the same.
+    //! Checks that two reports stay different when they differ only in a digit that no machine
+    //! number holds, or in a repeated member that most parsers ignore.
 
     use super::*;
 
@@ -347,7 +352,7 @@ mod tests {
     #[test]
     fn texts_are_compared_by_their_characters_however_escaped() {
         assert_eq!(json(r#""\u00e4\/\ud83d\ude00""#), json("\"ä/😀\""));
-        // Python writes bytes of a name that are no UTF-8 as halves of surrogate pairs.
+        // Python writes the bytes of a file name that are no UTF-8 as halves of surrogate pairs.
         assert_eq!(json(r#""\udce4""#), json(r#""\uDCE4""#));
         assert_ne!(json(r#""\udce4""#), json(r#""\udcf6""#));
         assert_ne!(json(r#"{"\udce4":1}"#), json(r#"{"\udcf6":1}"#));

@@ -1,4 +1,4 @@
-//! The protocol between the host and a converter: requests, answers, and how answers are read.
+//! The protocol between host and converter: requests, answers, and how answers are parsed.
 
 mod answer;
 mod conversion;

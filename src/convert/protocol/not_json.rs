@@ -1,25 +1,25 @@
-//! Says in words what is wrong with text that should be one JSON value, and where in the report.
+//! Explains why a text is not one JSON value, and where in the report the mistake is.
 //!
-//! A converter's author sees one line. `expected value at line 1 column 3917` sends them counting;
-//! the member's path, the token and what to change in the converter do not.
+//! The author of a converter sees only one line. A message such as `expected value at line 1 column
+//! 3917` does not help; the path of the member, the bad token and the fix do.
 
 use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
-/// Characters shown on each side of the place.
+/// Characters that are shown on each side of the mistake.
 const NEAR_CHARS: usize = 40;
-/// Lines that are tried as the beginning of the JSON, where other text comes first.
+/// Maximum number of lines that are tried as the beginning of the JSON when other text comes first.
 const BEGINNINGS_MAX: usize = 100;
 
-/// Returns the text of what a converter wrote, without a byte order mark and white space around it.
+/// Returns a converter's output as text, without a byte order mark and surrounding white space.
 ///
 /// # Errors
 /// The encoding it seems to be in, when that is not UTF-8.
 pub(in crate::convert) fn decode(bytes: &[u8]) -> Result<&str, String> {
     let head = &bytes[..bytes.len().min(64)];
     let marked = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    // Without a mark, half of the bytes of plain letters in UTF-16 are zero; JSON has none.
+    // Without a mark, every second byte of plain letters in UTF-16 is zero; JSON has no zero bytes.
     if marked || head.contains(&0) {
         return Err(
             "standard output is UTF-16, not UTF-8; in PowerShell set [Console]::OutputEncoding = \
@@ -43,10 +43,10 @@ pub(in crate::convert) fn decode(bytes: &[u8]) -> Result<&str, String> {
     Ok(text.trim_matches([' ', '\t', '\r', '\n', '\u{feff}']))
 }
 
-/// Returns `text` as the one JSON value it is.
+/// Returns `text` if it is exactly one JSON value.
 ///
 /// # Errors
-/// What it is instead, where, and what to do about it.
+/// What the text is instead, where the mistake is, and how to fix the converter.
 pub(in crate::convert) fn one_value(text: &str) -> Result<&RawValue, String> {
     serde_json::from_str(text).map_err(|error| {
         around(text)
@@ -64,7 +64,7 @@ pub(in crate::convert) fn one_value(text: &str) -> Result<&RawValue, String> {
     })
 }
 
-/// Other text before or after a sound JSON value.
+/// Explains text before or after a valid JSON value.
 fn around(text: &str) -> Option<String> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     if text.starts_with(['{', '['])
@@ -102,7 +102,7 @@ fn around(text: &str) -> Option<String> {
     })
 }
 
-/// Text that does not even begin like a report.
+/// Explains text that does not even begin like a report.
 fn no_json_at_all(text: &str) -> Option<String> {
     (!text.starts_with(['{', '['])).then(|| {
         format!(
@@ -112,7 +112,7 @@ fn no_json_at_all(text: &str) -> Option<String> {
     })
 }
 
-/// A mistake in the middle that is known by its looks.
+/// Explains a known kind of mistake in the middle of the JSON.
 fn inside(text: &str, error: &serde_json::Error) -> Option<String> {
     let at = offset(text, error);
     let walked = Walk::over(&text[..at]);
@@ -132,7 +132,7 @@ fn inside(text: &str, error: &serde_json::Error) -> Option<String> {
     let dumps = "in Python print json.dumps(report), not the object itself";
     let found = text[at..].chars().next()?;
     if walked.in_text {
-        // The parser stops at a control character or before it.
+        // The parser stops at a control character or just before it.
         return if text[at..].chars().take(2).any(char::is_control) {
             told(
                 "a line feed, tab or control character inside of a text",
@@ -185,7 +185,7 @@ fn inside(text: &str, error: &serde_json::Error) -> Option<String> {
     None
 }
 
-/// The word or number at a place, from its beginning.
+/// Returns the whole word or number that `at` lies in.
 fn token(text: &str, at: usize) -> &str {
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_+-.#".contains(byte);
     let bytes = text.as_bytes();
@@ -199,7 +199,7 @@ fn token(text: &str, at: usize) -> &str {
     &text[at - before..at + after]
 }
 
-/// Where the parser stopped, as an offset at the beginning of a character.
+/// Returns where the parser stopped, as an offset at the beginning of a character.
 fn offset(text: &str, error: &serde_json::Error) -> usize {
     if error.is_eof() {
         return text.len();
@@ -228,7 +228,7 @@ fn beginning(text: &str) -> String {
     near(text.lines().next().unwrap_or_default(), 0)
 }
 
-/// The text around a place, on one line.
+/// Returns the text around an offset, on one line.
 fn near(text: &str, at: usize) -> String {
     let before: Vec<char> = text[..at].chars().rev().take(NEAR_CHARS).collect();
     let after = text[at..].chars().take(NEAR_CHARS);
@@ -236,7 +236,7 @@ fn near(text: &str, at: usize) -> String {
     window.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A place in a JSON document, for people: `$.steps[3].value (line 1, column 3917)`.
+/// A position in a JSON document, for people: `$.steps[3].value (line 1, column 3917)`.
 struct Place {
     path: String,
     line: usize,
@@ -244,7 +244,7 @@ struct Place {
 }
 
 impl Place {
-    /// `text` is well formed up to `at`.
+    /// Computes the position of `at`. `text` must be valid JSON up to there.
     fn of(text: &str, at: usize) -> Self {
         let before = &text[..at];
         let line = before.rfind('\n').map_or(0, |end| end + 1);
@@ -263,7 +263,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// What is open at the end of the beginning of a JSON document.
+/// The objects and arrays that are open at the end of a part of a JSON document.
 struct Walk<'a> {
     open: Vec<Open<'a>>,
     in_text: bool,
@@ -271,15 +271,14 @@ struct Walk<'a> {
 }
 
 enum Open<'a> {
-    /// With the name of the member that was begun last, as it is written.
+    /// An object, with the name of its current member as it is written.
     Object(Option<&'a str>),
-    /// With the place of the item that was begun last.
+    /// An array, with the position of its current item.
     List(usize),
 }
 
 impl<'a> Walk<'a> {
-    /// Walks over text that is well formed as far as it goes; of other text it makes something or
-    /// other.
+    /// Walks over text that is valid as far as it goes. For other text the result is meaningless.
     fn over(text: &'a str) -> Self {
         let mut walk = Self {
             open: Vec::new(),
@@ -341,7 +340,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Where the quote is that ends a text.
+/// Returns the offset of the quote that ends a text.
 fn end_of_text(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match bytes.get(at)? {
@@ -354,8 +353,8 @@ fn end_of_text(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    //! The author of a converter whose report has a NaN was told "expected value at line 1 column
-    //! 3917".
+    //! Checks that the author of a converter is told which member is wrong, not only a line and a
+    //! column.
 
     use super::*;
 

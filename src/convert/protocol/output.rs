@@ -1,15 +1,15 @@
-//! Reads what a one-shot converter wrote to standard output.
+//! Parses what a one-shot converter wrote to standard output.
 //!
-//! **One-shot output.** Standard output holds one JSON value: an *answer*, see [`answer`], or a
-//! *bare report* of a successful conversion, which is any other object or array.
+//! **One-shot output.** Standard output holds one JSON value. It is an *answer* (see [`answer`]),
+//! or the *bare report* of a successful conversion, which is any other object or array.
 //!
-//! **Worker output** is always an answer, one on a line.
+//! **Worker output** is always one answer on each line.
 
 use super::conversion::{Conversion, excerpt};
 use super::{answer, not_json};
 use crate::entry::Outcome;
 
-/// Understands what a one-shot converter wrote before it exited with success.
+/// Parses the output of a one-shot converter that exited with success.
 pub(crate) fn understand(stdout: &[u8]) -> Conversion {
     match read_output(stdout) {
         Ok(conversion) => conversion,
@@ -42,17 +42,18 @@ fn read_output(stdout: &[u8]) -> Result<Conversion, String> {
     Ok(Conversion::bare(text))
 }
 
-/// Returns what a converter said, where somebody hands it in as a report: nothing in it but an
+/// Returns the answer in content that was submitted as a report, if it holds nothing but an
 /// answer's members.
 ///
-/// A report with a `status` of its own among other members is a report, because it was called one.
+/// Content with a `status` among other members is a report, because it was submitted as one.
 pub(crate) fn answer_for_report(content: &[u8]) -> Option<Conversion> {
     let text = not_json::decode(content).ok()?;
     answer::is_plain_answer(text).then(|| answer::read_lone_answer(text))
 }
 
-/// What a converter that exited with an error said for itself. That all is well, or that there was
-/// nothing to do, is not believed then.
+/// Parses the answer of a converter that exited with an error.
+///
+/// A success, or that there was nothing to do, is not believed after such an exit.
 pub(in crate::convert) fn understand_failure(stdout: &[u8]) -> Option<Conversion> {
     let text = not_json::decode(stdout).ok()?;
     if !answer::is_answer(text) {
@@ -65,8 +66,8 @@ pub(in crate::convert) fn understand_failure(stdout: &[u8]) -> Option<Conversion
 
 #[cfg(test)]
 mod tests {
-    //! A converter that says "failed" must never be booked as a success because of how it spells
-    //! its answer, and a report must never be lost because it has a word in common with the
+    //! Checks two rules: a converter that says "failed" is never recorded as a success, however it
+    //! spells its answer; and a report is never lost because it has a word in common with the
     //! protocol.
 
     use std::time::Duration;
@@ -103,8 +104,7 @@ mod tests {
         assert_eq!(said.unit.part, None);
     }
 
-    /// A limit file was missing, the converter said so in capitals, and 400 sources were cleared
-    /// away as converted.
+    /// A source must not be cleared as converted because its failure was written in capitals.
     #[test]
     fn what_was_meant_as_an_answer_is_never_booked_as_a_report() {
         for (stdout, why) in [
@@ -330,8 +330,7 @@ mod tests {
         );
     }
 
-    /// What a converter found out is kept although its answer cannot be believed: it is how the
-    /// source is found again.
+    /// The serial number in an invalid answer is kept, because it is how the source is found later.
     #[test]
     fn an_answer_that_is_not_believed_keeps_its_serial_and_its_reason() {
         let said = understand(br#"{"status":"FAILED","error":"no limits","serial":"SN1"}"#);
@@ -346,7 +345,7 @@ mod tests {
         let worker = read_answer(r#"{"id":7,"status":"FAILED","error":"no limits"}"#);
         let (id, said) = worker.expect("an answer, so the worker goes on");
         assert_eq!((id, said.outcome), (Some(7), Outcome::Failed));
-        // A worker on Windows may begin with a byte order mark.
+        // A worker on Windows may begin its output with a byte order mark.
         assert!(read_answer("\u{feff}{\"id\":1,\"status\":\"skipped\"}").is_ok());
         for text in [r#"{"id":"7","status":"success","report":{}}"#, "[7]", "{"] {
             assert!(read_answer(text).is_err(), "{text}");

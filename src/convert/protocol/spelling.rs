@@ -1,9 +1,9 @@
 //! Suggests the known word that is closest to an unknown one.
 
-/// Characters of a word that are looked at.
+/// Maximum number of characters of a word that are compared.
 const CHARS_MAX: usize = 64;
 
-/// Returns the one of `known` that is most like `word`, if one is much like it.
+/// Returns the word of `known` that is most similar to `word`, if one is similar enough.
 ///
 /// About a third of the letters may differ: at least one, at most three.
 pub(crate) fn suggest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

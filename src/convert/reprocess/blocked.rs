@@ -1,4 +1,4 @@
-//! Tracks converters of a job that cannot run. Their entries are not tried and not counted as
+//! Tracks which converters of a job cannot run. Their entries are not tried and do not count as
 //! failed.
 
 use std::collections::BTreeMap;
@@ -6,16 +6,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::id::EntryId;
 
-/// Entries over which a converter may be unable to run before the rest is not tried either. One
-/// alone may be at fault: a script that looks for a program over some files only.
+/// Number of entries over which a converter may be unable to run before the rest is not tried.
+///
+/// One entry alone proves nothing: a script may look for a program over some files only.
 const SUSPECTS_MAX: usize = 3;
 
-/// What is known of the converters of a job, by key.
+/// What is known about the converters of a job, by key.
 pub(super) struct Blocked<Key>(Mutex<State<Key>>);
 
 struct State<Key> {
     converters: BTreeMap<Key, Suspicion>,
-    /// Entries that are to be tried again when all others are done.
+    /// Entries to be tried again after all others.
     put_off: Vec<EntryId>,
     is_last_round: bool,
 }
@@ -23,16 +24,16 @@ struct State<Key> {
 #[derive(Default)]
 struct Suspicion {
     entries: usize,
-    /// Why nothing more is tried with it.
+    /// Why nothing more is tried with this converter.
     blocked: Option<String>,
 }
 
-/// What becomes of an entry whose converter could not run.
+/// What happens to an entry whose converter could not run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Instead {
-    /// It is tried again when all others are done.
+    /// The entry is tried again after all others.
     PutOff,
-    /// It is not tried.
+    /// The entry is not tried.
     NotTried,
 }
 
@@ -41,12 +42,13 @@ impl<Key: Ord> Blocked<Key> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why a converter is not tried any more, if so.
+    /// Returns why a converter is not tried any more; `None` while it still is.
     pub(super) fn reason(&self, key: &Key) -> Option<String> {
         self.lock().converters.get(key)?.blocked.clone()
     }
 
-    /// The converter could not run over this entry.
+    /// Records that the converter could not run over this entry, and returns what to do with the
+    /// entry.
     pub(super) fn cannot_run(&self, key: Key, entry: EntryId, reason: &str) -> Instead {
         let mut state = self.lock();
         let is_last_round = state.is_last_round;
@@ -60,7 +62,7 @@ impl<Key: Ord> Blocked<Key> {
         Instead::PutOff
     }
 
-    /// The entries that were put off, to be tried for the last time.
+    /// Returns the entries that were put off, to be tried for the last time.
     pub(super) fn last_round(&self) -> Vec<EntryId> {
         let mut state = self.lock();
         state.is_last_round = true;
@@ -82,7 +84,8 @@ impl<Key> Default for Blocked<Key> {
 mod tests {
     use super::*;
 
-    /// A job over 2,000 entries with a program that was not there did 67 in ten minutes.
+    /// After three entries over which a converter cannot run, its others are not tried; those of
+    /// other converters are.
     #[test]
     fn a_converter_that_cannot_run_is_given_up_after_three_entries_and_others_are_not() {
         let blocked = Blocked::default();

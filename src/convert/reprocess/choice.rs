@@ -1,4 +1,4 @@
-//! Which converter is to run over an entry, and why none can.
+//! The converter to run over an entry, or the reason why none can run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use crate::convert::running::{self, Runner};
 use crate::entry::Entry;
 use crate::event::ConverterRegistered;
 
-/// A converter to run over one entry.
+/// The converter to run over one entry.
 pub(super) struct Chosen {
     pub(super) key: RunnerKey,
     pub(super) runner: Arc<Runner>,
     pub(super) arguments: Arguments,
-    /// What is not as it was recorded.
+    /// A difference from what was recorded, to be noted with the attempt.
     pub(super) note: Option<String>,
 }
 
-/// Which converter is to run over an entry.
+/// The converter to run over an entry: a configured one, or one as it was recorded.
 pub(super) enum Choice<'a> {
     Configured(&'a Converter),
     Recorded(Box<ConverterRegistered>),
@@ -33,7 +33,8 @@ impl Choice<'_> {
         }
     }
 
-    /// Why its program cannot be started on this machine, if that can be seen.
+    /// Returns why the program cannot be started on this machine, as far as can be seen without
+    /// starting it.
     pub(super) fn missing_program(&self) -> Option<String> {
         match self {
             Self::Configured(converter) => running::missing_program(converter),
@@ -60,14 +61,16 @@ impl From<Error> for Unfit {
     }
 }
 
-/// Why an entry has no source any more, in the same words for all that went by one rule.
+/// Returns why an entry has no source any more. The words are equal for all entries purged by one
+/// rule.
 pub(super) fn without_source(entry: &Entry) -> Option<String> {
     entry.purged_at?;
     let rule = entry.purged_by.as_deref().unwrap_or("an unknown rule");
     Some(format!("the source was purged by {rule}"))
 }
 
-/// The recorded converter of `name` that claims version `wanted`, or whose identity begins so.
+/// Returns the recorded converter of `name` that claims version `wanted`, or whose identity begins
+/// with `wanted`.
 pub(super) fn pick<'a>(
     known: &'a [ConverterRegistered],
     name: &str,

@@ -1,4 +1,4 @@
-//! Chooses the converter of an entry, and makes it ready.
+//! Chooses the converter of an entry, and prepares it to run.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ impl Work<'_> {
         }
     }
 
-    /// What the converter called `name` is told about the entry.
+    /// Returns the arguments that the converter called `name` gets for the entry.
     pub(super) fn arguments_for(&self, entry: &Entry, name: &str) -> Result<Arguments, Unfit> {
         let current = self.configured(name).map(|converter| &converter.arguments);
         match self.options.params {

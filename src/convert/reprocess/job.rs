@@ -22,29 +22,29 @@ use crate::entry::Outcome;
 use crate::event::JobStarted;
 use crate::id::{EntryId, JobId};
 
-/// What is gathered while a job runs.
+/// Results collected while a job runs.
 struct Gathered {
     result: ReprocessResult,
     untried: Untried,
 }
 
-/// Where a job stops to ask whether it shall go on.
+/// Points at which a job pauses to ask whether to continue.
 pub struct Ramp<'a> {
-    /// After so many entries in all, in ascending order.
+    /// Numbers of finished entries to pause after, in ascending order.
     pub pauses: &'a [usize],
-    /// Asked with what came of the entries so far.
+    /// Called at each pause with the results so far; false stops the job.
     pub go_on: &'a mut dyn FnMut(&ReprocessResult) -> bool,
 }
 
-/// Runs converters over `selection` as one recorded job. `on_step` is called from several threads,
-/// after each entry.
+/// Runs converters over `selection` as one recorded job.
 ///
-/// Every attempt is durable before its step is told. When cancelled, running converters are killed
-/// and their entries not counted; the job is recorded as interrupted and can be resumed.
+/// `on_step` is called from several threads, after each entry. An attempt is durable before its
+/// step is reported. When cancelled, running converters are killed and their entries not counted;
+/// the job is recorded as interrupted and can be resumed.
 ///
 /// # Errors
-/// `Invalid` for impossible options; and when the job's beginning or end cannot be recorded. What
-/// goes wrong with an entry is in the result.
+/// `Invalid` for options that exclude each other or are out of range; and when the job's beginning
+/// or end cannot be recorded. Errors of single entries are in the result.
 pub fn reprocess(
     archive: &Archive,
     selection: &Selection,
@@ -62,8 +62,9 @@ pub fn reprocess(
     )
 }
 
-/// Does what [`reprocess`] does, and asks at each pause of `ramp` whether to go on. A job that is
-/// stopped there is recorded as interrupted.
+/// Runs converters like [`reprocess`], and asks at each pause of `ramp` whether to continue.
+///
+/// A job that is stopped there is recorded as interrupted.
 ///
 /// # Errors
 /// As [`reprocess`].
@@ -113,13 +114,16 @@ pub fn reprocess_by_ramp(
         .unwrap_or_else(PoisonError::into_inner);
     result.interrupted = result.processed + result.skipped < result.total;
     result.duration_ms = milliseconds(started.elapsed());
-    if let Some(number) = number {
-        archive.finish_job(result.finished(number, &untried))?;
+    // The attempts are on record, whatever becomes of the job's end.
+    if let Some(number) = number
+        && let Err(error) = archive.finish_job(result.finished(number, &untried))
+    {
+        result.end_error = Some(error.message().to_owned());
     }
     Ok(result)
 }
 
-/// Records the beginning of a job. `None` for one that records nothing.
+/// Records the beginning of a job. Returns `None` for a job that records nothing.
 fn start(archive: &Archive, selection: &Selection, options: &Reprocess) -> Result<Option<JobId>> {
     if options.compare_only {
         return Ok(None);
@@ -148,15 +152,15 @@ struct Job<'a> {
     work: Work<'a>,
     pace: Pace,
     gathered: Mutex<Gathered>,
-    /// The place in `ids` that is taken next.
+    /// The position in `ids` that is taken next.
     next: AtomicUsize,
-    /// An entry failed after which no others are to be taken.
+    /// True once an entry failed and no others are to be taken.
     stop: AtomicBool,
     on_step: &'a (dyn Fn(&Step) + Sync),
 }
 
 impl Job<'_> {
-    /// Takes all entries, with the pauses of `ramp`, and then those whose converter could not run
+    /// Processes all entries, pausing as `ramp` says, and then those whose converter could not run
     /// before.
     fn run(&self, ramp: Ramp<'_>, started: Instant) {
         let all = self.ids.len();
@@ -181,7 +185,7 @@ impl Job<'_> {
         }
     }
 
-    /// Takes the entries up to a place, as many at a time as the options say.
+    /// Processes the entries up to a position, as many at a time as the options say.
     fn run_until(&self, until: usize) {
         let take = || {
             while self.goes_on() {
@@ -211,7 +215,7 @@ impl Job<'_> {
         !self.stop.load(Ordering::Relaxed) && !self.work.cancel.is_cancelled()
     }
 
-    /// Tries one entry and tells what became of it. False when cancelled.
+    /// Processes one entry and reports its result. Returns false when cancelled.
     fn step(&self, id: EntryId) -> bool {
         match self.work.step(id) {
             Some(Stepped::Over(outcome)) => self.tell(id, outcome),
@@ -241,7 +245,7 @@ impl Job<'_> {
         gathered.untried.note(&step);
         let result = &gathered.result;
         step.done = result.processed + result.skipped + result.not_tried;
-        // Whoever is told may take long.
+        // `on_step` may take long, so the lock is released before it is called.
         drop(gathered);
         (self.on_step)(&step);
     }

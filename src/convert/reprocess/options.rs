@@ -1,4 +1,4 @@
-//! How entries are to be reprocessed.
+//! Options of reprocessing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,13 +7,16 @@ use crate::id::JobId;
 
 /// Which converter runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Which {
-    /// The one of the entry's last attempt, from the files recorded then.
+    /// The converter of the entry's last attempt, from the files recorded then.
     Recorded,
-    /// The one configured now under the name the entry was archived for.
+    /// The converter that is configured now under the name the entry was archived for.
     Current,
-    /// The one configured under this name; else the recorded one of the entry's converter that
-    /// claims this version or whose identity begins so.
+    /// The converter that is configured under this name.
+    ///
+    /// If there is none, it is the recorded version of the entry's converter that claims this
+    /// version, or whose identity begins with this text.
     Named(String),
 }
 
@@ -27,33 +30,36 @@ impl Which {
     }
 }
 
-/// Which arguments it is given.
+/// Which arguments the converter is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Params {
-    /// Those of the entry's last attempt, or of its archiving. Secrets are taken from the
+    /// The arguments of the entry's last attempt, or of its archiving. Secrets are taken from the
     /// configuration.
     Recorded,
-    /// Those configured now.
+    /// The arguments that are configured now.
     Current,
 }
 
-/// What a failed attempt means for the rest.
+/// How a failed attempt affects the remaining entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnError {
-    /// Go on.
+    /// They are processed.
     Skip,
-    /// Take no further entries.
+    /// They are not processed.
     Stop,
 }
 
 /// Which new reports are to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Resend {
-    /// None.
+    /// None of them.
     None,
-    /// Those that differ from the report before, or have none before them.
+    /// Reports that differ from those of the attempt before, or have none before them.
     Changed,
-    /// All.
+    /// All of them.
     All,
 }
 
@@ -62,24 +68,25 @@ pub enum Resend {
 pub struct Reprocess {
     /// Which converter runs.
     pub which: Which,
-    /// Which arguments it is given.
+    /// Which arguments the converter is given.
     pub params: Params,
-    /// What a failed attempt means for the rest.
+    /// How a failed attempt affects the remaining entries.
     pub on_error: OnError,
-    /// Conversions at a time; at least one.
+    /// Number of parallel conversions; at least one.
     pub jobs: usize,
-    /// Conversions a second at the most.
+    /// Maximum number of conversions started per second.
     pub rate: Option<f64>,
-    /// Run and compare, but record nothing: no attempt, no job.
+    /// Runs and compares, but records no attempt and no job.
     pub compare_only: bool,
-    /// Which new reports are put into the queue of those to be sent.
+    /// Which new reports are queued for submission.
     pub resend: Resend,
-    /// Where the reports of each converter go, without secrets. Those of others are not sent.
+    /// The endpoint for the reports of each converter, without secrets. Reports of converters that
+    /// are not listed are not sent.
     pub endpoints: BTreeMap<String, String>,
-    /// Why, in a person's words.
+    /// The reason for the job, as the user gave it.
     pub reason: Option<String>,
-    /// Go on with this interrupted job: entries it has already tried count as they ended.
+    /// The interrupted job to continue. Entries that it has already tried keep their results.
     pub resume: Option<JobId>,
-    /// Where temporary folders are made.
+    /// The folder in which temporary folders are created.
     pub scratch: PathBuf,
 }

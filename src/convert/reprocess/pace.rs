@@ -1,4 +1,4 @@
-//! Spaces the beginnings of conversions.
+//! Limits how many conversions start per second.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::convert::process::Cancel;
 use crate::{Error, ErrorKind, Result};
 
-/// Spaces the beginnings of conversions.
+/// Limits how many conversions start per second.
 pub(super) struct Pace {
     interval: Option<Duration>,
     next: Mutex<Instant>,
@@ -35,7 +35,7 @@ impl Pace {
         })
     }
 
-    /// Waits until the next conversion may begin. Returns false when cancelled.
+    /// Waits until the next conversion may start. Returns false when cancelled.
     pub(super) fn wait(&self, cancel: &Cancel) -> bool {
         let Some(interval) = self.interval else {
             return true;

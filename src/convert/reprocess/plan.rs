@@ -1,4 +1,4 @@
-//! Decides what a job would run, and runs nothing.
+//! Plans a job without running anything.
 
 use std::collections::BTreeMap;
 
@@ -19,50 +19,54 @@ use crate::id::ConverterId;
 
 /// What a job over a selection would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+#[must_use = "a plan converts nothing"]
 pub struct ReprocessPlan {
-    /// Entries selected.
+    /// Number of selected entries.
     pub total: u64,
-    /// What would run, over how many of them.
+    /// The runs, with the number of entries for each.
     pub runs: Vec<PlannedRun>,
-    /// Why others would be passed over, and how many.
+    /// Reasons for skipping entries, with their numbers.
     pub skipped: Vec<PlannedSkip>,
-    /// Why converters cannot be started on this machine, and how many of the entries they would run
-    /// over.
+    /// Why converters cannot be started on this machine, with the number of entries affected.
     pub blocked: Vec<PlannedSkip>,
 }
 
-/// One converter over the entries that another one, or none, converted last.
+/// The run of one converter over entries that share their last converter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlannedRun {
-    /// What converted them last; `None` when nothing did.
+    /// The converter of their last attempt; `None` when they have none.
     pub before: Option<ConverterLabel>,
-    /// What would run.
+    /// The converter that would run.
     pub now: ConverterLabel,
-    /// Over how many entries.
+    /// Number of entries.
     pub entries: u64,
 }
 
-/// A converter as it is told to people, and what it really is.
+/// Name and identity of a converter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct ConverterLabel {
-    /// Its name.
+    /// The name of the converter.
     pub converter: String,
-    /// The version it claims.
+    /// The version that the converter claims.
     pub version: Option<String>,
-    /// Its identity; `None` when it was not recorded.
+    /// The identity of the converter; `None` when it was not recorded.
     pub converter_id: Option<ConverterId>,
 }
 
-/// Entries that would be passed over for one reason.
+/// Entries that would be skipped for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlannedSkip {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// How many.
+    /// Number of entries.
     pub entries: u64,
 }
 
-/// Decides what [`reprocess`] would run over `selection`, and runs nothing.
+/// Plans what [`reprocess`] would run over `selection`, and runs nothing.
 ///
 /// # Errors
 /// When the archive cannot be read, or a configured converter's files cannot.

@@ -1,4 +1,4 @@
-//! Counts what became of the entries of a job.
+//! Counts the results of a job.
 
 use serde::Serialize;
 
@@ -9,54 +9,60 @@ use crate::entry::Outcome;
 use crate::event::JobFinished;
 use crate::id::{EntryId, JobId};
 
-/// Errors listed in a result; further ones are only counted.
+/// Maximum number of errors that a result lists; further ones are only counted.
 const ERRORS_MAX: usize = 1000;
 
-/// The whole job.
+/// The result of a whole job.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct ReprocessResult {
-    /// The job; `None` when only compared.
+    /// The job; `None` when reports were only compared.
     pub job: Option<JobId>,
-    /// Entries selected.
+    /// Number of selected entries.
     pub total: u64,
-    /// Entries tried.
+    /// Number of entries that were tried.
     pub processed: u64,
-    /// Of those, the ones that succeeded.
+    /// Number of tried entries that succeeded.
     pub successful: u64,
-    /// Of those, the ones that did not.
+    /// Number of tried entries that did not succeed.
     pub failed: u64,
-    /// Entries passed over.
+    /// Number of entries that were skipped.
     pub skipped: u64,
-    /// Entries not tried, because their converter cannot run.
+    /// Number of entries that were not tried, because their converter cannot run.
     pub not_tried: u64,
-    /// Why converters cannot run, each reason once.
+    /// Why converters cannot run; each reason occurs once.
     pub blocked: Vec<String>,
-    /// Same as the attempt before.
+    /// Number of entries with a result equal to that of the attempt before.
     pub unchanged: u64,
-    /// Different from the attempt before.
+    /// Number of entries with a result different from that of the attempt before.
     pub changed: u64,
-    /// Succeeded now, and not before.
+    /// Number of entries that succeeded now, and not before.
     pub fixed: u64,
-    /// Succeeded before, and not now.
+    /// Number of entries that succeeded before, and not now.
     pub broken: u64,
-    /// Had no attempt before, so there was nothing to compare with.
+    /// Number of entries without an earlier attempt to compare with.
     pub first: u64,
-    /// Reports put into the queue of those to be sent; the host sends them.
+    /// Number of reports queued for submission; the host sends them.
     pub submitted: u64,
-    /// How long it all took.
+    /// Duration of the job in milliseconds.
     pub duration_ms: u64,
-    /// The first thousand entries that failed or were passed over, and why.
+    /// The first thousand entries that failed or were skipped, with the reasons.
     pub errors: Vec<EntryError>,
-    /// Stopped before its end, by a cancellation or an error.
+    /// True when a cancellation or an error stopped the job before its end.
     pub interrupted: bool,
+    /// Why the end of the job could not be recorded, if it could not. The attempts counted here are
+    /// on record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_error: Option<String>,
 }
 
-/// Why one entry failed or was passed over.
+/// Why one entry failed or was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct EntryError {
     /// The entry.
     pub id: EntryId,
-    /// Why.
+    /// The reason.
     pub error: String,
 }
 

@@ -7,18 +7,18 @@ use crate::Result;
 use crate::convert::running::Runner;
 use crate::id::ConverterId;
 
-/// Converters kept ready at a time. A selection that spans more identities than this starts some of
-/// them again.
+/// Maximum number of converters kept ready. A selection with more converter identities starts some
+/// of them repeatedly.
 const RUNNERS_MAX: usize = 8;
 
-/// Which converter of a job it is.
+/// Identifies a converter within a job.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RunnerKey {
     Configured(String),
     Recorded(ConverterId),
 }
 
-/// Converters ready to run, the most recently used last.
+/// Converters that are ready to run, the most recently used last.
 #[derive(Default)]
 pub(super) struct Runners(Mutex<VecDeque<Ready>>);
 

@@ -1,23 +1,24 @@
-//! Fixes the entries that a job is to run over.
+//! Selects the entries that a job runs over.
 
 use crate::archive::Archive;
 use crate::id::EntryId;
 use crate::query::{Cursor, Filter, Query};
 use crate::{Error, ErrorKind, Result};
 
-/// Entries asked for at a time while selecting.
+/// Number of entries per query while selecting.
 const SELECT_PAGE: usize = 5000;
 
-/// The entries to run over, fixed at one moment.
+/// The entries of a job, selected at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Selection {
-    /// How it was asked for; recorded with the job.
+    /// The filter in words; recorded with the job.
     pub description: String,
-    /// The entries, in the order they are taken.
+    /// The entries in the order they are processed.
     pub ids: Vec<EntryId>,
 }
 
-/// The entries `filter` selects in one snapshot, oldest first.
+/// Returns the entries that `filter` selects in one snapshot, oldest first.
 pub fn select(archive: &Archive, filter: &Filter) -> Result<Selection> {
     let snapshot = archive.snapshot()?;
     let mut ids = Vec::new();

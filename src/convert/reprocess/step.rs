@@ -1,58 +1,60 @@
-//! What became of one entry of a job.
+//! Reports the result for one entry of a job.
 
 use crate::convert::compare::{Difference, Verdict};
 use crate::entry::Outcome;
 use crate::id::{AttemptNo, EntryId};
 
-/// What became of one entry; told while the job runs.
+/// The result for one entry; reported while the job runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// The entry.
     pub entry: EntryId,
-    /// Entries done so far, this one included.
+    /// Number of entries finished so far, including this one.
     pub done: u64,
-    /// Entries selected.
+    /// Number of selected entries.
     pub total: u64,
-    /// What became of it.
+    /// The result.
     pub outcome: StepOutcome,
 }
 
-/// See [`Step::outcome`].
+/// The result for one entry; see [`Step::outcome`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum StepOutcome {
     /// The converter ran.
     Ran {
-        /// The recorded attempt; `None` when only compared.
+        /// The recorded attempt; `None` when reports were only compared.
         attempt: Option<AttemptNo>,
-        /// How it ended.
+        /// How the run ended.
         outcome: Outcome,
-        /// Why it did not succeed.
+        /// Why the run did not succeed.
         error: Option<String>,
-        /// Against the attempt before; `None` when there was none.
+        /// The comparison with the attempt before; `None` when there was none.
         verdict: Option<Verdict>,
-        /// How the reports differ from those of the attempt before.
+        /// The differences from the reports of the attempt before.
         difference: Difference,
-        /// Reports that were put into the queue of those to be sent.
+        /// Number of reports queued for submission.
         queued: u64,
     },
-    /// It was passed over.
+    /// The entry was skipped.
     Skipped {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The converter could not be run, or its result not recorded.
+    /// The converter could not be run, or its result could not be recorded.
     Error {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Its converter cannot run at all, so it was not tried.
+    /// The converter cannot run at all, so the entry was not tried.
     NotTried {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The job had tried it before it was interrupted.
+    /// The job had tried the entry before it was interrupted.
     Earlier {
-        /// How that ended.
+        /// How that attempt ended.
         outcome: Outcome,
     },
 }

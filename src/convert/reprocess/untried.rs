@@ -1,6 +1,6 @@
 //! Collects the entries of a job that got no attempt, with the reasons.
 //!
-//! They are counted with the job, and nothing else in the log tells of them.
+//! The job's last event records them, because no other event mentions them.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use super::step::{Step, StepOutcome};
 use crate::event::{EntryRanges, JobError};
 use crate::id::EntryId;
 
-/// Different reasons that are kept.
+/// Maximum number of different reasons.
 const REASONS_MAX: usize = 1000;
-/// Bytes of a reason.
+/// Maximum bytes of one reason.
 const REASON_BYTES_MAX: usize = 500;
-/// Bytes of them all as they are written in the job's last event, which may be 64 KiB long.
+/// Maximum bytes of all reasons in the job's last event, which may be 64 KiB long.
 const EVENT_BYTES_MAX: usize = 32 << 10;
 
-/// See the [module](self).
+/// The entries of a job without an attempt, by reason.
 #[derive(Debug, Default)]
 pub(super) struct Untried {
     reasons: BTreeMap<String, Vec<EntryId>>,
-    /// Entries whose reason was one too many.
+    /// Number of entries whose reason came after the maximum number of reasons.
     beyond: u64,
 }
 
 impl Untried {
-    /// Notes why an entry has no attempt, if it has none.
+    /// Records why an entry has no attempt, if it has none.
     pub(super) fn note(&mut self, step: &Step) {
         let reason = match &step.outcome {
             StepOutcome::Skipped { reason }
@@ -40,7 +40,8 @@ impl Untried {
         self.reasons.entry(reason).or_default().push(step.entry);
     }
 
-    /// As many as an event takes, the commonest first, and how many entries are left out.
+    /// Returns as many reasons as an event takes, the most frequent first, and how many entries are
+    /// left out.
     pub(super) fn for_event(&self) -> (Vec<JobError>, u64) {
         let mut reasons: Vec<(&String, &Vec<EntryId>)> = self.reasons.iter().collect();
         reasons.sort_by_key(|(_, entries)| std::cmp::Reverse(entries.len()));
@@ -51,7 +52,8 @@ impl Untried {
             let mut entries = entries.clone();
             entries.sort_unstable();
             let all = entries.len() as u64;
-            // Neighbours share a range; entries that lie far apart may not fit.
+            // Adjacent entries share a range. Entries that lie far apart may need too many ranges
+            // to fit.
             while !entries.is_empty() {
                 let error = JobError {
                     error: reason.clone(),
@@ -86,7 +88,7 @@ mod tests {
         });
     }
 
-    /// A job of 2,000 entries counted 67 failures, and no verb told of what.
+    /// All entries of a job that were not tried for one reason must be listed, in little space.
     #[test]
     fn one_reason_for_all_entries_takes_one_range() {
         let mut untried = Untried::default();

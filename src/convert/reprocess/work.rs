@@ -1,4 +1,4 @@
-//! Runs the converter of one entry, and compares what it said with the attempt before.
+//! Runs the converter of one entry, and compares the result with the attempt before.
 
 use super::blocked::{Blocked, Instead};
 use super::choice::{Unfit, without_source};
@@ -15,7 +15,7 @@ use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{EntryId, JobId};
 use crate::{Error, ErrorKind, Result};
 
-/// What the steps of a job have in common.
+/// What all steps of a job share.
 pub(super) struct Work<'a> {
     pub(super) archive: &'a Archive,
     pub(super) converters: &'a [Converter],
@@ -26,15 +26,15 @@ pub(super) struct Work<'a> {
     pub(super) blocked: Blocked<RunnerKey>,
 }
 
-/// What came of a step.
+/// The result of a step.
 pub(super) enum Stepped {
     Over(StepOutcome),
-    /// Its converter could not run; it is tried again when all others are done.
+    /// The converter could not run; the entry is tried again after all others.
     PutOff,
 }
 
 impl Work<'_> {
-    /// `None` when cancelled.
+    /// Processes one entry. Returns `None` when cancelled.
     pub(super) fn step(&self, id: EntryId) -> Option<Stepped> {
         let outcome = match self.try_step(id) {
             Ok(outcome) => outcome?,
@@ -150,8 +150,7 @@ impl Work<'_> {
         if before.status == now.outcome {
             difference = match self.reports_of(before) {
                 Ok(reports) => compare_reports(&reports, &now.reports),
-                // The attempt is made all the same: a report that is lost is a reason to convert
-                // again.
+                // The attempt is recorded nevertheless: a lost report is a reason to convert again.
                 Err(error) => Difference {
                     changes: vec![Change {
                         path: String::new(),
@@ -163,8 +162,8 @@ impl Work<'_> {
             };
         }
         if before.status == Outcome::Success && now.outcome == Outcome::Success {
-            // The entry has what the attempts before found out; a correction may be in nothing but
-            // that.
+            // The entry's unit merges what all attempts found out. A fix may change nothing but the
+            // unit.
             let mut unit = entry.unit.clone();
             entry.unit_given.merge(&mut unit, &now.unit);
             difference.changes.extend(compare_units(&entry.unit, &unit));

@@ -21,33 +21,35 @@ use crate::{Error, ErrorKind, Result};
 
 /// One recorded attempt.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct AttemptSummary {
-    /// The entry.
+    /// The entry that was converted.
     pub entry: EntryId,
-    /// Which of its attempts.
+    /// The number of the attempt.
     pub attempt: AttemptNo,
-    /// What the converter really was.
+    /// The identity of the converter that ran.
     pub converter_id: ConverterId,
-    /// What it came to.
+    /// The result of the run.
     pub conversion: Conversion,
 }
 
-/// What is recorded with an attempt besides the run itself.
+/// What is recorded with an attempt in addition to the run itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms<'a> {
     pub(crate) arguments: &'a Arguments,
     pub(crate) job: Option<JobId>,
     pub(crate) keep_reports: bool,
-    /// A circumstance to be recorded among the warnings.
+    /// A note that is recorded among the warnings.
     pub(crate) note: Option<&'a str>,
 }
 
-/// Converts an archived source again and records the attempt with its reports. `None` when
-/// cancelled; then nothing is recorded. On `Ok` the attempt is durable.
+/// Converts an archived source again and records the attempt with its reports.
+///
+/// Returns `None` when cancelled; then nothing is recorded. On `Ok` the attempt is durable.
 ///
 /// # Errors
 /// `NotFound` for an unknown entry, `Refused` for a purged one, `Converter` when the program cannot
-/// be started; and whatever the archive says. Nothing is recorded then.
+/// be started; and any error of the archive. Nothing is recorded then.
 pub fn convert_entry(
     archive: &Archive,
     runner: &Runner,
@@ -68,11 +70,13 @@ pub fn convert_entry(
     attempt(archive, runner, &entry, terms, cancel, |_| Ok(None))
 }
 
-/// Converts a file without recording anything, or a folder where the converter takes those. `None`
-/// when cancelled.
+/// Converts a file, or a folder if the converter takes folders, without recording anything.
+///
+/// Returns `None` when cancelled.
 ///
 /// # Errors
-/// `Invalid` when it is neither, and for a folder with links or devices in it; as [`Runner::run`].
+/// `Invalid` when the path is neither, and for a folder with links or devices in it; otherwise as
+/// [`Runner::run`].
 pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Option<Conversion>> {
     let metadata = path
         .metadata()
@@ -126,8 +130,9 @@ pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Opt
     runner.run(request, &mut file, cancel)
 }
 
-/// Finds the companions of a file. Returns its folder, and its name among theirs; `None` when it
-/// has none.
+/// Finds the companions of a file.
+///
+/// Returns its folder, and its file name among those of the companions. `None` when it has none.
 fn companions_of<'p>(
     path: &'p Path,
     companions: &Companions,
@@ -149,8 +154,10 @@ fn companions_of<'p>(
     Ok(Some((folder, names)))
 }
 
-/// Runs a converter over an entry and records what came of it, after `decide` has looked at it and
-/// answered where its reports are to be sent. Nothing is recorded when that fails.
+/// Runs a converter over an entry and records the result.
+///
+/// `decide` sees the result before it is recorded, and returns where the reports are to be sent.
+/// Nothing is recorded when `decide` fails.
 pub(crate) fn attempt(
     archive: &Archive,
     runner: &Runner,
@@ -168,7 +175,7 @@ pub(crate) fn attempt(
     record(archive, runner, &session, id, terms, conversion, submit).map(Some)
 }
 
-/// Records what came of a run, with its reports and where they are to be sent. Durable on `Ok`.
+/// Records the result of a run, with its reports and where they are to be sent. Durable on `Ok`.
 pub(crate) fn record(
     archive: &Archive,
     runner: &Runner,
@@ -236,16 +243,16 @@ pub(crate) fn run_over(
     }))
 }
 
-/// What the converter is to call a source of this name.
+/// Returns the name under which the converter sees a source of this name.
 fn name_for<'a>(runner: &Runner, name: &'a str) -> &'a str {
     match runner.converter().takes {
-        // What a main file with companions is called stands in what is archived of it.
+        // For a main file with companions, the tar file itself names the main file.
         Takes::Files | Takes::WithCompanions(_) => name,
         Takes::Folders => folder_name(name),
     }
 }
 
-/// Why an entry has no source any more, if so.
+/// Returns why an entry has no source any more; `None` when it has one.
 pub(crate) fn purged(entry: &Entry) -> Option<String> {
     let at = entry.purged_at?;
     let rule = entry.purged_by.as_deref().unwrap_or("an unknown rule");
@@ -278,7 +285,7 @@ mod tests {
         let system = system_time(time).expect("representable");
         let before = UNIX_EPOCH.duration_since(system).expect("earlier");
         assert_eq!(before, Duration::from_secs(2));
-        // Whatever a log says, nothing panics.
+        // A log may contain any number, so none may cause a panic.
         let _ = system_time(Timestamp::from_micros(i64::MIN));
     }
 }

@@ -1,7 +1,7 @@
-//! Tells a converter that cannot run at all from one that fails over a file.
+//! Distinguishes a converter that cannot run at all from one that fails over a file.
 //!
-//! A converter whose program, interpreter or module is missing fails over every file alike. That is
-//! no fault of the files: they must not get a failed attempt each.
+//! A converter whose program, interpreter or module is missing fails over every file. That is no
+//! fault of the files, so they must not each get a failed attempt.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -12,13 +12,13 @@ use std::process::ExitStatus;
 use crate::convert::converter;
 use crate::convert::converter::Converter;
 
-/// What a shell, `env` and the launcher of the sandbox exit with when they cannot run a program: it
-/// is not executable, or not there.
+/// Exit codes of a shell, `env` and the sandbox launcher when a program is not executable or
+/// missing.
 const NOT_RUN: [i32; 2] = [126, 127];
 /// Bytes of a script's first line that are read.
 const FIRST_LINE_BYTES_MAX: u64 = 256;
 
-/// What interpreters say when they cannot begin: (how a line begins, what it has in it).
+/// Messages of interpreters that cannot start: (how a line begins, what it contains).
 const COMPLAINTS: [(&str, &str); 14] = [
     ("ModuleNotFoundError: ", ""),
     ("ImportError: ", ""),
@@ -36,22 +36,22 @@ const COMPLAINTS: [(&str, &str); 14] = [
     ("", "Could not open input file: "),
 ];
 
-/// What the end of a process that gave no answer says about its converter.
+/// Whether a process that gave no answer died over its source or before its own code began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::convert) enum Died {
-    /// Over the file, as far as anybody can tell.
+    /// Over the source, as far as can be seen.
     Running,
-    /// Before the converter's own code could begin.
+    /// Before the converter's own code began.
     Starting,
 }
 
-/// Judges a process by its exit code and what it wrote to standard error.
+/// Judges a process by its exit code and its standard error.
 pub(in crate::convert) fn judge(status: Option<ExitStatus>, stderr: &str) -> Died {
     let code = status.and_then(|status| status.code());
     if code.is_some_and(|code| NOT_RUN.contains(&code)) || stderr.lines().any(is_complaint) {
         return Died::Starting;
     }
-    // A program that Python cannot read has a place and no trace: nothing of it has run.
+    // A script that Python cannot parse gives a location but no traceback: nothing of it has run.
     let is_unreadable = |line: &str| {
         ["SyntaxError: ", "IndentationError: ", "TabError: "]
             .iter()
@@ -68,13 +68,13 @@ fn is_complaint(line: &str) -> bool {
     COMPLAINTS.iter().any(complains)
 }
 
-/// Why a converter's program cannot be started on this machine, as far as that can be seen without
-/// starting it.
+/// Returns why a converter's program cannot be started on this machine, as far as can be seen
+/// without starting it.
 pub fn missing_program(converter: &Converter) -> Option<String> {
     missing(&converter.command, &converter.dir, &converter.bundle)
 }
 
-/// Does what [`missing_program`] does, for a command whose files are in `dir`.
+/// Does the work of [`missing_program`] for a command whose files are in `dir`.
 pub(in crate::convert) fn missing(
     command: &[String],
     dir: &Path,
@@ -82,7 +82,7 @@ pub(in crate::convert) fn missing(
 ) -> Option<String> {
     let word = command.first().map_or("", String::as_str);
     let program = converter::program(word, dir, bundle);
-    // The files of a bundle are looked at by whoever reads the bundle.
+    // The files of a bundle are checked when the bundle is read.
     if bundle.iter().any(|name| name == word) {
         return None;
     }
@@ -97,7 +97,7 @@ pub(in crate::convert) fn missing(
     missing.then(|| format!("'{word}' is for {interpreter}, which is not there"))
 }
 
-/// The file that a program's name means: a path, or the first of that name in PATH.
+/// Returns the file of a program: a path, or the first match in PATH.
 fn find(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());
@@ -119,8 +119,8 @@ fn is_executable(_file: &Path) -> bool {
     true
 }
 
-/// The program that runs a script, as the script's first line says; `env` stands for what it looks
-/// for.
+/// Returns the program that runs a script, as its first line says. For `env`, returns the program
+/// that `env` looks up.
 fn interpreter(file: &Path) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     let file = File::open(file)?;
@@ -149,7 +149,7 @@ mod tests {
         judge(Some(ExitStatus::from_raw(code << 8)), stderr)
     }
 
-    /// After an update a module was missing; 2,000 files went to the error folder over night.
+    /// A missing module must not send every file of a backlog to the error folder.
     #[test]
     fn what_interpreters_say_before_they_begin_is_no_fault_of_the_file() {
         let python = "Traceback (most recent call last):\n  File \"<string>\", line 1, in <module>\n\
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(judge(None, ""), Died::Running);
     }
 
-    /// `python9` passed the check, and failed at the first file of the night.
+    /// A program that cannot be started must be found before the first file is converted.
     #[test]
     fn a_program_that_cannot_be_started_is_found_without_starting_it() {
         let dir = tempfile::tempdir().expect("folder");

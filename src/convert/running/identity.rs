@@ -15,15 +15,15 @@ use crate::convert::scratch::{Scratch, make_private};
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
-/// Separates these hashes from all others. Changing it, or the encoding below, makes every
-/// converter a new one.
+/// Domain of these hashes. Changing it, or the encoding below, gives every converter a new
+/// identity.
 const CONTEXT: &str = "annals 2026-01 converter identity v1";
-/// How long a program may take to say its version.
+/// How long a program may take to print its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a program's version line that go into the environment note.
 const VERSION_BYTES_MAX: usize = 200;
 
-/// A converter's identity, and what the files it was read from looked like then.
+/// A converter's identity, and the state of its files when they were hashed.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub(crate) id: ConverterId,
@@ -85,7 +85,7 @@ impl Identity {
         })
     }
 
-    /// False once a file of the bundle looks different from when it was read.
+    /// Returns false once a file of the bundle has changed since it was read.
     pub(crate) fn is_current(&self) -> bool {
         self.files.iter().all(|file| {
             std::fs::metadata(&file.path).is_ok_and(|metadata| {
@@ -94,7 +94,7 @@ impl Identity {
         })
     }
 
-    /// Everything an archive records of the converter.
+    /// Returns everything that an archive records of the converter.
     ///
     /// # Errors
     /// `Changed` when a file is no longer the one that was hashed.
@@ -126,7 +126,7 @@ impl Identity {
     }
 }
 
-/// True for a name that stays below the folder it is put in, on every system.
+/// Returns true for a name that stays below the folder it is put in, on every system.
 pub(crate) fn is_bundle_name(name: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty()
@@ -152,7 +152,7 @@ fn open(converter: &Converter, name: &str) -> Result<(PathBuf, File)> {
         ));
     }
     let path = converter.dir.join(name);
-    // Looked at before it is opened: opening a FIFO would wait for its writer.
+    // Checked before it is opened: opening a FIFO would block until somebody writes to it.
     let is_file = std::fs::metadata(&path).map(|metadata| metadata.is_file());
     match is_file.and_then(|is_file| Ok((is_file, File::open(&path)?))) {
         Ok((true, file)) => Ok((path, file)),
@@ -165,7 +165,7 @@ fn open(converter: &Converter, name: &str) -> Result<(PathBuf, File)> {
     }
 }
 
-/// The canonical encoding: each text and list is preceded by its length, little-endian.
+/// Hashes the canonical encoding: each text and list is preceded by its length, little-endian.
 fn hash<'a>(
     mode: &str,
     command: &[String],
@@ -194,8 +194,9 @@ fn hash<'a>(
     ConverterId::from_bytes(*hasher.finalize().as_bytes())
 }
 
-/// What the program says to `--version`, asked once for each program and process. Empty when it is
-/// a file of the bundle, which is hashed anyway, or when it has no answer.
+/// Returns what the program prints for `--version`. Each program is asked once per process.
+///
+/// Empty when the program is a file of the bundle, which is hashed anyway, or prints nothing.
 fn environment_note(converter: &Converter) -> String {
     static KNOWN: Mutex<BTreeMap<(PathBuf, String), String>> = Mutex::new(BTreeMap::new());
     let Some(word) = converter.command.first() else {
@@ -226,7 +227,7 @@ fn environment_note(converter: &Converter) -> String {
         .clone()
 }
 
-/// Asks the program, which is as little to be trusted as when it converts.
+/// Runs the program with `--version`, under the bounds of a conversion, because it is not trusted.
 fn version_of(program: &Path, converter: &Converter, held_to: &Bounds) -> Option<String> {
     let scratch = Scratch::new(&std::env::temp_dir()).ok()?;
     let home = scratch.path().join("home");
@@ -249,7 +250,7 @@ fn version_of(program: &Path, converter: &Converter, held_to: &Bounds) -> Option
         return None;
     }
     let stdout = String::from_utf8_lossy(&said.stdout);
-    // Some programs, Java among them, say it on standard error.
+    // Some programs, such as Java, print the version on standard error.
     let line = stdout
         .lines()
         .chain(said.stderr.lines())
@@ -264,8 +265,7 @@ fn version_of(program: &Path, converter: &Converter, held_to: &Bounds) -> Option
 
 #[cfg(test)]
 mod tests {
-    //! A converter that reported "1.0.0" before and after a fix gave different reports: only a hash
-    //! tells them apart.
+    //! Checks that a changed converter gets a new identity although its claimed version stays.
 
     use super::*;
     use crate::convert::{Arguments, Mode, Takes};

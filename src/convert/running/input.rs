@@ -11,8 +11,8 @@ use crate::convert::folder::{BEGINNING_BYTES, UnpackError, has_main_file, unpack
 use crate::convert::scratch::{make_private, safe_name};
 use crate::{Error, ErrorKind, Result};
 
-/// The path that a converter is given, and what the source is called; or why the source is none for
-/// this converter.
+/// The path that a converter is given, with the name of the source; or why this converter cannot
+/// take the source.
 type Placed = Result<(PathBuf, String), String>;
 
 /// Puts a source into an empty folder.
@@ -41,7 +41,7 @@ pub(in crate::convert) fn place(
             let is_packed = has_main_file(&beginning);
             let mut source = beginning.chain(source);
             if !is_packed {
-                // A main file that had no companions is archived as it is.
+                // A main file without companions is archived as a plain file.
                 copy_in(&mut source, &input, request.modified)?;
                 return Ok(Ok(named(input)));
             }
@@ -53,8 +53,9 @@ pub(in crate::convert) fn place(
     }
 }
 
-/// Where a main file is that was unpacked into a folder. One whose name is no text gets another,
-/// for it could not be told in a request.
+/// Returns the path of a main file that was unpacked into a folder.
+///
+/// A name that is not UTF-8 is replaced, because a request could not contain it.
 fn readable(folder: &Path, main: &std::ffi::OsStr) -> Result<(PathBuf, String)> {
     let called = main.to_string_lossy().into_owned();
     let mut input = folder.join(main);
@@ -66,7 +67,8 @@ fn readable(folder: &Path, main: &std::ffi::OsStr) -> Result<(PathBuf, String)> 
     Ok((input, called))
 }
 
-/// Tells a source that cannot be unpacked, now or ever, from trouble of this machine.
+/// Separates a source that can never be unpacked (inner `Err`) from a problem of this machine
+/// (outer `Err`).
 fn understood<T>(unpacked: Result<T, UnpackError>) -> Result<Result<T, String>> {
     match unpacked {
         Ok(unpacked) => Ok(Ok(unpacked)),
@@ -80,7 +82,8 @@ fn copy_in(source: &mut dyn Read, input: &Path, modified: Option<SystemTime>) ->
     let mut file = File::create_new(input).map_err(|error| Error::io("create", input, error))?;
     let mut buffer = vec![0; 64 << 10];
     loop {
-        // Told apart: a source that cannot be read is another trouble than a full temporary folder.
+        // Read and write errors are kept apart: an unreadable source is not a full temporary
+        // folder.
         let read = match source.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => read,
@@ -93,8 +96,8 @@ fn copy_in(source: &mut dyn Read, input: &Path, modified: Option<SystemTime>) ->
             .map_err(|error| Error::io("write", input, error))?;
     }
     if let Some(modified) = modified {
-        // Some converters take the file's time for the test's; one that cannot be set is no reason
-        // not to convert.
+        // Some converters use the file's time as the test's. If it cannot be set, the conversion
+        // still runs.
         let _ = file.set_modified(modified);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Runs a converter over a source, in whichever mode, and records what came of it.
+//! Runs a converter over a source, one-shot or as a worker, and records the result.
 
 mod attempt;
 mod environment;

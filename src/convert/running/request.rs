@@ -1,4 +1,4 @@
-//! One source that is to be converted.
+//! Describes one source to convert.
 
 use std::time::SystemTime;
 
@@ -8,12 +8,12 @@ use crate::id::EntryId;
 /// One source to convert.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The name that the file or folder had. The converter sees it under this name, made safe.
+    /// The name of the file or folder. The converter sees it in a form that is safe as a file name.
     pub name: &'a str,
-    /// The modification time it had.
+    /// The modification time of the source.
     pub modified: Option<SystemTime>,
-    /// The entry it is.
+    /// The entry of the source.
     pub entry: Option<EntryId>,
-    /// What the converter is told besides.
+    /// What the converter is given besides the source.
     pub arguments: &'a Arguments,
 }

@@ -1,4 +1,4 @@
-//! Runs one converter over sources, as a process for each or as a long-lived worker.
+//! Runs one converter over sources, as one process for each source or as a long-lived worker.
 
 use std::ffi::OsString;
 use std::fs;
@@ -25,21 +25,21 @@ use crate::event::ConverterRegistered;
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
-/// Bytes of one file of a recorded bundle that are put back for a run.
+/// Maximum bytes of one file of a recorded bundle that is written for a run.
 const BUNDLE_FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// Runs one converter. Shared between threads; `workers` conversions run at a time in worker mode.
+/// Runs one converter. Threads may share it; in worker mode, `workers` conversions run at a time.
 pub struct Runner {
     converter: Converter,
     scratch_root: PathBuf,
     workers: usize,
     session: Mutex<Arc<Session>>,
-    /// The files of a recorded converter, put back for as long as it runs.
+    /// The files of a recorded converter; deleted when the runner is dropped.
     _files: Option<Scratch>,
 }
 
 impl Runner {
-    /// Reads the converter's files. Temporary folders are made below `scratch_root`.
+    /// Reads the converter's files. Temporary folders are created below `scratch_root`.
     ///
     /// # Errors
     /// `Invalid` for a missing bundle file or an empty command.
@@ -47,8 +47,9 @@ impl Runner {
         Self::over(converter, workers, scratch_root, None)
     }
 
-    /// Puts the files of a recorded converter back and runs those. Bounds and arguments are no part
-    /// of a converter's identity, so they are passed in.
+    /// Restores the files of a recorded converter and runs those.
+    ///
+    /// Bounds and arguments are no part of a converter's identity, so they are passed in.
     ///
     /// # Errors
     /// `NotFound` or `Damaged` when a file of the bundle cannot be read from the archive.
@@ -135,17 +136,17 @@ impl Runner {
         })
     }
 
-    /// The converter.
+    /// Returns the converter.
     pub fn converter(&self) -> &Converter {
         &self.converter
     }
 
-    /// Converts one source, read from `source` to its end. `None` when cancelled.
+    /// Converts one source, read from `source` to its end. Returns `None` when cancelled.
     ///
-    /// A converter that takes folders, or files with companions, is given what is in the tar file
-    /// that `source` is.
+    /// For a converter that takes folders, or files with companions, `source` is a tar file, and
+    /// the converter is given its content.
     ///
-    /// A converter that fails, whatever way, is an `Ok` with the reason.
+    /// A converter that fails, in whatever way, is an `Ok` with the reason.
     ///
     /// # Errors
     /// `Converter` when the program cannot be started or a secret is missing; the source is not to
@@ -160,7 +161,7 @@ impl Runner {
         self.run_in(&session, request, source, cancel)
     }
 
-    /// The converter as its files are now. Workers of an older state finish what they are doing.
+    /// Returns the converter with its current files. Workers of an older session finish their work.
     pub(crate) fn session(&self) -> Result<Arc<Session>> {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if !session.identity.is_current() {
@@ -173,7 +174,7 @@ impl Runner {
         Ok(Arc::clone(&session))
     }
 
-    /// Who the converter is, as its files are now.
+    /// Returns the identity of the converter with its current files.
     pub(crate) fn converter_id(&self) -> Result<ConverterId> {
         Ok(self.session()?.identity.id)
     }
@@ -189,7 +190,7 @@ impl Runner {
             .arguments
             .reveal(&self.converter.dir)
             .map_err(|missing| self.unusable(missing.to_string()).caused_by(missing))?;
-        // A worker was told which folder it may read before it was started.
+        // The sandbox of a worker was given the readable folder before the worker started.
         let root = match self.converter.mode {
             Mode::OneShot => &self.scratch_root,
             Mode::Worker => &session.folder.path().join("in"),
@@ -203,7 +204,8 @@ impl Runner {
         let placed = input::place(&self.converter.takes, request, source, &folder)?;
         let (input, name) = match placed {
             Ok(placed) => placed,
-            // What cannot be unpacked now never can be: an answer, and no trouble of this machine.
+            // A source that cannot be unpacked never can be. That is a result, not a problem of
+            // this machine.
             Err(why) => return Ok(Some(Conversion::failed(why))),
         };
         sandbox::hand_over(&self.converter.bounds, scratch.path(), &["in", "home"])
@@ -249,7 +251,7 @@ impl Runner {
         }))
     }
 
-    /// An error is a converter that cannot run.
+    /// Runs a one-shot converter. An error means that the converter cannot run.
     fn run_once(
         &self,
         session: &Session,
@@ -262,7 +264,7 @@ impl Runner {
         let arguments = serde_json::to_string(&revealed.values)?;
         let mut variables: Vec<(&'static str, OsString)> = vec![
             ("ANNALS_ARGUMENTS", arguments.into()),
-            // A name with a NUL in it cannot be passed, and is no file name either.
+            // A name with a NUL in it cannot be passed in a variable.
             ("ANNALS_NAME", request.name.replace('\0', "\u{fffd}").into()),
         ];
         if let Some(entry) = request.entry {
@@ -302,7 +304,8 @@ impl Runner {
                         let failed = failed(&reason);
                         match environment::judge(status, &finished.stderr) {
                             Died::Running => session.has_begun.store(true, Ordering::Relaxed),
-                            // Once it has begun, what it lacks it lacks for this file.
+                            // After the first run, a missing file or module is a problem of the
+                            // source.
                             Died::Starting if session.has_begun.load(Ordering::Relaxed) => {}
                             Died::Starting => {
                                 return Err(io::Error::other(failed.error.unwrap_or_default()));
@@ -330,7 +333,7 @@ impl Runner {
         let input = input
             .to_str()
             .ok_or_else(|| io::Error::other("the temporary folder's name is not UTF-8"))?;
-        // A worker gets its input by request; the placeholder has no meaning for it.
+        // A worker gets its input by request, so `{input}` has no meaning for it.
         let words: Vec<OsString> = self.converter.command[1..]
             .iter()
             .filter(|word| *word != "{input}")
@@ -376,14 +379,16 @@ impl Runner {
         unusable(&self.converter, &reason)
     }
 
-    /// What is enforced on the converter's processes, as it is recorded with each attempt.
+    /// Returns what is enforced on the converter's processes, as recorded with each attempt.
     pub(crate) fn enforced(&self) -> Vec<String> {
         self.converter.bounds.enforced()
     }
 }
 
-/// Writes one file of a recorded bundle, executable for its owner: modes are not recorded, commands
-/// may need one.
+/// Writes one file of a recorded bundle.
+///
+/// The file is executable for its owner, because modes are not recorded and the command may need
+/// it.
 fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| *folder != root) {
         fs::create_dir_all(folder)?;
@@ -479,7 +484,7 @@ mod tests {
         assert!(error.message().contains("no such program"), "{error}");
     }
 
-    /// `sh -c "python9 $1"` took the files of a night to the error folder, one by one.
+    /// A script that lacks a program before its first run must not cost the sources an attempt.
     #[test]
     fn what_a_script_lacks_before_it_ran_once_is_no_fault_of_the_source() {
         let dir = tempfile::tempdir().expect("folder");

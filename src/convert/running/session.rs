@@ -1,4 +1,4 @@
-//! A converter as its files were when they were last read, with its workers.
+//! A converter with the files it had when they were last read, and its workers.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::convert::scratch::{Scratch, make_private};
 use crate::id::{ConverterId, StoreId};
 use crate::{Error, ErrorKind, Result};
 
-/// The converter as it stood when its files were last read.
+/// A converter with the files it had when they were last read.
 pub(crate) struct Session {
     pub(crate) identity: Identity,
     pub(super) pool: Pool,
-    /// What its workers know: `home` to write to, and `in` for the sources they are given.
+    /// The folder of the workers: they write to `home` and read sources in `in`.
     pub(super) folder: Scratch,
     registered: Mutex<BTreeSet<StoreId>>,
-    /// A one-shot converter got as far as its own code.
+    /// True once a one-shot converter has reached its own code.
     pub(super) has_begun: AtomicBool,
 }
 
@@ -43,7 +43,8 @@ impl Session {
             make_private(&folder.path().join(inner))
                 .map_err(|error| Error::io("make a folder in", folder.path(), error))?;
         }
-        // The folder of sources stays the host's, who makes a folder for each in it.
+        // The folder of sources stays the host's, because the host creates a folder in it for each
+        // source.
         sandbox::hand_over(&converter.bounds, &folder.path().join("in"), &[])
             .and_then(|()| sandbox::hand_over(&converter.bounds, folder.path(), &["home"]))
             .map_err(|error| Error::io("hand over", folder.path(), error))?;
@@ -71,7 +72,7 @@ impl Session {
     }
 }
 
-/// The error of a converter that cannot run.
+/// Returns the error for a converter that cannot run.
 pub(super) fn unusable(converter: &Converter, reason: &str) -> Error {
     Error::new(
         ErrorKind::Converter,

@@ -1,4 +1,4 @@
-//! Long-lived converters: one JSON line in, one JSON line out, restarted when they die or stall.
+//! Runs workers: one JSON line in, one JSON line out; restarted when they die or stall.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -14,19 +14,18 @@ use crate::convert::process::{
 };
 use crate::convert::protocol::{Conversion, WorkerRequest, excerpt, read_answer};
 
-/// The wait before a second start; doubled with each failure in a row.
+/// The delay before the second start; doubled with each failure in a row.
 const RESTART_AFTER: Duration = Duration::from_millis(100);
-/// The longest wait before a start.
+/// The longest delay before a start.
 const RESTART_AFTER_MAX: Duration = Duration::from_secs(10);
 /// How long a worker may take to exit after its standard input was closed.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How long a second worker is watched without a request, after one died before its first answer.
+/// How long a second worker is observed without a request after one died before its first answer.
 const UNASKED_MIN: Duration = Duration::from_secs(1);
 const UNASKED_MAX: Duration = Duration::from_secs(30);
-/// Sources that a converter may fail over in a row, without an answer ever, before it is the
-/// converter that is at fault.
+/// Number of sources without any answer after which the converter is at fault, not the sources.
 const SILENT_OVER: usize = 3;
-/// The longest time between two looks for a cancellation.
+/// The longest time between two checks for a cancellation.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// A fixed number of workers, each started when it is first needed.
@@ -36,17 +35,17 @@ pub(in crate::convert) struct Pool {
     record: Mutex<Record>,
 }
 
-/// What is known about the workers of a pool so far.
+/// What is known about the workers of a pool.
 #[derive(Default)]
 struct Record {
     has_answered: bool,
-    /// The sources that got no answer, while none had one.
+    /// Sources that got no answer, as long as no source has got one.
     unanswered: BTreeSet<String>,
 }
 
 impl Record {
-    /// Takes note of a source that got no answer. True when so many got none that the converter is
-    /// at fault.
+    /// Records a source that got no answer. Returns true when there are so many that the converter
+    /// is at fault.
     fn misses(&mut self, request: &WorkerRequest<'_>) -> bool {
         if self.has_answered {
             return false;
@@ -65,7 +64,7 @@ impl Pool {
     pub(in crate::convert) fn new(workers: usize) -> Self {
         let (give_back, take) = crossbeam_channel::bounded(workers.max(1));
         for _ in 0..workers.max(1) {
-            // Has room for just so many.
+            // Cannot fail: the channel has room for exactly this many.
             let _ = give_back.send(Worker::default());
         }
         Self {
@@ -75,10 +74,10 @@ impl Pool {
         }
     }
 
-    /// Has the next free worker do one conversion; `None` when cancelled.
+    /// Has the next free worker do one conversion. Returns `None` when cancelled.
     ///
-    /// An error is a converter that cannot run: its program is not there, it dies without having
-    /// been asked anything, or it has not answered once over several sources.
+    /// An error is a converter that cannot run: its program is missing, it dies without a request,
+    /// or it has not answered once over several sources.
     pub(in crate::convert) fn convert(
         &self,
         invocation: &Invocation<'_>,
@@ -124,7 +123,7 @@ struct Worker {
     last_id: u64,
 }
 
-/// What came of asking a worker.
+/// The result of a request to a worker.
 enum Answer {
     Given(Conversion),
     /// It died, timed out or wrote something else: a failed conversion with the reason.
@@ -135,7 +134,7 @@ struct Running {
     process: Process,
     started: Instant,
     has_answered: bool,
-    /// `None` once standard input is to be closed.
+    /// The channel to standard input; `None` once standard input is to be closed.
     requests: Option<Sender<Vec<u8>>>,
     answers: Receiver<Line>,
     stderr: Capture,
@@ -158,14 +157,14 @@ impl Worker {
             .as_mut()
             .is_some_and(|running| running.process.has_exited())
         {
-            // It died while nobody needed it: no conversion's fault.
+            // The worker died while it was idle, which is no conversion's fault.
             self.running = None;
             self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         }
         let running = match &mut self.running {
             Some(running) => {
-                // What it said of earlier files is none of this one's. What a new one says as it
-                // starts is.
+                // Standard error about earlier files is discarded. What a new worker writes as it
+                // starts is kept.
                 running.stderr.clear();
                 running
             }
@@ -268,11 +267,10 @@ impl Running {
         })
     }
 
-    /// Starts another worker after one that died over its first source, and asks it nothing.
+    /// Starts another worker after one that died over its first source, and sends it no request.
     ///
-    /// One that dies all the same never got as far as the source: an error, and no fault of the
-    /// source's. One that lives for longer than the first did is the next worker; `None` when
-    /// cancelled.
+    /// If this worker dies too, the source is not at fault: an error. If it lives longer than the
+    /// first did, it is returned as the next worker. `None` when cancelled.
     fn outlives(
         invocation: &Invocation<'_>,
         lived: Duration,
@@ -304,7 +302,7 @@ impl Running {
             serde_json::to_vec(request).map_err(|error| Lost::Garbage(error.to_string()))?;
         line.push(b'\n');
         if let Some(requests) = &self.requests {
-            // A worker that is gone is noticed below, by its closed output.
+            // A worker that has exited is noticed below, by its closed output.
             let _ = requests.send_timeout(line, timeout);
         }
         let deadline = Instant::now() + timeout;
@@ -342,9 +340,9 @@ impl Running {
         }
     }
 
-    /// Ends a worker that failed and says why it did. An error is one that was never started.
+    /// Ends a worker that failed and returns the reason. An error means that it never started.
     fn bury(mut self, lost: &Lost, invocation: &Invocation<'_>) -> io::Result<String> {
-        // One that closed its output is given the moment to exit by itself: its exit code is the
+        // A worker that closed its output gets a moment to exit, because its exit code is the
         // better reason.
         if matches!(lost, Lost::Gone) {
             self.wait(FAREWELL);
@@ -387,14 +385,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The end of its input tells a worker to finish; one that does not is killed when `process`
+        // The end of its input tells a worker to finish. One that does not is killed when `process`
         // is dropped.
         self.requests = None;
         self.wait(FAREWELL);
     }
 }
 
-/// The words for a conversion that wrote more than is taken.
+/// Returns the error message for a conversion that wrote too much.
 pub(in crate::convert) fn too_much_output() -> String {
     format!(
         "wrote more than {} MiB to standard output",
@@ -402,7 +400,7 @@ pub(in crate::convert) fn too_much_output() -> String {
     )
 }
 
-/// A time in the words of an error.
+/// Formats a duration for an error message.
 pub(in crate::convert) fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
@@ -416,8 +414,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 
 fn write_all(mut stdin: impl Write, lines: &Receiver<Vec<u8>>) {
     for line in lines {
-        // A worker that does not read any more is noticed by its closed output, or by the time it
-        // takes.
+        // A worker that no longer reads is noticed by its closed output or by the timeout.
         if stdin.write_all(&line).and_then(|()| stdin.flush()).is_err() {
             return;
         }

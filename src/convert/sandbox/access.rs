@@ -1,11 +1,12 @@
-//! The files that a converter may touch in its sandbox.
+//! Lists the files that a converter may touch in its sandbox.
 
 use std::path::{Path, PathBuf};
 
 use crate::convert::converter::{Converter, Sandbox, find_program, program};
 
-/// What every program needs: to be read and executed, never written. Of `/etc` only what is no
-/// secret; other people's processes in `/proc` are closed by Landlock itself.
+/// Paths that every program may read and execute, but never write.
+///
+/// Of `/etc` only what is no secret is listed. Landlock itself closes other processes in `/proc`.
 const SYSTEM: [&str; 33] = [
     "/bin",
     "/lib",
@@ -42,19 +43,19 @@ const SYSTEM: [&str; 33] = [
     "/etc/timezone",
 ];
 
-/// The files a converter may touch.
+/// The files that a converter may touch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Access {
-    /// Read and executed, with all that is below.
+    /// Paths that may be read and executed, with everything below them.
     pub(super) read: Vec<PathBuf>,
-    /// Folders whose names may be listed, and nothing below them read.
+    /// Folders whose names may be listed, without reading what is below them.
     pub(super) list: Vec<PathBuf>,
-    /// Read, written and executed, with all that is below.
+    /// Paths that may be read, written and executed, with everything below them.
     pub(super) write: Vec<PathBuf>,
 }
 
 impl Access {
-    /// What `converter` may touch while it reads what is in `input` and writes to `home`. `None`
+    /// Returns what `converter` may touch while it reads from `input` and writes to `home`. `None`
     /// without a sandbox.
     pub(super) fn of(converter: &Converter, input: &Path, home: &Path) -> Option<Self> {
         let Sandbox::Enforce { read, write } = &converter.bounds.sandbox else {
@@ -71,8 +72,8 @@ impl Access {
                 .chain(declared.filter(|path| !is_writable(path, write)))
                 .chain([input.to_owned()])
                 .collect(),
-            // Interpreters list a program's folder to find its modules. What is not in the bundle
-            // stays closed: it is not archived either.
+            // Interpreters list a program's folder to find modules. Files outside of the bundle
+            // stay closed, because they are not archived either.
             list: vec![dir.clone()],
             write: std::iter::once(home.to_owned())
                 .chain(
@@ -86,9 +87,10 @@ impl Access {
     }
 }
 
-/// True when `path` lies in one of the folders that are open for writing. A rule for it would
-/// follow whatever link the converter has put there in an earlier run; the rule for that folder
-/// covers it anyway.
+/// Returns true when `path` lies in a folder that is open for writing.
+///
+/// Such a path gets no rule of its own: the rule for the folder covers it, and a rule for the path
+/// would follow a link that the converter may have put there in an earlier run.
 fn is_writable(path: &Path, write: &[PathBuf]) -> bool {
     write.iter().filter(|folder| *folder != path).any(|folder| {
         path.starts_with(folder)

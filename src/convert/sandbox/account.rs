@@ -1,5 +1,5 @@
-//! Finds the account that a converter is to run as, changes to it for good, and hands it what it
-//! may read.
+//! Finds the account that a converter runs as, changes to it for good, and gives it access to
+//! files.
 
 use std::fmt;
 use std::fs;
@@ -15,11 +15,11 @@ use rustix::thread::{
 
 use crate::convert::converter::RunAs;
 
-/// The number that stands for "do not change it" in every call that changes a user or a group.
+/// The number that means "do not change it" in every system call that changes a user or a group.
 const UNCHANGED: u32 = u32::MAX;
 
-/// What the host needs: to become another user, to hand files over, to end that user's processes,
-/// and to clear away what they made.
+/// Capabilities that the host needs: to change the user, to hand over files, to kill that user's
+/// processes, and to delete their files.
 const NEEDED: [(CapabilitySet, &str); 5] = [
     (CapabilitySet::SETUID, "CAP_SETUID"),
     (CapabilitySet::SETGID, "CAP_SETGID"),
@@ -28,8 +28,8 @@ const NEEDED: [(CapabilitySet, &str); 5] = [
     (CapabilitySet::DAC_OVERRIDE, "CAP_DAC_OVERRIDE"),
 ];
 
-/// An account of this machine, by its numbers. It is in no group but this one, and neither is
-/// root's.
+/// An account of this machine, by its numbers. It has no supplementary groups, and neither number
+/// is root's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::convert) struct Account {
     uid: u32,
@@ -43,7 +43,7 @@ impl fmt::Display for Account {
 }
 
 impl Account {
-    /// Reads what `to_string` has written.
+    /// Parses what `to_string` wrote.
     pub(super) fn from_numbers(text: &str) -> Option<Self> {
         let (uid, gid) = text.split_once(':')?;
         let number = |text: &str| text.parse().ok().filter(|n| *n != 0 && *n != UNCHANGED);
@@ -53,7 +53,7 @@ impl Account {
         })
     }
 
-    /// Finds the account that `run_as` names; or says why no converter can run as it.
+    /// Finds the account that `run_as` names, or returns why no converter can run as it.
     pub(in crate::convert) fn find(run_as: &RunAs) -> Result<Self, String> {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let groups = fs::read_to_string("/etc/group").unwrap_or_default();
@@ -84,7 +84,7 @@ impl Account {
         let number = run_as.user.parse().ok();
         let uid = match &user {
             Some(fields) => fields.get(2).and_then(|uid| uid.parse().ok()),
-            // A number needs no name, as long as its group is told.
+            // A user number needs no entry in the list if the group is configured.
             None => number.filter(|_| run_as.group.is_some()),
         };
         let Some(uid) = uid else {
@@ -119,8 +119,9 @@ impl Account {
         Ok(Self { uid, gid })
     }
 
-    /// Changes this process to the account. The process must have a single thread, because the
-    /// calls change a thread.
+    /// Changes this process to the account.
+    ///
+    /// The process must have a single thread, because the calls change one thread only.
     pub(super) fn become_it(self) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         set_thread_groups(&[gid])?;
@@ -129,7 +130,7 @@ impl Account {
         Ok(())
     }
 
-    /// Fails unless this process is one of the account and cannot become anything else.
+    /// Fails unless this process runs as the account and cannot change to another.
     pub(super) fn verify(self) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let is_it = [getuid(), geteuid()] == [uid; 2] && [getgid(), getegid()] == [gid; 2];
@@ -147,7 +148,8 @@ impl Account {
         }
     }
 
-    /// Gives a folder that nobody else can enter yet, with all it holds, to the account alone.
+    /// Gives a folder with its content to the account alone. Nobody else may be able to enter it
+    /// yet.
     pub(super) fn hand_over(self, folder: &Path) -> io::Result<()> {
         let mut left = vec![folder.to_owned()];
         while let Some(path) = left.pop() {
@@ -161,7 +163,7 @@ impl Account {
         Ok(())
     }
 
-    /// Lets the account read and execute what is in a folder, and change nothing of it.
+    /// Lets the account read and execute the content of a folder, but not change it.
     pub(super) fn let_read(self, folder: &Path) -> io::Result<()> {
         let mut left = vec![folder.to_owned()];
         while let Some(path) = left.pop() {
@@ -177,8 +179,8 @@ impl Account {
     }
 }
 
-/// The fields of the line of a name or a number in a list such as `/etc/passwd`. A name wins over a
-/// number.
+/// Returns the fields of the line for a name or number in a list such as `/etc/passwd`. A name
+/// takes precedence over a number.
 fn find_line<'l>(list: &'l str, wanted: &str) -> Option<Vec<&'l str>> {
     let lines = || list.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let named = lines().find(|fields| fields.first() == Some(&wanted));
@@ -215,7 +217,8 @@ mod tests {
         }
     }
 
-    /// `sudo -u#-1` ran as root (CVE-2019-14287): the number that stands for "unchanged".
+    /// The number that means "unchanged" would leave the converter the host's account (compare
+    /// CVE-2019-14287 in `sudo`).
     #[test]
     fn an_account_by_which_nothing_is_held_is_refused() {
         for (text, why) in [

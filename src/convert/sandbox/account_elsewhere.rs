@@ -1,4 +1,4 @@
-//! Stands in for `account` on systems other than Linux, where no account can be changed to.
+//! Stands in for `account` on systems other than Linux, which do not support changing the account.
 
 use crate::convert::converter::RunAs;
 

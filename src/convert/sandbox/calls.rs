@@ -1,14 +1,14 @@
-//! Which calls of the system a converter is refused.
+//! Names the sets of system calls that a converter is refused.
 
-/// The calls of the system that a converter is refused.
+/// The system calls that a converter is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Calls {
-    /// Those that put text into the input of the host's terminal.
+    /// Calls that put text into the input of the host's terminal.
     #[default]
     Terminal,
-    /// Those of `Terminal`, and all by which it would leave its sandbox.
+    /// The calls of `Terminal`, and all calls by which a process could leave its sandbox.
     Sandbox,
-    /// Those of `Sandbox`, and every socket.
+    /// The calls of `Sandbox`, and every socket.
     SandboxAndNetwork,
 }
 

@@ -1,4 +1,4 @@
-//! Tells which bounds of a converter this machine enforces, and which it cannot.
+//! Reports which bounds of a converter this machine enforces, and which it cannot.
 
 #[cfg(target_os = "linux")]
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use crate::convert::converter::{Bounds, Converter, Network, Sandbox, find_progra
 impl Bounds {
     /// Returns why a converter with these bounds must not be started here; `None` when it may.
     ///
-    /// A sandbox that is only partly enforced is no reason: each attempt records what held.
+    /// A sandbox that is only partly enforced is no reason: each attempt records what was enforced.
     pub fn unenforceable(&self) -> Option<String> {
         unenforceable(self)
     }
@@ -26,8 +26,8 @@ impl Bounds {
 }
 
 impl Converter {
-    /// The first of its files that the account of `run_as` may not read, or of its folders that it
-    /// may not enter.
+    /// Returns the first of its files that the account of `run_as` may not read, or of its folders
+    /// that it may not enter.
     pub fn unreadable(&self) -> Option<PathBuf> {
         unreadable(self)
     }

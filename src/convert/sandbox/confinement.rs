@@ -1,4 +1,4 @@
-//! The confinement of a converter, and how it is passed to the launcher.
+//! Describes the confinement of a converter, and passes it to the launcher.
 
 use std::io;
 use std::path::Path;
@@ -11,26 +11,26 @@ use super::enforcement::Enforcement;
 use super::this_program::{LAUNCH, launcher};
 use crate::convert::converter::{Converter, Network};
 
-/// What is closed to a converter's processes before they run its program.
+/// Restrictions on a converter's processes, applied before they run its program.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::convert) struct Confinement {
     /// The account they run as; `None` is the host's own.
     pub(super) account: Option<Account>,
-    /// The files they may touch; `None` is all their account may.
+    /// The files they may touch; `None` allows everything that their account may touch.
     pub(super) access: Option<Access>,
-    /// The calls of the system that they are refused.
+    /// The system calls that they are refused.
     pub(super) calls: Calls,
-    /// Bytes of memory and of the longest file; the host itself could not limit a process of
-    /// another account.
+    /// Maximum bytes of memory and of a file. The launcher sets them, because the host could not
+    /// limit a process of another account.
     pub(super) limits: Option<(u64, u64)>,
 }
 
 impl Confinement {
-    /// What `converter` is held to while it reads what is in `input` and writes to `home`. `None`
-    /// where nothing is closed.
+    /// Returns the restrictions of `converter` while it reads from `input` and writes to `home`.
+    /// `None` without any.
     ///
     /// # Errors
-    /// An account that is not there any more.
+    /// The configured account no longer exists.
     pub(in crate::convert) fn of(
         converter: &Converter,
         input: &Path,
@@ -61,8 +61,9 @@ impl Confinement {
         }))
     }
 
-    /// A command that closes everything else, and then becomes `program`; without one its arguments
-    /// end there.
+    /// Returns a command that applies the restrictions and then becomes `program`.
+    ///
+    /// Without a program, the command ends with the launcher's own arguments.
     pub(in crate::convert) fn launcher(&self, program: Option<&Path>) -> Option<Command> {
         let mut command = Command::new(launcher()?);
         command.arg(LAUNCH).arg("calls").arg(self.calls.word());

@@ -1,4 +1,4 @@
-//! Tells how much of a sandbox this system enforces.
+//! Reports how much of a sandbox this system enforces.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -8,14 +8,15 @@ use super::this_program::launcher;
 use super::{files, system_calls};
 use crate::convert::converter::Sandbox;
 
-/// How much of a sandbox is in force.
+/// How much of a sandbox is enforced.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Enforcement {
     /// All of it, by a kernel that knows at least this version of Landlock.
     Enforced(u8),
-    /// What this version of Landlock can do, and system calls are filtered where they can be.
+    /// What this version of Landlock can do. System calls are filtered where the system can.
     Partly(u8),
-    /// Nothing, and why.
+    /// Nothing, with the reason.
     Not(String),
 }
 
@@ -30,7 +31,7 @@ impl fmt::Display for Enforcement {
 }
 
 impl Sandbox {
-    /// How much of it is in force for converters that this process starts.
+    /// Returns how much of it is enforced for converters that this process starts.
     pub fn enforcement(&self) -> Enforcement {
         match self {
             Self::Off => Enforcement::Not("sandbox = \"off\"".to_owned()),
@@ -43,7 +44,7 @@ impl Sandbox {
     }
 }
 
-/// What the kernel can do; asked once.
+/// Returns what the kernel can enforce; determined once.
 fn by_kernel() -> &'static Enforcement {
     static KERNEL: OnceLock<Enforcement> = OnceLock::new();
     KERNEL.get_or_init(|| {
@@ -64,7 +65,7 @@ fn by_kernel() -> &'static Enforcement {
     })
 }
 
-/// True where calls of the system can be refused.
+/// Returns true where system calls can be refused.
 #[cfg(target_os = "linux")]
 pub(super) fn filters_calls() -> bool {
     system_calls::can_be_filtered()

@@ -1,4 +1,4 @@
-//! What Landlock closes: files, and in newer versions signals, sockets without a file, and
+//! Closes files with Landlock; newer versions also close signals, sockets without a file, and
 //! connections.
 
 use landlock::{
@@ -8,21 +8,21 @@ use landlock::{
 
 use super::access::Access;
 
-/// The version whose rights are asked for, and its number.
+/// The Landlock version whose rights are requested, and its number.
 const ASKED: (ABI, u8) = (ABI::V6, 6);
-/// Older versions that can do something of it, the best first.
+/// Older versions with a part of these rights, the best first.
 const OLDER: [(ABI, u8); 4] = [(ABI::V5, 5), (ABI::V3, 3), (ABI::V2, 2), (ABI::V1, 1)];
-/// Devices that take and give without keeping anything.
+/// Devices that take and give data without keeping any.
 const SINKS: [&str; 2] = ["/dev/full", "/dev/null"];
 
-/// The rules by which what `access` does not name is closed.
+/// Returns the rules that close everything `access` does not name.
 pub(super) fn rules(access: &Access, closes_network: bool) -> Result<RulesetCreated, RulesetError> {
     let read = AccessFs::from_read(ASKED.0);
     let sink = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
     let all = AccessFs::from_all(ASKED.0);
     let mut ruleset = ruleset(CompatLevel::BestEffort, ASKED.0)?;
     if closes_network {
-        // The filter of system calls refuses every socket; this holds also for one that came from
+        // The system call filter refuses every new socket. This also closes one that came from
         // elsewhere.
         ruleset = ruleset.handle_access(AccessNet::from_all(ASKED.0))?;
     }
@@ -34,7 +34,8 @@ pub(super) fn rules(access: &Access, closes_network: bool) -> Result<RulesetCrea
         .add_rules(path_beneath_rules(&access.write, all))
 }
 
-/// The rights of a version: files, and from version 6 on signals and sockets without a file.
+/// Returns the rights of a version: files, and from version 6 on signals and sockets without a
+/// file.
 fn ruleset(level: CompatLevel, abi: ABI) -> Result<Ruleset, RulesetError> {
     let ruleset = Ruleset::default()
         .set_compatibility(level)
@@ -46,7 +47,7 @@ fn ruleset(level: CompatLevel, abi: ABI) -> Result<Ruleset, RulesetError> {
     ruleset.scope(scopes)
 }
 
-/// The version that this kernel knows, and whether it is all that is asked for.
+/// Returns the version that this kernel knows, and whether it has all that is requested.
 pub(super) fn known_version() -> Option<(u8, bool)> {
     let knows = |abi| {
         ruleset(CompatLevel::HardRequirement, abi)

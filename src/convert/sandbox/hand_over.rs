@@ -6,8 +6,10 @@ use std::path::Path;
 use super::account::Account;
 use crate::convert::converter::Bounds;
 
-/// Gives a converter's private folder to its account: what is in `handed` for it alone, and the way
-/// to it. To be called before any process of the account can know the folder.
+/// Gives the folders `handed` of a converter's private folder to its account alone.
+///
+/// The account may enter the private folder, but not own it. Must be called before any process of
+/// the account can know the folder.
 pub(in crate::convert) fn hand_over(
     bounds: &Bounds,
     folder: &Path,
@@ -23,15 +25,15 @@ pub(in crate::convert) fn hand_over(
         for name in handed {
             account.hand_over(&folder.join(name))?;
         }
-        // Last: until then nobody can get at what is being handed over. It stays the host's, who
-        // clears it away.
+        // Last, because until then nobody can reach what is being handed over. The folder itself
+        // stays the host's, which deletes it.
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))
     }
     #[cfg(not(target_os = "linux"))]
     match account {}
 }
 
-/// Lets a converter's account read a private folder of the host's, and not change it.
+/// Lets a converter's account read a private folder of the host, but not change it.
 pub(in crate::convert) fn let_read(bounds: &Bounds, folder: &Path) -> io::Result<()> {
     let Some(run_as) = &bounds.run_as else {
         return Ok(());

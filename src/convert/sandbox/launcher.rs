@@ -1,8 +1,7 @@
 //! The launcher: this program, started again, confines itself and becomes the converter.
 //!
-//! A sandbox restricts the process that asks for it, so it takes a process between this one and the
-//! converter: the *launcher*, which is the program that embeds the host, started again. See
-//! [`be_launcher`].
+//! A process can only restrict itself, so a further process is needed between host and converter.
+//! This *launcher* is the program that embeds the host, started again. See [`be_launcher`].
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -16,11 +15,11 @@ use super::confinement::Confinement;
 use super::restrict::restrict;
 use super::this_program::{LAUNCH, set_launcher};
 
-/// The exit code of a launcher that could not start the converter, and how its complaint begins.
+/// The exit code of a launcher that could not start the converter, and how its message begins.
 const NOT_STARTED: u8 = 127;
 const COMPLAINT: &str = "the converter cannot be started: os error ";
 
-/// The error of a launcher that could not start its converter, out of what it left behind.
+/// Reads from a launcher's exit and message why it could not start its converter.
 pub(in crate::convert) fn launch_error(
     status: Option<ExitStatus>,
     stderr: &str,
@@ -32,30 +31,27 @@ pub(in crate::convert) fn launch_error(
     Some(io::Error::from_raw_os_error(number))
 }
 
-/// Makes this program one that can put converters into a sandbox; to be called first thing in
-/// `main`.
+/// Makes this program one that can put converters into a sandbox. Call it first in `main`.
 ///
-/// A sandboxed converter is started by this very program, started again: then the call does that
-/// work and answers the code to leave with. Otherwise it answers `None`, and `main` goes on. A
-/// program that does not call it runs converters all the same; [`Sandbox::enforcement`] then says
-/// that there is no sandbox.
+/// The program is started again as the launcher of a sandboxed converter. In the launcher, the call
+/// does the launcher's work and returns the exit code to leave with. Otherwise it returns `None`,
+/// and `main` goes on. A program that does not call it runs converters without a sandbox, and
+/// [`Sandbox::enforcement`] then says so.
 ///
-/// Files that were open before, other than the standard streams, are not passed on to any program
-/// from then on.
+/// From then on, open files other than the standard streams are not passed on to any program.
 pub fn be_launcher() -> Option<ExitCode> {
-    // What whoever started this program had open would be open to converters too, and no sandbox
-    // closes it again.
+    // Files that the parent of this program had open would be open to converters too, and no
+    // sandbox closes them later.
     #[cfg(target_os = "linux")]
     close_fds::set_fds_cloexec(3, &[]);
     let mut words = env::args_os().skip(1);
     if words.next().as_deref() == Some(OsStr::new(LAUNCH)) {
         let failure = launch(words);
-        // Parsed by `launch_error`; there is nobody else to tell.
+        // Parsed by `launch_error`. Standard error is the only channel to the host here.
         eprintln!("{COMPLAINT}{}", failure.raw_os_error().unwrap_or_default());
         return Some(ExitCode::from(NOT_STARTED));
     }
-    // By this name it is the program that is running, even after its file was replaced by a newer
-    // version.
+    // This path names the running program, even after its file was replaced by a newer version.
     let program = if cfg!(target_os = "linux") {
         PathBuf::from("/proc/self/exe")
     } else {
@@ -65,8 +61,9 @@ pub fn be_launcher() -> Option<ExitCode> {
     None
 }
 
-/// Closes everything but what `words` name, then becomes the program after `--`. Only returns when
-/// that fails, or when the words end in paths to be probed.
+/// Closes everything that `words` do not name, then becomes the program after `--`.
+///
+/// Returns only when that fails, or when the words end in paths to be probed.
 fn launch(mut words: impl Iterator<Item = OsString>) -> io::Error {
     let unusable = || io::Error::from(io::ErrorKind::InvalidInput);
     let mut confinement = Confinement::default();
@@ -130,7 +127,7 @@ fn probe(paths: impl Iterator<Item = PathBuf>) -> io::Error {
                 .unwrap_or_else(|| io::ErrorKind::PermissionDenied.into());
         }
     }
-    // There is nothing to become.
+    // No program was given.
     io::ErrorKind::NotFound.into()
 }
 
@@ -157,8 +154,8 @@ fn restrict(_: &Confinement) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    //! What the launcher does is tested through the program, in `tests/sandbox.rs`: a test's own
-    //! process is no launcher.
+    //! The launcher is tested through the program, in `tests/sandbox.rs`, because the process of a
+    //! unit test is no launcher.
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! Confines the processes of a converter, and tells how much of that this system enforces.
+//! Confines the processes of a converter, and reports how much of that this system enforces.
 //!
 //! Resource limits bound memory and file sizes, Landlock closes files, seccomp refuses system
 //! calls, capabilities are dropped, and the converter may run as a user of its own.

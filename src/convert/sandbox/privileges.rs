@@ -1,7 +1,7 @@
 //! Drops every capability of this process.
 //!
-//! A host that runs as root would otherwise give its converters the means to look past Landlock:
-//! into the memory and the environment of others, at raw devices, at files of all owners.
+//! The converters of a host that runs as root could otherwise bypass Landlock: through the memory
+//! and environment of other processes, raw devices, and files of all owners.
 
 use std::io;
 
@@ -11,12 +11,11 @@ use rustix::thread::{
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
-/// Takes care that no program that is executed from now on brings capabilities, or another user,
-/// with it.
+/// Ensures that no program executed from now on gains capabilities, or another user.
 pub(super) fn gain_none() -> io::Result<()> {
     for bit in 0..u64::BITS {
         match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit)) {
-            // There is none of this number, or none of this process may be given away, so it has
+            // No capability has this number, or this process may not drop capabilities and so has
             // none to lose.
             Ok(()) | Err(Errno::INVAL | Errno::PERM) => {}
             Err(error) => return Err(error.into()),
@@ -25,10 +24,10 @@ pub(super) fn gain_none() -> io::Result<()> {
     Ok(set_no_new_privs(true)?)
 }
 
-/// Drops all capabilities for good: also a program that belongs to root brings none back.
+/// Drops all capabilities for good: even a program that belongs to root regains none.
 pub(super) fn drop_all() -> io::Result<()> {
     match clear_ambient_capability_set() {
-        // Kernels before 4.3 have no such set.
+        // Kernels before 4.3 have no ambient set.
         Ok(()) | Err(Errno::INVAL) => {}
         Err(error) => return Err(error.into()),
     }

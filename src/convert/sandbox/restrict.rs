@@ -1,4 +1,4 @@
-//! Puts a confinement into force on this process. The order of the steps is what makes it hold.
+//! Applies a confinement to this process. The order of the steps matters.
 
 use std::io;
 
@@ -8,16 +8,17 @@ use super::calls::Calls;
 use super::confinement::Confinement;
 use super::{files, limits, privileges, system_calls};
 
-/// Restricts this process, and all it becomes or starts, as far as the kernel can. It must have a
-/// single thread.
+/// Restricts this process, and all it becomes or starts, as far as the kernel can.
+///
+/// The process must have a single thread.
 pub(super) fn restrict(confinement: &Confinement) -> io::Result<()> {
-    // The host has looked before and counts on it.
+    // The host has checked that this is possible, and relies on it.
     let missing = || io::Error::from(rustix::io::Errno::OPNOTSUPP);
     let closes_network = confinement.calls == Calls::SandboxAndNetwork;
     if closes_network && !system_calls::can_be_filtered() {
         return Err(missing());
     }
-    // Files are opened for the rules while this process still may.
+    // The rules need open files, and this process can no longer open them later.
     let access = confinement.access.as_ref();
     let files = access
         .map(|access| files::rules(access, closes_network))

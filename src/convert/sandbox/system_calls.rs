@@ -1,9 +1,9 @@
-//! Refuses the system calls by which a process reaches what Landlock does not hold: modes, owners
-//! and times of files, sockets with a file, other processes, mounts, the kernel itself.
+//! Refuses system calls for what Landlock does not cover: modes, owners and times of files, sockets
+//! with a file, other processes, mounts, and the kernel itself.
 //!
-//! Calls are refused by number, so a call that is not listed is allowed: converters are ordinary
-//! programs, and what they may do is decided by Landlock and by their account. A program of another
-//! architecture than this one's is ended.
+//! Calls are refused by number, so a call that is not listed is allowed. Converters are ordinary
+//! programs, and Landlock and their account decide what they may do. A program of another
+//! architecture than this one's is killed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,7 +14,7 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter,
 };
 
-/// Calls of the system that the list of `libc` does not have yet. They have one number everywhere.
+/// System calls that `libc` does not list yet. Their numbers are equal on all architectures.
 mod newer {
     pub(super) const MOUNT_SETATTR: i64 = 442;
     pub(super) const FCHMODAT2: i64 = 452;
@@ -24,15 +24,18 @@ mod newer {
     pub(super) const FILE_SETATTR: i64 = 469;
 }
 
-/// What a converter is told that calls one of them.
+/// The result that a converter gets for a listed call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Answer {
-    /// Success, and nothing has happened. Copying and unpacking files ends with setting modes and
-    /// times, and programs fail where that fails, though nobody ever looks at them.
+    /// Success, although nothing has happened.
+    ///
+    /// Copying and unpacking files ends with setting modes and times. Programs fail where that
+    /// fails, although nobody relies on the result.
     Pretended,
-    /// It is not permitted.
+    /// The error "not permitted".
     Refused,
-    /// There is no such call; the C library then takes an older way, which can be looked at.
+    /// The error "no such call". The C library then uses an older call, which the filter can
+    /// inspect.
     Unknown,
 }
 
@@ -45,7 +48,7 @@ impl Answer {
         })
     }
 
-    /// The calls that are answered so whatever their arguments are.
+    /// Returns the calls with this result, whatever their arguments.
     fn calls(self, closed: Calls) -> Vec<i64> {
         if closed == Calls::Terminal {
             return Vec::new();
@@ -78,7 +81,7 @@ impl Answer {
             .concat(),
             Self::Refused => [
                 &[
-                    // Other processes.
+                    // Access to other processes.
                     libc::SYS_ptrace,
                     libc::SYS_process_vm_readv,
                     libc::SYS_process_vm_writev,
@@ -105,7 +108,7 @@ impl Answer {
                     libc::SYS_setns,
                     libc::SYS_unshare,
                     libc::SYS_open_by_handle_at,
-                    // The kernel and what it keeps for others.
+                    // The kernel, and what it keeps for other processes.
                     libc::SYS_bpf,
                     libc::SYS_perf_event_open,
                     libc::SYS_userfaultfd,
@@ -134,9 +137,10 @@ impl Answer {
             ]
             .concat(),
             Self::Unknown => vec![
-                // Says in memory what `clone` says in a register.
+                // Passes in memory the flags that `clone` passes in a register, where the filter
+                // cannot see them.
                 libc::SYS_clone3,
-                // Does by a queue what is refused by its number.
+                // Runs calls through a queue, past the filter.
                 libc::SYS_io_uring_setup,
                 libc::SYS_io_uring_enter,
                 libc::SYS_io_uring_register,
@@ -144,13 +148,12 @@ impl Answer {
         }
     }
 
-    /// The calls that are answered so only with certain arguments: which argument, its bits that
-    /// count, and what they are.
+    /// Returns the calls that have this result only with certain arguments, with those conditions.
     fn calls_with(self, closed: Calls) -> Vec<(i64, Vec<Condition>)> {
         if self != Self::Refused {
             return Vec::new();
         }
-        // The kernel looks at 32 bits of the number of a request, and so do conditions.
+        // The kernel uses 32 bits of a request's number, and so do the conditions.
         let mut calls = vec![(
             libc::SYS_ioctl,
             vec![Condition::is(1, TIOCSTI), Condition::is(1, TIOCLINUX)],
@@ -160,22 +163,22 @@ impl Answer {
         }
         let new_user = libc::CLONE_NEWUSER.unsigned_abs();
         calls.extend([
-            // In a namespace of its own a process has all capabilities.
+            // In a user namespace of its own a process has all capabilities.
             (libc::SYS_clone, vec![Condition::has(0, new_user)]),
-            // Limits of others. One's own go by number 0.
+            // Limits of other processes; number 0 is the process itself.
             (libc::SYS_prlimit64, vec![Condition::is_not(0, 0)]),
         ]);
         if closed == Calls::Sandbox {
             let unix = libc::AF_UNIX.unsigned_abs();
-            // A socket with a file: the owner's endpoint of a store, the system's bus, a database.
-            // A pair of sockets is another call.
+            // Sockets with a file: the owner's socket of a store, the system bus, a database.
+            // `socketpair` is another call.
             calls.push((libc::SYS_socket, vec![Condition::is(0, unix)]));
         }
         calls
     }
 }
 
-/// Requests by which a process types into a terminal what whoever sits there has not typed.
+/// Requests that put input into a terminal as if its user had typed it.
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541C;
 
@@ -196,13 +199,14 @@ const OLD_REFUSED: &[i64] = &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kexec_
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_REFUSED: &[i64] = &[];
 
-/// By this bit a 64-bit x86 process names the same calls once more.
+/// Offsets of call numbers. With this bit set, a 64-bit x86 process can make each call under a
+/// second number.
 #[cfg(target_arch = "x86_64")]
 const NAMES: [i64; 2] = [0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const NAMES: [i64; 1] = [0];
 
-/// What an argument of a call must be for the answer to hold.
+/// A condition on an argument of a call.
 struct Condition {
     argument: u8,
     value: u32,
@@ -226,7 +230,7 @@ impl Condition {
         }
     }
 
-    /// All bits of `value` are set.
+    /// Requires that all bits of `value` are set.
     fn has(argument: u8, value: u32) -> Self {
         Self {
             argument,
@@ -245,9 +249,10 @@ impl Condition {
     }
 }
 
-/// Filters the system calls of this process, and of all it becomes or starts. Where this
-/// architecture is not known to the compiler of filters nothing is filtered; [`can_be_filtered`]
-/// says so beforehand.
+/// Filters the system calls of this process, and of all it becomes or starts.
+///
+/// Nothing is filtered on an architecture that the filter compiler does not support;
+/// [`can_be_filtered`] returns false there.
 pub(super) fn filter(closed: Calls) -> io::Result<()> {
     if !can_be_filtered() {
         return Ok(());
@@ -264,13 +269,14 @@ pub(super) fn filter(closed: Calls) -> io::Result<()> {
     Ok(())
 }
 
-/// True where filters can be made for this architecture and the kernel takes them.
+/// Returns true where the compiler supports this architecture and the kernel accepts filters.
 pub(super) fn can_be_filtered() -> bool {
     TargetArch::try_from(std::env::consts::ARCH).is_ok()
         && rustix::thread::secure_computing_mode().is_ok()
 }
 
-/// A filter gives one answer, so there is one for each. `None` where no call has this answer.
+/// Compiles the filter for one result, because a filter can give only one. `None` where no call has
+/// this result.
 fn program(answer: Answer, closed: Calls) -> Result<Option<BpfProgram>, seccompiler::BackendError> {
     let architecture = std::env::consts::ARCH.try_into()?;
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();

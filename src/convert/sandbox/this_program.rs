@@ -3,17 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The first argument that makes a program the launcher. No verb of any command line begins like
-/// this.
+/// The first argument that makes a program the launcher. It must not collide with any verb.
 pub(super) const LAUNCH: &str = "__launch-converter";
 static LAUNCHER: OnceLock<PathBuf> = OnceLock::new();
 
-/// The program to start as the launcher; `None` in a program that cannot be one.
+/// Returns the program to start as the launcher; `None` in a program that cannot be one.
 pub(super) fn launcher() -> Option<&'static Path> {
     LAUNCHER.get().map(PathBuf::as_path)
 }
 
-/// Notes that this program can be the launcher, and by which path it is started.
+/// Records that this program can be the launcher, and the path to start it by.
 pub(super) fn set_launcher(program: PathBuf) {
     LAUNCHER.get_or_init(|| program);
 }

@@ -1,4 +1,4 @@
-//! Converts one file: the answer of the converter protocol, whatever the bytes are.
+//! Converts one file and returns the answer of the converter protocol.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,8 +7,9 @@ use super::kind::Kind;
 use super::source::{Arguments, Refusal, Source, Unit};
 use super::{ict, jsonl, junit};
 
-/// Converts `data`: one line of JSON, the protocol's answer. Whatever the bytes are, there is an
-/// answer.
+/// Converts `data` and returns the protocol's answer as one line of JSON.
+///
+/// Every input has an answer, whatever its bytes are.
 pub(crate) fn convert(kind: Kind, arguments: &Arguments, data: &[u8]) -> String {
     let source = Source { data, arguments };
     let mut unit = Unit::default();

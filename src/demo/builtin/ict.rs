@@ -1,5 +1,7 @@
-//! ICT board test CSV. The twin of `tools/converters/ict_csv.py` and, for the story's sake, of
-//! `ict_csv_v1.py`.
+//! Converts the CSV files of an ICT board tester.
+//!
+//! Its results equal those of `tools/converters/ict_csv.py` and, for the demonstration's first
+//! version, of `ict_csv_v1.py`.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +11,16 @@ use super::report::{self, Head, Step, Verdict};
 use super::source::{Refusal, Source, Unit, failed, rejected};
 
 const COLUMNS: &str = "Name;Value;Unit;Low;High;Result";
-/// Header keys that may not have two values.
+/// Header keys that may not occur with two different values.
 const UNIT_KEYS: [&str; 5] = ["Serial", "Part", "Revision", "Process", "Decimal"];
 
-/// How the lines after the column line are told apart.
+/// How the lines after the column line are classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// By what they say; the number of measurements is checked against END.
+    /// By their content. The number of measurements is checked against END.
     Records,
-    /// The bug of the first version: the last two lines are taken for TOTAL and END. Testers with
-    /// software 2.x write no TOTAL, so their last measurement is lost.
+    /// The bug of the first version: the last two lines are always taken for TOTAL and END. Testers
+    /// with software 2.x write no TOTAL, so their last measurement is lost.
     AllButTwoLines,
 }
 
@@ -51,15 +53,7 @@ pub(super) fn convert(
     }
     let process = report::process_code(source, field("Process"))?;
     unit.process = process.to_string();
-    let decimal = match header.get("Decimal").copied() {
-        None | Some(".") => '.',
-        Some(",") => ',',
-        Some(other) => {
-            return Err(failed(format!(
-                "the header's Decimal is '{other}', not '.' or ','"
-            )));
-        }
-    };
+    let decimal = decimal_sign(header.get("Decimal").copied())?;
 
     if !cut.is_empty() {
         return Err(failed(format!(
@@ -94,16 +88,7 @@ pub(super) fn convert(
         )));
     }
 
-    let bad = |step: &&Step| step.verdict == Verdict::Failed;
-    let (found, failures) = (steps.len(), steps.iter().filter(bad).count());
-    for (measured, announced) in totals {
-        if (measured as usize, announced as usize) != (found, failures) {
-            return Err(failed(format!(
-                "TOTAL announces {measured} measurements and {announced} failures, there are \
-                 {found} and {failures}"
-            )));
-        }
-    }
+    check_totals(&totals, &steps)?;
 
     let program = header.get("Program").copied().unwrap_or("ICT");
     let mut root = Step::sequence(program, steps, Some(end.seconds));
@@ -135,6 +120,32 @@ pub(super) fn convert(
     Ok(report::report(source, unit, root, head))
 }
 
+/// Returns the sign that separates the decimals of a number.
+fn decimal_sign(field: Option<&str>) -> Result<char, Refusal> {
+    match field {
+        None | Some(".") => Ok('.'),
+        Some(",") => Ok(','),
+        Some(other) => Err(failed(format!(
+            "the header's Decimal is '{other}', not '.' or ','"
+        ))),
+    }
+}
+
+/// Refuses a file whose TOTAL lines (measurements, failures) announce other numbers than it has.
+fn check_totals(totals: &[(u32, u32)], steps: &[Step]) -> Result<(), Refusal> {
+    let bad = |step: &&Step| step.verdict == Verdict::Failed;
+    let (found, failures) = (steps.len(), steps.iter().filter(bad).count());
+    for (measured, announced) in totals {
+        if (*measured as usize, *announced as usize) != (found, failures) {
+            return Err(failed(format!(
+                "TOTAL announces {measured} measurements and {announced} failures, there are \
+                 {found} and {failures}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "PASS",
@@ -150,7 +161,7 @@ fn verdict(word: &str) -> Option<Verdict> {
     }
 }
 
-/// Keys and values up to the column line; the first of equal keys counts.
+/// Reads keys and values up to the column line. The first value of a repeated key counts.
 fn read_header<'a>(lines: &[&'a str]) -> Result<BTreeMap<&'a str, &'a str>, Refusal> {
     let mut header = BTreeMap::new();
     for line in lines.iter().skip(1).take_while(|line| **line != COLUMNS) {
@@ -165,7 +176,7 @@ fn read_header<'a>(lines: &[&'a str]) -> Result<BTreeMap<&'a str, &'a str>, Refu
     Ok(header)
 }
 
-/// What a TOTAL line announces: measurements and failures.
+/// Returns the numbers of measurements and failures that a TOTAL line announces.
 fn read_total(line: &str, place: &str) -> Result<(u32, u32), Refusal> {
     let fields: Vec<&str> = line.split(';').collect();
     if let [_, measured, failures] = fields[..]

@@ -1,11 +1,11 @@
-//! JSON-lines log of a functional test. The twin of `tools/converters/jsonl_log.py`.
+//! Converts the JSON-lines log of a functional test, like `tools/converters/jsonl_log.py`.
 
 use serde_json::{Map, Value, json};
 
 use super::report::{self, Head, Step, Verdict};
 use super::source::{Refusal, Source, Unit, failed, rejected};
 
-/// One line of the log, and where it stands.
+/// One line of the log, and its place in the file.
 struct Event {
     place: String,
     kind: String,
@@ -50,42 +50,7 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
         )));
     };
 
-    let mut groups: Vec<(&str, Vec<Step>)> = Vec::new();
-    let mut count = 0_u32;
-    for event in &events[1..events.len() - 1] {
-        if event.kind == "phase" {
-            groups.push((event.text("name")?, Vec::new()));
-            continue;
-        }
-        if ["start", "end"].contains(&event.kind.as_str()) {
-            return Err(failed(format!(
-                "{}: a second '{}': the log is of more than one test",
-                event.place, event.kind
-            )));
-        }
-        let step = match event.kind.as_str() {
-            "log" => continue,
-            "measure" | "compare" | "check" => {
-                count += 1;
-                event.step(unit)?
-            }
-            // Nobody knows what it says of the unit.
-            _ => {
-                unit.warnings.push(format!(
-                    "{}: the event '{}' is not understood",
-                    event.place, event.kind
-                ));
-                let why = Some("the event is not understood");
-                Step::check(&event.kind, Verdict::Error, why, None)
-            }
-        };
-        if groups.is_empty() {
-            groups.push(("Test", Vec::new()));
-        }
-        if let Some((_, steps)) = groups.last_mut() {
-            steps.push(step);
-        }
-    }
+    let (groups, count) = phases(&events[1..events.len() - 1], unit)?;
     let announced = end.number("steps")?;
     if announced.total_cmp(&f64::from(count)).is_ne() {
         return Err(failed(format!(
@@ -131,6 +96,51 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
     Ok(report::report(source, unit, root, head))
 }
 
+/// A phase of the test: its name and its steps.
+type Phase<'a> = (&'a str, Vec<Step>);
+
+/// Returns the phases of the events between start and end, and how many steps were announced by an
+/// event that is understood.
+fn phases<'a>(events: &'a [Event], unit: &mut Unit) -> Result<(Vec<Phase<'a>>, u32), Refusal> {
+    let mut groups: Vec<Phase<'a>> = Vec::new();
+    let mut count = 0_u32;
+    for event in events {
+        if event.kind == "phase" {
+            groups.push((event.text("name")?, Vec::new()));
+            continue;
+        }
+        if ["start", "end"].contains(&event.kind.as_str()) {
+            return Err(failed(format!(
+                "{}: a second '{}': the log is of more than one test",
+                event.place, event.kind
+            )));
+        }
+        let step = match event.kind.as_str() {
+            "log" => continue,
+            "measure" | "compare" | "check" => {
+                count += 1;
+                event.step(unit)?
+            }
+            // An unknown event says nothing usable about the unit.
+            _ => {
+                unit.warnings.push(format!(
+                    "{}: the event '{}' is not understood",
+                    event.place, event.kind
+                ));
+                let why = Some("the event is not understood");
+                Step::check(&event.kind, Verdict::Error, why, None)
+            }
+        };
+        if groups.is_empty() {
+            groups.push(("Test", Vec::new()));
+        }
+        if let Some((_, steps)) = groups.last_mut() {
+            steps.push(step);
+        }
+    }
+    Ok((groups, count))
+}
+
 impl Event {
     fn read(line: &str, number: usize) -> Result<Self, Refusal> {
         let place = format!("line {number}");
@@ -148,7 +158,7 @@ impl Event {
         )))
     }
 
-    /// The step this event is: a measurement, a comparison or a check.
+    /// Returns this event as a step: a measurement, a comparison or a check.
     fn step(&self, unit: &mut Unit) -> Result<Step, Refusal> {
         let name = self.text("name")?;
         let Some(passed) = self.members.get("pass").and_then(Value::as_bool) else {

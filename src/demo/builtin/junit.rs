@@ -1,4 +1,4 @@
-//! JUnit XML of a firmware test. The twin of `tools/converters/junit_xml.py`.
+//! Converts the JUnit XML of a firmware test, like `tools/converters/junit_xml.py`.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::source::{Refusal, Source, Unit, failed, rejected};
 use super::suite::{Suite, seconds_of};
 use super::xml::{self, Element};
 
-/// Properties that name the unit, and of which there may be one value.
+/// Properties that name the unit. Each may have only one value.
 const UNIT_KEYS: [&str; 4] = ["serial", "part", "revision", "process"];
 
 pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Refusal> {
@@ -69,7 +69,9 @@ pub(super) fn convert(source: &Source<'_>, unit: &mut Unit) -> Result<Value, Ref
     Ok(report::report(source, unit, steps, head))
 }
 
-/// A report is of one unit: cases of another would pass, or fail, under its serial number.
+/// Refuses a file about several units.
+///
+/// A report covers one unit. Test cases of another would count under its serial number.
 fn refuse_several_units(element: &Element, unit: [(&str, &str); 4]) -> Result<(), Refusal> {
     if element.tag == "property" {
         let key = element.attribute("name").unwrap_or_default();
@@ -85,8 +87,9 @@ fn refuse_several_units(element: &Element, unit: [(&str, &str); 4]) -> Result<()
     children.try_for_each(|child| refuse_several_units(child, unit))
 }
 
-/// The root element. A file that is cut short is refused with the number of test cases that are
-/// whole.
+/// Returns the root element.
+///
+/// The error for a file that is cut short names the number of complete test cases.
 fn parse(text: &str) -> Result<Element, Refusal> {
     if text.contains("<!DOCTYPE") {
         return Err(rejected("not a JUnit report: it has a DOCTYPE"));

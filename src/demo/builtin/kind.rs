@@ -1,10 +1,10 @@
-//! The kinds of example converters, and their names.
+//! The kinds of example converters and their names.
 
 use std::str::FromStr;
 
 use crate::entry::ParseWordError;
 
-/// Which of the example converters.
+/// One of the example converters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `ict_csv.py`
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 4] = [Self::Ict, Self::IctV1, Self::Junit, Self::Jsonl];
 
-    /// The name on the command line.
+    /// Returns the name on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ict => "ict",

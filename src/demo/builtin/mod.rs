@@ -1,5 +1,5 @@
-//! The example converters in Rust, for machines without Python: the same files in, the same answers
-//! out as the programs of `tools/converters`.
+//! The example converters in Rust, for machines without Python. Their results equal those of the
+//! programs in `tools/converters`.
 
 mod answer;
 mod ict;

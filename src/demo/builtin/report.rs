@@ -1,4 +1,4 @@
-//! Pieces of a WSJF report, and the checks its fields need. The twin of `tools/converters/wsjf.py`.
+//! Builds a WSJF report and checks its fields, like `tools/converters/wsjf.py`.
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::uuid;
 
 const NAME_CHARS_MAX: usize = 100;
 
-/// The number that `text` is, written with `decimal` as its decimal mark.
+/// Parses a number with `decimal` as its decimal mark.
 pub(super) fn number(text: &str, what: &str, decimal: char) -> Result<f64, Refusal> {
     is_number(text, decimal)
         .then(|| text.replace(decimal, "."))
@@ -21,8 +21,9 @@ pub(super) fn number(text: &str, what: &str, decimal: char) -> Result<f64, Refus
         })
 }
 
-/// An optional sign, digits, optionally a fraction, optionally an exponent: less than Rust and
-/// Python would take.
+/// Returns true for an optional sign, digits, an optional fraction and an optional exponent.
+///
+/// The parsers of Rust and Python would both accept more.
 fn is_number(text: &str, decimal: char) -> bool {
     let unsigned = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let without_sign = |text: &str| text.strip_prefix(['+', '-']).unwrap_or(text).to_owned();
@@ -38,20 +39,20 @@ fn is_number(text: &str, decimal: char) -> bool {
     whole && exponent.is_none_or(|exponent| unsigned(&without_sign(exponent)))
 }
 
-/// The number of things that `text` announces.
+/// Parses the number of items that `text` announces.
 pub(super) fn count(text: &str) -> Option<u32> {
     ((1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| text.parse().ok())
         .flatten()
 }
 
-/// When the test started, as written and in UTC.
+/// When the test started, in local time and in UTC.
 pub(super) struct Start {
     local: String,
     utc: String,
 }
 
-/// Reads a start time. One without an offset is at the argument `utc_offset`.
+/// Reads a start time. A time without an offset uses the argument `utc_offset`.
 pub(super) fn start(
     text: &str,
     what: &str,
@@ -99,9 +100,9 @@ pub(super) fn start(
 struct Time<'a> {
     /// Year, month, day, hour, minute, second.
     parts: [u32; 6],
-    /// With its dot, or empty.
+    /// Includes the dot; may be empty.
     fraction: &'a str,
-    /// Empty if there is none.
+    /// Empty when there is none.
     offset: &'a str,
 }
 
@@ -151,7 +152,7 @@ fn offset_seconds(text: &str) -> Option<i64> {
     (hours <= 14 && minutes <= 59).then_some(sign * i64::from(hours * 3600 + minutes * 60))
 }
 
-/// The process code: the argument `operation`, else what the source says.
+/// Returns the process code: the argument `operation`, or else the one in the source.
 pub(super) fn process_code(source: &Source<'_>, from_source: &str) -> Result<u32, Refusal> {
     let text = source
         .argument("operation")
@@ -164,15 +165,15 @@ pub(super) fn process_code(source: &Source<'_>, from_source: &str) -> Result<u32
     })
 }
 
-/// How a step ended, the gravest last.
+/// How a step ended, from the least to the most severe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     Skipped,
     Passed,
-    /// It was broken off.
+    /// It was aborted.
     Terminated,
     Failed,
-    /// It broke, or nobody can say how it ended.
+    /// The test itself had an error, or its result is unknown.
     Error,
 }
 
@@ -202,12 +203,12 @@ pub(super) struct Step {
 
 enum StepKind {
     Sequence(Vec<Step>),
-    /// One of the measurement types: the step type and its own members.
+    /// A test of one of the measurement types: the step type and the members of that type.
     Test(&'static str, Map<String, Value>),
 }
 
 impl Step {
-    /// A numeric limit test; a limit that is none is open.
+    /// Returns a numeric limit test. A limit of `None` is open.
     pub(super) fn measurement(
         name: &str,
         value: f64,
@@ -217,7 +218,8 @@ impl Step {
         seconds: Option<f64>,
     ) -> Self {
         let verdict = Verdict::of(passed);
-        // An operator with one limit has it in `lowLimit`, whichever side it is on.
+        // A comparison with one limit stores it in `lowLimit`, whether it is a lower or an upper
+        // limit.
         let (operator, low, high) = match limits {
             (None, None) => ("LOG", None, None),
             (Some(low), None) => ("GE", Some(low), None),
@@ -236,7 +238,7 @@ impl Step {
         Self::test("ET_NLT", name, verdict, seconds, "numericMeas", measured)
     }
 
-    /// A pass/fail test; `text` says why.
+    /// Returns a pass/fail test; `text` says why it ended so.
     pub(super) fn check(
         name: &str,
         verdict: Verdict,
@@ -253,7 +255,7 @@ impl Step {
         step
     }
 
-    /// A string test.
+    /// Returns a string test.
     pub(super) fn comparison(
         name: &str,
         value: &str,
@@ -272,7 +274,9 @@ impl Step {
         Self::test("ET_SVT", name, verdict, seconds, "stringMeas", measured)
     }
 
-    /// Steps under one name: as bad as the worst of them, and passed only where one of them passed.
+    /// Returns a sequence of steps, with the verdict of its most severe step.
+    ///
+    /// It passes only when one of its steps passed.
     pub(super) fn sequence(name: &str, steps: Vec<Self>, seconds: Option<f64>) -> Self {
         let worst = steps.iter().map(|step| step.verdict).max();
         Self {
@@ -299,8 +303,10 @@ impl Step {
         }
     }
 
-    /// The step as it is reported. Steps are numbered in order of execution; the first bad one
-    /// caused the failure.
+    /// Returns the step as JSON for the report.
+    ///
+    /// Steps are numbered in order of execution. The first bad step counts as the cause of the
+    /// failure.
     fn into_json(self, numbering: &mut Numbering) -> Value {
         numbering.last += 1;
         let id = numbering.last;
@@ -339,20 +345,20 @@ struct Numbering {
     first_bad: Option<u32>,
 }
 
-/// The facts of a report that are not its steps.
+/// The facts of a report besides its steps.
 pub(super) struct Head<'a> {
     pub(super) revision: &'a str,
     pub(super) start: Start,
     pub(super) process: u32,
-    /// The `uut` object without the step that caused the failure.
+    /// The `uut` object, without the step that caused the failure.
     pub(super) uut: Map<String, Value>,
-    /// Descriptions and texts; empty texts are left out.
+    /// Descriptions with their texts. Empty texts are left out.
     pub(super) misc: &'a [(&'a str, &'a str)],
 }
 
-/// The whole report.
+/// Returns the whole report.
 pub(super) fn report(source: &Source<'_>, unit: &mut Unit, root: Step, head: Head<'_>) -> Value {
-    // Where nothing passed and nothing failed, nobody knows whether the unit is good.
+    // When no step passed or failed, it is unknown whether the unit is good.
     let result = if root.verdict == Verdict::Skipped {
         unit.warnings
             .push("no step of the test passed or failed: the result is an error".to_owned());
@@ -392,7 +398,7 @@ pub(super) fn report(source: &Source<'_>, unit: &mut Unit, root: Step, head: Hea
     })
 }
 
-/// The members of a `uut` object.
+/// Returns the members of a `uut` object.
 pub(super) fn uut<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
     members
         .map(|(name, value)| (name.to_owned(), value))

@@ -1,13 +1,13 @@
-//! What a converter is given, and what it finds out beside the report.
+//! The input of a converter, and the facts it finds besides the report.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// The converter's arguments, as the protocol passes them.
+/// The arguments of the converter, as the protocol passes them.
 pub(crate) type Arguments = BTreeMap<String, String>;
 
-/// What is known beside the report; kept when the conversion fails later.
+/// The facts known about the unit. They are kept when the conversion fails later.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Unit {
     pub(super) serial: String,
@@ -17,14 +17,14 @@ pub(super) struct Unit {
     pub(super) warnings: Vec<String>,
 }
 
-/// There is no report: what is wrong, and where.
+/// Why there is no report: what is wrong, and where.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// It should have been convertible: it is cut short or contradicts itself.
+    /// The file should be convertible, but it is cut short or contradicts itself.
     Failed(String),
-    /// It is not what this converter is for.
+    /// The file is not of the kind that this converter reads.
     Rejected(String),
-    /// There is nothing in it to report.
+    /// The file has nothing to report.
     Skipped(String),
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The content as text without its byte order mark.
+    /// Returns the content as text, without its byte order mark.
     pub(super) fn text(&self) -> Result<&'a str, Refusal> {
         if self.data.is_empty() {
             return Err(rejected("the file is empty"));
@@ -59,8 +59,9 @@ impl<'a> Source<'a> {
         Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
     }
 
-    /// The lines that are whole, and the rest after the last line end: empty unless the file is cut
-    /// short.
+    /// Returns the complete lines, and the rest after the last line end.
+    ///
+    /// The rest is empty unless the file is cut short.
     pub(super) fn lines(&self) -> Result<(Vec<&'a str>, &'a str), Refusal> {
         let text = self.text()?;
         let (whole, rest) = text

@@ -1,5 +1,5 @@
-//! How the cases and suites of a JUnit file ended. What is not understood is an error, never
-//! passed.
+//! Determines how the cases and suites of a JUnit file ended. Anything unknown is an error, never a
+//! pass.
 
 use super::report::{self, Step, Verdict};
 use super::source::{Refusal, Unit};
@@ -8,7 +8,7 @@ use super::xml::Element;
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 const NOT_UNDERSTOOD: &str = "is not understood";
 
-/// What an element in a case, or in a suite, says of it.
+/// Returns the verdict that an element states about the case or suite around it.
 fn outcome_of(tag: &str) -> Option<Verdict> {
     match tag {
         "error" | "rerunError" => Some(Verdict::Error),
@@ -18,7 +18,7 @@ fn outcome_of(tag: &str) -> Option<Verdict> {
     }
 }
 
-/// Whether an element is a run that did not pass, of a case that did when it was run again.
+/// Returns true for an element about a failed run of a case that passed when it was run again.
 fn is_flaky(tag: &str) -> bool {
     matches!(tag, "flakyError" | "flakyFailure")
 }
@@ -27,13 +27,14 @@ fn is_another_run(tag: &str) -> bool {
     is_flaky(tag) || matches!(tag, "rerunError" | "rerunFailure")
 }
 
-/// Whether an element says nothing of how a test ended.
+/// Returns true for an element that says nothing about how a test ended.
 fn is_remark(tag: &str) -> bool {
     matches!(tag, "properties" | "system-out" | "system-err")
 }
 
-/// What the attributes `status`, `result` and `outcome` say, in the words of googletest, ctest,
-/// pytest, jest and others.
+/// Returns the verdict for a value of the attributes `status`, `result` and `outcome`.
+///
+/// Covers the words of googletest, ctest, pytest, jest and others.
 fn verdict_of_word(word: &str) -> Option<Verdict> {
     Some(match word {
         "run" | "ran" | "pass" | "passed" | "success" | "successful" | "succeeded" | "ok"
@@ -48,7 +49,7 @@ fn verdict_of_word(word: &str) -> Option<Verdict> {
     })
 }
 
-/// Attributes of a case that are true or false: the name, and what either says.
+/// Boolean attributes of a case: the name, the verdict for true, and the verdict for false.
 const FLAGS: [(&str, Verdict, Verdict); 5] = [
     ("success", Verdict::Passed, Verdict::Failed),
     ("executed", Verdict::Passed, Verdict::Skipped),
@@ -57,7 +58,7 @@ const FLAGS: [(&str, Verdict, Verdict); 5] = [
     ("ignored", Verdict::Skipped, Verdict::Passed),
 ];
 
-/// One thing that an element says of how it ended.
+/// One statement of an element about how it ended.
 struct Outcome {
     verdict: Verdict,
     text: String,
@@ -112,7 +113,7 @@ fn text_of(element: &Element) -> String {
         .to_owned()
 }
 
-/// How many cases ended badly, and how many did not run.
+/// The numbers of cases that ended badly, and of cases that did not run.
 #[derive(Debug, Clone, Copy, Default)]
 struct Found {
     bad: u64,
@@ -129,14 +130,14 @@ impl Found {
     }
 }
 
-/// A suite as steps: one for each case and suite in it, and one for all that speaks against the
-/// suite itself.
+/// A suite as steps: one for each case and suite in it, and one for all objections to the suite
+/// itself.
 pub(super) struct Suite<'a> {
     element: &'a Element,
     steps: Vec<Step>,
     cases: u64,
     own_cases: u64,
-    /// Runs beside the one that counts for each case.
+    /// Number of runs beyond the one that counts for each case.
     more_runs: u64,
     objections: u64,
     found: Found,
@@ -163,7 +164,7 @@ impl<'a> Suite<'a> {
         Ok(suite)
     }
 
-    /// There is no case in it, and nothing that speaks against it.
+    /// Returns true when the suite has neither cases nor objections.
     pub(super) fn is_empty(&self) -> bool {
         self.cases == 0 && self.objections == 0
     }
@@ -210,7 +211,7 @@ impl<'a> Suite<'a> {
         Ok(())
     }
 
-    /// Adds what speaks against the suite itself.
+    /// Adds an objection to the suite itself.
     fn object(&mut self, verdict: Verdict, text: &str, unit: &mut Unit) {
         if verdict != Verdict::Passed {
             self.objections += 1;
@@ -225,7 +226,7 @@ impl<'a> Suite<'a> {
         unit.warnings.push(format!("{name}: {text}"));
     }
 
-    /// What the suite announces under any of these names.
+    /// Returns the largest number that the suite announces under any of these attribute names.
     fn announced(&mut self, names: &[&str], unit: &mut Unit) -> u64 {
         let mut most = 0;
         for name in names {
@@ -243,8 +244,9 @@ impl<'a> Suite<'a> {
         most
     }
 
-    /// Checks that the suite has what it announces: a case that is missing, or that hides how it
-    /// ended, never passes.
+    /// Compares the numbers of cases that the suite announces with the cases in it.
+    ///
+    /// A suite that lacks announced cases, failures, errors or skipped cases never passes.
     fn check_counts(&mut self, unit: &mut Unit) {
         let tests = self.announced(&["tests"], unit);
         if tests > self.cases + self.more_runs {
@@ -304,7 +306,7 @@ fn verdict_of_case(case: &Element, unit: &mut Unit) -> (Verdict, Option<String>)
         }
         outcomes.push(outcome);
     }
-    // A case that did not run did not pass, whatever else is said of it.
+    // A case that did not run did not pass, whatever else is stated about it.
     const GRAVEST_FIRST: [Verdict; 4] = [
         Verdict::Error,
         Verdict::Failed,

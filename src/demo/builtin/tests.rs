@@ -1,5 +1,5 @@
-//! The two sets of converters must stay one: the demonstration promises the same on machines with
-//! and without Python. And whatever a station leaves in a folder, a converter answers.
+//! Compares the Rust and Python converters, which must give equal results: the demonstration must
+//! not depend on whether a machine has Python. A converter must also answer every possible input.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ fn script(kind: Kind) -> PathBuf {
         .join(name)
 }
 
-/// What the Python converter answers to each of `files`, or none where there is no Python.
+/// Returns the Python converter's answers to `files`, or `None` when there is no Python.
 fn python_answers(kind: Kind, arguments: &Arguments, files: &[&[u8]]) -> Option<Vec<Value>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut worker = Command::new("python3")
@@ -323,7 +323,7 @@ fn a_file_cut_anywhere_is_never_a_success_and_keeps_its_serial_number() {
                 assert_ne!(answer(*kind, &file.bytes)["status"], "success");
                 continue;
             }
-            // Without its last line end an XML file is still whole.
+            // An XML file without its last line end is still complete.
             for end in (0..file.bytes.len() - 1).step_by(61) {
                 let answer = answer(*kind, &file.bytes[..end]);
                 assert_ne!(answer["status"], "success", "{} to {end}", file.name);

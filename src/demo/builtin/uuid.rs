@@ -1,14 +1,15 @@
-//! UUID version 5 (RFC 9562), which report ids are: a name space and a name, through SHA-1.
+//! UUID version 5 (RFC 9562) for report ids: the SHA-1 of a name space and a name.
 
 use crate::id::Sha256;
 
-/// The name space of report ids; the same in `tools/converters/wsjf.py`.
+/// The name space of report ids. `tools/converters/wsjf.py` must use an equal one.
 const NAMESPACE: [u8; 16] = [
     0x6f, 0x1b, 0x3a, 0x52, 0x8c, 0x0d, 0x4e, 0x7e, 0x9a, 0x57, 0x1d, 0x2c, 0x64, 0xb0, 0xf3, 0xe8,
 ];
 
-/// The id of the report on `source`: the same source always gets the same id, so a corrected report
-/// takes the place of the wrong one.
+/// Returns the id of the report on `source`.
+///
+/// One source always gets one id, so a corrected report replaces the wrong one.
 pub(super) fn report_id(source: &[u8]) -> String {
     let name = Sha256::of(source).to_string();
     let mut id = [0; 16];
@@ -19,8 +20,7 @@ pub(super) fn report_id(source: &[u8]) -> String {
     [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-")
 }
 
-/// SHA-1 (RFC 3174): here a way to spread names, as UUID version 5 asks for it. Nothing is trusted
-/// to it.
+/// Computes SHA-1 (RFC 3174), which UUID version 5 requires. No security depends on it here.
 #[expect(clippy::many_single_char_names, reason = "the names of the standard")]
 fn sha1(message: &[u8]) -> [u8; 20] {
     let mut padded = message.to_vec();

@@ -1,18 +1,19 @@
-//! As much XML as a JUnit file needs: elements, attributes, text, CDATA, comments, processing
+//! A parser for the XML of JUnit files: elements, attributes, text, CDATA, comments and processing
 //! instructions.
 //!
-//! No document types, so no entities but the five predefined ones and character references. Strict:
-//! what is not well formed is broken, and says how far it was whole.
+//! Document types are not supported, so the only entities are the five predefined ones and
+//! character references. The parser is strict. A malformed document is [`Broken`], with the
+//! elements read before.
 
-/// Deeper nesting is taken as damage; JUnit files are four or five deep.
+/// Deeper nesting counts as damage. JUnit files are four or five levels deep.
 const DEPTH_MAX: usize = 64;
 
-/// One element with what is in it.
+/// One element with its content.
 #[derive(Debug, Default)]
 pub(super) struct Element {
     pub(super) tag: String,
     attributes: Vec<(String, String)>,
-    /// The text before the first child.
+    /// The text before the first child element.
     pub(super) text: String,
     pub(super) children: Vec<Element>,
 }
@@ -29,29 +30,29 @@ impl Element {
         self.children.iter().filter(move |child| child.tag == tag)
     }
 
-    /// How many elements of this name are in it, itself included.
+    /// Returns how many elements with this tag are in it, itself included.
     pub(super) fn count(&self, tag: &str) -> usize {
         let below: usize = self.children.iter().map(|child| child.count(tag)).sum();
         below + usize::from(self.tag == tag)
     }
 }
 
-/// A document that breaks off or is malformed: the elements that were read before.
+/// A document that is cut short or malformed, with the elements that were read before.
 #[derive(Debug, Default)]
 pub(super) struct Broken {
-    /// From the root to the innermost element that was open.
+    /// The open elements, from the root to the innermost.
     open: Vec<Element>,
-    /// The root, if it was closed and the damage came after.
+    /// The root element, when it was closed before the damage.
     closed: Option<Element>,
 }
 
 impl Broken {
-    /// The root element as far as it was read.
+    /// Returns the root element as far as it was read.
     pub(super) fn root(&self) -> Option<&Element> {
         self.open.first().or(self.closed.as_ref())
     }
 
-    /// How many elements of this name were read to their end.
+    /// Returns how many elements with this tag were read completely.
     pub(super) fn whole(&self, tag: &str) -> usize {
         let inside = |element: &Element| -> usize {
             element.children.iter().map(|child| child.count(tag)).sum()
@@ -61,7 +62,7 @@ impl Broken {
     }
 }
 
-/// The root element of a document.
+/// Returns the root element of a document.
 pub(super) fn parse(text: &str) -> Result<Element, Broken> {
     let mut read = Broken::default();
     let mut scanner = Scanner {
@@ -76,17 +77,18 @@ pub(super) fn parse(text: &str) -> Result<Element, Broken> {
 
 struct Scanner<'a> {
     rest: &'a str,
-    /// Nothing was read yet: the only place for an XML declaration.
+    /// True before the first byte was read, the only place for an XML declaration.
     at_start: bool,
 }
 
 impl<'a> Scanner<'a> {
-    /// Reads everything; none at the first thing that is wrong.
+    /// Reads the whole document; returns `None` at the first error.
     fn document(&mut self, read: &mut Broken) -> Option<()> {
         while !self.rest.is_empty() {
             if self.take("<!--") {
                 let comment = self.until("-->")?;
-                // A hyphen before the end would make three of them.
+                // A comment that ends with a hyphen would have three hyphens before its `>`, which
+                // XML forbids.
                 valid(comment)?;
                 if comment.contains("--") || comment.ends_with('-') {
                     return None;
@@ -140,7 +142,7 @@ impl<'a> Scanner<'a> {
         read.open.is_empty().then_some(())
     }
 
-    /// Reads a start tag, after its `<`.
+    /// Reads a start tag after its `<`.
     fn element(&mut self, read: &mut Broken) -> Option<()> {
         if read.closed.is_some() || read.open.len() >= DEPTH_MAX {
             return None;
@@ -247,8 +249,9 @@ enum Place {
     Attribute,
 }
 
-/// `text` with its references replaced, line ends made one, and in attributes every blank made a
-/// space.
+/// Returns `text` with its references resolved and its line ends unified.
+///
+/// In attributes, every line end and tab becomes a space.
 fn decoded(text: &str, place: Place) -> Option<String> {
     valid(text)?;
     let mut plain = String::with_capacity(text.len());
@@ -278,7 +281,7 @@ fn decoded(text: &str, place: Place) -> Option<String> {
 
 fn referenced(reference: &str) -> Option<char> {
     let number = |digits: &str, radix| {
-        // A sign would be accepted by the parser.
+        // `from_str_radix` would accept a sign.
         let first = digits.chars().next()?;
         first.is_digit(radix).then_some(())?;
         let code = u32::from_str_radix(digits, radix).ok()?;

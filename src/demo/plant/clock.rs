@@ -1,4 +1,4 @@
-//! The plant's clock: one week in March 2025, an hour ahead of UTC.
+//! The plant's clock: one week in March 2025, one hour ahead of UTC.
 
 use std::time::{Duration, SystemTime};
 

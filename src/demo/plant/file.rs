@@ -1,23 +1,23 @@
-//! One file of the plant, and the folders that stations write into.
+//! A file of the plant, and the folders that stations write to.
 
 use std::time::SystemTime;
 
-/// One file a station wrote.
+/// A file that a station wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlantFile {
-    /// The station's folder, relative to the plant.
+    /// The station's folder, relative to the plant's folder.
     pub(crate) folder: &'static str,
     /// The file name.
     pub(crate) name: String,
     /// The content.
     pub(crate) bytes: Vec<u8>,
-    /// When the station finished it.
+    /// When the station finished writing it.
     pub(crate) modified: SystemTime,
 }
 
-/// Where the in-circuit testers write.
+/// The folder of the in-circuit testers.
 pub(crate) const ICT_FOLDER: &str = "ict/in";
-/// Where the functional testers write.
+/// The folder of the functional testers.
 pub(crate) const FUNCTIONAL_FOLDER: &str = "functional/in";
-/// Where the firmware test runs write.
+/// The folder of the firmware test runs.
 pub(crate) const FIRMWARE_FOLDER: &str = "firmware/in";

@@ -1,4 +1,4 @@
-//! What the firmware test runs write: JUnit XML.
+//! Generates the files of the firmware test runs: JUnit XML.
 
 use super::clock::iso;
 use super::random::{Random, Stream};

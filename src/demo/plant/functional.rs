@@ -1,4 +1,4 @@
-//! What the functional testers write: one JSON object a line.
+//! Generates the files of the functional testers: one JSON object for each line.
 
 use super::clock::iso;
 use super::random::{Random, Stream};
@@ -80,7 +80,7 @@ impl Unit {
     }
 }
 
-/// A functional tester's log as it grows.
+/// The log of a functional tester while it is generated.
 struct Log {
     text: String,
     clock_ms: i64,
@@ -104,7 +104,7 @@ impl Log {
     }
 }
 
-/// Measurements of one channel: name, unit, low, high.
+/// The measurements of one phase: name, unit, low limit, high limit.
 type Tests = &'static [(&'static str, &'static str, f64, f64)];
 
 const PHASES: &[(&str, Tests)] = &[

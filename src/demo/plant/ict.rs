@@ -1,4 +1,4 @@
-//! What the in-circuit testers write: CSV, one line for each measurement.
+//! Generates the files of the in-circuit testers: CSV, one line for each measurement.
 
 use super::clock::iso;
 use super::random::{Random, mix};
@@ -76,9 +76,9 @@ struct IctTest {
     digits: usize,
 }
 
-/// What the in-circuit tester measures on a product: the same for each unit, as test programs are.
+/// Returns the measurements of a product. They do not depend on the unit, as in real test programs.
 fn ict_program(product: &Product) -> Vec<IctTest> {
-    // In tenths: the products below are exact, the names come out as people write them.
+    // In tenths, so that the products below are exact and the names look as people write them.
     const E12: [u32; 12] = [10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82];
     let mut random = Random(mix(u64::from_le_bytes(*b"ict_r14\0"))).and(product.components);
     let mut program: Vec<IctTest> = (1..product.components)

@@ -1,7 +1,7 @@
-//! A small plant's test results: files as stations write them, the same for the same seed on every
+//! Generates the files of a small plant's test stations. One seed gives equal files on every
 //! machine.
 //!
-//! Uses only the standard library and chrono, so that benches can include this folder as it is
+//! Uses only the standard library and chrono, so that benches can include this folder unchanged
 //! (`#[path]`).
 #![allow(
     unused_imports,

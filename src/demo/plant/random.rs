@@ -1,7 +1,8 @@
-//! Random numbers that are the same for the same seed on every machine.
+//! Random numbers that depend only on a seed, not on the machine.
 
-/// What a stream of random numbers is for: each has its own, so that one more number here changes
-/// nothing there.
+/// The purpose of a stream of random numbers.
+///
+/// Each purpose has a separate stream, so that drawing more numbers for one changes no other.
 #[derive(Clone, Copy)]
 pub(super) enum Stream {
     Unit = 1,
@@ -11,7 +12,7 @@ pub(super) enum Stream {
     Firmware,
 }
 
-/// splitmix64: small, fast, the same everywhere.
+/// The splitmix64 generator: small, fast, and equal on every machine.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -28,7 +29,7 @@ impl Random {
         mix(self.0)
     }
 
-    /// A number below `bound`, which is not 0.
+    /// Returns a number below `bound`, which must not be 0.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound).unwrap_or(u64::MAX);
         let high = (u128::from(self.next()) * u128::from(bound)) >> 64;
@@ -39,12 +40,12 @@ impl Random {
         &from[self.below(from.len())]
     }
 
-    /// In `[0, 1)`.
+    /// Returns a number in `[0, 1)`.
     pub(super) fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// In `(-2, 2)`, mostly near 0.
+    /// Returns a number in `(-2, 2)`, mostly near 0.
     pub(super) fn bell(&mut self) -> f64 {
         (0..4).map(|_| self.share()).sum::<f64>() - 2.0
     }

@@ -1,4 +1,4 @@
-//! The files that one unit leaves behind on its way through the plant.
+//! Generates the files of one unit on its way through the plant.
 
 use super::clock::{seconds, stamp, time};
 use super::file::{FIRMWARE_FOLDER, FUNCTIONAL_FOLDER, ICT_FOLDER, PlantFile};
@@ -6,12 +6,12 @@ use super::random::{Random, Stream};
 use super::unit::{Fault, STORY_INDEX, Unit};
 
 impl Unit {
-    /// The files this unit left behind on its way through the plant.
+    /// Returns the files of this unit from all stations.
     pub(super) fn files(&self) -> Vec<PlantFile> {
         let mut random = Random::of(self.seed, self.index, Stream::Route);
         let mut files = vec![self.ict_at(self.ict_start_s, self.fault)];
         let mut done_s = self.ict_start_s;
-        // The faults that the reports do not show go on down the line.
+        // A unit whose fault is not visible in its report goes on to the next station.
         let seen = match self.fault {
             None => false,
             Some(Fault::LastMeasurement) => self.tester.writes_total,

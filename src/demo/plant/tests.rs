@@ -1,5 +1,5 @@
-//! The demonstration, its words and the benches are about these files: they must not change from
-//! run to run, and must hold the accidents the story tells of.
+//! The demonstration and the benches rely on these files. They must not change between runs, and
+//! must contain the faults that the demonstration shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 

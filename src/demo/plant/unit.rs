@@ -1,15 +1,17 @@
-//! One unit on its way through the plant: its product, its tester, what went wrong.
+//! One unit on its way through the plant: its product, its tester, its fault.
 
 use super::clock::{DAY_S, DAYS, FIRST_SHIFT_S, seconds};
 use super::random::{Random, Stream};
 
-/// The unit the story is about: its last ICT measurement failed, on the tester whose files the
-/// first version of the converter reads wrong. It is there in every plant of more than 17 units.
+/// The serial number of the unit that the demonstration follows.
+///
+/// Its last ICT measurement failed, on a tester whose files the first version of the converter
+/// reads wrong. Every plant of more than 17 units has it.
 pub(crate) const STORY_SERIAL: &str = "K2510-00117";
 pub(super) const STORY_INDEX: usize = 17;
 const SERIAL_FIRST: usize = 100;
 
-/// What went wrong on the in-circuit tester.
+/// The measurement that fails on the in-circuit tester.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     Measurement(usize),

@@ -1,4 +1,4 @@
-//! All files of a week, with the accidents that happen to files.
+//! Generates all files of a week, including damaged and repeated ones.
 
 use std::time::Duration;
 
@@ -7,8 +7,10 @@ use super::file::{ICT_FOLDER, PlantFile};
 use super::random::{Random, Stream};
 use super::unit::{STORY_INDEX, Unit};
 
-/// Every file of a plant that made `units` units in a week, oldest first. About three files a unit;
-/// some 3 % are cut short, some 3 % are there twice under another name, one is empty.
+/// Returns every file of a plant that made `units` units in a week, oldest first.
+///
+/// There are about three files for each unit. About 3 % are cut short, about 3 % are repeated under
+/// another name, and one is empty.
 pub(crate) fn plant(seed: u64, units: usize) -> Vec<PlantFile> {
     let mut files = Vec::new();
     for index in 0..units {
@@ -41,8 +43,9 @@ pub(crate) fn plant(seed: u64, units: usize) -> Vec<PlantFile> {
     files
 }
 
-/// The ICT file of unit `n` of an endless plant: about 8.5 KB, each different, as alike as such
-/// files are.
+/// Returns the ICT file of unit `n` of an endless plant.
+///
+/// The files have about 8.5 KB. All differ, but they are as similar as real ones.
 #[allow(dead_code, reason = "for the benches, which include this file")]
 pub(crate) fn ict_file(seed: u64, n: usize) -> Vec<u8> {
     Unit::new(seed, n, usize::MAX).ict(FIRST_SHIFT_S, None)

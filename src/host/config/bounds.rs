@@ -1,10 +1,10 @@
-//! Tells what a configuration holds converters to that this machine cannot enforce.
+//! Reports limits on converters that this machine cannot enforce.
 
 use super::settings::Config;
 use crate::{Error, ErrorKind, Result};
 
 impl Config {
-    /// Refuses a configuration with a converter that must not run without bounds that cannot be
+    /// Refuses a configuration with a converter that must not run because its bounds cannot be
     /// enforced here.
     ///
     /// # Errors
@@ -21,7 +21,7 @@ impl Config {
         }
     }
 
-    /// What keeps converters from being started within their bounds, one text for each converter.
+    /// Returns why converters cannot be started within their bounds, one text for each converter.
     pub(super) fn unmet_bounds(&self) -> Vec<String> {
         self.converters
             .iter()

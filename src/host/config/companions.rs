@@ -1,10 +1,10 @@
-//! The keys that say which companions files have.
+//! Reads the keys that say which companions files have.
 
 use super::names::{Names, overlap};
 use super::settings::ConverterConfig;
 use crate::convert::{Companions, Need, Pattern, Takes};
 
-/// Reads which companions files have. Also returns the keys with impossible values, and why.
+/// Reads which companions files have. Also returns the keys with invalid values, and why.
 pub(super) fn read(
     texts: &[String],
     required: &[String],
@@ -31,7 +31,7 @@ pub(super) fn read(
     (Companions::new(patterns, ignored, temporary), wrong)
 }
 
-/// Warns of other converters of the same folder that take what may be a companion.
+/// Warns of other converters of this folder that take what may be a companion.
 pub(super) fn taken_by_others(one: &ConverterConfig, all: &[ConverterConfig]) -> Vec<String> {
     let Some(companions) = one.companions() else {
         return Vec::new();

@@ -15,7 +15,7 @@ use crate::convert::{Arguments, Companions, Converter, Mode, PostAction, Takes, 
 struct Section<'a> {
     name: &'a str,
     scope: &'a Scope<'a>,
-    /// The line it begins at.
+    /// The line at which the section begins.
     line: usize,
 }
 
@@ -102,7 +102,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Notes a problem with a key of a converter, at its line.
+    /// Records a problem with a key of a converter, at the line of the key.
     fn wrong(&mut self, section: &Section<'_>, key: &str, message: impl Display) {
         let line = section.scope.line(key).unwrap_or(section.line);
         self.problem(line, format!("converter '{}': {message}", section.name));

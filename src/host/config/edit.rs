@@ -15,25 +15,25 @@ use crate::{Error, ErrorKind, Result};
 /// A change that has been checked and is not written yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// The file.
+    /// The configuration file.
     pub path: PathBuf,
     /// `store`, `host`, `defaults` or `converter "NAME"`.
     pub section: String,
-    /// The key.
+    /// The key that changes.
     pub key: String,
-    /// The value that was in force, secrets masked. For `defaults` what stood there.
+    /// The value before the change, with secrets masked. For `defaults` it is the text in the file.
     pub old: Option<String>,
-    /// The value that will be, secrets masked.
+    /// The value after the change, with secrets masked.
     pub new: Option<String>,
     before: String,
     after: String,
 }
 
-/// Where a value stands.
+/// The value to change: its section and key.
 struct Target<'a> {
     /// `store`, `host`, `defaults`, or the index of a converter.
     place: SectionRef<'a>,
-    /// The key, or the entry of a table of texts.
+    /// The key, or the key and entry of a table of texts.
     path: &'a str,
 }
 
@@ -44,7 +44,7 @@ enum SectionRef<'a> {
 }
 
 impl SectionRef<'_> {
-    /// The section of the schema.
+    /// Returns the section's name in the schema.
     fn schema(self) -> &'static str {
         match self {
             Self::Section("store") => "store",
@@ -53,7 +53,7 @@ impl SectionRef<'_> {
         }
     }
 
-    /// The name that settings have.
+    /// Returns the section's name in settings.
     fn section(self) -> String {
         match self {
             Self::Section(name) => name.to_owned(),
@@ -61,7 +61,7 @@ impl SectionRef<'_> {
         }
     }
 
-    /// The name that problems have.
+    /// Returns the section's name in problems.
     fn words(self) -> String {
         match self {
             Self::Section(name) => format!("[{name}]"),
@@ -71,15 +71,15 @@ impl SectionRef<'_> {
 }
 
 impl Config {
-    /// Prepares the change of one value in the file this was read from. Nothing is written yet.
+    /// Prepares to change one value of the configuration file. Nothing is written yet.
     ///
     /// `target` is `CONVERTER.KEY`, `store.KEY`, `host.KEY` or `defaults.KEY`. Texts are taken
     /// literally; lists and tables are TOML.
     ///
     /// # Errors
-    /// `NotFound` for a converter that is not there; `Invalid` for an unknown key, a value out of
-    /// its range, and a change that would make the configuration as a whole invalid; `Changed` when
-    /// the file is no longer what was read.
+    /// `NotFound` for an unknown converter; `Invalid` for an unknown key, a value out of its range,
+    /// and a change that would make the configuration as a whole invalid; `Changed` when the file
+    /// has changed since it was read.
     pub fn edit(&self, target: &str, value: &str) -> Result<Edit> {
         let before = fs::read_to_string(&self.path)
             .map_err(|error| Error::io("read the configuration", &self.path, error))?;
@@ -118,7 +118,7 @@ impl Config {
         let section = target.place.section();
         let in_force = |config: &Self| config.value_in(&section, key.name);
         let (old, new) = match target.place {
-            // Not in force by itself: shown as it stands.
+            // A value of `[defaults]` is no setting, so it is shown as it stands in the file.
             SectionRef::Section("defaults") => {
                 let shown = |value: String| {
                     let may_be_secret = matches!(key.name, "submit.headers" | "submit.url");
@@ -152,7 +152,8 @@ impl Config {
             .map(|setting| setting.value.clone())
     }
 
-    /// Names of converters may have dots in them, as keys have: the longest that fits is meant.
+    /// Splits `target` into converter and key. Both may contain dots, so the longest converter name
+    /// that fits wins.
     fn target<'a>(&'a self, target: &'a str) -> Result<Target<'a>> {
         let converter = self
             .converters
@@ -203,25 +204,25 @@ impl Config {
 }
 
 impl Edit {
-    /// Returns true when the file would be another.
+    /// Returns true when the edit changes the file.
     pub fn changes(&self) -> bool {
         self.before != self.after
     }
 
-    /// The text the file will have.
+    /// Returns the text of the file after the edit.
     pub fn text(&self) -> &str {
         &self.after
     }
 
-    /// Replaces the file atomically. The new one is synced and keeps the permissions and the owner.
+    /// Replaces the file atomically. The new file is flushed and keeps permissions and owner.
     ///
     /// # Errors
-    /// `Changed` when somebody else changed the file meanwhile; `Io`.
+    /// `Changed` when somebody else has changed the file meanwhile; `Io`.
     pub fn write(&self) -> Result<()> {
         if !self.changes() {
             return Ok(());
         }
-        // A link stays a link.
+        // Replaces the target of a link, so that the link stays.
         let path =
             fs::canonicalize(&self.path).map_err(|error| Error::io("find", &self.path, error))?;
         let dir = path.parent().unwrap_or(Path::new("."));
@@ -231,7 +232,7 @@ impl Edit {
             .map_err(|error| Error::io("write", &beside, error))
             .and_then(|()| self.swap(&beside, &path));
         if written.is_err() {
-            // It may not even be there.
+            // The file may not exist.
             let _ = fs::remove_file(&beside);
         }
         written?;
@@ -251,7 +252,7 @@ impl Edit {
     }
 }
 
-/// The key meant, and the entry of it where it is a table of texts.
+/// Returns the key, and its entry if the key is a table of texts.
 fn key_of<'a>(target: &Target<'a>) -> Result<(&'static Key, Option<&'a str>)> {
     let section = target.place.schema();
     if let Some(key) = find(section, target.path) {
@@ -273,7 +274,7 @@ fn key_of<'a>(target: &Target<'a>) -> Result<(&'static Key, Option<&'a str>)> {
     })
 }
 
-/// `value` as it is written in TOML; the error tells what it is instead of what the key wants.
+/// Returns `value` as TOML. The error says what the value is instead of what the key expects.
 fn written(key: &Key, entry: Option<&str>, value: &str) -> Result<String, String> {
     let quoted = || serde_json::Value::from(value).to_string();
     let is_text = matches!(
@@ -306,7 +307,7 @@ fn unusual(what: &str) -> Error {
     .hint("change the file by hand, then `config check`")
 }
 
-/// The whole text with one value in it changed.
+/// Returns the whole text with one value changed.
 fn changed_text(before: &str, target: &Target<'_>, value: &str) -> Result<String> {
     let body = before.strip_prefix('\u{feff}').unwrap_or(before);
     let mark = &before[..before.len() - body.len()];
@@ -345,8 +346,7 @@ fn put(
     mut value: toml_edit::Value,
 ) -> Result<()> {
     let (_, entry) = key_of(target)?;
-    // The name of an entry may have dots in it; names of keys have one where they stand in an inner
-    // table.
+    // An entry's name may contain dots. In the name of a key, a dot separates the inner table.
     let name = entry.map_or(target.path, |entry| {
         &target.path[..target.path.len() - entry.len() - 1]
     });
@@ -362,7 +362,7 @@ fn put(
     }
     match table.get_mut(last) {
         Some(Item::Value(there)) => {
-            // What stands around it: blanks, and the comment behind it.
+            // Keeps the white space around the value, and the comment after it.
             *value.decor_mut() = there.decor().clone();
             *there = value;
         }
@@ -374,7 +374,7 @@ fn put(
     Ok(())
 }
 
-/// What stands in `[defaults]` for a key.
+/// Returns the text of a key in `[defaults]`.
 fn standing(text: &str, path: &str) -> Option<String> {
     let document: DocumentMut = text.trim_start_matches('\u{feff}').parse().ok()?;
     let mut item = document.get("defaults")?;
@@ -384,7 +384,7 @@ fn standing(text: &str, path: &str) -> Option<String> {
     Some(item.to_string().trim().to_owned())
 }
 
-/// A name beside `path` that nothing else has.
+/// Returns an unused name in the folder of `path`.
 fn temporary(path: &Path) -> io::Result<PathBuf> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
@@ -393,7 +393,9 @@ fn temporary(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(format!(".{name}.{number:016x}.tmp")))
 }
 
-/// Writes a file that only its owner may read until it has the permissions and the owner of `like`.
+/// Writes a file beside the original, with the permissions and owner of `like`.
+///
+/// Until these are set, only this account may read the file.
 fn write_beside(beside: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -422,7 +424,7 @@ fn sync_folder(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-// Windows has no handle to sync a folder by; NTFS journals names itself.
+// Windows offers no handle to flush a folder; NTFS journals names itself.
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())

@@ -1,4 +1,4 @@
-//! Where reports are sent: its address for messages, and its address with the secrets filled in.
+//! Describes where reports are sent: the address for messages, and the address with its secrets.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ const OPEN_HEADERS: [&str; 3] = ["accept", "content-type", "user-agent"];
 /// Secrets shorter than this are not masked in messages, because they match too much other text.
 const SECRET_BYTES_MIN: usize = 4;
 
-/// Where reports are sent.
+/// Where reports are sent, and how.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Submit {
     /// How long one submission may take.
@@ -27,7 +27,7 @@ pub struct Submit {
 pub(in crate::host) struct Revealed {
     pub(in crate::host) url: String,
     pub(in crate::host) headers: Vec<(String, String)>,
-    /// What must not show in anything told.
+    /// Secrets to mask in every message.
     pub(in crate::host) secrets: Secrets,
 }
 
@@ -38,7 +38,7 @@ impl Submit {
         bare(&self.url)
     }
 
-    /// Returns true when it is on this machine.
+    /// Returns true when the endpoint is on this machine.
     pub(in crate::host) fn stays_here(&self) -> bool {
         let endpoint = self.endpoint();
         let rest = endpoint
@@ -53,7 +53,8 @@ impl Submit {
         host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     }
 
-    /// Returns true when anybody on the way can read what is sent, and that may be a secret.
+    /// Returns true when the address or the headers may hold secrets, and are sent unencrypted to
+    /// another machine.
     pub(super) fn tells_secrets(&self) -> bool {
         let open = |name: &String| OPEN_HEADERS.contains(&&*name.to_ascii_lowercase());
         let parts = Parts::of(&self.url);
@@ -61,8 +62,7 @@ impl Submit {
         some && self.url.starts_with("http:") && !self.stays_here()
     }
 
-    /// The address and headers with `${VAR}` and `${file:PATH}` replaced by what they are at this
-    /// moment.
+    /// Returns the address and headers with each `${...}` replaced by its current value.
     pub(in crate::host) fn reveal(&self) -> Result<Revealed, MissingSecret> {
         let mut secrets = Vec::new();
         let mut placeholders = |template: &str| -> Result<(), MissingSecret> {
@@ -89,7 +89,8 @@ impl Submit {
         for (name, template) in &self.headers {
             let value = expand(template, &self.dir)?;
             if !OPEN_HEADERS.contains(&&*name.to_ascii_lowercase()) {
-                // The first word of several is a scheme, such as Basic.
+                // In a value of several words, the first one is a scheme such as `Basic`, and no
+                // secret.
                 secrets.extend(value.split_whitespace().skip(1).map(str::to_owned));
                 secrets.push(value.clone());
             }
@@ -114,13 +115,13 @@ impl fmt::Debug for Submit {
     }
 }
 
-/// A URL without user, query and fragment.
+/// Returns a URL without user, query and fragment.
 pub(in crate::host) fn bare(url: &str) -> String {
     let parts = Parts::of(url);
     format!("{}{}", parts.scheme, parts.place)
 }
 
-/// A URL whose user and query are masked, as the configuration is shown.
+/// Returns a URL with user and query masked, for showing the configuration.
 pub(super) fn masked(url: &str) -> String {
     let parts = Parts::of(url);
     let user = parts.user.map_or_else(String::new, |_| format!("{MASK}@"));
@@ -129,7 +130,7 @@ pub(super) fn masked(url: &str) -> String {
 }
 
 struct Parts<'a> {
-    /// With its `://`.
+    /// The scheme with its `://`.
     scheme: &'a str,
     user: Option<&'a str>,
     place: &'a str,
@@ -137,7 +138,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// What is inside of a `${...}` belongs to no other part.
+    /// Splits a URL. Characters inside of a `${...}` separate nothing.
     fn of(url: &'a str) -> Self {
         let start = url.find("://").map_or(0, |at| at + 3);
         let (scheme, rest) = url.split_at(start);

@@ -1,17 +1,18 @@
-//! Which names in a watch folder a converter takes.
+//! Decides which names in a watch folder a converter takes.
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::index::fold;
 
-/// Names that programs give to what they have not finished writing, and to their notes beside a
-/// file.
+/// Patterns of unfinished files, and of files that programs keep beside a file they work on.
 ///
-/// WinSCP writes `.filepart`, Firefox, Nextcloud and rsync-like tools `.part`, Chrome
-/// `.crdownload`, Safari `.download`, Opera `.opdownload`, Edge and rclone `.partial`, aria2 keeps
-/// a `.aria2`, Syncthing on Windows begins with `~syncthing~`, Microsoft Office locks with `~$`,
-/// and editors keep the text before the last change under a name that ends with `~`. Names that
-/// begin with a dot, such as those of rsync, lftp and LibreOffice, are never taken.
+/// - WinSCP: `.filepart`; Firefox, Nextcloud and tools like rsync: `.part`; Chrome: `.crdownload`
+/// - Safari: `.download`; Opera: `.opdownload`; Edge and rclone: `.partial`; aria2: `.aria2`
+/// - Syncthing on Windows: a name that begins with `~syncthing~`
+/// - Microsoft Office: a lock file that begins with `~$`
+/// - editors: the text before the last change, in a name that ends with `~`
+///
+/// Names that begin with a dot, such as those of rsync, lftp and LibreOffice, are never taken.
 pub(in crate::host) const TEMPORARY: &[&str] = &[
     "*.tmp",
     "*.part",
@@ -26,7 +27,7 @@ pub(in crate::host) const TEMPORARY: &[&str] = &[
     "*~",
 ];
 
-/// The names one converter takes.
+/// The names that one converter takes.
 #[derive(Debug, Clone, Default)]
 pub(in crate::host) struct Names {
     patterns: Vec<String>,
@@ -35,17 +36,17 @@ pub(in crate::host) struct Names {
     temporary: GlobSet,
 }
 
-/// A pattern that is none: which of the lists it is in, and why.
+/// An invalid pattern: the list it is in, and what is wrong with it.
 pub(in crate::host) struct BadPattern {
     pub(in crate::host) key: &'static str,
     pub(in crate::host) why: String,
 }
 
 impl Names {
-    /// Reads the patterns of names taken and not taken.
+    /// Parses the patterns of names that are taken and ignored.
     ///
-    /// A temporary name is not taken, whatever is ignored besides, unless its pattern is itself
-    /// among `patterns`.
+    /// A temporary name is never taken, whatever else is ignored, unless its pattern is one of
+    /// `patterns`.
     pub(in crate::host) fn new(
         patterns: Vec<String>,
         ignore: &[String],
@@ -75,12 +76,12 @@ impl Names {
             && !self.temporary.is_match(name)
     }
 
-    /// Names that somebody wants left alone.
+    /// Returns the patterns of names that the configuration ignores.
     pub(in crate::host) fn ignored(&self) -> &GlobSet {
         &self.ignores
     }
 
-    /// Names of what is still being written.
+    /// Returns the patterns of names that are still being written.
     pub(in crate::host) fn temporary(&self) -> &GlobSet {
         &self.temporary
     }
@@ -103,15 +104,16 @@ fn set<'p>(
     })
 }
 
-/// Reads a pattern. Test stations spell their extensions as they please, so letter case does not
-/// count; nor does the way in which a system writes accents. It is matched against a name that is
-/// folded in the same way.
+/// Parses a pattern for names in their folded form.
+///
+/// Letter case and the encoding of accents do not count, because test stations differ in both.
+/// Names must be folded too before they are matched.
 fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(&fold(pattern)).build()
 }
 
-/// Returns true when one pattern, read as a name, matches the other: a name that both take is then
-/// plain to see.
+/// Returns true when one pattern, taken as a name, matches the other, so that both certainly take a
+/// common name.
 pub(in crate::host) fn overlap(one: &str, other: &str) -> bool {
     let matches = |pattern: &str, text: &str| {
         glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(&*fold(text)))
@@ -134,8 +136,7 @@ mod tests {
         read.unwrap_or_else(|bad| panic!("{}: {}", bad.key, bad.why))
     }
 
-    /// A half-finished upload of WinSCP was archived and converted, and the finished file once
-    /// more.
+    /// A half-finished upload must not be archived and converted.
     #[test]
     fn what_transfer_tools_have_not_finished_is_not_taken() {
         let all = names(&["*"], &[]);
@@ -154,8 +155,7 @@ mod tests {
         assert!(all.takes("a.csv") && all.takes("part.csv") && all.takes("tmp"));
     }
 
-    /// Somebody who ignores one more kind of file does not mean that unfinished ones are to be
-    /// taken.
+    /// Ignoring one more kind of file must not make unfinished files acceptable.
     #[test]
     fn what_is_ignored_by_wish_is_ignored_besides() {
         let more = names(&["*"], &["*.bak"]);
@@ -168,7 +168,7 @@ mod tests {
         assert!(asked.takes("a.tmp") && !asked.takes("a.part"));
     }
 
-    /// A Mac writes a letter and its accent apart, the configuration has them as one.
+    /// macOS writes a letter and its accent as two characters, the configuration has them as one.
     #[test]
     fn a_pattern_with_accents_takes_names_however_they_are_written() {
         let composed = names(&["Pr\u{fc}fling*"], &[]);
@@ -177,7 +177,7 @@ mod tests {
         assert!(apart.takes("Pr\u{fc}fling.csv"));
     }
 
-    /// A `?` of globset is one byte. A letter beyond ASCII has several, and takes a `*`.
+    /// A `?` of globset matches one byte. A letter beyond ASCII has several, so it needs a `*`.
     #[test]
     fn a_question_mark_takes_ascii_and_a_star_takes_every_letter() {
         let one = names(&["Pr?fling.csv"], &[]);

@@ -1,8 +1,8 @@
-//! Refuses folders that overlap. Folders are compared by identity, through links and mounts, not by
-//! name.
+//! Refuses folders that overlap. Folders are compared by identity, not by name, so links and mounts
+//! are seen through.
 //!
-//! A watch folder holds nothing but sources. Whatever else lies in it would be taken for one,
-//! archived and cleared away: the store, the configuration, a converter, and what was cleared away
+//! A watch folder must hold nothing but sources. Everything else in it would be taken for a source,
+//! archived and cleared away: the store, the configuration, a converter, or files cleared away
 //! before.
 
 use std::collections::HashMap;
@@ -19,15 +19,15 @@ use crate::{Error, ErrorKind, Result};
 
 mod mount;
 
-/// How the store is called that has no converter of its own.
+/// The name of the shared store, which belongs to no single converter.
 const THE_STORE: &str = "the store";
 
-/// What a folder or file is for.
+/// The purpose of a folder or file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
     Watch,
     Store,
-    /// Where sources go: the done and the error folder.
+    /// A folder that finished sources go to: the done or the error folder.
     Outlet,
     /// A file that the host or a converter needs.
     Needed,
@@ -36,13 +36,13 @@ enum Role {
 /// A folder or file that the configuration names.
 struct Named {
     role: Role,
-    /// What it is called in the configuration, for messages.
+    /// Its name in the configuration, for messages.
     label: String,
-    /// The place of its value in the configuration.
+    /// The position of its value in the configuration.
     section: String,
     key: &'static str,
     path: PathBuf,
-    /// What its converter takes.
+    /// The kind of source that its converter takes.
     takes: Takes,
 }
 
@@ -50,15 +50,17 @@ struct Named {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Same,
-    /// The first one lies in the second.
+    /// The first lies in the second.
     Inside,
-    /// The second one lies in the first.
+    /// The second lies in the first.
     Around,
 }
 
 impl Config {
-    /// Refuses folders that overlap on this machine. `store` is the one that is open, or would be:
-    /// not every time the one that the configuration names.
+    /// Refuses folders that overlap on this machine.
+    ///
+    /// `store` is the store that is open, or would be. It may differ from the one in the
+    /// configuration.
     ///
     /// # Errors
     /// `Invalid`, with each pair and both of their names.
@@ -73,11 +75,12 @@ impl Config {
         }))
     }
 
-    /// The pairs that overlap: all of them, or those of one folder.
+    /// Returns the pairs that overlap: all of them, or those of one folder.
     fn overlaps(&self, store: Option<&Path>, of: Option<&Path>) -> Vec<Problem> {
         let named = self.named(store);
         let mounts = mount::Table::read();
-        // What cannot be looked at overlaps with nothing yet; whoever uses it says what is wrong.
+        // A path that cannot be read overlaps with nothing. The error is reported when the path is
+        // used.
         let locations: Vec<_> = named
             .iter()
             .map(|named| Location::of(&named.path, &mounts).ok())
@@ -103,8 +106,10 @@ impl Config {
         problems
     }
 
-    /// Everything that is compared. Watch folders come first and stores second, so that a message
-    /// begins with what is to be changed.
+    /// Lists everything to compare.
+    ///
+    /// Watch folders come first and stores second, so that a message begins with the folder to
+    /// change.
     fn named(&self, store: Option<&Path>) -> Vec<Named> {
         let mut all = Vec::new();
         let converters = &self.converters;
@@ -180,7 +185,7 @@ impl Named {
         }
     }
 
-    /// What it is called, and where it is.
+    /// Describes the folder by its name and its path.
     fn in_words(&self) -> String {
         format!("{} ({})", self.label, self.path.display())
     }
@@ -193,7 +198,7 @@ fn refusal(one: &Named, other: &Named, relation: Relation) -> Option<String> {
     let is_one_name = one.path == other.path;
     let outer = if relation == Around { one } else { other };
     let advice = match (one.role, other.role) {
-        // The one that is open, and the one that the configuration names.
+        // One store: the one that is open, and the one that the configuration names.
         (Store, Store) if one.label == other.label => return None,
         // Two converters may share a folder under one name: each file goes to one of them.
         (Watch | Store, Watch | Store) if one.role == other.role && relation == Same => {
@@ -241,16 +246,16 @@ fn takes_folders(takes: &Takes) -> bool {
     }
 }
 
-/// Where a folder or file is, or would be.
+/// The location of a folder or file that exists or may be created.
 #[derive(Debug)]
 struct Location {
-    /// Itself and the folders around it, from the inside out. Without the part that is not there
-    /// yet.
+    /// Its own identity and those of the folders around it, from the inside out. Parts of the path
+    /// that do not exist yet are in `missing`.
     chain: Vec<FileId>,
-    /// The part that is not there yet.
+    /// The part of the path that does not exist yet.
     missing: PathBuf,
-    /// Where it is on its file system, which is another path than its own where that is mounted
-    /// twice.
+    /// The path on its file system. It differs from other paths to the folder when the file system
+    /// is mounted twice.
     on_device: Option<mount::OnDevice>,
 }
 
@@ -323,7 +328,7 @@ pub(in crate::host) struct CheckedFolders {
 }
 
 impl CheckedFolders {
-    /// Refuses a folder that has come to overlap with another one.
+    /// Refuses a folder that overlaps with another one now.
     pub(in crate::host) fn check(
         &self,
         folder: &Path,
@@ -333,7 +338,7 @@ impl CheckedFolders {
         let now = match id(folder) {
             Ok(id) => Some(id),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            // Whoever uses it says what is wrong.
+            // The error is reported when the path is used.
             Err(_) => return Ok(()),
         };
         if lock(&self.known).get(folder) == Some(&now) {

@@ -9,14 +9,14 @@ use super::scope::{Scope, Values, archive_settings};
 use super::settings::{Config, ConfigErrors, LogFormat, Problem};
 use crate::{Error, ErrorKind, Result};
 
-/// Bytes of the largest configuration read.
+/// Maximum bytes of a configuration file.
 const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
 impl Config {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// `Invalid` with every problem and its line; `NotFound` and `Io` as reading the file goes.
+    /// `Invalid` with every problem and its line; `NotFound` and `Io` when the file cannot be read.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let failed = |error| Error::io("read the configuration", path, error);
@@ -91,7 +91,7 @@ impl Reader<'_> {
         let mut host = Values::new();
         let mut defaults = Values::new();
         let mut converters: Vec<(usize, Values)> = Vec::new();
-        // After an error of syntax the rest is guesswork, and its problems would only confuse.
+        // After a syntax error, further problems would be guesses and only confuse.
         let document = if self.problems.is_empty() {
             document.into_inner()
         } else {

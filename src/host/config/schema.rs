@@ -1,4 +1,4 @@
-//! The keys of the configuration: one table for reading, for checking and for telling people.
+//! Lists the keys of the configuration in one table, for reading, checking and documentation.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -13,24 +13,24 @@ use crate::entry::Meta;
 pub(in crate::host) struct Key {
     /// `store`, `host` or `converter`.
     pub(in crate::host) section: &'static str,
-    /// Its name; with a dot inside for a key of an inner table.
+    /// The name; it contains a dot for a key of an inner table.
     pub(in crate::host) name: &'static str,
     pub(in crate::host) kind: Kind,
-    /// What holds when it is not given, as it would be written.
+    /// The default, as it would be written in the file.
     pub(in crate::host) default: Option<&'static str>,
-    /// May stand in `[defaults]`.
+    /// Whether the key is allowed in `[defaults]`.
     pub(super) inherited: Inherited,
     pub(in crate::host) about: &'static str,
 }
 
-/// Whether a converter takes a key over from `[defaults]`.
+/// Whether a converter inherits a key from `[defaults]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum Inherited {
     Yes,
     No,
 }
 
-/// What a value may be.
+/// The kind of value that a key takes.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::host) enum Kind {
     Text,
@@ -41,7 +41,7 @@ pub(in crate::host) enum Kind {
     /// A number in a range, or 0.
     NumberOrZero(f64, f64),
     Texts,
-    /// A table of texts; numbers and booleans are taken by their spelling.
+    /// A table of texts; numbers and booleans are taken as they are spelled.
     TextMap,
     /// Whole days in a range, or `"forever"`.
     Days(i64, i64),
@@ -49,7 +49,7 @@ pub(in crate::host) enum Kind {
     Url,
 }
 
-/// A value that fits its key.
+/// A value that was checked against its key.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::host) enum Value {
     Text(String),
@@ -146,7 +146,7 @@ pub(in crate::host) fn find(section: &str, name: &str) -> Option<&'static Key> {
 }
 
 impl Kind {
-    /// What a value may be, in words.
+    /// Describes the allowed values in words.
     pub(in crate::host) fn words(self) -> String {
         match self {
             Self::Text => "a text".to_owned(),
@@ -163,7 +163,7 @@ impl Kind {
         }
     }
 
-    /// Understands a value; the error tells what it is instead.
+    /// Parses a value. The error says what the value is instead.
     pub(in crate::host) fn read(self, value: &DeValue<'_>) -> Result<Value, String> {
         let whole = || {
             let integer = value.as_integer()?;
@@ -231,13 +231,13 @@ impl Kind {
         })
     }
 
-    /// True where passwords and tokens stand, also those of somebody who got the form of it wrong.
+    /// Returns true for values that may hold passwords and tokens, also when their form is wrong.
     pub(super) fn may_hold_secrets(self) -> bool {
         matches!(self, Self::Url | Self::TextMap)
     }
 }
 
-/// What a value is, without what it says.
+/// Describes the type of a value without showing the value.
 fn described(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => match text.split_once("://") {
@@ -270,7 +270,7 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// A value as it stands in the file, or what it is where it is no plain one.
+/// Returns a value as it stands in the file, or its type if it is no simple value.
 fn spelled(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) if text.chars().count() > 60 => "a long text".to_owned(),
@@ -282,7 +282,7 @@ fn spelled(value: &DeValue<'_>) -> String {
 }
 
 impl Value {
-    /// As it would be written in the file.
+    /// Returns the value as it would be written in the file.
     pub(super) fn to_toml(&self) -> String {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         match self {
@@ -306,7 +306,7 @@ impl Value {
     }
 }
 
-/// The table of keys, as Markdown.
+/// Returns the table of keys as Markdown.
 pub(super) fn markdown() -> String {
     let mut out = String::new();
     let sections = [

@@ -1,5 +1,4 @@
-//! The values of one section of the configuration, with what stands in for those that are not
-//! given.
+//! Provides the values of one section of the configuration, with defaults for those not given.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -13,10 +12,10 @@ use super::settings::{ArchiveSettings, Origin, Setting, Unarchivable};
 use crate::convert::{Bounds, MASK, Sandbox};
 use crate::entry::{Meta, Retention};
 
-/// Values of one section, by key.
+/// The values of one section with their lines, by key.
 pub(in crate::host) type Values = BTreeMap<&'static str, (Value, usize)>;
 
-/// The values of one section with what stands in for those that are not given.
+/// The values of one section, with defaults for those not given.
 #[derive(Clone, Copy)]
 pub(in crate::host) struct Scope<'a> {
     pub(in crate::host) section: &'static str,
@@ -43,7 +42,7 @@ impl Scope<'_> {
         Some((value, Origin::BuiltIn))
     }
 
-    /// Whether the file says anything of it.
+    /// Returns true when the file itself gives a value for the key.
     fn is_stated(&self, name: &str) -> bool {
         self.find(name)
             .is_some_and(|(_, origin)| origin != Origin::BuiltIn)
@@ -82,7 +81,7 @@ impl Scope<'_> {
         }
     }
 
-    /// The key's range fits the type asked for.
+    /// Returns a whole number. The key's range must fit the requested type.
     pub(in crate::host) fn whole<Number: TryFrom<i64> + Default>(&self, name: &str) -> Number {
         match self.get(name) {
             Some(Value::Whole(number)) => Number::try_from(number).unwrap_or_default(),
@@ -110,7 +109,7 @@ impl Scope<'_> {
         (self.number(name) * f64::from(1_u32 << 30)) as u64
     }
 
-    /// A folder; empty is none.
+    /// Returns a folder; an empty text means none.
     pub(in crate::host) fn folder(&self, name: &str) -> Option<PathBuf> {
         let text = self.optional_text(name)?;
         Some(tidy(&self.dir.join(text)))
@@ -151,7 +150,7 @@ impl Scope<'_> {
     }
 }
 
-/// Takes `.` and `..` out of a path by its text, so that folders can be compared before they exist.
+/// Removes `.` and `..` from a path textually, so that folders can be compared before they exist.
 fn tidy(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {

@@ -1,5 +1,4 @@
-//! The values of a configuration that was read and checked, and the problems of one that was not
-//! valid.
+//! The values of a checked configuration, or the problems of an invalid one.
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,71 +14,76 @@ use crate::{Error, ErrorKind};
 
 /// A configuration that has been checked.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
-    /// The folder relative paths are relative to.
+    /// The folder that relative paths are relative to.
     pub dir: PathBuf,
-    /// The store, where one is named.
+    /// The store, if the configuration names one.
     pub store: Option<PathBuf>,
-    /// Where `/healthz` and `/metrics` are answered.
+    /// The address on which `/healthz` and `/metrics` are served.
     pub listen: Option<SocketAddr>,
-    /// Names that it may be asked by there, beside addresses, `localhost` and the machine's own.
+    /// Further names accepted in the `Host` line of a request, besides addresses, `localhost` and
+    /// the machine's own name.
     pub listen_names: Vec<String>,
-    /// Conversions at a time.
+    /// Maximum number of parallel conversions.
     pub max_concurrent: usize,
-    /// Bytes; with less free on the store's disk no files are taken.
+    /// Bytes. No files are taken while the store's disk has less than this free.
     pub min_free_disk: u64,
-    /// Between two looks into the watch folders.
+    /// Time between two scans of the watch folders.
     pub scan_every: Duration,
-    /// What running conversions get to end when the host is told to stop.
+    /// Time that running conversions have to finish when the host stops.
     pub stop_within: Duration,
-    /// Between two purges of what may go; `None` is never.
+    /// Time between two purges by the retention rules; `None` is never.
     pub retention_every: Option<Duration>,
-    /// What the log looks like.
+    /// The format of the host's log.
     pub log: LogFormat,
-    /// What holds for converters that say nothing of archiving.
+    /// Archive settings of converters that do not give their own.
     pub defaults: ArchiveSettings,
     /// The converters, in the order of the file.
     pub converters: Vec<ConverterConfig>,
-    /// What is allowed but hardly meant.
+    /// Settings that are valid but probably not intended.
     pub warnings: Vec<String>,
     pub(in crate::host) settings: Vec<Setting>,
 }
 
-/// What the host's log looks like.
+/// The format of the host's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogFormat {
-    /// A line for people.
+    /// Lines for people to read.
     Text,
-    /// A JSON object a line.
+    /// One JSON object on each line.
     Json,
 }
 
-/// One converter and the folder it serves.
+/// One converter and the folder it watches.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ConverterConfig {
     /// The converter.
     pub converter: Converter,
-    /// Where files appear; `None` for one that is only run by hand.
+    /// The folder where files appear; `None` for a converter that is only run by hand.
     pub watch_folder: Option<PathBuf>,
-    /// 1 first, 10 last.
+    /// 1 is the most urgent, 10 the least.
     pub priority: u8,
-    /// Whether a link is taken for what it leads to.
+    /// Whether links are followed.
     pub links: Links,
-    /// The file that says that a folder is complete; `None` where files are taken.
+    /// The file that marks a folder as complete; `None` if the converter takes files.
     pub complete_marker: Option<String>,
-    /// How long a file must stay the same before it is taken.
+    /// How long a file must stay unchanged before it is taken.
     pub settle: Duration,
-    /// How long an empty file must stay so: a station may have made it before it writes it.
+    /// How long an empty file must stay empty before it is taken. A station may create a file
+    /// before it writes it.
     pub empty_after: Duration,
     /// Whether a file is taken while a program has it open for writing.
     pub writers: Writers,
-    /// What becomes of a converted file.
+    /// What happens to a converted file.
     pub post_process: PostAction,
-    /// Where it goes.
+    /// The folder that converted files go to.
     pub done_folder: Option<PathBuf>,
-    /// Where a failed file goes.
+    /// The folder that failed files go to.
     pub error_folder: Option<PathBuf>,
     /// How often a failed conversion is tried.
     pub retry: Retry,
@@ -92,111 +96,121 @@ pub struct ConverterConfig {
 
 /// Whether a file is taken while a program has it open for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Writers {
-    /// Not before it is closed.
+    /// It is not taken before the program closes it.
     WaitFor,
-    /// It is taken when it has settled.
+    /// It is taken once it has stayed unchanged for long enough.
     Ignore,
 }
 
-/// Whether a link is taken for what it leads to.
+/// Whether links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Links {
-    /// It is passed over.
+    /// Links are ignored.
     Skip,
-    /// It is.
+    /// A link is taken for its target.
     Follow,
 }
 
 /// How often a failed conversion is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Retry {
-    /// Attempts before a failure is final.
+    /// Number of attempts before a failure is final.
     pub max_attempts: u32,
-    /// Between attempts.
+    /// Time between two attempts.
     pub delay: Duration,
 }
 
 /// What is archived, and for how long.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ArchiveSettings {
-    /// Archive at all.
+    /// Whether anything is archived.
     pub enabled: bool,
-    /// What becomes of a file that cannot be archived.
+    /// What happens to a file that cannot be archived.
     pub unarchivable: Unarchivable,
-    /// Archive what is converted.
+    /// Whether sources are archived.
     pub source_files: bool,
-    /// Archive the reports too.
+    /// Whether reports are archived too.
     pub output_reports: bool,
-    /// A store of its own.
+    /// The converter's own store, if it has one.
     pub folder: Option<PathBuf>,
     /// How long entries are kept.
     pub retention: Retention,
-    /// Archived bytes before the oldest may go; `None` where nobody stated a limit, or 0. The
-    /// built-in one is not applied: what nobody wrote must not take what a retention keeps.
+    /// Archived bytes above which the oldest entries may be purged. `None` without a stated limit,
+    /// or for 0.
+    ///
+    /// The key's default is not applied, because a limit that nobody wrote must not purge what a
+    /// retention keeps.
     pub max_size: Option<u64>,
-    /// Entries before the oldest may go; `None` is any number.
+    /// Number of entries above which the oldest may be purged; `None` is no limit.
     pub max_count: Option<u64>,
-    /// 1 fast .. 9 small.
+    /// Compression from 1 (fast) to 9 (small).
     pub compression_level: u8,
 }
 
-/// What becomes of a file that is to be archived and cannot be.
+/// What happens to a file that should be archived and cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unarchivable {
-    /// It waits until it can be.
+    /// It waits until it can be archived.
     Waits,
-    /// It is converted, and kept.
+    /// It is converted, and then kept.
     Converted,
 }
 
 impl ArchiveSettings {
-    /// Returns true when sources are to be archived; without them there is nothing to hang a report
-    /// on.
+    /// Returns true when sources are archived. Without them, reports cannot be archived either.
     pub fn archives(&self) -> bool {
         self.enabled && self.source_files
     }
 }
 
-/// One effective value and where it comes from.
+/// One effective value and its origin.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Setting {
     /// `store`, `host`, or `converter "NAME"`.
     pub section: String,
-    /// The key.
+    /// The name of the key.
     pub key: &'static str,
-    /// The value as it would be written, secrets masked.
+    /// The value as it would be written in the file, with secrets masked.
     pub value: String,
-    /// Where it comes from.
+    /// The origin of the value.
     pub origin: Origin,
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "from", content = "line")]
+#[non_exhaustive]
 pub enum Origin {
-    /// Nobody said anything.
+    /// The built-in default.
     BuiltIn,
     /// This line of `[defaults]`.
     Defaults(usize),
-    /// This line of its own section.
+    /// This line of the value's own section.
     Line(usize),
 }
 
-/// A key of the configuration, as it is told to people.
+/// Describes a key of the configuration for people.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct KeyInfo {
     /// `store`, `host` or `converter`.
     pub section: &'static str,
-    /// Its name.
+    /// The name of the key.
     pub key: &'static str,
-    /// What a value may be, in words.
+    /// The allowed values, in words.
     pub value: String,
-    /// What holds when it is not given, as it would be written.
+    /// The default, as it would be written in the file.
     pub default: Option<&'static str>,
-    /// May stand in `[defaults]`.
+    /// Whether the key is allowed in `[defaults]`.
     pub in_defaults: bool,
-    /// What it means.
+    /// The meaning of the key.
     pub meaning: &'static str,
 }
 
@@ -213,26 +227,28 @@ impl KeyInfo {
     }
 }
 
-/// One thing that is wrong.
+/// One problem of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
     /// What is wrong, and what would be right.
     pub message: String,
 }
 
-/// Everything that is wrong with a configuration.
+/// All problems of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConfigErrors {
-    /// The file.
+    /// The configuration file.
     pub path: PathBuf,
-    /// In the order of the file.
+    /// The problems in the order of the file.
     pub problems: Vec<Problem>,
 }
 
 impl ConfigErrors {
-    /// Each with its place, for a line of its own.
+    /// Returns one line of text for each problem, with its position.
     pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
         let path = self.path.display();
         self.problems
@@ -258,7 +274,7 @@ impl From<ConfigErrors> for Error {
 }
 
 impl Config {
-    /// Every key with its range, default and meaning, as Markdown.
+    /// Returns every key with its range, default and meaning, as Markdown.
     pub fn schema() -> String {
         schema::markdown()
     }
@@ -268,14 +284,14 @@ impl Config {
         KEYS.iter().map(KeyInfo::of)
     }
 
-    /// The converter of that name.
+    /// Returns the converter with this name.
     pub fn converter(&self, name: &str) -> Option<&ConverterConfig> {
         self.converters
             .iter()
             .find(|config| config.converter.name == name)
     }
 
-    /// Every effective value and where it comes from, secrets masked.
+    /// Returns every effective value with its origin, secrets masked.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
@@ -293,7 +309,8 @@ impl Config {
         BlobId::of(text.as_bytes()).to_string()
     }
 
-    /// The effective values of one section on one line, secrets masked: `key = value; key = value`.
+    /// Returns the effective values of one section on one line, secrets masked: `key = value; key =
+    /// value`.
     pub(in crate::host) fn section(&self, section: &str) -> String {
         let values: Vec<String> = self
             .settings
@@ -306,18 +323,18 @@ impl Config {
 }
 
 impl ConverterConfig {
-    /// The file names taken, as they are configured.
+    /// Returns the patterns of the names that are taken, as they are configured.
     pub fn patterns(&self) -> &[String] {
         self.names.patterns()
     }
 
-    /// Returns true when a file of this name in the watch folder is this converter's business, or a
-    /// folder where it takes those.
+    /// Returns true for the name of a file (or a folder, if the converter takes folders) that this
+    /// converter takes.
     pub fn takes(&self, file_name: &str) -> bool {
         self.names.takes(file_name)
     }
 
-    /// Where the companions of a file are found, if it may have any.
+    /// Returns the rules that find companions, if files may have any.
     pub fn companions(&self) -> Option<&Companions> {
         match &self.converter.takes {
             Takes::WithCompanions(companions) => Some(companions),

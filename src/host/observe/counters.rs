@@ -1,4 +1,4 @@
-//! Counters of what a host did: files by outcome, rates, errors, retention.
+//! Counts what a host did: files by outcome, rates, errors, retention.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -18,16 +18,16 @@ use crate::entry::{Outcome, Status};
 use crate::host::panics::lock;
 use crate::time::{Clock, SystemClock, Timestamp};
 
-/// A host that has not looked into its folders for so long beyond its pause hangs.
+/// A host counts as hung when its next scan is overdue by more than this.
 const SCAN_LATE: Duration = Duration::from_secs(120);
 
 /// How long a panic in the background counts against the host's health.
 const FAILURE_TOLD: Duration = Duration::from_secs(600);
 
-/// What rates are over.
+/// The period that rates are computed over.
 const RATE_OVER: Duration = Duration::from_secs(60);
 
-/// What was sent since the last time somebody asked.
+/// Numbers of reports sent since the last query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::host) struct Sent {
     pub(in crate::host) submitted: u64,
@@ -80,7 +80,7 @@ struct Counted {
     state: HostState,
     began: Instant,
     scanned: Option<Instant>,
-    /// Since the last look.
+    /// The summary since the last scan.
     summary: RunSummary,
     converters: BTreeMap<String, Counts>,
     scans: u64,
@@ -90,9 +90,9 @@ struct Counted {
     retention: RetentionStatus,
     config_since: Timestamp,
     config_refused: Option<String>,
-    /// Watch folders that could not be looked into the last time.
+    /// Watch folders that could not be scanned the last time.
     folders: Vec<String>,
-    /// Work in the background that panicked and was begun again.
+    /// Background work that panicked and was restarted.
     failures: BTreeMap<&'static str, (Instant, String)>,
     archive_seconds: Histogram,
 }
@@ -158,7 +158,7 @@ impl Counters {
         counts.converting.count(Instant::now());
     }
 
-    /// Returns true for what a folder had against being looked into the last time as well.
+    /// Returns true when the last scan reported this problem too.
     pub(in crate::host) fn knows_trouble(&self, told: &str) -> bool {
         self.lock().folders.iter().any(|known| known == told)
     }
@@ -171,7 +171,7 @@ impl Counters {
         self.lock().summary.known += 1;
     }
 
-    /// A file whose entry had its final attempt before.
+    /// Counts a file whose entry already had its final attempt.
     pub(in crate::host) fn done_before(&self, outcome: Outcome) {
         let mut counted = self.lock();
         counted.summary.done_before += 1;
@@ -188,7 +188,7 @@ impl Counters {
         self.lock().error(path, error);
     }
 
-    /// Work in the background panicked, and is begun again.
+    /// Records that background work panicked and is restarted.
     pub(in crate::host) fn failed(&self, what: &'static str, error: &Error) {
         let mut counted = self.lock();
         let failure = (Instant::now(), error.to_string());
@@ -196,7 +196,7 @@ impl Counters {
         counted.error(Path::new("annals"), error);
     }
 
-    /// What was done since the last time, and sent.
+    /// Records the end of a scan. Returns the summary since the scan before it.
     pub(in crate::host) fn scanned(
         &self,
         sent: Sent,
@@ -232,7 +232,8 @@ impl Counters {
         counted.retention.error = error;
     }
 
-    /// Another configuration is in force; this was sent under the one before and not summed up yet.
+    /// Records that another configuration is active. `sent` was sent under the one before and is
+    /// not counted yet.
     pub(in crate::host) fn reloaded(&self, sent: Sent) {
         let mut counted = self.lock();
         counted.sent.submitted += sent.submitted;
@@ -249,7 +250,7 @@ impl Counters {
         self.lock().late(scan_every).is_none()
     }
 
-    /// Returns the status, made of the counters and of `about`.
+    /// Returns the status, computed from the counters and from `about`.
     pub(in crate::host) fn status(&self, about: About<'_>) -> HostStatus {
         let mut counted = self.lock();
         let now = Instant::now();
@@ -315,9 +316,9 @@ impl Counters {
     }
 }
 
-/// What the counters do not know of a host, for [`Counters::status`].
+/// The part of a host's status that the counters do not know, for [`Counters::status`].
 pub(in crate::host) struct About<'a> {
-    /// What keeps it from its work, beyond what the counters know.
+    /// Problems of the host that the counters do not know.
     pub(in crate::host) reasons: Vec<String>,
     pub(in crate::host) stuck: StuckFiles,
     pub(in crate::host) stuck_by_converter: BTreeMap<String, u64>,
@@ -346,7 +347,7 @@ impl Counted {
         }
     }
 
-    /// For how long the folders were not looked into, when that is far too long.
+    /// Returns the time since the last scan when that is far too long.
     fn late(&self, scan_every: Duration) -> Option<Duration> {
         let since = self.scanned.unwrap_or(self.began).elapsed();
         Some(since)

@@ -1,25 +1,25 @@
-//! Checks the `Host` line of a request, so that web pages cannot reach a host under a name of
-//! theirs.
+//! Checks the `Host` line of a request, so that foreign web pages cannot read from a host through a
+//! browser.
 //!
-//! A page from elsewhere can have a browser ask an address of this machine under a name of the
-//! page's own. Such a request is known by its name: it is none that this host has.
+//! A web page can make its own name point to an address of this machine (DNS rebinding). The
+//! browser then sends the page's name in `Host`, which is none that this host has.
 
 use std::net::IpAddr;
 
 use crate::archive::host_name;
 
-/// What a request's `Host` says.
+/// The judgement of a request's `Host` line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum Verdict {
     /// An address, a name of this machine, or one that the configuration lists.
     Ours,
-    /// The name of another.
+    /// Another name.
     Foreign,
-    /// None, several, or nothing that could be a host.
+    /// No `Host` line, several, or one that is not valid.
     Malformed,
 }
 
-/// Looks at the head of a request; `names` are those the configuration lists.
+/// Checks the head of a request; `names` are those that the configuration lists.
 pub(in crate::host) fn check(head: &[u8], names: &[String]) -> Verdict {
     let Ok(head) = std::str::from_utf8(head) else {
         return Verdict::Malformed;
@@ -31,7 +31,7 @@ pub(in crate::host) fn check(head: &[u8], names: &[String]) -> Verdict {
         .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
         .map(|(_, value)| value.trim());
     match (hosts.next(), hosts.next()) {
-        // What asks by the old protocol is no browser.
+        // A client of the old protocol is no browser.
         (None, _) if request.ends_with(" HTTP/1.0") => Verdict::Ours,
         (Some(host), None) => of_host(host, names),
         _ => Verdict::Malformed,
@@ -43,7 +43,7 @@ fn of_host(host: &str, names: &[String]) -> Verdict {
         return Verdict::Malformed;
     };
     let is = |other: &str| name.eq_ignore_ascii_case(other);
-    // Nobody can have an address point to another machine.
+    // An address cannot be made to point to another machine, as a name can.
     let is_ours = name.parse::<IpAddr>().is_ok()
         || is("localhost")
         || is(&host_name())
@@ -55,8 +55,9 @@ fn of_host(host: &str, names: &[String]) -> Verdict {
     }
 }
 
-/// The name in `name:port`, `name`, `[address]:port` or `[address]`, without the dot that may end
-/// it. The port may be any: one that is forwarded has another number here.
+/// Returns the name in `name:port`, `name`, `[address]:port` or `[address]`, without a final dot.
+///
+/// Any port is accepted, because a forwarded port has another number here.
 fn name_of(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
@@ -86,8 +87,7 @@ fn name_of(host: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// A page had the browser of somebody in the plant read the metrics of a host, by a name that
-    /// first led to the page and then to the host.
+    /// A foreign web page must not read the metrics of a host through a browser in the plant.
     #[test]
     fn a_request_under_anothers_name_is_not_answered() {
         let names = ["Plant-7.example".to_owned()];

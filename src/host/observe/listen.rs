@@ -1,9 +1,8 @@
 //! Serves `/healthz` and `/metrics` over HTTP, for a supervisor and for Prometheus.
 //!
-//! A request is read within bounds of time and size by a thread of its own, and there are only so
-//! many of these: when all are taken by clients that are slow to ask, the one that has been at it
-//! longest gives way to the next. Nobody is asked who they are: what is told are numbers and the
-//! names of folders.
+//! Each request is read by its own thread, with limits on time and size. The number of threads is
+//! limited: when all are busy with slow clients, the oldest connection is closed for the next one.
+//! Clients are not authenticated, because the answers hold only numbers and names of folders.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -19,27 +18,27 @@ use crate::convert::Cancel;
 use crate::host::panics::{caught, lock};
 use crate::{Error, Result};
 
-/// Bytes of the longest request that is read.
+/// Maximum bytes of a request.
 const REQUEST_BYTES_MAX: usize = 8 << 10;
-/// How long a request may take to come in, and an answer to go out.
+/// How long reading a request, and sending an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Requests answered at a time; the next is told to come again.
+/// Maximum number of requests answered at a time; the next gets status 503.
 const ANSWERING_MAX: usize = 8;
-/// Requests read at a time; the next takes the place of the one that has been read for longest.
+/// Maximum number of requests read at a time; the next one replaces the oldest.
 const READING_MAX: usize = 32;
-/// Between two looks for somebody who asks.
+/// Time between two checks for a new connection.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How long a status is good for: asking the stores costs more than answering.
+/// How long a status is reused, because querying the stores costs more than answering.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// What a listener asks of the host it answers for.
+/// What a listener needs from the host it answers for.
 pub(in crate::host) struct Asked<'a> {
     pub(in crate::host) status: &'a (dyn Fn() -> HostStatus + Sync),
-    /// The names the host may be asked by, beside its own.
+    /// Returns the configured names that `Host` may contain, besides the host's own.
     pub(in crate::host) names: &'a (dyn Fn() -> Vec<String> + Sync),
 }
 
-/// An address that has been taken.
+/// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
@@ -47,10 +46,10 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Takes the address.
+    /// Listens on an address.
     ///
     /// # Errors
-    /// When another has it, or it is none of this machine's.
+    /// When the address is in use, or does not belong to this machine.
     pub fn bind(address: SocketAddr) -> Result<Self> {
         let bound = TcpListener::bind(address)
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
@@ -64,12 +63,12 @@ impl Listener {
         })
     }
 
-    /// The address; its port is known only now where 0 was asked for.
+    /// Returns the address, with the actual port where port 0 was requested.
     pub fn address(&self) -> Option<SocketAddr> {
         self.listener.local_addr().ok()
     }
 
-    /// Answers until cancelled.
+    /// Answers requests until cancelled.
     pub(in crate::host) fn answer(&self, host: &Asked<'_>, over: &Cancel) {
         let reading = Reading::default();
         let answering = AtomicUsize::new(0);
@@ -79,7 +78,7 @@ impl Listener {
                     return;
                 }
                 let Ok((stream, _)) = self.listener.accept() else {
-                    // Nobody, or out of handles: that passes.
+                    // No connection is waiting, or the process is out of handles, which passes.
                     over.sleep(LOOK_EVERY);
                     continue;
                 };
@@ -92,8 +91,8 @@ impl Listener {
                     let head = head.and_then(|()| read_head(&stream));
                     reading.end(number);
                     let is_busy = answering.fetch_add(1, Ordering::Relaxed) >= ANSWERING_MAX;
-                    // Whatever is wrong with the line, its other end knows; and a panic over one
-                    // request is told by who hears panics.
+                    // Errors of the connection are the client's concern. A panic over one request
+                    // is reported by the panic hook.
                     let _ = caught(|| {
                         Ok(match head {
                             _ if is_busy => send(&stream, 503, "text/plain", "busy\n", Body::Sent),
@@ -158,7 +157,7 @@ impl Listener {
         }
     }
 
-    /// The host's status, not older than a moment.
+    /// Returns the host's status, which may be a moment old.
     fn status(&self, host: &Asked<'_>) -> HostStatus {
         let mut latest = lock(&self.latest);
         match &*latest {
@@ -172,19 +171,19 @@ impl Listener {
     }
 }
 
-/// The connections whose requests are being read, the oldest first.
+/// Connections whose requests are being read, the oldest first.
 #[derive(Default)]
 struct Reading(Mutex<VecDeque<(u64, TcpStream)>>);
 
 impl Reading {
-    /// Takes a connection in. Where there are too many, the oldest is cut off, and its thread ends.
+    /// Adds a connection. If there are too many, the oldest is closed, and its thread ends.
     fn begin(&self, number: u64, stream: &TcpStream) -> io::Result<()> {
         let stream = stream.try_clone()?;
         let mut reading = lock(&self.0);
         if reading.len() >= READING_MAX
             && let Some((_, oldest)) = reading.pop_front()
         {
-            // One that has gone by itself is as good.
+            // Fails only if the connection has closed by itself.
             let _ = oldest.shutdown(Shutdown::Both);
         }
         reading.push_back((number, stream));
@@ -196,14 +195,14 @@ impl Reading {
     }
 }
 
-/// Whether the answer to HEAD or to GET.
+/// Whether the answer has a body: not for HEAD.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Body {
     Sent,
     Withheld,
 }
 
-/// `{"status":"ok","reasons":[]}`
+/// Returns the answer for `/healthz`, such as `{"status":"ok","reasons":[]}`.
 fn health(status: &HostStatus) -> String {
     let word = if status.reasons.is_empty() {
         "ok"
@@ -216,7 +215,7 @@ fn health(status: &HostStatus) -> String {
     )
 }
 
-/// The request up to its empty line; nothing when it has none within bounds.
+/// Returns the request up to its empty line; `None` when the limits are reached before it.
 fn read_head(mut stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     let until = Instant::now() + PATIENCE;
     let mut head = Vec::new();
@@ -264,7 +263,7 @@ fn send(
     }
     answer += "\r\n";
     if body == Body::Sent {
-        // Into a String, which cannot fail.
+        // Writing into a `String` cannot fail.
         let _ = answer.write_str(text);
     }
     stream.set_nonblocking(false)?;

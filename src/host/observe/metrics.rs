@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The text being written; writing into a String cannot fail.
+/// The text being written; writing into a `String` cannot fail.
 #[derive(Default)]
 struct Page(String);
 
@@ -58,10 +58,10 @@ fn seconds(at: Timestamp) -> f64 {
     at.micros() as f64 / 1e6
 }
 
-/// Everything a status says in numbers.
+/// Returns all numbers of a status as metrics.
 pub(in crate::host) fn text(status: &HostStatus) -> String {
     let mut page = Page::default();
-    // The order of the families is part of what the metrics look like.
+    // The order of the metric families is part of the output format.
     health(&mut page, status);
     conversions(&mut page, status);
     folders_and_purges(&mut page, status);
@@ -72,7 +72,7 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
     page.0
 }
 
-/// Whether the host runs, and how often it looked.
+/// Writes whether the host runs, and how often it scanned.
 fn health(page: &mut Page, status: &HostStatus) {
     page.one(
         "annals_up",
@@ -102,7 +102,7 @@ fn health(page: &mut Page, status: &HostStatus) {
     }
 }
 
-/// Files by converter.
+/// Writes the numbers of files by converter.
 fn conversions(page: &mut Page, status: &HostStatus) {
     let files = "annals_files_converted_total";
     page.family(files, "counter", "Conversions by converter and outcome.");
@@ -152,7 +152,7 @@ fn conversions(page: &mut Page, status: &HostStatus) {
     );
 }
 
-/// Folders that do not answer, and entries that were purged.
+/// Writes the folders that do not answer, and the numbers of purged entries.
 fn folders_and_purges(page: &mut Page, status: &HostStatus) {
     page.one(
         "annals_folders_silent",
@@ -171,7 +171,7 @@ fn folders_and_purges(page: &mut Page, status: &HostStatus) {
     );
 }
 
-/// Files in hand, and how long archiving took.
+/// Writes the lengths of the queues, and how long archiving took.
 fn queue(page: &mut Page, status: &HostStatus) {
     let queue = "annals_queue_files";
     page.family(queue, "gauge", "Files in hand by what they wait for.");
@@ -208,7 +208,7 @@ fn queue(page: &mut Page, status: &HostStatus) {
     page.sample(&format!("{took}_count"), &[], all);
 }
 
-/// Reports on their way.
+/// Writes the numbers of reports by their state.
 fn submissions(page: &mut Page, status: &HostStatus) {
     let submissions = &status.submissions;
     page.one(
@@ -239,7 +239,7 @@ fn submissions(page: &mut Page, status: &HostStatus) {
     );
 }
 
-/// Room on the disks, and what the stores hold.
+/// Writes the free space of the disks, and the sizes of the stores.
 fn disks_and_stores(page: &mut Page, status: &HostStatus) {
     page.one(
         "annals_disk_low",
@@ -276,7 +276,7 @@ fn disks_and_stores(page: &mut Page, status: &HostStatus) {
     }
 }
 
-/// Retention and the configuration in force.
+/// Writes the state of retention and of the active configuration.
 fn rules_and_configuration(page: &mut Page, status: &HostStatus) {
     page.one(
         "annals_retention_bytes_freed_total",

@@ -1,4 +1,4 @@
-//! What a host tells of its work: notices, counters, health, metrics.
+//! What a host reports about its work: notices, counters, health, metrics.
 
 pub(super) mod counters;
 pub(super) mod http_host;

@@ -1,4 +1,4 @@
-//! Notices of single steps, for logs and progress bars, and the summary of a pass.
+//! Reports single steps to logs and progress bars, and sums up a pass.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,21 +13,21 @@ use crate::convert::Conversion;
 use crate::entry::Outcome;
 use crate::id::EntryId;
 
-/// Errors that a summary lists at most.
+/// Maximum number of errors that a summary lists.
 pub(super) const ERRORS_MAX: usize = 1000;
 
 /// Receives notices of what a host does. It is called from several threads.
 ///
-/// Shared instead of borrowed, because a thread that hangs in a folder that does not answer may
-/// outlive the host's run.
+/// It is shared instead of borrowed, because a thread that hangs in a silent folder may outlive the
+/// host's run.
 #[derive(Clone)]
 pub struct Hooks {
-    /// Told each step.
+    /// Called with each step.
     pub notice: Arc<dyn Fn(&Notice<'_>) + Send + Sync>,
 }
 
 impl Hooks {
-    /// Has `notice` told each step.
+    /// Creates hooks that call `notice` with each step.
     pub fn new(notice: impl Fn(&Notice<'_>) + Send + Sync + 'static) -> Self {
         Self {
             notice: Arc::new(notice),
@@ -47,8 +47,9 @@ impl fmt::Debug for Hooks {
     }
 }
 
-/// What became of a file.
+/// What happened to a file in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Disposed {
     /// It stays where it is.
     Kept,
@@ -56,9 +57,9 @@ pub enum Disposed {
     Deleted,
     /// It was removed; the archive holds it.
     Archived,
-    /// It is now here.
+    /// It was moved to this path.
     Moved(PathBuf),
-    /// It is now inside this zip file.
+    /// It was moved into this zip file.
     Zipped(PathBuf),
 }
 
@@ -66,11 +67,11 @@ pub enum Disposed {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice<'a> {
-    /// A file is in the archive.
+    /// A file was archived.
     Archived {
         /// The file.
         path: &'a Path,
-        /// Its entry.
+        /// The entry of the file.
         entry: EntryId,
         /// True when an earlier pass had archived it.
         existing: bool,
@@ -79,210 +80,213 @@ pub enum Notice<'a> {
     Converted {
         /// The file.
         path: &'a Path,
-        /// By which converter.
+        /// The converter.
         converter: &'a str,
-        /// Its entry, if it is archived.
+        /// The entry of the file, if it is archived.
         entry: Option<EntryId>,
-        /// What came of it.
+        /// The result of the conversion.
         conversion: &'a Conversion,
     },
-    /// A file is only cleared away, for its entry had its final attempt before.
+    /// A file is only cleared away, because its entry already had its final attempt.
     DoneBefore {
         /// The file.
         path: &'a Path,
-        /// Its entry.
+        /// The entry of the file.
         entry: EntryId,
-        /// What that attempt came to.
+        /// The outcome of that attempt.
         outcome: Outcome,
     },
     /// A file was cleared away, or kept for good.
     Disposed {
         /// The file.
         path: &'a Path,
-        /// What became of it.
+        /// What happened to the file.
         how: &'a Disposed,
     },
     /// A file was left for a later pass.
     Left {
         /// The file.
         path: &'a Path,
-        /// Why.
+        /// The reason.
         why: &'a str,
     },
     /// Something went wrong.
     Trouble {
-        /// With which file or folder.
+        /// The file or folder.
         path: &'a Path,
-        /// What.
+        /// The error.
         error: &'a Error,
     },
-    /// A server took a report.
+    /// A server accepted a report.
     Submitted {
-        /// Its entry, if it is archived.
+        /// The entry of the report, if it is archived.
         entry: Option<EntryId>,
-        /// Where it was sent.
+        /// The endpoint it was sent to.
         endpoint: &'a str,
-        /// The name the server gave it; else the key it was sent under.
+        /// The id that the server gave the report, or else the key it was sent under.
         report_id: &'a str,
     },
     /// A server refused a report.
     SubmissionRejected {
-        /// Its entry, if it is archived.
+        /// The entry of the report, if it is archived.
         entry: Option<EntryId>,
-        /// Where it was sent.
+        /// The endpoint it was sent to.
         endpoint: &'a str,
         /// The HTTP status of the answer.
         status: u16,
-        /// What the server said.
+        /// The server's message.
         text: &'a str,
     },
-    /// An endpoint takes no reports; they wait.
+    /// An endpoint does not accept reports; they wait.
     SubmissionWaits {
         /// The endpoint.
         endpoint: &'a str,
-        /// Why.
+        /// The reason.
         error: &'a Error,
-        /// Before it is asked again.
+        /// The time before the next try.
         wait: Duration,
     },
-    /// A file that is to be archived could not be.
+    /// A file that should be archived could not be.
     ArchiveFailed {
         /// The file.
         path: &'a Path,
-        /// Why.
+        /// The reason.
         error: &'a Error,
-        /// It waits until it can be; else it is converted and kept.
+        /// True if the file waits until it can be archived; otherwise it is converted and kept.
         waits: bool,
     },
     /// A disk is nearly full: no files are taken.
     DiskLow {
-        /// Which, and how much is missing.
+        /// The disk, and how much space is missing.
         error: &'a Error,
     },
-    /// There is room again.
+    /// The disks have room for files.
     DiskEnough {
-        /// Bytes free.
+        /// Free bytes.
         free: u64,
     },
-    /// Entries went by the rules of a converter.
+    /// Entries were purged by the rules of a converter.
     Purged {
-        /// Whose.
+        /// The converter.
         converter: &'a str,
-        /// What went, and by which rules.
+        /// The purged entries, by rule.
         outcome: &'a PurgeOutcome,
-        /// Entries that stay because of a hold.
+        /// Number of entries that stay because of a hold.
         held: u64,
-        /// Entries that stay because their reports wait to be submitted.
+        /// Number of entries that stay because their reports wait to be submitted.
         waiting: u64,
     },
     /// Entries of a converter could not be purged; that is tried again.
     PurgeFailed {
-        /// Whose.
+        /// The converter.
         converter: &'a str,
-        /// Why.
+        /// The reason.
         error: &'a Error,
     },
-    /// Another configuration is in force.
+    /// Another configuration is active.
     Reloaded,
-    /// A configuration was refused; the one before stays in force.
+    /// A configuration was refused; the one before stays active.
     ReloadRefused {
-        /// Why.
+        /// The reason.
         error: &'a Error,
     },
-    /// Nobody tells when something appears in a folder; it is looked into all the same.
+    /// The system does not report changes in a folder; it is still scanned regularly.
     Unwatched {
         /// The folder.
         path: &'a Path,
-        /// Why.
+        /// The reason.
         why: &'a str,
     },
-    /// A folder does not answer: nothing more is begun there, the others go on.
+    /// A folder does not answer: no step is started there, while other folders continue.
     FolderSilent {
         /// The folder.
         path: &'a Path,
-        /// For how long, and over what.
+        /// How long it has not answered, and in which step.
         error: &'a Error,
     },
     /// A folder answers again.
     FolderAnswers {
         /// The folder.
         path: &'a Path,
-        /// How long it did not.
+        /// How long it did not answer.
         after: Duration,
     },
-    /// A converter cannot run: its files wait, without an attempt, and it is tried again.
+    /// A converter cannot run: its files wait without an attempt, and it is tried again later.
     LineStopped {
         /// The converter.
         converter: &'a str,
-        /// Why.
+        /// The reason.
         error: &'a Error,
     },
-    /// A converter that could not run answers again.
+    /// A converter that could not run works again.
     LineRuns {
         /// The converter.
         converter: &'a str,
     },
-    /// The host ended without waiting for what hangs; the next one takes it up.
+    /// The host ended without waiting for steps that hang; its next start continues them.
     LeftBehind {
-        /// So many steps over files.
+        /// Number of these steps.
         steps: u64,
     },
-    /// No more files are taken; what is being converted may end.
+    /// The host takes no more files; running conversions may finish.
     Stopping {
-        /// So many conversions.
+        /// Number of running conversions.
         converting: u64,
-        /// Within this time, then they are killed.
+        /// The time they have before they are killed.
         within: Duration,
     },
-    /// A look into all folders is over, and this was done since the one before.
+    /// A scan of all folders ended; sums up the work since the scan before.
     Passed(&'a RunSummary),
 }
 
-/// What one pass did.
+/// Sums up what one pass did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct RunSummary {
-    /// Files that some converter takes.
+    /// Number of files that some converter takes.
     pub found: u64,
-    /// Files newly archived.
+    /// Number of files newly archived.
     pub archived: u64,
-    /// Files converted.
+    /// Number of files converted.
     pub converted: u64,
-    /// Of those, ended in success.
+    /// Number of conversions that succeeded.
     pub successful: u64,
-    /// Failed.
+    /// Number of conversions that failed.
     pub failed: u64,
-    /// Asked to be tried again later.
+    /// Number of conversions that asked for a retry later.
     pub suspended: u64,
-    /// Had nothing to convert.
+    /// Number of conversions that had nothing to convert.
     pub skipped: u64,
-    /// Were refused.
+    /// Number of conversions that were rejected.
     pub rejected: u64,
-    /// Files already done with in an earlier pass.
+    /// Number of files that an earlier pass finished.
     pub known: u64,
-    /// Files that were only cleared away, for their entries had their final attempts before.
+    /// Number of files that were only cleared away, because their entries already had their final
+    /// attempts.
     pub done_before: u64,
-    /// Of those, failed or were refused in it.
+    /// Number of those whose final attempt failed or was rejected.
     pub failed_before: u64,
-    /// Files not taken: still changing, waiting for another attempt, or out of the way of trouble.
+    /// Number of files not taken: still changing, waiting for a retry, or held up by a problem.
     pub left: u64,
-    /// Files that were to be archived and could not be.
+    /// Number of files that should be archived and could not be.
     pub archive_failed: u64,
-    /// Reports that a server took since the pass before.
+    /// Number of reports that a server accepted since the pass before.
     pub reports_submitted: u64,
-    /// Reports that a server refused since the pass before.
+    /// Number of reports that a server refused since the pass before.
     pub reports_rejected: u64,
-    /// Reports that wait to be sent.
+    /// Number of reports that wait to be sent.
     pub reports_waiting: u64,
-    /// The first thousand things that went wrong. A conversion that merely fails is not among them.
+    /// The first thousand errors. A conversion that merely fails is not among them.
     pub errors: Vec<FileError>,
 }
 
-/// What went wrong with one file or folder.
+/// An error with one file or folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct FileError {
     /// The file or folder.
     pub path: String,
-    /// What.
+    /// The error.
     pub error: String,
 }
 

@@ -1,4 +1,6 @@
-//! Whether the disks have room for more files. The state has a margin, so that it does not flicker.
+//! Tracks whether the disks have room for more files.
+//!
+//! Files are taken again only some way above the limit, so that the state does not flicker.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -10,26 +12,27 @@ use crate::host::panics::lock;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
-/// How much is asked for beyond the limit before files are taken again: a tenth of it, and no more
-/// than this.
+/// Maximum bytes above the limit before files are taken again. The margin is a tenth of the limit,
+/// up to this.
 const MARGIN_MAX: u64 = 1 << 30;
 
-/// Whether there is room.
+/// Whether the disks have room for more files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
+#[non_exhaustive]
 pub enum Space {
-    /// There is.
+    /// There is enough room.
     Enough {
-        /// Bytes free where there is least; nothing when nobody asked yet.
+        /// Free bytes of the fullest disk; `None` before the first check.
         free: Option<u64>,
     },
-    /// There is not: no files are taken.
+    /// There is too little room, so no files are taken.
     Low {
-        /// Since when.
+        /// The time since which room is low.
         since: Timestamp,
-        /// On the disk of this folder.
+        /// A folder on the full disk.
         folder: PathBuf,
-        /// Bytes free.
+        /// Free bytes.
         free: u64,
         /// Bytes that must be free before files are taken again.
         needed: u64,
@@ -42,7 +45,7 @@ impl Default for Space {
     }
 }
 
-/// How the state of the disks changed.
+/// A change between enough and too little room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) enum SpaceChange {
     None,
@@ -51,8 +54,9 @@ pub(in crate::host) enum SpaceChange {
 }
 
 impl Space {
-    /// The state after the one disk with the least room was looked at; `limit` is what must be
-    /// free.
+    /// Returns the state after a check.
+    ///
+    /// `least` is the disk with the least room; `limit` is the number of bytes that must be free.
     fn after(&self, least: Option<(&Path, u64)>, limit: u64, now: Timestamp) -> Self {
         let Some((folder, free)) = least.filter(|_| limit > 0) else {
             return Self::Enough {
@@ -77,7 +81,7 @@ impl Space {
         }
     }
 
-    /// Why no files are taken, if so.
+    /// Returns why no files are taken; `None` while they are.
     pub fn trouble(&self) -> Option<Error> {
         let Self::Low {
             folder,
@@ -106,7 +110,8 @@ impl Space {
 pub(in crate::host) struct DiskSpace(Mutex<Space>);
 
 impl DiskSpace {
-    /// Looks at the disks of `folders`. A disk that cannot be asked is met at the write.
+    /// Checks the disks of `folders`. A disk that does not answer is skipped; its error shows at
+    /// the next write.
     pub(in crate::host) fn look<'a>(
         &self,
         folders: impl Iterator<Item = &'a Path>,

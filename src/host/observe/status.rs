@@ -9,191 +9,202 @@ use super::space::Space;
 use super::stuck::StuckFiles;
 use crate::time::Timestamp;
 
-/// Upper bounds of the classes that archiving times are counted in, in seconds.
+/// Upper bounds, in seconds, of the classes of the archiving time histogram.
 pub const ARCHIVE_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0];
 
-/// The status of a host, at most a moment old.
+/// The status of a host, which may be a moment old.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct HostStatus {
     /// What the host is doing.
     pub state: HostState,
-    /// What keeps it from its work, in words; nothing when all is well.
+    /// Why the host cannot do all of its work, in words; empty when all is well.
     pub reasons: Vec<String>,
-    /// Looks into the watch folders so far.
+    /// Number of scans of the watch folders so far.
     pub scans: u64,
-    /// When the last one ended.
+    /// When the last scan ended.
     pub scanned_at: Option<Timestamp>,
-    /// What is in hand.
+    /// The lengths of the queues.
     pub queue: QueueStatus,
-    /// Files that stay in their folders for another reason than waiting for their turn.
+    /// Files that stay in their folders because of a problem, not because they wait in a queue.
     pub stuck: StuckFiles,
     /// Folders that do not answer.
     pub silent_folders: Vec<SilentFolder>,
     /// The converters in the order of the configuration.
     pub converters: Vec<ConverterStatus>,
-    /// Reports on their way.
+    /// Reports that wait or were sent.
     pub submissions: SubmissionStatus,
     /// The disk with the least room.
     pub disk: Space,
     /// Purges by the rules of the configuration.
     pub retention: RetentionStatus,
-    /// The configuration in force.
+    /// The active configuration.
     pub configuration: ConfigurationStatus,
     /// The stores.
     pub stores: Vec<StoreStatus>,
-    /// How long archiving took from a file's being taken, counted in classes: [`ARCHIVE_SECONDS`]
-    /// and beyond.
+    /// How long archiving took, from taking the file on, by the classes of [`ARCHIVE_SECONDS`] and
+    /// one beyond.
     pub archive_seconds: Histogram,
 }
 
 /// What a host is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum HostState {
-    /// It has not begun, or has ended.
+    /// It has not started, or has ended.
     #[default]
     Idle,
     /// It watches and works.
     Running,
-    /// It takes no more files and waits for what is being converted.
+    /// It takes no more files and waits for running conversions.
     Stopping,
 }
 
 /// A folder that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct SilentFolder {
     /// The folder.
     pub folder: PathBuf,
-    /// The file that a step was begun over and has not ended; nothing when the folder cannot be
-    /// listed.
+    /// The file whose step has not ended; `None` when the folder cannot be listed.
     pub path: Option<PathBuf>,
-    /// For how long.
+    /// How long it has not answered.
     pub seconds: u64,
 }
 
-/// What is in hand.
+/// The lengths of the queues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct QueueStatus {
-    /// Files that wait to be archived, those at work included.
+    /// Number of files that wait to be archived or are being archived.
     pub to_archive: u64,
-    /// Files that wait to be converted.
+    /// Number of files that wait to be converted.
     pub to_convert: u64,
-    /// Conversions that run.
+    /// Number of running conversions.
     pub converting: u64,
-    /// Conversions that wait to be recorded, those at work included.
+    /// Number of conversions that wait to be recorded or are being recorded.
     pub to_record: u64,
-    /// How long the next one in a queue has waited there.
+    /// The longest waiting time among the files that are next in a queue.
     pub oldest_ms: u64,
-    /// Files left in their folders at the last look: still changing, or to be tried again.
+    /// Number of files left in their folders by the last scan: still changing, or waiting for a
+    /// retry.
     pub left: u64,
 }
 
-/// One converter.
+/// The status of one converter.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ConverterStatus {
-    /// Its name.
+    /// The name of the converter.
     pub name: String,
     /// The folder it watches.
     pub watch_folder: Option<PathBuf>,
-    /// Files archived since the host began.
+    /// Number of files archived since the host started.
     pub archived: u64,
-    /// Files that could not be.
+    /// Number of files that could not be archived.
     pub archive_failed: u64,
-    /// Conversions by outcome, since the host began.
+    /// Number of conversions since the host started that succeeded.
     pub successful: u64,
-    /// Failed.
+    /// Number of conversions that failed.
     pub failed: u64,
-    /// Asked to be tried again later.
+    /// Number of conversions that asked for a retry later.
     pub suspended: u64,
-    /// Had nothing to convert.
+    /// Number of conversions that had nothing to convert.
     pub skipped: u64,
-    /// Were refused.
+    /// Number of conversions that were rejected.
     pub rejected: u64,
-    /// Files archived in the last minute.
+    /// Number of files archived in the last minute.
     pub archived_per_minute: u64,
-    /// Files converted in the last minute.
+    /// Number of files converted in the last minute.
     pub converted_per_minute: u64,
-    /// Entries that were purged by its rules.
+    /// Number of entries purged by its rules.
     pub purged: u64,
-    /// Its files that stay in their folder for another reason than waiting for their turn.
+    /// Number of its files that stay in their folder because of a problem.
     pub stuck: u64,
-    /// Why it cannot run, if so.
+    /// Why the converter cannot run; `None` while it can.
     pub stopped: Option<StoppedLine>,
 }
 
 /// A converter that cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StoppedLine {
-    /// Since when.
+    /// The time since which it cannot run.
     pub since: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// How often it was tried.
+    /// How often it was tried since.
     pub trials: u64,
 }
 
-/// Reports on their way.
+/// Reports that wait or were sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct SubmissionStatus {
-    /// Reports that wait in the stores.
+    /// Number of reports that wait in the stores.
     pub waiting: u64,
-    /// Since when the oldest of them waits.
+    /// The time since which the oldest of them waits.
     pub oldest: Option<Timestamp>,
-    /// Reports that servers took since the host began.
+    /// Number of reports that servers accepted since the host started.
     pub submitted: u64,
-    /// Reports that servers refused.
+    /// Number of reports that servers refused.
     pub rejected: u64,
-    /// What stands in the way, by endpoint.
+    /// Problems of sending, by endpoint.
     pub troubles: Vec<FileError>,
 }
 
 /// Purges by the rules of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct RetentionStatus {
     /// When the rules were applied last.
     pub applied_at: Option<Timestamp>,
-    /// Entries purged since the host began.
+    /// Number of entries purged since the host started.
     pub purged: u64,
-    /// Bytes that freed.
+    /// Bytes freed by these purges.
     pub bytes_freed: u64,
     /// Why the rules could not be applied the last time.
     pub error: Option<String>,
 }
 
-/// The configuration in force.
+/// The active configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ConfigurationStatus {
-    /// The file.
+    /// The configuration file.
     pub path: PathBuf,
-    /// When it came into force.
+    /// When it became active.
     pub since: Timestamp,
-    /// Why a later one was refused.
+    /// Why a later configuration was refused.
     pub refused: Option<String>,
 }
 
-/// A store.
+/// The status of one store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StoreStatus {
-    /// Its folder.
+    /// The folder of the store.
     pub dir: PathBuf,
-    /// Entries that are not purged.
+    /// Number of entries that are not purged.
     pub entries: u64,
-    /// Of those, entries of the configured converters whose last attempt failed.
+    /// Number of those that belong to a configured converter and whose last attempt failed.
     pub failed: u64,
-    /// Bytes their content takes.
+    /// Bytes that their content takes.
     pub stored_bytes: u64,
-    /// Bytes free on its disk.
+    /// Free bytes on the store's disk.
     pub free_bytes: Option<u64>,
-    /// Why it cannot be asked.
+    /// Why the store cannot be read.
     pub error: Option<String>,
 }
 
-/// How often something took how long.
+/// A histogram of durations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Histogram {
-    /// Counts by class, the last one beyond all bounds.
+    /// Counts by class; the last one is for durations beyond all bounds.
     pub counts: [u64; ARCHIVE_SECONDS.len() + 1],
-    /// Sum of all times.
+    /// Sum of all durations in seconds.
     pub sum_s: f64,
 }
 

@@ -1,7 +1,7 @@
-//! Files that are stuck: they stay in their folder because a step fails.
+//! Tracks files that are stuck: they stay in their folder because a step fails.
 //!
-//! Each is known by its path until the step that failed succeeds, the file goes away, or nobody
-//! watches its folder any more. The number is exact; what is told of them is bounded.
+//! A file is tracked by its path until the failed step succeeds, the file disappears, or its folder
+//! is no longer watched. The count is exact; the list of files is limited.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -14,30 +14,31 @@ use crate::Error;
 use crate::host::panics::lock;
 use crate::time::{Clock, SystemClock, Timestamp};
 
-/// Files that a status lists; further ones are only counted.
+/// Maximum number of files that a status lists; further ones are only counted.
 const LISTED_MAX: usize = 100;
-/// What is over sooner is no matter of health: a virus scanner or a file server holds a file for a
-/// moment.
+/// Problems shorter than this do not affect the health: a virus scanner or a file server may hold a
+/// file for a moment.
 const MOMENT: Duration = Duration::from_secs(2);
 
 /// The step that a file cannot get past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StuckAt {
-    /// It cannot be looked at, or is nothing that can be taken.
+    /// It cannot be inspected, or is of a kind that cannot be taken.
     Looking,
-    /// It cannot be read, or not archived.
+    /// It cannot be read or archived.
     Archiving,
     /// It cannot be handed to its converter.
     Converting,
-    /// What its conversion came to cannot be recorded.
+    /// The result of its conversion cannot be recorded.
     Recording,
     /// It cannot be cleared away.
     Clearing,
 }
 
 impl StuckAt {
-    /// What cannot be done, for one file and for several.
+    /// Describes what fails, for one file and for several.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Looking => ("file cannot be taken", "files cannot be taken"),
@@ -55,27 +56,29 @@ impl StuckAt {
     }
 }
 
-/// A file that cannot go its way.
+/// A file that cannot get past a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StuckFile {
-    /// The file, or folder where these are sources.
+    /// The path of the file, or of the folder if folders are sources.
     pub path: String,
     /// The converter that takes it.
     pub converter: String,
     /// The step it cannot get past.
     pub at: StuckAt,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Since when.
+    /// The time since which it is stuck.
     pub since: Timestamp,
 }
 
-/// The files that cannot go their way.
+/// The files that cannot get past a step.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct StuckFiles {
-    /// How many there are.
+    /// Number of all stuck files.
     pub count: u64,
-    /// The first hundred by path.
+    /// The first hundred of them by path.
     pub files: Vec<StuckFile>,
 }
 
@@ -90,7 +93,7 @@ pub(in crate::host) struct Known {
 }
 
 impl StuckTracker {
-    /// Notes that a file cannot get past a step. Returns true when that is news.
+    /// Records that a file cannot get past a step. Returns true when that is new.
     pub(in crate::host) fn begin(
         &self,
         path: &Path,
@@ -116,7 +119,8 @@ impl StuckTracker {
         is_news
     }
 
-    /// A file got past a step: what kept it there or before is over.
+    /// Records that a file got past a step, so that problems in this step or an earlier one are
+    /// over.
     pub(in crate::host) fn passed(&self, path: &Path, step: StuckAt) {
         let mut stuck = lock(&self.0);
         if stuck.get(path).is_some_and(|known| known.file.at <= step) {
@@ -124,7 +128,7 @@ impl StuckTracker {
         }
     }
 
-    /// Forgets the files that `stays` denies.
+    /// Forgets the files for which `stays` returns false.
     pub(in crate::host) fn retain(&self, stays: impl Fn(&Path, StuckAt) -> bool) {
         lock(&self.0).retain(|path, known| stays(path, known.file.at));
     }
@@ -142,7 +146,7 @@ impl StuckTracker {
         StuckFiles { count, files }
     }
 
-    /// How many files of each converter are stuck.
+    /// Returns the number of stuck files of each converter.
     pub(in crate::host) fn by_converter(&self) -> BTreeMap<String, u64> {
         let mut numbers = BTreeMap::new();
         for known in lock(&self.0).values() {
@@ -151,7 +155,8 @@ impl StuckTracker {
         numbers
     }
 
-    /// A sentence for each step that files have not got past for a moment, with the first of them.
+    /// Returns a sentence for each step with stuck files, naming the first file. Very recent
+    /// problems are left out.
     pub(in crate::host) fn reasons(&self) -> Vec<String> {
         let stuck = lock(&self.0);
         let mut steps: BTreeMap<StuckAt, (u64, &StuckFile)> = BTreeMap::new();
@@ -182,7 +187,7 @@ mod tests {
     use super::*;
     use crate::ErrorKind;
 
-    /// A share refused to let 300 files go; the host said that all was well.
+    /// Many stuck files must show in the health of the host, in limited space.
     #[test]
     fn many_stuck_files_are_counted_exactly_and_listed_within_bounds() {
         let troubles = StuckTracker::default();
@@ -209,7 +214,7 @@ mod tests {
         assert_eq!(troubles.by_converter()["T"], 300);
     }
 
-    /// A file that could be read again, and then not be removed, was told of twice, or not at all.
+    /// A file that gets past one step and is stuck in the next must be reported exactly once.
     #[test]
     fn a_file_that_gets_past_its_step_is_stuck_no_more() {
         let troubles = StuckTracker::default();

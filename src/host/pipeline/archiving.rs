@@ -76,7 +76,7 @@ impl FileWorker {
                 if waits {
                     return Ok(StageResult::Left("it could not be archived"));
                 }
-                // Converted all the same, but the file is not deleted: it is the only copy.
+                // It is converted nevertheless, but never deleted: it is the only copy.
                 return Ok(StageResult::Next((seen, Safety::ArchiveFailed, None)));
             }
         };
@@ -92,7 +92,8 @@ impl FileWorker {
                 History::Final(outcome) => {
                     let ended = case(config, outcome, Safety::Archived, None, false).of(&seen);
                     let disposition = ended.decide();
-                    // What stays is told of by the number of entries that failed, or is well.
+                    // A file that stays is not reported: the number of failed entries shows it, or
+                    // all is well.
                     if disposition.clears() {
                         self.host.counters.done_before(outcome);
                         (self.hooks.notice)(&Notice::DoneBefore {
@@ -116,7 +117,7 @@ impl FileWorker {
         Ok(StageResult::Next((seen, Safety::Archived, Some(id))))
     }
 
-    /// Notes that a file cannot be archived. With `waits` it is retried later.
+    /// Records that a file cannot be archived. With `waits` it is retried later.
     fn archive_failed(&self, taken: &TakenFile, error: &Error, waits: bool) {
         let path = &taken.candidate.path;
         let config = taken.config();
@@ -153,7 +154,7 @@ impl FileWorker {
                 converter_version: config.converter.version.clone(),
                 arguments: config.converter.arguments.recorded(),
                 retention: config.archive.retention,
-                key: Some(key.clone()),
+                key: Some(key.clone().into()),
                 compression_level: Some(config.archive.compression_level),
                 ..NewEntry::default()
             };
@@ -161,8 +162,8 @@ impl FileWorker {
             if receipt.blob.blake3 != seen.content {
                 return Err(changed(path));
             }
-            // Purged before it was converted: the file is still to be converted, and so archived
-            // once more.
+            // The entry was purged before the file was converted. The file is still to be
+            // converted, so it is archived again.
             if receipt.existing && self.is_purged_too_early(taken, archive, receipt.id)? {
                 key = format!("{key}:after:{}", receipt.id);
                 continue;
@@ -193,8 +194,8 @@ impl FileWorker {
         Ok(entry.purged_at.is_some() && !is_final()?)
     }
 
-    /// What an entry's attempts say about taking its file again. After a failure that depends on
-    /// who the converter is now.
+    /// Returns whether the entry's attempts allow another one. After a failure, that depends on the
+    /// converter's current identity.
     fn history(&self, taken: &TakenFile, entry: &Entry) -> Result<History> {
         let last = entry.attempts.last().map(|attempt| attempt.status);
         let current = match last.filter(|status| is_failure(*status)) {
@@ -209,8 +210,9 @@ impl FileWorker {
     }
 }
 
-/// Archives a source, if it is still what was read: what took its name meanwhile may be a link to a
-/// file that is none of its sender's business. Nothing is recorded otherwise.
+/// Archives a source if it is still the file that was read; otherwise nothing is recorded.
+///
+/// A link may have replaced the file meanwhile, and may lead to a file that must not be archived.
 fn put_source(archive: &Archive, source: Source<'_>, mut new: NewEntry) -> Result<Archived> {
     describe(&mut new, source);
     source
@@ -231,7 +233,7 @@ fn changed(path: &Path) -> Error {
     )
 }
 
-/// Says what a source is called, where it was, and when it was last written.
+/// Fills in the source's name, its folder, and its modification time.
 fn describe(new: &mut NewEntry, source: Source<'_>) {
     let full = std::path::absolute(source.path).unwrap_or_else(|_| source.path.to_owned());
     let name = source.archived_name();

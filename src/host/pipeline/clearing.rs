@@ -78,8 +78,8 @@ impl FileWorker {
                 check(done)?;
                 source.zip_into(done).map(Disposed::Zipped)
             }
-            // What should be in the archive goes only when it is there, whatever the action is
-            // called.
+            // A file that should be archived is removed only once it is in the archive, whatever
+            // the action is called.
             (PostAction::Delete | PostAction::Archive, _) if cleanup.entry.is_some() => {
                 let archive = self.host.archive_of(config)?;
                 let stored = |blob: &BlobId| {
@@ -88,7 +88,7 @@ impl FileWorker {
                         .map(|reader| Box::new(reader) as Box<dyn Read>)
                 };
                 match source.read_back(stored) {
-                    // What a rule or a person let go meanwhile is not kept by its leftover.
+                    // The entry was purged meanwhile, so the file need not be kept for it.
                     Err(error)
                         if error.kind() == ErrorKind::NotFound && cleanup.is_purged(archive)? =>
                     {
@@ -107,7 +107,8 @@ impl FileWorker {
                 source.remove()?;
                 Ok(Disposed::Deleted)
             }
-            // Decided only where it is possible; where it is not, nothing is lost.
+            // These actions are decided only where they are possible. If one is not, keeping the
+            // file loses nothing.
             (PostAction::Keep | PostAction::Move | PostAction::Zip | PostAction::Archive, _) => {
                 Ok(Disposed::Kept)
             }

@@ -100,7 +100,8 @@ impl FileWorker {
         Ok(converted.map_or(StageResult::Left(STOPPING), StageResult::Next))
     }
 
-    /// Converts what was read, and nothing else: what is removed afterwards is what was converted.
+    /// Converts exactly the bytes that were read, so that the file removed later is the one
+    /// converted.
     fn convert_unarchived(
         &self,
         ready: &ArchivedFile,
@@ -120,7 +121,7 @@ impl FileWorker {
     }
 }
 
-/// Turns an error of making a converter ready into one that stops the converter, not the file.
+/// Turns an error of preparing a converter into one that stops the converter, not the file.
 pub(super) fn unready(config: &ConverterConfig, error: Error) -> Error {
     if error.kind() == ErrorKind::Converter {
         return error;

@@ -1,40 +1,40 @@
-//! Decides how a converted file is cleared away. Pure: no file is touched.
+//! Decides how a converted file is cleared away. It touches no file.
 
 use crate::convert::PostAction;
 use crate::entry::Outcome;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::sources::fingerprint::Fingerprint;
 
-/// Where the source is safe.
+/// Whether the source has a safe copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum Safety {
-    /// In the archive, acknowledged.
+    /// The source is in the archive, durably.
     Archived,
-    /// Nowhere else, and that is what the configuration says.
+    /// There is no copy, as the configuration says.
     NotWanted,
-    /// Nowhere else, against what the configuration says.
+    /// There is no copy, although the configuration requires one.
     ArchiveFailed,
 }
 
 /// How a file is cleared away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum Disposition {
-    /// It stays, to be tried again.
+    /// The file stays, to be tried again.
     Retry,
-    /// It stays, and is done with.
+    /// The file stays, and is finished.
     Stay,
-    /// Off to the error folder.
+    /// The file goes to the error folder.
     ToError,
     Post(PostAction),
 }
 
-/// What a disposition depends on.
+/// Everything that a disposition depends on.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::host) struct Case {
     pub(in crate::host) outcome: Outcome,
     pub(super) safety: Safety,
     pub(in crate::host) configured: PostAction,
-    /// What the converter asked for.
+    /// The action that the converter asked for.
     pub(in crate::host) requested: Option<PostAction>,
     pub(super) may_retry: bool,
     pub(in crate::host) has_done_folder: bool,
@@ -52,7 +52,7 @@ impl Disposition {
 }
 
 impl Case {
-    /// Keeps an empty file in its folder: a station that writes it later must not write into the
+    /// Keeps an empty file in its folder: a station that writes to it later must not write into the
     /// error folder.
     pub(in crate::host) fn of(self, seen: &Fingerprint) -> Self {
         Self {
@@ -129,7 +129,7 @@ mod tests {
             (case(Success, kept, Archive, None, false), Post(Archive)),
             (case(Skipped, unwanted, Move, None, false), Post(Move)),
             (case(Success, unwanted, Delete, None, false), Post(Delete)),
-            // The converter may ask for something else, if it is possible.
+            // The converter may ask for another action, if that action is possible.
             (
                 case(Success, kept, Move, Some(Archive), false),
                 Post(Archive),
@@ -142,13 +142,13 @@ mod tests {
                 case(Success, unwanted, Delete, Some(Zip), false),
                 Post(Delete),
             ),
-            // Failures are never deleted.
+            // Failed sources are never deleted.
             (case(Failed, unwanted, Delete, Some(Delete), false), ToError),
             (case(Failed, unwanted, Delete, None, true), Retry),
             (case(Rejected, unwanted, Delete, None, true), ToError),
             (case(Failed, kept, Keep, None, false), Stay),
             (case(Suspended, kept, Archive, None, false), Retry),
-            // Nor is what should be in the archive and is not.
+            // Sources that should be in the archive and are not are never deleted either.
             (case(Success, lost, Archive, None, false), ToError),
             (case(Success, lost, Delete, None, false), ToError),
             (case(Success, lost, Keep, Some(Delete), false), Stay),

@@ -17,7 +17,7 @@ use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::source::Source;
 use crate::id::{BlobId, ConverterId, EntryId};
 
-/// The pause before a file is read again that does not wait for its own next attempt.
+/// The pause before a file is read again, unless it waits for a retry.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(super) const STOPPING: &str = "the host is stopping";
@@ -34,13 +34,13 @@ const CONVERTER_START: Duration = Duration::from_secs(30);
 
 const BYTES_A_SECOND: u64 = 2 << 20;
 
-/// A file that has been taken.
+/// A file that the host has taken.
 pub(in crate::host) struct TakenFile {
     pub(in crate::host) candidate: Candidate,
     pub(in crate::host) active: Arc<ActiveConfig>,
-    /// Conversions that failed before, where no entry counts them.
+    /// Number of failed conversions that no entry counts.
     pub(in crate::host) failures: u32,
-    /// How often it was left because its converter could not run.
+    /// How often the file was left because its converter could not run.
     pub(in crate::host) trials: u32,
     pub(in crate::host) since: Instant,
 }
@@ -94,9 +94,9 @@ pub(in crate::host) struct ArchivedFile {
 
 /// A file whose conversion is over.
 pub(in crate::host) enum FinalJob {
-    /// What came of it is to be recorded.
+    /// The result of the conversion is to be recorded.
     Record(Box<ConvertedFile>),
-    /// It was recorded before; the file is to be cleared away.
+    /// The result was recorded before; the file is to be cleared away.
     Clear(Box<TakenFile>, Box<Cleanup>),
 }
 
@@ -111,7 +111,7 @@ impl FinalJob {
 
 pub(in crate::host) struct ConvertedFile {
     pub(super) ready: ArchivedFile,
-    /// Absent where nothing is archived.
+    /// The runner and session to record for; `None` when nothing is archived.
     pub(super) recorder: Option<(Arc<Runner>, Arc<Session>)>,
     pub(super) conversion: Conversion,
 }
@@ -121,9 +121,9 @@ pub(in crate::host) struct ConvertedFile {
 pub(in crate::host) struct Cleanup {
     pub(in crate::host) seen: Fingerprint,
     pub(super) disposition: Disposition,
-    /// Where it is safe; nothing when nothing is archived.
+    /// The entry that holds the file; `None` when nothing is archived.
     pub(in crate::host) entry: Option<EntryId>,
-    /// Who could not convert it, where that is on record.
+    /// The converter identity that could not convert the file, if that is recorded.
     pub(super) failed_by: Option<ConverterId>,
 }
 
@@ -133,7 +133,7 @@ impl Cleanup {
             .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
     }
 
-    /// The reports that the archive holds of it.
+    /// Returns the reports of the file in the archive.
     pub(in crate::host) fn reports(&self, archive: &Archive) -> Result<Vec<BlobId>> {
         let Some(id) = self.entry else {
             return Ok(Vec::new());
@@ -150,6 +150,6 @@ impl Cleanup {
 pub(in crate::host) enum StageResult<T> {
     Next(T),
     CleanUp(Box<Cleanup>),
-    /// Left for a later look.
+    /// The file is left for a later scan, for this reason.
     Left(&'static str),
 }

@@ -1,4 +1,4 @@
-//! The key of a file's entry, and whether earlier attempts allow another one.
+//! Computes the key of a file's entry, and decides whether earlier attempts allow another one.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub(in crate::host) fn entry(archive: &Archive, id: EntryId) -> Result<Entry> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum History {
     None,
-    /// Its last attempt is to be repeated now.
+    /// The conversion is to be tried again now.
     Again,
     NotYet,
     Final(Outcome),
@@ -53,8 +53,8 @@ pub(in crate::host) fn history(
     if !repeats {
         return History::Final(last.status);
     }
-    // The difference counts in both directions: a clock that was set back must not hold a file up
-    // for years.
+    // The difference counts in both directions: a clock that was set back must not block a file for
+    // years.
     let passed = now.micros().abs_diff(last.at.micros());
     if u128::from(passed) >= retry.delay.as_micros() {
         History::Again
@@ -63,13 +63,14 @@ pub(in crate::host) fn history(
     }
 }
 
-/// Returns true for what sends a file to the error folder.
+/// Returns true for an outcome that sends a file to the error folder.
 pub(super) fn is_failure(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Failed | Outcome::Rejected)
 }
 
-/// Returns true for an attempt by another converter than the current one. One that nobody's
-/// identity is recorded with may be anybody's.
+/// Returns true for an attempt by another converter than the current one.
+///
+/// An attempt without a recorded identity may be by any converter.
 fn is_of_another(attempt: &Attempt, current: Option<ConverterId>) -> bool {
     matches!((attempt.converter_id, current), (Some(by), Some(current)) if by != current)
 }

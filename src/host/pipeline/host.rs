@@ -52,7 +52,7 @@ impl Host {
         Arc::ptr_eq(&lock(&self.active), active)
     }
 
-    /// Returns the identity that a converter has now.
+    /// Returns the current identity of a converter.
     pub(in crate::host) fn identity(
         &self,
         active: &ActiveConfig,

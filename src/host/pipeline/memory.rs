@@ -1,5 +1,4 @@
-//! What a host remembers of files between two scans. It is lost when the process ends or the file
-//! goes.
+//! Remembers files between two scans. The memory is lost when the process ends or the file goes.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,28 +12,29 @@ use crate::host::sources::candidate::Candidate;
 use crate::host::sources::file_meta::FileMeta;
 use crate::id::ConverterId;
 
-/// Before a file is looked at again over which a step panicked.
+/// The pause before a file is tried again after a panic.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
 
 /// What is remembered of one file.
 #[derive(Debug, Clone)]
 pub(in crate::host) enum Memory {
-    /// Seen, not yet taken.
+    /// The file was seen, but not taken yet.
     Seen { meta: FileMeta, since: Instant },
-    /// Tried, and not to be tried again until then.
+    /// The file was tried, and is not tried again before a point in time.
     Waiting {
         meta: FileMeta,
         until: Instant,
         failures: u32,
     },
-    /// Done with, until its converter changes where that one could not convert it.
+    /// The file is finished. If its converter could not convert it, that holds until the converter
+    /// changes.
     Done {
         meta: FileMeta,
         failed_by: Option<ConverterId>,
     },
-    /// Converted, but not yet cleared away.
+    /// The file was converted, but not cleared away yet.
     Uncleared { cleanup: Cleanup, until: Instant },
-    /// Left because its converter cannot run. `trials` counts how often.
+    /// The file was left because its converter cannot run. `trials` counts how often.
     Parked {
         meta: FileMeta,
         failures: u32,
@@ -54,20 +54,20 @@ impl Memory {
     }
 }
 
-/// What the memory says about a file that has not changed since.
+/// What is remembered of a file that has not changed since.
 pub(in crate::host) enum Recalled {
     Fresh,
-    /// Tried before, and due again.
+    /// The file was tried before, and its retry is due.
     Again {
         failures: u32,
     },
-    /// Its converter could not run.
+    /// The converter of the file could not run.
     Parked {
         failures: u32,
         trials: u32,
     },
     Known,
-    /// This converter could not convert it.
+    /// The converter with this identity could not convert the file.
     FailedBy(ConverterId),
     Left(&'static str),
     Clear(Cleanup),
@@ -82,12 +82,12 @@ impl FileMemory {
         lock(&self.0).insert(path.to_owned(), memory);
     }
 
-    /// Forgets the files that `stays` denies.
+    /// Forgets the files for which `stays` returns false.
     pub(super) fn retain(&self, stays: impl Fn(&Path) -> bool) {
         lock(&self.0).retain(|path, _| stays(path));
     }
 
-    /// Leaves a file for a while, over which a step panicked.
+    /// Leaves a file for a while after a step on it panicked.
     pub(super) fn leave_after_panic(&self, path: &Path) {
         let mut memory = lock(&self.0);
         if let Some(meta) = memory.get(path).map(|known| *known.look()) {
@@ -108,7 +108,7 @@ impl FileMemory {
         }
     }
 
-    /// Returns true when nothing was done with a file yet.
+    /// Returns true when nothing was done with the file yet.
     pub(super) fn is_new(&self, path: &Path) -> bool {
         matches!(lock(&self.0).get(path), None | Some(Memory::Seen { .. }))
     }

@@ -1,13 +1,13 @@
 //! The queues between the stages: files that wait to be archived, converted, recorded and cleared
 //! away.
 //!
-//! The stages have threads of their own, so that archiving never waits for a slow converter. Each
-//! takes the most urgent file first: by the converter's priority, then the oldest. Only recording
-//! holds reports, and no more of them than so many bytes.
+//! Each stage has its own threads, so that archiving never waits for a slow converter. A stage
+//! takes the most urgent file first: by the converter's priority, then the oldest. Only files that
+//! wait to be recorded hold reports, and their total size is limited.
 //!
-//! No folder may take all threads of a stage, and a step over a file that takes longer than its
-//! patience makes its folder *silent*: nothing more is begun there until that step ends, and its
-//! thread no longer counts, so that the host can put another in its place.
+//! No folder may occupy all threads of a stage. A step on a file that takes longer than its
+//! patience makes its folder *silent*: no step is started there until that step ends. The thread of
+//! that step no longer counts, so the host can replace it by another.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -18,11 +18,11 @@ use crate::host::observe::status::QueueStatus;
 use crate::host::panics::lock;
 use crate::host::sources::silent::Silent;
 
-/// Files in hand at a time; more stay in their folders until there is room.
+/// Maximum number of files in all queues; further ones stay in their folders until there is room.
 const IN_HAND_MAX: usize = 16_384;
-/// Bytes of reports that wait to be recorded; with more, no conversion is begun.
+/// Maximum bytes of reports that wait to be recorded; above it, no conversion is started.
 const UNRECORDED_BYTES_MAX: usize = 64 << 20;
-/// Conversions that wait to be recorded.
+/// Maximum number of conversions that wait to be recorded.
 const UNRECORDED_MAX: usize = 256;
 
 /// The position of a file in a queue. The smallest comes first.
@@ -31,13 +31,13 @@ pub(in crate::host) struct QueuePosition {
     pub(in crate::host) priority: u8,
     pub(in crate::host) modified: SystemTime,
     pub(in crate::host) path: PathBuf,
-    /// The watch folder it was found in.
+    /// The watch folder of the file.
     pub(in crate::host) folder: Arc<Path>,
-    /// How long one step over it may take before its folder counts as silent.
+    /// How long one step on it may take before its folder counts as silent.
     pub(in crate::host) patience: Duration,
 }
 
-/// The queues of all stages, and the steps that run.
+/// The queues of all stages, and the running steps.
 pub(in crate::host) struct Queue<Taken, Archived, Converted> {
     state: Mutex<QueueState<Taken, Archived, Converted>>,
     stages: [Condvar; 3],
@@ -50,31 +50,31 @@ struct QueueState<Taken, Archived, Converted> {
     to_record: VecDeque<(usize, Converted)>,
     to_clear: ByFolder<Converted>,
     unrecorded_bytes: usize,
-    /// Every file from its being taken until it is let go.
+    /// All files from being taken until they are released.
     in_hand: HashSet<PathBuf>,
     running: BTreeMap<u64, RunningStep>,
     last_number: u64,
-    /// Steps that run and are not overdue, by stage.
+    /// Number of running steps that are not overdue, by stage.
     at_work: [usize; 3],
-    /// Threads of a stage that one folder may have at work.
+    /// Maximum number of threads of a stage that work for one folder.
     folder_max: usize,
     converters_max: usize,
     closed: bool,
 }
 
-/// Jobs of one stage that wait, by their watch folder.
+/// Waiting jobs of one stage, by watch folder.
 struct ByFolder<Job>(BTreeMap<Arc<Path>, BTreeMap<QueuePosition, (Instant, Job)>>);
 
-/// A step that a thread is at work on.
+/// A step that a thread is working on.
 pub(in crate::host) struct RunningStep {
     stage: Stage,
-    /// `None` for a step that does not touch the file's folder.
+    /// The file's position; `None` for a step that does not touch the file's folder.
     position: Option<QueuePosition>,
     since: Instant,
     overdue: bool,
 }
 
-/// A stage of a file's way.
+/// A stage of a file's way through the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::host) enum Stage {
     Archiving = 0,
@@ -83,14 +83,14 @@ pub(in crate::host) enum Stage {
     Recording = 2,
 }
 
-/// What is to be done by a thread of the last stage.
+/// A job for a thread of the last stage.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::host) enum RecordingJob<Converted> {
     Record(Converted),
     Clear(Converted),
 }
 
-/// How much is in hand.
+/// The lengths of the queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::host) struct QueueLengths {
     pub(in crate::host) to_archive: usize,
@@ -99,7 +99,7 @@ pub(in crate::host) struct QueueLengths {
     pub(in crate::host) converting: usize,
     pub(in crate::host) to_record: usize,
     pub(super) recording: usize,
-    /// How long the one that waits longest in a queue has waited there.
+    /// The longest waiting time among the files that are next in a queue.
     pub(in crate::host) oldest: Duration,
 }
 
@@ -116,11 +116,11 @@ impl From<QueueLengths> for QueueStatus {
     }
 }
 
-/// Whether the thread of a step goes on.
+/// Whether the thread of a step continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum ThreadFate {
     GoesOn,
-    /// Its step was overdue, and another thread has taken its place.
+    /// Its step was overdue, and another thread has replaced it.
     Replaced,
 }
 
@@ -131,7 +131,7 @@ pub(in crate::host) struct StepGuard<'a, Taken, Archived, Converted> {
 }
 
 impl<Taken, Archived, Converted> StepGuard<'_, Taken, Archived, Converted> {
-    /// Ends the step, and says whether its thread is still needed.
+    /// Ends the step, and returns whether its thread is still needed.
     pub(in crate::host) fn end(self) -> ThreadFate {
         let running = &self.queue.lock().running;
         let overdue = running.get(&self.number).is_some_and(|step| step.overdue);
@@ -175,7 +175,7 @@ impl<Job> ByFolder<Job> {
         folder.insert(position, (Instant::now(), job));
     }
 
-    /// Takes the most urgent job of the folders that may have another step begun.
+    /// Takes the most urgent job among the folders for which `may` allows another step.
     fn pop_first(&mut self, may: impl Fn(&Path) -> bool) -> Option<(QueuePosition, Job)> {
         let heads = self.0.iter().filter(|(folder, _)| may(folder));
         let first = heads.filter_map(|(_, jobs)| jobs.first_key_value());
@@ -196,7 +196,7 @@ impl<Job> ByFolder<Job> {
         self.0.values().map(BTreeMap::len).sum()
     }
 
-    /// How long the most urgent one has waited.
+    /// Returns how long the most urgent job has waited.
     fn age(&self) -> Duration {
         let heads = self.0.values().filter_map(BTreeMap::first_key_value);
         let ages = heads.map(|(_, (since, _))| since.elapsed());
@@ -216,7 +216,7 @@ impl<Job> Default for ByFolder<Job> {
 }
 
 impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
-    /// Nothing can come to this stage any more.
+    /// Returns true when no more jobs can reach this stage.
     fn is_over(&self, stage: Stage) -> bool {
         self.closed
             && !self.has_work(&self.to_archive)
@@ -226,12 +226,12 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
                     && (stage == Stage::Converting
                         || self.at_work[1] == 0
                             && self.to_record.is_empty()
-                            // Steps of this stage may still hand on what is to be cleared away.
+                            // Running steps of this stage may still add files to be cleared away.
                             && self.at_work[2] == 0
                             && !self.has_work(&self.to_clear)))
     }
 
-    /// Nothing is at work or waits, but for what silent folders hold up.
+    /// Returns true when nothing runs or waits, except in silent folders.
     fn is_idle(&self) -> bool {
         !self.has_work(&self.to_archive)
             && self.to_convert.is_empty()
@@ -240,7 +240,7 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
             && self.at_work == [0; 3]
     }
 
-    /// Returns true when jobs wait that a silent folder does not hold up.
+    /// Returns true when jobs wait outside of silent folders.
     fn has_work<Job>(&self, waiting: &ByFolder<Job>) -> bool {
         waiting.0.keys().any(|folder| !self.is_silent(folder))
     }
@@ -261,7 +261,7 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
     }
 }
 
-/// Whether another step of `stage` may be begun over a file of `folder`.
+/// Returns true when another step of `stage` may start on a file of `folder`.
 fn may_begin(
     running: &BTreeMap<u64, RunningStep>,
     stage: Stage,
@@ -307,7 +307,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         lock(&self.state)
     }
 
-    /// Opens the queues, with limits on conversions at a time and on threads of a stage in one
+    /// Opens the queues, with limits on parallel conversions and on threads of a stage in one
     /// folder.
     pub(in crate::host) fn open(&self, converters_max: usize, folder_max: usize) {
         let mut state = self.lock();
@@ -318,7 +318,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Converting as usize].notify_all();
     }
 
-    /// Sets how many conversions may run at a time.
+    /// Sets the maximum number of parallel conversions.
     pub(in crate::host) fn set_converters_max(&self, converters_max: usize) {
         self.lock().converters_max = converters_max;
         self.stages[Stage::Converting as usize].notify_all();
@@ -346,8 +346,9 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         waiting
     }
 
-    /// Marks the steps that have taken too long, and returns how many threads of each stage have to
-    /// be replaced. Files that wait for a step in such a folder are let go of.
+    /// Marks the steps that have taken too long, and returns the stage of each thread to replace.
+    ///
+    /// Files that wait for a step in such a folder are released.
     pub(super) fn mark_overdue(&self) -> Vec<Stage> {
         let mut state = self.lock();
         let mut replace = Vec::new();
@@ -384,7 +385,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         replace
     }
 
-    /// Lets no time pass before the steps that run count as overdue.
+    /// Makes all running steps count as overdue at once.
     #[cfg(test)]
     pub(in crate::host) fn overdue_at_once(&self) {
         for step in self.lock().running.values_mut() {
@@ -394,8 +395,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         }
     }
 
-    /// Gives up whatever still runs, as the host does at its very end; returns how many steps that
-    /// are.
+    /// Gives up everything that still runs when the host ends; returns the number of these steps.
     pub(in crate::host) fn give_up(&self) -> u64 {
         let mut state = self.lock();
         let mut left = 0;
@@ -407,7 +407,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         left
     }
 
-    /// The folders where a step is overdue, each with the step that has taken longest.
+    /// Returns the folders where a step is overdue, each with its longest step.
     pub(in crate::host) fn silent(&self) -> Vec<Silent> {
         let state = self.lock();
         let mut silent: Vec<Silent> = Vec::new();
@@ -415,7 +415,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
             let Some(position) = &step.position else {
                 continue;
             };
-            // Steps are numbered as they begin, so the first one of a folder is the oldest.
+            // Steps are numbered in the order they start, so the first one of a folder is the
+            // oldest.
             if !silent.iter().any(|known| *known.folder == *position.folder) {
                 silent.push(Silent {
                     folder: position.folder.to_path_buf(),
@@ -427,8 +428,9 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         silent
     }
 
-    /// Waits until nothing is in hand but what silent folders hold up, or until then. True when
-    /// nothing is.
+    /// Waits until no file is in a queue, except in silent folders, or until `until`.
+    ///
+    /// Returns true when no file is left.
     pub(in crate::host) fn wait_until_idle(&self, until: Instant) -> bool {
         let state = self.lock();
         let left = until.saturating_duration_since(Instant::now());
@@ -441,7 +443,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         )
     }
 
-    /// Takes a file in hand, unless it is or there is no room. Returns false when there is none.
+    /// Takes a file for archiving; does nothing if it is taken already. Returns false when there is
+    /// no room.
     pub(in crate::host) fn take(&self, position: QueuePosition, taken: Taken) -> bool {
         let mut state = self.lock();
         if state.in_hand.len() >= IN_HAND_MAX {
@@ -455,17 +458,17 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         true
     }
 
-    /// Takes a file in hand that goes to the last stage at once; false when it is in hand.
+    /// Takes a file directly for the last stage. Returns false when it is taken already.
     pub(super) fn claim(&self, path: &Path) -> bool {
         self.lock().in_hand.insert(path.to_owned())
     }
 
-    /// Returns true from a file's being taken until it is let go.
+    /// Returns true for a file from being taken until it is released.
     pub(in crate::host) fn contains(&self, path: &Path) -> bool {
         self.lock().in_hand.contains(path)
     }
 
-    /// Lets a file go: what its folder holds of it is looked at again.
+    /// Releases a file, so that the next scan considers its path again.
     pub(super) fn release(&self, path: &Path) {
         self.lock().in_hand.remove(path);
     }
@@ -475,7 +478,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Converting as usize].notify_one();
     }
 
-    /// `bytes` is what its reports take.
+    /// Queues a converted file for recording; `bytes` is the size of its reports.
     pub(super) fn push_converted(&self, bytes: usize, converted: Converted) {
         let mut state = self.lock();
         state.unrecorded_bytes = state.unrecorded_bytes.saturating_add(bytes);
@@ -489,7 +492,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Recording as usize].notify_one();
     }
 
-    /// Waits for something to archive; nothing when there will be none.
+    /// Waits for the next file to archive. Returns `None` when there will be none.
     pub(super) fn next_to_archive(
         &self,
     ) -> Option<(Taken, StepGuard<'_, Taken, Archived, Converted>)> {
@@ -508,7 +511,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
             if !state.may_convert() {
                 return None;
             }
-            // Archived bytes come from the store: a silent folder does not hold them up.
+            // The bytes of an archived file come from the store, so a silent folder does not hold
+            // it up.
             let (position, ready) = state.to_convert.pop_first(|_| true)?;
             Some((Some(position), ready))
         })
@@ -567,7 +571,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
 
     pub(in crate::host) fn lengths(&self) -> QueueLengths {
         let state = self.lock();
-        // The most urgent are looked at, not all: queues may be long, and an age is asked for
+        // Only the most urgent files are considered: queues may be long, and the age is queried
         // often.
         let oldest = state.to_archive.age().max(state.to_convert.age());
         let running = |stage: Stage| {

@@ -95,9 +95,10 @@ impl FileWorker {
         })))
     }
 
-    /// Sends the reports of a conversion that no store keeps. A server's refusal is the
-    /// conversion's outcome. Returns false when they could not be sent now; nothing of the
-    /// conversion is to be recorded then.
+    /// Sends the reports of a conversion that no store keeps.
+    ///
+    /// A refusal by the server becomes the conversion's outcome. Returns false when the reports
+    /// could not be sent now; then nothing of the conversion may be recorded.
     fn deliver(
         &self,
         taken: &TakenFile,

@@ -1,4 +1,4 @@
-//! Scans all watch folders, takes the files that are ready, and says why the others stay.
+//! Scans all watch folders, takes the files that are ready, and reports why the others stay.
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,33 +18,33 @@ use crate::host::sources::scanners::{self, FolderListing};
 use crate::host::stop::Stop;
 use crate::id::ConverterId;
 
-/// File systems keep time in ticks.
+/// The resolution of file system times, with a margin.
 pub(in crate::host) const TICK: Duration = Duration::from_millis(20);
 
 /// What a scan of the watch folders found.
 #[derive(Default)]
 pub(in crate::host) struct ScanResult {
-    /// When the first of the changing files may be stable.
+    /// The time until the first of the changing files may be stable.
     pub(in crate::host) stable_in: Option<Duration>,
-    /// Folders that could not be looked into.
+    /// Folders that could not be listed, with the reason.
     pub(in crate::host) troubles: Vec<String>,
-    /// Folders that were.
+    /// Folders that were listed.
     pub(in crate::host) listed: HashSet<PathBuf>,
-    /// What is in them and cannot be taken.
+    /// Items in them that cannot be taken.
     pub(in crate::host) refused: HashSet<PathBuf>,
-    /// More files are ready than the queue holds.
+    /// True when more files are ready than the queue holds.
     pub(in crate::host) more: bool,
-    /// The folders that were listed, and what each is called without links in its path.
+    /// The folders that were listed, each with its path without links.
     real: Vec<(PathBuf, PathBuf)>,
-    /// The current identities of converters with failed files, by their place in the configuration.
+    /// The current identities of converters with failed files, by their index in the configuration.
     identities: HashMap<usize, ConverterId>,
-    /// Companions without their main file and files whose companion another converter takes, with
+    /// Companions without their main file, and files whose companion another converter takes, with
     /// the reason.
     apart: Vec<(PathBuf, &'static str)>,
 }
 
 impl ScanResult {
-    /// Returns true when a converter is certainly another one than `before`.
+    /// Returns true when a converter's identity certainly differs from `before`.
     fn is_another(&self, converter: usize, before: ConverterId) -> bool {
         let now = self.identities.get(&converter);
         now.is_some_and(|now| *now != before)
@@ -141,8 +141,9 @@ impl Host {
         looked
     }
 
-    /// Forgets the files that are not in their folders any more. What a folder holds that was not
-    /// listed this time is not known.
+    /// Forgets the files that are no longer in their folders.
+    ///
+    /// Files of a folder that was not listed this time are kept, because its content is unknown.
     fn forget_all_but(&self, candidates: &[Candidate], active: &ActiveConfig, looked: &ScanResult) {
         let present: HashSet<&Path> = candidates
             .iter()
@@ -162,8 +163,10 @@ impl Host {
         });
     }
 
-    /// For each converter that is to be tried again, the file to try it with: the one that was
-    /// tried least often, so that a file that ends every converter does not hold up the line.
+    /// Chooses, for each stopped converter whose next trial is due, the file to try it with.
+    ///
+    /// It is the file that was tried least often, so that a file that crashes every converter does
+    /// not block the others.
     fn trials(&self, candidates: &[Candidate], active: &ActiveConfig) -> HashMap<String, PathBuf> {
         let mut least: HashMap<&str, (u32, &Path)> = HashMap::new();
         for candidate in candidates {
@@ -186,8 +189,8 @@ impl Host {
         least.into_iter().map(owned).collect()
     }
 
-    /// Scans again in the same pass for files that had no room in the queue. It does not count
-    /// files as left twice.
+    /// Scans again in one pass for files that had no room in the queue. Files left are not counted
+    /// twice.
     pub(in crate::host) fn scan_for_more(
         &self,
         active: &Arc<ActiveConfig>,
@@ -223,7 +226,7 @@ impl Host {
     pub(in crate::host) fn wait_until_stable(&self, active: &Arc<ActiveConfig>, stop: &Stop) {
         let now = SystemTime::now();
         let mut longest = Duration::ZERO;
-        // A folder that cannot be listed is told of when it is listed for good.
+        // A folder that cannot be listed is reported by the scan itself.
         let listed = self
             .scanners
             .look(active, &self.scan_context(), scanners::SILENT)
@@ -266,7 +269,7 @@ fn list_candidates(
         let name = &active.config.converters[converter].converter.name;
         let mut tell = |path: &Path, error: &Error| {
             let told = error.to_string();
-            // A share that is gone for a night is told of once.
+            // A share that stays away for a night is reported only once.
             if !worker.host.counters.knows_trouble(&told) {
                 worker.trouble(path, error);
             }
@@ -300,7 +303,7 @@ fn list_candidates(
         }
     }
     if !alone.is_empty() {
-        // Another converter of the folder may take them.
+        // Another converter of this folder may take them.
         let own = candidates.iter().map(|candidate| candidate.path.clone());
         let theirs = candidates.iter().flat_map(Candidate::companion_paths);
         let taken: HashSet<PathBuf> = own.chain(theirs).collect();
@@ -329,8 +332,9 @@ fn incomplete<'a>(
     candidate.incomplete.as_deref()
 }
 
-/// Why a source that has settled is not to be taken yet, if so. The system is asked for open files
-/// once a look, and not without need.
+/// Returns why a stable source must not be taken yet, if so.
+///
+/// The list of open files is requested from the system at most once per scan, and only when needed.
 fn not_yet(
     candidate: &Candidate,
     active: &ActiveConfig,

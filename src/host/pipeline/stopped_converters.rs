@@ -1,9 +1,8 @@
-//! Converters that cannot run: their files wait, and one file at a time tries whether they run
-//! again.
+//! Tracks converters that cannot run: their files wait, and one file at a time tries the converter.
 //!
-//! A program that is not there, or that dies before it could answer anything, is no fault of a
-//! file. So the line is stopped: its files are archived and then stay where they are, without an
-//! attempt. After a pause one file is given to the converter; when it answers, all of them go on.
+//! A program that is missing, or dies before it can answer anything, is no fault of a file. The
+//! converter is then stopped: its files are archived and stay where they are, without an attempt.
+//! After a pause one file is given to the converter. When it answers, all files continue.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,7 +12,7 @@ use crate::host::observe::status::StoppedLine;
 use crate::host::panics::lock;
 use crate::time::{Clock, SystemClock};
 
-/// The pause before the first trial; doubled after each that fails.
+/// The pause before the first trial; doubled after each failed trial.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two trials.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -22,7 +21,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum Admission {
     Open,
-    /// It may, to see whether the converter runs again.
+    /// It may, as a trial of whether the converter runs again.
     Trial,
     Closed,
 }
@@ -31,7 +30,7 @@ struct Stopped {
     told: StoppedLine,
     pause: Duration,
     next: Instant,
-    /// A file is with the converter to see whether it runs.
+    /// True while a trial is running.
     trying: bool,
 }
 
@@ -40,7 +39,7 @@ struct Stopped {
 pub(in crate::host) struct StoppedConverters(Mutex<BTreeMap<String, Stopped>>);
 
 impl StoppedConverters {
-    /// Asks for admission of a file to a converter. End a trial with `stop`, `run` or `leave`.
+    /// Decides whether a file may go to a converter. End a trial with `stop`, `run` or `leave`.
     pub(in crate::host) fn enter(&self, converter: &str) -> Admission {
         match lock(&self.0).get_mut(converter) {
             None => Admission::Open,
@@ -52,7 +51,7 @@ impl StoppedConverters {
         }
     }
 
-    /// Returns true when a file may be handed to it now; takes no trial.
+    /// Returns true when a file may be handed to the converter now. Starts no trial.
     pub(super) fn is_due(&self, converter: &str) -> bool {
         let lines = lock(&self.0);
         let line = lines.get(converter);
@@ -63,7 +62,7 @@ impl StoppedConverters {
         lock(&self.0).contains_key(converter)
     }
 
-    /// The converter cannot run. Returns true when that is news.
+    /// Records that the converter cannot run. Returns true when that is new.
     pub(in crate::host) fn stop(
         &self,
         converter: &str,
@@ -86,7 +85,7 @@ impl StoppedConverters {
             lines.insert(converter.to_owned(), line);
             return true;
         };
-        // Files that were with the converter when it was stopped say nothing new.
+        // Files that the converter already had when it was stopped tell nothing new.
         if admission == Admission::Trial {
             line.trying = false;
             line.pause = (line.pause * 2).min(PAUSE_MAX);
@@ -98,12 +97,12 @@ impl StoppedConverters {
         is_news
     }
 
-    /// The converter answered. Returns true when it had been stopped.
+    /// Records that the converter answered. Returns true when it had been stopped.
     pub(in crate::host) fn run(&self, converter: &str) -> bool {
         lock(&self.0).remove(converter).is_some()
     }
 
-    /// A trial came to nothing: the file changed, or the host is stopping.
+    /// Ends a trial without a result: the file changed, or the host is stopping.
     pub(in crate::host) fn leave(&self, converter: &str, admission: Admission) {
         if admission == Admission::Trial
             && let Some(line) = lock(&self.0).get_mut(converter)
@@ -113,7 +112,7 @@ impl StoppedConverters {
         }
     }
 
-    /// Tries all of them at once: somebody has changed the configuration.
+    /// Lets all converters be tried at once, after a change of the configuration.
     pub(in crate::host) fn forget(&self) {
         lock(&self.0).clear();
     }
@@ -122,7 +121,7 @@ impl StoppedConverters {
         lock(&self.0).get(converter).map(|line| line.told.clone())
     }
 
-    /// A sentence for each.
+    /// Returns a sentence for each stopped converter.
     pub(in crate::host) fn reasons(&self) -> Vec<String> {
         let lines = lock(&self.0);
         let sentence = |line: &Stopped| {
@@ -137,7 +136,8 @@ impl StoppedConverters {
 mod tests {
     use super::*;
 
-    /// A worker whose module was missing took the whole backlog to the error folder in a minute.
+    /// While a converter cannot run, only one file at a time may try it, so that the backlog stays
+    /// without failed attempts.
     #[test]
     fn a_line_that_is_stopped_lets_one_file_through_at_a_time_until_it_runs() {
         let lines = StoppedConverters::default();

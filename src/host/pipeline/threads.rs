@@ -1,7 +1,7 @@
-//! The worker threads of all stages, and replacements for threads that hang.
+//! Runs the worker threads of all stages, and replaces threads that hang.
 //!
-//! They are not scoped: one that hangs in a folder that does not answer is left behind, by the
-//! host's run and, where the system allows it, by the end of the process.
+//! The threads are not scoped, so a thread that hangs in a silent folder is left behind when the
+//! host's run ends and, where the system allows it, when the process ends.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,20 +15,21 @@ use crate::host::active_config::ActiveConfig;
 use crate::host::observe::notice::Notice;
 use crate::host::sources::silent;
 
-/// Threads that archive, and as many that record and clear away. They mostly wait for the same
-/// sync, so there are more than processors.
+/// Number of threads that archive, and of threads that record and clear away.
+///
+/// They mostly wait for a shared flush, so there are more of them than processors.
 const THREADS: usize = 16;
-/// How many of them one folder may have at work where there are several.
+/// Maximum number of them that work for one folder when there are several folders.
 const THREADS_OF_FOLDER: usize = 12;
-/// Between two looks for steps that take too long.
+/// Time between two checks for steps that take too long.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(in crate::host) struct WorkerThreads {
     threads: Vec<JoinHandle<()>>,
-    /// Threads that convert, not those that were replaced.
+    /// Number of converting threads, without those that were replaced.
     converting: usize,
     looked: Instant,
-    /// The folders that do not answer, and since when, as far as that is told.
+    /// Silent folders that were reported, and since when they are silent.
     told: BTreeMap<PathBuf, Instant>,
 }
 
@@ -56,8 +57,9 @@ impl WorkerThreads {
         workers
     }
 
-    /// Starts missing threads, and sends notices of folders that stop answering or answer again. It
-    /// is cheap and is called often.
+    /// Starts missing threads, and sends notices of folders that stop answering or answer again.
+    ///
+    /// It is cheap, because it is called often.
     pub(in crate::host) fn maintain(&mut self, worker: &FileWorker, active: &Arc<ActiveConfig>) {
         self.convert(worker, active);
         if self.looked.elapsed() < LOOK_EVERY {
@@ -71,7 +73,7 @@ impl WorkerThreads {
         self.threads.retain(|thread| !thread.is_finished());
     }
 
-    /// Tells of folders that do not answer, and that do again, each once.
+    /// Sends one notice for each folder that stops answering, and one when it answers again.
     pub(in crate::host) fn tell_silent(&mut self, worker: &FileWorker) {
         let silent = worker.host.silent();
         for folder in &silent {
@@ -95,7 +97,7 @@ impl WorkerThreads {
         });
     }
 
-    /// Waits a moment for the threads to end; those that hang are left behind.
+    /// Waits up to `time` for the threads to end; those that hang are left behind.
     pub(in crate::host) fn wait(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
@@ -118,7 +120,7 @@ impl WorkerThreads {
             Stage::Recording => ("annals-record", FileWorker::record_all),
         };
         let thread = std::thread::Builder::new().name(name.to_owned());
-        // Without another thread there are fewer; they are asked for again when one hangs.
+        // If no thread can be started, there is one fewer; the next check tries again.
         if let Ok(thread) = thread.spawn(move || work(&worker)) {
             self.threads.push(thread);
         }

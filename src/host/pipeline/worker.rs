@@ -26,7 +26,7 @@ pub(in crate::host) struct FileWorker {
 }
 
 impl FileWorker {
-    /// Archives files until there will be no more.
+    /// Archives files until the queue is closed and empty.
     pub(super) fn archive_all(&self) {
         while let Some((taken, at_work)) = self.host.queue.next_to_archive() {
             let path = taken.candidate.path.clone();
@@ -37,7 +37,7 @@ impl FileWorker {
         }
     }
 
-    /// Converts files until there will be no more.
+    /// Converts files until the queue is closed and empty.
     pub(super) fn convert_all(&self) {
         while let Some((ready, at_work)) = self.host.queue.next_to_convert() {
             let path = ready.taken.candidate.path.clone();
@@ -48,7 +48,7 @@ impl FileWorker {
         }
     }
 
-    /// Records what was converted, and clears files away, until there will be no more.
+    /// Records conversions and clears files away until the queues are closed and empty.
     pub(super) fn record_all(&self) {
         while let Some((last, at_work)) = self.host.queue.next_to_record() {
             let (RecordingJob::Record(converted) | RecordingJob::Clear(converted)) = last;
@@ -69,14 +69,15 @@ impl FileWorker {
         self.host.queue.push_to_clear(position, clear);
     }
 
-    /// Does the work on one file. A panic in it, or in a notice of it, costs only this file.
+    /// Does the work on one file. A panic in the work, or in a notice about it, affects only this
+    /// file.
     fn shielded(&self, path: &Path, work: impl FnOnce()) {
         let worked = caught(|| {
             work();
             Ok(())
         });
         if let Err(error) = worked {
-            // Not even that a step failed could be told.
+            // The notice of the failure panicked too, so only the counters record it.
             self.host.stuck.begin(path, "", StuckAt::Converting, &error);
             self.host.counters.trouble(path, &error);
             self.host.memory.leave_after_panic(path);

@@ -1,4 +1,4 @@
-//! The sources that a scan found, and the order in which they are taken.
+//! Describes the sources that a scan found, and orders them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,18 +13,18 @@ pub(in crate::host) struct Candidate {
     pub(in crate::host) path: PathBuf,
     pub(in crate::host) name: OsString,
     pub(in crate::host) meta: FileMeta,
-    /// What can be seen of the file alone, or of the folder.
+    /// Size and times of the main file alone, or of the folder.
     pub(in crate::host) main: FileMeta,
-    /// The names beside it that belong to it.
+    /// The names of its companions.
     pub(in crate::host) companions: Vec<OsString>,
-    /// Why it is not to be taken yet, however long it stays as it is.
+    /// Why the source must not be taken yet, however long it stays unchanged.
     pub(in crate::host) incomplete: Option<String>,
-    /// Place of its converter in the configuration.
+    /// The index of its converter in the configuration.
     pub(in crate::host) converter: usize,
 }
 
 impl Candidate {
-    /// The paths of what belongs to it.
+    /// Returns the paths of its companions.
     pub(in crate::host) fn companion_paths(&self) -> impl Iterator<Item = PathBuf> {
         self.companions
             .iter()
@@ -32,19 +32,20 @@ impl Candidate {
     }
 }
 
-/// What stands in a watch folder.
+/// What a scan found in a watch folder.
 #[derive(Default)]
 pub(in crate::host) struct Scanned {
     pub(in crate::host) candidates: Vec<Candidate>,
-    /// What cannot be looked at, what is complete and no source as it is, and why.
+    /// Items that cannot be inspected, and complete items that cannot be a source, with the reason.
     pub(in crate::host) refused: Vec<(PathBuf, Error)>,
-    /// What belongs to files that are not there.
+    /// Companions without their main file.
     pub(in crate::host) alone: Vec<PathBuf>,
 }
 
-/// Orders by the converter's priority, then the oldest first, and keeps each file once, be it a
-/// source or a companion. Returns the files that were left out because a companion of theirs is
-/// another converter's.
+/// Orders candidates by the converter's priority, then the oldest first, and removes duplicates.
+///
+/// Each file stays only once, be it a source or a companion. Returns the files that were left out
+/// because another converter takes one of their companions.
 pub(in crate::host) fn order(
     candidates: &mut Vec<Candidate>,
     converters: &[ConverterConfig],

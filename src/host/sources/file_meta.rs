@@ -15,9 +15,9 @@ use crate::id::BlobId;
 pub(in crate::host) struct FileMeta {
     pub(in crate::host) size: u64,
     pub(in crate::host) modified: SystemTime,
-    /// When anything about it last changed. Unlike `modified`, no copying program sets it back.
+    /// When anything about it last changed. Unlike `modified`, copying programs cannot set it.
     pub(in crate::host) changed: SystemTime,
-    /// What is in the folder, where it is one.
+    /// A digest of the paths, sizes and times of its parts; `None` for a single file.
     pub(super) inside: Option<BlobId>,
 }
 
@@ -32,12 +32,12 @@ impl FileMeta {
         })
     }
 
-    /// Looks at all that is in a folder.
+    /// Reads the metadata of everything in a folder.
     pub(in crate::host) fn inside(folder: &Path) -> Result<(Self, Tree), TreeError> {
         Self::of_tree(|see| Tree::of(folder, see))
     }
 
-    /// Looks at files and folders of these names in a folder, and at all that is in them.
+    /// Reads the metadata of these names in a folder, and of everything below them.
     pub(in crate::host) fn among(
         folder: &Path,
         names: &[OsString],
@@ -64,18 +64,18 @@ impl FileMeta {
         Ok((meta, tree))
     }
 
-    /// Returns true of a file without content.
+    /// Returns true for a file without content.
     pub(in crate::host) fn is_empty_file(&self) -> bool {
         self.size == 0 && !self.has_parts()
     }
 
-    /// Returns true of a folder, and of a file with companions.
+    /// Returns true for a folder, and for a file with companions.
     pub(super) fn has_parts(&self) -> bool {
         self.inside.is_some()
     }
 
-    /// Returns true when size, time and contents are unchanged. The time of change may differ:
-    /// backups set it.
+    /// Returns true when size, modification time and parts are unchanged. The time of change may
+    /// differ, because backups set it.
     pub(super) fn is_unchanged_from(&self, other: &Self) -> bool {
         (self.size, self.modified, self.inside) == (other.size, other.modified, other.inside)
     }
@@ -95,14 +95,14 @@ fn changed(metadata: &Metadata) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
 }
 
-// Windows keeps the time of change to itself; copies there show their size and time only at their
-// end.
+// Windows does not report the time of change. A copy in progress shows its final size and time only
+// at its end.
 #[cfg(not(unix))]
 fn changed(_metadata: &Metadata) -> Option<SystemTime> {
     None
 }
 
-/// Looks at a file; `None` when it is no regular file, or gone.
+/// Reads the metadata of a file; `None` when it is no regular file, or gone.
 pub(in crate::host) fn file_meta(path: &Path, links: Links) -> io::Result<Option<FileMeta>> {
     let metadata = match links {
         Links::Skip => fs::symlink_metadata(path),
@@ -116,7 +116,7 @@ pub(in crate::host) fn file_meta(path: &Path, links: Links) -> io::Result<Option
     }
 }
 
-/// Opens a file that was looked at, without waiting at a pipe that has taken its place.
+/// Opens a file that was checked before. Does not block if a pipe has replaced it.
 pub(in crate::host) fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);

@@ -17,19 +17,20 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) struct Fingerprint {
     pub(in crate::host) meta: FileMeta,
-    /// The file's content, or as a tar file that of a folder, or of a file and its companions.
+    /// The hash of the file's content, or of the tar file of a folder or of a file and its
+    /// companions.
     pub(in crate::host) content: BlobId,
     pub(super) shape: Shape,
-    /// What had the name: the file, the folder, or the link that was followed.
+    /// The identity of what had the name: the file, the folder, or the link that was followed.
     pub(super) named: FileId,
-    /// What had the names beside it that belong to it.
+    /// The names and identities of its companions.
     pub(super) companions: Vec<(OsString, FileId)>,
 }
 
-/// What a source turned out to be, which says how it is cleared away.
+/// What a source turned out to be, which decides how it is cleared away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceKind {
-    /// One file; it may be of a kind that has companions and have none.
+    /// One file. Its converter may take companions, but it has none.
     File,
     Folder,
     /// A main file with companions.
@@ -37,7 +38,7 @@ pub(super) enum SourceKind {
 }
 
 impl Fingerprint {
-    /// Reads a file or folder; `None` when it is gone, something else, or changed meanwhile.
+    /// Reads a file or folder; `None` when it is gone, of another kind, or changed meanwhile.
     pub(in crate::host) fn of(path: &Path, shape: &Shape) -> Result<Option<Self>> {
         let failed = |error| Error::io("read", path, error);
         match shape {
@@ -54,7 +55,7 @@ impl Fingerprint {
         }
     }
 
-    /// How it is looked at.
+    /// Returns the kind of source that it was read as.
     pub(in crate::host) fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -81,7 +82,7 @@ impl Fingerprint {
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        // A link that took the name in between leads to another file than the one that was named.
+        // A link that took the name meanwhile leads to another file than the named one.
         if !is_link && FileId::of(&metadata) != id {
             return Ok(None);
         }
@@ -128,15 +129,14 @@ impl Fingerprint {
     }
 }
 
-/// Which file or folder has the name of a source, and which have those of its companions; `None`
-/// when one is gone, or a link.
+/// Returns the identities of a source and of its companions; `None` when one is gone, or a link.
 #[expect(clippy::type_complexity, reason = "two parts of a fingerprint")]
 fn ids(path: &Path, parts: &Parts<'_>) -> io::Result<Option<(FileId, Vec<(OsString, FileId)>)>> {
     let Some((main, false)) = named(path)? else {
         return Ok(None);
     };
     let mut companions = Vec::new();
-    // The main file's name is the first. A folder has all of its own inside.
+    // The first name is the main file's. A folder has no parts beside it.
     let beside = match parts.main {
         Some(_) => parts.names(),
         None => Vec::new(),
@@ -150,7 +150,7 @@ fn ids(path: &Path, parts: &Parts<'_>) -> io::Result<Option<(FileId, Vec<(OsStri
     Ok(Some((main, companions)))
 }
 
-/// Which file or folder has a name, and whether that is a link; `None` when nothing has it.
+/// Returns the identity of what has a name, and whether it is a link; `None` when the name is free.
 pub(super) fn named(path: &Path) -> io::Result<Option<(FileId, bool)>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some((FileId::of(&metadata), metadata.is_symlink()))),
@@ -165,7 +165,7 @@ pub(super) fn hash(mut content: impl Read) -> io::Result<BlobId> {
     Ok(BlobId::from_bytes(*hasher.finalize().as_bytes()))
 }
 
-/// Reads a file from its beginning once more, and compares it with what was read.
+/// Reads a file from its beginning again, and compares it with what was read.
 pub(super) fn check_file(file: &File, seen: &Fingerprint) -> io::Result<bool> {
     use std::io::Seek;
     let is_same = |file: &File| -> io::Result<bool> {

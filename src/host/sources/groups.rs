@@ -12,7 +12,8 @@ use crate::convert::{Beside, Companions, Listing};
 use crate::host::config::settings::{ConverterConfig, Links};
 use crate::{Error, ErrorKind};
 
-/// The main files in a watch folder, each with its companions. A companion is no source of its own.
+/// Lists the main files in a watch folder, each with its companions. A companion is no source
+/// itself.
 pub(super) fn scan(
     config: &ConverterConfig,
     companions: &Companions,
@@ -63,8 +64,9 @@ pub(super) fn scan(
     Ok(scanned)
 }
 
-/// Looks at a main file with its companions. `None` when it is no regular file, or gone, or cannot
-/// be a source as it is.
+/// Returns a main file with its companions as a candidate.
+///
+/// Returns `None` when it is no regular file, or gone, or cannot be a source as it is.
 fn candidate(
     folder: &Path,
     main: &OsStr,
@@ -113,11 +115,11 @@ fn candidate(
     })
 }
 
-/// Which files are sources, and what belongs to them.
+/// Names that were divided into sources and companions.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Divided<'a> {
     sources: Vec<&'a OsStr>,
-    /// Files that claim each other, or the same companion, in pairs.
+    /// Pairs of files that claim each other, or that claim one companion.
     contested: Vec<(&'a OsStr, &'a OsStr)>,
     /// The companions of all sources.
     belonging: BTreeSet<&'a OsStr>,
@@ -130,8 +132,9 @@ enum Standing {
     Companion,
 }
 
-/// Divides files that may be main files into sources and companions. A file that a source claims is
-/// its companion, whatever it claims itself.
+/// Divides files that may be main files into sources and companions.
+///
+/// A file that a source claims is its companion, whatever it claims itself.
 fn divide<'a>(found: &'a BTreeMap<&'a OsStr, Beside>) -> Divided<'a> {
     let key = |name: &OsStr| found.get_key_value(name).map(|(key, _)| *key);
     let mut claimers: BTreeMap<&OsStr, Vec<&'a OsStr>> = BTreeMap::new();
@@ -213,7 +216,8 @@ fn claimed_twice(folder: &Path, main: &OsStr, other: &OsStr) -> Error {
 mod tests {
     use super::*;
 
-    /// Which files are sources and which are contested, when each claims what stands behind it.
+    /// Divides names, each of which claims the names listed with it. Returns sources and contested
+    /// names.
     fn divided(claims: &[(&'static str, &[&str])]) -> (Vec<String>, Vec<String>) {
         let found: BTreeMap<&OsStr, Beside> = claims
             .iter()

@@ -1,4 +1,4 @@
-//! The files and folders that a source is made of, and the tar file they are archived as.
+//! The files and folders that a source consists of, and the tar file they are archived as.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -9,22 +9,22 @@ use super::shape::Shape;
 use crate::convert::{Item, Listing, Tarball, Tree, TreeError, file_of};
 use crate::{Error, ErrorKind};
 
-/// The files and folders that a source is made of.
+/// The files and folders that a source consists of.
 pub(in crate::host) struct Parts<'a> {
-    /// What their paths are relative to.
+    /// The folder that their paths are relative to.
     pub(in crate::host) root: &'a Path,
     pub(super) tree: Tree,
-    /// The main file, where they are one with its companions.
+    /// The main file, if they are a main file with its companions.
     pub(in crate::host) main: Option<&'a OsStr>,
 }
 
 impl Parts<'_> {
-    /// All of them as one tar file.
+    /// Returns all parts as one tar file.
     pub(super) fn tarball(&self) -> io::Result<Box<dyn Read + '_>> {
         self.tarball_of(|item| file_of(self.root, item))
     }
 
-    /// The same tar file of files that are opened in another way.
+    /// Returns the tar file of the parts, with each file opened by `open`.
     pub(super) fn tarball_of<'p>(
         &'p self,
         open: impl FnMut(&Item) -> io::Result<Box<dyn Read>> + 'p,
@@ -35,7 +35,7 @@ impl Parts<'_> {
         })
     }
 
-    /// The names that stand directly in the root, the main file's first.
+    /// Returns the names that lie directly in the root, the main file's first.
     pub(in crate::host) fn names(&self) -> Vec<OsString> {
         let tops = self.tree.items.iter().map(|item| item.path.as_os_str());
         let mut names: Vec<OsString> = tops
@@ -47,7 +47,7 @@ impl Parts<'_> {
     }
 }
 
-/// Looks at what a source is made of. `None` for a file that has no companions.
+/// Returns the parts of a source; `None` for a file without companions.
 pub(in crate::host) fn parts<'a>(
     path: &'a Path,
     shape: &Shape,
@@ -85,7 +85,7 @@ pub(in crate::host) fn parts<'a>(
     Ok(Some((meta, parts)))
 }
 
-/// The names of the companions that a source has now.
+/// Returns the names of the companions that a source has now.
 pub(super) fn companions_of(path: &Path, shape: &Shape) -> io::Result<Vec<OsString>> {
     match (shape, path.parent(), path.file_name()) {
         (Shape::WithCompanions(companions), Some(folder), Some(main)) => {
@@ -95,7 +95,7 @@ pub(super) fn companions_of(path: &Path, shape: &Shape) -> io::Result<Vec<OsStri
     }
 }
 
-/// A folder that cannot be a source as it is.
+/// Returns the error for a folder that cannot be a source as it is.
 pub(in crate::host) fn refused(folder: &Path, error: TreeError) -> Error {
     let kind = if error.is_gone() {
         ErrorKind::Changed

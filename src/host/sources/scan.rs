@@ -12,9 +12,12 @@ use crate::Error;
 use crate::convert::{Takes, TreeError};
 use crate::host::config::settings::{ConverterConfig, Links};
 
-/// The regular files directly in a converter's watch folder that it takes. Folders, pipes and
-/// hidden files are passed over, and links unless it follows them. Where it takes folders, those
-/// that are complete, and nothing else. Where files have companions, each with those it has.
+/// Lists what a converter takes from its watch folder.
+///
+/// - Files: regular files directly in the folder. Folders, pipes and hidden files are ignored, and
+///   links unless the converter follows them.
+/// - Folders: only those that are complete.
+/// - Files with companions: each file with the companions it has.
 pub(super) fn scan(
     config: &ConverterConfig,
     folder: &Path,
@@ -25,7 +28,7 @@ pub(super) fn scan(
     }
     let mut scanned = Scanned::default();
     for item in fs::read_dir(folder)? {
-        // An entry that cannot be read has no name to tell: the folder is listed again soon.
+        // An item that cannot be read has no name to report. The folder is listed again soon.
         let item = item?;
         let name = item.file_name();
         if !config.takes(&name.to_string_lossy()) {
@@ -65,10 +68,10 @@ pub(super) fn scan(
     Ok(scanned)
 }
 
-/// Looks at a folder; `None` when it is none, or holds no marker yet.
+/// Returns the metadata of a folder; `None` when it is no folder, or has no marker yet.
 fn look_complete(path: &Path, marker: &str) -> Result<Option<FileMeta>, TreeError> {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    // The marker is looked at first: what is not complete need not be listed.
+    // The marker is checked first, because an incomplete folder need not be listed.
     let is_complete =
         || file_meta(&path.join(marker), Links::Skip).is_ok_and(|meta| meta.is_some());
     if !is_folder || !is_complete() {
@@ -148,7 +151,7 @@ mod tests {
         for name in ["a", ".annals-1.removing", "linked"] {
             fs::write(at(name).join("DONE"), "").expect("written");
         }
-        // A folder of that name says nothing.
+        // A folder with the marker's name is no marker.
         fs::create_dir(at("odd/DONE")).expect("made");
         std::os::unix::fs::symlink("/etc/hostname", at("linked/images/2.png")).expect("made");
         std::os::unix::fs::symlink(at("a"), at("link")).expect("made");
@@ -178,7 +181,7 @@ mod tests {
         fs::write(dir.path().join("images/1.png"), "x").expect("written");
         let before = FileMeta::inside(dir.path()).expect("allowed").0;
         std::thread::sleep(Duration::from_millis(50));
-        // Copying programs set times back; the time of change tells all the same.
+        // Copying programs set modification times back; the time of change still shows the change.
         let path = dir.path().join("images/1.png");
         fs::write(&path, "y").expect("written");
         let file = File::options().write(true).open(&path).expect("there");
@@ -211,8 +214,8 @@ mod tests {
         );
     }
 
-    /// Two converters of one folder: one took the waveform of the other's unit, and the rest was
-    /// taken as if it were all.
+    /// Two converters of one folder: if one takes a companion of the other's source, that source
+    /// must not be taken as if it were complete.
     #[test]
     fn a_file_whose_companion_another_converter_takes_is_left_and_named() {
         let config = config(

@@ -1,4 +1,4 @@
-//! Scans each watch folder on a thread of its own, so that a share that hangs holds up only itself.
+//! Scans each watch folder on its own thread, so that a share that hangs blocks only itself.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -17,42 +17,42 @@ use crate::host::panics::{self, lock};
 use crate::id::ConverterId;
 use crate::{Error, Result};
 
-/// How long a look into all folders waits for those that are slow to answer. What they answer
-/// later is taken at the next look.
+/// How long a scan of all folders waits for slow ones. Their later results are used by the next
+/// scan.
 pub(in crate::host) const SLOW: Duration = Duration::from_secs(2);
-/// A folder that has not answered for so long is told of, and not waited for.
+/// A folder that has not answered for this long is reported, and no longer waited for.
 pub(in crate::host) const SILENT: Duration = Duration::from_secs(10);
 
-/// What a converter's watch folder holds.
+/// What a converter's watch folder contains.
 pub(in crate::host) struct FolderListing {
-    /// Place of the converter in the configuration.
+    /// The index of the converter in the configuration.
     pub(in crate::host) converter: usize,
     pub(in crate::host) folder: PathBuf,
     pub(in crate::host) result: Result<Found>,
 }
 
-/// What the scanner threads need of the host.
+/// What the scanner threads need from the host.
 pub(in crate::host) struct ScanContext<'a> {
     pub(in crate::host) archives: &'a Archives,
-    /// Where converters are made ready.
+    /// The folder in which converters get their temporary folders.
     pub(in crate::host) scratch: &'a Path,
-    /// The folders that hold files which a converter could not convert. Who would convert them now
-    /// is asked there too.
+    /// Folders with files that a converter could not convert. For these, the scanner threads also
+    /// determine the current identity of the converter.
     pub(in crate::host) failed_in: HashSet<PathBuf>,
 }
 
 #[derive(Default)]
 pub(in crate::host) struct Found {
     pub(in crate::host) candidates: Vec<Candidate>,
-    /// What cannot be taken, and why.
+    /// Items that cannot be taken, with the reason.
     pub(in crate::host) refused: Vec<(PathBuf, Error)>,
-    /// What belongs to files that are not there.
+    /// Companions without their main file.
     pub(in crate::host) alone: Vec<PathBuf>,
-    /// What the folder is called without links in its path.
+    /// The path of the folder without links.
     pub(in crate::host) real: Option<PathBuf>,
-    /// Who its converter is now, where that was asked and could be told.
+    /// The current identity of the converter, if it was requested and could be determined.
     pub(in crate::host) converter_id: Option<ConverterId>,
-    /// What was wrong with what an earlier host had set aside.
+    /// Problems with what an earlier host had set aside.
     pub(in crate::host) set_aside: Vec<Error>,
 }
 
@@ -69,25 +69,26 @@ type Tidied = Arc<Mutex<HashSet<PathBuf>>>;
 /// A converter's name and its watch folder.
 type Key = (String, PathBuf);
 
-/// What a thread is asked.
+/// A request to a scanner thread.
 struct Question {
     active: Arc<ActiveConfig>,
     converter: usize,
-    /// Who the converter is now is asked too.
+    /// True if the converter's current identity is requested too.
     asks_identity: bool,
 }
 
 struct FolderScanner {
     ask: Sender<Question>,
     answers: Receiver<FolderListing>,
-    /// When the question was asked that is not answered yet.
+    /// When the open request was made, and under which configuration; `None` when all are answered.
     asked: Option<(Instant, Arc<ActiveConfig>)>,
-    /// It did not answer in time, and is not waited for before it does.
+    /// True after a request was not answered in time. Scans do not wait for this thread until it
+    /// answers.
     is_late: bool,
 }
 
 impl FolderScanners {
-    /// Looks into all folders, and returns what those hold that answered within `patience`.
+    /// Scans all folders, and returns the results of those that answered within `patience`.
     pub(in crate::host) fn look(
         &self,
         active: &Arc<ActiveConfig>,
@@ -138,7 +139,7 @@ impl FolderScanners {
             let answer = scanner.answers.recv_timeout(left);
             scanner.is_late = answer.is_err();
             if let Ok(answer) = answer {
-                // What was found under another configuration is looked for again.
+                // Results for another configuration are discarded; the folder is scanned again.
                 if Arc::ptr_eq(of, active) {
                     listed.push(answer);
                 }
@@ -148,12 +149,13 @@ impl FolderScanners {
         listed
     }
 
-    /// Has the next look put back what is set aside in a watch folder: something went wrong there.
+    /// Makes the next scan put back what is set aside in a watch folder, after something went wrong
+    /// there.
     pub(in crate::host) fn look_for_set_aside(&self, watched: &Path) {
         lock(&self.tidied).remove(watched);
     }
 
-    /// The folders that have not answered for too long.
+    /// Returns the folders that have not answered for too long.
     pub(in crate::host) fn silent(&self) -> Vec<Silent> {
         let scanners = lock(&self.scanners);
         let silent = scanners.iter().filter_map(|((_, folder), scanner)| {
@@ -176,7 +178,7 @@ fn watched(converters: &[ConverterConfig]) -> impl Iterator<Item = (Key, usize)>
 }
 
 impl FolderScanner {
-    /// Starts the thread that looks into `watched`. It ends when nobody asks any more.
+    /// Starts the thread that scans `watched`. It ends when its requests end.
     fn start(
         watched: PathBuf,
         scan_context: &ScanContext<'_>,
@@ -230,8 +232,9 @@ pub(in crate::host) fn list(
     tidied: &Tidied,
 ) -> Result<Found> {
     let mut found = Found::default();
-    // What is set aside later is being cleared away: only what an earlier host left is put back,
-    // once. A folder that cannot be listed is told of below, and tidied when it can be.
+    // Only what an earlier host left is put back, and only once: what is set aside later is just
+    // being cleared away. A folder that cannot be listed is reported below, and put in order once
+    // it can be.
     if !lock(tidied).contains(watched)
         && let Ok(troubles) = clear::recover(watched)
     {
@@ -243,7 +246,7 @@ pub(in crate::host) fn list(
     found.candidates = scanned.candidates;
     found.refused = scanned.refused;
     found.alone = scanned.alone;
-    // Asked here, because a share that does not answer holds up nothing but this thread.
+    // Done on this thread, because a share that does not answer then blocks nothing else.
     found.real = watched.canonicalize().ok();
     Ok(found)
 }

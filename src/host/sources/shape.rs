@@ -12,7 +12,7 @@ pub(in crate::host) enum Shape {
 }
 
 impl ConverterConfig {
-    /// How what it takes is looked at.
+    /// Returns the kind of source that the converter takes.
     pub(in crate::host) fn shape(&self) -> Shape {
         match &self.converter.takes {
             Takes::Files => Shape::File(self.links),

@@ -6,11 +6,11 @@ use std::time::Instant;
 use crate::host::observe::status::SilentFolder;
 use crate::{Error, ErrorKind};
 
-/// A folder where a step has taken longer than it may.
+/// A folder where a step has taken longer than allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) struct Silent {
     pub(in crate::host) folder: PathBuf,
-    /// The file that the step is about.
+    /// The file of the step; `None` when the folder itself cannot be listed.
     pub(in crate::host) path: Option<PathBuf>,
     pub(in crate::host) since: Instant,
 }
@@ -31,7 +31,7 @@ pub(in crate::host) fn silence(silent: &Silent) -> Error {
         .hint("its files stay where they are; see whether the disk or share under it answers")
 }
 
-/// `folder X has not answered for 30 s`.
+/// Returns a sentence such as `folder X has not answered for 30 s`.
 pub(in crate::host) fn sentence(silent: &Silent) -> String {
     let (folder, seconds) = (silent.folder.display(), silent.since.elapsed().as_secs());
     match &silent.path {

@@ -1,16 +1,16 @@
-//! A source that was read: it is cleared away without being lost, and nothing else is taken for it.
+//! A source that was read and is to be cleared away, without losing it or touching anything else.
 //!
-//! A source is what was read, not what has its name. Before it is removed or moved it is renamed to
-//! a hidden name beside it, which nobody else writes to, and compared there with what was read:
-//! which file it is, its size, time and content. If it is something else it goes back to its name,
-//! and if that name was taken meanwhile, to one beside it. A file that takes the name in between is
-//! never touched. Whatever stands for a source elsewhere is there before its name goes, so that a
-//! program that waits for the name to go finds it.
+//! A source is what was read, not what has its name now. Before it is removed or moved, it is
+//! renamed to a hidden name beside it, which no other program writes to. There it is compared with
+//! what was read: identity, size, time and content. If it is something else, it gets its name back,
+//! or a name beside it if that was taken meanwhile. A file that takes the name in between is never
+//! touched. A copy of the source elsewhere is complete before its name is removed, so that a
+//! program that waits for that finds the copy.
 //!
 //! A host that is killed leaves the source under its own name or under the hidden one. The next
-//! host puts back what it finds set aside, see [`recover`]. Nothing that lies in a watch folder
-//! says what is to be removed: the list of a folder that was being removed lies in a folder that
-//! only the host's own account can enter, and it is followed in there only.
+//! host puts back what it finds set aside, see [`recover`]. Files in a watch folder can never cause
+//! a removal: the list of a folder that is being removed lies in a folder that only the host's own
+//! account can enter, and it applies only there.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -21,19 +21,21 @@ use crate::convert::archived_name;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
-/// A source that was read and is to be cleared away. Every action leaves it where it is when it is
-/// not what was read any more: that is an error of kind `Changed`.
+/// A source that was read and is to be cleared away.
+///
+/// If it has changed since, every action leaves it where it is and fails with `Changed`.
 #[derive(Clone, Copy)]
 pub(in crate::host) struct Source<'a> {
     pub(in crate::host) path: &'a Path,
     pub(in crate::host) seen: &'a Fingerprint,
-    /// The file of a folder that is removed first: what is left when something is in the way is no
-    /// complete folder any more. Absent for files.
+    /// The file of a folder that is removed first; `None` for files.
+    ///
+    /// If the removal fails halfway, the rest is then no complete folder any more.
     pub(in crate::host) marker: Option<&'a str>,
 }
 
 impl<'a> Source<'a> {
-    /// Returns the name that the archive has for it.
+    /// Returns the name of the source in the archive.
     pub(in crate::host) fn archived_name(self) -> OsString {
         if self.seen.meta.has_parts() {
             archived_name(self.name())
@@ -42,7 +44,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Reads back what the archive holds of it, and compares.
+    /// Reads the source back from the archive, and compares it.
     pub(in crate::host) fn read_back(
         self,
         stored: impl FnOnce(&BlobId) -> Result<Box<dyn Read>>,

@@ -15,11 +15,11 @@ pub(in crate::host) struct FolderWatcher {
     pub(in crate::host) wakeups: Receiver<()>,
     watcher: Option<RecommendedWatcher>,
     watched: Vec<PathBuf>,
-    /// Gives what is being set up for the folders that are watched now.
+    /// Receives the watcher that is being set up for the current folders.
     coming: Option<Receiver<SetUp>>,
 }
 
-/// Who tells, if anybody does, and the folders that cannot be watched.
+/// The system's watcher, if there is one, and the folders that cannot be watched.
 type SetUp = (Option<RecommendedWatcher>, Vec<(PathBuf, String)>);
 
 impl FolderWatcher {
@@ -34,10 +34,10 @@ impl FolderWatcher {
         }
     }
 
-    /// Watches these folders and no others; returns those that turned out not to be watched since
-    /// it was called last, and why.
+    /// Watches exactly these folders. Returns those that turned out not to be watchable since the
+    /// last call, with the reason.
     ///
-    /// Never waits: a share that does not answer must not hold up the others.
+    /// Never blocks, because a share that does not answer must not hold up the others.
     pub(in crate::host) fn watch<'a>(
         &mut self,
         folders: impl Iterator<Item = &'a Path>,
@@ -51,10 +51,10 @@ impl FolderWatcher {
             self.coming = Some(coming);
             let wake = self.wake.clone();
             let work = move || {
-                // Nobody waits for it when other folders are wanted by now.
+                // The receiver is gone when other folders are wanted by now.
                 let _ = done.send(set_up(wanted, wake));
             };
-            // Without a thread nobody tells: the folders are looked into all the same.
+            // Without a thread there are no events, but the folders are still scanned regularly.
             let _ = std::thread::Builder::new()
                 .name("annals-watch".to_owned())
                 .spawn(work);
@@ -75,7 +75,7 @@ impl FolderWatcher {
 fn set_up(wanted: Vec<PathBuf>, wake: Sender<()>) -> SetUp {
     let heard = move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| brings_something(event.kind)) {
-            // It rings already.
+            // A full channel means that a wake-up is pending already.
             let _ = wake.try_send(());
         }
     };
@@ -97,7 +97,8 @@ fn set_up(wanted: Vec<PathBuf>, wake: Sender<()>) -> SetUp {
     }
 }
 
-/// What the host does itself, reading and removing, wakes nobody.
+/// Returns true for an event that may bring a new file. The host's own reading and removing does
+/// not wake the scan.
 fn brings_something(kind: EventKind) -> bool {
     match kind {
         EventKind::Create(_) | EventKind::Modify(_) | EventKind::Any => true,

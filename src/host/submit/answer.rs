@@ -1,5 +1,5 @@
-//! Interprets a server's answer: taken, refused or try again, and how long to wait. Pure: it sends
-//! nothing.
+//! Interprets a server's answer: accepted, refused or to be retried, and after which delay. It
+//! sends nothing.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use crate::convert::Json;
 use crate::host::config::endpoint::bare;
 use crate::time::Timestamp;
 
-/// The longest name of a report that is believed, in bytes.
+/// Maximum bytes of a report id that is accepted from a server.
 const REPORT_ID_BYTES_MAX: usize = 200;
-/// Between the first failure and the second try.
+/// The delay after the first failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest that is waited while a server does not answer.
+/// The longest delay while a server does not answer.
 const WAIT_MAX: Duration = Duration::from_secs(300);
-/// The longest that others wait because of one report that a server cannot take.
+/// The longest delay of other reports because of one report that a server cannot accept.
 const WAIT_FOR_REPORT_MAX: Duration = Duration::from_secs(60);
-/// While a person has to set something right.
+/// The delay while a person has to fix something.
 const WAIT_FOR_PERSON: Duration = Duration::from_secs(60);
-/// The longest that a server may ask to be left alone.
+/// The longest delay that a server may request.
 const ASKED_MAX: Duration = Duration::from_secs(3600);
 
-/// What came back.
+/// A server's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) struct Answer {
     pub(in crate::host) status: u16,
-    /// The headers `Retry-After`, `Location` and `Content-Type`, as they stand.
+    /// The headers `Retry-After`, `Location` and `Content-Type`, unchanged.
     pub(in crate::host) retry_after: Option<String>,
     pub(in crate::host) location: Option<String>,
     pub(in crate::host) content_type: Option<String>,
@@ -32,34 +32,34 @@ pub(in crate::host) struct Answer {
     pub(in crate::host) body: Vec<u8>,
 }
 
-/// What it means.
+/// The meaning of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) enum Meaning {
-    /// The server has the report, under this name, if it told one.
+    /// The server has accepted the report, under this id if it returned one.
     Taken(Option<String>),
-    /// The server will never take this report.
+    /// The server will never accept this report.
     Refused { status: u16, text: String },
-    /// Another try may succeed.
+    /// A retry may succeed.
     TryAgain(Trouble),
 }
 
-/// Why a report was not taken, and what that says of others.
+/// Why a report was not accepted, and what that means for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) struct Trouble {
     pub(in crate::host) with: With,
     pub(in crate::host) why: String,
-    /// How long the server asked to be left alone.
+    /// The delay that the server requested.
     pub(in crate::host) asked: Option<Duration>,
 }
 
-/// What is in the way.
+/// The cause of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) enum With {
-    /// Nothing gets through: others need not be tried.
+    /// The server: other reports need not be tried.
     Server,
-    /// Perhaps only this report: the next one may be taken.
+    /// Perhaps only this report: the next one may be accepted.
     Report,
-    /// A person has to set something right: a token, an address.
+    /// The setup: a person has to fix a token or an address.
     Setup,
 }
 
@@ -72,8 +72,9 @@ impl Trouble {
         }
     }
 
-    /// How long to wait after the `failures`-th failure in a row. `jitter`, from 0 to 1, spreads
-    /// hosts that failed together.
+    /// Returns the delay after the `failures`-th failure in a row.
+    ///
+    /// `jitter`, from 0 to 1, spreads hosts that failed together.
     pub(in crate::host) fn wait(&self, failures: u32, jitter: f64) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
         let (least, most) = match self.with {
@@ -87,7 +88,7 @@ impl Trouble {
     }
 }
 
-/// Decides what an answer means. `now` is what a date in `Retry-After` is measured from.
+/// Interprets an answer. A date in `Retry-After` is measured from `now`.
 pub(in crate::host) fn meaning(answer: &Answer, now: Timestamp) -> Meaning {
     let status = answer.status;
     let text = text(&answer.body);
@@ -103,7 +104,7 @@ pub(in crate::host) fn meaning(answer: &Answer, now: Timestamp) -> Meaning {
         })
     };
     match status {
-        // A proxy or a login page that answers in the server's place has taken nothing.
+        // A proxy or login page that answers in the server's place has not accepted anything.
         200..300 if is_page(answer) => again(
             With::Setup,
             format!(
@@ -149,8 +150,8 @@ fn is_page(answer: &Answer) -> bool {
         || (kind.to_ascii_lowercase().contains("text/html") && begins(b"<"))
 }
 
-/// Tells whether the body of a good answer says that something went wrong. Some servers have one
-/// status for all.
+/// Returns true when the body of a good answer reports a failure. Some servers use one status for
+/// everything.
 fn denies(answer: &Answer) -> bool {
     let kind = answer.content_type.as_deref().unwrap_or_default();
     if kind.to_ascii_lowercase().contains("problem+json") {
@@ -170,7 +171,7 @@ fn denies(answer: &Answer) -> bool {
         .iter()
         .any(|word| text.starts_with(word));
     };
-    // A report with a name was taken: a `status` beside it may be the unit's.
+    // A report with an id was accepted: a `status` beside it may be the unit's.
     let is_named = report_id(&answer.body).is_some();
     let objects = match &body {
         Json::List(several) => several.as_slice(),
@@ -216,8 +217,8 @@ fn is_bad_status(value: &Json) -> bool {
     }
 }
 
-/// The name a server gave the report: `ID`, `id` or `uuid` of the answer, or of the first of
-/// several.
+/// Returns the id that a server gave the report: `ID`, `id` or `uuid` of the answer, or of the
+/// first of several.
 fn report_id(body: &[u8]) -> Option<String> {
     let answer = Json::parse(body)?;
     let one = match &answer {
@@ -237,7 +238,7 @@ fn report_id(body: &[u8]) -> Option<String> {
     believed.then_some(named)
 }
 
-/// A body as one readable line.
+/// Returns a body as one readable line.
 fn text(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let words: Vec<&str> = text
@@ -247,7 +248,7 @@ fn text(body: &[u8]) -> String {
     words.join(" ")
 }
 
-/// Seconds, or a date of HTTP.
+/// Parses seconds, or an HTTP date.
 fn retry_after(value: Option<&str>, now: Timestamp) -> Option<Duration> {
     let value = value?.trim();
     if let Ok(seconds) = value.parse() {
@@ -331,8 +332,7 @@ mod tests {
         assert_eq!(meaning(&answer(200, &long), now()), Meaning::Taken(None));
         for (status, body, expected) in [
             (200, "<!DOCTYPE html><p>log in", With::Setup),
-            // Some servers answer 200 whatever happened; the report was counted as taken and never
-            // sent again.
+            // Some servers answer 200 although they failed. The report must then be sent again.
             (200, r#"{"error":"database is down"}"#, With::Report),
             (
                 200,

@@ -12,25 +12,25 @@ use super::answer::{Answer, Trouble, With};
 use crate::convert::Cancel;
 use crate::host::config::endpoint::{Revealed, Submit};
 
-/// Bytes of an answer that are looked at.
+/// Maximum bytes of an answer that are read.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
-/// Between two looks whether a running request is to be given up.
+/// Time between two checks whether a running request was cancelled.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How long a cancelled request may still be answered: an answer that is recorded needs no second
+/// How long a cancelled request may still be answered. An answer that is recorded saves a second
 /// request.
 const GRACE: Duration = Duration::from_secs(2);
-/// A connection that was unused for longer may have been closed by the server.
+/// A connection that was idle for longer may have been closed by the server.
 const IDLE_MAX: Duration = Duration::from_secs(3);
 
-/// What sends reports to one endpoint.
+/// The HTTP client for one endpoint.
 pub(in crate::host) struct Client {
     agent: ureq::Agent,
 }
 
-/// What is sent.
+/// A report to send.
 pub(in crate::host) struct Parcel {
     pub(in crate::host) to: Revealed,
-    /// What the server knows the report by when it comes again.
+    /// The idempotency key by which the server recognizes a report that is sent again.
     pub(in crate::host) key: String,
     pub(in crate::host) report: Vec<u8>,
 }
@@ -44,7 +44,7 @@ impl Client {
             .timeout_global(Some(submit.timeout))
             .user_agent(concat!("annals/", env!("CARGO_PKG_VERSION")))
             .max_idle_age(IDLE_MAX);
-        // A proxy that the environment names leads away from this machine.
+        // A proxy from the environment would lead away from this machine.
         if submit.stays_here() {
             config = config.proxy(None);
         }
@@ -56,7 +56,7 @@ impl Client {
         }
     }
 
-    /// Sends a report and waits for the answer. `None` when given up.
+    /// Sends a report and waits for the answer. Returns `None` when cancelled.
     pub(in crate::host) fn send(
         &self,
         parcel: Parcel,
@@ -64,10 +64,10 @@ impl Client {
     ) -> Option<Result<Answer, Trouble>> {
         let (tell, told) = bounded(1);
         let agent = self.agent.clone();
-        // On a thread of its own, because nothing else ends a request that hangs. It ends at its
-        // timeout.
+        // On a separate thread, because only that can abandon a request that hangs. The thread ends
+        // at the request's timeout.
         let begun = std::thread::Builder::new().spawn(move || {
-            // Nobody listens when it was given up.
+            // The receiver is gone when the request was cancelled.
             let _ = tell.send(exchange(&agent, &parcel));
         });
         if let Err(error) = begun {
@@ -135,7 +135,7 @@ fn exchange(agent: &ureq::Agent, parcel: &Parcel) -> Result<Answer, Trouble> {
     Ok(answer)
 }
 
-/// What stands in the way when no answer came.
+/// Returns the cause when no answer came.
 fn blame(error: &ureq::Error) -> With {
     use std::io::ErrorKind;
     match error {
@@ -153,7 +153,7 @@ fn blame(error: &ureq::Error) -> With {
             | ErrorKind::NetworkUnreachable
             | ErrorKind::NetworkDown
             | ErrorKind::AddrNotAvailable
-            // What does not speak TLS, or not with a certificate that is trusted.
+            // The server does not speak TLS, or has no trusted certificate.
             | ErrorKind::InvalidData => With::Server,
             _ => With::Report,
         },
@@ -161,7 +161,8 @@ fn blame(error: &ureq::Error) -> With {
     }
 }
 
-/// Whom the machine trusts; a plant's own authority is among them.
+/// Returns the TLS settings: the certificates that the machine trusts, including a plant's own
+/// authority.
 fn trust() -> TlsConfig {
     let found = rustls_native_certs::load_native_certs();
     let roots: Vec<Certificate<'static>> = found
@@ -175,7 +176,7 @@ fn trust() -> TlsConfig {
         .build()
 }
 
-/// What a report looks like.
+/// Returns the content type of a report.
 fn content_type(report: &[u8]) -> &'static str {
     match report.trim_ascii_start().first() {
         Some(b'{' | b'[') => "application/json",

@@ -1,4 +1,4 @@
-//! Sends reports to servers and records what they answer.
+//! Sends reports to servers and records their answers.
 
 pub(super) mod answer;
 pub(super) mod http;

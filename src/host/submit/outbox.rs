@@ -1,9 +1,9 @@
 //! The outbox: takes reports from the store's queue, sends them, and records the server's answer.
 //!
-//! One thread an endpoint. What a server did not take waits in the store, not here: a host that is
-//! started again begins with the oldest. Before a report is sent for the first time, that is
-//! recorded; each try carries the same key, so that a server whose answer was lost knows the report
-//! again.
+//! Each endpoint has one thread. Reports that a server did not accept wait in the store, not here,
+//! so a restarted host begins with the oldest. The first sending of a report is recorded before it
+//! happens. Each retry carries the report's key, so that a server whose answer was lost recognizes
+//! the report.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,35 +23,36 @@ use crate::id::{BlobId, EntryId};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
-/// Reports taken out of the queue at a time; that they are about to be sent shares one sync.
+/// Reports taken from the queue at a time; recording that they are about to be sent shares one
+/// flush.
 const PAGE: usize = 16;
-/// Between two looks into an empty queue.
+/// Time between two checks of an empty queue.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A server that failed on so many reports in a row is not given another one in the same pass.
+/// A server that failed for this many reports in a row gets no more reports in that pass.
 const FAILURES_MAX: u32 = 3;
-/// The largest report that is sent; converters make none that is larger.
+/// Maximum bytes of a report that is sent; converters make none that is larger.
 const REPORT_BYTES_MAX: u64 = 256 << 20;
 
-/// What tells of steps, from several threads.
+/// Sends notices; called from several threads.
 pub(in crate::host) type Tell<'a> = &'a (dyn Fn(&Notice<'_>) + Sync);
 
-/// Every endpoint that reports go to.
+/// All endpoints that reports go to.
 pub(in crate::host) struct Outbox {
     lanes: Vec<EndpointQueue>,
     submitted: AtomicU64,
     rejected: AtomicU64,
 }
 
-/// What became of reports that no store holds.
+/// The result of sending reports that no store holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::host) enum Delivered {
-    /// The server has all of them.
+    /// The server has accepted all of them.
     Taken,
-    /// The server refused one.
+    /// The server has refused one.
     Refused(String),
-    /// Not now.
+    /// They could not be sent now, for this reason.
     NotYet(String),
-    /// Given up because the host is stopping.
+    /// The sending was cancelled, because the host is stopping.
     Cancelled,
 }
 
@@ -79,7 +80,7 @@ impl Outbox {
         }
     }
 
-    /// Sends whatever comes into the queues until cancelled.
+    /// Sends the reports of all queues until cancelled.
     pub(in crate::host) fn run(&self, cancel: &Cancel, tell: Tell<'_>) {
         std::thread::scope(|scope| {
             for lane in self.lanes.iter().filter(|lane| !lane.queues.is_empty()) {
@@ -99,7 +100,7 @@ impl Outbox {
         });
     }
 
-    /// Sends what is in the queues now, each report once, until a server takes no more.
+    /// Sends what is in the queues now, each report once, until a server accepts no more.
     pub(in crate::host) fn run_once(&self, cancel: &Cancel, tell: Tell<'_>) {
         std::thread::scope(|scope| {
             for lane in &self.lanes {
@@ -117,7 +118,8 @@ impl Outbox {
         });
     }
 
-    /// Stores with reports of converters that have no endpoint any more, and the converters.
+    /// Returns the stores with waiting reports of converters that have no endpoint any more, with
+    /// those converters.
     pub(in crate::host) fn unsent<'a>(
         &self,
         archives: &'a Archives,
@@ -137,7 +139,7 @@ impl Outbox {
         Ok(unsent)
     }
 
-    /// What was sent since the last call.
+    /// Returns the numbers of reports sent since the last call.
     pub(in crate::host) fn sent(&self) -> Sent {
         Sent {
             submitted: self.submitted.swap(0, Ordering::Relaxed),
@@ -145,7 +147,7 @@ impl Outbox {
         }
     }
 
-    /// What stands in the way at each endpoint that takes no reports at the moment.
+    /// Returns the problem at each endpoint that does not accept reports at the moment.
     pub(in crate::host) fn troubles(&self) -> Vec<(&str, String)> {
         let told = |lane: &EndpointQueue| {
             lock(&lane.backoff)
@@ -164,7 +166,7 @@ impl Outbox {
         self.lane(submit).is_none_or(EndpointQueue::is_open)
     }
 
-    /// Sends reports that no store holds; `key` names each by its number.
+    /// Sends reports that no store holds; `key` returns the key for the number of a report.
     pub(in crate::host) fn deliver(
         &self,
         submit: &Submit,
@@ -217,7 +219,7 @@ impl Outbox {
         self.lanes.iter().find(|lane| lane.submit == *submit)
     }
 
-    /// Sends a page of one queue. The queues of an endpoint take turns.
+    /// Sends one page of one queue. The queues of an endpoint take turns.
     fn advance(
         &self,
         lane: &EndpointQueue,
@@ -234,8 +236,8 @@ impl Outbox {
             match self.page(lane, converter, archive, after, pass, cancel, tell) {
                 Ok(Advance::None) => {}
                 Ok(advance) => return advance,
-                // The store cannot be read or written: nothing is sent whose answer could not be
-                // recorded.
+                // The store cannot be read or written, and no report is sent whose answer could not
+                // be recorded.
                 Err(error) => {
                     let why = format!("what waits cannot be recorded as sent: {error}");
                     lane.closed(Trouble::new(With::Server, why), tell);
@@ -267,7 +269,7 @@ impl Outbox {
             return Ok(Advance::None);
         }
         match archive.intend_submissions(&page, &lane.endpoint) {
-            // One of them was purged a moment ago; the next look does not find it.
+            // One of them was purged meanwhile; the next check does not find it.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Advance::Some),
             intended => intended?,
         }
@@ -326,7 +328,7 @@ impl Outbox {
         tell: Tell<'_>,
     ) -> Result<()> {
         match archive.record_rejection(pending, &lane.endpoint, status, text) {
-            // Purged meanwhile: it waits no more in any case.
+            // The entry was purged meanwhile, so the report no longer waits.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => {
                 return Ok(());
             }
@@ -344,19 +346,19 @@ impl Outbox {
     }
 }
 
-/// How often the queues of an endpoint are gone through.
+/// How often the queues of an endpoint are processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QueuePass {
-    /// From the beginning again when it comes to the end.
+    /// Repeatedly, until cancelled.
     Repeat,
     /// Once.
     Once,
 }
 
-/// What came of one step.
+/// The result of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Advance {
-    /// There was something to do.
+    /// The queue held reports to process.
     Some,
     /// The queues are empty.
     None,
@@ -365,13 +367,13 @@ enum Advance {
 
 /// The position in each queue of an endpoint.
 struct Cursors {
-    /// The queue whose turn it is.
+    /// The queue to process next.
     next: usize,
-    /// In each queue the last report that was passed over, because the server failed on it.
+    /// The last report of each queue that was skipped because the server failed on it.
     after: Vec<Option<PendingSubmission>>,
 }
 
-/// One endpoint.
+/// One endpoint with the queues of its reports.
 struct EndpointQueue {
     submit: Submit,
     endpoint: String,
@@ -381,12 +383,12 @@ struct EndpointQueue {
     backoff: Mutex<Backoff>,
 }
 
-/// Whether an endpoint may be asked now, or after which pause.
+/// The delay before the next request to an endpoint.
 #[derive(Default)]
 struct Backoff {
-    /// In a row.
+    /// Number of failures in a row.
     failures: u32,
-    /// Not before then.
+    /// No request is sent before this time.
     until: Option<Instant>,
     trouble: Option<Trouble>,
 }
@@ -409,7 +411,7 @@ impl EndpointQueue {
         }
     }
 
-    /// Sends one report and says what that came to. `None` when cancelled.
+    /// Sends one report and returns the meaning of the answer. `None` when cancelled.
     fn send(&self, key: &str, report: Vec<u8>, cancel: &Cancel) -> Option<Meaning> {
         let to = match self.submit.reveal() {
             Ok(to) => to,
@@ -433,7 +435,7 @@ impl EndpointQueue {
         *lock(&self.backoff) = Backoff::default();
     }
 
-    /// Waits longer with each failure; tells of it when it is news.
+    /// Records a failure, with a longer delay for each one. Sends a notice when it is new.
     fn closed(&self, trouble: Trouble, tell: Tell<'_>) {
         let mut backoff = lock(&self.backoff);
         backoff.failures = backoff.failures.saturating_add(1);
@@ -467,14 +469,15 @@ impl EndpointQueue {
         until.is_none_or(|until| until <= Instant::now())
     }
 
-    /// Returns false when nothing gets through, as opposed to a report or two.
+    /// Returns false when no further report should be tried now: the server or the setup failed, or
+    /// several reports in a row did.
     fn is_worth_asking(&self) -> bool {
         let backoff = lock(&self.backoff);
         let with = backoff.trouble.as_ref().map(|trouble| trouble.with);
         matches!(with, None | Some(With::Report)) && backoff.failures < FAILURES_MAX
     }
 
-    /// Waits until the endpoint may be asked. Returns false when cancelled.
+    /// Waits until the delay is over. Returns false when cancelled.
     fn wait(&self, cancel: &Cancel) -> bool {
         let until = lock(&self.backoff).until;
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -482,7 +485,7 @@ impl EndpointQueue {
     }
 }
 
-/// The report, unless it was purged.
+/// Returns the report, unless it was purged.
 fn read(archive: &Archive, pending: &PendingSubmission) -> Result<Option<Vec<u8>>> {
     let Some(blob) = blob_of(archive, pending.entry, pending)? else {
         return Ok(None);
@@ -505,7 +508,8 @@ fn blob_of(archive: &Archive, id: EntryId, pending: &PendingSubmission) -> Resul
     Ok(report.map(|report| report.blake3))
 }
 
-/// From 0 to 1. Hosts that lost their server together should not come back together.
+/// Returns a random number from 0 to 1, so that hosts that lost a server together do not return
+/// together.
 fn jitter() -> f64 {
     getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX))
 }

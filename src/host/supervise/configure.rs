@@ -1,4 +1,4 @@
-//! Makes a host, and reloads its configuration while it runs.
+//! Creates a host, and reloads its configuration while it runs.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -22,8 +22,7 @@ use crate::host::sources::scanners::FolderScanners;
 use crate::{Error, ErrorKind, Result, convert};
 
 impl Host {
-    /// Makes a host and records its configuration in every store, where it differs from what is
-    /// recorded there.
+    /// Creates a host, and records its configuration in every store that holds a different one.
     ///
     /// # Errors
     /// `Invalid` when folders overlap, and when a store cannot record it.
@@ -53,14 +52,14 @@ impl Host {
         })
     }
 
-    /// Puts another configuration in force and records it.
+    /// Activates another configuration and records it.
     ///
-    /// Running conversions end under the previous one. Files that were taken and not begun are
+    /// Running conversions finish under the previous one. Files that were taken but not started are
     /// taken again.
     ///
     /// # Errors
-    /// `Refused` for what takes a restart, and when a store cannot record it. The configuration
-    /// before stays in force then.
+    /// `Refused` for changes that need a restart, and when a store cannot record it. The previous
+    /// configuration stays active then.
     pub fn reload(&self, config: Config) -> Result<()> {
         let _one_at_a_time = lock(&self.reloading);
         let old = self.active();
@@ -80,24 +79,25 @@ impl Host {
             old.outbox_over.cancel();
         }
         self.counters.reloaded(old.outbox.sent());
-        // Whoever reloads may have mended what a converter lacked.
+        // The person who reloads may have fixed what a converter lacked.
         self.stopped.forget();
         Ok(())
     }
 
-    /// Notes that a new configuration could not even be read.
+    /// Records that a new configuration could not even be read.
     pub fn refuse_reload(&self, error: &Error) {
         self.counters.reload_refused(error.to_string());
     }
 
-    /// The configuration in force.
+    /// Returns the active configuration.
     pub fn config(&self) -> Config {
         self.active().config.clone()
     }
 }
 
-/// Removes what killed hosts were making in the folders beside the watched ones, in the background:
-/// a share that does not answer must not hold up the start.
+/// Removes partial files of killed hosts from the done and error folders.
+///
+/// It runs in the background, because a share that does not answer must not hold up the start.
 fn remove_partials(config: &Config) {
     for converter in &config.converters {
         let folders = [&converter.done_folder, &converter.error_folder];
@@ -105,11 +105,11 @@ fn remove_partials(config: &Config) {
             let folder = folder.clone();
             let work = move || {
                 clear::remove_partials(&folder, SystemTime::now());
-                // Of a report that was being removed there, or of a file with its companions that
-                // was on its way there. A folder that is not there holds none.
+                // Recovers a report that was being removed there, or a file with companions on its
+                // way there. A missing folder holds none.
                 let _ = clear::recover(&folder);
             };
-            // Where no thread can be had they stay until the next start.
+            // If no thread can be started, they stay until the next start.
             let _ = std::thread::Builder::new()
                 .name("annals-tidy".to_owned())
                 .spawn(work);
@@ -117,10 +117,10 @@ fn remove_partials(config: &Config) {
     }
 }
 
-/// What the host's configuration is recorded under.
+/// The name under which the host's configuration is recorded.
 const CONFIG_ITEM: &str = "host";
 
-/// Why a running host cannot take a configuration over, if so.
+/// Returns an error when a running host cannot take over the new configuration.
 fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
     new.check_folders(archives.shared_dir())?;
     new.check_bounds()?;
@@ -155,7 +155,7 @@ fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Records what the host does from now on, with secrets masked, unless the store knows.
+/// Records the configuration with secrets masked, unless the store holds an equal one.
 pub(in crate::host) fn record(archive: &Archive, config: &Config) -> Result<()> {
     let digest = config.digest();
     let recorded = archive.recorded_config(CONFIG_ITEM)?;
@@ -174,7 +174,7 @@ pub(in crate::host) fn record(archive: &Archive, config: &Config) -> Result<()> 
             })?;
         }
     }
-    // Last, so that a crash before it records the rest again instead of nothing.
+    // Recorded last, so that after a crash the rest is recorded again, and not left out.
     archive.record_config_change(ConfigChanged {
         what: CONFIG_ITEM.to_owned(),
         old: recorded,

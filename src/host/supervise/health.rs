@@ -1,4 +1,4 @@
-//! The health of a host: collects the status of its parts, stores and disks.
+//! Collects the health of a host from its parts, stores and disks.
 
 use crate::archive::{Archive, Stats};
 use crate::disk::{Disk, FsDisk};
@@ -77,13 +77,12 @@ impl Host {
         })
     }
 
-    /// Returns false when the host hangs: it runs, and has not looked into its folders for far too
-    /// long.
+    /// Returns false when the host hangs: it runs, but its last scan is far too long ago.
     pub fn is_alive(&self) -> bool {
         self.counters.is_alive(self.active().config.scan_every)
     }
 
-    /// Entries of the configured converters whose last attempt failed.
+    /// Returns the number of entries of the configured converters whose last attempt failed.
     pub fn failed_before(&self) -> u64 {
         let active = self.active();
         let failed = |archive: &Archive| {
@@ -93,22 +92,25 @@ impl Host {
         self.archives.iter().map(failed).sum()
     }
 
-    /// Reports that wait in any store. One that cannot be read says so elsewhere.
+    /// Returns the number of reports that wait in all stores. A store that cannot be read is
+    /// reported elsewhere.
     pub(in crate::host) fn waiting(&self) -> u64 {
         let count =
             |archive: &Archive| Some(archive.snapshot().ok()?.pending_submissions().ok()?.count);
         self.archives.iter().filter_map(count).sum()
     }
 
-    /// Has `ask` asked for what is wrong with the program around the host, in words, whenever the
-    /// host is asked how it is. Only the first call counts.
+    /// Sets the function that reports problems of the program around the host.
+    ///
+    /// Each status of the host includes the problems that it returns, in words. Only the first call
+    /// has an effect.
     pub fn ask_too(&self, ask: impl Fn() -> Vec<String> + Send + Sync + 'static) {
-        // Another one has been set only where this is called twice.
+        // Fails only if this was called before.
         let _ = self.surroundings.set(Box::new(ask));
     }
 }
 
-/// Entries of the configured converters that failed, by the store's own count.
+/// Returns the number of failed entries of the configured converters, as the store counts them.
 fn failed_of(stats: &Stats, config: &Config) -> u64 {
     let groups = stats.converters.iter();
     let own = groups.filter(|group| config.converter(&group.name).is_some());

@@ -1,5 +1,5 @@
-//! Retention in the background: purges entries by the converters' rules, also while the disk is
-//! full.
+//! Applies retention in the background: purges entries by the converters' rules, also while the
+//! disk is full.
 
 use std::time::Duration;
 
@@ -11,15 +11,17 @@ use crate::host::pipeline::host::Host;
 use crate::retention::{AsOf, Policy, Unsubmitted};
 use crate::{Error, ErrorKind, Result};
 
-/// Before the first purge: a host that has just been started has more urgent things to do, and a
-/// person who sees a mistake in the configuration has time to stop it.
+/// The delay before the first purge.
+///
+/// A host that has just started has more urgent work, and a person who notices a mistake in the
+/// configuration has time to stop it.
 const FIRST_AFTER: Duration = Duration::from_secs(60);
-/// How often a plan is made again when holds or purges came in between.
+/// Maximum number of plans when holds or purges make earlier ones stale.
 const PLANS_MAX: u32 = 3;
-/// Between two looks whether it is time.
+/// Time between two checks whether a purge is due.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// What of a converter may go.
+/// Returns the retention rules of a converter.
 fn policy(config: &ConverterConfig) -> Policy {
     Policy {
         converter: Some(config.converter.name.clone()),
@@ -32,8 +34,7 @@ fn policy(config: &ConverterConfig) -> Policy {
 }
 
 impl Host {
-    /// Purges by the rules until cancelled: each time it is due, and when a disk has become nearly
-    /// full.
+    /// Purges by the rules until cancelled: whenever it is due, and when a disk is nearly full.
     pub(super) fn retention_loop(&self, cancel: &Cancel, hooks: &Hooks) {
         let mut slept = Duration::ZERO;
         let mut first = true;
@@ -54,7 +55,7 @@ impl Host {
         }
     }
 
-    /// Purges once what the rules of each converter let go.
+    /// Purges once what the rules of each converter allow.
     pub fn apply_retention(&self, hooks: &Hooks) {
         let active = self.active();
         let mut trouble = None;
@@ -89,8 +90,8 @@ impl Host {
         if purged.as_ref().is_err_and(doubtful)
             && (rules.max_size.is_some() || rules.max_count.is_some())
         {
-            // Where the clock is in doubt, no entry is known to be old; size and number are known
-            // all the same.
+            // When the clock is not trusted, no entry is known to be old. Limits on size and number
+            // still apply.
             let timeless = Policy {
                 expired: false,
                 ..rules
@@ -125,7 +126,8 @@ impl Host {
                         held: plan.held_skipped,
                         waiting: plan.waiting_skipped,
                     });
-                    // The entries are gone and counted; that their bytes are not is told as well.
+                    // The entries are purged and counted; that their bytes could not be freed is an
+                    // error too.
                     return outcome.reclaim.map(drop).map_err(|error| {
                         error
                             .adding("; the purge is on record, and 'annals compact' frees the rest")

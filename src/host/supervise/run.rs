@@ -1,11 +1,13 @@
 //! The main loop of a host: one pass over the watch folders, or scans until it is told to stop.
 //!
-//! A file's way: settled, read and hashed, archived under an idempotency key, converted from the
-//! archived bytes, the attempt recorded with where its reports are to go, the file cleared away.
-//! Archiving, converting and recording have threads of their own. The outbox sends the reports.
-//! Those that no store holds are sent before anything of their conversion is recorded. A crash
-//! between any two of these steps is caught up with by the next pass: the key finds the entry
-//! again, and an entry that has its final attempt is not converted again.
+//! The way of a file: it stays unchanged, is read and hashed, archived under an idempotency key,
+//! and converted from the archived bytes. Then the attempt is recorded, with the endpoint of its
+//! reports, and the file is cleared away. Archiving, converting and recording have their own
+//! threads. The outbox sends the reports; those that no store holds are sent before their
+//! conversion is recorded.
+//!
+//! After a crash between any two of these steps, the next pass continues: the key finds the
+//! existing entry, and an entry with a final attempt is not converted again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,21 +30,21 @@ use crate::host::sources::{scanners, silent};
 use crate::host::stop::Stop;
 use crate::{Error, ErrorKind, Result};
 
-/// The shortest pause between two looks, and at least as many times what a look takes: many files
-/// that appear one by one are not looked at one by one.
+/// The shortest pause between two scans. It is also at least `PAUSE_LOOKS` times the duration of a
+/// scan, so that files appearing one by one do not cause a scan each.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_LOOKS: u32 = 4;
-/// The longest of these pauses: one folder that is slow to answer does not slow down the others.
+/// The longest of these pauses, so that one slow folder does not slow down the others.
 const PAUSE_MIN_MAX: Duration = Duration::from_secs(2);
 /// The pause before work that panicked is restarted.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
-/// How long steps get to end after the host was told to stop at once.
+/// How long running steps may take after the host was told to stop at once.
 pub(super) const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// How often waiting threads check whether the host must stop.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// Makes one pass over all watch folders, waiting for fresh files to settle, and sends every report
-/// that waits once.
+/// Makes one pass over all watch folders, waiting for new files to become stable, and sends every
+/// waiting report once.
 ///
 /// # Errors
 /// When the configuration cannot be recorded. Everything else is in the summary.
@@ -57,12 +59,12 @@ pub fn run_once(
 }
 
 impl Host {
-    /// Looks into the watch folders until told to stop, archives and converts what is in them,
-    /// sends reports, purges what may go.
+    /// Scans the watch folders until told to stop; archives and converts files, sends reports, and
+    /// purges.
     ///
-    /// Folders are listed again each time: no file is missed for want of a notification, on no file
-    /// system. `listener` answers `/healthz` and `/metrics`. A thread that hangs in a folder that
-    /// does not answer is left behind.
+    /// Each scan lists the folders completely, so no file depends on an event of the file system.
+    /// `listener` serves `/healthz` and `/metrics`. A thread that hangs in a silent folder is left
+    /// behind.
     pub fn run(self: &Arc<Self>, listener: Option<Listener>, stop: &Stop, hooks: &Hooks) {
         self.tell_unsent(hooks);
         let worker = FileWorker {
@@ -99,7 +101,7 @@ impl Host {
             over.cancel();
             self.active().outbox_over.cancel();
         });
-        // What was done since the last look.
+        // Sums up the work since the last scan.
         self.finish_scan(Vec::new(), hooks);
         self.counters.enter(HostState::Idle);
     }
@@ -121,7 +123,7 @@ impl Host {
             let Err(error) = worked else { return };
             let error = Error::new(error.kind(), format!("{what}: {error}"));
             self.counters.failed(what, &error);
-            // Whoever is told may be what panicked.
+            // The notice function itself may be what panicked.
             let told = caught(|| {
                 let path = &self.active().config.path;
                 (hooks.notice)(&Notice::Trouble {
@@ -149,7 +151,7 @@ impl Host {
                 (hooks.notice)(&Notice::Unwatched { path, why: &why });
             }
             let began = Instant::now();
-            // Also where there is nothing to take: somebody may look at the state.
+            // Checked even if there is no file to take, because the status shows the result.
             self.has_room(&active, hooks);
             let looked = self.scan_folders(&active, worker, scanners::SLOW);
             self.finish_scan(looked.troubles, hooks);
@@ -174,7 +176,7 @@ impl Host {
         }
     }
 
-    /// Makes one pass, waiting for fresh files to settle, and sends every report that waits once.
+    /// Makes one pass, waiting for new files to become stable, and sends every waiting report once.
     pub fn run_once(self: &Arc<Self>, stop: &Stop, hooks: &Hooks) -> RunSummary {
         let active = self.active();
         self.wait_until_stable(&active, stop);
@@ -188,8 +190,8 @@ impl Host {
         self.finish_scan(troubles, hooks)
     }
 
-    /// Takes what is ready in all folders to its end. Returns which folders could not be looked
-    /// into.
+    /// Processes all files that are ready, to their end. Returns the folders that could not be
+    /// scanned.
     pub(in crate::host) fn pass(
         self: &Arc<Self>,
         active: &Arc<ActiveConfig>,
@@ -272,7 +274,7 @@ impl Host {
         let is_over = || stop.all.is_cancelled();
         if !ends_by(Instant::now() + within, workers, &is_over) {
             stop.at_once();
-            // Converters are killed within this time; what goes on after it hangs.
+            // Converters are killed within this time; what still runs afterwards hangs.
             ends_by(Instant::now() + LAST_MOMENT, workers, &|| false);
         }
         let steps = self.queue.give_up();
@@ -285,7 +287,7 @@ impl Host {
         while !over.is_cancelled() {
             let active = self.active();
             active.outbox.run(&active.outbox_over, &*hooks.notice);
-            // An outbox without endpoints has nothing to do at all.
+            // An outbox without endpoints has no work.
             while !over.is_cancelled() && !active.outbox_over.is_cancelled() {
                 over.sleep(LOOK_EVERY);
             }
@@ -300,7 +302,7 @@ impl Host {
         summary
     }
 
-    /// Tells of reports that nobody is going to send.
+    /// Sends notices about reports that no endpoint will send.
     fn tell_unsent(&self, hooks: &Hooks) {
         let active = self.active();
         let unsent = match active.outbox.unsent(&self.archives) {

@@ -1,5 +1,5 @@
-//! A host over folders of its own: every outcome, retries, reloads, links, panics and folders that
-//! hang.
+//! Tests a whole host over its own folders: every outcome, retries, reloads, links, panics and
+//! folders that hang.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ use crate::host::stop::Stop;
 use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
 use crate::time::Timestamp;
 
-/// Answers by what the file says.
+/// A converter that answers according to the content of the file.
 const CONVERTER: &str = r#"
     case "$(cat "$1")" in
         good*) printf '{"sn":"%s"}' "$ANNALS_NAME" ;;
@@ -35,7 +35,7 @@ const CONVERTER: &str = r#"
         slow*) printf '{"sn":1}'; echo more >> "$WATCHED"; ;;
     esac"#;
 
-/// A pass that leaves what may still be changing.
+/// Runs a pass that does not wait for files to become stable.
 fn pass(host: &Arc<Host>) -> RunSummary {
     let hooks = Hooks::default();
     let troubles = host.pass(&host.active(), &Stop::default(), &hooks);
@@ -200,7 +200,7 @@ fn a_configuration_takes_over_between_files_and_a_wrong_one_does_not() {
     assert_eq!(better.names("error"), ["1.csv"]);
 }
 
-/// One file out of ten thousand met a panic, and the whole plant stood still.
+/// A panic over one file must not stop the processing of others.
 #[test]
 fn a_panic_over_one_file_costs_that_file_and_the_others_go_on() {
     let plant = Plant::new("post_process = \"delete\"");
@@ -224,7 +224,7 @@ fn a_panic_over_one_file_costs_that_file_and_the_others_go_on() {
     });
 }
 
-/// A share that was gone for a night stopped eleven lines, and the host called itself well.
+/// A share that does not answer must stop only its own folder, and must show in the host's health.
 #[test]
 fn a_step_that_hangs_stops_its_folder_only_and_is_not_waited_for_at_the_end() {
     let line = "watch_folder = \"there\"\nsettle_s = 0\npost_process = \"delete\"";
@@ -238,7 +238,7 @@ fn a_step_that_hangs_stops_its_folder_only_and_is_not_waited_for_at_the_end() {
         plant.put(&format!("{number}.csv"), "empty");
     }
     let host = plant.host();
-    // A thread that hangs in a folder hangs there as one does that is told of a file's end.
+    // A notice function that blocks stands in for a thread that hangs in a folder.
     let (hold, held) = crossbeam_channel::bounded::<()>(0);
     let hooks = Hooks::new(move |notice| {
         if let Notice::Disposed { path, .. } = notice

@@ -60,18 +60,32 @@ impl View {
     /// Returns how many entries a filter selects. The count is exact. Rows are read only for texts
     /// and file patterns.
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64, IndexError> {
+        self.count_to(filter, u64::MAX)
+    }
+
+    /// Counts the entries a filter selects, and stops once there are `most` or a few more.
+    pub(crate) fn count_to(&self, filter: &Filter, most: u64) -> Result<u64, IndexError> {
         let search = Search::new(self, filter)?;
         search.sharpen();
         let mut count = 0;
         for (id, row) in &search.changed {
+            if count >= most {
+                return Ok(count);
+            }
             count += u64::from(search.matcher.matches(*id, row)?);
         }
         for (span, zone) in &search.spans {
+            if count >= most {
+                return Ok(count);
+            }
             let Some(bits) = search.matches(*span, *zone)? else {
                 continue;
             };
             if search.is_doubtful() {
                 for low in bits.iter() {
+                    if count >= most {
+                        return Ok(count);
+                    }
                     count += u64::from(search.confirms(entry_at(*span, low))?);
                 }
             } else {

@@ -278,6 +278,7 @@ pub(super) fn whole(view: &View, filter: &Filter, sort: Sort) -> Vec<Entry> {
     let query = Query {
         filter: filter.clone(),
         sort,
+        limit: None,
         ..Query::default()
     };
     let page = view.query(&query).expect("sound");

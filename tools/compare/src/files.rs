@@ -1,4 +1,5 @@
-//! The files that are kept: generated ones, the same for a seed on every machine, and real ones from a folder.
+//! The files that are kept: generated ones, the same for a seed on every machine, and real ones
+//! from a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,8 @@ impl Set {
         Ok(Self { name, root, files })
     }
 
-    /// Reads every file, so that whoever comes next finds it in the page cache: borg asks the system to forget what it read.
+    /// Reads every file, so that whoever comes next finds it in the page cache: borg asks the
+    /// system to forget what it read.
     pub(crate) fn warm(&self) -> Result<()> {
         for file in &self.files {
             std::fs::read(&file.path)?;

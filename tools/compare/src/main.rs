@@ -1,6 +1,8 @@
-//! annals beside what else could keep the same files: one run, in turns, one Markdown table for each question.
+//! annals beside what else could keep the same files: one run, in turns, one Markdown table for
+//! each question.
 //!
-//! Started by `tools/compare/run`, which installs the programs it compares with. Tables go to stdout, progress to stderr.
+//! Started by `tools/compare/run`, which installs the programs it compares with. Tables go to
+//! stdout, progress to stderr.
 
 mod ask;
 #[path = "../../../benches/numbers/bare.rs"]
@@ -23,7 +25,8 @@ use crate::settings::{Question, Settings};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Threads of the bare loop and of the peers that compress outside of their store: the targets are stated for two cores.
+/// Threads of the bare loop and of the peers that compress outside of their store: the targets are
+/// stated for two cores.
 const THREADS: usize = 2;
 
 fn main() -> Result<()> {

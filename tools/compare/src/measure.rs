@@ -20,8 +20,8 @@ pub(crate) fn thread_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// Bytes that the device below `dir` has been given to write so far, after everything on it was made to go there. It counts
-/// for everybody who uses the device.
+/// Bytes that the device below `dir` has been given to write so far, after everything on it was
+/// made to go there. It counts for everybody who uses the device.
 pub(crate) fn device_written_bytes(dir: &Path) -> Result<u64> {
     rustix::fs::syncfs(fs::File::open(dir)?)?;
     Ok(device_count(dir, SECTORS_WRITTEN)? * 512)
@@ -39,8 +39,8 @@ fn device_count(dir: &Path, nth: usize) -> Result<u64> {
     Ok(count.parse()?)
 }
 
-/// Waits until the device below `dir` has nothing left to do: nobody's turn begins with what the one before left behind. Blocks
-/// of removed files are discarded long after the removal.
+/// Waits until the device below `dir` has nothing left to do: nobody's turn begins with what the
+/// one before left behind. Blocks of removed files are discarded long after the removal.
 pub(crate) fn settle(dir: &Path) -> Result<()> {
     const LOOK_EVERY: Duration = Duration::from_millis(10);
     const QUIET_LOOKS: u32 = 20;

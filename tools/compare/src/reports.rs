@@ -1,4 +1,5 @@
-//! The same measurements as three stations would write them: the plant's CSV, and the XML and JSON that say the same.
+//! The same measurements as three stations would write them: the plant's CSV, and the XML and JSON
+//! that say the same.
 
 use std::fmt::Write as _;
 

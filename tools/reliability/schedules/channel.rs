@@ -1,4 +1,5 @@
-//! Channels with the face of the ones the engine uses, made of locks that the scheduler of thread schedules sees.
+//! Channels with the face of the ones the engine uses, made of locks that the scheduler of thread
+//! schedules sees.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! Threads of the engine under a scheduler that decides who goes on at every lock, channel and atomic: what one schedule in
-//! thousands would do is done on purpose. The disk is the simulated one, so that the power can be cut at each acknowledgement.
+//! Threads of the engine under a scheduler that decides who goes on at every lock, channel and
+//! atomic: what one schedule in thousands would do is done on purpose. The disk is the simulated
+//! one, so that the power can be cut at each acknowledgement.
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ const STREAM_BYTES: usize = 4 << 10;
 /// Reads of content while it moves, at the most: enough to last until it has.
 const READS_MAX: usize = 60;
 
-/// Runs `scenario` under so many schedules, half of them random, half with few but far-reaching changes of turn.
+/// Runs `scenario` under so many schedules, half of them random, half with few but far-reaching
+/// changes of turn.
 fn explore(what: &str, scenario: impl Fn() + Send + Sync + Copy + 'static) {
     let number = |name: &str, default: usize| {
         std::env::var(name)
@@ -40,13 +42,7 @@ fn explore(what: &str, scenario: impl Fn() + Send + Sync + Copy + 'static) {
 }
 
 fn options() -> Options {
-    Options {
-        journal_bytes: 64 << 10,
-        pack_bytes: 256 << 10,
-        stream_bytes: STREAM_BYTES,
-        index_cache_bytes: 1 << 20,
-        ..Options::default()
-    }
+    Options::default().journal_bytes(64 << 10).pack_bytes(256 << 10).stream_bytes(STREAM_BYTES).index_cache_bytes(1 << 20)
 }
 
 fn store() -> (SimDisk, Archive) {
@@ -56,14 +52,10 @@ fn store() -> (SimDisk, Archive) {
 }
 
 fn new(days: u16) -> NewEntry {
-    NewEntry {
-        converter: "ICT".to_owned(),
-        retention: match days {
+    NewEntry::new("ICT").retention(match days {
             0 => Retention::Forever,
             days => Retention::Period { days, years: 0 },
-        },
-        ..NewEntry::default()
-    }
+        })
 }
 
 fn noise(seed: u64, len: usize) -> Vec<u8> {
@@ -139,7 +131,8 @@ fn callers_who_share_a_sync_are_told_only_when_it_is_done() {
     });
 }
 
-/// A purge was refused because its plan, made a moment ago, was said to be of an event that the store had not reached.
+/// A purge was refused because its plan, made a moment ago, was said to be of an event that the
+/// store had not reached.
 #[test]
 fn the_newest_event_and_what_is_known_of_it_show_at_the_same_moment() {
     explore("view against newest", || {
@@ -191,10 +184,7 @@ fn after_a_failed_sync_nobody_is_told_that_all_is_well() {
 
 /// Purges what has expired a year from now: everything that is not kept for ever.
 fn purge_expired(archive: &Archive) {
-    let policy = Policy {
-        expired: true,
-        ..Policy::default()
-    };
+    let policy = Policy::default().expired(true);
     let now = SystemClock.now();
     let later = Timestamp::from_micros(now.micros() + 365 * 86_400_000_000);
     let plan = archive.plan_purge(&policy, AsOf::Vouched(later)).expect("planned");
@@ -217,13 +207,15 @@ fn content_that_is_shared_survives_the_purge_of_who_had_it_first() {
         let purger = thread::spawn(move || purge_expired(&purging));
         let putting = archive.clone();
         let putter = thread::spawn(move || {
-            // Shared with nobody: what compaction finds in its pack is needed by no event yet, and must stay all the same.
+            // Shared with nobody: what compaction finds in its pack is needed by no event yet, and
+            // must stay all the same.
             putting.put(new(0), &noise(3, 2 * STREAM_BYTES)[..]).expect("nothing of it can have gone");
             let again = contents.into_iter().map(|content| {
                 loop {
                     match putting.put(new(0), &content[..]) {
                         Ok(put) => break (put.id, content),
-                        // What it shared went while it was read; nothing was archived, and trying again is right.
+                        // What it shared went while it was read; nothing was archived, and trying
+                        // again is right.
                         Err(error) => assert_eq!(error.kind(), ErrorKind::Changed, "{error}"),
                     }
                 }
@@ -270,7 +262,8 @@ fn whoever_reads_while_files_are_sealed_and_used_again_reads_what_was_archived()
                     let leaves = reading.events(annals::id::EventSeq(1), None).expect("readable");
                     let all: Result<Vec<_>, _> = leaves.collect();
                     assert!(!all.expect("whole").is_empty());
-                    // Else whoever is asked first would read until its reads are used up, and see nothing move.
+                    // Else whoever is asked first would read until its reads are used up, and see
+                    // nothing move.
                     thread::yield_now();
                 }
             });

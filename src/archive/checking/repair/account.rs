@@ -284,7 +284,7 @@ fn make_entries_of_found(archive: &Archive, losses: &UnrecordedLosses) -> Result
             },
             meta: Meta::from_iter([("pack".to_owned(), pack.to_string())]),
             retention,
-            key: Some(format!("annals repair {id}")),
+            key: Some(format!("annals repair {id}").into()),
             ..NewEntry::default()
         };
         found.push(archive.put(new, content)?.id);

@@ -14,6 +14,8 @@ use crate::log::{LogMend, Remains};
 
 /// What a repair would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+#[must_use = "a plan repairs nothing"]
 pub struct RepairPlan {
     /// What is wrong, and what is done about it; empty when nothing is wrong.
     pub mends: Vec<Mend>,
@@ -26,6 +28,7 @@ pub struct RepairPlan {
 
 /// One thing to be repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Mend {
     /// What kind of thing: `header`, `log`, `pack`, `index` or `content`.
     pub kind: MendKind,
@@ -40,6 +43,7 @@ pub struct Mend {
 /// See [`Mend::kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum MendKind {
     /// The file that makes the folder a store.
     Header,
@@ -68,6 +72,7 @@ impl MendKind {
 
 /// What a repair did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct RepairOutcome {
     /// True when nothing was lost.
     pub ok: bool,

@@ -14,6 +14,7 @@ use crate::archive::options::Options;
 use crate::disk::{Disk, DiskLock, FsDisk};
 
 /// A damaged store that was examined. It is locked until it is repaired or this is dropped.
+#[must_use = "nothing is repaired before `apply`"]
 pub struct Repair {
     patient: Patient,
     lock: Arc<dyn DiskLock>,
@@ -26,6 +27,19 @@ impl Archive {
     ///
     /// Fails when another process has the store open, or when its files do not agree on which store
     /// it is.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, Options};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let dir = dir.path().join("store");
+    /// # Archive::builder().create(&dir)?.close()?;
+    /// let repair = Archive::repair(&dir, Options::default())?;
+    /// assert!(repair.plan().mends.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn repair(dir: impl AsRef<Path>, options: Options) -> Result<Repair> {
         let dir = dir.as_ref();
         Repair::begin(Arc::new(FsDisk::new(dir)), dir.to_owned(), options)

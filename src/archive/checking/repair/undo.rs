@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
 /// A repair that can be undone. The store is locked until that is done or this is dropped.
+#[must_use = "nothing is put back before `apply`"]
 pub struct RepairUndo {
     disk: Arc<dyn Disk>,
     _lock: Box<dyn DiskLock>,
@@ -27,6 +28,8 @@ pub struct RepairUndo {
 
 /// What undoing a repair does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+#[must_use = "a plan puts nothing back"]
 pub struct UndoPlan {
     /// The inventory of the repair, below the store.
     pub inventory: String,
@@ -40,6 +43,7 @@ pub struct UndoPlan {
 
 /// A file that is put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PutBack {
     /// Its name below the store.
     pub path: String,

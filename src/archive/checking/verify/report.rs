@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// How closely to verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Depth {
     /// Lengths, headers, footers, and that every content has a place: no content is read.
     Quick,
@@ -14,6 +15,7 @@ pub enum Depth {
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// True when nothing was found.
     pub ok: bool,
@@ -33,6 +35,7 @@ pub struct VerifyReport {
 
 /// What a repair could not bring back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct KnownLosses {
     /// Events that were replaced by a stand-in, or that cannot be read. A quick look does not count
     /// the replaced ones.
@@ -43,6 +46,7 @@ pub struct KnownLosses {
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// What kind of damage: `log`, `pack`, `blob` or `index`.
     pub kind: String,

@@ -34,6 +34,18 @@ const WAITING_MAX: usize = 1_024;
 impl Archive {
     /// Compares log, packs and index. Damage is a finding; an error means that the verification
     /// itself failed.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, Depth};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let report = archive.verify(Depth::Deep)?;
+    /// assert!(report.ok, "{:?}", report.findings);
+    /// # archive.close()
+    /// # }
+    /// ```
     pub fn verify(&self, depth: Depth) -> Result<VerifyReport> {
         if self.is_writable() {
             // On the background thread, so no file moves meanwhile. Archiving continues.

@@ -1,4 +1,4 @@
-//! What `annals host` is given: its verbs and their flags.
+//! The verbs of `annals host` and their flags.
 
 use std::path::PathBuf;
 
@@ -27,13 +27,13 @@ pub(super) enum Action {
 }
 
 impl Args {
-    /// True for a host that runs until it is stopped.
+    /// Returns true for a host that runs until it is stopped.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     pub(crate) fn goes_on(&self) -> bool {
         matches!(&self.action, Action::Run(run) if !run.once)
     }
 
-    /// Only the host itself knows how it is.
+    /// Returns where the verb is run. Only the host itself knows its status.
     pub(crate) fn reach(&self) -> Reach {
         match self.action {
             Action::Run(_) | Action::Check(_) => Reach::Here,

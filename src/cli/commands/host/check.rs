@@ -1,4 +1,4 @@
-//! `annals host check`: a configuration, and whether what it names is there.
+//! `annals host check`: checks a configuration, and that the folders and files it names exist.
 
 use std::path::Path;
 
@@ -40,17 +40,17 @@ struct CheckedConverter<'a> {
     version: Option<&'a str>,
     watch_folder: Option<String>,
     patterns: &'a [String],
-    /// The file that says that a folder is complete; folders are taken where there is one.
+    /// The file that marks a folder as complete; set for converters that take folders.
     #[serde(skip_serializing_if = "Option::is_none")]
     complete_marker: Option<&'a str>,
-    /// What belongs to a file beside it.
+    /// Patterns of the companions that belong to a file.
     companions: Vec<&'a str>,
     mode: &'static str,
     post_process: &'static str,
     archives: bool,
     retention: String,
     sandbox: String,
-    /// What each attempt will be recorded with.
+    /// The sandbox rules in force, which each attempt is recorded with.
     enforced: Vec<String>,
     submits_to: Option<String>,
 }
@@ -140,7 +140,7 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
     }
 }
 
-/// `*.csv *.log`, or `unit* with COMPLETE.marker`.
+/// Describes what a converter takes: `*.csv *.log`, or `unit* with COMPLETE.marker`.
 pub(super) fn taken(config: &ConverterConfig) -> String {
     let patterns = config.patterns().join(" ");
     if let Some(companions) = config.companions() {
@@ -163,7 +163,7 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
         Column::left("AFTERWARDS"),
         Column::left("KEPT"),
     ];
-    // Told as the configuration would: from its own folder.
+    // Paths are shown relative to the configuration's folder.
     let from_here = |path: &Path| {
         let inside = path.strip_prefix(&config.dir).unwrap_or(path);
         path_text(inside)

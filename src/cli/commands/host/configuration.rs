@@ -1,4 +1,4 @@
-//! What a host reads out of its configuration before it starts.
+//! Reads what a host needs from its configuration before it starts.
 
 use std::path::Path;
 
@@ -14,7 +14,9 @@ fn watched(config: &Config) -> impl Iterator<Item = &Path> {
         .filter_map(|converter| converter.watch_folder.as_deref())
 }
 
-/// Has the host follow its file, and answers what else was named and does not count.
+/// Selects `file` and its store for the host.
+///
+/// Returns a remark for each other name that was given and is ignored.
 pub(super) fn follow_file(file: &Path, config: &Config, context: &mut Context<'_>) -> Vec<String> {
     let given = context.globals.config.replace(file.to_owned());
     let ignored = given.filter(|given| given != file).map(|given| {
@@ -29,7 +31,7 @@ pub(super) fn follow_file(file: &Path, config: &Config, context: &mut Context<'_
     ignored.into_iter().chain(store).collect()
 }
 
-/// `watching 3 folders`.
+/// Describes what the host watches: `watching 3 folders`.
 pub(super) fn watching(config: &Config) -> String {
     let folders = watched(config).count() as u64;
     format!("watching {}", counted(folders, "folder", "folders"))

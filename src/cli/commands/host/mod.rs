@@ -1,4 +1,4 @@
-//! `annals host`: the converter host.
+//! `annals host`: runs the converter host, checks its configuration, shows its status.
 
 mod arguments;
 mod check;

@@ -19,8 +19,8 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::{self, State};
 use crate::host::{Host, Listener, LogFormat, Stop};
 
-/// How long the last words of a host may take to be written; nobody who does not read is waited for
-/// longer.
+/// How long a host that ends waits for its last lines to be written. A reader that stopped reading
+/// is not waited for longer.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -94,7 +94,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
             if let Some(failed) = failed {
                 context.note(failed);
             }
-            // Said before anything is done, where it can be.
+            // The notes are written before the host starts to work, if the streams accept them.
             console.finish(LAST_WORDS);
             let log = Log::new(format, verbosity, {
                 let err = console.err.clone();
@@ -108,7 +108,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
             ended?
         }
     };
-    // Who still asks something is told that the host ends, before its stores do.
+    // Clients learn that the host ends before its stores are closed.
     drop(endpoints);
     for archive in stores {
         archive.close()?;

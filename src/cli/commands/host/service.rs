@@ -1,4 +1,4 @@
-//! Listens to signals, the supervisor and the configuration file while a host works.
+//! Handles signals, the supervisor and changes of the configuration file while a host works.
 
 #[cfg(unix)]
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,10 +17,10 @@ use crate::cli::store;
 use crate::convert::Cancel;
 use crate::host::{Hooks, Host, Notice, Stop};
 
-/// Between two looks at the configuration file.
+/// Time between two checks of the configuration file.
 const CONFIG_LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A host and what it takes to have it run.
+/// A host and everything that is needed to run it.
 pub(super) struct Service {
     pub(super) host: Arc<Host>,
     pub(super) stop: Stop,
@@ -35,11 +35,12 @@ type HostSignals = Signals;
 #[cfg(not(unix))]
 type HostSignals = ();
 
-/// The exit of the signal that ended a host, if one did, and the one that its work deserves.
+/// The exit code of the signal that ended a host, if one did, and the exit code for its work.
 pub(super) type Ended = (Option<Exit>, Exit);
 
-/// Does the work of a host while its signals, its supervisor and its configuration file are
-/// listened to. Answers the exit of the signal that ended it, if one did.
+/// Runs `work` while the host's signals, supervisor and configuration file are handled.
+///
+/// Returns the exit of the signal that ended the host, if one did.
 #[cfg(unix)]
 pub(super) fn while_listening(
     service: Service,
@@ -92,8 +93,8 @@ pub(super) fn while_listening(
         if args.watch_config && !args.once {
             scope.spawn(|| {
                 watch_config(&args.file, &over, || {
-                    reload(host, &args.file, supervisor, hooks)
-                })
+                    reload(host, &args.file, supervisor, hooks);
+                });
             });
         }
         let worked = catch_unwind(AssertUnwindSafe(work));
@@ -109,7 +110,8 @@ pub(super) fn while_listening(
         .unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Where there are no such signals, Ctrl-C ends the process, which any store survives.
+/// Runs `work` on systems without these signals. Ctrl-C ends the process there, which the store
+/// survives.
 #[cfg(not(unix))]
 pub(super) fn while_listening(
     service: Service,
@@ -128,8 +130,8 @@ pub(super) fn while_listening(
         if args.watch_config && !args.once {
             scope.spawn(|| {
                 watch_config(&args.file, &over, || {
-                    reload(host, &args.file, supervisor, hooks)
-                })
+                    reload(host, &args.file, supervisor, hooks);
+                });
             });
         }
         work();
@@ -139,7 +141,7 @@ pub(super) fn while_listening(
     Ok(None)
 }
 
-/// Reads the configuration again and puts it in force; one that is wrong is told of.
+/// Reads the configuration again and applies it. Reports a configuration that is wrong.
 fn reload(host: &Host, file: &Path, supervisor: &Supervisor, hooks: &Hooks) {
     supervisor.reloading();
     let loaded = store::load(file).inspect_err(|error| host.refuse_reload(error));
@@ -151,7 +153,7 @@ fn reload(host: &Host, file: &Path, supervisor: &Supervisor, hooks: &Hooks) {
     supervisor.ready("");
 }
 
-/// Reloads when the file has changed and stayed the same for a moment.
+/// Calls `reload` when the file has changed and was then unchanged for one interval.
 pub(super) fn watch_config(file: &Path, over: &Cancel, reload: impl Fn()) {
     let look = || {
         let metadata = file.metadata().ok()?;

@@ -1,4 +1,4 @@
-//! `annals host run --once`: one pass over all folders, with a table of what was converted.
+//! `annals host run --once`: makes one pass over all folders and prints what was converted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,9 +16,9 @@ use crate::host::{Hooks, Notice, RunSummary};
 use crate::id::EntryId;
 use crate::time::{Clock, SystemClock};
 
-/// What a host tells while it runs.
+/// Messages of the host while it works.
 enum News {
-    /// A line for people who asked for more.
+    /// A line that is shown with `--verbose`.
     Line(String),
     Converted {
         converter: String,
@@ -28,7 +28,7 @@ enum News {
     Passed(Box<RunSummary>),
 }
 
-/// Makes one pass; what it tells is data and progress, as of any verb.
+/// Makes one pass over all folders. Its results are printed as those of any other verb.
 pub(super) fn run_single_pass(
     service: Service,
     state: Arc<State>,
@@ -40,7 +40,7 @@ pub(super) fn run_single_pass(
         let tell = tell.clone();
         let hooks = Hooks::new(move |notice| {
             if let Some(news) = news(notice) {
-                // Nobody hears it only when the host is stopped anyway.
+                // Sending fails only when the host is being stopped.
                 let _ = tell.send(news);
             }
         });
@@ -52,8 +52,7 @@ pub(super) fn run_single_pass(
     Ok((signalled, tally.exit()))
 }
 
-/// What a notice of a single pass is to the people and programs outside; most of it is none of
-/// their business.
+/// Returns the message that a notice of the host leads to. Most notices lead to none.
 fn news(notice: &Notice<'_>) -> Option<News> {
     let shown = |path: &Path| path_text(path);
     Some(match notice {
@@ -128,12 +127,12 @@ fn report_of(entry: Option<EntryId>) -> String {
     }
 }
 
-/// What is gathered from the news of a host.
+/// The sums of a pass.
 struct Tally {
     converters: BTreeMap<String, [u64; 5]>,
     taken: u64,
     last: RunSummary,
-    /// What others are told.
+    /// The status that clients read.
     state: Arc<State>,
 }
 

@@ -1,4 +1,4 @@
-//! `annals host status`: whether a host owns the store, and how it is.
+//! `annals host status`: shows whether a host owns the store, and how the host is.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::cli::store::Status as OwnerStatus;
 use crate::host::{HostStatus, Space};
 use crate::{Error, ErrorKind};
 
-/// Files listed by name that cannot go their way; `--json` has more of them.
+/// Most stuck files that are listed by name; `--json` lists more of them.
 const STUCK_SHOWN: usize = 10;
 
 #[derive(Serialize)]
@@ -63,8 +63,9 @@ pub(super) fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::NotFound)
 }
 
-/// Looks for damage in a store that no host owns. A store that another verb has open at the moment
-/// is not waited for.
+/// Looks for damage in a store without a host.
+///
+/// Other errors are ignored. For example, another verb may have the store open at the moment.
 fn note_damage_without_host(context: &Context<'_>) -> Result<(), Error> {
     match context.open(Access::ReadOnly) {
         Ok(archive) => archive.close(),

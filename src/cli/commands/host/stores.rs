@@ -1,4 +1,4 @@
-//! The stores of a host: opens them, and answers for them while it has them.
+//! Opens the stores of a host, and serves them to clients.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use crate::cli::store::trust::{self, Found};
 use crate::host::{Archives, Config, ConverterConfig};
 use crate::{Error, ErrorKind};
 
-/// Answers for every store while the host has it. Where a folder cannot hold a socket, as some
-/// network shares cannot, the host works without.
+/// Serves every store of the host to clients.
+///
+/// Some network shares cannot hold a socket. The host then works without clients.
 pub(super) fn serve_stores(
     archives: &Archives,
     state: &Arc<State>,
@@ -31,8 +32,7 @@ pub(super) fn serve_stores(
     endpoints
 }
 
-/// Opens every store that some converter archives into which watches a folder or has reports to
-/// send.
+/// Opens the stores of all archiving converters that watch a folder or have reports to send.
 pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Archives, Error> {
     let archiving = |converter: &&ConverterConfig| {
         (converter.watch_folder.is_some() || converter.submit.is_some())
@@ -69,8 +69,9 @@ pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Arch
     Ok(archives)
 }
 
-/// Opens a store for a host. A host writes for months and nobody reads what it says at its start,
-/// so a copy of a store that nobody has confirmed is refused.
+/// Opens a store for a host, and refuses an unconfirmed copy of a store.
+///
+/// A warning would not be enough: a host writes for months, and nobody reads its first lines.
 fn open_original(folder: &Path, context: &Context<'_>) -> Result<Archive, Error> {
     trust::check(folder, Found::Named, Access::ReadWrite, context.trust())?;
     let archive = Archive::open(folder, context.options(Access::ReadWrite))?;

@@ -1,10 +1,10 @@
-//! What a pass came to: in words, and as an exit code.
+//! Summarises a pass in words, and as an exit code.
 
 use crate::cli::render::{count, counted};
 use crate::cli::run::Exit;
 use crate::host::RunSummary;
 
-/// The exit code that the last pass deserves.
+/// Returns the exit code for the last pass.
 pub(super) fn exit_of(summary: &RunSummary) -> Exit {
     let good = summary.successful
         + summary.skipped
@@ -22,7 +22,7 @@ pub(super) fn exit_of(summary: &RunSummary) -> Exit {
     }
 }
 
-/// What to do about entries that failed, if there are any.
+/// Returns a remark with the next step when entries have failed before.
 pub(super) fn failed_before(failed: u64) -> Option<String> {
     let failed = Some(failed).filter(|failed| *failed > 0)?;
     Some(format!(
@@ -31,7 +31,8 @@ pub(super) fn failed_before(failed: u64) -> Option<String> {
     ))
 }
 
-/// `575 files found, 575 archived, 560 of 575 converted`, and what is left where it was.
+/// Describes a pass: `575 files found, 575 archived, 560 of 575 converted`, and what was left in
+/// place.
 pub(super) fn in_words(summary: &RunSummary) -> String {
     let mut parts = vec![
         format!("{} found", counted(summary.found, "file", "files")),

@@ -12,8 +12,9 @@ use crate::cli::store::State;
 use crate::host::{Hooks, Listener, Notice, RunSummary};
 use crate::time::{Clock, SystemClock};
 
-/// Runs the host until it is stopped. What it says is for people: whether anybody takes it does not
-/// matter to it.
+/// Runs the host until it is stopped.
+///
+/// Its output is for people. The host keeps working when nobody reads it.
 pub(super) fn run_until_stopped(
     service: Service,
     listener: Option<Listener>,
@@ -54,7 +55,7 @@ pub(super) fn run_until_stopped(
     Ok((ended?, exit_of(&last)))
 }
 
-/// The line that a running host prints for a pass in which there was something to do.
+/// Returns the line that a running host prints for a pass that had something to do.
 fn line_of(summary: &RunSummary, json: bool) -> Option<String> {
     let sent = summary.reports_submitted + summary.reports_rejected;
     let something = summary.archived + summary.converted + summary.done_before + sent > 0;

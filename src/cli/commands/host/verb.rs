@@ -1,4 +1,4 @@
-//! Runs the verb of `annals host` that was asked for.
+//! Runs the chosen verb of `annals host`.
 
 use super::arguments::{Action, Args, Status};
 use super::check::check;

@@ -1,4 +1,4 @@
-//! What `annals reprocess` is given.
+//! The arguments of `annals reprocess`.
 
 use std::str::FromStr;
 

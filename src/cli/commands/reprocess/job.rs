@@ -1,4 +1,4 @@
-//! Runs a job: progress, the pauses of a ramp, and what is gathered of its steps.
+//! Runs a job: shows its progress, asks at the pauses of a ramp, and collects its findings.
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -13,17 +13,17 @@ use crate::convert::{
 };
 use crate::id::EntryId;
 
-/// Entries after which a ramp asks.
+/// Numbers of entries after which a ramp asks whether to go on.
 const PAUSES: [usize; 2] = [1, 10];
 
-/// What a job tells while it runs.
+/// Messages of a job while it runs.
 enum News {
     Step(Step),
-    /// Shall it go on?
+    /// Asks whether the job should go on.
     Pause(ReprocessResult, Sender<bool>),
 }
 
-/// What is gathered from the steps of a job.
+/// What is collected from the steps of a job.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) differences: Differences,
@@ -43,7 +43,7 @@ pub(super) fn run_job(
     let mut findings = Findings::default();
     let work = |tell: &Sender<News>| {
         let on_step = |step: &Step| {
-            // Nobody hears it only when the job is cancelled anyway.
+            // Sending fails only when the job is being cancelled.
             let _ = tell.send(News::Step(step.clone()));
         };
         let mut ask = |so_far: &ReprocessResult| {
@@ -78,7 +78,9 @@ pub(super) fn run_job(
     Ok((result, findings))
 }
 
-/// A job that is not to go on is no error: what was done is done, and told.
+/// Asks whether the job should go on, after a summary of what was done.
+///
+/// Answering no is not an error: the finished steps are recorded.
 fn shall_go_on(so_far: &ReprocessResult, context: &mut Context<'_>) -> Result<bool, Failure> {
     context.meter.clear();
     context.flush()?;
@@ -129,7 +131,7 @@ impl Findings {
     }
 }
 
-/// `31  changed  success, attempt 2`.
+/// Describes a step in one line: `31  changed  success, attempt 2`.
 fn step_line(step: &Step) -> String {
     let words = match &step.outcome {
         StepOutcome::Ran {

@@ -1,4 +1,4 @@
-//! `annals reprocess`: converters again, over any selection, and what that changes.
+//! `annals reprocess`: runs converters again on archived sources and shows what changes.
 
 mod arguments;
 mod job;

@@ -1,4 +1,4 @@
-//! What the arguments mean to the library: which converters, with what, and where reports go.
+//! Translates the arguments into the library's options: converters, their parameters, endpoints.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::convert::{OnError, Params, Reprocess, Resend, Which};
 use crate::host::Config;
 use crate::{Error, ErrorKind};
 
-/// Where the reports of each converter go.
+/// Returns the submission endpoint of each converter.
 fn endpoints(args: &Args, config: Option<&Config>) -> Result<BTreeMap<String, String>, Error> {
     let converters = config.iter().flat_map(|config| &config.converters);
     let endpoints: BTreeMap<String, String> = converters

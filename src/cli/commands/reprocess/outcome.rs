@@ -1,4 +1,4 @@
-//! What a job came to, for people and programs.
+//! Prints the result of a job, for people and programs.
 
 use serde::Serialize;
 
@@ -11,10 +11,10 @@ use crate::convert::ReprocessResult;
 use crate::id::EntryId;
 use crate::{Error, ErrorKind};
 
-/// Entries listed by name where only some are.
+/// Most entries that are listed by id.
 const LISTED_MAX: usize = 8;
 
-/// What a run came to, for programs.
+/// The result of a job, as JSON output shows it.
 #[derive(Serialize)]
 struct Outcome<'a> {
     #[serde(flatten)]
@@ -51,6 +51,13 @@ pub(super) fn tell_outcome(
             ));
         }
     }
+    if let Some(why) = &result.end_error {
+        let unended = format!("the attempts are on record, but the end of the job is not: {why}");
+        context.error(
+            &Error::new(ErrorKind::Io, unended)
+                .hint("open the store again; 'annals job list' shows the job as interrupted"),
+        );
+    }
     if result.not_tried > 0 {
         context.error(&cannot_run(result.not_tried, &result.blocked.join("; ")));
         return Ok(Exit::Failed);
@@ -67,7 +74,8 @@ pub(super) fn tell_outcome(
     let differs = result.changed + result.fixed + result.broken > 0;
     Ok(if args.fail_on_change && differs {
         Exit::Damaged
-    } else if result.failed + result.skipped > 0 || result.interrupted {
+    } else if result.failed + result.skipped > 0 || result.interrupted || result.end_error.is_some()
+    {
         Exit::Partial
     } else {
         Exit::Done

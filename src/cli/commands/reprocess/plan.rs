@@ -1,4 +1,4 @@
-//! `annals reprocess --dry-run`: what would run.
+//! `annals reprocess --dry-run`: shows what would run.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{ConverterLabel, ReprocessPlan};
 use crate::{Error, ErrorKind};
 
-/// What a dry run comes to: the members of an outcome that are known, and the plan.
+/// The plan of a dry run, with those members of a job's result that are known without running.
 #[derive(Serialize)]
 struct Planned<'a> {
     dry_run: bool,
@@ -73,7 +73,8 @@ fn exit_of(plan: &ReprocessPlan) -> Exit {
     }
 }
 
-/// A converter that cannot run is no failure of the entries.
+/// Returns the error for a converter that cannot run, which does not count as a failure of the
+/// entries.
 pub(super) fn cannot_run(entries: u64, reason: &str) -> Error {
     let entries = counted(entries, "entry is", "entries are");
     Error::new(

@@ -1,4 +1,4 @@
-//! The entries of a job, refused where there are none.
+//! Selects the entries of a job, and refuses an empty selection.
 
 use crate::archive::Archive;
 use crate::cli::content::no_entry;
@@ -8,8 +8,10 @@ use crate::host::Config;
 use crate::query::Filter;
 use crate::{Error, ErrorKind};
 
-/// The entries meant. No entry at all, and one that was named and does not exist, is refused before
-/// anything runs: a gate that looked at nothing must not open.
+/// Returns the selected entries.
+///
+/// Fails before anything runs when there are none, or when a named entry does not exist. A check
+/// that looked at nothing must not pass.
 pub(super) fn selection(
     archive: &Archive,
     selected: Selected,

@@ -1,4 +1,4 @@
-//! Runs `annals reprocess`: checks what is asked for, then plans or runs the job.
+//! Runs `annals reprocess`: checks the arguments, then plans or runs the job.
 
 use super::arguments::Args;
 use super::job::run_job;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         run_job(&archive, &selection, &converters, &options, &args, context)?;
     let closed = archive.close();
     context.meter.clear();
-    // Steps end in any order.
+    // Steps end in any order, so the ids are sorted.
     findings.fixed.sort_unstable();
     findings.broken.sort_unstable();
     let exit = tell_outcome(&result, &findings, &args, context)?;

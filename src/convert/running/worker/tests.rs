@@ -1,10 +1,10 @@
-//! A worker that crashes on one file must cost that file's attempt and nothing else.
+//! Checks that a worker which crashes over one file costs that file's attempt and nothing else.
 
 use super::*;
 use crate::convert::Bounds;
 use crate::entry::{Meta, Outcome};
 
-/// Answers by the name it is asked about.
+/// A worker that answers according to the name of the source.
 const WORKER: &str = r#"
     while read -r line; do
         id=$(printf '%s' "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
@@ -112,7 +112,7 @@ fn babble_and_answers_to_nobody_are_failures() {
     assert_eq!(bench.convert("a").outcome, Outcome::Success);
 }
 
-/// A module was missing: every file of the backlog had a final failed attempt within minutes.
+/// A missing module must not give every file of a backlog a final failed attempt.
 #[test]
 fn a_worker_that_dies_without_being_asked_is_no_fault_of_the_source() {
     let bench = Bench::of("echo start >> \"$HOME/starts\"; echo 'no module' >&2; exit 1");
@@ -130,7 +130,7 @@ fn a_worker_that_dies_without_being_asked_is_no_fault_of_the_source() {
     assert_eq!(starts.lines().count(), 6, "one to ask and one to see");
 }
 
-/// The first file after a start may be the one that no worker survives.
+/// The first file after a start may be one that kills every worker.
 #[test]
 fn a_source_that_kills_a_fresh_worker_fails_and_the_line_goes_on() {
     let bench = Bench::new();
@@ -141,7 +141,7 @@ fn a_source_that_kills_a_fresh_worker_fails_and_the_line_goes_on() {
     }
 }
 
-/// A program that is no worker reads on and on, and says nothing.
+/// A program that is no worker reads forever and never answers.
 #[test]
 fn a_worker_that_never_answers_is_at_fault_after_some_sources_and_not_after_one() {
     let bench = Bench::of("while read -r line; do echo hello; done");

@@ -43,7 +43,7 @@ impl Bench {
     }
 }
 
-/// The lines that are not the same in both.
+/// Returns the pairs of lines in which the two texts differ.
 fn differing(a: &str, b: &str) -> Vec<(String, String)> {
     assert_eq!(a.lines().count(), b.lines().count(), "{b}");
     let pairs = a.lines().zip(b.lines());

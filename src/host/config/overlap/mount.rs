@@ -1,5 +1,6 @@
-//! Where folders are on their file systems. The same folder can be mounted in several places, and
-//! then the folders around it differ.
+//! Finds the path of a folder on its file system.
+//!
+//! A folder that is mounted in several places has a different chain of parent folders in each.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -20,12 +21,12 @@ impl OnDevice {
 #[derive(Debug)]
 struct Mount {
     device: String,
-    /// What of the file system is mounted.
+    /// The folder of the file system that is mounted.
     root: PathBuf,
     at: PathBuf,
 }
 
-/// What is mounted where; nothing where the system does not tell.
+/// The mounts of this machine; empty where the system does not list them.
 #[derive(Debug, Default)]
 pub(super) struct Table(Vec<Mount>);
 
@@ -37,7 +38,7 @@ impl Table {
 
     fn parse(bytes: &[u8]) -> Self {
         let mount = |line: &[u8]| {
-            // Number, parent's number, device, root, where it is mounted, ...
+            // The fields are: number, parent's number, device, root, mount point, ...
             let mut fields = line.split(|byte| *byte == b' ').skip(2);
             Some(Mount {
                 device: String::from_utf8(fields.next()?.to_owned()).ok()?,
@@ -53,9 +54,9 @@ impl Table {
         )
     }
 
-    /// Where a path is on its file system.
+    /// Returns the path of a folder on its file system.
     pub(super) fn place(&self, real: &Path, missing: &Path) -> Option<OnDevice> {
-        // Of two that are mounted in one place the later one is seen.
+        // Of two mounts in one place the later one is visible.
         let mount = self
             .0
             .iter()
@@ -69,7 +70,7 @@ impl Table {
     }
 }
 
-/// A path as it is written there: some characters are a backslash and three octal digits.
+/// Decodes a path of the mount table, where some characters are a backslash and three octal digits.
 fn path(written: &[u8]) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(written.len());
     let mut rest = written;

@@ -72,7 +72,7 @@ fn folders_that_are_one_or_in_each_other_are_refused_whatever_they_are_called() 
             "watch_folder = \"in\"\ndone_folder = \"deep\"",
             ["deep", "watch_folder"],
         ),
-        // It is not there yet.
+        // A folder that does not exist yet.
         (
             "watch_folder = \"in\"\ndone_folder = \"linked/a/b\"",
             ["done_folder", "lies in"],
@@ -85,7 +85,7 @@ fn folders_that_are_one_or_in_each_other_are_refused_whatever_they_are_called() 
             "watch_folder = \"linked/new\"\ndone_folder = \"in/new\"",
             ["done_folder", "two names"],
         ),
-        // A folder around it.
+        // A folder around the watch folder.
         (
             "watch_folder = \"in/sub\"\ndone_folder = \"in\"",
             ["done_folder", "holds"],
@@ -113,7 +113,7 @@ fn folders_that_are_one_or_in_each_other_are_refused_whatever_they_are_called() 
             ["archive_folder", "the store"],
         ),
     ] {
-        // A name that the text alone shows to be inside is refused before.
+        // Overlaps that the path texts alone show are refused earlier, by other checks.
         let text = format!(
             "[store]\npath = \"store\"\n[[converter]]\nname = \"T\"\n\
              command = [\"sh\", \"run.sh\", \"{{input}}\"]\n{keys}\n"
@@ -143,7 +143,7 @@ fn a_needed_file_in_a_watch_folder_is_refused_by_its_key() {
     symlink("in/run.sh", plant.at("run.sh")).expect("made");
     let told = plant.refused("watch_folder = \"in\"");
     assert!(told.expect("refused").contains("command of converter 'T'"));
-    // The line is that of the key.
+    // The reported line is that of the key.
     let told = plant.refused("watch_folder = \"in\"").expect("refused");
     assert!(told.contains("host.toml:5: "), "{told}");
 }
@@ -161,7 +161,7 @@ fn what_does_not_overlap_is_allowed() {
             "watch_folder = \"in\"\n{second}\nwatch_folder = \"in\"\narchive_folder = \"own\""
         ),
         &format!("watch_folder = \"in\"\n{second}\nwatch_folder = \"in/special\""),
-        // The store that is open may be called otherwise than in the configuration.
+        // The open store may have another path than in the configuration.
         "watch_folder = \"in\"\n",
     ] {
         let config = plant.config(keys);
@@ -170,7 +170,7 @@ fn what_does_not_overlap_is_allowed() {
         assert!(checked.is_ok(), "{keys}: {checked:?}");
         fs::remove_file(plant.at("opened")).expect("there");
     }
-    // The open one counts too.
+    // The open store is checked too.
     let opened = plant.config("watch_folder = \"in\"");
     assert!(opened.check_folders(Some(&plant.at("in"))).is_err());
 }
@@ -189,7 +189,7 @@ fn two_names_of_one_watch_folder_are_refused_and_nested_ones_where_folders_are_t
     assert!(plant.refused(&nested).is_some());
 }
 
-/// A share was mounted, or a link set, after the host had started.
+/// A folder may change after the start, when a share is mounted or a link is created.
 #[test]
 fn a_folder_that_appears_or_is_swapped_later_is_compared_again() {
     let plant = Plant::new();
@@ -206,7 +206,7 @@ fn a_folder_that_appears_or_is_swapped_later_is_compared_again() {
     fs::remove_file(plant.at("done")).expect("there");
     fs::create_dir(plant.at("done")).expect("made");
     assert_eq!(check("done"), Ok(()));
-    // The watch folder becomes the store.
+    // A link to the store replaces the watch folder.
     fs::remove_dir(plant.at("in")).expect("empty");
     plant.link("store", "in");
     assert_eq!(check("in"), Err(ErrorKind::Refused));

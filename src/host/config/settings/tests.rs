@@ -43,7 +43,7 @@ fn what_other_machines_can_reach_must_be_allowed_and_nothing_listens_unasked() {
     assert_eq!(allowed.listen.map(|address| address.port()), Some(9100));
 }
 
-/// A limit takes what a retention keeps. One that nobody wrote must not.
+/// A limit purges entries that a retention would keep, so a limit that nobody wrote must not apply.
 #[test]
 fn a_limit_on_size_counts_only_where_the_file_states_it() {
     let limit = |text: &str| parse(text).expect("valid").converters[0].archive.max_size;
@@ -152,7 +152,7 @@ fn a_key_is_refused_just_outside_its_range_and_taken_at_its_ends() {
             schema::Kind::TextMap => (Vec::new(), vec!["[]".into()]),
             schema::Kind::Text | schema::Kind::Url => continue,
         };
-        // The minimal converter has these already.
+        // The minimal converter has these keys already.
         if matches!(key.name, "command" | "name") {
             continue;
         }
@@ -233,8 +233,8 @@ fn unknown_keys_are_told_with_their_line_and_what_was_meant() {
     );
 }
 
-/// A mistyped scheme had the whole address told: on the terminal, in the log and in the status of a
-/// host, with the password and the key that stood in it.
+/// A mistyped scheme must not reveal the address: it may contain a password or a key, and the error
+/// appears on the terminal, in the log and in the host's status.
 #[test]
 fn a_value_that_may_hold_a_secret_is_refused_without_being_told() {
     for wrong in [
@@ -338,8 +338,8 @@ fn a_marker_is_a_plain_name_and_makes_its_converter_one_of_folders() {
     assert_eq!(one.complete_marker.as_deref(), Some("x"));
 }
 
-/// A pattern that was typed on one system did not fit the names that another wrote, and the
-/// files stayed where they were.
+/// Systems encode accents in different ways, so a pattern typed on one system must fit names
+/// written on another.
 #[test]
 fn a_pattern_takes_a_name_in_whichever_way_its_letters_are_written() {
     let of = |pattern: &str| {

@@ -1,4 +1,4 @@
-//! Counts, rates and reasons.
+//! Tests counts, rates and reasons.
 
 use super::*;
 use crate::host::observe::space::Space;
@@ -26,7 +26,7 @@ fn a_rate_forgets_what_is_older_than_a_minute() {
     assert_eq!(rate.sum(start + Duration::from_secs(61)), 2);
 }
 
-/// The pass after a night without a share must not say so still.
+/// Once a share can be listed again, the status must not report it any more.
 #[test]
 fn a_folder_that_can_be_listed_again_is_no_reason_any_more() {
     let counters = Counters::new();

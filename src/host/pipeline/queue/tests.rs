@@ -1,4 +1,4 @@
-//! The order of what is in hand, and its bounds.
+//! Tests the order of the queues, and their limits.
 
 use super::*;
 

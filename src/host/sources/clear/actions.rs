@@ -15,10 +15,10 @@ use crate::host::sources::source::Source;
 use crate::{Error, ErrorKind, Result};
 
 impl<'a> Source<'a> {
-    /// Gives `read` all of it as the archive holds it: the bytes of a file, or a tar file of a
-    /// folder or of a file with its companions.
+    /// Calls `read` with a stream of the source as the archive holds it: the bytes of a file, or a
+    /// tar file of a folder or of a file with its companions.
     ///
-    /// The stream fails at its end if it is not what was read before.
+    /// The stream fails at its end if the source is not what was read before.
     pub(in crate::host) fn read<T>(
         self,
         read: impl FnOnce(&mut dyn Read) -> Result<T>,
@@ -32,7 +32,7 @@ impl<'a> Source<'a> {
         read(&mut Expected::new(tarball, self.seen.content))
     }
 
-    /// Returns true when it is not what was read any more.
+    /// Returns true when the source has changed since it was read.
     pub(in crate::host) fn has_changed(self) -> bool {
         if self.seen.meta.has_parts() {
             self.parts().is_err()
@@ -42,7 +42,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Returns what it is made of, if that is what was read; `None` for a file on its own.
+    /// Returns the parts of the source if they are unchanged; `None` for a single file.
     fn parts(self) -> Result<Option<Parts<'a>>> {
         if !self.seen.meta.has_parts() {
             return Ok(None);
@@ -54,12 +54,12 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Opens the file, if it still looks like what was read.
+    /// Opens the file if it still looks as it did when it was read.
     pub(super) fn open(self) -> Result<File> {
         aside::open_file(self, &aside::watched(self)?)
     }
 
-    /// Removes exactly what was read, and nothing if anything else is there.
+    /// Removes exactly what was read. Removes nothing if the source has changed.
     pub(in crate::host) fn remove(self) -> Result<()> {
         match self.seen.kind() {
             SourceKind::File => aside::with(self, Compare::Content, |aside, _| aside.remove_file()),
@@ -68,8 +68,9 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Moves it into a folder, made if missing, under its own name or a distinct one. Never
-    /// replaces anything. Returns where it is now.
+    /// Moves the source into a folder under its own name or a distinct one. Returns the new path.
+    ///
+    /// The folder is created if it is missing. Nothing is ever replaced.
     pub(in crate::host) fn move_into(self, folder: &Path) -> Result<PathBuf> {
         let target = open(folder)?;
         match self.seen.kind() {
@@ -78,7 +79,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Replaces it by a zip file in a folder, made if missing. Returns where that is.
+    /// Replaces the source by a zip file in a folder, which is created if missing. Returns its
+    /// path.
     pub(in crate::host) fn zip_into(self, folder: &Path) -> Result<PathBuf> {
         let target = open(folder)?;
         let name = zipped(self.name(), target.name_bytes_max(self.name()));
@@ -89,8 +91,10 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Removes what something else durably stands for. A name that another file took meanwhile is
-    /// left to it: what was read has gone, and is kept by what stands for it.
+    /// Removes the source after a durable copy was made.
+    ///
+    /// If another file has taken the name meanwhile, that file stays: what was read is gone, and
+    /// its copy remains.
     pub(super) fn give_way(self) -> Result<()> {
         match self.remove() {
             Err(error) if error.kind() == ErrorKind::Changed && !self.has_its_name()? => Ok(()),
@@ -104,7 +108,7 @@ fn open(folder: &Path) -> Result<Dir> {
     Dir::open(folder).map_err(|error| Error::io("open", folder, error))
 }
 
-/// Copies a source into a folder, as it is done between file systems, and removes it.
+/// Copies a source into a folder and removes it, as a move between file systems does.
 #[cfg(test)]
 pub(super) fn copy_into(source: Source<'_>, folder: &Path) -> Result<PathBuf> {
     match source.seen.kind() {

@@ -1,4 +1,4 @@
-//! Sets a source aside: renames it to a hidden name, where nobody else writes to it.
+//! Sets a source aside: renames it to a hidden name, where no other program writes to it.
 
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
@@ -27,25 +27,27 @@ pub(super) type Files = Vec<(PathBuf, BlobId)>;
 pub(super) struct Aside<'a> {
     source: Source<'a>,
     pub(super) watched: Dir,
-    /// The folder of its own that a source with a very long name is put into.
+    /// The private folder that holds a source whose name is too long to be extended.
     holder: Option<PrivateFolder>,
-    /// What it is called now.
+    /// The current name.
     name: OsString,
     /// The file, opened before it was renamed.
     file: Option<File>,
 }
 
-/// How what was set aside is compared with what was read.
+/// How a source that was set aside is compared with what was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compare {
-    /// Also by its content.
+    /// By its content and its metadata.
     Content,
-    /// By what can be seen: its content has a second name, and was compared there.
+    /// By its metadata only: its content has a second name, and was compared there.
     FileMeta,
 }
 
-/// Sets a source aside, compares it with what was read, and acts on it. When anything fails, it
-/// goes back to its name, or to one beside it if that is taken; the error says so.
+/// Sets a source aside, compares it with what was read, and calls the action on it.
+///
+/// When anything fails, the source gets its name back, or a name beside it if that is taken. The
+/// error says so.
 pub(super) fn with<'a, T>(
     source: Source<'a>,
     compare: Compare,
@@ -54,11 +56,11 @@ pub(super) fn with<'a, T>(
     Aside::prepare(source)?.take(compare, act)
 }
 
-/// Opens the file of a source, if it still looks like what was read.
+/// Opens the file of a source if it still looks as it did when it was read.
 pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
     let failed = |error| Error::io("read", source.path, error);
     let now = watched.look(source.name()).map_err(failed)?;
-    // A link can have been given the number of the file that was read, once that was gone.
+    // A new link may have been given the file's id after the file itself was deleted.
     let is_link = |now: &Seen| now.kind == Kind::Link;
     let follows = source.seen.shape == Shape::File(Links::Follow);
     if has_companions(source)? {
@@ -86,14 +88,14 @@ pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
     }
 }
 
-/// Returns true when a file that had no companions has one now, which belongs to it.
+/// Returns true when a file that had no companions has one now.
 fn has_companions(source: Source<'_>) -> Result<bool> {
     let found = companions_of(source.path, &source.seen.shape);
     let found = found.map_err(|error| Error::io("read", source.path, error))?;
     Ok(!found.is_empty())
 }
 
-/// The folder that a source lies in.
+/// Opens the folder that a source lies in.
 pub(super) fn watched(source: Source<'_>) -> Result<Dir> {
     let parent = source.path.parent().filter(|path| *path != Path::new(""));
     let parent = parent.unwrap_or(Path::new("."));
@@ -101,7 +103,7 @@ pub(super) fn watched(source: Source<'_>) -> Result<Dir> {
 }
 
 impl<'a> Aside<'a> {
-    /// Makes everything ready to rename a source that still looks like what was read.
+    /// Prepares the renaming of a source that still looks as it did when it was read.
     pub(super) fn prepare(source: Source<'a>) -> Result<Self> {
         let watched = watched(source)?;
         let file = if source.seen.shape == Shape::Folder {
@@ -126,7 +128,8 @@ impl<'a> Aside<'a> {
         })
     }
 
-    /// Sets it aside, compares it with what was read, and acts on it, see [`with`].
+    /// Sets the source aside, compares it with what was read, and calls the action on it; see
+    /// [`with`].
     pub(super) fn take<T>(
         self,
         compare: Compare,
@@ -151,8 +154,9 @@ impl<'a> Aside<'a> {
         }
     }
 
-    /// Renames it, if its name is still its own. Nothing comes between the two looks at the name:
-    /// what takes it in between is out of sight until it is put back.
+    /// Renames the source if its name still belongs to it.
+    ///
+    /// A file that takes the name between the check and the renaming is moved too, and is put back.
     fn rename(&self) -> Result<()> {
         let name = self.source.name();
         let failed = |error| Error::io("set aside", self.source.path, error);
@@ -198,7 +202,7 @@ impl<'a> Aside<'a> {
         false
     }
 
-    /// The folder that it is in now, and what it is called there.
+    /// Returns the folder that the source is in now, and its current name there.
     pub(super) fn place(&self) -> (&Dir, &OsStr) {
         (self.dir(), &self.name)
     }
@@ -209,12 +213,12 @@ impl<'a> Aside<'a> {
             .map_or(&self.watched, |holder| &holder.dir)
     }
 
-    /// Where it is now.
+    /// Returns the current path.
     fn path(&self) -> PathBuf {
         self.dir().at(&self.name)
     }
 
-    /// Compares what was set aside with what was read.
+    /// Compares the source that was set aside with what was read.
     fn compare(&self) -> Result<Files> {
         if !self.is_what_was_read()? {
             return Err(self.source.changed());
@@ -276,27 +280,29 @@ impl<'a> Aside<'a> {
         self.watched.make_durable()
     }
 
-    /// Gives it a second name in another folder, before it is set aside. The name must be free.
+    /// Gives the file a second name in another folder before it is set aside. The name must be
+    /// free.
     pub(super) fn link_to(&self, folder: &Dir, name: &OsStr) -> io::Result<()> {
         self.watched.link(self.source.name(), folder, name)
     }
 
-    /// Renames it into another folder, under a name that must be free.
+    /// Renames the source into another folder, under a name that must be free.
     pub(super) fn rename_to(&self, folder: &Dir, name: &OsStr) -> io::Result<()> {
         self.dir().rename_free(&self.name, folder, name)
     }
 
-    /// Takes back what [`Self::rename_to`] put there, for it is something else.
+    /// Undoes [`Self::rename_to`], because what was renamed is not the source.
     pub(super) fn rename_back(&self, folder: &Dir, name: &OsStr) -> io::Result<()> {
         folder.rename_free(name, self.dir(), &self.name)
     }
 
-    /// Gives it its name back, or one beside it. Returns the error with what became of the source.
+    /// Gives the source its name back, or a name beside it. Returns the error, extended by the
+    /// result.
     fn put_back(self, error: Error) -> Error {
         let name = self.source.name();
         let is_gone = || matches!(self.dir().look(&self.name), Ok(None));
         let outcome = if is_gone() {
-            // It went on its way, or somebody else has put it back.
+            // The action finished it, or another process has put it back.
             None
         } else {
             Some(give_free_name(&self.watched, name, |to| {
@@ -318,7 +324,8 @@ impl<'a> Aside<'a> {
         self.remove_holder();
         match more {
             None => error,
-            // Not of the kind that is passed over: somebody may look for it.
+            // `Refused` instead of `Changed`, because a changed file is passed over silently, and a
+            // person may look for this one.
             Some(more) => {
                 let message = format!("{}; {more}", error.message());
                 Error::new(ErrorKind::Refused, message).caused_by(error)
@@ -327,7 +334,7 @@ impl<'a> Aside<'a> {
     }
 }
 
-/// What is in a folder, if that looks like what was read.
+/// Returns the content of a folder if it looks as it did when it was read.
 pub(super) fn tree(source: Source<'_>, path: &Path) -> Result<Tree> {
     let (meta, tree) = FileMeta::inside(path).map_err(|error| refused(source.path, error))?;
     if meta.is_unchanged_from(&source.seen.meta) {
@@ -337,7 +344,7 @@ pub(super) fn tree(source: Source<'_>, path: &Path) -> Result<Tree> {
     }
 }
 
-/// Hashes the tar file of a source, and each of its files by itself on the way.
+/// Hashes the tar file of a source, and each of its files while it is read.
 pub(super) fn hash_files(parts: &Parts<'_>) -> io::Result<(BlobId, Files)> {
     let hashes = Rc::new(RefCell::new(Vec::new()));
     let content = hash(parts.tarball_of(|item| {
@@ -375,14 +382,15 @@ impl PrivateFolder {
         make().map_err(|error| Error::io("create a folder in", watched.path(), error))
     }
 
-    /// Removes the folder, if nothing is in it.
+    /// Removes the folder if it is empty.
     pub(super) fn remove(&self, watched: &Dir) {
-        // What is left in it is put back at the next start of the host.
+        // Whatever is left in it is put back at the next start of the host.
         let _ = watched.remove_folder(&self.name);
     }
 
-    /// Returns true for a folder that looks like one made by this account. Where the file system
-    /// keeps no owners and modes, every folder does.
+    /// Returns true for a folder that this account may have created, by its owner and mode.
+    ///
+    /// Where the file system keeps no owners and modes, every folder counts.
     pub(super) fn is_ours(watched: &Dir, found: Access) -> Result<bool> {
         #[cfg(unix)]
         if found == Access::private() {
@@ -396,7 +404,7 @@ impl PrivateFolder {
     }
 }
 
-/// A file that is read for a tar file, and hashed by itself on the way.
+/// A file that is read into a tar file, and hashed at the same time.
 struct Noted {
     content: Box<dyn Read>,
     hasher: blake3::Hasher,

@@ -1,21 +1,21 @@
-//! Owner, permissions and attributes that a copy or a zip file takes over from its source.
+//! Copies owner, permissions and attributes from a source to its copy or zip file.
 //!
-//! Owner, group, permissions and the attributes that people set (`user.*`) are kept where the
-//! system permits. Permissions never get wider: where the group cannot be kept, the group's
-//! permissions are cut to what everybody has. `setuid` and the like are dropped. Access control
-//! lists are not copied; a file that has one gives its group no more than everybody has.
+//! Owner, group, permissions and user attributes (`user.*`) are kept where the system permits.
+//! Permissions never get wider: where the group cannot be kept, the group's permissions are reduced
+//! to those of everybody. `setuid` and similar bits are dropped. Access control lists are not
+//! copied; for a file that has one, the group's permissions are reduced in this way too.
 
 use std::fs::File;
 use std::io;
 
-/// Permissions of the file's own account, its group and everybody.
+/// Permission bits of the owner, the group and everybody.
 #[cfg(unix)]
 const PERMISSIONS: u32 = 0o777;
-/// What a zip file says of a file where the system has no such permissions.
+/// Permissions in a zip file on a system without permission bits.
 #[cfg(not(unix))]
 const PERMISSIONS_UNKNOWN: u32 = 0o600;
 
-/// Who owns a source, and who may do what with it.
+/// Owner, group and permission bits of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Permissions {
     #[cfg(unix)]
@@ -26,7 +26,7 @@ pub(super) struct Permissions {
 }
 
 impl Permissions {
-    /// Those of an open file or folder.
+    /// Returns the permissions of an open file or folder.
     #[cfg(unix)]
     pub(super) fn of(file: &File) -> io::Result<Self> {
         use std::os::unix::fs::MetadataExt;
@@ -36,7 +36,7 @@ impl Permissions {
             group: metadata.gid(),
             mode: metadata.mode() & PERMISSIONS,
         };
-        // With a list the group's bits are no longer what the group may do.
+        // With an access control list, the group bits no longer tell what the group may do.
         Ok(if has_access_list(file) {
             own.without_group()
         } else {
@@ -51,13 +51,15 @@ impl Permissions {
         })
     }
 
-    /// The permissions as a number, for a zip file.
+    /// Returns the permissions as a number, for a zip file.
     pub(super) fn mode(self) -> u32 {
         self.mode
     }
 
-    /// What is left where the group is another one: its members are among everybody then, and
-    /// whoever was among everybody may be a member.
+    /// Returns the permissions for the case that the group changes.
+    ///
+    /// Members of the old group then count as everybody, and anybody may be a member of the new
+    /// one. So both get only what group and everybody were both allowed.
     #[cfg(unix)]
     fn without_group(self) -> Self {
         let both = (self.mode >> 3) & self.mode & 0o007;
@@ -67,8 +69,10 @@ impl Permissions {
         }
     }
 
-    /// Those of one file that holds the contents of a folder, from the folder's own: only who can
-    /// read every file in it can read that one.
+    /// Returns the permissions of one file that holds the content of a folder, from those of the
+    /// folder.
+    ///
+    /// Only who can read every file in the folder may read that file.
     #[cfg(unix)]
     pub(super) fn of_content(self) -> Self {
         // Who can enter a folder can read what is in it.
@@ -84,7 +88,7 @@ impl Permissions {
         self
     }
 
-    /// Takes away what somebody may not do with one of the files or folders in it.
+    /// Removes each permission that one of the files or folders inside does not give.
     #[cfg(unix)]
     pub(super) fn narrowed_by(self, inner: Self, is_folder: bool) -> Self {
         let inner = if inner.group == self.group {
@@ -108,8 +112,9 @@ impl Permissions {
         self
     }
 
-    /// Gives them to a file or folder that only this account could open so far. What the system
-    /// does not permit is left out, and never widens anything.
+    /// Sets these permissions on a file or folder that only this account could open so far.
+    ///
+    /// What the system does not permit is left out, and never widens anything.
     #[cfg(unix)]
     pub(super) fn give(self, file: &File) {
         use rustix::fs::{Gid, Mode, Uid, fchmod, fchown};
@@ -128,8 +133,7 @@ impl Permissions {
     pub(super) fn give(self, _file: &File) {}
 }
 
-/// Gives a copy what it is to keep of its source. The copy's content is written, and its time is
-/// set, apart from this.
+/// Gives a copy the metadata that it keeps of its source. Content and time are set separately.
 pub(super) fn keep(source: &File, copy: &File) -> io::Result<()> {
     let permissions = Permissions::of(source)?;
     copy_attributes(source, copy);
@@ -148,12 +152,12 @@ fn has_access_list(_file: &File) -> bool {
     false
 }
 
-/// Copies the attributes that people and programs set. What cannot be copied is left out: the
-/// content is what counts.
+/// Copies the attributes that people and programs set. Those that cannot be copied are left out,
+/// because the content counts.
 #[cfg(target_os = "linux")]
 fn copy_attributes(source: &File, copy: &File) {
     use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
-    /// The system keeps no longer lists and values.
+    /// The system's limit for lists and values of attributes.
     const BYTES_MAX: usize = 64 << 10;
     let mut names = vec![0_u8; BYTES_MAX];
     let Ok(length) = flistxattr(source, &mut names[..]) else {
@@ -187,7 +191,7 @@ mod tests {
         }
     }
 
-    /// A zip of a private file could be read by everybody.
+    /// A zip file must not be readable for anybody who could not read all that is in it.
     #[test]
     fn a_zip_of_a_folder_is_readable_for_those_only_who_can_read_all_of_it() {
         let folder = permissions(7, 0o755).of_content();

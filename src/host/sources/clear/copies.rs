@@ -1,5 +1,5 @@
-//! Copies and zip files of a source that is made of several files, verified before they get their
-//! names.
+//! Copies and zips sources that consist of several files. Results are verified before they get
+//! their names.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -19,11 +19,10 @@ use crate::host::sources::source::Source;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
-/// How many of the names that were given last are looked through for what a killed host had put
-/// there.
+/// Number of recent names that are searched for a result of a killed host.
 const LOOKED_THROUGH: usize = 32;
 
-/// Makes a verified copy of what a source is made of, which has no name in the folder yet.
+/// Creates a verified copy of the source's parts, which has no final name in the folder yet.
 pub(super) fn copy_parts<'t>(
     source: Source<'_>,
     parts: &Parts<'_>,
@@ -37,7 +36,7 @@ pub(super) fn copy_parts<'t>(
         Error::new(ErrorKind::Io, message).caused_by(error)
     })?;
     copy.keep_metadata(&parts.tree, parts.root)?;
-    // By the tree of the source: not every file system keeps times as exactly.
+    // Uses the tree of the source, because not every file system keeps times as exactly.
     let back = parts.tarball_of(|item| file_of(&copy.path, item));
     let back = back.and_then(hash);
     let back = back.map_err(|error| Error::io("read back", &copy.path, error))?;
@@ -48,7 +47,7 @@ pub(super) fn copy_parts<'t>(
     }
 }
 
-/// Makes a zip file of all that a source is made of. Returns where that is; on `Ok` it is durable.
+/// Creates a zip file of all parts of a source. Returns its path; on `Ok` it is durable.
 pub(super) fn zip_parts(
     source: Source<'_>,
     parts: &Parts<'_>,
@@ -101,8 +100,11 @@ pub(super) fn zip_parts(
     partial.publish(name)
 }
 
-/// A file that a host which was killed before it could remove the source had made of it: the same
-/// bytes as `partial`, under a name it may have given. On `Ok` its name is durable.
+/// Finds a file that a host made of the source and did not finish, because it was killed before it
+/// removed the source.
+///
+/// Such a file has the bytes of `partial`, under a name that the host may have chosen. On `Ok` its
+/// name is durable.
 fn made_before(partial: &Partial<'_>, target: &Dir, name: &OsStr) -> Result<Option<PathBuf>> {
     let bytes = |file: &File| -> io::Result<u64> { Ok(file.metadata()?.len()) };
     let hash_of = |mut file: &File| {
@@ -116,14 +118,14 @@ fn made_before(partial: &Partial<'_>, target: &Dir, name: &OsStr) -> Result<Opti
         let file = target.open_file(name)?;
         Ok(bytes(&file)? == length && hash_of(&file)? == made)
     };
-    // What cannot be read is somebody else's.
+    // A file that cannot be read is not the host's.
     let found = find_recent(target, name, |name| Ok(is_it(name).unwrap_or(false)))?;
     let Some(found) = found else { return Ok(None) };
     target.make_durable()?;
     Ok(Some(target.at(&found)))
 }
 
-/// Looks through the names like `name` that were given last.
+/// Searches the names derived from `name` that were given last.
 pub(super) fn find_recent(
     target: &Dir,
     name: &OsStr,

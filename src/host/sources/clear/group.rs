@@ -1,11 +1,12 @@
-//! Clearing a main file and its companions away together: all of them, or none.
+//! Clears a main file and its companions away together: all of them, or none.
 //!
 //! They are gathered in a folder that only the host's own account can enter, the main file first,
-//! and compared there with what was read. From there they are removed as a folder is, by a list of
-//! what was compared, or they are moved in one step into such a folder beside where they are to be,
-//! and given their names there. A folder of that kind without a list always means the same: what is
-//! in it gets its names in the folder around it. So a killed host leaves nothing that the next one
-//! could take for something else.
+//! and compared there with what was read. From there they are removed like a folder, by a list of
+//! what was compared. Or they are moved in one step into such a private folder beside their
+//! destination, and given their names there.
+//!
+//! A private folder without a list always means that its content gets names in the folder around
+//! it. So the next host cannot misinterpret anything that a killed host left.
 
 use std::ffi::OsStr;
 use std::io;
@@ -22,7 +23,7 @@ use crate::host::sources::parts::{Parts, companions_of, parts, refused};
 use crate::host::sources::source::Source;
 use crate::{Error, ErrorKind, Result};
 
-/// Removes exactly what was read, and nothing if anything of it is not as it was.
+/// Removes exactly what was read. Removes nothing if any part has changed.
 pub(super) fn remove(source: Source<'_>) -> Result<()> {
     with(source, |set| {
         set.remove()?;
@@ -30,19 +31,20 @@ pub(super) fn remove(source: Source<'_>) -> Result<()> {
     })
 }
 
-/// Moves all of it into a folder, under its names or distinct ones. Returns where the main file is.
+/// Moves all parts into a folder under their names or distinct ones. Returns the path of the main
+/// file.
 pub(super) fn move_into(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     with(source, |set| set.move_into(target, Way::Rename))
 }
 
-/// Copies all of it into a folder, as it is done between file systems, and removes it.
+/// Copies all parts into a folder and removes them, as a move between file systems does.
 #[cfg(test)]
 pub(super) fn copy_into(source: Source<'_>, target: &Path) -> Result<PathBuf> {
     let target = Dir::open(target).map_err(|error| Error::io("open", target, error))?;
     with(source, |set| set.move_into(&target, Way::Copy))
 }
 
-/// Replaces all of it by one zip file in a folder. Returns where that is.
+/// Replaces all parts by one zip file in a folder. Returns its path.
 pub(super) fn zip_into(source: Source<'_>, target: &Dir, name: &OsStr) -> Result<PathBuf> {
     with(source, |set| {
         let there = zip_parts(source, &set.parts, target, name)?;
@@ -51,17 +53,20 @@ pub(super) fn zip_into(source: Source<'_>, target: &Dir, name: &OsStr) -> Result
     })
 }
 
-/// How a group gets into another folder.
+/// How a group is brought into another folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// By a rename where that is possible, and by a copy elsewhere.
+    /// By a rename if possible, and otherwise by a copy.
     Rename,
     #[cfg_attr(not(test), expect(dead_code, reason = "tests have one file system"))]
     Copy,
 }
 
-/// Sets all of a source aside, compares it with what was read, and acts on it. When anything fails,
-/// what is left of it goes back to its names, or to some beside them; the error says so.
+/// Sets all parts of a source aside, compares them with what was read, and calls the action on
+/// them.
+///
+/// When anything fails, the remaining parts get their names back, or names beside them. The error
+/// says so.
 fn with<T>(source: Source<'_>, act: impl FnOnce(&Set<'_>) -> Result<T>) -> Result<T> {
     let watched = watched(source)?;
     let now = parts(source.path, &source.seen.shape);
@@ -105,7 +110,7 @@ fn gather<'a>(
         names.push(name.clone());
     }
     let failed = |error| Error::io("read", source.path, error);
-    // What came meanwhile belongs to it too.
+    // Companions that appeared meanwhile belong to the source too.
     let more = companions_of(source.path, &source.seen.shape).map_err(failed)?;
     if !more.is_empty() {
         return Err(source.changed());
@@ -125,7 +130,7 @@ fn gather<'a>(
     }
 }
 
-/// Renames one name into the group, if it is still that of what was read.
+/// Renames one name into the group if it still belongs to what was read.
 fn take(source: Source<'_>, watched: &Dir, group: &Dir, of: (&OsStr, FileId)) -> Result<()> {
     let (name, id) = of;
     let failed = |error| Error::io("set aside", watched.at(name), error);
@@ -148,7 +153,7 @@ fn take(source: Source<'_>, watched: &Dir, group: &Dir, of: (&OsStr, FileId)) ->
     }
 }
 
-/// A main file with its companions in a folder of their own, compared with what was read.
+/// A main file with its companions in a private folder, compared with what was read.
 struct Set<'a> {
     source: Source<'a>,
     watched: &'a Dir,
@@ -158,7 +163,7 @@ struct Set<'a> {
 }
 
 impl Set<'_> {
-    /// Removes what was compared. What is not that any more is put back with what is left.
+    /// Removes what was compared. Anything that has changed is put back with the rest.
     fn remove(&self) -> Result<()> {
         let holder = removal::condemn_group(
             self.source,
@@ -186,8 +191,9 @@ impl Set<'_> {
         Ok(now)
     }
 
-    /// Puts it into a holder in another folder, by a rename where that is possible. Returns true
-    /// for a copy.
+    /// Moves the set into a holder in another folder, by a rename where that is possible.
+    ///
+    /// Returns true for a copy.
     fn move_to(&self, there: &PrivateFolder, target: &Dir, way: Way) -> Result<bool> {
         let group = OsStr::new(GROUP);
         let renamed = match way {
@@ -215,11 +221,11 @@ impl Set<'_> {
     }
 }
 
-/// Gives what was set aside its names back, or some beside them. Returns the error with what became
-/// of the source.
+/// Gives what was set aside its names back, or names beside them. Returns the error, extended by
+/// the result.
 fn put_back(source: Source<'_>, watched: &Dir, holder: &PrivateFolder, error: Error) -> Error {
     if matches!(holder.dir.look(OsStr::new(GROUP)), Ok(None)) {
-        // It went on its way, or was put back.
+        // The action finished it, or it was put back.
         return error;
     }
     let more = match place(&holder.dir, watched, Some(source.name())) {
@@ -234,7 +240,8 @@ fn put_back(source: Source<'_>, watched: &Dir, holder: &PrivateFolder, error: Er
             back.message()
         ),
     };
-    // Not of the kind that is passed over: somebody may look for it.
+    // `Refused` instead of `Changed`, because a changed file is passed over silently, and a person
+    // may look for this one.
     let message = format!("{}; {more}", error.message());
     Error::new(ErrorKind::Refused, message).caused_by(error)
 }

@@ -1,5 +1,4 @@
-//! Gives a main file and its companions, which were gathered in a folder, their names there or
-//! elsewhere.
+//! Gives a main file and its companions, gathered in a folder, their names there or elsewhere.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -9,24 +8,26 @@ use super::dir::{Dir, Kind};
 use super::name::{distinct, first_free_number, shortened};
 use crate::{Error, ErrorKind, Result};
 
-/// The folder in a holder that a main file and its companions are in.
+/// The folder inside a holder that contains a main file and its companions.
 pub(super) const GROUP: &str = "group";
 
-/// How often names are looked for while others keep taking them.
+/// Maximum number of tries for free names while other programs keep taking them.
 const TRIES_MAX: u32 = 1000;
 
-/// What became of the names of a group.
+/// The result of naming a group.
 pub(super) struct Placed {
-    /// What the main file was called.
+    /// The previous name of the main file.
     pub(super) was: OsString,
-    /// Where it is now.
+    /// The current path of the main file.
     pub(super) now: PathBuf,
     pub(super) is_under_its_names: bool,
 }
 
-/// Gives what is in a holder's group its names in `folder`, all with one number where some are
-/// taken: they still belong together then. The main file's comes last, so that whoever waits for it
-/// finds all of it. Where the main file is not known, the last of the files stands for it.
+/// Gives the members of a holder's group their names in `folder`.
+///
+/// If some names are taken, all members get one common number, so that they still belong together.
+/// The main file is named last, so that a program that waits for it finds all of them. If the main
+/// file is not known, the last of the files counts as main file.
 pub(in crate::host) fn place(holder: &Dir, folder: &Dir, main: Option<&OsStr>) -> Result<Placed> {
     let name = OsStr::new(GROUP);
     let failed = |error| Error::io("read", holder.at(name), error);
@@ -50,15 +51,15 @@ pub(in crate::host) fn place(holder: &Dir, folder: &Dir, main: Option<&OsStr>) -
     Ok(placed)
 }
 
-/// One of a group, by its name.
+/// A member of a group.
 struct Member {
     name: OsString,
     kind: Kind,
-    /// Bytes of the longest name like it.
+    /// Maximum bytes of a name like this one.
     bytes_max: usize,
 }
 
-/// What a group consists of, in the order in which it gets its names.
+/// The members of a group, in the order in which they get their names.
 struct Names {
     members: Vec<Member>,
 }
@@ -81,8 +82,10 @@ impl Names {
         Ok(Self { members })
     }
 
-    /// `unit (2).csv` and its folder `unit (2)`. What is too long for the folder is cut by as many
-    /// bytes as the longest of them, so that what was one stem stays one.
+    /// Returns a numbered name: `unit (2).csv` and its folder `unit (2)`.
+    ///
+    /// If names are too long for the folder, all are cut by as many bytes as the longest one needs,
+    /// so that a common stem stays common.
     fn numbered(&self, member: &Member, number: u64) -> OsString {
         let addition = match number {
             1 => String::new(),
@@ -102,7 +105,7 @@ impl Names {
         out
     }
 
-    /// Gives a member its name with `number`, or with a greater one when others take it meanwhile.
+    /// Gives a member its name with `number`, or with a greater one if others take it meanwhile.
     fn give(
         &self,
         member: &Member,
@@ -112,7 +115,7 @@ impl Names {
     ) -> Result<OsString> {
         let is_taken = |number: u64| -> io::Result<bool> {
             for member in &self.members {
-                // Those that have their names already are not in the way.
+                // Members that already have their names do not count as taken.
                 let waits = group.has(&member.name)?;
                 if waits && folder.has(&self.numbered(member, number))? {
                     return Ok(true);

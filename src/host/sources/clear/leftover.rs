@@ -11,9 +11,10 @@ use crate::host::sources::source::Source;
 use crate::id::BlobId;
 use crate::{Error, Result};
 
-/// Removes the report of a source from its done folder: `<name without extension>.json`, if it is
-/// byte for byte one of the reports that the archive holds of this very entry. Anything else of
-/// that name belongs to somebody else and stays.
+/// Removes the report of a source from its done folder.
+///
+/// The report is `<name without extension>.json`, if it equals one of the reports that the archive
+/// holds for this entry. Any other file with that name stays, because it belongs to somebody else.
 pub(in crate::host) fn remove_leftover(
     source: &Path,
     done: &Path,

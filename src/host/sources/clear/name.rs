@@ -7,12 +7,13 @@ use std::path::Path;
 use super::dir::Dir;
 use crate::{Error, ErrorKind, Result};
 
-/// How often a free name is looked for while others keep taking it.
+/// Maximum number of tries for a free name while other programs keep taking it.
 const TRIES_MAX: u32 = 1000;
-/// The longest extension that a shortened name keeps, in bytes.
+/// The longest extension in bytes that a shortened name keeps.
 const EXTENSION_BYTES_MAX: usize = 40;
 
-/// `unit.csv`, `unit (2).csv`, `unit (3).csv` ..., in at most `bytes_max` bytes.
+/// Returns a distinct name: `unit.csv`, `unit (2).csv`, `unit (3).csv` ..., in at most `bytes_max`
+/// bytes.
 ///
 /// A name that is too long is cut in its stem; the extension stays.
 pub(crate) fn distinct(name: &OsStr, number: u64, bytes_max: usize) -> OsString {
@@ -36,7 +37,7 @@ pub(crate) fn distinct(name: &OsStr, number: u64, bytes_max: usize) -> OsString 
     out
 }
 
-/// The name with `.zip` at its end, in at most `bytes_max` bytes.
+/// Returns the name with `.zip` at its end, in at most `bytes_max` bytes.
 pub(super) fn zipped(name: &OsStr, bytes_max: usize) -> OsString {
     let ending = ".zip";
     let mut out = distinct(name, 1, bytes_max.saturating_sub(ending.len()));
@@ -44,7 +45,7 @@ pub(super) fn zipped(name: &OsStr, bytes_max: usize) -> OsString {
     out
 }
 
-/// The first `bytes_max` bytes of a name, or a few less so that no character is cut.
+/// Returns at most the first `bytes_max` bytes of a name, without cutting a character.
 #[cfg(unix)]
 pub(super) fn shortened(name: &OsStr, bytes_max: usize) -> OsString {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -54,7 +55,7 @@ pub(super) fn shortened(name: &OsStr, bytes_max: usize) -> OsString {
     }
     let mut end = bytes_max;
     if str::from_utf8(bytes).is_ok() {
-        // The bytes of a character after its first one.
+        // A continuation byte of a UTF-8 character.
         while end > 0 && bytes[end] & 0b1100_0000 == 0b1000_0000 {
             end -= 1;
         }
@@ -75,8 +76,10 @@ pub(super) fn shortened(name: &OsStr, bytes_max: usize) -> OsString {
     text[..end].into()
 }
 
-/// Gives something in `folder` a free name: `name` or a distinct one. `give` answers
-/// `AlreadyExists` when somebody else took the name meanwhile, and another one is tried.
+/// Gives an item in `folder` a free name: `name` or a distinct one.
+///
+/// `give` returns `AlreadyExists` when another program took the name meanwhile; then another name
+/// is tried.
 pub(super) fn give_free_name(
     folder: &Dir,
     name: &OsStr,
@@ -105,8 +108,10 @@ pub(super) fn give_free_name(
     .hint("see which program writes there"))
 }
 
-/// A number from `from` on whose name is free, and the one before it is not. It is found in few
-/// looks however many are taken: with steps that double, and then halve.
+/// Returns a number, at least `from`, whose name is free while the name of the number before is
+/// taken.
+///
+/// It takes few checks however many names are taken: the steps first double, and then halve.
 pub(super) fn first_free(folder: &Dir, name: &OsStr, from: u64) -> io::Result<u64> {
     let bytes_max = folder.name_bytes_max(name);
     first_free_number(from, |number| {
@@ -114,7 +119,8 @@ pub(super) fn first_free(folder: &Dir, name: &OsStr, from: u64) -> io::Result<u6
     })
 }
 
-/// A number from `from` on that is not taken, and the one before it is; see [`first_free`].
+/// Returns a number, at least `from`, that is free while the number before is taken; see
+/// [`first_free`].
 pub(super) fn first_free_number(
     from: u64,
     is_taken: impl Fn(u64) -> io::Result<bool>,
@@ -141,14 +147,14 @@ pub(super) fn first_free_number(
     Ok(free)
 }
 
-/// What a hidden name is for: the end of the name.
+/// The purpose of a hidden name, which is the end of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// A file or folder that is being made.
+    /// A file or folder that is being written.
     Partial,
-    /// A source that was set aside, its own name after it; or a folder that holds one.
+    /// A source that was set aside, followed by its own name; or a folder that holds one.
     Aside,
-    /// What hosts of an earlier version moved folders into to remove them.
+    /// A folder into which earlier versions of the host moved folders to remove them.
     Removing,
 }
 
@@ -165,7 +171,7 @@ impl Purpose {
 const PREFIX: &str = ".annals-";
 const DIGITS: usize = 16;
 
-/// A name that no watch takes and nobody has.
+/// Returns a random name that no converter takes.
 pub(super) fn hidden(purpose: Purpose) -> io::Result<OsString> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
@@ -173,7 +179,7 @@ pub(super) fn hidden(purpose: Purpose) -> io::Result<OsString> {
     Ok(format!("{PREFIX}{number:016x}.{}", purpose.ending()).into())
 }
 
-/// A hidden name that has `name` in it, for [`name_in`] to find.
+/// Returns a hidden name that contains `name`; [`name_in`] extracts it.
 pub(super) fn hidden_with(purpose: Purpose, name: &OsStr) -> io::Result<OsString> {
     let mut out = hidden(purpose)?;
     out.push(".");
@@ -181,12 +187,12 @@ pub(super) fn hidden_with(purpose: Purpose, name: &OsStr) -> io::Result<OsString
     Ok(out)
 }
 
-/// Returns true for a name that [`hidden`] gives.
+/// Returns true for a name that [`hidden`] returns.
 pub(super) fn is_hidden(name: &OsStr, purpose: Purpose) -> bool {
     after_hidden(name, purpose).is_some_and(<[u8]>::is_empty)
 }
 
-/// The name in a name that [`hidden_with`] gives.
+/// Returns the name contained in a name that [`hidden_with`] returns.
 pub(super) fn name_in(hidden: &OsStr, purpose: Purpose) -> Option<OsString> {
     let name = after_hidden(hidden, purpose)?.strip_prefix(b".")?;
     // Sources never begin with a dot.
@@ -196,7 +202,7 @@ pub(super) fn name_in(hidden: &OsStr, purpose: Purpose) -> Option<OsString> {
     os_string(name)
 }
 
-/// What follows a hidden name.
+/// Returns what follows the hidden part of a name.
 fn after_hidden(name: &OsStr, purpose: Purpose) -> Option<&[u8]> {
     let rest = name.as_encoded_bytes().strip_prefix(PREFIX.as_bytes())?;
     let (number, rest) = rest.split_at_checked(DIGITS)?;
@@ -223,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    /// A name of 255 bytes that was taken could get no ` (2)`, and its file stayed for ever.
+    /// A taken name at the length limit must be cut, or its file could never get a distinct name.
     #[test]
     fn a_name_at_the_limit_is_cut_in_its_stem_and_keeps_its_extension() {
         let long = format!("{}.csv", "x".repeat(251));
@@ -250,7 +256,7 @@ mod tests {
         assert_eq!(zipped(OsStr::new("a.csv"), 255), "a.csv.zip");
     }
 
-    /// A tester that always writes one name: the ten-thousandth file found no name and stayed.
+    /// A station may always write one name, so that thousands of numbered names are taken.
     #[test]
     fn ten_thousand_equal_names_leave_a_free_one_that_is_found_in_few_looks() {
         let dir = tempfile::tempdir().expect("folder");
@@ -266,9 +272,9 @@ mod tests {
             let found = first_free(&folder, name, 1).expect("read");
             assert_eq!(found, 10_001);
         }
-        // A search from the first one takes a million looks.
+        // A linear search would need a million checks.
         assert!(began.elapsed() < std::time::Duration::from_millis(500));
-        // One that somebody else takes in the same moment is passed over.
+        // A name that another program takes at this moment is skipped.
         let mut given = Vec::new();
         let chosen = give_free_name(&folder, name, |name| {
             given.push(name.to_owned());

@@ -16,16 +16,17 @@ use crate::host::sources::parts::Parts;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
-/// What has not changed for so long, no host is still making.
+/// A partial file that has not changed for this long is abandoned.
 const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
-/// Removes from `folder` the files and folders that hosts were making when they were killed; their
-/// sources are there, or were made again. What cannot be looked at or removed is left: it harms
-/// nobody.
+/// Removes the partial files and folders that killed hosts left in `folder`.
+///
+/// Their sources still exist, or were finished later. What cannot be inspected or removed is left:
+/// it does no harm.
 pub(in crate::host) fn remove_partials(folder: &Path, now: SystemTime) {
     for item in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = item.path();
-        // By the time of change: what is made gets the time of its source.
+        // Uses the time of change, because the modification time is that of the source.
         let abandoned = fs::symlink_metadata(&path).ok().filter(|metadata| {
             is_hidden(&item.file_name(), Purpose::Partial)
                 && FileMeta::of(metadata).is_ok_and(|meta| meta.age(now) > ABANDONED_AFTER)
@@ -38,7 +39,7 @@ pub(in crate::host) fn remove_partials(folder: &Path, now: SystemTime) {
     }
 }
 
-/// A file being made; removed again unless it is published.
+/// A file that is being written; removed when dropped unless it is published.
 pub(super) struct Partial<'a> {
     folder: &'a Dir,
     name: OsString,
@@ -82,13 +83,13 @@ impl<'a> Partial<'a> {
 
 impl Drop for Partial<'_> {
     fn drop(&mut self) {
-        // A published file does not have the name any more. At worst a hidden file is left that
+        // Fails for a published file, which has another name. At worst a hidden file is left that
         // nobody takes for a result.
         let _ = self.folder.remove_file(&self.name);
     }
 }
 
-/// A copy of a folder being made; removed again unless it is published.
+/// A copy of a folder that is being written; removed when dropped unless it is published.
 pub(super) struct PartialFolder<'a> {
     folder: &'a Dir,
     name: OsString,
@@ -104,9 +105,9 @@ impl<'a> PartialFolder<'a> {
         Ok(Self { folder, name, path })
     }
 
-    /// Gives what is in it, and itself, what it keeps of the source, and syncs all of it.
+    /// Sets the metadata of the folder and its content from the source, and flushes all of it.
     pub(super) fn keep_metadata(&self, tree: &Tree, source: &Path) -> Result<()> {
-        // What is in a folder comes after it, and is to be reached while the copy is still private.
+        // Content is handled before its folder, while the copy is still private and accessible.
         for item in tree.items.iter().rev() {
             keep_metadata_of(
                 &self.path.join(&item.path),
@@ -117,12 +118,12 @@ impl<'a> PartialFolder<'a> {
         keep_metadata_of(&self.path, source, Kind::Folder)
     }
 
-    /// Gives it `name`, or a distinct one. On `Ok` the name is durable.
+    /// Gives the folder `name`, or a distinct one. On `Ok` the name is durable.
     pub(super) fn publish(self, name: &OsStr) -> Result<PathBuf> {
         publish(self.folder, &self.name, name)
     }
 
-    /// Moves it into another folder, where `name` must be free. That is not durable yet.
+    /// Moves the folder into another folder, where `name` must be free. That is not durable yet.
     pub(super) fn rename_into(self, folder: &Dir, name: &OsStr) -> Result<()> {
         let renamed = self.folder.rename_free(&self.name, folder, name);
         renamed.map_err(|error| Error::io("create", folder.at(name), error))
@@ -148,7 +149,7 @@ fn keep_metadata_of(copy: &Path, source: &Path, kind: Kind) -> Result<()> {
             Kind::File { modified, .. } => {
                 let file = File::options().read(true).write(true).open(copy)?;
                 keep(&File::open(source)?, &file)?;
-                // A time that cannot be set is no reason to fail: the content is what counts.
+                // The content counts, so a time that cannot be set is no failure.
                 let _ = file.set_modified(modified);
                 file.sync_all()
             }
@@ -165,7 +166,8 @@ fn keep_metadata_of(copy: &Path, source: &Path, kind: Kind) -> Result<()> {
     settle().map_err(|error| Error::io("copy", source, error))
 }
 
-/// The permissions of a zip file that holds all of a folder, or a main file and its companions.
+/// Returns the permissions of a zip file that holds a whole folder, or a main file and its
+/// companions.
 pub(super) fn permissions_of_all(parts: &Parts<'_>) -> io::Result<Permissions> {
     let of = |path: &Path| open_any(path).and_then(|file| Permissions::of(&file));
     let mut all = match parts.main {
@@ -179,7 +181,7 @@ pub(super) fn permissions_of_all(parts: &Parts<'_>) -> io::Result<Permissions> {
     Ok(all)
 }
 
-/// Opens a file or folder for a look at its permissions.
+/// Opens a file or folder in order to read its permissions.
 pub(super) fn open_any(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);

@@ -1,4 +1,4 @@
-//! Putting a source, or a zip file of it, into a folder.
+//! Puts a source, or a zip file of it, into a folder.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -27,7 +27,7 @@ pub(super) fn move_into(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
         .seen
         .named
         .may_share_file_system(target.id().map_err(failed)?);
-    // What a link leads to is wanted there, not another name of the link.
+    // For a link, its target is wanted there, not another name of the link.
     if may_rename && !source.path.is_symlink() {
         if source.seen.kind() == SourceKind::File
             && let Some(there) = link_into(source, target)?
@@ -38,7 +38,7 @@ pub(super) fn move_into(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
         let moved = aside::with(source, Compare::Content, |aside, _| {
             rename_into(source, aside, target, &mut crosses)
         });
-        // One file system can be mounted in two places that nothing is renamed between.
+        // One file system can be mounted in two places, and renaming between them fails.
         if !crosses {
             return moved;
         }
@@ -53,10 +53,11 @@ pub(super) fn copy_to(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     }
 }
 
-/// Gives a file a name in the folder before it loses its own. `None` where it cannot have two.
+/// Gives a file a name in the folder before it loses its own. `None` where it cannot have two
+/// names.
 ///
-/// Its own name goes at once after that, and comes back if anything fails: a program that sees the
-/// new name and takes the old one for free is right.
+/// Its own name is removed right afterwards, and comes back if anything fails. So a program that
+/// sees the new name may rely on the old one being free.
 fn link_into(source: Source<'_>, target: &Dir) -> Result<Option<PathBuf>> {
     let aside = Aside::prepare(source)?;
     aside.check_content()?;
@@ -66,7 +67,7 @@ fn link_into(source: Source<'_>, target: &Dir) -> Result<Option<PathBuf>> {
     };
     let mut name = None;
     if aside.has_other_names() {
-        // A host that was killed before it took the first name away had given the second one.
+        // A host that was killed before it removed the first name had given the second one already.
         name = find_recent(target, source.name(), is_it)?;
     }
     let name = match name {
@@ -87,7 +88,7 @@ fn link_into(source: Source<'_>, target: &Dir) -> Result<Option<PathBuf>> {
     };
     let failed = |error| Error::io("move", source.path, error);
     if !is_it(&name).map_err(failed)? {
-        // Another file took the name before it was linked. It has its own name still.
+        // Another file took the name before it was linked. That file still has its own name.
         target.remove_file(&name).map_err(failed)?;
         return Err(source.changed());
     }
@@ -125,7 +126,7 @@ fn rename_into(
     let now = target.look(&given);
     let now = now.map_err(|error| Error::io("read", target.at(&given), error))?;
     if now.is_none_or(|now| now.id != source.seen.named) {
-        // Somebody took the hidden name, too.
+        // The item that was renamed is not the source: another program took the hidden name too.
         let _ = aside.rename_back(target, &given);
         return Err(source.changed());
     }
@@ -145,7 +146,7 @@ fn copy_file(source: Source<'_>, target: &Dir) -> Result<PathBuf> {
     let mut to = &partial.file;
     io::copy(&mut &from, &mut to).map_err(failed)?;
     keep(&from, to).map_err(failed)?;
-    // A time that cannot be set is no reason to fail: the content is what counts.
+    // The content counts, so a time that cannot be set is no failure.
     let _ = to.set_modified(source.seen.meta.modified);
     to.sync_all().map_err(failed)?;
     partial.verify(hash, source.seen)?;
@@ -193,7 +194,8 @@ pub(super) fn zip_file(source: Source<'_>, target: &Dir, name: &OsStr) -> Result
         .map_err(failed)?;
     zip.finish().map_err(failed)?;
     permissions.give(&partial.file);
-    // By its time a host that was killed before it removed the source knows what it made.
+    // By this time, the next host recognizes the zip file if this one is killed before it removes
+    // the source.
     let _ = partial.file.set_modified(modified);
     partial.file.sync_all().map_err(failed)?;
     partial.verify(
@@ -221,9 +223,10 @@ pub(super) fn zip_folder(source: Source<'_>, target: &Dir, name: &OsStr) -> Resu
     Ok(there)
 }
 
-/// What a host that was killed before it could remove the source had put in its place: of the same
-/// content and time, under a name it may have given. `None` where times cannot be set, or where
-/// many more came after it: there is a second one then.
+/// Finds the zip file of a host that was killed before it could remove the source.
+///
+/// It has the content and time of the source, under a name that the host may have chosen. `None`
+/// where times cannot be set, or where many names came after it; a second zip file is made then.
 fn stand_in(
     name: &OsStr,
     target: &Dir,
@@ -239,7 +242,7 @@ fn stand_in(
         }
         let file = target.open_file(name)?;
         let meta = FileMeta::of(&file.metadata()?)?;
-        // Something else of that name may be no zip file.
+        // Another file with that name may be no zip file.
         Ok(meta.modified == source.seen.meta.modified
             && content(file).is_ok_and(|held| held == source.seen.content))
     };

@@ -11,8 +11,9 @@ use super::name::{Purpose, give_free_name, is_hidden, name_in};
 use super::removal::{self, FOLDER, LIST};
 use crate::{Error, ErrorKind, Result};
 
-/// Puts back the sources that were set aside in a folder, and ends removals of folders. Answers
-/// what people should know of.
+/// Puts back the sources that were set aside in a folder, and finishes removals of folders.
+///
+/// Returns the problems to report.
 ///
 /// # Errors
 /// When the folder cannot be listed.
@@ -31,7 +32,7 @@ pub(in crate::host) fn recover(watched: &Path) -> io::Result<Vec<Error>> {
     Ok(troubles)
 }
 
-/// Gives something its name back, or one beside it if that is taken: that is an error to tell of.
+/// Gives an item its name back, or a name beside it if that is taken, which is an error to report.
 fn put_back(from: &Dir, name: &OsStr, watched: &Dir, original: &OsStr) -> Result<()> {
     let to = give_free_name(watched, original, |to| from.rename_free(name, watched, to))?;
     if to == original {
@@ -51,8 +52,8 @@ fn renamed(original: &Path, now: &Path) -> Error {
     )
 }
 
-/// Gives a main file and its companions their names back, or some beside them: that is an error to
-/// tell of.
+/// Gives a main file and its companions their names back, or names beside them, which is an error
+/// to report.
 fn put_back_group(holder: &Dir, watched: &Dir) -> Result<()> {
     let placed = group_names::place(holder, watched, None)?;
     if placed.is_under_its_names {
@@ -61,7 +62,8 @@ fn put_back_group(holder: &Dir, watched: &Dir) -> Result<()> {
     Err(renamed(&watched.at(&placed.was), &placed.now))
 }
 
-/// Takes everything out of a folder that a killed host had put a source into, and removes it.
+/// Takes everything out of a folder that a killed host had put a source into, and removes the
+/// folder.
 fn empty(watched: &Dir, name: &OsStr) -> Result<()> {
     let failed = |error| Error::io("read", watched.at(name), error);
     let seen = watched.look(name).map_err(failed)?;
@@ -72,7 +74,7 @@ fn empty(watched: &Dir, name: &OsStr) -> Result<()> {
     if !PrivateFolder::is_ours(watched, holder.access().map_err(failed)?)? {
         return Err(left_alone(watched, name, "somebody else"));
     }
-    // Another host is at work in it.
+    // Another host is working in it.
     let Some(_in_use) = holder.lock().map_err(failed)? else {
         return Ok(());
     };

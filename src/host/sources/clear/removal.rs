@@ -1,10 +1,12 @@
-//! Removing a folder: exactly what was archived of it, and nothing that appeared since.
+//! Removes a folder: exactly what was archived of it, and nothing that appeared since.
 //!
 //! The folder is set aside and compared. A list of its files with their hashes is made durable in a
-//! folder that only the host's own account can enter, and the source is moved in there. Then what
-//! is on the list, and still is what the list says, is removed. A host that is killed meanwhile
-//! leaves both, and the next one ends the removal in the same way. A main file and its companions,
-//! which are gathered in a folder before, are removed in the same way.
+//! private folder, which only the host's own account can enter, and the source is moved in there.
+//! Then each file that is on the list and still matches it is removed. If the host is killed
+//! meanwhile, list and folder remain, and the next host finishes the removal in this way.
+//!
+//! A main file and its companions, which are gathered in a folder before, are removed like a
+//! folder.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -21,13 +23,13 @@ use crate::host::sources::source::{Source, changed};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
-/// What is in the folder that a source is removed in.
+/// The names of list and source inside the private folder of a removal.
 pub(super) const LIST: &str = "list";
 pub(super) const FOLDER: &str = "folder";
 
-/// Bytes of the longest list that is read.
+/// Maximum bytes of a list.
 const LIST_BYTES_MAX: u64 = 512 << 20;
-/// Folders inside each other; a source has fewer.
+/// Maximum depth of nested folders; a source has fewer.
 const DEPTH_MAX: usize = 40;
 
 /// Removes a folder.
@@ -41,7 +43,7 @@ pub(super) fn remove(source: Source<'_>) -> Result<()> {
     })
 }
 
-/// Moves a folder to where it is removed, and returns where that is.
+/// Moves a folder into a private folder for its removal, and returns where that is.
 pub(super) fn condemn(
     aside: &Aside<'_>,
     source: Source<'_>,
@@ -61,8 +63,10 @@ pub(super) fn condemn(
     condemned.condemn(&aside.watched, &list)
 }
 
-/// Moves a main file and its companions, which are in a folder called [`GROUP`], to where they are
-/// removed, and returns where that is. The main file goes first: it is what names them.
+/// Moves a main file and its companions, which are in a folder called [`GROUP`], into a private
+/// folder for their removal, and returns where that is.
+///
+/// The main file goes first, because it names the others.
 pub(super) fn condemn_group(
     source: Source<'_>,
     (watched, dir): (&Dir, &Dir),
@@ -81,7 +85,7 @@ pub(super) fn condemn_group(
     condemned.condemn(watched, &list)
 }
 
-/// A folder that is compared and to be removed: where it is, and what it is called in its holder.
+/// A compared folder that is to be removed: where it is, and its name in its holder.
 struct Condemned<'a> {
     dir: &'a Dir,
     name: &'a OsStr,
@@ -93,14 +97,14 @@ impl Condemned<'_> {
         let holder = PrivateFolder::make(watched)?;
         let moved = self.move_in(watched, &holder, list);
         moved.inspect_err(|_| {
-            // The source was not moved: at worst a hidden folder stays for the next host to remove.
+            // The source was not moved. At worst a hidden folder stays for the next host to remove.
             let _ = holder.dir.remove_file(OsStr::new(LIST));
             holder.remove(watched);
         })?;
         Ok(holder)
     }
 
-    /// Moves the folder into its holder, after a list of what is in it.
+    /// Writes the list of the folder's content, then moves the folder into its holder.
     fn move_in(&self, watched: &Dir, holder: &PrivateFolder, list: &List) -> Result<()> {
         let listed = holder.dir.at(OsStr::new(LIST));
         let write = || -> io::Result<()> {
@@ -113,7 +117,7 @@ impl Condemned<'_> {
         let becomes = OsStr::new(self.becomes);
         let moved = self.dir.rename_free(self.name, &holder.dir, becomes);
         moved.map_err(|error| Error::io("remove", watched.at(&list.name), error))?;
-        // Before the first file of it goes, a power cut must find the folder here and not at its
+        // Before the first file is removed, the folder must durably be here and not under its own
         // name.
         let synced = holder
             .dir
@@ -125,8 +129,9 @@ impl Condemned<'_> {
     }
 }
 
-/// Removes what is on the list of a folder. If anything else is there, the folder goes back to the
-/// watch folder with what is left of it.
+/// Removes what is on the list of a folder.
+///
+/// If anything else is in the folder, it goes back to the watch folder with what is left of it.
 pub(super) fn finish(watched: &Dir, holder: &Dir) -> Result<()> {
     let list_name = OsStr::new(LIST);
     let listed = holder.at(list_name);
@@ -172,7 +177,7 @@ pub(super) fn finish(watched: &Dir, holder: &Dir) -> Result<()> {
             _ => error,
         });
     }
-    // A power cut may not leave a folder without its list.
+    // A power cut must not leave a folder without its list.
     holder.make_durable()?;
     remove(list_name)
 }
@@ -191,10 +196,10 @@ fn not_removed(path: &Path, error: io::Error) -> Error {
     }
 }
 
-/// What may be removed of a folder.
+/// The list of what may be removed of a folder.
 #[derive(Debug, PartialEq, Eq)]
 struct List {
-    /// What the folder was called.
+    /// The original name of the folder.
     name: OsString,
     /// The file that is removed first.
     marker: Option<OsString>,
@@ -202,8 +207,9 @@ struct List {
 }
 
 impl List {
-    /// Removes the files of the list from `folder`, and the folders in it. Nothing is removed while
-    /// anything else is there: it is `Changed`.
+    /// Removes the listed files from `folder`, and the folders in it.
+    ///
+    /// If anything else is there, nothing is removed, and the error is `Changed`.
     fn remove_from(&self, folder: &Dir) -> Result<()> {
         let mut compared = HashMap::new();
         self.compare(folder, Path::new(""), 0, &mut compared)?;
@@ -215,7 +221,7 @@ impl List {
         remove_inside(folder, Path::new(""), &compared)
     }
 
-    /// Compares the files below a folder with the list, and notes which file each is.
+    /// Compares the files below a folder with the list, and records the identity of each file.
     fn compare(
         &self,
         dir: &Dir,
@@ -246,8 +252,9 @@ impl List {
         Ok(())
     }
 
-    /// Name and marker, then hash and path of each file, each text with a zero byte after it, which
-    /// none of them can have.
+    /// Encodes the list: name and marker, then hash and path of each file.
+    ///
+    /// A zero byte ends each text, because none of them can contain one.
     fn written(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut text = |text: &[u8]| {
@@ -268,7 +275,7 @@ impl List {
         bytes
     }
 
-    /// Reads a list. Its names are single components, and its paths lead down only.
+    /// Parses a list. Its names must be single components, and its paths must not lead upwards.
     fn read(bytes: &[u8]) -> io::Result<Self> {
         let damaged = || io::Error::new(io::ErrorKind::InvalidData, "it is no list of files");
         let mut texts = bytes
@@ -300,7 +307,7 @@ fn leads_down(path: &Path) -> bool {
     parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// The names in a folder and what they stand for.
+/// Returns the names in a folder with their kinds.
 fn items(dir: &Dir) -> Result<Vec<(OsString, Kind)>> {
     let failed = |error| Error::io("list", dir.path(), error);
     let mut items = Vec::new();

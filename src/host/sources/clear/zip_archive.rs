@@ -1,4 +1,5 @@
-//! Zip files of sources: deflated, with the time and the permissions of each file, of any size.
+//! Writes and reads zip files of sources: deflated, with time and permissions of each file, of any
+//! size.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -13,15 +14,16 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::time::Timestamp;
 
-/// Files from this length on are written with 64-bit sizes. What is left below 4 GiB pays for
-/// content that deflate cannot pack.
+/// Files of at least this size are written with 64-bit sizes.
+///
+/// The margin below 4 GiB allows for content that grows when it is deflated.
 const LARGE_BYTES: u64 = (1 << 32) - (1 << 28);
 
-/// What a zip file says of a file or folder in it.
+/// Metadata of a file or folder in a zip file.
 pub(super) struct Member<'a> {
     pub(super) name: &'a str,
     pub(super) modified: SystemTime,
-    /// Permissions, as a number of Unix.
+    /// Unix permission bits.
     pub(super) mode: u32,
 }
 
@@ -34,7 +36,7 @@ impl Member<'_> {
     }
 }
 
-/// A zip file being written. Nothing can read it before [`Writer::finish`].
+/// A zip file that is being written. It is not readable before [`Writer::finish`].
 pub(super) struct Writer<'a> {
     zip: ZipWriter<BufWriter<&'a File>>,
     names: HashSet<String>,
@@ -68,14 +70,16 @@ impl<'a> Writer<'a> {
         Ok(self.zip.add_directory(name, member.options())?)
     }
 
-    /// Writes the list of what is in it. The file is not synced.
+    /// Writes the directory of the zip file. The file is not flushed.
     pub(super) fn finish(self) -> io::Result<()> {
         let out = self.zip.finish()?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?;
         Ok(())
     }
 
-    /// Names that differ only in bytes that are no text are told apart by a number.
+    /// Returns a distinct name, with a number if needed.
+    ///
+    /// Names that differ only in bytes that are not UTF-8 would otherwise become equal.
     fn free_name(&mut self, name: &str) -> String {
         let numbered = (2_u64..).map(|number| format!("{name} ({number})"));
         let mut names = [name.to_owned()].into_iter().chain(numbered);
@@ -86,7 +90,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A zip file being read.
+/// A zip file that is being read.
 pub(super) struct Reader {
     file: File,
     zip: ZipArchive<File>,
@@ -100,7 +104,7 @@ impl Reader {
         })
     }
 
-    /// Returns the content of the first file, if that has the name.
+    /// Returns the content of the first file if it has this name.
     pub(super) fn first(&mut self, name: &str) -> io::Result<impl Read + use<>> {
         if self.zip.name_for_index(0).is_none_or(|first| first != name) {
             return Err(io::ErrorKind::NotFound.into());
@@ -108,7 +112,7 @@ impl Reader {
         self.content(0)
     }
 
-    /// Returns the content of the file with a number. Only one may be read at a time.
+    /// Returns the content of the file with this number. Only one may be read at a time.
     pub(super) fn content(&mut self, number: usize) -> io::Result<impl Read + use<>> {
         let member = self.zip.by_index_raw(number)?;
         let bytes = member.compressed_size();
@@ -121,11 +125,12 @@ impl Reader {
     }
 }
 
-/// Local time in two-second steps, as zip tells it: from 1980 to 2107, and what lies outside is
-/// told as the nearest of these.
+/// Converts a time to zip's local time in two-second steps.
+///
+/// Zip covers 1980 to 2107; a time outside becomes the nearest one inside.
 fn zip_time(time: SystemTime) -> DateTime {
     const YEARS: RangeInclusive<i32> = 1980..=2107;
-    // chrono's own conversion panics on times that some file systems hold.
+    // chrono's own conversion panics for times that some file systems hold.
     let time = Timestamp::from(time).to_chrono().with_timezone(&Local);
     let year = time.year();
     let [month, day, hour, minute, second] = if YEARS.contains(&year) {
@@ -171,7 +176,7 @@ mod tests {
         }
     }
 
-    /// Runs Python over a zip file. `None` where there is no Python.
+    /// Runs Python over a zip file. Returns `None` where there is no Python.
     fn python(script: &str, zip: &std::path::Path) -> Option<String> {
         let ran = Command::new("python3")
             .env("PYTHONIOENCODING", "utf-8")
@@ -227,7 +232,7 @@ mod tests {
         }
     }
 
-    /// The first format of zip files counts to 65,535 and knows sizes below 4 GiB.
+    /// The original zip format counts up to 65,535 files and supports sizes below 4 GiB.
     #[test]
     fn seventy_thousand_members_and_64_bit_sizes_other_programs_read_all() {
         let dir = tempfile::tempdir().expect("folder");
@@ -280,7 +285,8 @@ mod tests {
         }
     }
 
-    /// A file of July 1979 was told to be of July 1980: the year alone was moved.
+    /// A time outside of zip's range becomes its first or last time as a whole, not only by its
+    /// year.
     #[test]
     fn a_time_that_zip_cannot_tell_is_the_first_or_last_that_it_can() {
         let at = |seconds: i64| {
@@ -297,11 +303,11 @@ mod tests {
             (time.year(), time.month(), time.day(), hour, minute, second)
         };
         let (first, last) = ((1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58));
-        // 5 July 1979, 1970, 1811, and before any calendar.
+        // 5 July 1979, 1970, 1811, and a time before any calendar.
         for seconds in [299_980_800, 0, -5_017_593_600, -8_000_000_000_000_000] {
             assert_eq!(told(seconds), first, "{seconds}");
         }
-        // 2108, 2255, and after any calendar.
+        // 2108, 2255, and a time after any calendar.
         for seconds in [4_360_000_000, 9_000_000_000, 8_000_000_000_000_000] {
             assert_eq!(told(seconds), last, "{seconds}");
         }

@@ -1,4 +1,5 @@
-//! E. Content that goes: how long it takes until its bytes are given back, and what other callers notice of it.
+//! E. Content that goes: how long it takes until its bytes are given back, and what other callers
+//! notice of it.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,7 +22,8 @@ use crate::put::CALLERS;
 use crate::reports::Format;
 use crate::settings::Settings;
 
-/// Retention of the three parts of the store, in days: the first purge takes the first part, the second the second.
+/// Retention of the three parts of the store, in days: the first purge takes the first part, the
+/// second the second.
 const DAYS: [u16; 3] = [1, 20, 3_000];
 /// How far ahead the rules are asked: after the first and after the second part expired.
 const LOOK_DAYS: [i64; 2] = [2, 22];
@@ -117,7 +119,8 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
     Ok(answer)
 }
 
-/// Runs `purge`, which answers the bytes it gave back, while a caller writes; `write` says how it writes its nth file.
+/// Runs `purge`, which answers the bytes it gave back, while a caller writes; `write` says how it
+/// writes its nth file.
 fn beside_a_writer(
     settings: &Settings,
     mut write: impl FnMut(usize) -> Result<()> + Send,
@@ -189,10 +192,7 @@ fn annals(settings: &Settings, plan: &Plan) -> Result<[Seen; 2]> {
     let filled: usize = parts.iter().sum();
     let mut seen = Vec::new();
     for (nth, days) in LOOK_DAYS.into_iter().enumerate() {
-        let policy = Policy {
-            expired: true,
-            ..Policy::default()
-        };
+        let policy = Policy::default().expired(true);
         let now: Timestamp = SystemClock.now().plus_days(days);
         let purge = archive.plan_purge(&policy, AsOf::Vouched(now))?;
         if purge.count != plan.goes[nth] as u64 {
@@ -223,11 +223,7 @@ fn annals(settings: &Settings, plan: &Plan) -> Result<[Seen; 2]> {
 }
 
 fn kept_for(days: u16) -> NewEntry {
-    NewEntry {
-        converter: "ICT CSV".to_owned(),
-        retention: Retention::days(days),
-        ..NewEntry::default()
-    }
+    NewEntry::new("ICT CSV").retention(Retention::days(days))
 }
 
 /// Which part of the store the nth entry belongs to.

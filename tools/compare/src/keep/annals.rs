@@ -76,11 +76,7 @@ impl Keeper for Annals {
 /// The facts that a converter host would give.
 pub(crate) fn entry(file: &Source) -> NewEntry {
     let stem = file.path.file_stem().unwrap_or_default();
-    let mut new = NewEntry {
-        converter: file.converter.clone(),
-        converter_version: Some("1.4.0".to_owned()),
-        ..NewEntry::default()
-    };
+    let mut new = NewEntry::new(file.converter.clone()).converter_version("1.4.0");
     new.unit.serial = Some(format!("K2510-{}", stem.to_string_lossy()));
     new.unit.process = Some("10".to_owned());
     new

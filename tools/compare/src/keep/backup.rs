@@ -14,7 +14,8 @@ use crate::measure::{fresh_dir, taken};
 pub(crate) enum Batch {
     /// One backup of the whole folder: its good case.
     AllAtOnce,
-    /// One backup for each file as it comes: what acknowledging a file means here. A sample of this many.
+    /// One backup for each file as it comes: what acknowledging a file means here. A sample of this
+    /// many.
     FileByFile(usize),
 }
 

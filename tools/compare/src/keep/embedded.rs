@@ -1,4 +1,5 @@
-//! Embedded stores as somebody would use them for this: compress on all cores, then one writer with transactions.
+//! Embedded stores as somebody would use them for this: compress on all cores, then one writer with
+//! transactions.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;

@@ -1,4 +1,5 @@
-//! Everybody who keeps files: annals, the embedded stores, the backup programs. Each must give back what it took.
+//! Everybody who keeps files: annals, the embedded stores, the backup programs. Each must give back
+//! what it took.
 
 pub(crate) mod annals;
 mod backup;

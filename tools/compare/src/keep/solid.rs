@@ -70,8 +70,8 @@ impl Keeper for Solid {
     }
 }
 
-/// Every file compressed by itself with zstd 19, in one file without any frame: the least that is possible without
-/// knowing other files.
+/// Every file compressed by itself with zstd 19, in one file without any frame: the least that is
+/// possible without knowing other files.
 pub(crate) struct Alone;
 
 const ALONE_LEVEL: i32 = 19;

@@ -1,7 +1,8 @@
-//! Puts every mutant of some sources into one copy of them, each behind a question that the environment answers.
+//! Puts every mutant of some sources into one copy of them, each behind a question that the
+//! environment answers.
 //!
-//! cargo-mutants builds the package once for each mutant. Here all of them are built at once, and a test program that
-//! is started with ANNALS_MUTANT=17 is the seventeenth mutant:
+//! cargo-mutants builds the package once for each mutant. Here all of them are built at once, and a
+//! test program that is started with ANNALS_MUTANT=17 is the seventeenth mutant:
 //!
 //! ```text
 //! a < b            becomes    (if crate::mutant(17) { a > b } else { a < b })
@@ -9,9 +10,9 @@
 //! X => y           becomes    X if !crate::mutant(19) => y
 //! ```
 //!
-//! Usage: annals-mutants ROOT LEFT_OUT < LIST, where LIST is what `cargo mutants --list --json` prints, ROOT is the copy,
-//! which is changed, and LEFT_OUT are the numbers, separated by commas, of mutants that do not compile. Prints the
-//! numbers of those that cannot be put in this way.
+//! Usage: annals-mutants ROOT LEFT_OUT < LIST, where LIST is what `cargo mutants --list --json`
+//! prints, ROOT is the copy, which is changed, and LEFT_OUT are the numbers, separated by commas,
+//! of mutants that do not compile. Prints the numbers of those that cannot be put in this way.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -218,7 +219,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut unplaced = Vec::new();
     for (index, mutant) in mutants.iter().enumerate() {
         let number = index + 1;
-        // A function that hides its type can return only one: an early return would have to be of the same.
+        // A function that hides its type can return only one: an early return would have to be of
+        // the same.
         let opaque = mutant.genre == "FnValue" && mutant.function.as_ref().is_some_and(|function| function.return_type.contains("impl "));
         if opaque {
             unplaced.push(number);

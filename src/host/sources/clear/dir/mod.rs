@@ -1,5 +1,7 @@
-//! An open folder. Names in it are single components, links are not followed, and a folder that
-//! takes its place in the path meanwhile is not touched.
+//! An open folder.
+//!
+//! Names in it are single components, and links are not followed. If another folder takes its place
+//! in the path meanwhile, that folder is not touched.
 
 use std::ffi::OsStr;
 
@@ -21,10 +23,10 @@ pub(super) use other::is_plain;
 #[cfg(unix)]
 pub(super) use unix::is_plain;
 
-/// The longest name that common file systems take, in bytes.
+/// The longest name in bytes that common file systems accept.
 const NAME_BYTES_MAX: usize = 255;
 
-/// What a name in a folder stands for.
+/// The kind of item that a name in a folder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
@@ -33,69 +35,70 @@ pub(super) enum Kind {
     Other,
 }
 
-/// What can be seen of a name in a folder.
+/// The metadata of a name in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::host) struct Seen {
     pub(super) id: FileId,
     pub(super) kind: Kind,
 }
 
-/// Who owns something, and who may do what with it.
+/// Owner and permissions of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Access {
     pub(super) owner: u32,
     pub(super) mode: u32,
 }
 
-/// A folder that is open.
+/// An open folder.
 #[derive(Debug)]
 pub(super) struct Dir {
     #[cfg(unix)]
     handle: File,
-    /// What it was called when it was opened, for messages and for what needs a path.
+    /// The path by which it was opened, for messages and for calls that need a path.
     path: PathBuf,
 }
 
 impl Dir {
-    /// What it was called when it was opened.
+    /// Returns the path by which it was opened.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of a name in it, for messages.
+    /// Returns the path of a name in it, for messages.
     pub(super) fn at(&self, name: &OsStr) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Makes the names in it durable.
+    /// Makes the names in the folder durable.
     pub(super) fn make_durable(&self) -> Result<()> {
         self.sync()
             .map_err(|error| Error::io("sync", &self.path, error))
     }
 
-    /// Returns true when something has the name.
+    /// Returns true when the name is taken.
     pub(super) fn has(&self, name: &OsStr) -> io::Result<bool> {
         Ok(self.look(name)?.is_some())
     }
 
-    /// Renames without replacing anything: a name that is taken is `AlreadyExists`.
+    /// Renames without replacing anything. Fails with `AlreadyExists` when the name is taken.
     pub(super) fn rename_free(&self, from: &OsStr, to: &Self, name: &OsStr) -> io::Result<()> {
         match self.rename_at_once(from, to, name) {
-            // The file system cannot refuse a name that is taken.
+            // The file system has no rename that fails for a taken name.
             Err(error) if is_unsupported(&error) => self.rename_claimed(from, to, name),
             renamed => renamed,
         }
     }
 
-    /// Renames where the system cannot refuse a name that is taken: a second name never replaces
-    /// one, and where there are no second names, the name is taken with an empty file or folder
-    /// first.
+    /// Renames on a file system that has no rename that fails for a taken name.
+    ///
+    /// A hard link never replaces anything. Where there are no hard links, an empty file or folder
+    /// claims the name first.
     pub(super) fn rename_claimed(&self, from: &OsStr, to: &Self, name: &OsStr) -> io::Result<()> {
         let seen = self.look(from)?.ok_or(io::ErrorKind::NotFound)?;
         if seen.kind == Kind::Folder {
             to.make_folder(name)?;
             return self.rename_over(from, to, name).inspect_err(|_| {
-                // What somebody has put in there stays: only an empty folder can be removed.
+                // Only an empty folder can be removed, so whatever somebody has put into it stays.
                 let _ = to.remove_folder(name);
             });
         }

@@ -1,4 +1,4 @@
-//! Folders by their paths, where the system looks no names up in open ones.
+//! Implements folders by their paths, for systems that cannot look up names in an open folder.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -8,8 +8,8 @@ use std::path::{Component, Path};
 use super::{Access, Dir, Kind, NAME_BYTES_MAX, Seen};
 use crate::host::file_id::FileId;
 
-// Folders have no handles there that names could be looked up by: paths do it, and what is said
-// above of folders that are swapped does not hold.
+// Paths are used instead of handles on this system. So the promise about folders that are replaced
+// does not hold here.
 impl Dir {
     pub(in crate::host::sources) fn open(path: &Path) -> io::Result<Self> {
         if fs::metadata(path)?.is_dir() {
@@ -115,7 +115,7 @@ impl Dir {
         fs::remove_dir(self.at(name))
     }
 
-    // Windows has no handle to sync a folder by; NTFS journals names itself.
+    // Windows offers no handle to flush a folder; NTFS journals names itself.
     #[expect(
         clippy::unused_self,
         clippy::unnecessary_wraps,

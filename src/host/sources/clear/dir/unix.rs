@@ -1,4 +1,4 @@
-//! Open folders where the system looks names up in them.
+//! Implements open folders on systems that can look up names in them.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -23,7 +23,7 @@ impl Dir {
         })
     }
 
-    /// Opens a folder in it, and no link to one.
+    /// Opens a folder inside, but no link to one.
     pub(in crate::host::sources) fn open_folder(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = rustix::fs::openat(&self.handle, name, flags, Mode::empty())?;
@@ -33,7 +33,7 @@ impl Dir {
         })
     }
 
-    /// Opens a regular file in it for reading; no link, and no pipe is waited for.
+    /// Opens a regular file inside for reading. Follows no link, and does not block at a pipe.
     pub(in crate::host::sources) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(
@@ -49,19 +49,19 @@ impl Dir {
         }
     }
 
-    /// Makes a file that only this account can read, under a name that must be free.
+    /// Creates a file that only this account can read, under a name that must be free.
     pub(in crate::host::sources) fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
         Ok(rustix::fs::openat(&self.handle, name, flags, mode)?.into())
     }
 
-    /// Makes a folder that only this account can enter, under a name that must be free.
+    /// Creates a folder that only this account can enter, under a name that must be free.
     pub(in crate::host::sources) fn make_folder(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(&self.handle, name, Mode::RWXU)?)
     }
 
-    /// Looks at a name; `None` when nothing has it.
+    /// Returns the metadata of a name; `None` when the name is free.
     pub(in crate::host::sources) fn look(&self, name: &OsStr) -> io::Result<Option<Seen>> {
         let stat = match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
@@ -79,7 +79,7 @@ impl Dir {
         }))
     }
 
-    /// Who owns the folder itself, and who may enter it.
+    /// Returns the owner and permissions of the folder itself.
     pub(in crate::host::sources) fn access(&self) -> io::Result<Access> {
         let metadata = self.handle.metadata()?;
         Ok(Access {
@@ -88,12 +88,12 @@ impl Dir {
         })
     }
 
-    /// Which folder it is.
+    /// Returns the identity of the folder.
     pub(in crate::host::sources) fn id(&self) -> io::Result<FileId> {
         Ok(FileId::of(&self.handle.metadata()?))
     }
 
-    /// The names in it.
+    /// Returns the names in the folder.
     pub(in crate::host::sources) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for item in rustix::fs::Dir::read_from(&self.handle)? {
@@ -106,8 +106,9 @@ impl Dir {
         Ok(names)
     }
 
-    /// Bytes of the longest name that it takes for certain, for a name like `name`. File systems
-    /// that count characters take longer ones, of which `name` itself may be one.
+    /// Returns the number of bytes that a name like `name` may certainly have here.
+    ///
+    /// File systems that count characters accept longer names, of which `name` itself may be one.
     pub(in crate::host::sources) fn name_bytes_max(&self, name: &OsStr) -> usize {
         let max = NAME_BYTES_MAX.max(name.len());
         rustix::fs::fstatvfs(&self.handle)
@@ -158,7 +159,7 @@ impl Dir {
         )?)
     }
 
-    /// Removes a name that is no folder's.
+    /// Removes a name that does not stand for a folder.
     pub(in crate::host::sources) fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())?)
     }
@@ -171,13 +172,15 @@ impl Dir {
         }
     }
 
-    /// Makes what was named and removed in it durable.
+    /// Flushes the folder, so that names added and removed in it are durable.
     pub(in crate::host::sources) fn sync(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
 
-    /// Locks the folder for as long as the answer lives; `None` when another process has it
-    /// locked. Where folders cannot be locked, nobody has.
+    /// Locks the folder until the returned file is dropped; `None` when another process has locked
+    /// it.
+    ///
+    /// Where folders cannot be locked, no process ever has one locked.
     pub(in crate::host::sources) fn lock(&self) -> io::Result<Option<File>> {
         let handle = self.handle.try_clone()?;
         match handle.try_lock() {
@@ -188,7 +191,7 @@ impl Dir {
 }
 
 impl Access {
-    /// That of a folder which only this account can enter.
+    /// Returns the owner and permissions of a folder that only this account can enter.
     pub(in crate::host::sources) fn private() -> Self {
         Self {
             owner: rustix::process::geteuid().as_raw(),
@@ -197,7 +200,7 @@ impl Access {
     }
 }
 
-/// Returns true for what is one name in a folder and leads nowhere else.
+/// Returns true for a single name in a folder, without separators and not `.` or `..`.
 pub(in crate::host::sources) fn is_plain(name: &OsStr) -> bool {
     let bytes = name.as_bytes();
     !bytes.is_empty() && !matches!(bytes, b"." | b"..") && !bytes.contains(&b'/')

@@ -1,4 +1,4 @@
-//! Folders as sources: removed whole or not at all, and only what was read of them.
+//! Tests folders as sources: removed whole or not at all, and only what was read of them.
 
 use super::*;
 use crate::host::sources::clear::aside::{Compare, PrivateFolder};
@@ -42,7 +42,7 @@ fn a_folder_that_changed_is_left_whole_by_every_action() {
     }
 }
 
-/// What a host that was killed leaves: the folder in its holder, its list beside it.
+/// Creates what a killed host leaves: the folder in its holder, with its list.
 fn condemned(bench: &Bench, unit: &Taken) -> PathBuf {
     let holder = aside::with(unit.source(), Compare::Content, |aside, files| {
         removal::condemn(aside, unit.source(), files)
@@ -56,7 +56,7 @@ fn what_appears_while_a_folder_is_removed_stays_and_goes_back_with_what_is_aroun
     let unit = bench.unit("unit");
     let holder = condemned(&bench, &unit);
     fs::write(holder.join("folder/images/late.txt"), "late").expect("written");
-    // Somebody has begun another unit under the name meanwhile.
+    // A station has begun another unit under the name meanwhile.
     fs::create_dir(&unit.path).expect("made");
     let troubles = recover(&bench.at("in")).expect("listed");
     assert_eq!(troubles.len(), 1, "{troubles:?}");
@@ -80,7 +80,7 @@ fn a_removal_is_ended_from_wherever_it_was_broken_off() {
         assert!(troubles.is_empty(), "{troubles:?}");
         assert!(bench.names("in").is_empty());
     }
-    // Before the folder was moved, and after it was gone.
+    // The host was killed before the folder was moved, or after it was removed.
     for write in [false, true] {
         let bench = Bench::new();
         let watched = Dir::open(&bench.at("in")).expect("open");
@@ -96,7 +96,7 @@ fn a_removal_is_ended_from_wherever_it_was_broken_off() {
     }
 }
 
-/// A host that is killed leaves a source under its name, or set aside for the next one to put back.
+/// A killed host leaves a source under its own name, or set aside for the next host to put back.
 #[test]
 fn what_was_set_aside_is_put_back_under_its_name_or_beside_it() {
     let bench = Bench::new();
@@ -112,7 +112,7 @@ fn what_was_set_aside_is_put_back_under_its_name_or_beside_it() {
     let holder = PrivateFolder::make(&watched).expect("made");
     let long = format!("{}.csv", "x".repeat(251));
     fs::write(bench.at("in").join(&holder.name).join(&long), "long").expect("written");
-    // Another host is at work in it.
+    // Another host is working in it.
     assert!(recover(&bench.at("in")).expect("listed").len() == 1);
     assert!(bench.at("in").join(&holder.name).exists());
     drop(holder);
@@ -126,8 +126,8 @@ fn what_was_set_aside_is_put_back_under_its_name_or_beside_it() {
     assert_eq!(bench.text("in/b (2).csv"), "b");
 }
 
-/// Whoever could write into a watch folder made the host rename and remove files anywhere, by what
-/// it planted there for the remains of a killed host.
+/// Somebody who can write to a watch folder could plant files that look like those of a killed
+/// host. The host must not rename or remove files elsewhere because of them.
 #[test]
 fn what_others_planted_for_remains_is_never_followed() {
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -142,7 +142,7 @@ fn what_others_planted_for_remains_is_never_followed() {
     };
     let hash = BlobId::of(b"known");
     let list = format!("x\0DONE\0{hash}\0known.conf\0");
-    // Of an earlier version, of another account, and with a link where the folder should be.
+    // From an earlier version, from another account, and with a link in place of the folder.
     let old = planted(".annals-0123456789abcdef.removing", &list);
     symlink(bench.dir.path(), old.join("folder")).expect("made");
     let open = planted(".annals-0123456789abcdef.aside", &list);
@@ -150,7 +150,7 @@ fn what_others_planted_for_remains_is_never_followed() {
     let troubles = recover(&bench.at("in")).expect("listed");
     assert_eq!(troubles.len(), 2, "{troubles:?}");
     assert!(known.exists() && old.join("list").exists() && open.join("list").exists());
-    // Even of this account: a link is not followed, and a name leads nowhere else.
+    // Even for this account's files, no link is followed, and no name leads elsewhere.
     let private = fs::Permissions::from_mode(0o700);
     fs::set_permissions(&open, private).expect("set");
     assert_eq!(recover(&bench.at("in")).expect("listed").len(), 2);
@@ -179,7 +179,7 @@ fn what_others_planted_for_remains_is_never_followed() {
     }
 }
 
-/// A folder in the source was swapped for a link while the host removed what it had listed.
+/// A folder inside the source may be replaced by a link while the host removes what it has listed.
 #[test]
 fn a_link_in_a_condemned_folder_is_not_followed() {
     let bench = Bench::new();
@@ -208,7 +208,7 @@ fn two_folders_of_one_name_are_both_kept_and_an_empty_one_is_not_replaced() {
     assert!(bench.names("done/unit").is_empty());
 }
 
-/// Some file systems cannot refuse a name that is taken.
+/// Some file systems have no rename that fails for a taken name.
 #[test]
 fn what_is_renamed_where_names_cannot_be_refused_replaces_nothing() {
     let bench = Bench::new();

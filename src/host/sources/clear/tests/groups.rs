@@ -11,7 +11,7 @@ use crate::host::sources::shape::Shape;
 
 type Change<'a> = &'a dyn Fn(&Path) -> io::Result<()>;
 
-/// Makes a unit of a text, a folder and another file, whose names begin with `stem`.
+/// Creates a unit of a text, a folder and another file, whose names begin with `stem`.
 fn group(bench: &Bench, stem: &str) -> Taken {
     let at = |name: String| bench.at("in").join(name);
     fs::create_dir(at(stem.to_owned())).expect("made");
@@ -28,7 +28,7 @@ fn shape() -> Shape {
     Shape::WithCompanions(Companions::new(patterns.expect("valid"), none(), none()))
 }
 
-/// What a host leaves that is killed while it gathers a unit: its text in the holder.
+/// Creates what a host leaves that is killed while it gathers a unit: the text in the holder.
 fn half_gathered(bench: &Bench, folder: &str) -> PathBuf {
     let watched = Dir::open(&bench.at(folder)).expect("open");
     let holder = PrivateFolder::make(&watched).expect("made");
@@ -74,7 +74,7 @@ fn a_group_of_which_anything_changed_is_left_as_it_is() {
         &|at| fs::create_dir(at.join("unit-2")),
         &|at| fs::remove_file(at.join("unit.wav")),
         &|at| fs::remove_file(at.join("unit.txt")),
-        // Another file of the same content and time is not what was read, either.
+        // Another file of equal content and time is not what was read, either.
         &|at| {
             let (wav, other) = (at.join("unit.wav"), at.join("other"));
             fs::write(&other, "sound")?;
@@ -96,7 +96,7 @@ fn a_group_of_which_anything_changed_is_left_as_it_is() {
     }
 }
 
-/// A station that writes the text first: the sound that came a moment later stayed alone.
+/// A station may write the text first, and a companion a moment later.
 #[test]
 fn a_file_whose_companion_comes_before_it_is_cleared_away_stays_with_it() {
     for act in ACTIONS {
@@ -197,7 +197,7 @@ fn a_removal_that_a_killed_host_began_is_ended_and_what_came_since_stays() {
         let files = files.map(|(path, text)| (PathBuf::from(path), hash(text)));
         let holder = removal::condemn_group(unit.source(), (&watched, &from), files.into());
         let group = holder.expect("moved").dir.at(std::ffi::OsStr::new(GROUP));
-        // That far the host got.
+        // The host was killed at this point.
         fs::remove_file(group.join("unit.txt")).expect("removed");
         if late {
             fs::write(group.join("unit/late"), "late").expect("written");
@@ -214,7 +214,7 @@ fn a_removal_that_a_killed_host_began_is_ended_and_what_came_since_stays() {
     }
 }
 
-/// A host that was killed after it had made the zip file made another one at each start.
+/// A host that was killed after it made the zip file must not make another one at each start.
 #[test]
 fn a_zip_that_a_killed_host_had_made_is_not_made_twice() {
     for is_group in [true, false] {
@@ -240,8 +240,8 @@ fn a_zip_that_a_killed_host_had_made_is_not_made_twice() {
     }
 }
 
-/// Somebody who may write to the watch folder planted such a folder, to have a host give others'
-/// files new names.
+/// Somebody who can write to the watch folder could plant such a folder, to make the host rename
+/// files of others.
 #[test]
 fn a_hidden_group_that_others_can_write_to_is_left_alone() {
     use std::os::unix::fs::PermissionsExt;
@@ -254,7 +254,7 @@ fn a_hidden_group_that_others_can_write_to_is_left_alone() {
     assert!(group.join("unit.txt").exists());
 }
 
-/// A private text came back as a zip file that everybody could read.
+/// A zip file must not be readable for anybody who could not read all that is in it.
 #[test]
 fn a_zip_of_a_group_is_readable_for_those_only_who_can_read_all_of_it() {
     use std::os::unix::fs::PermissionsExt;

@@ -127,8 +127,8 @@ fn a_file_that_changed_is_left_by_every_action() {
     }
 }
 
-/// A tester renames each finished file over `result.csv`, also in the moment in which the host has
-/// looked at the one before and not yet removed it.
+/// A station may rename its next file over the name just after the host has compared the file
+/// before.
 #[cfg(unix)]
 #[test]
 fn a_file_that_took_the_name_is_left_by_every_action_and_so_is_one_of_equal_content() {
@@ -150,8 +150,8 @@ fn a_file_that_took_the_name_is_left_by_every_action_and_so_is_one_of_equal_cont
     }
 }
 
-/// A sender swapped a link to a file that it may not read in between two looks at its own file:
-/// what the link leads to was archived.
+/// A sender could replace its own file by a link to a file that it may not read, between two checks
+/// of the host.
 #[cfg(unix)]
 #[test]
 fn a_link_that_took_a_files_name_is_not_opened() {
@@ -165,7 +165,7 @@ fn a_link_that_took_a_files_name_is_not_opened() {
     assert_eq!(kind(read.source().open()), Err(ErrorKind::Changed));
 }
 
-/// The name was free for a moment, and the tester wrote its next result.
+/// The name is free for a moment, and the station may write its next result there.
 #[test]
 fn a_source_that_changed_while_its_name_was_taken_is_kept_beside_the_new_one() {
     let bench = Bench::new();
@@ -185,8 +185,8 @@ fn a_source_that_changed_while_its_name_was_taken_is_kept_beside_the_new_one() {
     assert_eq!(bench.text("in/a (2).csv"), "before");
 }
 
-/// Results that come as fast as they can, each renamed over the name, while the host moves what it
-/// has read: 39 of 200 were nowhere.
+/// Clears files away while another thread renames results over their name as fast as it can. No
+/// result may be lost.
 #[cfg(unix)]
 fn swap_while_clearing(rounds: usize, act: fn(Source<'_>, &Path) -> Result<()>) {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -198,11 +198,11 @@ fn swap_while_clearing(rounds: usize, act: fn(Source<'_>, &Path) -> Result<()>) 
             for number in 0..rounds {
                 let next = bench.at(&format!("next-{number}"));
                 fs::write(&next, format!("unit {number}")).expect("written");
-                // A name that is free or one that is not: both are tried.
+                // Both cases are tested: a name that is free, and one that is taken.
                 while number % 2 == 0 && bench.at("in/result.csv").exists() {
                     std::thread::yield_now();
                 }
-                // What was there is kept by a second name, so that the account can be made.
+                // A second name keeps each result, so that all can be counted at the end.
                 let kept = bench.at(&format!("kept-{number}"));
                 fs::hard_link(&next, kept).expect("linked");
                 fs::rename(next, bench.at("in/result.csv")).expect("renamed");
@@ -230,15 +230,15 @@ fn swap_while_clearing(rounds: usize, act: fn(Source<'_>, &Path) -> Result<()>) 
                 }
             }
         }
-        // Each is cleared away under the content it was read with, or was renamed over by the
-        // tester.
+        // Each result is cleared away with the content it was read with, or the station replaced
+        // it.
         cleared.sort();
         let all = cleared.len();
         cleared.dedup();
         assert_eq!(cleared.len(), all, "one was cleared away twice");
         let last = BlobId::of(format!("unit {}", rounds - 1).as_bytes());
         assert!(cleared.contains(&last), "the last one was not seen");
-        // Nobody renames over an even one before it is cleared away or overtaken by the odd one.
+        // No result replaces an even one before that is cleared away or replaced by the odd one.
         assert!(cleared.len() >= rounds / 2, "{} of {rounds}", cleared.len());
     });
 }
@@ -278,8 +278,8 @@ fn two_files_of_one_name_are_both_kept() {
     assert!(bench.at("done/b.csv (2).zip").exists() && bench.at("done/b.csv.zip").exists());
 }
 
-/// A host that was killed between linking a file into the done folder and removing it moved it
-/// twice.
+/// A host that was killed between linking a file into the done folder and removing it must not move
+/// it twice.
 #[cfg(unix)]
 #[test]
 fn a_file_that_has_a_name_in_the_done_folder_already_is_moved_once() {
@@ -305,13 +305,13 @@ fn a_file_whose_stand_in_was_there_when_the_host_was_killed_is_zipped_and_copied
     ] {
         let read = bench.file(name, "content");
         let first = act(read.source(), &done).expect("done");
-        // The crash: what takes the file's place is there, and the file had not been removed yet.
+        // The state after a crash: the copy exists, and the source was not removed yet.
         fs::write(&read.path, "content").expect("written");
         set_modified(&read.path, read.seen.meta.modified);
         let again = Taken::of(read.path.clone(), Shape::File(Links::Skip));
         assert_eq!(act(again.source(), &done).expect("done"), first);
         assert!(!read.path.exists());
-        // The same content later is another file.
+        // Equal content at a later time is another file.
         let later = bench.file(name, "content");
         assert_ne!(act(later.source(), &done).expect("done"), first);
     }
@@ -321,8 +321,8 @@ fn a_file_whose_stand_in_was_there_when_the_host_was_killed_is_zipped_and_copied
     );
 }
 
-/// A private source could be read by everybody after it was zipped, or moved to another file
-/// system, and belonged to the host's account.
+/// A private source must not become readable for others, or change its owner, when it is zipped or
+/// moved to another file system.
 #[cfg(unix)]
 #[test]
 fn a_copy_and_a_zip_keep_permissions_and_time_and_are_never_wider() {
@@ -347,7 +347,7 @@ fn a_copy_and_a_zip_keep_permissions_and_time_and_are_never_wider() {
         let found = fs::metadata(&zipped).expect("there");
         assert_eq!(found.mode() & 0o7777, mode & 0o777, "{mode:o}");
     }
-    // A folder's zip is for those who can read all of it; a copy of it keeps each file's
+    // A folder's zip file is for those who can read all of it. A copy keeps each file's
     // permissions.
     let unit = bench.unit("unit");
     let private = unit.path.join("log.txt");
@@ -361,7 +361,7 @@ fn a_copy_and_a_zip_keep_permissions_and_time_and_are_never_wider() {
     assert_eq!(of(zipped), 0o600);
 }
 
-/// What a laboratory's programs had noted with a file was lost on the way to another file system.
+/// Programs store notes in a file's attributes; a move to another file system must keep them.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_copy_keeps_the_attributes_that_people_set() {
@@ -419,8 +419,8 @@ fn an_archived_source_reads_back_only_when_the_archive_gives_the_same_bytes() {
     assert_eq!(kind(source.read_back(gives(b"content"))), Ok(()));
 }
 
-/// Clearing `SN7.csv` away removed the done folder's `SN7.json`, which another line had moved there
-/// and nobody had archived.
+/// A `SN7.json` in the done folder may belong to another converter and may not be archived, so it
+/// must stay when `SN7.csv` is cleared away.
 #[test]
 fn only_a_report_of_this_very_entry_is_removed_from_the_done_folder() {
     let bench = Bench::new();
@@ -437,7 +437,7 @@ fn only_a_report_of_this_very_entry_is_removed_from_the_done_folder() {
     assert!(bench.names("done").is_empty());
 }
 
-/// A killed host left what it was making in the done folder, for ever.
+/// Partial files of a killed host must not stay in the done folder forever.
 #[cfg(unix)]
 #[test]
 fn what_a_killed_host_was_making_goes_after_a_day_and_nothing_else_does() {
@@ -447,7 +447,7 @@ fn what_a_killed_host_was_making_goes_after_a_day_and_nothing_else_does() {
     let done = bench.at("done");
     let begun = done.join(name::hidden(name::Purpose::Partial).expect("named"));
     fs::write(&begun, "half").expect("written");
-    // As old as its source, and yet just begun.
+    // It has the time of its source, although it was just begun.
     set_modified(&begun, SystemTime::now() - 9 * DAY);
     let copy = done.join(name::hidden(name::Purpose::Partial).expect("named"));
     fs::create_dir(&copy).expect("made");
@@ -470,7 +470,7 @@ fn what_a_killed_host_was_making_goes_after_a_day_and_nothing_else_does() {
     remove_partials(&bench.at("nowhere"), now);
 }
 
-/// A link that is followed is cleared away; what it leads to is not.
+/// A link that is followed is cleared away itself; its target is not.
 #[cfg(unix)]
 #[test]
 fn a_followed_link_is_compared_by_what_it_leads_to_and_goes_alone() {
@@ -483,7 +483,7 @@ fn a_followed_link_is_compared_by_what_it_leads_to_and_goes_alone() {
     fs::write(bench.at("data.csv"), "y").expect("written");
     assert_eq!(kind(read.source().remove()), Err(ErrorKind::Changed));
     let read = Taken::of(path.clone(), Shape::File(Links::Follow));
-    // Another link of the same name, to the same file.
+    // Another link of this name, to this target.
     symlink("../data.csv", bench.at("other")).expect("made");
     fs::rename(bench.at("other"), &path).expect("renamed");
     assert_eq!(kind(read.source().remove()), Err(ErrorKind::Changed));
@@ -495,7 +495,7 @@ fn a_followed_link_is_compared_by_what_it_leads_to_and_goes_alone() {
         (bench.text("data.csv"), bench.text("done/a.csv")),
         ("y".into(), "y".into())
     );
-    // A link that took a file's place is no source where links are passed over.
+    // A link that replaced a file is no source where links are not followed.
     symlink("../data.csv", &path).expect("made");
     assert_eq!(
         Fingerprint::of(&path, &Shape::File(Links::Skip)).expect("read"),

@@ -1,5 +1,5 @@
-//! A thousand swaps of a name in a watch folder, while the host reads what is there and clears it
-//! away.
+//! Tests a thousand swaps of a name in a watch folder, while the host reads the files and clears
+//! them away.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,11 +18,11 @@ use crate::host::sources::source::Source;
 use crate::id::BlobId;
 use crate::{ErrorKind, Result};
 
-/// How often a name is swapped under each of the four actions.
+/// Number of swaps of a name under each of the four actions.
 const SWAPS: usize = 250;
-/// A slow machine swaps less often.
+/// Time limit, so that a slow machine does fewer swaps.
 const TIME_MAX: Duration = Duration::from_secs(2);
-/// After this time nothing goes on any more.
+/// After this time the test counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(20);
 const SECRET: &str = "what nobody may get at through a watch folder";
 
@@ -30,7 +30,7 @@ fn unit(number: usize) -> String {
     format!("unit {number}")
 }
 
-/// Puts results and links under one name as fast as it can. Returns the results that it saw taken.
+/// Puts results and links under one name as fast as it can. Returns the results that the host took.
 fn swap(bench: &Bench) -> BTreeSet<BlobId> {
     let name = bench.at("in/result.csv");
     let is_taken = || !fs::symlink_metadata(&name).is_ok_and(|found| found.is_file());
@@ -47,8 +47,7 @@ fn swap(bench: &Bench) -> BTreeSet<BlobId> {
             fs::write(&next, unit(number)).expect("written");
         }
         fs::rename(&next, &name).expect("renamed");
-        // Most are swapped for the next one at some moment of their being read, every third one
-        // never.
+        // Most results are replaced at some moment while they are read, every third one never.
         let placed = Instant::now();
         let while_read = Duration::from_micros(number as u64 % 50 * 40);
         while match number % 3 {
@@ -69,8 +68,7 @@ fn swap(bench: &Bench) -> BTreeSet<BlobId> {
     taken
 }
 
-/// Clears away what it has read until the swaps are over. Returns the contents that it has cleared
-/// away.
+/// Clears away what it has read until the swaps end. Returns the contents that it cleared away.
 fn clear(
     bench: &Bench,
     over: &AtomicBool,
@@ -103,8 +101,8 @@ fn clear(
     cleared
 }
 
-/// A result that was renamed over one that had just been read was cleared away unread; and a link
-/// that was put there for a moment must lead nowhere.
+/// A result that replaces one that was just read must not be cleared away unread. A link that is
+/// there for a moment must lead nowhere.
 #[test]
 fn a_thousand_swaps_of_a_name_clear_away_only_what_was_read() -> io::Result<()> {
     for act in ACTIONS {

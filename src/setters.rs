@@ -1,0 +1,56 @@
+//! Writes the setters of plain values that other crates make: `NewEntry::new("ICT").serial("SN1")`.
+//!
+//! Such values can grow, so they are `non_exhaustive` and cannot be written out elsewhere.
+
+/// Writes setters that take the value by itself (`name: T`), as what becomes it (`name: into T`),
+/// wrapped in `Some` (`name: opt T`), both (`name: some T`), or as one more of several
+/// (`name: push T`).
+macro_rules! setters {
+    ($of:ty { $($(#[doc = $doc:literal])+ $name:ident: $($how:ident)? [$type:ty];)+ }) => {
+        impl $of {
+            $($crate::setters::setters!(@one $(#[doc = $doc])+ $name: $($how)? [$type]);)+
+        }
+    };
+    (@one $(#[doc = $doc:literal])+ $name:ident: [$type:ty]) => {
+        $(#[doc = $doc])+
+        #[must_use]
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.$name = $name;
+            self
+        }
+    };
+    (@one $(#[doc = $doc:literal])+ $name:ident: into [$type:ty]) => {
+        $(#[doc = $doc])+
+        #[must_use]
+        pub fn $name(mut self, $name: impl Into<$type>) -> Self {
+            self.$name = $name.into();
+            self
+        }
+    };
+    (@one $(#[doc = $doc:literal])+ $name:ident: opt [$type:ty]) => {
+        $(#[doc = $doc])+
+        #[must_use]
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.$name = Some($name);
+            self
+        }
+    };
+    (@one $(#[doc = $doc:literal])+ $name:ident: some [$type:ty]) => {
+        $(#[doc = $doc])+
+        #[must_use]
+        pub fn $name(mut self, $name: impl Into<$type>) -> Self {
+            self.$name = Some($name.into());
+            self
+        }
+    };
+    (@one $(#[doc = $doc:literal])+ $name:ident: push [$type:ty]) => {
+        $(#[doc = $doc])+
+        #[must_use]
+        pub fn $name(mut self, $name: impl Into<$type>) -> Self {
+            self.$name.push($name.into());
+            self
+        }
+    };
+}
+
+pub(crate) use setters;
