@@ -729,7 +729,7 @@ setters! { JobStarted {
 } }
 
 impl JobStarted {
-    /// Returns the start of a job over so many entries.
+    /// Returns the start of a job over `total` entries.
     pub fn new(kind: impl Into<String>, total: u64) -> Self {
         Self {
             kind: kind.into(),
@@ -785,7 +785,7 @@ setters! { JobFinished {
     successful: [u64];
     /// Sets how many attempts did not succeed.
     failed: [u64];
-    /// Sets how many entries were passed over.
+    /// Sets how many entries were left out.
     skipped: [u64];
     /// Sets how many reports are equal to the one before.
     unchanged: [u64];

@@ -85,9 +85,9 @@ setters! { Filter {
     converter_version: some [String];
     /// Adds a state.
     status: push [Status];
-    /// Sets since when it was archived.
+    /// Sets the time from which on entries were archived.
     from: opt [Timestamp];
-    /// Sets before when it was archived.
+    /// Sets the time before which entries were archived.
     to: opt [Timestamp];
     /// Sets the serial number.
     serial: some [String];
@@ -105,7 +105,7 @@ setters! { Filter {
     job: opt [JobId];
     /// Sets the id of a report.
     report_id: some [String];
-    /// Sets a part of a text.
+    /// Sets the text to search for.
     text: some [String];
     /// Sets what to do with purged entries.
     purged: [Purged];
@@ -266,9 +266,9 @@ setters! { Query {
     filter: [Filter];
     /// Sets the order.
     sort: [Sort];
-    /// Sets how many at the most; `None` is all, in memory.
+    /// Sets the most entries to return; `None` returns all at once, in memory.
     limit: into [Option<usize>];
-    /// Sets how many to pass over first.
+    /// Sets how many entries to leave out first.
     offset: [usize];
     /// Sets the entry to continue after.
     after: opt [Cursor];

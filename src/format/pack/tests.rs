@@ -459,7 +459,7 @@ fn entries_that_add_up_to_more_or_less_than_the_records_are_refused() {
     assert_eq!(footer_of(268, 0, &thrice), Err(refused));
 }
 
-/// A source of which only so many reads succeed.
+/// A source of which only a limited number of reads succeed.
 #[derive(Debug)]
 struct Worn {
     bytes: Vec<u8>,
