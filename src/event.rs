@@ -1,5 +1,5 @@
-//! Every fact that can be recorded, in its versions. The bytes of an event are the business of
-//! `format::leaf`.
+//! Every kind of fact that can be recorded, with its versions. `format::leaf` converts events to
+//! bytes.
 
 use std::time::SystemTime;
 
@@ -16,13 +16,13 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its place in the log. Order is by this alone, never by time.
+    /// Its position in the log. Events are ordered by this alone, never by time.
     pub seq: EventSeq,
     /// Wall time when it was recorded.
     pub time: Timestamp,
     /// Who caused it.
     pub actor: Actor,
-    /// What the machine's other clock said.
+    /// The reading of the machine's monotonic clock.
     pub clock: ClockReading,
     /// The fact.
     pub body: Body,
@@ -47,7 +47,7 @@ impl Actor {
         }
     }
 
-    /// annals itself, acting on its own account.
+    /// Returns the actor for what annals does by itself.
     pub fn system() -> Self {
         Self {
             kind: ActorKind::System,
@@ -73,9 +73,9 @@ pub enum ActorKind {
 /// wall clock jumps.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ClockReading {
-    /// Which run of the machine.
+    /// The id of the machine's current run.
     pub boot: String,
-    /// Milliseconds into it.
+    /// Milliseconds since that run began.
     pub mono_ms: u64,
 }
 
@@ -86,7 +86,8 @@ macro_rules! bodies {
         #[non_exhaustive]
         pub enum Body {
             $($(#[$doc])* $variant($data),)*
-            /// A type this version does not know: kept verbatim, projected as nothing.
+            /// An event type that this version does not know. It is kept verbatim and has no effect
+            /// on the index.
             Unknown(Unknown),
         }
 
@@ -126,11 +127,11 @@ bodies! {
     StoreCreated(StoreCreated) = "annals.store.created.v1",
     /// A process began to write; recorded with its first other event.
     StoreOpened(StoreOpened) = "annals.store.opened.v1",
-    /// From here on the log is continued by another copy of the store than before.
+    /// From here on, another copy of the store continues the log.
     StoreContinued(StoreContinued) = "annals.store.continued.v1",
     /// A torn tail was cut when the store was opened.
     Recovered(Recovered) = "annals.recovered.v1",
-    /// Stands for an event that was lost with the file it was in, under the number it had.
+    /// A stand-in for an event that was lost with its file; it has the lost event's number.
     Lost(Lost) = "annals.lost.v1",
     /// A damaged store was repaired.
     Repaired(Repaired) = "annals.repaired.v1",
@@ -143,7 +144,7 @@ bodies! {
     SubmitIntended(SubmitIntended) = "annals.submit.intended.v1",
     /// A server refused a report.
     SubmitRejected(SubmitRejected) = "annals.submit.rejected.v1",
-    /// A server took a report.
+    /// A server accepted a report.
     Reported(Reported) = "annals.reported.v1",
     /// A converter's identity and bundle were recorded.
     ConverterRegistered(ConverterRegistered) = "annals.converter.registered.v1",
@@ -153,9 +154,9 @@ bodies! {
     HoldPlaced(HoldPlaced) = "annals.hold.placed.v1",
     /// A hold was lifted.
     HoldReleased(HoldReleased) = "annals.hold.released.v1",
-    /// It was decided which entries go, and by which rules.
+    /// A purge was planned: which entries, and by which rules.
     PurgePlanned(PurgePlanned) = "annals.purge.planned.v1",
-    /// Entries went.
+    /// Entries were purged.
     PurgedEntries(PurgedEntries) = "annals.purged.v1",
     /// Dead bytes were reclaimed.
     Compacted(Compacted) = "annals.compacted.v1",
@@ -171,7 +172,7 @@ bodies! {
 pub struct Unknown {
     /// Its type.
     pub kind: String,
-    /// Its data, as it stands in the leaf.
+    /// Its data, exactly as in the leaf.
     pub data: String,
 }
 
@@ -179,7 +180,7 @@ pub struct Unknown {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreCreated {
-    /// The store's name for life.
+    /// The store's id, which never changes.
     pub store: StoreId,
     /// Version of the on-disk format.
     pub format: u16,
@@ -209,7 +210,7 @@ pub struct StoreContinued {
     pub from: ContinuedFrom,
     /// The last event that both copies share.
     pub event: EventSeq,
-    /// The root of the tree over all events up to that one, where it is known.
+    /// The root of the hash tree over all events up to that one, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<Sha256>,
     /// Name of the machine the other copy was on.
@@ -243,42 +244,42 @@ pub struct Recovered {
     pub offset: u64,
     /// How many bytes were cut.
     pub bytes: u64,
-    /// Digest of what was cut.
+    /// Digest of the bytes that were cut.
     pub sha256: Sha256,
-    /// The copy kept below the store, unless the disk was full.
+    /// Where the cut bytes are kept, relative to the store. Absent when the disk was full.
     pub quarantine: Option<String>,
 }
 
 /// See [`Body::Lost`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
-    /// The file it should have been in.
+    /// The file that should have held it.
     pub file: String,
-    /// Nobody can say whether there was such an event, and whether others were behind it: the file
-    /// that was written last is gone.
+    /// True when the file written last is gone. Then it is unknown whether this event existed and
+    /// whether others followed it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub and_later: bool,
 }
 
-/// See [`Body::Repaired`]. A large repair is several of these.
+/// See [`Body::Repaired`]. A large repair is recorded as several events.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Repaired {
     /// Files that were replaced or taken out, as they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RepairedFile>,
-    /// Events that are lost, as ascending inclusive ranges. Each has an [`Body::Lost`] in its
-    /// place, or its own line, which could not be read.
+    /// Lost events, as ascending inclusive ranges. In place of each is a [`Body::Lost`], or its own
+    /// line that could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<(EventSeq, EventSeq)>,
-    /// The journal file that was written last was gone: what it held from the last of the lost
-    /// events on is lost, and nobody can say how much that was.
+    /// True when the journal file written last was gone. What it held after the last of the lost
+    /// events is lost, and how much that was is unknown.
     #[serde(default, skip_serializing_if = "is_false")]
     pub end_is_lost: bool,
-    /// Content that entries name and that is nowhere any more.
+    /// Content that entries name and that no longer exists anywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contents: Vec<BlobId>,
-    /// Entries made of content whose own events are among these.
+    /// Entries made from content whose own events are among the lost ones.
     #[serde(default, skip_serializing_if = "EntryRanges::is_empty")]
     pub found: EntryRanges,
 }
@@ -293,13 +294,13 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// A file as it was before a repair.
+/// A file in the state before a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RepairedFile {
-    /// Its name below the store.
+    /// Its path relative to the store.
     pub path: String,
-    /// Where its bytes are kept, below the store; absent when there was no such file.
+    /// Where its bytes are kept, relative to the store. Absent when there was no such file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<String>,
 }
@@ -315,11 +316,11 @@ pub struct Source {
     /// The bytes of the name in hexadecimal, where they are not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_hex: Option<String>,
-    /// Modification time; where that lies outside of the years 0000 to 9999, the nearest time
-    /// within.
+    /// Modification time. A time outside the years 0000 to 9999 is replaced by the nearest one
+    /// inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<Timestamp>,
-    /// Modification time in whole seconds since 1970, where `modified` cannot tell it.
+    /// Modification time in whole seconds since 1970, where `modified` cannot express it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_s: Option<i64>,
 }
@@ -338,7 +339,7 @@ setters! { Source {
 } }
 
 impl Source {
-    /// Notes when a file was modified, whatever time its file system tells.
+    /// Records when a file was modified, whatever time its file system reports.
     pub fn set_modified(&mut self, time: SystemTime) {
         let told = Timestamp::from(time);
         self.modified = Some(told);
@@ -347,7 +348,7 @@ impl Source {
     }
 }
 
-/// Seconds since 1970, rounded down.
+/// Returns the seconds since 1970, rounded down.
 fn whole_seconds(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
@@ -363,7 +364,7 @@ fn whole_seconds(time: SystemTime) -> i64 {
 /// A blob an event names, with both digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobRef {
-    /// The blob's name.
+    /// The blob's id.
     pub blake3: BlobId,
     /// The digest auditors can check.
     pub sha256: Sha256,
@@ -420,7 +421,7 @@ pub struct Converted {
     /// The version it claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converter_version: Option<String>,
-    /// What it really was.
+    /// The identity of the converter that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converter_id: Option<ConverterId>,
     /// Its arguments, secret ones masked.
@@ -432,19 +433,20 @@ pub struct Converted {
     /// Why it did not succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What it complained about.
+    /// The warnings that it reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// What was enforced on its processes, in a few words each. Absent when nothing was, and in older events.
+    /// The restrictions enforced on its processes, in a few words each. Absent when there were
+    /// none, and in older events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sandbox: Vec<String>,
-    /// What it found out about the unit.
+    /// What it detected about the unit.
     #[serde(default, skip_serializing_if = "Unit::is_empty")]
     pub unit: Unit,
     /// The reports it made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<BlobRef>,
-    /// Where they are to be sent, without secrets; absent when they are not.
+    /// Where the reports are to be sent, without secrets; absent when they are not to be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit: Option<String>,
     /// The reprocess job it belongs to.
@@ -472,8 +474,8 @@ pub struct Reported {
     pub key: Option<String>,
 }
 
-/// See [`Body::SubmitIntended`]. Once for each report, however often it is tried: a report without
-/// one was never sent.
+/// See [`Body::SubmitIntended`]. Recorded once for each report, however often it is sent. A report
+/// without this event was never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SubmitIntended {
@@ -483,7 +485,7 @@ pub struct SubmitIntended {
     pub attempt: AttemptNo,
     /// Which report of the attempt, from 0.
     pub report: u32,
-    /// The idempotency key it is sent under, at each try.
+    /// The idempotency key that every attempt to send it uses.
     pub key: String,
     /// Where it is sent, without secrets.
     pub endpoint: String,
@@ -505,7 +507,7 @@ pub struct SubmitRejected {
     pub endpoint: String,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// What the server said, cut where it is long, secrets masked.
+    /// The server's answer, truncated when it is long, with secrets masked.
     pub text: String,
 }
 
@@ -522,7 +524,7 @@ pub struct BundleFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ConverterRegistered {
-    /// What the converter really is.
+    /// The identity of the converter.
     pub converter_id: ConverterId,
     /// Its name.
     pub name: String,
@@ -531,10 +533,11 @@ pub struct ConverterRegistered {
     pub version: Option<String>,
     /// How it is called.
     pub command: Vec<String>,
-    /// One process a conversion, or a long-lived one: "oneshot" or "worker", with "-folder" where
-    /// it takes folders, and "-companions" where it takes files with companions.
+    /// How it runs: "oneshot" (one process a conversion) or "worker" (a long-lived process).
+    /// "-folder" follows where it takes folders, and "-companions" where it takes files with
+    /// companions.
     pub mode: String,
-    /// What it ran on: a note such as the interpreter's version.
+    /// A note on its environment, such as the interpreter's version.
     pub environment: String,
     /// Its files.
     pub bundle: Vec<BundleFile>,
@@ -578,7 +581,7 @@ impl ConfigChanged {
 pub struct EntryRanges(Vec<(EntryId, EntryId)>);
 
 impl EntryRanges {
-    /// Returns the ranges that cover just `ids`, which may come in any order.
+    /// Returns the ranges that contain exactly `ids`, which may come in any order.
     pub fn of(ids: impl IntoIterator<Item = EntryId>) -> Self {
         let mut ids: Vec<EntryId> = ids.into_iter().collect();
         ids.sort_unstable();
@@ -597,7 +600,7 @@ impl EntryRanges {
         &self.0
     }
 
-    /// Returns true when there is no id in them.
+    /// Returns true when the ranges contain no id.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -608,8 +611,8 @@ impl EntryRanges {
         after > 0 && id <= self.0[after - 1].1
     }
 
-    /// Returns every number in the ranges, ascending. Ranges read from a log may be absurdly wide:
-    /// bound the walk.
+    /// Returns every number in the ranges, ascending. Ranges from a log may be absurdly wide, so
+    /// the caller must bound the iteration.
     pub fn iter(&self) -> impl Iterator<Item = EntryId> + '_ {
         self.0
             .iter()
@@ -621,7 +624,7 @@ impl EntryRanges {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HoldPlaced {
-    /// The hold's name; several holds may lie on one entry.
+    /// The hold's name. An entry may have several holds.
     pub name: String,
     /// Why.
     pub reason: String,
@@ -643,7 +646,7 @@ pub struct HoldReleased {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PurgePlanned {
-    /// Names the plan: a digest of what it holds.
+    /// The id of the plan: a digest of its content.
     pub plan_id: String,
     /// The newest event the plan took into account.
     pub at_seq: EventSeq,
@@ -651,26 +654,27 @@ pub struct PurgePlanned {
     pub effective_now: Timestamp,
     /// The rules, in words.
     pub rules: Vec<String>,
-    /// How many entries are to go.
+    /// Number of entries to purge.
     pub count: u64,
     /// Bytes of their sources and reports.
     pub bytes_logical: u64,
-    /// How many entries would have gone but for a hold.
+    /// Number of entries that a rule selected but a hold kept.
     pub held_skipped: u64,
-    /// How many entries would have gone but for reports that wait to be submitted.
+    /// Number of entries that a rule selected but that stay because reports wait to be submitted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting_skipped: u64,
     /// Why, in a person's words.
     pub reason: String,
 }
 
-/// See [`Body::PurgedEntries`]. A large purge is several of these, each complete by itself.
+/// See [`Body::PurgedEntries`]. A large purge is recorded as several events, each complete by
+/// itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PurgedEntries {
     /// The plan that was carried out.
     pub plan_id: String,
-    /// The rule that let these entries go.
+    /// The rule that selected these entries.
     pub rule: String,
     /// Why, in a person's words.
     pub reason: String,
@@ -686,11 +690,11 @@ pub struct PurgedEntries {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Compacted {
-    /// Packs that are no longer needed once this is recorded.
+    /// Packs that are not needed once this event is recorded.
     pub removed: Vec<PackId>,
-    /// Packs that hold what was alive in them.
+    /// Packs that hold the live content of the removed ones.
     pub written: Vec<PackId>,
-    /// Bytes the store shrinks by.
+    /// Bytes by which the store shrinks.
     pub bytes_freed: u64,
 }
 
@@ -725,7 +729,7 @@ setters! { JobStarted {
 } }
 
 impl JobStarted {
-    /// Returns the start of a job over so many entries.
+    /// Returns the start of a job over `total` entries.
     pub fn new(kind: impl Into<String>, total: u64) -> Self {
         Self {
             kind: kind.into(),
@@ -750,24 +754,24 @@ pub struct JobFinished {
     pub successful: u64,
     /// Attempts that did not.
     pub failed: u64,
-    /// Entries passed over.
+    /// Entries that were left out.
     pub skipped: u64,
-    /// Reports equal to the one before.
+    /// Reports equal to the report before.
     pub unchanged: u64,
-    /// Reports that differ from the one before.
+    /// Reports that differ from the report before.
     pub changed: u64,
     /// Entries that failed before and succeed now.
     pub fixed: u64,
     /// Entries that succeeded before and fail now.
     pub broken: u64,
-    /// True when it was stopped before its end.
+    /// True when it was stopped before it was complete.
     #[serde(default)]
     pub interrupted: bool,
-    /// Why entries were not tried, or have no attempt although they were; as many as an event
-    /// takes.
+    /// Why entries were not tried, or have no attempt although they were tried. At most as many as
+    /// fit an event.
     #[serde(default)]
     pub errors: Vec<JobError>,
-    /// Further entries without an attempt.
+    /// Number of further entries without an attempt.
     #[serde(default)]
     pub more_errors: u64,
 }
@@ -781,7 +785,7 @@ setters! { JobFinished {
     successful: [u64];
     /// Sets how many attempts did not succeed.
     failed: [u64];
-    /// Sets how many entries were passed over.
+    /// Sets how many entries were left out.
     skipped: [u64];
     /// Sets how many reports are equal to the one before.
     unchanged: [u64];
@@ -799,7 +803,7 @@ setters! { JobFinished {
     more_errors: [u64];
 } }
 
-/// Entries of a job that have no attempt, for one reason.
+/// Entries of a job that have no attempt, all for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobError {
