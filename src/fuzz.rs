@@ -7,7 +7,7 @@
 use crate::format::frame::{Frame, JournalHeader, NewFrame};
 use crate::format::record::Record;
 use crate::format::segment::{BlockHeader, Footer, Trailer};
-use crate::format::{catalog, header, leaf, pack, record, segment};
+use crate::format::{catalog, header, leaf, pack, pack_scan, record, segment};
 use crate::id::{BlobId, EventSeq, PackId, Sha256, StoreId};
 use crate::query::Cursor;
 
@@ -154,7 +154,7 @@ fn whole_pack(bytes: &[u8]) {
     }
     // Unpack with the record that claims to be the dictionary; it may hold any bytes.
     let mut dictionary: Option<Dictionary> = None;
-    let scan = pack::RecordScan::new(bytes).expect("bytes in memory");
+    let scan = pack_scan::RecordScan::new(bytes).expect("bytes in memory");
     for found in scan {
         let (offset, header) = found.expect("bytes in memory");
         assert!(offset.0 + u64::from(header.record_len()) <= size);

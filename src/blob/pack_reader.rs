@@ -10,8 +10,9 @@ use crate::blob::dictionary::DictionaryCache;
 use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::format::pack::{
     self, PACK_HEADER_BYTES, PACK_TRAILER_BYTES, PackEntry, PackError, PackHeader, PackOffset,
-    PackTrailer, ReadAt, RecordScan,
+    PackTrailer,
 };
+use crate::format::pack_scan::{ReadAt, RecordScan};
 use crate::format::record::{
     self, DictTag, NAMELESS_HEADER_BYTES, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, Record,
     RecordError, RecordHeader, RecordKind,

@@ -1,8 +1,9 @@
 //! Tests of the values that events are made of.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::id::EntryId;
 
 /// Modification times that a file system may hold but no calendar can express.
 #[test]

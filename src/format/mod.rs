@@ -16,6 +16,7 @@ pub(crate) mod header;
 pub(crate) mod leaf;
 pub(crate) mod newest;
 pub mod pack;
+pub mod pack_scan;
 pub(crate) mod place;
 pub mod record;
 pub(crate) mod segment;

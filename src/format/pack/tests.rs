@@ -5,7 +5,10 @@ use std::cell::Cell;
 use proptest::prelude::*;
 
 use super::*;
+use crate::format::pack_scan::{ReadAt, RecordScan, SCAN_BYTES};
+use crate::format::record::NAMELESS_HEADER_BYTES;
 use crate::format::record::{Codec, Record};
+use std::io;
 
 fn header() -> PackHeader {
     PackHeader {
