@@ -388,8 +388,5 @@ fn a_journal_file_that_is_longer_than_any_may_be_is_damage() {
         panic!("{:?}", repair.plan());
     };
     // Not done here, because a copy of all its zeros is kept.
-    assert!(
-        mend.action.starts_with("make it anew, with all"),
-        "{mend:?}"
-    );
+    assert!(mend.action.starts_with("rebuild it with all"), "{mend:?}");
 }

@@ -71,7 +71,7 @@ impl From<IndexError> for Error {
         };
         let built = Self::new(kind, error.to_string());
         let built = match error {
-            _ if rebuild => built.hint("make it anew from the log with 'annals rebuild'"),
+            _ if rebuild => built.hint("rebuild it from the log with 'annals rebuild'"),
             IndexError::OtherOrder => {
                 built.hint("pass the cursor with the same --sort it was printed for")
             }
