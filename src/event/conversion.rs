@@ -7,7 +7,7 @@ use crate::event::source::BlobRef;
 use crate::id::{AttemptNo, ConverterId, EntryId, JobId};
 use crate::setters::setters;
 
-/// See [`Body::Converted`].
+/// See [`Body::Converted`](crate::event::Body::Converted).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Converted {
@@ -55,7 +55,7 @@ pub struct Converted {
     pub job: Option<JobId>,
 }
 
-/// See [`Body::Reported`].
+/// See [`Body::Reported`](crate::event::Body::Reported).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reported {
@@ -75,8 +75,8 @@ pub struct Reported {
     pub key: Option<String>,
 }
 
-/// See [`Body::SubmitIntended`]. Recorded once for each report, however often it is sent. A report
-/// without this event was never sent.
+/// See [`Body::SubmitIntended`](crate::event::Body::SubmitIntended). Recorded once for each report,
+/// however often it is sent. A report without this event was never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SubmitIntended {
@@ -92,7 +92,7 @@ pub struct SubmitIntended {
     pub endpoint: String,
 }
 
-/// See [`Body::SubmitRejected`].
+/// See [`Body::SubmitRejected`](crate::event::Body::SubmitRejected).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SubmitRejected {
@@ -121,7 +121,7 @@ pub struct BundleFile {
     pub blob: BlobRef,
 }
 
-/// See [`Body::ConverterRegistered`].
+/// See [`Body::ConverterRegistered`](crate::event::Body::ConverterRegistered).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ConverterRegistered {
@@ -144,7 +144,7 @@ pub struct ConverterRegistered {
     pub bundle: Vec<BundleFile>,
 }
 
-/// See [`Body::ConfigChanged`].
+/// See [`Body::ConfigChanged`](crate::event::Body::ConfigChanged).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ConfigChanged {

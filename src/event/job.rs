@@ -6,7 +6,7 @@ use crate::event::retention::EntryRanges;
 use crate::id::JobId;
 use crate::setters::setters;
 
-/// See [`Body::JobStarted`].
+/// See [`Body::JobStarted`](crate::event::Body::JobStarted).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobStarted {
@@ -50,7 +50,7 @@ impl JobStarted {
     }
 }
 
-/// See [`Body::JobFinished`].
+/// See [`Body::JobFinished`](crate::event::Body::JobFinished).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobFinished {

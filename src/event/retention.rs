@@ -50,7 +50,7 @@ impl EntryRanges {
     }
 }
 
-/// See [`Body::HoldPlaced`].
+/// See [`Body::HoldPlaced`](crate::event::Body::HoldPlaced).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HoldPlaced {
@@ -62,7 +62,7 @@ pub struct HoldPlaced {
     pub entries: EntryRanges,
 }
 
-/// See [`Body::HoldReleased`].
+/// See [`Body::HoldReleased`](crate::event::Body::HoldReleased).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HoldReleased {
@@ -72,7 +72,7 @@ pub struct HoldReleased {
     pub reason: String,
 }
 
-/// See [`Body::PurgePlanned`].
+/// See [`Body::PurgePlanned`](crate::event::Body::PurgePlanned).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PurgePlanned {
@@ -97,8 +97,8 @@ pub struct PurgePlanned {
     pub reason: String,
 }
 
-/// See [`Body::PurgedEntries`]. A large purge is recorded as several events, each complete by
-/// itself.
+/// See [`Body::PurgedEntries`](crate::event::Body::PurgedEntries). A large purge is recorded as
+/// several events, each complete by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PurgedEntries {
@@ -116,7 +116,7 @@ pub struct PurgedEntries {
     pub bytes_logical: u64,
 }
 
-/// See [`Body::Compacted`].
+/// See [`Body::Compacted`](crate::event::Body::Compacted).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Compacted {

@@ -76,7 +76,7 @@ pub struct BlobRef {
     pub size: u64,
 }
 
-/// See [`Body::Archived`].
+/// See [`Body::Archived`](crate::event::Body::Archived).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Archived {

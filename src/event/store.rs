@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::retention::EntryRanges;
 use crate::id::{BlobId, EventSeq, Sha256, StoreId};
 
-/// See [`Body::StoreCreated`].
+/// See [`Body::StoreCreated`](crate::event::Body::StoreCreated).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreCreated {
@@ -17,7 +17,7 @@ pub struct StoreCreated {
     pub program: String,
 }
 
-/// See [`Body::StoreOpened`].
+/// See [`Body::StoreOpened`](crate::event::Body::StoreOpened).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreOpened {
@@ -31,7 +31,7 @@ pub struct StoreOpened {
     pub sync: String,
 }
 
-/// See [`Body::StoreContinued`].
+/// See [`Body::StoreContinued`](crate::event::Body::StoreContinued).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreContinued {
@@ -63,7 +63,7 @@ pub enum ContinuedFrom {
     Copy,
 }
 
-/// See [`Body::Recovered`].
+/// See [`Body::Recovered`](crate::event::Body::Recovered).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Recovered {
@@ -79,7 +79,7 @@ pub struct Recovered {
     pub quarantine: Option<String>,
 }
 
-/// See [`Body::Lost`].
+/// See [`Body::Lost`](crate::event::Body::Lost).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// The file that should have held it.
@@ -90,15 +90,16 @@ pub struct Lost {
     pub and_later: bool,
 }
 
-/// See [`Body::Repaired`]. A large repair is recorded as several events.
+/// See [`Body::Repaired`](crate::event::Body::Repaired). A large repair is recorded as several
+/// events.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Repaired {
     /// Files that were replaced or taken out, as they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RepairedFile>,
-    /// Lost events, as ascending inclusive ranges. In place of each is a [`Body::Lost`], or its own
-    /// line that could not be read.
+    /// Lost events, as ascending inclusive ranges. In place of each is a
+    /// [`Body::Lost`](crate::event::Body::Lost), or its own line that could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<(EventSeq, EventSeq)>,
     /// True when the journal file written last was gone. What it held after the last of the lost
