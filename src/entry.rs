@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// Free facts about an entry, sorted by name.
 pub type Meta = BTreeMap<String, String>;
 
-/// Where an entry stands: how its last attempt ended, or that there was none.
+/// The status of an entry: how its last attempt ended, or that there was none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -34,7 +34,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, in the order they are listed to people.
+    /// Every status, in the order in which they are shown.
     pub const ALL: [Self; 6] = [
         Self::Pending,
         Self::Success,
@@ -145,7 +145,7 @@ impl FromStr for Outcome {
     }
 }
 
-/// The unit under test a source speaks of. Absent fields are unknown.
+/// The unit under test that a source is about. Absent fields are unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -185,10 +185,10 @@ impl Unit {
 /// How long an entry is kept at least: days plus calendar years after it was archived, or for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Retention {
-    /// No rule of age ever lets it go.
+    /// No rule of age ever selects it.
     #[default]
     Forever,
-    /// It may go once `days` and then `years` calendar years have passed.
+    /// It may be purged once `days` and then `years` calendar years have passed.
     Period {
         /// Days of 24 hours.
         days: u16,
@@ -198,13 +198,13 @@ pub enum Retention {
 }
 
 impl Retention {
-    /// Kept for `days` days.
+    /// Returns a period of `days` days.
     pub const fn days(days: u16) -> Self {
         Self::Period { days, years: 0 }
     }
 
-    /// When an entry archived at `archived_at` may go; `None` is never, which is also what lies
-    /// behind the year 9999.
+    /// Returns when an entry archived at `archived_at` may be purged; `None` means never. A time
+    /// after the year 9999 also counts as never.
     pub fn expires_at(self, archived_at: Timestamp) -> Option<Timestamp> {
         let Self::Period { days, years } = self else {
             return None;
@@ -278,18 +278,18 @@ pub struct Report {
     pub report_id: Option<String>,
     /// When the server's answer was recorded.
     pub reported_at: Option<Timestamp>,
-    /// Where its submission stands; `None` once it is submitted, and when nobody wants it
+    /// The state of its submission; `None` once it is submitted, and when it is not to be
     /// submitted.
     #[serde(default)]
     pub submission: Option<Submission>,
 }
 
-/// Where the submission of a report stands that no server took yet.
+/// The state of a report that no server has accepted yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Submission {
-    /// It waits until the server takes it.
+    /// It waits until the server accepts it.
     Waiting {
         /// Since when.
         since: Timestamp,
@@ -324,7 +324,7 @@ pub struct Attempt {
     pub converter: String,
     /// The version it claims.
     pub converter_version: Option<String>,
-    /// What it really was.
+    /// The identity of the converter that ran.
     pub converter_id: Option<ConverterId>,
     /// The arguments it was given; secret ones are masked.
     pub arguments: Meta,
@@ -332,9 +332,10 @@ pub struct Attempt {
     pub duration_ms: Option<u64>,
     /// Why it did not succeed.
     pub error: Option<String>,
-    /// What it complained about all the same.
+    /// The warnings that it reported.
     pub warnings: Vec<String>,
-    /// What was enforced on its processes, in a few words each. Empty when nothing was, or nobody recorded it.
+    /// The restrictions enforced on its processes, in a few words each. Empty when there were none
+    /// or they were not recorded.
     #[serde(default)]
     pub sandbox: Vec<String>,
     /// The reprocess job it belonged to.
@@ -364,7 +365,7 @@ pub struct Entry {
     pub source_modified: Option<Timestamp>,
     /// When it was archived.
     pub archived_at: Timestamp,
-    /// Where it stands.
+    /// How its last attempt ended.
     pub status: Status,
     /// Bytes of the source.
     pub size: u64,
@@ -374,15 +375,15 @@ pub struct Entry {
     pub blake3: BlobId,
     /// The digest of the source's content.
     pub sha256: Sha256,
-    /// The unit it speaks of: what was given at archiving, else what the latest attempt detected.
+    /// The unit it is about: what was given at archiving, else what the latest attempt detected.
     pub unit: Unit,
-    /// Which fields of `unit` were given at archiving, and so stand against what converters detect.
+    /// Which fields of `unit` were given at archiving. Converters do not overwrite those.
     pub unit_given: UnitGiven,
     /// Free facts.
     pub meta: Meta,
     /// The arguments recorded at archiving.
     pub arguments: Meta,
-    /// How long it is kept.
+    /// How long it is kept at least.
     pub retention: Retention,
     /// The idempotency key it was archived under.
     pub key: Option<String>,
@@ -394,7 +395,7 @@ pub struct Entry {
     pub holds: Vec<String>,
     /// When its bytes were purged.
     pub purged_at: Option<Timestamp>,
-    /// The rule that let it go.
+    /// The rule that selected it.
     pub purged_by: Option<String>,
 }
 
@@ -416,7 +417,7 @@ impl UnitGiven {
         )
     }
 
-    /// Lets `unit` take over what was `detected`, except for the given fields.
+    /// Copies the fields of `detected` into `unit`, except for the given fields.
     pub fn merge(self, unit: &mut Unit, detected: &Unit) {
         let pairs = [
             (&mut unit.serial, &detected.serial),
@@ -433,7 +434,7 @@ impl UnitGiven {
 }
 
 impl Entry {
-    /// Returns whether a report of it waits to be submitted.
+    /// Returns whether one of its reports waits to be submitted.
     pub fn waits_for_submission(&self) -> bool {
         let mut reports = self.attempts.iter().flat_map(|attempt| &attempt.reports);
         reports.any(|report| matches!(report.submission, Some(Submission::Waiting { .. })))
@@ -468,7 +469,7 @@ mod tests {
         let expires = kept.expires_at(archived).expect("not for ever");
         assert_eq!(expires.to_string(), "2025-02-28T12:00:00.000000+00:00");
         assert_eq!(Retention::Forever.expires_at(archived), None);
-        // Under a clock that stands near the end of all dates nothing goes too early.
+        // With a clock near the last possible date, no entry must expire too early.
         assert_eq!(kept.expires_at(Timestamp::MAX), None);
         let first = Retention::days(1).expires_at(Timestamp::MIN);
         assert_eq!(first, Some(Timestamp::MIN.plus_days(1)));

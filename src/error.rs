@@ -1,4 +1,4 @@
-//! The one public error: what happened, where, and what the caller can do about it.
+//! The public error type: what happened, where, and what the caller can do about it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,8 @@ use std::path::Path;
 /// The result of every fallible public operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What the caller can do about an error. A kind exists only where a caller would act differently.
+/// What the caller can do about an error. Two errors have different kinds only if a caller would
+/// act differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -16,9 +17,9 @@ pub enum ErrorKind {
     Invalid,
     /// The named entry, blob, converter or job does not exist.
     NotFound,
-    /// There is no store in that place; `init` makes one.
+    /// There is no store at this path; `init` makes one.
     NoStore,
-    /// Another process owns the store; wait for it, or ask it.
+    /// Another process owns the store; wait for it, or send the request to it.
     Locked,
     /// A safety rule forbids it: a hold, a stale plan, an empty policy, a missing confirmation.
     Refused,
@@ -28,14 +29,14 @@ pub enum ErrorKind {
     Full,
     /// The store, or the disk under it, is open for reading only.
     ReadOnly,
-    /// Bytes on disk are not what was written. The undamaged rest stays readable.
+    /// Bytes on disk differ from what was written. The undamaged rest stays readable.
     Damaged,
-    /// The store, or something in it, is of a format this version does not know.
+    /// The store, or something in it, has a format that this version does not know.
     Unsupported,
-    /// The operating system failed.
+    /// The operating system reported an error.
     Io,
-    /// A write failed earlier and the writer stopped. What was acknowledged is safe; open the store
-    /// again to learn the rest.
+    /// An earlier write failed and the writer stopped. What was acknowledged is safe. Open the
+    /// store again to learn whether the rest was recorded.
     Poisoned,
     /// A converter could not be run at all.
     Converter,
@@ -68,7 +69,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// One error: a fact with its place, and where there is one, the next step.
+/// An error: a fact with its place and, if there is one, the next step.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -81,8 +82,7 @@ struct Inner {
 }
 
 impl Error {
-    /// Returns an error that states `message`: the fact and its place, lower case, without a full
-    /// stop.
+    /// Returns an error with `message`: the fact and its place, in lower case, without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -92,21 +92,21 @@ impl Error {
         }))
     }
 
-    /// Adds the next step to take.
+    /// Sets the next step to take.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// Adds to what the message says.
+    /// Appends text to the message.
     #[must_use]
     pub(crate) fn adding(mut self, more: &str) -> Self {
         self.0.message.push_str(more);
         self
     }
 
-    /// Adds the error that caused this one.
+    /// Sets the error that caused this one.
     #[must_use]
     pub fn caused_by(
         mut self,
@@ -116,8 +116,8 @@ impl Error {
         self
     }
 
-    /// Returns an operating-system error met while doing `action` (an infinitive: "read", "create")
-    /// to `path`.
+    /// Returns an error of the operating system that occurred while doing `action` (an infinitive:
+    /// "read", "create") to `path`.
     ///
     /// The kind follows from the error: a full disk is [`ErrorKind::Full`], a missing file
     /// [`ErrorKind::NotFound`], a read-only file system [`ErrorKind::ReadOnly`].
@@ -139,7 +139,7 @@ impl Error {
         built.caused_by(error)
     }
 
-    /// What the caller can do about it.
+    /// Returns what the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -149,13 +149,13 @@ impl Error {
         &self.0.message
     }
 
-    /// Returns the next step, where there is one.
+    /// Returns the next step, if there is one.
     pub fn next_step(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 }
 
-/// What the system said, without Rust's "(os error N)".
+/// Returns the system's error text, without Rust's "(os error N)".
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {

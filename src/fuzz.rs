@@ -1,23 +1,23 @@
-//! Every decoder with one signature, for the fuzz targets and for the test that replays their
+//! Every decoder behind one signature, for the fuzz targets and for the test that replays their
 //! corpora.
 //!
-//! A target panics when a decoder does, and when what was decoded does not encode to the bytes it
-//! came from: a reader that takes bytes no writer would write is a reader that can be lied to.
+//! A target panics when its decoder panics. It also panics when a decoded value does not encode to
+//! the bytes it came from, because a decoder must not accept bytes that no encoder writes.
 
 use crate::format::frame::{Frame, JournalHeader, NewFrame};
 use crate::format::record::Record;
 use crate::format::segment::{BlockHeader, Footer, Trailer};
-use crate::format::{catalog, header, leaf, pack, record, segment};
+use crate::format::{catalog, header, leaf, pack, pack_scan, record, segment};
 use crate::id::{BlobId, EventSeq, PackId, Sha256, StoreId};
 use crate::query::Cursor;
 
-/// The store all samples belong to.
+/// The store of all samples.
 const STORE: StoreId = StoreId::from_bytes([0x5a; 16]);
 
-/// Takes any bytes at all.
+/// A fuzz target: accepts any bytes.
 pub type Target = fn(&[u8]);
 
-/// Every target by the name of its corpus.
+/// Every target, by the name of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("store_header", store_header),
     ("backup_list", backup_list),
@@ -40,7 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("configuration", configuration),
 ];
 
-/// Feeds `bytes` to the target of that name.
+/// Runs the target with this name on `bytes`.
 pub fn run(target: &str, bytes: &[u8]) {
     let found = TARGETS.iter().find(|(name, _)| *name == target);
     found.expect("a target of that name").1(bytes);
@@ -48,12 +48,12 @@ pub fn run(target: &str, bytes: &[u8]) {
 
 fn store_header(bytes: &[u8]) {
     if let Ok(store) = header::decode(bytes) {
-        // Line ends and blanks may differ; what it says may not.
+        // Line ends and blanks may differ, but the decoded value must be equal.
         assert_eq!(header::decode(header::encode(&store).as_bytes()), Ok(store));
     }
 }
 
-/// A stranger can compute the digest in the last line, so it is put behind any bytes.
+/// Decodes any bytes as a list, with the right digest appended: an attacker can compute it too.
 fn backup_list(bytes: &[u8]) {
     let mut whole = bytes.to_vec();
     whole.extend(format!("# end {}\n", Sha256::of(bytes)).as_bytes());
@@ -88,7 +88,7 @@ fn journal_frame(bytes: &[u8]) {
     }
     .encode_into(&mut again)
     .expect("what was read fits");
-    // The number of records is not known here, and with it the header's checksum.
+    // The number of records is not known here, so the header's checksum cannot be compared either.
     let body = head.records_at() + frame.records.len();
     assert_eq!(again[8..60], bytes[8..60]);
     assert_eq!(again[64..body], bytes[64..body]);
@@ -124,7 +124,7 @@ fn blob_record(bytes: &[u8]) {
     written.expect("what was read can be written");
     assert_eq!(again, bytes[..again.len()]);
     let mut plain = Vec::new();
-    // Refused or not, never more than the header said.
+    // It may fail, but must not produce more bytes than the header states.
     let _ = crate::blob::compression::decompress(&header, stored, None, &mut plain);
     assert!(plain.len() <= header.raw_len as usize);
 }
@@ -152,9 +152,9 @@ fn whole_pack(bytes: &[u8]) {
             assert_eq!(again, bytes[from..]);
         }
     }
-    // Unpacked with what calls itself the dictionary, which may be any bytes.
+    // Unpack with the record that claims to be the dictionary; it may hold any bytes.
     let mut dictionary: Option<Dictionary> = None;
-    let scan = pack::RecordScan::new(bytes).expect("bytes in memory");
+    let scan = pack_scan::RecordScan::new(bytes).expect("bytes in memory");
     for found in scan {
         let (offset, header) = found.expect("bytes in memory");
         assert!(offset.0 + u64::from(header.record_len()) <= size);
@@ -283,7 +283,7 @@ fn sample_list() -> String {
     text
 }
 
-/// Returns a sound example for each target, to start from.
+/// Returns a valid example for each target, as a seed.
 pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let content = b"serial;SN1042\nvolts;4.98\n";
     let mut blob = Vec::new();
@@ -405,7 +405,7 @@ fn sample_pack(blob: &[u8]) -> Vec<u8> {
     whole
 }
 
-/// Returns the record of a dictionary, and that of a content which was compressed with it.
+/// Returns a dictionary record, and a content record that was compressed with it.
 fn sample_with_dictionary() -> (Vec<u8>, Vec<u8>) {
     use crate::blob::compression::{Compressor, Dictionary, Level};
     let form =

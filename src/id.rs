@@ -1,11 +1,11 @@
-//! Names of things: a store, an event, an entry, a blob, a pack, a converter.
+//! The ids of stores, events, entries, blobs, packs and converters.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Text that is not the name it should be.
+/// The text is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not {expected}")]
 pub struct ParseIdError {
@@ -20,12 +20,12 @@ macro_rules! hex_id {
         pub struct $name([u8; $bytes]);
 
         impl $name {
-            /// Returns the name made of these bytes.
+            /// Returns the id with these bytes.
             pub const fn from_bytes(bytes: [u8; $bytes]) -> Self {
                 Self(bytes)
             }
 
-            /// Returns the bytes of the name.
+            /// Returns the bytes of the id.
             pub const fn as_bytes(&self) -> &[u8; $bytes] {
                 &self.0
             }
@@ -86,24 +86,24 @@ macro_rules! hex_id {
 }
 
 hex_id!(
-    /// One store, drawn at random when it is made.
+    /// The id of a store, drawn at random when the store is made.
     StoreId, 16, "a store id (32 hexadecimal digits)"
 );
 hex_id!(
-    /// A blob: the BLAKE3 hash of its plaintext.
+    /// The id of a blob: the BLAKE3 hash of its plaintext.
     BlobId, 32, "a blob id (64 hexadecimal digits)"
 );
 hex_id!(
-    /// The SHA-256 digest of a blob's plaintext, kept beside the BLAKE3 for auditors.
+    /// The SHA-256 digest of a blob's plaintext, kept next to the BLAKE3 hash for auditors.
     Sha256, 32, "a SHA-256 digest (64 hexadecimal digits)"
 );
 hex_id!(
-    /// A converter as it really was: the hash of its bundle, command and environment note.
+    /// The identity of a converter: the hash of its bundle, command and environment note.
     ConverterId, 32, "a converter identity (64 hexadecimal digits)"
 );
 
 impl BlobId {
-    /// Returns the name of `content`.
+    /// Returns the id of `content`.
     pub fn of(content: &[u8]) -> Self {
         Self(*blake3::hash(content).as_bytes())
     }
@@ -140,10 +140,10 @@ macro_rules! number_id {
         pub struct $name(pub u64);
 
         impl $name {
-            /// The last there can be. No store gets there, so each has one after it.
+            /// The greatest number. No store ever reaches it, so each number in use has a next one.
             pub const MAX: Self = Self(u64::MAX >> 1);
 
-            /// Returns the next one.
+            /// Returns the next number.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0 + 1)
@@ -160,7 +160,7 @@ macro_rules! number_id {
             type Err = ParseIdError;
 
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
-                // No sign, no leading zeros but "0": one name, one spelling.
+                // No sign, and no leading zeros except in "0": each id has exactly one spelling.
                 let plain = !text.is_empty()
                     && text.bytes().all(|byte| byte.is_ascii_digit())
                     && (text == "0" || !text.starts_with('0'));
@@ -178,24 +178,24 @@ macro_rules! number_id {
 }
 
 number_id!(
-    /// An event's place in the log. The first event of a store is 1; 0 means "before everything".
+    /// The number of an event. The first event of a store is 1; 0 means "before everything".
     EventSeq, "an event number"
 );
 number_id!(
-    /// One archived source: the number of its `archived` event.
+    /// The id of an archived source: the number of its `archived` event.
     EntryId, "an entry id (a decimal number)"
 );
 number_id!(
-    /// A reprocess job: the number of its `job.started` event.
+    /// The id of a reprocess job: the number of its `job.started` event.
     JobId, "a job id (a decimal number)"
 );
 number_id!(
-    /// A sealed file of blobs.
+    /// The number of a pack.
     PackId, "a pack number"
 );
 
 impl EntryId {
-    /// Returns the event that made this entry.
+    /// Returns the event that archived this entry.
     pub const fn event(self) -> EventSeq {
         EventSeq(self.0)
     }

@@ -1,4 +1,4 @@
-//! What to look for: filters, order and pages, as plain values.
+//! Queries as plain values: filters, orders and pages.
 
 use std::str::FromStr;
 
@@ -9,10 +9,11 @@ use crate::id::{EntryId, JobId};
 use crate::setters::setters;
 use crate::time::Timestamp;
 
-/// Which entries. Empty means all that are not purged; every stated field must hold.
+/// Selects entries. Every stated field must match. An empty filter selects all entries that are not
+/// purged.
 ///
-/// Text is compared without regard to letter case, to whether letters are composed or decomposed,
-/// and to the width of East Asian letters; except metadata values, which must be equal.
+/// Texts are compared without regard to letter case, to composed or decomposed letters, and to the
+/// width of East Asian letters. Metadata values must be exactly equal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -26,13 +27,13 @@ pub struct Filter {
     /// The version the converter claimed at archiving.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub converter_version: Option<String>,
-    /// In any of these states.
+    /// With any of these statuses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<Status>,
-    /// Archived at or after.
+    /// Archived at or after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
-    /// Archived before.
+    /// Archived before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
     /// Serial number.
@@ -47,7 +48,8 @@ pub struct Filter {
     /// Test process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
-    /// A glob over the file name: `*` any run, `?` any one character, `[a-z]` one of a set.
+    /// A glob over the file name: `*` matches any text, `?` any one character, `[a-z]` one of a
+    /// set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Metadata that must be present with exactly this value.
@@ -59,7 +61,7 @@ pub struct Filter {
     /// Has a report with this id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report_id: Option<String>,
-    /// A part of the file name, serial, part, an attempt's error, or a metadata value.
+    /// Text contained in the file name, serial, part, an attempt's error, or a metadata value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// What to do with purged entries.
@@ -68,7 +70,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Returns true when it selects every entry that is not purged.
+    /// Returns true when the filter selects every entry that is not purged.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -83,9 +85,9 @@ setters! { Filter {
     converter_version: some [String];
     /// Adds a state.
     status: push [Status];
-    /// Sets since when it was archived.
+    /// Sets the time from which on entries were archived.
     from: opt [Timestamp];
-    /// Sets before when it was archived.
+    /// Sets the time before which entries were archived.
     to: opt [Timestamp];
     /// Sets the serial number.
     serial: some [String];
@@ -103,7 +105,7 @@ setters! { Filter {
     job: opt [JobId];
     /// Sets the id of a report.
     report_id: some [String];
-    /// Sets a part of a text.
+    /// Sets the text to search for.
     text: some [String];
     /// Sets what to do with purged entries.
     purged: [Purged];
@@ -141,7 +143,7 @@ pub enum SortField {
     /// The order of archiving.
     #[default]
     Id,
-    /// The wall time of archiving; differs from `Id` where the clock was set back.
+    /// The wall-clock time of archiving; differs from `Id` where the clock was set back.
     ArchivedAt,
     /// Converter name.
     Converter,
@@ -204,7 +206,7 @@ impl FromStr for SortField {
     }
 }
 
-/// Which way a listing runs.
+/// The direction of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -215,7 +217,7 @@ pub enum Direction {
     Desc,
 }
 
-/// The order of a listing. Written `size:desc`; the direction may be left out.
+/// The order of a listing. Its text form is `size:desc`; the direction may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Sort {
     /// By which column.
@@ -241,21 +243,21 @@ impl FromStr for Sort {
     }
 }
 
-/// A filter, an order, and which part of the result.
+/// A filter, an order, and the part of the result to return.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Query {
-    /// Which entries.
+    /// Which entries to list.
     pub filter: Filter,
-    /// In which order.
+    /// In which order to list them.
     pub sort: Sort,
-    /// How many at the most; [`Query::LIMIT`] by default. `None` is all of them at once, in memory:
-    /// [`Snapshot::entries`](crate::archive::Snapshot::entries) goes through any number.
+    /// The most entries to return; [`Query::LIMIT`] by default. `None` returns all at once, in
+    /// memory: [`Snapshot::entries`](crate::archive::Snapshot::entries) iterates over any number.
     pub limit: Option<usize>,
-    /// How many to pass over first.
+    /// How many entries to leave out first.
     pub offset: usize,
-    /// Go on after the row this cursor stands for.
+    /// Continue after the entry that this cursor stands for.
     pub after: Option<Cursor>,
 }
 
@@ -264,16 +266,16 @@ setters! { Query {
     filter: [Filter];
     /// Sets the order.
     sort: [Sort];
-    /// Sets how many at the most; `None` is all, in memory.
+    /// Sets the most entries to return; `None` returns all at once, in memory.
     limit: into [Option<usize>];
-    /// Sets how many to pass over first.
+    /// Sets how many entries to leave out first.
     offset: [usize];
-    /// Sets the row to go on after.
+    /// Sets the entry to continue after.
     after: opt [Cursor];
 } }
 
 impl Query {
-    /// Entries of a page, where no limit is stated.
+    /// The most entries of a page, unless a limit is set.
     pub const LIMIT: usize = 1_000;
 }
 
@@ -293,7 +295,7 @@ impl Default for Query {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Count {
-    /// So many were counted.
+    /// The number counted.
     pub n: u64,
     /// True when there are more.
     pub more: bool,
@@ -315,18 +317,18 @@ impl std::fmt::Display for Count {
     }
 }
 
-/// The place of one row in one order: where the next page begins. Printed as opaque text.
+/// The position of one entry in an order: where the next page begins. Its text form is opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// The order it belongs to.
     pub sort: Sort,
-    /// The row's encoded value in the sort column.
+    /// The encoded value of the entry in the sort column.
     pub value: Vec<u8>,
-    /// The row.
+    /// The entry.
     pub id: EntryId,
 }
 
-/// Text that is not a cursor this program printed.
+/// The text is not a cursor that this program printed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a cursor; pass one that a listing printed")]
 pub struct ParseCursorError(String);

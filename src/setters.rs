@@ -1,10 +1,12 @@
-//! Writes the setters of plain values that other crates make: `NewEntry::new("ICT").serial("SN1")`.
+//! Generates the setters of plain values that other crates make:
+//! `NewEntry::new("ICT").serial("SN1")`.
 //!
-//! Such values can grow, so they are `non_exhaustive` and cannot be written out elsewhere.
+//! Such values may get more fields, so they are `non_exhaustive`, and other crates cannot write
+//! them as literals.
 
-/// Writes setters that take the value by itself (`name: T`), as what becomes it (`name: into T`),
-/// wrapped in `Some` (`name: opt T`), both (`name: some T`), or as one more of several
-/// (`name: push T`).
+/// Generates setters. A setter takes the value itself (`name: T`), anything that converts into it
+/// (`name: into T`), a value to wrap in `Some` (`name: opt T`), both (`name: some T`), or one more
+/// element of a list (`name: push T`).
 macro_rules! setters {
     ($of:ty { $($(#[doc = $doc:literal])+ $name:ident: $($how:ident)? [$type:ty];)+ }) => {
         impl $of {

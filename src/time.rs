@@ -1,4 +1,4 @@
-//! Wall time with its offset, and the only place that asks the machine what time it is.
+//! Wall-clock times with their offset, and the only place that reads the machine's clock.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,15 +11,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The first and the last microsecond that RFC 3339 can write in UTC: the years 0000 to 9999.
 const MICROS_MIN: i64 = -62_167_219_200_000_000;
 const MICROS_MAX: i64 = 253_402_300_799_999_999;
-/// Offsets are below 24 hours.
+/// UTC offsets are smaller than 24 hours.
 const OFFSET_S_END: i32 = 86_400;
 
 /// An instant in microseconds since 1970 in UTC, with the offset of the wall clock that read it.
 ///
-/// Holds only what RFC 3339 can write, so that its text reads back as the same value: an instant
-/// outside of the years 0000 to 9999 becomes the nearest end of that range, an offset is cut to
-/// whole minutes, and an offset that would lead out of the range becomes UTC. Ordered by instant;
-/// the offset only says how a person on the spot would have written it.
+/// It holds only what RFC 3339 can express, so its text always reads back as an equal value. An
+/// instant outside the years 0000 to 9999 becomes the nearest end of that range. An offset is cut
+/// to whole minutes, and an offset that would lead out of the range becomes UTC.
+///
+/// Values are ordered by instant. The offset only says how local clocks would show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timestamp {
     micros: i64,
@@ -32,9 +33,9 @@ pub struct Timestamp {
 pub struct ParseTimestampError(String);
 
 impl Timestamp {
-    /// The earliest instant there is.
+    /// The earliest possible instant.
     pub const MIN: Self = Self::new(MICROS_MIN, 0);
-    /// The latest instant there is.
+    /// The latest possible instant.
     pub const MAX: Self = Self::new(MICROS_MAX, 0);
 
     const fn new(micros: i64, offset_s: i32) -> Self {
@@ -68,42 +69,43 @@ impl Timestamp {
         Self::new(self.micros, offset_s)
     }
 
-    /// Microseconds since 1970 in UTC.
+    /// Returns the microseconds since 1970 in UTC.
     pub const fn micros(self) -> i64 {
         self.micros
     }
 
-    /// Seconds east of UTC.
+    /// Returns the seconds east of UTC.
     pub const fn offset_s(self) -> i32 {
         self.offset_s
     }
 
-    /// Whole days since 1970 in UTC.
+    /// Returns the whole days since 1970 in UTC.
     pub const fn day(self) -> i64 {
         self.micros.div_euclid(86_400_000_000)
     }
 
-    /// This instant `micros` later; it stops at the ends of representable time.
+    /// Returns the instant `micros` later, at most [`Timestamp::MAX`] and at least
+    /// [`Timestamp::MIN`].
     #[must_use]
     pub const fn plus_micros(self, micros: i64) -> Self {
         Self::new(self.micros.saturating_add(micros), self.offset_s)
     }
 
-    /// This instant `days` times 24 hours later (or earlier).
+    /// Returns the instant `days` times 24 hours later, or earlier for a negative number.
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
         self.plus_micros(days.saturating_mul(86_400_000_000))
     }
 
-    /// As a chrono value, for calendar arithmetic.
+    /// Returns it as a chrono value, for calendar arithmetic.
     pub fn to_chrono(self) -> DateTime<FixedOffset> {
-        // The range of a time lies well within chrono's.
+        // The range of a time lies well inside chrono's range.
         let utc = DateTime::<Utc>::from_timestamp_micros(self.micros).unwrap_or_default();
         let offset = FixedOffset::east_opt(self.offset_s).unwrap_or_else(|| Utc.fix());
         offset.from_utc_datetime(&utc.naive_utc())
     }
 
-    /// RFC 3339 in UTC, microseconds.
+    /// Returns it in RFC 3339 form, in UTC, with microseconds.
     pub fn to_utc_string(self) -> String {
         Self::from_micros(self.micros).to_string()
     }
@@ -116,7 +118,7 @@ impl<Zone: TimeZone> From<DateTime<Zone>> for Timestamp {
     }
 }
 
-/// The microsecond in which a file system's time lies, told in UTC.
+/// Converts a file system's time to the microsecond that contains it, in UTC.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         let micros = match time.duration_since(SystemTime::UNIX_EPOCH) {
@@ -186,34 +188,34 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Reads a time with a signed year, such as `+11999-12-03T07:06:40.000000+00:00`: logs of annals
-/// 0.1 hold them, for files whose time no RFC 3339 text can tell.
+/// Parses a time with a signed year, such as `+11999-12-03T07:06:40.000000+00:00`. Logs of annals
+/// 0.1 contain such times, for files with a time that RFC 3339 cannot express.
 fn expanded_year(text: &str) -> Option<Timestamp> {
     let is_signed = text.starts_with(['+', '-']);
     let time = is_signed.then(|| text.parse::<DateTime<FixedOffset>>().ok())?;
     time.map(Timestamp::from)
 }
 
-/// Where the time comes from. Everything that records or decides by time is handed one of these.
+/// The source of time. All code that records time or decides by it gets a clock passed in.
 pub trait Clock: Send + Sync {
-    /// Wall time with its offset. May jump either way.
+    /// Returns the wall-clock time with its offset. It may jump in either direction.
     fn now(&self) -> Timestamp;
 
-    /// Milliseconds since the machine, or failing that the process, started. Never goes back within
-    /// one [`boot`](Clock::boot).
+    /// Returns the milliseconds since the machine, or else the process, started. Never goes back
+    /// within one [`boot`](Clock::boot).
     fn monotonic_ms(&self) -> u64;
 
-    /// What distinguishes this run of the machine from the one before.
+    /// Returns an id of this run of the machine, which differs from the run before.
     fn boot(&self) -> &str;
 }
 
-/// The machine's own clock, in the local zone.
+/// The machine's own clock, in the local time zone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        // chrono's own look at the clock panics on one that is set before 1970.
+        // chrono's own function panics when the clock is set before 1970.
         let utc = Timestamp::from(SystemTime::now());
         let offset = Local.offset_from_utc_datetime(&utc.to_chrono().naive_utc());
         utc.at_offset(offset.fix().local_minus_utc())
@@ -229,8 +231,8 @@ impl Clock for SystemClock {
     fn boot(&self) -> &str {
         static BOOT: OnceLock<String> = OnceLock::new();
         BOOT.get_or_init(|| {
-            // Elsewhere than on Linux the process stands in for the boot: monotonic times compare
-            // within one process only.
+            // On other systems than Linux, each process counts as a boot: monotonic times compare
+            // only within one process.
             std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(
                 |_| {
                     let mut bytes = [0; 8];
@@ -257,22 +259,22 @@ fn uptime_at_start_ms() -> u64 {
     })
 }
 
-/// How long something takes. Only differences are ever asked for, so it needs no [`Clock`].
+/// Measures how long something takes. It gives only differences, so it needs no [`Clock`].
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts now.
+    /// Starts measuring now.
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// Time since it was started.
+    /// Returns the time since the start.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 
-    /// What is left of `limit`; nothing once it has passed.
+    /// Returns what is left of `limit`; zero once it has passed.
     pub fn left_of(&self, limit: Duration) -> Duration {
         limit.saturating_sub(self.elapsed())
     }
@@ -304,9 +306,9 @@ mod tests {
         }
     }
 
-    /// A file of the year 11999 was recorded as `+11999-12-03T..`, which is no RFC 3339 time: the
-    /// event that was acknowledged could not be read, and from the next open on nothing else in its
-    /// store could either.
+    /// A file of the year 11999 was recorded as `+11999-12-03T..`, which is not an RFC 3339 time.
+    /// The acknowledged event could not be read, and after the next open neither could anything
+    /// else in its store.
     #[test]
     fn every_time_is_written_so_that_it_reads_back_as_the_same() {
         let ends = [i64::MIN, MICROS_MIN, -1, 0, 1, MICROS_MAX, i64::MAX];
@@ -360,7 +362,7 @@ mod tests {
         assert_eq!(Timestamp::from(year_11999), Timestamp::MAX);
         let before_0 = SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(70_000_000_000));
         assert_eq!(before_0.map(Timestamp::from), Some(Timestamp::MIN));
-        // The microsecond it lies in, also before 1970.
+        // The microsecond that contains it, even before 1970.
         let half = SystemTime::UNIX_EPOCH - Duration::from_nanos(1_500);
         assert_eq!(Timestamp::from(half).micros(), -2);
     }
@@ -371,7 +373,7 @@ mod tests {
         let local = Local::now();
         assert_eq!(now.offset_s(), local.offset().local_minus_utc() / 60 * 60);
         assert!((now.micros() - local.timestamp_micros()).abs() < 60_000_000);
-        // Whatever day it is, the zone has an offset for it.
+        // The zone has an offset for every day.
         for time in [Timestamp::MIN, Timestamp::MAX] {
             let _ = Local.offset_from_utc_datetime(&time.to_chrono().naive_utc());
         }

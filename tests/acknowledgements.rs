@@ -1,5 +1,5 @@
-//! One thread hands in hundreds of sources before it waits: they share syncs, and a power cut takes
-//! none that was acknowledged.
+//! Tests that one thread can hand in hundreds of sources before it waits. The sources share syncs,
+//! and a power cut removes none that was acknowledged.
 
 mod support;
 
@@ -26,7 +26,7 @@ fn syncs(census: &Census) -> u64 {
         .sum()
 }
 
-/// What the log says was archived, in order.
+/// Returns the blobs of all archived sources in the log, in order.
 fn recorded(archive: &Archive) -> Vec<BlobId> {
     let leaves = archive.events(EventSeq(1), None).expect("readable");
     leaves
@@ -62,8 +62,8 @@ fn one_thread_has_hundreds_in_flight_they_share_syncs() {
     archive.close().expect("closed");
 }
 
-/// Acknowledged: there. Given up: whole or absent, and what is there is the beginning of what was
-/// handed in.
+/// After a power cut a source that was waited for must be there. Any other is complete or absent,
+/// and those that are there are the first ones handed in.
 #[test]
 fn the_power_goes_what_was_waited_for_is_there_and_the_rest_is_whole_or_absent() {
     let disk = SimDisk::new();
@@ -119,7 +119,7 @@ fn the_power_goes_what_was_waited_for_is_there_and_the_rest_is_whole_or_absent()
     assert!(looked_at > 20);
 }
 
-/// A purge that is on record is told as recorded, whatever call of the disk fails afterwards.
+/// Once a purge is recorded, the caller must be told so, whichever disk call fails afterwards.
 #[test]
 fn a_disk_fails_anywhere_in_a_purge_what_is_recorded_is_told() {
     let clock = Hourly::new();

@@ -1,9 +1,10 @@
-//! Whoever can write a file can write any number into it, and a checksum that fits. Every length,
-//! offset, count and number of every structure of a store is set to the ends of what its field
-//! holds, with all checksums made right again, and zstd frames that claim or unpack to gigabytes
-//! are put where content and events belong. The store is opened, read, verified and repaired:
-//! nothing panics, what is handed out are bytes that were archived, and memory stays bounded all
-//! along.
+//! Tests that no number in a store's files can make the program panic or use unbounded memory.
+//! Whoever can write a file can write any number into it, with a valid checksum.
+//!
+//! Every length, offset, count and number of every structure is set to the limits of its field, and
+//! all checksums are recomputed. Also, zstd frames that claim or unpack to gigabytes are put in
+//! place of content and events. Then the store is opened, read, verified and repaired. Nothing may
+//! panic, only archived bytes may be returned, and memory must stay bounded.
 
 mod support;
 
@@ -24,16 +25,15 @@ use support::{Hourly, State};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// What opening, reading, verifying and repairing a store of a few kilobytes may take, whatever it
-/// says of itself.
+/// The most memory for opening, reading, verifying and repairing a store of a few kilobytes.
 const HEAP_MAX: usize = 64 << 20;
-/// And how long, on a machine that has other work.
+/// The most time for these steps, on a busy machine.
 const TIME_MAX: Duration = Duration::from_secs(60);
-/// zstd asks the system for memory, not the allocator; what it sets aside is seen here. Threads set
-/// aside address space, too.
+/// The most address space. zstd asks the system for memory instead of the allocator, so its memory
+/// counts here. So does the address space of threads.
 const ADDRESSES_MAX: usize = 1 << 30;
 
-/// A number of a structure.
+/// A number in a structure.
 struct Field {
     name: &'static str,
     at: usize,
@@ -76,7 +76,7 @@ const BLOCK: &[Field] = &[
     field("number of events", 12, 4),
     field("first event", 16, 8),
 ];
-/// Of a segment with one block.
+/// The footer of a segment with one block.
 const SEGMENT_FOOTER: &[Field] = &[
     field("number of blocks", 0, 4),
     field("first event of the block", 4, 8),
@@ -86,7 +86,7 @@ const SEGMENT_FOOTER: &[Field] = &[
     field("bytes of the frontier", 64, 4),
     field("size of the tree of the frontier", 68, 8),
 ];
-/// Behind the frontier.
+/// The list of packs, which follows the frontier.
 const SEGMENT_PACKS: &[Field] = &[
     field("number of packs", 0, 4),
     field("number of the pack", 4, 8),
@@ -99,7 +99,7 @@ const SEGMENT_TRAILER: &[Field] = &[
     field("offset of the footer", 28, 8),
     field("bytes of the footer", 36, 8),
 ];
-/// The last four bytes before the trailer, as no checkpoint is signed.
+/// The last four bytes before the trailer, because no checkpoint is signed.
 const SEGMENT_CHECKPOINT: &[Field] = &[field("bytes of the checkpoint", 0, 4)];
 const PACK_HEADER: &[Field] = &[
     field("version", 8, 2),
@@ -130,7 +130,7 @@ const MANIFEST: &[Field] = &[
     field("bytes of the first child", 52, 8),
 ];
 
-/// The ends of what 4 and 8 bytes hold, signed and unsigned, and of what they hold in less.
+/// The limits of 4 and 8 bytes, signed and unsigned, and of narrower numbers in them.
 const VALUES: [u64; 12] = [
     0,
     1,
@@ -153,7 +153,7 @@ fn values(bytes: usize) -> impl Iterator<Item = u64> {
     })
 }
 
-/// The number of so many bytes at `at`.
+/// Returns the number of this many bytes at `at`.
 fn number(content: &[u8], at: usize, bytes: usize) -> u64 {
     let mut number = [0; 8];
     number[..bytes].copy_from_slice(&content[at..at + bytes]);
@@ -164,7 +164,7 @@ fn place(content: &[u8], at: usize, bytes: usize) -> usize {
     usize::try_from(number(content, at, bytes)).expect("a sound store is small")
 }
 
-/// Writes the checksum of so many bytes to `at`; there is none that fits bytes which are not there.
+/// Writes the checksum of a range to `at`. Does nothing if the range is not in the file.
 fn seal(content: &mut [u8], from: u64, bytes: u64, at: usize) {
     let covered = usize::try_from(from)
         .ok()
@@ -183,7 +183,7 @@ fn seal_head(content: &mut [u8], at: usize, bytes: usize) {
     seal(content, at as u64, bytes as u64, at + bytes);
 }
 
-/// Bytes before the stored bytes of the record at `at`; content in a pack has no id.
+/// Returns the length of the header of the record at `at`; content in a pack has no id.
 fn record_header(content: &[u8], at: usize) -> usize {
     if content[at..].starts_with(b"ANBC") {
         28
@@ -211,7 +211,7 @@ fn seal_block(content: &mut [u8], at: usize) {
     seal_head(content, at, 28);
 }
 
-/// The footer and the trailer of a segment or of a pack.
+/// Recomputes the checksums of the footer and the trailer of a segment or a pack.
 fn seal_end(content: &mut [u8], footer_at: usize, crc_at: usize) {
     let trailer = content.len() - 64;
     let from = number(content, trailer + footer_at, 8);
@@ -228,10 +228,10 @@ fn seal_pack_end(content: &mut [u8]) {
     seal_end(content, 24, 56);
 }
 
-/// Makes checksums right again.
+/// Recomputes checksums.
 type Seal = Box<dyn Fn(&mut [u8])>;
 
-/// A structure in a file, and how its checksums and those around it are made right again.
+/// A structure in a file, with the function that recomputes its checksums and those around it.
 struct Place {
     file: String,
     what: &'static str,
@@ -240,7 +240,7 @@ struct Place {
     seal: Seal,
 }
 
-/// Every structure of the files of a store.
+/// Returns every structure in the files of a store.
 fn structures(golden: &Golden) -> Vec<Place> {
     let mut places = Vec::new();
     for (file, _) in golden.files() {
@@ -359,7 +359,7 @@ fn structures(golden: &Golden) -> Vec<Place> {
     places
 }
 
-/// The most address space this process ever had, where the system tells.
+/// Returns the most address space that this process has ever used, where the system reports it.
 fn addresses() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));
@@ -367,7 +367,7 @@ fn addresses() -> usize {
     kilobytes.unwrap_or(0_usize) << 10
 }
 
-/// What was seen of one store.
+/// The results for all stores so far.
 #[derive(Debug, Default)]
 struct Tally {
     stores: usize,
@@ -433,8 +433,8 @@ impl Tally {
     }
 }
 
-/// Whether something was refused or told; an error when bytes came out that nobody had archived, or
-/// a mistake shows.
+/// Returns whether something was refused or reported. Fails when bytes came out that were never
+/// archived, or when an error is a bug.
 fn use_all(disk: &SimDisk, golden: &Golden) -> Result<bool, String> {
     let seen = read_all(disk, golden)?;
     let repaired = Archive::repair_on(Arc::new(disk.clone()), smallest(&Hourly::new()));
@@ -482,18 +482,19 @@ fn contents(state: &State) -> impl Iterator<Item = BlobId> {
     })
 }
 
-/// Numbers that were believed once, and are tried every time:
-/// - a segment that says it ends with event 2^63 - 1: opening asked for each of them, and came to
-///   no end;
-/// - a journal file that says it is as long as 2^31 bytes: the repair made one as long, in memory;
-/// - a generation of 2^64 - 1, which nothing comes after.
+/// Numbers that were once trusted, and are tried on every run:
+/// - A segment that claims to end with event 2^63 - 1: opening visited each of these events and
+///   never ended.
+/// - A journal file that claims to be 2^31 bytes long: the repair made one of that length, in
+///   memory.
+/// - A generation of 2^64 - 1, which has no successor.
 const BELIEVED: [(&str, &str); 3] = [
     ("trailer", "last event"),
     ("header", "bytes of the file"),
     ("header", "generation"),
 ];
 
-/// One in so many cases.
+/// Returns n, where one of n cases is run.
 fn stride() -> usize {
     match size() {
         Size::Sample => 97,
@@ -536,7 +537,7 @@ fn wild_numbers() {
     tally.end(&format!("numbers at their ends, {} fields", fields.len()));
 }
 
-/// `NEWEST` and `FORMAT` are text, and so are the numbers in them.
+/// Tries wild numbers in the text files `NEWEST` and `FORMAT`.
 fn wild_texts() {
     let golden = Golden::new();
     let mut tally = Tally::default();
@@ -557,7 +558,7 @@ fn wild_texts() {
     tally.end("numbers in text");
 }
 
-/// Where the numbers of a line of JSON are: digits that follow no quote.
+/// Returns where the numbers of a line of JSON are: digits that do not follow a quote.
 fn numbers(leaf: &[u8]) -> Vec<Range<usize>> {
     let is_digit = |at: usize| leaf.get(at).is_some_and(u8::is_ascii_digit);
     let begins = |at: &usize| is_digit(*at) && b":[,".contains(&leaf[*at - 1]);
@@ -572,7 +573,7 @@ fn numbers(leaf: &[u8]) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// The frame at `at` with another leaf; what stands behind it moves.
+/// Returns the file with another leaf in the frame at `at`; the bytes after it move.
 fn with_leaf(content: &[u8], at: usize, leaf: &[u8]) -> Vec<u8> {
     let records_at = at + 64 + place(content, at + 40, 4);
     let records_end = records_at + place(content, at + 44, 4);
@@ -588,7 +589,7 @@ fn with_leaf(content: &[u8], at: usize, leaf: &[u8]) -> Vec<u8> {
     changed
 }
 
-/// Every number in every event, with the segment lost so that it is the journal that is read.
+/// Tries wild numbers in every event. The segment is removed, so that the journal is read.
 fn wild_facts() {
     let golden = Golden::new();
     golden.disk.lose(SEGMENT).expect("there");
@@ -623,7 +624,7 @@ fn wild_facts() {
     tally.end("numbers in events");
 }
 
-/// zstd frames that claim a window or a content of gigabytes, or unpack to as much.
+/// Returns zstd frames that claim a window or a content of gigabytes, or unpack to that much.
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
     // A block of 128 KiB that repeats one byte.
@@ -655,8 +656,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Puts a frame where stored bytes are, and fills up what is left with a frame that a reader must
-/// skip.
+/// Puts a frame in place of stored bytes, and fills the rest with a frame that a reader must skip.
 fn put(content: &mut [u8], at: usize, bytes: usize, bomb: &[u8]) -> bool {
     let Some(rest) = bytes.checked_sub(bomb.len() + 8) else {
         return false;
@@ -679,8 +679,8 @@ fn whole_stores_of_bombs() {
     for golden in [Golden::new(), Golden::worn()] {
         for place in structures(&golden) {
             let content = golden.content(&place.file);
-            // Where the stored bytes begin, and where the header says how many there are and what
-            // they unpack to.
+            // Where the stored bytes begin, and where the header states their number and their
+            // unpacked length.
             let (stored_at, stored_len, raw_len) = match place.what {
                 "record" => (record_header(&content, place.at), 16, 12),
                 "block" => (32, 4, 8),
@@ -719,12 +719,12 @@ fn whole_stores_of_bombs() {
     tally.end("bombs");
 }
 
-/// One after the other in one test: what is measured is the whole process.
+/// All cases run one after the other in one test, because memory is measured for the whole process.
 #[test]
 fn no_number_and_no_bomb_takes_more_memory_than_the_store_is_worth() {
     let golden = Golden::new();
     let mut sound = Tally::default();
-    // Threads set aside what they need once.
+    // Let threads allocate what they need once, before measuring.
     for _ in 0..8 {
         sound.look("a sound store", &golden.disk, &golden);
     }

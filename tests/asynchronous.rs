@@ -1,5 +1,5 @@
-//! A converter host on tokio archives from many tasks at once. Its runtime must never be blocked,
-//! and what a task was told must be true for every other task.
+//! Tests archiving from many tokio tasks at once. The runtime must never be blocked, and what one
+//! task was told must be true for every other task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ async fn two_hundred_tasks_on_one_thread_archive_together_and_read_back_what_the
         .map(|number| {
             let archive = archive.clone();
             tokio::spawn(async move {
-                // Every tenth source is one that all of those share.
+                // Every tenth source has content that all tasks share.
                 let text = if number % 10 == 0 {
                     "same".into()
                 } else {

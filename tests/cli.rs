@@ -1,5 +1,5 @@
-//! Scripts in factories call the program by name: what they type, what they parse and the code they
-//! test must hold.
+//! Tests the command line as scripts in factories use it: verbs, output and exit codes must stay
+//! stable.
 #![cfg(feature = "cli")]
 
 use std::fs;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 #[path = "cli/verdicts.rs"]
 mod verdicts;
 
-/// A store in a folder of its own, and the program to ask it.
+/// A store in a temporary folder, and the program to run on it.
 struct Plant {
     dir: TempDir,
 }
@@ -112,7 +112,7 @@ fn ran(command: &mut Command, stdin: &[u8]) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    // A program that does not read its input may be gone before it is written.
+    // A program that does not read its input may have ended before the input is written.
     let _ = child.stdin.take().expect("piped").write_all(stdin);
     let output = child.wait_with_output().expect("the program ends");
     Ran {
@@ -416,7 +416,7 @@ fn a_hold_keeps_an_entry_that_a_rule_would_let_go_and_what_went_stays_on_record(
     plant
         .run(&["retention", "apply", "--plan", "plan.json"])
         .expect(5);
-    // What is archived later is in no plan; a hold may be on something that is.
+    // A plan does not contain entries that were archived later. A hold may apply to an entry in it.
     let later_one = plant.archive(&plant.file("c.csv", "c"), &[]).to_string();
     let hold = [
         "hold", "add", &later_one, "--name", "late", "--reason", "seen",
@@ -480,7 +480,7 @@ fn a_hold_keeps_an_entry_that_a_rule_would_let_go_and_what_went_stays_on_record(
     plant.run(&["verify"]).expect(0);
 }
 
-/// Changes one bit of the byte where `text` begins, in whichever file of that folder it is in.
+/// Flips one bit of the byte at which `text` begins, in whichever file of that folder contains it.
 fn flip_at(folder: &Path, text: &[u8]) {
     let files = fs::read_dir(folder).expect("readable");
     for path in files.map(|file| file.expect("readable").path()) {
@@ -494,9 +494,9 @@ fn flip_at(folder: &Path, text: &[u8]) {
     panic!("no file of {} holds it", folder.display());
 }
 
-/// A disk gave back a wrong bit, and the store was open for reading only from then on. One command
-/// says what it would do, and the same without `--dry-run` does it; what is gone is said once,
-/// recorded, and stands in the way of nothing.
+/// The disk returned a wrong bit, and from then on the store opened for reading only. `repair
+/// --dry-run` must show what `repair` will do. What is lost is reported once and recorded, and the
+/// store then works again.
 #[test]
 fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
     let plant = Plant::new();
@@ -508,7 +508,7 @@ fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
     assert_eq!(sound.text(), "nothing to repair\n");
     plant.run(&["repair", "--dry-run"]).expect(0);
 
-    // The content of an event is in its frame.
+    // The content of the event is in its frame.
     flip_at(&plant.path("store/journal"), b"second");
     plant.run(&["verify"]).expect(6);
     plant
@@ -558,9 +558,8 @@ fn a_damaged_store_is_shown_what_a_repair_would_do_mended_and_goes_on() {
         .expect(0);
 }
 
-/// A journal file was cut to a few bytes: `find` said that nothing matches, `list` showed no
-/// entries and `stats` none, a preview would have purged nothing, and all of them as if the store
-/// were whole.
+/// A journal file was cut to a few bytes. `find` found nothing, `list` and `stats` showed no
+/// entries, a preview would have purged nothing, and none of them reported damage.
 #[test]
 fn a_store_that_lost_its_journal_says_so_in_every_verb() {
     let plant = Plant::new();
@@ -615,14 +614,14 @@ fn a_store_that_lost_its_journal_says_so_in_every_verb() {
             .any(|object| object["error"]["kind"] == "not_found");
         assert!(!not_found, "{verb:?}: {}", told.stderr);
     }
-    // What is printed can be used all the same, and a wrong command line is one.
+    // The output is usable all the same, and a wrong command line still gets its own exit code.
     let stats = plant.run(&["stats", "--json"]).expect(6).object();
     assert_eq!(stats["entries"], 0);
     plant.run(&["list", "--from", "no such day"]).expect(2);
 }
 
-/// The FORMAT of another store was copied in, and `repair` took journal and index out: five of six
-/// entries were gone, also when the right FORMAT was back.
+/// The FORMAT file of another store was copied in. `repair` then took out journal and index: five
+/// of six entries were gone, and stayed gone with the right FORMAT.
 #[test]
 fn a_format_of_another_store_is_told_mended_and_can_be_taken_back() {
     let plant = Plant::new();
@@ -664,8 +663,8 @@ fn a_format_of_another_store_is_told_mended_and_can_be_taken_back() {
     );
 }
 
-/// Many tools copy no empty folders. Every verb of such a copy said `cannot list events` and 4,
-/// `repair` too.
+/// Many tools do not copy empty folders. In such a copy every verb failed with `cannot list events`
+/// and code 4, even `repair`.
 #[test]
 fn a_store_copied_without_its_empty_folders_is_the_store_it_was() {
     let plant = Plant::new();
@@ -688,7 +687,7 @@ fn a_store_copied_without_its_empty_folders_is_the_store_it_was() {
     plant
         .run(&["retention", "apply", "--max-count", "1", "--yes"])
         .expect(0);
-    // A folder that holds something is another matter.
+    // A missing folder that should hold files is damage.
     for (folder, told) in [
         ("packs", "packs is missing"),
         ("events", "events is missing"),
@@ -703,12 +702,12 @@ fn a_store_copied_without_its_empty_folders_is_the_store_it_was() {
     }
 }
 
-/// Long content lies in packs, apart from its event: when it rots, the event stays and says that
-/// there was something.
+/// Long content is in packs, apart from its event. When the content rots, the event stays and shows
+/// what is missing.
 #[test]
 fn content_that_rots_in_its_pack_is_told_as_lost_and_its_entry_stays() {
     let plant = Plant::new();
-    // What zstd makes nothing smaller of stands in the pack as it is.
+    // Content that zstd cannot shorten is stored uncompressed in the pack.
     let noise: Vec<u8> = (0_u32..40_000)
         .flat_map(|n| *blake3::hash(&n.to_le_bytes()).as_bytes())
         .collect();
@@ -888,8 +887,8 @@ fn a_store_is_found_from_a_folder_inside_it() {
     ran(&mut command, b"").expect(0);
 }
 
-/// A script that reuses a key for another file was told 1, as if the disk had failed, where every
-/// other refusal is 5.
+/// Using a key again for another file returned code 1, as for a disk error. Every other refusal
+/// returns 5.
 #[test]
 fn a_key_that_was_used_for_other_content_is_refused_like_anything_a_safety_rule_forbids() {
     let plant = Plant::new();
@@ -902,7 +901,7 @@ fn a_key_that_was_used_for_other_content_is_refused_like_anything_a_safety_rule_
     assert_eq!(plant.run(&args).expect(5).error()["kind"], "refused");
 }
 
-/// A converter that loses the second field, and its correction.
+/// A converter that loses the second field, and its corrected version.
 #[cfg(unix)]
 const WRONG: &str = r#"case "$(cat "$1")" in
     broken*) echo "no serial number; asked with $ANNALS_ARGUMENTS" >&2; exit 1 ;;
@@ -914,7 +913,7 @@ const CORRECTED: &str =
 
 #[cfg(unix)]
 impl Plant {
-    /// A store and a converter host beside it, with three files in its folder, one of them bad.
+    /// Makes a store with a converter host, and three files in the host's folder, one of them bad.
     fn with_host() -> Self {
         let plant = Self::new();
         for (name, content) in [
@@ -1157,7 +1156,7 @@ fn a_corrected_converter_is_tried_then_run_and_what_it_changed_is_told() {
     let page = plant.run(&["diff", &id]).expect(0);
     assert!(page.text().contains("/volts"), "{}", page.text());
 
-    // The converter that was wrong still says what it said, from its archived files.
+    // The old converter, run from its archived files, still makes its old report.
     let recorded = [
         "--config",
         "host.toml",
@@ -1282,7 +1281,7 @@ fn a_wrong_use_of_converters_has_its_code_and_runs_nothing() {
         line.contains("bad.toml:12") && line.contains("did you mean 'watch_folder'"),
         "{line}"
     );
-    // The newline between two mistakes came out as an escape, and both as one line.
+    // The newline between two mistakes was escaped, so both were printed on one line.
     let twice = fs::read_to_string(plant.path("bad.toml")).expect("there") + "setle_s = 1\n";
     fs::write(plant.path("twice.toml"), twice).expect("written");
     let lines = plant.run(&["host", "check", "twice.toml"]).expect(2).stderr;
@@ -1331,7 +1330,7 @@ fn the_demonstration_runs_where_there_is_no_python_and_leaves_the_callers_store_
     assert_eq!(verified["ok"], true);
 }
 
-/// A machine whose battery had died believed it was years later, and the nightly purge took
+/// A machine with a dead battery had its clock years ahead, and the nightly purge removed
 /// everything.
 #[test]
 fn a_purge_by_age_is_refused_when_the_clock_is_far_ahead_of_the_newest_event() {
@@ -1432,8 +1431,8 @@ fn a_value_is_set_in_the_file_and_the_change_is_on_record_once_the_host_has_it()
     assert!(!text.contains("s3cret"), "{text}");
 }
 
-/// A Mac archived `Prüfling` with ü as two characters, a Windows machine as one, and each found
-/// only its own. What is recorded stays as it came.
+/// A Mac archived `Prüfling` with ü as two characters, a Windows machine as one. A search on each
+/// found only its own entry. Recorded names must stay as they were.
 #[test]
 fn a_name_is_found_in_whichever_way_its_letters_are_written() {
     let plant = Plant::new();
@@ -1477,7 +1476,7 @@ fn a_name_is_found_in_whichever_way_its_letters_are_written() {
     ] {
         assert_eq!(names(args), both, "{args:?}");
     }
-    // Metadata are exact, and so is what looks different.
+    // Metadata is compared exactly, and names that look different stay different.
     assert_eq!(
         names(&["list", "--meta", &format!("line={composed}")]),
         both[1..]

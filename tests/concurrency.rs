@@ -1,5 +1,6 @@
-//! Many callers at once, readers beside the sealer and the compactor, two owners of one folder,
-//! files that change while they are read, and files that are none: everyone gets an exact answer.
+//! Tests many callers at once: readers during sealing and compaction, two owners of one folder,
+//! files that change while they are read, and paths that are not files. Every caller must get an
+//! exact answer.
 
 mod support;
 
@@ -98,8 +99,8 @@ fn readers_always_see_whole_content_while_it_is_sealed_compacted_and_purged() {
                     for entry in page.entries.iter().skip(reader) {
                         match archive.read_all(&entry.blake3, 4 << 20) {
                             Ok(bytes) => assert_eq!(BlobId::of(&bytes), entry.blake3),
-                            // It was purged since the view was taken, and nothing else may have
-                            // happened to it.
+                            // The entry was purged after the view was taken. No other error is
+                            // allowed.
                             Err(error) => {
                                 let now = archive.snapshot().expect("a view").entry(entry.id);
                                 let now = now.expect("readable").expect("entries stay listed");
@@ -136,8 +137,8 @@ fn readers_always_see_whole_content_while_it_is_sealed_compacted_and_purged() {
     sound(&archive);
 }
 
-/// A long source lies in packs before an event names it. A compaction in that moment saw packs that
-/// nothing needs, and took them away.
+/// A long source is stored in packs before an event names it. A compaction at that moment took its
+/// packs for unneeded and removed them.
 #[test]
 fn a_compaction_leaves_alone_what_is_on_its_way_into_an_event() {
     let archive = Archive::create_on(Arc::new(SimDisk::new()), tiny(&Hourly::new())).expect("made");
@@ -156,7 +157,7 @@ fn a_compaction_leaves_alone_what_is_on_its_way_into_an_event() {
                 let archive = &archive;
                 scope.spawn(move || {
                     for nth in 0..6 {
-                        // Two of the callers bring the same.
+                        // Two of the callers archive equal content.
                         let content = noise((caller % 2) * 100 + nth, (1 << 20) + 3);
                         let put = archive.put(entry(), &*content).expect("archived");
                         let read = archive.read_all(&put.blob.blake3, 4 << 20);
@@ -175,7 +176,7 @@ fn a_compaction_leaves_alone_what_is_on_its_way_into_an_event() {
     sound(&archive);
 }
 
-/// Purges and compacts when the first half was read.
+/// A reader that purges and compacts when half of its content was read.
 struct PurgesHalfWay<'a> {
     archive: &'a Archive,
     first: &'a [u8],
@@ -185,7 +186,7 @@ struct PurgesHalfWay<'a> {
 impl Read for PurgesHalfWay<'_> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         if self.first.is_empty() && !self.second.is_empty() {
-            // What was read so far is looked up in the store meanwhile.
+            // Give the store time to look up what was read so far.
             thread::sleep(Duration::from_millis(300));
             let policy = Policy::default().max_count(0);
             let now = annals::time::Clock::now(&annals::time::SystemClock);
@@ -202,9 +203,9 @@ impl Read for PurgesHalfWay<'_> {
     }
 }
 
-/// A source shared its first chunks with another entry, which was purged while the source was read:
-/// the chunks went with it, and the source was acknowledged without them. One schedule of threads
-/// in ten thousand showed it.
+/// A source shared its first chunks with another entry, which was purged while the source was read.
+/// The chunks were removed with it, and the source was acknowledged without them. Only one thread
+/// schedule in ten thousand showed it.
 #[test]
 fn a_source_whose_shared_chunks_are_purged_while_it_is_read_is_never_acknowledged_without_them() {
     let options = small().stream_bytes(16 << 10);
@@ -253,7 +254,7 @@ fn a_second_owner_is_told_at_once_that_the_store_is_taken() {
                         locked.fetch_add(1, Ordering::Relaxed)
                     }
                 };
-                // Nobody lets go before everybody has asked.
+                // Hold the lock until everybody has tried to take it.
                 barrier.wait();
             });
         }
@@ -263,7 +264,7 @@ fn a_second_owner_is_told_at_once_that_the_store_is_taken() {
     Archive::open(&store, small()).expect("let go by now");
 }
 
-/// Repeats and noise, made as it is read.
+/// A long content of repetition and noise, generated while it is read.
 struct Long {
     at: u64,
     len: u64,
@@ -283,7 +284,7 @@ impl Long {
 impl Read for Long {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         let block = self.block.len() as u64;
-        // The first third repeats, the rest differs in every block.
+        // The first third repeats; the rest differs in every block.
         let round = self.at / block;
         let from = usize::try_from(self.at % block).expect("small");
         let len = (self.len - self.at).min(out.len() as u64);

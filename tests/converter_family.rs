@@ -1,4 +1,5 @@
-//! Tests that all processes a converter started end with it, wherever they have gone.
+//! Tests that all processes that a converter started end with it, whatever they did to leave its
+//! process group.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 use std::fs;
@@ -41,7 +42,7 @@ impl Bench {
             .expect("the program starts")
     }
 
-    /// The process whose number was left in the file `pid`.
+    /// Returns the file in `/proc` of the process whose number was written to `pid`.
     fn left(&self) -> PathBuf {
         let until = Instant::now() + Duration::from_secs(5);
         loop {
@@ -56,7 +57,7 @@ impl Bench {
 
     fn check_gone(&self, what: &str) {
         let process = self.left();
-        // A process that was killed may take a moment to go.
+        // A killed process may take a moment to disappear.
         let until = Instant::now() + Duration::from_secs(2);
         while process.exists() {
             assert!(Instant::now() < until, "{what}: it lives on");
@@ -83,7 +84,7 @@ fn a_process_in_a_session_of_its_own_ends_with_the_converter_that_timed_out() {
 
 #[test]
 fn an_orphan_ends_with_the_converter_that_succeeded() {
-    // Its parent ends at once, and it has hidden whose it is.
+    // Its parent ends at once, and it hides which converter it belongs to.
     let bench = Bench::new(
         ONE_SHOT,
         "(env -i setsid sh -c 'echo $$ > HERE/pid; exec sleep 600' > /dev/null 2>&1 < /dev/null &)\n\
@@ -94,8 +95,8 @@ fn an_orphan_ends_with_the_converter_that_succeeded() {
     bench.check_gone("an orphan");
 }
 
-/// Programs such as wine serve a converter from a process that has long left its family. It goes on
-/// while its converter runs, whatever ends beside it.
+/// Programs such as wine serve a converter from a process outside its process group. It must run on
+/// while its converter runs, even when other processes of the converter end.
 #[test]
 fn what_a_running_worker_put_into_the_background_goes_on_until_the_worker_ends() {
     let worker = "(setsid sh -c 'echo $$ > HERE/pid; exec sleep 600' > /dev/null 2>&1 < /dev/null &)\n\
@@ -127,8 +128,8 @@ fn what_a_running_worker_put_into_the_background_goes_on_until_the_worker_ends()
     bench.check_gone("the background of a worker that ended");
 }
 
-/// A converter in its sandbox had the host run verbs for it, outside of the sandbox and with the
-/// host's own hands.
+/// A converter in its sandbox could make the host run verbs for it, outside the sandbox and with
+/// the host's rights.
 #[test]
 fn a_converter_cannot_have_its_host_run_verbs_for_it() {
     let annals = env!("CARGO_BIN_EXE_annals");

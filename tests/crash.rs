@@ -1,10 +1,10 @@
-//! The power goes at any moment, again and again. Whatever the disk kept, the store opens,
-//! everything that was acknowledged is there byte for byte, nothing is there that nobody asked for,
-//! and the next file is taken in.
+//! Tests power cuts at every moment, again and again. Whatever the disk kept, the store must open,
+//! everything acknowledged must be there byte for byte, nothing else may be there, and the next
+//! file must be accepted.
 //!
-//! `ANNALS_PROVE=short` looks at every image of the workload and a third of those of all sequences
-//! of up to three operations, `ANNALS_PROVE=long` at all of them, and at as many seeded workloads
-//! as it takes to make a million.
+//! `ANNALS_PROVE=short` checks every image of the workload, and a third of the images of all
+//! sequences of up to three operations. `ANNALS_PROVE=long` checks all of them, and as many seeded
+//! workloads as it takes for a million images.
 
 mod support;
 
@@ -22,13 +22,13 @@ use annals::entry::Outcome;
 use support::prove::{Size, seed, size};
 use support::{Hourly, Moment, Random, Runner, State, Step, tiniest, workload};
 
-/// What looking at many crash images came to.
+/// The results of checking many crash images.
 #[derive(Debug, Default)]
 struct Tally {
     images: usize,
-    /// Images that were equal to one looked at before.
+    /// Images that were equal to one checked before.
     same: usize,
-    /// Images of images: cut again while they recovered.
+    /// Images of a second power cut, during recovery.
     again: usize,
     /// What was wrong, one line for each image.
     wrong: Vec<String>,
@@ -55,7 +55,7 @@ impl Tally {
     }
 }
 
-/// Everything unsynced is lost, or nothing is.
+/// Variants in which everything unsynced is lost, or nothing is.
 fn plainest() -> Variants {
     Variants {
         each: 0,
@@ -65,7 +65,7 @@ fn plainest() -> Variants {
     }
 }
 
-/// Every way there is of losing what was not synced.
+/// Variants with every way of losing what was not synced.
 fn every() -> Variants {
     Variants {
         seed: seed(),
@@ -73,15 +73,15 @@ fn every() -> Variants {
     }
 }
 
-/// An image, with what it may hold.
+/// An image, with the states it may hold.
 struct Case<'a> {
     disk: &'a SimDisk,
     cut: usize,
     before: &'a Moment,
     after: Option<&'a Moment>,
-    /// False when the power went before the making of the store was acknowledged.
+    /// False when the power was cut before creating the store was acknowledged.
     made: bool,
-    /// Counts the images.
+    /// The number of the image.
     nth: usize,
 }
 
@@ -91,7 +91,7 @@ impl Case<'_> {
     }
 }
 
-/// Looks at every `step`th image of the power cuts in `cuts`, on as many threads as there are
+/// Checks every `step`th image of the power cuts in `cuts`, on as many threads as there are
 /// processors.
 fn look(
     runner: &Runner,
@@ -100,8 +100,8 @@ fn look(
     step: usize,
     check: impl Fn(&Case<'_>, &mut Tally) -> Result<(), String> + Sync,
 ) -> Tally {
-    // Small enough that no thread is left with much more than the others, long enough that
-    // replaying up to it costs little.
+    // Few enough that all threads end at about one time, many enough that replaying the log up to
+    // them costs little.
     const CUTS_AT_ONCE: usize = 12;
     let total = Mutex::new(Tally::default());
     let next = AtomicUsize::new(cuts.start);
@@ -150,8 +150,8 @@ fn open(disk: &SimDisk) -> annals::Result<Archive> {
     Archive::open_on(Arc::new(disk.clone()), tiniest(&Hourly::new()))
 }
 
-/// Opens what the disk kept. `None` when there is no store yet, which is right only before its
-/// making was acknowledged.
+/// Opens what the disk kept. Returns `None` when there is no store, which is right only before its
+/// creation was acknowledged.
 fn recovered(case: &Case<'_>, disk: &SimDisk) -> Result<Option<(Archive, State)>, String> {
     let archive = match open(disk) {
         Ok(archive) => archive,
@@ -172,7 +172,8 @@ fn close(archive: Archive) -> Result<(), String> {
     archive.close().map_err(|error| format!("closing: {error}"))
 }
 
-/// One image in so many is also verified deeply, used and opened again, which takes as long again.
+/// Returns n, where one image of n is also verified deeply, used and opened again. That takes as
+/// much time again.
 fn thorough_stride() -> usize {
     match size() {
         Size::Sample | Size::Long => 1,
@@ -180,15 +181,15 @@ fn thorough_stride() -> usize {
     }
 }
 
-/// Opens, compares, verifies, uses and opens again.
+/// Opens the store, compares it, verifies it, uses it and opens it again.
 fn whole(case: &Case<'_>, _tally: &mut Tally) -> Result<(), String> {
-    /// One image in so many is opened a second time from the untouched bytes.
+    /// One image of this many is opened a second time from its original bytes.
     const TWICE: usize = 8;
     let untouched = case.nth.is_multiple_of(TWICE).then(|| case.disk.snapshot());
     let Some((archive, mut state)) = recovered(case, case.disk)? else {
         return Ok(());
     };
-    // A process that was killed during that first opening finds the same.
+    // A process that was killed while opening the store must leave an equal state.
     if let Some(untouched) = untouched {
         let Some((again, found)) = recovered(case, &untouched)? else {
             return Err("opened again, there is no store".to_owned());
@@ -227,7 +228,7 @@ fn whole(case: &Case<'_>, _tally: &mut Tally) -> Result<(), String> {
     close(archive)
 }
 
-/// Opens, cuts the power again during that, and opens once more: every `step`th image of the second
+/// Opens the store and cuts the power during that. Then opens every `step`th image of the second
 /// cut.
 fn cut_again(case: &Case<'_>, step: usize, tally: &mut Tally) -> Result<(), String> {
     let Some((archive, state)) = recovered(case, case.disk)? else {
@@ -283,7 +284,7 @@ fn everywhere(runner: &Runner) -> Range<usize> {
     0..runner.disk.ops() + 1
 }
 
-/// A workload drawn from a seed.
+/// Returns the workload that a seed produces.
 fn drawn(seed: u64) -> Vec<Step> {
     let mut random = Random::new(seed);
     (0..40).map(|_| draw(&mut random)).collect()
@@ -339,8 +340,8 @@ fn draw(random: &mut Random) -> Step {
 #[test]
 fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
     let disk = SimDisk::new();
-    // Who acknowledges before the write is through is found out, because the caller counts the
-    // operations meanwhile.
+    // Slow writes reveal an acknowledgement before its write is done, because the caller counts the
+    // operations in between.
     disk.slow_down(Duration::from_millis(1));
     let runner = run(&disk, &workload());
     assert_eq!(
@@ -409,7 +410,7 @@ fn a_second_power_cut_during_recovery_changes_nothing() {
     assert!(tally.again >= wanted, "only {} cut again", tally.again);
 }
 
-/// What a store can be asked to do, for sequences of up to three.
+/// Returns every kind of operation on a store, for sequences of up to three.
 fn kinds() -> Vec<Step> {
     vec![
         Step::Text {
@@ -439,15 +440,14 @@ fn kinds() -> Vec<Step> {
     ]
 }
 
-/// Most losses need three operations at the most on a new store, so all such sequences are tried.
-/// What a sequence begins with was looked at before, when it was one of its own: cuts are made from
-/// its last operation on.
+/// Most losses need at most three operations on a new store, so all such sequences are tried. A
+/// shorter sequence was checked by itself, so cuts are made only from the last operation on.
 #[test]
 fn a_power_cut_anywhere_in_any_three_operations_loses_nothing_that_was_acknowledged() {
     let kinds = kinds();
     let (depth, step) = match size() {
         Size::Sample => (1, 7),
-        // Enough for a hundred thousand images, with those of the other workloads.
+        // With the other workloads, this makes a hundred thousand images.
         Size::Short => (3, 3),
         Size::Long => (3, 1),
     };
@@ -505,8 +505,8 @@ fn a_power_cut_anywhere_in_any_three_operations_loses_nothing_that_was_acknowled
     );
 }
 
-/// Runs the workload on a disk that forgets some syncs; what was acknowledged must be found
-/// missing.
+/// Runs the workload on a disk that ignores some syncs. The test must find that acknowledged data
+/// is missing.
 fn broken(what: &str, of: impl Fn(Call, &str) -> bool + Send + Sync + 'static) {
     let disk = SimDisk::new();
     disk.ignore_syncs(of);

@@ -1,7 +1,8 @@
-//! Bytes rot, files are cut short, lost, emptied, swapped or taken back to old copies. Whatever is
-//! damaged, nothing panics, nothing hangs, and nobody is ever handed bytes that are not the ones
-//! that were archived. Damage is told, or did no harm; the index, which can be made anew, heals by
-//! itself.
+//! Tests damaged files: flipped bits, and files that are truncated, lost, emptied, swapped or
+//! replaced by old copies.
+//!
+//! Nothing may panic or hang, and no caller may ever get bytes that differ from the archived ones.
+//! Damage must be reported, or do no harm. The index can be rebuilt and must repair itself.
 
 mod support;
 
@@ -18,16 +19,17 @@ use support::look::{Fate, look};
 use support::prove::{Size, size};
 use support::{Hourly, Runner, State, Step};
 
-/// Places in a file where damage may go unseen, because nothing is there or nothing depends on it.
+/// Positions in a file where damage may go unnoticed, because nothing is there or nothing depends
+/// on it.
 struct Harmless {
     file: &'static str,
     place: &'static str,
     why: &'static str,
-    /// Whether byte `at` is such a place.
+    /// Returns whether byte `at` is such a position.
     is: fn(&Golden, at: u64) -> bool,
 }
 
-/// The table of `docs/reliability.md`.
+/// The table in `docs/reliability.md`.
 const HARMLESS: [Harmless; 9] = [
     Harmless {
         file: "index.redb",
@@ -102,7 +104,7 @@ fn may_be_harmless(golden: &Golden, path: &str, damage: &Damage) -> bool {
     })
 }
 
-/// Looks at each damaged disk on two threads, and fails if damage went by unseen where it matters.
+/// Checks each damaged disk on two threads. Fails if damage went unnoticed where it matters.
 fn look_at_all(what: &str, golden: &Golden, cases: &[(String, Damage)]) {
     let next = AtomicUsize::new(0);
     let total = Mutex::new((BTreeMap::<(String, Fate), usize>::new(), Vec::new()));
@@ -159,24 +161,24 @@ fn look_at_all(what: &str, golden: &Golden, cases: &[(String, Damage)]) {
     );
 }
 
-/// One in so many bits or places of files that hold the truth, and of those that do not.
+/// Returns the strides between tested bits: for files that hold the only copy of something, and for
+/// others.
 fn strides() -> (usize, usize) {
     match size() {
         Size::Sample => (127, 8_001),
-        // No multiple of eight, so that every bit of some byte and some bit of every byte is among
-        // them.
+        // Not a multiple of eight, so that all bit positions and all bytes are sampled.
         Size::Short => (7, 997),
         Size::Long => (1, 7),
     }
 }
 
-/// Whether all of a file can be made anew from others.
+/// Returns whether the whole file can be rebuilt from others.
 fn is_spare(path: &str) -> bool {
     ["index.redb", SEALED_JOURNAL, "LOCK", "NEWEST"].contains(&path)
 }
 
-/// Every place of a file that means something: all of it, or what is used of a journal file and a
-/// bit behind it.
+/// Returns the range of a file that has a meaning: all of it, or the used part of a journal file
+/// and a little more.
 fn places(golden: &Golden, path: &str, len: u64) -> std::ops::Range<u64> {
     if path == JOURNAL {
         0..len.min(golden.used(path) + 300)
@@ -185,8 +187,8 @@ fn places(golden: &Golden, path: &str, len: u64) -> std::ops::Range<u64> {
     }
 }
 
-/// The rest of the block of a journal file's header: 4,040 bytes that are never read, of which some
-/// stand for all.
+/// Returns whether `at` is skipped: the 4,040 bytes after a journal header are never read, so a
+/// sample of them is enough.
 fn is_sampled(path: &str, at: u64) -> bool {
     path == JOURNAL && (56..4096).contains(&at) && size() != Size::Long
 }
@@ -248,7 +250,7 @@ fn a_file_cut_short_is_told_or_did_no_harm() {
             (false, Size::Sample) => stride,
             (false, _) => 1,
         };
-        // A journal file is long and mostly zeros, and any length but its own is told.
+        // A journal file is long and mostly zeros, and any wrong length is reported.
         let behind = (golden.used(&path)..len).step_by(spare_stride);
         let within = (0..golden.used(&path)).step_by(stride);
         cases.extend(
@@ -269,7 +271,7 @@ fn a_block_that_is_zeroed_swapped_doubled_or_misplaced_is_told_or_did_no_harm() 
     for (path, file_bytes) in &files {
         for len in [512, 4096] {
             let blocks = file_bytes.div_ceil(len);
-            // Of a long file of zeros or of the index a few blocks stand for the others.
+            // A few blocks of a long file of zeros, or of the index, stand for the others.
             let step = usize::try_from(blocks / 24 + 1).expect("small");
             for nth in (0..blocks).step_by(step) {
                 let at = nth * len;
@@ -315,9 +317,8 @@ fn a_file_that_is_lost_emptied_blanked_exchanged_or_taken_back_is_told_or_heals(
     look_at_all("files", &golden, &cases);
 }
 
-/// A store without its journal file had no entries, and said so as if there had never been any.
-/// Whatever happened to a file as a whole, whoever opens the store can ask before believing an
-/// answer.
+/// A store without its journal file showed no entries, as if there had never been any. Whatever
+/// happened to a whole file, a user must be able to see it before trusting an answer.
 #[test]
 fn a_file_that_is_lost_cut_or_taken_back_is_known_or_every_answer_is_the_same() {
     let golden = Golden::new();
@@ -351,13 +352,12 @@ fn a_file_that_is_lost_cut_or_taken_back_is_known_or_every_answer_is_the_same() 
     assert!(known > 20, "only {known}");
 }
 
-/// Everything but the index was restored from an older copy, and the index was made anew without a
-/// word: what had been archived since was gone, and nobody was told.
+/// Everything except the index was restored from an older copy. The index was rebuilt silently, and
+/// nobody learned that newer entries were gone.
 #[test]
 fn a_log_taken_back_behind_the_index_is_told() {
     let (runner, before) = {
-        // The index is written at the next seal; before that it knows no more than an older log
-        // does.
+        // The index is written at the next seal. Before that it knows no more than an older log.
         let mut runner = Runner::create_as(SimDisk::new(), smallest).expect("made");
         let text = |seed| Step::Text {
             seed,
@@ -393,7 +393,8 @@ fn a_log_taken_back_behind_the_index_is_told() {
         .map_err(|error| error.kind());
     assert_eq!(refused.map(|_| ()), Err(ErrorKind::Damaged));
     drop(archive);
-    // Who means it deletes the index: it is an older store, and a whole one.
+    // Deleting the index confirms that the older log is wanted. It is an older store, and a
+    // complete one.
     disk.lose("index.redb").expect("there");
     let archive = Archive::open_on(Arc::new(disk), smallest(&Hourly::new())).expect("opens");
     assert!(archive.damage().is_empty());
@@ -419,8 +420,8 @@ fn an_index_of_any_bytes_is_made_anew_and_says_what_the_log_says() {
     assert_eq!(look(&disk, &[&golden.state]), Ok(Fate::Harmless));
 }
 
-/// A flipped bit in the middle of the log: nothing is cut off, the rest stays readable, and nothing
-/// is written.
+/// A bit flips in the middle of the log. Nothing may be cut off, the rest must stay readable, and
+/// nothing may be written.
 #[test]
 fn a_damaged_event_keeps_the_store_read_only_and_the_rest_readable() {
     let mut runner = Runner::create_as(SimDisk::new(), smallest).expect("made");
@@ -435,7 +436,7 @@ fn a_damaged_event_keeps_the_store_read_only_and_the_rest_readable() {
     drop(runner.archive.take());
     let disk = runner.disk.snapshot();
     disk.settle();
-    // The second archived source's frame.
+    // The frame of the second archived source.
     let journal = disk.content("journal/0000.journal").expect("there");
     let needle = b"unit-2.csv";
     let at = journal

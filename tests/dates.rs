@@ -1,6 +1,6 @@
-//! A date was midnight by the offset of the day on which it was asked for: in November `--from
-//! 2026-07-01` left out what the same list showed as `2026-07-01 00:30`. A day is what clocks of
-//! the asker's zone showed, wherever the store is.
+//! Tests that a day is what clocks in the user's time zone showed, wherever the store is. A date
+//! used to be midnight at today's UTC offset. In November, `--from 2026-07-01` therefore left out
+//! an entry that the list showed as `2026-07-01 00:30`.
 
 #![cfg(unix)]
 
@@ -18,7 +18,7 @@ use annals::time::{Clock, Timestamp};
 #[path = "support/ending.rs"]
 mod ending;
 
-/// A clock that shows what it was set to.
+/// A clock that shows the time it was set to.
 struct SetClock(AtomicI64);
 
 impl Clock for SetClock {
@@ -40,7 +40,7 @@ struct Plant {
 }
 
 impl Plant {
-    /// A store with an entry for each of these times, whose serial is the time as it was written.
+    /// Makes a store with an entry for each of these times. The entry's serial is the time as text.
     fn new(times: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(SetClock(AtomicI64::new(0)));
@@ -84,7 +84,7 @@ impl Plant {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// The serials that are listed, the oldest first.
+    /// Returns the listed serials, oldest first.
     fn listed(&self, zone: &str, args: &[&str]) -> Vec<String> {
         let all = [&["list", "--json", "--sort", "id:asc"], args].concat();
         let serial = |line: &str| {
@@ -95,7 +95,7 @@ impl Plant {
     }
 }
 
-/// A host, which ends with the test.
+/// A running host, which ends with the test.
 struct Host(Child);
 
 impl Drop for Host {
@@ -104,8 +104,8 @@ impl Drop for Host {
     }
 }
 
-/// Either side of midnight, in summer and in winter of both hemispheres, at offsets of whole and
-/// half hours.
+/// Times just before and after midnight, in summer and in winter of both hemispheres, at offsets of
+/// whole and half hours.
 #[test]
 fn a_list_of_a_day_holds_what_is_shown_with_that_day() {
     let times = [
@@ -148,7 +148,7 @@ fn a_list_of_a_day_holds_what_is_shown_with_that_day() {
     assert_eq!(utc, &times[8..]);
 }
 
-/// `stats --by day` counted days of UTC, so the evening of one day in New York was on the next.
+/// `stats --by day` counted UTC days, so an evening in New York counted for the next day.
 #[test]
 fn stats_count_the_days_of_whoever_asks() {
     let plant = Plant::new(&[
@@ -174,7 +174,7 @@ fn stats_count_the_days_of_whoever_asks() {
     assert_eq!(days("America/New_York", &["--utc"]), utc);
 }
 
-/// The host of a plant in Japan answers a question from New York with New York's days.
+/// A host in Japan must answer a client in New York with the days of New York.
 #[test]
 fn a_host_in_another_zone_answers_with_the_days_of_whoever_asks() {
     let plant = Plant::new(&[
@@ -204,7 +204,7 @@ fn a_host_in_another_zone_answers_with_the_days_of_whoever_asks() {
         (2 + 2, Some(0)),
         "{first}"
     );
-    // The clocks of New York went from 02:00 to 03:00 on that day.
+    // On that day the clocks of New York went from 02:00 to 03:00.
     assert_eq!(alone[3].0, Some(2));
 
     let config = "[store]\npath = \"store\"\n[host]\nmin_free_disk_gb = 0\n[[converter]]\nname = \"T\"\n\
@@ -226,7 +226,7 @@ fn a_host_in_another_zone_answers_with_the_days_of_whoever_asks() {
     assert_eq!(ask(), alone);
 }
 
-/// `01/03/2026` was the third of January without a word, for `list` and for a purge.
+/// `01/03/2026` was silently taken as the third of January, by `list` and by a purge.
 #[test]
 fn a_date_that_could_be_two_is_refused_wherever_a_date_is_read() {
     let plant = Plant::new(&["2026-03-01T12:00:00Z"]);

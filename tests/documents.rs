@@ -15,10 +15,10 @@ fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Columns that a line of prose may have.
+/// The most columns of a line of prose.
 const COLUMNS_MAX: usize = 100;
 
-/// The pages outside of docs, and all pages in docs.
+/// Returns the pages outside docs, and all pages in docs.
 fn pages() -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> = [
         "README.md",
@@ -42,7 +42,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The first words of the lines below "Commands:" in the help.
+/// Returns the first words of the lines below "Commands:" in the help.
 fn verbs() -> Vec<String> {
     let help = Command::new(env!("CARGO_BIN_EXE_annals"))
         .arg("--help")
@@ -107,7 +107,7 @@ fn every_kind_of_error_and_every_exit_code_has_advice() {
     }
 }
 
-/// Returns the text of all sources, with string literals that go on in the next line joined.
+/// Returns the text of all sources. String literals that continue on the next line are joined.
 fn sources() -> String {
     let mut folders = vec![root().join("src")];
     let mut joined = String::new();
@@ -139,7 +139,8 @@ fn every_message_in_the_advice_is_one_of_the_program() {
     assert!(messages.len() >= 30, "{messages:?}");
     let sources = sources();
     for message in messages {
-        // "..." stands for names and numbers, and " / " stands between two messages.
+        // In a documented message "..." stands for names and numbers, and " / " separates two
+        // messages.
         for part in message.split("...").flat_map(|part| part.split(" / ")) {
             let part = part.trim().trim_matches(['\'', '?', ';', ',', ' ']);
             assert!(sources.contains(part), "no message says '{part}'");
@@ -150,7 +151,7 @@ fn every_message_in_the_advice_is_one_of_the_program() {
 #[test]
 fn every_type_of_event_is_in_the_format() {
     let page = text("docs/format.md");
-    let source = text("src/event.rs");
+    let source = text("src/event/mod.rs");
     let kinds: BTreeSet<&str> = source
         .split('"')
         .filter(|word| word.starts_with("annals.") && word.split('.').next_back() == Some("v1"))
@@ -225,9 +226,8 @@ fn every_room_of_the_source_is_in_the_design() {
     let (_, rooms) = page.split_once("\n## Rooms\n").expect("a section of rooms");
     for entry in fs::read_dir(root().join("src")).expect("src") {
         let path = entry.expect("src").path();
-        // Only `event` has its front door, event.rs, among the plain values.
-        let value = path.with_extension("rs").exists();
-        if path.is_dir() && !value {
+        // The plain values are named together; of them only `event` is a folder.
+        if path.is_dir() && !path.ends_with("event") {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let row = format!("\n{name}/ ");
             assert!(rooms.contains(&row), "docs/design.md has no room '{name}'");
@@ -240,7 +240,7 @@ fn every_source_and_tool_that_a_page_names_is_there() {
     let mut named = 0;
     for page in pages() {
         let text = text(page.to_str().expect("UTF-8"));
-        // Code spans are between backticks; every second part is inside of one.
+        // Code spans are between backticks, so every second part is inside one.
         for path in text.split('`').skip(1).step_by(2) {
             let path = path.split_whitespace().next().unwrap_or_default();
             let ours = ["src/", "tests/", "tools/", "fuzz/", "benches/"];
@@ -299,7 +299,7 @@ fn every_page_is_in_the_library_documentation_and_tells_commands_apart_from_rust
     for page in pages().iter().filter(|page| page.starts_with("docs")) {
         let name = page.to_str().expect("UTF-8").replace('\\', "/");
         assert!(root.contains(&format!("../{name}\"")), "{name}");
-        // Without a language, rustdoc takes a block for a test.
+        // rustdoc takes a block without a language for a test.
         let mut inside = false;
         for line in text(&name).lines().filter(|line| line.starts_with("```")) {
             inside = !inside;

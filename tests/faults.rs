@@ -1,6 +1,6 @@
-//! The disk fails at any call, once or from then on: nothing panics, nothing hangs, nothing is
-//! acknowledged that is not durable, and once the disk is well again everything acknowledged is
-//! there. A full disk refuses sources and still lets people read and purge.
+//! Tests disk errors at any call, once or permanently. Nothing may panic or hang, nothing may be
+//! acknowledged that is not durable, and once the disk works again everything acknowledged must be
+//! there. A full disk refuses sources, but reading and purging must still work.
 
 mod support;
 
@@ -22,19 +22,20 @@ use support::prove::{Size, size};
 use support::{Hourly, Runner, State, Step, tiniest, tiny};
 
 const IO_ERROR: i32 = 5;
-/// With the name by which it is counted.
+/// Each fault with the name under which it is counted.
 const FAULTS: [(&str, Fault); 7] = [
     ("EIO", Fault::Os(IO_ERROR)),
     ("ENOSPC", Fault::Kind(io::ErrorKind::StorageFull)),
     ("EDQUOT", Fault::Kind(io::ErrorKind::QuotaExceeded)),
     ("EROFS", Fault::Kind(io::ErrorKind::ReadOnlyFilesystem)),
     ("EMFILE", Fault::Os(24)),
-    // Begun again below; one that comes through all the same is an error like any other.
+    // The implementation retries this one. If it gets through all the same, it is an error like any
+    // other.
     ("EINTR", Fault::Os(4)),
     ("a short write", Fault::ShortWrite(100)),
 ];
 
-/// Runs `work` and fails when it does not come to an end.
+/// Runs `work`, and fails when it does not end.
 fn ends<T: Send + 'static>(what: String, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, ended) = mpsc::channel();
     let worker = thread::spawn(move || {
@@ -50,8 +51,8 @@ fn ends<T: Send + 'static>(what: String, work: impl FnOnce() -> T + Send + 'stat
     }
 }
 
-/// Every public operation, with journal files that fill, are sealed and used again, in as few calls
-/// as possible.
+/// Returns every public operation, in as few calls as possible. Journal files fill up, are sealed
+/// and are recycled.
 fn steps() -> Vec<Step> {
     let noise = |seed| Step::Noise { seed, len: 15_000 };
     let long = |seed| Step::Noise { seed, len: 40_000 };
@@ -124,7 +125,7 @@ fn nothing_lost(disk: &SimDisk, runner: &Runner) -> Result<(), String> {
     archive.close().map_err(|error| format!("closing: {error}"))
 }
 
-/// What is there when the power goes now: only what was synced, or all of it.
+/// Checks what a power cut now would leave: only what was synced, or everything.
 fn nothing_lost_by_a_power_cut(disk: &SimDisk, runner: &Runner) -> Result<(), String> {
     let plainest = Variants {
         each: 0,
@@ -138,7 +139,7 @@ fn nothing_lost_by_a_power_cut(disk: &SimDisk, runner: &Runner) -> Result<(), St
     Ok(())
 }
 
-/// Runs the steps with a fault planned; answers which calls it struck.
+/// Runs the steps with a planned fault. Returns which calls it struck.
 fn with_fault(calls: u64, fault: Fault, repeat: Repeat) -> Result<Census, String> {
     let disk = SimDisk::new();
     let mut runner = Runner::create_as(disk.clone(), tiniest).expect("made on a sound disk");
@@ -150,7 +151,7 @@ fn with_fault(calls: u64, fault: Fault, repeat: Repeat) -> Result<Census, String
         {
             return Err(format!("{step:?}: {error}"));
         }
-        // Whatever the step was told, before anything else is written.
+        // After the fault, before anything else is written, whether or not the step failed.
         if disk.struck() > 0 && !looked {
             looked = true;
             nothing_lost_by_a_power_cut(&disk, &runner)
@@ -172,7 +173,8 @@ fn with_fault(calls: u64, fault: Fault, repeat: Repeat) -> Result<Census, String
     Ok(struck)
 }
 
-/// One call in so many is struck: by errors that the engine tells apart, and by those it does not.
+/// Returns n, where one call of n is struck: for errors that the engine distinguishes, and for
+/// others.
 fn strides() -> (u64, u64) {
     match size() {
         Size::Sample => (86, 268),
@@ -181,8 +183,8 @@ fn strides() -> (u64, u64) {
     }
 }
 
-/// Of the calls that fail once, one in so many also fails from then on: that ends a workload soon,
-/// and leaves less to look at.
+/// Returns n, where one of n struck calls also fails permanently. That ends a workload early and
+/// leaves less to check.
 fn sticky_stride() -> u64 {
     match size() {
         Size::Sample | Size::Long => 1,
@@ -190,10 +192,10 @@ fn sticky_stride() -> u64 {
     }
 }
 
-/// How often what slipped through is tried again.
+/// How many times the calls that were missed are tried again.
 const ROUNDS_MORE: usize = 3;
 
-/// Lets each call fail in its turn, on two threads; answers the runs, what was struck, and what
+/// Makes each call fail in its turn, on two threads. Returns the runs, the struck calls and what
 /// went wrong.
 fn strike_each(
     fault: Fault,
@@ -268,8 +270,7 @@ fn a_call_that_fails_costs_at_most_what_was_not_acknowledged() {
             missed.collect::<Vec<_>>()
         };
         if stride == 1 {
-            // A thread that is quicker than another moves the calls behind it: the only one of its
-            // kind can slip through once.
+            // Thread timing moves calls. The only call of its kind can be missed once.
             for _ in 0..ROUNDS_MORE {
                 if never(&struck).is_empty() {
                     break;
@@ -301,8 +302,8 @@ fn a_call_that_fails_costs_at_most_what_was_not_acknowledged() {
     assert!(calls > 300, "only {calls} calls were there to fail");
 }
 
-/// A kernel drops what it could not write, shows it all the same, and calls the next sync a
-/// success.
+/// A kernel drops what it could not write but still shows it, and reports success for the next
+/// sync.
 #[test]
 fn a_sync_that_fails_is_not_believed_when_it_succeeds_the_next_time() {
     let sound = SimDisk::new();
@@ -325,7 +326,8 @@ fn a_sync_that_fails_is_not_believed_when_it_succeeds_the_next_time() {
     assert!(struck.on(Call::Sync, "journal/#.journal") > 5, "{struck}");
 }
 
-/// The census above says what was struck; this says that it saw every kind of file a store has.
+/// The census says which calls were struck. This test checks that it covers every kind of file of a
+/// store.
 #[test]
 fn every_kind_of_file_is_among_those_whose_calls_fail() {
     let disk = SimDisk::new();
@@ -372,10 +374,9 @@ const FILES: [&str; 21] = [
     "tmp/verify-#",
 ];
 
-/// redb answers nothing more after a call that failed. A disk that was full for a moment while the
-/// index was written left a store that could neither seal nor answer before it was opened again;
-/// and the journal file, which was sealed by then, was handed back with the places of its content
-/// still known.
+/// redb refuses every call after one that failed. A disk that was full for a moment while the index
+/// was written left a store that could not seal or answer until it was opened again. Also, the
+/// journal file, already sealed, was recycled while the positions of its content were still in use.
 #[test]
 fn a_disk_that_was_full_for_a_moment_needs_no_new_open() {
     let text = |seed| Step::Text {
@@ -402,8 +403,8 @@ fn a_disk_that_was_full_for_a_moment_needs_no_new_open() {
             file == "journal/#.journal" || (call, file) == (Call::SyncDir, "events")
         };
         if struck.iter().any(stops_for_good) {
-            // An acknowledgement failed, or nobody knows whether a segment has its name: only
-            // opening again tells.
+            // An acknowledgement failed, or it is unknown whether a segment has its name. Only
+            // opening the store again tells.
             continue;
         }
         let what = format!("call {calls}:\n{struck}\n");
@@ -509,7 +510,7 @@ fn a_full_disk_refuses_sources_and_lets_people_read_and_purge() {
         .plan_purge(&policy, AsOf::Vouched(runner.clock.peek()))
         .expect("planned");
     let newest = archive.newest();
-    // It may not find room to seal at first; the purge itself must be recorded.
+    // Sealing may find no room at first. The purge itself must be recorded.
     let purged = archive.purge(&plan, "the disk is full").expect("recorded");
     if let Err(error) = purged.reclaim {
         assert_eq!(error.kind(), ErrorKind::Full, "{error}");

@@ -1,6 +1,6 @@
-//! What a fuzzer once found must stay found: every committed input of every target is replayed, and
-//! so are its cuts and flipped bits, which is where a fuzzer begins. The two targets that take a
-//! whole store are replayed with some changes.
+//! Replays what fuzzers have found. Every committed input of every target is replayed, with
+//! truncations and flipped bits of it, because a fuzzer begins with those. The two targets that
+//! take a whole store are replayed with some changes.
 
 mod support;
 
@@ -104,7 +104,7 @@ fn every_story_of_a_whole_store_is_in_the_corpus_of_its_target() {
     }
 }
 
-/// One of `inputs`, or two of them joined, with some bytes changed.
+/// Returns one of `inputs`, or two of them joined, with some bytes changed.
 fn changed(inputs: &[Vec<u8>], unit: usize, random: &mut Random) -> Vec<u8> {
     let mut bytes = inputs[random.below(inputs.len())].clone();
     if random.below(3) == 0 {
@@ -126,7 +126,7 @@ fn changed(inputs: &[Vec<u8>], unit: usize, random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// What goes wrong, also if that is a panic.
+/// Runs `what` and returns its error, or an error if it panicked.
 fn caught<T>(what: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(what)).unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
@@ -161,7 +161,7 @@ fn any_bytes_move_a_store_as_they_move_the_model() {
     );
 }
 
-/// A target that cannot fail proves nothing.
+/// A target that cannot fail would prove nothing.
 #[test]
 fn disks_that_forget_a_sync_are_noticed_by_moves() {
     type Forgets = fn(Call, &str) -> bool;

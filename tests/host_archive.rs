@@ -1,5 +1,5 @@
-//! Tests reprocessing: a corrected converter runs over archived sources, and every change it makes
-//! is known.
+//! Tests reprocessing and clearing away: a corrected converter runs over archived sources, every
+//! change it makes is known, and no source is lost.
 #![cfg(all(unix, feature = "host"))]
 
 use std::collections::BTreeMap;
@@ -178,7 +178,7 @@ fn the_same_file_twice_is_one_entry_and_one_conversion_after_a_crash() {
         .and_then(|m| m.modified())
         .expect("time");
     assert_eq!(plant.run().converted, 1);
-    // The crash: everything was recorded, and the file had not been removed yet.
+    // The crash: everything was recorded, but the file was not removed yet.
     plant.put("1.csv", "SN1");
     fs::File::options()
         .write(true)
@@ -196,8 +196,8 @@ fn the_same_file_twice_is_one_entry_and_one_conversion_after_a_crash() {
     assert_eq!(entry.attempts.len(), 1);
 }
 
-/// A retention rule took the content between the conversion and the crash. The file stayed for
-/// good, and each look failed anew.
+/// A retention rule purged the entry between the conversion and the crash. The file then stayed for
+/// good, and each scan failed on it.
 #[test]
 fn a_file_whose_entry_was_purged_before_it_was_cleared_away_is_cleared_away_all_the_same() {
     let plant = Plant::new();
@@ -245,7 +245,7 @@ impl Plant {
         self.dir.path().join(name)
     }
 
-    /// Runs a configuration of its own once, and answers what went wrong.
+    /// Runs the host once with these configuration keys, and returns the errors.
     fn run_with(&self, keys: &str) -> annals::Result<Vec<String>> {
         let text = format!("[host]\nmin_free_disk_gb = 0\n[defaults]\nsettle_s = 0\n{keys}");
         let config = Config::parse(&text, &self.at("host.toml")).expect("valid");
@@ -268,7 +268,7 @@ fn converter(name: &str, command: &str, keys: &str) -> String {
 }
 
 /// Two lines share a done folder. One had moved `SN7.json` there and archived nothing, the other
-/// archived `SN7.csv`: the only copy of `SN7.json` was removed, unread and untold.
+/// archived `SN7.csv`. The only copy of `SN7.json` was removed, unread and unreported.
 #[test]
 fn clearing_a_source_away_leaves_another_lines_file_of_its_stem_in_the_done_folder() {
     let plant = Plant::new();
@@ -286,7 +286,7 @@ fn clearing_a_source_away_leaves_another_lines_file_of_its_stem_in_the_done_fold
         "watch_folder = \"in\"\npost_process = \"archive\"\narchive_enabled = true\n\
          done_folder = \"done\"",
     );
-    // A copy of the report of SN8 itself is what is cleaned up.
+    // A copy of the report of SN8 itself is cleaned up.
     fs::create_dir(plant.at("done")).expect("made");
     fs::write(plant.at("done/SN8.json"), "{}").expect("written");
     assert!(plant.run_with(&lines).expect("ran").is_empty());
@@ -295,8 +295,8 @@ fn clearing_a_source_away_leaves_another_lines_file_of_its_stem_in_the_done_fold
     assert!(!plant.at("done/SN8.json").exists());
 }
 
-/// The done folder led back into the watch folder through a link: the only copy of a file was
-/// removed. A link that is set while the host has the folder for checked is found, too.
+/// The done folder led back into the watch folder through a link, and the only copy of a file was
+/// removed. A link that appears while the host runs must be found too.
 #[test]
 fn a_done_folder_that_leads_into_the_watch_folder_takes_nothing_at_start_and_later() {
     let plant = Plant::new();
@@ -316,7 +316,7 @@ fn a_done_folder_that_leads_into_the_watch_folder_takes_nothing_at_start_and_lat
     );
     assert_eq!(plant.text("in/a.csv"), "the only copy");
 
-    // Nor is it taken over by a host that runs.
+    // A running host must not accept this configuration either.
     let parse = |keys: &str| Config::parse(keys, &plant.at("host.toml")).expect("valid");
     let other = moves.replace("\"done\"", "\"other\"");
     let host = Host::new(Archives::default(), parse(&other)).expect("made");
@@ -325,7 +325,7 @@ fn a_done_folder_that_leads_into_the_watch_folder_takes_nothing_at_start_and_lat
     let in_force = host.config().converters.remove(0).done_folder;
     assert_eq!(in_force, Some(plant.at("other")));
 
-    // The converter itself swaps the folder.
+    // The converter itself replaces the folder.
     fs::remove_file(plant.at("done")).expect("there");
     let swap = format!(
         "ln -s {} {}; echo {{}}",
@@ -342,7 +342,8 @@ fn a_done_folder_that_leads_into_the_watch_folder_takes_nothing_at_start_and_lat
     assert_eq!(plant.left_in("in"), 1);
 }
 
-/// A host that was killed while it cleared a file away had set it aside. Nobody took it ever after.
+/// A host was killed while it cleared a file away. The file had been set aside, and no later host
+/// took it.
 #[test]
 fn what_a_killed_host_had_set_aside_is_put_back_and_cleared_away_once() {
     let plant = Plant::new();
@@ -352,7 +353,7 @@ fn what_a_killed_host_had_set_aside_is_put_back_and_cleared_away_once() {
     plant.put(".annals-0123456789abcdef.aside.2.csv", "SN2");
     let second = plant.run();
     assert_eq!(second.errors, []);
-    // The time of the first is another one, so it is another file.
+    // The first has another modification time, so it is another file.
     assert_eq!((second.archived, second.successful), (2, 2));
     assert_eq!(plant.left_in("in"), 0);
 }

@@ -1,4 +1,5 @@
-//! Tests sources that are a file with companions: archived, converted and cleared away as one.
+//! Tests sources that consist of a file and its companions: they are archived, converted and
+//! cleared away together.
 #![cfg(all(unix, feature = "cli"))]
 
 #[path = "support/plant.rs"]
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use plant::wait;
 
-/// Reports what it finds beside the file it is given.
+/// Reports what it finds beside the file it gets.
 const CONVERTER: &str = r#"
 dir=$(dirname "$1"); stem=$(basename "$1" .txt)
 case "$(cat "$1")" in
@@ -70,7 +71,7 @@ impl Plant {
         self.write("host.toml", &text);
     }
 
-    /// Puts a text with its folder into the watch folder.
+    /// Puts a text file with its companion folder into the watch folder.
     fn unit(&self, stem: &str, text: &str) {
         let folder = self.path("in").join(stem);
         fs::create_dir_all(&folder).expect("made");
@@ -78,7 +79,7 @@ impl Plant {
         fs::write(self.path("in").join(format!("{stem}.txt")), text).expect("written");
     }
 
-    /// Every file below a folder.
+    /// Returns every file below a folder.
     fn files(&self, folder: &str) -> Vec<String> {
         fn collect(at: &Path, root: &Path, into: &mut Vec<String>) {
             for item in fs::read_dir(at).into_iter().flatten() {
@@ -102,7 +103,7 @@ impl Plant {
         self.newest()["id"].to_string()
     }
 
-    /// Names of the sources with the statuses of their attempts, the oldest first.
+    /// Returns the names of the sources with the statuses of their attempts, oldest first.
     fn entries(&self) -> Vec<String> {
         let listed = self.annals(&["list", "--json", "--sort", "id:asc"], 0);
         let told = |line: &str| {
@@ -138,7 +139,7 @@ fn a_text_and_its_folder_are_one_entry_that_comes_back_whole() {
     let files = format!("./{UNIT} ./{STEM}.wav ./{STEM}/values.txt ");
     assert_eq!(report["files"].as_str(), Some(&*files));
 
-    // Years later, with the same converter.
+    // Years later, with the recorded converter.
     let recorded = [
         "reprocess",
         &id,
@@ -172,7 +173,7 @@ fn a_text_and_its_folder_are_one_entry_that_comes_back_whole() {
     plant.annals(&["verify"], 0);
 }
 
-/// A text without anything beside it is the file it always was.
+/// A text file without companions must be archived as a plain file.
 #[test]
 fn a_text_alone_is_archived_as_it_is_unless_it_needs_more() {
     let plant = Plant::new("post_process = \"archive\"");
@@ -220,8 +221,8 @@ fn a_unit_is_not_taken_while_anything_of_it_changes() {
     );
 }
 
-/// The waveform came while the unit was converted. What is there now is another source; nothing of
-/// it may go with the first.
+/// The waveform arrived while the unit was converted. What is there now is another source, and no
+/// part of it may be cleared away with the first.
 #[test]
 fn what_comes_during_the_conversion_keeps_all_of_the_unit() {
     for action in ["archive", "delete", "move", "zip"] {
@@ -253,7 +254,7 @@ fn all_of_a_unit_goes_where_the_configuration_says() {
     plant.unit("unit", "passed");
     plant.once(0);
     assert!(plant.files("in").is_empty());
-    // A name that is taken gives both another one, so that they still belong together.
+    // When a name is taken, both get one new name, so that they still belong together.
     assert_eq!(plant.files("done"), ["unit (2).txt", "unit (2)/values.txt"]);
 
     plant.configure("post_process = \"zip\"\ndone_folder = \"zipped\"");

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// What a step may take on a machine that is busy with other things; nothing waits that long.
+/// A generous limit for one step on a busy machine; nothing should take that long.
 const LONG: Duration = Duration::from_secs(30);
 
 const CONVERTER: &str = r#"case "$(cat "$1")" in
@@ -28,7 +28,7 @@ struct Plant {
     dir: tempfile::TempDir,
 }
 
-/// A host that ends when it is let go of.
+/// A running host, which ends when it is dropped.
 struct Host {
     child: Child,
 }
@@ -72,7 +72,7 @@ impl Plant {
              watch_folder = \"in\"\nsettle_s = 0\narchive_enabled = true\npost_process = \"archive\"\n\
              error_folder = \"error\"\n{converter}\n"
         );
-        // As an editor does it: nobody reads half of it.
+        // Replaced by a rename, as an editor does it, so that nobody reads half of it.
         fs::write(self.path("host.new"), text).expect("written");
         fs::rename(self.path("host.new"), self.path("host.toml")).expect("renamed");
     }
@@ -157,7 +157,7 @@ impl Plant {
         }
     }
 
-    /// Attempts of each entry, by the name of its source.
+    /// Returns the attempts of each entry, by the name of its source.
     fn entries(&self) -> BTreeMap<String, Vec<Vec<String>>> {
         let mut entries: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
         for line in self
@@ -200,7 +200,7 @@ fn is_running(pid: &Path) -> bool {
         return false;
     };
     let stat = fs::read_to_string(format!("/proc/{}/stat", text.trim())).unwrap_or_default();
-    // One that nobody has reaped yet does not run.
+    // A process that ended but was not waited for does not count as running.
     !stat.is_empty() && !stat.contains(") Z ")
 }
 
@@ -318,8 +318,8 @@ fn a_configuration_is_taken_over_while_the_host_runs_and_a_wrong_one_is_not() {
     });
 }
 
-/// Its threads kept what they had let go of: waves of 10,000 files took 181 MB in the end, of which
-/// 57 were in use.
+/// Its threads kept freed memory: after waves of 10,000 files the host held 181 MB, of which 57
+/// were in use.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn a_host_keeps_little_of_what_its_threads_let_go_of_unless_somebody_says_otherwise() {
@@ -335,7 +335,7 @@ fn a_host_keeps_little_of_what_its_threads_let_go_of_unless_somebody_says_otherw
                 command.env("MALLOC_ARENA_MAX", said);
             }
         });
-        // Also the same process: who started it knows it by that.
+        // This reads the process that was started, because its parent knows the host by its number.
         let environment = format!("/proc/{}/environ", host.child.id());
         let environment = fs::read_to_string(environment).expect("read");
         let wanted = format!("MALLOC_ARENA_MAX={holds}");
@@ -345,11 +345,11 @@ fn a_host_keeps_little_of_what_its_threads_let_go_of_unless_somebody_says_otherw
     }
 }
 
-/// Somebody who reloaded a host that was still opening its store ended it.
+/// Reloading a host that was still opening its store ended it.
 #[test]
 fn a_host_that_is_told_to_reload_while_it_starts_starts() {
     let plant = Plant::new();
-    // What is warned of is the first that a host says, before it opens its store.
+    // A warning is the first output of a host, before it opens its store.
     plant.configure(
         "",
         "[[converter]]\nname = \"U\"\ncommand = [\"true\", \"{input}\"]\nwatch_folder = \"in\"\npatterns = [\"*.none\"]\npost_process = \"delete\"",
@@ -407,7 +407,7 @@ fn health_and_metrics_are_told_to_whoever_asks_and_nothing_else() {
     plant.configure("listen = \"127.0.0.1:0\"", "");
     let _host = plant.host();
     let address = address(&plant);
-    // Clients that say nothing hold nobody up, however many they are.
+    // Silent clients must not delay others, however many they are.
     let _silent: Vec<TcpStream> = (0..100)
         .map(|_| TcpStream::connect(&address).expect("connected"))
         .collect();
@@ -433,7 +433,7 @@ fn health_and_metrics_are_told_to_whoever_asks_and_nothing_else() {
     assert_eq!(get(&address, "/").0, 404);
     let post = "POST /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert_eq!(ask(&address, post).0, 405);
-    // What a page's own name led here is not answered.
+    // A request that a foreign page caused through its own host name is not answered.
     let foreign = "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n";
     let (code, body) = ask(&address, foreign);
     assert_eq!((code, body.contains("annals_")), (421, false), "{body}");
@@ -546,7 +546,7 @@ fn a_supervisor_is_told_and_the_log_is_json_where_that_is_asked_for() {
     );
 }
 
-/// A variable left over in somebody's shell had a host archive a plant into the store of another.
+/// An environment variable left in a shell made a host archive into the store of another plant.
 #[test]
 fn a_host_follows_its_file_and_says_which_other_store_was_named() {
     let plant = Plant::new();
@@ -564,7 +564,7 @@ fn a_host_follows_its_file_and_says_which_other_store_was_named() {
     );
     host.signal("-TERM");
     assert_eq!(host.ended(), Some(143));
-    // Asked for by name it counts, and that is said.
+    // A store named on the command line counts, and the host says so.
     let mut run = plant.command(&["-s", "other", "host", "run", "host.toml", "--once"]);
     let ran = run.output().expect("started");
     let told = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -581,8 +581,8 @@ fn a_host_follows_its_file_and_says_which_other_store_was_named() {
     assert!(told.contains("as ANNALS_STORE says, and not"), "{told}");
 }
 
-/// A full log disk ended the night shift, once with exit code 0; a collector that stood still would
-/// have stopped it at its 257th line.
+/// A full log disk ended the host during the night, once with exit code 0. A log collector that
+/// stopped reading would have blocked it at its 257th line.
 #[test]
 fn whether_anybody_takes_what_a_host_says_does_not_matter_to_it() {
     let plant = Plant::new();
@@ -634,7 +634,7 @@ fn whether_anybody_takes_what_a_host_says_does_not_matter_to_it() {
     assert_eq!(gone.ended(), Some(143));
 }
 
-/// Two files stayed in their folders for a month; status and `/healthz` said that all was well.
+/// Two files stayed in their folders for a month, while status and `/healthz` reported no problem.
 #[test]
 fn what_stays_for_another_reason_than_its_turn_is_named_everywhere_until_it_is_over() {
     let plant = Plant::new();
@@ -642,7 +642,7 @@ fn what_stays_for_another_reason_than_its_turn_is_named_everywhere_until_it_is_o
         "listen = \"127.0.0.1:0\"",
         "follow_symlinks = true\nretry = { max_attempts = 1, delay_s = 0.2 }",
     );
-    // Where the error folder should be made there is a file.
+    // A file is in the place where the error folder should be made.
     fs::write(plant.path("error"), "").expect("written");
     std::os::unix::fs::symlink("loop.csv", plant.path("in/loop.csv")).expect("made");
     let _host = plant.host();
@@ -676,12 +676,12 @@ fn what_stays_for_another_reason_than_its_turn_is_named_everywhere_until_it_is_o
         status["stuck"]["count"] == 0 && status["reasons"] == serde_json::json!([])
     });
     assert_eq!((plant.left_in("in"), plant.left_in("error")), (0, 1));
-    // What is told there may be a moment old.
+    // The answer may be a moment old.
     plant.wait("health", || get(&address, "/healthz").0 == 200);
 }
 
-/// After an update the interpreter was called otherwise: by the morning the whole backlog lay in
-/// the error folder, and each file had a final failed attempt.
+/// An update renamed the interpreter. By the morning the whole backlog was in the error folder, and
+/// each file had a final failed attempt.
 #[test]
 fn a_converter_that_cannot_run_stops_its_line_keeps_its_files_and_goes_on_by_itself() {
     let plant = Plant::new();
@@ -735,7 +735,7 @@ fn a_converter_that_cannot_run_stops_its_line_keeps_its_files_and_goes_on_by_its
     assert_eq!(host.ended(), Some(143));
 }
 
-/// Where the host answers, as it says itself.
+/// Returns the address at which the host says that it listens.
 fn address(plant: &Plant) -> String {
     let told = plant.log();
     let (_, rest) = told
@@ -756,7 +756,7 @@ fn ask(address: &str, request: &str) -> (u16, String) {
     stream.set_read_timeout(Some(LONG)).expect("set");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = Vec::new();
-    // Who sent more than is read is hung up on after the answer.
+    // A client that sends more than is read is disconnected after the answer.
     let _ = stream.read_to_end(&mut answer);
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));

@@ -1,4 +1,4 @@
-//! Tests folders as sources, which are complete when a marker file is in them.
+//! Tests folders as sources. A folder is complete when it contains a marker file.
 #![cfg(all(unix, feature = "cli"))]
 
 #[path = "support/plant.rs"]
@@ -14,7 +14,7 @@ use plant::wait;
 
 const MARKER: &str = "COMPLETE.marker";
 
-/// Reports what it finds in the folder it is given.
+/// Reports what it finds in the folder it gets.
 const CONVERTER: &str = r#"
 [ -d "$1" ] || { echo "$1 is no folder" >&2; exit 1; }
 case "$(cat "$1/log.txt")" in
@@ -87,7 +87,7 @@ impl Plant {
         path
     }
 
-    /// Statuses of the attempts of each entry, by the name of its source.
+    /// Returns the statuses of the attempts of each entry, by the name of its source.
     fn entries(&self) -> BTreeMap<String, Vec<Vec<String>>> {
         let mut entries: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
         for line in self
@@ -132,7 +132,7 @@ fn a_complete_folder_is_one_entry_and_its_converter_is_given_the_folder() {
         (&report["files"], &report["log"]),
         (&FILES.into(), &"6".into())
     );
-    // The marker is what was missing.
+    // Only the marker was missing.
     fs::write(plant.path("in/unit 2").join(MARKER), "").expect("written");
     plant.once(0);
     assert_eq!(plant.names("in"), ["loose.csv"]);
@@ -150,7 +150,8 @@ fn a_folder_that_grows_after_its_marker_is_waited_for() {
     let log = "x".repeat(20);
     for written in 1..=log.len() {
         std::thread::sleep(Duration::from_millis(150));
-        // A copying program sets the times back: size and the time of change tell.
+        // A copying program sets the modification time back, so the host must compare size and
+        // change time.
         fs::write(unit.join("log.txt"), &log[..written]).expect("written before it was removed");
         let file = fs::File::options().write(true).open(unit.join("log.txt"));
         file.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH))
@@ -195,7 +196,7 @@ fn a_file_that_comes_during_the_conversion_is_not_removed_and_nothing_around_it_
         assert_eq!(plant.names("in/unit"), [MARKER, "images", "log.txt"]);
         assert_eq!(plant.names("in/unit/images"), ["front.png", "late.png"]);
         assert!(plant.names("done").is_empty());
-        // What it is now is taken like any other; the file is there already, and as it will be.
+        // The changed folder is taken like any other source. The late file is there, complete.
         let late = plant.path("in/unit/images/late.png");
         assert_eq!(fs::read_to_string(late).expect("there"), "late\n");
     }
@@ -323,7 +324,7 @@ fn a_folder_is_reprocessed_and_restored_when_it_is_long_gone() {
         (&report["sn"], &report["image"]),
         (&"unit".into(), &"front of unit".into())
     );
-    // What was recorded knows that it takes folders, whatever is configured today.
+    // The recorded converter takes folders, whatever is configured today.
     let config = fs::read_to_string(plant.path("host.toml")).expect("there");
     let renamed = config.replace("name = \"T\"", "name = \"U\"");
     fs::write(plant.path("other.toml"), renamed).expect("written");

@@ -1,4 +1,4 @@
-//! Tests when a file is taken: not while it is open or empty, and again after its converter was
+//! Tests when a file is taken: not while it is open or empty, and once more after its converter was
 //! corrected.
 #![cfg(all(unix, feature = "cli"))]
 
@@ -38,7 +38,7 @@ impl Plant {
         out + &err
     }
 
-    /// The statuses of the attempts of the newest entry.
+    /// Returns the statuses of the attempts of the newest entry.
     fn attempts(&self) -> Vec<String> {
         let entry = self.newest();
         let attempts = entry["attempts"].as_array().expect("a list").iter();
@@ -48,7 +48,7 @@ impl Plant {
     }
 }
 
-/// The converter lacked its limits; the operator corrected it and moved the file back from the
+/// The converter lacked its limits. The operator corrected it and moved the file back from the
 /// error folder.
 #[test]
 fn a_failed_file_that_comes_back_is_tried_again_by_a_corrected_converter() {
@@ -60,7 +60,7 @@ fn a_failed_file_that_comes_back_is_tried_again_by_a_corrected_converter() {
     let come_back =
         || fs::rename(plant.path("error/a.csv"), plant.path("in/a.csv")).expect("moved");
 
-    // Under the converter that failed it is not tried, and that is said.
+    // With the converter that failed it is not tried again, and the host says so.
     come_back();
     let said = plant.once(3);
     assert!(said.contains("was not tried again: entry"), "{said}");
@@ -86,7 +86,7 @@ fn a_failed_file_that_comes_back_is_tried_again_by_a_corrected_converter() {
     );
 }
 
-/// Attempts by the converter before do not count against the corrected one.
+/// Attempts by the old converter must not count against the corrected one.
 #[test]
 fn a_corrected_converter_has_all_its_attempts() {
     let plant = Plant::new("error_folder = \"error\"\nretry = { max_attempts = 2, delay_s = 0 }");
@@ -104,8 +104,8 @@ fn a_corrected_converter_has_all_its_attempts() {
     assert_eq!(plant.attempts().len(), 4);
 }
 
-/// What was written after an empty file had been taken went into the error folder, and into no
-/// archive.
+/// An empty file was taken. What was written to it later went to the error folder and was never
+/// archived.
 #[test]
 fn an_empty_file_is_waited_for_and_never_moved_as_a_failure() {
     let plant = Plant::new("error_folder = \"error\"");
@@ -141,8 +141,8 @@ fn an_empty_file_is_waited_for_and_never_moved_as_a_failure() {
     );
 }
 
-/// A tester writes the head, thinks for longer than `settle_s`, and writes the rest through the
-/// same handle.
+/// A tester writes the head of a file, pauses for longer than `settle_s`, and writes the rest
+/// through one handle.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_is_open_for_writing_is_taken_when_it_is_closed() {
@@ -158,7 +158,7 @@ fn a_file_that_is_open_for_writing_is_taken_when_it_is_closed() {
     assert_eq!(plant.names("in"), ["a.csv"]);
     file.write_all(b" and rest").expect("written");
     drop(file);
-    // Who only reads it is not waited for.
+    // A program that only reads the file is not waited for.
     plant.once(0);
     drop(reader);
     assert!(plant.names("in").is_empty());

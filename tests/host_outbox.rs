@@ -23,7 +23,7 @@ use annals::query::Filter;
 
 const TOKEN: &str = "c2VjcmV0LXRva2VuLW9mLXRoZS1wbGFudA==";
 
-/// Makes a report in WSJF out of the serial in the file; `two` makes two, `bare` one that lacks its
+/// Makes a WSJF report from the serial in the file. `two` makes two reports, `bare` one without a
 /// part number.
 const CONVERTER: &str = r#"sn="$(cat "$1")"
 report() {
@@ -37,38 +37,38 @@ case "$sn" in
     *) report "$sn" P1 ;;
 esac"#;
 
-/// What the server does with one request.
+/// How the server answers one request.
 #[derive(Debug, Clone)]
 enum Whim {
-    /// Does what it should.
+    /// Answers correctly.
     Behave,
-    /// Takes the report and hangs up without an answer.
+    /// Accepts the report and disconnects without an answer.
     LoseAnswer,
-    /// Hangs up before it has read everything.
+    /// Disconnects before it has read everything.
     HangUp,
-    /// Answers so, and takes nothing.
+    /// Gives this answer and does not accept the report.
     Say(u16, &'static str, String),
-    /// Takes the report and answers something else than JSON.
+    /// Accepts the report and answers something that is not JSON.
     Garbage,
-    /// Takes the report and answers without end.
+    /// Accepts the report and sends an endless answer.
     Endless,
-    /// Does not answer for so long.
+    /// Waits this long before it answers.
     Sleep(Duration),
 }
 
 #[derive(Default)]
 struct Books {
     whims: VecDeque<Whim>,
-    /// Reports by the key they came under.
+    /// Reports by the key they were sent under.
     taken: BTreeMap<String, serde_json::Value>,
     /// The keys of all requests, in order.
     keys: Vec<String>,
-    /// Headers of all requests.
+    /// The headers of all requests.
     headers: Vec<String>,
 }
 
-/// A WSJF endpoint that checks what the real one requires, takes each key once, and misbehaves when
-/// told to.
+/// A WSJF endpoint that checks what the real one requires and accepts each key once. It misbehaves
+/// on demand.
 struct Server {
     address: SocketAddr,
     books: Arc<Mutex<Books>>,
@@ -134,7 +134,7 @@ impl Drop for Server {
     }
 }
 
-/// False when told to stop.
+/// Serves one request. Returns false when told to stop.
 fn serve(mut stream: TcpStream, books: &Mutex<Books>) -> bool {
     let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
     let mut head = String::new();
@@ -245,13 +245,14 @@ struct Plant {
     dir: tempfile::TempDir,
     archive: Option<Archive>,
     url: String,
-    /// More of the converter's configuration.
+    /// More settings of the converter.
     more: String,
     /// Other converters.
     others: String,
-    /// Of one submission. Long, so that nothing is late on a busy machine that is not meant to be.
+    /// The time limit of one submission. Long, so that on a busy machine nothing is late by
+    /// accident.
     timeout_s: u32,
-    /// What the host told.
+    /// The messages of the host.
     told: Arc<Mutex<Vec<String>>>,
 }
 
@@ -324,14 +325,14 @@ impl Plant {
         told.iter().filter(|line| line.contains(word)).count()
     }
 
-    /// One pass, as `annals host run --once` makes it.
+    /// Makes one pass, as `annals host run --once` does.
     fn run(&self) -> RunSummary {
         let archives = Archives::shared(self.archive.clone());
         let hooks = self.hooks();
         run_once(archives, self.config(), &Cancel::default(), &hooks).expect("ran")
     }
 
-    /// Runs the host until `done`, which must come to be within a minute.
+    /// Runs the host until `done` returns true, which must happen within a minute.
     fn run_until(&self, done: impl Fn() -> bool) {
         let archives = Archives::shared(self.archive.clone());
         let host = Arc::new(Host::new(archives, self.config()).expect("made"));
@@ -355,7 +356,7 @@ impl Plant {
         assert!(done(), "within a minute; told: {:#?}", self.told);
     }
 
-    /// As after a crash or an update: closed, and opened again.
+    /// Closes the store and opens it again, as after a crash or an update.
     fn restart(&mut self) {
         self.archive.take().expect("open").close().expect("closed");
         let opened = Archive::open(self.dir.path().join("store"), Options::default());
@@ -382,7 +383,7 @@ impl Plant {
         entries.remove(0)
     }
 
-    /// How many events of a kind the log holds.
+    /// Returns how many events of a type the log holds.
     fn events(&self, wanted: &str) -> usize {
         let first = annals::id::EventSeq(1);
         let leaves = self.archive().events(first, None).expect("read");
@@ -392,7 +393,7 @@ impl Plant {
             .count()
     }
 
-    /// Neither the store nor anything the host told holds the token.
+    /// Checks that neither the store nor any message of the host contains the token.
     fn keeps_the_secret(&mut self) {
         self.restart();
         self.archive.take().expect("open").close().expect("closed");
@@ -433,8 +434,8 @@ fn every_report_arrives_once_whatever_the_server_does_meanwhile() {
         Whim::Garbage,
         Whim::Endless,
     ] {
-        // Success between two failures, or each would be waited for twice as long as the one
-        // before.
+        // A success between two failures, because after consecutive failures the waiting time
+        // doubles.
         server.then(whim).then(Whim::Behave);
     }
     let mut plant = Plant::new(&server);
@@ -458,7 +459,7 @@ fn every_report_arrives_once_whatever_the_server_does_meanwhile() {
                 .values()
                 .filter(|report| report["ID"] == id)
                 .count();
-            // What the server told in no readable way is known by its key.
+            // Where the server's answer was unreadable, the report is recorded under its key.
             assert_eq!(
                 by_name + usize::from(books.taken.contains_key(id)),
                 1,
@@ -497,7 +498,7 @@ fn reports_wait_in_the_store_while_nobody_listens_and_survive_a_restart() {
         ),
         (5, 5, 0)
     );
-    // One complaint, not one for each report.
+    // One message, not one for each report.
     assert_eq!(summary.errors.len(), 1, "{:?}", summary.errors);
     assert_eq!(plant.names("in"), [""; 0], "the store has them");
     let waits = |entry: &Entry| {
@@ -804,8 +805,8 @@ fn a_server_that_is_down_holds_up_no_reports_for_another() {
     plant.keeps_the_secret();
 }
 
-/// The power goes between any two operations of the disk while reports are sent and recorded.
-/// Whatever is left, the next host sends what waits, and the server has seen every key before.
+/// The power is cut between any two disk operations while reports are sent and recorded. Whatever
+/// is left, the next host must send what waits, under keys that the server has seen already.
 #[test]
 fn after_a_power_cut_at_any_moment_a_report_comes_under_the_key_it_had() {
     let server = Server::start();
@@ -827,7 +828,7 @@ fn after_a_power_cut_at_any_moment_a_report_comes_under_the_key_it_had() {
     let (mut images, mut sent_again) = (0, 0);
     for image in disk.crash_images(.., &variants).step_by(3) {
         let Ok(archive) = Archive::open_on(Arc::new(image.disk), Options::default()) else {
-            // The store was not made yet.
+            // The store did not exist yet.
             continue;
         };
         plant.archive = Some(archive);

@@ -1,8 +1,9 @@
 //! Tests a host whose watch folders are written to by an attacker.
 //!
 //! A host runs over several watch folders while random trees, links, pipes and renames are dropped
-//! into them. What lies outside of the configuration's folders must stay unchanged, and nothing of
-//! it may be archived or moved.
+//! into them. Everything outside the configured folders must stay unchanged, and nothing from there
+//! may be archived or moved.
+//!
 //! `ANNALS_DROP_SECONDS=600` runs longer, `ANNALS_DROP_SEED=7` chooses another sequence.
 #![cfg(all(feature = "cli", unix))]
 
@@ -24,11 +25,11 @@ use annals::event::Actor;
 use annals::query::{Filter, Purged, Query};
 use plant::Host;
 
-/// What no file in a watch folder holds, and what lies outside does.
+/// Text that files outside contain, and no file in a watch folder.
 const SECRET: &str = "of-nobodys-business";
-/// Hosts, one after the other.
+/// The number of hosts that run one after the other.
 const LIVES: u32 = 3;
-/// What is done with files of each watch folder.
+/// The setting for the converted files of each watch folder.
 const LINES: [(&str, &str); 5] = [
     (
         "archived",
@@ -105,7 +106,7 @@ impl Plant {
         Host(command.stderr(log).spawn().expect("started"))
     }
 
-    /// All that lies outside: name, identity, rights, times and content.
+    /// Returns everything outside: name, identity, rights, times and content.
     fn outside(&self) -> BTreeMap<PathBuf, (u64, u32, i64, i64, Vec<u8>)> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.path("outside")];
@@ -126,7 +127,7 @@ impl Plant {
         found
     }
 
-    /// Everything that was archived, entry by entry.
+    /// Checks every archived entry. Returns their number.
     fn check_archive(&self) -> usize {
         let options = Options::default().actor(Actor::system());
         let archive = Archive::open(self.path("store"), options).expect("opens");
@@ -140,7 +141,7 @@ impl Plant {
         entries.len()
     }
 
-    /// What the host has moved or made elsewhere.
+    /// Checks what the host has moved or made.
     fn check_folders(&self) {
         for name in ["done", "zips", "error"] {
             for file in fs::read_dir(self.path(name)).into_iter().flatten() {
@@ -162,7 +163,7 @@ fn check_bytes(content: &[u8], of: &str) {
     assert!(!found, "{of}: holds what lay outside of the watch folders");
 }
 
-/// Numbers that a seed makes, the same each time.
+/// A seeded generator of random numbers.
 struct Dice(u64);
 
 impl Dice {
@@ -174,7 +175,8 @@ impl Dice {
     }
 }
 
-/// Drops things into watch folders. Whatever fails has met the host, and that is the point.
+/// Drops things into watch folders. A failed operation means that the host was faster, which is
+/// allowed.
 struct Dropper<'a> {
     plant: &'a Plant,
     dice: Dice,
@@ -202,7 +204,7 @@ impl Dropper<'_> {
         let _ = match self.dice.roll(13) {
             0 => write(&path, &format!("unit {}", self.made)),
             1 => self.by_renaming(&path, |at| fs::write(at, "unit")),
-            // A file that was looked at becomes a link to another.
+            // A file that the host has seen becomes a link to another file.
             2 | 3 => write(&path, "unit").and_then(|()| {
                 std::thread::sleep(Duration::from_micros(self.dice.roll(3000)));
                 self.by_renaming(&path, |at| symlink(outside.join("1.csv"), at))
@@ -218,7 +220,7 @@ impl Dropper<'_> {
             )
             .map_err(Into::into),
             7 => self.tree(&path),
-            // A complete folder is swapped for a link to one that lies outside.
+            // A complete folder is replaced by a link to a folder outside.
             8 => self.tree(&path).and_then(|()| {
                 std::thread::sleep(Duration::from_micros(self.dice.roll(20_000)));
                 let aside = self.plant.path(format!("aside-{}", self.made));
@@ -226,7 +228,7 @@ impl Dropper<'_> {
                     .and_then(|()| symlink(outside.join("folder"), &path))
                     .and_then(|()| fs::remove_dir_all(aside))
             }),
-            // Within a folder, a folder is swapped for one.
+            // A folder inside a folder is replaced by a link.
             9 => self.tree(&path).and_then(|()| {
                 std::thread::sleep(Duration::from_micros(self.dice.roll(20_000)));
                 let aside = self.plant.path(format!("aside-{}", self.made));
@@ -250,7 +252,7 @@ impl Dropper<'_> {
         fs::rename(new, path)
     }
 
-    /// Puts a complete folder there, in one step, so that nothing of it is written through a link.
+    /// Adds a complete folder in one step, so that no part of it is written through a link.
     fn tree(&mut self, path: &Path) -> std::io::Result<()> {
         let new = self.plant.path(format!("new-{}", self.made));
         fs::create_dir_all(new.join("inner"))?;
@@ -266,12 +268,12 @@ impl Dropper<'_> {
         fs::rename(&new, path).or_else(|_| fs::remove_dir_all(new))
     }
 
-    /// What an earlier version left when it was killed over a removal: a list of what was to be
-    /// removed, and a folder that was to go back to its place. Once it is put where folders lie,
-    /// once it removes what it knows by its content.
+    /// Plants what an earlier version left when it was killed during a removal: a list of what to
+    /// remove, and a folder to put back. One variant would put a folder outside, the other would
+    /// remove a known file outside.
     fn planted(&mut self, path: &Path) -> std::io::Result<()> {
         let number = self.dice.roll(1000);
-        // Only folders of complete units were cleared away so.
+        // Only folders of complete units were cleared away in this way.
         let units = self
             .plant
             .path("units")
@@ -291,8 +293,8 @@ impl Dropper<'_> {
     }
 }
 
-/// Writes in place, as a tester does. A pipe that has the name by now takes nothing instead of
-/// keeping us waiting.
+/// Writes in place, as a tester does. If the name is a pipe by now, the write fails instead of
+/// blocking.
 fn write(path: &Path, content: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -322,7 +324,7 @@ fn nothing_outside_of_the_configured_folders_is_read_written_renamed_or_removed(
         dice: Dice(seed | 1),
         made: 0,
     };
-    // Two hosts are killed over what they are doing, and the next goes on with it.
+    // Two hosts are killed while they work, and the next one continues.
     for life in 1..=LIVES {
         let mut host = plant.host();
         let until = Instant::now() + Duration::from_secs(seconds) / LIVES;

@@ -1,6 +1,6 @@
-//! A store that was handed over by somebody else had links, pipes and files of terabytes in the
-//! places of its own. Verbs then cleared away what lay outside of it, wrote there, waited for ever,
-//! or took all memory.
+//! Tests stores from an attacker, with links, pipes and files of terabytes in place of the store's
+//! own files. Verbs once removed or wrote files outside such a store, waited for ever, or used all
+//! memory.
 //!
 //! Each test makes a store, replaces something in it, and runs the verbs that a curious receiver
 //! would run.
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a verb may take over a store of one entry, on a machine with other work.
+/// The most time a verb may take for a store of one entry, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Address space of a verb, most of which is set aside for threads.
+/// The most address space of a verb; most of it is reserved for threads.
 const ADDRESSES_KIB: u32 = 1 << 20;
 
 const VERBS: [&[&str]; 9] = [
@@ -35,7 +35,7 @@ struct Handed {
 }
 
 impl Handed {
-    /// A store with one entry, and a folder beside it that nobody may touch.
+    /// Makes a store with one entry, beside a folder that must stay untouched.
     fn new() -> Self {
         let handed = Self {
             dir: tempfile::tempdir().expect("a folder"),
@@ -52,9 +52,10 @@ impl Handed {
         self.dir.path().join(name)
     }
 
-    /// The exit code of a verb, `None` when a signal ended it. It ends in time.
+    /// Runs a verb and returns its exit code; `None` when a signal ended it. Fails when it takes
+    /// too long.
     fn run(&self, words: &[&str]) -> Option<i32> {
-        // A verb that asks for more memory than a store of one entry takes is ended by a signal.
+        // A verb that asks for too much memory for one entry is ended by a signal.
         let mut command = Command::new("sh");
         command
             .args([
@@ -106,7 +107,7 @@ impl Handed {
     }
 }
 
-/// The names of a store's own files and folders.
+/// The names of a store's files and folders.
 const NAMES: [&str; 9] = [
     "FORMAT",
     "LOCK",
@@ -123,7 +124,7 @@ fn replace(path: &Path, with: impl FnOnce(&Path)) {
     if path.is_dir() {
         fs::remove_dir_all(path).expect("removed");
     } else {
-        // Some are only there after a close.
+        // Some exist only after the store was closed.
         let _ = fs::remove_file(path);
     }
     with(path);
@@ -173,8 +174,8 @@ fn a_pipe_in_a_store_makes_no_verb_wait() {
     handed.run_all("a journal file");
 }
 
-/// The copy of a torn tail was read whole, and the index took memory by its length: 2 TB of holes
-/// ended the program.
+/// The copy of a torn tail was read as a whole, and the index allocated memory by its length. A
+/// sparse file of 2 TB ended the program.
 #[test]
 fn files_of_terabytes_of_holes_cost_neither_time_nor_memory() {
     const TERABYTES: u64 = 14 << 40;
@@ -187,7 +188,7 @@ fn files_of_terabytes_of_holes_cost_neither_time_nor_memory() {
             .open(handed.path("store").join(name))
             .expect("opened");
         if file.set_len(TERABYTES).is_err() {
-            // Not every file system takes such a length.
+            // Not every file system supports this length.
             file.set_len(1 << 40).expect("long");
         }
     };

@@ -1,6 +1,6 @@
-//! The index is larger than its cache, and its file cannot be read for a moment while a fact is
-//! folded in: nothing of that fact is recorded, what was acknowledged beside it is, and the store
-//! goes on without being opened again.
+//! Tests read errors of the index. The index is larger than its cache, and its file cannot be read
+//! for a moment while an event is folded in. Nothing of that event may be recorded, what was
+//! acknowledged beside it must be, and the store must work on without being opened again.
 
 mod support;
 
@@ -32,7 +32,7 @@ fn put(archive: &Archive, nth: u64) -> Result<EntryId> {
     put.map(|archived| archived.id)
 }
 
-/// A store whose index holds all its entries.
+/// Makes a store whose index holds all its entries.
 fn plant() -> (SimDisk, Vec<EntryId>) {
     let disk = SimDisk::new();
     let archive = Archive::create_on(Arc::new(disk.clone()), options()).expect("made");
@@ -58,14 +58,14 @@ fn attempt() -> NewAttempt {
 
 type Deed = fn(&Archive, &[EntryId]) -> Result<()>;
 
-/// The fact used to stay in the log while its caller was told of an error, and what was published
-/// was folded in half: the index was no longer what the log says.
+/// The event stayed in the log although its caller got an error, and the published state held half
+/// of it. The index no longer matched the log.
 #[test]
 fn a_fact_whose_fold_cannot_read_the_index_is_not_recorded() {
     let (plant, ids) = plant();
     let deeds: [(&str, Deed); 4] = [
         ("archive", |archive, _| put(archive, 9_000).map(drop)),
-        // Named by another entry already: its references are counted.
+        // Another entry already names this content, so its references are counted.
         ("archive again", |archive, _| {
             let content = measurements(3, 300);
             archive.put(new("another"), &*content).map(drop)
@@ -91,7 +91,8 @@ fn a_fact_whose_fold_cannot_read_the_index_is_not_recorded() {
                 break;
             }
             if census.on(Call::Read, "index.redb") == 0 {
-                // An acknowledgement failed: that only opening again tells is guarded elsewhere.
+                // An acknowledgement failed, and only opening again tells more. Other tests cover
+                // that.
                 continue;
             }
             struck += 1;
@@ -113,7 +114,8 @@ fn a_fact_whose_fold_cannot_read_the_index_is_not_recorded() {
     assert!(struck > 20, "{struck} reads of the index failed");
 }
 
-/// Whoever shares a group with such a fact is told the same, and nobody of what is not there.
+/// Callers that share a group with such an event must get that error too, and none may be told of
+/// an entry that does not exist.
 #[test]
 fn callers_who_share_a_group_with_it_are_told_what_is_there() {
     let (plant, _) = plant();

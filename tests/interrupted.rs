@@ -1,6 +1,5 @@
-//! A service manager sends SIGTERM, somebody presses Ctrl-C: the program used to be gone at once,
-//! with the converters it had started still at work, each in a process group of its own, and nobody
-//! to tell of it.
+//! Tests SIGTERM from a service manager and Ctrl-C from a user. The program used to end at once.
+//! Its converters, each in a process group of its own, worked on, and nothing reported it.
 
 #![cfg(unix)]
 
@@ -11,12 +10,12 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Long enough for a loaded machine, and far less than the converter would take.
+/// Long enough for a busy machine, and far shorter than the converter would take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Says that it began, then works for longer than any test.
+/// Reports that it began, then works for longer than any test.
 const SLOW: &str = "echo $$ > began\nexec sleep 600\n";
-/// What the corrected one does.
+/// The corrected converter.
 const QUICK: &str = "printf '{\"sn\":1}'\n";
 
 struct Plant(tempfile::TempDir);
@@ -55,7 +54,7 @@ impl Plant {
         self.command(args).output().expect("ran")
     }
 
-    /// The host, once its converter is at work; and the converter's process.
+    /// Returns the host once its converter works, and the process number of the converter.
     fn host_at_work(&self) -> (Child, String) {
         let mut host = self.command(&["host", "run", "host.toml"]);
         host.stdout(Stdio::null()).stderr(Stdio::piped());
@@ -86,7 +85,7 @@ fn send(signal: &str, process: &str) {
 }
 
 fn is_alive(process: &str) -> bool {
-    // A process that ended and was not waited for yet is none.
+    // A process that ended but was not waited for counts as gone.
     let state = fs::read_to_string(Path::new("/proc").join(process).join("stat"));
     match state {
         Ok(state) => !state.contains(") Z "),
@@ -109,7 +108,7 @@ fn a_host_that_is_asked_to_end_ends_with_its_converters_and_the_next_takes_up_wh
         assert_eq!(ended.code(), Some(code), "{signal}");
         wait_for(|| (!is_alive(&converter)).then_some(()));
 
-        // It was archived, its conversion counts as not begun, and it is where it was.
+        // It was archived, its conversion counts as not begun, and the file is still in its place.
         assert!(plant.path("in/1.csv").exists());
         let listed = plant.annals(&["-s", "store", "list", "--json"]);
         let listed = String::from_utf8(listed.stdout).expect("text");
@@ -127,7 +126,7 @@ fn a_host_that_is_asked_to_end_ends_with_its_converters_and_the_next_takes_up_wh
     }
 }
 
-/// It waits for what somebody types, and nothing can be told to it meanwhile.
+/// The program waits for input that a user types, and has to react to a signal meanwhile.
 #[test]
 fn what_is_handed_in_by_hand_is_given_up_at_the_first_signal() {
     let plant = Plant::new();
@@ -135,9 +134,9 @@ fn what_is_handed_in_by_hand_is_given_up_at_the_first_signal() {
     archive.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut archive = archive.spawn().expect("started");
     let mut stdin = archive.stdin.take().expect("a pipe");
-    // More than a pipe holds: it is read by now.
+    // More than a pipe holds, so the program has read some of it.
     stdin.write_all(&vec![b'x'; 1 << 20]).expect("read");
-    // Not Ctrl-C, which is ignored by what a shell has put into the background.
+    // Not SIGINT, because a shell makes background processes ignore it.
     send("-TERM", &archive.id().to_string());
     let ended = wait_for(|| archive.try_wait().expect("asked"));
     assert_eq!(ended.signal(), Some(15));

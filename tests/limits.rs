@@ -1,6 +1,6 @@
-//! What is at a limit comes back exact, what is above it is refused with one clear error, and
-//! either leaves the store as sound as before. Very many very small things cost no more each than a
-//! few.
+//! Tests limits. What is at a limit must come back exactly, and what exceeds it must be refused
+//! with one clear error. Both must leave the store intact. Very many small things must not cost
+//! more each than a few.
 
 mod support;
 
@@ -19,8 +19,8 @@ use annals::{Error, ErrorKind};
 use support::prove::{Size, size};
 use support::{Hourly, Random, tiniest, tiny};
 
-/// After so many entries the simulated disk forgets how it came to hold what it holds, or it takes
-/// more memory than the store.
+/// After this many entries the simulated disk drops its log, which would take more memory than the
+/// store.
 const FORGETS_EVERY: u32 = 1_000;
 
 fn store() -> (SimDisk, Archive) {
@@ -76,7 +76,7 @@ fn names_and_metadata_at_their_limits_come_back_exact_and_above_them_are_refused
         named("x").converter(" "),
         named("x").key("k".repeat(1 << 20)),
         named("x").compression_level(10),
-        // In the log it would be no retention, and the event none that can be read.
+        // In the log this would not be a valid retention, and the event could not be read.
         named("x").retention(Retention::days(0)),
     ];
     for new in above {
@@ -97,7 +97,7 @@ fn names_and_metadata_at_their_limits_come_back_exact_and_above_them_are_refused
     assert!(archive.verify(Depth::Deep).expect("looked at").ok);
 }
 
-/// Around the lengths from which on content is cut, chunks end, or no journal file could hold it.
+/// Lengths around those at which content is cut, chunks end, or no journal file can hold it.
 #[test]
 fn content_of_every_length_around_a_limit_comes_back_exact() {
     let disk = SimDisk::new();
@@ -157,7 +157,7 @@ fn very_many_very_small_entries_are_taken_in_listed_and_sealed() {
     println!("very small entries: {entries}, lost 0");
 }
 
-/// Archives, seals, purges and archives again; answers what must be there afterwards.
+/// Archives, seals, purges and archives again. Returns what must be there afterwards.
 fn fill(archive: &Archive) -> Vec<(EntryId, Vec<u8>)> {
     let put = |seed: u64| {
         let content = match seed % 3 {
@@ -198,11 +198,11 @@ fn all_there(archive: &Archive, there: &[(EntryId, Vec<u8>)]) {
     assert!(report.ok, "{:?}", report.findings);
 }
 
-/// How an option is set.
+/// Sets an option.
 type Change = fn(&mut Options);
 
-/// With journal files of 3 GiB, what lay behind the first GiB was acknowledged and gone after a
-/// kill, and verify called the store intact.
+/// With journal files of 3 GiB, events after the first GiB were acknowledged but gone after a kill,
+/// and verify called the store intact.
 #[test]
 fn a_store_with_any_option_at_either_end_survives_a_kill() {
     let ends: [(&str, Change); 12] = [
@@ -233,7 +233,7 @@ fn a_store_with_any_option_at_either_end_survives_a_kill() {
         let disk = SimDisk::new();
         let archive = Archive::create_on(Arc::new(disk.clone()), options.clone()).expect(what);
         let there = fill(&archive);
-        // What a kill leaves: all that was written, and nothing that closing writes.
+        // A kill leaves everything that was written, and nothing that closing writes.
         let killed = disk.snapshot();
         archive.close().expect(what);
         for disk in [killed, disk] {
@@ -243,8 +243,8 @@ fn a_store_with_any_option_at_either_end_survives_a_kill() {
     }
 }
 
-/// A journal file keeps the length it was made with. One that was made smaller than the store is
-/// told now was used again for an event that it cannot hold, which went on behind its end.
+/// A journal file keeps the length it was made with. A file smaller than the current setting was
+/// recycled for an event that it could not hold, and the event continued past its end.
 #[test]
 fn journal_files_of_several_lengths_hold_what_is_written_to_them() {
     let disk = SimDisk::new();
@@ -284,7 +284,7 @@ fn journal_files_of_several_lengths_hold_what_is_written_to_them() {
     }
 }
 
-/// The largest journal file is reserved on a real disk, where it costs no memory.
+/// The largest journal file is made on a real disk, where it takes no memory.
 #[test]
 fn a_store_with_the_largest_journal_file_survives_a_kill() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -303,7 +303,7 @@ fn a_store_with_the_largest_journal_file_survives_a_kill() {
             (put.id, content)
         })
         .collect();
-    // A process that is killed lets go of its lock and closes nothing.
+    // A killed process releases its lock and closes nothing.
     std::fs::remove_file(path.join("LOCK")).expect("let go");
     std::mem::forget(archive);
     let opened = Archive::open(&path, with(1 << 30)).expect("opens");
@@ -321,7 +321,7 @@ fn a_store_with_the_largest_journal_file_survives_a_kill() {
     }
 }
 
-/// Recovery reads no more of a journal file than one may have, and said nothing of the rest.
+/// Recovery reads only the allowed length of a journal file, and did not report the rest.
 #[test]
 fn a_journal_file_that_is_longer_than_it_was_made_is_damage_and_is_mended() {
     const JOURNAL: &str = "journal/0000.journal";
@@ -361,7 +361,7 @@ fn a_journal_file_that_is_longer_than_any_may_be_is_damage() {
         .write(true)
         .open(journal)
         .expect("there");
-    // A hole, which takes no room.
+    // A hole, which takes no space.
     file.set_len((1 << 30) + (4 << 20)).expect("longer");
     let archive = Archive::open(&path, options.clone()).expect("opens to look");
     assert!(
@@ -372,7 +372,7 @@ fn a_journal_file_that_is_longer_than_any_may_be_is_damage() {
     let refused = kind(archive.put(named("y"), &b"more"[..]));
     assert_eq!(refused, Some(ErrorKind::Damaged));
     drop(archive);
-    // Whatever lies where nothing is read may be an event: nothing is mended around it.
+    // Unread bytes may hold an event, so the repair must refuse.
     let behind = |bytes: &[u8]| {
         use std::io::{Seek, SeekFrom, Write};
         let mut file = &file;
@@ -387,9 +387,6 @@ fn a_journal_file_that_is_longer_than_any_may_be_is_damage() {
     let [mend] = &repair.plan().mends[..] else {
         panic!("{:?}", repair.plan());
     };
-    // Not done here: a copy of all its zeros is kept.
-    assert!(
-        mend.action.starts_with("make it anew, with all"),
-        "{mend:?}"
-    );
+    // Not done here, because a copy of all its zeros is kept.
+    assert!(mend.action.starts_with("rebuild it with all"), "{mend:?}");
 }

@@ -1,5 +1,6 @@
-//! Steps in any order, with power cuts between them, against a model: after each time the store is
-//! opened again it says what the model says, and its index is what folding the log makes of it.
+//! Property test of the whole store against a model: any steps in any order, with power cuts
+//! between them. After each opening the store must equal the model, and its index must equal the
+//! folded log.
 
 mod support;
 
@@ -77,9 +78,9 @@ fn any_steps_in_any_order_say_what_the_model_says() {
     );
 }
 
-/// Every month files of three retentions come in, and what is past its retention goes: for ten
-/// years, with holds, attempts, compactions, lost indexes and power cuts. What goes is exactly what
-/// is due, and the store does not grow for ever.
+/// Every month files of three retentions arrive, and expired ones are purged: for ten years, with
+/// holds, attempts, compactions, lost indexes and power cuts. Exactly what is due must be purged,
+/// and the store must not grow for ever.
 #[test]
 fn ten_years_of_retention_take_what_is_due_and_nothing_else() {
     let lives = match size() {
@@ -95,7 +96,7 @@ fn ten_years_of_retention_take_what_is_due_and_nothing_else() {
         for month in 0..120_u64 {
             for nth in 0..4 {
                 let days = [0, 30, 365, 1_000][random.below(4)];
-                // What is kept for ever comes rarely, so that it is the other that would fill the
+                // Few files are kept for ever, so that a failure to purge the others would fill the
                 // disk.
                 let days = if days == 0 && nth > 0 { 30 } else { days };
                 let text = Step::Text {

@@ -1,7 +1,6 @@
-//! Opening a store when something is in the way. A store on a full or read-only disk must still
-//! open for whoever only looks; an index that turns out to be damaged half-way must be made anew
-//! *on the disk*, or every later open pays for it again; and a disk that fails for a moment must
-//! not cost an index that is whole.
+//! Tests opening a store under difficulties. A store on a full or read-only disk must open for
+//! reading. An index that turns out to be damaged must be rebuilt *on the disk*, or every later
+//! open would rebuild it again. A temporary disk error must not cost an intact index.
 
 mod support;
 
@@ -23,8 +22,8 @@ const INDEX: &str = "index.redb";
 const NO_SPACE: Fault = Fault::Kind(io::ErrorKind::StorageFull);
 const IO_ERROR: Fault = Fault::Os(5);
 
-/// A store with sealed content, whose index lags behind the log by a few events of entries it
-/// knows, as after a kill.
+/// Makes a store with sealed content whose index lags behind the log by a few events of known
+/// entries, as after a kill.
 fn left_behind() -> Runner {
     let mut runner = Runner::create(SimDisk::new()).expect("made");
     for seed in 0..12 {
@@ -44,7 +43,7 @@ fn left_behind() -> Runner {
     runner
 }
 
-/// A store whose index is missing, with more events than are left in memory when it is made anew.
+/// Makes a store without an index, with more events than a rebuild keeps in memory.
 fn without_index() -> Runner {
     let mut runner = left_behind();
     for seed in 0..4_200_u32 {
@@ -58,7 +57,7 @@ fn without_index() -> Runner {
     bare
 }
 
-/// At every how many calls the disk is made to fail.
+/// Returns n, where the disk fails at every nth call.
 fn every() -> usize {
     match size() {
         Size::Sample => 31,
@@ -72,7 +71,7 @@ fn open(disk: &SimDisk, access: Access) -> Result<Archive> {
     Archive::open_on(Arc::new(disk.clone()), options)
 }
 
-/// Whether opening the store once more makes its index anew.
+/// Returns whether opening the store again rebuilds its index.
 fn makes_the_index_anew(disk: &SimDisk) -> bool {
     let disk = disk.snapshot();
     let archive = open(&disk, Access::ReadWrite).expect("a sound disk");
@@ -80,8 +79,7 @@ fn makes_the_index_anew(disk: &SimDisk) -> bool {
     disk.census().on(Call::Create, INDEX) > 0
 }
 
-/// The index was being made anew when there was no room left; what there was of it by then was
-/// taken for an index.
+/// A rebuild ran out of disk space, and the partial index was taken for a complete one.
 #[test]
 fn who_only_looks_needs_no_room_on_the_disk() {
     let bare = without_index();
@@ -137,8 +135,7 @@ fn index_damage_that_shows_only_half_way_is_healed_on_the_disk() {
         let archive = open(&disk, Access::ReadWrite).expect("an index is disposable");
         let state = State::observe(&archive).expect("readable");
         assert!(state == runner.state, "block {block} is damaged");
-        // What was met while opening is healed; damage that nothing has looked at yet may still be
-        // there.
+        // What opening met is repaired. Damage that nothing has read yet may remain.
         if disk.census().on(Call::Create, INDEX) > 0 {
             archive.close().expect("closed");
             assert!(!makes_the_index_anew(&disk), "block {block} was damaged");
@@ -272,8 +269,8 @@ fn an_error_of_the_disk_is_told_and_is_no_reason_to_make_the_index_anew() {
     assert!(told > 20, "only {told} errors were told");
 }
 
-/// The power went after the packs of a seal had their names and before its segment had: the journal
-/// still has all of it.
+/// The power was cut after the packs of a seal had their names and before its segment had. The
+/// journal still has everything.
 #[test]
 fn a_pack_of_a_seal_that_was_cut_off_goes_when_the_store_is_written_again() {
     let mut runner = Runner::create(SimDisk::new()).expect("made");
@@ -308,7 +305,7 @@ fn a_pack_of_a_seal_that_was_cut_off_goes_when_the_store_is_written_again() {
     assert!(archive.verify(Depth::Deep).expect("verified").ok);
 }
 
-/// A store whose last write was torn: bytes that are no frame stand where the next one would be.
+/// Makes a store whose last write was torn: bytes that are no frame follow the last frame.
 fn torn() -> (SimDisk, State) {
     const JOURNAL: &str = "journal/0000.journal";
     let mut runner = Runner::create(SimDisk::new()).expect("made");
@@ -325,7 +322,7 @@ fn torn() -> (SimDisk, State) {
     (disk, runner.state)
 }
 
-/// The bytes of torn tails that were kept.
+/// Returns the copies of torn tails that were kept.
 fn kept(disk: &SimDisk) -> Vec<Vec<u8>> {
     let files = disk.files().into_iter().map(|(path, _)| path);
     let kept = files.filter(|path| path.starts_with("quarantine/torn-"));
@@ -333,8 +330,8 @@ fn kept(disk: &SimDisk) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The tail was cut, then the disk failed once more before that was recorded; the next open found
-/// nothing to record.
+/// The tail was cut, and then the disk failed before that was recorded. The next open found nothing
+/// to record.
 #[test]
 fn a_torn_tail_is_cut_only_when_a_copy_is_kept_or_there_is_no_room_for_one() {
     let (disk, state) = torn();

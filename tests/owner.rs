@@ -1,6 +1,5 @@
-//! While a host ran, nobody could ask its store anything: not where a serial is, not whether the
-//! store is whole. Now the host is asked, and says what the store itself would have said; whoever
-//! dies in the middle, the other goes on or is told.
+//! Tests verbs while a host owns the store. They are sent to the host, and must print what they
+//! would print without it. When client or host dies, the other continues or is told.
 
 #![cfg(unix)]
 
@@ -18,7 +17,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing here takes longer, on whatever machine.
+/// The most time that anything here may take, on any machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 const CONFIG: &str = r#"[store]
@@ -38,7 +37,7 @@ archive_enabled = true
 post_process = "archive"
 "#;
 
-/// What is printed of times and durations is blurred only where a verb makes something new.
+/// How outputs are compared. Times and durations are blurred only where a verb makes something new.
 #[derive(Clone, Copy, PartialEq)]
 enum Compare {
     Exactly,
@@ -62,8 +61,8 @@ const fn case(args: &'static [&'static str], exit: i32, compare: Compare) -> Cas
     }
 }
 
-/// Every verb that an owner is asked to run. Several files are archived in no certain order, with
-/// an owner or without.
+/// Every verb that is sent to the owner. Several files are archived in no fixed order, with an
+/// owner or without.
 const CASES: &[Case] = &[
     case(
         &["archive", "one", "-c", "ICT", "--meta", "line=3"],
@@ -210,7 +209,7 @@ const CASES: &[Case] = &[
     case(&["events", "--type", "archived", "--json"], 0, Exactly),
 ];
 
-/// Verbs no owner is asked for, and why.
+/// Verbs that are not sent to an owner, with the reason.
 const ASK_NOBODY: &[(&str, &str)] = &[
     ("init", "makes a store, and refuses a folder that is one"),
     ("repair", "refused while somebody owns the store"),
@@ -247,7 +246,7 @@ impl Drop for Host {
 }
 
 impl Plant {
-    /// A store with all that verbs look at, and the files around it.
+    /// Makes a store with everything that verbs need, and the files around it.
     fn new() -> Self {
         let plant = Self {
             dir: tempfile::tempdir().expect("a folder"),
@@ -307,7 +306,7 @@ impl Plant {
         let mut pipe = child.stdin.take().expect("a pipe");
         let handed_in = stdin.to_owned();
         let handing = thread::spawn(move || {
-            // Who wants no more closes its end.
+            // A program that wants no more input closes its end.
             let _ = pipe.write_all(&handed_in);
         });
         let output = ended(child);
@@ -319,12 +318,12 @@ impl Plant {
         told(self.run(args, b""), 0, args)
     }
 
-    /// A host that is ready to be asked, and well.
+    /// Starts a host and waits until it answers with a good status.
     fn host(&self) -> Host {
         self.host_whose_status_is(0)
     }
 
-    /// A host that is ready to be asked, and then says this.
+    /// Starts a host and waits until its status has this exit code.
     fn host_whose_status_is(&self, code: i32) -> Host {
         let mut command = self.command(&["host", "run", "host.toml"]);
         let child = command.env("TZ", "UTC0").spawn().expect("starts");
@@ -380,7 +379,7 @@ fn told(output: Output, code: i32, args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-/// Everything but sockets.
+/// Copies a folder, without sockets.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).expect("made");
     for entry in fs::read_dir(from).expect("readable") {
@@ -395,8 +394,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// `2026-03-01T08:30:00.123456+01:00`, `2026-03-01 08:30:00` and `"duration_ms":12` with dots for
-/// what differs.
+/// Replaces the digits of times such as `2026-03-01T08:30:00.123456+01:00`, `2026-03-01 08:30:00`
+/// and `"duration_ms":12` by dots.
 fn blurred(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::new();
@@ -431,7 +430,7 @@ fn blurred(text: &str) -> String {
                 at += 1;
             }
         }
-        // Made of the moment it was made at.
+        // The plan id depends on the time at which the plan was made.
         if out.ends_with("plan_id\":\"") {
             while chars.get(at).is_some_and(char::is_ascii_hexdigit) {
                 at += 1;
@@ -446,7 +445,7 @@ struct Answer {
     exit: Option<i32>,
     stdout: String,
     stderr: String,
-    /// What the store and the folders around it hold afterwards.
+    /// The content of the store and of the folders around it afterwards.
     left: Vec<String>,
 }
 
@@ -562,15 +561,15 @@ fn a_host_tells_how_it_is_and_what_cannot_be_done_while_it_runs_is_refused() {
     }
 }
 
-/// A host opened a store whose journal had lost its end, and answered everybody as if it were
-/// whole.
+/// A host opened a store whose journal had lost its end, and answered every client as if the store
+/// were complete.
 #[test]
 fn a_host_of_a_damaged_store_says_so_to_whoever_asks() {
     let plant = Plant::new();
     let journal = plant.path("store/journal/0001.journal");
     let bytes = fs::read(&journal).expect("there");
     let end = bytes.iter().rposition(|byte| *byte != 0).expect("events");
-    // Half of the newest event.
+    // Cut half of the newest event.
     fs::write(&journal, &bytes[..end - 100]).expect("cut");
     let _host = plant.host_whose_status_is(6);
     for args in [
@@ -594,8 +593,8 @@ fn a_host_of_a_damaged_store_says_so_to_whoever_asks() {
     assert_eq!(listed, 3, "what is left can be used");
 }
 
-/// A line cannot be stopped each night for its backup; and what is copied while it runs must be a
-/// store of one moment.
+/// A line cannot be stopped each night for its backup. What is copied while it runs must be the
+/// state of a single moment.
 #[test]
 fn a_store_is_backed_up_while_its_host_runs_and_restored_beside_it() {
     let plant = Plant::new();
@@ -629,8 +628,8 @@ fn a_store_is_backed_up_while_its_host_runs_and_restored_beside_it() {
     }
 }
 
-/// The folder of a line is copied as a template for the next one, its store with it: both would go
-/// on under one name.
+/// A line's folder is copied as a template for the next line, with its store. Both stores would
+/// then continue under one id.
 #[test]
 fn no_host_is_started_on_a_copied_store_until_somebody_confirms_it() {
     let plant = Plant::new();
@@ -668,7 +667,7 @@ fn a_host_that_was_killed_leaves_a_socket_nobody_trips_over() {
     plant.done(&["find", "SN1"]);
 }
 
-/// A purge asks first, also when it is the host that purges.
+/// A purge must ask the user first, even when the host runs it.
 #[test]
 fn a_question_goes_through_to_the_person_at_the_terminal_and_back() {
     let plant = Plant::new();
@@ -711,7 +710,8 @@ fn a_question_goes_through_to_the_person_at_the_terminal_and_back() {
     assert!(screen.contains("2 entries purged"), "{screen}");
 }
 
-/// What was printed as done is done, and a script sees by the code that the rest is not.
+/// What was printed as done must be done, and the exit code must tell a script that the rest is
+/// not.
 #[test]
 fn who_asked_a_host_that_is_killed_is_told_and_does_not_hang() {
     let plant = Plant::new();
@@ -723,7 +723,7 @@ fn who_asked_a_host_that_is_killed_is_told_and_does_not_hang() {
     let mut first = [0];
     let mut stdout = following.stdout.take().expect("a pipe");
     stdout.read_exact(&mut first).expect("an event");
-    // One that waits for what is handed in, and gets nothing.
+    // This one waits for its input and gets none.
     let mut piping = plant.command(&["archive", "-", "--name", "x", "-c", "ICT"]);
     let mut piping = piping.stdin(Stdio::piped()).spawn().expect("starts");
     let pipe = piping.stdin.take();
@@ -829,7 +829,7 @@ fn more_than_are_let_in_are_told_to_come_again_and_the_others_are_served() {
     }
 }
 
-/// Test files are megabytes at times; the host must hold none of them whole.
+/// Test files can be megabytes long. The host must not hold any of them in memory as a whole.
 #[test]
 fn long_content_streams_both_ways_through_a_host_that_does_not_grow() {
     let plant = Plant::new();
@@ -930,7 +930,7 @@ fn another_user_is_refused_by_the_sockets_rights_and_by_the_owner_itself() {
     for (mode, args, words) in [
         (0o600, &["list"][..], "another user's host"),
         (0o666, &["list"], "belongs to another account"),
-        // The host itself refuses those who trust it.
+        // The host itself refuses clients that trust it.
         (0o666, &["--trust", "list"], "belongs to another user"),
     ] {
         open(&plant.path("store/OWNER"), mode);
@@ -941,7 +941,7 @@ fn another_user_is_refused_by_the_sockets_rights_and_by_the_owner_itself() {
     }
 }
 
-/// What the system vouches for is recorded, and not only what somebody says of themselves.
+/// What the system knows about the client is recorded, not only what the client claims.
 #[test]
 fn what_is_recorded_through_a_host_names_who_asked() {
     let plant = Plant::new();

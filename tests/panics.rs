@@ -1,5 +1,5 @@
-//! A thread of the store panics, each in its turn: whoever waits for it is told, nobody waits for
-//! ever, and what was acknowledged is there when the store is opened again.
+//! Tests a panic in each thread of the store. Its callers must be told, nobody may wait for ever,
+//! and what was acknowledged must be there when the store is opened again.
 
 mod support;
 
@@ -15,19 +15,19 @@ use annals::id::EntryId;
 use annals::{Error, ErrorKind};
 use support::{Hourly, noise, tiniest};
 
-/// Longer than anything here takes, and shorter than for ever.
+/// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Which call to the disk ends the thread that makes it.
+/// The disk call that makes its thread panic.
 #[derive(Clone, Copy)]
 struct Trap {
-    /// Who must call: the thread's name, or nothing for a thread without one.
+    /// The name of the calling thread; `None` for a thread without a name.
     thread: Option<&'static str>,
-    /// On what: how the path begins.
+    /// The beginning of the path.
     path: &'static str,
 }
 
-/// A trap on a disk: the call that it is set for panics, once.
+/// A disk with a trap: the call it is set for panics once.
 #[derive(Clone, Default)]
 struct Trapped {
     trap: Arc<Mutex<Option<Trap>>>,
@@ -35,7 +35,7 @@ struct Trapped {
 }
 
 impl Trapped {
-    /// Returns the disk on which the trap waits.
+    /// Returns the disk with the trap.
     fn on(&self, disk: SimDisk) -> InterceptedDisk {
         let trapped = self.clone();
         InterceptedDisk::new(Arc::new(disk), move |call, path| {
@@ -68,8 +68,8 @@ impl Trapped {
     }
 }
 
-/// Runs `work` on a thread of that name; what it answered, or nothing when it panicked. Fails when
-/// it does not end.
+/// Runs `work` on a thread with this name. Returns its result, or `None` when it panicked. Fails
+/// when it does not end.
 fn ends<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (tell, told) = mpsc::channel();
     let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -89,7 +89,7 @@ fn put(archive: &Archive, seed: u64) -> Result<EntryId, Error> {
     archive.put(new, &*content).map(|archived| archived.id)
 }
 
-/// What is done until the trap springs.
+/// The operation that is repeated until the panic happens.
 type Deed = fn(&Archive) -> Result<(), Error>;
 
 fn archive_one(archive: &Archive) -> Result<(), Error> {
@@ -103,8 +103,8 @@ fn is_told(what: &str, answer: Option<Result<(), Error>>) {
     assert_eq!(error.kind(), ErrorKind::Poisoned, "{what}: {error}");
 }
 
-/// A panic of the sealing thread was noted nowhere: callers went on until eight journal files were
-/// full, and then waited for ever, as did whoever closed the store.
+/// A panic of the sealing thread was recorded nowhere. Callers continued until eight journal files
+/// were full, and then waited for ever. Closing the store waited too.
 fn panics(trap: Trap, deed: Deed) {
     let disk = SimDisk::new();
     let trapped = Trapped::default();
@@ -136,10 +136,10 @@ fn panics(trap: Trap, deed: Deed) {
     for (verb, ask) in verbs {
         let one = archive.clone();
         let answer = ends(verb, move || ask(&one));
-        // Whom the panic did not end may still answer; nobody waits.
+        // Threads that did not panic may still answer. None may wait for ever.
         assert!(answer.is_some(), "{verb} panics");
     }
-    // What is acknowledged can be read meanwhile.
+    // What was acknowledged must stay readable.
     let snapshot = archive.snapshot().expect("readable");
     assert!(snapshot.entry(before[0]).expect("readable").is_some());
     drop(snapshot);
@@ -186,7 +186,7 @@ fn a_panic_of_the_sealing_thread_stops_the_store_and_nobody_waits() {
     }
 }
 
-/// Content is compressed and written on a thread of its own, with less priority.
+/// Content is compressed and written on a thread of its own, at lower priority.
 #[test]
 fn a_panic_of_a_thread_that_packs_stops_the_store_and_nobody_waits() {
     let trap = Trap {

@@ -1,5 +1,5 @@
-//! Many processes at one store: one at a time has it, each gets its turn or a clear error, and
-//! nothing they were promised is lost, whoever is killed.
+//! Tests many processes on one store. Only one at a time has it, each gets its turn or a clear
+//! error, and nothing acknowledged is lost, whichever process is killed.
 
 #![cfg(unix)]
 
@@ -13,7 +13,7 @@ use annals::archive::{Archive, NewEntry, Options};
 use annals::{Error, ErrorKind};
 
 const PROCESSES: usize = 50;
-/// The exit code of a store that another process has.
+/// The exit code for a store that another process owns.
 const LOCKED: i32 = 11;
 
 fn annals(store: &Path) -> Command {
@@ -47,7 +47,7 @@ fn kind(result: Result<Archive, Error>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
 }
 
-/// Databases were ruined by two processes that both thought they were alone.
+/// Two processes that both believe to own a store would destroy it.
 #[test]
 fn fifty_processes_that_race_to_archive_get_their_turn_or_are_told_to_wait() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -114,8 +114,8 @@ fn fifty_processes_that_race_to_archive_get_their_turn_or_are_told_to_wait() {
     );
 }
 
-/// A lock that outlived its owner had to be removed by hand, and people who removed one too many
-/// lost their data.
+/// A lock that outlives its owner must be removed by hand, and removing one that is still in use
+/// loses data.
 #[test]
 fn the_lock_of_a_process_that_was_killed_is_free_at_once() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -138,7 +138,7 @@ fn the_lock_of_a_process_that_was_killed_is_free_at_once() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("started");
-    // Its first receipt says that it has the store.
+    // Its first receipt shows that it owns the store.
     let mut first = [0];
     let mut stdout = holder.stdout.take().expect("a pipe");
     stdout.read_exact(&mut first).expect("a receipt");

@@ -1,6 +1,6 @@
-//! A store is damaged in every way there is, and repaired. What could be read before is there
-//! afterwards, byte for byte; what is gone is recorded as lost, and nothing else is; the damaged
-//! bytes are kept; and the store takes the next file in.
+//! Tests repairs of stores with every kind of damage. What was readable before must be there
+//! afterwards, byte for byte. Only what is really gone may be recorded as lost. The damaged bytes
+//! are kept, and the store must accept the next file.
 
 mod support;
 
@@ -18,8 +18,8 @@ use support::mend::{Fate, content_of, is_whole, repair, repair_within};
 use support::prove::{Size, seed, size};
 use support::{Hourly, Runner, State, Step};
 
-/// The most that one flipped bit may cost: the one event or content it is in. Events in a segment
-/// share a block, and a header or a footer costs nothing.
+/// Returns whether the repair cost no more than one flipped bit may: the event or content that
+/// contains it. Events in a segment share a block. A header or a footer costs nothing.
 fn is_least(path: &str, outcome: &RepairOutcome) -> bool {
     let events: u64 = outcome
         .lost_events
@@ -72,7 +72,7 @@ fn repair_all(what: &str, golden: &Golden, cases: &[(String, Damage)]) -> BTreeM
     fates
 }
 
-/// One in so many bytes.
+/// Returns n, where one byte of n is tried.
 fn stride() -> usize {
     match size() {
         Size::Sample => 421,
@@ -152,8 +152,8 @@ fn after_files_are_cut_lost_emptied_exchanged_or_taken_back_the_rest_is_whole() 
     }
 }
 
-/// borg deleted healthy chunks because its cache of them had rotted. An index is worth nothing
-/// beside what it is made of.
+/// borg deleted healthy chunks because its cache of them was damaged. A damaged index must never
+/// count against the data it was made from.
 #[test]
 fn a_bad_index_never_condemns_what_it_is_made_of() {
     let golden = Golden::new();
@@ -164,8 +164,8 @@ fn a_bad_index_never_condemns_what_it_is_made_of() {
     }
 }
 
-/// An event in the middle of the journal rotted. The store opened for reading only, and nothing
-/// helped but a copy.
+/// An event in the middle of the journal was damaged. The store opened for reading only, and the
+/// only way out was a copy.
 #[test]
 fn a_store_whose_journal_lost_an_event_takes_files_in_again() {
     let golden = Golden::new();
@@ -187,8 +187,8 @@ fn a_store_whose_journal_lost_an_event_takes_files_in_again() {
     assert_eq!((of("annals.lost.v1"), of("annals.repaired.v1")), (1, 1));
 }
 
-/// A segment's block rotted after the journal file was used again. Its content is in packs, and no
-/// event that can be read names it: the next compaction would have taken it for purged.
+/// A block of a segment was damaged after its journal file was recycled. Its content is in packs,
+/// but no readable event names it, so the next compaction would have removed it as purged.
 #[test]
 fn content_whose_events_are_lost_becomes_entries_of_its_own() {
     let golden = Golden::worn();
@@ -218,7 +218,7 @@ fn content_whose_events_are_lost_becomes_entries_of_its_own() {
     }
 }
 
-/// What a repair gave up comes back when somebody has it: the source is archived again.
+/// Content that a repair gave up comes back when its source is archived again.
 #[test]
 fn content_that_was_given_up_is_whole_again_once_it_is_archived_again() {
     let mut runner = Runner::create_as(SimDisk::new(), smallest).expect("made");
@@ -259,8 +259,8 @@ fn content_that_was_given_up_is_whole_again_once_it_is_archived_again() {
     assert!(report.ok && report.known_losses.contents == 0, "{report:?}");
 }
 
-/// Contents that share a dictionary depend on one record. It is there twice, so that damage to one
-/// copy costs none of them.
+/// Contents that share a dictionary depend on one record. The record is stored twice, so that
+/// damage to one copy costs nothing.
 #[test]
 fn a_damaged_copy_of_a_dictionary_costs_nothing() {
     let golden = Golden::worn();
@@ -287,8 +287,8 @@ fn a_damaged_copy_of_a_dictionary_costs_nothing() {
     }
 }
 
-/// With both copies gone, what was compressed with them is lost, and said to be; what stands beside
-/// it is not.
+/// When both copies are damaged, the content compressed with them is lost and reported as lost.
+/// Other content of the pack is not.
 #[test]
 fn without_both_copies_of_a_dictionary_only_those_who_need_it_are_lost() {
     let golden = Golden::worn();
@@ -320,7 +320,7 @@ fn pack_with_dictionary(golden: &Golden) -> (String, Vec<usize>) {
     found.into_iter().next().expect("one")
 }
 
-/// The header is the one file without which nothing opens; the others know what it said.
+/// Without this file nothing opens, but other files contain what it said.
 #[test]
 fn a_header_that_is_lost_is_made_again_from_what_the_other_files_say() {
     let golden = Golden::new();
@@ -334,7 +334,7 @@ fn a_header_that_is_lost_is_made_again_from_what_the_other_files_say() {
     );
 }
 
-/// What a repair took out was kept, and nobody could put it back but by hand.
+/// The files that a repair took out were kept, but could only be put back by hand.
 #[test]
 fn a_repair_is_taken_back_and_every_file_is_as_it_was() {
     let mut undone = 0;
@@ -369,7 +369,7 @@ fn a_repair_is_taken_back_and_every_file_is_as_it_was() {
         assert!(!plan.put_back.is_empty(), "{path}, {damage}");
         assert_eq!(undo.apply().expect("undone"), plan);
         assert!(is_as_it_was(&disk, &damaged), "{path}, {damage}");
-        // Cut off anywhere, it is done again and comes to the same.
+        // Interrupted at any point, it can be run again with an equal result.
         let variants = Variants {
             each: 0,
             torn_at: Vec::new(),
@@ -392,8 +392,8 @@ fn a_repair_is_taken_back_and_every_file_is_as_it_was() {
     assert!(undone > 10, "only {undone}");
 }
 
-/// The log, the packs and what says which store it is; the index is made again by whoever opens it,
-/// and what a power cut left in `tmp` is cleared away by whoever opens the store.
+/// Compares the log, the packs and the store's header. The index is rebuilt when the store is
+/// opened, and a power cut's leftovers in `tmp` are removed then.
 fn is_as_it_was(disk: &SimDisk, before: &SimDisk) -> bool {
     let primary = |disk: &SimDisk| {
         let mut files = content_of(disk);
@@ -406,8 +406,8 @@ fn is_as_it_was(disk: &SimDisk, before: &SimDisk) -> bool {
     primary(disk) == primary(before)
 }
 
-/// The power goes while a damaged store is repaired. Whatever the disk kept, repairing it again
-/// ends as it should have.
+/// The power is cut during a repair. Whatever the disk kept, the next repair must reach the right
+/// result.
 #[test]
 fn a_repair_that_is_cut_off_is_finished_by_the_next_one() {
     let mut images = 0;
@@ -434,7 +434,7 @@ fn a_repair_that_is_cut_off_is_finished_by_the_next_one() {
             .map(|(path, _)| path)
             .filter(|path| path.starts_with("packs/"))
             .collect();
-        // A pack too, so that every kind of step is cut.
+        // Damage a pack too, so that every kind of step is interrupted.
         damaged.flip_bit(&packs[0], 200 * 8).expect("there");
         damaged.settle();
         let disk = damaged.snapshot();
@@ -454,7 +454,7 @@ fn a_repair_that_is_cut_off_is_finished_by_the_next_one() {
         {
             images += 1;
             let cut = image.disk.snapshot();
-            // Whoever opens it in between must do no harm either.
+            // Opening the store in between must do no harm either.
             if images % 2 == 0
                 && let Ok(archive) =
                     Archive::open_on(Arc::new(cut.clone()), smallest(&Hourly::new()))
@@ -474,7 +474,7 @@ fn a_repair_that_is_cut_off_is_finished_by_the_next_one() {
     assert!(images > 100, "only {images}");
 }
 
-/// What all repairs of a store together recorded as lost.
+/// Collects what all repairs of a store recorded as lost.
 fn declared(disk: &SimDisk, outcome: &mut RepairOutcome) {
     let archive =
         Archive::open_on(Arc::new(disk.clone()), smallest(&Hourly::new())).expect("opens");

@@ -1,8 +1,8 @@
-//! A converter that was made for one machine read its limits from a folder nobody knew of, and
-//! wrote a log into the watched folder, which was then converted too. In a sandbox it touches what
-//! is declared, and the rest is refused.
+//! Tests what a converter can reach in its sandbox: what is declared, and nothing else. A converter
+//! made for one machine read its limits from an undocumented folder, and wrote a log into the watch
+//! folder, which was then converted too.
 //!
-//! Where the kernel has no Landlock the refusals cannot be tested; what is said of that is.
+//! Where the kernel has no Landlock, the refusals cannot be tested, but the warning about that can.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Tries what it can and reports what it could.
+/// Tries everything it can, and reports what succeeded.
 const SCRIPT: &str = r#"
 can() { if eval "$2" 2>/dev/null; then echo "\"$1\":true"; else echo "\"$1\":false"; fi; }
 printf '{'
@@ -35,7 +35,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A configuration with one converter of these settings.
+    /// Makes a configuration of one converter with these settings.
     fn new(settings: &str) -> Self {
         let bench = Self {
             dir: tempfile::tempdir().expect("folder"),
@@ -77,7 +77,7 @@ impl Bench {
         serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"))
     }
 
-    /// What `host check` says of the sandbox.
+    /// Returns what `host check` says about the sandbox.
     fn enforcement(&self) -> String {
         let done = self.annals(&["--json", "host", "check", "host.toml"]);
         let said: Value = serde_json::from_slice(&done.stdout).expect("JSON");
@@ -87,7 +87,8 @@ impl Bench {
             .to_owned()
     }
 
-    /// True where there is something to test. Elsewhere the attempt must say so.
+    /// Returns true where the sandbox is enforced. Elsewhere the attempt must record that it is
+    /// not.
     fn is_enforced(&self) -> bool {
         let enforcement = self.enforcement();
         if enforcement.starts_with("enforced") {
@@ -102,7 +103,7 @@ impl Bench {
 
 const ONE_SHOT: &str = "command = [\"sh\", \"run.sh\", \"{input}\"]\n";
 
-/// The script with a loop around it.
+/// The script inside a loop, as a worker.
 const WORKER: &str = r#"mode = "worker"
 command = ["sh", "-c", "while read -r line; do id=$(printf %s \"$line\" | sed 's/.*\"id\":\\([0-9]*\\).*/\\1/'); input=$(printf %s \"$line\" | sed 's/.*\"input\":\"\\([^\"]*\\)\".*/\\1/'); echo \"{\\\"id\\\":$id,\\\"status\\\":\\\"success\\\",\\\"report\\\":$(sh run.sh \"$input\" | tr -d '\\n')}\"; done"]
 "#;
@@ -147,7 +148,7 @@ fn a_worker_reads_only_the_sources_it_is_given() {
     let bench = Bench::new(&format!("{WORKER}sandbox = \"enforce\""));
     if bench.is_enforced() {
         let mut report = report(&bench.convert()).clone();
-        // Its parent is the shell of the loop, in the same sandbox.
+        // Its parent is the shell of the loop, in its own sandbox.
         report["signal_host"] = false.into();
         check_refusals(&report);
     }
@@ -214,7 +215,7 @@ fn a_declared_path_that_is_not_there_is_told_by_check() {
     assert!(said.contains("/no/such/interpreter"), "{said}");
 }
 
-/// Tries what a file system cannot forbid, and what an ordinary converter must still be able to do.
+/// Tries what file rules cannot forbid, and what an ordinary converter must still be able to do.
 const PROBE: &str = r#"
 import ctypes, errno, json, os, resource, shutil, socket, sqlite3, subprocess, sys, tempfile, threading, zipfile
 outside, listening = "OUTSIDE", "OUTSIDE/socket"
@@ -249,9 +250,9 @@ print(json.dumps({"status": "success", "report": {
 }}))
 "#;
 
-/// A converter in the sandbox opened secret files to every user, had the host's owner endpoint run
-/// commands outside of the sandbox, and read the environment of a host that ran as root, with every
-/// token in it: nothing of that is a file that is read or written.
+/// A converter in the sandbox made secret files readable for every user, had the host run commands
+/// through its socket, and read the environment of a host running as root, with all its tokens.
+/// None of this reads or writes a file that a rule covers.
 #[test]
 fn a_sandbox_holds_more_than_files_and_ordinary_work_goes_on() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -285,7 +286,7 @@ fn a_sandbox_holds_more_than_files_and_ordinary_work_goes_on() {
     assert_eq!(report["work"], "done", "{report}");
     assert_eq!(report["capabilities"], "", "{report}");
     assert_eq!(report["no_new_privs"], "1", "{report}");
-    // These are said to be done, and were not.
+    // These calls report success but have no effect.
     for pretended in ["chmod", "utime", "chown"] {
         assert_eq!(report[pretended], "done", "{pretended}: {report}");
     }

@@ -1,8 +1,8 @@
-//! Converters that run as a user of their own, and without a network: what they cannot reach, what
-//! is refused, and what is recorded of it.
+//! Tests converters that run as another user and without a network: what they cannot reach, what is
+//! refused, and what is recorded about it.
 //!
-//! Another user can only be had by root, and files and calls are only closed where the kernel can
-//! do it. Elsewhere a test says that it was skipped.
+//! Only root can change the user, and files and system calls can be restricted only where the
+//! kernel supports it. Elsewhere a test says that it was skipped.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 use std::fs;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const PYTHON: &str = "/usr/bin/python3";
 const ANNALS: &str = env!("CARGO_BIN_EXE_annals");
 
-/// Any user that every system has.
+/// A user that exists on every system.
 const USER: &str = "nobody";
 
 struct Bench {
@@ -25,8 +25,8 @@ struct Bench {
 }
 
 impl Bench {
-    /// A store, and a configuration with one converter of these settings that is the Python program
-    /// `code`.
+    /// Makes a store, and a configuration of one converter with these settings that runs the Python
+    /// program `code`.
     fn new(settings: &str, code: &str) -> Self {
         let bench = Self {
             dir: tempfile::tempdir().expect("folder"),
@@ -78,7 +78,7 @@ impl Bench {
         serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"))
     }
 
-    /// Converts and answers the report.
+    /// Converts a file and returns the report.
     fn report(&self) -> Value {
         let said = self.convert();
         assert_eq!(said["status"], "success", "{said}");
@@ -90,7 +90,7 @@ impl Bench {
         serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"))
     }
 
-    /// The only entry of the store.
+    /// Returns the only entry of the store.
     fn entry(&self) -> Value {
         let listed = self.annals(&["-s", "store", "list", "--json"]);
         let line = String::from_utf8(listed.stdout).expect("UTF-8");
@@ -99,14 +99,15 @@ impl Bench {
         serde_json::from_slice(&shown.stdout).expect("JSON")
     }
 
-    /// What the host made for converters and has not cleared away.
+    /// Returns what the host made for converters and has not removed.
     fn left(&self) -> Vec<PathBuf> {
         let items = fs::read_dir(self.path("tmp")).expect("folder");
         items.map(|item| item.expect("item").path()).collect()
     }
 }
 
-/// True where the test can be run: by root, with Python, and with a kernel that can do everything.
+/// Returns true where the test can run: with Python, with a kernel that has all restrictions, and
+/// as root if `needs_root`.
 fn is_possible(needs_root: bool) -> bool {
     if !Path::new(PYTHON).exists() {
         println!("skipped: no {PYTHON}");
@@ -125,7 +126,7 @@ fn is_possible(needs_root: bool) -> bool {
     true
 }
 
-/// The number of [`USER`].
+/// Returns the number of [`USER`].
 fn user_id() -> u32 {
     let passwd = fs::read_to_string("/etc/passwd").expect("read");
     let line = passwd.lines().find(|line| line.starts_with("nobody:"));
@@ -133,7 +134,7 @@ fn user_id() -> u32 {
     number.expect("there").parse().expect("a number")
 }
 
-/// Says what came of each of several things it tries: `done`, or the system's name for the error.
+/// Tries several things and reports for each `done` or the system's name of the error.
 const PROBE: &str = r#"
 import ctypes, errno, fcntl, json, os, socket, subprocess, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -193,7 +194,7 @@ fn a_converter_runs_as_its_user_and_cannot_become_another() {
             assert_eq!(report["way_in"], "0o700", "{report}");
             assert_eq!(report["home"], "0o700", "{report}");
             assert_eq!(report["temporary"], "done", "{report}");
-            // What came out of snap and bubblewrap: CVE-2017-5226, CVE-2019-7303, CVE-2023-1523.
+            // Escapes from snap and bubblewrap: CVE-2017-5226, CVE-2019-7303, CVE-2023-1523.
             for typed in ["types", "types_by_high_bits", "pastes"] {
                 assert_eq!(report[typed], "EPERM", "{typed}: {report}");
             }
@@ -202,7 +203,8 @@ fn a_converter_runs_as_its_user_and_cannot_become_another() {
     }
 }
 
-/// Whatever a converter can be run by, its user must be somebody, and nobody who could undo it.
+/// Whatever runs a converter, its user must exist, and must not be one that could undo the
+/// restrictions.
 #[test]
 fn an_account_that_holds_nothing_is_refused() {
     if !is_possible(true) {
@@ -252,7 +254,7 @@ fn a_host_that_is_not_root_refuses_another_user() {
     assert!(said.contains("only a host that runs as root"), "{said}");
 }
 
-/// A converter whose user could not read its bundle failed over every file of a night.
+/// A converter whose user could not read its bundle failed for every file of a night.
 #[test]
 fn a_bundle_that_its_user_may_not_read_is_named() {
     if !is_possible(true) {
@@ -273,8 +275,8 @@ fn a_bundle_that_its_user_may_not_read_is_named() {
     assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
 }
 
-/// What a converter makes belongs to its user, and what it starts may leave its group and its
-/// family.
+/// Files that a converter makes belong to its user, and its processes may leave its process group
+/// and its parent. All must be cleaned up.
 #[test]
 fn what_another_user_made_and_started_ends_with_it() {
     if !is_possible(true) {
@@ -313,8 +315,8 @@ print("{}")
     }
 }
 
-/// The socket asks the system who is there. A process of a converter's user that no host is the
-/// ancestor of is nobody's either.
+/// The owner's socket asks the system for the user of a client. Even a process of a converter's
+/// user that no host started must be refused.
 #[test]
 fn the_owner_of_a_store_answers_no_converters_user() {
     use std::os::unix::process::CommandExt;
@@ -334,7 +336,7 @@ fn the_owner_of_a_store_answers_no_converters_user() {
         assert!(Instant::now() < until, "the host does not answer");
         sleep(Duration::from_millis(20));
     }
-    // As wrong as an operator could set it.
+    // The worst permissions that an operator could set.
     for (path, mode) in [(bench.path("store"), 0o755), (owner, 0o666)] {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
     }
@@ -415,7 +417,7 @@ fn each_attempt_records_what_was_enforced() {
 }
 
 /// runc left a folder of the host open in its containers (CVE-2024-21626). A host that was started
-/// with open files handed them on, and no sandbox closes what is open already.
+/// with open files passed them on, and a sandbox does not close files that are already open.
 #[test]
 fn files_that_the_host_was_started_with_are_not_passed_on() {
     if !is_possible(false) {
@@ -435,8 +437,8 @@ fn files_that_the_host_was_started_with_are_not_passed_on() {
     }
 }
 
-/// A container overwrote the program that had started it, which ran as root the next time
-/// (CVE-2019-5736); a task of a workflow read the environment of its runner.
+/// A container overwrote the program that had started it, which root ran the next time
+/// (CVE-2019-5736). A workflow's task read the environment of its runner.
 #[test]
 fn a_converter_reaches_nothing_of_the_process_that_runs_it() {
     let is_root = rustix::process::geteuid().is_root();
@@ -473,7 +475,7 @@ print(json.dumps({"status": "success", "report": {
     }
 }
 
-/// Jenkins read a file for an argument that began with `@` (CVE-2024-23897), rsync and git took
+/// Jenkins read a file for an argument that began with `@` (CVE-2024-23897). rsync and git took
 /// names for options.
 #[test]
 fn a_name_that_looks_like_something_else_is_only_a_name() {
@@ -512,8 +514,8 @@ print(json.dumps({"status": "success", "report": [len(sys.argv), os.path.isabs(s
     }
 }
 
-/// A program that is no file of the bundle is asked for its version. It was asked outside of every
-/// sandbox, as the host.
+/// A program that is not a file of the bundle is asked for its version. That ran outside every
+/// sandbox, as the host's user.
 #[test]
 fn a_program_is_asked_for_its_version_in_its_sandbox_too() {
     if !is_possible(false) {
@@ -535,7 +537,7 @@ fn a_program_is_asked_for_its_version_in_its_sandbox_too() {
     assert!(!bench.path("escaped").exists());
 }
 
-/// Flatpak opened what a link led to that the program itself had put there (CVE-2024-42472,
+/// Flatpak opened the target of a link that the program itself had made (CVE-2024-42472,
 /// CVE-2026-34078).
 #[test]
 fn a_link_in_a_writable_folder_opens_nothing() {
@@ -564,7 +566,7 @@ print(json.dumps({"status": "success", "report": {"secret": said}}))
     }
 }
 
-/// A recorded bundle is put back for its user to read, and not to change.
+/// A recorded bundle is restored so that its user can read it but not change it.
 #[test]
 fn a_recorded_converter_runs_as_its_user_too() {
     if !is_possible(true) {

@@ -1,6 +1,7 @@
-//! `--max-size 30M` took 14,113 entries of a store that held 26 MiB: it counted bytes before they
-//! were compressed, and content that entries share as often as they do. A limit on size is one on
-//! what content takes on disk, and a preview says what the files of the store shrink by.
+//! Tests limits on size and previews of purges. `--max-size 30M` purged 14,113 entries of a store
+//! of 26 MiB, because it counted bytes before compression, and shared content several times. A
+//! limit must count what content takes on disk, and a preview must state by how much the files
+//! shrink.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,7 +10,7 @@ use std::path::Path;
 use annals::archive::{Archive, NewEntry, Options, PurgeOutcome, Stats};
 use annals::retention::{AsOf, Policy, PurgePlan};
 
-/// Bytes of the files in a folder.
+/// Returns the bytes of the files in a folder.
 fn du(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).expect("a folder");
     let bytes = entries.map(|entry| {
@@ -24,7 +25,7 @@ fn du(folder: &Path) -> u64 {
     bytes.sum()
 }
 
-/// A number that differs from row to row and is the same in each run.
+/// Returns a number that differs from row to row but not between runs.
 fn reading(seed: u32, row: u32) -> u64 {
     let mixed = (u64::from(seed) << 32 | u64::from(row)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 40) % 10_000
@@ -36,8 +37,8 @@ struct Store {
 }
 
 impl Store {
-    /// A store of five packs or more, with a hundred files of which each third came twice, some for
-    /// another converter.
+    /// Makes a store of five packs or more with a hundred files. Every third file is archived
+    /// twice, some for another converter.
     fn with_duplicates() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let archive = Archive::create(dir.path().join("store"), Options::default()).expect("made");
@@ -58,7 +59,7 @@ impl Store {
         store
     }
 
-    /// Archives text that is several times as long as what is stored of it.
+    /// Archives text that compresses to a fraction of its length.
     fn put(&self, converter: &str, seed: u32) {
         let mut content = String::new();
         for row in 0..150_u32 {
@@ -96,7 +97,8 @@ fn all() -> Policy {
     Policy::default().max_count(0)
 }
 
-/// Equal but for what is rounded, and for dictionaries that are made anew when a pack is rewritten.
+/// Checks that two numbers are equal up to rounding, and up to dictionaries that are made again
+/// when a pack is rewritten.
 fn assert_near(one: u64, other: u64, what: &str) {
     assert!(
         one.abs_diff(other) * 50 <= one.max(other),
@@ -122,7 +124,7 @@ fn a_limit_on_size_counts_bytes_on_disk_and_shared_content_once() {
         let left = packs - plan.bytes_freed;
         assert!(left <= limit, "{left} left, {limit} allowed");
         let last = plan.items.last().expect("one goes").bytes_freed;
-        // Shares of a byte are rounded up, one for each content.
+        // Fractions of a byte are rounded up, once for each content.
         let rounded = stats.entries;
         assert!(
             left + last + rounded > limit,
@@ -148,19 +150,20 @@ fn a_preview_adds_up_with_the_files_of_the_store_afterwards() {
             outcome.bytes_freed().max(1),
             "at once",
         );
-        // What is still there is needed, or is the rest that the preview told of.
+        // The remaining bytes are needed, or are the rest that the preview stated.
         let needed = store.plan(&all()).bytes_freed;
         let rest = plan.bytes_freed.saturating_sub(plan.bytes_freed_at_once);
         assert_near(after, needed + rest, "what is left");
         assert_eq!(store.stats().stored_bytes, after);
-        // A pack that was rewritten has its dictionary for fewer files: one more may go, not more.
+        // A rewritten pack has its dictionary for fewer files, so one more entry may be purged, but
+        // not more.
         let again = store.plan(&max_size(before - before / share));
         assert!(again.count <= 1, "{}", again.count);
     }
 }
 
-/// Content that another converter has too is not freed, but it is content of both, and counts for
-/// each.
+/// Content that another converter also has is not freed, but it counts for each of the two
+/// converters.
 #[test]
 fn a_limit_for_one_converter_counts_its_own_content_once() {
     let store = Store::with_duplicates();
@@ -168,13 +171,13 @@ fn a_limit_for_one_converter_counts_its_own_content_once() {
     let everything = store.plan(&of("FCT", all()));
     assert_eq!(everything.bytes_freed, 0, "the others have all of it");
     let each = store.packs() / 100;
-    // Twelve files of about `each` bytes: half of the size takes the older half.
+    // Twelve files of about `each` bytes: limiting the size to half purges the older half.
     assert_eq!(everything.count, 12);
     let plan = store.plan(&of("FCT", max_size(each * 6)));
     assert!((5..=8).contains(&plan.count), "{}", plan.count);
     assert_eq!(plan.bytes_freed, 0);
     assert_eq!(store.plan(&of("FCT", max_size(each * 14))).count, 0);
-    // Both copies of a file have to go before its content does.
+    // Both entries of a content must be purged before its bytes are freed.
     let ict = store.plan(&of("ICT", max_size(0)));
     assert!(ict.items.iter().any(|item| item.bytes_freed == 0));
 }

@@ -1,4 +1,5 @@
-//! Events as they come: none is missed and none comes twice, whatever happens to the log meanwhile.
+//! Tests subscriptions to events: none may be missing and none may come twice, whatever happens to
+//! the log.
 
 mod support;
 
@@ -61,7 +62,7 @@ fn a_store_is_sealed_compacted_and_purged_each_event_comes_once_and_exactly() {
     archive.close().expect("closed");
     for (from, listener) in listeners {
         let heard = listener.join().expect("no panic");
-        // Closing may have recorded more.
+        // Closing the store may have recorded more events.
         let expected = &all[usize::try_from(from).expect("small") - 1..];
         assert_eq!(&heard[..expected.len()], expected);
         let mut numbers = heard.iter().map(|leaf| leaf.seq.0);
@@ -96,7 +97,8 @@ fn nothing_comes_in_time_it_says_so_and_goes_on() {
     assert!(events.next().is_none());
 }
 
-/// Whoever waits for an event that never comes must be freed: by hand, and when the store goes.
+/// A caller that waits for an event that never comes must be released by stopping the stream or
+/// dropping the store.
 #[test]
 fn a_stream_waits_it_is_stopped_or_the_store_is_dropped() {
     let archive = store();
@@ -113,7 +115,7 @@ fn a_stream_waits_it_is_stopped_or_the_store_is_dropped() {
     assert_eq!(other.join().expect("no panic"), 0);
 }
 
-/// A reader that does not read must not hold up whoever archives.
+/// A subscriber that does not read must not delay archiving.
 #[test]
 fn a_stream_is_not_read_archiving_goes_on() {
     let archive = store();
@@ -125,7 +127,8 @@ fn a_stream_is_not_read_archiving_goes_on() {
     assert!(events.by_ref().count() >= 202);
 }
 
-/// What cannot be read is told, and nothing behind it comes as if nothing had been there.
+/// An event that cannot be read must be reported, and no later event may follow as if nothing were
+/// missing.
 #[test]
 fn the_log_is_damaged_the_error_is_an_item_and_the_stream_ends() {
     let disk = SimDisk::new();

@@ -1,6 +1,5 @@
-//! An event whose bytes are as they were recorded, and that no reader takes for an event, costs
-//! itself and nothing else: the rest of the store is served, `verify` finds it, and `repair` has an
-//! answer.
+//! Tests an event whose bytes are as they were written but that no reader can decode. It must cost
+//! only itself: the rest of the store works, `verify` reports it, and `repair` can handle it.
 
 mod support;
 
@@ -18,7 +17,7 @@ use support::{Hourly, noise, tiny};
 const JOURNAL: &str = "journal/0000.journal";
 const FRAME_HEADER_BYTES: usize = 64;
 
-/// Three entries, of which the second is the one whose event is spoiled.
+/// A store of three entries, of which the second one's event is spoiled.
 struct Plant {
     disk: SimDisk,
     options: Options,
@@ -45,15 +44,15 @@ impl Plant {
             })
             .collect();
         archive.close().expect("closed");
-        // As after a kill: nothing but the log says what it holds.
+        // As after a kill: only the log says what the store holds.
         for witness in ["index.redb", "NEWEST"] {
             let _ = disk.lose(witness);
         }
         Self { disk, options, ids }
     }
 
-    /// Changes the line of the second entry, which keeps its length, as if it had been recorded
-    /// like that.
+    /// Changes the line of the second entry, without changing its length, as if it had been
+    /// recorded like that.
     fn spoil(&self, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
         self.spoil_event(self.ids[1].event(), change)
     }
@@ -88,7 +87,7 @@ impl Plant {
     }
 }
 
-/// Replaces `from` by `to`, which is as long.
+/// Replaces `from` by `to`, which must have an equal length.
 fn replace(line: &mut [u8], from: &str, to: &str) {
     let at = line
         .windows(from.len())
@@ -116,7 +115,7 @@ fn findings(archive: &Archive, depth: Depth) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Of a store with such an event nothing could be read any more, not even by `rebuild`, `verify`
+/// With such an event nothing in the store could be read any more, not even by `rebuild`, `verify`
 /// and `repair`.
 #[test]
 fn an_event_that_cannot_be_read_costs_itself_and_nothing_else() {
@@ -170,8 +169,8 @@ fn an_event_that_cannot_be_read_costs_itself_and_nothing_else() {
     }
 }
 
-/// Nobody can say what such an event needs: what it brought along is kept, and nothing that may be
-/// part of it is compacted away, before a repair has made an entry of it.
+/// It is unknown what such an event refers to. So its content is kept, and nothing that may belong
+/// to it is compacted away until a repair has made an entry of it.
 #[test]
 fn what_an_unreadable_event_brought_along_is_kept_and_repair_makes_an_entry_of_it() {
     let plant = Plant::new();
@@ -182,7 +181,7 @@ fn what_an_unreadable_event_brought_along_is_kept_and_repair_makes_an_entry_of_i
     archive.seal().expect("sealed");
     let plan = archive.plan_purge(&all, AsOf::Clock).expect("planned");
     assert_eq!(plan.count, 2);
-    // The purge is recorded; that its bytes stay for now is said.
+    // The purge is recorded, and the error says that its bytes stay for now.
     let refused = archive.purge(&plan, "all").err();
     let refused = refused
         .or_else(|| archive.compact(None).err())
@@ -232,8 +231,8 @@ fn what_an_unreadable_event_brought_along_is_kept_and_repair_makes_an_entry_of_i
     assert!(again.plan().mends.is_empty(), "{:?}", again.plan());
 }
 
-/// annals 0.1 recorded the time of such a file with a signed year of five digits, which it could
-/// not read itself.
+/// annals 0.1 recorded the time of such a file with a signed five-digit year, which it could not
+/// read itself.
 #[test]
 fn a_time_that_an_older_version_wrote_with_a_signed_year_is_read() {
     let plant = Plant::new();
@@ -258,8 +257,8 @@ fn a_time_that_an_older_version_wrote_with_a_signed_year_is_read() {
     assert!(report.ok, "{:?}", report.findings);
 }
 
-/// Damage elsewhere is mended with what can be read of it, also where an event that cannot be read
-/// stands first in its block.
+/// Damage elsewhere is repaired from what can be read, even where an unreadable event is first in
+/// its block.
 #[test]
 fn a_broken_segment_is_mended_around_an_event_that_cannot_be_read() {
     let plant = Plant::new();
@@ -289,7 +288,7 @@ fn a_broken_segment_is_mended_around_an_event_that_cannot_be_read() {
     assert_eq!(leaf.expect("there").expect("whole").line.as_bytes(), line);
 }
 
-/// Sealed, it would be taken for two events, and every one behind it for another.
+/// In a segment it would count as two events, and every later event would have the wrong number.
 #[test]
 fn an_event_of_two_lines_is_damage_and_is_mended_as_such() {
     let plant = Plant::new();
@@ -308,7 +307,7 @@ fn an_event_of_two_lines_is_damage_and_is_mended_as_such() {
     assert!(entries(&archive).starts_with(&[plant.ids[0], plant.ids[2]]));
 }
 
-/// Mending a journal file keeps every frame that is whole, whatever its event says.
+/// Repairing a journal file keeps every intact frame, whatever its event says.
 #[test]
 fn damage_beside_an_event_that_cannot_be_read_costs_no_more_than_itself() {
     let plant = Plant::new();

@@ -1,5 +1,6 @@
-//! Whatever a caller, a file system or a clock hands over is refused before it is acknowledged, or
-//! is there when the store is opened again, and the index made anew says the same.
+//! Property test of extreme values. Whatever a caller, a file system or a clock passes in is
+//! refused before it is acknowledged, or it is there when the store is opened again and in a
+//! rebuilt index.
 
 mod support;
 
@@ -21,13 +22,13 @@ use proptest::prelude::*;
 use support::prove::{Size, size};
 use support::{Hourly, tiny};
 
-/// A clock that anything may have set.
+/// A clock that may show any time.
 struct AnyClock(AtomicI64);
 
 impl Clock for AnyClock {
     fn now(&self) -> Timestamp {
         let micros = self.0.load(Ordering::Relaxed);
-        // Whatever its zone says.
+        // Any zone offset.
         let offset_s = i32::try_from(micros.rem_euclid(200_000)).expect("small") - 100_000;
         Timestamp::from_micros(micros).at_offset(offset_s)
     }
@@ -53,7 +54,7 @@ fn micros() -> impl Strategy<Value = i64> {
     ]
 }
 
-/// Text of any characters; now and then longer than an event may be.
+/// Text of any characters, sometimes longer than an event may be.
 fn text() -> BoxedStrategy<String> {
     let short = vec(
         prop_oneof![Just('\0'), Just('"'), Just('\n'), any::<char>()],
@@ -173,7 +174,7 @@ fn new_attempt() -> BoxedStrategy<NewAttempt> {
         .boxed()
 }
 
-/// Everything else that a caller can have recorded, with these words and numbers.
+/// Records everything else that a caller can record, with these words and numbers.
 fn record_the_rest(
     archive: &Archive,
     id: EntryId,
@@ -214,7 +215,7 @@ fn is_refused_well(error: &Error) {
     assert!(allowed.contains(&error.kind()), "{error:?}");
 }
 
-/// What is asked of a store in one case.
+/// The operations on a store in one case.
 #[derive(Debug, Clone)]
 struct Case {
     clocks: Vec<i64>,
@@ -272,7 +273,7 @@ fn survives(case: &Case) {
             .collect()
     };
     let before = entries(&archive);
-    // As after a kill: nothing but the log says what it holds.
+    // As after a kill: only the log says what the store holds.
     let killed = disk.snapshot();
     for witness in ["index.redb", "NEWEST"] {
         let _ = killed.lose(witness);
@@ -314,8 +315,8 @@ fn config() -> ProptestConfig {
 proptest! {
     #![proptest_config(config())]
 
-    /// A retention of nothing, or a file of the year 11999, was acknowledged and closed the store
-    /// at its next open.
+    /// A retention of zero, or a file of the year 11999, was acknowledged but made the store
+    /// unreadable from its next open on.
     #[test]
     fn whatever_is_handed_over_is_refused_or_comes_back(case in case()) {
         survives(&case);

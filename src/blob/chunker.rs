@@ -1,35 +1,36 @@
-//! Content-defined cutting of long content, so that a file that grew or changed in the middle
-//! shares its other chunks.
+//! Cuts long content into content-defined chunks, so that a file that grew or changed in the middle
+//! still shares its other chunks.
 //!
-//! A plain gear hash over the last 64 bytes; a chunk ends where the hash's top bits (18 of them)
+//! A gear hash covers the last 64 bytes. A chunk ends where the top bits of the hash (18 of them)
 //! are zero, once it is at least [`CHUNK_BYTES_MIN`] long. The minimum equals the mean distance
-//! between such places, which finds more repetition at a given mean length than "normalised"
-//! chunking does. The maximum of 2 MiB bounds the memory of everything that follows.
+//! between such positions. At a given mean length this finds more repetition than "normalised"
+//! chunking. The maximum of 2 MiB bounds the memory of everything that handles chunks.
 //!
-//! Where chunks are cut is a storage format: changing it loses deduplication against everything
+//! The positions of cuts are a storage format: changing them loses deduplication against everything
 //! stored before.
 
 use std::io::{self, Read};
 use std::sync::LazyLock;
 
-/// Content of this size and more is cut, where nothing else is asked for.
+/// By default, content of this size or more is cut into chunks.
 pub const STREAM_BYTES_MAX: usize = 1 << 20;
-/// The smallest content that can be asked to be cut.
+/// The smallest threshold that a store may set for cutting content.
 const STREAM_BYTES_MIN: usize = 4 << 10;
-/// No chunk but the last is shorter.
+/// The shortest chunk, except for the last chunk of a content.
 pub const CHUNK_BYTES_MIN: usize = 256 << 10;
-/// No chunk is longer.
+/// The longest chunk.
 pub const CHUNK_BYTES_MAX: usize = 2 << 20;
 
-/// Bytes asked of the reader at once; also what is carried over from one chunk to the next at most.
+/// Number of bytes read with one call. Also the most that is carried over from one chunk to the
+/// next.
 const READ_BYTES: usize = 128 << 10;
-/// Bytes the gear hash reaches back: each step shifts it by one of its 64 bits.
+/// How many bytes the gear hash covers: each step shifts it by one of its 64 bits.
 const WINDOW_BYTES: usize = 64;
 
 const _: () = assert!(CHUNK_BYTES_MAX <= crate::format::record::RECORD_RAW_BYTES_MAX as usize);
 const _: () = assert!(WINDOW_BYTES < CHUNK_BYTES_MIN && CHUNK_BYTES_MIN < CHUNK_BYTES_MAX);
 
-/// What each byte adds to the hash: the first eight bytes of the BLAKE3 of that one byte.
+/// The value that each byte adds to the hash: the first eight bytes of the BLAKE3 of that byte.
 static GEAR: LazyLock<[u64; 256]> = LazyLock::new(|| {
     std::array::from_fn(|index| {
         let byte = u8::try_from(index).expect("there are 256 bytes");
@@ -39,19 +40,19 @@ static GEAR: LazyLock<[u64; 256]> = LazyLock::new(|| {
     })
 });
 
-/// Where to cut. The same everywhere in a store.
+/// The parameters of chunking. They are constant within a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cuts {
     min: usize,
     max: usize,
-    /// Past the minimum, one position in two to this power ends a chunk.
+    /// After the minimum, one position in two to the power of this ends a chunk, on average.
     gap_bits: u32,
 }
 
 impl Cuts {
-    /// Returns the cuts of content that is cut from `bytes` on, rounded down to a power of two
-    /// between 4 KiB and 1 MiB: chunks of a quarter of that at the least and of twice that at the
-    /// most.
+    /// Returns the parameters for cutting content of `bytes` and more. `bytes` is rounded down to a
+    /// power of two between 4 KiB and 1 MiB. Chunks are at least a quarter and at most twice that
+    /// long.
     pub const fn from(bytes: usize) -> Self {
         let bytes = match bytes {
             0..STREAM_BYTES_MIN => STREAM_BYTES_MIN,
@@ -65,7 +66,7 @@ impl Cuts {
         }
     }
 
-    /// Returns the shortest content to be cut, in bytes.
+    /// Returns the shortest length of content that is cut, in bytes.
     pub const fn stream_bytes(self) -> usize {
         self.min * 4
     }
@@ -81,17 +82,17 @@ const _: () = assert!(Cuts::from(STREAM_BYTES_MAX).min == CHUNK_BYTES_MIN);
 const _: () = assert!(Cuts::from(STREAM_BYTES_MAX).max == CHUNK_BYTES_MAX);
 const _: () = assert!(WINDOW_BYTES < Cuts::from(0).min);
 
-/// Cuts what a reader yields into chunks. Holds less than 128 KiB itself.
+/// Cuts the content of a reader into chunks. Buffers less than 128 KiB itself.
 #[derive(Debug)]
 pub struct Chunker<R> {
     reader: R,
     cuts: Cuts,
-    /// Read already, and past the end of the last chunk.
+    /// Bytes that were read after the end of the last chunk.
     carried: Vec<u8>,
 }
 
 impl<R: Read> Chunker<R> {
-    /// Cuts what `reader` yields until its end.
+    /// Cuts the content of `reader`, until its end.
     pub const fn new(reader: R, cuts: Cuts) -> Self {
         Self {
             reader,
@@ -100,9 +101,9 @@ impl<R: Read> Chunker<R> {
         }
     }
 
-    /// Replaces what is in `chunk` by the next chunk; false at the end.
+    /// Replaces the content of `chunk` by the next chunk. Returns false at the end.
     ///
-    /// `chunk` never grows beyond [`CHUNK_BYTES_MAX`] and 128 KiB.
+    /// `chunk` never grows beyond [`CHUNK_BYTES_MAX`] plus 128 KiB.
     pub fn next_into(&mut self, chunk: &mut Vec<u8>) -> io::Result<bool> {
         chunk.clear();
         chunk.reserve_exact(self.cuts.max + READ_BYTES);
@@ -126,11 +127,11 @@ impl<R: Read> Chunker<R> {
     }
 }
 
-/// The search for the end of one chunk, continued as it is read.
+/// The search for the end of one chunk, continued while more bytes are read.
 struct Scan {
     cuts: Cuts,
-    /// Where the next byte to hash stands. What comes before cannot influence a hash at the
-    /// minimum.
+    /// Offset of the next byte to hash. Bytes before it are too far back to influence the hash at
+    /// the minimum.
     at: usize,
     hash: u64,
 }
@@ -144,14 +145,14 @@ impl Scan {
         }
     }
 
-    /// Returns the length of the chunk that `bytes` begin with, once it can be told. Called again
-    /// with more bytes behind the same ones.
+    /// Returns the length of the chunk at the start of `bytes`, once its end is found. Each further
+    /// call must pass the bytes of the call before, followed by more.
     fn find(&mut self, bytes: &[u8]) -> Option<usize> {
         let mask = !(u64::MAX >> self.cuts.gap_bits);
         let gear = &*GEAR;
         let step = |hash: u64, byte: u8| (hash << 1).wrapping_add(gear[usize::from(byte)]);
         let end = bytes.len().min(self.cuts.max);
-        // The last byte of the shortest chunk is the first after which may be cut.
+        // A chunk of the minimum length ends after this byte; no chunk ends earlier.
         let first_cut = self.cuts.min - 1;
         if self.at < first_cut {
             let until = end.min(first_cut);
@@ -186,7 +187,7 @@ mod tests {
         gap_bits: 7,
     };
 
-    /// Bytes without a pattern, the same on every machine.
+    /// Returns pseudo-random bytes that never change.
     fn noise(seed: &str, len: usize) -> Vec<u8> {
         let mut out = vec![0; len];
         blake3::Hasher::new()
@@ -206,7 +207,7 @@ mod tests {
         all
     }
 
-    /// Yields at most so many bytes a call, and is interrupted now and then.
+    /// A reader that yields at most this many bytes a call, and is sometimes interrupted.
     struct Trickle<'a>(&'a [u8], usize, bool);
 
     impl Read for Trickle<'_> {

@@ -1,4 +1,4 @@
-//! Zstandard for one record at a time: contexts are reused, output is bounded.
+//! Compresses one record at a time with Zstandard. Contexts are reused, and output is bounded.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,18 +12,18 @@ use crate::format::record::{
 };
 use crate::id::BlobId;
 
-/// How hard to try: 1 is fastest, 9 is smallest.
+/// The compression effort: 1 is fastest, 9 is smallest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(u8);
 
 impl Level {
-    /// Little work, and already most of the gain.
+    /// The fastest level, which already has most of the gain.
     pub const FASTEST: Self = Self(1);
 
     /// The default level.
     pub const DEFAULT: Self = Self(6);
 
-    /// That level; `None` when it is not 1 to 9.
+    /// Returns the level with this number; `None` when it is not 1 to 9.
     pub const fn new(level: u8) -> Option<Self> {
         match level {
             1..=9 => Some(Self(level)),
@@ -31,28 +31,28 @@ impl Level {
         }
     }
 
-    /// Its number.
+    /// Returns its number.
     pub const fn get(self) -> u8 {
         self.0
     }
 }
 
-/// How many idle compressors are kept. Others are made when they are needed.
+/// The most idle compressors that are kept. Others are made when needed.
 const AT_REST_MAX: usize = 16;
 
-/// What is to be stored of a plaintext.
+/// The form in which a plaintext is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compressed<'a> {
     /// Whether zstd made it shorter.
     pub codec: Codec,
-    /// What it takes to unpack it.
+    /// The dictionary that is needed to unpack it.
     pub dictionary: Option<DictTag>,
-    /// The plaintext itself, or a shorter zstd frame.
+    /// The bytes to store: the plaintext itself, or a shorter zstd frame.
     pub stored: &'a [u8],
 }
 
 impl<'a> Compressed<'a> {
-    /// Returns the record that stores `raw_len` bytes of plaintext so.
+    /// Returns the record that stores `raw_len` bytes of plaintext in this form.
     pub const fn record(self, kind: RecordKind, id: BlobId, raw_len: u32) -> Record<'a> {
         Record {
             kind,
@@ -65,22 +65,23 @@ impl<'a> Compressed<'a> {
     }
 }
 
-/// Compresses at one level. Keeps its tables between calls.
+/// Compresses at one level. Reuses its tables between calls.
 pub struct Compressor {
     context: CCtx<'static>,
     dictionary: Option<DictTag>,
 }
 
-/// Parameters that every frame is written with: the record says all three.
+/// Fields that zstd frames leave out, because the record holds all three.
 const SAID_BY_THE_RECORD: [CParameter; 3] = [
     CParameter::ContentSizeFlag(false),
     CParameter::ChecksumFlag(false),
     CParameter::DictIdFlag(false),
 ];
 
-/// Returns how hard to try where most of a content stands in the dictionary. What a level means to
-/// zstd was chosen for content without one: with one, its middle levels come out larger than the
-/// first. So the scale has four steps.
+/// Returns the zstd parameters for content that is compressed with a dictionary.
+///
+/// zstd's levels are tuned for content without a dictionary. With one, its middle levels produce
+/// larger output than its first. So this scale has only four steps.
 fn with_dictionary(level: Level) -> &'static [CParameter] {
     match level.0 {
         0..=3 => &[CParameter::CompressionLevel(1)],
@@ -102,10 +103,12 @@ fn with_dictionary(level: Level) -> &'static [CParameter] {
     }
 }
 
-/// Returns how hard to try when a caller no longer waits and content goes where it stays.
-/// Measurements are columns of digits in which zstd's usual levels find next to nothing: an optimal
-/// parse stores Touchstone files a fifth smaller than its level 6, at a sixth of its rate. Tables
-/// of 2 MiB instead of the 16 that this level takes for a mebibyte came out as small, and faster.
+/// Returns the zstd parameters for sealing, when no caller waits and the content goes to its final
+/// place.
+///
+/// Measurements are columns of digits, in which zstd's usual levels find little repetition; an
+/// optimal parse finds much more. The tables are limited to 2 MiB, because larger ones cost speed
+/// without making the output smaller.
 fn sealing(level: Level) -> &'static [CParameter] {
     match level.0 {
         0..=1 => &[CParameter::CompressionLevel(1)],
@@ -125,17 +128,17 @@ fn sealing(level: Level) -> &'static [CParameter] {
 }
 
 impl Compressor {
-    /// At that level of zstd, while somebody waits.
+    /// Returns a compressor for content whose caller waits.
     pub fn new(level: Level) -> Self {
         Self::with(&[CParameter::CompressionLevel(level.0.into())])
     }
 
-    /// At that level, for what is sealed and has no dictionary.
+    /// Returns a compressor for sealing content without a dictionary.
     pub fn sealing(level: Level) -> Self {
         Self::with(sealing(level))
     }
 
-    /// At that level, for what is sealed with a dictionary.
+    /// Returns a compressor for sealing content with a dictionary.
     pub fn with_dictionary(level: Level, dictionary: &Dictionary) -> Self {
         let mut compressor = Self::with(with_dictionary(level));
         let loaded = compressor.context.load_dictionary(&dictionary.bytes);
@@ -144,7 +147,7 @@ impl Compressor {
         compressor
     }
 
-    /// As hard as the best level there is: for what is written once and read often.
+    /// Returns a compressor at the highest level, for bytes that are written once and read often.
     pub fn hardest() -> Self {
         Self::with(&[CParameter::CompressionLevel(19)])
     }
@@ -162,18 +165,18 @@ impl Compressor {
         }
     }
 
-    /// Compresses `raw` into `scratch`; where that wins nothing, `raw` itself is what is to be
-    /// stored.
+    /// Compresses `raw` into `scratch`. Where that saves nothing, the result is `raw` itself.
     pub fn compress<'a>(&mut self, raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Compressed<'a> {
         scratch.clear();
-        // No room for more than the plaintext: zstd gives up as soon as it cannot win.
+        // The buffer has room for the plaintext's length only, so zstd stops as soon as it cannot
+        // save anything.
         scratch.reserve_exact(raw.len());
         let won = self
             .context
             .compress2(scratch, raw)
             .is_ok_and(|len| len < raw.len());
         if !won {
-            // A frame that was given up is still open.
+            // An aborted frame is still open.
             let reset = self.context.reset(ResetDirective::SessionOnly);
             debug_assert!(reset.is_ok(), "resetting a session cannot fail");
         }
@@ -193,24 +196,23 @@ impl Compressor {
     }
 }
 
-/// Compressors of one level for many threads, few of which compress at the same moment.
+/// A pool of compressors of one level, for many threads of which few compress at the same time.
 ///
-/// Handed out is the one that was used last, whose tables are still in a processor's cache. With
-/// one for each thread, 64 callers each brought tables of 200 KB that had long left the cache; so
-/// they archive a quarter more files a second.
+/// It hands out the compressor that was used last, because its tables are still in a processor's
+/// cache. With one compressor for each thread, every call would load cold tables of 200 KB.
 pub struct Compressors {
     level: Level,
     at_rest: Mutex<Vec<Workplace>>,
 }
 
-/// A compressor, and room for what it makes.
+/// A compressor with its output buffer.
 struct Workplace {
     compressor: Compressor,
     scratch: Vec<u8>,
 }
 
 impl Compressors {
-    /// At that level, while somebody waits; made as they are needed.
+    /// Returns an empty pool for content whose callers wait. Compressors are made when needed.
     pub const fn new(level: Level) -> Self {
         Self {
             level,
@@ -218,8 +220,7 @@ impl Compressors {
         }
     }
 
-    /// Compresses `raw` as [`Compressor::compress`] does, and hands what is to be stored to
-    /// `store`.
+    /// Compresses `raw` as [`Compressor::compress`] does, and passes the result to `store`.
     pub fn compress<T>(&self, raw: &[u8], store: impl FnOnce(Compressed<'_>) -> T) -> T {
         let rested = self.at_rest.lock().expect("no panic while held").pop();
         let mut workplace = rested.unwrap_or_else(|| Workplace {
@@ -251,8 +252,7 @@ impl fmt::Debug for Compressor {
     }
 }
 
-/// What similar content is compressed with and unpacked with: whole files of its kind, one behind
-/// the other.
+/// A zstd dictionary for similar content. It consists of whole sample files, concatenated.
 pub struct Dictionary {
     id: BlobId,
     tag: DictTag,
@@ -260,13 +260,14 @@ pub struct Dictionary {
     prepared: DecoderDictionary<'static>,
 }
 
-/// What zstd takes for the start of a dictionary in a form of its own.
+/// The magic number of zstd's own dictionary form.
 const TRAINED_MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
 
 impl Dictionary {
-    /// Returns a dictionary of those bytes; `None` when they cannot be one. Bytes that begin as
-    /// zstd's own form of a dictionary do would be taken for one, and a dictionary whose id begins
-    /// with zeros has no name.
+    /// Returns a dictionary of these bytes, or `None` when they cannot be one.
+    ///
+    /// zstd would interpret bytes that begin with the magic number of its own form. A dictionary
+    /// whose id begins with zeros cannot be named by a record.
     pub fn new(bytes: Vec<u8>) -> Option<Self> {
         let id = BlobId::of(&bytes);
         let tag = DictTag::of(&id)?;
@@ -282,22 +283,22 @@ impl Dictionary {
         })
     }
 
-    /// Its name.
+    /// Returns its id.
     pub const fn id(&self) -> &BlobId {
         &self.id
     }
 
-    /// Returns the tag by which records name it.
+    /// Returns the tag that names it in records.
     pub const fn tag(&self) -> DictTag {
         self.tag
     }
 
-    /// Its bytes.
+    /// Returns its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Memory it takes, about.
+    /// Returns roughly how much memory it takes.
     pub fn weight(&self) -> usize {
         self.bytes.len() + self.prepared.as_ddict().sizeof()
     }
@@ -315,27 +316,27 @@ impl fmt::Debug for Dictionary {
 /// Why stored bytes could not be unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecompressError {
-    /// They were compressed with a dictionary that is not at hand.
+    /// They were compressed with a dictionary that is not available.
     #[error("dictionary {0} is missing")]
     UnknownDictionary(DictTag),
-    /// They are no zstd frame, or one that unpacks to more than the record says.
+    /// They are not a zstd frame, or unpack to more bytes than the record states.
     #[error("zstd refuses the stored bytes: {0}")]
     Zstd(&'static str),
-    /// They unpack to less than the record says.
+    /// They unpack to fewer bytes than the record states.
     #[error("the stored bytes unpack to {got} bytes instead of {expected}")]
     Length {
-        /// What the record says.
+        /// The length that the record states.
         expected: u32,
-        /// What came out.
+        /// The length that was unpacked.
         got: usize,
     },
 }
 
-/// Unpacks what a record stores into `out`, replacing what was there; `dictionary` is the one it
-/// names.
+/// Unpacks the stored bytes of a record into `out`, replacing its content. `dictionary` is the one
+/// that the record names.
 ///
-/// Never allocates more than the record's plaintext length, whatever the frame claims: a frame is
-/// unpacked in one step straight into `out`, which takes no window beside it.
+/// Never allocates more than the record's plaintext length, whatever the frame claims. The frame is
+/// unpacked in one step into `out`, so zstd needs no separate window.
 pub fn decompress(
     header: &RecordHeader,
     stored: &[u8],

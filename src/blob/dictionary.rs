@@ -8,34 +8,35 @@ use crate::format::pack::FOOTER_ENTRY_BYTES;
 use crate::format::record::RECORD_HEADER_BYTES;
 use crate::id::BlobId;
 
-/// The longest dictionary that is made. Longer ones won nothing where this was measured, and
-/// readers hold them in memory.
+/// The longest dictionary that is made. Longer ones brought no gain in measurements, and readers
+/// hold dictionaries in memory.
 const DICTIONARY_BYTES: usize = 128 << 10;
-/// Samples looked at: every other one may go into the dictionary, the rest is what it is tried on.
+/// The most samples that are used. Every other one may go into the dictionary; the rest test it.
 pub const SAMPLES_MAX: usize = 64;
-/// The samples are no longer than this all together.
+/// The most bytes of all samples together.
 pub const SAMPLE_BYTES_MAX: usize = 4 << 20;
-/// Fewer pieces of content than this have no dictionary.
+/// A family with fewer pieces of content gets no dictionary.
 pub const PIECES_MIN: usize = 8;
-/// Files that a dictionary is made of, at the most.
+/// The most files that a dictionary is made of.
 const PARTS_MAX: usize = 24;
-/// What a dictionary must win of all bytes of its kind, itself included: one part in so many.
+/// The least gain of a dictionary: 1/`GAIN` of the compressed bytes of its family, its own copies
+/// included.
 const GAIN: u64 = 20;
 
-/// All content of one kind that goes into a pack.
+/// All content of one kind that goes into one pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
-    /// How many pieces there are.
+    /// The number of pieces.
     pub pieces: usize,
-    /// Bytes of all of them.
+    /// The bytes of all pieces.
     pub raw_bytes: u64,
 }
 
-/// Chooses a dictionary for a family out of samples of it; `None` where none pays.
+/// Chooses a dictionary for a family from samples of it; `None` when no dictionary pays off.
 ///
-/// It is made of whole samples, beginning with any and going on with the one it helps least: where
-/// stations of several kinds write into one folder, each kind gets its part. How far to go is
-/// decided on samples that never go into it.
+/// The dictionary consists of whole samples. It starts with any one, and each further one is the
+/// sample that it compresses worst so far. So when stations of several kinds write into one folder,
+/// each kind is represented. Its length is decided on samples that never go into it.
 pub fn choose(samples: &[Vec<u8>], family: Family) -> Option<Dictionary> {
     if family.pieces < PIECES_MIN || samples.len() < 4 {
         return None;
@@ -65,7 +66,7 @@ pub fn choose(samples: &[Vec<u8>], family: Family) -> Option<Dictionary> {
     let alone = of_all(packed(&mut quick, &held_out));
     let mut bytes = Vec::new();
     let mut best: Option<(u64, usize)> = None;
-    // The last is the one that helped least so far.
+    // The last of `parts` is the one that the dictionary helps least so far.
     for _ in 0..PARTS_MAX {
         let Some(part) = parts.pop() else {
             break;
@@ -95,7 +96,7 @@ pub fn choose(samples: &[Vec<u8>], family: Family) -> Option<Dictionary> {
     Dictionary::new(bytes)
 }
 
-/// What a record takes beside what it stores.
+/// The bytes that a record takes besides its stored bytes.
 const AROUND: u64 = (RECORD_HEADER_BYTES + FOOTER_ENTRY_BYTES) as u64;
 
 fn packed(compressor: &mut Compressor, contents: &[&[u8]]) -> u64 {
@@ -107,7 +108,7 @@ fn packed(compressor: &mut Compressor, contents: &[&[u8]]) -> u64 {
     total
 }
 
-/// Dictionaries that were used last, as many as fit.
+/// A cache of the most recently used dictionaries, limited by memory.
 pub struct DictionaryCache {
     bytes_max: usize,
     kept: Mutex<Kept>,
@@ -121,7 +122,8 @@ struct Kept {
 }
 
 impl DictionaryCache {
-    /// Returns a cache that takes at most so much memory, and at least the dictionary used last.
+    /// Returns a cache of at most `bytes_max`. It always keeps the dictionary used last, even if
+    /// that is larger.
     pub fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
@@ -129,7 +131,7 @@ impl DictionaryCache {
         }
     }
 
-    /// Returns the dictionary, if it is there.
+    /// Returns the dictionary, if it is in the cache.
     pub fn get(&self, id: &BlobId) -> Option<Arc<Dictionary>> {
         let mut kept = self.kept.lock().expect("no panic while held");
         kept.uses += 1;
@@ -139,11 +141,11 @@ impl DictionaryCache {
         Some(Arc::clone(dictionary))
     }
 
-    /// Keeps a dictionary, instead of those that were not used for longest.
+    /// Puts a dictionary into the cache, and removes those that were not used for longest.
     pub fn keep(&self, dictionary: &Arc<Dictionary>) {
         let mut kept = self.kept.lock().expect("no panic while held");
         if kept.dictionaries.contains_key(dictionary.id()) {
-            // Another reader was quicker.
+            // Another reader was faster.
             return;
         }
         let weight = dictionary.weight();
@@ -175,7 +177,7 @@ impl std::fmt::Debug for DictionaryCache {
 mod tests {
     use super::*;
 
-    /// A form of one of three kinds of station, filled in for one unit.
+    /// Returns a filled-in form of one of three kinds of station.
     fn form(unit: u32) -> Vec<u8> {
         let kind = unit % 3;
         let rows = (0..80_u32).map(|row| {
@@ -228,7 +230,7 @@ mod tests {
         assert!(choose(&empty, family(&empty)).is_none());
     }
 
-    /// So many pieces of so many bytes, of which the samples are some.
+    /// Returns a family of this many pieces and bytes, from which the samples come.
     fn drawn_from(pieces: usize, raw_bytes: u64) -> Family {
         Family { pieces, raw_bytes }
     }
@@ -244,7 +246,7 @@ mod tests {
         assert!(chosen(7, 8).is_none());
     }
 
-    /// A dictionary that is tried on what it is made of always wins.
+    /// A dictionary always gains on the samples that it is made of.
     #[test]
     fn what_a_dictionary_is_tried_on_never_goes_into_it() {
         let samples: Vec<_> = (0..60).map(form).collect();
@@ -276,7 +278,7 @@ mod tests {
         assert_eq!(chosen.bytes().len(), DICTIONARY_BYTES);
     }
 
-    /// What it costs is what both copies take, with what stands around them.
+    /// The cost of a dictionary is that of its two copies, with the headers around them.
     #[test]
     fn a_dictionary_must_win_a_twentieth_with_both_its_copies_counted() {
         let samples = vec![noise(1); 8];
@@ -286,7 +288,7 @@ mod tests {
         let mut compressor = Compressor::with_dictionary(Level::FASTEST, &dictionary);
         let each = packed(&mut compressor, &[&samples[0]]);
         let pays = |raw_bytes: u64| choose(&samples, drawn_from(8, raw_bytes)).is_some();
-        // Noise takes alone what it takes.
+        // Noise does not compress, so its cost is its length.
         let wins = |raw_bytes: u64| {
             let cost = each * 4 * raw_bytes / 12_000 + 2 * copy;
             cost <= raw_bytes - raw_bytes / 20
@@ -302,10 +304,12 @@ mod tests {
         assert!(exact.is_some_and(pays), "just a twentieth is enough");
     }
 
-    /// Measured by its length, not in bytes: else whatever is long would come first.
+    /// Samples are compared by compressed size relative to their length. Otherwise long ones would
+    /// always come first.
     #[test]
     fn the_next_part_is_what_the_dictionary_helps_least_for_its_length() {
-        // Long, and half of it is in the first part; short, and none of it is.
+        // One is long, and the first part holds half of it. The other is short, and the first part
+        // holds none of it.
         let first = noise_of(1, 8_000);
         let long = [noise_of(1, 8_000), noise_of(2, 8_000)].concat();
         let short = noise_of(3, 1_000);
@@ -319,8 +323,8 @@ mod tests {
         assert!(chosen.bytes().len() >= begins.len() + long.len());
     }
 
-    /// Measured too coarsely, both would be known as well as each other, and come in the order of
-    /// the samples.
+    /// If the ratio were measured too coarsely, both would count as equal and keep the order of the
+    /// samples.
     #[test]
     fn of_two_parts_as_long_as_each_other_the_one_that_is_known_less_comes_first() {
         let first = noise_of(1, 16_000);
@@ -350,7 +354,8 @@ mod tests {
             .map(|dictionary| cache.get(dictionary.id()).is_some())
             .collect();
         assert_eq!(there, [true, false, true, false]);
-        // Taken in counts as used, and earlier is earlier, in whatever order a table holds them.
+        // Insertion counts as use, and the order of use must not depend on the order of the hash
+        // table.
         for _ in 0..20 {
             let cache = DictionaryCache::new(made[0].weight() * 2);
             for dictionary in &made[..3] {

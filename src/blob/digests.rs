@@ -5,10 +5,10 @@ use sha2::Digest;
 use crate::event::BlobRef;
 use crate::id::{BlobId, Sha256};
 
-/// Bytes given to both hashes before the next ones, so that the second finds them in the cache.
+/// Number of bytes that both hashes process at a time, so that the second finds them in the cache.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// BLAKE3, SHA-256 and length of what has gone by so far.
+/// BLAKE3, SHA-256 and length of the bytes seen so far.
 #[derive(Debug, Clone, Default)]
 pub struct Digests {
     blake3: blake3::Hasher,
@@ -17,19 +17,19 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// Of nothing yet.
+    /// Starts with no bytes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of a whole content.
+    /// Returns the digests and length of a whole content.
     pub fn of(content: &[u8]) -> BlobRef {
         let mut digests = Self::new();
         digests.update(content);
         digests.finish()
     }
 
-    /// Takes in the next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         for piece in bytes.chunks(PIECE_BYTES) {
             self.blake3.update(piece);
@@ -38,7 +38,7 @@ impl Digests {
         self.size += bytes.len() as u64;
     }
 
-    /// Returns the name of the content, and its length.
+    /// Returns the digests and length of all bytes.
     pub fn finish(self) -> BlobRef {
         BlobRef {
             blake3: BlobId::from_bytes(*self.blake3.finalize().as_bytes()),

@@ -1,5 +1,5 @@
-//! The list of chunks that make a long content: a tree of nodes, so that neither writing nor
-//! reading it needs it whole.
+//! The list of chunks of a long content, as a tree of nodes. Writing and reading it needs only a
+//! part of it in memory.
 //!
 //! | node | bytes | field |
 //! |---:|---:|---|
@@ -15,14 +15,14 @@
 //! | 0 | 32 | blob id of the chunk or node |
 //! | 32 | 8 | bytes of content it stands for, never 0 |
 //!
-//! Chunks and inner nodes are contents like any other, named by their own hash. Only the root is a
-//! record of kind manifest, and its id is the hash of the whole content.
+//! Chunks and inner nodes are ordinary content, named by their own hash. Only the root is a record
+//! of kind manifest. Its id is the hash of the whole content.
 
 use crate::format::bytes::{Put, Reader, Truncated};
 use crate::format::record::RECORD_RAW_BYTES_MAX;
 use crate::id::BlobId;
 
-/// The most children of one node.
+/// The largest number of children of one node.
 pub const MANIFEST_FAN_OUT_MAX: usize = 16_384;
 /// The highest level of a node; with chunks of half a megabyte, level 1 already reaches 128 TiB.
 pub const MANIFEST_LEVEL_MAX: u8 = 7;
@@ -36,7 +36,7 @@ const _: () = assert!(
     "a full node fits a record"
 );
 
-/// One chunk of a content, or the part of it below one node.
+/// One chunk of a content, or the part of the content below one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkRef {
     /// The blob that holds it.
@@ -45,19 +45,19 @@ pub struct ChunkRef {
     pub len: u64,
 }
 
-/// Why bytes are not a manifest, or not the part of one that they should be.
+/// Why bytes are not a manifest, or not the expected part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    /// They end too early.
+    /// The bytes end too early.
     #[error("the manifest is cut short: {0}")]
     Truncated(#[from] Truncated),
-    /// They are something else.
+    /// The bytes are something else.
     #[error("this is not a manifest")]
     NotAManifest,
-    /// Nothing a writer would have written.
+    /// Something that no writer would have written.
     #[error("the manifest contradicts itself: {0}")]
     Contradiction(&'static str),
-    /// A node is not what its parent says it is.
+    /// A node does not match what its parent states.
     #[error("manifest node {0} is not what its parent says")]
     Misplaced(BlobId),
 }
@@ -131,8 +131,8 @@ impl Node {
     }
 }
 
-/// Collects chunks in order and makes the tree. Holds one unfinished node a level, less than 1 MiB
-/// each.
+/// Collects chunks in order and builds the tree. Holds one unfinished node for each level, less
+/// than 1 MiB each.
 #[derive(Debug)]
 pub struct ManifestBuilder {
     fan_out: usize,
@@ -147,7 +147,7 @@ impl Default for ManifestBuilder {
 }
 
 impl ManifestBuilder {
-    /// Of no chunks yet.
+    /// Starts with no chunks.
     pub const fn new() -> Self {
         Self::with_fan_out(MANIFEST_FAN_OUT_MAX)
     }
@@ -159,8 +159,8 @@ impl ManifestBuilder {
         }
     }
 
-    /// Adds the next chunk, which is not empty. `store` is handed every inner node that became
-    /// full, to be stored as a content.
+    /// Adds the next chunk, which must not be empty. Every inner node that becomes full is passed
+    /// to `store`, to be stored as content.
     pub fn push<E>(
         &mut self,
         chunk: ChunkRef,
@@ -177,15 +177,14 @@ impl ManifestBuilder {
                 siblings.push(child);
                 break;
             }
-            // A node is closed only when there is a sibling for it: no root has a single inner
-            // child.
+            // A node is closed only when it gets a sibling, so no root has a single inner child.
             let full = std::mem::replace(siblings, vec![child]);
             child = store_node(level, &full, store)?;
         }
         Ok(())
     }
 
-    /// The bytes of the root, to be stored as a manifest; `None` when there were no chunks.
+    /// Returns the bytes of the root, to be stored as a manifest; `None` when there were no chunks.
     pub fn finish<E>(
         self,
         store: &mut impl FnMut(BlobId, &[u8]) -> Result<(), E>,
@@ -217,7 +216,7 @@ fn store_node<E>(
     })
 }
 
-/// Why the next chunk of a manifest is not known.
+/// Why the next chunk of a manifest cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestReadError<E: std::error::Error + 'static> {
     /// A node is damaged.
@@ -228,17 +227,18 @@ pub enum ManifestReadError<E: std::error::Error + 'static> {
     Fetch(E),
 }
 
-/// The chunks of a manifest in order. Holds one node a level. After an error it ends.
+/// Iterates over the chunks of a manifest in order. Holds one node for each level. It ends after an
+/// error.
 #[derive(Debug)]
 pub struct ManifestReader<F> {
     fetch: F,
     total_len: u64,
-    /// The nodes from the root to the current chunk, each with its next child.
+    /// The nodes from the root to the current chunk, each with the index of its next child.
     path: Vec<(Node, usize)>,
 }
 
 impl<F> ManifestReader<F> {
-    /// Reads the tree below `root`, the plaintext of a manifest record. `fetch` answers the
+    /// Reads the tree below `root`, the plaintext of a manifest record. `fetch` must return the
     /// verified plaintext of a content.
     pub fn new(root: &[u8], fetch: F) -> Result<Self, ManifestError> {
         let root = Node::decode(root)?;
@@ -249,7 +249,7 @@ impl<F> ManifestReader<F> {
         })
     }
 
-    /// Returns the length of the whole content; the chunks add up to it.
+    /// Returns the length of the whole content, which equals the sum of the chunks.
     pub const fn total_len(&self) -> u64 {
         self.total_len
     }
@@ -368,8 +368,9 @@ mod tests {
         for len in 0..root.len() {
             assert!(read(&root[..len], &nodes).is_err(), "{len} bytes");
         }
-        // Ids are the hash tree's business, and a root of level 1 taken for level 0 names nodes as
-        // chunks, whose lengths then do not fit; everything else in a node is checked here.
+        // Not checked here: ids, which the hash tree protects, and a root of level 1 taken for
+        // level 0, whose children then have the wrong lengths as chunks. All other fields of a node
+        // are.
         let checked = (0..root.len()).filter(|at| match at {
             0..20 => *at != 4,
             _ => (at - 20) % 40 >= 32,
@@ -388,7 +389,7 @@ mod tests {
                 read(&root, &without),
                 Err(ManifestReadError::Fetch(Missing))
             ));
-            // A node in the place of its own child would be read for ever.
+            // Without the check a node that names itself as its child would be read for ever.
             let mut looped = nodes.clone();
             looped.insert(*id, root.clone());
             assert!(matches!(

@@ -1,4 +1,4 @@
-//! Reads packs: one positioned read for each record, every byte checked before it is returned.
+//! Reads packs: one positioned read for each record. Every byte is checked before it is returned.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,8 +10,9 @@ use crate::blob::dictionary::DictionaryCache;
 use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::format::pack::{
     self, PACK_HEADER_BYTES, PACK_TRAILER_BYTES, PackEntry, PackError, PackHeader, PackOffset,
-    PackTrailer, ReadAt, RecordScan,
+    PackTrailer,
 };
+use crate::format::pack_scan::{ReadAt, RecordScan};
 use crate::format::record::{
     self, DictTag, NAMELESS_HEADER_BYTES, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, Record,
     RecordError, RecordHeader, RecordKind,
@@ -21,45 +22,45 @@ use crate::id::BlobId;
 /// Why something in a pack could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PackReadError {
-    /// The operating system failed; `NotFound` when there is no such pack.
+    /// The operating system reported an error; `NotFound` when there is no such pack.
     #[error("cannot read the pack")]
     Io(#[from] io::Error),
-    /// The file is no pack, or a damaged one.
+    /// The file is not a pack, or a damaged one.
     #[error(transparent)]
     Pack(#[from] PackError),
-    /// There is no whole record where one should be.
+    /// There is no complete record at the expected offset.
     #[error("at byte {}: {error}", at.0)]
     Record {
-        /// Where it should be.
+        /// The expected offset.
         at: PackOffset,
         /// What is wrong with it.
         error: RecordError,
     },
-    /// There is a record, but not the one that was asked for.
+    /// There is a record, but of another blob.
     #[error("at byte {}: this is not blob {expected}", at.0)]
     OtherBlob {
-        /// Where it should be.
+        /// The expected offset.
         at: PackOffset,
-        /// The blob that was asked for.
+        /// The blob that was requested.
         expected: BlobId,
     },
-    /// The stored bytes are whole and cannot be unpacked.
+    /// The stored bytes are intact but cannot be unpacked.
     #[error("at byte {}: {error}", at.0)]
     Decompress {
-        /// Where the record is.
+        /// Offset of the record.
         at: PackOffset,
         /// What is wrong with it.
         error: DecompressError,
     },
-    /// The dictionary that records name can be read at neither of its places.
+    /// Neither copy of the dictionary that records name can be read.
     #[error("dictionary {0} is missing or damaged")]
     Dictionary(DictTag),
-    /// The place cannot be that of a record.
+    /// No record can have this offset and length.
     #[error("no record of {len} bytes can be at byte {}", at.0)]
     Place {
-        /// Where it should be.
+        /// The expected offset.
         at: PackOffset,
-        /// How long it should be.
+        /// The expected length.
         len: u32,
     },
 }
@@ -74,17 +75,17 @@ impl ReadAt for dyn DiskFile {
     }
 }
 
-/// One record as it is stored, its checksums checked.
+/// One record as it is stored, with verified checksums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
-    /// What it says of itself, and the id it was asked for by.
+    /// The header. Where the record itself has no id, it holds the id that was requested.
     pub header: RecordHeader,
     bytes: Vec<u8>,
     stored_at: usize,
 }
 
 impl StoredRecord {
-    /// Returns the record of a journal at the start of `bytes`.
+    /// Decodes the journal record at the start of `bytes`.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let (header, _) = record::decode(bytes)?;
         Ok(Self {
@@ -99,7 +100,7 @@ impl StoredRecord {
         &self.bytes[self.stored_at..]
     }
 
-    /// Returns a record that is not checked yet.
+    /// Encodes a record; [`StoredRecord::plain`] verifies its content.
     pub fn encode(record: &Record<'_>) -> Result<Self, RecordError> {
         let mut bytes = Vec::with_capacity(record.len());
         record::encode_into(&mut bytes, record)?;
@@ -110,8 +111,8 @@ impl StoredRecord {
         })
     }
 
-    /// Returns the plaintext of this record, which was read at `at`, if it is the one of blob
-    /// `expected`. `dictionary` is the one it names; in a journal, none does.
+    /// Returns the verified plaintext of this record, which was read at `at`, if it is blob
+    /// `expected`. `dictionary` is the one that the record names; journal records name none.
     pub fn plain(
         &self,
         at: PackOffset,
@@ -132,7 +133,7 @@ impl StoredRecord {
         }
     }
 
-    /// Returns the plaintext without comparing its id.
+    /// Returns the plaintext without checking its id.
     fn unpacked(
         &self,
         at: PackOffset,
@@ -144,25 +145,25 @@ impl StoredRecord {
         Ok(bytes)
     }
 
-    /// Returns the record as it is stored, to be written elsewhere.
+    /// Returns the record in its stored form, to be written elsewhere.
     pub fn as_record(&self) -> Record<'_> {
         self.header.with(self.stored())
     }
 }
 
-/// A plaintext, verified.
+/// A verified plaintext.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plain {
-    /// A content is the very bytes its id is the hash of. A manifest is verified by checksum and
-    /// structure only: whoever joins its chunks compares the hash of the whole.
+    /// The kind of plaintext. The hash of a content equals its id. A manifest is verified only by
+    /// checksum and structure: the code that joins its chunks must compare the hash of the whole.
     pub kind: RecordKind,
     /// The plaintext.
     pub bytes: Vec<u8>,
 }
 
-/// An open pack. Holds no entries and no buffer; shared freely between threads.
+/// An open pack. It holds no entries and no buffer, and can be shared between threads.
 ///
-/// A pack that lost its end opens as well: its records can still be read, and
+/// A pack that lost its end can be opened too. Its records can still be read, and
 /// [`PackReader::salvage`] finds them.
 #[derive(Clone)]
 pub struct PackReader {
@@ -170,24 +171,25 @@ pub struct PackReader {
     header: PackHeader,
     end: Result<PackTrailer, PackError>,
     size: u64,
-    /// The dictionaries that were asked for so far.
+    /// The dictionaries that were requested so far.
     known: Arc<Mutex<BTreeMap<DictTag, BlobId>>>,
-    /// Where dictionaries are, in a pack whose second copies are not to be trusted; found out once.
+    /// The positions of dictionaries, found by one scan, in a pack whose second copies are not
+    /// trusted.
     copies: Arc<OnceLock<Vec<PackEntry>>>,
     dictionaries: Arc<DictionaryCache>,
 }
 
-/// Memory for dictionaries of a pack that is opened by itself.
+/// The size of the dictionary cache of a pack that is opened alone.
 const DICTIONARY_CACHE_BYTES: usize = 8 << 20;
 
 impl PackReader {
-    /// Opens a pack after a look at its two ends. The header must be whole.
+    /// Opens a pack and checks its header and trailer. The header must be intact.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, PackReadError> {
         let dictionaries = Arc::new(DictionaryCache::new(DICTIONARY_CACHE_BYTES));
         Self::open_with(disk, path, dictionaries)
     }
 
-    /// Opens a pack whose dictionaries are cached with those of other packs.
+    /// Opens a pack that shares a dictionary cache with other packs.
     pub fn open_with(
         disk: &dyn Disk,
         path: &Path,
@@ -213,8 +215,7 @@ impl PackReader {
         })
     }
 
-    /// Returns a pack of which nothing but its records is believed; `header` is what it is taken
-    /// for.
+    /// Opens a pack of which only the records are trusted. `header` is assumed as its header.
     pub fn open_remains(
         disk: &dyn Disk,
         path: &Path,
@@ -233,18 +234,18 @@ impl PackReader {
         })
     }
 
-    /// What the pack says of itself.
+    /// Returns the header of the pack.
     pub const fn header(&self) -> &PackHeader {
         &self.header
     }
 
-    /// Returns the blobs in it, ascending by id; read from the footer at each call. An error when
-    /// the pack's end is damaged.
+    /// Returns the blobs in the pack, ascending by id. Reads the footer at each call. Fails when
+    /// the end of the pack is damaged.
     pub fn entries(&self) -> Result<Vec<PackEntry>, PackReadError> {
         Ok(blobs(self.listed()?))
     }
 
-    /// Everything in it, both copies of its dictionaries as well.
+    /// Returns everything in the pack, including both copies of its dictionaries.
     pub fn listed(&self) -> Result<Vec<PackEntry>, PackReadError> {
         let trailer = self.end.clone()?;
         let len = usize::try_from(trailer.footer_len)
@@ -255,9 +256,8 @@ impl PackReader {
         Ok(pack::decode_footer(&footer, &trailer)?)
     }
 
-    /// What [`PackReader::listed`] answers, found by walking over the records instead of asking the
-    /// footer: every record whose checksums hold and whose id is known. Content is unpacked to know
-    /// it.
+    /// Returns the entries of [`PackReader::listed`] without using the footer. It scans for records
+    /// with valid checksums and a known id. Content is unpacked to compute its id.
     pub fn salvage(&self) -> Result<Vec<PackEntry>, PackReadError> {
         let mut entries = BTreeMap::new();
         for found in RecordScan::new(&*self.file)? {
@@ -266,12 +266,12 @@ impl PackReader {
                 Some(id) => id,
                 None => match self.hash_of(offset, header.record_len()) {
                     Ok(id) => id,
-                    // What the walk found a moment ago is there: it is the disk that fails.
+                    // The scan has just read these bytes, so the disk is failing.
                     Err(error @ PackReadError::Io(_)) => return Err(error),
                     Err(_) => continue,
                 },
             };
-            // Of a blob one is enough, of a dictionary there are two.
+            // Of each blob one entry is kept, of each dictionary two.
             let is_dictionary = header.kind() == RecordKind::Dictionary;
             let nth = if is_dictionary { offset } else { PackOffset(0) };
             entries
@@ -287,15 +287,16 @@ impl PackReader {
         Ok(entries.into_values().collect())
     }
 
-    /// Returns the hash of the plaintext of the record at `at`, which may be any content.
+    /// Returns the hash of the plaintext of the record at `at`, which may hold any content.
     fn hash_of(&self, at: PackOffset, len: u32) -> Result<BlobId, PackReadError> {
         let record = self.read_record(at, len, &BlobId::from_bytes([0; 32]))?;
         let dictionary = self.dictionary_of(&record)?;
         Ok(BlobId::of(&record.unpacked(at, dictionary.as_deref())?))
     }
 
-    /// Reads the record of `len` bytes at `at`, which is to be that of blob `id`: one read, both
-    /// checksums. Of content, which has no id there, only [`PackReader::unpack`] tells whose it is.
+    /// Reads the record of `len` bytes at `at`, which should be that of blob `id`: one read, both
+    /// checksums. Content records have no id in a pack, so only [`PackReader::unpack`] can tell
+    /// whose content it is.
     pub fn read_record(
         &self,
         at: PackOffset,
@@ -338,8 +339,8 @@ impl PackReader {
         named.transpose()
     }
 
-    /// Returns the dictionary that records of this pack name so: the copy at the end, or else the
-    /// one at the front.
+    /// Returns the dictionary that records of this pack name by `tag`: the copy at the end, or else
+    /// the copy at the front.
     pub fn dictionary(&self, tag: DictTag) -> Result<Arc<Dictionary>, PackReadError> {
         let known = self
             .known
@@ -360,7 +361,7 @@ impl PackReader {
         Ok(dictionary)
     }
 
-    /// That dictionary as it is stored.
+    /// Returns that dictionary in its stored form.
     pub fn stored_dictionary(&self, tag: DictTag) -> Result<StoredRecord, PackReadError> {
         Ok(self.find_dictionary(tag)?.0)
     }
@@ -405,8 +406,7 @@ impl PackReader {
         Err(PackReadError::Dictionary(tag))
     }
 
-    /// Returns the dictionary at that place, if it is the one that is looked for and nothing is
-    /// wrong with it.
+    /// Returns the dictionary at a position, if it is the requested one and intact.
     fn try_dictionary(
         &self,
         tag: DictTag,
@@ -432,7 +432,7 @@ impl PackReader {
     }
 }
 
-/// Returns the dictionaries among what a scan finds. They have their ids with them.
+/// Returns the dictionaries among the records that a scan finds. Their records contain their ids.
 fn dictionaries(
     scan: RecordScan<'_, dyn DiskFile>,
 ) -> impl Iterator<Item = io::Result<PackEntry>> + '_ {
@@ -451,13 +451,14 @@ fn dictionaries(
     })
 }
 
-/// Those of the records in a pack that hold blobs.
+/// Returns the entries that are blobs, without the dictionaries.
 pub fn blobs(mut listed: Vec<PackEntry>) -> Vec<PackEntry> {
     listed.retain(|entry| entry.kind != RecordKind::Dictionary);
     listed
 }
 
-/// Returns the trailer, or what is wrong with it; an error only when the system failed.
+/// Returns the trailer, or what is wrong with it. Fails only when the operating system reports an
+/// error.
 fn read_end(
     file: &dyn DiskFile,
     size: u64,
@@ -488,8 +489,8 @@ fn too_short(size: u64) -> PackError {
     })
 }
 
-/// Reads one record, which is to be that of blob `id`, of a file whose records end at
-/// `records_end`; for a pack without its footer that is the end of the file.
+/// Reads one record, which should be that of blob `id`, from a file whose records end at
+/// `records_end`. For a pack without its footer that is the end of the file.
 pub fn read_record(
     file: &dyn DiskFile,
     records_end: u64,

@@ -1,5 +1,5 @@
-//! Writes packs. Writes are buffered; the first failed write poisons the writer; a pack gets its
-//! name only after everything is on disk.
+//! Writes packs. Writes are buffered, and the first failed write poisons the writer. A pack gets
+//! its name only after everything is on disk.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,29 +12,30 @@ use crate::format::pack::{self, PackClass, PackEntry, PackHeader, PackOffset};
 use crate::format::record::{self, DictTag, Record, RecordError};
 use crate::id::{BlobId, PackId};
 
-/// Bytes gathered before they are written.
+/// Number of bytes that are buffered before they are written.
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// Why a pack could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PackWriteError {
-    /// The operating system failed. The writer is poisoned; its file is named by nothing.
+    /// The operating system reported an error. The writer is poisoned, and nothing refers to its
+    /// file.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
-        /// On which file.
+        /// The file it failed on.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The record could not be read back. Nothing was written.
+    /// The record would not be readable. Nothing was written.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The record names a dictionary that does not come with it. Nothing was written.
+    /// The record names a dictionary that is not in this pack. Nothing was written.
     #[error("BUG: a record names dictionary {0}, which its pack does not hold")]
     NoDictionary(DictTag),
-    /// A pack says in 32 bits how long its dictionaries are. Nothing was written.
+    /// The length of the dictionaries must fit 32 bits in the trailer. Nothing was written.
     #[error("pack {0} cannot say how long its dictionaries are with one more")]
     Dictionaries(PackId),
     /// An earlier write failed.
@@ -42,19 +43,19 @@ pub enum PackWriteError {
     Poisoned(PackId),
 }
 
-/// A pack that is whole and durable under its own name. Only [`PackWriter::seal_and_publish`] makes
-/// one, so that whoever holds it may name its blobs in an event.
+/// A complete pack that is durable under its final name. Only [`PackWriter::seal_and_publish`]
+/// makes one, so its holder may name its blobs in an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncedPack {
-    /// Its number.
+    /// The number of the pack.
     pub id: PackId,
-    /// Where it is.
+    /// The path of the pack.
     pub path: PathBuf,
-    /// Which blobs it gathers.
+    /// The class of blobs that it holds.
     pub class: PackClass,
     /// Bytes of the file.
     pub bytes: u64,
-    /// The blobs it holds, ascending by id.
+    /// The blobs in it, ascending by id.
     pub entries: Vec<PackEntry>,
     /// Bytes of both copies of its dictionaries.
     pub dictionary_bytes: u64,
@@ -64,27 +65,28 @@ pub struct SyncedPack {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Sealed;
 
-/// A pack that is being written, under a name that nothing looks for.
+/// A pack that is being written under a temporary name.
 ///
-/// When it is dropped unsealed, its file stays; opening the store clears such files away.
+/// When it is dropped before it is sealed, its file stays. Opening the store removes such files.
 pub struct PackWriter {
     disk: Arc<dyn Disk>,
     file: Arc<dyn DiskFile>,
     path: PathBuf,
     header: PackHeader,
     entries: BTreeMap<BlobId, PackEntry>,
-    /// The dictionaries it holds once so far.
+    /// The dictionaries written so far, each once.
     dictionaries: BTreeMap<DictTag, (PackEntry, StoredRecord)>,
-    /// Bytes of one copy of them.
+    /// The bytes of one copy of these dictionaries.
     dictionary_bytes: u32,
-    /// Where in the file the buffer belongs.
+    /// The offset in the file at which the buffer belongs.
     written: u64,
     buffer: Vec<u8>,
     poisoned: bool,
 }
 
 impl PackWriter {
-    /// Starts a pack in the new file `tmp_path`, on the same file system as its later name.
+    /// Starts a pack in the new file `tmp_path`, which must be on the file system of its final
+    /// name.
     pub fn create(
         disk: &Arc<dyn Disk>,
         tmp_path: &Path,
@@ -109,8 +111,8 @@ impl PackWriter {
         })
     }
 
-    /// Takes in a dictionary, for the records behind it. It stands here and once more at the end,
-    /// so that no damage to one record costs others.
+    /// Adds a dictionary for the records that follow. It is written here and once more at the end,
+    /// so that damage to one record does not make others unreadable.
     pub fn carry(&mut self, dictionary: &StoredRecord) -> Result<(), PackWriteError> {
         let Some(tag) = DictTag::of(&dictionary.header.id) else {
             return Ok(());
@@ -132,13 +134,13 @@ impl PackWriter {
         Ok(())
     }
 
-    /// Returns true when records may name this dictionary.
+    /// Returns true when the pack has this dictionary, so that records may name it.
     pub fn carries(&self, tag: DictTag) -> bool {
         self.dictionaries.contains_key(&tag)
     }
 
-    /// Adds a record and says where it stands. Of two records with one id only the first is kept.
-    /// The dictionary it names was taken in before.
+    /// Adds a record and returns its offset. Of two records with one id only the first is written.
+    /// The dictionary that a record names must have been added before.
     pub fn append(&mut self, record: &Record<'_>) -> Result<PackOffset, PackWriteError> {
         if self.poisoned {
             return Err(PackWriteError::Poisoned(self.header.pack));
@@ -176,7 +178,7 @@ impl PackWriter {
         })
     }
 
-    /// Writes every dictionary once more. Returns where both copies are.
+    /// Writes every dictionary a second time. Returns the entries of both copies.
     fn repeat_dictionaries(&mut self) -> Result<Vec<PackEntry>, PackWriteError> {
         let mut placed = Vec::new();
         for (first, dictionary) in std::mem::take(&mut self.dictionaries).into_values() {
@@ -185,15 +187,17 @@ impl PackWriter {
         Ok(placed)
     }
 
-    /// Returns where the next record will stand: bytes so far, header included, footer not.
+    /// Returns the offset of the next record: all bytes so far, including the header but not the
+    /// footer.
     pub fn bytes(&self) -> u64 {
         self.written + self.buffer.len() as u64
     }
 
-    /// Writes the footer, makes the file durable, then gives it its name and makes that durable.
+    /// Writes the footer, makes the file durable, gives it its final name, and makes the name
+    /// durable.
     ///
-    /// On `Ok` the pack survives power loss. On an error it may be there under either name, whole
-    /// or not; nothing names it then, and its blobs have to be written again.
+    /// On `Ok` the pack survives power loss. After an error it may exist under either name,
+    /// complete or not. Nothing refers to it then, and its blobs must be written again.
     pub fn seal_and_publish(mut self, final_path: &Path) -> Result<SyncedPack, PackWriteError> {
         if self.poisoned {
             return Err(PackWriteError::Poisoned(self.header.pack));
@@ -227,7 +231,7 @@ impl PackWriter {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.write(&buffer)?;
         buffer.clear();
-        // One long record must not be what the buffer takes from then on.
+        // One long record must not enlarge the buffer for good.
         buffer.shrink_to(BUFFER_BYTES);
         self.buffer = buffer;
         Ok(())
@@ -255,39 +259,39 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Pack
     }
 }
 
-/// Where the next pack goes.
+/// The header and the paths of the next pack.
 #[derive(Debug, Clone)]
 pub struct PackPlace {
-    /// What it says of itself.
+    /// The header of the pack.
     pub header: PackHeader,
-    /// The new file it is written to.
+    /// The new file to write to.
     pub tmp_path: PathBuf,
-    /// The name it gets when it is whole.
+    /// The name that the complete pack gets.
     pub final_path: PathBuf,
 }
 
-/// A series goes on in another pack after so many blobs, however small: a footer is read whole, and
-/// has a limit of
-/// [`FOOTER_ENTRIES_MAX`](crate::format::pack::FOOTER_ENTRIES_MAX), which leaves room for what a family brings at once.
+/// The most blobs of a pack in a series, however small they are. A footer is read as a whole and
+/// limited to [`FOOTER_ENTRIES_MAX`](crate::format::pack::FOOTER_ENTRIES_MAX). The difference
+/// leaves room for a family that is added at once.
 const PACK_ENTRIES: usize = 1 << 20;
 
-/// Packs written one after the other, each closed before it would grow past a limit.
+/// Packs written one after the other, each closed before it would exceed a limit.
 ///
-/// When it is dropped unfinished, as after an error, it removes the packs it wrote: nothing names
-/// them yet. A file that cannot be removed is garbage.
+/// When it is dropped unfinished, as after an error, it removes the packs it wrote, because nothing
+/// refers to them yet. A file that cannot be removed becomes garbage.
 pub struct PackSeries<P> {
     disk: Arc<dyn Disk>,
     pack_bytes: u64,
     place: P,
     open: Option<(PackWriter, PathBuf)>,
     synced: Vec<SyncedPack>,
-    /// A pack that could not be closed, and with which the whole series fails.
+    /// A pack that could not be closed. The whole series then fails.
     failed: Option<PackId>,
 }
 
 impl<P: FnMut() -> PackPlace> PackSeries<P> {
-    /// Packs of at most `pack_bytes` (a longer record gets one of its own), each where `place`
-    /// says; its directory exists.
+    /// Starts a series of packs of at most `pack_bytes` each; a longer record gets a pack of its
+    /// own. `place` returns where each pack goes. Its directory must exist.
     pub const fn new(disk: Arc<dyn Disk>, pack_bytes: u64, place: P) -> Self {
         Self {
             disk,
@@ -299,14 +303,14 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
         }
     }
 
-    /// Adds a record to the pack that has room for it.
+    /// Adds a record to a pack that has room for it.
     pub fn append(&mut self, record: &Record<'_>) -> Result<(), PackWriteError> {
         self.room_for(record)?.append(record)?;
         Ok(())
     }
 
-    /// Adds a record and the dictionary it names to the pack that is open, whatever its length: a
-    /// dictionary is made of content of one pack, and must not be found in another.
+    /// Adds a record, and the dictionary it names, to the open pack, whatever its length. The
+    /// dictionary is made for the content of one pack, so the record must not go to another.
     pub fn append_here(
         &mut self,
         record: &Record<'_>,
@@ -320,16 +324,16 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
         Ok(())
     }
 
-    /// Closes the pack that is open, so that what follows lies in another.
+    /// Closes the open pack, so that the next record goes to a new one.
     pub fn cut(&mut self) -> Result<(), PackWriteError> {
         self.check()?;
         self.close()
     }
 
-    /// Returns the pack that has room for a record.
+    /// Returns the writer of a pack with room for a record.
     fn room_for(&mut self, record: &Record<'_>) -> Result<&mut PackWriter, PackWriteError> {
         self.check()?;
-        // One is opened only to put a record into it: none is closed empty.
+        // A pack is opened only when there is a record for it, so no empty pack is closed.
         let full = |writer: &PackWriter| {
             writer.bytes() + record.packed_len() as u64 > self.pack_bytes
                 || writer.entries.len() >= PACK_ENTRIES
@@ -353,7 +357,7 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
         Ok(writer)
     }
 
-    /// Closes the last pack. Returns all of them.
+    /// Closes the last pack. Returns all packs.
     pub fn finish(mut self) -> Result<Vec<SyncedPack>, PackWriteError> {
         self.check()?;
         self.close()?;
@@ -387,8 +391,8 @@ impl<P: FnMut() -> PackPlace> PackSeries<P> {
 impl<P> PackSeries<P> {
     fn take_back(&self, paths: impl IntoIterator<Item = PathBuf>) {
         for path in paths {
-            // A file that stays is removed when the store is opened, or found to be dead and
-            // compacted.
+            // A file that stays is removed when the store is opened, or its blobs count as dead and
+            // it is compacted.
             let _ = self.disk.remove(&path);
         }
     }

@@ -1,4 +1,4 @@
-//! Writes long content into packs: cuts it into chunks, skips chunks that are stored already, and
+//! Writes long content into packs. Cuts it into chunks, skips chunks that are already stored, and
 //! compresses the others on two threads in bounded memory.
 
 use std::collections::{HashSet, VecDeque};
@@ -15,21 +15,22 @@ use crate::event::BlobRef;
 use crate::format::record::{Codec, Record, RecordKind};
 use crate::id::BlobId;
 
-/// Chunks in memory at once: one being read, one at the helper, one waiting for it.
+/// Number of chunks in memory: one that is read, one at the second thread, and one that waits for
+/// that thread.
 const SLOTS: usize = 3;
 
 /// A content that is durable in packs.
 #[derive(Debug)]
 pub struct StreamedBlob {
-    /// Its names and its length.
+    /// The content's digests and length.
     pub blob: BlobRef,
-    /// Bytes of the records written for it; 0 when all of it was known.
+    /// Bytes of the records written for it; 0 when all of it was already stored.
     pub stored_bytes: u64,
-    /// The new packs, which the event that names the blob has to come after.
+    /// The new packs. The event that names the blob must come after them in the log.
     pub packs: Vec<SyncedPack>,
 }
 
-/// Why a content could not be taken in. Packs written until then are left unnamed.
+/// Why a content could not be stored. Nothing refers to the packs written so far.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     /// The source could not be read to its end.
@@ -40,12 +41,13 @@ pub enum StreamError {
     Pack(#[from] PackWriteError),
 }
 
-/// Reads `reader` to its end and puts what is not `known` yet into `packs`.
+/// Reads `reader` to its end and writes what is not `known` yet into `packs`.
 ///
-/// Content of one chunk or less becomes one content record; longer content becomes its chunks and a
-/// manifest under the id of the whole. The packs' bytes depend on the content and on `known` alone,
-/// not on timing. Memory: three chunks, two compression contexts and a write buffer, and 32 bytes
-/// for each chunk of the content.
+/// Content of one chunk or less becomes one content record. Longer content becomes its chunks, and
+/// a manifest under the id of the whole.
+///
+/// The packs' bytes depend only on the content and on `known`, not on timing. Memory: three chunks,
+/// two compression contexts, a write buffer, and 32 bytes for each chunk.
 pub fn stream_into_packs<P: FnMut() -> PackPlace>(
     reader: impl Read,
     cuts: Cuts,
@@ -109,7 +111,7 @@ fn stream<P: FnMut() -> PackPlace>(
     let mut store = ingest.store;
     match chunk_count {
         0 => store.put(RecordKind::Content, blob.blake3, &[])?,
-        // The one chunk is the blob.
+        // The only chunk is the blob itself.
         1 => {}
         _ => {
             let root =
@@ -126,11 +128,11 @@ fn stream<P: FnMut() -> PackPlace>(
     })
 }
 
-/// What decides whether a blob is written, and writes it.
+/// Decides whether a blob is written, and writes it.
 struct Store<'a, P> {
     packs: PackSeries<P>,
     known: &'a dyn Fn(&BlobId) -> bool,
-    /// Written, or about to be, for this content.
+    /// Blobs of this content that were written or are about to be.
     written: HashSet<BlobId>,
     compressor: Compressor,
     scratch: Vec<u8>,
@@ -138,7 +140,7 @@ struct Store<'a, P> {
 }
 
 impl<P: FnMut() -> PackPlace> Store<'_, P> {
-    /// Returns true once for every blob that has to be written.
+    /// Returns true for a blob that must be written; only the first time for each blob.
     fn wants(&mut self, id: &BlobId) -> bool {
         !(self.known)(id) && self.written.insert(*id)
     }
@@ -149,7 +151,7 @@ impl<P: FnMut() -> PackPlace> Store<'_, P> {
         Ok(())
     }
 
-    /// Compresses and writes, here and now.
+    /// Compresses and writes a blob on this thread.
     fn put(&mut self, kind: RecordKind, id: BlobId, raw: &[u8]) -> Result<(), PackWriteError> {
         if !self.wants(&id) {
             return Ok(());
@@ -165,7 +167,7 @@ impl<P: FnMut() -> PackPlace> Store<'_, P> {
     }
 }
 
-/// A chunk and what is made of it, with buffers that are used again.
+/// A chunk and its compressed form, in reusable buffers.
 struct Slot {
     raw: Vec<u8>,
     id: BlobId,
@@ -215,7 +217,8 @@ struct Helper {
 }
 
 impl Helper {
-    /// `None` when the system has no thread to spare; everything is then done on one.
+    /// Starts the thread. Returns `None` when the system refuses one; then one thread does
+    /// everything.
     fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, level: Level) -> Option<Self> {
         let (jobs, todo) = sync_channel::<Slot>(1);
         let (finished, done) = sync_channel(1);
@@ -239,7 +242,8 @@ impl Helper {
         self.jobs.send(slot).expect(HELPER_LIVES);
     }
 
-    /// Returns the chunk it was given; `None` when it is not finished and nobody waits.
+    /// Returns the chunk that was given to the thread. Returns `None` when it is not finished and
+    /// `patience` is not to wait.
     fn take(&self, patience: Patience) -> Option<Slot> {
         match patience {
             Patience::Wait => Some(self.done.recv().expect(HELPER_LIVES)),
@@ -251,7 +255,7 @@ impl Helper {
     }
 }
 
-/// A chunk's turn to be written; turns are taken in the order of the content.
+/// The state of a chunk in the queue. Chunks are written in the order of the content.
 enum Turn {
     AtHelper,
     Ready(Slot),
@@ -260,13 +264,13 @@ enum Turn {
 struct Ingest<'a, P> {
     store: Store<'a, P>,
     helper: Option<Helper>,
-    /// Chunks not written yet; at most one of them is at the helper.
+    /// Chunks that are not written yet. At most one of them is at the second thread.
     queue: VecDeque<Turn>,
     spare: Vec<Slot>,
 }
 
 impl<P: FnMut() -> PackPlace> Ingest<'_, P> {
-    /// Returns an unused slot, after waiting for the helper if it has to be.
+    /// Returns an unused slot. Waits for the second thread if necessary.
     fn free_slot(&mut self) -> Result<Slot, PackWriteError> {
         self.write_ready(Patience::Try)?;
         if self.spare.is_empty() {
@@ -275,8 +279,8 @@ impl<P: FnMut() -> PackPlace> Ingest<'_, P> {
         Ok(self.spare.pop().expect("what is written frees its slot"))
     }
 
-    /// Takes in a filled slot: drops what is known, compresses the rest on whichever thread is
-    /// free.
+    /// Takes a filled slot. Drops a chunk that is already stored, and compresses any other on a
+    /// free thread.
     fn take(&mut self, mut slot: Slot) -> Result<(), PackWriteError> {
         if !self.store.wants(&slot.id) {
             self.spare.push(slot);
@@ -297,13 +301,13 @@ impl<P: FnMut() -> PackPlace> Ingest<'_, P> {
         Ok(())
     }
 
-    /// Writes everything that is left.
+    /// Writes all remaining chunks.
     fn settle(&mut self) -> Result<(), PackWriteError> {
         self.write_ready(Patience::Wait)
     }
 
-    /// Writes chunks in order, up to one that the helper still has; or, waiting for it, all of
-    /// them.
+    /// Writes finished chunks in order. Stops at a chunk that the second thread still has, or waits
+    /// for it, as `patience` says.
     fn write_ready(&mut self, patience: Patience) -> Result<(), PackWriteError> {
         while let Some(turn) = self.queue.pop_front() {
             let slot = match (turn, &self.helper) {
@@ -342,7 +346,7 @@ mod tests {
 
     const PACK_BYTES: u64 = 1 << 20;
 
-    /// Text with noise in it, so that chunks are cut and zstd wins.
+    /// Text with noise in it, so that it is cut into chunks and zstd can shorten it.
     fn report(seed: &str, len: usize) -> Vec<u8> {
         let mut noise = vec![0; len / 4];
         blake3::Hasher::new()
@@ -357,7 +361,7 @@ mod tests {
         text
     }
 
-    /// All blobs of all packs, read back and verified.
+    /// Returns all blobs of all packs, read back and verified.
     fn plains(
         disk: &dyn Disk,
         packs: &[SyncedPack],

@@ -1,9 +1,9 @@
-//! Opens, lists and renames what lies beneath one directory, without ever following a link.
+//! Opens, lists and renames files and folders below one directory, without ever following a link.
 //!
-//! A store may come from somebody else. A link in it would lead reads, writes and removals out of
-//! it, and a pipe in the place of a file would make an open wait for ever. So every name is
-//! resolved from a handle of the directory, one folder at a time, and what is opened is looked at
-//! before it is used.
+//! A store may come from an untrusted source. A link in it would redirect reads, writes and
+//! removals to files outside the store. A pipe in place of a file would make an open block for
+//! ever. So every name is resolved from a handle of the directory, one folder at a time, and the
+//! kind of what was opened is checked before use.
 
 use std::fs::File;
 use std::io;
@@ -18,17 +18,17 @@ use super::contract::{DirEntry, OpenMode};
 
 /// Directories are private to their owner.
 const DIR_MODE: Mode = Mode::RWXU;
-/// So are files.
+/// Files are private to their owner.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// How every directory on the way is opened.
+/// The flags for opening each directory on a path.
 const DIR: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// A directory whose handle is opened when it is first needed, and kept.
+/// A directory whose handle is opened on first use, and kept.
 ///
-/// The directory itself may be reached through links: whoever names a store says where it is.
+/// The path of the directory itself may contain links, because the user chose it.
 #[derive(Debug, Clone)]
 pub(super) struct Beneath {
     root: PathBuf,
@@ -58,12 +58,12 @@ impl Beneath {
         )
     }
 
-    /// Opens a file for reading and writing, and makes it if it is missing.
+    /// Opens a file for reading and writing, and creates it if it is missing.
     pub(super) fn open_or_make(&self, path: &Path) -> io::Result<File> {
         self.open_file(path, OFlags::RDWR | OFlags::CREATE)
     }
 
-    /// Opens a regular file with `flags`; a file that is made is private.
+    /// Opens a regular file with `flags`. A new file is private to its owner.
     fn open_file(&self, path: &Path, flags: OFlags) -> io::Result<File> {
         let (parent, name) = self.parent_of(path)?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -79,7 +79,7 @@ impl Beneath {
     pub(super) fn make_dir(&self, path: &Path) -> io::Result<()> {
         let (parent, name) = self.parent_of(path)?;
         match rustix::fs::mkdirat(&parent, name, DIR_MODE) {
-            // What has the name may be something else, a link among others.
+            // The existing name may belong to something else, such as a link.
             Err(Errno::EXIST) => self.dir(path).map(drop),
             made => Ok(made?),
         }
@@ -98,7 +98,7 @@ impl Beneath {
             }
             let stat = match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
-                // Removed between the listing and the look: as good as never listed.
+                // Removed after it was listed, so it is left out.
                 Err(Errno::NOENT) => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -128,7 +128,7 @@ impl Beneath {
         retry(|| rustix::fs::fsync(&dir))
     }
 
-    /// Returns the handle of the directory itself.
+    /// Returns the handle of the root directory.
     fn handle(&self) -> io::Result<BorrowedFd<'_>> {
         if let Some(handle) = self.handle.get() {
             return Ok(handle.as_fd());
@@ -138,7 +138,7 @@ impl Beneath {
         Ok(self.handle.get_or_init(|| opened).as_fd())
     }
 
-    /// Opens a directory beneath, and each one on the way to it.
+    /// Opens a directory below the root, one path component at a time.
     fn dir(&self, path: &Path) -> io::Result<OwnedFd> {
         let mut dir = self.handle()?.try_clone_to_owned()?;
         for component in path.components() {
@@ -151,7 +151,7 @@ impl Beneath {
         Ok(dir)
     }
 
-    /// Returns the directory that holds `path`, and its name there.
+    /// Returns the directory that contains `path`, and the name of `path` in it.
     fn parent_of<'a>(&self, path: &'a Path) -> io::Result<(OwnedFd, &'a Path)> {
         let name = path.file_name().ok_or_else(|| leaves(path))?;
         let parent = path.parent().unwrap_or(Path::new(""));
@@ -159,7 +159,7 @@ impl Beneath {
     }
 }
 
-/// Calls again what a signal interrupted.
+/// Repeats a call while a signal interrupts it.
 fn retry<T, E: Into<io::Error>>(mut call: impl FnMut() -> Result<T, E>) -> io::Result<T> {
     loop {
         match call().map_err(Into::into) {
@@ -176,7 +176,7 @@ fn leaves(path: &Path) -> io::Error {
     )
 }
 
-/// Returns the error of an open that met a link or something that is no directory, in words.
+/// Returns a clearer error for an open that found a link, or found something else than a directory.
 fn explain(error: io::Error, parent: BorrowedFd<'_>, name: &Path) -> io::Error {
     let met_other = [Errno::LOOP, Errno::NOTDIR, Errno::NXIO].map(Errno::raw_os_error);
     if !error
@@ -194,7 +194,7 @@ fn explain(error: io::Error, parent: BorrowedFd<'_>, name: &Path) -> io::Error {
     }
 }
 
-/// What stands where a file or a folder of a store should be.
+/// Returns the error for a path of the store that is neither a file nor a folder.
 fn not_a_file(kind: FileType) -> io::Error {
     let what = match kind {
         FileType::Symlink => "a symbolic link",
@@ -224,8 +224,8 @@ mod tests {
         (dir, beneath)
     }
 
-    /// A store that was handed over had a link in the place of its folder `tmp`, and the first verb
-    /// that wrote cleared away whatever was where it led.
+    /// A store from elsewhere had a link in place of its folder `tmp`. The first command that wrote
+    /// to the store removed files at the link's target.
     #[test]
     fn a_link_in_the_place_of_a_folder_is_never_followed() {
         let (dir, beneath) = sandbox();
@@ -245,7 +245,8 @@ mod tests {
         assert!(dir.path().join("elsewhere/doc").exists());
     }
 
-    /// A pipe in the place of a journal file made every verb wait for somebody to write into it.
+    /// With a pipe in place of a journal file, every command waited for ever for a program to write
+    /// into it.
     #[test]
     fn what_is_no_regular_file_is_refused_at_once() {
         let (dir, beneath) = sandbox();

@@ -1,5 +1,5 @@
-//! Opens, lists and renames what lies beneath one directory by its path, where there are no handles
-//! of directories.
+//! Opens, lists and renames files and folders below one directory by their paths, on systems
+//! without directory handles.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -37,7 +37,7 @@ impl Beneath {
         options.open(self.root.join(path))
     }
 
-    /// Opens a file for reading and writing, and makes it if it is missing.
+    /// Opens a file for reading and writing, and creates it if it is missing.
     pub(super) fn open_or_make(&self, path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -60,7 +60,7 @@ impl Beneath {
             };
             let metadata = match entry.metadata() {
                 Ok(metadata) => metadata,
-                // Removed between the listing and the look: as good as never listed.
+                // Removed after it was listed, so it is left out.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
@@ -82,7 +82,7 @@ impl Beneath {
         std::fs::remove_file(self.root.join(path))
     }
 
-    // Windows has no handle to sync a directory by; NTFS journals names itself.
+    // Windows cannot sync a directory through a handle; NTFS journals names itself.
     pub(super) fn sync_dir(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The disk of a store in a directory of the file system.
+//! Implements the disk of a store in a directory of the file system.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -21,7 +21,7 @@ pub struct FsDisk {
 }
 
 impl FsDisk {
-    /// Returns the tree below `root`, which need not exist yet.
+    /// Returns the disk with this root directory, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             tree: Beneath::new(root.into()),
@@ -74,7 +74,7 @@ impl Disk for FsDisk {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    // Without a portable call the question has no answer; a full disk is then met at the write.
+    // There is no portable call for this. A full disk shows when a write fails.
     #[cfg(not(unix))]
     fn free_bytes(&self) -> io::Result<u64> {
         Ok(u64::MAX)
@@ -90,12 +90,11 @@ impl Disk for FsDisk {
     }
 }
 
-/// Tells this machine from others. Its own number is not to be handed out, so this is a digest of
-/// it.
+/// Returns an id of this machine: a digest of the system's own id, which should not be disclosed.
 fn machine() -> Option<[u8; 16]> {
     let text = std::fs::read_to_string("/etc/machine-id").ok()?;
     let text = text.trim();
-    // In containers it is often empty, and while a system is being installed it says so.
+    // In containers the id is often empty, and during an installation it is this word.
     if text.is_empty() || text == "uninitialized" {
         return None;
     }
@@ -103,13 +102,14 @@ fn machine() -> Option<[u8; 16]> {
     digest.first_chunk().copied()
 }
 
-/// File system and number of a folder. The number of the device would change from boot to boot.
+/// Returns file system and number of a folder. The device number cannot be used, because it may
+/// change with every boot.
 #[cfg(unix)]
 fn folder(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     let system = rustix::fs::statvfs(path).ok()?.f_fsid;
     let number = std::fs::metadata(path).ok()?.ino();
-    // Some file systems have no number, and then all of them have the same.
+    // Some file systems have no id and report 0.
     (system != 0).then_some((system, number))
 }
 
@@ -194,13 +194,13 @@ impl DiskFile for FsFile {
 
     #[cfg(target_os = "linux")]
     fn forget_cached(&self) {
-        // A refusal costs the check nothing but the proof that the medium has it.
+        // If the system refuses, the check only loses the proof that the data is on the medium.
         let _ = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed);
     }
 }
 
-/// The lock lives as long as the open file; the kernel lets go when the process dies, however it
-/// dies.
+/// The lock lives as long as the open file. The kernel releases it when the process ends, however
+/// it ends.
 struct FsLock {
     _file: File,
 }

@@ -1,10 +1,10 @@
 //! The only file operations of a store, each with its durability contract.
 //!
-//! All other rooms use files through a [`Disk`], so that one interface serves the real file system
-//! ([`FsDisk`]) and the simulated one that tests cut, fill and break (`sim`).
+//! All other rooms use files through a [`Disk`]. One interface serves the real file system
+//! ([`FsDisk`]) and the simulated disk of the tests (`sim`), which loses power, fills up and fails.
 //!
 //! The implementation retries a call that a signal interrupted. Any other error is final: no caller
-//! retries it.
+//! retries the call.
 
 #[cfg(unix)]
 mod beneath;

@@ -1,10 +1,11 @@
 //! Tests of the values that events are made of.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::id::EntryId;
 
-/// Times a file system may hold and no calendar tells.
+/// Modification times that a file system may hold but no calendar can express.
 #[test]
 fn a_far_modification_time_is_kept_to_the_second() {
     let later = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));

@@ -1,4 +1,4 @@
-//! The RFC 6962 Merkle tree over event leaves: SHA-256, appended to in memory that grows with the
+//! The RFC 6962 Merkle tree (SHA-256) over event leaves. Appending needs memory that grows with the
 //! logarithm of the log.
 
 use sha2::{Digest, Sha256};
@@ -17,7 +17,7 @@ pub fn leaf_hash(leaf: &[u8]) -> TreeHash {
         .into()
 }
 
-/// The largest tree that is read back; appending to it cannot overflow within any lifetime.
+/// The largest tree that is decoded. Appending to it cannot overflow in practice.
 const SIZE_MAX: u64 = u64::MAX / 2;
 
 fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
@@ -29,25 +29,25 @@ fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
         .into()
 }
 
-/// All of a tree that is needed to append to it: the roots of its perfect subtrees, the largest
-/// first.
+/// Everything about a tree that is needed to append to it: the roots of its perfect subtrees,
+/// largest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frontier {
     size: u64,
-    /// As many as `size` has one-bits.
+    /// One peak for each one-bit of `size`.
     peaks: Vec<TreeHash>,
 }
 
-/// Bytes that are not a frontier.
+/// Why bytes are not a frontier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrontierError {
-    /// They end too early.
+    /// The bytes end too early.
     #[error("the tree's frontier is cut short: {0}")]
     Truncated(#[from] Truncated),
-    /// They go on after its end.
+    /// More bytes follow the frontier.
     #[error("{0} bytes follow the tree's frontier")]
     Trailing(usize),
-    /// No log has so many leaves.
+    /// No log can have that many leaves.
     #[error("a tree of {0} leaves is out of reach")]
     Size(u64),
 }
@@ -58,7 +58,7 @@ impl Frontier {
         Self::default()
     }
 
-    /// Returns how many leaves there are.
+    /// Returns the number of leaves.
     pub const fn size(&self) -> u64 {
         self.size
     }
@@ -82,7 +82,7 @@ impl Frontier {
         self.size += 1;
     }
 
-    /// Returns the hash of the whole tree; of no leaves it is the hash of nothing.
+    /// Returns the hash of the whole tree. For no leaves it is the hash of the empty string.
     pub fn root(&self) -> TreeHash {
         let mut peaks = self.peaks.iter().rev();
         match peaks.next() {
@@ -91,8 +91,8 @@ impl Frontier {
         }
     }
 
-    /// Returns the size (eight bytes, little-endian) and the peaks, 32 bytes each, the largest
-    /// first.
+    /// Encodes the frontier: the size (eight bytes, little-endian) and the peaks (32 bytes each),
+    /// largest first.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(8 + self.peaks.len() * 32);
         out.put_u64(self.size);
@@ -102,8 +102,8 @@ impl Frontier {
         out
     }
 
-    /// Reads what [`Frontier::to_bytes`] wrote. The hashes carry no checksum of their own: compare
-    /// [`Frontier::root`].
+    /// Decodes the bytes of [`Frontier::to_bytes`]. The hashes have no checksum, so the caller must
+    /// compare [`Frontier::root`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FrontierError> {
         let mut reader = Reader::new(bytes);
         let size = reader.take_u64()?;
@@ -152,8 +152,8 @@ pub fn inclusion_proof(leaves: &[TreeHash], index: usize) -> Option<Vec<TreeHash
     Some(proof)
 }
 
-/// Returns whether `proof` shows that a tree of `size` leaves with this `root` has `leaf` (its
-/// hash) at `index`.
+/// Returns whether `proof` shows that the tree of `size` leaves with this `root` has the leaf hash
+/// `leaf` at `index`.
 #[must_use]
 pub fn verify_inclusion(
     leaf: &TreeHash,
@@ -177,16 +177,16 @@ pub fn verify_inclusion(
     path.last == 0 && hash == *root
 }
 
-/// Returns the proof that the tree over `leaves` grew out of that over its first `old_size`; `None`
-/// when there were never so many.
+/// Returns the proof that the tree over `leaves` extends the tree over its first `old_size` leaves;
+/// `None` when `old_size` is larger than the tree.
 pub fn consistency_proof(leaves: &[TreeHash], old_size: usize) -> Option<Vec<TreeHash>> {
     if old_size > leaves.len() {
         return None;
     }
     let mut proof = Vec::new();
     let (mut part, mut old) = (leaves, old_size);
-    // Of a subtree that the old tree had whole and at its left edge, the verifier knows the hash
-    // already: it is the old root.
+    // The verifier already knows the hash of a subtree at the left edge that equals the whole old
+    // tree: it is the old root.
     let mut is_old_root = true;
     while old != 0 && old < part.len() {
         let (left, right) = part.split_at(split_point(part.len()));
@@ -207,8 +207,8 @@ pub fn consistency_proof(leaves: &[TreeHash], old_size: usize) -> Option<Vec<Tre
     Some(proof)
 }
 
-/// Returns whether `proof` shows that the tree of `new_size` leaves grew out of that of `old_size`
-/// by appending only.
+/// Returns whether `proof` shows that the tree of `new_size` leaves extends the tree of `old_size`
+/// leaves only by appending.
 #[must_use]
 pub fn verify_consistency(
     old_size: u64,
@@ -252,20 +252,20 @@ pub fn verify_consistency(
     path.last == 0 && old == *old_root && new == *new_root
 }
 
-/// Returns where a tree of `len` leaves, two or more, divides: the largest power of two below
-/// `len`.
+/// Returns how many leaves the left subtree of a tree of `len` leaves has: the largest power of two
+/// below `len`. `len` must be two or more.
 fn split_point(len: usize) -> usize {
     1 << (len - 1).ilog2()
 }
 
-/// The way from a node to the root, as RFC 9162 walks it: the node's index and that of the last
-/// node of its level.
+/// The path from a node to the root, as RFC 9162 describes it: the index of the node, and the index
+/// of the last node of its level.
 struct Path {
     index: u64,
     last: u64,
 }
 
-/// On which side of a node its sibling stands.
+/// The side on which the sibling of a node is.
 enum Side {
     Left,
     Right,
@@ -281,13 +281,14 @@ impl Path {
         self.last >>= 1;
     }
 
-    /// Climbs past the next sibling and says where it stands; `None` above the root.
+    /// Moves up past the next sibling and returns the side of that sibling; `None` at the root.
     const fn step(&mut self) -> Option<Side> {
         if self.last == 0 {
             return None;
         }
         let side = if self.index & 1 == 1 || self.index == self.last {
-            // A last node without a sibling is its own parent, up to where it has one.
+            // A last node without a sibling counts as its own parent, until a level where it has a
+            // sibling.
             while self.index & 1 == 0 && self.index != 0 {
                 self.up();
             }
@@ -306,7 +307,7 @@ mod tests {
 
     use super::*;
 
-    /// The leaves that every Certificate Transparency implementation is tested with.
+    /// The test leaves that all Certificate Transparency implementations share.
     const LEAVES: [&[u8]; 8] = [
         b"",
         b"\x00",
@@ -377,7 +378,7 @@ mod tests {
         assert_eq!(consistency(2, 5), [NODE_2_3, NODE_4]);
     }
 
-    /// The definition of RFC 6962, word by word.
+    /// The definition of RFC 6962, taken literally.
     fn naive(leaves: &[TreeHash]) -> TreeHash {
         match leaves {
             [] => Sha256::digest([]).into(),

@@ -1,38 +1,38 @@
-//! A checked reader and a writer for fixed little-endian layouts.
+//! Reads and writes fixed little-endian layouts, with bounds checks.
 
 /// The bytes end before the value does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{needed} bytes are needed where {left} are left")]
 pub struct Truncated {
-    /// Bytes the value takes.
+    /// Number of bytes the value takes.
     pub needed: usize,
-    /// Bytes that were there.
+    /// Number of bytes that were left.
     pub left: usize,
 }
 
-/// Takes values off the front of a slice; never reads past its end.
+/// Reads values from the front of a slice. Never reads past its end.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// Starts at the first of `bytes`.
+    /// Returns a reader at the start of `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    /// What has not been taken yet.
+    /// Returns the bytes that have not been read yet.
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Returns true when everything was taken.
+    /// Returns true when all bytes have been read.
     pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// Returns the next `count` bytes. After an error nothing was taken.
+    /// Reads the next `count` bytes. On an error nothing is consumed.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Truncated> {
         let Some((taken, rest)) = self.rest.split_at_checked(count) else {
             return Err(Truncated {
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Returns the next `N` bytes.
+    /// Reads the next `N` bytes.
     pub fn take_array<const N: usize>(&mut self) -> Result<[u8; N], Truncated> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(Truncated {
@@ -56,48 +56,48 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
-    /// Returns the next byte.
+    /// Reads the next byte.
     pub fn take_u8(&mut self) -> Result<u8, Truncated> {
         self.take_array().map(u8::from_le_bytes)
     }
 
-    /// Returns the next two bytes as a number.
+    /// Reads the next two bytes as a number.
     pub fn take_u16(&mut self) -> Result<u16, Truncated> {
         self.take_array().map(u16::from_le_bytes)
     }
 
-    /// Returns the next four bytes as a number.
+    /// Reads the next four bytes as a number.
     pub fn take_u32(&mut self) -> Result<u32, Truncated> {
         self.take_array().map(u32::from_le_bytes)
     }
 
-    /// Returns the next eight bytes as a number.
+    /// Reads the next eight bytes as a number.
     pub fn take_u64(&mut self) -> Result<u64, Truncated> {
         self.take_array().map(u64::from_le_bytes)
     }
 }
 
-/// Puts values at the end of a buffer, in the order [`Reader`] takes them.
+/// Appends values to a buffer. [`Reader`] reads them back in the order they were written.
 pub trait Put {
-    /// Puts the bytes as they are.
+    /// Appends bytes unchanged.
     fn put(&mut self, bytes: &[u8]);
 
-    /// Puts one byte.
+    /// Appends a one-byte number.
     fn put_u8(&mut self, value: u8) {
         self.put(&[value]);
     }
 
-    /// Puts two bytes.
+    /// Appends a two-byte number.
     fn put_u16(&mut self, value: u16) {
         self.put(&value.to_le_bytes());
     }
 
-    /// Puts four bytes.
+    /// Appends a four-byte number.
     fn put_u32(&mut self, value: u32) {
         self.put(&value.to_le_bytes());
     }
 
-    /// Puts eight bytes.
+    /// Appends an eight-byte number.
     fn put_u64(&mut self, value: u64) {
         self.put(&value.to_le_bytes());
     }

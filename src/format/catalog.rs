@@ -14,7 +14,7 @@
 //! # end 64 hexadecimal digits
 //! ```
 //!
-//! It is text that `sha256sum --check BACKUP` understands, so that a backup can be checked without
+//! The command `sha256sum --check BACKUP` can read this text, so a backup can be checked without
 //! this program. The digest in the last line covers every byte before that line.
 
 use std::fmt::Write as _;
@@ -23,13 +23,13 @@ use std::path::{Component, Path};
 use crate::id::{EventSeq, Sha256, StoreId};
 use crate::time::Timestamp;
 
-/// The version this program writes.
+/// The version that this program writes.
 const VERSION: &str = "1";
-/// Sealed files end with a trailer of so many bytes, which holds the checksum of their footer.
+/// Length of the trailer of a sealed file. The trailer holds the checksum of the file's footer.
 pub(crate) const TAIL_BYTES: usize = 64;
-/// No sealed file is longer; with it, no sum of lengths is too large for a number.
+/// The longest file in a list. The limit keeps sums of lengths from overflowing.
 const FILE_BYTES_MAX: u64 = 1 << 40;
-/// What separates the name of a file in the store from what makes it unique in the backup.
+/// Separates the file's name in the store from the suffix that makes it unique in the backup.
 const UNIQUE: char = '~';
 
 /// What a backup holds.
@@ -37,34 +37,34 @@ const UNIQUE: char = '~';
 pub(crate) struct Catalog {
     /// The store that was backed up.
     pub(crate) store: StoreId,
-    /// The last event in the backup; 0 as long as no run came to its end.
+    /// The last event in the backup; 0 until a first run is complete.
     pub(crate) event: EventSeq,
-    /// The root of the tree over all events up to that one.
+    /// The root of the hash tree over all events up to that one.
     pub(crate) root: Sha256,
-    /// Contents that repairs of the store had given up by then.
+    /// Number of contents that repairs of the store had given up by then.
     pub(crate) lost: u64,
-    /// When the run ended.
+    /// When the backup run ended.
     pub(crate) made: Timestamp,
-    /// Name of the machine the store was on.
+    /// Name of the machine of the store.
     pub(crate) host: String,
-    /// Folder the store was in.
+    /// Folder of the store.
     pub(crate) folder: String,
-    /// Every file, ascending by path.
+    /// Every file of the backup, ascending by path.
     pub(crate) files: Vec<CatalogFile>,
 }
 
 /// One file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CatalogFile {
-    /// Its path in the backup, with `/`.
+    /// Its path in the backup, with `/` as separator.
     pub(crate) path: String,
-    /// Its length.
+    /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// See [`tail_checksum`].
+    /// A checksum of its end, see [`tail_checksum`].
     pub(crate) tail: u32,
-    /// Digest of all of it.
+    /// Digest of the whole file.
     pub(crate) sha256: Sha256,
-    /// It was copied although it is damaged.
+    /// True when the file was copied although it is damaged.
     pub(crate) damaged: bool,
 }
 
@@ -81,25 +81,27 @@ pub(crate) enum CatalogError {
     Line(usize),
 }
 
-/// Returns a checksum by which sealed files of one name and length are told apart without reading
-/// them: that of the last [`TAIL_BYTES`] but for the four at the very end. Those are a checksum of
-/// the others, and what has its own checksum behind it has always the same one.
+/// Returns a checksum that tells sealed files with equal names and lengths apart without reading
+/// them.
+///
+/// It covers the last [`TAIL_BYTES`] except the final four. Those are a checksum of the bytes
+/// before them, and the CRC of bytes followed by their own CRC is a constant.
 pub(crate) fn tail_checksum(tail: &[u8]) -> u32 {
     crc32c::crc32c(&tail[..tail.len().saturating_sub(4)])
 }
 
-/// Returns the path in the store of what is at `path` in a backup.
+/// Returns the path in the store of the file that is at `path` in a backup.
 pub(crate) fn store_path(path: &str) -> &str {
     path.split(UNIQUE).next().unwrap_or(path)
 }
 
 impl CatalogFile {
-    /// Returns the path this file has in the store.
+    /// Returns the path of this file in the store.
     pub(crate) fn store_path(&self) -> &str {
         store_path(&self.path)
     }
 
-    /// Returns a path in the backup for another content of the same file.
+    /// Returns the path in the backup for a different content of a file in the store.
     pub(crate) fn unique_path(store_path: &str, sha256: &Sha256) -> String {
         let digits = sha256.to_string();
         format!(
@@ -109,7 +111,7 @@ impl CatalogFile {
     }
 }
 
-/// Returns the text of a list.
+/// Encodes a list as text.
 pub(crate) fn encode(catalog: &Catalog) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut text = format!(
@@ -125,7 +127,7 @@ pub(crate) fn encode(catalog: &Catalog) -> String {
     );
     for file in &catalog.files {
         let damaged = if file.damaged { ", damaged" } else { "" };
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(
             text,
             "# file {} bytes, tail {:08x}{damaged}\n{}  {}\n",
@@ -137,7 +139,7 @@ pub(crate) fn encode(catalog: &Catalog) -> String {
     text
 }
 
-/// Reads a list.
+/// Decodes and checks a list.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Catalog, CatalogError> {
     let text = str::from_utf8(bytes).map_err(|_| CatalogError::NotABackup)?;
     let version = text
@@ -178,7 +180,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Catalog, CatalogError> {
     Ok(Catalog { files, ..catalog })
 }
 
-/// The lines of a list, taken one after the other.
+/// The lines of a list, read one after the other.
 struct Lines<'a> {
     lines: std::str::Lines<'a>,
     number: usize,
@@ -206,7 +208,7 @@ impl<'a> Lines<'a> {
         serde_json::from_str(value).map_err(|_| CatalogError::Line(self.number))
     }
 
-    /// Returns the next file, which takes two lines.
+    /// Reads the next file, which takes two lines.
     fn file(&mut self) -> Result<Option<CatalogFile>, CatalogError> {
         let Some(head) = self.take() else {
             return Ok(None);
@@ -241,7 +243,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// True for a path that stays below the backup: a list may come from a stranger.
+/// Returns true for a path that stays inside the backup. A list may come from an untrusted source.
 fn is_plain(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     let room = matches!(
@@ -298,7 +300,8 @@ mod tests {
         }
     }
 
-    /// A list may come from a stranger, and what it names is written into a folder of ours.
+    /// A list may come from an untrusted source, and the files it names are written into a folder
+    /// of the user.
     #[test]
     fn a_list_that_names_a_file_outside_of_the_backup_is_refused() {
         for path in [

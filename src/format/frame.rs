@@ -1,5 +1,5 @@
-//! Journal files: a header block, then frames. One frame is one event with every blob record it
-//! brings along.
+//! Journal files: a header block, then frames. One frame is one event with all the blob records
+//! that belong to it.
 //!
 //! ```text
 //! journal file                      fixed size, pre-zeroed, recycled
@@ -21,9 +21,9 @@
 //! ```
 //!
 //! All numbers are little-endian. A frame names the first sequence of the *group* it was written
-//! and synced with: the writer starts a group only after the one before is durable. So when a frame
-//! does not check out, an intact frame of a later group proves that it had been durable (damage),
-//! and an intact frame of its own group proves nothing (a torn write).
+//! and synced with. The writer starts a group only after the group before it is durable. So when a
+//! frame fails its checksum, an intact frame of a later group proves that it had been durable
+//! (damage). An intact frame of its own group proves nothing (a torn write).
 
 use crate::entry::Retention;
 use crate::format::bytes::{Put, Reader, Truncated};
@@ -34,9 +34,9 @@ use crate::time::Timestamp;
 pub(crate) const JOURNAL_HEADER_BYTES: usize = 4096;
 /// Bytes of a frame before its body.
 pub(crate) const FRAME_HEADER_BYTES: usize = 64;
-/// The most a frame may take, header and padding included.
+/// The longest frame, header and padding included.
 pub(crate) const FRAME_BYTES_MAX: usize = 16 << 20;
-/// The last generation there can be. No store gets there, so each has one after it.
+/// The highest generation. No store ever reaches it, so adding one to a generation never overflows.
 pub(crate) const GENERATION_MAX: u64 = u64::MAX >> 1;
 /// Frames start at multiples of this.
 pub(crate) const FRAME_ALIGN: usize = 8;
@@ -76,16 +76,16 @@ impl From<Truncated> for FrameError {
     }
 }
 
-/// What a journal file holds and since when.
+/// The header of a journal file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JournalHeader {
     pub(crate) store: StoreId,
-    /// Grows each time any journal file of the store is started again. It distinguishes live frames
-    /// from stale ones.
+    /// Grows whenever any journal file of the store is started again. It separates live frames from
+    /// stale ones.
     pub(crate) generation: u64,
-    /// The first event the file holds.
+    /// The first event in the file.
     pub(crate) first_seq: EventSeq,
-    /// Bytes of the whole file.
+    /// Length of the whole file in bytes.
     pub(crate) file_bytes: u64,
 }
 
@@ -138,19 +138,19 @@ impl JournalHeader {
     }
 }
 
-/// A frame's header.
+/// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     pub(crate) generation: u64,
     pub(crate) seq: EventSeq,
-    /// The first event of the group this frame was synced with.
+    /// The first event of the group that this frame was synced with.
     pub(crate) group: EventSeq,
     pub(crate) time: Timestamp,
-    /// How long the blobs in it are kept, for grouping them into packs.
+    /// How long its blobs are kept; used to group them into packs.
     pub(crate) retention: Retention,
-    /// The level of effort its blobs are sealed with.
+    /// The compression level for sealing its blobs.
     pub(crate) level: u8,
-    /// How many blob records follow the leaf.
+    /// Number of blob records after the leaf.
     pub(crate) records: u16,
     leaf_bytes: u32,
     records_bytes: u32,
@@ -167,12 +167,12 @@ impl FrameHeader {
         self.leaf_bytes as usize + self.records_bytes as usize
     }
 
-    /// Returns where the records begin, counted from the frame's first byte.
+    /// Returns the offset of the records from the start of the frame.
     pub(crate) fn records_at(&self) -> usize {
         FRAME_HEADER_BYTES + self.leaf_bytes as usize
     }
 
-    /// Reads the header alone: its own checksum holds and its length is within bounds.
+    /// Decodes the header alone. Checks its checksum and the bounds of its lengths.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         let mut fields = Reader::new(bytes);
         if fields.take_array::<4>()? != FRAME_MAGIC {
@@ -223,18 +223,18 @@ impl FrameHeader {
     }
 }
 
-/// A whole, checked frame.
+/// A complete frame that was checked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<'a> {
     pub(crate) header: FrameHeader,
     /// The event, one line of JSON.
     pub(crate) leaf: &'a [u8],
-    /// Blob records back to back.
+    /// The blob records, without gaps.
     pub(crate) records: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Reads the frame at the start of `bytes`.
+    /// Decodes the frame at the start of `bytes`.
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let header = FrameHeader::decode(bytes)?;
         let body = bytes
@@ -244,7 +244,7 @@ impl<'a> Frame<'a> {
             return Err(FrameError::BodyChecksum);
         }
         let (leaf, records) = body.split_at(header.leaf_bytes as usize);
-        // In a segment, lines are told apart by nothing else.
+        // A segment separates leaves by newlines only.
         if leaf.contains(&b'\n') {
             return Err(FrameError::Lines);
         }
@@ -256,7 +256,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What goes into a frame, before it has a place.
+/// The content of a frame that is to be written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewFrame<'a> {
     pub(crate) generation: u64,
@@ -271,14 +271,13 @@ pub(crate) struct NewFrame<'a> {
 }
 
 impl NewFrame<'_> {
-    /// Returns how many bytes it will take, padding included.
+    /// Returns the length that the frame will have, padding included.
     pub(crate) fn frame_bytes(&self) -> usize {
         let records: usize = self.records.iter().map(|record| record.len()).sum();
         padded(FRAME_HEADER_BYTES + self.leaf.len() + records)
     }
 
-    /// Appends the frame to `out`, or says that it is larger than a frame may be and appends
-    /// nothing.
+    /// Appends the frame to `out`. A frame that exceeds the limit is an error and appends nothing.
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
         if self.frame_bytes() > FRAME_BYTES_MAX {
             return Err(FrameError::Length);
@@ -470,7 +469,8 @@ mod tests {
         }
     }
 
-    /// Half a frame used to stay behind in the group, in front of what was staged next.
+    /// A frame that is too large must not leave half of itself in the group, before the next staged
+    /// frame.
     #[test]
     fn a_frame_that_holds_too_much_leaves_nothing_behind() {
         let one: &[u8] = b"x";
@@ -519,7 +519,7 @@ mod tests {
             JournalHeader::decode(&bytes, &StoreId::from_bytes([8; 16])),
             Err(FrameError::OtherStore)
         );
-        // Whoever made the checksum right again: no version writes anything there yet.
+        // The checksum is valid here, but no version writes these fields yet.
         let mut marked = bytes;
         marked[11] = 1;
         let crc = crc32c::crc32c(&marked[..52]);

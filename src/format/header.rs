@@ -1,6 +1,6 @@
 //! The store header: the file `FORMAT`, which names the store and the features needed to read it.
 //!
-//! It is text, so that a person who finds the folder in twenty years learns what it is:
+//! It is text, so that a person who finds the folder in twenty years can read what it is:
 //!
 //! ```text
 //! annals store
@@ -10,16 +10,17 @@
 //! crc32c 1a2b3c4d
 //! ```
 //!
-//! `needs` lists features, separated by spaces, that a program must know to read the store; one it
-//! does not know is a reason to refuse by name. The checksum is over all bytes before its line.
+//! `needs` lists the features that a program must know to read the store, separated by spaces. A
+//! program refuses a store with an unknown feature, and names the feature. The checksum covers all
+//! bytes before its line.
 
 use crate::id::StoreId;
 
-/// The on-disk format this version writes.
+/// The on-disk format that this version writes.
 pub(crate) const FORMAT_VERSION: u16 = 1;
-/// A header larger than this is none.
+/// The largest header; a longer file is not a header.
 pub(crate) const HEADER_BYTES_MAX: u64 = 4096;
-/// Features this version knows.
+/// The features that this version knows.
 const KNOWN: [&str; 0] = [];
 
 /// Text that is not a store header.
@@ -35,14 +36,14 @@ pub(crate) enum HeaderError {
     Feature(String),
 }
 
-/// Returns the header of a new store.
+/// Encodes the header of a new store.
 pub(crate) fn encode(store: &StoreId) -> String {
     let body = format!("annals store\nformat {FORMAT_VERSION}\nstore {store}\nneeds\n");
     let crc = crc32c::crc32c(body.as_bytes());
     format!("{body}crc32c {crc:08x}\n")
 }
 
-/// Reads a header: which store it is, or why it can't be opened.
+/// Decodes a header: returns the store's id, or why the store cannot be opened.
 pub(crate) fn decode(bytes: &[u8]) -> Result<StoreId, HeaderError> {
     let text = str::from_utf8(bytes).map_err(|_| HeaderError::NotAStore)?;
     let mut lines = text.lines();
@@ -59,7 +60,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<StoreId, HeaderError> {
     let version: u64 = field("format ")?
         .parse()
         .map_err(|_| HeaderError::NotAStore)?;
-    // A later format may lay out the rest differently: the version is judged before anything else.
+    // A later format may have another layout, so the version is checked before the rest.
     if version != u64::from(FORMAT_VERSION) {
         return Err(HeaderError::Version(version));
     }
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_of_a_header_is_noticed() {
         let bytes = encode(&store()).into_bytes();
-        // The last byte is the newline after the checksum, which says nothing.
+        // The last byte is the newline after the checksum, which carries no information.
         for bit in 0..(bytes.len() - 1) * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);

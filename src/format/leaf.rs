@@ -1,7 +1,7 @@
 //! An event as bytes: one line of UTF-8 JSON, a valid CloudEvents 1.0 object.
 //!
-//! The line is written once and never written again: what is hashed, shipped and shown to an
-//! auditor is these very bytes. Members stand in this order:
+//! The line is written once and never changes: these exact bytes are hashed, copied and shown to an
+//! auditor. The members have this order:
 //!
 //! | member | value |
 //! |---|---|
@@ -29,7 +29,7 @@ use crate::time::Timestamp;
 /// The longest leaf, in bytes. Transparency-log tiles give an entry's length 16 bits.
 pub(crate) const LEAF_BYTES_MAX: usize = 65_535;
 
-/// Bytes that are not a leaf.
+/// Why bytes are not a leaf.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LeafError {
     #[error("the event would take {0} bytes; at most {LEAF_BYTES_MAX} are allowed")]
@@ -42,15 +42,15 @@ pub(crate) enum LeafError {
     Unfaithful { kind: String, why: String },
 }
 
-/// Writes `event` of `store` as one line, without the newline.
+/// Encodes `event` of `store` as one line, without the newline.
 ///
-/// The line is read back before it is handed out: what a reader would refuse, or take for something
-/// else, is an error here and never becomes part of a log.
+/// The line is decoded again before it is returned. A line that a reader would refuse or misread is
+/// an error here and never becomes part of a log.
 pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError> {
     let data = event.body.data_json()?;
     let mut line = String::with_capacity(data.len() + 384);
     let seq = event.seq;
-    // Writing into a String cannot fail.
+    // Writing to a string cannot fail.
     let _ = write!(
         line,
         r#"{{"specversion":"1.0","id":"{seq}","source":"urn:annals:{store}","type":{}"#,
@@ -118,7 +118,7 @@ struct Envelope<'a> {
     data: &'a RawValue,
 }
 
-/// Reads a line written by [`encode`], by this version or a later one.
+/// Decodes a line that [`encode`] of this version or a later one has written.
 pub(crate) fn decode(line: &str) -> Result<Event, LeafError> {
     let envelope: Envelope<'_> = serde_json::from_str(line)?;
     if envelope.specversion != "1.0" {

@@ -1,8 +1,9 @@
-//! Converts bytes to values and back: every layout that must still be readable in twenty years. It
-//! uses no files and no clocks, and all of it is fuzzed.
+//! Converts bytes to values and back: every layout that must stay readable in twenty years.
 //!
-//! Everything is little-endian and checked with CRC32C. A layout is written once, as a table of
-//! offsets, and pinned by a test on its golden bytes.
+//! This room uses no files and no clocks, and all of it is fuzzed.
+//!
+//! Everything is little-endian and checked with CRC32C. Each layout is documented once, as a table
+//! of offsets, and a test compares it with fixed bytes.
 #![expect(
     unreachable_pub,
     reason = "the room is private; what it offers its neighbours is still its public surface"
@@ -15,6 +16,7 @@ pub(crate) mod header;
 pub(crate) mod leaf;
 pub(crate) mod newest;
 pub mod pack;
+pub mod pack_scan;
 pub(crate) mod place;
 pub mod record;
 pub(crate) mod segment;

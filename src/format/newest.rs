@@ -1,5 +1,5 @@
-//! The newest event: the file `NEWEST`, a watermark outside of the log that says how far the log
-//! had come when the store was last closed.
+//! The file `NEWEST`: a watermark outside the log that names the newest event at the time the store
+//! was last closed.
 //!
 //! ```text
 //! annals newest event
@@ -8,16 +8,16 @@
 //! crc32c 1a2b3c4d
 //! ```
 //!
-//! Its length never changes, so that it is overwritten in place. It is never synced and never
-//! needed: a file that is missing, torn or old is ignored. A file with a newer event than the log
-//! proves that the log was replaced by an older copy.
+//! Its length never changes, so it is overwritten in place. It is never synced and never required:
+//! a missing, torn or old file is ignored. A file with a newer event than the log proves that the
+//! log was replaced by an older copy.
 
 use crate::id::{EventSeq, StoreId};
 
-/// Bytes of the file.
+/// Length of the file in bytes.
 pub(crate) const NEWEST_BYTES: usize = 102;
 
-/// What the file says.
+/// Encodes the content of the file.
 pub(crate) fn encode(store: &StoreId, newest: EventSeq) -> String {
     let body = format!(
         "annals newest event\nstore {store}\nevent {:020}\n",
@@ -27,7 +27,7 @@ pub(crate) fn encode(store: &StoreId, newest: EventSeq) -> String {
     format!("{body}crc32c {crc:08x}\n")
 }
 
-/// Returns the event it names, if it is whole and of this store.
+/// Returns the event in the file, if the file is intact and belongs to this store.
 pub(crate) fn decode(bytes: &[u8], store: &StoreId) -> Option<EventSeq> {
     let text = str::from_utf8(bytes).ok()?;
     let event = text.lines().nth(2)?.strip_prefix("event ")?;

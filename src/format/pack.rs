@@ -1,4 +1,4 @@
-//! A pack: a sealed file of blob records that says itself what it holds.
+//! Packs: sealed files of blob records that describe their own content.
 //!
 //! ```text
 //! header (128 bytes) | record | record | ... | footer (52 bytes an entry) | trailer (64 bytes)
@@ -42,61 +42,58 @@
 //! | 56 | 4 | CRC32C of the footer |
 //! | 60 | 4 | CRC32C of bytes 0 to 59 |
 //!
-//! The records fill the space between header and footer without a gap. Every later version keeps
-//! the length of header and trailer and the place of magic, version and checksum, so that it is
-//! recognised and not called damaged.
+//! The records fill the space between header and footer without a gap. Every later version must
+//! keep the lengths of header and trailer, and the position of magic, version and checksum. Then an
+//! older program reports a later version instead of damage.
 
 use std::fmt;
-use std::io;
 
 use crate::format::bytes::{Put, Reader, Truncated};
-use crate::format::record::{
-    self, NAMELESS_HEADER_BYTES, NAMELESS_MAGIC, PackedHeader, RECORD_BYTES_MAX,
-    RECORD_HEADER_BYTES, RECORD_MAGIC, RECORD_RAW_BYTES_MAX, RecordKind,
-};
+use crate::format::record::{self, RECORD_BYTES_MAX, RECORD_RAW_BYTES_MAX, RecordKind};
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
 
-/// The version this program writes, and the only one it reads.
+/// The version that this program writes, and the only one it reads.
 pub const PACK_VERSION: u16 = 1;
-/// Bytes before the first record.
+/// Length of the header.
 pub const PACK_HEADER_BYTES: usize = 128;
-/// Bytes of one entry of the footer.
+/// Length of one entry of the footer.
 pub const FOOTER_ENTRY_BYTES: usize = 52;
-/// Entries a footer may have: far more than packs get, and a bound on what reading one may take.
+/// The most entries of a footer: far more than packs get, and a bound on the memory for reading it.
 pub const FOOTER_ENTRIES_MAX: u64 = 8 << 20;
-/// Bytes at the very end.
+/// Length of the trailer.
 pub const PACK_TRAILER_BYTES: usize = 64;
-/// The longest class of a pack.
+/// The longest name of a pack class.
 pub const PACK_CLASS_BYTES_MAX: usize = 64;
 
 const HEADER_MAGIC: [u8; 8] = *b"ANNALPK\n";
 const TRAILER_MAGIC: [u8; 8] = *b"ANNALPE\n";
 
-/// What a pack was made of.
+/// The source of a pack's blobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PackOrigin {
-    /// Blobs that stood in the journal.
+    /// Blobs from the journal.
     Sealed,
-    /// One long content, written past the journal.
+    /// One long content, written without going through the journal.
     Streamed,
-    /// What was left of older packs.
+    /// The live blobs of older packs.
     Compacted,
 }
 
-/// Which blobs a pack gathers: those that will go at the same time, such as `90d/2027-02` or
+/// The class of a pack's blobs: those that will expire at the same time, such as `90d/2027-02` or
 /// `forever/none`.
 ///
-/// Words of lower-case letters, digits, `-` and `_` with `/` between them; safe as a relative path.
+/// The name consists of words of lower-case letters, digits, `-` and `_`, separated by `/`. It is
+/// safe as a relative path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackClass(String);
 
-/// Text that is not the class of a pack.
+/// The text is not a valid pack class.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a pack class such as 90d/2027-02")]
 pub struct InvalidPackClass(String);
 
 impl PackClass {
-    /// Returns the class of that name.
+    /// Returns the class with this name.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidPackClass> {
         let name = name.into();
         let word = |word: &str| {
@@ -112,20 +109,20 @@ impl PackClass {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Where a record starts, counted from the start of its pack.
+/// The start of a record, counted from the start of its pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackOffset(pub u64);
 
-/// What a pack says of itself.
+/// The header of a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackHeader {
-    /// What it was made of.
+    /// The source of its blobs.
     pub origin: PackOrigin,
     /// The store it belongs to.
     pub store: StoreId,
@@ -133,47 +130,48 @@ pub struct PackHeader {
     pub pack: PackId,
     /// The first event of the journal range it was sealed from; 0 for none.
     pub first_seq: EventSeq,
-    /// The last one.
+    /// The last event of that range; 0 for none.
     pub last_seq: EventSeq,
-    /// Which blobs it gathers.
+    /// The class of its blobs.
     pub class: PackClass,
 }
 
-/// Where one blob stands in a pack.
+/// The position of one blob in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackEntry {
     /// The blob.
     pub id: BlobId,
-    /// Where its record starts.
+    /// The start of its record.
     pub offset: PackOffset,
     /// Bytes of its record, header included.
     pub len: u32,
     /// Bytes of its plaintext.
     pub raw_len: u32,
-    /// What its plaintext is.
+    /// The kind of its plaintext.
     pub kind: RecordKind,
 }
 
-/// The end of a pack; made only by [`decode_trailer`], so its lengths fit the file.
+/// The trailer of a pack. Only [`decode_trailer`] makes one, so its lengths are known to fit the
+/// file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackTrailer {
-    /// The pack it ends.
+    /// The pack that it ends.
     pub pack: PackId,
-    /// How many records there are.
+    /// The number of footer entries.
     pub entry_count: u64,
-    /// Where the records end and the footer starts.
+    /// Where the records end and the footer begins.
     pub footer_offset: u64,
     /// Bytes of the footer.
     pub footer_len: u64,
     /// Bytes of all plaintexts together.
     pub raw_bytes: u64,
-    /// Bytes of the last records before the footer: every dictionary once more.
+    /// Bytes of the last records before the footer: the second copy of every dictionary.
     pub dictionary_bytes: u32,
     footer_crc: u32,
 }
 
 impl PackTrailer {
-    /// Returns where the second copies of the dictionaries begin.
+    /// Returns the offset of the second copies of the dictionaries.
     pub const fn dictionaries_at(&self) -> u64 {
         self.footer_offset
             .saturating_sub(self.dictionary_bytes as u64)
@@ -183,24 +181,24 @@ impl PackTrailer {
 /// Why bytes are not a pack.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PackError {
-    /// Something else is written there.
+    /// The bytes are something else.
     #[error("this is not the {0} of a pack")]
     NotAPack(PackPart),
-    /// Made by a later version.
+    /// The pack was made by a later version.
     #[error("the pack is of format version {0}, this program knows version {PACK_VERSION}")]
     Version(u16),
     /// The file ends before the pack does.
     #[error("the pack is cut short: {0}")]
     Truncated(#[from] Truncated),
-    /// It is not what was written.
+    /// The bytes were changed after they were written.
     #[error("the checksum of the pack's {0} does not match")]
     Checksum(PackPart),
-    /// The checksum holds and the content makes no sense.
+    /// The checksum is valid, but the content is inconsistent.
     #[error("the pack's {part} contradicts itself: {what}")]
     Contradiction {
-        /// Where.
+        /// The part of the pack.
         part: PackPart,
-        /// In which way.
+        /// What is inconsistent.
         what: &'static str,
     },
 }
@@ -208,11 +206,11 @@ pub enum PackError {
 /// A part of a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PackPart {
-    /// The first bytes.
+    /// The header, at the start.
     Header,
-    /// The list of records.
+    /// The footer: the list of records.
     Footer,
-    /// The last bytes.
+    /// The trailer, at the end.
     Trailer,
 }
 
@@ -226,7 +224,7 @@ impl fmt::Display for PackPart {
     }
 }
 
-/// Returns the first bytes of a pack.
+/// Encodes the header of a pack.
 pub fn encode_header(header: &PackHeader) -> Vec<u8> {
     let class = header.class.as_str().as_bytes();
     let mut out = Vec::with_capacity(PACK_HEADER_BYTES);
@@ -249,7 +247,7 @@ pub fn encode_header(header: &PackHeader) -> Vec<u8> {
     out
 }
 
-/// Reads the first bytes of a pack; what follows them is left alone.
+/// Decodes the header of a pack from its first bytes; ignores the bytes after it.
 pub fn decode_header(bytes: &[u8]) -> Result<PackHeader, PackError> {
     let part = PackPart::Header;
     let contradiction = |what| PackError::Contradiction { part, what };
@@ -292,9 +290,9 @@ pub fn decode_header(bytes: &[u8]) -> Result<PackHeader, PackError> {
     })
 }
 
-/// Returns the footer and the trailer of a pack whose records end at `records_end`, the last
-/// `dictionary_bytes` of them being the second copies of its dictionaries. `entries` ascend by id,
-/// kind and offset.
+/// Encodes the footer and the trailer of a pack whose records end at `records_end`. The last
+/// `dictionary_bytes` of the records are the second copies of its dictionaries. `entries` ascend by
+/// id, kind and offset.
 pub fn encode_footer<'e>(
     pack: PackId,
     records_end: u64,
@@ -331,7 +329,7 @@ pub fn encode_footer<'e>(
     out
 }
 
-/// Reads the last [`PACK_TRAILER_BYTES`] of a pack that is `file_len` bytes long.
+/// Decodes the trailer: the last [`PACK_TRAILER_BYTES`] of a pack that is `file_len` bytes long.
 pub fn decode_trailer(bytes: &[u8], file_len: u64) -> Result<PackTrailer, PackError> {
     let part = PackPart::Trailer;
     let contradiction = |what| PackError::Contradiction { part, what };
@@ -369,8 +367,8 @@ pub fn decode_trailer(bytes: &[u8], file_len: u64) -> Result<PackTrailer, PackEr
     Ok(trailer)
 }
 
-/// Reads the footer that `trailer` speaks of: what stands where, ascending by id. A dictionary is
-/// listed for each of its two copies.
+/// Decodes the footer that `trailer` describes: the positions of all records, ascending by id. A
+/// dictionary has one entry for each of its two copies.
 pub fn decode_footer(bytes: &[u8], trailer: &PackTrailer) -> Result<Vec<PackEntry>, PackError> {
     let part = PackPart::Footer;
     let contradiction = |what| PackError::Contradiction { part, what };
@@ -452,14 +450,14 @@ pub fn decode_footer(bytes: &[u8], trailer: &PackTrailer) -> Result<Vec<PackEntr
     Ok(entries)
 }
 
-/// Appends the checksum of everything in `out`.
+/// Appends the checksum of all bytes in `out`.
 fn seal(out: &mut Vec<u8>) {
     let crc = crc32c::crc32c(out);
     out.put_u32(crc);
 }
 
-/// Checks magic, checksum and version of a sealed part, in this order. Returns what stands between
-/// version and checksum.
+/// Checks magic, checksum and version of a part, in this order. Returns the bytes between version
+/// and checksum.
 fn open_sealed(
     part: PackPart,
     magic: [u8; 8],
@@ -477,144 +475,6 @@ fn open_sealed(
     match reader.take_u16()? {
         PACK_VERSION => Ok(reader),
         other => Err(PackError::Version(other)),
-    }
-}
-
-/// Bytes that can be read by position.
-pub trait ReadAt {
-    /// Returns how many there are.
-    fn size(&self) -> io::Result<u64>;
-
-    /// Fills `out` from `offset`, or fails.
-    fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()>;
-}
-
-impl ReadAt for [u8] {
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.len() as u64)
-    }
-
-    fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
-        let part = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| self.get(offset..)?.get(..out.len()))
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        out.copy_from_slice(part);
-        Ok(())
-    }
-}
-
-/// Finds the records of a pack without its footer: every one whose checksums hold, in the order
-/// they stand.
-///
-/// A damaged stretch is skipped up to the next record. Memory is bounded by the longest record. For
-/// packs this store wrote: the time is proportional to the file's length; a file made to mislead
-/// can cost a record's length at each step.
-#[derive(Debug)]
-pub struct RecordScan<'s, S: ?Sized> {
-    source: &'s S,
-    at: u64,
-    end: u64,
-    buffer: Vec<u8>,
-}
-
-/// Bytes looked through at once for the next record.
-const SCAN_BYTES: u64 = 64 << 10;
-
-impl<'s, S: ReadAt + ?Sized> RecordScan<'s, S> {
-    /// Starts where the first record of a pack does.
-    pub fn new(source: &'s S) -> io::Result<Self> {
-        Ok(Self {
-            source,
-            at: PACK_HEADER_BYTES as u64,
-            end: source.size()?,
-            buffer: Vec::new(),
-        })
-    }
-
-    /// Of the stretch from `from` to `to`, which begins with a record.
-    pub const fn between(source: &'s S, from: u64, to: u64) -> Self {
-        Self {
-            source,
-            at: from,
-            end: to,
-            buffer: Vec::new(),
-        }
-    }
-
-    fn read(&mut self, offset: u64, len: usize) -> io::Result<()> {
-        self.buffer.resize(len, 0);
-        self.source.read_exact_at(&mut self.buffer, offset)
-    }
-
-    /// Returns the record that starts at `self.at`, if a whole one does.
-    fn record_here(&mut self) -> io::Result<Option<PackedHeader>> {
-        let longest = (self.end - self.at).min(RECORD_HEADER_BYTES as u64);
-        self.read(
-            self.at,
-            usize::try_from(longest).expect("a header is short"),
-        )?;
-        let Ok(header) = record::decode_packed_header(&self.buffer) else {
-            return Ok(None);
-        };
-        if self.end - self.at < u64::from(header.record_len()) {
-            return Ok(None);
-        }
-        self.read(self.at, header.record_len() as usize)?;
-        Ok(record::decode_packed(&self.buffer)
-            .is_ok()
-            .then_some(header))
-    }
-
-    /// Moves to the next place after `self.at` that begins like a record, or to the end.
-    fn resync(&mut self) -> io::Result<()> {
-        self.at += 1;
-        loop {
-            let len = (self.end - self.at).min(SCAN_BYTES);
-            if len < NAMELESS_HEADER_BYTES as u64 {
-                self.at = self.end;
-                return Ok(());
-            }
-            self.read(
-                self.at,
-                usize::try_from(len).expect("SCAN_BYTES is a usize"),
-            )?;
-            let magic = self
-                .buffer
-                .windows(RECORD_MAGIC.len())
-                .position(|window| window == RECORD_MAGIC || window == NAMELESS_MAGIC);
-            match magic {
-                Some(found) => {
-                    self.at += found as u64;
-                    return Ok(());
-                }
-                // The last bytes may be the start of a magic.
-                None => self.at += len - (RECORD_MAGIC.len() as u64 - 1),
-            }
-        }
-    }
-}
-
-impl<S: ReadAt + ?Sized> Iterator for RecordScan<'_, S> {
-    type Item = io::Result<(PackOffset, PackedHeader)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while self.end.saturating_sub(self.at) >= NAMELESS_HEADER_BYTES as u64 {
-            let step = match self.record_here() {
-                Ok(Some(header)) => {
-                    let offset = PackOffset(self.at);
-                    self.at += u64::from(header.record_len());
-                    return Some(Ok((offset, header)));
-                }
-                Ok(None) => self.resync(),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = step {
-                self.at = self.end;
-                return Some(Err(error));
-            }
-        }
-        None
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where a store was last written: the file `PLACE`, by which a copy of a store is noticed.
+//! The file `PLACE`: where a store was last written. It reveals that a store was copied.
 //!
 //! ```text
 //! annals place
@@ -10,30 +10,30 @@
 //! crc32c 1a2b3c4d
 //! ```
 //!
-//! It is never synced and never needed: a file that is missing, torn or of another store is
+//! It is never synced and never required: a file that is missing, torn or of another store is
 //! ignored.
 
 use std::path::{Path, PathBuf};
 
 use crate::id::StoreId;
 
-/// A longer file is none.
+/// The largest file; a longer file is ignored.
 pub(crate) const PLACE_BYTES_MAX: u64 = 16 << 10;
 
-/// Where a store is, or was.
+/// The location of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The machine, if it can be told from others.
+    /// The machine id, if the system has one.
     pub(crate) machine: Option<[u8; 16]>,
-    /// File system and number of the folder, if the system has such.
+    /// File system and number of the folder, if the system has them.
     pub(crate) folder: Option<(u64, u64)>,
-    /// Name of the machine.
+    /// Host name of the machine.
     pub(crate) host: String,
-    /// The folder.
+    /// Path of the folder.
     pub(crate) path: PathBuf,
 }
 
-/// What the file says; `None` where the path cannot be written as text.
+/// Encodes the content of the file; `None` when the path cannot be written as text.
 pub(crate) fn encode(store: &StoreId, place: &Place) -> Option<String> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let machine = place.machine.map_or_else(
@@ -53,7 +53,7 @@ pub(crate) fn encode(store: &StoreId, place: &Place) -> Option<String> {
     Some(format!("{body}crc32c {crc:08x}\n"))
 }
 
-/// Returns the place it names, if it is whole and of this store.
+/// Returns the location in the file, if the file is intact and belongs to this store.
 pub(crate) fn decode(bytes: &[u8], store: &StoreId) -> Option<Place> {
     let text = str::from_utf8(bytes).ok()?;
     let mut lines = text.lines().skip(2);
@@ -77,7 +77,7 @@ pub(crate) fn decode(bytes: &[u8], store: &StoreId) -> Option<Place> {
         host,
         path: Path::new(&path).to_owned(),
     };
-    // There is one spelling, and the checksum is part of it.
+    // There is only one valid spelling, which includes the checksum.
     (encode(store, &place).as_deref() == Some(text)).then_some(place)
 }
 

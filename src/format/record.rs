@@ -1,5 +1,5 @@
-//! A blob record: one piece of content with what is needed to check and unpack it, in journal
-//! frames and in packs.
+//! A blob record: one piece of content with everything needed to check and unpack it. Journal
+//! frames and packs consist of such records.
 //!
 //! | offset | bytes | field |
 //! |---:|---:|---|
@@ -15,9 +15,9 @@
 //! | 56 | 4 | CRC32C of bytes 0 to 55 |
 //! | 60 | | the stored bytes |
 //!
-//! In a pack, content stands without its id, which the footer has, and which is the hash of the
-//! plaintext anyway. Such a record begins with `ANBC` instead, the stored bytes' checksum stands at
-//! 20, that of bytes 0 to 23 at 24, and the stored bytes follow at 28.
+//! In a pack, a content record has no id: the footer has it, and it is the hash of the plaintext
+//! anyway. Such a record begins with `ANBC` instead of `ANBR`. The checksum of the stored bytes is
+//! at offset 20, that of bytes 0 to 23 at 24, and the stored bytes follow at 28.
 //!
 //! A raw record stores exactly its plaintext; a zstd record stores one frame that is shorter than
 //! its plaintext.
@@ -27,37 +27,38 @@ use std::num::NonZeroU32;
 use crate::format::bytes::{Put, Reader, Truncated};
 use crate::id::BlobId;
 
-/// Bytes before the stored bytes of a record that has its id.
+/// Length of the header of a record with an id.
 pub const RECORD_HEADER_BYTES: usize = 60;
-/// Bytes before the stored bytes of a record without.
+/// Length of the header of a record without an id.
 pub const NAMELESS_HEADER_BYTES: usize = 28;
 /// The longest plaintext one record may hold. Longer content is cut into chunks.
 pub const RECORD_RAW_BYTES_MAX: u32 = 8 << 20;
-/// The longest dictionary. A reader of a record holds its dictionary in memory as well.
+/// The longest dictionary. Reading a record needs its dictionary in memory too.
 pub const DICTIONARY_BYTES_MAX: u32 = 1 << 20;
 /// The longest record, header included.
 pub const RECORD_BYTES_MAX: usize = RECORD_HEADER_BYTES + RECORD_RAW_BYTES_MAX as usize;
-/// What a record with its id starts with.
+/// The first bytes of a record with an id.
 pub const RECORD_MAGIC: [u8; 4] = *b"ANBR";
-/// What a record without starts with.
+/// The first bytes of a record without an id.
 pub const NAMELESS_MAGIC: [u8; 4] = *b"ANBC";
 
 const ID_BYTES: usize = 32;
 const _: () = assert!(NAMELESS_HEADER_BYTES + ID_BYTES == RECORD_HEADER_BYTES);
 
-/// What the plaintext is.
+/// The kind of the plaintext.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordKind {
-    /// The bytes the id is the hash of.
+    /// Content; the id is its hash.
     Content,
-    /// The root of a list of chunks; the id is the hash of what the chunks make together.
+    /// The root of a list of chunks. The id is the hash of all chunks concatenated.
     Manifest,
-    /// What other records of the same pack were compressed with; the id is the hash of these bytes.
+    /// A dictionary that other records of the pack were compressed with; the id is the hash of its
+    /// bytes.
     Dictionary,
 }
 
 impl RecordKind {
-    /// Returns the byte that stands for it.
+    /// Returns the byte that encodes it.
     pub const fn to_byte(self) -> u8 {
         match self {
             Self::Content => 1,
@@ -66,7 +67,7 @@ impl RecordKind {
         }
     }
 
-    /// What a byte stands for.
+    /// Returns the kind that a byte encodes.
     pub const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
             1 => Some(Self::Content),
@@ -80,19 +81,19 @@ impl RecordKind {
 /// How the plaintext is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
-    /// As it is.
+    /// Unchanged.
     Raw,
-    /// One zstd frame.
+    /// As one zstd frame.
     Zstd,
 }
 
-/// How a record names the dictionary it was compressed with: by the first four bytes of the
-/// dictionary's id.
+/// Names the dictionary that a record was compressed with: the first four bytes of the dictionary's
+/// id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DictTag(NonZeroU32);
 
 impl DictTag {
-    /// What stands in a header; 0 means none.
+    /// Returns the tag for a header field; `None` for 0, which means no dictionary.
     pub const fn new(field: u32) -> Option<Self> {
         match NonZeroU32::new(field) {
             Some(field) => Some(Self(field)),
@@ -100,13 +101,13 @@ impl DictTag {
         }
     }
 
-    /// Returns how records name the dictionary `id`; `None` for one that cannot be named.
+    /// Returns the tag of the dictionary `id`; `None` when its id begins with four zeros.
     pub fn of(id: &BlobId) -> Option<Self> {
         let [a, b, c, d, ..] = *id.as_bytes();
         Self::new(u32::from_le_bytes([a, b, c, d]))
     }
 
-    /// What stands in a header.
+    /// Returns the value of the header field.
     pub const fn get(self) -> u32 {
         self.0.get()
     }
@@ -124,7 +125,7 @@ impl std::fmt::Display for DictTag {
 /// A record to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// What the plaintext is.
+    /// The kind of the plaintext.
     pub kind: RecordKind,
     /// How it is stored.
     pub codec: Codec,
@@ -132,38 +133,38 @@ pub struct Record<'a> {
     pub dictionary: Option<DictTag>,
     /// Bytes of the plaintext.
     pub raw_len: u32,
-    /// Its name.
+    /// The blob's id.
     pub id: BlobId,
-    /// The bytes that are stored.
+    /// The stored bytes.
     pub stored: &'a [u8],
 }
 
 impl Record<'_> {
-    /// Returns how many bytes it takes in a journal, header included.
+    /// Returns the length of the record in a journal, header included.
     pub const fn len(&self) -> usize {
         RECORD_HEADER_BYTES + self.stored.len()
     }
 
-    /// Returns how many bytes it takes in a pack.
+    /// Returns the length of the record in a pack, header included.
     pub const fn packed_len(&self) -> usize {
         packed_header_bytes(self.kind) + self.stored.len()
     }
 }
 
-/// Returns how many bytes stand before the stored bytes of a record of that kind in a pack.
+/// Returns the length of the header of a record of this kind in a pack.
 pub const fn packed_header_bytes(kind: RecordKind) -> usize {
     match kind {
         RecordKind::Content => NAMELESS_HEADER_BYTES,
-        // The id of a manifest is not the hash of its plaintext, and a dictionary is looked for by
-        // its id.
+        // The id of a manifest is not the hash of its plaintext, and a dictionary is searched for
+        // by its id.
         RecordKind::Manifest | RecordKind::Dictionary => RECORD_HEADER_BYTES,
     }
 }
 
-/// What the header of a record says.
+/// The decoded header of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordHeader {
-    /// What the plaintext is.
+    /// The kind of the plaintext.
     pub kind: RecordKind,
     /// How it is stored.
     pub codec: Codec,
@@ -173,9 +174,9 @@ pub struct RecordHeader {
     pub raw_len: u32,
     /// Bytes stored, at most `raw_len`.
     pub stored_len: u32,
-    /// Its name.
+    /// The blob's id.
     pub id: BlobId,
-    /// The checksum its stored bytes must have.
+    /// The checksum of the stored bytes.
     stored_crc: u32,
 }
 
@@ -186,7 +187,7 @@ impl RecordHeader {
         RECORD_HEADER_BYTES as u32 + self.stored_len
     }
 
-    /// Returns the record of these stored bytes, which are the ones the header was read with.
+    /// Returns the record with these stored bytes, which must belong to this header.
     pub const fn with<'a>(&self, stored: &'a [u8]) -> Record<'a> {
         Record {
             kind: self.kind,
@@ -198,25 +199,24 @@ impl RecordHeader {
         }
     }
 
-    /// Returns how many bytes it takes in a pack.
+    /// Returns the length of the whole record in a pack.
     #[expect(clippy::cast_possible_truncation, reason = "at most 60")]
     pub const fn packed_len(&self) -> u32 {
         packed_header_bytes(self.kind) as u32 + self.stored_len
     }
 }
 
-/// The header of a record in a pack, as it stands there.
+/// The header of a record in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PackedHeader {
-    /// Of a record that has its id.
+    /// The header of a record with an id.
     Named(RecordHeader),
-    /// Of content, whose id stands elsewhere; in this header it is that of nothing.
+    /// The header of a content record without an id; its `id` field is a placeholder.
     Nameless(RecordHeader),
 }
 
 impl PackedHeader {
-    /// Returns the header of the record of blob `id`; `None` when the record says that it is
-    /// another one's.
+    /// Returns the header as that of blob `id`; `None` when the record has another id.
     pub fn of(self, id: &BlobId) -> Option<RecordHeader> {
         match self {
             Self::Named(header) => (header.id == *id).then_some(header),
@@ -224,7 +224,7 @@ impl PackedHeader {
         }
     }
 
-    /// Returns the id, where the record has it.
+    /// Returns the id, if the record has one.
     pub const fn id(&self) -> Option<BlobId> {
         match self {
             Self::Named(header) => Some(header.id),
@@ -232,7 +232,7 @@ impl PackedHeader {
         }
     }
 
-    /// What the plaintext is.
+    /// Returns the kind of the plaintext.
     pub const fn kind(&self) -> RecordKind {
         self.fields().kind
     }
@@ -242,12 +242,12 @@ impl PackedHeader {
         self.fields().raw_len
     }
 
-    /// Returns how many bytes are stored.
+    /// Returns the number of stored bytes.
     pub const fn stored_len(&self) -> u32 {
         self.fields().stored_len
     }
 
-    /// Returns how many bytes stand before the stored bytes.
+    /// Returns the length of the header.
     pub const fn header_bytes(&self) -> usize {
         match self {
             Self::Named(_) => RECORD_HEADER_BYTES,
@@ -277,21 +277,21 @@ pub enum RecordError {
     /// No record starts here.
     #[error("no record starts here")]
     NotARecord,
-    /// The header is not what was written.
+    /// The header was changed after it was written.
     #[error("the checksum of the record's header does not match")]
     HeaderChecksum,
-    /// The stored bytes are not what was written.
+    /// The stored bytes were changed after they were written.
     #[error("the checksum of the record's stored bytes does not match")]
     StoredChecksum,
     /// A kind, codec or reserved field of a later version.
     #[error("the record's {field} is {value}, which this version does not know")]
     Unknown {
-        /// Which field.
+        /// The name of the field.
         field: &'static str,
-        /// What it holds.
+        /// The value of the field.
         value: u32,
     },
-    /// Lengths that contradict each other or the limit.
+    /// The lengths contradict each other or exceed the limit.
     #[error("a record of {raw_len} bytes cannot be stored as {stored_len} bytes of its codec")]
     Length {
         /// Bytes of the plaintext.
@@ -299,21 +299,21 @@ pub enum RecordError {
         /// Bytes stored.
         stored_len: u32,
     },
-    /// Only content can do without its id.
+    /// Only content records may have no id.
     #[error("a record that is no content has no id")]
     NoId,
-    /// A raw record has no use for a dictionary, and a dictionary takes none itself.
+    /// A raw record needs no dictionary, and a dictionary may not use another.
     #[error("a raw record or a dictionary names dictionary {0}")]
     NeedlessDictionary(DictTag),
 }
 
-/// Appends the bytes of `record` to `out`, its id among them; a record that [`decode`] would refuse
-/// is an error and appends nothing.
+/// Appends the bytes of `record` with its id to `out`. A record that [`decode`] would refuse is an
+/// error and appends nothing.
 pub fn encode_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordError> {
     encode_as(out, record, RECORD_HEADER_BYTES)
 }
 
-/// Appends the bytes that `record` takes in a pack.
+/// Appends the bytes of `record` in the form for packs.
 pub fn encode_packed_into(out: &mut Vec<u8>, record: &Record<'_>) -> Result<(), RecordError> {
     encode_as(out, record, packed_header_bytes(record.kind))
 }
@@ -358,8 +358,8 @@ fn encode_as(
     Ok(())
 }
 
-/// Reads the record that `bytes` begin with, whatever follows it: its header and its stored bytes,
-/// both checked.
+/// Decodes the record at the start of `bytes`: its header and its stored bytes, both checked.
+/// Ignores bytes after it.
 pub fn decode(bytes: &[u8]) -> Result<(RecordHeader, &[u8]), RecordError> {
     let header = decode_header(bytes)?;
     let mut reader = Reader::new(&bytes[RECORD_HEADER_BYTES..]);
@@ -368,7 +368,7 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordHeader, &[u8]), RecordError> {
     Ok((header, stored))
 }
 
-/// Reads the header of a record in a pack, and its stored bytes.
+/// Decodes a record in the form for packs: its header and its stored bytes.
 pub fn decode_packed(bytes: &[u8]) -> Result<(PackedHeader, &[u8]), RecordError> {
     let header = decode_packed_header(bytes)?;
     let mut reader = Reader::new(&bytes[header.header_bytes()..]);
@@ -377,12 +377,12 @@ pub fn decode_packed(bytes: &[u8]) -> Result<(PackedHeader, &[u8]), RecordError>
     Ok((header, stored))
 }
 
-/// Reads only the header that `bytes` begin with.
+/// Decodes only the header at the start of `bytes`.
 pub fn decode_header(bytes: &[u8]) -> Result<RecordHeader, RecordError> {
     decode_as(bytes, RECORD_MAGIC, RECORD_HEADER_BYTES)
 }
 
-/// Returns the header of a record in a pack.
+/// Decodes only the header of a record in the form for packs.
 pub fn decode_packed_header(bytes: &[u8]) -> Result<PackedHeader, RecordError> {
     if !bytes.starts_with(&NAMELESS_MAGIC) {
         return decode_header(bytes).map(PackedHeader::Named);
@@ -444,7 +444,7 @@ fn decode_as(
     Ok(header)
 }
 
-/// Checks stored bytes that were read apart from their header.
+/// Checks stored bytes that were read separately from their header.
 pub fn check_stored(header: &RecordHeader, stored: &[u8]) -> Result<(), RecordError> {
     if crc32c::crc32c(stored) == header.stored_crc {
         Ok(())
@@ -453,7 +453,7 @@ pub fn check_stored(header: &RecordHeader, stored: &[u8]) -> Result<(), RecordEr
     }
 }
 
-/// The rules that tie the fields together, the same for writing and for reading.
+/// Checks the rules between fields; writing and reading both use it.
 fn check(
     kind: RecordKind,
     codec: Codec,

@@ -23,7 +23,7 @@
 //!   u32 length, then a signed checkpoint over the root; empty when none was signed
 //! ```
 //!
-//! Numbers are little-endian. The leaves are the very bytes that were acknowledged.
+//! Numbers are little-endian. The leaves are exactly the bytes that were acknowledged.
 
 use crate::format::bytes::{Put, Reader, Truncated};
 use crate::id::{EventSeq, PackId, StoreId};
@@ -34,16 +34,16 @@ pub(crate) const SEGMENT_HEADER_BYTES: usize = 64;
 pub(crate) const SEGMENT_TRAILER_BYTES: usize = 64;
 /// Bytes of a block before its zstd frame.
 pub(crate) const BLOCK_HEADER_BYTES: usize = 32;
-/// The most leaves of one block may take, plain.
+/// The most bytes that the leaves of one block may take, uncompressed.
 pub(crate) const BLOCK_RAW_BYTES_MAX: usize = 1 << 20;
-/// A footer larger than this is refused before memory is set aside for it.
+/// The largest footer. A larger one is refused before memory is allocated for it.
 pub(crate) const FOOTER_BYTES_MAX: u64 = 64 << 20;
 
 const MAGIC: [u8; 8] = *b"ANNALSE\n";
 const VERSION: u16 = 1;
 const BLOCK_MAGIC: [u8; 4] = *b"AEB1";
 
-/// Bytes that are not a segment.
+/// Why bytes are not a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SegmentError {
     #[error("no magic number")]
@@ -72,7 +72,7 @@ impl From<Truncated> for SegmentError {
     }
 }
 
-/// Returns a segment's header.
+/// Encodes the header of a segment.
 pub(crate) fn encode_header(store: &StoreId, first_seq: EventSeq) -> Vec<u8> {
     let mut out = Vec::with_capacity(SEGMENT_HEADER_BYTES);
     out.put(&MAGIC);
@@ -86,7 +86,7 @@ pub(crate) fn encode_header(store: &StoreId, first_seq: EventSeq) -> Vec<u8> {
     out
 }
 
-/// Checks a segment's header and says its first sequence.
+/// Checks the header of a segment and returns its first sequence.
 pub(crate) fn decode_header(bytes: &[u8], store: &StoreId) -> Result<EventSeq, SegmentError> {
     let mut fields = Reader::new(bytes);
     if fields.take_array::<8>()? != MAGIC {
@@ -125,7 +125,7 @@ fn checked(block: &[u8], what: &'static str) -> Result<(), SegmentError> {
     }
 }
 
-/// The last bytes of a segment: what it holds and where its footer is.
+/// The trailer of a segment: which events it holds and where its footer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trailer {
     pub(crate) first_seq: EventSeq,
@@ -183,7 +183,7 @@ impl Trailer {
     }
 }
 
-/// The head of a block.
+/// The header of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockHeader {
     pub(crate) stored_bytes: u32,
@@ -233,7 +233,7 @@ impl BlockHeader {
     }
 }
 
-/// Where a block is and what it begins with.
+/// The position and the first event of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockIndex {
     pub(crate) first_seq: EventSeq,
@@ -241,17 +241,17 @@ pub(crate) struct BlockIndex {
     pub(crate) events: u32,
 }
 
-/// What a segment says of itself at its end.
+/// The footer of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Footer {
     pub(crate) blocks: Vec<BlockIndex>,
     pub(crate) tree_size: u64,
     pub(crate) tree_root: [u8; 32],
-    /// The tree's frontier, from which it grows on.
+    /// The frontier, from which the tree can grow.
     pub(crate) frontier: Vec<u8>,
-    /// The packs the same seal wrote, with their sizes.
+    /// The packs that were written by this seal, with their sizes.
     pub(crate) packs: Vec<(PackId, u64)>,
-    /// A signed checkpoint over the root, or nothing.
+    /// A signed checkpoint over the root; may be empty.
     pub(crate) checkpoint: Vec<u8>,
 }
 
@@ -288,8 +288,7 @@ impl Footer {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, SegmentError> {
         let mut fields = Reader::new(bytes);
-        // Every list is read item by item, so a wild count runs out of bytes before it runs out of
-        // memory.
+        // Every list is read item by item. So for a false count the bytes end before memory does.
         let mut footer = Self::default();
         for _ in 0..fields.take_u32()? {
             footer.blocks.push(BlockIndex {
@@ -412,8 +411,8 @@ mod tests {
         }
     }
 
-    /// A checksum that is right says nothing of who wrote it: what no version wrote yet must not
-    /// pass for what this one does.
+    /// A valid checksum does not prove that this version wrote the bytes. Fields that no version
+    /// uses yet must be refused.
     #[test]
     fn reserved_fields_that_are_not_zero_are_refused_even_with_the_right_checksum() {
         let store = StoreId::from_bytes([7; 16]);
@@ -472,7 +471,7 @@ mod tests {
             block.encode_into(&mut out);
             BlockHeader::decode(&out).map(|_| ())
         };
-        // 1 MiB, and an eighth more for what does not compress.
+        // 1 MiB, plus an eighth for incompressible leaves.
         let (raw, stored) = (1_048_576, 1_179_648);
         assert_eq!(block(most, stored, raw), Ok(()));
         assert_eq!(block(most + 1, 1, 1), Err(SegmentError::Number));

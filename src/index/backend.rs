@@ -16,22 +16,22 @@ use std::sync::{Arc, OnceLock};
 
 use crate::disk::DiskFile;
 
-/// Bytes of a page of redb's, and of a block.
+/// Bytes of one redb page, and of one block.
 const BLOCK_BYTES: u64 = 4096;
-/// Bytes of a block with its checksum behind it.
+/// Bytes of a stored block: the block and its checksum.
 const STORED_BYTES: u64 = BLOCK_BYTES + 4;
 const BLOCK: usize = 4096;
 const STORED: usize = BLOCK + 4;
 
-/// A file of the store as redb wants to see it. Locking is the archive's business, so none is
-/// offered here.
+/// A file of the store, presented to redb as its storage. It offers no file locks: the archive
+/// locks the store as a whole.
 pub(super) struct DiskBackend {
     file: Arc<dyn DiskFile>,
     failure: Failure,
 }
 
-/// What the first call that failed said. redb answers everything after it with an error of its own
-/// that does not.
+/// The kind of the first I/O error. After an error, redb fails every later call with an error that
+/// does not name the cause.
 pub(super) type Failure = Arc<OnceLock<io::ErrorKind>>;
 
 impl DiskBackend {
@@ -52,7 +52,7 @@ impl DiskBackend {
         })
     }
 
-    /// Calls `each` with every checked block of `blocks`, read at once.
+    /// Reads `blocks` with one call, checks each, and passes it to `each`.
     fn read_blocks(&self, blocks: Range<u64>, mut each: impl FnMut(u64, &[u8])) -> io::Result<()> {
         let count = usize::try_from(blocks.end - blocks.start).map_err(io::Error::other)?;
         let bytes = count
@@ -74,7 +74,7 @@ impl DiskBackend {
     }
 }
 
-/// Returns where a block stands in the file.
+/// Returns the offset in the file at which a block is stored.
 fn place(block: u64) -> u64 {
     match block {
         0 => 0,
@@ -86,7 +86,8 @@ fn checksum(block: u64, bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c_append(crc32c::crc32c(&block.to_le_bytes()), bytes).to_le_bytes()
 }
 
-/// Returns the part of a range in the first block, and the one in the others.
+/// Splits a range of `len` bytes from `offset`: how many bytes lie in the first block, which has no
+/// checksum, and the offset at which the rest begins.
 fn split(offset: u64, len: usize) -> (usize, u64) {
     let first = usize::try_from(BLOCK_BYTES.saturating_sub(offset)).unwrap_or(BLOCK);
     let first = first.min(len);
@@ -98,8 +99,8 @@ fn touched(offset: u64, len: usize) -> Range<u64> {
     offset / BLOCK_BYTES..(offset + len as u64).div_ceil(BLOCK_BYTES)
 }
 
-/// Returns the part of `block` that lies within `len` bytes from `offset`: where in the block, and
-/// where in the range.
+/// Returns the part of `block` that lies within `len` bytes from `offset`, once as a range of the
+/// block and once as a range of the `len` bytes.
 fn overlap(block: u64, offset: u64, len: usize) -> (Range<usize>, Range<usize>) {
     let starts = block * BLOCK_BYTES;
     let from = offset.max(starts);
@@ -181,7 +182,7 @@ impl DiskBackend {
             if in_block.len() == BLOCK {
                 stored.extend_from_slice(&data[in_range]);
             } else {
-                // Part of a block: the rest of it stays.
+                // Only part of the block is written; its other bytes stay.
                 stored.resize(start + BLOCK, 0);
                 self.read_blocks(block..block + 1, |_, bytes| {
                     stored[start..].copy_from_slice(bytes);
@@ -249,8 +250,9 @@ mod tests {
         assert!(backend.read(40_959, &mut out).is_err(), "past the end");
     }
 
-    /// redb takes the pages it reads as they are. A flipped bit in one of them changed what a list
-    /// said, or stopped the process with a panic, and only a full check of the index told.
+    /// redb does not check the pages that it reads. Without block checksums a flipped bit would
+    /// change the contents of a list or make redb panic, and only a full check of the index would
+    /// find it.
     #[test]
     fn a_block_that_is_flipped_or_stands_in_the_place_of_another_is_not_read() {
         let disk = SimDisk::new();

@@ -1,4 +1,4 @@
-//! The tables of one store, in one file.
+//! The index file of one store: opens it, reads views of its tables, and commits overlays to it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::{backend, scratch, tables, write};
 use crate::disk::DiskFile;
 use crate::id::{EventSeq, StoreId};
 
-/// Memory that redb may take for pages, unless told otherwise.
+/// Memory that redb may use to cache pages, unless the caller sets another limit.
 pub(crate) const CACHE_BYTES: usize = 32 << 20;
 
-/// The longest index file; a longer one would hold more entries than there are numbers. The limit
-/// matters because redb allocates memory by the length of its file.
+/// The largest index file that is opened. A longer file would hold more entries than there are
+/// numbers. The limit matters because redb allocates memory in proportion to the file length.
 const INDEX_BYTES_MAX: u64 = 1 << 40;
 
-/// The tables of one store.
+/// The index tables of one store.
 pub(crate) struct Index {
     db: Database,
     failure: backend::Failure,
@@ -28,10 +28,10 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Opens the index in `file`. It must belong to `store` and be of this version's layout; where
-    /// [`IndexError::calls_for_rebuild`] is true, make a new one.
+    /// Opens the index in `file`, which must belong to `store` and have this version's layout.
+    /// Where [`IndexError::calls_for_rebuild`] is true, the caller must build a new index.
     ///
-    /// After a crash it opens at once, at its last commit.
+    /// After a crash the index opens at its last commit, without a repair.
     pub(crate) fn open(
         file: Arc<dyn DiskFile>,
         store: StoreId,
@@ -72,8 +72,8 @@ impl Index {
         Ok(index)
     }
 
-    /// Opens a file that must not be written. What redb writes while opening, and what is
-    /// committed, stays in memory.
+    /// Opens the index in a file that must not be written. Whatever redb writes while opening, and
+    /// whatever is committed, stays in memory.
     pub(crate) fn open_scratch(
         file: Arc<dyn DiskFile>,
         store: StoreId,
@@ -84,7 +84,7 @@ impl Index {
         Self::open(Arc::new(scratch), store, cache_bytes)
     }
 
-    /// Returns the store it was made for.
+    /// Returns the store that this index was made for.
     pub(crate) fn store(&self) -> StoreId {
         self.store
     }
@@ -98,7 +98,8 @@ impl Index {
         }
     }
 
-    /// Makes an empty index in `file`, which must be empty. It is durable once the file's name is.
+    /// Makes an empty index in `file`, which must be empty. The index is durable once the file's
+    /// name is durable.
     pub(crate) fn create(
         file: Arc<dyn DiskFile>,
         store: StoreId,
@@ -121,8 +122,8 @@ impl Index {
         Self::begin(db, backend::Failure::default(), store)
     }
 
-    /// Returns true once a call to its file failed: redb answers no more until the file is opened
-    /// again.
+    /// Returns true once a call to the index file has failed. redb then refuses every call until
+    /// the file is opened again.
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.get().is_some()
     }
@@ -132,8 +133,7 @@ impl Index {
         Ok(Self { db, failure, store })
     }
 
-    /// Replaces an error of redb that only says that an earlier call failed by the error of the
-    /// disk.
+    /// Replaces redb's error "an earlier call failed" with the disk error that caused it.
     fn cause(&self, error: IndexError) -> IndexError {
         match (&error, self.failure.get()) {
             (IndexError::Redb(redb::Error::Io(_)), _) | (_, None) => error,
@@ -146,14 +146,14 @@ impl Index {
         Ok(self.view(Vec::new())?.applied())
     }
 
-    /// Returns the tables as they are now, under `layers`, the newest first.
+    /// Returns the state of the tables now, with `layers` on top, newest layer first.
     pub(crate) fn view(&self, layers: Vec<Arc<Overlay>>) -> Result<View, IndexError> {
         let reader = Reader::open(&self.db.begin_read()?)?;
         Ok(View::new(layers, Arc::new(reader)))
     }
 
-    /// Moves `overlay` into the tables, in one durable transaction. It must lie on what the tables
-    /// hold now; one that was committed already changes nothing.
+    /// Moves `overlay` into the tables, in one durable transaction. The overlay must lie on the
+    /// state that the tables hold now. An overlay that was committed before changes nothing.
     pub(crate) fn commit(&self, overlay: &Overlay) -> Result<(), IndexError> {
         let committed = guarded(|| {
             let reader = Reader::open(&self.db.begin_read()?)?;
@@ -165,10 +165,11 @@ impl Index {
         committed.map_err(|error| self.cause(error))
     }
 
-    /// Writes a checkpoint on the way to a whole index: rows whose keys come in no order stay in
-    /// memory while they take less than `keep_bytes` or so, because written in many small parts
-    /// they cost a page each, every time. Returns the tables as they are then, and the overlay to
-    /// go on with.
+    /// Writes a checkpoint of an index that is still being built, and returns the tables after it
+    /// and the overlay to continue with.
+    ///
+    /// Rows whose keys come in no order stay in memory up to about `keep_bytes`. Written in many
+    /// small parts, each such row would cost a page every time.
     ///
     /// Until the next [`Index::commit`] the file is no index: opening it fails with an error that
     /// calls for a rebuild.
@@ -190,7 +191,7 @@ impl Index {
     }
 }
 
-/// Turns a panic of redb over damaged pages into an error: the index can be rebuilt.
+/// Turns a panic of redb over damaged pages into an error, because the index can be rebuilt.
 fn guarded<T>(work: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or(Err(IndexError::Damaged("the pages of its tables")))

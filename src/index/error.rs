@@ -1,31 +1,31 @@
-//! Why the index cannot answer.
+//! The errors of the index.
 
 use super::tables;
 use crate::error::{Error, ErrorKind};
 use crate::id::{EventSeq, StoreId};
 
-/// Why the index cannot answer.
+/// An error of the index.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IndexError {
-    /// Made for another store.
+    /// The index was made for another store.
     #[error("the index belongs to store {0}")]
     OtherStore(StoreId),
-    /// Made by another version.
+    /// The index was made by another version.
     #[error("the index has layout {0}, this version knows {known}", known = tables::SCHEMA)]
     OtherSchema(u32),
-    /// Bytes that were never written so.
+    /// The file holds bytes that this program never writes.
     #[error("the index is damaged in {0}")]
     Damaged(&'static str),
-    /// A row that cannot be read.
+    /// A row cannot be decoded.
     #[error("the index is damaged in a row")]
     Row(#[source] bincode::error::DecodeError),
-    /// redb failed, or its file did.
+    /// redb failed, or the file below it.
     #[error("the index cannot be read or written")]
     Redb(#[source] redb::Error),
-    /// A cursor of another listing.
+    /// The cursor belongs to a listing in another order.
     #[error("the cursor belongs to a listing in another order")]
     OtherOrder,
-    /// A number no entry can have.
+    /// The event number is larger than any that the index can hold.
     #[error("event {0} is beyond what an index can hold")]
     TooManyEvents(EventSeq),
 }
@@ -71,7 +71,7 @@ impl From<IndexError> for Error {
         };
         let built = Self::new(kind, error.to_string());
         let built = match error {
-            _ if rebuild => built.hint("make it anew from the log with 'annals rebuild'"),
+            _ if rebuild => built.hint("rebuild it from the log with 'annals rebuild'"),
             IndexError::OtherOrder => {
                 built.hint("pass the cursor with the same --sort it was printed for")
             }

@@ -15,16 +15,19 @@ use super::view::View;
 use crate::entry::Entry;
 use crate::id::{EntryId, Sha256};
 
-/// Fewer digits of a hash would name half the archive.
+/// The shortest beginning of a hash that is searched for; a shorter one would match too many
+/// entries.
 const DIGEST_DIGITS_MIN: usize = 6;
 const DIGEST_DIGITS_MAX: usize = 64;
 const HEAD_DIGITS: usize = 16;
 
 impl View {
-    /// Entries, purged or not, whose serial, part, file name or report id is `text` or begins with
-    /// it, without regard to letter case; whose id it is; or of whose source or reports a BLAKE3 or
-    /// SHA-256 begins with it, from six digits on. Whole matches come before beginnings, and each
-    /// of them the newest first.
+    /// Returns the entries that match `text`, purged or not, without regard to letter case.
+    ///
+    /// An entry matches when its serial, part, file name or report id is `text` or begins with it,
+    /// or when `text` is its id. From six hexadecimal digits on, it also matches when a BLAKE3 or
+    /// SHA-256 hash of its source or reports begins with `text`. Full matches come first, then
+    /// prefix matches, each newest first.
     pub(crate) fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>, IndexError> {
         let wanted = Wanted::new(text);
         if wanted.text.is_empty() || limit == 0 {
@@ -42,7 +45,8 @@ impl View {
             found.note(id, Some(Match::Whole));
         }
         for (span, _) in self.reader.spans()?.into_iter().rev() {
-            // Only what is newer than this span stands before what is in it.
+            // Results are newest first, so only entries of newer spans come before the entries of
+            // this span.
             let enough = |ids: &BTreeSet<EntryId>| {
                 let newer = ids.range(entry_at(span, Low::MAX)..);
                 newer.take(limit).count() == limit
@@ -55,7 +59,7 @@ impl View {
             for (bits, kind) in [(whole, Match::Whole), (begun, Match::Beginning)] {
                 for low in bits.iter() {
                     let id = entry_at(span, low);
-                    // What the overlays have a row of was looked at already.
+                    // An entry with a row in an overlay was looked at above.
                     if !is_changed(&id) {
                         found.note(id, Some(kind));
                     }
@@ -72,8 +76,8 @@ impl View {
         self.entries(&ids)
     }
 
-    /// Returns the entries of a span that match wholly, and those that match at the beginning if
-    /// `beginnings` are asked for.
+    /// Returns the entries of a span that match in full, and those that match by prefix if
+    /// `beginnings` is true.
     fn find_in(
         &self,
         span: Span,
@@ -159,11 +163,11 @@ impl Found {
     }
 }
 
-/// What was asked for, in every way it can be meant.
+/// The searched text in every form that it can be compared in.
 struct Wanted {
     text: String,
     term: Vec<u8>,
-    /// True when a term says all there is to say about the text.
+    /// True when equal terms prove equal texts.
     is_whole: bool,
     id: Option<EntryId>,
     digest: Option<DigestBeginning>,
@@ -220,7 +224,7 @@ fn begins(text: &str, wanted: &str) -> Option<Match> {
 /// The first digits of a digest.
 struct DigestBeginning {
     digits: String,
-    /// The heads of the digests that begin with them.
+    /// The digest heads (first eight bytes) that begin with these digits.
     heads: RangeInclusive<DigestHead>,
 }
 
@@ -243,7 +247,7 @@ impl DigestBeginning {
         })
     }
 
-    /// Returns true when the heads say all there is to say about the digits.
+    /// Returns true when comparing the heads compares every digit.
     fn is_whole(&self) -> bool {
         self.digits.len() <= HEAD_DIGITS
     }

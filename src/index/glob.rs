@@ -1,10 +1,10 @@
-//! File name patterns: `*` any run, `?` any one character, `[a-z]` one of a set, `[!a-z]` one
-//! outside it.
+//! File name patterns. `*` matches any text, `?` any one character, `[a-z]` one character of a set,
+//! and `[!a-z]` one character outside a set.
 
 use super::text::{TEXT_END, fold};
 
-/// A pattern over folded text. Every text is a pattern: a bracket that is never closed stands for
-/// itself.
+/// A pattern over folded text. Every text is a valid pattern: a bracket that is never closed stands
+/// for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob {
     tokens: Vec<Token>,
@@ -61,10 +61,10 @@ impl Glob {
         Self { tokens }
     }
 
-    /// Returns true when the whole of `name` fits.
+    /// Returns true when the pattern matches the whole of `name`.
     ///
-    /// Only the newest `*` is ever widened again, so the work is at most the product of the two
-    /// lengths.
+    /// On a mismatch only the last `*` takes one more character, so the work is at most the product
+    /// of the two lengths.
     pub(super) fn matches(&self, name: &str) -> bool {
         let folded = fold(name);
         let mut rest = folded.chars();
@@ -98,8 +98,8 @@ impl Glob {
         }
     }
 
-    /// Folded texts that every fitting name contains, the last one with the end mark if the pattern
-    /// ends in it.
+    /// Returns folded texts that every matching name contains. If the pattern ends in literal text,
+    /// the last of them carries the end mark.
     pub(super) fn parts(&self) -> Vec<Vec<u8>> {
         let mut parts = Vec::new();
         let mut part = String::new();
@@ -119,7 +119,7 @@ impl Glob {
     }
 }
 
-/// Returns the set behind an opening bracket, and what follows it.
+/// Parses the set that follows an opening bracket, and returns it with the rest of the pattern.
 fn set(pattern: &[char]) -> Option<(Token, &[char])> {
     let (outside, mut rest) = match pattern.split_first() {
         Some(('!', behind)) => (true, behind),
@@ -128,7 +128,7 @@ fn set(pattern: &[char]) -> Option<(Token, &[char])> {
     let mut ranges = Vec::new();
     loop {
         match rest {
-            // A bracket that comes first is a member, as in every shell.
+            // A closing bracket that comes first is a member of the set, as in every shell.
             [']', behind @ ..] if !ranges.is_empty() => {
                 return Some((Token::Set { outside, ranges }, behind));
             }
@@ -145,7 +145,7 @@ fn set(pattern: &[char]) -> Option<(Token, &[char])> {
     }
 }
 
-/// Returns whether a file name fits a glob, for the fuzz target.
+/// Returns whether a file name matches a glob, for the fuzz target.
 #[cfg(feature = "testing")]
 pub(crate) fn glob_matches(pattern: &str, name: &str) -> bool {
     Glob::new(pattern).matches(name)

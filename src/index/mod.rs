@@ -1,15 +1,18 @@
 //! The index: the log folded into tables that answer queries quickly. It is disposable: index ==
 //! fold(log).
 //!
-//! An [`Overlay`] takes the newest events in memory; [`Index::commit`] moves one into the tables in
-//! a single transaction, together with the number of its last event; a [`View`] reads overlays and
-//! tables as one state. The index may lag behind the log, never lead it, and a damaged one is
-//! rebuilt from the log.
+//! - An [`Overlay`] takes the newest events in memory.
+//! - [`Index::commit`] moves an overlay into the tables in a single transaction, together with the
+//!   number of its last event.
+//! - A [`View`] reads overlays and tables as one state.
+//!
+//! The index may lag behind the log, but never be ahead of it. A damaged index is rebuilt from the
+//! log.
 //!
 //! A writer keeps one overlay on top of one view: `top = below.overlay()`, then `top.apply(&event,
 //! &below)` for each event. Readers get `below.under(top.clone())`. A checkpoint freezes `top` into
-//! a layer, goes on with a new one over `below.under(frozen)`, commits the frozen one meanwhile,
-//! and then goes on over a view of the tables alone.
+//! a layer and continues with a new overlay over `below.under(frozen)`. Meanwhile it commits the
+//! frozen layer. Afterwards it continues over a view of the tables alone.
 
 mod backend;
 mod database;

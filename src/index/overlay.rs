@@ -1,4 +1,4 @@
-//! State newer than the tables: the whole current row of everything that changed since the last
+//! State newer than the tables: the complete current row of everything that changed since the last
 //! checkpoint.
 
 use std::collections::BTreeMap;
@@ -8,16 +8,16 @@ use std::sync::Arc;
 use super::rows::{BlobRow, ConverterRow, HoldRow, JobRow, PackState, QueuedRow, Totals};
 use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 
-/// Whole current rows of whatever changed since the last checkpoint. A row in it replaces the one
-/// below it.
+/// The complete current rows of everything that changed since the last checkpoint. A row here
+/// replaces the row below it.
 ///
-/// Cloning is cheap, and a clone does not see later changes: that is how a reader gets its view
-/// while the writer goes on.
+/// Cloning is cheap, and a clone does not see later changes. A reader gets a clone while the writer
+/// continues.
 #[derive(Debug, Clone)]
 pub(crate) struct Overlay {
     pub(super) applied: EventSeq,
     pub(super) entries: CowMap<EntryId, Arc<[u8]>>,
-    /// `None` in this and the other maps: there was a row, and it is gone.
+    /// In this and the other maps, `None` means that the row below was removed.
     pub(super) blobs: CowMap<BlobId, Option<BlobRow>>,
     pub(super) children: CowMap<BlobId, Option<Arc<[BlobId]>>>,
     pub(super) keys: CowMap<KeyDigest, EntryId>,
@@ -25,23 +25,23 @@ pub(crate) struct Overlay {
     pub(super) small: Arc<SmallTables>,
     pub(super) totals: Totals,
     weight: usize,
-    /// The part of blobs, children and keys in it.
+    /// The part of the weight that blobs, children and idempotency keys take.
     scattered_weight: usize,
 }
 
-/// Where a report stands in the queue: behind what earlier events put there.
+/// The position of a report in the queue. Reports of earlier events come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QueuePlace {
     /// The event that queued it.
     pub(crate) queued: EventSeq,
-    /// Which report of the attempt, from 0.
+    /// The index of the report among the reports of its attempt, from 0.
     pub(crate) report: u32,
 }
 
-/// A place in the queue, taken or left.
+/// A change of the queue: a report that entered it, or one that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Queued {
-    /// Whose queue it is.
+    /// The converter that made the report.
     pub(super) converter: Arc<str>,
     pub(super) row: Option<QueuedRow>,
 }
@@ -56,18 +56,19 @@ pub(super) struct SmallTables {
     pub(super) config: BTreeMap<String, Option<String>>,
     pub(super) holds: BTreeMap<String, Option<Arc<HoldRow>>>,
     pub(super) counters: BTreeMap<CounterKey, Counter>,
-    /// Content a repair gave up, with the event that says so.
+    /// Content that a repair gave up, with the event that says so.
     pub(super) losses: BTreeMap<BlobId, EventSeq>,
-    /// Events whose leaves cannot be read, with the repair that says so.
+    /// Events whose leaves cannot be read, with the repair that declares them unreadable, if one
+    /// does.
     pub(super) unreadable: BTreeMap<EventSeq, Option<EventSeq>>,
 }
 
-/// What entries are counted by.
+/// The properties that entries are grouped by when they are counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CounterKey {
-    /// Of archiving, since 1970 in UTC.
+    /// The day of archiving in UTC, counted from 1970.
     pub(super) day: i64,
-    /// Place in [`Status::ALL`](crate::entry::Status::ALL).
+    /// The index in [`Status::ALL`](crate::entry::Status::ALL).
     pub(super) status: u8,
     pub(super) purged: bool,
     pub(super) converter: String,
@@ -89,7 +90,8 @@ pub(super) fn key_digest(key: &str) -> KeyDigest {
 }
 
 impl Overlay {
-    /// Nothing changed since the state whose newest event is `applied` and whose sums are `totals`.
+    /// Returns an overlay without changes over the state whose newest event is `applied` and whose
+    /// sums are `totals`.
     pub(super) fn over(applied: EventSeq, totals: Totals) -> Self {
         Self {
             applied,
@@ -105,23 +107,24 @@ impl Overlay {
         }
     }
 
-    /// Returns the newest event folded in.
+    /// Returns the newest event that is folded in.
     pub(crate) fn applied(&self) -> EventSeq {
         self.applied
     }
 
-    /// Roughly how many bytes of memory it takes; a checkpoint is due before this is felt.
+    /// Returns roughly how many bytes of memory the overlay takes; the writer starts a checkpoint
+    /// before this grows large.
     pub(crate) fn weight(&self) -> usize {
         self.weight + self.scattered_weight
     }
 
-    /// Returns the part of it that rows take whose keys come in no order: blobs, their children,
+    /// Returns the part of the weight that rows with unordered keys take: blobs, their children,
     /// and idempotency keys.
     pub(super) fn scattered_weight(&self) -> usize {
         self.scattered_weight
     }
 
-    /// Takes those rows out of `other`; this overlay has none yet.
+    /// Moves the rows with unordered keys out of `other` into this overlay, which has none yet.
     pub(super) fn take_scattered(&mut self, other: &mut Self) {
         self.blobs = std::mem::take(&mut other.blobs);
         self.children = std::mem::take(&mut other.children);
@@ -129,8 +132,8 @@ impl Overlay {
         self.scattered_weight = std::mem::take(&mut other.scattered_weight);
     }
 
-    /// Returns how many entries have a row in it. Each is looked at by every search, so a
-    /// checkpoint is due by 10,000 or so.
+    /// Returns how many entries have a row in the overlay. Every search looks at each of them, so a
+    /// checkpoint is due at about 10,000.
     pub(crate) fn changed_entries(&self) -> usize {
         self.entries.len()
     }
@@ -170,14 +173,14 @@ impl Overlay {
     }
 }
 
-/// An ordered map cut into shards that clones share until one of them is written to.
+/// An ordered map, cut into shards. Clones share a shard until one of them writes to it.
 #[derive(Debug, Clone)]
 pub(super) struct CowMap<K, V> {
     shards: BTreeMap<u64, Arc<BTreeMap<K, V>>>,
     len: usize,
 }
 
-/// Which shard a key is in. Keys of a later shard are greater.
+/// Assigns keys to shards. All keys of a later shard are greater.
 pub(super) trait Sharded: Ord + Clone {
     fn shard(&self) -> u64;
 }
@@ -224,7 +227,7 @@ impl<K: Sharded, V: Clone> CowMap<K, V> {
         self.shards.get(&key.shard())?.get(key)
     }
 
-    /// Returns what was there before.
+    /// Inserts a value and returns the value it replaces.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let shard = self.shards.entry(key.shard()).or_default();
         let before = Arc::make_mut(shard).insert(key, value);

@@ -1,18 +1,18 @@
-//! Where content lies: what the index records about packs.
+//! Where content is stored: what the index records about packs.
 
 use super::rows::Place;
 use crate::id::{BlobId, PackId};
 
-/// Where a blob was written. Physical facts come from the packs, not from the log.
+/// The pack location of one blob. Locations come from the packs, not from the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Placement {
     /// The blob.
     pub(crate) id: BlobId,
     /// Bytes of its plaintext.
     pub(crate) size: u64,
-    /// Where it lies.
+    /// Its location in a pack.
     pub(crate) place: Place,
-    /// The blobs it is cut into, in order; empty for a whole one.
+    /// The blobs it is cut into, in order; empty for a blob stored whole.
     pub(crate) children: Vec<BlobId>,
 }
 
@@ -21,16 +21,16 @@ pub(crate) struct Placement {
 pub(crate) struct PackRow {
     /// The pack.
     pub(crate) id: PackId,
-    /// What kind of content it holds.
+    /// The class of content that it holds.
     pub(crate) class: String,
-    /// Bytes of the file.
+    /// Bytes of the pack file.
     pub(crate) bytes: u64,
-    /// Blobs in it.
+    /// Number of blobs in it.
     pub(crate) blobs: u64,
-    /// Bytes of its dictionaries, which serve all of them.
+    /// Bytes of its dictionaries, which all its blobs share.
     pub(crate) dictionary_bytes: u64,
-    /// Bytes of the blobs that are needed. Kept by the index; ignored when a pack is added.
+    /// Bytes of the live blobs. The index maintains this; ignored when a pack is added.
     pub(crate) live_bytes: u64,
-    /// Blobs that are needed. Kept by the index; ignored when a pack is added.
+    /// Number of live blobs. The index maintains this; ignored when a pack is added.
     pub(crate) live_blobs: u64,
 }

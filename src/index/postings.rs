@@ -1,4 +1,4 @@
-//! Sets of entry ids within one span: dense for set algebra, packed for the table.
+//! Sets of entry ids within one span: as a bitmap for set operations, and packed for the table.
 
 use super::error::IndexError;
 use super::tables::SPAN_IDS;
@@ -6,7 +6,7 @@ use super::tables::SPAN_IDS;
 const WORDS: usize = SPAN_IDS / 64;
 const BITMAP_BYTES: usize = WORDS * 8;
 
-/// The place of an id within its span.
+/// The position of an id within its span.
 pub(super) type Low = u16;
 
 /// A set of ids of one span, one bit each.
@@ -26,7 +26,7 @@ impl Bits {
         self.0[usize::from(low >> 6)] & (1 << (low & 63)) != 0
     }
 
-    /// Adds `first` to `last`, both included.
+    /// Inserts every id from `first` to `last`, both included.
     pub(super) fn insert_range(&mut self, first: Low, last: Low) {
         if first > last {
             return;
@@ -116,7 +116,7 @@ impl Bits {
         self.0[words].iter().all(|word| *word == 0)
     }
 
-    /// Adds the members of a packed set.
+    /// Inserts the members of a packed set.
     pub(super) fn insert_packed(&mut self, packed: &[u8]) -> Result<(), IndexError> {
         match Packed::parse(packed)? {
             Packed::Array(pairs) => {
@@ -139,7 +139,7 @@ impl Bits {
     }
 }
 
-/// Where each member of a set stands among the others, counted from 0.
+/// The rank of each member of a set: how many members are smaller.
 pub(super) struct Ranks {
     bits: Bits,
     before: Vec<u32>,
@@ -157,13 +157,13 @@ impl Ranks {
         Self { bits, before }
     }
 
-    /// Returns how many members there are.
+    /// Returns the number of members.
     pub(super) fn len(&self) -> usize {
         self.before.last().map_or(0, |sum| *sum as usize)
     }
 
-    /// Hands out each member of `some`, which are members of this set too, with its rank;
-    /// ascending.
+    /// Passes each member of `some` to `each` with its rank in this set, ascending. `some` must be
+    /// a subset of this set.
     pub(super) fn each_rank(&self, some: &Bits, mut each: impl FnMut(Low, usize)) {
         let words = self.bits.0.iter().zip(some.0.iter()).zip(&self.before);
         for (at, ((all, some), before)) in words.enumerate() {
@@ -188,14 +188,14 @@ impl Ranks {
     }
 }
 
-/// A packed set as it stands in the table: one byte for the form, then that form's elements, all
+/// A packed set as the table stores it: one byte for the form, then the elements of that form in
 /// little-endian.
 enum Packed<'a> {
     /// Ascending members.
     Array(&'a [[u8; 2]]),
     /// Ascending (first, last) pairs, both included.
     Runs(&'a [[u8; 4]]),
-    /// One bit a member.
+    /// One bit for each id of the span.
     Bitmap(&'a [[u8; 8]]),
 }
 
@@ -232,7 +232,8 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<Low>, IndexError> {
     Ok(bits.iter().collect())
 }
 
-/// Returns the members of a packed set that is a short list, ascending; `None` when it is not one.
+/// Returns the members of a packed set if it is stored as a short list, ascending; otherwise
+/// `None`.
 pub(super) fn short_list(packed: &[u8]) -> Result<Option<Vec<Low>>, IndexError> {
     const SHORT: usize = 32;
     match Packed::parse(packed)? {
@@ -251,7 +252,7 @@ pub(super) fn first(packed: &[u8]) -> Result<Low, IndexError> {
     found.ok_or(IndexError::Damaged("a posting list"))
 }
 
-/// Packs ascending, distinct members into the smallest form, so that equal sets have equal bytes.
+/// Packs ascending, distinct members into the smallest form. Equal sets therefore have equal bytes.
 pub(super) fn pack(members: &[Low]) -> Vec<u8> {
     let runs = 1 + members
         .windows(2)
@@ -283,7 +284,8 @@ pub(super) fn pack(members: &[Low]) -> Vec<u8> {
     }
 }
 
-/// Adds `added` to a packed set and takes `removed` out; both ascending. `None` is the empty set.
+/// Inserts `added` into a packed set and removes `removed`; both are ascending. `None` is the empty
+/// set.
 pub(super) fn edit(
     packed: Option<&[u8]>,
     added: &[Low],
@@ -339,7 +341,7 @@ mod tests {
         for wrong in [&[][..], &[9], &[ARRAY, 1], &[RUNS, 1, 2], &[BITMAP, 0]] {
             assert!(unpack(wrong).is_err());
         }
-        // A run that ends before it begins holds nothing.
+        // A run whose end is before its beginning has no members.
         assert!(unpack(&[RUNS, 9, 0, 3, 0]).expect("harmless").is_empty());
     }
 

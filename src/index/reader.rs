@@ -1,4 +1,4 @@
-//! The tables as they were at one moment, for reading.
+//! A snapshot of the tables, for reading.
 
 use super::error::IndexError;
 use super::overlay::{Counter, CounterKey};
@@ -10,7 +10,7 @@ use redb::{AccessGuard, ReadOnlyTable, ReadTransaction};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The tables as they were at one moment, for reading. Later commits do not change what it reads.
+/// A snapshot of the tables. Later commits do not change what it reads.
 pub(super) struct Reader {
     pub(super) applied: EventSeq,
     pub(super) totals: Totals,
@@ -78,7 +78,7 @@ impl Reader {
         })
     }
 
-    /// Returns the spans that have entries, ascending, each with the zone of the whole of it.
+    /// Returns the spans that have entries, ascending, each with the zone of the whole span.
     pub(super) fn spans(&self) -> Result<Vec<(Span, tables::Zone)>, IndexError> {
         let mut spans = Vec::new();
         for row in self.zones.range::<u32>(..)? {
@@ -101,7 +101,7 @@ impl Reader {
         Ok(self.postings.get(key.as_slice())?)
     }
 
-    /// Adds the entries of `span` with `term` to `bits`.
+    /// Inserts the entries of `span` with `term` into `bits`.
     pub(super) fn add_posting(
         &self,
         span: Span,

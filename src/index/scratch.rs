@@ -1,4 +1,4 @@
-//! A file that is only read: everything that redb writes to it stays in memory.
+//! A file that is never written: everything that redb writes to it stays in memory.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::disk::DiskFile;
 
-/// A file that is only read: what is written to it stays in memory, page by page.
+/// A file that is never written. Written pages stay in memory.
 pub(super) struct Scratch {
     file: Arc<dyn DiskFile>,
     file_bytes: u64,
@@ -16,8 +16,7 @@ pub(super) struct Scratch {
 
 struct ScratchState {
     len: u64,
-    /// How much of the file still counts: cutting it off and growing it again must not bring old
-    /// bytes back.
+    /// How much of the file is still valid. Truncating and growing must not bring old bytes back.
     file_len: u64,
     pages: BTreeMap<u64, Box<[u8]>>,
 }
@@ -51,8 +50,8 @@ impl Scratch {
     }
 }
 
-/// Returns the pieces of `len` bytes from `offset`, cut at page ends: page number, where in the
-/// page, and where in the piece.
+/// Returns the pieces of `len` bytes from `offset`, cut at page boundaries: page number, range in
+/// the page, and range in the `len` bytes.
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, Range<usize>, Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {

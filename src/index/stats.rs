@@ -1,4 +1,4 @@
-//! Exact counts and sums of entries, updated with every event.
+//! Exact counts and sums of entries, updated by every event.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,13 +14,14 @@ use crate::time::Timestamp;
 /// Sums over everything in a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// Entries by converter, day, status and whether they are purged; only those that are not zero.
+    /// Counts of entries by converter, day, status and whether they are purged; zero counts are
+    /// left out.
     pub(crate) groups: Vec<CounterGroup>,
-    /// Plaintext bytes of the live blobs that entries and converters name, each once.
+    /// Plaintext bytes of the live blobs that entries and converters name, each counted once.
     pub(crate) unique_bytes: u64,
     /// Bytes of all packs.
     pub(crate) pack_bytes: u64,
-    /// Bytes of the blobs in them that are needed.
+    /// Bytes of the live blobs in all packs.
     pub(crate) live_pack_bytes: u64,
     /// When the oldest entry that is not purged was archived.
     pub(crate) oldest: Option<Timestamp>,
@@ -28,25 +29,25 @@ pub(crate) struct Counters {
     pub(crate) newest: Option<Timestamp>,
 }
 
-/// Entries that share a converter, a day, a status and a fate.
+/// Entries with equal converter, day, status and purged flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CounterGroup {
     /// The converter.
     pub(crate) converter: String,
-    /// The day of archiving, since 1970 in UTC.
+    /// The day of archiving in UTC, counted from 1970.
     pub(crate) day: i64,
     /// The status.
     pub(crate) status: Status,
-    /// True when they are purged.
+    /// True when these entries are purged.
     pub(crate) purged: bool,
-    /// How many they are.
+    /// Number of entries.
     pub(crate) entries: u64,
     /// Bytes of their sources.
     pub(crate) bytes: u64,
 }
 
 impl View {
-    /// Sums over everything, from counters: no walk over entries.
+    /// Returns sums over everything, from counters: no walk over entries.
     pub(crate) fn stats(&self) -> Result<Counters, IndexError> {
         let packs = self.packs()?;
         let groups = self.counters()?.into_iter().filter_map(|(key, counter)| {
@@ -69,10 +70,10 @@ impl View {
         })
     }
 
-    /// Returns the entries that are not purged, by status and by the day that `day_of` says they
-    /// were archived on.
+    /// Returns the entries that are not purged, grouped by status and by day. `day_of` maps the
+    /// time of archiving to a day.
     ///
-    /// The counters know days of UTC only: this reads the head of every entry.
+    /// The counters know only UTC days, so this reads the head of every entry.
     pub(crate) fn groups_by_day(
         &self,
         mut day_of: impl FnMut(Timestamp) -> i64,
@@ -113,7 +114,7 @@ impl View {
 }
 
 impl CounterKey {
-    /// Returns the key in the table.
+    /// Returns the key as the table stores it.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = terms::time_value(self.day).to_vec();
         bytes.extend([self.status, u8::from(self.purged)]);
@@ -136,7 +137,7 @@ impl CounterKey {
 }
 
 impl Counter {
-    /// Returns the value in the table.
+    /// Returns the value as the table stores it.
     pub(super) fn bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.entries.to_le_bytes());

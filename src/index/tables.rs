@@ -1,9 +1,9 @@
 //! Every table of the index, with its keys and values.
 //!
-//! Ids are cut into **spans** of 65,536 and spans into **blocks** of 1,024. Everything that speaks
-//! of many entries is keyed by span first: a checkpoint touches the few spans its entries are in
-//! and leaves the rest of the file alone, however large the archive is, and a new span is written
-//! by appending. A search asks each span in turn.
+//! Ids are cut into **spans** of 65,536 and spans into **blocks** of 1,024. Every table about many
+//! entries has the span first in its key. A checkpoint then touches only the few spans of its
+//! entries, however large the archive is, and a new span is written by appending. A search looks at
+//! one span after the other.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -34,16 +34,17 @@ use redb::TableDefinition;
 use crate::id::EntryId;
 use crate::query::SortField;
 
-/// Grows with every change of a layout or of what is projected; another number calls for a rebuild.
+/// The version of the layout. It grows with every change of a layout or of what events are turned
+/// into. Another number calls for a rebuild.
 pub(super) const SCHEMA: u32 = 8;
-/// Of a file that is being made and is no index yet.
+/// Marks a file that is still being built and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
 /// How many entry ids one span covers.
 pub(super) const SPAN_IDS: usize = 1 << SPAN_BITS;
 
-/// A rebuild checkpoints fastest right before the events whose number is a multiple of this: it
-/// then only appends.
+/// A rebuild checkpoints fastest right before an event whose number is a multiple of this: then the
+/// checkpoint only appends.
 pub(crate) const CHECKPOINT_EVENTS: u64 = SPAN_IDS as u64;
 const SPAN_BITS: u32 = 16;
 /// How many entry ids one block covers.
@@ -87,16 +88,16 @@ pub(super) const META_TOTALS: &str = "totals";
 /// The number of a span.
 pub(super) type Span = u32;
 
-/// The largest entry id a span number can be made for.
+/// The largest entry id that fits a span number.
 pub(super) const ENTRY_ID_MAX: u64 = (1 << (32 + SPAN_BITS)) - 1;
 
-/// Returns which span an entry is in, and where in it; `None` for an id no entry can have.
+/// Returns the span of an entry and its position there; `None` for an id that no entry can have.
 pub(super) fn locate(id: u64) -> Option<(Span, u16)> {
     let low = u16::try_from(id & (SPAN_IDS as u64 - 1)).ok()?;
     Some((Span::try_from(id >> SPAN_BITS).ok()?, low))
 }
 
-/// Returns the entry at a place of a span.
+/// Returns the entry at a position of a span.
 pub(super) fn entry_at(span: Span, low: u16) -> EntryId {
     EntryId(u64::from(span) << SPAN_BITS | u64::from(low))
 }
@@ -114,7 +115,7 @@ pub(super) fn digest_key(span: Span, digest: DigestHead, low: u16) -> u128 {
     u128::from(span) << 80 | u128::from(digest) << 16 | u128::from(low)
 }
 
-/// Returns the place of the entry in its span, of a key of `digests`.
+/// Returns the entry's position in its span, from a key of `digests`.
 pub(super) fn digest_low(key: u128) -> u16 {
     let [.., high, low] = key.to_be_bytes();
     u16::from_be_bytes([high, low])
@@ -139,10 +140,11 @@ pub(super) fn posting_key(span: Span, field: Field, term: &[u8]) -> Vec<u8> {
     key
 }
 
-/// Bytes before the term in the key of a posting.
+/// Number of bytes before the term in the key of a posting.
 pub(super) const POSTING_PREFIX: usize = 5;
 
-/// From where, and up to but not including where, the terms of a field in a span have their keys.
+/// Returns the bounds of the keys of a field's terms in a span: the first key (included) and the
+/// end (excluded).
 pub(super) fn term_bounds(
     span: Span,
     field: Field,
@@ -152,7 +154,7 @@ pub(super) fn term_bounds(
     ([a, b, c, d, field], [a, b, c, d, field + 1])
 }
 
-/// What a posting list speaks of.
+/// The property that a posting list is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub(super) enum Field {
@@ -175,7 +177,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// Returns true when most entries have a term of their own.
+    /// Returns true when most entries have a term that no other entry has.
     pub(super) const fn identifies(self) -> bool {
         matches!(
             self,
@@ -183,8 +185,8 @@ impl Field {
         )
     }
 
-    /// The fields a listing can be ordered by through their terms: each entry has exactly one term
-    /// in each.
+    /// The fields that a listing can be ordered by through their terms. Each entry has exactly one
+    /// term in each of them.
     pub(super) const ORDERED: [Self; 8] = [
         Self::Converter,
         Self::Status,
@@ -196,7 +198,7 @@ impl Field {
         Self::Size,
     ];
 
-    /// Returns the field behind a column; `None` for those that are ordered in another way.
+    /// Returns the field behind a column; `None` for columns that are ordered in another way.
     pub(super) const fn of(column: SortField) -> Option<Self> {
         match column {
             SortField::Id | SortField::ArchivedAt => None,
@@ -212,7 +214,7 @@ impl Field {
     }
 }
 
-/// The oldest and the newest archived-at of a span or a block; of nothing, `NEVER`.
+/// The oldest and the newest archived-at time of a span or a block; `NEVER` when it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Zone {
     pub(super) oldest: i64,
@@ -253,7 +255,7 @@ impl Zones {
         blocks: [Zone::NEVER; SPAN_BLOCKS],
     };
 
-    /// Only the zone of the whole span.
+    /// Returns only the zone of the whole span.
     pub(super) fn parse_whole(bytes: &[u8]) -> Option<Zone> {
         Some(Zone::parse(*bytes.first_chunk()?))
     }
@@ -284,14 +286,14 @@ impl Zones {
 /// Bytes of one entry in the value of a block in `times`.
 const TIME_BYTES: usize = 10;
 
-/// Adds one entry to the value of a block.
+/// Appends one entry to the value of a block.
 pub(super) fn push_time(block: &mut Vec<u8>, low: u16, micros: i64) {
     block.extend(low.to_le_bytes());
     block.extend(micros.to_le_bytes());
 }
 
-/// Returns the entries of a block, ascending, each with its place in the *span* and its archived-at
-/// micros.
+/// Returns the entries of a block, ascending, each with its position in the *span* and its
+/// archived-at time in microseconds.
 pub(super) fn times(block: &[u8]) -> impl Iterator<Item = (u16, i64)> + '_ {
     let (entries, _) = block.as_chunks::<TIME_BYTES>();
     entries

@@ -1,4 +1,4 @@
-//! The terms, order values and searched texts of an entry.
+//! The terms, sort values and searched texts of an entry.
 
 use super::rows::{EntryHead, EntryRow, Raw};
 use super::tables::{DigestHead, Field};
@@ -6,28 +6,27 @@ use super::text::{Trigram, Trigrams, fold};
 use crate::entry::Status;
 use crate::query::SortField;
 
-/// Bytes of a text that count for order and for the terms of a posting list. Two texts that agree
-/// so far have one place in every order, and a filter on a longer text looks at the rows.
+/// How many bytes of a text count for sorting and for posting-list terms. Texts that agree in these
+/// bytes sort as equal, and a filter on a longer text reads the rows.
 pub(super) const TERM_BYTES_MAX: usize = 120;
 
 const PRESENT: u8 = 1;
-/// Alone, so that absent values sort behind every present one.
+/// The whole term of an absent value; it sorts after every present value.
 const ABSENT: u8 = 2;
 
-/// Returns the term of a text. Sorts as the folded text does, absent last.
+/// Returns the term of a text. Terms sort like the folded texts, absent last.
 pub(super) fn text_term(text: Option<&str>) -> Vec<u8> {
     let mut term = Vec::new();
     put_text_term(&mut term, text);
     term
 }
 
-/// Returns true when having the term of `folded` means being that text, and not only beginning like
-/// it.
+/// Returns true when an equal term proves an equal text, because the term was not cut off.
 pub(super) fn is_whole(folded: &str) -> bool {
     folded.len() < TERM_BYTES_MAX
 }
 
-/// Returns the folded text of a term; `None` when the term does not say all of it.
+/// Returns the folded text of a term; `None` when the term was cut off.
 pub(super) fn text_of(term: &[u8]) -> Option<&str> {
     match term.split_first() {
         Some((&PRESENT, text)) if text.len() < TERM_BYTES_MAX => str::from_utf8(text).ok(),
@@ -63,7 +62,7 @@ fn put_meta_term(out: &mut Vec<u8>, name: &str, value: &str) {
     out.truncate(TERM_BYTES_MAX);
 }
 
-/// Returns true when equal terms mean equal metadata.
+/// Returns true when equal terms prove equal metadata.
 pub(super) fn is_whole_meta(name: &str, value: &str) -> bool {
     name.len() + 1 + value.len() < TERM_BYTES_MAX && !name.contains('\0')
 }
@@ -73,7 +72,7 @@ pub(super) fn status_term(status: Status) -> &'static [u8] {
     status.name().as_bytes()
 }
 
-/// Hands out every term of `row`, each with its field. Terms may come twice.
+/// Passes every term of `row` to `emit` with its field. A term may be passed twice.
 pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
     let mut term = Vec::with_capacity(TERM_BYTES_MAX + 1);
     let mut text = |field, value: Option<&str>| {
@@ -111,8 +110,8 @@ pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
     }
 }
 
-/// Hands out the beginning of every digest of the source and of the reports. They are added to,
-/// never taken away.
+/// Passes the first bytes of every digest of the source and the reports to `emit`. An entry never
+/// loses a digest.
 pub(super) fn digests(row: &EntryRow<'_>, mut emit: impl FnMut(DigestHead)) {
     emit(digest_head(row.blake3));
     emit(digest_head(row.sha256));
@@ -131,7 +130,7 @@ pub(super) fn digest_head(digest: Raw<'_>) -> DigestHead {
         .map_or(0, DigestHead::from_be_bytes)
 }
 
-/// Hands out every text of `row` that a text filter looks into.
+/// Passes every text of `row` that a text filter searches to `emit`.
 pub(super) fn searched_texts<'a>(row: &EntryRow<'a>, mut emit: impl FnMut(&'a str)) {
     emit(row.head.source_name);
     row.head.serial.map(&mut emit);
@@ -144,15 +143,14 @@ pub(super) fn searched_texts<'a>(row: &EntryRow<'a>, mut emit: impl FnMut(&'a st
     }
 }
 
-/// Hands out every trigram of every searched text, with repetitions.
+/// Passes every trigram of every searched text to `emit`, with repetitions.
 pub(super) fn trigrams(row: &EntryRow<'_>, mut emit: impl FnMut(Trigram)) {
     let mut trigrams = Trigrams::default();
     searched_texts(row, |text| trigrams.of(text, &mut emit));
     trigrams.single_bytes(emit);
 }
 
-/// Returns the bytes by which an entry is ordered in a column; ascending bytes are ascending
-/// values.
+/// Returns the bytes that sort an entry in a column: ascending bytes are ascending values.
 pub(super) fn order_value(column: SortField, head: &EntryHead<'_>) -> Vec<u8> {
     match column {
         SortField::Id => Vec::new(),
@@ -170,12 +168,12 @@ pub(super) fn order_value(column: SortField, head: &EntryHead<'_>) -> Vec<u8> {
 
 const SIGN: u64 = 1 << 63;
 
-/// Returns a time as bytes that sort as times do.
+/// Returns a time as bytes that sort like times.
 pub(super) fn time_value(micros: i64) -> [u8; 8] {
     (micros.cast_unsigned() ^ SIGN).to_be_bytes()
 }
 
-/// Returns the time that [`time_value`] made bytes of.
+/// Decodes the bytes of [`time_value`].
 pub(super) fn time_of(value: &[u8]) -> Option<i64> {
     let number = u64::from_be_bytes(value.try_into().ok()?);
     Some((number ^ SIGN).cast_signed())

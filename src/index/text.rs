@@ -1,24 +1,23 @@
-//! Compares text without regard to spelling variants, and finds parts of it by trigrams.
+//! Compares text without regard to spelling variants, and finds substrings by trigrams.
 
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_compatible;
 
-/// Letters and marks of East Asian fonts in another width than usual: full-width Latin, half-width
-/// Katakana.
+/// East Asian letters and marks of unusual width: full-width Latin, half-width Katakana.
 const OTHER_WIDTH: std::ops::RangeInclusive<char> = '\u{ff01}'..='\u{ffee}';
 const DOT_ABOVE: char = '\u{307}';
 const DOTLESS_I: char = '\u{131}';
-/// The small sigma at the end of a word, which has no capital letter of its own.
+/// The small sigma at the end of a word; it shares its capital letter with the ordinary sigma.
 const SIGMA_AT_END: char = '\u{3c2}';
 
-/// `text` without what people do not mean to tell apart: letter case, composed and decomposed
-/// letters, the width of East Asian letters, and the four kinds of i of Turkish. Folded text folds
-/// to itself.
+/// Returns `text` without the differences that people do not mean: letter case, composed and
+/// decomposed letters, the width of East Asian letters, and the four kinds of i in Turkish. Folded
+/// text folds to itself.
 ///
-/// What stays: other looks of a letter or digit, such as `²` for 2, because two serial numbers may
-/// differ in that; and `ß`, because one letter stays one, which `?` in a pattern stands for.
+/// Other variants stay different. `²` is not 2, because two serial numbers may differ in that. `ß`
+/// stays one letter, because `?` in a pattern stands for one letter.
 pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -50,7 +49,7 @@ pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     Cow::Owned(folded.nfc().collect())
 }
 
-/// `text` with its letters composed (NFC), as most systems write them. Letter case stays.
+/// Returns `text` with its letters composed (NFC), as most systems write them. Letter case is kept.
 #[cfg(feature = "host")]
 pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
@@ -60,7 +59,7 @@ pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns true when two names are one to people; see [`fold`].
+/// Returns true when two names differ only in what [`fold`] removes.
 pub(crate) fn is_same_name(one: &str, other: &str) -> bool {
     equals_folded(one, &fold(other))
 }
@@ -74,7 +73,7 @@ pub(super) fn equals_folded(text: &str, folded: &str) -> bool {
     }
 }
 
-/// Returns true when `folded` is a part of what `text` folds to.
+/// Returns true when the folded form of `text` contains `folded`.
 pub(super) fn contains_folded(text: &str, folded: &str) -> bool {
     if !text.is_ascii() {
         return fold(text).contains(folded);
@@ -97,7 +96,7 @@ pub(super) fn contains_folded(text: &str, folded: &str) -> bool {
 /// Three consecutive bytes of folded text, the first in the highest place.
 pub(super) type Trigram = u32;
 
-/// What stands behind the end of a text, so that every two bytes of it begin a trigram.
+/// The end mark, which follows the text so that its last two bytes begin a trigram too.
 pub(super) const TEXT_END: u8 = 0;
 
 /// The trigrams of a row's texts, with what is needed to find one or two letters as well.
@@ -107,7 +106,8 @@ pub(super) struct Trigrams {
 }
 
 impl Trigrams {
-    /// Hands out every trigram of `text`, the end mark included, in order and with repetitions.
+    /// Passes every trigram of `text` to `emit`, the end mark included, in order and with
+    /// repetitions.
     pub(super) fn of(&mut self, text: &str, mut emit: impl FnMut(Trigram)) {
         let folded = fold(text);
         let mut window: Trigram = 0;
@@ -122,7 +122,7 @@ impl Trigrams {
         }
     }
 
-    /// Hands out what stands for each single byte of the texts.
+    /// Passes the code of each single byte that occurs in the texts to `emit`.
     pub(super) fn single_bytes(self, mut emit: impl FnMut(Trigram)) {
         for byte in 0..=u8::MAX {
             if self.bytes[usize::from(byte >> 6)] & (1 << (byte & 63)) != 0 {
@@ -132,15 +132,17 @@ impl Trigrams {
     }
 }
 
-/// What stands for a byte anywhere in the texts. The byte 0xff is in no text, so this is no trigram
-/// of one.
+/// Returns the code for a byte anywhere in the texts. The byte 0xff occurs in no text, so this code
+/// is never a real trigram.
 fn single_byte(byte: u8) -> Trigram {
     Trigram::from(byte) << 16 | 0xffff
 }
 
-/// Returns the trigrams that `part` occupies in any text that contains it, as inclusive ranges that
-/// must all be met; no range is left out, so up to three bytes having them is containing the part.
-/// Empty for an empty part.
+/// Returns the ranges of trigrams that every text containing `part` has. All ranges are inclusive,
+/// and all must be met.
+///
+/// No range is left out. For up to three bytes, meeting the ranges therefore proves that the text
+/// contains `part`. Empty for an empty part.
 pub(super) fn trigram_ranges(part: &[u8]) -> Vec<(Trigram, Trigram)> {
     match *part {
         [] => Vec::new(),
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn folding_a_part_gives_a_part_of_the_folded_whole() {
-        // `str::to_lowercase` turns the last sigma of a word into another letter than one inside
+        // `str::to_lowercase` maps the last sigma of a word to another letter than a sigma inside
         // it.
         assert!(fold("ΟΔΟΣ").contains(&*fold("ΟΣ")));
         assert!(fold("ΟΔΟΣΑ").contains(&*fold("ΟΔΟΣ")));
@@ -186,8 +188,8 @@ mod tests {
         assert!(equals_folded("ÄB", "äb") && equals_folded("AB", "ab"));
     }
 
-    /// A Mac writes `ü` as u with a mark, Windows as one letter: what one had archived the other
-    /// did not find.
+    /// A Mac writes `ü` as u with a mark, Windows as one letter. A search on one must find what the
+    /// other archived.
     #[test]
     fn spellings_that_mean_one_text_fold_to_one() {
         for (one, other) in [
@@ -213,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Serial numbers are identities: what looks different is different.
+    /// Serial numbers are identities: texts that look different must stay different.
     #[test]
     fn texts_that_look_different_stay_different() {
         for (one, other) in [

@@ -1,4 +1,4 @@
-//! Appends to the log: stages frames into a group, and makes the group durable with one write and
+//! Appends to the log: collects frames into a group, and makes the group durable with one write and
 //! one sync.
 
 use std::collections::VecDeque;
@@ -12,17 +12,17 @@ use crate::log::LogError;
 use crate::log::journal::{Journal, TERMINATOR_BYTES, journal_path};
 use crate::time::Timestamp;
 
-/// A group is closed when it holds this many bytes.
+/// A group is full when it holds this many bytes.
 const GROUP_BYTES_MAX: usize = 4 << 20;
 
-/// The single writer of the journal. Poisoned by the first failed write or sync: nothing is retried
-/// on the same handle.
+/// The single writer of the journal. The first failed write or sync poisons it: no write is retried
+/// on a file handle that failed.
 pub(crate) struct Appender {
     disk: Arc<dyn Disk>,
     store: StoreId,
     journal_bytes: u64,
     current: Journal,
-    /// Where the next group goes.
+    /// The offset in the current file at which the next group starts.
     end: u64,
     free: VecDeque<Journal>,
     slots: u32,
@@ -33,14 +33,14 @@ pub(crate) struct Appender {
     poisoned: bool,
 }
 
-/// Where a staged frame will be.
+/// The future position of a staged frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Staged {
     pub(crate) slot: u32,
     pub(crate) generation: u64,
     pub(crate) offset: u64,
     pub(crate) frame_bytes: u32,
-    /// Where its first record will be.
+    /// The offset of its first blob record.
     pub(crate) records_at: u64,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct FullJournal {
     pub(crate) last_seq: EventSeq,
 }
 
-/// What a frame is made of.
+/// The content of a frame before it gets its number.
 pub(crate) struct FrameDraft<'a> {
     pub(crate) time: Timestamp,
     pub(crate) retention: Retention,
@@ -80,7 +80,7 @@ impl Appender {
         ))
     }
 
-    /// Goes on at `end` of `current`. `slots` is how many journal files there are, free ones
+    /// Continues at offset `end` of `current`. `slots` is the number of journal files, free ones
     /// included.
     #[expect(
         clippy::too_many_arguments,
@@ -118,7 +118,8 @@ impl Appender {
         }
     }
 
-    /// Returns the number of the next staged frame. A discarded group frees its numbers.
+    /// Returns the number that the next staged frame gets. Numbers of a discarded group are used
+    /// again.
     pub(crate) fn next_seq(&self) -> EventSeq {
         self.next_seq
     }
@@ -128,25 +129,25 @@ impl Appender {
         (self.current.slot, Arc::clone(&self.current.file))
     }
 
-    /// Returns true when nothing was ever appended to the current file.
+    /// Returns true when nothing has been appended to the current file.
     pub(crate) fn current_is_empty(&self) -> bool {
         self.end == JOURNAL_HEADER_BYTES as u64 && self.group.is_empty()
     }
 
-    /// Returns true when a frame of `frame_bytes` fits behind what is staged, and leaves `reserve`
-    /// bytes for the frames that must always find room (purges and the like).
+    /// Returns true when a frame of `frame_bytes` fits after what is staged, and leaves `reserve`
+    /// bytes free. The reserve is for frames that must always find room, such as purges.
     pub(crate) fn fits(&self, frame_bytes: usize, reserve: usize) -> bool {
         let needed = self.group.len() + frame_bytes + TERMINATOR_BYTES + reserve;
         self.end + needed as u64 <= self.current.header.file_bytes
     }
 
-    /// At most `bytes`, and never more than an eighth of a journal file.
+    /// Returns the size of the reserve: `bytes`, but at most an eighth of a journal file.
     pub(crate) fn reserve_bytes(&self, bytes: usize) -> usize {
         usize::try_from(self.journal_bytes / 8).map_or(bytes, |eighth| eighth.min(bytes))
     }
 
-    /// Returns how many bytes a frame with this leaf and these records takes, or an error when no
-    /// journal file could hold it.
+    /// Returns the size of a frame with this leaf and these records, or an error when no journal
+    /// file could hold it.
     pub(crate) fn frame_bytes(&self, leaf: usize, records: usize) -> Result<usize, LogError> {
         let bytes = (FRAME_HEADER_BYTES + leaf + records).next_multiple_of(8);
         let room = self.journal_bytes - JOURNAL_HEADER_BYTES as u64 - TERMINATOR_BYTES as u64;
@@ -202,8 +203,7 @@ impl Appender {
         })
     }
 
-    /// Discards the staged group, of which nothing is written. Its numbers and its place are used
-    /// again.
+    /// Discards the staged group. None of it is written; its numbers and its space are used again.
     pub(crate) fn discard(&mut self) {
         if !self.group.is_empty() {
             self.group.clear();
@@ -211,9 +211,10 @@ impl Appender {
         }
     }
 
-    /// Writes the group and syncs it. On `Ok` every staged frame survives a power cut. On an error
-    /// none may be acknowledged: whether they are durable is known only when the store is opened
-    /// again.
+    /// Writes the group and syncs it. On `Ok` every staged frame survives a power cut.
+    ///
+    /// After an error no event of the group may be acknowledged. Whether they are durable is known
+    /// only when the store is opened again.
     pub(crate) fn commit(&mut self) -> Result<(), LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);
@@ -236,9 +237,9 @@ impl Appender {
             });
         if let Err(error) = written {
             self.poisoned = true;
-            // The system may go on showing what it failed to make durable. The next process must
-            // not take it for part of the log and write behind it. So it is overwritten, if the
-            // disk allows.
+            // After a failed sync the system may still show these bytes, although they may not be
+            // durable. The next process must not take them for part of the log and append after
+            // them. So they are overwritten, if the disk allows it.
             self.group.fill(0);
             let _ = self.current.file.write_all_at(&self.group, self.end);
             return Err(error);
@@ -248,40 +249,41 @@ impl Appender {
         Ok(())
     }
 
-    /// Adds a recycled file to the free ones.
+    /// Adds a recycled file to the free files.
     pub(crate) fn give_back(&mut self, journal: Journal) {
         self.free.push_back(journal);
     }
 
-    /// Zeroes what the current file held in earlier generations. The group must be committed.
+    /// Zeroes what the current file holds of earlier generations. The group must be committed
+    /// first.
     pub(crate) fn wipe(&mut self) -> Result<(), LogError> {
         debug_assert!(self.group.is_empty(), "what is staged is not written yet");
         self.current.wipe(&*self.disk, self.end)
     }
 
-    /// Takes out the free files, to be wiped and given back.
+    /// Takes out the free files. The caller wipes them and gives them back.
     pub(crate) fn take_free(&mut self) -> Vec<Journal> {
         self.free.drain(..).collect()
     }
 
-    /// Returns how many files could be started for a frame of `frame_bytes` without making one.
+    /// Returns how many free files could hold a frame of `frame_bytes`.
     pub(crate) fn free_files(&self, frame_bytes: usize) -> usize {
         let holds = |journal: &&Journal| holds(journal, frame_bytes);
         self.free.iter().filter(holds).count()
     }
 
-    /// Returns how many journal files there are, but for free ones that are too small for a frame
-    /// of `frame_bytes`: an earlier process may have made smaller ones than this one does.
+    /// Returns the number of journal files, without free ones that are too small for a frame of
+    /// `frame_bytes`. An earlier process may have made smaller files.
     pub(crate) fn files(&self, frame_bytes: usize) -> usize {
         let too_small = self.free.len() - self.free_files(frame_bytes);
         self.slots as usize - too_small
     }
 
-    /// Goes on in the next journal file that holds a frame of `frame_bytes`, a free one or a new
-    /// one, and hands out the full one. The group must be committed.
+    /// Continues in the next journal file that can hold a frame of `frame_bytes`, and returns the
+    /// full file. Takes a free file, or else makes one. The group must be committed first.
     ///
-    /// When no file can be made (a full disk), the current one stays and the error says so; the
-    /// appender is not poisoned.
+    /// When no file can be made (a full disk), the current file stays and the error says so. The
+    /// appender is not poisoned then.
     pub(crate) fn rotate(&mut self, frame_bytes: usize) -> Result<FullJournal, LogError> {
         debug_assert!(self.group.is_empty(), "a group never spans two files");
         if self.poisoned {
@@ -314,7 +316,7 @@ impl Appender {
     }
 }
 
-/// Returns true when an empty journal file has room for a frame of `frame_bytes`.
+/// Returns true when an empty journal file can hold a frame of `frame_bytes`.
 fn holds(journal: &Journal, frame_bytes: usize) -> bool {
     let needed = JOURNAL_HEADER_BYTES + frame_bytes + TERMINATOR_BYTES;
     needed as u64 <= journal.header.file_bytes
@@ -346,7 +348,7 @@ mod tests {
         })
     }
 
-    /// Two files of one generation: stale frames of one would be taken for the other's.
+    /// If two files had one generation, stale frames of one would be taken for frames of the other.
     #[test]
     fn no_generation_is_given_twice() {
         let disk = SimDisk::new();
@@ -467,7 +469,7 @@ mod tests {
     fn after_a_failure_nothing_is_staged_written_or_begun() {
         for calls in [0, 1] {
             let disk = SimDisk::new();
-            // Zeros were written ahead of it when its file was started.
+            // Zeros were written ahead when the file was started.
             let mut appender = appender(&disk);
             stage(&mut appender, 10).expect("staged");
             disk.fail_at(calls, Fault::Os(5), Repeat::Once);

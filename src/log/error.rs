@@ -1,4 +1,4 @@
-//! What can go wrong in the log.
+//! The errors of the log.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::format::segment::SegmentError;
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 
-/// What can go wrong in the log.
+/// An error of the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
     #[error("cannot {action} {path}: {source}", path = path.display())]
@@ -66,7 +66,7 @@ impl From<LogError> for Error {
                 path,
                 source,
             } => Self::io(action, path, source),
-            // Not to be tried again, whatever the reason was.
+            // This must not be retried, whatever the cause.
             LogError::Unsure { .. } => Self::new(ErrorKind::Io, error.to_string())
                 .hint("close the store and open it again; what was acknowledged is safe"),
             LogError::Poisoned => Self::new(ErrorKind::Poisoned, error.to_string())

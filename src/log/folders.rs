@@ -11,8 +11,8 @@ pub(crate) const JOURNAL_DIR: &str = "journal";
 /// The folder of segments.
 pub(crate) const EVENTS_DIR: &str = "events";
 
-/// Lists a folder of the log. A folder that is missing is empty: copies made without empty folders
-/// lack it, and what it should have held is missed by number.
+/// Lists a folder of the log. A missing folder counts as empty: some copy tools leave out empty
+/// folders. If files are missing, the gap in the event numbers shows it.
 pub(super) fn list_or_nothing(disk: &dyn Disk, dir: &Path) -> Result<Vec<DirEntry>, LogError> {
     match disk.list(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

@@ -1,8 +1,8 @@
 //! One journal file: made once at full size, then filled and recycled.
 //!
-//! A write to blocks that were never written also changes the metadata of the file system, and the
-//! next sync waits for that. So zeros are written ahead of the groups. They are written a piece at
-//! a time and not all at once: a store that holds little never writes most of its journal.
+//! A write to blocks that were never written also changes file system metadata, which makes the
+//! next sync slower. So zeros are written ahead of the groups. They are written piece by piece,
+//! because a store that holds little never fills most of its journal.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,39 +13,40 @@ use crate::format::frame::{FRAME_ALIGN, JOURNAL_HEADER_BYTES, JournalHeader};
 use crate::id::{EventSeq, StoreId};
 use crate::log::{JOURNAL_DIR, LogError};
 
-/// The smallest journal file that holds the largest frame twice over would be 32 MiB; stores of
-/// tiny test files use this and refuse larger events.
+/// The smallest journal file. Holding the largest frame twice would take 32 MiB; stores of tiny
+/// test files use this size and refuse larger events.
 pub(crate) const JOURNAL_BYTES_MIN: u64 = 64 << 10;
 
-/// The largest journal file: recovery reads no more of one, and holds all of that in memory.
+/// The largest journal file. Recovery reads no more of a file, and holds all of it in memory.
 pub(crate) const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 
-/// Zeros written after each group, so that its end is told from stale bytes of an earlier
+/// Number of zeros after each group. They separate its end from stale bytes of an earlier
 /// generation.
 pub(crate) const TERMINATOR_BYTES: usize = 64;
 const _: () = assert!(TERMINATOR_BYTES.is_multiple_of(FRAME_ALIGN));
 
-/// How far ahead of a group zeros are written, where nothing was written before.
+/// How far ahead of a group zeros are written into blocks that were never written.
 const AHEAD_BYTES: u64 = 1 << 20;
-/// Zeros are written in pieces of so many bytes.
+/// Number of zeros written with one call.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Returns where journal file number `slot` is.
+/// Returns the path of the journal file of a slot.
 pub(crate) fn journal_path(slot: u32) -> PathBuf {
     Path::new(JOURNAL_DIR).join(format!("{slot:04}.journal"))
 }
 
-/// Returns the slot a file name stands for.
+/// Returns the slot that a file name stands for.
 pub(crate) fn slot_of(name: &str) -> Option<u32> {
     let digits = name.strip_suffix(".journal")?;
     (digits.len() == 4).then(|| digits.parse().ok())?
 }
 
-/// Where a blob record lies in the journal.
+/// The position of a blob record in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JournalPlace {
     pub(crate) slot: u32,
-    /// Differs from the file's generation once the file is recycled.
+    /// The file's generation when the record was written. It no longer matches once the file is
+    /// recycled.
     pub(crate) generation: u64,
     pub(crate) offset: u64,
     /// Bytes of the record, header included.
@@ -57,17 +58,17 @@ pub(crate) struct JournalPlace {
 pub(crate) struct Journal {
     pub(crate) slot: u32,
     pub(crate) file: Arc<dyn DiskFile>,
-    /// What its header says; meaningless while it is free.
+    /// The header as last written or read; meaningless while the file is free.
     pub(crate) header: JournalHeader,
-    /// Everything before this offset was written by this process, so the file system holds its
-    /// blocks.
+    /// Everything before this offset was written by this process, so the file system has allocated
+    /// its blocks.
     written_to: u64,
-    /// From here on there are only zeros.
+    /// Everything from this offset on is zeros.
     dirty_to: u64,
 }
 
 impl Journal {
-    /// Wraps a file that exists already. Its content is unknown.
+    /// Wraps an existing file, whose content is unknown.
     pub(crate) fn found(slot: u32, file: Arc<dyn DiskFile>, header: JournalHeader) -> Self {
         let dirty_to = header.file_bytes;
         Self {
@@ -79,7 +80,7 @@ impl Journal {
         }
     }
 
-    /// Returns the file as a free one, to be used in its whole length.
+    /// Returns the file as a free file whose whole length may be used.
     pub(crate) fn with_file_bytes(mut self, file_bytes: u64) -> Self {
         self.header.file_bytes = file_bytes.min(JOURNAL_BYTES_MAX);
         self.dirty_to = self.dirty_to.max(self.header.file_bytes);
@@ -88,8 +89,8 @@ impl Journal {
 
     /// Makes a journal file of `file_bytes` zeros. It holds nothing until [`Journal::start`].
     ///
-    /// On error the half-made file is removed again, as far as the disk lets us: a full disk must
-    /// not keep it.
+    /// On an error the partial file is removed if the disk allows it, so that it does not take
+    /// space on a full disk.
     pub(crate) fn create(
         disk: &dyn Disk,
         slot: u32,
@@ -112,15 +113,15 @@ impl Journal {
                 dirty_to: 0,
             }),
             Err(error) => {
-                // The first error is the one to tell; a leftover file is found free at the next
-                // open.
+                // The first error is the one to report. If the file stays, the next open finds it
+                // as a free file.
                 let _ = disk.remove(&path);
                 Err(error)
             }
         }
     }
 
-    /// Makes the file. Returns the end of what was written.
+    /// Makes the file of zeros. Returns the end of what was written.
     fn make_zeros(
         disk: &dyn Disk,
         path: &Path,
@@ -143,8 +144,8 @@ impl Journal {
         Ok((file, written_to))
     }
 
-    /// Writes `bytes`, which end with a terminator, at `offset`, and zeros behind them where the
-    /// next bytes will go and nothing was written before. Nothing is durable before a sync.
+    /// Writes `bytes`, which end with a terminator, at `offset`. Where the next group will go and
+    /// nothing was written before, it also writes zeros. Nothing is durable before a sync.
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let end = offset + bytes.len() as u64;
         self.dirty_to = self
@@ -160,7 +161,7 @@ impl Journal {
         self.file.write_all_at(bytes, offset)
     }
 
-    /// Begins a new generation of the file: what it held before is void once this is durable.
+    /// Starts a new generation of the file. Once this is durable, earlier content is void.
     pub(crate) fn start(&mut self, generation: u64, first_seq: EventSeq) -> Result<(), LogError> {
         let path = journal_path(self.slot);
         self.header.generation = generation;
@@ -173,21 +174,21 @@ impl Journal {
             .map_err(LogError::io("write to", &path))
             .and_then(|()| self.file.sync().map_err(LogError::io("sync", &path)));
         if started.is_err() {
-            // The next process that opens the store must not see a header that may not be durable:
-            // without one the file is free, which it was.
+            // The next process must not see a header that may not be durable. Without a header the
+            // file counts as free, as it was before.
             block.fill(0);
             let _ = self.file.write_all_at(&block, 0);
         }
         started
     }
 
-    /// Makes zeros of all a free file holds behind its header.
+    /// Zeroes everything in a free file after its header.
     pub(crate) fn wipe_free(&mut self, disk: &dyn Disk) -> Result<(), LogError> {
         self.wipe(disk, JOURNAL_HEADER_BYTES as u64)
     }
 
-    /// Makes zeros of what lies from `from` on, so that purged content does not linger behind what
-    /// is written next.
+    /// Zeroes everything from `from` on, so that purged content does not remain after what is
+    /// written next.
     pub(crate) fn wipe(&mut self, disk: &dyn Disk, from: u64) -> Result<(), LogError> {
         let path = journal_path(self.slot);
         self.make_zeros_from(disk, from)
@@ -198,13 +199,13 @@ impl Journal {
         if self.dirty_to <= from {
             return Ok(());
         }
-        // Some file systems give the place away for a moment, and on a full disk somebody else may
-        // have it by then.
+        // Some file systems release the blocks before they allocate them again. On a full disk
+        // another program could take the space in between.
         let has_room = disk
             .free_bytes()
             .is_ok_and(|free| free > self.dirty_to - from);
         if has_room && self.file.erase(from, self.dirty_to).is_ok() {
-            // It is as if nothing had been written there.
+            // The erased blocks count as never written.
             self.written_to = self.written_to.min(from);
         } else {
             write_zeros_backwards(&*self.file, from, self.dirty_to)?;
@@ -215,8 +216,8 @@ impl Journal {
     }
 }
 
-/// Writes zeros from the end to the beginning: while the first bytes are there, the next opening
-/// sees that this was cut off.
+/// Writes zeros from the end to the beginning. If this is interrupted, the first bytes are still
+/// there and the next open sees it.
 fn write_zeros_backwards(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
     let mut end = to;
     while end > from {
@@ -271,15 +272,14 @@ mod tests {
         }
     }
 
-    /// Lengths around the pieces in which zeros are written, on a disk that keeps room and on one
-    /// that can't.
+    /// Lengths around the piece size, on a disk that can reserve space and on one that cannot.
     #[test]
     fn a_file_is_made_of_as_many_zeros_as_it_is_long_or_not_at_all() {
         for file_bytes in [64 << 10, 1 << 20, (1 << 20) + 8, (2 << 20) - 8] {
             for reserves in [true, false] {
                 let disk = disk();
                 if !reserves {
-                    // Calls that come before it cannot fail in this way.
+                    // The calls before it cannot fail with this error.
                     disk.fail_at(1, Fault::Kind(io::ErrorKind::Unsupported), Repeat::Once);
                 }
                 let journal = Journal::create(&disk, 3, STORE, file_bytes).expect("made");
@@ -321,7 +321,8 @@ mod tests {
         }
         let disk = disk();
         let mut journal = Journal::create(&disk, 3, STORE, 64 << 10).expect("made");
-        // What an earlier generation left where the first frame goes must not be taken for one.
+        // Stale bytes of an earlier generation at the place of the first frame must not be read as
+        // a frame.
         disk.overwrite(PATH, 4_096, &[0xAB; 100]).expect("written");
         journal.written_to = 64 << 10;
         journal.start(2, EventSeq(9)).expect("started");
@@ -340,7 +341,7 @@ mod tests {
             let full = vec![0xAB; usize::try_from(file_bytes).expect("small")];
             for (capacity, writes) in [
                 (None, 0),
-                // No room to give the place away.
+                // There is no space to release the blocks and take them again.
                 (
                     Some(disk.used_bytes()),
                     (file_bytes - from).div_ceil(1 << 20),
@@ -362,7 +363,7 @@ mod tests {
         }
     }
 
-    /// A purge overwrote every journal file from end to end, most of which nothing was ever written
+    /// A purge must not overwrite journal files from end to end: most of them were never written
     /// to.
     #[test]
     fn a_wipe_overwrites_what_was_written_and_nothing_twice() {
@@ -407,7 +408,7 @@ mod tests {
             written,
             [(2, one), (1, one), (1, one), (2, two), (1, file_bytes)]
         );
-        // What was there before the process was: nobody knows how far it was written.
+        // The file existed before this process, so how far it was written is unknown.
         let mut journal = Journal::found(3, journal.file, journal.header);
         journal.write(&[0; 64], 4_096).expect("written");
         assert_eq!((journal.written_to, journal.dirty_to), (one, file_bytes));

@@ -1,29 +1,29 @@
-//! The bytes of a whole journal file, of which zeros take no memory.
+//! The bytes of a whole journal file, read without spending memory on its zeros.
 
 use crate::disk::DiskFile;
 use crate::format::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader};
 use crate::log::journal::JOURNAL_BYTES_MAX;
 use std::io;
 
-/// The bytes of a whole journal file. Most of a file that is not full is zeros, written ahead. They
-/// are compared where they were read, a piece at a time, and take no memory.
+/// The bytes of a whole journal file. A file that is not full consists mostly of zeros that were
+/// written ahead. It is read piece by piece, and blocks of zeros take no memory.
 pub(super) struct JournalBytes {
     bytes: Vec<u8>,
-    /// Where the zeros begin that the file ends with, to the block.
+    /// Where the zeros at the end of the file begin, rounded up to a block.
     written: usize,
 }
 
 impl JournalBytes {
     pub(super) const BLOCK: usize = 4096;
     const ZEROS: [u8; Self::BLOCK] = [0; Self::BLOCK];
-    /// What is asked of the disk at once: as much as the nearest caches of a processor hold.
+    /// Number of bytes read with one call; a piece of this size fits a processor's cache.
     pub(super) const PIECE: usize = 64 * Self::BLOCK;
 
     pub(super) fn read(file: &dyn DiskFile, len: u64) -> io::Result<Self> {
         // A longer file is reported as damage by the caller.
         let len = usize::try_from(len.min(JOURNAL_BYTES_MAX)).map_err(io::Error::other)?;
-        // The system gives memory that was never written to only when it is: blocks of zeros are
-        // left as they are.
+        // The system provides zeroed memory on first write, so blocks of zeros that are not copied
+        // take none.
         let mut bytes = vec![0; len];
         let mut written = 0;
         let mut piece = vec![0; len.min(Self::PIECE)];
@@ -45,18 +45,18 @@ impl JournalBytes {
         &self.bytes
     }
 
-    /// Returns where the zeros begin that the file ends with, to the block.
+    /// Returns where the zeros at the end of the file begin, rounded up to a block.
     pub(super) fn written_to(&self) -> usize {
         self.written
     }
 
-    /// Returns true when anything but zeros stands from `from` on.
+    /// Returns true when any byte from `from` on is not zero.
     pub(super) fn is_written_from(&self, from: usize) -> bool {
         let rest = self.bytes.get(from..self.written).unwrap_or_default();
         rest.iter().any(|byte| *byte != 0)
     }
 
-    /// Everything from `from` on that reads as the head of a frame, of whatever generation.
+    /// Returns every position from `from` on where a valid frame header stands, of any generation.
     pub(super) fn heads(&self, from: usize) -> impl Iterator<Item = (usize, FrameHeader)> + '_ {
         let mut offset = from;
         std::iter::from_fn(move || {

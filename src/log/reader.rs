@@ -34,7 +34,7 @@ impl OwnedFrame {
     }
 }
 
-/// Reads one frame of a journal file; `None` when the file was recycled since.
+/// Reads one frame of a journal file; `None` when the file was recycled in the meantime.
 pub(crate) fn read_frame(
     file: &dyn DiskFile,
     live: &LiveFrame,
@@ -53,7 +53,7 @@ pub(crate) fn read_frame(
     Ok(Some(OwnedFrame { bytes }))
 }
 
-/// Which file holds which events. Shared between the writer, the sealer and all readers.
+/// Knows which file holds which events. Shared by the writer, the sealer and all readers.
 pub(crate) struct LogFiles {
     state: RwLock<State>,
 }
@@ -61,15 +61,15 @@ pub(crate) struct LogFiles {
 #[derive(Default)]
 struct State {
     segments: BTreeMap<EventSeq, Arc<SegmentReader>>,
-    /// Events not sealed yet, ascending without gaps.
+    /// Events that are not sealed yet, ascending without gaps.
     live: VecDeque<LiveFrame>,
     journals: BTreeMap<u32, Arc<dyn DiskFile>>,
 }
 
 impl LogFiles {
-    /// Opens every segment of the store; each must go on where the one before it ends.
+    /// Opens every segment of the store. Each must continue where the one before it ends.
     ///
-    /// Opens what can be opened, and reports damage in `damage`, one line for each place.
+    /// Damaged segments are left out, and `damage` gets one line for each of them.
     pub(crate) fn open(
         disk: &dyn Disk,
         store: &StoreId,
@@ -154,19 +154,20 @@ impl LogFiles {
         sizes.sum()
     }
 
-    /// Makes a journal file known, so that readers find it.
+    /// Registers a journal file, so that readers find it.
     pub(crate) fn add_journal(&self, slot: u32, file: Arc<dyn DiskFile>) {
         let mut state = self.state.write().expect("no panic while held");
         state.journals.insert(slot, file);
     }
 
-    /// Makes frames visible to readers; they are durable by now.
+    /// Makes frames visible to readers. The frames must be durable.
     pub(crate) fn add_live(&self, frames: impl IntoIterator<Item = LiveFrame>) {
         let mut state = self.state.write().expect("no panic while held");
         state.live.extend(frames);
     }
 
-    /// From here on a segment serves the events it holds, and their journal file may be recycled.
+    /// Registers a new segment. From now on it serves its events, and their journal file may be
+    /// recycled.
     pub(crate) fn add_segment(&self, segment: SegmentReader) {
         let mut state = self.state.write().expect("no panic while held");
         let last = segment.last_seq();
@@ -178,9 +179,10 @@ impl LogFiles {
             .insert(segment.first_seq(), Arc::new(segment));
     }
 
-    /// Returns where reading can go on after event `seq` could not be read: the next event that a
-    /// block, a segment or a frame begins with. What stands between is lost, however much a damaged
-    /// file claims it to be.
+    /// Returns the event at which reading can continue when event `seq` cannot be read: the next
+    /// one that starts a block, a segment or a frame.
+    ///
+    /// The events before it are lost, whatever number a damaged file claims.
     pub(crate) fn begins_after(&self, seq: EventSeq) -> Option<EventSeq> {
         let state = self.state.read().expect("no panic while held");
         let within = state.segments.range(..=seq).next_back();
@@ -226,7 +228,7 @@ enum Place {
     Nowhere,
 }
 
-/// Reads leaves in order. Events may move from the journal to a segment meanwhile.
+/// Reads leaves in order, while events may move from the journal to a segment.
 pub(crate) struct LogReader {
     files: Arc<LogFiles>,
     next: EventSeq,
@@ -239,7 +241,7 @@ struct OpenBlock {
     index: Arc<[BlockIndex]>,
     nth: usize,
     plain: Vec<u8>,
-    /// Where the next leaf begins in `plain`.
+    /// Offset of the next leaf in `plain`.
     at: usize,
 }
 
@@ -254,8 +256,8 @@ impl LogReader {
         }
     }
 
-    /// Returns the next leaf; after an error the reader is at its end (events are never skipped
-    /// silently).
+    /// Returns the next leaf. After an error the reader has ended: events are never skipped
+    /// silently.
     pub(crate) fn next_leaf(&mut self) -> Option<Result<(EventSeq, Vec<u8>), LogError>> {
         if self.next > self.last {
             return None;
@@ -283,7 +285,7 @@ impl LogReader {
             self.block = Some(open);
             return self.take_from_block().ok_or(LogError::Missing { seq });
         }
-        // The journal file was recycled: the event moved to a segment meanwhile.
+        // The journal file was recycled, so its events are in a segment now: look again.
         for _ in 0..3 {
             match self.files.place(seq) {
                 Place::Segment(segment) => {
@@ -346,7 +348,7 @@ mod tests {
     use crate::disk::sim::SimDisk;
     use crate::log::tests::{STORE, disk, journal, leaf, seal};
 
-    /// A file with events 4 and 5, and what is known of them.
+    /// A file with events 4 and 5, and their positions.
     fn two_frames(disk: &SimDisk) -> (Arc<dyn DiskFile>, [LiveFrame; 2]) {
         let places = journal(disk, 0, 3, 4..=5);
         let live = |nth: usize| LiveFrame {
@@ -386,7 +388,7 @@ mod tests {
         }
     }
 
-    /// Else the list of what is in the journal would grow for as long as the store is open.
+    /// Otherwise the list of journal events would grow for as long as the store is open.
     #[test]
     fn what_a_segment_serves_is_in_the_journal_no_longer() {
         let disk = disk();
@@ -399,7 +401,7 @@ mod tests {
         assert_eq!(files.sealed(), EventSeq(4));
     }
 
-    /// Years of events are read from one end to the other, and from any event on.
+    /// Reading years of events, from the start or from any event, must read each footer only once.
     #[test]
     fn reading_from_any_event_reads_the_footer_once() {
         const LAST: u64 = 3_000;
@@ -440,7 +442,7 @@ mod tests {
         assert_eq!(reads_from(1), one + a_block * (blocks.len() as u64 - 1));
     }
 
-    /// A person's notes, a file of an editor.
+    /// Such as a person's notes or an editor's temporary file.
     #[test]
     fn a_file_in_the_folder_of_segments_that_is_none_is_passed_over() {
         let disk = disk();
@@ -454,8 +456,8 @@ mod tests {
         assert_eq!(files.last(), EventSeq(3));
     }
 
-    /// Damage to the store makes recovery leave a file out; what it held must not be answered from
-    /// elsewhere.
+    /// Recovery may leave out a damaged file. Its events must then be missing, and must not be read
+    /// from another file.
     #[test]
     fn an_event_whose_journal_file_is_not_known_is_missing() {
         let disk = disk();

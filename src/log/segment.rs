@@ -12,18 +12,18 @@ use crate::format::segment::{
 use crate::id::{EventSeq, PackId, StoreId};
 use crate::log::{EVENTS_DIR, LogError};
 
-/// Leaves are gathered up to this many bytes before a block is closed: enough for zstd to see what
-/// repeats, little enough to unpack for one event.
+/// A block is closed when its leaves reach this many bytes. That is enough for zstd to find
+/// repetition, and little enough to unpack for a single event.
 const BLOCK_RAW_BYTES: usize = 256 << 10;
-/// Leaves are alike; higher levels gain a few per cent of little.
+/// The zstd level of blocks. Leaves are alike, so higher levels gain only a few per cent.
 const BLOCK_LEVEL: i32 = 6;
 
-/// Returns where the segment that begins with `first_seq` is.
+/// Returns the path of the segment that begins with `first_seq`.
 pub(crate) fn segment_path(first_seq: EventSeq) -> PathBuf {
     Path::new(EVENTS_DIR).join(format!("{:020}.seg", first_seq.0))
 }
 
-/// Returns the first sequence a file name stands for.
+/// Returns the first event that a file name stands for.
 pub(crate) fn first_seq_of(name: &str) -> Option<EventSeq> {
     let digits = name.strip_suffix(".seg")?;
     let first = (digits.len() == 20).then(|| digits.parse().ok().map(EventSeq))?;
@@ -45,7 +45,7 @@ pub(crate) struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Begins a segment at `first_seq`; `frontier` is the tree over all earlier leaves.
+    /// Starts a segment at `first_seq`. `frontier` is the tree over all earlier leaves.
     pub(crate) fn create(
         disk: Arc<dyn Disk>,
         tmp: PathBuf,
@@ -120,7 +120,8 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Closes the segment and makes its bytes durable. Nobody sees it before it has its name.
+    /// Completes the segment and makes its bytes durable. It is not part of the log until it is
+    /// published.
     pub(crate) fn finish(mut self, packs: Vec<(PackId, u64)>) -> Result<SyncedSegment, LogError> {
         self.footer.tree_size = self.frontier.size();
         self.footer.tree_root = self.frontier.root();
@@ -129,8 +130,8 @@ impl SegmentWriter {
         self.close()
     }
 
-    /// Finishes a segment that a repair writes again, over leaves that may not be the ones its tree
-    /// was made over.
+    /// Completes a segment that a repair writes again. Its leaves may differ from those that the
+    /// old tree covers.
     pub(crate) fn finish_repaired(mut self, tree: RepairedTree) -> Result<SyncedSegment, LogError> {
         match tree {
             RepairedTree::Grown => return self.finish(Vec::new()),
@@ -177,18 +178,18 @@ impl SegmentWriter {
     }
 }
 
-/// What the footer of a segment that a repair made says of the tree.
+/// The tree that the footer of a repaired segment states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RepairedTree {
-    /// It grows over the leaves as they are now.
+    /// The tree over the leaves as they are now.
     Grown,
-    /// What the old footer said, which was over the leaves as they were.
+    /// The tree of the old footer, over the leaves as they were.
     Kept(Footer),
-    /// Nothing: leaves are lost, and a later segment knows its tree better.
+    /// None: leaves are lost, and a later segment states the tree.
     Unknown,
 }
 
-/// A segment whose bytes are durable, and which has no name yet.
+/// A segment whose bytes are durable, but which has no name yet.
 pub(crate) struct SyncedSegment {
     disk: Arc<dyn Disk>,
     tmp: PathBuf,
@@ -196,8 +197,9 @@ pub(crate) struct SyncedSegment {
 }
 
 impl SyncedSegment {
-    /// Gives it its name. On `Ok` it is part of the log for ever. After [`LogError::Unsure`] it may
-    /// be, too: only opening the store again tells. After any other error it is not.
+    /// Gives the segment its name. On `Ok` it is part of the log for ever. After
+    /// [`LogError::Unsure`] it may be part of the log: only opening the store again tells. After
+    /// any other error it is not.
     pub(crate) fn publish(self) -> Result<SegmentReader, LogError> {
         let path = &self.reader.path;
         publish(&*self.disk, &self.tmp, path).map_err(|error| match error {
@@ -211,7 +213,7 @@ impl SyncedSegment {
     }
 }
 
-/// A sealed segment, open for reading. Its footer is read when it is needed.
+/// A sealed segment, open for reading. The footer is read only when it is needed.
 #[derive(Clone)]
 pub(crate) struct SegmentReader {
     file: Arc<dyn DiskFile>,
@@ -230,7 +232,7 @@ impl SegmentReader {
         Self::open_at(disk, segment_path(first_seq), store, first_seq)
     }
 
-    /// Opens a segment that has another name than in a store.
+    /// Opens a segment under a name that differs from its name in a store.
     pub(crate) fn open_at(
         disk: &dyn Disk,
         path: PathBuf,
@@ -282,7 +284,7 @@ impl SegmentReader {
         self.bytes
     }
 
-    /// Its name below the store.
+    /// Returns its path relative to the store.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -314,14 +316,14 @@ impl SegmentReader {
             .ok_or_else(|| LogError::segment(&self.path)(SegmentError::Checksum("tree")))
     }
 
-    /// Returns the leaves of one block, each followed by a newline, checked.
+    /// Returns the leaves of one block, each followed by a newline. Checksums are verified.
     pub(crate) fn block(&self, at: &BlockIndex) -> Result<Vec<u8>, LogError> {
         read_block(&*self.file, &self.path, at)
     }
 }
 
-/// Returns the leaves of the block at `at` of the file at `path`, each followed by a newline,
-/// checked.
+/// Returns the leaves of the block at `at` in the file at `path`, each followed by a newline.
+/// Checksums are verified.
 pub(super) fn read_block(
     file: &dyn DiskFile,
     path: &Path,

@@ -1,4 +1,4 @@
-//! Samples of logs for the tests of this room, and tests of its errors.
+//! Sample logs for the tests of this room, and tests of its errors.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub(super) const STORE: StoreId = StoreId::from_bytes([7; 16]);
 
-/// A disk with the folders of a log, and no log.
+/// A disk with the folders of a log, but without files.
 pub(super) fn disk() -> SimDisk {
     let disk = SimDisk::new();
     for folder in ["tmp", EVENTS_DIR, JOURNAL_DIR] {
@@ -49,7 +49,7 @@ pub(super) fn leaf(seq: u64) -> Vec<u8> {
     line.into_bytes()
 }
 
-/// The tree over these leaves.
+/// Returns the tree over these leaves.
 pub(super) fn tree(leaves: &[Vec<u8>]) -> Frontier {
     let mut tree = Frontier::new();
     for leaf in leaves {
@@ -58,7 +58,7 @@ pub(super) fn tree(leaves: &[Vec<u8>]) -> Frontier {
     tree
 }
 
-/// Seals these events; those before them need not be there.
+/// Seals these events into a segment. Earlier events need not exist.
 pub(super) fn seal(disk: &SimDisk, seqs: RangeInclusive<u64>) -> SegmentReader {
     let before: Vec<_> = (1..*seqs.start()).map(leaf).collect();
     let first = EventSeq(*seqs.start());
@@ -72,8 +72,8 @@ pub(super) fn seal(disk: &SimDisk, seqs: RangeInclusive<u64>) -> SegmentReader {
     synced.publish().expect("published")
 }
 
-/// A journal file of the smallest size that was begun with the first of these events and holds
-/// them, each a group of its own; answers where each frame begins, and where the last one ends.
+/// Makes a journal file of the smallest size with these events, each in its own group. Returns
+/// where each frame begins, and where the last one ends.
 pub(super) fn journal(
     disk: &SimDisk,
     slot: u32,
@@ -83,7 +83,7 @@ pub(super) fn journal(
     journal_in_groups(disk, slot, generation, seqs, |seq| seq)
 }
 
-/// The same, each event in the group that begins with the one `group` names.
+/// Makes such a journal file in which `group` maps each event to the first event of its group.
 pub(super) fn journal_in_groups(
     disk: &SimDisk,
     slot: u32,
@@ -116,7 +116,7 @@ pub(super) fn journal_in_groups(
     places
 }
 
-/// What a caller does about an error hangs on its kind.
+/// A caller decides by the error's kind what to do.
 #[test]
 fn each_error_of_the_log_is_of_the_kind_that_says_what_to_do() {
     let path = PathBuf::from("journal/0000.journal");
@@ -155,7 +155,7 @@ fn each_error_of_the_log_is_of_the_kind_that_says_what_to_do() {
         let told = error.to_string();
         let error = Error::from(error);
         assert_eq!(error.kind(), kind, "{told}");
-        // The cause is told in the words of the system, or in ours.
+        // The cause is described by the system or by this program.
         let fact = told.split(": ").next().unwrap_or(&told);
         assert!(error.message().starts_with(fact), "{told}");
     }

@@ -1,4 +1,4 @@
-//! Policy, holds and entries make a plan. Nothing here deletes.
+//! Makes purge plans from policies, holds and entries. Nothing here deletes.
 
 mod plan;
 mod policy;

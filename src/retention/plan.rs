@@ -1,5 +1,5 @@
-//! Which entries go, and by which rule each: a value that can be shown, stored, compared and
-//! refused as stale.
+//! A purge plan: which entries to purge, and by which rule each. A plan can be shown, stored and
+//! compared, and is refused when it is stale.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 #[non_exhaustive]
 #[must_use = "a plan purges nothing before `Archive::purge` carries it out"]
 pub struct PurgePlan {
-    /// A digest of what the plan holds; two equal plans have the same.
+    /// A digest of the plan's content. Equal plans have equal ids.
     pub plan_id: String,
     /// The newest event that was taken into account.
     pub at_seq: EventSeq,
@@ -25,87 +25,87 @@ pub struct PurgePlan {
     pub effective_now: Timestamp,
     /// The rules, in words.
     pub rules: Vec<String>,
-    /// The entries that go, oldest first.
+    /// The entries to purge, oldest first.
     pub items: Vec<PlannedPurge>,
-    /// How many they are.
+    /// Number of entries to purge.
     pub count: u64,
-    /// Bytes of their sources and reports, as they were before they were stored.
+    /// Bytes of their sources and reports before compression and deduplication.
     pub bytes_logical: u64,
-    /// Bytes on disk that nothing needs afterwards: content that no other entry shares, as stored.
+    /// Bytes on disk that become unneeded: content that no other entry shares, as stored.
     pub bytes_freed: u64,
-    /// Bytes the store shrinks by at once, with what earlier purges left in the same packs. The
-    /// rest goes when half of its pack is unneeded.
+    /// Bytes by which the store shrinks at once, including what earlier purges left in the same
+    /// packs. The rest is freed when half of its pack is unneeded.
     #[serde(default)]
     pub bytes_freed_at_once: u64,
-    /// How many would have gone but for a hold.
+    /// Number of entries that a rule selected but a hold kept.
     pub held_skipped: u64,
-    /// How many would have gone but for reports that wait to be submitted.
+    /// Number of entries that a rule selected but that stay because reports wait to be submitted.
     #[serde(default)]
     pub waiting_skipped: u64,
-    /// When the oldest of them was archived.
+    /// When the oldest of the entries to purge was archived.
     pub oldest: Option<Timestamp>,
-    /// When the newest of them was archived.
+    /// When the newest of the entries to purge was archived.
     pub newest: Option<Timestamp>,
     /// The rules in one line.
     pub reason: String,
 }
 
-/// One entry of a plan, with the reason it was chosen.
+/// One entry of a plan, with the rule that selected it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlannedPurge {
     /// The entry.
     pub id: EntryId,
-    /// The rule that lets it go.
+    /// The rule that selected it.
     pub rule: String,
-    /// Bytes on disk that nothing needs once this entry is gone, and the ones before it in the
+    /// Bytes on disk that become unneeded by purging this entry, after the entries before it in the
     /// plan.
     pub bytes_freed: u64,
 }
 
-/// What a plan needs to know of an entry.
+/// The facts about an entry that the planner needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate {
     pub(crate) id: EntryId,
     pub(crate) archived_at: Timestamp,
     pub(crate) retention: Retention,
-    /// What keeps it whatever the rules say.
+    /// Why the entry stays, whatever the rules say.
     pub(crate) spared: Option<Spared>,
     /// Bytes of its source and all its reports.
     pub(crate) bytes: u64,
 }
 
-/// Why an entry stays that a rule lets go.
+/// Why an entry stays although a rule selected it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spared {
     /// It is on hold.
     Held,
-    /// Reports of it wait to be submitted.
+    /// It has reports that wait to be submitted.
     Waiting,
 }
 
-/// The stored bytes that go with an entry, those before it in the plan being gone.
+/// The stored bytes that purging an entry frees, after the entries before it in the plan.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leaving {
-    /// What none of the selected entries needs any more.
+    /// Bytes that no remaining selected entry needs.
     pub(crate) of_selection: u64,
-    /// What nothing in the store needs any more.
+    /// Bytes that nothing in the store needs.
     pub(crate) of_store: u64,
 }
 
-/// Builds a plan from the live entries, handed over oldest first.
+/// Builds a plan from the live entries, which it gets oldest first.
 pub(crate) struct Planner<'a> {
     policy: &'a Policy,
     now: Timestamp,
     cutoff: Option<Timestamp>,
-    /// Selected entries, and stored bytes of theirs, that would be left if nothing more went.
+    /// Number of selected entries that remain if no more are purged, and their stored bytes.
     left_count: u64,
     left_stored: u64,
     plan: PurgePlan,
 }
 
 impl<'a> Planner<'a> {
-    /// Starts a plan over `entries` live entries that take `stored` bytes on disk altogether.
+    /// Starts a plan over `entries` live entries, which take `stored` bytes on disk in total.
     pub(crate) fn new(
         policy: &'a Policy,
         now: Timestamp,
@@ -139,7 +139,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Decides on the next entry. What leaves with it is asked only when it goes.
+    /// Decides about the next entry. The freed bytes are computed only when the entry is purged.
     pub(crate) fn consider<E>(
         &mut self,
         entry: &Candidate,
@@ -148,9 +148,9 @@ impl<'a> Planner<'a> {
         let Some(rule) = self.rule_for(entry) else {
             return Ok(());
         };
-        // What is spared goes on counting towards size and count.
+        // An entry that is spared still counts towards the limits on size and count.
         match entry.spared {
-            // A hold beats every rule.
+            // A hold overrides every rule.
             Some(Spared::Held) => {
                 self.plan.held_skipped += 1;
                 return Ok(());
@@ -206,7 +206,7 @@ impl<'a> Planner<'a> {
         None
     }
 
-    /// Returns the finished plan, which frees so many bytes at once.
+    /// Returns the finished plan. `freed_at_once` is the number of bytes that it frees at once.
     pub(crate) fn finish(mut self, freed_at_once: u64) -> PurgePlan {
         if !self.plan.items.is_empty() {
             self.plan.bytes_freed_at_once = freed_at_once;
@@ -217,12 +217,12 @@ impl<'a> Planner<'a> {
 }
 
 impl PurgePlan {
-    /// Returns whether it was made to take entries whose reports wait to be submitted.
+    /// Returns whether the plan was made to include entries with waiting reports.
     pub(crate) fn takes_waiting(&self) -> bool {
         self.rules.iter().any(|rule| rule == EVEN_WAITING)
     }
 
-    /// What `plan_id` must be for the plan to be the one that was made.
+    /// Returns the `plan_id` that an unchanged plan has.
     pub(crate) fn digest(&self) -> String {
         let mut digest = blake3::Hasher::new_derive_key("annals purge plan v1");
         digest.update(&self.at_seq.0.to_le_bytes());
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(plan.oldest, Some(now().plus_days(-40)));
     }
 
-    /// A report that was made and never sent is what the host is there to prevent.
+    /// Reports that are made and never submitted are what the host must prevent.
     #[test]
     fn what_waits_to_be_submitted_stays_unless_it_is_asked_for_and_a_hold_keeps_it_even_then() {
         let spared = |spared| Candidate {
@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(policy.rules(), Err(EmptyPolicy));
     }
 
-    /// It stands in the log for good.
+    /// The text of the rule stays in the log for good.
     #[test]
     fn a_limit_says_what_it_was_when_it_takes_an_entry() {
         let by_size = Policy {

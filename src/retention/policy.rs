@@ -1,25 +1,25 @@
-//! What may go.
+//! Retention policies: the rules that select entries to purge.
 
 use crate::setters::setters;
 use crate::time::Timestamp;
 
-/// Rules that say which entries may go. An entry goes when any rule lets it go and no hold is on
-/// it.
+/// The rules that select entries to purge. An entry is purged when any rule selects it and no hold
+/// applies to it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Only entries of this converter, whatever its letter case.
+    /// Only entries of this converter, without regard to letter case.
     pub converter: Option<String>,
     /// Entries archived more than this many microseconds ago.
     pub older_than_micros: Option<i64>,
     /// Entries past the retention recorded with each of them.
     pub expired: bool,
-    /// The oldest, until the sources and reports of those left take at most this many bytes on
-    /// disk: compressed, and content that several of them share once.
+    /// Purges the oldest entries until the sources and reports of the remaining ones take at most
+    /// this many bytes on disk. Bytes are counted compressed, and shared content once.
     pub max_size: Option<u64>,
-    /// The oldest, until at most this many entries are left.
+    /// Purges the oldest entries until at most this many are left.
     pub max_count: Option<u64>,
-    /// What of entries whose reports no server took yet.
+    /// What to do with entries whose reports no server has accepted yet.
     pub unsubmitted: Unsubmitted,
 }
 
@@ -34,38 +34,39 @@ setters! { Policy {
     max_size: opt [u64];
     /// Takes the oldest, until at most this many entries are left.
     max_count: opt [u64];
-    /// Sets what becomes of entries whose reports no server took yet.
+    /// Sets what to do with entries whose reports no server has accepted yet.
     unsubmitted: [Unsubmitted];
 } }
 
-/// What becomes of an entry that may go and whose reports wait to be submitted.
+/// What to do with a selected entry whose reports wait to be submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Unsubmitted {
-    /// It stays until a server took them or refused them.
+    /// Keep it until a server has accepted or refused the reports.
     #[default]
     Keep,
-    /// It goes, and its reports are never sent.
+    /// Purge it; its reports are never submitted.
     Take,
 }
 
-/// The day on which a policy is judged.
+/// The day for which a policy is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AsOf {
-    /// The day on the store's clock, unless the log makes that doubtful.
+    /// The day of the store's clock, unless the log makes that doubtful.
     Clock,
-    /// This one, for which somebody vouches.
+    /// This day, which the caller vouches for.
     Vouched(Timestamp),
 }
 
-/// A policy without a rule selects nothing, and is refused rather than understood as "everything".
+/// A policy without a rule selects nothing. It is refused, so that nobody takes it for
+/// "everything".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the policy has no rule, so nothing can be selected by it")]
 pub struct EmptyPolicy;
 
 impl Policy {
-    /// Returns the rules in words, in the order they are tried.
+    /// Returns the rules in words, in the order in which they are tried.
     pub fn rules(&self) -> Result<Vec<String>, EmptyPolicy> {
         let rules: Vec<String> = [
             self.older_than_micros.map(older_than),
@@ -86,12 +87,12 @@ impl Policy {
         Ok(rules.into_iter().chain(unsubmitted).collect())
     }
 
-    /// Returns whether what it selects depends on the day.
+    /// Returns whether the selection depends on the day.
     pub(crate) fn asks_the_day(&self) -> bool {
         self.expired || self.older_than_micros.is_some()
     }
 
-    /// Returns the instant up to which entries are too old.
+    /// Returns the time of archiving up to which entries are too old.
     pub(crate) fn cutoff(&self, now: Timestamp) -> Option<Timestamp> {
         self.older_than_micros
             .map(|micros| now.plus_micros(micros.saturating_neg()))
@@ -99,7 +100,7 @@ impl Policy {
 }
 
 pub(crate) const EXPIRED: &str = "expired";
-/// No rule by itself; it says that entries go whose reports wait to be submitted.
+/// Not a rule by itself: states that entries with waiting reports are purged too.
 pub(crate) const EVEN_WAITING: &str = "even-waiting";
 
 pub(crate) fn older_than(micros: i64) -> String {

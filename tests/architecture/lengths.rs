@@ -85,10 +85,13 @@ fn last_line(source: &Source, at: usize) -> Option<usize> {
 pub(crate) fn lines(sources: &[Source]) -> Vec<Complaint> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|source| is_rust(&source.path)) {
+        let mut in_block = false;
         for (line, text) in (1..).zip(source.text.lines()) {
             let columns = text.chars().count();
             let comment = text.trim_start().starts_with("//");
-            if comment && columns > COLUMNS_MAX && !text.contains("://") {
+            in_block ^= comment && text.contains("```");
+            let is_row = in_block || text.contains(" | ");
+            if comment && columns > COLUMNS_MAX && !is_row && !text.contains("://") {
                 found.push(source.complain(line, format!("a comment of {columns} columns")));
             }
         }

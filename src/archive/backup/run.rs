@@ -186,8 +186,8 @@ impl Run<'_> {
         Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "{} of the store is not what is in the backup in {}: a repair made it anew, or it \
-                 was replaced",
+                "{} of the store is not what is in the backup in {}: a repair rebuilt it, or it was \
+                 replaced",
                 file.path,
                 self.target.dir.display()
             ),

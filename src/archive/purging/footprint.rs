@@ -187,5 +187,5 @@ fn does_not_add_up(how: &str) -> Error {
         ErrorKind::Damaged,
         format!("the index does not add up: {how}"),
     )
-    .hint("make the index anew with 'annals rebuild'")
+    .hint("rebuild the index with 'annals rebuild'")
 }

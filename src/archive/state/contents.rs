@@ -151,7 +151,7 @@ impl Contents {
                     ErrorKind::Damaged,
                     format!("the index does not know pack {id}"),
                 )
-                .hint("make the index anew with 'annals rebuild'")
+                .hint("rebuild the index with 'annals rebuild'")
             })?;
             Ok(row.class)
         })
@@ -178,7 +178,7 @@ fn without_header(id: &BlobId, len: u32, header_bytes: usize) -> Result<u64> {
             ErrorKind::Damaged,
             format!("the record of blob {id} has {len} bytes, fewer than its header"),
         )
-        .hint("make the index anew with 'annals rebuild'")
+        .hint("rebuild the index with 'annals rebuild'")
     })
 }
 

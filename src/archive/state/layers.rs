@@ -171,7 +171,7 @@ impl LayeredIndex {
         let index = self.file.open(access)?;
         let index = index.ok_or_else(|| {
             Error::new(ErrorKind::Damaged, "the index is missing or of no use")
-                .hint("close the store and open it again: the index is made anew")
+                .hint("close the store and open it again: the index is rebuilt")
         })?;
         let tables = index.view(Vec::new())?;
         let mut layers = self.layers.write().expect("no panic while held");

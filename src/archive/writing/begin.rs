@@ -22,7 +22,8 @@ impl Archive {
     /// them.
     ///
     /// It waits only while too much is in flight: [`Options::in_flight_bytes`], or 1,024 records.
-    /// [`Archive::try_begin_put`] returns `None` instead. Long content, from [`Options::stream_bytes`] on,
+    /// [`Archive::try_begin_put`] returns `None` instead. Long content, from
+    /// [`Options::stream_bytes`] on,
     /// is written to the disk before this returns.
     ///
     /// ```

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::format::record;
 
-/// The record that is made of a plaintext, written and read again.
+/// Writes a plaintext as a record and reads the record again.
 fn through_record(compressed: Compressed<'_>, raw: &[u8]) -> (RecordHeader, Vec<u8>) {
     let raw_len = u32::try_from(raw.len()).expect("short");
     let mut bytes = Vec::new();
@@ -17,7 +17,7 @@ fn through_record(compressed: Compressed<'_>, raw: &[u8]) -> (RecordHeader, Vec<
     (header, stored.to_vec())
 }
 
-/// The header of a record that claims to store a zstd frame of `raw_len` bytes of plaintext.
+/// Returns the header of a record that claims `raw_len` bytes of plaintext for a stored zstd frame.
 fn claim(raw_len: u32, stored: &[u8]) -> RecordHeader {
     let record = Record {
         kind: RecordKind::Content,
@@ -32,7 +32,7 @@ fn claim(raw_len: u32, stored: &[u8]) -> RecordHeader {
     record::decode_header(&bytes).expect("just written")
 }
 
-/// A form, filled in for one unit.
+/// Returns a filled-in test form for one unit.
 fn form(unit: u32) -> Vec<u8> {
     let rows = (0..40_u32).map(|row| format!("{};PASS\n", BlobId::of(&row.to_le_bytes())));
     let own = format!("unit;{unit}\n");
@@ -76,8 +76,8 @@ fn bytes_that_zstd_would_take_for_a_dictionary_of_its_own_form_are_no_dictionary
     assert!(Dictionary::new(vec![0; DICTIONARY_BYTES_MAX as usize + 1]).is_none());
 }
 
-/// Columns of measurements are most of what stations write. zstd's middle levels leave them longer
-/// than need be.
+/// Most of what stations write is columns of measurements, which zstd's middle levels compress
+/// badly.
 #[test]
 fn a_higher_level_seals_columns_of_numbers_smaller() {
     let mut digits = vec![0; 4 * 2_000];
@@ -118,7 +118,7 @@ fn what_zstd_cannot_shorten_is_stored_as_it_is() {
         let compressed = compressor.compress(raw, &mut scratch);
         assert_eq!((compressed.codec, compressed.stored), (Codec::Raw, raw));
     }
-    // A frame that was given up leaves the compressor as good as new.
+    // After an aborted frame the compressor must work as before.
     let zeros = vec![0; 100_000];
     assert!(compressor.compress(&zeros, &mut scratch).stored.len() < 100);
 }
@@ -162,9 +162,9 @@ fn a_frame_that_unpacks_to_less_than_its_record_says_is_damaged() {
 
 #[test]
 fn a_frame_that_asks_for_a_huge_window_gets_no_memory_for_it() {
-    // The largest window zstd can be asked for, and one that it cannot.
+    // The largest window that zstd supports, and one that it does not.
     for window in [0xa8, 0xf8] {
-        // Magic, no content size, the window, one last block: 200 times 'A'.
+        // Magic, no content size, the window, and one last block of 200 times 'A'.
         let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, window, 0x43, 0x06, 0, b'A'];
         let mut context = DCtx::create();
         let before = context.sizeof();
@@ -179,8 +179,7 @@ fn a_frame_that_asks_for_a_huge_window_gets_no_memory_for_it() {
     }
 }
 
-/// Compressors were one for each thread. Whoever gets one now gets what another has used, and must
-/// not find anything of it.
+/// A thread gets a compressor that another thread has used, and must not see anything of that use.
 #[test]
 fn threads_that_share_compressors_get_what_one_of_their_own_would_make() {
     let noise: Vec<u8> = (0..300_u32)

@@ -29,7 +29,7 @@ fn a_pack_without_its_end_still_gives_up_its_records_byte_for_byte() {
     }
 }
 
-/// What is read under a name is taken for what it names, without another look.
+/// Callers trust that content is what its id names, and do not check it again.
 #[test]
 fn content_is_handed_out_under_its_own_name_only() {
     let record = |id: BlobId| {
@@ -55,7 +55,7 @@ fn content_is_handed_out_under_its_own_name_only() {
     }
 }
 
-/// One whose header is whole says whose it is, so that what is in it can be looked for.
+/// An intact header names the store, so that the records can be searched for.
 #[test]
 fn a_pack_opens_once_its_header_is_whole_and_is_too_short_without_room_for_its_end() {
     let (sim, path, ..) = sim_pack();
@@ -82,7 +82,7 @@ fn a_pack_opens_once_its_header_is_whole_and_is_too_short_without_room_for_its_e
     assert!(listed.is_err_and(|error| !short(&error, least)));
 }
 
-/// A dictionary may be one file as a whole, which is a blob under the same name.
+/// A dictionary may equal one whole file. Then a blob and the dictionary have one id.
 #[test]
 fn what_is_found_by_walking_stands_in_the_order_of_the_footer() {
     let (sim, path, listed, _) = sim_pack();
@@ -95,7 +95,7 @@ fn what_is_found_by_walking_stands_in_the_order_of_the_footer() {
     );
 }
 
-/// A disk with a pack that has a dictionary in it, what the pack lists, and the name of the
+/// Returns a disk with a pack that has a dictionary, the entries of the pack, and the tag of the
 /// dictionary.
 fn sim_pack() -> (SimDisk, PathBuf, Vec<PackEntry>, DictTag) {
     let sim = SimDisk::new();
@@ -113,7 +113,7 @@ fn sim_pack() -> (SimDisk, PathBuf, Vec<PackEntry>, DictTag) {
     (sim, path, listed, tag)
 }
 
-/// Where the two copies of the dictionary are.
+/// Returns the entries of both copies of the dictionary.
 fn copies(listed: &[PackEntry]) -> [PackEntry; 2] {
     let of_dictionary = |entry: &&PackEntry| entry.kind == RecordKind::Dictionary;
     let copies: Vec<PackEntry> = listed.iter().filter(of_dictionary).copied().collect();
@@ -125,7 +125,7 @@ fn damage(sim: &SimDisk, path: &Path, record: &PackEntry) {
     sim.flip_bit(path, bit).expect("flipped");
 }
 
-/// Taken for damage, a read that fails once would make content unreadable that is whole.
+/// If a temporary read error counted as damage, intact content would become unreadable.
 #[test]
 fn whatever_read_fails_while_a_dictionary_is_looked_for_the_error_of_the_disk_is_told() {
     let (sim, path, listed, tag) = sim_pack();
@@ -159,19 +159,19 @@ fn whatever_read_fails_while_a_dictionary_is_looked_for_the_error_of_the_disk_is
                 "call {failed} of a pack with {second_is_whole} {has_end}: {found:?}"
             );
             failed += 1;
-            // It failed once, and is found by the same reader from then on.
+            // The read failed once; from then on this reader must find the dictionary.
             reader.dictionary(tag).expect("readable");
         }
         struck.push(failed);
     }
-    // The second copy: walked over in two reads, then read. Damaged: the walk goes on, then the
-    // footer and the first copy.
+    // For the second copy: two reads of the scan, then one of the dictionary. If it is damaged, the
+    // scan continues, and then come the footer and the first copy.
     assert_eq!(struck[0], 3);
     assert!(struck[1] > 4 && struck[2] > 4, "{struck:?}");
 }
 
-/// Behind damage the walk finds its way back to records of both forms: content, and dictionaries
-/// with their ids.
+/// After damage the scan must find later records of both forms: content, and dictionaries with
+/// their ids.
 #[test]
 fn a_damaged_record_costs_a_walk_that_record_and_no_other() {
     let (sim, path, listed, _) = sim_pack();
@@ -186,7 +186,7 @@ fn a_damaged_record_costs_a_walk_that_record_and_no_other() {
     }
 }
 
-/// Taken for damage, it would cost a repair content that is whole.
+/// If a temporary read error counted as damage, a repair would give up intact content.
 #[test]
 fn whatever_read_fails_while_a_pack_is_walked_over_the_error_of_the_disk_is_told() {
     let (sim, path, listed, _) = sim_pack();
@@ -208,7 +208,7 @@ fn whatever_read_fails_while_a_pack_is_walked_over_the_error_of_the_disk_is_told
     }
 }
 
-/// A file that is cut while it is open reads as one that was cut before.
+/// A file that is truncated while it is open must read like one that was truncated before.
 #[test]
 fn a_pack_that_loses_its_footer_while_it_is_open_still_gives_its_dictionary() {
     let (sim, path, listed, tag) = sim_pack();

@@ -11,7 +11,7 @@ use crate::format::pack::{PACK_HEADER_BYTES, PackError, PackOrigin};
 use crate::format::record::{Codec, NAMELESS_HEADER_BYTES, RecordKind};
 use crate::id::{EventSeq, StoreId};
 
-/// A directory with `tmp` and `packs` in it.
+/// Makes a directory that contains `tmp` and `packs`.
 pub(in crate::blob) fn new_disk() -> (tempfile::TempDir, Arc<dyn Disk>) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let disk = FsDisk::new(dir.path());
@@ -20,7 +20,7 @@ pub(in crate::blob) fn new_disk() -> (tempfile::TempDir, Arc<dyn Disk>) {
     (dir, Arc::new(disk))
 }
 
-/// Pack 1, pack 2 and so on.
+/// Returns places for pack 1, pack 2 and so on.
 pub(in crate::blob) fn places() -> impl FnMut() -> PackPlace {
     let mut number = 0;
     move || {
@@ -51,7 +51,7 @@ fn raw(content: &[u8]) -> Record<'_> {
     }
 }
 
-/// A published pack with three small blobs in it.
+/// Publishes a pack with three small blobs.
 pub(in crate::blob) fn small_pack(disk: &Arc<dyn Disk>) -> SyncedPack {
     let place = places()();
     let mut writer = PackWriter::create(disk, &place.tmp_path, place.header).expect("created");
@@ -127,15 +127,15 @@ fn records_longer_than_the_buffer_and_many_short_ones_stand_where_the_entries_sa
     }
 }
 
-/// Everything there is in a pack, or the first thing that is wrong with it.
+/// Returns everything in a pack, or the first error.
 fn read_all(disk: &dyn Disk, path: &Path) -> Result<Vec<Vec<u8>>, PackReadError> {
     let reader = PackReader::open(disk, path)?;
     let read = |entry: PackEntry| Ok(reader.read_plain(entry.offset, entry.len, &entry.id)?.bytes);
     reader.entries()?.into_iter().map(read).collect()
 }
 
-// There is no byte in a pack that may change unnoticed: header, trailer and footer are checked as a
-// whole, records fill the rest without a gap, and each is checked from its first byte to its last.
+// No byte of a pack may change unnoticed. Header, trailer and footer are checked as a whole.
+// Records fill the rest without a gap, and each is checked from its first byte to its last.
 #[test]
 fn every_flipped_bit_and_every_missing_byte_of_a_pack_is_noticed() {
     let (dir, disk) = new_disk();
@@ -164,7 +164,8 @@ fn every_flipped_bit_and_every_missing_byte_of_a_pack_is_noticed() {
     assert!(read_all(&*disk, &pack.path).is_err(), "a byte too many");
 }
 
-/// Many short records go out in one write, and none waits in more memory than there is for all.
+/// Many short records are written with one call, and buffered records never take more than the
+/// buffer's size.
 #[test]
 fn records_are_written_when_the_next_one_does_not_fit_the_buffer() {
     let sim = crate::disk::sim::SimDisk::new();
@@ -182,7 +183,7 @@ fn records_are_written_when_the_next_one_does_not_fit_the_buffer() {
     assert_eq!((writes(), writer.buffer.len()), (1, 36));
 }
 
-/// How many records lie in each pack of a series of packs of so many bytes.
+/// Returns how many records each pack of a series has, with packs of `pack_bytes`.
 fn packs_of(pack_bytes: u64, lengths: &[usize]) -> Vec<usize> {
     let (_dir, disk) = new_disk();
     let mut series = PackSeries::new(disk, pack_bytes, places());
@@ -203,7 +204,7 @@ fn a_pack_is_filled_to_its_last_byte_and_no_pack_is_empty() {
     assert_eq!(packs_of(header + 300, &[400, 400]), [1, 1]);
 }
 
-/// What nothing names yet is garbage, and a full disk has no room for it.
+/// Packs that nothing refers to are garbage, and on a full disk they take needed space.
 #[test]
 fn a_series_that_is_given_up_takes_its_packs_along() {
     let (_dir, disk) = new_disk();
@@ -217,13 +218,13 @@ fn a_series_that_is_given_up_takes_its_packs_along() {
     assert_eq!((files("tmp"), files("packs")), (0, 0));
 }
 
-/// A form, filled in for one unit.
+/// Returns a filled-in test form for one unit.
 fn form(unit: u32) -> Vec<u8> {
     let rows = (0..12_u32).map(|row| format!("{};{unit}\n", BlobId::of(&row.to_le_bytes())));
     rows.collect::<String>().into_bytes()
 }
 
-/// A published pack with three forms in it, two of them compressed with a dictionary.
+/// Publishes a pack with three forms, two of them compressed with a dictionary.
 pub(in crate::blob) fn pack_with_dictionary(disk: &Arc<dyn Disk>) -> SyncedPack {
     let dictionary = Dictionary::new(form(1)).expect("a dictionary");
     let stored = StoredRecord::encode(&Record {
@@ -233,7 +234,7 @@ pub(in crate::blob) fn pack_with_dictionary(disk: &Arc<dyn Disk>) -> SyncedPack 
     .expect("a record");
     let place = places()();
     let mut writer = PackWriter::create(disk, &place.tmp_path, place.header).expect("created");
-    // The dictionary's own bytes are content as well, under the same id.
+    // The bytes of the dictionary are also content, under the dictionary's id.
     writer.append(&raw(&form(1))).expect("appended");
     let mut compressor = Compressor::with_dictionary(Level::DEFAULT, &dictionary);
     for unit in [2, 3] {
@@ -255,7 +256,7 @@ pub(in crate::blob) fn pack_with_dictionary(disk: &Arc<dyn Disk>) -> SyncedPack 
         .expect("published")
 }
 
-/// A dictionary under that id, which is not looked at before it is read.
+/// Returns a dictionary record with this id; the id is not verified before the dictionary is read.
 fn dictionary_named(id: [u8; 32]) -> StoredRecord {
     StoredRecord::encode(&Record {
         kind: RecordKind::Dictionary,
@@ -270,7 +271,8 @@ fn started(disk: &Arc<dyn Disk>) -> PackWriter {
     PackWriter::create(disk, &place.tmp_path, place.header).expect("created")
 }
 
-/// Four zeros at the start are how a record says that it needs none.
+/// In a record's header, zeros mean that no dictionary is needed. So records cannot name a
+/// dictionary whose id begins with four zeros.
 #[test]
 fn a_dictionary_that_no_record_can_name_takes_no_room_in_the_pack() {
     let (_dir, disk) = new_disk();
@@ -284,8 +286,8 @@ fn a_dictionary_that_no_record_can_name_takes_no_room_in_the_pack() {
     assert_eq!(writer.bytes(), PACK_HEADER_BYTES as u64 + 70);
 }
 
-/// Records name a dictionary by the start of its id. With two of one name, some would be unpacked
-/// with the wrong one.
+/// Records name a dictionary by the first bytes of its id. With two of one name, some records would
+/// be unpacked with the wrong one.
 #[test]
 fn of_two_dictionaries_with_one_name_a_pack_takes_the_first_and_refuses_the_other() {
     let (_dir, disk) = new_disk();
@@ -305,7 +307,7 @@ fn of_two_dictionaries_with_one_name_a_pack_takes_the_first_and_refuses_the_othe
     assert_eq!(writer.bytes(), before + 70);
 }
 
-/// The end of a pack has 32 bits for their length.
+/// The trailer has 32 bits for the length of the dictionaries.
 #[test]
 fn a_pack_takes_dictionaries_up_to_the_length_it_can_say_and_refuses_the_next() {
     let (_dir, disk) = new_disk();
@@ -377,7 +379,7 @@ fn a_flipped_bit_in_a_pack_with_a_dictionary_is_noticed_and_costs_one_content_at
             Ok((readable, sound)) => assert!(readable >= 2 && !sound, "byte {at}"),
         }
     }
-    // Without its end it gives up the same records.
+    // Without its end the pack must give the expected records too.
     std::fs::write(&path, &whole[..whole.len() - 1_000]).expect("writable");
     let cut = PackReader::open(&*disk, &pack.path).expect("the header is whole");
     for entry in &pack.entries {
@@ -476,7 +478,8 @@ fn the_end_of_another_pack_is_not_accepted() {
     ));
 }
 
-/// Wraps a disk so that its write number `failing_write` fails, and every sync if `syncs` is false.
+/// Wraps a disk so that write number `failing_write` fails. If `syncs` is false, every sync fails
+/// too.
 fn failing(disk: &Arc<dyn Disk>, failing_write: u32, syncs: bool) -> Arc<dyn Disk> {
     let writes = AtomicU32::new(0);
     let before = move |call, _: &Path| match call {

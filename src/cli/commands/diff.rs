@@ -16,8 +16,8 @@ const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 /// Show what really differs between the reports of two attempts
 ///
-/// JSON reports are compared by structure and value, others line by line. An id that converters
-/// mint anew in each run does not count.
+/// JSON reports are compared by structure and value, others line by line. An id that a
+/// converter generates in each run does not count.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -80,7 +80,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     context.print(text)?;
     if !difference.ignored.is_empty() {
         context.note(format_args!(
-            "{} left out, made anew in each run",
+            "{} left out, different in each run",
             counted(difference.ignored.len() as u64, "id", "ids")
         ));
     }

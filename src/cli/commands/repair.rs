@@ -10,7 +10,7 @@ use crate::id::EventSeq;
 
 /// Mend a damaged store: keep what can be read, record what is lost
 ///
-/// Damaged files are copied to quarantine/ in the store before they are made anew; nothing is
+/// Damaged files are copied to quarantine/ in the store before they are rebuilt; nothing is
 /// deleted. Exit code 3 when something was lost for good; with --dry-run, 6 when there is something
 /// to mend. --undo takes the newest repair back.
 #[derive(Debug, clap::Args)]

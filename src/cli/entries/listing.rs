@@ -49,7 +49,7 @@ pub(crate) enum Output {
     /// Every scalar field, with a header line; a cell that a spreadsheet would run as a formula
     /// begins with '
     Csv,
-    /// The same with every cell as it is
+    /// Like csv, with every cell as it is
     CsvRaw,
 }
 

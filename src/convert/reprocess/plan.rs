@@ -66,7 +66,8 @@ pub struct PlannedSkip {
     pub entries: u64,
 }
 
-/// Plans what [`reprocess`] would run over `selection`, and runs nothing.
+/// Plans what [`reprocess`](crate::convert::reprocess()) would run over `selection`, and runs
+/// nothing.
 ///
 /// # Errors
 /// When the archive cannot be read, or a configured converter's files cannot.

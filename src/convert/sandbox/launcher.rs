@@ -36,7 +36,7 @@ pub(in crate::convert) fn launch_error(
 /// The program is started again as the launcher of a sandboxed converter. In the launcher, the call
 /// does the launcher's work and returns the exit code to leave with. Otherwise it returns `None`,
 /// and `main` goes on. A program that does not call it runs converters without a sandbox, and
-/// [`Sandbox::enforcement`] then says so.
+/// [`Sandbox::enforcement`](crate::convert::Sandbox::enforcement) then says so.
 ///
 /// From then on, open files other than the standard streams are not passed on to any program.
 pub fn be_launcher() -> Option<ExitCode> {

@@ -1,4 +1,4 @@
-//! The calls of a store to a simulated disk.
+//! Implements the disk interface on a simulated disk.
 
 use super::crash::Op;
 use super::disk::{SimDisk, State, bounded, text};
@@ -152,7 +152,7 @@ impl SimFile {
         }
     }
 
-    /// Writes what fits; a call that fails in the middle has done what came before.
+    /// Writes what fits. A call that fails in the middle has written the bytes before.
     fn write(&self, call: Call, bytes: &[u8], offset: u64) -> io::Result<()> {
         let takes = self.disk.state().write_takes;
         if !takes.is_zero() {
@@ -232,14 +232,14 @@ impl DiskFile for SimFile {
 
     fn reserve(&self, len: u64) -> io::Result<()> {
         bounded(len, 0)?;
-        // Within the bound it is a usize.
+        // The limit on file lengths makes this fit a usize.
         let zeros = vec![0; usize::try_from(len).unwrap_or(0)];
         self.write(Call::Reserve, &zeros, 0)
     }
 
     fn erase(&self, from: u64, to: u64) -> io::Result<()> {
         bounded(to, 0)?;
-        // Within the bound it is a usize.
+        // The limit on file lengths makes this fit a usize.
         let zeros = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(0)];
         self.write(Call::Erase, &zeros, from)
     }

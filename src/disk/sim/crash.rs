@@ -1,8 +1,8 @@
-//! The power cut: what a disk may hold when it comes back.
+//! Power cuts: which states a disk may be in afterwards.
 //!
-//! The operations done so far are replayed into what is certainly durable and a list of what is
-//! not. A [`Loss`] then decides the fate of each operation on that list, and the image is the
-//! durable state with the survivors on top.
+//! The operations up to the cut are replayed. The result is a state that is certainly durable, and
+//! a list of operations that are not. A [`Loss`] then decides what happens to each operation on
+//! that list. The image is the durable state with the surviving operations applied.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -15,7 +15,7 @@ use super::tree::{Content, Node, Tree};
 #[derive(Clone)]
 pub(super) struct Logged {
     pub(super) op: Op,
-    /// What the file was called then.
+    /// The path of the file at that time.
     pub(super) path: Arc<str>,
 }
 
@@ -56,21 +56,21 @@ pub(super) enum Op {
     SyncDir {
         dir: Node,
     },
-    /// The kernel drops what it could not write and forgets that it failed.
+    /// The kernel drops the writes that failed and forgets the failure.
     FailedSync {
         file: Node,
     },
     FailedSyncDir {
         dir: Node,
     },
-    /// Damage: the file has this name and content from now on, whatever was synced.
+    /// Damage: from now on the file has this name and content, whatever was synced.
     Plant {
         dir: Node,
         name: Arc<str>,
         file: Node,
         content: Content,
     },
-    /// Damage: the name is gone.
+    /// Damage: the name is removed.
     Uproot {
         dir: Node,
         name: Arc<str>,
@@ -113,14 +113,14 @@ struct Pending {
     rename: Synced,
 }
 
-/// Which of a rename's two directories have been synced since.
+/// Which of a rename's two directories were synced since the rename.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Synced {
     Neither,
-    /// It may still be undone as a whole: no system takes the old name away without giving the new
+    /// The whole rename may still be undone. No system removes the old name without adding the new
     /// one.
     Source,
-    /// The new name stays; the old one may come back beside it.
+    /// The new name is durable; the old one may come back as well.
     Target,
 }
 
@@ -208,7 +208,7 @@ impl Durable {
 }
 
 impl Op {
-    /// Returns the file whose bytes or length it changes.
+    /// Returns the file whose bytes or length this operation changes.
     fn data_of(&self) -> Option<Node> {
         match self {
             Self::Write { file, .. } | Self::SetLen { file, .. } => Some(*file),
@@ -216,7 +216,7 @@ impl Op {
         }
     }
 
-    /// Returns the file or directory it gives a name to or takes one from.
+    /// Returns the file or directory whose name this operation adds or removes.
     fn renames(&self) -> Option<Node> {
         match self {
             Self::Create { file: node, .. }
@@ -238,7 +238,7 @@ impl Op {
     }
 }
 
-/// Returns whether syncing `dir` made the last of this operation durable.
+/// Returns whether syncing `dir` completes the durability of this operation.
 fn sync_names(tree: &mut Tree, op: &Op, pending: &mut Pending, dir: Node) -> bool {
     if !op.names_in(dir) {
         return false;
@@ -323,27 +323,26 @@ fn apply_data(tree: &mut Tree, op: &Op, fate: Fate) {
     }
 }
 
-/// What a disk writes whole or not at all.
+/// A disk writes a sector completely or not at all.
 const SECTOR_BYTES: usize = 512;
 
-/// What became of one operation that was never made durable. Anything but a write is `Lost` or else
-/// done.
+/// What happened to one operation that was not durable. Operations other than writes are either
+/// `Lost` or done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Whole,
     Lost,
-    /// Only the first bytes arrived.
+    /// Only this many first bytes arrived.
     Head(usize),
-    /// All but the first bytes arrived.
+    /// Everything arrived except this many first bytes.
     Tail(usize),
-    /// The file grew, but the bytes never came.
+    /// The file grew, but the bytes did not arrive.
     Zeroed,
-    /// Any of its sectors arrived.
+    /// A random subset of the sectors arrived.
     Sectors(u64),
 }
 
-/// Which of the operations that were never made durable the power cut took. Numbers are places in
-/// the log.
+/// Which operations that were not durable the power cut removed. Numbers are positions in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loss {
     All,
@@ -355,9 +354,9 @@ enum Loss {
     Torn(usize, usize),
     Headless(usize, usize),
     Zeroed(usize),
-    /// Everything arrived, but the file is as long as when it was last synced.
+    /// Everything arrived, but the file has the length of its last sync.
     Length(Node),
-    /// The file has its length and none of its bytes.
+    /// The file has its length but none of its bytes.
     Bytes(Node),
     Random(u64),
 }
@@ -376,7 +375,7 @@ impl Loss {
             Self::Headless(torn, gone) if at == torn => Fate::Tail(gone),
             Self::Zeroed(torn) if at == torn => Fate::Zeroed,
             Self::Bytes(file) if op.data_of() == Some(file) => Fate::Zeroed,
-            // The rest of what they leave alone.
+            // These losses leave all other operations alone.
             Self::None
             | Self::Length(_)
             | Self::Torn(..)
@@ -396,7 +395,7 @@ impl Loss {
     }
 }
 
-/// splitmix64: small, seedable, and the same everywhere.
+/// The splitmix64 generator: small, seedable, and identical on every system.
 struct Random(u64);
 
 impl Random {
@@ -409,18 +408,18 @@ impl Random {
     }
 }
 
-/// Which images to make of each power cut, beside "everything survived" and "only what was synced
+/// The images to make of each power cut, besides "everything survived" and "only what was synced
 /// survived".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variants {
-    /// So many of the unsynced operations, the newest first, are each lost alone, kept alone, and
-    /// zeroed.
+    /// How many of the newest unsynced operations are each lost alone, kept alone, and zeroed.
     pub each: usize,
-    /// The last unsynced write to each file is torn after, and before, its first so many bytes.
+    /// Where the last unsynced write to each file is torn: each number of bytes is kept alone, and
+    /// lost alone.
     pub torn_at: Vec<usize>,
-    /// So many random subsets survive, of whole writes and of their sectors.
+    /// How many random subsets survive, of whole writes and of their sectors.
     pub random: u64,
-    /// Decides the random subsets; the same seed makes the same images.
+    /// The seed of the random subsets. Equal seeds make equal images.
     pub seed: u64,
 }
 
@@ -480,10 +479,10 @@ impl Variants {
 
 /// One state the disk may be in after a power cut.
 pub struct CrashImage {
-    /// How many operations had been done; what was acknowledged before
-    /// [`SimDisk::ops`] reached this must be there.
+    /// The number of operations before the cut. Whatever was acknowledged before [`SimDisk::ops`]
+    /// reached this number must be on the disk.
     pub cut: usize,
-    /// The disk as it comes back: nothing unsynced, no locks, no faults, an empty log.
+    /// The disk after the restart: nothing unsynced, no locks, no faults, an empty log.
     pub disk: SimDisk,
     loss: Loss,
     log: Arc<Vec<Logged>>,
@@ -527,7 +526,7 @@ impl CrashImage {
     }
 }
 
-/// The images of a range of power cuts, made one by one; see [`SimDisk::crash_images`].
+/// Iterates over the images of a range of power cuts; see [`SimDisk::crash_images`].
 pub struct CrashImages {
     log: Arc<Vec<Logged>>,
     durable: Durable,

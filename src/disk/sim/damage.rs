@@ -1,4 +1,4 @@
-//! Looks at the files of a simulated disk and damages them behind the store's back.
+//! Reads the files of a simulated disk, and damages them without the store's knowledge.
 
 use super::crash::Op;
 use super::disk::{SimDisk, bounded, text};
@@ -28,7 +28,7 @@ impl SimDisk {
             .map_or_else(Vec::new, Content::to_vec))
     }
 
-    /// Damage: flips a bit, counted from the lowest of the first byte.
+    /// Damages a file: flips a bit, counted from the lowest bit of the first byte.
     pub fn flip_bit(&self, path: impl AsRef<Path>, bit: u64) -> io::Result<()> {
         self.damage(path.as_ref(), |content| {
             let mut byte = [0];
@@ -40,7 +40,7 @@ impl SimDisk {
         })
     }
 
-    /// Damage: cuts a file, or extends it with zeros.
+    /// Damages a file: truncates it, or extends it with zeros.
     pub fn truncate(&self, path: impl AsRef<Path>, len: u64) -> io::Result<()> {
         self.damage(path.as_ref(), |content| {
             bounded(len, 0)?;
@@ -49,7 +49,7 @@ impl SimDisk {
         })
     }
 
-    /// Damage: other bytes at `offset`, also past the end.
+    /// Damages a file: replaces the bytes at `offset`, even past its end.
     pub fn overwrite(&self, path: impl AsRef<Path>, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.damage(path.as_ref(), |content| {
             bounded(offset, bytes.len())?;
@@ -58,14 +58,13 @@ impl SimDisk {
         })
     }
 
-    /// Damage: a file with this content, new or in place of the one there. Open handles keep the
-    /// old one.
+    /// Creates or replaces a file with this content. Open handles keep the old file.
     pub fn plant(&self, path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
         bounded(0, bytes.len())?;
         self.state().plant(path.as_ref(), None, Content::new(bytes))
     }
 
-    /// Damage: a copy of one file, new or in place of the one there.
+    /// Copies a file, and creates or replaces the target.
     pub fn copy(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
         let mut state = self.state();
         let file = state.live.find_file(from.as_ref())?;
@@ -73,7 +72,7 @@ impl SimDisk {
         state.plant(to.as_ref(), None, content)
     }
 
-    /// Damage: the file is gone.
+    /// Removes a file.
     pub fn lose(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let mut state = self.state();
         let file = state.live.find_file(path.as_ref())?;

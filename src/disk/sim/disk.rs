@@ -12,14 +12,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A simulated disk. Clones are the same disk; [`SimDisk::snapshot`] is another one.
+/// A simulated disk. Clones share one disk; [`SimDisk::snapshot`] makes another.
 #[derive(Clone)]
 pub struct SimDisk(Arc<Mutex<State>>);
 
 pub(super) struct State {
-    /// What was durable when the log began.
+    /// The durable state when the log began.
     pub(super) base: Tree,
-    /// What a running process sees.
+    /// The state that a running process sees.
     pub(super) live: Tree,
     pub(super) log: Arc<Vec<Logged>>,
     pub(super) next_node: u64,
@@ -48,7 +48,7 @@ impl SimDisk {
         Self::holding(Tree::new(), ROOT.0 + 1)
     }
 
-    /// Returns a disk on which all of `tree` is durable.
+    /// Returns a disk on which `tree` is durable.
     pub(super) fn holding(tree: Tree, next_node: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             base: tree.clone(),
@@ -67,8 +67,8 @@ impl SimDisk {
         })))
     }
 
-    /// Another disk with the same content, synced and unsynced, and the same capacity, but with no
-    /// locks and no faults: what a process finds that starts after this one was killed.
+    /// Returns another disk with equal content, synced and unsynced, and equal capacity, but
+    /// without locks and faults. A process that starts after this one was killed finds such a disk.
     #[must_use]
     pub fn snapshot(&self) -> Self {
         let state = self.state();
@@ -82,28 +82,32 @@ impl SimDisk {
         copy
     }
 
-    /// Makes all there is durable, and begins a new log.
+    /// Makes everything durable, and starts a new log.
     pub fn settle(&self) {
         let mut state = self.state();
         state.base = state.live.clone();
         state.log = Arc::default();
     }
 
-    /// Returns how many operations have been logged: everything that changes the disk or makes
-    /// changes durable. Ask for it right after an acknowledgement to know which power cuts must
+    /// Returns the number of logged operations. Operations that change the disk or make changes
+    /// durable are logged.
+    ///
+    /// A test reads it right after an acknowledgement. Every power cut at this number or later must
     /// keep what was acknowledged.
     pub fn ops(&self) -> usize {
         self.state().log.len()
     }
 
-    /// Returns the logged operations in words.
+    /// Returns a description of each logged operation.
     pub fn describe_ops(&self) -> Vec<String> {
         self.state().log.iter().map(Logged::to_string).collect()
     }
 
-    /// What the disk may hold if the power goes after so many operations, for each number in
-    /// `cuts`; `..` is every one from 0 (before the first) to [`ops`](Self::ops). Images of one cut
-    /// differ from each other.
+    /// Returns the states the disk may be in after a power cut, for each number of operations in
+    /// `cuts`.
+    ///
+    /// `..` means every number from 0 (before the first operation) to [`ops`](Self::ops). The
+    /// images of one cut differ from each other.
     pub fn crash_images(&self, cuts: impl RangeBounds<usize>, variants: &Variants) -> CrashImages {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let state = self.state();
@@ -126,15 +130,17 @@ impl SimDisk {
         )
     }
 
-    /// Equal for disks with equal names and bytes, and in practice only for those. Cheap for images
-    /// of one run, whose pages are shared: a test can skip an image that it has checked already
-    /// with the same acknowledgements.
+    /// Returns a number that is equal for disks with equal names and bytes, and in practice only
+    /// for those.
+    ///
+    /// It is cheap for images of one run, whose pages are shared. A test can use it to skip an
+    /// image that it has checked with the same acknowledgements.
     pub fn fingerprint(&self) -> u128 {
         self.state().live.fingerprint()
     }
 
-    /// Lets a call fail, and perhaps all after it: the first call `fault` can strike that has at
-    /// least `calls` calls of any kind between now and itself. Replaces the fault planned before.
+    /// Plans a fault. It strikes the first suitable call after `calls` further calls of any kind,
+    /// and perhaps all later calls. Replaces an earlier plan.
     pub fn fail_at(&self, calls: u64, fault: Fault, repeat: Repeat) {
         let mut state = self.state();
         state.fault = Some(Planned {
@@ -144,13 +150,13 @@ impl SimDisk {
         });
     }
 
-    /// Takes back the fault planned with [`fail_at`](Self::fail_at).
+    /// Cancels the fault planned with [`fail_at`](Self::fail_at).
     pub fn heal(&self) {
         self.state().fault = None;
     }
 
-    /// Returns how many calls have failed by [`fail_at`](Self::fail_at) so far. A loop over its
-    /// argument is through when nothing was struck.
+    /// Returns how many calls have failed through [`fail_at`](Self::fail_at). A test that tries
+    /// growing numbers of calls is complete when nothing failed.
     pub fn struck(&self) -> u64 {
         self.state().struck
     }
@@ -160,45 +166,46 @@ impl SimDisk {
         self.state().calls
     }
 
-    /// Returns how often each kind of call was made on which files.
+    /// Returns how many times each kind of call was made, by pattern of path.
     pub fn census(&self) -> Census {
         self.state().census.clone()
     }
 
-    /// Returns how often each kind of call on which files has failed by [`fail_at`](Self::fail_at).
+    /// Returns how many times each kind of call has failed through [`fail_at`](Self::fail_at), by
+    /// pattern of path.
     pub fn struck_census(&self) -> Census {
         self.state().struck_calls.clone()
     }
 
-    /// How many bytes fit, in pages of 4 KiB; `None` is no end. Holes take no space. A write does
-    /// what fits and then fails; a disk with no page left makes no files.
+    /// Sets the capacity in bytes, counted in pages of 4 KiB; `None` means no limit. Holes take no
+    /// space. A write stores what fits and then fails. A disk without a free page makes no files.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
     }
 
-    /// Returns how many bytes files with a name take, in pages of 4 KiB.
+    /// Returns how many bytes the files with a name take, in pages of 4 KiB.
     pub fn used_bytes(&self) -> u64 {
         self.state().used_bytes()
     }
 
-    /// Lets [`Call::Sync`] and [`Call::SyncDir`] of the paths `of` picks answer `Ok` and do
-    /// nothing. This breaks a store as forgetting the call would, to prove that a test notices.
+    /// Makes [`Call::Sync`] and [`Call::SyncDir`] return `Ok` without effect, for the paths that
+    /// `of` selects. This imitates a store that forgets the call, to prove that a test notices.
     pub fn ignore_syncs(&self, of: impl Fn(Call, &str) -> bool + Send + Sync + 'static) {
         self.state().ignored_sync = Some(Arc::new(of));
     }
 
-    /// Lets every write take so long before it begins. Whoever was told too early has the time to
-    /// go on.
+    /// Delays every write. Code that was acknowledged too early then has time to continue before
+    /// the write.
     pub fn slow_down(&self, write_takes: Duration) {
         self.state().write_takes = write_takes;
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // A test that panicked while it held the lock has failed already; the others may go on.
+        // A test that panicked while it held the lock has failed already. The others may continue.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call and lets it fail if its turn has come.
+    /// Counts a call, and returns an error if the planned fault strikes it.
     pub(super) fn begin(
         &self,
         call: Call,
@@ -233,7 +240,7 @@ impl State {
 
     pub(super) fn log(&mut self, path: &Arc<str>, op: Op) {
         let path = Arc::clone(path);
-        // Copies the log if images made earlier still read it.
+        // This copies the log if earlier images still use it.
         Arc::make_mut(&mut self.log).push(Logged { op, path });
     }
 
@@ -256,7 +263,7 @@ impl State {
         Ok(file)
     }
 
-    /// Gives `path` to `file`, or to a new file, with this content.
+    /// Points `path` to `file`, or to a new file, with this content.
     pub(super) fn plant(
         &mut self,
         path: &Path,
@@ -307,7 +314,7 @@ impl State {
     }
 }
 
-/// Returns the path with `/` between its names, on every system.
+/// Returns the path with `/` as separator, on every system.
 pub(super) fn text(path: &Path) -> io::Result<Arc<str>> {
     let mut out = String::new();
     for component in path.components() {

@@ -1,11 +1,11 @@
-//! Which calls fail, and how often each kind of call was made.
+//! Defines which calls fail and how, and counts calls.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// A kind of call on a disk or an open file. Every one of them can fail.
+/// A kind of call on a disk or an open file. Each kind can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
     /// Opening an existing file to read.
@@ -26,19 +26,19 @@ pub enum Call {
     SyncDir,
     /// Taking a lock.
     Lock,
-    /// Asking how much space is left.
+    /// Reading the free space.
     FreeBytes,
-    /// Asking the length of a file.
+    /// Reading the length of a file.
     Size,
     /// Reading.
     Read,
     /// Writing.
     Write,
-    /// Cutting or extending a file.
+    /// Truncating or extending a file.
     SetLen,
-    /// Extending a file by zeros that have their place.
+    /// Extending a file by zeros with allocated space.
     Reserve,
-    /// Making zeros of a part of a file.
+    /// Turning a part of a file into zeros.
     Erase,
     /// Making the content of a file durable.
     Sync,
@@ -67,21 +67,20 @@ impl Call {
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// With this kind of error and nothing done. A full disk or quota strikes only calls that need
-    /// space, a read-only file system only calls that change something or want to be able to; any
-    /// other kind strikes every call.
+    /// Fails with this kind of error and does nothing. A full disk or quota strikes only calls that
+    /// need space. A read-only file system strikes only calls that change something or open for
+    /// writing. Any other kind strikes every call.
     Kind(io::ErrorKind),
-    /// With this error number of the system, and nothing done. It strikes every call.
+    /// Fails with this error number of the system and does nothing. It strikes every call.
     Os(i32),
-    /// With an input/output error. It strikes only what makes durable: [`Call::Sync`] and
-    /// [`Call::SyncDir`].
+    /// Fails with an input/output error. It strikes only [`Call::Sync`] and [`Call::SyncDir`].
     Sync,
-    /// A write does its first so many bytes, then finds the disk full. It strikes writes only.
+    /// Writes this many bytes and then finds the disk full. It strikes writes only.
     ShortWrite(usize),
 }
 
 impl Fault {
-    /// Returns whether a call of this kind can fail with it.
+    /// Returns whether this fault can strike a call of this kind.
     pub fn strikes(self, call: Call) -> bool {
         match self {
             Self::Kind(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
@@ -109,7 +108,7 @@ impl Fault {
 pub enum Repeat {
     /// One call fails and the next succeeds.
     Once,
-    /// Every call it can strike fails from then on.
+    /// Every suitable call fails from then on.
     Sticky,
 }
 
@@ -119,8 +118,8 @@ pub(super) struct Planned {
     pub(super) repeat: Repeat,
 }
 
-/// How often each kind of call was made, by the pattern of the file's path: numbers and long
-/// hexadecimal names are shown as `#`, so that `journal/00000007` counts as `journal/#`.
+/// Counts calls by kind and by pattern of path. Numbers and long hexadecimal names are replaced by
+/// `#`, so `journal/00000007` counts as `journal/#`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census(BTreeMap<(Call, Arc<str>), u64>);
 
@@ -129,19 +128,19 @@ impl Census {
         *self.0.entry((call, Arc::clone(pattern))).or_default() += 1;
     }
 
-    /// Adds what another one counted.
+    /// Adds the counts of another census.
     pub fn add(&mut self, other: &Self) {
         for ((call, pattern), count) in &other.0 {
             *self.0.entry((*call, Arc::clone(pattern))).or_default() += count;
         }
     }
 
-    /// Calls of this kind on files of this pattern.
+    /// Returns the number of calls of this kind on paths of this pattern.
     pub fn on(&self, call: Call, pattern: &str) -> u64 {
         self.0.get(&(call, pattern.into())).copied().unwrap_or(0)
     }
 
-    /// Calls of this kind on all files.
+    /// Returns the number of calls of this kind on all paths.
     pub fn of(&self, call: Call) -> u64 {
         self.iter()
             .filter(|(of, _, _)| *of == call)
@@ -149,12 +148,12 @@ impl Census {
             .sum()
     }
 
-    /// Returns all calls.
+    /// Returns the number of all calls.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// Each kind of call with each pattern of path, and how often.
+    /// Returns each kind of call with each pattern of path and the count.
     pub fn iter(&self) -> impl Iterator<Item = (Call, &str, u64)> {
         self.0
             .iter()
@@ -171,7 +170,7 @@ impl fmt::Display for Census {
     }
 }
 
-/// Returns the path with its numbers and long hexadecimal words shown as `#`.
+/// Returns the path with numbers and long hexadecimal words replaced by `#`.
 pub(super) fn pattern(path: &str) -> Arc<str> {
     if path.is_empty() {
         return ".".into();

@@ -1,4 +1,4 @@
-//! A disk that asks a test before each call, so that the test can fail the call or panic in it.
+//! A disk that runs a test's closure before each call. The closure can fail the call or panic.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::fault::Call;
 use crate::disk::{DirEntry, Disk, DiskFile, DiskLock, DiskPlace, OpenMode};
 
-/// What a test does before a call on a path: nothing, an error in place of the call, or a panic.
+/// The closure of a test: does nothing, returns an error instead of the call, or panics.
 type Before = dyn Fn(Call, &Path) -> io::Result<()> + Send + Sync;
 
-/// Any disk, with a closure of a test before each of its calls.
+/// Any disk, with a test's closure before each call.
 #[derive(Clone)]
 pub struct InterceptedDisk {
     disk: Arc<dyn Disk>,
@@ -18,7 +18,7 @@ pub struct InterceptedDisk {
 }
 
 impl InterceptedDisk {
-    /// Wraps `disk`. A rename counts for the new name.
+    /// Wraps `disk`. For a rename the closure gets the new name.
     pub fn new(
         disk: Arc<dyn Disk>,
         before: impl Fn(Call, &Path) -> io::Result<()> + Send + Sync + 'static,

@@ -1,21 +1,21 @@
 //! A simulated disk in memory that loses power, fails, fills up and decays, always reproducibly.
 //!
-//! It keeps exactly the contract of [`Disk`]. Every operation is logged with its bytes, and
-//! [`SimDisk::crash_images`] makes from the log each state a real disk could be in if the power
-//! went after any of them:
+//! It keeps exactly the contract of [`Disk`]. Every operation is logged with its bytes. From the
+//! log, [`SimDisk::crash_images`] makes the states that a real disk could be in after a power cut
+//! at any operation:
 //!
-//! - what was synced is there: content and length by [`DiskFile::sync`], names by
-//!   [`Disk::sync_dir`];
-//! - of the rest each operation may have arrived, or not, or in part, in any order. Files do not
-//!   wait for each other, nor names for content; a file whose name was never synced may be gone
-//!   with all its synced content;
-//! - a rename may be undone until both directories are synced. With only the target's synced the
-//!   file has its new name and perhaps the old one too;
-//! - after a failed sync the unsynced writes are never durable, though they can be read until the
-//!   power goes, and the next sync answers `Ok`: so kernels do.
+//! - What was synced is there: content and length by [`DiskFile::sync`], names by
+//!   [`Disk::sync_dir`].
+//! - Every other operation may have arrived completely, partly or not at all, in any order. Files
+//!   do not wait for each other, nor names for content. A file whose name was never synced may be
+//!   gone with all its synced content.
+//! - A rename may be undone until both directories are synced. If only the target directory is
+//!   synced, the file has its new name and perhaps the old one too.
+//! - After a failed sync the unsynced writes never become durable, and the next sync returns `Ok`.
+//!   Until the power cut they can still be read. Real kernels behave like this.
 //!
-//! Media damage ([`SimDisk::flip_bit`] and its neighbours) goes behind the store's back and is
-//! durable at once.
+//! Media damage ([`SimDisk::flip_bit`] and the calls beside it) happens without the store's
+//! knowledge and is durable at once.
 //!
 //! [`Disk`]: crate::disk::Disk
 //! [`Disk::sync_dir`]: crate::disk::Disk::sync_dir

@@ -1,6 +1,6 @@
-//! The simulated disk is what the store's durability is judged by, so it is judged first: each
-//! promise and each broken promise of a real disk must be found among the images, and nothing that
-//! was synced may be missing.
+//! Tests of the simulated disk, because the tests of durability depend on it. Each state that a
+//! real disk may have after a power cut must be among the images, and nothing that was synced may
+//! be missing.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -28,7 +28,7 @@ fn synced_file(disk: &SimDisk, path: &str, content: &[u8]) -> Arc<dyn DiskFile> 
     file
 }
 
-/// What each file may hold after a power cut now.
+/// Returns the possible contents of each file after a power cut now.
 fn after_cut(disk: &SimDisk) -> BTreeSet<Vec<(String, Vec<u8>)>> {
     let now = disk.ops();
     disk.crash_images(now..=now, &Variants::default())
@@ -219,8 +219,8 @@ fn a_length_that_was_not_synced_may_be_lost_though_the_bytes_arrived() {
 
 #[test]
 fn a_cut_at_any_operation_is_judged_by_what_was_synced_before_it() {
-    // The shape of every crash test: remember how far the log was at each acknowledgement, then
-    // look at all images.
+    // The pattern of every crash test: remember the length of the log at each acknowledgement, then
+    // check all images.
     let disk = SimDisk::new();
     let file = synced_file(&disk, "log", b"");
     let mut acknowledged = Vec::new();
@@ -332,7 +332,7 @@ fn killing_a_process_loses_nothing_but_its_locks() {
 
 #[test]
 fn after_a_failed_sync_the_next_one_lies() {
-    // As ext4, XFS and Btrfs do: the pages are marked clean, and what they held is never written.
+    // ext4, XFS and Btrfs do this: they mark the pages clean, and the content is never written.
     let disk = SimDisk::new();
     let file = synced_file(&disk, "log", b"safe");
     file.write_all_at(b"gone", 4).expect("write");
@@ -548,7 +548,8 @@ fn wrong_calls_get_the_errors_a_file_system_gives() {
 
 #[test]
 fn the_real_disk_gives_the_same_answers() {
-    // Otherwise a store tested on the one would not be tested for the other.
+    // Both disks must agree. Otherwise a test on the simulated disk proves nothing about the real
+    // one.
     let folder = tempfile::tempdir().expect("folder");
     let sim = SimDisk::new();
     let real = crate::disk::FsDisk::new(folder.path());
@@ -642,8 +643,8 @@ fn calls_are_counted_by_kind_and_by_the_pattern_of_the_path() {
 
 #[test]
 fn images_of_a_quarter_megabyte_store_are_made_by_the_thousand() {
-    // Crash tests look at a hundred thousand images; each must cost about what it changes and not
-    // what it holds.
+    // Crash tests check a hundred thousand images. The cost of each must depend on what it changes,
+    // not on what the disk holds.
     let disk = SimDisk::new();
     let files: Vec<_> = ["a", "b", "c"]
         .map(|name| synced_file(&disk, name, &vec![1; 256 << 10]))

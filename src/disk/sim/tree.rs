@@ -1,6 +1,6 @@
-//! What a simulated disk holds: files as shared pages, directories as shared name tables.
+//! The content of a simulated disk: files as shared pages, directories as shared name tables.
 //!
-//! Everything is copied on write, so that a crash image of a whole store costs a few reference
+//! Everything is copied on write, so a crash image of a whole store costs only a few reference
 //! counts.
 
 use std::collections::BTreeMap;
@@ -8,19 +8,19 @@ use std::io;
 use std::path::{Component, Path};
 use std::sync::{Arc, OnceLock};
 
-/// Bytes of one page: what is copied when an image changes a byte, and what a full disk counts in.
+/// Length of one page: the unit of copying and of counting space.
 pub(super) const PAGE_BYTES: u64 = 4096;
 
-/// A file may not grow past this; a wild offset is an error and not a machine out of memory.
+/// The largest file. A wild offset becomes an error instead of using up the memory.
 pub(super) const FILE_BYTES_MAX: u64 = 1 << 31;
 
 const PAGE: usize = 4096;
 
-/// A file or a directory, whatever it is called at the moment.
+/// A file or a directory, independent of its current name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Node(pub(super) u64);
 
-/// The directory everything is under.
+/// The root directory.
 pub(super) const ROOT: Node = Node(0);
 
 /// The names of one directory.
@@ -78,7 +78,8 @@ impl Content {
         self.len
     }
 
-    /// False, with `out` in an unknown state, when the file ends before `out` is full.
+    /// Reads bytes from `offset` on. Returns false when the file ends before `out` is full; then
+    /// the content of `out` is undefined.
     pub(super) fn read(&self, out: &mut [u8], offset: u64) -> bool {
         let Some(end) = offset.checked_add(out.len() as u64) else {
             return false;
@@ -102,7 +103,7 @@ impl Content {
         true
     }
 
-    /// Writes within [`FILE_BYTES_MAX`], which the caller has checked.
+    /// Writes bytes. The caller must have checked [`FILE_BYTES_MAX`].
     pub(super) fn write(&mut self, bytes: &[u8], offset: u64) {
         self.fill(bytes.len(), offset, |out, from| {
             out.copy_from_slice(&bytes[from..from + out.len()]);
@@ -141,19 +142,19 @@ impl Content {
             let pages = Arc::make_mut(&mut self.pages);
             pages.truncate(page + usize::from(start > 0));
             if let Some(Some(last)) = pages.get_mut(page) {
-                // What is cut off must read as zeros if the file grows again.
+                // Truncated bytes must read as zeros if the file grows again.
                 Arc::make_mut(last).bytes_mut()[start..].fill(0);
             }
         }
         self.len = len;
     }
 
-    /// Pages that hold bytes; holes cost nothing.
+    /// Returns the number of pages that hold bytes. Holes are not counted.
     pub(super) fn pages_held(&self) -> u64 {
         self.pages.iter().flatten().count() as u64
     }
 
-    /// Returns how many of `len` bytes at `offset` fit when `free` more pages may be taken.
+    /// Returns how many of `len` bytes at `offset` fit when `free` more pages are available.
     pub(super) fn fitting(&self, len: usize, offset: u64, mut free: u64) -> usize {
         let mut fits = 0;
         while fits < len {
@@ -179,7 +180,7 @@ impl Content {
         let mut sum = u128::from(self.len);
         for (at, page) in (1_u128..).zip(self.pages.iter()) {
             if let Some(page) = page {
-                // Pages change places in torn images, so the sum must depend on where each one is.
+                // Torn images move pages, so the sum must depend on the position of each page.
                 sum = sum.wrapping_add(page.digest().wrapping_mul(2 * at + 1));
             }
         }
@@ -201,7 +202,7 @@ fn first_half(hasher: &blake3::Hasher) -> u128 {
     u128::from_le_bytes(half)
 }
 
-/// All files and directories, named or not.
+/// All files and directories, with and without names.
 #[derive(Clone)]
 pub(super) struct Tree {
     pub(super) files: BTreeMap<Node, Content>,
@@ -216,7 +217,7 @@ impl Tree {
         }
     }
 
-    /// Returns the node at `path`; an error of kind `NotFound` where there is none.
+    /// Returns the node at `path`, or an error of kind `NotFound`.
     pub(super) fn find(&self, path: &Path) -> io::Result<Node> {
         let mut node = ROOT;
         for component in path.components() {
@@ -240,7 +241,7 @@ impl Tree {
         }
     }
 
-    /// Returns the directory that has, or would have, the last name of `path`.
+    /// Returns the directory that contains, or would contain, the last name of `path`.
     pub(super) fn find_parent(&self, path: &Path) -> io::Result<(Node, Arc<str>)> {
         let name = match path.components().next_back() {
             Some(Component::Normal(name)) => name.to_str().ok_or(io::ErrorKind::InvalidInput)?,
@@ -268,7 +269,7 @@ impl Tree {
         }
     }
 
-    /// Takes the name away if it still means `node`.
+    /// Removes the name if it still refers to `node`.
     pub(super) fn unlink(&mut self, dir: Node, name: &str, node: Node) {
         if self.get(dir, name) == Some(node)
             && let Some(names) = self.dirs.get_mut(&dir)
@@ -290,8 +291,8 @@ impl Tree {
         });
     }
 
-    /// Calls `visit` with everything that has a name; directories have no content and a path that
-    /// ends in `/`.
+    /// Calls `visit` with everything that has a name. A directory has no content, and its path ends
+    /// in `/`.
     fn walk(&self, dir: Node, path: &mut String, visit: &mut impl FnMut(&str, Option<&Content>)) {
         let Some(names) = self.dirs.get(&dir) else {
             return;
@@ -316,7 +317,7 @@ impl Tree {
         pages
     }
 
-    /// Equal for equal names and bytes, and in practice only then.
+    /// Returns a number that is equal for equal names and bytes, and in practice only for those.
     pub(super) fn fingerprint(&self) -> u128 {
         let mut hasher = blake3::Hasher::new();
         self.walk(ROOT, &mut String::new(), &mut |path, content| {

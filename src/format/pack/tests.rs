@@ -5,7 +5,10 @@ use std::cell::Cell;
 use proptest::prelude::*;
 
 use super::*;
+use crate::format::pack_scan::{ReadAt, RecordScan, SCAN_BYTES};
+use crate::format::record::NAMELESS_HEADER_BYTES;
 use crate::format::record::{Codec, Record};
+use std::io;
 
 fn header() -> PackHeader {
     PackHeader {
@@ -18,7 +21,7 @@ fn header() -> PackHeader {
     }
 }
 
-/// A whole pack holding these contents, raw.
+/// Makes a complete pack with these contents, not compressed.
 fn pack(contents: &[&[u8]]) -> (Vec<u8>, Vec<PackEntry>) {
     let mut bytes = encode_header(&header());
     let mut entries = Vec::new();
@@ -54,7 +57,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<PackEntry>, PackError> {
     decode_footer(&bytes[footer_at..at], &trailer)
 }
 
-/// Where whole records are, and the hashes of what they hold, which is stored raw.
+/// Returns the offset of each record that a scan finds, with the hash of its uncompressed content.
 fn scan(bytes: &[u8]) -> Vec<(u64, BlobId)> {
     RecordScan::new(bytes)
         .expect("a slice has a size")
@@ -188,7 +191,8 @@ fn a_later_version_is_named_and_not_called_damaged() {
 
 #[test]
 fn a_lost_footer_costs_no_record_and_a_damaged_record_costs_only_itself() {
-    // A pack inside a pack: a scan that stepped into an intact record would find its records, too.
+    // A pack inside a pack: a scan that looked inside an intact record would find the inner records
+    // too.
     let (inner, _) = pack(&[b"inner one", b"inner two"]);
     let long = vec![b'A'; 3 * usize::try_from(SCAN_BYTES).expect("small")];
     let contents: [&[u8]; 4] = [b"first", &inner, &long, b"last"];
@@ -215,7 +219,7 @@ fn a_lost_footer_costs_no_record_and_a_damaged_record_costs_only_itself() {
     }
 }
 
-/// It is a header and nothing else, and there may be no more left than that when it is looked for.
+/// An empty record is only a header, and the scan must find it when no more bytes are left.
 #[test]
 fn an_empty_record_is_found_at_the_very_end_behind_a_stray_byte() {
     let (bytes, _) = pack(&[b""]);
@@ -229,7 +233,7 @@ fn contradiction(part: PackPart, what: &'static str) -> PackError {
     PackError::Contradiction { part, what }
 }
 
-/// Numbers are compared and added to further on; one past the greatest would come out as another.
+/// The numbers are later compared and added to. One above the limit would overflow.
 #[test]
 fn a_header_with_the_greatest_numbers_is_read_and_one_with_the_next_is_refused() {
     let numbered = |pack, last| PackHeader {
@@ -248,7 +252,7 @@ fn a_header_with_the_greatest_numbers_is_read_and_one_with_the_next_is_refused()
     }
 }
 
-/// Where the second copies begin is taken from the end; they cannot begin inside the header.
+/// The trailer states where the second copies begin. They cannot begin inside the header.
 #[test]
 fn dictionaries_may_fill_a_pack_from_its_header_on_and_no_more() {
     let trailer = |dictionary_bytes| {
@@ -264,7 +268,7 @@ fn dictionaries_may_fill_a_pack_from_its_header_on_and_no_more() {
     assert_eq!(trailer(u32::MAX), Err(refused));
 }
 
-/// A footer of these entries, as one writes it who gets the checksums right; read again.
+/// Encodes a footer of these entries with valid checksums, and decodes it.
 fn footer_of(
     records_end: u64,
     dictionary_bytes: u32,
@@ -316,13 +320,13 @@ fn an_entry_with_a_byte_set_that_means_nothing_is_refused() {
     }
 }
 
-/// Ends a trailer as one does who knows the footer.
+/// Completes a trailer with valid checksums for a footer.
 fn seal_over(trailer: &mut Vec<u8>, footer: &[u8]) {
     trailer.put_u32(crc32c::crc32c(footer));
     seal(trailer);
 }
 
-/// Two copies are what a damaged record needs to cost only itself.
+/// A dictionary needs two copies, so that one damaged record makes no other record unreadable.
 #[test]
 fn a_dictionary_that_is_listed_once_is_refused_before_another_blob_and_at_the_end() {
     let content = |id| entry(id, 198, 70, RecordKind::Content);
@@ -340,8 +344,8 @@ fn a_dictionary_that_is_listed_once_is_refused_before_another_blob_and_at_the_en
     }
 }
 
-/// A dictionary may be one file as a whole, and then its name is there three times; nothing else is
-/// there twice.
+/// A dictionary may equal one whole file. Then its id has three entries. No other id has more than
+/// one.
 #[test]
 fn a_record_that_is_listed_more_often_than_it_may_be_is_refused() {
     let content = |id, offset| entry(id, offset, 70, RecordKind::Content);
@@ -419,7 +423,7 @@ fn an_error_names_the_part_of_the_pack_that_it_is_in() {
     }
 }
 
-/// Readers make room for a record before they look at it.
+/// Readers allocate memory for a record before they read it.
 #[test]
 fn entries_of_the_shortest_and_the_longest_record_are_read_and_the_next_are_refused() {
     let longest = u32::try_from(RECORD_BYTES_MAX).expect("8 MiB");
@@ -442,7 +446,7 @@ fn entries_of_the_shortest_and_the_longest_record_are_read_and_the_next_are_refu
     }
 }
 
-/// A gap is a record that nobody can find.
+/// A gap would be a record that nobody can find.
 #[test]
 fn entries_that_add_up_to_more_or_less_than_the_records_are_refused() {
     let two = |second_at| {
@@ -458,7 +462,7 @@ fn entries_that_add_up_to_more_or_less_than_the_records_are_refused() {
     assert_eq!(footer_of(268, 0, &thrice), Err(refused));
 }
 
-/// Bytes of which so many reads succeed.
+/// A source of which only a limited number of reads succeed.
 #[derive(Debug)]
 struct Worn {
     bytes: Vec<u8>,
@@ -486,8 +490,8 @@ impl ReadAt for Worn {
     }
 }
 
-/// What the disk does not give is not known to be damaged, and a scan that went on would leave it
-/// out in silence.
+/// Bytes that the disk cannot read may be intact. A scan that continued would leave them out
+/// silently.
 #[test]
 fn a_scan_tells_the_first_error_of_the_disk_once_and_is_over() {
     let (mut bytes, entries) = pack(&[b"first", b"second", b"third"]);
@@ -495,14 +499,14 @@ fn a_scan_tells_the_first_error_of_the_disk_once_and_is_over() {
     bytes.truncate(end);
     let starts = |bytes: &[u8]| scan(bytes).len();
     assert_eq!(starts(&bytes), 3);
-    // The second begins as nothing does, so that the scan looks for the next.
+    // The second record does not begin with a magic number, so the scan has to search for the next.
     let mut offsets: Vec<u64> = entries.iter().map(|entry| entry.offset.0).collect();
     offsets.sort_unstable();
     let second = usize::try_from(offsets[1]).expect("short");
     bytes[second] ^= 0xff;
     assert_eq!(starts(&bytes), 2);
-    // Header and content of the first; header of the second, then the search; header and content of
-    // the third.
+    // The reads: header and content of the first record, header of the second, the search, header
+    // and content of the third.
     for (reads_left, found) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 1)] {
         let worn = Worn {
             bytes: bytes.clone(),

@@ -79,7 +79,7 @@ fn a_record_at_the_limit_is_written_and_one_past_it_is_refused() {
     assert!(out.is_empty());
 }
 
-/// A header that is consistent in itself, so that only the rules between its fields can refuse it.
+/// Returns a header with valid checksums, so that only the rules between its fields can refuse it.
 fn resealed(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let mut bytes = encoded(&small());
     change(&mut bytes);
@@ -88,7 +88,7 @@ fn resealed(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     bytes
 }
 
-/// The footer of its pack names it, and so does its content.
+/// The footer of its pack and its own hash both give its id.
 #[test]
 fn content_in_a_pack_stands_without_its_id_and_takes_any_that_it_is_asked_for_by() {
     let content = Record {
@@ -119,8 +119,8 @@ fn content_in_a_pack_stands_without_its_id_and_takes_any_that_it_is_asked_for_by
     assert_eq!(decode(&long), Err(RecordError::NotARecord));
 }
 
-/// A manifest's id is not the hash of its bytes, and a dictionary is looked for by its id where no
-/// footer is left.
+/// The id of a manifest is not the hash of its bytes. A dictionary must be found by its id when the
+/// footer is lost.
 #[test]
 fn what_is_no_content_keeps_its_id_in_a_pack_and_is_refused_without() {
     for kind in [RecordKind::Manifest, RecordKind::Dictionary] {

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 const PAGE: &str = include_str!("../../../docs/format.md");
 const CONTENT: &[u8] = b"serial,SN1042\nvolts,4.98\n";
 
-/// What stands in the page's fenced block of that kind.
+/// Returns the content of the fenced block of this kind in the page.
 fn block(fence: &str) -> &'static str {
     let (_, rest) = PAGE.split_once(&format!("```{fence}\n")).expect(fence);
     let (block, _) = rest.split_once("```").expect("closed");
@@ -140,7 +140,7 @@ fn the_worked_example_of_the_format_page_is_what_is_written() {
     for (fence, bytes) in written {
         assert_eq!(block(fence), bytes, "```{fence}\n{bytes}```");
     }
-    // The class the example claims is the one such a frame gets: it expires in May.
+    // The example's class must be the one that such a frame gets: it expires in May.
     let expires = Retention::days(90).expires_at(event.time).expect("a date");
     assert!(expires > "2026-05-01T00:00:00Z".parse::<Timestamp>().expect("valid"));
     assert!(expires < "2026-06-01T00:00:00Z".parse::<Timestamp>().expect("valid"));

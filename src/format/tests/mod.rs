@@ -1,4 +1,4 @@
-//! Tests that concern several layouts.
+//! Tests that involve several layouts.
 
 mod format_page;
 mod round_trip;

@@ -1,4 +1,4 @@
-//! Every fact, made of any values its types can hold, is a line that reads back as the same fact.
+//! Property test: any event with any values encodes to a line that decodes to an equal event.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
@@ -18,8 +18,8 @@ use crate::id::{
 };
 use crate::time::Timestamp;
 
-/// Text as programs, file systems and servers hand it over: also controls, quotes, and characters
-/// of every plane.
+/// Text as programs, file systems and servers may produce it, with control characters, quotes, and
+/// characters of every Unicode plane.
 fn text() -> BoxedStrategy<String> {
     let odd = prop_oneof![
         Just('\0'),
@@ -40,7 +40,7 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
     vec(text(), 0..3)
 }
 
-/// Numbers with their ends, which a program is most likely to get wrong.
+/// Numbers, including the limits, where errors are most likely.
 fn number() -> BoxedStrategy<u64> {
     prop_oneof![
         Just(0),
@@ -71,7 +71,7 @@ fn time() -> BoxedStrategy<Timestamp> {
 }
 
 fn retention() -> impl Strategy<Value = Retention> {
-    // One of nothing at all is refused before it comes here.
+    // A retention of zero is refused before it gets here.
     (any::<u16>(), any::<u8>()).prop_map(|(days, years)| match (days, years) {
         (0, 0) => Retention::Forever,
         (days, years) => Retention::Period { days, years },
@@ -216,7 +216,7 @@ fn of_the_store() -> impl Strategy<Value = Body> {
             bytes_freed,
         })
     });
-    // A fact of a later version is any JSON that fits one line.
+    // An event of a later version is any JSON that fits one line.
     let unknown = (text(), meta()).prop_map(|(kind, data)| {
         Body::Unknown(Unknown {
             kind: format!("annals.{kind}.v9"),
@@ -450,7 +450,7 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
     ]
 }
 
-/// Fails to compile when there is a fact that nothing above makes.
+/// Fails to compile when there is an event type that the generators do not produce.
 fn is_made(body: &Body) -> bool {
     match body {
         Body::StoreCreated(_)
@@ -493,7 +493,7 @@ fn event() -> impl Strategy<Value = Event> {
         of_an_entry().boxed(),
         of_the_rest().boxed()
     ];
-    // No event has a greater number.
+    // No event has a higher number.
     let seq = prop_oneof![Just(EventSeq::MAX.0), 1..=EventSeq::MAX.0].prop_map(EventSeq);
     (seq, time(), actor, clock, body).prop_map(|(seq, time, actor, clock, body)| Event {
         seq,
@@ -507,8 +507,8 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// A source that a file system dated in the year 11999 was acknowledged, and no reader took the
-    /// line for an event: from the next open on nothing in its store could be read.
+    /// A file system dated a source to the year 11999. The event was acknowledged, but no reader
+    /// could decode its line, and after the next open nothing in the store could be read.
     #[test]
     fn any_fact_of_any_values_reads_back_as_it_was_written(event in event()) {
         prop_assert!(is_made(&event.body));
@@ -518,7 +518,7 @@ proptest! {
     }
 }
 
-/// What was enforced on a converter is the last thing that the event of its attempt learnt to say.
+/// The sandbox is the newest field of an attempt's event, so older lines lack it.
 #[test]
 fn an_attempt_with_and_without_a_sandbox_is_these_bytes() {
     let bare = r#"{"entry":7,"attempt":1,"outcome":"success","converter":"ICT","warnings":["w"]}"#;
@@ -530,7 +530,8 @@ fn an_attempt_with_and_without_a_sandbox_is_these_bytes() {
     }
 }
 
-/// The engine refuses such an entry by name; whatever comes past that is refused here.
+/// The engine refuses such an entry with a message. If one gets past the engine, the encoder must
+/// refuse it.
 #[test]
 fn a_fact_that_would_not_read_back_is_no_line() {
     let event = Event {

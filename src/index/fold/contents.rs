@@ -1,4 +1,4 @@
-//! Counts what needs each blob, and follows where blobs lie.
+//! Counts the references to each blob, and tracks where blobs are stored.
 
 use super::state::{Change, Fold};
 use crate::entry::Status;
@@ -13,13 +13,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Overlay {
-    /// Records where a blob lies. The order of placements and events makes no difference; a second
+    /// Records where a blob is stored. Placements and events may come in any order. A second
     /// placement moves the blob.
     pub(crate) fn place(&mut self, new: &Placement, below: &View) -> Result<(), IndexError> {
         Fold { top: self, below }.place(new)
     }
 
-    /// Returns where a blob lies by now.
+    /// Returns where a blob is stored in the state so far.
     pub(crate) fn place_of(
         &mut self,
         id: &BlobId,
@@ -43,10 +43,10 @@ impl Overlay {
         Ok(())
     }
 
-    /// Forgets a pack and that blobs lie in it; blobs that nothing needs any more are forgotten
-    /// with it.
+    /// Removes a pack and the places of the blobs in it. Blobs without references are removed too.
     ///
-    /// `inside` are the blobs its footer lists. Without them the whole table of blobs is read.
+    /// `inside` are the blobs that the pack's footer lists. Without them the whole table of blobs
+    /// is read.
     pub(crate) fn drop_pack(
         &mut self,
         pack: PackId,
@@ -68,7 +68,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// Forgets packs whose footers cannot be read. Reads the whole table of blobs once.
+    /// Removes packs whose footers cannot be read. Reads the whole table of blobs once.
     pub(crate) fn drop_packs(
         &mut self,
         packs: &BTreeSet<PackId>,
@@ -77,8 +77,8 @@ impl Overlay {
         if packs.is_empty() {
             return Ok(());
         }
-        // Through a view, so that blobs moved to another pack a moment ago are seen where they are
-        // now.
+        // Read through a view that includes this overlay, so that a blob moved to another pack
+        // earlier in this overlay is found in its new pack.
         let found = below.under(self.clone()).blobs_in_packs(packs)?;
         let mut fold = Fold { top: self, below };
         for id in found {
@@ -112,7 +112,7 @@ impl Fold<'_> {
         counter.entries = change
             .by_one(counter.entries)
             .ok_or(IndexError::Damaged("a counter"))?;
-        // A size is what an event claims, so a sum of sizes may pass any limit.
+        // Sizes come from events and may be false, so their sum may exceed any limit.
         match change {
             Change::More => {
                 counter.bytes = counter.bytes.saturating_add(row.head.size);
@@ -125,7 +125,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    /// Counts an event that names a blob, or no longer does.
+    /// Counts that one more event names a blob, or one fewer.
     pub(super) fn change_named(
         &mut self,
         blob: &BlobRef,
@@ -165,12 +165,12 @@ impl Fold<'_> {
         self.change_refs(id, row, change)
     }
 
-    /// Changes the references of `id`, whose row is `row`, and where that makes it live or dead,
-    /// those of its children.
+    /// Changes the reference count of `id`, whose row is `row`. If the blob becomes live or dead,
+    /// the counts of its children change too.
     fn change_refs(&mut self, id: BlobId, row: BlobRow, change: Change) -> Result<(), IndexError> {
         let mut due = Vec::new();
         self.change_one(id, row, change, &mut due)?;
-        // Each blob turns live or dead at most once in one direction, so nesting ends, whatever the
+        // One call makes each blob live or dead at most once, so the nesting ends, whatever the
         // packs claim.
         while let Some(id) = due.pop() {
             let row = self.blob(&id)?.unwrap_or_default();
@@ -187,9 +187,9 @@ impl Fold<'_> {
         due: &mut Vec<BlobId>,
     ) -> Result<(), IndexError> {
         let before = row.refs;
-        // Packs say which blobs a blob consists of. Damaged packs may name a blob within itself,
-        // and then references do not add up. Such a blob may stay needed; it must not stop the
-        // fold.
+        // Packs say which blobs a blob consists of. A damaged pack may name a blob as part of
+        // itself, and then the counts do not add up. Such a blob may stay live for ever, but it
+        // must not stop the fold.
         row.refs = match change {
             Change::More => before.saturating_add(1),
             Change::Less => before.saturating_sub(1),
@@ -238,10 +238,10 @@ impl Fold<'_> {
 
     pub(super) fn put_blob(&mut self, id: BlobId, mut row: BlobRow) {
         if row.named == 0 && row.place.is_none() {
-            // Nothing tells the size any more.
+            // No pack or event states the size any longer.
             row.size = 0;
         }
-        // A blob that nothing needs and that lies nowhere has no row.
+        // A blob without references and without a place has no row.
         let gone = row.refs == 0 && row.place.is_none();
         self.top.put_blob(id, (!gone).then_some(row));
     }

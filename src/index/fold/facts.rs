@@ -15,10 +15,11 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 impl Overlay {
-    /// Folds `event` in. `below` is the state this overlay lies on: the one it was made from, or
-    /// that state after a checkpoint. An event that was folded in already changes nothing.
+    /// Folds `event` into this overlay. `below` is the state that the overlay lies on: the state it
+    /// was made from, or that state after a checkpoint. An event that is already included changes
+    /// nothing.
     ///
-    /// After an error the overlay is of no more use: part of the event may be in it.
+    /// After an error the overlay must be discarded: it may hold part of the event.
     pub(crate) fn apply(&mut self, event: &Event, below: &View) -> Result<(), IndexError> {
         if event.seq <= self.applied {
             return Ok(());
@@ -50,8 +51,8 @@ impl Overlay {
                 self.small_mut().jobs.insert(id, JobRow::from(body));
             }
             Body::JobFinished(body) => fold.finished(body)?,
-            // Which packs there are is what the folder of packs says, not the log. But a number is
-            // never given twice.
+            // The folder of packs decides which packs exist, not the log. But the number of a
+            // compacted pack must never be used again.
             Body::Compacted(body) => {
                 let highest = body
                     .removed
@@ -79,8 +80,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// Passes over an event whose leaf cannot be read: it has its place in the log, and changes
-    /// nothing else.
+    /// Skips an event whose leaf cannot be read: only the number of the last folded event advances.
     pub(crate) fn pass_over(&mut self, seq: EventSeq) -> Result<(), IndexError> {
         if seq <= self.applied {
             return Ok(());
@@ -95,7 +95,7 @@ impl Overlay {
 }
 
 impl Fold<'_> {
-    /// Notes which repair says of events that they cannot be read.
+    /// Records that the repair `by` declares the events in `ranges` unreadable.
     fn declared(
         &mut self,
         by: EventSeq,
@@ -157,8 +157,8 @@ impl Fold<'_> {
         self.count(&row, Change::More)?;
         let purged = row.head.purged_at.is_some();
         self.top.put_entry(event.entry, rows::encode(&row));
-        // A purge takes what an entry's attempts made; what is made afterwards has nobody left to
-        // take it.
+        // A purge removes what an entry's attempts made. A report made after the purge would never
+        // be removed.
         if !purged {
             for report in &event.reports {
                 self.change_named(report, Change::More)?;
@@ -183,8 +183,8 @@ impl Fold<'_> {
         Ok(())
     }
 
-    /// What waits already is marked, what does not is queued; what was submitted or purged stays as
-    /// it is.
+    /// Marks a waiting report as possibly sent, and queues a report that does not wait. Reports
+    /// that were submitted or purged stay as they are.
     fn intended(&mut self, event: &Event, body: &SubmitIntended) -> Result<(), IndexError> {
         let Some(stored) = self.entry(body.entry)? else {
             return Ok(());

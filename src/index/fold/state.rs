@@ -1,4 +1,4 @@
-//! The state that an event is folded into, and look-ups in it.
+//! The state that an event is folded into, and lookups in it.
 
 use crate::event::EntryRanges;
 use crate::id::{BlobId, EntryId, PackId};
@@ -15,8 +15,8 @@ pub(super) enum Change {
 }
 
 impl Change {
-    /// Returns `count` one larger or smaller, or `None` when it would pass its limits: then the
-    /// rows that were counted and their count contradict each other.
+    /// Returns `count` plus or minus one, or `None` on overflow: then the count contradicts the
+    /// rows that were counted.
     pub(super) const fn by_one(self, count: u64) -> Option<u64> {
         match self {
             Self::More => count.checked_add(1),
@@ -25,14 +25,14 @@ impl Change {
     }
 }
 
-/// One step of the fold: the overlay that is written and the state that is only read.
+/// One step of the fold: the overlay that is written, and the state below it that is only read.
 pub(super) struct Fold<'a> {
     pub(super) top: &'a mut Overlay,
     pub(super) below: &'a View,
 }
 
 impl Fold<'_> {
-    /// Returns the entries that exist among `ranges`, which may be absurdly wide.
+    /// Returns the entries that exist among `ranges`. The ranges may be far wider than the archive.
     pub(super) fn existing(&self, ranges: &EntryRanges) -> Result<Vec<EntryId>, IndexError> {
         let newest = self.top.totals.newest_entry;
         let mut ids = Vec::new();

@@ -1,4 +1,4 @@
-//! The matches of a search by id: one span after the other.
+//! The matches of a search in the order of ids, one span after the other.
 
 use super::place::Place;
 use super::search::Search;
@@ -9,13 +9,13 @@ use crate::index::tables::{Span, Zone, entry_at, locate};
 use crate::query::Direction;
 use std::collections::VecDeque;
 
-/// By id: one span after the other.
+/// Walks the matches by id, one span after the other.
 pub(in crate::index) struct IdWalk<'a> {
     search: &'a Search<'a>,
     direction: Direction,
     spans: VecDeque<(Span, Zone)>,
     current: Option<(Span, Bits, Option<Low>)>,
-    /// Nothing at or before this is given.
+    /// Entries up to and including this one are left out.
     after: Option<EntryId>,
 }
 
@@ -68,7 +68,8 @@ impl<'a> IdWalk<'a> {
         }
     }
 
-    /// Returns where in a span the walk begins; `None` when all of it comes before the cursor.
+    /// Returns the position in a span at which the walk begins; `None` when the whole span comes
+    /// before the cursor.
     fn start(&self, span: Span) -> Option<Low> {
         match (self.direction, self.after) {
             (Direction::Asc, None) => Some(0),

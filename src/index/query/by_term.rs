@@ -1,4 +1,4 @@
-//! The matches of a search by a column that has terms: the heads of all spans in a heap.
+//! The matches of a search in the order of a column that has terms. A heap merges the spans.
 
 use super::ordinal_stream::{OrdinalStream, Repeat};
 use super::place::{Order, Place};
@@ -14,7 +14,8 @@ use crate::query::Direction;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// By any column that has terms: the heads of all spans in a heap.
+/// Walks the matches in the order of a column that has terms. A heap holds the next entry of each
+/// span.
 pub(in crate::index) struct TermWalk<'a> {
     search: &'a Search<'a>,
     order: Order,
@@ -30,7 +31,7 @@ struct Head {
 
 impl Ord for Head {
     fn cmp(&self, other: &Self) -> Ordering {
-        // The heap gives its greatest first.
+        // `BinaryHeap` returns its greatest element first.
         self.place.compare(&other.place, self.direction).reverse()
     }
 }
@@ -53,7 +54,7 @@ impl Stream {
     const END: Self = Self::Few(VecDeque::new());
 }
 
-/// The matches of one span in order.
+/// The matches of one span, in order.
 enum Stream {
     Few(VecDeque<Place>),
     Terms(Box<TermStream>),
@@ -80,7 +81,7 @@ impl<'a> TermWalk<'a> {
     }
 
     fn open(&self, span: Span, bits: Bits) -> Result<Stream, IndexError> {
-        /// Up to so many rows are cheaper to read than a column is.
+        /// Reading this many rows or fewer costs less than reading a column.
         const FEW: u32 = 16;
         let order = &self.order;
         let matching = bits.len();
@@ -120,8 +121,8 @@ impl<'a> TermWalk<'a> {
         Ok(Stream::Ordinals(stream))
     }
 
-    /// Goes on picking ordinals where going term by term led past too many entries that do not
-    /// match.
+    /// Replaces the walk term by term with picking by ordinals, after too many terms in a row had
+    /// no match.
     fn give_up_terms(
         &self,
         stream: &TermStream,
@@ -135,7 +136,7 @@ impl<'a> TermWalk<'a> {
         self.open_ordinals(stream.span, &stream.bits, &Ranks::of(all), &order)
     }
 
-    /// What an entry is ordered by.
+    /// Returns the value that an entry is ordered by.
     fn value(&self, id: EntryId) -> Result<Vec<u8>, IndexError> {
         let Some(row) = self.search.view.reader.entries.get(id.0)? else {
             return Err(IndexError::Damaged("the entries"));
@@ -146,7 +147,7 @@ impl<'a> TermWalk<'a> {
         ))
     }
 
-    /// Puts the next entry of a stream into the heap; `previous` is the one before.
+    /// Puts the next entry of a stream into the heap. `previous` is the entry before it.
     fn advance(&mut self, stream: usize, previous: Option<Place>) -> Result<(), IndexError> {
         let mut taken = std::mem::replace(&mut self.streams[stream], Stream::END);
         let place = self.step(&mut taken, previous)?;

@@ -10,10 +10,10 @@ use crate::index::terms;
 use crate::query::Direction;
 use std::collections::{BinaryHeap, HashMap};
 
-/// By the wall time of archiving.
+/// Walks the matches by the wall-clock time of archiving.
 ///
-/// Times and ids are turned around for a descending walk (`!n` reverses the order of numbers), so
-/// that there is one direction here: the smallest first.
+/// A descending walk inverts times and ids (`!n` reverses the order of numbers), so the code below
+/// always takes the smallest first.
 pub(in crate::index) struct TimeWalk<'a> {
     search: &'a Search<'a>,
     direction: Direction,
@@ -22,15 +22,16 @@ pub(in crate::index) struct TimeWalk<'a> {
     open: HashMap<Span, Bits>,
 }
 
-/// Something that holds the next entry, or may.
+/// An item of the heap: an entry, or a span or block that may hold the next entry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Due {
-    /// When the first entry in it can be.
+    /// The earliest time of an entry in it.
     time: i64,
     what: What,
 }
 
-/// What is not opened yet goes before an entry of the same time: it may hold an earlier one.
+/// The order of variants matters: at equal times a span or block that is not opened yet goes before
+/// an entry, because it may hold an entry that comes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Span(Span),
@@ -71,7 +72,7 @@ impl<'a> TimeWalk<'a> {
         }
     }
 
-    /// Queues a span or a block, unless all of it comes before the cursor.
+    /// Queues a span or a block, unless all its entries come before the cursor.
     fn push(&mut self, what: What, zone: Zone) {
         let (first, last) = match self.direction {
             Direction::Asc => (zone.oldest, zone.newest),

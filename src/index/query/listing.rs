@@ -9,21 +9,21 @@ use crate::index::tables::entry_at;
 use crate::index::view::View;
 use crate::query::{Cursor, Filter, Query, Sort};
 
-/// After so many candidates that were none, file names are tried in bulk: a span's names take about
-/// as long as these.
+/// After this many candidates were rejected, file names are compared a whole span at a time.
+/// Comparing all names of a span takes about as long as rejecting this many one by one.
 const REFUSED_MAX: u32 = 3000;
 
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// The rows, in order.
+    /// The entries, in order.
     pub(crate) entries: Vec<Entry>,
-    /// Where the next page begins; `None` at the end.
+    /// The position at which the next page begins; `None` at the end.
     pub(crate) next: Option<Cursor>,
 }
 
 impl View {
-    /// Returns the entries that a query asks for.
+    /// Returns one page of the entries that a query selects.
     pub(crate) fn query(&self, query: &Query) -> Result<Page, IndexError> {
         let sort = query.sort;
         let after = query.after.as_ref().map(|cursor| Place::of(sort, cursor));
@@ -57,8 +57,8 @@ impl View {
         })
     }
 
-    /// Returns how many entries a filter selects. Exact; rows are only looked at for texts and file
-    /// patterns.
+    /// Returns how many entries a filter selects. The count is exact. Rows are read only for texts
+    /// and file patterns.
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64, IndexError> {
         self.count_to(filter, u64::MAX)
     }
@@ -96,17 +96,17 @@ impl View {
     }
 }
 
-/// Every match in order: matches of the tables merged with those of the overlays, which are newer.
+/// Every match in order: the matches in the tables merged with the newer ones in the overlays.
 struct Listing<'a> {
     search: &'a Search<'a>,
     sort: Sort,
     walk: Walk<'a>,
-    /// The next candidate of the walk.
+    /// The next candidate from the tables.
     stored: Option<Place>,
     changed: Changed<'a>,
     /// The next match among the overlays.
     newer: Option<Place>,
-    /// Candidates that were none, so far.
+    /// Number of candidates rejected so far.
     refused: u32,
 }
 

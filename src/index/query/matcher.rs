@@ -1,4 +1,4 @@
-//! A filter with its texts folded: the clauses posting lists can answer, and the check of a row.
+//! A filter with folded texts: its clauses for posting lists, and its check of a whole row.
 
 use crate::id::{EntryId, JobId};
 use crate::index::error::IndexError;
@@ -11,26 +11,26 @@ use crate::query::{Filter, Purged};
 use crate::time::Timestamp;
 use std::ops::RangeInclusive;
 
-/// One part of a filter that posting lists can answer. All clauses must hold.
+/// One condition of a filter that posting lists can evaluate. All clauses must hold.
 pub(super) enum Clause {
-    /// Has any of these terms.
+    /// The entry has any of these terms.
     Terms(Field, Vec<Vec<u8>>),
-    /// Is one of these, ascending.
+    /// The entry is one of these, ascending.
     Ids(Vec<EntryId>),
-    /// Was archived in this range of micros.
+    /// The entry was archived in this range of microseconds.
     Times(RangeInclusive<i64>),
-    /// Has a trigram in each of these ranges.
+    /// The entry has a trigram in each of these ranges.
     Trigrams(Vec<(Trigram, Trigram)>),
 }
 
-/// A range of micros that nothing is in.
+/// A range of microseconds that contains nothing.
 #[expect(
     clippy::reversed_empty_ranges,
     reason = "an empty one is what is meant"
 )]
 const NO_TIME: RangeInclusive<i64> = 1..=0;
 
-/// A filter with its texts folded, to be compared with rows.
+/// A filter with folded texts, to be compared with rows.
 pub(in crate::index) struct Matcher<'a> {
     pub(super) filter: &'a Filter,
     ids: Vec<EntryId>,
@@ -81,7 +81,7 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// False when no entry of a span can match.
+    /// Returns false when no entry of a span can match.
     pub(super) fn may_be_in(&self, span: Span, zone: Zone) -> bool {
         let in_time = self
             .times
@@ -96,8 +96,8 @@ impl<'a> Matcher<'a> {
         in_time && in_ids
     }
 
-    /// Returns the filter as posting lists see it, the clauses that leave least first, and whether
-    /// rows must be looked at as well; for file names they always must.
+    /// Returns the clauses for posting lists, most selective first, and whether rows must be
+    /// checked as well. For file names rows must always be checked.
     pub(super) fn clauses(&self) -> (Vec<Clause>, bool) {
         let mut clauses = Vec::new();
         let mut verify = false;
@@ -143,8 +143,8 @@ impl<'a> Matcher<'a> {
             clauses.push(Clause::Times(times.clone()));
         }
         if let Some(text) = &self.text {
-            // Up to one trigram, having it is containing the text, unless the end mark is mistaken
-            // for a part.
+            // A text of up to three bytes is decided by trigrams alone, unless it holds the byte
+            // that also serves as the end mark.
             verify |= text.len() > 3 || text.contains('\0');
             clauses.push(Clause::Trigrams(text::trigram_ranges(text.as_bytes())));
         }
@@ -159,7 +159,7 @@ impl<'a> Matcher<'a> {
         (clauses, verify)
     }
 
-    /// Holds the whole filter against the row of an entry.
+    /// Checks the whole filter against the row of an entry.
     pub(super) fn matches(&self, id: EntryId, row: &[u8]) -> Result<bool, IndexError> {
         let filter = self.filter;
         if !self.matches_head(id, &rows::decode_head(row)?) {
@@ -222,7 +222,7 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// Returns true when nothing is wanted, or just this.
+/// Returns true when there is no condition, or when `text` meets it.
 fn is(wanted: Option<&String>, text: Option<&str>) -> bool {
     match (wanted, text) {
         (None, _) => true,

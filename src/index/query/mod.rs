@@ -1,5 +1,5 @@
-//! The query engine: a filter becomes set algebra over posting lists, span by span; a sort walks
-//! the result in order.
+//! The query engine: evaluates a filter as set operations on posting lists, span by span, and walks
+//! the result in the requested order.
 
 mod by_id;
 mod by_term;

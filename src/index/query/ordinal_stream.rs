@@ -1,4 +1,4 @@
-//! Some entries of a span, picked by their ordinals a few at a time.
+//! The matching entries of one span in order, picked by their ordinals a few at a time.
 
 use super::place::{Order, Place};
 use super::search::Search;
@@ -10,10 +10,10 @@ use crate::query::Direction;
 use redb::AccessGuard;
 use std::collections::VecDeque;
 
-/// Some entries of a span, picked by their ordinals a few at a time.
+/// The matching entries of one span in order, picked by their ordinals a few at a time.
 ///
-/// An entry's rank in the order of its span is `ordinal << 16 | low`, turned around (`!`) for a
-/// descending walk.
+/// An entry's rank in the order of its span is `ordinal << 16 | low`. A descending walk inverts it
+/// (`!`).
 pub(super) struct OrdinalStream {
     span: Span,
     direction: Direction,
@@ -89,7 +89,7 @@ impl OrdinalStream {
         Some((entry_at(self.span, low), repeat))
     }
 
-    /// Picks the smallest ranks from `from` on, more at a time as the walk goes on.
+    /// Picks the smallest ranks from `from` on. Each call picks more than the one before.
     fn pick_more(&mut self) {
         let Some(from) = self.from else {
             return;
@@ -118,8 +118,8 @@ impl OrdinalStream {
     }
 }
 
-/// Returns the rank in the order of `span` at which a walk that goes on behind `after` begins;
-/// `None` when nothing is left.
+/// Returns the rank in `span` at which a walk after the cursor `after` begins; `None` when no entry
+/// comes after it.
 fn first_behind(
     search: &Search<'_>,
     span: Span,
@@ -155,12 +155,12 @@ fn first_behind(
     })
 }
 
-/// Returns how far an id is from the first of its span.
+/// Returns how far an id lies from the first id of its span.
 fn offset(id: EntryId, first: EntryId) -> u32 {
     u32::try_from(id.0 - first.0).expect("BUG: an id of another span")
 }
 
-/// The ordinals of one field of a span, by the rank of the entry.
+/// The ordinals of one field of a span, indexed by the rank of the entry.
 enum Ordinals<'a> {
     Narrow(&'a [u8]),
     Wide(&'a [[u8; 2]]),
@@ -178,7 +178,7 @@ impl<'a> Ordinals<'a> {
         parsed.ok_or(IndexError::Damaged("the ordinals"))
     }
 
-    /// Returns the ordinal of the entry of that rank, which is one of the entries.
+    /// Returns the ordinal of the entry with this rank. The rank must be within the span's entries.
     fn get(&self, rank: usize) -> u16 {
         match self {
             Self::Narrow(ordinals) => ordinals.get(rank).copied().map_or(0, u16::from),

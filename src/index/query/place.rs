@@ -1,4 +1,4 @@
-//! Where an entry stands in an order.
+//! The position of an entry in an order.
 
 use crate::id::EntryId;
 use crate::index::error::IndexError;
@@ -7,7 +7,7 @@ use crate::index::terms;
 use crate::query::{Cursor, Direction, Sort, SortField};
 use std::cmp::Ordering;
 
-/// Where an entry stands in an order: by the bytes of its value, then by id.
+/// The position of an entry in an order: by the bytes of its value, then by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::index) struct Place {
     pub(in crate::index) value: Vec<u8>,
@@ -15,7 +15,7 @@ pub(in crate::index) struct Place {
 }
 
 impl Place {
-    /// Returns the place a cursor stands for.
+    /// Returns the position that a cursor stands for.
     pub(in crate::index) fn of(sort: Sort, cursor: &Cursor) -> Result<Self, IndexError> {
         let fits = match sort.field {
             SortField::Id => cursor.value.is_empty(),

@@ -22,12 +22,12 @@ pub(in crate::index) struct Search<'a> {
     pub(in crate::index) spans: Vec<(Span, Zone)>,
     pub(super) matcher: Matcher<'a>,
     clauses: Vec<Clause>,
-    /// True when the posting lists only give candidates and the rows must be looked at, file names
-    /// apart.
+    /// True when posting lists only give candidates, whose rows must be checked. File names are not
+    /// counted here.
     verify: bool,
-    /// True once the file names of a span are compared with the pattern all at once.
+    /// True once file names are compared with the pattern a whole span at a time.
     sharp: Cell<bool>,
-    /// The rows of the overlays, matching or not, by id.
+    /// The rows of the overlays by id, matching or not.
     pub(super) changed: Vec<(EntryId, &'a [u8])>,
     /// Entries with a row in an overlay: their rows in the tables are out of date.
     outdated: HashMap<Span, Bits>,
@@ -60,7 +60,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Returns the matching rows of the overlays in an order, behind `after`.
+    /// Returns the matching rows of the overlays in an order, after the position `after`.
     pub(super) fn changed(
         &'a self,
         sort: Sort,
@@ -94,7 +94,7 @@ impl<'a> Search<'a> {
         Ok(Changed::Sorted(places.into_iter()))
     }
 
-    /// False when a candidate from the tables is none after all.
+    /// Returns false when a candidate from the tables does not match.
     pub(super) fn confirms(&self, id: EntryId) -> Result<bool, IndexError> {
         if !self.is_doubtful() {
             return Ok(true);
@@ -102,21 +102,21 @@ impl<'a> Search<'a> {
         self.matcher.matches(id, self.table_row(id)?.value())
     }
 
-    /// From now on holds file names against the pattern when a span is opened, all at once, instead
-    /// of row by row; false when there is no pattern.
+    /// From now on compares the file names of a whole span when it is opened, instead of row by
+    /// row. Returns false when there is no pattern.
     pub(super) fn sharpen(&self) -> bool {
         self.sharp.set(self.matcher.file.is_some());
         self.sharp.get()
     }
 
-    /// Takes out the candidates whose file name does not fit the pattern.
+    /// Removes the candidates whose file names do not match the pattern.
     fn keep_fitting_names(
         &self,
         glob: &Glob,
         span: Span,
         bits: &mut Bits,
     ) -> Result<(), IndexError> {
-        /// Fewer rows than this are looked at one by one.
+        /// Fewer rows than this are read one by one.
         const FEW: u32 = 1000;
         let mut fitting = Bits::none();
         let mut doubtful = Bits::none();
@@ -150,13 +150,13 @@ impl<'a> Search<'a> {
         row.ok_or(IndexError::Damaged("the entries"))
     }
 
-    /// Returns true when a candidate of [`matches`](Self::matches) may still be none.
+    /// Returns true when a candidate from [`matches`](Self::matches) still needs
+    /// [`confirms`](Self::confirms).
     pub(super) fn is_doubtful(&self) -> bool {
         self.verify || (self.matcher.file.is_some() && !self.sharp.get())
     }
 
-    /// Returns the entries of a span that match by the tables, or may match; `None` when there are
-    /// none.
+    /// Returns the candidates of a span according to the tables; `None` when there are none.
     pub(in crate::index) fn matches(
         &self,
         span: Span,
@@ -201,7 +201,7 @@ impl<'a> Search<'a> {
         Ok(Some(found))
     }
 
-    /// Keeps what meets `clause`; false when nothing is left.
+    /// Keeps the candidates that meet `clause`. Returns false when none are left.
     fn narrow(
         &self,
         clause: &Clause,
@@ -239,7 +239,7 @@ impl<'a> Search<'a> {
                         _ => break,
                     }
                 }
-                // Only what exists: an id somebody typed need not.
+                // Keep only existing entries: an id that a user typed need not exist.
                 let mut all = Bits::none();
                 reader.add_posting(span, Field::All, &[], &mut all)?;
                 bits.intersect(&all);
@@ -274,7 +274,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Returns the entries of a span that were archived in a range of micros.
+    /// Returns the entries of a span that were archived in a range of microseconds.
     fn archived_in(&self, span: Span, times: &RangeInclusive<i64>) -> Result<Bits, IndexError> {
         let mut bits = Bits::none();
         let reader = &self.view.reader;
@@ -302,11 +302,11 @@ impl<'a> Search<'a> {
     }
 }
 
-/// What matches among the rows of the overlays, in order.
+/// The matches among the rows of the overlays, in order.
 pub(super) enum Changed<'a> {
     Sorted(std::vec::IntoIter<Place>),
-    /// Compared with the filter only when they are reached: a page of the newest entries needs few
-    /// of them.
+    /// Rows are compared with the filter only when they are reached, because a page of the newest
+    /// entries needs few of them.
     ById(&'a Matcher<'a>, std::vec::IntoIter<(EntryId, &'a [u8])>),
 }
 
@@ -327,7 +327,7 @@ impl Changed<'_> {
     }
 }
 
-/// Returns the 64-bit words of a span's bits that are one block.
+/// Returns the range of 64-bit words of a span's bitmap that one block covers.
 pub(in crate::index) fn block_words(block: usize) -> Range<usize> {
     const WORDS: usize = BLOCK_IDS / 64;
     block * WORDS..(block + 1) * WORDS

@@ -1,4 +1,4 @@
-//! Most entries of a span, term by term.
+//! The matching entries of one span in order, term by term; used when most entries match.
 
 use super::place::{Order, Place};
 use super::search::Search;
@@ -8,7 +8,7 @@ use crate::index::tables::{Bytes, POSTING_PREFIX, Span, entry_at, posting_key, t
 use crate::query::Direction;
 use std::collections::VecDeque;
 
-/// Most entries of a span, term by term.
+/// The matching entries of one span in order, term by term; used when most entries match.
 pub(super) struct TermStream {
     terms: redb::Range<'static, Bytes, Bytes>,
     pub(super) span: Span,
@@ -17,7 +17,7 @@ pub(super) struct TermStream {
     pub(super) bits: Bits,
     value: Vec<u8>,
     members: Members,
-    /// Terms passed since the last one with a match.
+    /// Number of terms passed since the last term with a match.
     missed: u32,
 }
 
@@ -29,7 +29,7 @@ pub(super) enum Step {
     TooFar,
 }
 
-/// What is left of the matching members of one term.
+/// The matching members of one term that are left.
 enum Members {
     List(VecDeque<Low>),
     Bits(Bits, Option<Low>),
@@ -48,7 +48,7 @@ impl TermStream {
             match order.direction {
                 Direction::Asc => first = posting_key(span, order.field, &after.value),
                 Direction::Desc => {
-                    // Just behind the term of the cursor.
+                    // Begin directly after the term of the cursor.
                     end = posting_key(span, order.field, &after.value);
                     end.push(0);
                 }
@@ -68,7 +68,7 @@ impl TermStream {
     }
 
     pub(super) fn next(&mut self) -> Result<Step, IndexError> {
-        /// About as many terms as cost what picking by ordinals does.
+        /// Passing this many terms costs about as much as picking by ordinals.
         const MISSED_MAX: u32 = 500;
         loop {
             while let Some(low) = self.members.next(self.direction) {

@@ -1,10 +1,12 @@
 //! Walks the matches of a search in an order, without sorting more than the page needs.
 //!
-//! Each span knows its own order; a heap merges the spans. By id the spans follow each other. By
-//! time a span is only opened when its zone says that its next entry may be due. By any other
-//! column a span gives its entries term by term, as long as most of them match, or else by picking
-//! the smallest ordinals among the matches: the terms stand in order in the table, so an ordinal is
-//! all it takes to compare two entries of one span.
+//! Each span knows its own order. A heap merges the spans.
+//!
+//! - By id, the spans follow each other.
+//! - By time, a span is opened only when its zone says that it may hold the next entry.
+//! - By another column, a span gives its entries term by term while most of them match. Otherwise
+//!   the walk picks the smallest ordinals among the matches. Terms are ordered in the table, so
+//!   comparing ordinals compares two entries of one span.
 
 use super::by_id::IdWalk;
 use super::by_term::TermWalk;
@@ -15,7 +17,7 @@ use crate::index::error::IndexError;
 use crate::index::tables::Field;
 use crate::query::{Sort, SortField};
 
-/// Gives the matches of the tables in order, behind a place.
+/// Yields the matches in the tables in order, after a position.
 pub(in crate::index) enum Walk<'a> {
     Ids(IdWalk<'a>),
     Times(TimeWalk<'a>),

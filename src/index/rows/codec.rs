@@ -1,4 +1,4 @@
-//! Rows to bytes and back.
+//! Encodes rows as bytes and decodes them.
 
 use crate::index::error::IndexError;
 use serde::de::Error;
@@ -26,7 +26,7 @@ pub(in crate::index) fn decode<'a, Row: Deserialize<'a>>(
     }
 }
 
-/// A 32-byte name, taken over as a whole instead of number by number.
+/// A 32-byte digest, borrowed as one slice instead of decoded number by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::index) struct Raw<'a>(pub(in crate::index) &'a [u8; 32]);
 

@@ -1,57 +1,57 @@
-//! The rows of blobs and packs, and what is counted over all of them.
+//! The rows of blobs and packs, and the sums over all of them.
 
 use crate::id::PackId;
 use serde::{Deserialize, Serialize};
 
-/// What is known of a blob.
+/// The index's row for one blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct BlobRow {
     /// Bytes of its plaintext.
     pub(crate) size: u64,
-    /// How many facts need it: sources, reports and bundle files that are not purged, and live
-    /// blobs cut into it.
+    /// References to it: sources, reports and bundle files that are not purged, and live blobs that
+    /// contain it. The blob is live while this is not zero.
     pub(crate) refs: u32,
-    /// How many of those are facts, not blobs.
+    /// How many of the references come from events rather than from other blobs.
     pub(crate) named: u32,
-    /// Where it lies; `None` while it is only in the journal.
+    /// Its location; `None` while it is only in the journal.
     pub(crate) place: Option<Place>,
-    /// True when its content is that of its children, one behind the other.
+    /// True when its content is that of its children, concatenated.
     pub(crate) chunked: bool,
 }
 
-/// Where a blob lies in a pack.
+/// The location of a blob in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// The pack.
     pub(crate) pack: PackId,
-    /// Where in it.
+    /// Offset in the pack.
     pub(crate) offset: u64,
-    /// Bytes there.
+    /// Bytes of the stored blob.
     pub(crate) len: u32,
 }
 
-/// What is known of a pack.
+/// The index's row for one pack.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in crate::index) struct PackState {
-    /// Class, bytes, blobs and bytes of dictionaries of the file, once it was added.
+    /// Class, file bytes, number of blobs and bytes of dictionaries, once the pack was added.
     pub(in crate::index) file: Option<(String, u64, u64, u64)>,
     pub(in crate::index) live_bytes: u64,
     pub(in crate::index) live_blobs: u64,
 }
 
-/// Sums that would need a walk over everything.
+/// Sums that would otherwise need a walk over everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in crate::index) struct Totals {
-    /// Plaintext bytes of the blobs that facts name.
+    /// Plaintext bytes of the blobs that events name, each once.
     pub(in crate::index) unique_bytes: u64,
-    /// The newest entry; 0 is none.
+    /// The newest entry; 0 means none.
     pub(in crate::index) newest_entry: u64,
-    /// The highest number of a pack that was ever compacted away; it is not given again.
+    /// The highest number of any compacted pack. It must not be used again.
     pub(in crate::index) highest_pack: u64,
     /// Reports that wait to be submitted.
     pub(in crate::index) waiting: u64,
-    /// Blobs that anything needs, wherever they lie.
+    /// Number of live blobs, wherever they are stored.
     pub(in crate::index) needed_blobs: u64,
-    /// The newest event that made earlier plans of purges stale; 0 is none.
+    /// The newest event that made earlier purge plans stale; 0 means none.
     pub(in crate::index) plans_stale_since: u64,
 }

@@ -28,8 +28,8 @@ fn meta(pairs: &Pairs<'_>) -> Meta {
     pairs.iter().map(owned).collect()
 }
 
-/// What most filters and orders look at; stands first in an entry's row, so that it can be read
-/// alone.
+/// The part of an entry that most filters and orders need. It comes first in the row, so that it
+/// can be decoded alone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::index) struct EntryHead<'a> {
     pub(in crate::index) status: Status,
@@ -52,8 +52,7 @@ pub(in crate::index) struct EntryHead<'a> {
     pub(in crate::index) process: Option<&'a str>,
 }
 
-/// An [`Entry`] but for its id, which is the key, and its holds, which are looked up where they are
-/// kept.
+/// An [`Entry`] without its id and holds: the id is the key, and the holds have their own table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::index) struct EntryRow<'a> {
     #[serde(borrow)]
@@ -71,7 +70,7 @@ pub(in crate::index) struct EntryRow<'a> {
     stored_size: u64,
     #[serde(borrow)]
     report_id: Option<&'a str>,
-    /// The path, without the name at its end if it ends in that.
+    /// The source path. If it ends with the source's file name, that name is left out.
     #[serde(borrow)]
     source_dir: &'a str,
     in_source_dir: bool,
@@ -86,7 +85,7 @@ pub(in crate::index) struct EntryRow<'a> {
     key: Option<&'a str>,
 }
 
-/// An [`Attempt`].
+/// The row form of an [`Attempt`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::index) struct AttemptRow<'a> {
     pub(in crate::index) attempt: AttemptNo,
@@ -112,7 +111,7 @@ pub(in crate::index) struct AttemptRow<'a> {
     pub(in crate::index) reports: Vec<ReportRow<'a>>,
 }
 
-/// A [`Report`].
+/// The row form of a [`Report`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::index) struct ReportRow<'a> {
     #[serde(borrow)]
@@ -125,11 +124,11 @@ pub(in crate::index) struct ReportRow<'a> {
     reported_at: Option<Timestamp>,
     #[serde(borrow)]
     pub(in crate::index) submission: Option<SubmissionRow<'a>>,
-    /// How often a server refused it.
+    /// How many times a server refused it.
     pub(in crate::index) rejections: u32,
 }
 
-/// A [`Submission`].
+/// The row form of a [`Submission`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::index) enum SubmissionRow<'a> {
     Waiting {
@@ -194,9 +193,8 @@ impl<'a> EntryRow<'a> {
         }
     }
 
-    /// Adds an attempt, which the event `seq` states. What it found out about the unit is merged by
-    /// the caller, see
-    /// [`EntryRow::merged_unit`].
+    /// Adds the attempt that event `seq` records. The caller merges what the attempt found out
+    /// about the unit, see [`EntryRow::merged_unit`].
     pub(in crate::index) fn add_attempt(
         &mut self,
         seq: EventSeq,
@@ -234,14 +232,14 @@ impl<'a> EntryRow<'a> {
         });
     }
 
-    /// Returns the unit with what an attempt detected merged in.
+    /// Returns the unit, merged with what an attempt detected.
     pub(in crate::index) fn merged_unit(&self, detected: &Unit) -> Unit {
         let mut unit = self.unit();
         self.unit_given.merge(&mut unit, detected);
         unit
     }
 
-    /// Takes over a whole unit.
+    /// Replaces all fields of the unit.
     pub(in crate::index) fn set_unit(&mut self, unit: &'a Unit) {
         self.head.serial = unit.serial.as_deref();
         self.head.part = unit.part.as_deref();
@@ -263,7 +261,7 @@ impl<'a> EntryRow<'a> {
         Some((row.converter, report))
     }
 
-    /// Fills in the submission of one report; false when there is no such report.
+    /// Records the submission of one report. Returns false when there is no such report.
     pub(in crate::index) fn submit(
         &mut self,
         at: Timestamp,
@@ -304,7 +302,7 @@ impl<'a> EntryRow<'a> {
         }
     }
 
-    /// Returns the entry that `id` and `holds` complete.
+    /// Returns the complete entry: the row with its `id` and `holds`.
     pub(in crate::index) fn entry(&self, id: EntryId, holds: Vec<String>) -> Entry {
         Entry {
             id,
@@ -375,7 +373,7 @@ impl<'a> ReportRow<'a> {
         }
     }
 
-    /// Returns the event that put it into the queue, while it waits there.
+    /// Returns the event that queued the report, while the report waits.
     pub(in crate::index) fn queued(&self) -> Option<EventSeq> {
         match self.submission {
             Some(SubmissionRow::Waiting { queued, .. }) => Some(queued),
@@ -383,7 +381,7 @@ impl<'a> ReportRow<'a> {
         }
     }
 
-    /// A server refused it.
+    /// Records that a server refused the report.
     pub(in crate::index) fn reject(&mut self, at: Timestamp, event: &'a SubmitRejected) {
         self.submission = Some(SubmissionRow::Rejected {
             at,
@@ -430,18 +428,18 @@ impl SubmissionRow<'_> {
     }
 }
 
-/// A report that waits to be submitted. Which converter made it, which event queued it and which of
-/// the attempt's reports it is stand in the key.
+/// A report that waits to be submitted. The key holds its converter, the event that queued it, and
+/// its index in the attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct QueuedRow {
     /// The entry.
     pub(crate) entry: EntryId,
     /// The attempt that made it.
     pub(crate) attempt: AttemptNo,
-    /// Since when it waits.
+    /// When it was queued.
     pub(crate) since: Timestamp,
-    /// How often a server refused it before.
+    /// How many times a server has refused it.
     pub(crate) rejections: u32,
-    /// A request with it may have been sent.
+    /// True when a request with it may have been sent.
     pub(crate) intended: bool,
 }

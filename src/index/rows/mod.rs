@@ -1,9 +1,9 @@
-//! Row values, in bincode. The index is disposable, so these may change whenever `SCHEMA` grows;
-//! nothing that must be readable for long is encoded this way.
+//! The row values, encoded with bincode. The index is disposable, so a layout may change whenever
+//! `SCHEMA` grows. Nothing that must stay readable for long is encoded this way.
 //!
-//! The rows mirror the types of the vocabulary by hand: those leave absent fields out of their
-//! JSON, which a format without field names cannot follow. Texts are borrowed from the stored
-//! bytes, so a row is looked at without copying.
+//! The rows repeat the public types by hand. Those leave absent fields out of their JSON, and a
+//! format without field names cannot do that. Texts borrow from the stored bytes, so reading a row
+//! copies nothing.
 
 mod codec;
 mod contents;

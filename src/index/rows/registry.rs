@@ -5,20 +5,20 @@ use crate::id::{ConverterId, EntryId, EventSeq};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// One hold: every time it was placed adds entries to it.
+/// A hold. Each event that places it adds entries to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HoldRow {
-    /// Why, in the newest words.
+    /// The reason given most recently.
     pub(crate) reason: String,
-    /// When it was placed last.
+    /// When it was last placed.
     pub(crate) placed_at: Timestamp,
-    /// The entries, as they were named by each placing event; an event holds only what was archived
+    /// The entries that each placing event named. An event holds only entries that were archived
     /// before it.
     pub(crate) placements: Vec<(EventSeq, EntryRanges)>,
 }
 
 impl HoldRow {
-    /// Returns true when the hold lies on `id`.
+    /// Returns true when the hold applies to entry `id`.
     pub(crate) fn covers(&self, id: EntryId) -> bool {
         self.placements
             .iter()
@@ -26,7 +26,7 @@ impl HoldRow {
     }
 }
 
-/// A [`ConverterRegistered`].
+/// The row form of a [`ConverterRegistered`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::index) struct ConverterRow {
     converter_id: ConverterId,
@@ -75,7 +75,8 @@ pub(in crate::index) struct JobRow {
     params: String,
     total: u64,
     reason: Option<String>,
-    /// How it ended; every field of that type is always written, so it needs no mirror.
+    /// How the job ended. Every field of [`JobFinished`] is always written, so it needs no row
+    /// form.
     pub(in crate::index) finished: Option<JobFinished>,
 }
 

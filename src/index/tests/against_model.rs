@@ -1,4 +1,4 @@
-//! Properties: whatever happens, the index answers as the model does.
+//! Property tests: after any operations, the index answers as the model does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,7 +159,7 @@ proptest! {
         let in_memory = dump(&live.view());
         live.checkpoint();
         let mut anew = Live::new();
-        // Placements first: a rebuild reads the packs before the log.
+        // Placements come first, because a rebuild reads the packs before the log.
         for (content, pack) in &model.places {
             anew.top.place(&placement(*content, *pack), &anew.below).expect("sound");
         }
@@ -175,7 +175,7 @@ proptest! {
         prop_assert_eq!(live.below.raw(), anew.below.raw());
     }
 
-    /// A rebuild writes the rows of blobs as seldom as it can, and places packs between the events.
+    /// A rebuild writes blob rows as rarely as it can, and records placements between the events.
     #[test]
     fn an_index_made_in_parts_is_the_same_to_the_last_byte(
         ops in ops(),

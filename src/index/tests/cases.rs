@@ -1,4 +1,4 @@
-//! Single cases that the properties reach too seldom.
+//! Single cases that the property tests reach too rarely.
 
 use crate::error::{Error, ErrorKind};
 use crate::id::{EventSeq, StoreId};
@@ -17,8 +17,8 @@ use crate::id::EntryId;
 use crate::index::*;
 use crate::query::{Direction, Filter, Purged, Query, Sort, SortField};
 
-/// A rebuild that the power ended left an index that lacked the blobs written last, and called
-/// itself whole.
+/// A rebuild was interrupted by a power cut. The index that it left lacked the last blobs but
+/// counted as complete.
 #[test]
 fn a_half_made_index_is_not_opened() {
     let disk = SimDisk::new();

@@ -1,4 +1,4 @@
-//! Generators of events, contents and packs: everything that an index can be told.
+//! Generators of events, contents and packs: every kind of input of an index.
 
 use crate::id::StoreId;
 use proptest::prelude::*;
@@ -24,12 +24,12 @@ pub(super) fn blob(content: u8) -> BlobRef {
     }
 }
 
-/// One thing that happens.
+/// One operation on the index.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "most of them are the large one")]
 pub(super) enum Op {
     Record(Body),
-    /// Numbers pass that the index sees nothing of.
+    /// Skips event numbers that the index gets no event for.
     Skip(u64),
     Clock(i64),
     Place {
@@ -37,7 +37,7 @@ pub(super) enum Op {
         pack: u64,
     },
     DropPack(u64),
-    /// What was folded in becomes a layer of its own.
+    /// Freezes the current overlay into a layer.
     Freeze,
     Checkpoint,
 }
@@ -93,7 +93,7 @@ pub(super) fn meta() -> impl Strategy<Value = Meta> {
     proptest::collection::btree_map(text(&["line", "Shift"]), text(&["1", "2", "Night"]), 0..3)
 }
 
-/// An entry id that may exist: events get low numbers, so low ones often do.
+/// An entry id that may exist. Events get low numbers, so a low id often exists.
 pub(super) fn some_id() -> impl Strategy<Value = EntryId> {
     prop_oneof![4 => 1_u64..60, 1 => 60_u64..200_000].prop_map(EntryId)
 }
@@ -281,7 +281,7 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op, 1..120)
 }
 
-/// The larger contents are cut into two smaller ones each.
+/// Returns the children of a content: each of the larger contents is cut into two smaller ones.
 pub(super) fn children(content: u8) -> Vec<BlobId> {
     match content {
         8.. => vec![blob(content - 4).blake3, blob(content - 8).blake3],

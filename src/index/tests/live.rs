@@ -8,7 +8,7 @@ use crate::id::{EntryId, PackId};
 use crate::index::text::fold;
 use crate::index::*;
 
-/// The index as a program uses it: an overlay that is written, layers that are not, and the tables.
+/// The index as the program uses it: an overlay that is written, frozen layers, and the tables.
 pub(super) struct Live {
     pub(super) index: Index,
     pub(super) below: View,
@@ -42,7 +42,7 @@ impl Live {
     }
 }
 
-/// What happened: the model, the index it was told to at the same time, and the events.
+/// Applies operations to a model and to an index, and returns both with the events.
 pub(super) fn run(ops: &[Op]) -> (Model, Live, Vec<Event>) {
     let (mut model, mut live, mut events) = (Model::default(), Live::new(), Vec::new());
     for op in ops {
@@ -84,14 +84,14 @@ pub(super) fn dump(view: &View) -> Vec<String> {
     lines
 }
 
-/// Numbers that look random and are always the same.
+/// Returns numbers that look random but never change between runs.
 pub(super) fn scatter(n: u64) -> u64 {
     let n = (n ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xff51_afd7_ed55_8ccd);
     (n ^ (n >> 29)).wrapping_mul(0xc4ce_b9fe_1a85_ec53) >> 20
 }
 
-/// A plant's week: some thousand entries over three spans, clocks set back, a part of it converted
-/// and purged.
+/// A realistic archive: some thousand entries over three spans, with clocks set back, part of it
+/// converted and purged.
 pub(super) fn plant() -> (Model, Live) {
     let mut ops = Vec::new();
     for n in 0..3000 {
@@ -102,7 +102,8 @@ pub(super) fn plant() -> (Model, Live) {
                 .map(|word| (*word).to_owned())
         };
         let converter = pick(CONVERTERS, 1).unwrap_or_else(|| "AOI".into());
-        // One converter's files come last by name: asked for alone, it lies far behind the others.
+        // This converter's file names sort last, so a search for it alone has to pass many other
+        // entries.
         let late = if fold(&converter) == "ict csv" {
             "z"
         } else {

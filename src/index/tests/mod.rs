@@ -1,9 +1,9 @@
-//! The index against a model that keeps whole entries in a map and answers every question by
-//! looking at all of them.
+//! Tests of the index against a model. The model keeps whole entries in a map and answers every
+//! query by looking at all of them.
 //!
-//! Clocks jump, contents come back after they were purged, events name what does not exist,
-//! checkpoints fall anywhere: whatever happens, the index must answer as the model does, and be the
-//! same as one made anew from the events.
+//! Clocks jump, contents come back after a purge, events name what does not exist, and checkpoints
+//! fall anywhere. The index must still answer as the model does, and must equal an index rebuilt
+//! from the events.
 
 mod against_model;
 mod cases;

@@ -1,4 +1,4 @@
-//! The model: whole entries in a map, and every answer by looking at all of them.
+//! The model: whole entries in a map; it answers every query by looking at all of them.
 
 use crate::id::EventSeq;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::event::{
 use crate::id::{BlobId, ConverterId, EntryId, JobId};
 use crate::time::Timestamp;
 
-/// What the log and the packs say, in the plainest form.
+/// The content of the log and the packs, in the simplest form.
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) seq: u64,
@@ -76,7 +76,7 @@ impl Model {
                         entry.purged_at = Some(event.time);
                         entry.purged_by = Some(body.rule.clone());
                         self.queue.purge(entry);
-                        // What is made from here on is not counted.
+                        // What is made after a purge is not counted.
                         entry
                             .meta
                             .insert("#purged".into(), entry.attempts.len().to_string());
@@ -134,7 +134,7 @@ impl Model {
         }
     }
 
-    /// Every entry as the index should show it.
+    /// Returns every entry as the index should show it.
     pub(super) fn all(&self) -> Vec<Entry> {
         let held = |id: EntryId| {
             let on = |placements: &Vec<(u64, EntryRanges)>| {
@@ -154,7 +154,7 @@ impl Model {
         self.entries.values().map(shown).collect()
     }
 
-    /// How many facts name each blob.
+    /// Returns how many events name each blob.
     pub(super) fn named(&self) -> BTreeMap<BlobId, u32> {
         let mut named = BTreeMap::new();
         for files in self.bundles.values() {
@@ -175,8 +175,8 @@ impl Model {
         named
     }
 
-    /// How many facts and live blobs need each content; the larger ones first, since they hold the
-    /// smaller.
+    /// Returns how many events and live blobs reference each content. Larger contents come first,
+    /// because they contain the smaller ones.
     pub(super) fn refs(&self) -> BTreeMap<u8, u32> {
         let named = self.named();
         let mut refs: BTreeMap<u8, u32> = (0..CONTENTS)

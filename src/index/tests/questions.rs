@@ -121,7 +121,7 @@ pub(super) fn same(a: Option<&str>, b: &str) -> bool {
     a.is_some_and(|a| fold(a) == fold(b))
 }
 
-/// Fits by trying everything.
+/// Returns true when a pattern matches a name, by trying every possibility.
 pub(super) fn fits(pattern: &[char], name: &[char]) -> bool {
     match (pattern, name) {
         ([], []) => true,
@@ -234,7 +234,8 @@ pub(super) fn in_order(mut entries: Vec<Entry>, sort: Sort) -> Vec<Entry> {
     entries
 }
 
-/// How well an entry answers to a word: wholly, at the beginning, or not.
+/// Returns how an entry matches a word: `Some(true)` in full, `Some(false)` by prefix, `None` not
+/// at all.
 pub(super) fn answers(entry: &Entry, word: &str) -> Option<bool> {
     let word = fold(word);
     let reports = || entry.attempts.iter().flat_map(|attempt| &attempt.reports);

@@ -1,5 +1,5 @@
-//! The part of the index's model that knows which reports wait to be submitted: a map that is
-//! looked through as a whole.
+//! The queue in the index's model: a map of the reports that wait to be submitted, searched as a
+//! whole.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::event::{Converted, Event, SubmitIntended, SubmitRejected};
 use crate::id::EntryId;
 use crate::time::Timestamp;
 
-/// Entry, attempt, and which of its reports.
+/// Entry, attempt, and the index of the report in the attempt.
 pub(super) type ReportName = (EntryId, u32, u32);
 
 type Entries = BTreeMap<EntryId, Entry>;
@@ -36,7 +36,7 @@ impl Queue {
         self.waiting.len()
     }
 
-    /// An attempt was made; of a purged entry nothing is sent.
+    /// Records an attempt. Reports of a purged entry are never submitted.
     pub(super) fn made(
         &mut self,
         event: &Event,
@@ -102,7 +102,7 @@ impl Queue {
         }
     }
 
-    /// A server took it.
+    /// Records that a server accepted a report.
     pub(super) fn leave(&mut self, name: ReportName) {
         self.waiting.remove(&name);
     }
@@ -115,8 +115,8 @@ impl Queue {
         }
     }
 
-    /// What waits of one converter, in order: with since when, how often it was rejected, and
-    /// whether it may have been sent.
+    /// Returns the waiting reports of one converter in order: when each was queued, how often it
+    /// was rejected, and whether it may have been sent.
     pub(super) fn of(
         &self,
         converter: &str,

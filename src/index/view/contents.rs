@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl View {
-    /// What is known of a blob.
+    /// Returns the row of a blob.
     pub(crate) fn blob(&self, id: &BlobId) -> Result<Option<BlobRow>, IndexError> {
         if let Some(row) = self.layered(|layer| layer.blobs.get(id)) {
             return Ok(row);
@@ -18,7 +18,7 @@ impl View {
         stored.map(|row| rows::decode(row.value())).transpose()
     }
 
-    /// Returns the blobs that `id` is cut into, in order; empty for a whole one.
+    /// Returns the blobs that `id` is cut into, in order; empty for a blob stored whole.
     pub(crate) fn children(&self, id: &BlobId) -> Result<Arc<[BlobId]>, IndexError> {
         if let Some(list) = self.layered(|layer| layer.children.get(id)) {
             return Ok(list.unwrap_or_default());
@@ -29,7 +29,7 @@ impl View {
         }
     }
 
-    /// Returns every blob that lies in one of `packs`. Reads the whole table of blobs.
+    /// Returns every blob in one of `packs`. Reads the whole table of blobs.
     pub(crate) fn blobs_in_packs(
         &self,
         packs: &BTreeSet<PackId>,
@@ -44,19 +44,18 @@ impl View {
         Ok(blobs)
     }
 
-    /// Returns the newest event that made plans stale which were made before it: a hold that came
-    /// or went, or a purge. 0 is none.
+    /// Returns the newest event that made earlier purge plans stale: placing or releasing a hold,
+    /// or a purge. 0 means none.
     pub(crate) fn plans_stale_since(&self) -> EventSeq {
         EventSeq(self.totals().plans_stale_since)
     }
 
-    /// Returns the highest number of a pack that was ever compacted away; 0 is none.
+    /// Returns the highest number of any compacted pack; 0 means none.
     pub(crate) fn highest_pack(&self) -> PackId {
         PackId(self.totals().highest_pack)
     }
 
-    /// Returns how many blobs are needed and lie in no pack. Looks at every pack, not at every
-    /// blob.
+    /// Returns how many live blobs are in no pack. Reads every pack row, but no blob row.
     pub(crate) fn needed_in_no_pack(&self) -> Result<u64, IndexError> {
         let placed = self
             .pack_states()?
@@ -69,8 +68,8 @@ impl View {
             .ok_or(IndexError::Damaged("the counts of blobs"))
     }
 
-    /// Blobs that are needed, lie in no pack, and are not `elsewhere` either, ascending. Looks at
-    /// every blob.
+    /// Returns the live blobs that are in no pack and not in `elsewhere`, ascending. Reads every
+    /// blob row.
     pub(crate) fn needed_nowhere(
         &self,
         elsewhere: impl Fn(&BlobId) -> bool,
@@ -85,7 +84,7 @@ impl View {
         Ok(found)
     }
 
-    /// Blobs that lie in a pack and that nothing needs, with the pack.
+    /// Returns the blobs in packs that nothing references, each with its pack.
     pub(crate) fn unneeded(&self) -> Result<BTreeMap<BlobId, PackId>, IndexError> {
         let mut found = BTreeMap::new();
         self.walk_blobs(|id, row| {
@@ -96,8 +95,8 @@ impl View {
         Ok(found)
     }
 
-    /// Content that repairs gave up, with the events that say so. It may have been archived again
-    /// since.
+    /// Returns the content that repairs gave up, with the events that say so. It may have been
+    /// archived again since.
     pub(crate) fn losses(&self) -> Result<BTreeMap<BlobId, EventSeq>, IndexError> {
         let mut losses = BTreeMap::new();
         for stored in self.reader.losses.range::<&[u8; 32]>(..)? {
@@ -110,7 +109,8 @@ impl View {
         Ok(losses)
     }
 
-    /// Events whose leaves cannot be read, with the repair that says so, if one does.
+    /// Returns the events whose leaves cannot be read, with the repair that declares them
+    /// unreadable, if one does.
     pub(crate) fn unreadable(&self) -> Result<BTreeMap<EventSeq, Option<EventSeq>>, IndexError> {
         let mut unreadable = BTreeMap::new();
         for stored in self.reader.unreadable.range::<u64>(..)? {
@@ -155,7 +155,7 @@ impl View {
         stored.map(|row| rows::decode(row.value())).transpose()
     }
 
-    /// Returns a pack that was added.
+    /// Returns the row of a pack, if the pack was added.
     pub(crate) fn pack(&self, id: PackId) -> Result<Option<PackRow>, IndexError> {
         Ok(self.pack_state(id)?.and_then(|state| pack_row(id, state)))
     }
@@ -177,7 +177,7 @@ impl View {
         Ok(all)
     }
 
-    /// Returns every pack that was added, by number.
+    /// Returns every added pack, by number.
     pub(crate) fn packs(&self) -> Result<Vec<PackRow>, IndexError> {
         let states = self.pack_states()?.into_iter();
         Ok(states

@@ -1,4 +1,4 @@
-//! Everything in a view as text, for tests and for verification.
+//! Writes everything in a view as text, for tests and for verification.
 
 use super::layers::{View, names_on};
 use crate::id::{ConverterId, EntryId};
@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 impl View {
-    /// Everything in it, one fact a line, in a fixed order: two states are equal when their dumps
-    /// are. Holds all blobs and keys in memory, so it is for tests and for `verify`.
+    /// Passes everything in the view to `line`, one fact a line, in a fixed order. Two states are
+    /// equal when their dumps are equal. Holds all blobs and keys in memory, so it is only for
+    /// tests and `verify`.
     pub(crate) fn dump(&self, mut line: impl FnMut(String)) -> Result<(), IndexError> {
         line(format!("applied {} {:?}", self.applied(), self.totals()));
         let holds = self.holds();
@@ -68,7 +69,7 @@ impl View {
 
 #[cfg(test)]
 impl View {
-    /// Every key and value of every table, as they stand.
+    /// Returns every key and value of every table, as stored.
     pub(in crate::index) fn raw(&self) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         fn add<K: redb::Key, V: redb::Value>(
             out: &mut Vec<(&'static str, Vec<u8>, Vec<u8>)>,

@@ -14,18 +14,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
-/// One consistent state: overlays, the newest first, on top of the tables. Later changes do not
-/// affect it.
+/// One consistent state: overlays, newest first, on top of the tables. Later changes do not affect
+/// it.
 ///
-/// While it lives, commits cannot reuse the pages it reads and the file grows instead: make one,
-/// ask, let go.
+/// While a view lives, commits cannot reuse the pages it reads, and the file grows. So keep a view
+/// only for as long as a query takes.
 #[derive(Clone)]
 pub(crate) struct View {
     pub(in crate::index) layers: Vec<Arc<Overlay>>,
     pub(in crate::index) reader: Arc<Reader>,
 }
 
-/// The row of an entry where it lies.
+/// The row of an entry, held by an overlay or by the table.
 pub(in crate::index) enum Stored {
     Layer(Arc<[u8]>),
     Table(AccessGuard<'static, Bytes>),
@@ -45,7 +45,7 @@ impl View {
         Self { layers, reader }
     }
 
-    /// Returns this state under one more overlay.
+    /// Returns this state with one more overlay on top.
     pub(crate) fn under(&self, overlay: impl Into<Arc<Overlay>>) -> Self {
         let mut layers = vec![overlay.into()];
         layers.extend(self.layers.iter().cloned());
@@ -57,7 +57,7 @@ impl View {
         Overlay::over(self.applied(), self.totals())
     }
 
-    /// Returns the newest event in it.
+    /// Returns the newest event in this state.
     pub(crate) fn applied(&self) -> EventSeq {
         self.layers
             .first()
@@ -110,7 +110,7 @@ impl View {
         }))
     }
 
-    /// Returns the rows of the overlays, each entry's newest, by id.
+    /// Returns the rows of the overlays by id, only the newest row of each entry.
     pub(in crate::index) fn changed_rows(
         &self,
         ids: RangeInclusive<EntryId>,
@@ -120,8 +120,8 @@ impl View {
             let rows = layer.entries.range(ids.clone());
             changed.extend(rows.map(|(id, row)| (*id, &**row)));
         }
-        // The sort is stable: of several rows of one entry the newest layer's comes first and
-        // stays.
+        // The sort is stable, so the newest layer's row of an entry comes first and is the one that
+        // is kept.
         changed.sort_by_key(|(id, _)| *id);
         changed.dedup_by_key(|(id, _)| *id);
         changed
@@ -152,7 +152,7 @@ impl View {
         Ok(found.into_iter().collect())
     }
 
-    /// Hands out every row, the oldest entry first, one in memory at a time.
+    /// Passes every row to the callback, oldest entry first. One row is in memory at a time.
     pub(in crate::index) fn walk_rows(
         &self,
         mut each: impl FnMut(EntryId, &[u8]) -> Result<ControlFlow<()>, IndexError>,
@@ -183,8 +183,8 @@ impl View {
         Ok(())
     }
 
-    /// Hands out every entry that is not purged, the oldest first, until `each` breaks off. One is
-    /// in memory at a time.
+    /// Passes every entry that is not purged to `each`, oldest first, until `each` breaks off. One
+    /// entry is in memory at a time.
     pub(crate) fn walk_oldest(
         &self,
         mut each: impl FnMut(Entry) -> ControlFlow<()>,
@@ -199,7 +199,7 @@ impl View {
         })
     }
 
-    /// Returns the entry that was archived first under an idempotency key.
+    /// Returns the entry that was first archived under an idempotency key.
     pub(crate) fn key(&self, key: &str) -> Result<Option<EntryId>, IndexError> {
         self.key_of(&key_digest(key))
     }
@@ -214,7 +214,7 @@ impl View {
         Ok(self.reader.keys.get(digest)?.map(|id| EntryId(id.value())))
     }
 
-    /// Returns a converter by what it really is.
+    /// Returns a converter by its identity.
     pub(crate) fn converter(
         &self,
         id: &ConverterId,
@@ -228,7 +228,7 @@ impl View {
             .transpose()
     }
 
-    /// Returns the converter that was registered last under a name.
+    /// Returns the converter that was last registered under a name.
     pub(crate) fn converter_named(
         &self,
         name: &str,
@@ -264,7 +264,7 @@ impl View {
         stored.map(|row| rows::decode(row.value())).transpose()
     }
 
-    /// Returns a job: how it began and, once it ended, how.
+    /// Returns a job: its start and, once it ended, its end.
     pub(crate) fn job(
         &self,
         id: JobId,
@@ -300,7 +300,7 @@ impl View {
         }
     }
 
-    /// Returns the hold of that name, while it lies.
+    /// Returns the hold with that name, unless it was released.
     pub(crate) fn hold(&self, name: &str) -> Option<Arc<HoldRow>> {
         if let Some(hold) = self.layered(|layer| layer.small.holds.get(name)) {
             return hold;
@@ -308,7 +308,7 @@ impl View {
         self.reader.holds.get(name).cloned()
     }
 
-    /// Returns every hold that lies, by name.
+    /// Returns every hold that was not released, by name.
     pub(crate) fn holds(&self) -> BTreeMap<String, Arc<HoldRow>> {
         let mut all = self.reader.holds.clone();
         for layer in self.layers.iter().rev() {
@@ -322,7 +322,7 @@ impl View {
         all
     }
 
-    /// Returns how many entries a hold lies on. Looks at the id of every entry.
+    /// Returns how many entries a hold applies to. Reads the id of every entry.
     pub(crate) fn held_entries(&self, hold: &HoldRow) -> Result<u64, IndexError> {
         let mut held = 0;
         for (span, _) in self.reader.spans()? {

@@ -14,8 +14,7 @@ impl View {
         self.totals().waiting
     }
 
-    /// Returns the first `limit` reports of a converter that wait to be submitted, behind the place
-    /// `after`.
+    /// Returns the first `limit` waiting reports of a converter after the position `after`.
     pub(crate) fn queue(
         &self,
         converter: &str,
@@ -59,7 +58,7 @@ impl View {
         Ok(found.into_iter().take(limit).collect())
     }
 
-    /// Returns how often a server refused a report.
+    /// Returns how many times a server refused a report.
     pub(crate) fn rejections(
         &self,
         id: EntryId,
@@ -81,7 +80,7 @@ impl View {
         while let Some(stored) = self.reader.submissions.range((&*from, 0, 0)..)?.next() {
             let (key, _) = stored?;
             let (name, _, _) = key.value();
-            // The least name behind this one.
+            // The smallest name after this one.
             let next = format!("{name}\0");
             names.insert(name.to_owned());
             from = next;

@@ -1,4 +1,4 @@
-//! The changed entries of an overlay, span by span.
+//! The changed entries of an overlay, grouped by span.
 
 use crate::id::EntryId;
 use crate::index::error::IndexError;
@@ -9,7 +9,7 @@ use crate::index::tables::{Span, locate};
 /// The changed entries of one span.
 pub(super) struct ChangedSpan<'a> {
     pub(super) span: Span,
-    /// True when the tables have nothing of this span yet, so that its rows can be appended.
+    /// True when the tables have no row of this span yet, so that its rows can be appended.
     pub(super) fresh: bool,
     pub(super) entries: Vec<ChangedEntry<'a>>,
 }
@@ -17,7 +17,7 @@ pub(super) struct ChangedSpan<'a> {
 pub(super) struct ChangedEntry<'a> {
     pub(super) id: EntryId,
     pub(super) low: Low,
-    /// False when the tables have no row of it yet.
+    /// False when the tables have no row of this entry yet.
     pub(super) known: bool,
     pub(super) row: &'a [u8],
 }
@@ -52,7 +52,7 @@ pub(super) fn spans<'a>(
     Ok(spans)
 }
 
-/// The members that each trigram, or each term, gains and loses.
+/// The members that one trigram or one term gains and loses.
 #[derive(Default)]
 pub(super) struct Edit {
     pub(super) added: Vec<Low>,

@@ -14,7 +14,7 @@ use redb::{Database, ReadableTableMetadata, Table, WriteTransaction};
 use std::ops::Bound;
 use std::thread;
 
-/// Makes every table, empty.
+/// Makes every table, without rows.
 pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), IndexError> {
     let txn = begin_write(db)?;
     {
@@ -51,7 +51,7 @@ pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), Index
 
 fn begin_write(db: &Database) -> Result<WriteTransaction, IndexError> {
     let mut txn = db.begin_write()?;
-    // A crash must not cost a walk over the whole file at the next start.
+    // Quick repair keeps redb from walking the whole file when it opens after a crash.
     txn.set_quick_repair(true);
     Ok(txn)
 }
@@ -59,16 +59,16 @@ fn begin_write(db: &Database) -> Result<WriteTransaction, IndexError> {
 /// How much of an overlay a checkpoint writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::index) enum Extent {
-    /// All of it; the file is an index afterwards.
+    /// All of it. Afterwards the file is an index.
     Whole,
-    /// Part of it; the file is none before the next checkpoint that writes the whole.
+    /// Part of it. The file is no index until a checkpoint writes the whole.
     HalfMade {
-        /// Whether the rows are among it whose keys come in no order.
+        /// True to write the rows with unordered keys too.
         scattered: bool,
     },
 }
 
-/// Writes `overlay`, whose rows replace those that `reader` sees.
+/// Writes `overlay` in one transaction. Its rows replace those that `reader` sees.
 pub(in crate::index) fn commit(
     db: &Database,
     reader: &Reader,
@@ -146,7 +146,7 @@ fn write_blobs(
     Ok(())
 }
 
-/// Rows whose keys come in no order.
+/// Writes the rows whose keys come in no order.
 fn write_scattered(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexError> {
     let mut blobs = txn.open_table(tables::BLOBS)?;
     if blobs.is_empty()? {

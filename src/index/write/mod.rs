@@ -1,8 +1,8 @@
-//! The checkpoint: an overlay into the tables, in one transaction.
+//! The checkpoint: writes an overlay into the tables, in one transaction.
 //!
-//! For every changed entry the row in the table is compared with the new one; the terms that came
-//! and went say which posting lists change. Work is done span by span, in key order, and the three
-//! groups of tables by three threads.
+//! For every changed entry the new row is compared with the row in the table. The terms that the
+//! entry gained and lost decide which posting lists change. Work goes span by span in key order.
+//! Three threads write the three groups of tables.
 
 mod changes;
 mod commit;

@@ -1,8 +1,8 @@
-//! Builds the ordinals of a span while its terms go by in key order.
+//! Builds the ordinals of a span while its terms are read in key order.
 
 use crate::index::postings::{Bits, Low, Ranks};
 use crate::index::tables::Field;
-/// Builds the ordinals of a span while its terms go by in key order.
+/// Builds the ordinals of a span while its terms are read in key order.
 #[derive(Default)]
 pub(super) struct Columns {
     pub(super) ranks: Option<Ranks>,
@@ -41,7 +41,7 @@ impl Columns {
         let Some((_, column)) = self.finished.last_mut() else {
             return;
         };
-        // A span has at most as many terms in an ordered field as entries: 65,536.
+        // Each entry has one term in an ordered field, so a span has at most 65,536 terms.
         let ordinal = u16::try_from(column.terms).unwrap_or(u16::MAX);
         for low in members {
             if let Some(place) = column.ordinals.get_mut(ranks.rank(*low)) {
@@ -53,7 +53,7 @@ impl Columns {
 }
 
 impl Column {
-    /// Returns one byte for the width of an ordinal, then the ordinals.
+    /// Returns the stored form: one byte for the width of an ordinal, then the ordinals.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1 + self.ordinals.len() * 2);
         if self.terms <= 256 {

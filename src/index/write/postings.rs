@@ -68,7 +68,7 @@ pub(super) fn write_postings(
     Ok(())
 }
 
-/// Returns the terms of a row, each behind the byte of its field.
+/// Returns the terms of a row, each preceded by the byte of its field.
 fn term_set(row: &EntryRow<'_>) -> BTreeSet<Vec<u8>> {
     let mut set = BTreeSet::new();
     terms::terms(row, |field, term| {
@@ -128,7 +128,7 @@ fn write_times(
     Ok(())
 }
 
-/// Writes the terms of a span that has none yet.
+/// Writes the terms of a span that has none in the tables yet.
 fn append_terms(
     postings: &mut Table<'_, Bytes, Bytes>,
     ordinals: &mut Table<'_, u64, Bytes>,
@@ -152,7 +152,7 @@ fn append_terms(
     Ok(())
 }
 
-/// Changes the terms of a span that has some.
+/// Changes the terms of a span that has some in the tables.
 fn edit_terms(
     postings: &mut Table<'_, Bytes, Bytes>,
     ordinals: &mut Table<'_, u64, Bytes>,

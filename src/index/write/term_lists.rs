@@ -1,4 +1,4 @@
-//! The members of each term of a new span.
+//! Collects the members of each term of a new span.
 
 use crate::index::error::IndexError;
 use crate::index::postings::Low;
@@ -6,12 +6,12 @@ use crate::index::tables::Field;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// The members of each term of a new span. A key is the byte of the field and the term.
+/// The members of each term of a new span. A key is the byte of the field, then the term.
 #[derive(Default)]
 pub(super) struct TermLists {
     /// Terms that many entries share.
     shared: HashMap<Vec<u8>, Vec<Low>>,
-    /// Terms that most entries have for themselves: sorting these is cheaper than hashing them.
+    /// Terms that usually belong to one entry only: sorting these is cheaper than hashing them.
     own: Vec<OwnTerm>,
     texts: Vec<u8>,
     key: Vec<u8>,
@@ -25,7 +25,7 @@ struct OwnTerm {
 }
 
 impl TermLists {
-    /// Adds a member; members come in ascending order, each as often as it likes.
+    /// Adds a member. Members must come in ascending order; repetitions are allowed.
     pub(super) fn push(&mut self, field: Field, term: &[u8], low: Low) {
         self.key.clear();
         self.key.push(field as u8);
@@ -53,7 +53,7 @@ impl TermLists {
         }
     }
 
-    /// Hands out each key with its members, ascending.
+    /// Passes each key to the callback with its members, ascending.
     pub(super) fn each(
         mut self,
         mut take: impl FnMut(&[u8], &[Low]) -> Result<(), IndexError>,
@@ -77,7 +77,8 @@ impl TermLists {
             members.clear();
             members.extend(group.iter().map(|term| term.low));
             members.dedup();
-            // The one case of a key in both: texts too many for the list of own terms.
+            // Own terms that no longer fit 32-bit offsets go to the shared list, so a key may be in
+            // both.
             if let Some((_, more)) = shared.next_if(|(same, _)| same.as_slice() == key) {
                 members.extend(more);
                 members.sort_unstable();

@@ -72,17 +72,17 @@ fn trigram_set(row: &EntryRow<'_>) -> BTreeSet<Trigram> {
     set
 }
 
-/// The members of each trigram, found by its bytes without hashing or sorting.
+/// The members of each trigram, indexed by its bytes without hashing or sorting.
 #[derive(Default)]
 struct TrigramLists {
-    /// By the first two bytes, as far as there are any; then by the third: which list, counted from
-    /// 1.
+    /// Indexed by the first two bytes, allocated on first use; then by the third. The value is the
+    /// number of the list, counted from 1.
     heads: Vec<Option<Box<[u32; 256]>>>,
     lists: Vec<Vec<Low>>,
 }
 
 impl TrigramLists {
-    /// Adds a member; members come in ascending order, each as often as it likes.
+    /// Adds a member. Members must come in ascending order; repetitions are allowed.
     fn push(&mut self, code: Trigram, low: Low) {
         let (head, tail) = ((code >> 8) as usize, (code & 0xff) as usize);
         if head >= self.heads.len() {
@@ -91,7 +91,7 @@ impl TrigramLists {
         let list = &mut self.heads[head].get_or_insert_with(|| Box::new([0; 256]))[tail];
         if *list == 0 {
             self.lists.push(Vec::new());
-            // There are no more trigrams than 24 bits can tell apart.
+            // A trigram has 24 bits, so there are at most that many lists.
             *list = u32::try_from(self.lists.len()).expect("BUG: more lists than trigrams");
         }
         let members = &mut self.lists[*list as usize - 1];
@@ -100,7 +100,7 @@ impl TrigramLists {
         }
     }
 
-    /// Hands out each trigram that has members, ascending.
+    /// Passes each trigram that has members to the callback, ascending.
     fn each(
         self,
         mut take: impl FnMut(Trigram, &[Low]) -> Result<(), IndexError>,

@@ -1,43 +1,44 @@
-//! Decides what becomes of a journal file: one table of cases for files with a header, one for
-//! files without.
+//! Decides what happens to each journal file: one table of cases for files with a header, one
+//! function for files without.
 //!
 //! A group is written only after the group before it is durable, and a file is begun only after the
 //! file before it is durable. Every case follows from these two rules.
 
-/// What follows a journal file, in the order of first events.
+/// How the journal continues after a file. Files are ordered by their first events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NextFile {
-    /// No other file: this one was written last.
+    /// No other file follows: this one was written last.
     Missing,
-    /// The next file goes on where this one ends, or earlier.
+    /// The next file begins where this one ends, or earlier.
     Continues,
-    /// The next file begins later than this one ends: events between them had been durable.
+    /// The next file begins later than this one ends: events in between were durable and are
+    /// missing.
     LeavesGap,
 }
 
-/// What lies behind the last intact frame of a file.
+/// What follows the last intact frame of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TailState {
-    /// Zeros, and nothing of the file's generation behind them.
+    /// Zeros, and no frame of the file's generation after them.
     Clean,
     /// Traces of one group that may never have become durable.
     Torn,
-    /// A frame of a later group: the group that does not check out had been durable.
+    /// A frame of a later group, which proves that the group that fails its checksum was durable.
     Damaged,
 }
 
-/// Which of a file's events are in a segment by now.
+/// Which of a file's events are sealed in a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventsHeld {
     /// All of them, and the file began with a sealed event.
     AllSealed,
-    /// The file was begun after the last sealed event and holds no intact frame.
+    /// None: the file was begun after the last sealed event and holds no intact frame.
     NoneYet,
     /// At least one intact frame is not sealed.
     Unsealed,
 }
 
-/// Everything that the decision about a file with a header depends on.
+/// All facts that the decision about a file with a header depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Observed {
     pub(super) next: NextFile,
@@ -45,14 +46,14 @@ pub(super) struct Observed {
     pub(super) events: EventsHeld,
 }
 
-/// What is made of the bytes behind the last intact frame.
+/// The verdict on the bytes after the last intact frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TailVerdict {
-    /// Nothing: all that had been durable is there.
+    /// Nothing is missing: everything that was durable is there.
     Nothing,
     /// A group that was never acknowledged, to be cut off.
     TornTail,
-    /// Durable events are lost or unreadable: reported, and never cut off.
+    /// Durable events are lost or unreadable. This is reported, and the bytes are never cut off.
     Damage,
 }
 
@@ -63,22 +64,22 @@ pub(super) enum Use {
     Free,
     /// It waits to be sealed.
     Full,
-    /// The log goes on in it.
+    /// The log continues in it.
     Current,
 }
 
-/// What becomes of a file with a header.
+/// The decision about a file with a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decision {
     pub(super) tail: TailVerdict,
     pub(super) becomes: Use,
-    /// A file that is longer or shorter than it was made is reported.
+    /// True to report a file that is longer or shorter than it was made.
     pub(super) check_length: bool,
 }
 
-/// One row of the table: every combination of these observations gets this decision.
+/// One row of the table: the decision for every combination of these observations.
 struct Case {
-    /// What has happened, for the reader of a test that fails.
+    /// What has happened, for the message of a failing test.
     #[cfg(test)]
     story: &'static str,
     next: &'static [NextFile],
@@ -120,11 +121,11 @@ macro_rules! cases {
     };
 }
 
-/// All cases. Columns: next file, tail, events => verdict on the tail, use of the file, check of
-/// its length.
+/// All cases. Columns: next file, tail, events => verdict on the tail, use of the file, whether to
+/// check its length.
 #[rustfmt::skip]
 const CASES: &[Case] = cases! {
-    // A later file exists, so this one had been durable as a whole.
+    // A later file exists, so all of this file was durable.
     "sealed, not started again":  [Continues] [Clean Torn] [AllSealed NoneYet] => Nothing Free false;
     "full, waits to be sealed":   [Continues] [Clean Torn] [Unsealed] => Nothing Full true;
     "sealed, then damaged":       [Continues] [Damaged] [AllSealed NoneYet] => Damage Free false;
@@ -132,7 +133,7 @@ const CASES: &[Case] = cases! {
     "all unsealed events lost":   [LeavesGap] [Clean Torn Damaged] [AllSealed NoneYet]
                                                                          => Damage Free false;
     "last events lost":           [LeavesGap] [Clean Torn Damaged] [Unsealed] => Damage Full true;
-    // It was written last, so its last group may have been in flight.
+    // This file was written last, so its last group may have been in flight.
     "sealed to its end":          [Missing] [Clean] [AllSealed] => Nothing Free true;
     "sealed, torn behind that":   [Missing] [Torn] [AllSealed] => TornTail Free true;
     "sealed, damaged behind":     [Missing] [Damaged] [AllSealed] => Damage Free true;
@@ -141,7 +142,7 @@ const CASES: &[Case] = cases! {
     "goes on, damaged inside":    [Missing] [Damaged] [NoneYet Unsealed] => Damage Current true;
 };
 
-/// How long a file without a readable header is.
+/// The length of a file without a readable header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Length {
     /// Shorter than the smallest journal file.
@@ -152,16 +153,16 @@ pub(super) enum Length {
     TooLong,
 }
 
-/// What becomes of a file without a readable header.
+/// The decision about a file without a readable header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Headerless {
-    /// Its header was damaged: an unsealed frame stands behind it.
+    /// Its header was damaged: an unsealed frame follows it.
     HeaderDamaged,
     /// It is too long for a journal file, which is damage.
     TooLong,
-    /// Its header was torn while it was started. All that it held was sealed by then.
+    /// Its header was torn when the file was started again. All that it held was sealed by then.
     Free,
-    /// It was being made when the disk filled up or the power went.
+    /// It was being made when the disk filled up or the power was cut.
     HalfMade,
 }
 
@@ -206,7 +207,8 @@ mod tests {
         }
     }
 
-    /// One observation for each row, in the order of the table, with the decision in words.
+    /// One observation for each row, in the order of the table, with the expected decision in
+    /// words.
     #[test]
     fn an_example_of_each_case_gets_its_decision() {
         use EventsHeld::{AllSealed, NoneYet, Unsealed};
@@ -240,7 +242,8 @@ mod tests {
         }
     }
 
-    /// Only the file that was written last can have a group in flight, and only it is gone on in.
+    /// Only the file that was written last can have a group in flight, and only there can the log
+    /// continue.
     #[test]
     fn a_file_that_another_one_follows_is_neither_torn_nor_current() {
         for seen in all().filter(|seen| seen.next != NextFile::Missing) {

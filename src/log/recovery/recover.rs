@@ -1,4 +1,4 @@
-//! Reads every journal file and says what is found beyond the sealed segments.
+//! Reads every journal file and reports what it holds beyond the sealed segments.
 
 use super::decision::{
     EventsHeld, Headerless, Length, NextFile, Observed, TailVerdict, Use, decide, decide_headerless,
@@ -16,34 +16,34 @@ use std::path::{Path, PathBuf};
 
 /// What the journal files hold beyond the sealed segments.
 pub(crate) struct Found {
-    /// Full files that wait to be sealed, oldest first, with their last event.
+    /// Full files that wait to be sealed, oldest first, each with its last event.
     pub(crate) full: Vec<(Journal, EventSeq)>,
-    /// The file that the log goes on in, with the offset; `None` when every file is free.
+    /// The file and offset at which the log continues; `None` when every file is free.
     pub(crate) current: Option<(Journal, u64)>,
     /// Files that hold nothing unsealed.
     pub(crate) free: VecDeque<Journal>,
-    /// Files shorter than the smallest journal file: they were being made when the disk filled up
-    /// or the power went.
+    /// Files shorter than the smallest journal file. They were being made when the disk filled up
+    /// or the power was cut.
     pub(crate) half_made: Vec<PathBuf>,
-    /// How many slots are taken.
+    /// Number of slots in use.
     pub(crate) slots: u32,
-    /// The number the next event gets.
+    /// The number that the next event gets.
     pub(crate) next_seq: EventSeq,
-    /// Bytes of an earlier generation lie behind the end of the current file.
+    /// True when bytes of an earlier generation follow the end of the current file.
     pub(crate) stale_behind_end: bool,
     /// Bytes of a group that never became durable.
     pub(crate) torn: Option<TornTail>,
-    /// Why the journal is not whole, one line for each place.
+    /// Why the journal is incomplete, one line for each place.
     pub(crate) damage: Vec<String>,
 }
 
-/// A file with a readable header. It is read when its turn comes, so that one file at a time is in
-/// memory. It is not read at all when everything in it is sealed.
+/// A file with a readable header. It is read only when its turn comes, so that one file at a time
+/// is in memory. A file whose events are all sealed is not read.
 struct Begun {
     journal: Journal,
-    /// How long it is.
+    /// Its length now.
     len: u64,
-    /// How long it was made. It is begun only after all of that is durable.
+    /// Its length when it was made. A file is begun only after its whole length is durable.
     made_bytes: u64,
 }
 
@@ -80,8 +80,8 @@ pub(crate) fn recover(
         read_file(file, later, sealed, &mut found, &mut each)?;
     }
     if found.current.is_none() {
-        // A file is sealed only after the next one was durably begun, so there always is one to go
-        // on in.
+        // A file is sealed only after the next file was durably begun, so there must be one to
+        // continue in.
         found.damage.push(format!(
             "{}: the newest journal file is missing or damaged; what was recorded after event {} is lost with it",
             Path::new(JOURNAL_DIR).display(),
@@ -91,7 +91,7 @@ pub(crate) fn recover(
     Ok(found)
 }
 
-/// Opens every journal file. Returns those with a header; decides about the others at once.
+/// Opens every journal file. Returns those with a header, and decides about the others at once.
 fn find_files(
     disk: &dyn Disk,
     store: &StoreId,
@@ -114,7 +114,7 @@ fn find_files(
         match JournalHeader::decode(head.bytes(), store) {
             Ok(mut header) => {
                 let made_bytes = header.file_bytes;
-                // A file that something else cut short is read as far as it goes.
+                // A file that was cut short by something else is read as far as it goes.
                 header.file_bytes = made_bytes.min(entry.len);
                 begun.push(Begun {
                     journal: Journal::found(slot, file, header),
@@ -158,8 +158,8 @@ fn length(len: u64) -> Length {
     }
 }
 
-/// Reads one file, decides about it and notes the decision. `later` is the first event of the next
-/// file.
+/// Reads one file, decides about it and records the decision. `later` is the first event of the
+/// next file.
 fn read_file(
     file: Begun,
     later: Option<EventSeq>,
@@ -218,8 +218,7 @@ fn read_file(
         }
         Use::Current => {
             if scan.expected != found.next_seq && found.damage.len() == told {
-                // Events written behind its last one would not count as part of the log at the next
-                // recovery.
+                // Events appended here would not be part of the log at the next recovery.
                 found.damage.push(format!(
                     "{}: it goes on with event {}, and the log with event {}",
                     path.display(),
@@ -235,8 +234,8 @@ fn read_file(
     Ok(())
 }
 
-/// Hands out the intact frames of a file up to the first that does not check out. Returns the last
-/// event of them, or the event before the file's first.
+/// Passes the intact frames of a file to `each`, up to the first frame that fails its checksum.
+/// Returns the last event passed, or the event before the file's first.
 fn read_frames(
     journal: &Journal,
     scan: &mut Scan<'_>,
@@ -263,7 +262,7 @@ fn read_frames(
     last
 }
 
-/// Hands out the intact frames behind damage.
+/// Passes the intact frames after damage to `each`.
 fn read_survivors(
     journal: &Journal,
     scan: &Scan<'_>,
@@ -281,8 +280,8 @@ fn read_survivors(
     }
 }
 
-/// Compares how the next file, which begins with event `later`, goes on behind this one, which ends
-/// before `expected`.
+/// Returns how the next file, which begins with event `later`, continues after this one. `expected`
+/// is the event after the last one of this file.
 fn next_file(later: Option<EventSeq>, expected: EventSeq, next_seq: EventSeq) -> NextFile {
     match later {
         None => NextFile::Missing,
@@ -291,7 +290,7 @@ fn next_file(later: Option<EventSeq>, expected: EventSeq, next_seq: EventSeq) ->
     }
 }
 
-/// Says which events of a file with the intact events `starts..=last` are sealed.
+/// Returns which events of a file are sealed. Its intact events are `starts..=last`.
 fn events_held(starts: EventSeq, last: EventSeq, sealed: EventSeq) -> EventsHeld {
     if last > sealed {
         EventsHeld::Unsealed

@@ -7,16 +7,16 @@ use crate::log::journal::{Journal, TERMINATOR_BYTES};
 use crate::log::journal_bytes::JournalBytes;
 
 pub(super) enum Tail {
-    /// Zeros where the next frame would be, and nothing of this generation behind them.
+    /// Zeros where the next frame would be, and no frame of this generation after them.
     Clean,
     /// Traces of a group that never became durable.
     Torn(std::ops::Range<usize>),
-    /// Proof that what should be here had been durable.
+    /// A later frame proves that the bytes here were durable.
     Damaged,
 }
 
 impl Tail {
-    /// Returns what the tail is, without where it lies.
+    /// Returns the kind of the tail, without its position.
     pub(super) fn state(&self) -> TailState {
         match self {
             Self::Clean => TailState::Clean,
@@ -55,7 +55,7 @@ impl<'a> Scan<'a> {
         Some((offset as u64, frame))
     }
 
-    /// Heads of this generation behind the place where the walk stopped.
+    /// Returns the frame headers of this generation after the position where the walk stopped.
     pub(super) fn survivors(&self) -> impl Iterator<Item = (usize, EventSeq)> + '_ {
         let expected = self.expected;
         self.heads()

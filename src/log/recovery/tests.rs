@@ -13,12 +13,12 @@ use crate::log::journal::{Journal, TERMINATOR_BYTES, journal_path};
 use crate::log::journal_bytes::JournalBytes;
 use crate::log::tests::{STORE, disk, journal, journal_in_groups};
 
-/// What is found, and the events handed out on the way.
+/// Runs recovery and returns its result with the events that it passed on.
 fn found(disk: &SimDisk) -> (Found, Vec<u64>) {
     found_after(0, disk)
 }
 
-/// The same where the first so many events are sealed.
+/// Runs recovery on a log whose first `sealed` events are in segments.
 fn found_after(sealed: u64, disk: &SimDisk) -> (Found, Vec<u64>) {
     let mut seen = Vec::new();
     let sealed = EventSeq(sealed);
@@ -46,8 +46,8 @@ fn is_missing(slot: u32, event: u64, before: u64) -> String {
     )
 }
 
-/// Opening a store took 256 MiB, whatever it held: every journal file was read, and kept until all
-/// of them were.
+/// Opening a store once took 256 MiB of memory, whatever it held: every journal file was read and
+/// kept until the end.
 #[test]
 fn a_sealed_file_is_read_to_its_header_only() {
     let disk = disk();
@@ -63,7 +63,7 @@ fn a_sealed_file_is_read_to_its_header_only() {
     }
 }
 
-/// Most of an opening's time went into memory for 32 MiB of zeros, whatever the store held.
+/// A journal file is 32 MiB, mostly zeros. Most of the time of opening went into memory for them.
 #[test]
 fn a_file_is_the_same_in_memory_with_its_zeros_left_out() {
     let block = JournalBytes::BLOCK;
@@ -90,8 +90,8 @@ fn a_file_is_the_same_in_memory_with_its_zeros_left_out() {
     }
 }
 
-/// The power went while a file was made: one of its full length can be used, a shorter one is in
-/// the way.
+/// The power was cut while a file was made. A file of full length can be used; a shorter one must
+/// be removed.
 #[test]
 fn a_file_without_header_is_free_if_long_enough() {
     let disk = disk();
@@ -108,8 +108,8 @@ fn a_file_without_header_is_free_if_long_enough() {
     assert_eq!(found.half_made, [journal_path(2), journal_path(3)]);
 }
 
-/// A file that is used again has its header written anew; torn there, it covers nothing. With
-/// events behind it that were not sealed, it is the header that was damaged.
+/// A file that is recycled gets a new header. If that write is torn, all its events were sealed
+/// before. If unsealed events follow, the header was damaged instead.
 #[test]
 fn a_file_without_header_is_free_only_if_all_is_sealed() {
     for (sealed, damage, free) in [(5, 0, 1), (6, 0, 1), (4, 1, 0), (3, 1, 0)] {
@@ -124,8 +124,8 @@ fn a_file_without_header_is_free_only_if_all_is_sealed() {
     }
 }
 
-/// It holds nothing that the log does not have: the file whose place it took has all of it, and the
-/// next one goes on.
+/// An old copy of a file replaced a newer one, but holds nothing that the log lacks: the segments
+/// have its events, and the next file continues the log.
 #[test]
 fn an_older_copy_of_a_file_that_is_not_the_last_is_no_damage() {
     let disk = disk();
@@ -166,7 +166,7 @@ fn events_between_two_files_are_missed() {
     assert_eq!(found.damage, lost);
 }
 
-/// A file that was begun and never written to proves nothing about itself.
+/// An empty file proves nothing about events before it.
 #[test]
 fn a_file_without_events_is_not_reported_for_earlier_losses() {
     let disk = disk();
@@ -181,7 +181,7 @@ fn a_file_without_events_is_not_reported_for_earlier_losses() {
     assert_eq!(found.damage, lost);
 }
 
-/// Blocks of zeros are passed over quickly, and what is behind them is not.
+/// Recovery skips blocks of zeros quickly, but must not skip what follows them.
 #[test]
 fn events_behind_several_blocks_of_zeros_prove_what_was_there() {
     let disk = disk();
@@ -194,8 +194,8 @@ fn events_behind_several_blocks_of_zeros_prove_what_was_there() {
     assert_eq!(found.damage, [does_not_check_out(0, 2, places[1])]);
 }
 
-/// Within one group an intact frame proves nothing about those before it; a later file proves all
-/// of them.
+/// Within one group an intact frame proves nothing about the frames before it. A later file proves
+/// all of them.
 #[test]
 fn intact_events_behind_damage_are_handed_out() {
     let disk = disk();
@@ -215,7 +215,7 @@ fn intact_events_behind_damage_are_handed_out() {
     assert!(proven.torn.is_none());
 }
 
-/// What a file held before it was used again stands behind what it holds now.
+/// Frames from an earlier use of the file follow its current frames.
 #[test]
 fn a_frame_of_another_generation_is_not_the_next_event() {
     for (generation, seq, torn) in [(1, 3, false), (1, 9, false), (2, 4, true)] {
@@ -223,7 +223,7 @@ fn a_frame_of_another_generation_is_not_the_next_event() {
         let places = journal(&disk, 0, 2, 1..=2);
         let stale = SimDisk::new();
         stale.make_dir(Path::new(JOURNAL_DIR)).expect("a folder");
-        // Its group says nothing about those before it.
+        // A frame proves nothing about other frames of its own group.
         let from = journal_in_groups(&stale, 0, generation, seq..=seq, |_| 1);
         let bytes = stale.content(journal_path(0)).expect("there");
         let at = |place: u64| usize::try_from(place).expect("small");
@@ -244,7 +244,7 @@ fn a_frame_of_another_generation_is_not_the_next_event() {
     stale.make_dir(Path::new(JOURNAL_DIR)).expect("a folder");
     journal(&stale, 0, 1, 7..=9);
     let bytes = stale.content(journal_path(0)).expect("there");
-    // Behind the zeros that end a group.
+    // After the zeros that end a group.
     disk.overwrite(journal_path(0), places[2] + 4_096, &bytes[4_096..20_000])
         .expect("written");
     let (found, seen) = found(&disk);
@@ -278,7 +278,7 @@ fn cutting_a_tail_zeroes_it_and_nothing_else() {
     assert!(synced > 0);
 }
 
-/// A file that was cut short is of no harm once all of it is sealed.
+/// A truncated file does no harm once all its events are sealed.
 #[test]
 fn a_cut_file_is_reported_while_it_holds_unsealed_events() {
     let short = |sealed, seqs: [std::ops::RangeInclusive<u64>; 2], cut: u32| {
@@ -303,7 +303,7 @@ fn a_cut_file_is_reported_while_it_holds_unsealed_events() {
     assert!(!short(2, [1..=2, 4..=5], 0), "sealed, with a gap behind it");
 }
 
-/// A person's notes, a file of an editor.
+/// Such as a person's notes or an editor's temporary file.
 #[test]
 fn a_foreign_file_in_the_journal_folder_is_ignored() {
     let disk = disk();
@@ -319,8 +319,8 @@ fn a_foreign_file_in_the_journal_folder_is_ignored() {
     assert!(found.free.is_empty());
 }
 
-/// The power went while a group was written, and the file was left for the next one before anything
-/// came behind it.
+/// The power was cut while a group was written. The log then continued in the next file, so nothing
+/// was written after the torn bytes.
 #[test]
 fn torn_bytes_behind_a_full_file_are_no_damage() {
     let disk = disk();

@@ -6,7 +6,7 @@ use crate::log::LogError;
 use crate::log::journal::journal_path;
 use std::sync::Arc;
 
-/// A torn tail, still in its file.
+/// A torn tail that is still in its file.
 pub(crate) struct TornTail {
     pub(crate) slot: u32,
     pub(crate) offset: u64,
@@ -20,7 +20,7 @@ impl TornTail {
     }
 }
 
-/// Zeroes a torn tail so that no stray frame of it can ever line up with what is written next.
+/// Zeroes a torn tail, so that no stray frame in it can ever line up with frames written later.
 /// Durable on `Ok`.
 pub(crate) fn cut(file: &Arc<dyn DiskFile>, tail: &TornTail) -> Result<(), LogError> {
     let path = journal_path(tail.slot);

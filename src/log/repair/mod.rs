@@ -1,8 +1,7 @@
-//! Makes a damaged log whole: decides which files have to be written again, and out of what.
+//! Repairs a damaged log: decides which files to write again, and from which events.
 //!
-//! Events that can be read are kept byte for byte under their numbers. An event that is lost is
-//! replaced by a stand-in that says so. So the log has no gaps, and readers need to know nothing of
-//! repairs.
+//! Events that can be read are kept byte for byte under their numbers. A lost event is replaced by
+//! a stand-in event that says so. So the log has no gaps, and readers need not know about repairs.
 
 mod plan;
 mod remains;

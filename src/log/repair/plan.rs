@@ -1,4 +1,4 @@
-//! Decides which files of a damaged log have to be written, and out of what.
+//! Decides which files of a damaged log to write, and from which events.
 
 use super::remains::{JournalRemains, Leaves, Remains, SegmentState};
 use crate::disk::{Disk, OpenMode};
@@ -13,37 +13,37 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-/// The most events that a repair replaces. A watermark that claims more is not believed.
+/// The most events that a repair replaces. A watermark that claims more lost events is not trusted.
 pub(super) const LOST_MAX: u64 = 1 << 24;
 
-/// The files that have to be written so that the log is whole.
+/// The files to write so that the log is complete.
 pub(crate) struct LogMend {
     pub(crate) segments: Vec<SegmentMend>,
     pub(crate) journals: Vec<JournalMend>,
-    /// Events that cannot be read anywhere any more, as ascending inclusive ranges.
+    /// Events that can no longer be read anywhere, as ascending inclusive ranges.
     pub(crate) lost: Vec<(EventSeq, EventSeq)>,
-    /// The last event in a segment once this is done.
+    /// The last event in a segment after the repair.
     pub(crate) sealed: EventSeq,
-    /// Files that nothing takes the place of.
+    /// Files to be taken out that no new file replaces.
     pub(crate) spare: Vec<Spare>,
-    /// The journal file that was written last is gone. This is the event behind all that something
-    /// else knows of: if it and later events were recorded, they are lost, and their number is
-    /// unknown.
+    /// Set when the journal file that was written last is gone. It is the first event after all
+    /// that other sources know of. Events from there on may have been recorded; then they are lost,
+    /// and their number is unknown.
     pub(crate) end: Option<EventSeq>,
 }
 
-/// A file to be taken out.
+/// A file to be taken out of the log.
 pub(crate) struct Spare {
     pub(crate) path: PathBuf,
-    /// What is wrong with it.
+    /// What is wrong with the file.
     pub(crate) why: String,
     pub(crate) events: SpareEvents,
 }
 
-/// Where the events of a file are that is taken out.
+/// Where the events of a file to be taken out can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SpareEvents {
-    /// In journal files that are kept, or written again.
+    /// In journal files that are kept or written again.
     InJournal,
     /// Nowhere: none of them can be read.
     Unreadable,
@@ -51,21 +51,21 @@ pub(crate) enum SpareEvents {
     Sealed,
 }
 
-/// A segment to be written.
+/// A segment to write.
 pub(crate) struct SegmentMend {
     pub(crate) path: PathBuf,
     pub(crate) first_seq: EventSeq,
     pub(crate) last_seq: EventSeq,
-    /// What is wrong with the one that is there; `None` when there is none.
+    /// What is wrong with the existing segment; `None` when there is none.
     pub(crate) why: Option<String>,
     pub(crate) lost: u64,
     pub(super) tree: RepairedTree,
 }
 
-/// A journal file to be written.
+/// A journal file to write.
 pub(crate) struct JournalMend {
     pub(crate) path: PathBuf,
-    /// What is wrong with the one that is there; `None` when there is none.
+    /// What is wrong with the existing file; `None` when there is none.
     pub(crate) why: Option<String>,
     pub(crate) lost: u64,
     pub(crate) last_seq: EventSeq,
@@ -75,13 +75,13 @@ pub(crate) struct JournalMend {
 }
 
 impl LogMend {
-    /// Returns true when the log is whole as it is.
+    /// Returns true when the log is complete and needs no repair.
     pub(crate) fn is_empty(&self) -> bool {
         self.segments.is_empty() && self.journals.is_empty() && self.spare.is_empty()
     }
 
-    /// Decides. `witness` is the newest event that something outside of the log knows of; a journal
-    /// file that has to be made from nothing gets `journal_bytes`.
+    /// Plans the repair. `witness` is the newest event known from outside the log. A journal file
+    /// that must be made from nothing gets `journal_bytes`.
     pub(crate) fn plan(
         disk: &dyn Disk,
         store: &StoreId,
@@ -227,8 +227,8 @@ fn newest_sealed(remains: &Remains, leaves: &Leaves<'_>) -> EventSeq {
         .unwrap_or_default()
 }
 
-/// Returns the stretches up to `sealed` that no intact segment covers, cut where a broken one has
-/// its name.
+/// Returns the segments to write: the ranges up to `sealed` that no intact segment covers, cut
+/// where a broken segment begins by its name.
 fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Vec<SegmentMend> {
     let mut mends = Vec::new();
     let mut next = EventSeq(1);
@@ -277,8 +277,8 @@ fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Ve
         }
         next = next.max(last.next());
     }
-    // The log goes on from its last segment, whose tree must be known. Behind leaves that are lost
-    // it begins to grow over those that stand for them.
+    // The log continues after its last segment, whose tree must be known. Where leaves are lost,
+    // the tree is built over their stand-ins.
     let newest_intact = remains
         .segments
         .iter()
@@ -300,8 +300,8 @@ fn plan_segments(remains: &Remains, leaves: &Leaves<'_>, sealed: EventSeq) -> Ve
     mends
 }
 
-/// Files without a header and without a frame that can be read, but with the head of one that was
-/// not sealed: something had been recorded there.
+/// Returns files without a header and without a readable frame, but with the frame header of an
+/// unsealed event: something was recorded there.
 fn unreadable_journals(remains: &Remains, sealed: EventSeq) -> impl Iterator<Item = Spare> {
     remains.journals.iter().filter_map(move |journal| {
         let Err(why) = &journal.header else {
@@ -324,7 +324,7 @@ fn too_long(journal: &JournalRemains) -> String {
     )
 }
 
-/// Files that are longer than a journal file may be and hold no event that is not sealed.
+/// Returns files that are longer than a journal file may be and hold no unsealed event.
 fn too_long_journals(remains: &Remains, live: &[&JournalRemains], sealed: EventSeq) -> Vec<Spare> {
     let is_live = |slot: u32| live.iter().any(|one| one.slot == slot);
     let of_no_use = remains.journals.iter().filter(|journal| {
@@ -341,9 +341,9 @@ fn too_long_journals(remains: &Remains, live: &[&JournalRemains], sealed: EventS
         .collect()
 }
 
-/// Takes out the files that begin with the same event as another one, which has more events: an
-/// older copy of a file, in the place of another. Files without events are none; the log can go on
-/// in them.
+/// Takes out every file that begins with the same event as a file with more events: it is an older
+/// copy that was put in place of another file. Files without events are kept, because the log can
+/// continue in them.
 fn take_doubles<'a>(live: &mut Vec<&'a JournalRemains>) -> Vec<&'a JournalRemains> {
     let all = live.clone();
     let rank = |nth: usize| (all[nth].own().count(), nth);
@@ -361,8 +361,8 @@ fn take_doubles<'a>(live: &mut Vec<&'a JournalRemains>) -> Vec<&'a JournalRemain
     doubles
 }
 
-/// Returns the journal files that are not whole from the first event they must hold to the last.
-/// `intact` are the frames of all files, also of those that are not to be kept.
+/// Returns the journal files that do not hold every event from the first to the last that they must
+/// hold. `intact` are the frames of all files, also of files that are not kept.
 fn plan_journals(
     store: &StoreId,
     remains: &Remains,
@@ -425,8 +425,8 @@ fn plan_journals(
             store: *store,
             generation: journal.generation().unwrap_or(newest_generation + 1),
             first_seq,
-            // A header can say anything: the file gets no longer than it is or than the store's
-            // files are made.
+            // A damaged header can state any length. The file gets no longer than it is now or than
+            // the store makes its files.
             file_bytes: match &journal.header {
                 _ if journal.bytes > JOURNAL_BYTES_MAX => journal_bytes,
                 Ok(header) => header.file_bytes.min(journal.bytes.max(journal_bytes)),
@@ -461,8 +461,8 @@ fn plan_journals(
     mends
 }
 
-/// Returns whether a file has all of these events, each behind the one before: who opens the store
-/// reads no others.
+/// Returns whether a file has all of these events in consecutive frames. Recovery reads only such
+/// events.
 fn stand_in_a_row(journal: &JournalRemains, first: EventSeq, last: EventSeq) -> bool {
     let (mut at, mut next) = (JOURNAL_HEADER_BYTES as u64, first);
     for frame in journal.own() {

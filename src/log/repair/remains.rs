@@ -1,5 +1,5 @@
 //! Finds what can still be read of a damaged log: blocks of segments and frames of journal files,
-//! wherever they lie.
+//! at any offset.
 //!
 //! Blocks and frames carry their own numbers and checksums, so each is found without the headers,
 //! indexes and names around it. Nothing is written here.
@@ -26,26 +26,26 @@ use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogError, list_or_nothing};
 
 /// All that is left of a log.
 pub(crate) struct Remains {
-    /// By name.
+    /// Segments, by name.
     pub(crate) segments: Vec<SegmentRemains>,
-    /// By slot.
+    /// Journal files, by slot.
     pub(crate) journals: Vec<JournalRemains>,
 }
 
 /// What is left of a segment.
 pub(crate) struct SegmentRemains {
-    /// The first event it holds, by its name.
+    /// The first event it holds, according to its name.
     pub(crate) first_seq: EventSeq,
     pub(crate) path: PathBuf,
     pub(crate) state: SegmentState,
 }
 
 pub(crate) enum SegmentState {
-    /// Every block can be read, and they are those its name and its end promise.
+    /// Every block can be read, and the blocks match the name and the footer.
     Intact(SegmentReader),
     Broken {
         why: String,
-        /// What its end says, if that can be read.
+        /// The footer, if it can be read.
         end: Option<(SegmentReader, Footer)>,
         /// The blocks that can be read.
         blocks: Vec<BlockIndex>,
@@ -58,19 +58,20 @@ pub(crate) struct JournalRemains {
     pub(crate) slot: u32,
     pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) bytes: u64,
-    /// What its header says, or why it says nothing.
+    /// The header, or why it cannot be read.
     pub(crate) header: Result<JournalHeader, String>,
-    /// Every intact frame, of whatever generation, in the order they stand.
+    /// Every intact frame of any generation, in file order.
     pub(crate) frames: Vec<LiveFrame>,
-    /// The newest event that the head of a frame names, whatever became of the rest of it.
+    /// The newest event in any readable frame header, even if the rest of that frame is damaged.
     pub(crate) newest_head: Option<EventSeq>,
-    /// It is longer than a journal file may be, and something lies behind what is read of it.
+    /// True when the file is longer than a journal file may be, with content after the part that is
+    /// read.
     pub(crate) holds_more: bool,
 }
 
 impl JournalRemains {
-    /// Returns the generation whose frames are the file's: what the header says, or else the newest
-    /// that has a frame.
+    /// Returns the generation whose frames belong to the file: the one in the header, or else the
+    /// newest that has a frame.
     pub(crate) fn generation(&self) -> Option<u64> {
         let newest = || self.frames.iter().map(|frame| frame.generation).max();
         match &self.header {
@@ -79,14 +80,14 @@ impl JournalRemains {
         }
     }
 
-    /// Returns the frames of that generation.
+    /// Returns the frames of the file's generation.
     pub(crate) fn own(&self) -> impl Iterator<Item = &LiveFrame> {
         let generation = self.generation();
         let own = move |frame: &&LiveFrame| Some(frame.generation) == generation;
         self.frames.iter().filter(own)
     }
 
-    /// Returns the first event the file was begun with, as far as is known.
+    /// Returns the first event of the file, as far as it is known.
     pub(crate) fn first_seq(&self) -> Option<EventSeq> {
         match &self.header {
             Ok(header) => Some(header.first_seq),
@@ -104,7 +105,7 @@ impl Remains {
         })
     }
 
-    /// Leaves by number, out of broken segments and of journal files.
+    /// Returns access to leaves by event number, from broken segments and from journal files.
     pub(crate) fn leaves(&self) -> Leaves<'_> {
         let mut blocks = BTreeMap::new();
         for segment in &self.segments {
@@ -138,11 +139,11 @@ impl Remains {
     }
 }
 
-/// See [`Remains::leaves`].
+/// Leaves by event number; see [`Remains::leaves`].
 pub(crate) struct Leaves<'a> {
     blocks: BTreeMap<EventSeq, (BlockIndex, &'a dyn DiskFile, &'a Path)>,
     frames: BTreeMap<EventSeq, (LiveFrame, &'a dyn DiskFile)>,
-    /// The block that was read last, and its leaves.
+    /// The block that was read last, with its leaves.
     open: Option<(EventSeq, Vec<Vec<u8>>)>,
 }
 
@@ -192,8 +193,8 @@ fn split(plain: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Returns true when `leaf` is event `seq` of `store`. Checksums say that bytes are what was
-/// written, not for whom.
+/// Returns true when `leaf` is event `seq` of `store`. A checksum proves that bytes are as written,
+/// but not for which store.
 fn is_event(leaf: &[u8], store: &StoreId, seq: EventSeq) -> bool {
     let line = str::from_utf8(leaf).ok();
     let source = format!("\"source\":\"urn:annals:{store}\"");
@@ -214,8 +215,8 @@ fn segments(disk: &dyn Disk, store: &StoreId) -> Result<Vec<SegmentRemains>, Log
             Ok(reader) => SegmentState::Intact(reader),
             Err(refused) => {
                 let Refused { why, end } = *refused;
-                // A file that ends too early is damaged; a disk that cannot be read is not ours to
-                // mend.
+                // A file that ends too early is damaged. A disk that cannot be read is not for the
+                // repair to fix.
                 if let LogError::Io { source, .. } = &why
                     && source.kind() != io::ErrorKind::UnexpectedEof
                 {
@@ -241,7 +242,7 @@ fn segments(disk: &dyn Disk, store: &StoreId) -> Result<Vec<SegmentRemains>, Log
     Ok(found)
 }
 
-/// What is wrong with a segment, and its end if that can be read.
+/// Why a segment is broken, and its footer if that can be read.
 struct Refused {
     why: LogError,
     end: Option<(SegmentReader, Footer)>,
@@ -253,7 +254,7 @@ impl From<LogError> for Box<Refused> {
     }
 }
 
-/// Returns the segment, if every byte of it is as it should be.
+/// Returns the segment if every byte of it checks out.
 fn examine(
     disk: &dyn Disk,
     store: &StoreId,
@@ -270,7 +271,8 @@ fn examine(
     }
 }
 
-/// Whether every block can be read, and they hold the events that the segment's ends promise.
+/// Checks that every block can be read and that the blocks hold the events that header and trailer
+/// state.
 fn check_blocks(reader: &SegmentReader, footer: &Footer) -> Result<(), LogError> {
     let other = || LogError::segment(reader.path())(SegmentError::Order);
     let mut next = reader.first_seq();
@@ -288,11 +290,10 @@ fn check_blocks(reader: &SegmentReader, footer: &Footer) -> Result<(), LogError>
     }
 }
 
-/// Bytes looked through at once for the next block.
+/// Number of bytes searched at a time for the next block.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Returns every block of a file that checks out and holds events of `store`, found by its magic
-/// number.
+/// Returns every intact block of a file that holds events of `store`, found by its magic number.
 fn blocks(file: &dyn DiskFile, path: &Path, store: &StoreId) -> Result<Vec<BlockIndex>, LogError> {
     let size = file.size().map_err(LogError::io("measure", path))?;
     let mut found = Vec::new();
@@ -303,7 +304,7 @@ fn blocks(file: &dyn DiskFile, path: &Path, store: &StoreId) -> Result<Vec<Block
         file.read_exact_at(&mut bytes, at)
             .map_err(LogError::io("read", path))?;
         let mut offset = 0;
-        // A head that lies across two pieces begins the next one.
+        // A block header that crosses two pieces starts the next piece.
         while let Some(head) = bytes.get(offset..offset + BLOCK_HEADER_BYTES) {
             let step = BlockHeader::decode(head)
                 .ok()
@@ -315,7 +316,7 @@ fn blocks(file: &dyn DiskFile, path: &Path, store: &StoreId) -> Result<Vec<Block
                     };
                     let plain = read_block(file, path, &index).ok()?;
                     let leaves = split(&plain);
-                    // One that cannot be read does not make the others another store's.
+                    // One unreadable event does not make the block another store's.
                     let is_ours = (header.first_seq.0..)
                         .zip(&leaves)
                         .any(|(seq, leaf)| is_event(leaf, store, EventSeq(seq)));
@@ -364,8 +365,8 @@ fn journals(disk: &dyn Disk, store: &StoreId) -> Result<Vec<JournalRemains>, Log
     Ok(found)
 }
 
-/// Returns whether anything but zeros lies behind what is read of a journal file. An absurdly long
-/// file is not read: it counts as holding something.
+/// Returns whether anything but zeros follows the part of a journal file that is read. A file of
+/// absurd length is not read and counts as holding something.
 fn holds_more(file: &dyn DiskFile, len: u64) -> io::Result<bool> {
     const LOOKED_AT_MAX: u64 = 16 << 30;
     if len > LOOKED_AT_MAX {
@@ -385,8 +386,8 @@ fn holds_more(file: &dyn DiskFile, len: u64) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Returns every intact frame. What is inside of one is content, whatever it looks like. A frame of
-/// the file's own generation is the store's, also where its event cannot be read.
+/// Returns every intact frame. The inside of a frame is content and is not searched. A frame of the
+/// file's own generation belongs to this store, even if its event cannot be read.
 fn frames(
     all: &JournalBytes,
     slot: u32,

@@ -1,4 +1,4 @@
-//! Tests of how a damaged log is made whole.
+//! Tests of planning and writing the repair of a damaged log.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn planned(disk: &SimDisk) -> LogMend {
     plan(disk, &survey(disk), None).expect("a plan")
 }
 
-/// Leaves that are no events, and say for which they stand.
+/// Makes stand-in leaves. They are no events, but name the event that they replace.
 fn stands() -> impl Fn(EventSeq, &Path) -> Result<Vec<u8>, LogError> {
     |seq, _| Ok(format!("in place of {seq}").into_bytes())
 }
@@ -52,9 +52,9 @@ fn a_log_that_is_whole_is_left_as_it_is() {
     assert!(!planned(&disk).is_empty());
 }
 
-/// Two blocks had changed places, and with them all events of a file, in their order: where the
-/// first one belongs there were zeros. The file counted as whole, and the repair ended in a store
-/// that it called damaged beyond repair.
+/// Two blocks of a file had changed places, so its events were all there, but the place of the
+/// first block held zeros. The file counted as whole, and after the repair the store was still
+/// reported as damaged.
 #[test]
 fn events_found_elsewhere_return_to_their_files() {
     let disk = disk();
@@ -81,8 +81,8 @@ fn events_found_elsewhere_return_to_their_files() {
     assert!(planned(&disk).is_empty());
 }
 
-/// Two files had changed places and one of them was taken back: the log went on in the shorter
-/// copy, under numbers that nobody would have looked for there.
+/// Two files changed places and one was put back. The log continued in the shorter copy, under
+/// numbers that were already used.
 #[test]
 fn an_older_copy_of_a_file_beside_it_is_told_and_set_aside() {
     for (older, newer) in [(0, 1), (1, 0)] {
@@ -113,9 +113,8 @@ fn an_older_copy_of_a_file_beside_it_is_told_and_set_aside() {
     }
 }
 
-/// The header was gone, and of all events only the head of the first was left: too little for the
-/// file to be mended, and enough for it to be called damaged when the store was opened after the
-/// repair.
+/// The header was gone, and only the frame header of the first event was left. The repair ignored
+/// the file, because it held no readable event. Opening the store then still called it damaged.
 #[test]
 fn a_file_with_only_a_frame_head_is_taken_out() {
     let disk = disk();
@@ -141,8 +140,8 @@ fn a_file_with_only_a_frame_head_is_taken_out() {
     assert!(planned(&disk).is_empty());
 }
 
-/// A header is damaged alone: what it stood over decides whether the file is mended, in the way, or
-/// of no account.
+/// Only a header is damaged. The content after it decides whether the file is repaired, taken out,
+/// or ignored.
 #[test]
 fn a_file_without_header_is_taken_out_only_if_unreadable() {
     let headless = |sealed: u64, seqs: std::ops::RangeInclusive<u64>, broken: Option<usize>| {
@@ -158,7 +157,7 @@ fn a_file_without_header_is_taken_out_only_if_unreadable() {
         let aside = mend.spare.iter().map(|spare| spare.events);
         (aside.collect::<Vec<_>>(), mend.journals.len())
     };
-    // The one that is made is the next of the log: it has none any more.
+    // The repaired file becomes the log's next file, because the log has none left.
     assert_eq!(headless(3, 4..=5, None), (vec![], 1), "it is mended");
     assert_eq!(headless(3, 1..=3, None), (vec![], 1), "all was sealed");
     assert_eq!(headless(4, 2..=3, None), (vec![], 1), "long sealed");
@@ -170,8 +169,8 @@ fn a_file_without_header_is_taken_out_only_if_unreadable() {
     );
 }
 
-/// A witness told of events that the journal lacks. Taken for whole, the log would go on under
-/// their numbers.
+/// A watermark knows of events that the journal lacks. If the log counted as complete, new events
+/// would get their numbers.
 #[test]
 fn what_a_witness_knows_of_and_the_log_lacks_is_lost() {
     let disk = disk();
@@ -184,8 +183,8 @@ fn what_a_witness_knows_of_and_the_log_lacks_is_lost() {
     assert!(plan(&disk, &remains, Some(5)).expect("a plan").is_empty());
 }
 
-/// The log goes on from its last segment, and nothing behind the lost leaves says what the tree
-/// over them was.
+/// The log continues after its last segment. Nothing after the lost leaves states the tree over
+/// them.
 #[test]
 fn an_unknown_tree_grows_over_stand_ins() {
     let disk = disk();
@@ -206,7 +205,7 @@ fn an_unknown_tree_grows_over_stand_ins() {
     assert!(lost.tree == RepairedTree::Grown);
 }
 
-/// What stands for a lost event may be longer than the event was.
+/// A stand-in may be longer than the event that it replaces.
 #[test]
 fn a_journal_file_is_made_as_long_as_what_it_must_hold() {
     let disk = disk();
@@ -230,7 +229,7 @@ fn a_journal_file_is_made_as_long_as_what_it_must_hold() {
     let frame = |leaf_bytes: usize| FRAME_HEADER_BYTES + leaf_bytes;
     for (count, leaf_bytes, file_bytes) in [
         (2, 1_000, 65_536),
-        // They end just where the terminator must begin, and eight bytes behind.
+        // The events end exactly where the terminator must begin, or eight bytes after that.
         (
             3,
             (65_536 - 4_096 - 64) / 3 / 8 * 8 - FRAME_HEADER_BYTES,
@@ -281,7 +280,7 @@ fn lost_events_are_counted_per_file_and_listed_as_ranges() {
     );
 }
 
-/// A witness may say anything.
+/// A watermark may hold any number.
 #[test]
 fn more_than_sixteen_million_events_are_not_believed_to_be_lost() {
     let are = |first, last| are_too_many(EventSeq(first), EventSeq(last));
@@ -293,7 +292,8 @@ fn more_than_sixteen_million_events_are_not_believed_to_be_lost() {
     assert!(matches!(refused, Err(LogError::Missing { .. })));
 }
 
-/// Its events are in the journal; or it is the last one, which is written anew under its own name.
+/// Its events are in the journal; or it is the last segment, which is written again under its own
+/// name.
 #[test]
 fn a_broken_segment_is_taken_out_only_if_not_replaced() {
     let rotten = |seqs: std::ops::RangeInclusive<u64>| {
@@ -342,8 +342,8 @@ fn a_segment_written_again_says_what_was_wrong() {
     assert_eq!(told.collect::<Vec<_>>(), [(1, false), (3, true)]);
 }
 
-/// Where a later segment states the tree, leaves that are lost leave it unknown before; leaves that
-/// are whole do not.
+/// If a later segment states the tree, the tree before it may stay unknown where leaves are lost.
+/// Where all leaves are there, it is computed.
 #[test]
 fn a_tree_grows_over_whole_leaves_only() {
     for block_too in [false, true] {
@@ -383,13 +383,13 @@ fn only_journal_files_that_are_not_whole_are_made_anew() {
     disk.flip_bit(journal_path(0), places[1] * 8)
         .expect("there");
     assert_eq!(anew(&disk), []);
-    // Behind its last event; but nobody knows what else was there.
+    // Cut after its last event, but nobody knows what else was there.
     disk.truncate(journal_path(1), 40_000).expect("cut");
     let short = "40000 bytes are left of 65536".to_owned();
     assert_eq!(anew(&disk), [(journal_path(1), Some(short))]);
 }
 
-/// The newest file may hold nothing yet, or begin with events that were sealed by now.
+/// The newest file may be empty, or begin with events that have since been sealed.
 #[test]
 fn a_file_begun_after_the_last_segment_ends_the_log() {
     let begun = disk();
@@ -441,8 +441,8 @@ fn a_missing_journal_folder_is_replaced() {
     }
 }
 
-/// Two segments whose ends rotted, the first with its block. Of its two events one is in the
-/// journal still.
+/// Two segments have damaged footers, the first also a damaged block. One of the two events of that
+/// block is still in the journal.
 #[test]
 fn a_tree_grows_over_stand_ins_before_a_segment() {
     let disk = disk();
@@ -508,7 +508,7 @@ fn a_failed_write_names_the_journal_file() {
     }
 }
 
-/// A journal file of which event 5 was lost, so that it is made anew out of event 4.
+/// A journal file that lost event 5, so that it is written again from event 4.
 fn one_left(disk: &SimDisk) -> (Remains, LogMend, u64) {
     seal(disk, 1..=3);
     let places = journal(disk, 0, 1, 4..=5);

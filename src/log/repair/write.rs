@@ -1,4 +1,4 @@
-//! Writes the segments and journal files that make a damaged log whole.
+//! Writes the segments and journal files that complete a damaged log.
 
 use super::plan::{JournalMend, LogMend, SegmentMend};
 use super::remains::{Leaves, Remains, SegmentState};
@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Makes the leaf that stands for an event that is lost from the file at a path.
+/// Makes the stand-in leaf for an event that was lost from the file at the given path.
 pub(crate) type Stand<'a> = dyn Fn(EventSeq, &Path) -> Result<Vec<u8>, LogError> + 'a;
 
 impl LogMend {
-    /// Writes the segments, oldest first, each through `tmp`. Durable on `Ok`; after an error some
-    /// may be written, and to plan and write again is right.
+    /// Writes the segments, oldest first, each through `tmp`. Durable on `Ok`. After an error some
+    /// may be written; planning and writing again is safe.
     pub(crate) fn write_segments(
         &self,
         disk: &Arc<dyn Disk>,
@@ -52,8 +52,8 @@ impl LogMend {
         Ok(())
     }
 
-    /// Returns the tree over all leaves before a segment: as the segment before states it, or else
-    /// grown from the last that does.
+    /// Returns the tree over all leaves before a segment: from the footer of the segment before it,
+    /// or else built from the last footer that states one.
     fn tree_before(
         &self,
         mend: &SegmentMend,
@@ -82,7 +82,7 @@ impl LogMend {
             .map_or((EventSeq(1), Frontier::new()), |(seq, frontier)| {
                 (*seq, frontier.clone())
             });
-        // What lies between was written a moment ago, out of the same leaves.
+        // The segments in between were just written from these leaves.
         while next < mend.first_seq {
             match leaves.leaf(next)? {
                 Some(leaf) => frontier.push(&leaf),
@@ -118,12 +118,12 @@ impl LogMend {
 }
 
 impl JournalMend {
-    /// Returns the first event it must hold.
+    /// Returns the first event that the file must hold.
     pub(crate) fn first_seq(&self) -> EventSeq {
         self.header.first_seq
     }
 
-    /// Returns the whole file.
+    /// Returns the bytes of the whole file.
     pub(super) fn image(&self, remains: &Remains, stand: &Stand<'_>) -> Result<Vec<u8>, LogError> {
         let mut frames = Vec::new();
         for seq in self.header.first_seq.0..=self.last_seq.0 {
@@ -157,7 +157,7 @@ impl JournalMend {
         Ok(image)
     }
 
-    /// The frame with the generation of this file: it may have been found in another.
+    /// Copies a frame with the generation of this file, because it may come from another file.
     fn copy_frame(
         &self,
         live: &LiveFrame,

@@ -14,7 +14,7 @@ fn disk() -> SimDisk {
     disk
 }
 
-/// A segment from event 5 on, over a tree of four leaves.
+/// Starts a segment at event 5, over a tree of four leaves.
 fn writer(disk: &SimDisk, leaves: &[Vec<u8>]) -> SegmentWriter {
     let mut before = Frontier::new();
     for leaf in [b"1", b"2", b"3", b"4"] {
@@ -93,7 +93,7 @@ fn a_block_is_closed_before_it_grows_past_its_size() {
     assert_eq!(tree.size(), 10);
 }
 
-/// Each block says itself what an index may say wrongly.
+/// A block's own header is checked, because the index may be wrong.
 #[test]
 fn a_block_that_is_not_the_one_asked_for_is_refused() {
     let reader = published(&disk(), &leaves(&[100, 200]));
@@ -140,13 +140,13 @@ fn a_foreign_or_cut_segment_does_not_open() {
         why(&STORE, FIRST, &missing_a_byte),
         Some(SegmentError::Length)
     );
-    // Header and trailer of two segments.
+    // The header of one segment and the trailer of another.
     let at = whole.len() - SEGMENT_TRAILER_BYTES;
     let mut trailer = Trailer::decode(&whole[at..]).expect("a trailer");
     trailer.first_seq = EventSeq(4);
     let mixed = [&whole[..at], &trailer.encode()].concat();
     assert_eq!(why(&STORE, FIRST, &mixed), Some(SegmentError::Order));
-    // As short as one can be.
+    // The shortest possible.
     trailer.first_seq = FIRST;
     (trailer.footer_offset, trailer.footer_bytes) = (64, 0);
     let empty = [&whole[..64], &trailer.encode()].concat();
@@ -174,7 +174,7 @@ fn a_repaired_segment_says_of_its_tree_what_is_known() {
     assert_eq!((kept.blocks, kept.packs), (sound.blocks.clone(), old.packs));
     let (unknown, tree) = repaired(RepairedTree::Unknown);
     assert_eq!((unknown.tree_size, tree), (7, None));
-    // A size or a root that the frontier does not have.
+    // A tree size or a root that does not match the frontier.
     let mut wrong = sound.clone();
     wrong.tree_size += 1;
     assert_eq!(repaired(RepairedTree::Kept(wrong)).1, None);
@@ -191,7 +191,7 @@ fn a_segment_without_events_has_no_block() {
     assert_eq!(synced.reader.trailer.footer_offset, 64);
 }
 
-/// Its checksums hold; but who wrote it did not write lines.
+/// The checksums are valid, but the content does not consist of whole lines.
 #[test]
 fn a_cut_block_is_refused() {
     for (plain, raw_bytes, sound) in [
@@ -251,7 +251,7 @@ fn a_block_with_other_events_is_refused() {
     }
 }
 
-/// Whoever is unsure must open the store again; whoever knows can try again.
+/// After an unsure error the caller must open the store again. After a sure one it can retry.
 #[test]
 fn a_segment_that_got_no_name_is_told_from_one_that_may_have_it() {
     for (calls, sure) in [(0, true), (1, false)] {

@@ -79,8 +79,8 @@ pub(super) fn examine(
             detail: pack.why.clone(),
             action: match pack.kept.len() {
                 0 => "take it out: nothing in it can be read".to_owned(),
-                1 => "make it anew of the one blob that can be read".to_owned(),
-                kept => format!("make it anew of the {kept} blobs that can be read"),
+                1 => "rebuild it from the one blob that can be read".to_owned(),
+                kept => format!("rebuild it from the {kept} blobs that can be read"),
             },
         });
     }
@@ -107,7 +107,7 @@ pub(super) fn examine(
             kind: MendKind::Index,
             r#where: INDEX_FILE.to_owned(),
             detail: "it cannot be read".to_owned(),
-            action: "make it anew from the log".to_owned(),
+            action: "rebuild it from the log".to_owned(),
         });
     } else if plan.mends.is_empty() {
         // All files are sound. They may still contradict each other.
@@ -155,7 +155,7 @@ fn judge_identity(
         kind: MendKind::Header,
         r#where: HEADER_FILE.to_owned(),
         detail: why,
-        action: format!("make it anew: the other files name store {id}"),
+        action: format!("write it again: the other files name store {id}"),
     });
     Ok(id)
 }
@@ -164,13 +164,13 @@ fn tell_log(log: &LogMend, plan: &mut RepairPlan) {
     let action = |lost: u64, first: EventSeq, last: EventSeq| {
         let events = (last.0 + 1).saturating_sub(first.0);
         match lost {
-            0 => format!("make it anew, with all {events} events"),
+            0 => format!("rebuild it with all {events} events"),
             1 => format!(
-                "make it anew with {} of {events} events; one is lost",
+                "rebuild it with {} of {events} events; one is lost",
                 events - 1
             ),
             lost => format!(
-                "make it anew with {} of {events} events; {lost} are lost",
+                "rebuild it with {} of {events} events; {lost} are lost",
                 events - lost
             ),
         }
@@ -357,7 +357,7 @@ fn look_inside(
             kind: MendKind::Index,
             r#where: INDEX_FILE.to_owned(),
             detail,
-            action: "make it anew from the log".to_owned(),
+            action: "rebuild it from the log".to_owned(),
         });
     }
     let undeclared = account::unrecorded_losses(&archive)?;

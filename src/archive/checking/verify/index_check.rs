@@ -43,8 +43,8 @@ pub(super) fn compare_index(store: &Store, view: &View, packs: &PackFiles) -> Op
     match compared {
         Ok((fresh, live)) if fresh == live => None,
         Ok((fresh, live)) => Some(format!(
-            "it does not say what the log says ({} lines against {}); 'annals rebuild' makes it \
-             anew",
+            "it does not say what the log says ({} lines against {}); 'annals rebuild' \
+             rebuilds it",
             live.0, fresh.0
         )),
         Err(error) => Some(error.message().to_owned()),

@@ -11,7 +11,7 @@ fn a_log_whose_folders_are_gone_is_empty() {
     assert!(left.segments.is_empty() && left.journals.is_empty());
 }
 
-/// A person's notes, a file of an editor.
+/// Such as a person's notes or an editor's temporary file.
 #[test]
 fn files_of_other_names_are_not_part_of_the_log() {
     let disk = disk();
@@ -32,7 +32,7 @@ fn files_of_other_names_are_not_part_of_the_log() {
     assert_eq!(journals.collect::<Vec<_>>(), [2]);
 }
 
-/// Behind its own frames lie those of an earlier use.
+/// Frames from an earlier use of the file follow its own frames.
 #[test]
 fn a_file_without_header_takes_the_newest_generation() {
     let disk = disk();
@@ -51,7 +51,8 @@ fn a_file_without_header_takes_the_newest_generation() {
     assert_eq!((file.generation(), seqs), (Some(2), vec![5, 6]));
     assert_eq!(file.first_seq(), Some(EventSeq(5)));
 
-    // One that says how it was begun is believed, also before its first frame.
+    // An intact header states the first event, even if frames are missing before the first one that
+    // is left.
     journal(&disk, 1, 3, 9..=9);
     disk.overwrite(journal_path(1), 4_096, &[0; 4_096])
         .expect("taken back");
@@ -59,8 +60,8 @@ fn a_file_without_header_takes_the_newest_generation() {
     assert_eq!(left.journals[1].first_seq(), Some(EventSeq(9)));
 }
 
-/// A number is given twice when a store was opened with its end lost: what was written later is
-/// what counts.
+/// A store that lost its end and was opened used the lost numbers a second time. The frame written
+/// later counts.
 #[test]
 fn two_frames_with_one_number_the_newer_generation_wins() {
     for generations in [[2, 5], [5, 2]] {
@@ -94,8 +95,8 @@ fn a_broken_segment_gives_the_events_of_its_blocks() {
     }
 }
 
-/// A folder that two stores were copied into. Checksums say that bytes are what was written, not
-/// for whom.
+/// Two stores were copied into one folder. A checksum proves that bytes are as written, but not for
+/// which store.
 #[test]
 fn nothing_of_another_store_is_taken_for_a_part_of_this_one() {
     let disk = disk();
@@ -112,7 +113,7 @@ fn nothing_of_another_store_is_taken_for_a_part_of_this_one() {
     assert_eq!(held(&StoreId::from_bytes([8; 16])), 0);
 }
 
-/// The file is looked through in pieces, and a block may lie across two of them.
+/// The file is searched in pieces, and a block may cross two of them.
 #[test]
 fn every_block_of_a_long_segment_is_found_without_its_end() {
     let noisy = |seq: u64| {
@@ -153,7 +154,7 @@ fn every_block_of_a_long_segment_is_found_without_its_end() {
     assert_eq!(*blocks, written);
 }
 
-/// A disk that fails for a moment must not make a repair replace a segment that is whole.
+/// A temporary disk error must not make a repair replace an intact segment.
 #[test]
 fn a_failing_disk_is_an_error_and_no_broken_segment() {
     let sound = disk();
@@ -177,7 +178,7 @@ fn a_failing_disk_is_an_error_and_no_broken_segment() {
     }
 }
 
-/// Ends whose checksums hold can be those of another file.
+/// A header, footer and trailer with valid checksums may come from another file.
 #[test]
 fn blocks_that_contradict_the_footer_break_the_segment() {
     let disk = disk();

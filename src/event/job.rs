@@ -1,0 +1,122 @@
+//! Facts about jobs of reprocessing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::retention::EntryRanges;
+use crate::id::JobId;
+use crate::setters::setters;
+
+/// See [`Body::JobStarted`](crate::event::Body::JobStarted).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobStarted {
+    /// What kind of job; always "reprocess" for now.
+    pub kind: String,
+    /// The selection, as it was asked for.
+    pub selection: String,
+    /// Which converter: "recorded", "current", or a name.
+    pub converter_version: String,
+    /// Which arguments: "recorded" or "current".
+    pub params: String,
+    /// How many entries were selected.
+    pub total: u64,
+    /// Why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+setters! { JobStarted {
+    /// Sets the selection, as it was asked for.
+    selection: into [String];
+    /// Sets which converter: "recorded", "current", or a name.
+    converter_version: into [String];
+    /// Sets which arguments: "recorded" or "current".
+    params: into [String];
+    /// Sets why, in a person's words.
+    reason: some [String];
+} }
+
+impl JobStarted {
+    /// Returns the start of a job over `total` entries.
+    pub fn new(kind: impl Into<String>, total: u64) -> Self {
+        Self {
+            kind: kind.into(),
+            selection: String::new(),
+            converter_version: "current".to_owned(),
+            params: "recorded".to_owned(),
+            total,
+            reason: None,
+        }
+    }
+}
+
+/// See [`Body::JobFinished`](crate::event::Body::JobFinished).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobFinished {
+    /// The job.
+    pub job: JobId,
+    /// Entries tried.
+    pub processed: u64,
+    /// Attempts that succeeded.
+    pub successful: u64,
+    /// Attempts that did not.
+    pub failed: u64,
+    /// Entries that were left out.
+    pub skipped: u64,
+    /// Reports equal to the report before.
+    pub unchanged: u64,
+    /// Reports that differ from the report before.
+    pub changed: u64,
+    /// Entries that failed before and succeed now.
+    pub fixed: u64,
+    /// Entries that succeeded before and fail now.
+    pub broken: u64,
+    /// True when it was stopped before it was complete.
+    #[serde(default)]
+    pub interrupted: bool,
+    /// Why entries were not tried, or have no attempt although they were tried. At most as many as
+    /// fit an event.
+    #[serde(default)]
+    pub errors: Vec<JobError>,
+    /// Number of further entries without an attempt.
+    #[serde(default)]
+    pub more_errors: u64,
+}
+
+setters! { JobFinished {
+    /// Sets the job.
+    job: [JobId];
+    /// Sets how many entries were tried.
+    processed: [u64];
+    /// Sets how many attempts succeeded.
+    successful: [u64];
+    /// Sets how many attempts did not succeed.
+    failed: [u64];
+    /// Sets how many entries were left out.
+    skipped: [u64];
+    /// Sets how many reports are equal to the one before.
+    unchanged: [u64];
+    /// Sets how many reports differ from the one before.
+    changed: [u64];
+    /// Sets how many entries failed before and succeed now.
+    fixed: [u64];
+    /// Sets how many entries succeeded before and fail now.
+    broken: [u64];
+    /// Sets whether it was stopped before its end.
+    interrupted: [bool];
+    /// Sets why entries have no attempt.
+    errors: [Vec<JobError>];
+    /// Sets how many further entries have no attempt.
+    more_errors: [u64];
+} }
+
+/// Entries of a job that have no attempt, all for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobError {
+    /// Why.
+    pub error: String,
+    /// Which entries.
+    pub entries: EntryRanges,
+}

@@ -1,0 +1,194 @@
+//! Every kind of fact that can be recorded, with its versions. `format::leaf` converts events to
+//! bytes.
+
+mod conversion;
+mod job;
+mod retention;
+mod source;
+mod store;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::EventSeq;
+use crate::time::Timestamp;
+
+pub use conversion::{
+    BundleFile, ConfigChanged, Converted, ConverterRegistered, Reported, SubmitIntended,
+    SubmitRejected,
+};
+pub use job::{JobError, JobFinished, JobStarted};
+pub use retention::{
+    Compacted, EntryRanges, HoldPlaced, HoldReleased, PurgePlanned, PurgedEntries,
+};
+pub use source::{Archived, BlobRef, Source};
+pub use store::{
+    ContinuedFrom, Lost, Recovered, Repaired, RepairedFile, StoreContinued, StoreCreated,
+    StoreOpened,
+};
+
+/// One recorded fact with its place and circumstances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// Its position in the log. Events are ordered by this alone, never by time.
+    pub seq: EventSeq,
+    /// Wall time when it was recorded.
+    pub time: Timestamp,
+    /// Who caused it.
+    pub actor: Actor,
+    /// The reading of the machine's monotonic clock.
+    pub clock: ClockReading,
+    /// The fact.
+    pub body: Body,
+}
+
+/// Who caused an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Actor {
+    /// A person, a service, or annals itself.
+    pub kind: ActorKind,
+    /// The account's name.
+    pub id: String,
+}
+
+impl Actor {
+    /// Returns the actor of this kind and name.
+    pub fn new(kind: ActorKind, id: impl Into<String>) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+        }
+    }
+
+    /// Returns the actor for what annals does by itself.
+    pub fn system() -> Self {
+        Self {
+            kind: ActorKind::System,
+            id: "annals".to_owned(),
+        }
+    }
+}
+
+/// The kinds of [`Actor`], under their CloudEvents `authtype` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ActorKind {
+    /// A person at a keyboard.
+    User,
+    /// A program such as the converter host.
+    ServiceAccount,
+    /// annals itself.
+    System,
+}
+
+/// A reading of the monotonic clock: within one boot, differences are trustworthy even when the
+/// wall clock jumps.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClockReading {
+    /// The id of the machine's current run.
+    pub boot: String,
+    /// Milliseconds since that run began.
+    pub mono_ms: u64,
+}
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $variant:ident($data:ty) = $kind:literal,)*) => {
+        /// The fact an event states, by its versioned type.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Body {
+            $($(#[$doc])* $variant($data),)*
+            /// An event type that this version does not know. It is kept verbatim and has no effect
+            /// on the index.
+            Unknown(Unknown),
+        }
+
+        impl Body {
+            /// Returns the versioned type name.
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Self::$variant(_) => $kind,)*
+                    Self::Unknown(unknown) => &unknown.kind,
+                }
+            }
+
+            /// Returns the fact's own members, as a JSON object.
+            pub(crate) fn data_json(&self) -> serde_json::Result<String> {
+                match self {
+                    $(Self::$variant(data) => serde_json::to_string(data),)*
+                    Self::Unknown(unknown) => Ok(unknown.data.clone()),
+                }
+            }
+
+            /// Returns the fact of type `kind` in `data`, a JSON object.
+            pub(crate) fn from_json(kind: &str, data: &str) -> serde_json::Result<Self> {
+                Ok(match kind {
+                    $($kind => Self::$variant(serde_json::from_str(data)?),)*
+                    _ => Self::Unknown(Unknown {
+                        kind: kind.to_owned(),
+                        data: data.to_owned(),
+                    }),
+                })
+            }
+        }
+    };
+}
+
+bodies! {
+    /// The store was made; always event 1.
+    StoreCreated(StoreCreated) = "annals.store.created.v1",
+    /// A process began to write; recorded with its first other event.
+    StoreOpened(StoreOpened) = "annals.store.opened.v1",
+    /// From here on, another copy of the store continues the log.
+    StoreContinued(StoreContinued) = "annals.store.continued.v1",
+    /// A torn tail was cut when the store was opened.
+    Recovered(Recovered) = "annals.recovered.v1",
+    /// A stand-in for an event that was lost with its file; it has the lost event's number.
+    Lost(Lost) = "annals.lost.v1",
+    /// A damaged store was repaired.
+    Repaired(Repaired) = "annals.repaired.v1",
+    /// A source was archived; its sequence number is the entry's id.
+    Archived(Archived) = "annals.archived.v1",
+    /// A converter ran over an entry.
+    Converted(Converted) = "annals.converted.v1",
+    /// A report is about to be sent for the first time, or is to be sent again after it was
+    /// rejected.
+    SubmitIntended(SubmitIntended) = "annals.submit.intended.v1",
+    /// A server refused a report.
+    SubmitRejected(SubmitRejected) = "annals.submit.rejected.v1",
+    /// A server accepted a report.
+    Reported(Reported) = "annals.reported.v1",
+    /// A converter's identity and bundle were recorded.
+    ConverterRegistered(ConverterRegistered) = "annals.converter.registered.v1",
+    /// The configuration changed.
+    ConfigChanged(ConfigChanged) = "annals.config.changed.v1",
+    /// Entries were put on hold.
+    HoldPlaced(HoldPlaced) = "annals.hold.placed.v1",
+    /// A hold was lifted.
+    HoldReleased(HoldReleased) = "annals.hold.released.v1",
+    /// A purge was planned: which entries, and by which rules.
+    PurgePlanned(PurgePlanned) = "annals.purge.planned.v1",
+    /// Entries were purged.
+    PurgedEntries(PurgedEntries) = "annals.purged.v1",
+    /// Dead bytes were reclaimed.
+    Compacted(Compacted) = "annals.compacted.v1",
+    /// A reprocess job began; its sequence number is the job's id.
+    JobStarted(JobStarted) = "annals.job.started.v1",
+    /// A reprocess job ended.
+    JobFinished(JobFinished) = "annals.job.finished.v1",
+}
+
+/// An event of a type this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unknown {
+    /// Its type.
+    pub kind: String,
+    /// Its data, exactly as in the leaf.
+    pub data: String,
+}
+
+#[cfg(test)]
+mod tests;
