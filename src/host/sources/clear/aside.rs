@@ -67,7 +67,7 @@ pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
         return Err(source.changed());
     }
     let is_it = |now: &Seen| now.id == source.seen.named && (follows || !is_link(now));
-    let Some(now) = now.filter(is_it) else {
+    let Some(now) = now.filter(&is_it) else {
         return Err(source.changed());
     };
     let opened = match now.kind {
@@ -75,8 +75,17 @@ pub(super) fn open_file(source: Source<'_>, watched: &Dir) -> Result<File> {
         _ => watched.open_file(source.name()),
     };
     let file = match opened {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(source.changed()),
-        opened => opened.map_err(failed)?,
+        Ok(file) => file,
+        Err(error) => {
+            // Something else may have taken the name after the look above, such as a link.
+            let again = watched.look(source.name()).map_err(failed)?;
+            let is_there = again.as_ref().is_some_and(is_it);
+            return Err(if is_there {
+                failed(error)
+            } else {
+                source.changed()
+            });
+        }
     };
     let metadata = file.metadata().map_err(failed)?;
     let is_named = now.kind == Kind::Link || FileId::of(&metadata) == source.seen.named;

@@ -61,11 +61,18 @@ fn swap(bench: &Bench) -> BTreeSet<BlobId> {
             taken.insert(BlobId::of(unit(number).as_bytes()));
         }
     }
-    let is_link = fs::symlink_metadata(&name).is_ok_and(|found| found.is_symlink());
-    if is_link {
-        fs::remove_file(&name).expect("removed");
-    }
     taken
+}
+
+/// Returns the names in the watch folder, except links. A link may come back after the last swap:
+/// it was set aside, and is put back.
+fn files(bench: &Bench) -> Vec<String> {
+    let is_link = |name: &String| {
+        fs::symlink_metadata(bench.at("in").join(name)).is_ok_and(|found| found.is_symlink())
+    };
+    let mut names = bench.names("in");
+    names.retain(|name| !is_link(name));
+    names
 }
 
 /// Clears away what it has read until the swaps end. Returns the contents that it cleared away.
@@ -76,8 +83,12 @@ fn clear(
 ) -> Vec<BlobId> {
     let began = Instant::now();
     let mut cleared = Vec::new();
-    while !over.load(Ordering::Acquire) || !bench.names("in").is_empty() {
-        let left = bench.names("in");
+    loop {
+        let is_over = over.load(Ordering::Acquire);
+        let left = files(bench);
+        if is_over && left.is_empty() {
+            break;
+        }
         assert!(began.elapsed() < STUCK_AFTER, "{left:?} is left");
         for name in left {
             let path = bench.at("in").join(name);
