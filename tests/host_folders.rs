@@ -40,12 +40,9 @@ impl std::ops::Deref for Plant {
 impl Plant {
     fn new(converter: &str) -> Self {
         let plant = Self {
-            base: plant::Plant::empty(),
+            base: plant::Plant::watching(CONVERTER),
         };
-        let script = CONVERTER.replace("$WATCHED", &plant.path("in").to_string_lossy());
-        plant.write("run.sh", &script);
         plant.configure(converter);
-        plant.annals(&["init", "store"], 0);
         plant
     }
 

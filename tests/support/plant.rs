@@ -47,6 +47,19 @@ impl Plant {
         plant
     }
 
+    /// Returns a plant with a store, and with `script` as its converter. `$WATCHED` in it becomes
+    /// the path of the watch folder.
+    pub fn watching(script: &str) -> Self {
+        let plant = Self::empty();
+        let watched = plant.path("in");
+        plant.write(
+            "run.sh",
+            &script.replace("$WATCHED", &watched.to_string_lossy()),
+        );
+        plant.annals(&["init", "store"], 0);
+        plant
+    }
+
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
     }
