@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 /// Why a folder cannot be archived as a source.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TreeError {
-    #[error("{} in it is {what}: a folder that is archived may hold only files and folders", path.display())]
+    #[error("{} in it is {what}; a folder that is archived may hold only files and folders", path.display())]
     Forbidden { path: PathBuf, what: &'static str },
     #[error("it holds more than {ITEMS_MAX} files and folders")]
     TooMany,
