@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::aside::Compare;
+use super::aside::{Aside, Compare};
 use super::leftover::remove_leftover;
 use super::*;
 use crate::host::config::settings::Links;
@@ -163,6 +163,26 @@ fn a_link_that_took_a_files_name_is_not_opened() {
     fs::remove_file(&read.path).expect("there");
     std::os::unix::fs::symlink(bench.at("secret"), &read.path).expect("made");
     assert_eq!(kind(read.source().open()), Err(ErrorKind::Changed));
+}
+
+/// A station may still write to its file after the host has opened it, before the host takes its
+/// name. `tools/reliability/twins` leaves out the comparison that this test asks for.
+#[test]
+fn a_file_that_is_written_to_before_it_is_set_aside_is_put_back() {
+    let bench = Bench::new();
+    let read = bench.file("a.csv", "before");
+    for compare in [Compare::Content, Compare::FileMeta] {
+        let opened = Aside::prepare(read.source()).expect("unchanged");
+        fs::write(&read.path, "behind the back").expect("written");
+        let taken = opened.take(compare, |_, _| -> Result<()> {
+            panic!("it was taken for what was read")
+        });
+        assert_eq!(kind(taken), Err(ErrorKind::Changed), "{compare:?}");
+        assert_eq!(bench.text("in/a.csv"), "behind the back");
+        assert_eq!(bench.names("in"), ["a.csv"]);
+        fs::write(&read.path, "before").expect("written");
+        set_modified(&read.path, read.seen.meta.modified);
+    }
 }
 
 /// The name is free for a moment, and the station may write its next result there.
