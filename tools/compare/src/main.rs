@@ -21,6 +21,8 @@ mod reports;
 mod settings;
 
 use crate::ask::Answer;
+use crate::files::Set;
+use crate::reports::Format;
 use crate::settings::{Question, Settings};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -32,14 +34,24 @@ const THREADS: usize = 2;
 fn main() -> Result<()> {
     let settings = Settings::parse(std::env::args().skip(1))?;
     std::fs::create_dir_all(&settings.dir)?;
+    if settings.only_files {
+        let set = Set::generated(&settings.dir, Format::Csv, settings.seed, settings.files)?;
+        println!("{}", set.root.display());
+        return Ok(());
+    }
     println!("{settings}\n");
+    let mut verdict = String::new();
     for question in &settings.questions {
         eprintln!("{} {}", question.letter(), question.title());
         let answers = ask(*question, &settings)?;
         println!("### {}. {}\n", question.letter(), question.title());
         for answer in answers {
             println!("{answer}");
+            verdict.push_str(&answer.verdict(question.letter()));
         }
+    }
+    if let Some(file) = &settings.verdict {
+        std::fs::write(file, verdict)?;
     }
     Ok(())
 }
@@ -53,5 +65,6 @@ fn ask(question: Question, settings: &Settings) -> Result<Vec<Answer>> {
         Question::Purge => ask::purge::answer(settings)?,
         Question::Verify => ask::verify::answer(settings)?,
         Question::Written => ask::written::answer(settings)?,
+        Question::Index => ask::index::answer(settings)?,
     }])
 }

@@ -16,10 +16,11 @@ pub(crate) enum Question {
     Purge,
     Verify,
     Written,
+    Index,
 }
 
 impl Question {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Ingest,
         Self::Latency,
         Self::Bytes,
@@ -27,6 +28,7 @@ impl Question {
         Self::Purge,
         Self::Verify,
         Self::Written,
+        Self::Index,
     ];
 
     pub(crate) const fn letter(self) -> char {
@@ -38,6 +40,7 @@ impl Question {
             Self::Purge => 'E',
             Self::Verify => 'F',
             Self::Written => 'G',
+            Self::Index => 'L',
         }
     }
 
@@ -50,6 +53,7 @@ impl Question {
             Self::Purge => "Purge",
             Self::Verify => "Verify everything",
             Self::Written => "Bytes written to the device",
+            Self::Index => "Bytes of the index",
         }
     }
 }
@@ -83,6 +87,10 @@ pub(crate) struct Settings {
     pub(crate) corpus: Option<PathBuf>,
     /// A folder on a device that nobody else writes to.
     pub(crate) alone: Option<PathBuf>,
+    /// Only to make the generated files, and to print their folder.
+    pub(crate) only_files: bool,
+    /// Where the rows of the verdict go.
+    pub(crate) verdict: Option<PathBuf>,
 }
 
 impl Settings {
@@ -98,10 +106,16 @@ impl Settings {
             dir: PathBuf::from("target/compare"),
             corpus: None,
             alone: None,
+            only_files: false,
+            verdict: None,
         };
         while let Some(word) = words.next() {
             if word == "--quick" {
                 settings.size = Size::Quick;
+                continue;
+            }
+            if word == "--only-files" {
+                settings.only_files = true;
                 continue;
             }
             let value = words.next().ok_or(format!("{word} needs a value"))?;
@@ -112,12 +126,13 @@ impl Settings {
                 "--seed" => settings.seed = value.parse()?,
                 "--dir" => settings.dir = value.into(),
                 "--alone" => settings.alone = Some(value.into()),
+                "--verdict" => settings.verdict = Some(value.into()),
                 "--corpus" => settings.corpus = Some(value.into()),
                 _ => return Err(format!("{word} is not known").into()),
             }
         }
         settings.dir = std::path::absolute(&settings.dir)?;
-        settings.rounds = rounds.unwrap_or(settings.size.pick(5, 2)).max(1);
+        settings.rounds = rounds.unwrap_or(settings.size.pick(3, 1)).max(1);
         settings.files = files.unwrap_or(settings.size.pick(20_000, 2_000));
         if let Some(only) = only {
             settings.questions = questions(&only)?;
@@ -126,10 +141,9 @@ impl Settings {
     }
 }
 
-/// H is measured by another program, so it is no mistake here.
 fn questions(letters: &str) -> Result<Vec<Question>> {
     let mut questions = Vec::new();
-    for letter in letters.split(',').filter(|letter| *letter != "H") {
+    for letter in letters.split(',') {
         let question = Question::ALL
             .into_iter()
             .find(|question| letter.eq_ignore_ascii_case(&question.letter().to_string()))

@@ -21,6 +21,8 @@ use crate::settings::Settings;
 const LEVEL_SMALL: i32 = 9;
 /// Formats of the corpus that get a column.
 const CORPUS: [&str; 3] = ["openhtf-json", "junit-xml", "touchstone"];
+/// The set with every format in it.
+const MIXED: &str = "mixed";
 /// Blocks are shown where they take this much more than the bytes.
 const ROUNDED_UP: f64 = 1.1;
 
@@ -85,7 +87,7 @@ fn sets(settings: &Settings, answer: &mut Answer) -> Result<Vec<Set>> {
         .collect::<Result<_>>()?;
     folders.retain(|path| path.is_dir());
     folders.sort();
-    sets.push(Set::copied(&settings.dir, "mixed", corpus, &folders)?);
+    sets.push(Set::copied(&settings.dir, MIXED, corpus, &folders)?);
     Ok(sets)
 }
 
@@ -178,43 +180,50 @@ fn targets(answer: &mut Answer, sets: &[Set], keepers: &[&dyn Keeper], sizes: &[
             .position(|keeper| keeper.name().starts_with(name));
         found.map(|nth| sizes[nth][set].kept.length as f64)
     };
-    let ratio = |ours: Option<f64>, theirs: Option<f64>| match (ours, theirs) {
-        (Some(ours), Some(theirs)) => Some(ours / theirs),
-        _ => None,
-    };
-    for (nth, set) in sets.iter().enumerate() {
-        let ours = of("annals", nth);
-        let name = &set.name;
-        if name == "mixed" {
-            // With single-file access kept.
-            let peers = [
-                "restic", "borg", "SQLite", "redb", "fjall", "the plan", "git",
-            ];
-            let smallest = peers
+    let peers: [(&str, &[&str], f64); 3] = [
+        ("the better of restic and borg", &["restic", "borg"], 0.5),
+        ("`tar`, zstd -3", &["tar, zstd -3"], 1.0),
+        ("`tar`, zstd -19 --long", &["tar, zstd -19"], 1.15),
+    ];
+    for (group, real) in [("generated reports", false), ("the corpus", true)] {
+        for (peer, names, limit) in peers {
+            // The worst format decides, and is named.
+            let worst = sets
                 .iter()
-                .filter_map(|peer| of(peer, nth))
-                .reduce(f64::min);
-            if let Some(ratio) = ratio(ours, smallest) {
-                answer.at_most(
-                    "mixed corpus, of the smallest peer with access to single files",
-                    ratio,
-                    1.0,
-                );
-            }
-            continue;
-        }
-        let backup = [of("restic", nth), of("borg", nth)]
-            .into_iter()
-            .flatten()
-            .reduce(f64::min);
-        for (peer, theirs, limit) in [
-            ("the better of restic and borg", backup, 0.5),
-            ("tar, zstd -3", of("tar, zstd -3", nth), 1.0),
-            ("tar, zstd -19 --long", of("tar, zstd -19", nth), 1.15),
-        ] {
-            if let Some(ratio) = ratio(ours, theirs) {
-                answer.at_most(&format!("{name}, annals of {peer}"), ratio, limit);
+                .enumerate()
+                .filter(|(_, set)| set.name != MIXED && CORPUS.contains(&&*set.name) == real)
+                .filter_map(|(nth, set)| {
+                    let theirs = names.iter().filter_map(|name| of(name, nth));
+                    let ours = of("annals", nth)?;
+                    let theirs = theirs.reduce(f64::min)?;
+                    Some((ours, theirs, set))
+                })
+                .max_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)));
+            if let Some((ours, theirs, set)) = worst {
+                let what = format!("stored bytes of {group}, worst format: of {peer}");
+                answer
+                    .at_most(&what, ours / theirs, limit)
+                    .of(format!("{}: {}", set.name, mib(ours)), mib(theirs));
             }
         }
+    }
+    let Some(nth) = sets.iter().position(|set| set.name == MIXED) else {
+        return;
+    };
+    // With access to single files kept.
+    let smallest = [
+        "restic", "borg", "SQLite", "redb", "fjall", "the plan", "git",
+    ]
+    .into_iter()
+    .filter_map(|peer| Some((of(peer, nth)?, peer)))
+    .min_by(|one, other| one.0.total_cmp(&other.0));
+    if let (Some(ours), Some((theirs, peer))) = (of("annals", nth), smallest) {
+        answer
+            .at_most(
+                "stored bytes of the mixed folder: of the smallest peer with access to single files",
+                ours / theirs,
+                1.0,
+            )
+            .of(mib(ours), format!("{peer} {}", mib(theirs)));
     }
 }

@@ -9,7 +9,7 @@ use crate::Result;
 use crate::bare::{self, Hashes, ZeroedFile};
 use crate::figures::{count, median, seconds};
 use crate::files::Set;
-use crate::keep::annals::Annals;
+use crate::keep::annals::{Annals, OneThread};
 use crate::keep::{Batch, Borg, Fjall, Folders, Keeper, Promise, Redb, Restic, sqlite::Sqlite};
 use crate::measure::{fresh_dir, settle};
 use crate::put::CALLERS;
@@ -46,6 +46,8 @@ pub(crate) fn keepers(settings: &Settings) -> Vec<Box<dyn Keeper>> {
             callers: 1,
             files_max: one_by_one,
         }),
+        Box::new(OneThread { in_flight: 64 }),
+        Box::new(OneThread { in_flight: 256 }),
         Box::new(Sqlite::keeper(64, LEVEL, all)),
         Box::new(Sqlite::keeper(1, LEVEL, one_by_one)),
         Box::new(Redb::keeper(64, LEVEL, all)),
@@ -161,27 +163,67 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
             keeper.how(),
         ]);
     }
-    answer.at_least(
-        "annals with 64 callers, of the bare loop",
-        annals / bare,
-        0.6,
-    );
-    for (name, limit) in [
-        ("restic, all at once", 3.0),
-        ("borg, all at once", 3.0),
-        ("the plan, made durable", 20.0),
-        ("SQLite, 64 a commit", 5.0),
+    let found = |name: &str| keepers.iter().position(|keeper| keeper.name() == name);
+    let rate = |name: &str| found(name).and_then(|nth| rates.get(nth)).copied();
+    targets(&mut answer, bare, &rate);
+    Ok(answer)
+}
+
+fn targets(answer: &mut Answer, bare: f64, rate: &dyn Fn(&str) -> Option<(f64, f64)>) {
+    let per_second = |rate: f64| format!("{}/s", count(rate));
+    let grouped = ["SQLite", "redb", "fjall"]
+        .into_iter()
+        .filter_map(|peer| Some((rate(&format!("{peer}, 64 a commit"))?.0, peer)))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    for in_flight in [64, 256] {
+        let Some((ours, _)) = rate(&format!("annals, one thread, {in_flight} in flight")) else {
+            continue;
+        };
+        let what = format!("files/s, one thread, {in_flight} in flight");
+        if let Some((fastest, peer)) = grouped {
+            answer
+                .at_least(
+                    &format!("{what}: times the fastest of SQLite, redb and fjall, 64 a commit"),
+                    ours / fastest,
+                    1.0,
+                )
+                .of(per_second(ours), format!("{peer} {}", per_second(fastest)));
+        }
+        answer
+            .at_least(&format!("{what}: of the bare loop"), ours / bare, 0.6)
+            .of(per_second(ours), per_second(bare));
+    }
+    let Some((ours, settled)) = rate(&format!("annals, {CALLERS} callers")) else {
+        return;
+    };
+    answer
+        .at_least("files/s, 64 callers: of the bare loop", ours / bare, 0.6)
+        .of(per_second(ours), per_second(bare));
+    for (name, what, ours, limit) in [
+        ("restic, all at once", "times restic", ours, 3.0),
+        (
+            "restic, all at once",
+            "until all is sealed: times restic",
+            settled,
+            1.0,
+        ),
+        (
+            "the plan, made durable",
+            "times gzip and SQLite, durable",
+            ours,
+            20.0,
+        ),
     ] {
-        let found = keepers.iter().position(|keeper| keeper.name() == name);
-        if let Some(rate) = found.and_then(|nth| rates.get(nth)) {
-            answer.at_least(
-                &format!("annals with 64 callers, times {name}"),
-                annals / rate.0,
-                limit,
-            );
+        if let Some((theirs, _)) = rate(name) {
+            answer
+                .at_least(
+                    &format!("files/s, 64 callers, {what}"),
+                    ours / theirs,
+                    limit,
+                )
+                .of(per_second(ours), per_second(theirs));
         }
     }
-    Ok(answer)
 }
 
 fn times(ratio: f64) -> String {

@@ -1,6 +1,7 @@
 //! The questions. Each answer is one table and the targets that it decides.
 
 pub(crate) mod bytes;
+pub(crate) mod index;
 pub(crate) mod ingest;
 pub(crate) mod latency;
 pub(crate) mod purge;
@@ -22,10 +23,26 @@ pub(crate) struct Answer {
 }
 
 /// Something that has to hold.
-struct Target {
+pub(crate) struct Target {
     what: String,
-    measured: String,
+    /// What annals came to, and what stands beside it, where a ratio alone says too little.
+    annals: String,
+    beside: String,
+    measured: f64,
+    limit: String,
     met: bool,
+}
+
+impl Target {
+    /// Says which two measurements the ratio is of.
+    fn of(&mut self, annals: impl Into<String>, beside: impl Into<String>) {
+        self.annals = annals.into();
+        self.beside = beside.into();
+    }
+
+    fn met(&self) -> &'static str {
+        if self.met { "yes" } else { "**no**" }
+    }
 }
 
 impl Answer {
@@ -46,30 +63,46 @@ impl Answer {
         self.notes.push(text.into());
     }
 
-    fn at_least(&mut self, what: &str, measured: f64, limit: f64) {
-        self.target(
-            what,
-            measured,
-            format!("at least {limit}"),
-            measured >= limit,
-        );
+    fn at_least(&mut self, what: &str, measured: f64, limit: f64) -> &mut Target {
+        let text = format!("at least {limit}");
+        self.target(what, measured, text, measured >= limit)
     }
 
-    fn at_most(&mut self, what: &str, measured: f64, limit: f64) {
-        self.target(
-            what,
-            measured,
-            format!("at most {limit}"),
-            measured <= limit,
-        );
+    fn at_most(&mut self, what: &str, measured: f64, limit: f64) -> &mut Target {
+        let text = format!("at most {limit}");
+        self.target(what, measured, text, measured <= limit)
     }
 
-    fn target(&mut self, what: &str, measured: f64, limit: String, met: bool) {
+    fn target(&mut self, what: &str, measured: f64, limit: String, met: bool) -> &mut Target {
         self.targets.push(Target {
-            what: format!("{what}, {limit}"),
-            measured: format!("{measured:.3}"),
+            what: what.to_owned(),
+            annals: String::new(),
+            beside: String::new(),
+            measured,
+            limit,
             met,
         });
+        let newest = self.targets.len() - 1;
+        &mut self.targets[newest]
+    }
+
+    /// The targets as rows of the verdict: cells with tabs between them.
+    pub(crate) fn verdict(&self, letter: char) -> String {
+        let mut rows = String::new();
+        for target in &self.targets {
+            let cells = [
+                letter.to_string(),
+                target.what.clone(),
+                target.annals.clone(),
+                target.beside.clone(),
+                short(target.measured),
+                target.limit.clone(),
+                target.met().to_owned(),
+            ];
+            rows.push_str(&cells.join("\t"));
+            rows.push('\n');
+        }
+        rows
     }
 
     /// Says who cannot be tried, and answers who can.
@@ -94,15 +127,19 @@ impl fmt::Display for Answer {
         if !self.notes.is_empty() {
             f.write_str("\n")?;
         }
-        for Target {
-            what,
-            measured,
-            met,
-        } in &self.targets
-        {
-            let met = if *met { "met" } else { "**not met**" };
-            write!(f, "\n- {what}: {measured}, {met}")?;
+        for target in &self.targets {
+            let (what, measured, limit) = (&target.what, short(target.measured), &target.limit);
+            write!(f, "\n- {what}: {measured}, {limit}: {}", target.met())?;
         }
         f.write_str("\n")
+    }
+}
+
+/// A number with as many digits as mean something.
+fn short(number: f64) -> String {
+    match number.abs() {
+        small if small < 10.0 => format!("{number:.2}"),
+        middle if middle < 100.0 => format!("{number:.1}"),
+        _ => crate::figures::count(number),
     }
 }

@@ -135,12 +135,12 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         crate::figures::count(in_order as f64)
     ));
     answer.at_most(
-        "annals, one warm, us of processor time",
+        "reading one file, microseconds of processor time",
         median(&mut cpu[1]) * 1e6,
         30.0,
     );
     answer.at_least(
-        "annals, in id order, MB/s",
+        "reading in id order, MB/s",
         median(&mut rate[1]) / 1e6,
         500.0,
     );

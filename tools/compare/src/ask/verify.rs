@@ -78,9 +78,9 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         "MB/s of plain content, {} files. The loop's file is compressed with zstd {SEALED_LEVEL}, as sealed content is.",
         crate::figures::count(set.files.len() as f64)
     ));
-    answer.at_least("verify --deep, of the loop", ours / one, 0.7);
+    answer.at_least("`verify --deep`: of the loop", ours / one, 0.7);
     answer.at_least(
-        "verify --deep, of the loop that does both hashes",
+        "`verify --deep`: of the loop that does both hashes",
         ours / both,
         0.7,
     );

@@ -76,7 +76,7 @@ pub(crate) fn answer(settings: &Settings) -> Result<Answer> {
         ]);
         if keeper.name().starts_with("annals, 64") {
             answer.at_most(
-                "annals with 64 callers, written by kept byte",
+                "bytes written by kept byte, 64 callers",
                 written / kept,
                 3.0,
             );

@@ -1,10 +1,11 @@
 //! annals, through its library.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
 use annals::Archive;
-use annals::archive::{NewEntry, Options};
+use annals::archive::{NewEntry, Options, Pending};
 use annals::id::BlobId;
 
 use super::{Ingested, Keeper, Size};
@@ -54,23 +55,82 @@ impl Keeper for Annals {
     }
 
     fn check(&self, dir: &Path, set: &Set) -> Result<()> {
-        let archive = Archive::open(dir, Options::default())?;
-        for (nth, file) in set.files.iter().enumerate() {
-            set.compare(nth, &archive.read_all(&blob(file), CONTENT_BYTES_MAX)?)?;
-        }
-        archive.close()?;
-        Ok(())
+        check(dir, set)
     }
 
     fn size(&self, dir: &Path) -> Result<Size> {
-        let is_index = |path: &Path| path.starts_with(dir.join("index.redb"));
-        let is_journal = |path: &Path| path.starts_with(dir.join("journal"));
-        Ok(Size {
-            kept: taken(dir, &|path| !is_index(path) && !is_journal(path))?,
-            index: taken(dir, &is_index)?,
-            recycled: taken(dir, &is_journal)?,
+        size(dir)
+    }
+}
+
+/// annals with one thread that begins a file before it has the receipts of those before it.
+pub(crate) struct OneThread {
+    /// How many receipts it waits for at the most.
+    pub(crate) in_flight: usize,
+}
+
+impl Keeper for OneThread {
+    fn name(&self) -> String {
+        format!("annals, one thread, {} in flight", self.in_flight)
+    }
+
+    fn how(&self) -> String {
+        "`begin_put`; each file has a receipt of its own, which comes after the fdatasync of its group"
+            .to_owned()
+    }
+
+    fn ingest(&self, dir: &Path, set: &Set) -> Result<Ingested> {
+        let archive = Archive::create(dir, Options::default())?;
+        let began = Instant::now();
+        let mut pending = VecDeque::with_capacity(self.in_flight);
+        for file in &set.files {
+            if pending.len() == self.in_flight
+                && let Some(oldest) = pending.pop_front()
+            {
+                Pending::wait(oldest)?;
+            }
+            let content = std::fs::read(&file.path)?;
+            pending.push_back(archive.begin_put(entry(file), content.as_slice())?);
+        }
+        for pending in pending {
+            pending.wait()?;
+        }
+        let acknowledged = began.elapsed();
+        archive.seal()?;
+        let settled = began.elapsed();
+        archive.close()?;
+        Ok(Ingested {
+            acknowledged,
+            settled,
         })
     }
+
+    fn check(&self, dir: &Path, set: &Set) -> Result<()> {
+        check(dir, set)
+    }
+
+    fn size(&self, dir: &Path) -> Result<Size> {
+        size(dir)
+    }
+}
+
+fn check(dir: &Path, set: &Set) -> Result<()> {
+    let archive = Archive::open(dir, Options::default())?;
+    for (nth, file) in set.files.iter().enumerate() {
+        set.compare(nth, &archive.read_all(&blob(file), CONTENT_BYTES_MAX)?)?;
+    }
+    archive.close()?;
+    Ok(())
+}
+
+fn size(dir: &Path) -> Result<Size> {
+    let is_index = |path: &Path| path.starts_with(dir.join("index.redb"));
+    let is_journal = |path: &Path| path.starts_with(dir.join("journal"));
+    Ok(Size {
+        kept: taken(dir, &|path| !is_index(path) && !is_journal(path))?,
+        index: taken(dir, &is_index)?,
+        recycled: taken(dir, &is_journal)?,
+    })
 }
 
 /// The facts that a converter host would give.
