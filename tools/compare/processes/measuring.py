@@ -34,7 +34,7 @@ class Setup:
     rounds: int
     # Returns a folder with so many generated files.
     files: object
-    # Returns a store with so many entries.
+    # Returns a store with a million entries.
     store: object
 
     def pick(self, full, quick):
