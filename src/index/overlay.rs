@@ -173,76 +173,122 @@ impl Overlay {
     }
 }
 
-/// An ordered map, cut into shards. Clones share a shard until one of them writes to it.
+/// The most rows of a chunk. A writer copies a chunk once after each clone of the map, so chunks
+/// are short, but not so short that cloning the list of them costs more.
+const CHUNK_ROWS_MAX: usize = 64;
+
+/// An ordered map, cut into chunks of neighbouring rows. Clones share a chunk until one of them
+/// writes to it.
 #[derive(Debug, Clone)]
 pub(super) struct CowMap<K, V> {
-    shards: BTreeMap<u64, Arc<BTreeMap<K, V>>>,
+    /// Each chunk by the key of its first row. No chunk is empty.
+    chunks: BTreeMap<K, Arc<Vec<(K, V)>>>,
     len: usize,
-}
-
-/// Assigns keys to shards. All keys of a later shard are greater.
-pub(super) trait Sharded: Ord + Clone {
-    fn shard(&self) -> u64;
-}
-
-impl Sharded for EntryId {
-    fn shard(&self) -> u64 {
-        self.0 >> 8
-    }
-}
-
-impl Sharded for QueuePlace {
-    fn shard(&self) -> u64 {
-        self.queued.0 >> 8
-    }
-}
-
-impl Sharded for BlobId {
-    fn shard(&self) -> u64 {
-        u64::from(self.as_bytes()[0])
-    }
-}
-
-impl Sharded for KeyDigest {
-    fn shard(&self) -> u64 {
-        u64::from(self[0])
-    }
 }
 
 impl<K, V> Default for CowMap<K, V> {
     fn default() -> Self {
         Self {
-            shards: BTreeMap::new(),
+            chunks: BTreeMap::new(),
             len: 0,
         }
     }
 }
 
-impl<K: Sharded, V: Clone> CowMap<K, V> {
+impl<K: Ord + Copy, V: Clone> CowMap<K, V> {
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        self.shards.get(&key.shard())?.get(key)
+        let (_, chunk) = self.chunks.range(..=key).next_back()?;
+        let at = chunk.binary_search_by(|(row, _)| row.cmp(key)).ok()?;
+        Some(&chunk[at].1)
     }
 
     /// Inserts a value and returns the value it replaces.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let shard = self.shards.entry(key.shard()).or_default();
-        let before = Arc::make_mut(shard).insert(key, value);
-        self.len += usize::from(before.is_none());
-        before
+        let is_in_last = self
+            .chunks
+            .last_key_value()
+            .is_some_and(|(last, _)| *last <= key);
+        let Some((_, chunk)) = self.chunks.range_mut(..=key).next_back() else {
+            self.insert_first(key, value);
+            return None;
+        };
+        let at = match chunk.binary_search_by(|(row, _)| row.cmp(&key)) {
+            Ok(at) => {
+                let row = &mut Arc::make_mut(chunk)[at].1;
+                return Some(std::mem::replace(row, value));
+            }
+            Err(at) => at,
+        };
+        self.len += 1;
+        if chunk.len() < CHUNK_ROWS_MAX {
+            insert_into(chunk, at, (key, value));
+            return None;
+        }
+        if is_in_last && at == chunk.len() {
+            // Keys that ascend fill one chunk after the other.
+            self.chunks.insert(key, Arc::new(vec![(key, value)]));
+            return None;
+        }
+        let rows = Arc::make_mut(chunk);
+        let mut above = rows.split_off(rows.len() / 2);
+        if at <= rows.len() {
+            rows.insert(at, (key, value));
+        } else {
+            above.insert(at - rows.len(), (key, value));
+        }
+        self.chunks.insert(above[0].0, Arc::new(above));
+        None
+    }
+
+    /// Inserts a key that is less than all others.
+    fn insert_first(&mut self, key: K, value: V) {
+        self.len += 1;
+        let chunk = match self.chunks.first_entry() {
+            Some(first) if first.get().len() < CHUNK_ROWS_MAX => {
+                let mut chunk = first.remove();
+                insert_into(&mut chunk, 0, (key, value));
+                chunk
+            }
+            _ => Arc::new(vec![(key, value)]),
+        };
+        self.chunks.insert(key, chunk);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.shards.values().flat_map(|shard| shard.iter())
+        let rows = self.chunks.values().flat_map(|chunk| chunk.iter());
+        rows.map(|(key, value)| (key, value))
     }
 
     pub(super) fn range(&self, keys: RangeInclusive<K>) -> impl Iterator<Item = (&K, &V)> {
-        self.shards
-            .range(keys.start().shard()..=keys.end().shard())
-            .flat_map(move |(_, shard)| shard.range(keys.clone()))
+        let (start, end) = keys.into_inner();
+        let before = self.chunks.range(..start).next_back();
+        // The chunk before the first may reach into the range.
+        let from = before.map_or(start, |(first, _)| *first);
+        let within = (from <= end).then(|| self.chunks.range(from..=end));
+        let rows = within
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, chunk)| chunk.iter());
+        rows.filter(move |(key, _)| (start..=end).contains(key))
+            .map(|(key, value)| (key, value))
+    }
+}
+
+/// Inserts a row into a chunk, which is copied if it is shared: once, with room for the row.
+fn insert_into<Row: Clone>(chunk: &mut Arc<Vec<Row>>, at: usize, row: Row) {
+    match Arc::get_mut(chunk) {
+        Some(rows) => rows.insert(at, row),
+        None => {
+            let mut rows = Vec::with_capacity(CHUNK_ROWS_MAX);
+            rows.extend_from_slice(&chunk[..at]);
+            rows.push(row);
+            rows.extend_from_slice(&chunk[at..]);
+            *chunk = Arc::new(rows);
+        }
     }
 }
 
@@ -268,5 +314,41 @@ mod tests {
             .map(|(id, _)| id.0)
             .collect();
         assert_eq!(ids, [2, 300]);
+    }
+
+    /// Whatever the order of keys, the map is the one that a plain map would be, and so is each
+    /// clone that was made on the way.
+    #[test]
+    fn keys_in_any_order_are_kept_as_a_plain_map_keeps_them() {
+        type Order = fn(u64) -> u64;
+        let orders: [Order; 4] = [
+            |nth| nth,
+            |nth| 1_000 - nth,
+            |nth| nth * 7_919 % 1_009,
+            |nth| nth / 3,
+        ];
+        for order in orders {
+            let (mut map, mut plain) = (CowMap::default(), BTreeMap::new());
+            let mut earlier = Vec::new();
+            for nth in 0..1_000 {
+                let key = EntryId(order(nth));
+                assert_eq!(map.insert(key, nth), plain.insert(key, nth));
+                if nth % 97 == 0 {
+                    earlier.push((map.clone(), plain.clone()));
+                }
+            }
+            earlier.push((map, plain));
+            for (map, plain) in earlier {
+                assert_eq!(map.len(), plain.len());
+                assert!(map.iter().eq(plain.iter()));
+                for key in (0..1_100).map(EntryId) {
+                    assert_eq!(map.get(&key), plain.get(&key));
+                    for end in [key, EntryId(key.0 + 40), EntryId(key.0.saturating_sub(1))] {
+                        let found = map.range(key..=end);
+                        assert!(found.eq(plain.iter().filter(|(id, _)| (key..=end).contains(id))));
+                    }
+                }
+            }
+        }
     }
 }
