@@ -15,14 +15,10 @@ use crate::archive::state::leftovers::Leftovers;
 use crate::archive::state::pack_store::PackStore;
 use crate::archive::state::pins::Pins;
 use crate::archive::state::watermark::Watermark;
-use crate::blob::compression::{Compressors, Level};
+use crate::blob::compression::Compressors;
 use crate::disk::Disk;
 use crate::id::{PackId, StoreId};
 use crate::log::LogFiles;
-
-/// Content is compressed quickly for the journal. Sealing compresses it again at the level asked
-/// for.
-const JOURNAL_LEVEL: Level = Level::FASTEST;
 
 /// The parts of an open store.
 pub(in crate::archive) struct Store {
@@ -109,7 +105,7 @@ impl Store {
             contents,
             health: Arc::default(),
             leftovers: Leftovers::default(),
-            for_journal: Arc::new(Compressors::new(JOURNAL_LEVEL)),
+            for_journal: Arc::default(),
             log_damage,
             content_damage: OnceLock::new(),
         }

@@ -190,11 +190,11 @@ fn threads_that_share_compressors_get_what_one_of_their_own_would_make() {
     let expected: Vec<_> = contents
         .iter()
         .map(|raw| {
-            let mut own = Compressor::new(Level::FASTEST);
+            let mut own = Compressor::with(&FOR_JOURNAL);
             through_record(own.compress(raw, &mut scratch), raw)
         })
         .collect();
-    let shared = Compressors::new(Level::FASTEST);
+    let shared = Compressors::default();
     let all = || {
         for (raw, expected) in contents.iter().zip(&expected) {
             let made = shared.compress(raw, |stored| through_record(stored, raw));

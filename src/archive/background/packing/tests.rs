@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::archive::state::store::Store;
 use crate::archive::{Archive, NewEntry, Options};
+use crate::blob::compression::Compressors;
 use crate::blob::pack_reader::PackReader;
 use crate::disk::sim::SimDisk;
 use crate::format::pack::{PackClass, PackOrigin};
@@ -192,15 +193,20 @@ fn sealing_without_dictionary__tries_harder() {
 /// A harder level is no promise: what the journal has may be shorter than what comes out now.
 #[test]
 fn content_that_would_grow__is_kept_as_it_was() {
-    let mut scratch = [Vec::new(), Vec::new()];
-    let mut quick = Compressor::new(Level::FASTEST);
+    let mut scratch = Vec::new();
+    let for_journal = Compressors::default();
     let mut hard = Compressor::sealing(Level::DEFAULT);
     let mut found = None;
     for seed in 0..2_000_u32 {
-        let words = BlobId::of(&seed.to_le_bytes()).to_string();
-        let content = words.repeat(1 + seed as usize % 5).into_bytes();
-        let first = quick.compress(&content, &mut scratch[0]).stored.len();
-        let again = hard.compress(&content, &mut scratch[1]).stored.len();
+        let mut noise = [0; 300];
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&seed.to_le_bytes());
+        hasher.finalize_xof().fill(&mut noise);
+        let lengths = noise.iter().map(|byte| 20 + usize::from(*byte) % 200);
+        let beginnings = lengths.take(2 + seed as usize % 6).map(|len| &noise[..len]);
+        let content = beginnings.collect::<Vec<_>>().concat();
+        let first = for_journal.compress(&content, |packed| packed.stored.len());
+        let again = hard.compress(&content, &mut scratch).stored.len();
         if again > first {
             found = Some((content, first));
             break;
