@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
+use crate::archive::appending::answer::Answer;
 use crate::archive::appending::in_flight::InFlight;
 use crate::archive::appending::leader::Leader;
 use crate::archive::files::place::CopiedFrom;
@@ -304,17 +305,17 @@ impl Archive {
         &self,
         request: impl FnOnce(ReplyTo) -> Request,
     ) -> Result<Receipt> {
-        let (reply, answer) = bounded(1);
-        let request = request(Box::new(move |receipt| drop(reply.send(receipt))));
+        let (reply_to, answer) = Answer::new();
+        let request = request(reply_to);
         let channels = self.channels()?;
         let waiting = channels.leader.wait();
         if let Err(request) = waiting.try_run_inline(request)
             && !channels.hand_in(request)
         {
             // It may have been answered just before.
-            return answer.try_recv().unwrap_or_else(|_| Err(self.ended()));
+            return answer.now().unwrap_or_else(|| Err(self.ended()));
         }
-        answer.recv().unwrap_or_else(|_| Err(self.ended()))
+        answer.wait().unwrap_or_else(|| Err(self.ended()))
     }
 
     fn ended(&self) -> Error {

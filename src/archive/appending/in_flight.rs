@@ -24,6 +24,8 @@ pub(in crate::archive) struct InFlight {
 struct Load {
     bytes: usize,
     records: usize,
+    /// Threads that wait for room.
+    sleepers: usize,
     /// Tasks that wait for room.
     wakers: Vec<Waker>,
 }
@@ -60,7 +62,9 @@ impl InFlight {
             if let Some(permit) = self.admit(&mut load, content) {
                 return permit;
             }
+            load.sleepers += 1;
             load = self.room.wait(load).expect("no panic while held");
+            load.sleepers -= 1;
         }
     }
 
@@ -118,8 +122,11 @@ impl Drop for Permit {
             return;
         }
         let wakers = std::mem::take(&mut load.wakers);
+        let has_sleepers = load.sleepers > 0;
         drop(load);
-        of.room.notify_all();
+        if has_sleepers {
+            of.room.notify_all();
+        }
         wakers.into_iter().for_each(wake);
     }
 }

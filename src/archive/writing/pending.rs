@@ -56,6 +56,8 @@ enum State<T> {
     Waiting {
         waker: Option<Waker>,
         held: Option<Box<dyn Send>>,
+        /// A thread sleeps until the answer is there.
+        has_sleeper: bool,
     },
     Answered(Result<T>),
     /// The answer was handed out.
@@ -79,6 +81,7 @@ pub(super) fn pending<T>(
         state: Mutex::new(State::Waiting {
             waker: None,
             held: Some(Box::new(held)),
+            has_sleeper: false,
         }),
         answered: Condvar::new(),
     });
@@ -128,12 +131,24 @@ impl<T> Slot<T> {
             State::Answered(_) | State::Taken => return,
         };
         drop(state);
-        self.answered.notify_all();
         if let State::Waiting {
-            waker: Some(waker), ..
+            waker, has_sleeper, ..
         } = before
         {
-            wake(waker);
+            // Of many records in flight most have nobody to wake, and waking asks the system.
+            if has_sleeper {
+                self.answered.notify_all();
+            }
+            if let Some(waker) = waker {
+                wake(waker);
+            }
+        }
+    }
+
+    /// Notes that a thread is about to sleep until the answer is there.
+    fn note_sleeper(state: &mut State<T>) {
+        if let State::Waiting { has_sleeper, .. } = state {
+            *has_sleeper = true;
         }
     }
 
@@ -167,6 +182,7 @@ impl<T> Pending<T> {
             if let Some(answer) = Slot::take(&mut state) {
                 return answer;
             }
+            Slot::note_sleeper(&mut state);
             state = self.slot.answered.wait(state).expect("no panic while held");
         }
     }
@@ -185,6 +201,7 @@ impl<T> Pending<T> {
             if left.is_zero() {
                 return None;
             }
+            Slot::note_sleeper(&mut state);
             state = self
                 .slot
                 .answered
