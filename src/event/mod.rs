@@ -114,11 +114,14 @@ macro_rules! bodies {
                 }
             }
 
-            /// Returns the fact's own members, as a JSON object.
-            pub(crate) fn data_json(&self) -> serde_json::Result<String> {
+            /// Appends the fact's own members to `line`, as a JSON object.
+            pub(crate) fn write_data(&self, line: &mut Vec<u8>) -> serde_json::Result<()> {
                 match self {
-                    $(Self::$variant(data) => serde_json::to_string(data),)*
-                    Self::Unknown(unknown) => Ok(unknown.data.clone()),
+                    $(Self::$variant(data) => serde_json::to_writer(line, data),)*
+                    Self::Unknown(unknown) => {
+                        line.extend_from_slice(unknown.data.as_bytes());
+                        Ok(())
+                    }
                 }
             }
 

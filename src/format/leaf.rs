@@ -17,7 +17,7 @@
 //! | `data` | the fact, an object |
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::io::Write;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -28,6 +28,9 @@ use crate::time::Timestamp;
 
 /// The longest leaf, in bytes. Transparency-log tiles give an entry's length 16 bits.
 pub(crate) const LEAF_BYTES_MAX: usize = 65_535;
+
+/// Room for a usual leaf, so that writing one seldom grows its buffer.
+const USUAL_BYTES: usize = 1 << 10;
 
 /// Why bytes are not a leaf.
 #[derive(Debug, thiserror::Error)]
@@ -47,21 +50,20 @@ pub(crate) enum LeafError {
 /// The line is decoded again before it is returned. A line that a reader would refuse or misread is
 /// an error here and never becomes part of a log.
 pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError> {
-    let data = event.body.data_json()?;
-    let mut line = String::with_capacity(data.len() + 384);
+    let mut line = Vec::with_capacity(USUAL_BYTES);
     let seq = event.seq;
-    // Writing to a string cannot fail.
+    // Writing to a vector cannot fail.
     let _ = write!(
         line,
-        r#"{{"specversion":"1.0","id":"{seq}","source":"urn:annals:{store}","type":{}"#,
-        serde_json::to_string(event.body.kind())?
+        r#"{{"specversion":"1.0","id":"{seq}","source":"urn:annals:{store}","type":"#,
     );
+    serde_json::to_writer(&mut line, event.body.kind())?;
     if let Some(subject) = subject(event) {
         let _ = write!(line, r#","subject":"{subject}""#);
     }
     let _ = write!(
         line,
-        r#","time":"{}","sequence":"{:020}","authtype":"{}","authid":{},"bootid":{},"monotonicms":"{}","data":"#,
+        r#","time":"{}","sequence":"{:020}","authtype":"{}","authid":"#,
         event.time,
         seq.0,
         match event.actor.kind {
@@ -69,12 +71,14 @@ pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError
             ActorKind::ServiceAccount => "service_account",
             ActorKind::System => "system",
         },
-        serde_json::to_string(&event.actor.id)?,
-        serde_json::to_string(&event.clock.boot)?,
-        event.clock.mono_ms,
     );
-    line.push_str(&data);
-    line.push('}');
+    serde_json::to_writer(&mut line, &event.actor.id)?;
+    line.extend_from_slice(br#","bootid":"#);
+    serde_json::to_writer(&mut line, &event.clock.boot)?;
+    let _ = write!(line, r#","monotonicms":"{}","data":"#, event.clock.mono_ms);
+    event.body.write_data(&mut line)?;
+    line.push(b'}');
+    let line = String::from_utf8(line).expect("JSON is written as UTF-8");
     if line.len() > LEAF_BYTES_MAX {
         return Err(LeafError::TooLong(line.len()));
     }

@@ -217,7 +217,7 @@ impl Writer {
         } else {
             Room::Here
         };
-        self.stage_event(&fact, &mut group, room)?;
+        self.stage_event(fact, &mut group, room)?;
         self.commit(&mut group)?;
         let (below, mut active) = self.index().active_layer();
         Arc::make_mut(&mut active).drop_pack(pack, Some(inside), &below)?;
@@ -233,43 +233,47 @@ impl Writer {
         Ok(())
     }
 
-    fn append(&mut self, mut drafts: Vec<Draft>, reply: ReplyTo, group: &mut Group) {
-        match self.stage_all(&mut drafts, group) {
+    fn append(&mut self, drafts: Vec<Draft>, reply: ReplyTo, group: &mut Group) {
+        match self.stage_all(drafts, group) {
             Ok(receipt) => group.waiting.push((reply, receipt)),
             Err(error) => reply(Err(error)),
         }
     }
 
-    fn stage_all(&mut self, drafts: &mut [Draft], group: &mut Group) -> Result<Receipt> {
+    fn stage_all(&mut self, drafts: Vec<Draft>, group: &mut Group) -> Result<Receipt> {
         let mut seqs = Vec::with_capacity(drafts.len());
         let mut archived = None;
         let mut attempt = None;
-        for draft in drafts {
+        for mut draft in drafts {
             let view = group.view(self.index());
             let is_inline = |id: &BlobId| {
                 self.parts.published.journal.contains(id)
                     || group.inline.iter().any(|(staged, _)| staged == id)
             };
-            let mut decided = decide(draft, &view, is_inline)?;
+            let mut decided = decide(&mut draft, &view, is_inline)?;
             if matches!(decided, Some(Receipt::ContentNeeded))
-                && bring_kept(draft, &self.parts.for_journal)?
+                && bring_kept(&mut draft, &self.parts.for_journal)?
             {
-                decided = decide(draft, &view, is_inline)?;
+                decided = decide(&mut draft, &view, is_inline)?;
             }
             drop(view);
             if let Some(receipt) = decided {
                 return Ok(receipt);
             }
-            let seq = self.stage(draft, group)?;
-            if let Body::Archived(fact) = &draft.body {
-                archived = Some(NewlyArchived {
-                    id: EntryId::from(seq),
-                    stored_size: fact.stored_size,
-                    duplicate: fact.duplicate,
-                });
-            }
+            let source = match &draft.body {
+                Body::Archived(fact) => Some((fact.stored_size, fact.duplicate)),
+                _ => None,
+            };
             if let Body::Converted(fact) = &draft.body {
                 attempt = Some(fact.attempt);
+            }
+            let seq = self.stage(draft, group)?;
+            if let Some((stored_size, duplicate)) = source {
+                archived = Some(NewlyArchived {
+                    id: EntryId::from(seq),
+                    stored_size,
+                    duplicate,
+                });
             }
             seqs.push(seq);
         }
@@ -281,12 +285,12 @@ impl Writer {
     }
 
     /// Gives a fact its number and its place in the group.
-    fn stage(&mut self, draft: &Draft, group: &mut Group) -> Result<EventSeq> {
+    fn stage(&mut self, draft: Draft, group: &mut Group) -> Result<EventSeq> {
         // The creation of the store is event 1, whichever thread records it.
         let first_of_all = matches!(draft.body, Body::StoreCreated(_));
         if !first_of_all && let Some(opened) = self.opened.take() {
             let first = Draft::fact(Body::StoreOpened(opened.clone()));
-            if let Err(error) = self.stage_event(&first, group, Room::Anywhere) {
+            if let Err(error) = self.stage_event(first, group, Room::Anywhere) {
                 self.opened = Some(opened);
                 return Err(error);
             }
@@ -295,11 +299,13 @@ impl Writer {
         self.stage_event(draft, group, Room::Anywhere)
     }
 
-    fn stage_event(&mut self, draft: &Draft, group: &mut Group, room: Room) -> Result<EventSeq> {
+    fn stage_event(&mut self, draft: Draft, group: &mut Group, room: Room) -> Result<EventSeq> {
         if let Some(failure) = self.parts.health.failure() {
             return Err(Error::new(ErrorKind::Poisoned, failure)
                 .hint("close the store and open it again; what was acknowledged is safe"));
         }
+        let record_bytes = draft.record_bytes();
+        let may_use_reserve = draft.may_use_reserve();
         let clock = Arc::clone(&self.parts.clock);
         let mut event = Event {
             seq: self.appender.next_seq(),
@@ -312,20 +318,18 @@ impl Writer {
                 boot: clock.boot().to_owned(),
                 mono_ms: clock.monotonic_ms(),
             },
-            body: draft.body.clone(),
+            body: draft.body,
         };
         let mut line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
-        let bytes = self
-            .appender
-            .frame_bytes(line.len(), draft.record_bytes())?;
-        let reserve = if draft.may_use_reserve() {
+        let bytes = self.appender.frame_bytes(line.len(), record_bytes)?;
+        let reserve = if may_use_reserve {
             0
         } else {
             self.appender.reserve_bytes(RESERVE_BYTES)
         };
         if !self.appender.fits(bytes, reserve) {
             self.commit(group)?;
-            let fits_reserve = draft.may_use_reserve() && self.appender.fits(bytes, 0);
+            let fits_reserve = may_use_reserve && self.appender.fits(bytes, 0);
             match room {
                 Room::Here if fits_reserve => {}
                 Room::Here => return Err(journal_full("it holds nothing more")),
@@ -341,7 +345,15 @@ impl Writer {
             event.time = clock.now();
             line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
         }
-        let staged = match self.fold_and_stage(draft, &event, &line, group) {
+        let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
+        let frame = FrameDraft {
+            time: event.time,
+            retention: draft.retention,
+            level: draft.level,
+            leaf: line.as_bytes(),
+            records: &records,
+        };
+        let staged = match self.fold_and_stage(&event, &frame, group) {
             Ok(staged) => staged,
             Err(error) => {
                 self.discard(group, &error);
@@ -378,22 +390,13 @@ impl Writer {
     /// After an error the group must be discarded, because part of the event may be in it.
     fn fold_and_stage(
         &mut self,
-        draft: &Draft,
         event: &Event,
-        line: &str,
+        frame: &FrameDraft<'_>,
         group: &mut Group,
     ) -> Result<Staged> {
         let (pending, below) = group.state(&self.parts.published.index);
         Arc::make_mut(pending).apply(event, below)?;
-        let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
-        let staged = self.appender.stage(&FrameDraft {
-            time: event.time,
-            retention: draft.retention,
-            level: draft.level,
-            leaf: line.as_bytes(),
-            records: &records,
-        })?;
-        Ok(staged)
+        Ok(self.appender.stage(frame)?)
     }
 
     /// Discards a group and tells every caller in it. Nothing of it was written, so the store is as
@@ -490,7 +493,7 @@ impl Writer {
             for fact in &mut facts {
                 fact.actor = actor.cloned();
             }
-            self.stage_all(&mut facts, group)
+            self.stage_all(facts, group)
         });
         match staged {
             Ok(receipt) => group.waiting.push((reply, receipt)),
