@@ -7,9 +7,10 @@ use crate::archive::handle::{Archive, Channels};
 use crate::archive::messages::Draft;
 use crate::archive::state::health::Health;
 use crate::archive::state::pins::Pin;
+use crate::archive::writing::head::{USUAL_BYTES, give_back, read_head};
 use crate::archive::writing::pending::{Pending, pending};
 use crate::archive::writing::put::{
-    Archived, NewEntry, check, large_draft, read_head, receipt_of, small_draft,
+    Archived, NewEntry, check, large_draft, receipt_of, small_draft,
 };
 use crate::event::BlobRef;
 use crate::{Error, ErrorKind, Result};
@@ -49,10 +50,12 @@ impl Archive {
         check(&new)?;
         let channels = self.channels()?;
         let stream_bytes = self.store().options.cuts().stream_bytes();
-        let head = read_head(&new, &mut content, 0, stream_bytes)?;
+        let head = read_head(&new.source.path, &mut content, USUAL_BYTES, stream_bytes)?;
         if head.len() < stream_bytes {
             let permit = channels.in_flight.take(head.len());
-            return self.begin_small(&new, &head, permit);
+            let begun = self.begin_small(&new, &head, permit);
+            give_back(head);
+            return begun;
         }
         let permit = channels.in_flight.take(0);
         let rest = io::Cursor::new(head).chain(content);

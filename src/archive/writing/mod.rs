@@ -1,6 +1,7 @@
 //! What goes in, and the thread that appends it.
 
 pub(super) mod begin;
+pub(super) mod head;
 pub(super) mod key;
 pub(super) mod pending;
 pub(super) mod put;

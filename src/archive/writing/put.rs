@@ -18,6 +18,7 @@ use crate::archive::state::inline_record::inline_record;
 use crate::archive::state::layers::LayeredIndex;
 use crate::archive::state::pins::Pin;
 use crate::archive::state::store::Store;
+use crate::archive::writing::head::{USUAL_BYTES, give_back, read_head};
 use crate::archive::writing::key::Key;
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
@@ -30,9 +31,6 @@ use crate::id::{BlobId, EntryId, EventSeq};
 use crate::setters::setters;
 use crate::{Error, ErrorKind, Result};
 
-/// Extra room in the buffer for content of a known length, so that its end is found without growing
-/// it.
-const END_ROOM_BYTES: usize = 64;
 /// The longest file name or path that is recorded, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 8 << 10;
 
@@ -159,7 +157,7 @@ impl Archive {
     /// On an error nothing was recorded, except for the kinds `Poisoned` and `Io`: then the store
     /// must be opened again to learn whether it was.
     pub fn put(&self, new: NewEntry, content: impl Read) -> Result<Archived> {
-        self.put_some(new, content, 0)
+        self.put_some(new, content, USUAL_BYTES)
     }
 
     /// Archives content whose length is about `about` bytes.
@@ -167,9 +165,10 @@ impl Archive {
         check(&new)?;
         let store = self.writable()?;
         let stream_bytes = store.options.cuts().stream_bytes();
-        let head = read_head(&new, &mut content, about, stream_bytes)?;
+        let head = read_head(&new.source.path, &mut content, about, stream_bytes)?;
         let (blob, draft, _pin) = if head.len() < stream_bytes {
             let (blob, draft) = small_draft(store, &new, &head)?;
+            give_back(head);
             (blob, draft, None)
         } else {
             let rest = io::Cursor::new(head).chain(content);
@@ -316,24 +315,6 @@ fn at_source(error: Error, path: &str) -> Error {
         }
         _ => error,
     }
-}
-
-/// Reads up to `stream_bytes` of the content. Less than that is all of it.
-pub(super) fn read_head(
-    new: &NewEntry,
-    content: &mut impl Read,
-    about: u64,
-    stream_bytes: usize,
-) -> Result<Vec<u8>> {
-    // With room to spare, the end is found without the buffer growing.
-    let room =
-        usize::try_from(about).map_or(stream_bytes, |about| about.saturating_add(END_ROOM_BYTES));
-    let mut head = Vec::with_capacity(room.min(stream_bytes));
-    content
-        .take(stream_bytes as u64)
-        .read_to_end(&mut head)
-        .map_err(|error| Error::io("read", &new.source.path, error))?;
-    Ok(head)
 }
 
 /// Makes the fact for content that is too short to be cut into chunks.
