@@ -124,6 +124,70 @@ struct Envelope<'a> {
 
 /// Decodes a line that [`encode`] of this version or a later one has written.
 pub(crate) fn decode(line: &str) -> Result<Event, LeafError> {
+    match decode_as_written(line) {
+        Some(event) => Ok(event),
+        None => decode_any(line),
+    }
+}
+
+/// Decodes a line in the form that [`encode`] gives it: twice as fast as [`decode_any`], which
+/// gives the same event. `None` for every other line, among them those that are no event.
+fn decode_as_written(line: &str) -> Option<Event> {
+    let mut rest = Rest(line);
+    rest.skip(r#"{"specversion":"1.0","id":""#)?;
+    let seq = rest.text(r#"","source":""#)?.parse().ok()?;
+    rest.text(r#"","type":""#)?;
+    let kind = rest.text(r#"",""#)?;
+    if rest.skip(r#"subject":""#).is_some() {
+        rest.text(r#"",""#)?;
+    }
+    rest.skip(r#"time":""#)?;
+    let time = rest.text(r#"","sequence":""#)?.parse().ok()?;
+    rest.text(r#"","authtype":""#)?;
+    let actor = match rest.text(r#"","authid":""#)? {
+        "user" => ActorKind::User,
+        "service_account" => ActorKind::ServiceAccount,
+        "system" => ActorKind::System,
+        _ => return None,
+    };
+    let id = rest.text(r#"","bootid":""#)?.to_owned();
+    let boot = rest.text(r#"","monotonicms":""#)?.to_owned();
+    let mono_ms = rest.text(r#"","data":"#)?.parse().ok()?;
+    let body = Body::from_json(kind, rest.0.strip_suffix('}')?).ok()?;
+    // What is kept verbatim was not looked at: it may be no JSON.
+    if matches!(body, Body::Unknown(_)) {
+        return None;
+    }
+    Some(Event {
+        seq,
+        time,
+        actor: Actor { kind: actor, id },
+        clock: ClockReading { boot, mono_ms },
+        body,
+    })
+}
+
+/// What of a line was not read yet.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    fn skip(&mut self, expected: &str) -> Option<()> {
+        self.0 = self.0.strip_prefix(expected)?;
+        Some(())
+    }
+
+    /// Returns the text up to `end`, which begins with the text's closing quote. `None` for a text
+    /// that JSON does not write as it is.
+    fn text(&mut self, end: &str) -> Option<&'a str> {
+        let is_special = |byte: u8| byte == b'"' || byte == b'\\' || byte < b' ';
+        let (text, rest) = self.0.split_at(self.0.bytes().position(is_special)?);
+        self.0 = rest.strip_prefix(end)?;
+        Some(text)
+    }
+}
+
+/// Decodes a line whose members come in any order.
+fn decode_any(line: &str) -> Result<Event, LeafError> {
     let envelope: Envelope<'_> = serde_json::from_str(line)?;
     if envelope.specversion != "1.0" {
         return Err(LeafError::Member("specversion"));
@@ -257,6 +321,56 @@ mod tests {
             );
             assert_eq!(decode(&line).expect("decodes"), event);
         }
+    }
+
+    /// A line in the written form is decoded on a faster way. Where the two ways differed, what a
+    /// log says would depend on who wrote its lines.
+    #[test]
+    fn both_ways_to_decode_a_line_agree() {
+        let lines = [
+            Body::StoreCreated(StoreCreated {
+                store: store(),
+                format: 1,
+                program: "0.1.0".into(),
+            }),
+            Body::Reported(Reported {
+                entry: EntryId(3),
+                attempt: AttemptNo(1),
+                report: 0,
+                report_id: "R \"1\"\n\u{e4}".into(),
+                endpoint: None,
+                key: None,
+            }),
+        ]
+        .map(|body| {
+            let mut event = event(body);
+            event.actor.id = "kari".into();
+            encode(&store(), &event).expect("encodes")
+        });
+        for line in &lines {
+            let fast = decode_as_written(line).expect("as it is written");
+            assert_eq!(decode_any(line).expect("decodes"), fast);
+        }
+        // Each change of a byte is refused by both ways, or means the same to both, or is left to
+        // the slower one.
+        let mut still_fast = 0;
+        for line in &lines {
+            for at in 0..line.len() {
+                for other in ["", "\"", "\\", "}", ",", "\n", "7", " ", "{}"] {
+                    if !line.is_char_boundary(at) || !line.is_char_boundary(at + 1) {
+                        continue;
+                    }
+                    let changed = [&line[..at], other, &line[at + 1..]].concat();
+                    let Some(fast) = decode_as_written(&changed) else {
+                        continue;
+                    };
+                    let slow = decode_any(&changed).expect("the fast way took it");
+                    assert_eq!(slow, fast, "{changed}");
+                    still_fast += 1;
+                }
+            }
+        }
+        assert!(still_fast > 100, "{still_fast}");
     }
 
     #[test]
