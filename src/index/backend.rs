@@ -8,10 +8,21 @@
 //! The first block is left as it is: redb writes its commit slots there in place, and checks them
 //! itself. All other pages are written beside the ones in use, so a power cut can only tear blocks
 //! that nothing refers to yet.
+//!
+//! redb doubles its storage whenever it is full. So the file says how long redb's storage is, and
+//! holds only the blocks up to the last one that was written:
+//!
+//! | offset | bytes | content |
+//! |---|---|---|
+//! | 0 | 20 | how long redb's storage is u64, the count of such records u64, CRC-32C of both u32 |
+//! | 2,048 | 20 | the same. Records go to these two places in turn, and the later one counts |
+//! | 4,096 | 4,096 | the first block |
+//! | 8,192 | 4,100 each | the other blocks, each with its checksum |
 
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::disk::DiskFile;
@@ -22,12 +33,23 @@ const BLOCK_BYTES: u64 = 4096;
 const STORED_BYTES: u64 = BLOCK_BYTES + 4;
 const BLOCK: usize = 4096;
 const STORED: usize = BLOCK + 4;
+/// Where the first block begins, behind the length.
+const FIRST_BLOCK: u64 = BLOCK_BYTES;
+/// The two places of the length. A torn write leaves the other record, which is long enough: redb
+/// uses a longer storage only after a flush, and a shorter one before it says so.
+const LENGTH_PLACES: [u64; 2] = [0, 2_048];
+const LENGTH_BYTES: usize = 20;
+/// The longest storage that is opened. Longer, it would hold more entries than there are numbers.
+/// The limit matters because redb allocates memory in proportion to the length.
+const LEN_MAX: u64 = 1 << 40;
 
 /// A file of the store, presented to redb as its storage. It offers no file locks: the archive
 /// locks the store as a whole.
 pub(super) struct DiskBackend {
     file: Arc<dyn DiskFile>,
     failure: Failure,
+    /// The count of the last record of the length.
+    lengths: AtomicU64,
 }
 
 /// The kind of the first I/O error. After an error, redb fails every later call with an error that
@@ -39,6 +61,7 @@ impl DiskBackend {
         Self {
             file,
             failure: Failure::default(),
+            lengths: AtomicU64::default(),
         }
     }
 
@@ -59,14 +82,17 @@ impl DiskBackend {
             .checked_mul(STORED)
             .ok_or(io::ErrorKind::InvalidInput)?;
         let mut stored = vec![0; bytes];
-        self.file.read_exact_at(&mut stored, place(blocks.start))?;
+        let read = self.file.read_exact_at(&mut stored, place(blocks.start));
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged("the index ends before its last block"),
+            _ => error,
+        })?;
         for (block, stored) in blocks.zip(stored.chunks_exact(STORED)) {
             let (bytes, sum) = stored.split_at(BLOCK);
             if sum != checksum(block, bytes) {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("block {block} of the index does not check out"),
-                ));
+                return Err(damaged(&format!(
+                    "block {block} of the index does not check out"
+                )));
             }
             each(block, bytes);
         }
@@ -77,9 +103,30 @@ impl DiskBackend {
 /// Returns the offset in the file at which a block is stored.
 fn place(block: u64) -> u64 {
     match block {
-        0 => 0,
-        _ => BLOCK_BYTES + (block - 1) * STORED_BYTES,
+        0 => FIRST_BLOCK,
+        _ => FIRST_BLOCK + BLOCK_BYTES + (block - 1) * STORED_BYTES,
     }
+}
+
+/// Returns the `nth` record of the length.
+fn length_record(nth: u64, len: u64) -> [u8; LENGTH_BYTES] {
+    let mut record = [0; LENGTH_BYTES];
+    record[..8].copy_from_slice(&len.to_le_bytes());
+    record[8..16].copy_from_slice(&nth.to_le_bytes());
+    let sum = crc32c::crc32c(&record[..16]);
+    record[16..].copy_from_slice(&sum.to_le_bytes());
+    record
+}
+
+/// Returns the count and the length that a record holds; `None` when it does not check out.
+fn parse_length(record: &[u8; LENGTH_BYTES]) -> Option<(u64, u64)> {
+    let number = |at: usize| record[at..at + 8].try_into().map(u64::from_le_bytes).ok();
+    let (len, nth) = (number(0)?, number(8)?);
+    (length_record(nth, len) == *record).then_some((nth, len))
+}
+
+fn damaged(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 fn checksum(block: u64, bytes: &[u8]) -> [u8; 4] {
@@ -120,11 +167,7 @@ impl fmt::Debug for DiskBackend {
 
 impl redb::StorageBackend for DiskBackend {
     fn len(&self) -> io::Result<u64> {
-        let stored = self.file.size()?;
-        Ok(match stored.checked_sub(BLOCK_BYTES) {
-            None => stored,
-            Some(rest) => BLOCK_BYTES + rest / STORED_BYTES * BLOCK_BYTES,
-        })
+        self.note(self.stored_len())
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -132,11 +175,7 @@ impl redb::StorageBackend for DiskBackend {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.note(self.file.set_len(if len <= BLOCK_BYTES {
-            len
-        } else {
-            place(len.div_ceil(BLOCK_BYTES))
-        }))
+        self.note(self.store_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -149,10 +188,42 @@ impl redb::StorageBackend for DiskBackend {
 }
 
 impl DiskBackend {
+    fn stored_len(&self) -> io::Result<u64> {
+        if self.file.size()? == 0 {
+            return Ok(0);
+        }
+        let mut newest = None;
+        for place in LENGTH_PLACES {
+            let mut stored = [0; LENGTH_BYTES];
+            self.file.read_exact_at(&mut stored, place)?;
+            newest = newest.max(parse_length(&stored));
+        }
+        let (nth, len) = newest
+            .filter(|(_, len)| *len <= LEN_MAX)
+            .ok_or_else(|| damaged("the length of the index does not check out"))?;
+        self.lengths.store(nth, Ordering::Relaxed);
+        Ok(len)
+    }
+
+    /// A longer storage takes no room until it is written to.
+    fn store_len(&self, len: u64) -> io::Result<()> {
+        let nth = self.lengths.fetch_add(1, Ordering::Relaxed) + 1;
+        let [even, odd] = LENGTH_PLACES;
+        let place_of_length = if nth.is_multiple_of(2) { even } else { odd };
+        self.file
+            .write_all_at(&length_record(nth, len), place_of_length)?;
+        let end = place(len.div_ceil(BLOCK_BYTES));
+        if self.file.size()? > end {
+            self.file.set_len(end)?;
+        }
+        Ok(())
+    }
+
     fn read_checked(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let (first, rest) = split(offset, out.len());
         if first > 0 {
-            self.file.read_exact_at(&mut out[..first], offset)?;
+            self.file
+                .read_exact_at(&mut out[..first], FIRST_BLOCK + offset)?;
         }
         let (offset, out) = (rest, &mut out[first..]);
         if out.is_empty() {
@@ -168,7 +239,8 @@ impl DiskBackend {
     fn write_checked(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let (first, rest) = split(offset, data.len());
         if first > 0 {
-            self.file.write_all_at(&data[..first], offset)?;
+            self.file
+                .write_all_at(&data[..first], FIRST_BLOCK + offset)?;
         }
         let (offset, data) = (rest, &data[first..]);
         if data.is_empty() {
@@ -248,6 +320,54 @@ mod tests {
         }
         let mut out = [0; 2];
         assert!(backend.read(40_959, &mut out).is_err(), "past the end");
+    }
+
+    /// redb asked for twice the room it used, and half of every index file was empty.
+    #[test]
+    fn a_longer_storage_takes_no_room_until_it_is_written_to() {
+        let disk = SimDisk::new();
+        let backend = backend(&disk);
+        let stored = || disk.content("index").expect("there").len() as u64;
+        backend.set_len(3 * BLOCK_BYTES).expect("long enough");
+        backend.write(0, &bytes(3 * BLOCK, 3)).expect("written");
+        let used = stored();
+        backend.set_len(900 * BLOCK_BYTES).expect("longer");
+        assert_eq!(stored(), used);
+        assert_eq!(backend.len().expect("known"), 900 * BLOCK_BYTES);
+        let mut out = [0; BLOCK];
+        let unwritten = backend.read(800 * BLOCK_BYTES, &mut out);
+        let unwritten = unwritten.expect_err("never written").kind();
+        assert_eq!(unwritten, io::ErrorKind::InvalidData);
+        backend.set_len(2 * BLOCK_BYTES).expect("shorter");
+        assert_eq!(stored(), place(2));
+        assert_eq!(backend.len().expect("known"), 2 * BLOCK_BYTES);
+    }
+
+    /// The power went while the length was written.
+    #[test]
+    fn a_torn_length_leaves_the_one_before() {
+        let disk = SimDisk::new();
+        let first = backend(&disk);
+        for blocks in [3, 6, 12] {
+            first.set_len(blocks * BLOCK_BYTES).expect("long enough");
+        }
+        first.write(0, &bytes(BLOCK, 3)).expect("written");
+        let open = || {
+            let file = disk.open("index".as_ref(), OpenMode::Write);
+            DiskBackend::new(file.expect("there"))
+        };
+        assert_eq!(open().len().expect("known"), 12 * BLOCK_BYTES);
+        disk.overwrite("index", LENGTH_PLACES[1] + 3, &[9])
+            .expect("there");
+        let torn = open();
+        assert_eq!(torn.len().expect("the other"), 6 * BLOCK_BYTES);
+        torn.set_len(24 * BLOCK_BYTES).expect("written again");
+        assert_eq!(open().len().expect("known"), 24 * BLOCK_BYTES);
+        for place in LENGTH_PLACES {
+            disk.overwrite("index", place, &[9]).expect("there");
+        }
+        let lost = open().len().expect_err("both").kind();
+        assert_eq!(lost, io::ErrorKind::InvalidData);
     }
 
     /// redb does not check the pages that it reads. Without block checksums a flipped bit would
