@@ -7,7 +7,8 @@ use super::error::IndexError;
 use super::postings::{Bits, Low};
 use super::rows::{self, EntryRow};
 use super::tables::{
-    DigestHead, Field, Span, digest_key, digest_low, entry_at, posting_key, term_bounds,
+    DIGEST_BITS, DigestHead, Field, Span, digest_item, digest_items, digest_key, digest_low,
+    entry_at, posting_key, term_bounds,
 };
 use super::terms;
 use super::text::fold;
@@ -19,7 +20,10 @@ use crate::id::{EntryId, Sha256};
 /// entries.
 const DIGEST_DIGITS_MIN: usize = 6;
 const DIGEST_DIGITS_MAX: usize = 64;
+/// Digits of a digest head, which is compared before the whole digest.
 const HEAD_DIGITS: usize = 16;
+/// Digits that the index holds of a digest.
+const INDEXED_DIGITS: usize = DIGEST_BITS as usize / 4;
 
 impl View {
     /// Returns the entries that match `text`, purged or not, without regard to letter case.
@@ -115,15 +119,24 @@ impl View {
         if let Some(digest) = &wanted.digest
             && (beginnings || digest.digits.len() == DIGEST_DIGITS_MAX)
         {
-            let first = digest_key(span, *digest.heads.start(), Low::MIN);
-            let last = digest_key(span, *digest.heads.end(), Low::MAX);
+            let (first, last) = (*digest.heads.start(), *digest.heads.end());
+            let keys = digest_key(span, first)..=digest_key(span, last);
+            let items = digest_item(first, Low::MIN)..=digest_item(last, Low::MAX);
             let bits = if digest.is_whole() {
                 &mut begun
             } else {
                 &mut doubtful
             };
-            for row in self.reader.digests.range(first..=last)? {
-                bits.insert(digest_low(row?.0.value()));
+            // The shortest beginning is longer than a key, so they share one key.
+            for row in self.reader.digests.range(keys)? {
+                let value = row?.1;
+                let found =
+                    digest_items(value.value()).ok_or(IndexError::Damaged("the digests"))?;
+                let begins = found.partition_point(|item| item < items.start());
+                let matching = found[begins..].iter();
+                for item in matching.take_while(|item| *item <= items.end()) {
+                    bits.insert(digest_low(*item));
+                }
             }
         }
         for low in doubtful.iter() {
@@ -247,9 +260,9 @@ impl DigestBeginning {
         })
     }
 
-    /// Returns true when comparing the heads compares every digit.
+    /// Returns true when the index holds every digit that is compared.
     fn is_whole(&self) -> bool {
-        self.digits.len() <= HEAD_DIGITS
+        self.digits.len() <= INDEXED_DIGITS
     }
 }
 

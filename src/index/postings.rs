@@ -129,6 +129,11 @@ impl Bits {
                     self.insert_range(Low::from_le_bytes([*a, *b]), Low::from_le_bytes([*c, *d]));
                 }
             }
+            Packed::Gaps(gaps) => {
+                for low in gaps {
+                    self.insert(low?);
+                }
+            }
             Packed::Bitmap(words) => {
                 for (word, bytes) in self.0.iter_mut().zip(words) {
                     *word |= u64::from_le_bytes(*bytes);
@@ -197,11 +202,76 @@ enum Packed<'a> {
     Runs(&'a [[u8; 4]]),
     /// One bit for each id of the span.
     Bitmap(&'a [[u8; 8]]),
+    /// Ascending members, each as its distance from the smallest one it could be.
+    Gaps(Gaps<'a>),
 }
 
 const ARRAY: u8 = 0;
 const RUNS: u8 = 1;
 const BITMAP: u8 = 2;
+const GAPS: u8 = 3;
+
+/// The members of a set that is packed as distances: seven bits in each byte, the lowest first, and
+/// the highest bit where more follow.
+#[derive(Clone)]
+struct Gaps<'a> {
+    bytes: std::slice::Iter<'a, u8>,
+    /// The smallest member that can come next.
+    next: u32,
+}
+
+impl<'a> Gaps<'a> {
+    fn over(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes: bytes.iter(),
+            next: 0,
+        }
+    }
+}
+
+impl Iterator for Gaps<'_> {
+    type Item = Result<Low, IndexError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut byte = *self.bytes.next()?;
+        let mut gap = u32::from(byte & 0x7f);
+        let mut shift = 7;
+        while byte & 0x80 != 0 {
+            let Some(more) = self.bytes.next().filter(|_| shift <= 14) else {
+                return Some(Err(IndexError::Damaged("a posting list")));
+            };
+            byte = *more;
+            gap |= u32::from(byte & 0x7f) << shift;
+            shift += 7;
+        }
+        let member = self.next + gap;
+        self.next = member.saturating_add(1);
+        Some(Low::try_from(member).map_err(|_| {
+            // Nothing behind it can be read.
+            self.bytes = [].iter();
+            IndexError::Damaged("a posting list")
+        }))
+    }
+}
+
+/// Returns the distance of each member from the smallest one it could be.
+fn gaps(members: &[Low]) -> impl Iterator<Item = u32> + '_ {
+    let mut next = 0;
+    members.iter().map(move |low| {
+        let gap = u32::from(*low) - next;
+        next = u32::from(*low) + 1;
+        gap
+    })
+}
+
+/// Returns how many bytes a distance takes.
+fn gap_bytes(gap: u32) -> usize {
+    match gap {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        _ => 3,
+    }
+}
 
 impl<'a> Packed<'a> {
     fn parse(packed: &'a [u8]) -> Result<Self, IndexError> {
@@ -217,6 +287,7 @@ impl<'a> Packed<'a> {
                 _ => Err(damaged()),
             },
             BITMAP if body.len() == BITMAP_BYTES => Ok(Self::Bitmap(body.as_chunks().0)),
+            GAPS => Ok(Self::Gaps(Gaps::over(body))),
             _ => Err(damaged()),
         }
     }
@@ -224,8 +295,12 @@ impl<'a> Packed<'a> {
 
 /// Returns the members of a packed set, ascending.
 pub(super) fn unpack(packed: &[u8]) -> Result<Vec<Low>, IndexError> {
-    if let Packed::Array(pairs) = Packed::parse(packed)? {
-        return Ok(pairs.iter().map(|pair| Low::from_le_bytes(*pair)).collect());
+    match Packed::parse(packed)? {
+        Packed::Array(pairs) => {
+            return Ok(pairs.iter().map(|pair| Low::from_le_bytes(*pair)).collect());
+        }
+        Packed::Gaps(gaps) => return gaps.collect(),
+        Packed::Runs(_) | Packed::Bitmap(_) => {}
     }
     let mut bits = Bits::none();
     bits.insert_packed(packed)?;
@@ -238,6 +313,8 @@ pub(super) fn short_list(packed: &[u8]) -> Result<Option<Vec<Low>>, IndexError> 
     const SHORT: usize = 32;
     match Packed::parse(packed)? {
         Packed::Array(pairs) if pairs.len() <= SHORT => unpack(packed).map(Some),
+        // At least one byte for each member.
+        Packed::Gaps(_) if packed.len() <= SHORT => unpack(packed).map(Some),
         _ => Ok(None),
     }
 }
@@ -248,6 +325,7 @@ pub(super) fn first(packed: &[u8]) -> Result<Low, IndexError> {
         Packed::Array(pairs) => pairs.first().map(|pair| Low::from_le_bytes(*pair)),
         Packed::Runs(runs) => runs.first().map(|[a, b, ..]| Low::from_le_bytes([*a, *b])),
         Packed::Bitmap(_) => unpack(packed)?.first().copied(),
+        Packed::Gaps(mut gaps) => gaps.next().transpose()?,
     };
     found.ok_or(IndexError::Damaged("a posting list"))
 }
@@ -259,29 +337,40 @@ pub(super) fn pack(members: &[Low]) -> Vec<u8> {
         .filter(|pair| pair[1] != pair[0] + 1)
         .count();
     let (array_bytes, runs_bytes) = (members.len() * 2, runs * 4);
-    if array_bytes <= runs_bytes.min(BITMAP_BYTES) {
-        let mut packed = Vec::with_capacity(1 + array_bytes);
+    let gaps_bytes = gaps(members).map(gap_bytes).sum::<usize>();
+    let least = array_bytes
+        .min(runs_bytes)
+        .min(BITMAP_BYTES)
+        .min(gaps_bytes);
+    let mut packed = Vec::with_capacity(1 + least);
+    // Of forms that are as small, the first is the fastest to read.
+    if array_bytes == least {
         packed.push(ARRAY);
         packed.extend(members.iter().flat_map(|low| low.to_le_bytes()));
-        packed
-    } else if runs_bytes <= BITMAP_BYTES {
-        let mut packed = Vec::with_capacity(1 + runs_bytes);
+    } else if runs_bytes == least {
         packed.push(RUNS);
         for run in members.chunk_by(|a, b| *b == a + 1) {
             packed.extend(run[0].to_le_bytes());
             packed.extend(run[run.len() - 1].to_le_bytes());
         }
-        packed
-    } else {
+    } else if BITMAP_BYTES == least {
         let mut bits = Bits::none();
         for low in members {
             bits.insert(*low);
         }
-        let mut packed = Vec::with_capacity(1 + BITMAP_BYTES);
         packed.push(BITMAP);
         packed.extend(bits.0.iter().flat_map(|word| word.to_le_bytes()));
-        packed
+    } else {
+        packed.push(GAPS);
+        for mut gap in gaps(members) {
+            while gap >= 0x80 {
+                packed.push(gap.to_le_bytes()[0] | 0x80);
+                gap >>= 7;
+            }
+            packed.push(gap.to_le_bytes()[0]);
+        }
     }
+    packed
 }
 
 /// Inserts `added` into a packed set and removes `removed`; both are ascending. `None` is the empty
@@ -323,10 +412,16 @@ mod tests {
 
     #[test]
     fn every_form_gives_back_its_members() {
-        let sparse = vec![0, 7, 65_535];
+        let sparse = vec![20_000, 40_000, 65_535];
         let runs: Vec<Low> = (100..20_000).collect();
         let dense: Vec<Low> = (0..60_000).step_by(2).collect();
-        for (members, form) in [(sparse, ARRAY), (runs, RUNS), (dense, BITMAP)] {
+        let here_and_there: Vec<Low> = (300..60_000).step_by(30).collect();
+        for (members, form) in [
+            (sparse, ARRAY),
+            (runs, RUNS),
+            (dense, BITMAP),
+            (here_and_there, GAPS),
+        ] {
             let packed = pack(&members);
             assert_eq!(packed[0], form);
             assert_eq!(unpack(&packed).expect("just packed"), members);
@@ -338,8 +433,18 @@ mod tests {
 
     #[test]
     fn damaged_sets_are_refused() {
-        for wrong in [&[][..], &[9], &[ARRAY, 1], &[RUNS, 1, 2], &[BITMAP, 0]] {
+        for wrong in [
+            &[][..],
+            &[9],
+            &[ARRAY, 1],
+            &[RUNS, 1, 2],
+            &[BITMAP, 0],
+            &[GAPS, 0x80],
+            &[GAPS, 0x80, 0x80, 0x80, 0],
+            &[GAPS, 0xff, 0xff, 0x03, 0],
+        ] {
             assert!(unpack(wrong).is_err());
+            assert!(Bits::none().insert_packed(wrong).is_err());
         }
         // A run whose end is before its beginning has no members.
         assert!(unpack(&[RUNS, 9, 0, 3, 0]).expect("harmless").is_empty());

@@ -16,7 +16,7 @@ pub(super) struct Reader {
     pub(super) totals: Totals,
     pub(super) entries: ReadOnlyTable<u64, Bytes>,
     pub(super) postings: ReadOnlyTable<Bytes, Bytes>,
-    pub(super) digests: ReadOnlyTable<u128, ()>,
+    pub(super) digests: ReadOnlyTable<u64, Bytes>,
     pub(super) trigrams: ReadOnlyTable<u64, Bytes>,
     pub(super) ordinals: ReadOnlyTable<u64, Bytes>,
     pub(super) times: ReadOnlyTable<u64, Bytes>,

@@ -10,7 +10,7 @@
 //! | `meta` | name | `schema` u32, `store` 16 bytes, `applied` u64, `totals` row |
 //! | `entries` | entry | entry row |
 //! | `postings` | span u32, field u8, term | packed set of the ids that have the term |
-//! | `digests` | span u32, the first 8 bytes of a digest of the source or of a report, place in the span u16 | nothing |
+//! | `digests` | span, the first 12 bits of digests of sources and reports | for each of them, ascending: its next 24 bits, the entry's place in the span u16, both big-endian |
 //! | `trigrams` | span, three bytes of folded text | packed set of the ids with that text |
 //! | `ordinals` | span, field | for each entry of the span, by rank: which of the field's terms is its own |
 //! | `times` | block | for each entry of the block: place in the block u16, archived-at micros i64 |
@@ -36,7 +36,7 @@ use crate::query::SortField;
 
 /// The version of the layout. It grows with every change of a layout or of what events are turned
 /// into. Another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 8;
+pub(super) const SCHEMA: u32 = 9;
 /// Marks a file that is still being built and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
@@ -57,7 +57,7 @@ pub(super) type Bytes = &'static [u8];
 pub(super) const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
 pub(super) const ENTRIES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("entries");
 pub(super) const POSTINGS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("postings");
-pub(super) const DIGESTS: TableDefinition<'_, u128, ()> = TableDefinition::new("digests");
+pub(super) const DIGESTS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("digests");
 pub(super) const TRIGRAMS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("trigrams");
 pub(super) const ORDINALS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("ordinals");
 pub(super) const TIMES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("times");
@@ -110,15 +110,36 @@ pub(super) fn block_key(span: Span, block: usize) -> u64 {
 /// The first bytes of a digest.
 pub(super) type DigestHead = u64;
 
-/// Returns the key of an entry under a digest.
-pub(super) fn digest_key(span: Span, digest: DigestHead, low: u16) -> u128 {
-    u128::from(span) << 80 | u128::from(digest) << 16 | u128::from(low)
+/// How many bits of a digest the index holds: those in the key, then those in the value.
+pub(super) const DIGEST_BITS: u32 = DIGEST_KEY_BITS + 24;
+const DIGEST_KEY_BITS: u32 = 12;
+
+/// One digest in a value of `digests`.
+pub(super) type DigestItem = [u8; 5];
+
+/// Returns the key of a digest in a span.
+pub(super) fn digest_key(span: Span, digest: DigestHead) -> u64 {
+    u64::from(span) << DIGEST_KEY_BITS | digest >> (DigestHead::BITS - DIGEST_KEY_BITS)
 }
 
-/// Returns the entry's position in its span, from a key of `digests`.
-pub(super) fn digest_low(key: u128) -> u16 {
-    let [.., high, low] = key.to_be_bytes();
+/// Returns what the value under the digest's key holds of it. Items sort like digests.
+pub(super) fn digest_item(digest: DigestHead, low: u16) -> DigestItem {
+    let [.., a, b, c] = (digest >> (DigestHead::BITS - DIGEST_BITS)).to_be_bytes();
+    let [d, e] = low.to_be_bytes();
+    [a, b, c, d, e]
+}
+
+/// Returns the entry's position in its span.
+pub(super) fn digest_low([.., high, low]: DigestItem) -> u16 {
     u16::from_be_bytes([high, low])
+}
+
+/// Returns the items of a value of `digests`; `None` when it is no such value.
+pub(super) fn digest_items(value: &[u8]) -> Option<&[DigestItem]> {
+    match value.as_chunks() {
+        (items, []) => Some(items),
+        _ => None,
+    }
 }
 
 /// Returns the key of a trigram in a span.
@@ -310,7 +331,7 @@ mod tests {
         for id in [0, 1, 65_535, 65_536, 1 << 40, ENTRY_ID_MAX] {
             let (span, low) = locate(id).expect("in range");
             assert_eq!(entry_at(span, low), EntryId(id));
-            assert_eq!(digest_low(digest_key(span, u64::MAX, low)), low);
+            assert_eq!(digest_low(digest_item(u64::MAX, low)), low);
         }
         assert_eq!(locate(ENTRY_ID_MAX + 1), None);
     }

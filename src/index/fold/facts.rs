@@ -150,11 +150,18 @@ impl Fold<'_> {
         if event.attempt.0 == 0 || newest.is_some_and(|newest| event.attempt <= newest) {
             return Ok(());
         }
-        let unit = row.merged_unit(&event.unit);
-        self.count(&row, Change::Less)?;
-        row.set_unit(&unit);
+        let counted = row.head.status;
+        let unit = (!event.unit.is_empty()).then(|| row.merged_unit(&event.unit));
+        if counted != event.outcome.into() {
+            self.count(&row, Change::Less)?;
+        }
+        if let Some(unit) = &unit {
+            row.set_unit(unit);
+        }
         row.add_attempt(*seq, *time, event);
-        self.count(&row, Change::More)?;
+        if counted != row.head.status {
+            self.count(&row, Change::More)?;
+        }
         let purged = row.head.purged_at.is_some();
         self.top.put_entry(event.entry, rows::encode(&row));
         // A purge removes what an entry's attempts made. A report made after the purge would never
@@ -303,7 +310,7 @@ impl Fold<'_> {
     }
 
     fn purged(&mut self, event: &Event, body: &PurgedEntries) -> Result<(), IndexError> {
-        for id in self.existing(&body.entries)? {
+        for id in self.possible(&body.entries)? {
             let Some(stored) = self.entry(id)? else {
                 continue;
             };
@@ -315,6 +322,7 @@ impl Fold<'_> {
             row.head.purged_at = Some(event.time);
             row.purged_by = Some(&body.rule);
             for attempt in &mut row.attempts {
+                let converter = attempt.converter(&row.head);
                 for (number, report) in (0..).zip(&mut attempt.reports) {
                     if let Some(queued) = report.queued() {
                         report.submission = None;
@@ -322,7 +330,7 @@ impl Fold<'_> {
                             queued,
                             report: number,
                         };
-                        self.dequeue(attempt.converter, place)?;
+                        self.dequeue(converter, place)?;
                     }
                 }
             }

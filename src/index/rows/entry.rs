@@ -28,6 +28,51 @@ fn meta(pairs: &Pairs<'_>) -> Meta {
     pairs.iter().map(owned).collect()
 }
 
+/// A value of an attempt that most attempts share with their entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Shared<T> {
+    /// It is the entry's.
+    Entrys,
+    /// It is another one.
+    Own(T),
+}
+
+impl<T: Copy + PartialEq> Shared<T> {
+    fn new(value: T, entrys: T) -> Self {
+        if value == entrys {
+            Self::Entrys
+        } else {
+            Self::Own(value)
+        }
+    }
+
+    fn value(self, entrys: T) -> T {
+        match self {
+            Self::Entrys => entrys,
+            Self::Own(value) => value,
+        }
+    }
+}
+
+/// A time as its distance from the time the entry was archived at, in microseconds of the instant
+/// and seconds of the offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Since(i64, i32);
+
+impl Since {
+    fn new(at: Timestamp, archived: Timestamp) -> Self {
+        Self(
+            at.micros() - archived.micros(),
+            at.offset_s() - archived.offset_s(),
+        )
+    }
+
+    fn at(self, archived: Timestamp) -> Timestamp {
+        Timestamp::from_micros(archived.micros().saturating_add(self.0))
+            .at_offset(archived.offset_s().saturating_add(self.1))
+    }
+}
+
 /// The part of an entry that most filters and orders need. It comes first in the row, so that it
 /// can be decoded alone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -90,11 +135,11 @@ pub(in crate::index) struct EntryRow<'a> {
 pub(in crate::index) struct AttemptRow<'a> {
     pub(in crate::index) attempt: AttemptNo,
     status: Outcome,
-    at: Timestamp,
+    at: Since,
     #[serde(borrow)]
-    pub(in crate::index) converter: &'a str,
+    converter: Shared<&'a str>,
     #[serde(borrow)]
-    converter_version: Option<&'a str>,
+    converter_version: Shared<Option<&'a str>>,
     #[serde(borrow)]
     converter_id: Option<Raw<'a>>,
     #[serde(borrow)]
@@ -121,7 +166,7 @@ pub(in crate::index) struct ReportRow<'a> {
     size: u64,
     #[serde(borrow)]
     pub(in crate::index) report_id: Option<&'a str>,
-    reported_at: Option<Timestamp>,
+    reported_at: Option<Since>,
     #[serde(borrow)]
     pub(in crate::index) submission: Option<SubmissionRow<'a>>,
     /// How many times a server refused it.
@@ -214,9 +259,12 @@ impl<'a> EntryRow<'a> {
         self.attempts.push(AttemptRow {
             attempt: event.attempt,
             status: event.outcome,
-            at,
-            converter: &event.converter,
-            converter_version: event.converter_version.as_deref(),
+            at: Since::new(at, self.head.archived_at),
+            converter: Shared::new(event.converter.as_str(), self.head.converter),
+            converter_version: Shared::new(
+                event.converter_version.as_deref(),
+                self.head.converter_version,
+            ),
             converter_id: event.converter_id.as_ref().map(|id| Raw(id.as_bytes())),
             arguments: pairs(&event.arguments),
             duration_ms: event.duration_ms,
@@ -257,8 +305,9 @@ impl<'a> EntryRow<'a> {
             .attempts
             .iter_mut()
             .find(|row| row.attempt == attempt)?;
+        let converter = row.converter(&self.head);
         let report = row.reports.get_mut(usize::try_from(report).ok()?)?;
-        Some((row.converter, report))
+        Some((converter, report))
     }
 
     /// Records the submission of one report. Returns false when there is no such report.
@@ -269,6 +318,7 @@ impl<'a> EntryRow<'a> {
         report: u32,
         report_id: &'a str,
     ) -> bool {
+        let at = Since::new(at, self.head.archived_at);
         let Some((_, row)) = self.report_mut(attempt, report) else {
             return false;
         };
@@ -332,7 +382,9 @@ impl<'a> EntryRow<'a> {
             },
             key: self.key.map(str::to_owned),
             report_id: self.report_id.map(str::to_owned),
-            attempts: self.attempts.iter().map(AttemptRow::attempt).collect(),
+            attempts: (self.attempts.iter())
+                .map(|attempt| attempt.attempt(&self.head))
+                .collect(),
             holds,
             purged_at: self.head.purged_at,
             purged_by: self.purged_by.map(str::to_owned),
@@ -340,14 +392,20 @@ impl<'a> EntryRow<'a> {
     }
 }
 
-impl AttemptRow<'_> {
-    fn attempt(&self) -> Attempt {
+impl<'a> AttemptRow<'a> {
+    /// Returns the converter of an attempt of the entry with this head.
+    pub(in crate::index) fn converter(&self, head: &EntryHead<'a>) -> &'a str {
+        self.converter.value(head.converter)
+    }
+
+    fn attempt(&self, head: &EntryHead<'a>) -> Attempt {
+        let version = self.converter_version.value(head.converter_version);
         Attempt {
             attempt: self.attempt,
             status: self.status,
-            at: self.at,
-            converter: self.converter.to_owned(),
-            converter_version: self.converter_version.map(str::to_owned),
+            at: self.at.at(head.archived_at),
+            converter: self.converter(head).to_owned(),
+            converter_version: version.map(str::to_owned),
             converter_id: self.converter_id.map(|id| ConverterId::from_bytes(*id.0)),
             arguments: meta(&self.arguments),
             duration_ms: self.duration_ms,
@@ -355,7 +413,9 @@ impl AttemptRow<'_> {
             warnings: self.warnings.iter().map(|&text| text.to_owned()).collect(),
             sandbox: self.sandbox.iter().map(|&text| text.to_owned()).collect(),
             job: self.job,
-            reports: self.reports.iter().map(ReportRow::report).collect(),
+            reports: (self.reports.iter())
+                .map(|report| report.report(head.archived_at))
+                .collect(),
         }
     }
 }
@@ -392,13 +452,13 @@ impl<'a> ReportRow<'a> {
         self.rejections = self.rejections.saturating_add(1);
     }
 
-    fn report(&self) -> Report {
+    fn report(&self, archived: Timestamp) -> Report {
         Report {
             blake3: BlobId::from_bytes(*self.blake3.0),
             sha256: Sha256::from_bytes(*self.sha256.0),
             size: self.size,
             report_id: self.report_id.map(str::to_owned),
-            reported_at: self.reported_at,
+            reported_at: self.reported_at.map(|at| at.at(archived)),
             submission: self.submission.map(SubmissionRow::submission),
         }
     }

@@ -7,7 +7,9 @@ use crate::index::error::IndexError;
 use crate::index::postings::{self, Low};
 use crate::index::reader::Reader;
 use crate::index::rows::{self, EntryRow};
-use crate::index::tables::{self, BLOCK_IDS, Bytes, Field, POSTING_PREFIX, Span, Zones};
+use crate::index::tables::{
+    self, BLOCK_IDS, Bytes, DigestItem, Field, POSTING_PREFIX, Span, Zones,
+};
 use crate::index::terms;
 use redb::{ReadableTable, Table, WriteTransaction};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,10 +32,14 @@ pub(super) fn write_postings(
         let mut heads = Vec::new();
         for entry in &span.entries {
             let row: EntryRow<'_> = rows::decode(entry.row)?;
-            terms::digests(&row, |head| {
-                heads.push(tables::digest_key(span.span, head, entry.low));
-            });
+            let mut push_head = |head| {
+                heads.push((
+                    tables::digest_key(span.span, head),
+                    tables::digest_item(head, entry.low),
+                ));
+            };
             if !entry.known {
+                terms::digests(&row, push_head);
                 terms::terms(&row, |field, term| gained.push(field, term, entry.low));
                 archived.push((entry.low, row.head.archived_at.micros()));
                 continue;
@@ -41,8 +47,15 @@ pub(super) fn write_postings(
             let Some(old) = reader.entries.get(entry.id.0)? else {
                 return Err(IndexError::Damaged("the entries"));
             };
-            let old = term_set(&rows::decode(old.value())?);
-            let new = term_set(&row);
+            let old: EntryRow<'_> = rows::decode(old.value())?;
+            let mut known = Vec::new();
+            terms::digests(&old, |head| known.push(head));
+            terms::digests(&row, |head| {
+                if !known.contains(&head) {
+                    push_head(head);
+                }
+            });
+            let (old, new) = (term_set(&old), term_set(&row));
             for key in new.difference(&old) {
                 edits.entry(key.clone()).or_default().added.push(entry.low);
             }
@@ -78,19 +91,36 @@ fn term_set(row: &EntryRow<'_>) -> BTreeSet<Vec<u8>> {
 }
 
 fn write_digests(
-    digests: &mut Table<'_, u128, ()>,
+    digests: &mut Table<'_, u64, Bytes>,
     fresh: bool,
-    keys: &[u128],
+    heads: &[(u64, DigestItem)],
 ) -> Result<(), IndexError> {
+    let groups = heads.chunk_by(|a, b| a.0 == b.0);
+    let items = |group: &[(u64, DigestItem)]| -> Vec<DigestItem> {
+        group.iter().map(|(_, item)| *item).collect()
+    };
     if fresh {
-        let mut end = digests.upper_bound_mut(Bound::<u128>::Unbounded)?;
-        for key in keys {
-            end.insert_before(key, ())?;
+        let mut end = digests.upper_bound_mut(Bound::<u64>::Unbounded)?;
+        for group in groups {
+            end.insert_before(group[0].0, items(group).as_flattened())?;
         }
         end.close()?;
-    } else {
-        for key in keys {
-            digests.insert(key, ())?;
+        return Ok(());
+    }
+    for group in groups {
+        let key = group[0].0;
+        let mut all = match digests.get(key)? {
+            Some(value) => tables::digest_items(value.value())
+                .ok_or(IndexError::Damaged("the digests"))?
+                .to_vec(),
+            None => Vec::new(),
+        };
+        let known = all.len();
+        all.extend(items(group));
+        all.sort_unstable();
+        all.dedup();
+        if all.len() > known {
+            digests.insert(key, all.as_flattened())?;
         }
     }
     Ok(())

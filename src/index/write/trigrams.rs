@@ -30,8 +30,12 @@ pub(super) fn write_trigrams(
             let Some(old) = reader.entries.get(entry.id.0)? else {
                 return Err(IndexError::Damaged("the entries"));
             };
-            let old = trigram_set(&rows::decode(old.value())?);
-            let new = trigram_set(&row);
+            let old: EntryRow<'_> = rows::decode(old.value())?;
+            // Most changes are reports, submissions and purges, which change no text.
+            if texts(&old) == texts(&row) {
+                continue;
+            }
+            let (old, new) = (trigram_set(&old), trigram_set(&row));
             for code in new.difference(&old) {
                 edits.entry(*code).or_default().added.push(entry.low);
             }
@@ -62,6 +66,12 @@ pub(super) fn write_trigrams(
         }
     }
     Ok(())
+}
+
+fn texts<'a>(row: &EntryRow<'a>) -> Vec<&'a str> {
+    let mut texts = Vec::new();
+    terms::searched_texts(row, |text| texts.push(text));
+    texts
 }
 
 fn trigram_set(row: &EntryRow<'_>) -> BTreeSet<Trigram> {
