@@ -63,6 +63,9 @@ pub(super) const ORDINALS: TableDefinition<'_, u64, Bytes> = TableDefinition::ne
 pub(super) const TIMES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("times");
 pub(super) const ZONES: TableDefinition<'_, u32, Bytes> = TableDefinition::new("zones");
 pub(super) const BLOBS: TableDefinition<'_, &[u8; 32], Bytes> = TableDefinition::new("blobs");
+/// The next `blobs`, while it is written.
+pub(super) const BLOBS_ANEW: TableDefinition<'_, &[u8; 32], Bytes> =
+    TableDefinition::new("blobs_anew");
 pub(super) const CHILDREN: TableDefinition<'_, &[u8; 32], Bytes> = TableDefinition::new("children");
 pub(super) const PACKS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("packs");
 pub(super) const KEYS: TableDefinition<'_, &[u8; 16], u64> = TableDefinition::new("keys");
@@ -124,9 +127,10 @@ pub(super) fn digest_key(span: Span, digest: DigestHead) -> u64 {
 
 /// Returns what the value under the digest's key holds of it. Items sort like digests.
 pub(super) fn digest_item(digest: DigestHead, low: u16) -> DigestItem {
-    let [.., a, b, c] = (digest >> (DigestHead::BITS - DIGEST_BITS)).to_be_bytes();
-    let [d, e] = low.to_be_bytes();
-    [a, b, c, d, e]
+    let held = digest >> (DigestHead::BITS - DIGEST_BITS);
+    let [.., first, second, third] = held.to_be_bytes();
+    let [high, low] = low.to_be_bytes();
+    [first, second, third, high, low]
 }
 
 /// Returns the entry's position in its span.

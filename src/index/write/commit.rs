@@ -9,8 +9,8 @@ use crate::index::error::IndexError;
 use crate::index::overlay::{Counter, Overlay};
 use crate::index::reader::Reader;
 use crate::index::rows::{self, Totals};
-use crate::index::tables::{self, Bytes};
-use redb::{Database, ReadableTableMetadata, Table, WriteTransaction};
+use crate::index::tables;
+use redb::{Database, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use std::ops::Bound;
 use std::thread;
 
@@ -133,32 +133,55 @@ fn write_rows(
     Ok(())
 }
 
-fn write_blobs(
-    blobs: &mut Table<'_, &'static [u8; 32], Bytes>,
-    overlay: &Overlay,
-) -> Result<(), IndexError> {
-    for (id, row) in overlay.blobs.iter() {
-        match row {
-            Some(row) => drop(blobs.insert(id.as_bytes(), rows::encode(row).as_slice())?),
-            None => drop(blobs.remove(id.as_bytes())?),
+/// Writes the rows of blobs: one by one if they are few, and otherwise the whole table anew, in the
+/// order of its keys.
+fn write_blobs(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexError> {
+    /// A row that is written by itself costs about as much as this many that are written in order.
+    const ANEW: u64 = 8;
+    let changed = &overlay.blobs;
+    let mut blobs = txn.open_table(tables::BLOBS)?;
+    if changed.len() as u64 * ANEW < blobs.len()? {
+        for (id, row) in changed.iter() {
+            match row {
+                Some(row) => drop(blobs.insert(id.as_bytes(), rows::encode(row).as_slice())?),
+                None => drop(blobs.remove(id.as_bytes())?),
+            }
+        }
+        return Ok(());
+    }
+    let mut anew = txn.open_table(tables::BLOBS_ANEW)?;
+    let mut end = anew.upper_bound_mut(Bound::<&[u8; 32]>::Unbounded)?;
+    let mut changed = changed.iter().peekable();
+    for stored in blobs.iter()? {
+        let (id, stored) = stored?;
+        let id = id.value();
+        while let Some((before, row)) = changed.next_if(|(before, _)| before.as_bytes() < id) {
+            if let Some(row) = row {
+                end.insert_before(before.as_bytes(), rows::encode(row).as_slice())?;
+            }
+        }
+        match changed.next_if(|(same, _)| same.as_bytes() == id) {
+            Some((_, Some(row))) => end.insert_before(id, rows::encode(row).as_slice())?,
+            Some((_, None)) => {}
+            None => end.insert_before(id, stored.value())?,
         }
     }
+    for (id, row) in changed {
+        if let Some(row) = row {
+            end.insert_before(id.as_bytes(), rows::encode(row).as_slice())?;
+        }
+    }
+    end.close()?;
+    drop((blobs, anew));
+    txn.delete_table(tables::BLOBS)?;
+    txn.rename_table(tables::BLOBS_ANEW, tables::BLOBS)?;
     Ok(())
 }
 
 /// Writes the rows whose keys come in no order.
 fn write_scattered(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexError> {
-    let mut blobs = txn.open_table(tables::BLOBS)?;
-    if blobs.is_empty()? {
-        let mut end = blobs.upper_bound_mut(Bound::<&[u8; 32]>::Unbounded)?;
-        for (id, row) in overlay.blobs.iter() {
-            if let Some(row) = row {
-                end.insert_before(id.as_bytes(), rows::encode(row).as_slice())?;
-            }
-        }
-        end.close()?;
-    } else {
-        write_blobs(&mut blobs, overlay)?;
+    if overlay.blobs.len() > 0 {
+        write_blobs(txn, overlay)?;
     }
     let mut children = txn.open_table(tables::CHILDREN)?;
     for (id, list) in overlay.children.iter() {
