@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::{Builder, Database, ReadableDatabase};
 
@@ -16,15 +17,18 @@ use crate::id::{EventSeq, StoreId};
 /// Memory that redb may use to cache pages, unless the caller sets another limit.
 pub(crate) const CACHE_BYTES: usize = 32 << 20;
 
-/// The largest index file that is opened. A longer file would hold more entries than there are
-/// numbers. The limit matters because redb allocates memory in proportion to the file length.
-const INDEX_BYTES_MAX: u64 = 1 << 40;
+/// A file with less free room than this is not written anew.
+const LOOSE_BYTES_MIN: u64 = 1 << 20;
 
 /// The index tables of one store.
 pub(crate) struct Index {
-    db: Database,
+    db: Arc<Database>,
     failure: backend::Failure,
     store: StoreId,
+    /// `None` for an index in memory.
+    file: Option<Arc<dyn DiskFile>>,
+    /// How long the file was when it was last known to have little free room.
+    compact_bytes: AtomicU64,
 }
 
 impl Index {
@@ -37,21 +41,22 @@ impl Index {
         store: StoreId,
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
-        if file
-            .size()
-            .map_err(|error| IndexError::Redb(redb::Error::Io(error)))?
-            > INDEX_BYTES_MAX
-        {
-            return Err(IndexError::Damaged("its length"));
-        }
-        let backend = backend::DiskBackend::new(file);
+        let backend = backend::DiskBackend::new(Arc::clone(&file));
         let failure = backend.failure();
         let db = guarded(|| {
             Ok(Builder::new()
                 .set_cache_size(cache_bytes)
                 .create_with_backend(backend)?)
         })?;
-        let index = Self { db, failure, store };
+        let bytes = file.size().map_err(redb::Error::Io);
+        let bytes = bytes.map_err(IndexError::Redb)?;
+        let index = Self {
+            db: Arc::new(db),
+            failure,
+            store,
+            file: Some(file),
+            compact_bytes: AtomicU64::new(bytes),
+        };
         let meta = index.db.begin_read()?.open_table(tables::META)?;
         let value = |name| -> Result<_, IndexError> {
             meta.get(name)?.ok_or(IndexError::Damaged("its header"))
@@ -68,6 +73,11 @@ impl Index {
             .map_or(StoreId::from_bytes([0; 16]), StoreId::from_bytes);
         if owner != store {
             return Err(IndexError::OtherStore(owner));
+        }
+        // An index that was just made or copied has none, and is compact.
+        if let Some(bytes) = meta.get(tables::META_COMPACT_BYTES)? {
+            let bytes = bytes.value().try_into().map_or(0, u64::from_le_bytes);
+            index.compact_bytes.store(bytes, Ordering::Relaxed);
         }
         Ok(index)
     }
@@ -105,12 +115,64 @@ impl Index {
         store: StoreId,
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
-        let backend = backend::DiskBackend::new(file);
+        let backend = backend::DiskBackend::new(Arc::clone(&file));
         let failure = backend.failure();
         let db = Builder::new()
             .set_cache_size(cache_bytes)
             .create_with_backend(backend)?;
-        Self::begin(db, failure, store)
+        Self::begin(db, failure, store, Some(file))
+    }
+
+    /// Makes a copy of this index in `file`, which must be empty: with the same rows and without
+    /// free room. The copy is durable once the file's name is durable.
+    pub(crate) fn copy_to(
+        &self,
+        file: Arc<dyn DiskFile>,
+        cache_bytes: usize,
+    ) -> Result<Self, IndexError> {
+        let copied = guarded(|| {
+            let reader = Reader::open(&self.db)?;
+            let copy = Self::create(file, self.store, cache_bytes)?;
+            write::copy(&reader, &copy.db)?;
+            copy.note_compact()?;
+            Ok(copy)
+        });
+        copied.map_err(|error| self.cause(error))
+    }
+
+    /// Returns true when a copy would be shorter by a third. Reads all pages, but only after the
+    /// file grew by half since it was last compact.
+    pub(crate) fn is_loose(&self) -> Result<bool, IndexError> {
+        let compact = self.compact_bytes.load(Ordering::Relaxed);
+        let bytes = self.file_bytes()?;
+        if bytes <= (compact + compact / 2).max(compact + LOOSE_BYTES_MIN) {
+            return Ok(false);
+        }
+        let copy = guarded(|| {
+            let reader = Reader::open(&self.db)?;
+            write::bytes_of_copy(&reader)
+        });
+        let copy = copy.map_err(|error| self.cause(error))?;
+        if bytes > copy + copy / 2 {
+            return Ok(true);
+        }
+        self.note_compact()?;
+        Ok(false)
+    }
+
+    /// Takes the file for compact: it is looked at again after it grew by half.
+    pub(crate) fn note_compact(&self) -> Result<(), IndexError> {
+        self.compact_bytes
+            .store(self.file_bytes()?, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn file_bytes(&self) -> Result<u64, IndexError> {
+        let Some(file) = &self.file else {
+            return Ok(0);
+        };
+        let bytes = file.size().map_err(redb::Error::Io);
+        bytes.map_err(IndexError::Redb)
     }
 
     /// Makes an empty index in memory.
@@ -119,7 +181,7 @@ impl Index {
         let db = Builder::new()
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(backend)?;
-        Self::begin(db, backend::Failure::default(), store)
+        Self::begin(db, backend::Failure::default(), store, None)
     }
 
     /// Returns true once a call to the index file has failed. redb then refuses every call until
@@ -128,9 +190,22 @@ impl Index {
         self.failure.get().is_some()
     }
 
-    fn begin(db: Database, failure: backend::Failure, store: StoreId) -> Result<Self, IndexError> {
+    fn begin(
+        db: Database,
+        failure: backend::Failure,
+        store: StoreId,
+        file: Option<Arc<dyn DiskFile>>,
+    ) -> Result<Self, IndexError> {
         write::begin(&db, store)?;
-        Ok(Self { db, failure, store })
+        let index = Self {
+            db: Arc::new(db),
+            failure,
+            store,
+            file,
+            compact_bytes: AtomicU64::default(),
+        };
+        index.note_compact()?;
+        Ok(index)
     }
 
     /// Replaces redb's error "an earlier call failed" with the disk error that caused it.
@@ -148,7 +223,7 @@ impl Index {
 
     /// Returns the state of the tables now, with `layers` on top, newest layer first.
     pub(crate) fn view(&self, layers: Vec<Arc<Overlay>>) -> Result<View, IndexError> {
-        let reader = Reader::open(&self.db.begin_read()?)?;
+        let reader = Reader::open(&self.db)?;
         Ok(View::new(layers, Arc::new(reader)))
     }
 
@@ -156,11 +231,12 @@ impl Index {
     /// state that the tables hold now. An overlay that was committed before changes nothing.
     pub(crate) fn commit(&self, overlay: &Overlay) -> Result<(), IndexError> {
         let committed = guarded(|| {
-            let reader = Reader::open(&self.db.begin_read()?)?;
+            let reader = Reader::open(&self.db)?;
             if overlay.applied() < reader.applied {
                 return Ok(());
             }
-            write::commit(&self.db, &reader, overlay, write::Extent::Whole)
+            let compact = self.compact_bytes.load(Ordering::Relaxed);
+            write::commit(&self.db, &reader, overlay, write::Extent::Whole, compact)
         });
         committed.map_err(|error| self.cause(error))
     }
@@ -178,10 +254,11 @@ impl Index {
         overlay: &mut Overlay,
         keep_bytes: usize,
     ) -> Result<(View, Overlay), IndexError> {
-        let reader = Reader::open(&self.db.begin_read()?)?;
+        let reader = Reader::open(&self.db)?;
         let scattered = overlay.scattered_weight() >= keep_bytes;
         let extent = write::Extent::HalfMade { scattered };
-        guarded(|| write::commit(&self.db, &reader, overlay, extent))?;
+        let compact = self.compact_bytes.load(Ordering::Relaxed);
+        guarded(|| write::commit(&self.db, &reader, overlay, extent, compact))?;
         let view = self.view(Vec::new())?;
         let mut next = view.overlay();
         if !scattered {

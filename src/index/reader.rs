@@ -6,12 +6,15 @@ use super::postings::Bits;
 use super::rows::{self, HoldRow, Totals};
 use super::tables::{self, Bytes, Field, Span};
 use crate::id::EventSeq;
-use redb::{AccessGuard, ReadOnlyTable, ReadTransaction};
+use redb::{AccessGuard, Database, ReadOnlyTable, ReadableDatabase};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A snapshot of the tables. Later commits do not change what it reads.
 pub(super) struct Reader {
+    /// redb fails every read once its database is dropped. A reader outlives the index that it was
+    /// opened on, for instance where a copy takes its place.
+    _db: Arc<Database>,
     pub(super) applied: EventSeq,
     pub(super) totals: Totals,
     pub(super) entries: ReadOnlyTable<u64, Bytes>,
@@ -37,7 +40,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(txn: &ReadTransaction) -> Result<Self, IndexError> {
+    pub(super) fn open(db: &Arc<Database>) -> Result<Self, IndexError> {
+        let txn = db.begin_read()?;
         let meta = txn.open_table(tables::META)?;
         let applied = meta
             .get(tables::META_APPLIED)?
@@ -53,6 +57,7 @@ impl Reader {
             holds.insert(name.value().to_owned(), Arc::new(hold));
         }
         Ok(Self {
+            _db: Arc::clone(db),
             applied: EventSeq(applied),
             totals: rows::decode(totals.value())?,
             entries: txn.open_table(tables::ENTRIES)?,

@@ -7,7 +7,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `schema` u32, `store` 16 bytes, `applied` u64, `totals` row |
+//! | `meta` | name | `schema` u32, `store` 16 bytes, `applied` u64, `totals` row, `compact_bytes` u64 |
 //! | `entries` | entry | entry row |
 //! | `postings` | span u32, field u8, term | packed set of the ids that have the term |
 //! | `digests` | span, the first 12 bits of digests of sources and reports | for each of them, ascending: its next 24 bits, the entry's place in the span u16, both big-endian |
@@ -87,6 +87,8 @@ pub(super) const META_SCHEMA: &str = "schema";
 pub(super) const META_STORE: &str = "store";
 pub(super) const META_APPLIED: &str = "applied";
 pub(super) const META_TOTALS: &str = "totals";
+/// How long the file was when it was last known to have little free room.
+pub(super) const META_COMPACT_BYTES: &str = "compact_bytes";
 
 /// The number of a span.
 pub(super) type Span = u32;

@@ -40,6 +40,7 @@ fn rebuild_index(store: &Store, writer: &WriterLink) -> Result<EventSeq> {
     let newest = caught_up.and_then(|caught_up| {
         let newest = caught_up.active.applied();
         store.index.replace(caught_up.index, caught_up.active)?;
+        store.index.shrink();
         Ok(newest)
     });
     drop(alone);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::archive::files::folders::INDEX_FILE;
 use crate::disk::{Disk, OpenMode};
 use crate::id::StoreId;
-use crate::index::{Index, IndexError};
-use crate::{Error, Result};
+use crate::index::{Index, IndexError, View};
+use crate::{Error, ErrorKind, Result};
 
 /// The file of the index of one store.
 #[derive(Clone)]
@@ -110,6 +110,45 @@ impl IndexFile {
         Ok(Index::create(file, self.store, self.cache_bytes)?)
     }
 
+    /// Puts a copy of `index` without free room in place of its file, and returns the copy with
+    /// what it holds. `tmp` is the name it has until then.
+    ///
+    /// A crash leaves the old file or the copy, and either will do: what an index lacks is folded
+    /// in at the next opening. After an error the old file is still there.
+    pub(in crate::archive) fn replace_by_copy(
+        &self,
+        index: &Index,
+        tmp: &Path,
+    ) -> Result<(Index, View)> {
+        let room = self.disk.free_bytes();
+        let room = room.map_err(|error| Error::io("measure", "the disk", error))?;
+        if room / 2 < self.bytes()? {
+            let why = "the disk has no room for a copy of the index";
+            return Err(Error::new(ErrorKind::Full, why));
+        }
+        let replaced = self.copy_at(index, tmp).and_then(|copy| {
+            let renamed = self.disk.rename(tmp, Path::new(INDEX_FILE));
+            renamed.map_err(|error| Error::io("rename", tmp, error))?;
+            Ok(copy)
+        });
+        match &replaced {
+            // If the name is not durable, a power cut brings the old file back.
+            Ok(_) => drop(self.disk.sync_dir(Path::new(""))),
+            Err(_) => drop(self.disk.remove(tmp)),
+        }
+        replaced
+    }
+
+    fn copy_at(&self, index: &Index, path: &Path) -> Result<(Index, View)> {
+        let file = self
+            .disk
+            .open(path, OpenMode::CreateNew)
+            .map_err(|error| Error::io("create", path, error))?;
+        let copy = index.copy_to(file, self.cache_bytes)?;
+        let view = copy.view(Vec::new())?;
+        Ok((copy, view))
+    }
+
     /// Returns the bytes of the file; 0 when it is missing.
     pub(in crate::archive) fn bytes(&self) -> Result<u64> {
         let path = Path::new(INDEX_FILE);
@@ -149,8 +188,10 @@ fn refuses_writing(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
-    use crate::disk::sim::{Fault, Repeat, SimDisk};
+    use crate::disk::sim::{Fault, Repeat, SimDisk, Variants};
+    use crate::event::{Actor, Body, ClockReading, Event, Unknown};
+    use crate::id::EventSeq;
+    use crate::time::Timestamp;
 
     fn file(disk: &SimDisk) -> IndexFile {
         let store = StoreId::from_bytes([7; 16]);
@@ -169,6 +210,106 @@ mod tests {
             assert_eq!(told.kind(), ErrorKind::Io);
             assert!(told.message().contains(INDEX_FILE), "{told}");
         }
+    }
+
+    const EVENTS: u64 = 40;
+
+    /// Makes an index that holds [`EVENTS`] events, and a folder for the copy.
+    fn planted(disk: &SimDisk) -> Index {
+        disk.make_dir("tmp".as_ref()).expect("made");
+        let index = file(disk).create().expect("made");
+        for seq in (1..=EVENTS).map(EventSeq) {
+            let below = index.view(Vec::new()).expect("read");
+            let mut top = below.overlay();
+            let event = Event {
+                seq,
+                time: Timestamp::MIN,
+                actor: Actor::system(),
+                clock: ClockReading::default(),
+                body: Body::Unknown(Unknown {
+                    kind: "x".into(),
+                    data: String::new(),
+                }),
+            };
+            top.apply(&event, &below).expect("folded");
+            index.commit(&top).expect("written");
+        }
+        disk.settle();
+        index
+    }
+
+    fn applied(disk: &SimDisk) -> Option<EventSeq> {
+        let index = file(disk).open(IndexAccess::Write).expect("opened")?;
+        Some(index.applied().expect("read"))
+    }
+
+    /// A copy under the name of the index that is not whole would cost a rebuild, and one that is
+    /// whole but not durable as well.
+    #[test]
+    fn a_power_cut_while_the_index_is_copied__leaves_the_old_or_the_copy() {
+        let disk = SimDisk::new();
+        let index = planted(&disk);
+        let before = disk.content(INDEX_FILE).expect("there").len();
+        let copied = file(&disk).replace_by_copy(&index, "tmp/index".as_ref());
+        let (copy, view) = copied.expect("copied");
+        assert_eq!(view.applied(), EventSeq(EVENTS));
+        let after = disk.content(INDEX_FILE).expect("there").len();
+        assert!(after < before, "{before} to {after}");
+        let mut lengths = std::collections::BTreeSet::new();
+        for image in disk.crash_images(..=disk.ops(), &Variants::default()) {
+            assert_eq!(applied(&image.disk), Some(EventSeq(EVENTS)), "{image}");
+            lengths.insert(image.disk.content("tmp/index").is_ok());
+        }
+        assert_eq!(lengths.len(), 2, "cuts before and after the renaming");
+        drop((copy, view));
+    }
+
+    /// The twin of the test above: a disk that forgets to flush the copy is caught by it.
+    #[test]
+    fn a_copy_that_is_not_flushed__is_noticed() {
+        let disk = SimDisk::new();
+        let index = planted(&disk);
+        disk.ignore_syncs(|_, path| path.starts_with("tmp/"));
+        let copied = file(&disk).replace_by_copy(&index, "tmp/index".as_ref());
+        drop(copied.expect("copied"));
+        let images = disk.crash_images(.., &Variants::default());
+        let mut lost = images.filter(|image| applied(&image.disk).is_none());
+        assert!(lost.next().is_some());
+    }
+
+    /// The old file serves on, and nothing is left that takes room.
+    #[test]
+    fn a_copy_that_fails__leaves_the_old_file() {
+        for calls in 0.. {
+            let disk = SimDisk::new();
+            let index = planted(&disk);
+            disk.fail_at(calls, Fault::Os(5), Repeat::Once);
+            let copied = file(&disk).replace_by_copy(&index, "tmp/index".as_ref());
+            let struck = disk.struck();
+            disk.heal();
+            let failed = copied.is_err();
+            drop((copied, index));
+            assert_eq!(applied(&disk), Some(EventSeq(EVENTS)), "call {calls}");
+            if failed {
+                assert!(disk.content("tmp/index").is_err(), "call {calls}");
+            }
+            if struck == 0 {
+                assert!(calls > 10 && !failed);
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn a_disk_without_room_for_a_copy__gets_none() {
+        let disk = SimDisk::new();
+        let index = planted(&disk);
+        let bytes = disk.content(INDEX_FILE).expect("there").len() as u64;
+        disk.set_capacity(Some(disk.used_bytes() + bytes));
+        let copied = file(&disk).replace_by_copy(&index, "tmp/index".as_ref());
+        let refused = copied.map(drop).expect_err("no room");
+        assert_eq!(refused.kind(), ErrorKind::Full);
+        assert_eq!(index.applied().expect("read"), EventSeq(EVENTS));
     }
 
     /// The reason is the disk's, and not that the old index is in the way of the new one.

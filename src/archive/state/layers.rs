@@ -3,9 +3,11 @@
 //! Readers see three layers as one: the active layer, which only the writer changes; the frozen
 //! layer, which is being written to the file; and the tables in the file.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
+use crate::archive::files::folders::TMP_DIR;
 use crate::archive::state::index_file::{IndexAccess, IndexFile};
 use crate::index::{Index, Overlay, View};
 use crate::{Error, ErrorKind, Result};
@@ -128,7 +130,32 @@ impl LayeredIndex {
         let mut layers = self.layers.write().expect("no panic while held");
         layers.tables = tables;
         layers.frozen = None;
+        drop(layers);
+        self.shrink();
         Ok(())
+    }
+
+    /// Puts a copy without free room in place of a file that has much of it. Readers see no
+    /// difference.
+    ///
+    /// The caller writes alone. What fails here fails nobody: the file stays as it is until it has
+    /// grown again.
+    pub(in crate::archive) fn shrink(&self) {
+        let index = Arc::clone(&self.index.read().expect("no panic while held"));
+        if !matches!(index.is_loose(), Ok(true)) {
+            return;
+        }
+        let tmp = Path::new(TMP_DIR).join("index");
+        let Ok((copy, tables)) = self.file.replace_by_copy(&index, &tmp) else {
+            let _ = index.note_compact();
+            return;
+        };
+        let mut layers = self.layers.write().expect("no panic while held");
+        let mut current = self.index.write().expect("no panic while held");
+        // The last owner of the old one writes to it once more, and nobody waits for that: this
+        // method still holds it when the locks are gone.
+        *current = Arc::new(copy);
+        layers.tables = tables;
     }
 
     /// Reopens the file after a disk call failed: before that redb refuses every call, even a read.

@@ -50,6 +50,27 @@ fn a_half_made_index_is_not_opened() {
     );
 }
 
+/// A copy is the index from then on: whatever it lacked would be lost until a rebuild.
+#[test]
+fn a_copy_of_an_index_has_the_same_rows() {
+    let disk = SimDisk::new();
+    let open = |path: &str, mode| disk.open(path.as_ref(), mode).expect("a file");
+    let (_, mut live) = plant();
+    live.checkpoint();
+    let copy = live
+        .index
+        .copy_to(open("copy", OpenMode::CreateNew), CACHE_BYTES);
+    drop(copy.expect("copied"));
+    let copy = Index::open(open("copy", OpenMode::Write), STORE, CACHE_BYTES);
+    let copy = copy.expect("an index").view(Vec::new()).expect("read");
+    // A reader of the index that a copy replaced goes on reading it.
+    let all = live.index.view(Vec::new()).expect("read");
+    drop(live);
+    assert!(all.raw().len() > 1_000);
+    assert_eq!(copy.raw(), all.raw());
+    assert_eq!(dump(&copy), dump(&all));
+}
+
 #[test]
 fn a_commit_that_was_made_already_changes_nothing() {
     let mut live = Live::new();

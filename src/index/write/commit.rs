@@ -49,7 +49,7 @@ pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), Index
     Ok(())
 }
 
-fn begin_write(db: &Database) -> Result<WriteTransaction, IndexError> {
+pub(super) fn begin_write(db: &Database) -> Result<WriteTransaction, IndexError> {
     let mut txn = db.begin_write()?;
     // Quick repair keeps redb from walking the whole file when it opens after a crash.
     txn.set_quick_repair(true);
@@ -68,12 +68,14 @@ pub(in crate::index) enum Extent {
     },
 }
 
-/// Writes `overlay` in one transaction. Its rows replace those that `reader` sees.
+/// Writes `overlay` in one transaction, and how long the file was when it was last compact. Its
+/// rows replace those that `reader` sees.
 pub(in crate::index) fn commit(
     db: &Database,
     reader: &Reader,
     overlay: &Overlay,
     extent: Extent,
+    compact_bytes: u64,
 ) -> Result<(), IndexError> {
     let txn = begin_write(db)?;
     let spans = &spans(reader, overlay)?;
@@ -89,6 +91,9 @@ pub(in crate::index) fn commit(
         }
         rest
     })?;
+    let mut meta = txn.open_table(tables::META)?;
+    meta.insert(tables::META_COMPACT_BYTES, &compact_bytes.to_le_bytes()[..])?;
+    drop(meta);
     txn.commit()?;
     Ok(())
 }

@@ -6,9 +6,11 @@
 
 mod changes;
 mod commit;
+mod copy;
 mod ordinals;
 mod postings;
 mod term_lists;
 mod trigrams;
 
 pub(super) use commit::{Extent, begin, commit};
+pub(super) use copy::{bytes_of_copy, copy};
