@@ -70,8 +70,9 @@ pub trait DiskFile: Send + Sync {
     /// Truncates the file to `len`, or extends it with zeros.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Extends an empty file to `len` zeros with allocated space, so that no later write to them
-    /// finds the disk full. Durable after [`DiskFile::sync`].
+    /// Allocates space for the first `len` bytes, so that no later write to them finds the disk
+    /// full. A shorter file is extended with zeros; what is there stays. Durable after
+    /// [`DiskFile::sync`].
     ///
     /// Where that cannot be guaranteed, it fails with kind `Unsupported` and changes nothing. The
     /// caller must then write zeros.
@@ -88,6 +89,15 @@ pub trait DiskFile: Send + Sync {
     /// Where the system has no such call, it fails with kind `Unsupported` and changes nothing. The
     /// caller must then write zeros.
     fn erase(&self, from: u64, to: u64) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Turns the bytes from `from` to `to` into zeros and gives their space back. The length stays.
+    /// Durable after [`DiskFile::sync`]; before that, a power cut may leave any of the old bytes.
+    ///
+    /// Where the system has no such call, it fails with kind `Unsupported` and changes nothing.
+    fn release(&self, from: u64, to: u64) -> io::Result<()> {
         let _ = (from, to);
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -188,6 +188,14 @@ impl DiskFile for FsFile {
         Ok(())
     }
 
+    #[cfg(target_os = "linux")]
+    fn release(&self, from: u64, to: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        rustix::io::retry_on_intr(|| fallocate(&self.0, flags, from, to.saturating_sub(from)))?;
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }

@@ -232,9 +232,26 @@ impl DiskFile for SimFile {
 
     fn reserve(&self, len: u64) -> io::Result<()> {
         bounded(len, 0)?;
-        // The limit on file lengths makes this fit a usize.
-        let zeros = vec![0; usize::try_from(len).unwrap_or(0)];
-        self.write(Call::Reserve, &zeros, 0)
+        let mut state = self.begin_unless_struck(Call::Reserve)?;
+        self.must_be_writable()?;
+        let free = state.capacity.map(|_| state.free_pages());
+        let content = state.live.content_mut(self.node);
+        if free.is_some_and(|free| content.holes(len) > free) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let before = content.len();
+        content.fill_holes(len);
+        if before < len {
+            // The limit on file lengths makes this fit a usize.
+            let zeros = vec![0; usize::try_from(len - before).unwrap_or(0)];
+            let op = Op::Write {
+                file: self.node,
+                offset: before,
+                bytes: zeros.into(),
+            };
+            state.log(&self.path, op);
+        }
+        Ok(())
     }
 
     fn erase(&self, from: u64, to: u64) -> io::Result<()> {
@@ -242,6 +259,26 @@ impl DiskFile for SimFile {
         // The limit on file lengths makes this fit a usize.
         let zeros = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(0)];
         self.write(Call::Erase, &zeros, from)
+    }
+
+    fn release(&self, from: u64, to: u64) -> io::Result<()> {
+        bounded(to, 0)?;
+        let mut state = self.begin_unless_struck(Call::Release)?;
+        self.must_be_writable()?;
+        let to = to.min(state.live.content_mut(self.node).len());
+        if from < to {
+            state.live.content_mut(self.node).release(from, to);
+            let zeros = vec![0; usize::try_from(to - from).unwrap_or(0)];
+            state.log(
+                &self.path,
+                Op::Write {
+                    file: self.node,
+                    offset: from,
+                    bytes: zeros.into(),
+                },
+            );
+        }
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -36,10 +36,12 @@ pub enum Call {
     Write,
     /// Truncating or extending a file.
     SetLen,
-    /// Extending a file by zeros with allocated space.
+    /// Allocating space for the first bytes of a file.
     Reserve,
     /// Turning a part of a file into zeros.
     Erase,
+    /// Giving back the space of a part of a file.
+    Release,
     /// Making the content of a file durable.
     Sync,
 }

@@ -122,6 +122,11 @@ impl DiskFile for InterceptedFile {
         self.file.erase(from, to)
     }
 
+    fn release(&self, from: u64, to: u64) -> io::Result<()> {
+        (self.before)(Call::Release, &self.path)?;
+        self.file.release(from, to)
+    }
+
     fn sync(&self) -> io::Result<()> {
         (self.before)(Call::Sync, &self.path)?;
         self.file.sync()

@@ -149,6 +149,44 @@ impl Content {
         self.len = len;
     }
 
+    /// Makes zeros of the bytes from `from` to `to`, and holes of the whole pages among them.
+    pub(super) fn release(&mut self, from: u64, to: u64) {
+        let pages = Arc::make_mut(&mut self.pages);
+        let mut at = from;
+        while at < to {
+            let (page, start) = place(at);
+            let take = to_index(to - at).min(PAGE - start);
+            if let Some(held) = pages.get_mut(page) {
+                if take == PAGE {
+                    *held = None;
+                } else if let Some(held) = held {
+                    Arc::make_mut(held).bytes_mut()[start..start + take].fill(0);
+                }
+            }
+            at += take as u64;
+        }
+    }
+
+    /// Returns how many of the pages for the first `len` bytes are missing.
+    pub(super) fn holes(&self, len: u64) -> u64 {
+        let pages = to_index(len.div_ceil(PAGE_BYTES));
+        let held = self.pages.iter().take(pages).flatten().count();
+        (pages - held) as u64
+    }
+
+    /// Makes pages of zeros of the holes below `len`, and extends a shorter file to `len`.
+    pub(super) fn fill_holes(&mut self, len: u64) {
+        let end = to_index(len.div_ceil(PAGE_BYTES));
+        let pages = Arc::make_mut(&mut self.pages);
+        if pages.len() < end {
+            pages.resize(end, None);
+        }
+        for page in &mut pages[..end] {
+            page.get_or_insert_with(|| Arc::new(Page::zero()));
+        }
+        self.len = self.len.max(len);
+    }
+
     /// Returns the number of pages that hold bytes. Holes are not counted.
     pub(super) fn pages_held(&self) -> u64 {
         self.pages.iter().flatten().count() as u64
