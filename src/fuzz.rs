@@ -375,6 +375,7 @@ fn sample_pack(blob: &[u8]) -> Vec<u8> {
     let class = pack::PackClass::new("forever/none").expect("a sound class");
     let mut whole = pack::encode_header(&pack::PackHeader {
         origin: pack::PackOrigin::Sealed,
+        effort: pack::PackEffort::Small,
         store: STORE,
         pack: PackId(1),
         first_seq: EventSeq(1),

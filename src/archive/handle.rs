@@ -20,6 +20,7 @@ use crate::blob::pack_writer::SyncedPack;
 use crate::disk::DiskLock;
 use crate::event::Actor;
 use crate::id::{EventSeq, StoreId};
+use crate::log::Spare;
 use crate::{Error, ErrorKind, Result};
 
 /// How many entries may have changed since the index was written when a store is closed. The next
@@ -192,7 +193,7 @@ impl Archive {
     pub fn seal(&self) -> Result<()> {
         let channels = self.channels()?;
         let (reply, answer) = bounded(1);
-        if !channels.hand_in(Request::Rotate(reply)) {
+        if !channels.hand_in(Request::Rotate(0, reply)) {
             return Err(self.ended());
         }
         answer.recv().unwrap_or_else(|_| Err(self.ended()))?;
@@ -358,6 +359,13 @@ impl Handle {
             let _ = flushed.recv();
         }
         let store = &self.store;
+        // What is worth a pack is sealed. On a full disk it stays in the journal.
+        let (reply, rotated) = bounded(1);
+        let least = store.options.journal_kept_bytes;
+        if threads.channels.hand_in(Request::Rotate(least, reply)) {
+            let _ = rotated.recv();
+        }
+        store.backlog.set_closing();
         store.health.set_closing();
         let mut written = Ok(());
         if store.index.changed_entries() > CLOSE_LAG_ENTRIES && store.health.failure().is_none() {
@@ -369,6 +377,10 @@ impl Handle {
         // A thread that has ended already does not hear this, which does not matter.
         let _ = threads.channels.jobs.send(Job::Stop);
         let background_ended = threads.background.join().is_ok();
+        // After a failure every file stays as it is.
+        if store.health.failure().is_none() {
+            let _ = threads.channels.writer.trim_journal(Spare::None);
+        }
         let _ = threads.channels.requests.send(Request::Stop);
         let writer_ended = threads.writer.join().is_ok();
         store.watermark.end().wake();

@@ -11,7 +11,7 @@ use crate::archive::state::layers::Change;
 use crate::entry::Retention;
 use crate::event::{Actor, Body};
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
-use crate::log::{FullJournal, Journal};
+use crate::log::{FullJournal, Journal, Spare};
 use crate::retention::PurgePlan;
 
 /// A fact to be recorded, with its new content.
@@ -97,8 +97,9 @@ pub(in crate::archive) enum Request {
     Append(Vec<Draft>, ReplyTo),
     /// Record that the entries of a plan go, unless the plan is stale.
     Purge(Arc<PurgePlan>, String, Option<Arc<Actor>>, ReplyTo),
-    /// Hand the current journal file to the background thread, even though it is not full.
-    Rotate(Sender<Result<()>>),
+    /// Hand the current journal file to the background thread, even though it is not full, if it
+    /// holds at least this many bytes.
+    Rotate(u64, Sender<Result<()>>),
     /// Answer once everything handed in before is answered.
     Flush(Sender<()>),
     /// Finish what is staged and end.
@@ -121,6 +122,8 @@ pub(in crate::archive) enum Control {
     TakeFree(Sender<Result<Vec<Journal>>>),
     /// Wipe what the current journal file held before.
     Wipe(Sender<Result<()>>),
+    /// Give back the space of journal files that wait to be used again.
+    Trim(Spare, Sender<Result<()>>),
     /// A sealed journal file, to be written again.
     Recycle(Journal),
 }
@@ -197,6 +200,11 @@ impl WriterLink {
     /// Takes the journal files that wait to be used again. They go back by [`WriterLink::recycle`].
     pub(in crate::archive) fn take_free_journals(&self) -> Result<Vec<Journal>> {
         self.ask(Control::TakeFree)
+    }
+
+    /// Gives back the space of journal files that wait to be used again.
+    pub(in crate::archive) fn trim_journal(&self, spare: Spare) -> Result<()> {
+        self.ask(|reply| Control::Trim(spare, reply))
     }
 
     /// Wipes what the current journal file held before.

@@ -32,6 +32,14 @@ pub struct Options {
     /// A family is the content of one converter with one file name extension that is sealed
     /// together. `u64::MAX` turns dictionaries off.
     pub dictionary_from: u64,
+    /// Content of one class that is sealed together is first packed quickly, from this many bytes
+    /// on. [`Archive::compact`](super::Archive::compact) and
+    /// [`Archive::compact_while_idle`](super::Archive::compact_while_idle) pack it again, as small
+    /// as was asked. `u64::MAX` has everything made small at once.
+    pub quick_from: u64,
+    /// Bytes of events and content that may stay in the journal when the store is closed. With
+    /// more, it is sealed.
+    pub journal_kept_bytes: u64,
     /// Memory for dictionaries of packs that are read, in bytes, at most 1 TiB. A dictionary takes
     /// up to 150 KiB, and each pack has its own.
     pub dictionary_cache_bytes: usize,
@@ -57,6 +65,8 @@ impl Default for Options {
             pack_bytes: 128 << 20,
             stream_bytes: STREAM_BYTES_MAX,
             dictionary_from: 64 << 10,
+            quick_from: 1 << 20,
+            journal_kept_bytes: 4 << 20,
             dictionary_cache_bytes: 16 << 20,
             index_cache_bytes: 32 << 20,
             in_flight_bytes: 64 << 20,

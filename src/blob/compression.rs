@@ -31,6 +31,12 @@ impl Level {
         }
     }
 
+    /// Returns true when sealing at this level takes long enough to be put off: it uses zstd's
+    /// optimal parse.
+    pub const fn is_slow_to_seal(self) -> bool {
+        self.0 > 3
+    }
+
     /// Returns its number.
     pub const fn get(self) -> u8 {
         self.0

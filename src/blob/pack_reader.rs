@@ -239,6 +239,11 @@ impl PackReader {
         &self.header
     }
 
+    /// Returns the trailer of the pack. Fails when the end of the pack is damaged.
+    pub fn trailer(&self) -> Result<PackTrailer, PackReadError> {
+        Ok(self.end.clone()?)
+    }
+
     /// Returns the blobs in the pack, ascending by id. Reads the footer at each call. Fails when
     /// the end of the pack is damaged.
     pub fn entries(&self) -> Result<Vec<PackEntry>, PackReadError> {

@@ -10,7 +10,8 @@
 //! | 8 | 2 | format version, 1 |
 //! | 10 | 1 | origin: 1 sealed, 2 streamed, 3 compacted |
 //! | 11 | 1 | bytes of the class |
-//! | 12 | 4 | reserved, 0 |
+//! | 12 | 1 | level that its content waits to be compressed at, 1 to 9; 0 when it was made small |
+//! | 13 | 3 | reserved, 0 |
 //! | 16 | 16 | store id |
 //! | 32 | 8 | pack number |
 //! | 40 | 8 | first event it was sealed from, 0 for none |
@@ -79,6 +80,32 @@ pub enum PackOrigin {
     Compacted,
 }
 
+/// How small the content of a pack was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PackEffort {
+    /// As small as was asked for.
+    Small,
+    /// Quickly. It waits to be compressed again at this level, 1 to 9.
+    Quick(u8),
+}
+
+impl PackEffort {
+    const fn to_byte(self) -> u8 {
+        match self {
+            Self::Small => 0,
+            Self::Quick(level) => level,
+        }
+    }
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Small),
+            1..=9 => Some(Self::Quick(byte)),
+            _ => None,
+        }
+    }
+}
+
 /// The class of a pack's blobs: those that will expire at the same time, such as `90d/2027-02` or
 /// `forever/none`.
 ///
@@ -124,6 +151,8 @@ pub struct PackOffset(pub u64);
 pub struct PackHeader {
     /// The source of its blobs.
     pub origin: PackOrigin,
+    /// How small its blobs were made.
+    pub effort: PackEffort,
     /// The store it belongs to.
     pub store: StoreId,
     /// Its number.
@@ -236,7 +265,8 @@ pub fn encode_header(header: &PackHeader) -> Vec<u8> {
         PackOrigin::Compacted => 3,
     });
     out.put_u8(u8::try_from(class.len()).expect("a class is at most 64 bytes"));
-    out.put_u32(0);
+    out.put_u8(header.effort.to_byte());
+    out.put(&[0; 3]);
     out.put(header.store.as_bytes());
     out.put_u64(header.pack.0);
     out.put_u64(header.first_seq.0);
@@ -259,13 +289,15 @@ pub fn decode_header(bytes: &[u8]) -> Result<PackHeader, PackError> {
         _ => return Err(contradiction("unknown origin")),
     };
     let class_len = usize::from(reader.take_u8()?);
-    let reserved = reader.take_u32()?;
+    let effort = PackEffort::from_byte(reader.take_u8()?);
+    let effort = effort.ok_or(contradiction("unknown level"))?;
+    let reserved: [u8; 3] = reader.take_array()?;
     let store = StoreId::from_bytes(reader.take_array()?);
     let pack = PackId(reader.take_u64()?);
     let first_seq = EventSeq(reader.take_u64()?);
     let last_seq = EventSeq(reader.take_u64()?);
     let field: [u8; PACK_CLASS_BYTES_MAX] = reader.take_array()?;
-    if reserved != 0 || reader.rest() != [0; 4] {
+    if reserved != [0; 3] || reader.rest() != [0; 4] {
         return Err(contradiction("a reserved field is not zero"));
     }
     if first_seq > last_seq {
@@ -282,6 +314,7 @@ pub fn decode_header(bytes: &[u8]) -> Result<PackHeader, PackError> {
         .ok_or(contradiction("its class is no class"))?;
     Ok(PackHeader {
         origin,
+        effort,
         store,
         pack,
         first_seq,

@@ -1,15 +1,16 @@
 //! Appends to the log: collects frames into a group, and makes the group durable with one write and
 //! one sync.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::disk::{Disk, DiskFile};
 use crate::entry::Retention;
 use crate::format::frame::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, JOURNAL_HEADER_BYTES, NewFrame};
 use crate::id::{EventSeq, StoreId};
-use crate::log::LogError;
 use crate::log::journal::{Journal, TERMINATOR_BYTES, journal_path};
+use crate::log::{JOURNAL_DIR, LogError};
 use crate::time::Timestamp;
 
 /// A group is full when it holds this many bytes.
@@ -25,7 +26,8 @@ pub(crate) struct Appender {
     /// The offset in the current file at which the next group starts.
     end: u64,
     free: VecDeque<Journal>,
-    slots: u32,
+    /// Slots of all journal files, wherever they are.
+    slots: BTreeSet<u32>,
     next_generation: u64,
     next_seq: EventSeq,
     group: Vec<u8>,
@@ -48,6 +50,8 @@ pub(crate) struct Staged {
 pub(crate) struct FullJournal {
     pub(crate) journal: Journal,
     pub(crate) last_seq: EventSeq,
+    /// Bytes of its frames.
+    pub(crate) bytes: u64,
 }
 
 /// The content of a frame before it gets its number.
@@ -75,13 +79,12 @@ impl Appender {
             current,
             JOURNAL_HEADER_BYTES as u64,
             VecDeque::new(),
-            1,
+            BTreeSet::from([0]),
             EventSeq(1),
         ))
     }
 
-    /// Continues at offset `end` of `current`. `slots` is the number of journal files, free ones
-    /// included.
+    /// Continues at offset `end` of `current`. `slots` are those of all journal files.
     #[expect(
         clippy::too_many_arguments,
         reason = "recovery is the one caller and knows all of it"
@@ -93,7 +96,7 @@ impl Appender {
         current: Journal,
         end: u64,
         free: VecDeque<Journal>,
-        slots: u32,
+        slots: BTreeSet<u32>,
         next_seq: EventSeq,
     ) -> Self {
         let newest = free
@@ -138,7 +141,7 @@ impl Appender {
     /// bytes free. The reserve is for frames that must always find room, such as purges.
     pub(crate) fn fits(&self, frame_bytes: usize, reserve: usize) -> bool {
         let needed = self.group.len() + frame_bytes + TERMINATOR_BYTES + reserve;
-        self.end + needed as u64 <= self.current.header.file_bytes
+        self.end + needed as u64 <= self.current.room_to()
     }
 
     /// Returns the size of the reserve: `bytes`, but at most an eighth of a journal file.
@@ -250,7 +253,11 @@ impl Appender {
     }
 
     /// Adds a recycled file to the free files.
-    pub(crate) fn give_back(&mut self, journal: Journal) {
+    pub(crate) fn give_back(&mut self, mut journal: Journal) {
+        if journal.room_to() < journal.header.file_bytes {
+            // There was no room for all of it when the store was opened.
+            journal.take_room(JOURNAL_HEADER_BYTES as u64);
+        }
         self.free.push_back(journal);
     }
 
@@ -266,6 +273,52 @@ impl Appender {
         self.free.drain(..).collect()
     }
 
+    /// Removes the free files that are not kept.
+    ///
+    /// All that they held is sealed under a durable name. So a file that a power cut brings back is
+    /// free again, and one that cannot be removed stays free.
+    pub(crate) fn trim(&mut self, spare: Spare) {
+        if self.poisoned {
+            return;
+        }
+        let kept = match spare {
+            Spare::One => 1,
+            Spare::None => 0,
+        };
+        let mut removed = false;
+        while self.free.len() > kept
+            && let Some(journal) = self.free.pop_back()
+        {
+            if self.disk.remove(&journal_path(journal.slot)).is_err() {
+                self.free.push_back(journal);
+                break;
+            }
+            self.slots.remove(&journal.slot);
+            removed = true;
+        }
+        if removed {
+            // It saves the next opening from looking at them; nothing depends on it.
+            let _ = self.disk.sync_dir(Path::new(JOURNAL_DIR));
+        }
+        if spare == Spare::None && self.group.is_empty() {
+            self.current.release_room(self.end);
+        }
+    }
+
+    /// Returns how many bytes of frames the current file holds.
+    pub(crate) fn current_bytes(&self) -> u64 {
+        self.end - JOURNAL_HEADER_BYTES as u64
+    }
+
+    /// Returns the lowest slot without a file. Names have four digits, so slots are used again.
+    fn unused_slot(&self) -> u32 {
+        let mut slot = 0;
+        while self.slots.contains(&slot) {
+            slot += 1;
+        }
+        slot
+    }
+
     /// Returns how many free files could hold a frame of `frame_bytes`.
     pub(crate) fn free_files(&self, frame_bytes: usize) -> usize {
         let holds = |journal: &&Journal| holds(journal, frame_bytes);
@@ -276,7 +329,7 @@ impl Appender {
     /// `frame_bytes`. An earlier process may have made smaller files.
     pub(crate) fn files(&self, frame_bytes: usize) -> usize {
         let too_small = self.free.len() - self.free_files(frame_bytes);
-        self.slots as usize - too_small
+        self.slots.len() - too_small
     }
 
     /// Continues in the next journal file that can hold a frame of `frame_bytes`, and returns the
@@ -296,9 +349,9 @@ impl Appender {
         let mut next = match fitting.and_then(|nth| self.free.remove(nth)) {
             Some(journal) => journal,
             None => {
-                let made =
-                    Journal::create(&*self.disk, self.slots, self.store, self.journal_bytes)?;
-                self.slots += 1;
+                let slot = self.unused_slot();
+                let made = Journal::create(&*self.disk, slot, self.store, self.journal_bytes)?;
+                self.slots.insert(slot);
                 made
             }
         };
@@ -307,19 +360,30 @@ impl Appender {
             return Err(error);
         }
         self.next_generation += 1;
+        let bytes = self.current_bytes();
         self.end = JOURNAL_HEADER_BYTES as u64;
         let journal = std::mem::replace(&mut self.current, next);
         Ok(FullJournal {
             journal,
             last_seq: EventSeq(self.next_seq.0 - 1),
+            bytes,
         })
     }
+}
+
+/// Free journal files that are kept when the others are given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spare {
+    /// One: the store goes on.
+    One,
+    /// None, and little behind the end of the current file: the store is being closed.
+    None,
 }
 
 /// Returns true when an empty journal file can hold a frame of `frame_bytes`.
 fn holds(journal: &Journal, frame_bytes: usize) -> bool {
     let needed = JOURNAL_HEADER_BYTES + frame_bytes + TERMINATOR_BYTES;
-    needed as u64 <= journal.header.file_bytes
+    needed as u64 <= journal.room_to()
 }
 
 #[cfg(test)]
@@ -368,15 +432,63 @@ mod tests {
         assert_eq!(first.files(10), 2, "they take turns");
         let (store, slots, next) = (first.store, first.slots, first.next_seq);
         let (current, end, free) = (first.current, first.end, first.free);
-        assert_eq!(free.len() + 1, slots as usize);
+        assert_eq!(free.len() + 1, slots.len());
         let resume = |current, free| {
-            let disk = Arc::new(disk.clone());
+            let (disk, slots) = (Arc::new(disk.clone()), slots.clone());
             Appender::resume(disk, store, FILE_BYTES, current, end, free, slots, next)
         };
         assert_eq!(resume(current.clone(), free.clone()).next_generation, 5);
         let mut older = current;
         older.header.generation = 1;
         assert_eq!(resume(older, free).next_generation, 4);
+    }
+
+    /// Names of journal files have four digits. A store that was opened and closed ten thousand
+    /// times would otherwise make files that nobody finds again.
+    #[test]
+    fn the_slot_of_a_file_that_was_given_back_is_used_again() {
+        let disk = SimDisk::new();
+        let mut appender = appender(&disk);
+        for _ in 0..5 {
+            stage(&mut appender, 10).expect("staged");
+            appender.commit().expect("durable");
+            let full = appender.rotate(10).expect("another file").journal;
+            assert_eq!(disk.files().len(), 2);
+            appender.give_back(full);
+            appender.trim(Spare::One);
+            assert_eq!(disk.files().len(), 2, "one is kept");
+            appender.trim(Spare::None);
+            assert_eq!(disk.files().len(), 1);
+            assert!(appender.current.slot < 2);
+            assert_eq!(appender.files(10), 1);
+        }
+    }
+
+    /// A store that nobody has open kept 32 MiB for each journal file it ever needed.
+    #[test]
+    fn a_file_gives_back_the_room_behind_the_log_and_takes_it_again() {
+        let disk = SimDisk::new();
+        let mut first = appender(&disk);
+        stage(&mut first, 1_000).expect("staged");
+        first.commit().expect("durable");
+        let before = disk.content("journal/0000.journal").expect("there");
+        let reserved = disk.used_bytes();
+        first.trim(Spare::None);
+        let kept = disk.used_bytes();
+        assert!(kept <= reserved / 2, "{kept} of {reserved}");
+        let after = disk.content("journal/0000.journal").expect("there");
+        assert!(before == after, "the same bytes and the same length");
+        assert!(first.fits(8_192, 0), "what a purge needs is kept");
+
+        let mut journal = first.current.clone();
+        disk.set_capacity(Some(disk.used_bytes()));
+        journal.take_room(first.end);
+        assert!(journal.room_to() < FILE_BYTES, "on a full disk");
+        assert!(journal.room_to() >= first.end + 8_192);
+        disk.set_capacity(None);
+        journal.take_room(first.end);
+        assert_eq!(journal.room_to(), FILE_BYTES);
+        assert_eq!(disk.used_bytes(), reserved);
     }
 
     #[test]

@@ -27,8 +27,20 @@ const _: () = assert!(TERMINATOR_BYTES.is_multiple_of(FRAME_ALIGN));
 
 /// How far ahead of a group zeros are written into blocks that were never written.
 const AHEAD_BYTES: u64 = 1 << 20;
+/// Space behind the end of the log that a closed store keeps. It is what a purge needs to be
+/// recorded when the disk is full, and as much again.
+const ROOM_KEPT: u64 = 512 << 10;
+/// What file systems allocate space in.
+const BLOCK_BYTES: u64 = 4 << 10;
 /// Number of zeros written with one call.
 const PIECE_BYTES: usize = 1 << 20;
+
+/// Returns up to where a file of `file_bytes` keeps its space when the store is closed and the log
+/// goes on at `end`.
+fn room_kept(end: u64, file_bytes: u64) -> u64 {
+    let kept = ROOM_KEPT.min(file_bytes / 4);
+    (end + kept).next_multiple_of(BLOCK_BYTES).min(file_bytes)
+}
 
 /// Returns the path of the journal file of a slot.
 pub(crate) fn journal_path(slot: u32) -> PathBuf {
@@ -65,6 +77,8 @@ pub(crate) struct Journal {
     written_to: u64,
     /// Everything from this offset on is zeros.
     dirty_to: u64,
+    /// Up to here the space of the file is known to be allocated.
+    room_to: u64,
 }
 
 impl Journal {
@@ -77,6 +91,7 @@ impl Journal {
             header,
             written_to: 0,
             dirty_to,
+            room_to: dirty_to,
         }
     }
 
@@ -84,7 +99,42 @@ impl Journal {
     pub(crate) fn with_file_bytes(mut self, file_bytes: u64) -> Self {
         self.header.file_bytes = file_bytes.min(JOURNAL_BYTES_MAX);
         self.dirty_to = self.dirty_to.max(self.header.file_bytes);
+        self.room_to = self.header.file_bytes;
         self
+    }
+
+    /// Returns up to where the file can be filled.
+    pub(crate) fn room_to(&self) -> u64 {
+        self.room_to.min(self.header.file_bytes)
+    }
+
+    /// Allocates the space again that [`Journal::release_room`] gave back when the store was
+    /// closed. `end` is where the log goes on.
+    ///
+    /// On a full disk the file can be filled up to what was kept, so that a purge can be recorded.
+    pub(crate) fn take_room(&mut self, end: u64) {
+        let whole = self.header.file_bytes;
+        self.room_to = match self.file.reserve(whole) {
+            Ok(()) => whole,
+            // Such a system does not give space back either.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => whole,
+            Err(_) => room_kept(end, whole),
+        };
+    }
+
+    /// Gives back the space behind `end`, where the log goes on, except for a little. Nobody has
+    /// the store open meanwhile.
+    ///
+    /// The file keeps its length, and zeros are read from where nothing is stored. A power cut may
+    /// bring the old bytes back, which were behind the end of the log before as well.
+    pub(crate) fn release_room(&mut self, end: u64) {
+        let whole = self.header.file_bytes;
+        let from = room_kept(end, whole);
+        // Where it is refused, the space stays reserved.
+        if from < whole && self.file.release(from, whole).is_ok() {
+            self.room_to = from;
+            self.written_to = self.written_to.min(from);
+        }
     }
 
     /// Makes a journal file of `file_bytes` zeros. It holds nothing until [`Journal::start`].
@@ -111,6 +161,7 @@ impl Journal {
                 },
                 written_to,
                 dirty_to: 0,
+                room_to: file_bytes,
             }),
             Err(error) => {
                 // The first error is the one to report. If the file stays, the next open finds it

@@ -24,7 +24,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use appender::{Appender, FrameDraft, FullJournal, Staged};
+pub(crate) use appender::{Appender, FrameDraft, FullJournal, Spare, Staged};
 pub(crate) use error::LogError;
 use folders::list_or_nothing;
 pub(crate) use folders::{EVENTS_DIR, JOURNAL_DIR};

@@ -81,6 +81,8 @@ pub fn tiny(clock: &Arc<Hourly>) -> Options {
         .journal_bytes(JOURNAL_BYTES)
         .pack_bytes(256 << 10)
         .dictionary_from(1 << 10)
+        .quick_from(2 << 10)
+        .journal_kept_bytes(8 << 10)
         .index_cache_bytes(1 << 20)
         .clock(Arc::clone(clock) as Arc<dyn Clock>)
 }

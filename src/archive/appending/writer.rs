@@ -12,6 +12,7 @@ use crate::archive::appending::purge_facts::purge_facts;
 use crate::archive::messages::{
     Control, Draft, Job, NewlyArchived, Receipt, ReplyTo, Request, Retirement,
 };
+use crate::archive::state::backlog::Backlog;
 use crate::archive::state::health::Health;
 use crate::archive::state::inline_record::inline_record;
 use crate::archive::state::layers::{Change, LayeredIndex};
@@ -53,6 +54,7 @@ pub(in crate::archive) struct WriterParts {
     pub(in crate::archive) published: Publisher,
     pub(in crate::archive) pins: Arc<Pins>,
     pub(in crate::archive) health: Arc<Health>,
+    pub(in crate::archive) backlog: Arc<Backlog>,
     /// Compressors of content that goes into the journal.
     pub(in crate::archive) for_journal: Arc<Compressors>,
 }
@@ -124,10 +126,10 @@ impl Writer {
                 Request::Purge(plan, reason, actor, reply) => {
                     self.purge(&plan, &reason, actor.as_ref(), reply, &mut group);
                 }
-                Request::Rotate(reply) => {
+                Request::Rotate(least, reply) => {
                     let rotated = self
                         .commit(&mut group)
-                        .and_then(|()| self.rotate_for_seal());
+                        .and_then(|()| self.rotate_for_seal(least));
                     // The caller may have given up; nothing depends on the answer.
                     let _ = reply.send(rotated);
                 }
@@ -160,6 +162,10 @@ impl Writer {
                     let free = unheard.into_inner().into_iter().flatten();
                     free.for_each(|journal| self.appender.give_back(journal));
                 }
+            }
+            Control::Trim(spare, reply) => {
+                let trimmed = self.commit(group).map(|()| self.appender.trim(spare));
+                let _ = reply.send(trimmed);
             }
             Control::Wipe(reply) => {
                 let wiped = self.commit(group).and_then(|()| Ok(self.appender.wipe()?));
@@ -467,13 +473,14 @@ impl Writer {
         let full = self.appender.rotate(frame_bytes)?;
         let (slot, file) = self.appender.current_file();
         self.parts.published.log.add_journal(slot, file);
+        self.parts.backlog.hand_over(full.bytes);
         self.background
             .send(Job::Seal(full))
             .map_err(|_| self.parts.health.ended())
     }
 
-    fn rotate_for_seal(&mut self) -> Result<()> {
-        if self.appender.current_is_empty() {
+    fn rotate_for_seal(&mut self, least: u64) -> Result<()> {
+        if self.appender.current_is_empty() || self.appender.current_bytes() < least {
             return Ok(());
         }
         self.rotate(0)

@@ -1,11 +1,13 @@
-//! Compacts packs: those with nothing alive go, those that are mostly dead are rewritten.
+//! Compacts packs: those with nothing alive go, those that are mostly dead are rewritten. Those
+//! that were packed quickly are packed again, and small ones are put together.
 //!
 //! What is alive is copied record by record into new packs, which are synced, read back and
 //! published. Then the event is made durable, unless something began to need the old pack
 //! meanwhile. Then the old pack is unlinked. A crash leaves both copies or only the new one.
 
-use crate::archive::background::packing::PackLimits;
-use crate::archive::background::rewrite::{Rewriting, rewrite};
+use crate::archive::background::again::choose_again;
+use crate::archive::background::packing::{Pace, PackLimits, ToTheEnd};
+use crate::archive::background::rewrite::{OldPack, Rewriting, rewrite};
 use crate::archive::files::pack_error::read_error;
 use crate::archive::messages::{Draft, Retirement, WriterLink};
 use crate::archive::state::compact_outcome::{CompactOutcome, after_freeing};
@@ -16,7 +18,7 @@ use crate::archive::state::placing::placement;
 use crate::archive::state::reclaimable::choose_packs;
 use crate::archive::state::store::Store;
 use crate::event::{Body, Compacted};
-use crate::id::{BlobId, PackId};
+use crate::id::PackId;
 use crate::index::PackRow;
 use crate::{Error, ErrorKind, Result};
 
@@ -45,7 +47,7 @@ pub(in crate::archive) fn compact(
         if store.pins.is_pinned(pack.id) {
             continue;
         }
-        let done = match compact_pack(store, writer, &pack) {
+        let done = match compact_packs(store, writer, vec![pack], &ToTheEnd) {
             Ok(done) => done,
             Err(error) => {
                 let is_of_this_pack = error.kind() == ErrorKind::Damaged;
@@ -56,11 +58,73 @@ pub(in crate::archive) fn compact(
                 break;
             }
         };
-        total = total.plus(done);
+        total = total.plus(done.unwrap_or_default());
     }
     failed.map_or(Ok(total), |error| {
         Err(after_freeing(error, total.bytes_freed))
     })
+}
+
+/// What is left to be packed again.
+pub(in crate::archive) struct Again {
+    /// What was done.
+    pub(in crate::archive) done: CompactOutcome,
+    /// Bytes of the packs that were read.
+    pub(in crate::archive) read_bytes: u64,
+    /// True when there is nothing left, or it was given up.
+    pub(in crate::archive) ended: bool,
+}
+
+/// Packs again what was packed quickly, as small as was asked for, and makes one pack of small
+/// ones. One group of packs at a time, so that the background thread can seal in between.
+///
+/// A pack that is damaged inside is left as it is; its error is returned once.
+pub(in crate::archive) fn pack_again(
+    store: &Store,
+    writer: &WriterLink,
+    pace: &dyn Pace,
+) -> Result<Again> {
+    let rows = store.index.view().packs()?;
+    let groups = choose_again(&store.packs, rows, store.options.pack_bytes);
+    let is_pinned = |group: &Vec<PackRow>| group.iter().any(|pack| store.pins.is_pinned(pack.id));
+    let mut groups = groups.into_iter().filter(|group| !is_pinned(group));
+    let mut again = Again {
+        done: CompactOutcome::default(),
+        read_bytes: 0,
+        ended: true,
+    };
+    let Some(group) = groups.next() else {
+        return Ok(again);
+    };
+    refuse_while_incomplete(&store.index, &store.journal)?;
+    again.read_bytes = group.iter().map(|pack| pack.bytes).sum();
+    again.ended = false;
+    match compact_packs(store, writer, group.clone(), pace) {
+        Ok(Some(done)) => again.done = done,
+        Ok(None) => again.ended = true,
+        Err(error) if error.kind() == ErrorKind::Damaged && group.len() > 1 => {
+            for pack in group {
+                let id = pack.id;
+                match compact_packs(store, writer, vec![pack], pace) {
+                    Ok(Some(done)) => again.done = again.done.plus(done),
+                    Ok(None) => {
+                        again.ended = true;
+                        break;
+                    }
+                    Err(error) => {
+                        store.packs.leave_as_it_is(id);
+                        return Err(after_freeing(error, again.done.bytes_freed));
+                    }
+                }
+            }
+        }
+        Err(error) => {
+            let damaged = group.iter().filter(|_| error.kind() == ErrorKind::Damaged);
+            damaged.for_each(|pack| store.packs.leave_as_it_is(pack.id));
+            return Err(error);
+        }
+    }
+    Ok(again)
 }
 
 /// Refuses to take anything away while content that entries need is missing: what looks dead may be
@@ -93,51 +157,81 @@ fn refuse_while_incomplete(index: &LayeredIndex, journal: &JournalBlobs) -> Resu
     })
 }
 
-/// Compacts one pack, and tells the writer what takes its place.
-fn compact_pack(store: &Store, writer: &WriterLink, pack: &PackRow) -> Result<CompactOutcome> {
-    let (reader, path) = store.contents.pack(pack.id)?;
-    let listed = reader.entries().map_err(|error| read_error(&path, error))?;
-    let inside: Vec<BlobId> = listed.iter().map(|entry| entry.id).collect();
-    let written = if pack.live_blobs == 0 {
+/// Compacts packs of one class, and tells the writer what takes their place. `None` when it was
+/// given up.
+fn compact_packs(
+    store: &Store,
+    writer: &WriterLink,
+    rows: Vec<PackRow>,
+    pace: &dyn Pace,
+) -> Result<Option<CompactOutcome>> {
+    let mut packs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (reader, path) = store.contents.pack(row.id)?;
+        let entries = reader.entries().map_err(|error| read_error(&path, error))?;
+        packs.push(OldPack {
+            row,
+            reader,
+            path,
+            entries,
+        });
+    }
+    let written = if packs.iter().all(|pack| pack.row.live_blobs == 0) {
         Vec::new()
     } else {
-        rewrite(&rewriting(store), pack, &reader, listed)?
+        match rewrite(&rewriting(store), &packs, pace)? {
+            Some(written) => written,
+            None => return Ok(None),
+        }
     };
     let bytes_written: u64 = written.iter().map(|pack| pack.bytes).sum();
     let ids: Vec<PackId> = written.iter().map(|pack| pack.id).collect();
     if !written.is_empty() {
         writer.change(placement(&*store.disk, &store.contents, written)?)?;
     }
-    // Content may grow when its dictionary stays behind: then nothing is freed.
-    let bytes_freed = pack.bytes.saturating_sub(bytes_written);
-    let goes = writer.retire(Retirement {
-        pack: pack.id,
-        inside,
-        fact: Draft::fact(Body::Compacted(Compacted {
-            removed: vec![pack.id],
-            written: ids.clone(),
-            bytes_freed,
-        })),
-    })?;
-    if !goes {
-        // Something began to need the pack. The copies are dead, and go with the next compaction.
-        return Ok(CompactOutcome::default());
+    let mut outcome = CompactOutcome::default();
+    // The first facts count what was written as paid for by the packs that go.
+    let mut paid = bytes_written;
+    for pack in packs {
+        let of_it = pack.row.bytes.min(paid);
+        // Content may grow when its dictionary stays behind: then nothing is freed.
+        let bytes_freed = pack.row.bytes - of_it;
+        let goes = writer.retire(Retirement {
+            pack: pack.row.id,
+            inside: pack.entries.iter().map(|entry| entry.id).collect(),
+            fact: Draft::fact(Body::Compacted(Compacted {
+                removed: vec![pack.row.id],
+                written: ids.clone(),
+                bytes_freed,
+            })),
+        })?;
+        if !goes {
+            // Something began to need the pack. The copies are dead, and go with the next
+            // compaction.
+            continue;
+        }
+        paid -= of_it;
+        outcome.packs_removed += 1;
+        outcome.packs_written = ids.len() as u64;
+        outcome.bytes_freed += bytes_freed;
+        remove_pack(store, &pack)?;
     }
+    Ok(Some(outcome))
+}
+
+/// Removes the file of a pack that the log no longer needs.
+fn remove_pack(store: &Store, pack: &OldPack) -> Result<()> {
     // This thread alone writes the index, so it cannot say that the pack is gone before it is.
-    store.packs.close(pack.id);
-    let folder = path
+    store.packs.close(pack.row.id);
+    let folder = pack
+        .path
         .parent()
         .expect("a pack lies in the folder of its class");
     store
         .disk
-        .remove(&path)
+        .remove(&pack.path)
         .and_then(|()| store.disk.sync_dir(folder))
-        .map_err(|error| Error::io("remove", &path, error))?;
-    Ok(CompactOutcome {
-        packs_removed: 1,
-        packs_written: ids.len() as u64,
-        bytes_freed,
-    })
+        .map_err(|error| Error::io("remove", &pack.path, error))
 }
 
 /// The parts of a store that rewriting a pack works with.

@@ -1,5 +1,7 @@
 //! Work off the acknowledgement path: sealing, packing and compacting.
 
+mod again;
+mod alike;
 pub(super) mod compact;
 pub(super) mod family;
 pub(super) mod packing;

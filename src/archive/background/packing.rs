@@ -23,6 +23,8 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Debug, Clone, Copy)]
 pub(in crate::archive) struct Piece {
     pub(in crate::archive) id: BlobId,
+    /// Which file of the source it lies in.
+    pub(in crate::archive) file: u32,
     pub(in crate::archive) at: PackOffset,
     /// Bytes of its record at that place.
     pub(in crate::archive) len: u32,
@@ -37,6 +39,8 @@ pub(in crate::archive) struct Piece {
 pub(in crate::archive) enum Effort {
     /// It is compressed again.
     Compress(Level),
+    /// It is compressed at the fastest level where it gets a dictionary, and copied where not.
+    Quick,
     /// Its record is copied as it is.
     Copy,
 }
@@ -65,12 +69,23 @@ impl Piece {
         };
         Self {
             id: header.id,
+            file: 0,
             at,
             len,
             raw_len: header.raw_len,
             effort,
             most: most.saturating_add(ENTRY_BYTES),
         }
+    }
+
+    /// Returns the piece as one of another file of the source.
+    pub(in crate::archive) const fn in_file(self, file: u32) -> Self {
+        Self { file, ..self }
+    }
+
+    /// Returns the piece, to be made with another effort.
+    pub(in crate::archive) const fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
     }
 }
 
@@ -81,6 +96,8 @@ pub(in crate::archive) struct PackLimits {
     pub(in crate::archive) pack_bytes: u64,
     /// A family gets a dictionary from this many bytes on.
     pub(in crate::archive) dictionary_from: u64,
+    /// What is sealed together is first packed quickly from this many bytes on.
+    pub(in crate::archive) quick_from: u64,
 }
 
 impl PackLimits {
@@ -89,6 +106,7 @@ impl PackLimits {
         Self {
             pack_bytes: options.pack_bytes,
             dictionary_from: options.dictionary_from,
+            quick_from: options.quick_from,
         }
     }
 }
@@ -98,12 +116,37 @@ pub(in crate::archive) trait Source {
     /// Reads the record of a piece, checked, and its plaintext.
     fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError>;
 
-    /// Returns the file, for error messages.
-    fn path(&self) -> &Path;
+    /// Returns the file of a piece, for error messages.
+    fn path(&self, piece: &Piece) -> &Path;
 }
 
 /// Pieces of one class, by family.
 pub(in crate::archive) type Families<K> = BTreeMap<K, Vec<Piece>>;
+
+/// Whether everything was written.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::archive) enum Written {
+    /// All of it.
+    Whole,
+    /// There is something else to do first.
+    GivenUp,
+}
+
+/// What is asked and told between two batches of content.
+pub(in crate::archive) trait Pace: Sync {
+    /// Notes that so many bytes of records were read and packed. Returns false to give up.
+    fn packed(&self, bytes: u64) -> bool;
+}
+
+/// The pace of work that is not given up.
+pub(in crate::archive) struct ToTheEnd;
+
+impl Pace for ToTheEnd {
+    fn packed(&self, _bytes: u64) -> bool {
+        true
+    }
+}
 
 /// Writes families into `series`. Which pieces share a pack is decided before its dictionaries are
 /// made.
@@ -112,8 +155,9 @@ pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
     families: &Families<K>,
     source: &impl Source,
     series: &mut PackSeries<P>,
-) -> Result<()> {
-    let mut packing = Packing::new(limits, source, series);
+    pace: &dyn Pace,
+) -> Result<Written> {
+    let mut packing = Packing::new(limits, source, series, pace);
     let mut left = limits.pack_bytes;
     for pieces in families.values() {
         let mut rest = pieces.as_slice();
@@ -126,7 +170,9 @@ pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
             }
             // A piece that no pack has room for gets a pack of its own, whatever is left.
             let (here, behind) = rest.split_at(fit.max(1));
-            packing.family(here)?;
+            if packing.family(here)? == Written::GivenUp {
+                return Ok(Written::GivenUp);
+            }
             let taken: u64 = here.iter().map(|piece| u64::from(piece.most)).sum();
             left = left.saturating_sub(taken);
             rest = behind;
@@ -136,7 +182,7 @@ pub(in crate::archive) fn write<K, P: FnMut() -> PackPlace>(
             }
         }
     }
-    Ok(())
+    Ok(Written::Whole)
 }
 
 /// Returns how many of the first pieces fit into `room` bytes.
@@ -154,6 +200,7 @@ struct Packing<'a, S, P> {
     limits: PackLimits,
     source: &'a S,
     series: &'a mut PackSeries<P>,
+    pace: &'a dyn Pace,
     /// One for each thread that compresses.
     presses: Vec<Press>,
     /// Names of the dictionaries in the open pack.
@@ -161,11 +208,17 @@ struct Packing<'a, S, P> {
 }
 
 impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
-    fn new(limits: PackLimits, source: &'a S, series: &'a mut PackSeries<P>) -> Self {
+    fn new(
+        limits: PackLimits,
+        source: &'a S,
+        series: &'a mut PackSeries<P>,
+        pace: &'a dyn Pace,
+    ) -> Self {
         Self {
             limits,
             source,
             series,
+            pace,
             presses: (0..threads()).map(|_| Press::default()).collect(),
             tags: BTreeSet::new(),
         }
@@ -179,11 +232,11 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
     fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain)> {
         self.source
             .read(piece)
-            .map_err(|error| read_error(self.source.path(), error))
+            .map_err(|error| read_error(self.source.path(piece), error))
     }
 
     /// Writes the pieces of a family that go into the open pack.
-    fn family(&mut self, pieces: &[Piece]) -> Result<()> {
+    fn family(&mut self, pieces: &[Piece]) -> Result<Written> {
         let chosen = self.dictionary(pieces)?;
         for press in &mut self.presses {
             press.sharing.clear();
@@ -202,8 +255,12 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
                 let appended = self.series.append_here(&record.as_record(), needed);
                 appended.map_err(write_error)?;
             }
+            let bytes = batch.iter().map(|piece| u64::from(piece.len)).sum();
+            if !self.pace.packed(bytes) {
+                return Ok(Written::GivenUp);
+            }
         }
-        Ok(())
+        Ok(Written::Whole)
     }
 
     /// Makes the dictionary for these pieces, if one pays, and its record.
@@ -241,7 +298,13 @@ impl<'a, S: Source, P: FnMut() -> PackPlace> Packing<'a, S, P> {
         let bytes = dictionary.bytes();
         let raw_len = u32::try_from(bytes.len()).expect("a dictionary is short");
         let mut scratch = Vec::new();
-        let record = Compressor::hardest().compress(bytes, &mut scratch).record(
+        let is_quick = pieces.iter().any(|piece| piece.effort == Effort::Quick);
+        let mut compressor = if is_quick {
+            Compressor::new(Level::DEFAULT)
+        } else {
+            Compressor::hardest()
+        };
+        let record = compressor.compress(bytes, &mut scratch).record(
             RecordKind::Dictionary,
             *dictionary.id(),
             raw_len,
@@ -322,8 +385,10 @@ impl Press {
         plain: &Plain,
         dictionary: Option<&Dictionary>,
     ) -> Result<StoredRecord> {
-        let Effort::Compress(level) = piece.effort else {
-            return Ok(before);
+        let level = match piece.effort {
+            Effort::Compress(level) => level,
+            Effort::Quick if dictionary.is_some() => Level::FASTEST,
+            Effort::Quick | Effort::Copy => return Ok(before),
         };
         let compressor = match dictionary {
             None => self

@@ -10,7 +10,9 @@ use std::thread;
 
 use crate::archive::background::family::Kind;
 use crate::archive::background::packing;
-use crate::archive::background::packing::{Effort, Families, PackLimits, Piece, Source};
+use crate::archive::background::packing::{
+    Effort, Families, Pace, PackLimits, Piece, Source, Written,
+};
 use crate::archive::files::pack_error::write_error;
 use crate::archive::files::pack_files::pack_class;
 use crate::archive::files::tmp_names::TmpNames;
@@ -18,11 +20,11 @@ use crate::archive::state::layers::LayeredIndex;
 use crate::archive::state::pack_store::{PackStore, discard_unpublished};
 use crate::blob::compression::Level;
 use crate::blob::pack_reader::{PackReadError, Plain, StoredRecord, read_record};
-use crate::blob::pack_writer::{PackSeries, SyncedPack};
+use crate::blob::pack_writer::{PackPlace, PackSeries, SyncedPack};
 use crate::disk::Disk;
 use crate::evidence::tree::Frontier;
 use crate::format::frame::{Frame, FrameError};
-use crate::format::pack::{PackClass, PackOffset, PackOrigin};
+use crate::format::pack::{PackClass, PackEffort, PackHeader, PackOffset, PackOrigin};
 use crate::format::record::{self, RecordKind};
 use crate::id::{BlobId, EventSeq, StoreId};
 use crate::log::{
@@ -40,6 +42,8 @@ pub(in crate::archive) struct Sealing<'a> {
     pub(in crate::archive) packs: &'a PackStore,
     pub(in crate::archive) tmp: &'a TmpNames,
     pub(in crate::archive) limits: PackLimits,
+    /// Told how far the content has come.
+    pub(in crate::archive) pace: &'a dyn Pace,
 }
 
 /// What a journal file became. The packs must be placed in the index before the segment serves its
@@ -231,12 +235,27 @@ impl<'a> JournalPieces<'a> {
     fn write(&self, sealed: (EventSeq, EventSeq)) -> Result<Vec<SyncedPack>> {
         let sealing = self.sealing;
         let mut packs = Vec::new();
-        for (class, families) in &self.classes {
+        let series = self.classes.iter().flat_map(|(class, families)| {
+            let each = by_effort(families, sealing.limits.quick_from).into_iter();
+            each.map(move |(effort, families)| (class, effort, families))
+        });
+        for (class, effort, families) in series {
             let written = sealing.packs.make_class_dir(class).and_then(|()| {
-                let place = || sealing.packs.next_place(class, PackOrigin::Sealed, sealed);
+                let place = || {
+                    let place = sealing.packs.next_place(class, PackOrigin::Sealed, sealed);
+                    PackPlace {
+                        header: PackHeader {
+                            effort,
+                            ..place.header
+                        },
+                        ..place
+                    }
+                };
                 let disk = Arc::clone(sealing.disk);
                 let mut series = PackSeries::new(disk, sealing.limits.pack_bytes, place);
-                packing::write(sealing.limits, families, self, &mut series)?;
+                let written =
+                    packing::write(sealing.limits, &families, self, &mut series, sealing.pace)?;
+                assert_eq!(written, Written::Whole, "BUG: a seal is never given up");
                 series.finish().map_err(write_error)
             });
             match written {
@@ -254,6 +273,40 @@ impl<'a> JournalPieces<'a> {
     }
 }
 
+/// Splits the content of a class by how small it is made at once.
+///
+/// Much content that is to be made small takes long. It is packed quickly first, so that the
+/// journal file is free again soon, and waits for a compaction.
+fn by_effort(families: &Families<Kind>, quick_from: u64) -> Vec<(PackEffort, Families<Kind>)> {
+    let slow = |piece: &Piece| match piece.effort {
+        Effort::Compress(level) if level.is_slow_to_seal() => Some(level),
+        _ => None,
+    };
+    let slow_bytes: u64 = families
+        .values()
+        .flatten()
+        .filter(|piece| slow(piece).is_some())
+        .map(|piece| u64::from(piece.raw_len))
+        .sum();
+    let mut split: BTreeMap<Option<Level>, Families<Kind>> = BTreeMap::new();
+    for (kind, pieces) in families {
+        for piece in pieces {
+            let waits_for = slow(piece).filter(|_| slow_bytes >= quick_from);
+            let effort = waits_for.map_or(piece.effort, |_| Effort::Quick);
+            let family = split.entry(waits_for).or_default();
+            let piece = piece.with_effort(effort);
+            family.entry(kind.clone()).or_default().push(piece);
+        }
+    }
+    let effort = |level: Option<Level>| {
+        level.map_or(PackEffort::Small, |level| PackEffort::Quick(level.get()))
+    };
+    split
+        .into_iter()
+        .map(|(level, families)| (effort(level), families))
+        .collect()
+}
+
 impl Source for JournalPieces<'_> {
     fn read(&self, piece: &Piece) -> Result<(StoredRecord, Plain), PackReadError> {
         let file = &*self.full.journal.file;
@@ -263,7 +316,7 @@ impl Source for JournalPieces<'_> {
         Ok((record, plain))
     }
 
-    fn path(&self) -> &Path {
+    fn path(&self, _piece: &Piece) -> &Path {
         &self.path
     }
 }

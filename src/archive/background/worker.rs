@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use crate::archive::background::packing::PackLimits;
+use crate::archive::background::packing::{Pace, PackLimits};
 use crate::archive::background::sealing::{Sealed, Sealing};
 use crate::archive::messages::{Job, WriterLink};
 use crate::archive::state::placing::placement;
@@ -22,6 +22,16 @@ const RETRY: Duration = Duration::from_millis(500);
 enum Next {
     GoOn,
     End,
+}
+
+/// Tells whoever waits for the store to be closed how far sealing has come.
+struct TellBacklog<'a>(&'a Store);
+
+impl Pace for TellBacklog<'_> {
+    fn packed(&self, bytes: u64) -> bool {
+        self.0.backlog.packed(bytes, &self.0.options.progress);
+        true
+    }
 }
 
 /// The background thread of a store.
@@ -129,6 +139,7 @@ impl Background {
             packs: &store.packs,
             tmp: &store.tmp,
             limits: PackLimits::of(&store.options),
+            pace: &TellBacklog(store),
         };
         // `None`: it was sealed before, up to the index, for which there was no room then; or it
         // never held anything.
@@ -149,6 +160,7 @@ impl Background {
             .journal
             .forget(journal.slot, journal.header.generation);
         self.writer.recycle(journal.clone());
+        self.store.backlog.sealed(full.bytes);
         Ok(())
     }
 

@@ -187,6 +187,12 @@ options! { "# Durability and sizes" {
     /// Sets from how many bytes of a kind on there are dictionaries; see
     /// [`Options::dictionary_from`](field@Options::dictionary_from).
     dictionary_from: u64;
+    /// Sets from how many bytes on content is first packed quickly; see
+    /// [`Options::quick_from`](field@Options::quick_from).
+    quick_from: u64;
+    /// Sets how many bytes may stay in the journal of a closed store; see
+    /// [`Options::journal_kept_bytes`](field@Options::journal_kept_bytes).
+    journal_kept_bytes: u64;
     /// Sets the memory for dictionaries, in bytes.
     dictionary_cache_bytes: usize;
     /// Sets the memory for pages of the index, in bytes.

@@ -353,9 +353,10 @@ fn go_on(
     if has_stale_journal(&*store.disk, &found, purged) {
         store.leftovers.set_stale_journal();
     }
-    let (current, end) = found
+    let (mut current, end) = found
         .current
         .ok_or_else(|| Error::new(ErrorKind::Damaged, "there is no journal file to go on in"))?;
+    current.take_room(end);
     store
         .log
         .add_journal(current.slot, Arc::clone(&current.file));
@@ -373,7 +374,11 @@ fn go_on(
     let full = found
         .full
         .into_iter()
-        .map(|(journal, last_seq)| FullJournal { journal, last_seq })
+        .map(|(journal, last_seq)| FullJournal {
+            bytes: journal.header.file_bytes,
+            journal,
+            last_seq,
+        })
         .collect();
     let archive = start(store, appender, full, lock)?;
     if found.next_seq == EventSeq(1) {

@@ -41,6 +41,7 @@ pub(in crate::archive) fn start(
     let (controls, for_writer_too) = unbounded();
     let (jobs, for_background) = unbounded();
     for journal in full {
+        store.backlog.hand_over(journal.bytes);
         jobs.send(Job::Seal(journal)).expect("the receiver is ours");
     }
     let opened = StoreOpened {
@@ -61,6 +62,7 @@ pub(in crate::archive) fn start(
         },
         pins: Arc::clone(&store.pins),
         health: Arc::clone(&store.health),
+        backlog: Arc::clone(&store.backlog),
         for_journal: Arc::clone(&store.for_journal),
     };
     let writer = Writer::new(

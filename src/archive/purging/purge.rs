@@ -194,7 +194,7 @@ impl Archive {
                 reason: reason.to_owned(),
                 plan_id: plan.plan_id.clone(),
             },
-            reclaim: self.compact(None),
+            reclaim: self.free_purged(None),
         })
     }
 

@@ -8,17 +8,43 @@ use std::sync::Arc;
 
 use crossbeam_channel::bounded;
 
-use crate::Result;
-use crate::archive::background::compact::compact;
+use crate::archive::background::compact::{compact, pack_again};
+use crate::archive::background::packing::Pace;
 use crate::archive::handle::Archive;
 use crate::archive::messages::{Job, Request, WriterLink};
 use crate::archive::state::compact_outcome::{CompactOutcome, after_freeing};
 use crate::archive::state::reclaimable::{choose_packs, unneeded_in_journal, was_purged};
+use crate::archive::state::store::Store;
 use crate::disk::Disk;
+use crate::log::Spare;
+use crate::{ErrorKind, Result};
+
+/// When packing again is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Eagerness {
+    /// When the store is being closed.
+    AsAsked,
+    /// Also when a journal file waits to be sealed.
+    WhileIdle,
+}
+
+/// Packs again while nothing more urgent waits.
+struct Attentive<'a> {
+    store: &'a Store,
+    eagerness: Eagerness,
+}
+
+impl Pace for Attentive<'_> {
+    fn packed(&self, _bytes: u64) -> bool {
+        let is_waiting = self.eagerness == Eagerness::WhileIdle && self.store.backlog.is_waiting();
+        !is_waiting && !self.store.health.is_closing()
+    }
+}
 
 impl Archive {
-    /// Frees the bytes of purged content, until `max_bytes` were freed: those in packs, and those
-    /// still in the journal, which is sealed without them.
+    /// Makes the store as small as it gets: frees the bytes of purged content, packs again what was
+    /// packed quickly, puts small packs together, and gives back unused journal files. Stops when
+    /// `max_bytes` were freed or written again.
     ///
     /// After an error the rest is left for the next call; the message says what was freed before
     /// it.
@@ -35,6 +61,93 @@ impl Archive {
     /// # }
     /// ```
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
+        let freed = self.free_purged(max_bytes)?;
+        let left = max_bytes.map(|max| max.saturating_sub(freed.bytes_freed));
+        if left == Some(0) {
+            return Ok(freed);
+        }
+        self.seal_what_is_worth_it()?;
+        let again = self.pack_again(left, Eagerness::AsAsked);
+        self.trim_journal()?;
+        match again {
+            Ok(again) => Ok(freed.plus(again)),
+            Err(error) => Err(after_freeing(error, freed.bytes_freed)),
+        }
+    }
+
+    /// Does a part of what [`Archive::compact`] does, of about `max_bytes`, and gives up as soon as
+    /// a journal file waits to be sealed. For programs that keep a store open, to be called while
+    /// little happens.
+    ///
+    /// ```
+    /// use annals::archive::Archive;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let done = archive.compact_while_idle(64 << 20)?;
+    /// assert_eq!(done.bytes_freed, 0);
+    /// # archive.close()
+    /// # }
+    /// ```
+    pub fn compact_while_idle(&self, max_bytes: u64) -> Result<CompactOutcome> {
+        let done = self.pack_again(Some(max_bytes), Eagerness::WhileIdle);
+        self.trim_journal()?;
+        done
+    }
+
+    /// Seals the journal if it holds as much as would be sealed when the store is closed. On a full
+    /// disk it stays.
+    fn seal_what_is_worth_it(&self) -> Result<()> {
+        let channels = self.channels()?;
+        let (reply, rotated) = bounded(1);
+        let least = self.store().options.journal_kept_bytes;
+        if channels.hand_in(Request::Rotate(least, reply)) {
+            let _ = rotated.recv();
+        }
+        Ok(())
+    }
+
+    /// Packs again what was packed quickly, and puts small packs together. Between two groups of
+    /// packs the background thread seals what waits.
+    fn pack_again(&self, max_bytes: Option<u64>, eagerness: Eagerness) -> Result<CompactOutcome> {
+        let mut total = CompactOutcome::default();
+        let mut read_bytes = 0;
+        loop {
+            if max_bytes.is_some_and(|max| read_bytes >= max) {
+                return Ok(total);
+            }
+            let store = Arc::clone(self.store());
+            let step = self.run_in_background(move |writer| {
+                let pace = Attentive {
+                    store: &store,
+                    eagerness,
+                };
+                pack_again(&store, writer, &pace)
+            });
+            match step {
+                Ok(step) => {
+                    total = total.plus(step.done);
+                    read_bytes += step.read_bytes;
+                    if step.ended {
+                        return Ok(total);
+                    }
+                }
+                // Packs need room beside those they replace. Without it they stay as they are.
+                Err(error) if error.kind() == ErrorKind::Full => return Ok(total),
+                Err(error) => return Err(after_freeing(error, total.bytes_freed)),
+            }
+        }
+    }
+
+    /// Gives back journal files that wait to be used again, except for one.
+    fn trim_journal(&self) -> Result<()> {
+        self.run_in_background(|writer| writer.trim_journal(Spare::One))
+    }
+
+    /// Frees the bytes of purged content, until `max_bytes` were freed: those in packs, and those
+    /// still in the journal, which is sealed without them.
+    pub(in crate::archive) fn free_purged(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
         // Packs come first: on a full disk they make room for the rest.
         let compacted = self.compact_packs(max_bytes);
         let freed = compacted.as_ref().map_or(0, |done| done.bytes_freed);
@@ -88,7 +201,7 @@ impl Archive {
             let (reply, rotated) = bounded(1);
             // After this answer the background thread has the file to be sealed before its next
             // job.
-            if channels.hand_in(Request::Rotate(reply)) && matches!(rotated.recv(), Ok(Ok(()))) {
+            if channels.hand_in(Request::Rotate(0, reply)) && matches!(rotated.recv(), Ok(Ok(()))) {
                 store.leftovers.note_freed(CompactOutcome {
                     bytes_freed: in_journal,
                     ..CompactOutcome::default()
@@ -136,11 +249,11 @@ fn wipe_journal(disk: &dyn Disk, writer: &WriterLink) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::archive::{NewEntry, Options, PurgeOutcome, Stats};
     use crate::disk::sim::SimDisk;
     use crate::log::JOURNAL_BYTES_MIN;
     use crate::retention::{AsOf, Policy, PurgePlan};
-    use crate::{Error, ErrorKind};
 
     const SECRET: &[u8] = b"serial 4711 of a unit that must be forgotten";
 

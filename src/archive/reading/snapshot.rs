@@ -10,8 +10,9 @@ use crate::archive::handle::Archive;
 use crate::archive::state::reclaimable::{choose_packs, dead, unneeded_in_journal};
 use crate::archive::state::store::Store;
 use crate::entry::{Entry, Status};
+use crate::format::pack::PackEffort;
 use crate::id::{EntryId, EventSeq, StoreId};
-use crate::index::{CounterGroup, View};
+use crate::index::{CounterGroup, PackRow, View};
 use crate::query::{Count, Cursor, Filter, Query};
 use crate::time::Timestamp;
 
@@ -75,6 +76,8 @@ pub struct Stats {
     pub index_bytes: u64,
     /// Bytes that a compaction would free now, in packs and of content still in the journal.
     pub reclaimable_bytes: u64,
+    /// Bytes of packs that were made quickly and get smaller when the store is compacted.
+    pub quickly_packed_bytes: u64,
     /// `unique_bytes` by `stored_bytes`: how much smaller content became.
     pub ratio: f64,
     /// When the oldest entry was archived.
@@ -226,6 +229,16 @@ impl Snapshot {
         Ok(groups.into_iter().map(|group| group.converter).collect())
     }
 
+    /// Returns the bytes of packs that were made quickly. A pack whose header cannot be read does
+    /// not count.
+    fn quickly_packed(&self, packs: &[PackRow]) -> u64 {
+        let is_quick = |pack: &&PackRow| {
+            let made = self.store.packs.made(pack.id, &pack.class);
+            made.is_ok_and(|made| made.effort != PackEffort::Small)
+        };
+        packs.iter().filter(is_quick).map(|pack| pack.bytes).sum()
+    }
+
     /// Sums over the whole store.
     pub fn stats(&self) -> Result<Stats> {
         let counters = self.view.stats()?;
@@ -245,6 +258,7 @@ impl Snapshot {
             index_bytes: self.store.index.file().bytes()?,
             reclaimable_bytes: in_packs
                 + unneeded_in_journal(&self.store.index, &self.store.journal)?,
+            quickly_packed_bytes: self.quickly_packed(&packs),
             ratio: if stored_bytes == 0 {
                 1.0
             } else {

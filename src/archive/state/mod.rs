@@ -1,5 +1,6 @@
 //! What an open store consists of.
 
+pub(super) mod backlog;
 pub(super) mod compact_outcome;
 pub(super) mod content_damage;
 pub(super) mod contents;

@@ -13,12 +13,25 @@ use crate::blob::dictionary::DictionaryCache;
 use crate::blob::pack_reader::PackReader;
 use crate::blob::pack_writer::PackPlace;
 use crate::disk::Disk;
-use crate::format::pack::{PackClass, PackHeader, PackOrigin};
+use crate::format::pack::{FOOTER_ENTRY_BYTES, PackClass, PackEffort, PackHeader, PackOrigin};
+use crate::format::record::RECORD_HEADER_BYTES;
 use crate::id::{EventSeq, PackId, StoreId};
 use crate::{Error, Result};
 
 /// Packs kept open at once.
 const PACKS_OPEN_MAX: usize = 64;
+
+/// How a pack was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::archive) struct PackMake {
+    pub(in crate::archive) effort: PackEffort,
+    pub(in crate::archive) origin: PackOrigin,
+    /// The most bytes that its content takes in another pack.
+    pub(in crate::archive) weight: u64,
+}
+
+/// Bytes that each content takes in a pack besides what is stored of it.
+const AROUND_BYTES: u64 = (FOOTER_ENTRY_BYTES + RECORD_HEADER_BYTES) as u64;
 
 /// An open pack, and the path it was opened at.
 pub(in crate::archive) type OpenPack = (Arc<PackReader>, PathBuf);
@@ -31,6 +44,8 @@ pub(in crate::archive) struct PackStore {
     open: Mutex<HashMap<PackId, OpenPack>>,
     /// Dictionary cache, shared by all open packs.
     dictionaries: Arc<DictionaryCache>,
+    /// How the packs were made whose headers were read.
+    made: Mutex<HashMap<PackId, PackMake>>,
     /// Classes whose folders are durable.
     classes: Mutex<BTreeSet<PackClass>>,
     next_pack: AtomicU64,
@@ -51,6 +66,7 @@ impl PackStore {
             tmp,
             open: Mutex::default(),
             dictionaries: Arc::new(DictionaryCache::new(dictionary_cache_bytes)),
+            made: Mutex::default(),
             classes: Mutex::default(),
             next_pack: AtomicU64::new(next_pack.0),
         }
@@ -80,6 +96,42 @@ impl PackStore {
     /// Closes a pack that is about to be removed.
     pub(in crate::archive) fn close(&self, id: PackId) {
         self.open.lock().expect("no panic while held").remove(&id);
+        self.made.lock().expect("no panic while held").remove(&id);
+    }
+
+    /// Returns how a pack was made. Its header and its end are read once.
+    pub(in crate::archive) fn made(&self, id: PackId, class: &str) -> Result<PackMake> {
+        let known = self.made.lock().expect("no panic while held");
+        if let Some(made) = known.get(&id) {
+            return Ok(*made);
+        }
+        drop(known);
+        let path = pack_path(class, id);
+        let reader = PackReader::open(&*self.disk, &path);
+        let made = reader
+            .and_then(|reader| {
+                let trailer = reader.trailer()?;
+                let around = trailer.entry_count.saturating_mul(AROUND_BYTES);
+                Ok(PackMake {
+                    effort: reader.header().effort,
+                    origin: reader.header().origin,
+                    weight: trailer.raw_bytes.saturating_add(around),
+                })
+            })
+            .map_err(|error| read_error(&path, error))?;
+        let mut known = self.made.lock().expect("no panic while held");
+        known.insert(id, made);
+        Ok(made)
+    }
+
+    /// Notes that a pack cannot be packed again, because it is damaged inside. It is not tried
+    /// again before the store is opened again.
+    pub(in crate::archive) fn leave_as_it_is(&self, id: PackId) {
+        let mut known = self.made.lock().expect("no panic while held");
+        if let Some(made) = known.get_mut(&id) {
+            made.effort = PackEffort::Small;
+            made.weight = u64::MAX;
+        }
     }
 
     /// Returns where the next pack of a class goes. [`PackStore::make_class_dir`] comes first.
@@ -93,6 +145,7 @@ impl PackStore {
         PackPlace {
             header: PackHeader {
                 origin,
+                effort: PackEffort::Small,
                 store: self.store,
                 pack,
                 first_seq: sealed.0,

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::archive::files::tmp_names::TmpNames;
 use crate::archive::options::Options;
+use crate::archive::state::backlog::Backlog;
 use crate::archive::state::content_damage::ContentDamage;
 use crate::archive::state::contents::Contents;
 use crate::archive::state::health::Health;
@@ -38,6 +39,8 @@ pub(in crate::archive) struct Store {
     pub(in crate::archive) contents: Contents,
     pub(in crate::archive) watermark: Arc<Watermark>,
     pub(in crate::archive) health: Arc<Health>,
+    /// Journal files that wait to be sealed.
+    pub(in crate::archive) backlog: Arc<Backlog>,
     pub(in crate::archive) leftovers: Leftovers,
     /// Compressors of content that goes into the journal.
     pub(in crate::archive) for_journal: Arc<Compressors>,
@@ -104,6 +107,7 @@ impl Store {
             tmp,
             contents,
             health: Arc::default(),
+            backlog: Arc::default(),
             leftovers: Leftovers::default(),
             for_journal: Arc::default(),
             log_damage,

@@ -7,7 +7,7 @@ use crate::blob::compression::{Compressor, Dictionary, Level};
 use crate::blob::pack_reader::{PackReadError, PackReader};
 use crate::disk::FsDisk;
 use crate::disk::sim::{Call, InterceptedDisk};
-use crate::format::pack::{PACK_HEADER_BYTES, PackError, PackOrigin};
+use crate::format::pack::{PACK_HEADER_BYTES, PackEffort, PackError, PackOrigin};
 use crate::format::record::{Codec, NAMELESS_HEADER_BYTES, RecordKind};
 use crate::id::{EventSeq, StoreId};
 
@@ -28,6 +28,7 @@ pub(in crate::blob) fn places() -> impl FnMut() -> PackPlace {
         PackPlace {
             header: PackHeader {
                 origin: PackOrigin::Streamed,
+                effort: PackEffort::Small,
                 store: StoreId::from_bytes([9; 16]),
                 pack: PackId(number),
                 first_seq: EventSeq(0),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{fs, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -146,6 +146,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 
     let mut report = Report::default();
     let stopped = AtomicBool::new(false);
+    let total = AtomicU64::new(0);
     let (to_writers, found) = bounded::<Found>(QUEUE);
     let (to_report, outcomes) = bounded::<Outcome>(QUEUE);
     thread::scope(|scope| {
@@ -158,13 +159,17 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             });
         }
         drop(found);
-        let (paths, walk, stopped) = (args.paths, &walk, &stopped);
+        let (paths, walk, stopped, total) = (args.paths, &walk, &stopped, &total);
+        if several && context.meter.is_visible() {
+            let paths = paths.clone();
+            scope.spawn(move || total.store(walk.count(paths, stopped), Ordering::Relaxed));
+        }
         scope.spawn(move || walk.find(paths, &to_writers, &to_report, stopped));
         for outcome in outcomes {
             if cancel.is_cancelled() {
                 stopped.store(true, Ordering::Relaxed);
             }
-            report.take(outcome, context);
+            report.take(outcome, total.load(Ordering::Relaxed), context);
         }
     });
     // The printed receipts are durable. Closing can only fail in background work.
@@ -274,6 +279,29 @@ impl Walk {
         }
     }
 
+    /// Counts the files below these paths. Names that cannot be looked at are left out: whoever
+    /// archives them tells why.
+    fn count(&self, paths: Vec<PathBuf>, stopped: &AtomicBool) -> u64 {
+        let mut ahead: Vec<(PathBuf, Named)> = paths
+            .into_iter()
+            .map(|path| (path, Named::ByUser))
+            .collect();
+        let mut files = 0;
+        while let Some((path, named)) = ahead.pop() {
+            if stopped.load(Ordering::Relaxed) {
+                break;
+            }
+            match self.look(&path, named) {
+                Look::File => files += 1,
+                Look::Directory(names) => {
+                    ahead.extend(names.into_iter().map(|name| (name, Named::ByDirectory)));
+                }
+                Look::Other(_) | Look::Failed(_) => {}
+            }
+        }
+        files
+    }
+
     fn look(&self, path: &Path, named: Named) -> Look {
         if named == Named::ByUser && is_stdin(path) {
             return Look::File;
@@ -365,14 +393,19 @@ struct Report {
 }
 
 impl Report {
-    fn take(&mut self, outcome: Outcome, context: &mut Context<'_>) {
+    /// Takes the next outcome; a `total` of 0 is not known yet.
+    fn take(&mut self, outcome: Outcome, total: u64, context: &mut Context<'_>) {
         match outcome {
             Outcome::Stored(path, archived) => {
                 self.tally.done += 1;
                 self.duplicates += u64::from(archived.duplicate && !archived.existing);
                 self.known += u64::from(archived.existing);
                 self.bytes += archived.blob.size;
-                context.meter.report(self.tally.done, 0, "files archived");
+                let what = match total {
+                    0 => "files archived".to_owned(),
+                    _ => format!("{} of {total} archived", self.tally.done),
+                };
+                context.meter.report(self.tally.done, total, &what);
                 self.print(&path, &archived, context);
             }
             Outcome::Failed(error) => {

@@ -1,11 +1,15 @@
-//! `annals compact`: reclaims the space of purged bytes now.
+//! `annals compact`: makes the store as small as it gets, now.
 
 use crate::archive::Access;
 use crate::cli::arguments::parse_size;
 use crate::cli::render::{counted, size};
 use crate::cli::run::{Context, Exit, Failure};
 
-/// Reclaim the space of purged bytes now
+/// Make the store as small as it gets, now
+///
+/// Frees the bytes of purged content, packs again what was packed quickly while it came in, puts
+/// small packs together, and gives back unused journal files. A host does this by itself while it
+/// has nothing else to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  annals compact --max-bytes 10GB")]
 pub(crate) struct Args {

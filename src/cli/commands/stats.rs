@@ -61,6 +61,7 @@ struct StatsObject<'a> {
     log_bytes: u64,
     index_bytes: u64,
     reclaimable_bytes: u64,
+    quickly_packed_bytes: u64,
     ratio: f64,
     oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
@@ -82,6 +83,7 @@ impl<'a> StatsObject<'a> {
             log_bytes: stats.log_bytes,
             index_bytes: stats.index_bytes,
             reclaimable_bytes: stats.reclaimable_bytes,
+            quickly_packed_bytes: stats.quickly_packed_bytes,
             ratio: stats.ratio,
             oldest: stats.oldest.map(|time| zone.exact(time)),
             newest: stats.newest.map(|time| zone.exact(time)),
@@ -127,6 +129,11 @@ fn totals(stats: &Stats, zone: &Zone, canvas: Canvas) -> String {
         ("index", size(stats.index_bytes)),
         ("reclaimable", size(stats.reclaimable_bytes)),
     ];
+    if stats.quickly_packed_bytes > 0 {
+        let quick = size(stats.quickly_packed_bytes);
+        let hint = "get smaller when the host is idle, or by annals compact";
+        known.push(("quick packs", format!("{quick} {hint}")));
+    }
     if let (Some(oldest), Some(newest)) = (stats.oldest, stats.newest) {
         known.push(("oldest", zone.long(oldest)));
         known.push(("newest", zone.long(newest)));
@@ -188,6 +195,7 @@ mod tests {
             log_bytes: 700 << 10,
             index_bytes: 900 << 10,
             reclaimable_bytes: 0,
+            quickly_packed_bytes: 0,
             ratio: 5.0,
             oldest: Some("2026-03-01T08:30:00+01:00".parse().expect("valid")),
             newest: None,
@@ -210,6 +218,21 @@ mod tests {
         let by_day = serde_json::to_value(by_day).expect("json");
         assert_eq!(by_day["by"], "day");
         assert_eq!(by_day["groups"][0]["failed"], 8);
+    }
+
+    #[test]
+    fn what_was_packed_quickly_is_told_with_what_makes_it_smaller() {
+        let canvas = Canvas {
+            colour: false,
+            width: None,
+        };
+        let stats = Stats {
+            quickly_packed_bytes: 3 << 20,
+            ..sample()
+        };
+        let told = "quick packs  3.0 MiB get smaller when the host is idle, or by annals compact";
+        assert!(totals(&stats, &Zone::Utc, canvas).contains(told));
+        assert!(!totals(&sample(), &Zone::Utc, canvas).contains("quick packs"));
     }
 
     #[test]

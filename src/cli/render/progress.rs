@@ -34,6 +34,11 @@ impl Meter {
         Progress::to(move |done, total, what| meter.report(done, total, what))
     }
 
+    /// Returns true when the meter draws.
+    pub(crate) fn is_visible(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Reports that `done` of `total` is done; a `total` of 0 is unknown.
     pub(crate) fn report(&self, done: u64, total: u64, what: &str) {
         let Some(state) = &self.0 else { return };
@@ -45,6 +50,8 @@ impl Meter {
         if let Some(bar) = &state.bar {
             if bar.length() != known(total) {
                 measure(bar, total);
+                // Other work has another pace.
+                bar.reset_eta();
             }
             if bar.message() != what {
                 bar.set_message(what.to_owned());

@@ -13,6 +13,7 @@ use std::io;
 fn header() -> PackHeader {
     PackHeader {
         origin: PackOrigin::Sealed,
+        effort: PackEffort::Small,
         store: StoreId::from_bytes([0x51; 16]),
         pack: PackId(7),
         first_seq: EventSeq(3),
@@ -252,6 +253,28 @@ fn a_header_with_the_greatest_numbers_is_read_and_one_with_the_next_is_refused()
     }
 }
 
+/// Packs that were made before there was this byte have a zero there.
+#[test]
+fn a_header_says_how_small_its_content_was_made_and_other_levels_are_refused() {
+    let bytes = encode_header(&header());
+    assert_eq!(bytes[12..16], [0; 4]);
+    for level in 1..=9 {
+        let quick = PackHeader {
+            effort: PackEffort::Quick(level),
+            ..header()
+        };
+        let bytes = encode_header(&quick);
+        assert_eq!(bytes[12..16], [level, 0, 0, 0]);
+        assert_eq!(decode_header(&bytes), Ok(quick));
+    }
+    let tenth = PackHeader {
+        effort: PackEffort::Quick(10),
+        ..header()
+    };
+    let refused = contradiction(PackPart::Header, "unknown level");
+    assert_eq!(decode_header(&encode_header(&tenth)), Err(refused));
+}
+
 /// The trailer states where the second copies begin. They cannot begin inside the header.
 #[test]
 fn dictionaries_may_fill_a_pack_from_its_header_on_and_no_more() {
@@ -402,7 +425,7 @@ fn an_entry_that_lies_in_the_header_or_in_the_footer_is_refused() {
 #[test]
 fn a_header_with_a_byte_set_that_means_nothing_is_refused() {
     let refused = contradiction(PackPart::Header, "a reserved field is not zero");
-    for at in (12..16).chain(PACK_HEADER_BYTES - 8..PACK_HEADER_BYTES - 4) {
+    for at in (13..16).chain(PACK_HEADER_BYTES - 8..PACK_HEADER_BYTES - 4) {
         let mut bytes = encode_header(&header());
         bytes.truncate(PACK_HEADER_BYTES - 4);
         bytes[at] = 1;

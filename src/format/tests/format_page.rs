@@ -101,6 +101,7 @@ fn the_worked_example_of_the_format_page_is_what_is_written() {
     assert!(framed[frame::FRAME_HEADER_BYTES..].starts_with(&body));
     let header = pack::PackHeader {
         origin: pack::PackOrigin::Sealed,
+        effort: pack::PackEffort::Small,
         store,
         pack: PackId(1),
         first_seq: EventSeq(1),

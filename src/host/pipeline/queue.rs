@@ -443,6 +443,11 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         )
     }
 
+    /// Returns true when no file waits and no step runs.
+    pub(in crate::host) fn is_idle(&self) -> bool {
+        self.lock().is_idle()
+    }
+
     /// Takes a file for archiving; does nothing if it is taken already. Returns false when there is
     /// no room.
     pub(in crate::host) fn take(&self, position: QueuePosition, taken: Taken) -> bool {

@@ -84,6 +84,10 @@ impl Host {
                 let purge = || self.retention_loop(&over, hooks);
                 self.restart_on_panic("retention", &over, hooks, purge);
             });
+            scope.spawn(|| {
+                let pack = || self.idle_loop(&over, hooks);
+                self.restart_on_panic("packing while idle", &over, hooks, pack);
+            });
             if let Some(listener) = &listener {
                 scope.spawn(|| {
                     let asked = Asked {

@@ -11,7 +11,7 @@ use crate::id::{EventSeq, StoreId};
 use crate::log::journal::{JOURNAL_BYTES_MAX, JOURNAL_BYTES_MIN, Journal, journal_path, slot_of};
 use crate::log::journal_bytes::JournalBytes;
 use crate::log::{JOURNAL_DIR, LogError, list_or_nothing};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 /// What the journal files hold beyond the sealed segments.
@@ -25,8 +25,8 @@ pub(crate) struct Found {
     /// Files shorter than the smallest journal file. They were being made when the disk filled up
     /// or the power was cut.
     pub(crate) half_made: Vec<PathBuf>,
-    /// Number of slots in use.
-    pub(crate) slots: u32,
+    /// Slots in use.
+    pub(crate) slots: BTreeSet<u32>,
     /// The number that the next event gets.
     pub(crate) next_seq: EventSeq,
     /// True when bytes of an earlier generation follow the end of the current file.
@@ -61,7 +61,7 @@ pub(crate) fn recover(
         current: None,
         free: VecDeque::new(),
         half_made: Vec::new(),
-        slots: 0,
+        slots: BTreeSet::new(),
         next_seq: sealed.next(),
         stale_behind_end: false,
         torn: None,
@@ -104,7 +104,7 @@ fn find_files(
         let Some(slot) = slot_of(&entry.name) else {
             continue;
         };
-        found.slots = found.slots.max(slot + 1);
+        found.slots.insert(slot);
         let path = journal_path(slot);
         let file = disk
             .open(&path, access)

@@ -9,7 +9,7 @@ use crate::archive::state::reclaimable::dead;
 use crate::archive::{Archive, Depth, NewEntry, Options};
 use crate::disk::sim::{Fault, Repeat, SimDisk};
 use crate::format::record::RecordKind;
-use crate::id::EventSeq;
+use crate::id::{BlobId, EventSeq};
 use crate::log::JOURNAL_BYTES_MIN;
 use crate::retention::{AsOf, Policy};
 use std::collections::BTreeMap;
@@ -219,10 +219,24 @@ fn only_pack(archive: &Archive) -> PackRow {
     <[PackRow; 1]>::try_from(packs).expect("one pack")[0].clone()
 }
 
+fn old_pack(archive: &Archive, row: PackRow) -> OldPack {
+    let (reader, path) = archive.store().contents.pack(row.id).expect("opened");
+    let entries = reader.entries().expect("a footer");
+    OldPack {
+        row,
+        reader,
+        path,
+        entries,
+    }
+}
+
 /// Compacts this pack, which was looked at before.
 fn compact_as_seen(archive: &Archive, pack: PackRow) -> Result<CompactOutcome> {
     let store = Arc::clone(archive.store());
-    archive.run_in_background(move |writer| compact_pack(&store, writer, &pack))
+    archive.run_in_background(move |writer| {
+        let done = compact_packs(&store, writer, vec![pack], &ToTheEnd)?;
+        Ok(done.expect("not given up"))
+    })
 }
 
 fn reads(archive: &Archive, converter: &str) -> usize {
@@ -286,14 +300,16 @@ fn a_failed_rewrite__names_the_pack_and_leaves_nothing() {
         purge_without_compaction(&archive, "goes");
         let seen = only_pack(&archive);
         let path = pack_path(&seen.class, seen.id);
-        let (reader, _) = archive.store().contents.pack(seen.id).expect("opened");
-        let listed = reader.entries().expect("a footer");
+        let old = [old_pack(&archive, seen)];
         let before = disk.files();
         disk.fail_at(calls, Fault::Os(5), Repeat::Once);
-        let written = rewrite(&rewriting(archive.store()), &seen, &reader, listed);
+        let written = rewrite(&rewriting(archive.store()), &old, &ToTheEnd);
         disk.heal();
         if disk.struck() == 0 {
-            assert_eq!(written.expect("rewritten").len(), 1);
+            assert_eq!(
+                written.expect("rewritten").map(|packs| packs.len()),
+                Some(1)
+            );
             break;
         }
         let error = written.expect_err("a call failed");
@@ -310,11 +326,12 @@ fn a_blob_missing_in_a_rewrite__is_named() {
     let disk = SimDisk::new();
     let archive = packs(&disk, 1);
     let seen = only_pack(&archive);
-    let (reader, _) = archive.store().contents.pack(seen.id).expect("opened");
-    let listed = reader.entries().expect("a footer");
+    let old = [old_pack(&archive, seen)];
+    let listed = old[0].entries.iter();
     let mut copied: BTreeMap<BlobId, RecordKind> =
-        listed.iter().map(|entry| (entry.id, entry.kind)).collect();
-    let written = rewrite(&rewriting(archive.store()), &seen, &reader, listed).expect("rewritten");
+        listed.map(|entry| (entry.id, entry.kind)).collect();
+    let written = rewrite(&rewriting(archive.store()), &old, &ToTheEnd).expect("rewritten");
+    let written = written.expect("not given up");
     read_back(&disk, &written, copied.clone()).expect("all of it");
     let absent = BlobId::of(b"absent");
     copied.insert(absent, RecordKind::Content);
@@ -322,4 +339,191 @@ fn a_blob_missing_in_a_rewrite__is_named() {
     assert_eq!(refused.kind(), ErrorKind::Damaged);
     let said = format!("blob {absent} did not arrive in the rewritten pack");
     assert!(refused.to_string().contains(&said), "{refused}");
+}
+
+/// A form that is like the others but for one line.
+fn form(unit: u32) -> Vec<u8> {
+    let rows = (0..40_u32).map(|row| format!("{row};{}\n", BlobId::of(&row.to_le_bytes())));
+    let own = format!("unit {}\n", BlobId::of(&(1_000 + unit).to_le_bytes()));
+    rows.chain([own]).collect::<String>().into_bytes()
+}
+
+/// A store that packs everything quickly first.
+fn quick(disk: &SimDisk) -> Archive {
+    let options = Options {
+        dictionary_from: 1_024,
+        quick_from: 0,
+        journal_kept_bytes: 0,
+        ..Options::default()
+    };
+    if disk.files().is_empty() {
+        Archive::create_on(Arc::new(disk.clone()), options).expect("a store")
+    } else {
+        Archive::open_on(Arc::new(disk.clone()), options).expect("opened")
+    }
+}
+
+fn put_forms(archive: &Archive, units: std::ops::Range<u32>) {
+    for unit in units {
+        let mut new = NewEntry::new("ICT");
+        new.source.name = "form.csv".to_owned();
+        archive.put(new, &form(unit)[..]).expect("archived");
+    }
+}
+
+fn quickly_packed(archive: &Archive) -> u64 {
+    let stats = archive.snapshot().expect("there").stats().expect("counted");
+    stats.quickly_packed_bytes
+}
+
+/// Sealing took three quarters of the processor time of `archive`, most of it for zstd's optimal
+/// parse, while callers waited for the end.
+#[test]
+fn what_was_packed_quickly__is_made_small_once_and_read_as_before() {
+    let disk = SimDisk::new();
+    let archive = quick(&disk);
+    for from in [0, 40, 80] {
+        put_forms(&archive, from..from + 40);
+        archive.seal().expect("sealed");
+    }
+    let before = archive.store().index.view().packs().expect("listed");
+    assert_eq!(before.len(), 3);
+    let bytes: u64 = before.iter().map(|pack| pack.bytes).sum();
+    assert_eq!(quickly_packed(&archive), bytes);
+
+    let done = archive.compact(None).expect("compacted");
+    assert_eq!((done.packs_removed, done.packs_written), (3, 1));
+    let pack = only_pack(&archive);
+    assert_eq!(done.bytes_freed, bytes - pack.bytes);
+    let (reader, _) = archive.store().contents.pack(pack.id).expect("opened");
+    let listed = reader.listed().expect("a footer");
+    let copies = listed
+        .iter()
+        .filter(|entry| entry.kind == RecordKind::Dictionary);
+    assert_eq!(copies.count(), 2, "one dictionary instead of three");
+    assert!(pack.bytes < bytes);
+    assert_eq!(quickly_packed(&archive), 0);
+    for unit in 0..120 {
+        let read = archive.read_all(&BlobId::of(&form(unit)), 1 << 20);
+        assert_eq!(read.expect("readable"), form(unit));
+    }
+    let again = archive.compact(None).expect("nothing to do");
+    assert_eq!(again, CompactOutcome::default());
+    archive.close().expect("closed");
+    let report = quick(&disk).verify(Depth::Deep).expect("looked at");
+    assert!(report.ok, "{report:?}");
+}
+
+/// A dictionary of one kind of content makes another kind no smaller.
+#[test]
+fn packs_put_together__keep_kinds_apart_that_are_not_alike() {
+    let archive = quick(&SimDisk::new());
+    let other = |unit: u32| -> Vec<u8> {
+        let rows = (500..540_u32).map(|row| format!("{}\n", BlobId::of(&row.to_le_bytes())));
+        rows.chain([unit.to_string()])
+            .collect::<String>()
+            .into_bytes()
+    };
+    for from in [0, 30] {
+        put_forms(&archive, from..from + 30);
+        for unit in from..from + 30 {
+            archive
+                .put(NewEntry::new("FCT"), &other(unit)[..])
+                .expect("archived");
+        }
+        archive.seal().expect("sealed");
+    }
+    archive.compact(None).expect("compacted");
+    let pack = only_pack(&archive);
+    let (reader, _) = archive.store().contents.pack(pack.id).expect("opened");
+    let listed = reader.listed().expect("a footer");
+    let copies = listed
+        .iter()
+        .filter(|entry| entry.kind == RecordKind::Dictionary);
+    assert_eq!(copies.count(), 4, "two dictionaries, each twice");
+}
+
+/// A host that was about to seal waited for a compaction that nobody was in a hurry for.
+#[test]
+fn packing_while_idle__gives_way_to_a_seal_and_leaves_nothing() {
+    let disk = SimDisk::new();
+    let archive = quick(&disk);
+    put_forms(&archive, 0..40);
+    archive.seal().expect("sealed");
+    let before = disk.files();
+    let store = archive.store();
+    store.backlog.hand_over(1);
+    let done = archive.compact_while_idle(1 << 30).expect("given up");
+    assert_eq!(done, CompactOutcome::default());
+    assert_eq!(disk.files(), before);
+    store.backlog.sealed(1);
+    let done = archive.compact_while_idle(1 << 30).expect("done");
+    assert_eq!((done.packs_removed, done.packs_written), (1, 1));
+    assert_eq!(quickly_packed(&archive), 0);
+}
+
+/// Every journal file kept its 32 MiB when the store was closed, and what was in the last one was
+/// not packed.
+#[test]
+fn a_closed_store__has_one_journal_file_of_little_room() {
+    let disk = SimDisk::new();
+    let archive = quick(&disk);
+    put_forms(&archive, 0..40);
+    archive.seal().expect("sealed");
+    put_forms(&archive, 40..80);
+    archive.close().expect("closed");
+    let journals = disk.files().into_iter();
+    let journals = journals.filter(|(path, _)| path.starts_with("journal"));
+    assert_eq!(journals.count(), 1);
+    let used = disk.used_bytes();
+    assert!(used < 2 << 20, "{used}");
+    let archive = quick(&disk);
+    assert!(disk.used_bytes() > 32 << 20, "reserved again");
+    assert_eq!(
+        archive.store().index.view().packs().expect("listed").len(),
+        2
+    );
+    for unit in 0..80 {
+        let read = archive.read_all(&BlobId::of(&form(unit)), 1 << 20);
+        assert_eq!(read.expect("readable"), form(unit));
+    }
+}
+
+/// A flipped bit in a dictionary of a pack that waits to be made small: the other copy serves. With
+/// both copies gone the pack stays as it is for `repair`, and the others are made small.
+#[test]
+fn a_damaged_dictionary__keeps_one_pack_back_and_no_other() {
+    for copies in [1, 2] {
+        let disk = SimDisk::new();
+        let archive = quick(&disk);
+        for from in [0, 40] {
+            put_forms(&archive, from..from + 40);
+            archive.seal().expect("sealed");
+        }
+        let rows = archive.store().index.view().packs().expect("listed");
+        let (reader, path) = archive.store().contents.pack(rows[0].id).expect("opened");
+        let listed = reader.listed().expect("a footer");
+        archive.close().expect("closed");
+        let dictionaries = listed
+            .iter()
+            .filter(|entry| entry.kind == RecordKind::Dictionary);
+        for copy in dictionaries.take(copies) {
+            let at = copy.offset.0 + u64::from(copy.len) - 1;
+            let byte = disk.content(&path).expect("a pack")[usize::try_from(at).expect("short")];
+            disk.overwrite(&path, at, &[byte ^ 1]).expect("flipped");
+        }
+        let archive = quick(&disk);
+        let done = archive.compact(None);
+        if copies == 1 {
+            done.expect("the other copy serves");
+            assert_eq!(quickly_packed(&archive), 0);
+        } else {
+            let error = done.expect_err("its content cannot be read");
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+            archive.compact(None).expect("the other one");
+            let left = archive.store().index.view().packs().expect("listed");
+            assert!(left.iter().any(|pack| pack.id == rows[0].id));
+            assert!(left.iter().all(|pack| pack.id != rows[1].id));
+        }
+    }
 }

@@ -256,7 +256,7 @@ impl Source for Held {
         Ok((record, plain))
     }
 
-    fn path(&self) -> &Path {
+    fn path(&self, _piece: &Piece) -> &Path {
         Path::new("held")
     }
 }
@@ -292,13 +292,9 @@ fn packed_by(most: u64, sizes: &[u32]) -> Vec<usize> {
         .map(|(nth, size)| (nth, pieces.by_ref().take(*size as usize).collect()))
         .collect();
     let mut series = PackSeries::new(Arc::clone(&store.disk), pack_bytes, places(store));
-    write(
-        PackLimits::of(&store.options),
-        &families,
-        &held,
-        &mut series,
-    )
-    .expect("written");
+    let limits = PackLimits::of(&store.options);
+    let written = write(limits, &families, &held, &mut series, &ToTheEnd).expect("written");
+    assert_eq!(written, Written::Whole);
     let packs = series.finish().expect("published");
     packs.iter().map(|pack| pack.entries.len()).collect()
 }
@@ -328,13 +324,9 @@ fn a_family_of_several_batches__keeps_its_order() {
     const { assert!(13 * 700_000 > 2 * BATCH_BYTES) };
     let families = Families::from([((), pieces.clone())]);
     let mut series = PackSeries::new(Arc::clone(&store.disk), 64 << 20, places(store));
-    write(
-        PackLimits::of(&store.options),
-        &families,
-        &held,
-        &mut series,
-    )
-    .expect("written");
+    let limits = PackLimits::of(&store.options);
+    let written = write(limits, &families, &held, &mut series, &ToTheEnd).expect("written");
+    assert_eq!(written, Written::Whole);
     let packs = series.finish().expect("published");
     let mut entries = packs[0].entries.clone();
     entries.sort_by_key(|entry| entry.offset);
@@ -356,7 +348,12 @@ fn dictionary_samples__are_bounded_to_four_mebibytes() {
     let contents: Vec<Vec<u8>> = (0..8).map(|nth| vec![nth; 900_000]).collect();
     let (held, pieces) = Held::of(&contents, Effort::Compress(Level::FASTEST));
     let mut series = PackSeries::new(Arc::clone(&store.disk), 64 << 20, places(store));
-    let mut packing = Packing::new(PackLimits::of(&store.options), &held, &mut series);
+    let mut packing = Packing::new(
+        PackLimits::of(&store.options),
+        &held,
+        &mut series,
+        &ToTheEnd,
+    );
     let chosen = packing.dictionary(&pieces).expect("readable");
     assert!(chosen.is_none(), "none is short enough to go into one");
     assert_eq!(held.1.get(), 4 * 900_000);
@@ -370,7 +367,12 @@ fn a_dictionary_tag__is_used_once_in_a_pack() {
     let forms: Vec<Vec<u8>> = (0..20).map(form).collect();
     let (held, pieces) = Held::of(&forms, Effort::Compress(Level::DEFAULT));
     let mut series = PackSeries::new(Arc::clone(&store.disk), 64 << 20, places(store));
-    let mut packing = Packing::new(PackLimits::of(&store.options), &held, &mut series);
+    let mut packing = Packing::new(
+        PackLimits::of(&store.options),
+        &held,
+        &mut series,
+        &ToTheEnd,
+    );
     let first = packing.dictionary(&pieces).expect("readable");
     let (dictionary, stored) = first.expect("one pays");
     assert_eq!(stored.header.id, *dictionary.id());

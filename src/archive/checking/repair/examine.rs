@@ -19,7 +19,7 @@ use crate::archive::state::index_file::{IndexAccess, IndexFile};
 use crate::archive::state::watermark;
 use crate::blob::pack_reader::{PackReadError, PackReader, blobs};
 use crate::disk::{Disk, OpenMode};
-use crate::format::pack::{self, PackClass, PackHeader, PackOrigin};
+use crate::format::pack::{self, PackClass, PackEffort, PackHeader, PackOrigin};
 use crate::id::{BlobId, EventSeq, PackId, StoreId};
 use crate::log::{EVENTS_DIR, JOURNAL_DIR, LogMend, Remains, SpareEvents};
 use crate::{Error, ErrorKind, Result};
@@ -270,15 +270,22 @@ fn salvage_pack(
 ) -> Result<PackMend> {
     let class = PackClass::new(file.class.as_str())
         .map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
-    let (origin, first_seq, last_seq) = match PackReader::open(disk, &file.path) {
+    let (origin, effort, first_seq, last_seq) = match PackReader::open(disk, &file.path) {
         Ok(reader) if reader.header().pack == id && reader.header().store == *store => {
             let header = reader.header();
-            (header.origin, header.first_seq, header.last_seq)
+            let (origin, effort) = (header.origin, header.effort);
+            (origin, effort, header.first_seq, header.last_seq)
         }
-        _ => (PackOrigin::Compacted, EventSeq(0), EventSeq(0)),
+        _ => (
+            PackOrigin::Compacted,
+            PackEffort::Small,
+            EventSeq(0),
+            EventSeq(0),
+        ),
     };
     let header = PackHeader {
         origin,
+        effort,
         store: *store,
         pack: id,
         first_seq,
