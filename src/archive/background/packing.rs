@@ -39,7 +39,7 @@ pub(in crate::archive) struct Piece {
 pub(in crate::archive) enum Effort {
     /// It is compressed again.
     Compress(Level),
-    /// It is compressed at the fastest level where it gets a dictionary, and copied where not.
+    /// It is compressed at the fastest level.
     Quick,
     /// Its record is copied as it is.
     Copy,
@@ -387,8 +387,8 @@ impl Press {
     ) -> Result<StoredRecord> {
         let level = match piece.effort {
             Effort::Compress(level) => level,
-            Effort::Quick if dictionary.is_some() => Level::FASTEST,
-            Effort::Quick | Effort::Copy => return Ok(before),
+            Effort::Quick => Level::FASTEST,
+            Effort::Copy => return Ok(before),
         };
         let compressor = match dictionary {
             None => self
