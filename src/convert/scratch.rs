@@ -31,11 +31,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Creates a folder with a random name below `root`.
     pub(crate) fn new(root: &Path) -> io::Result<Self> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        let number = u128::from_le_bytes(bytes);
-        // Absolute, because converters start in another current folder than this process.
-        let path = std::path::absolute(root)?.join(format!("{PREFIX}{number:032x}"));
+        let path = unused(root)?;
         make_private(&path)?;
         let in_use = lock(&path);
         Ok(Self {
@@ -44,9 +40,29 @@ impl Scratch {
         })
     }
 
+    /// Creates a folder with a random name in another temporary folder, whose lock marks both as in
+    /// use.
+    pub(crate) fn within(outer: &Path) -> io::Result<Self> {
+        let path = unused(outer)?;
+        make_private(&path)?;
+        Ok(Self {
+            path,
+            _in_use: None,
+        })
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Returns a random name below `root`.
+fn unused(root: &Path) -> io::Result<PathBuf> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let number = u128::from_le_bytes(bytes);
+    // Absolute, because converters start in another current folder than this process.
+    Ok(std::path::absolute(root)?.join(format!("{PREFIX}{number:032x}")))
 }
 
 impl Drop for Scratch {

@@ -5,8 +5,9 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::convert::{Cancel, Runner};
+use crate::convert::{Cancel, Mode, Runner};
 use crate::host::archives::Archives;
 use crate::host::config::overlap::CheckedFolders;
 use crate::host::config::settings::{Config, ConverterConfig};
@@ -19,6 +20,8 @@ pub(in crate::host) struct ActiveConfig {
     pub(in crate::host) outbox: Arc<Outbox>,
     /// Cancels the outbox when a reload replaces it.
     pub(in crate::host) outbox_over: Cancel,
+    /// Cancelled when a reload replaces this configuration.
+    pub(in crate::host) replaced: Cancel,
     runners: Vec<Mutex<Option<Arc<Runner>>>>,
     folders: CheckedFolders,
 }
@@ -28,6 +31,7 @@ impl ActiveConfig {
         Self {
             outbox: Arc::new(Outbox::new(archives, &config)),
             outbox_over: Cancel::default(),
+            replaced: Cancel::default(),
             runners: config.converters.iter().map(|_| Mutex::default()).collect(),
             folders: CheckedFolders::default(),
             config,
@@ -44,12 +48,14 @@ impl ActiveConfig {
             next.outbox = Arc::clone(&self.outbox);
             next.outbox_over = self.outbox_over.clone();
         }
-        if self.config.max_concurrent == next.config.max_concurrent {
-            for (slot, new) in next.runners.iter_mut().zip(&next.config.converters) {
-                let same = |old: &ConverterConfig| old.converter == new.converter;
-                if let Some(at) = self.config.converters.iter().position(same) {
-                    *slot = Mutex::new(lock(&self.runners[at]).clone());
+        for (slot, new) in next.runners.iter_mut().zip(&next.config.converters) {
+            let same = |old: &ConverterConfig| old.converter == new.converter;
+            if let Some(at) = self.config.converters.iter().position(same) {
+                let runner = lock(&self.runners[at]).clone();
+                if let Some(runner) = &runner {
+                    runner.set_workers(new.max_concurrent);
                 }
+                *slot = Mutex::new(runner);
             }
         }
         next
@@ -74,10 +80,40 @@ impl ActiveConfig {
         if let Some(runner) = &*slot {
             return Ok(Arc::clone(runner));
         }
-        let workers = self.config.max_concurrent;
+        let workers = config.max_concurrent;
         let runner = Arc::new(Runner::new(config.converter.clone(), workers, scratch)?);
         *slot = Some(Arc::clone(&runner));
         Ok(runner)
+    }
+}
+
+impl ActiveConfig {
+    /// Ends worker processes that had no work for their converter's `worker_idle_s`.
+    ///
+    /// Returns how long it takes until the next one may have to be ended.
+    pub(in crate::host) fn end_idle_workers(&self) -> Duration {
+        let mut next = Duration::MAX;
+        for (slot, config) in self.runners.iter().zip(&self.config.converters) {
+            let ends_at_once = config.worker_idle.is_zero();
+            if config.converter.mode == Mode::OneShot || ends_at_once {
+                continue;
+            }
+            // A worker that becomes idle from now on is kept for at least this long.
+            next = next.min(config.worker_idle);
+            let runner = lock(slot).clone();
+            let left = runner.and_then(|runner| runner.end_idle_workers(config.worker_idle));
+            next = next.min(left.unwrap_or(Duration::MAX));
+        }
+        next
+    }
+
+    /// Returns the number of running worker processes of a converter.
+    pub(in crate::host) fn workers(&self, converter: usize) -> usize {
+        let runner = self
+            .runners
+            .get(converter)
+            .and_then(|slot| lock(slot).clone());
+        runner.map_or(0, |runner| runner.workers())
     }
 }
 

@@ -83,7 +83,6 @@ const CLOCKS: &[(&str, &str)] = &[
         "src/cli/render/progress.rs",
         "when to redraw a progress bar",
     ),
-    ("src/convert/process/cancel.rs", "when a sleep is over"),
     ("src/convert/process/child.rs", "deadlines of a subprocess"),
     ("src/convert/process/run.rs", "deadlines of a subprocess"),
     ("src/convert/reprocess/job.rs", "how long a job takes"),
@@ -114,11 +113,12 @@ const CLOCKS: &[(&str, &str)] = &[
         "src/host/pipeline/memory.rs",
         "when a file is looked at again",
     ),
-    ("src/host/pipeline/queue.rs", "how long a file has waited"),
+    ("src/host/pipeline/queue.rs", "how long a step has taken"),
     (
         "src/host/pipeline/threads.rs",
         "when to look for steps that hang",
     ),
+    ("src/host/pipeline/waiting.rs", "how long a file has waited"),
     ("src/host/pipeline/worker.rs", "when a file is tried again"),
     (
         "src/host/sources/scanners.rs",
@@ -131,6 +131,10 @@ const CLOCKS: &[(&str, &str)] = &[
     (
         "src/host/supervise/configure.rs",
         "how old the remains of killed hosts are",
+    ),
+    (
+        "src/host/supervise/retention_worker.rs",
+        "when the next purge is due",
     ),
     (
         "src/host/supervise/run.rs",

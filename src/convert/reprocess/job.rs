@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
+
 use super::blocked::Blocked;
+use super::in_order::InOrder;
 use super::options::{OnError, Params, Reprocess};
 use super::pace::Pace;
 use super::result::ReprocessResult;
@@ -12,7 +15,7 @@ use super::runners::Runners;
 use super::select::Selection;
 use super::step::{Step, StepOutcome};
 use super::untried::Untried;
-use super::work::{Stepped, Work};
+use super::work::{Converted, Stepped, Tried, Work};
 use crate::Result;
 use crate::archive::Archive;
 use crate::convert::converter::Converter;
@@ -21,6 +24,16 @@ use crate::convert::running::milliseconds;
 use crate::entry::Outcome;
 use crate::event::JobStarted;
 use crate::id::{EntryId, JobId};
+
+/// Number of threads that compare and record conversions. They mostly wait for a shared flush.
+const RECORDING: usize = 16;
+/// Maximum bytes of the reports of a conversion that waits to be recorded.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// A conversion that waits to be compared and recorded, with its number.
+type Finished = (u64, Box<Converted>);
+/// The results of entries, in the order in which their conversions ended.
+type Results = InOrder<(EntryId, Stepped)>;
 
 /// Results collected while a job runs.
 struct Gathered {
@@ -186,28 +199,76 @@ impl Job<'_> {
     }
 
     /// Processes the entries up to a position, as many at a time as the options say.
+    ///
+    /// A converter works on the next entry while conversions are compared and recorded. The threads
+    /// that record them share flushes.
     fn run_until(&self, until: usize) {
-        let take = || {
-            while self.goes_on() {
-                let place = self
-                    .next
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
-                        (place < until).then_some(place + 1)
-                    });
-                let id = place.ok().and_then(|place| self.ids.get(place));
-                let Some(&id) = id.filter(|_| self.pace.wait(self.work.cancel)) else {
-                    return;
-                };
-                if !self.step(id) {
-                    return;
+        let (hand_on, to_finish) = bounded(RECORDING);
+        let order = InOrder::default();
+        std::thread::scope(|recording| {
+            for _ in 0..RECORDING {
+                recording.spawn(|| self.finish_all(&order, &to_finish));
+            }
+            std::thread::scope(|converting| {
+                for _ in 1..self.work.options.jobs.clamp(1, until.max(1)) {
+                    converting.spawn(|| self.convert_until(until, &order, &hand_on));
+                }
+                self.convert_until(until, &order, &hand_on);
+            });
+            // The recording threads end once all is recorded.
+            drop(hand_on);
+        });
+    }
+
+    /// Converts the entries up to a position, together with other threads.
+    fn convert_until(&self, until: usize, order: &Results, hand_on: &Sender<Finished>) {
+        while self.goes_on() {
+            let place = self
+                .next
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
+                    (place < until).then_some(place + 1)
+                });
+            let id = place.ok().and_then(|place| self.ids.get(place));
+            let Some(&id) = id.filter(|_| self.pace.wait(self.work.cancel)) else {
+                return;
+            };
+            match self.work.convert(id) {
+                None => return,
+                Some(Tried::Stepped(stepped)) => self.come(order, order.number(), id, stepped),
+                Some(Tried::Converted(converted)) => {
+                    let number = order.number();
+                    if self.may_wait(&converted) {
+                        // Cannot fail: the receiving end outlives this thread.
+                        let _ = hand_on.send((number, converted));
+                    } else {
+                        self.come(order, number, id, self.work.finish(*converted));
+                    }
                 }
             }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..self.work.options.jobs.clamp(1, until.max(1)) {
-                scope.spawn(take);
-            }
-            take();
+        }
+    }
+
+    /// Compares and records conversions until no more can come.
+    fn finish_all(&self, order: &Results, to_finish: &Receiver<Finished>) {
+        for (number, converted) in to_finish {
+            let id = converted.entry();
+            self.come(order, number, id, self.work.finish(*converted));
+        }
+    }
+
+    /// Returns true if the next entry may be converted before this conversion is recorded.
+    ///
+    /// When a job is to stop at a failure, whatever fails, no entry beyond it is converted. Large
+    /// reports are not kept in memory.
+    fn may_wait(&self, converted: &Converted) -> bool {
+        self.work.options.on_error == OnError::Skip && converted.report_bytes() <= WAITING_BYTES_MAX
+    }
+
+    /// Tells a result once those of all conversions before it are told.
+    fn come(&self, order: &Results, number: u64, id: EntryId, stepped: Stepped) {
+        order.come(number, (id, stepped), |(id, stepped)| match stepped {
+            Stepped::Over(outcome) => self.tell(id, outcome),
+            Stepped::PutOff => {}
         });
     }
 

@@ -3,6 +3,7 @@
 mod blocked;
 mod choice;
 mod choosing;
+mod in_order;
 mod job;
 mod options;
 mod pace;

@@ -1,7 +1,9 @@
 //! Runs the converter of one entry, and compares the result with the attempt before.
 
+use std::sync::Arc;
+
 use super::blocked::{Blocked, Instead};
-use super::choice::{Unfit, without_source};
+use super::choice::{Chosen, Unfit, without_source};
 use super::options::{Reprocess, Resend};
 use super::runners::{RunnerKey, Runners};
 use super::step::StepOutcome;
@@ -10,7 +12,7 @@ use crate::convert::compare::{Change, Difference, Verdict, compare_reports, comp
 use crate::convert::converter::Converter;
 use crate::convert::process::{Cancel, STDOUT_BYTES_MAX};
 use crate::convert::protocol::{Conversion, Json};
-use crate::convert::running::{Terms, attempt, run_over};
+use crate::convert::running::{Session, Terms, record, run_over};
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{EntryId, JobId};
 use crate::{Error, ErrorKind, Result};
@@ -33,27 +35,74 @@ pub(super) enum Stepped {
     PutOff,
 }
 
+/// What became of an entry that was to be converted.
+pub(super) enum Tried {
+    /// There is nothing to compare or to record.
+    Stepped(Stepped),
+    Converted(Box<Converted>),
+}
+
+/// A conversion that is not compared and recorded yet.
+pub(super) struct Converted {
+    entry: Entry,
+    chosen: Chosen,
+    session: Arc<Session>,
+    conversion: Conversion,
+}
+
+impl Converted {
+    pub(super) fn entry(&self) -> EntryId {
+        self.entry.id
+    }
+
+    /// Returns the number of bytes of its reports.
+    pub(super) fn report_bytes(&self) -> usize {
+        self.conversion.reports.iter().map(Vec::len).sum()
+    }
+}
+
 impl Work<'_> {
     /// Processes one entry. Returns `None` when cancelled.
     pub(super) fn step(&self, id: EntryId) -> Option<Stepped> {
-        let outcome = match self.try_step(id) {
-            Ok(outcome) => outcome?,
-            Err(Unfit::Skip(reason)) => StepOutcome::Skipped { reason },
-            Err(Unfit::Error(error)) => StepOutcome::Error {
+        Some(match self.convert(id)? {
+            Tried::Stepped(stepped) => stepped,
+            Tried::Converted(converted) => self.finish(*converted),
+        })
+    }
+
+    /// Runs the converter of one entry. Returns `None` when cancelled.
+    pub(super) fn convert(&self, id: EntryId) -> Option<Tried> {
+        match self.try_convert(id) {
+            Ok(tried) => tried,
+            Err(unfit) => Some(Tried::Stepped(self.unfit(id, unfit))),
+        }
+    }
+
+    /// Compares a conversion with the attempt before, and records it. Then it is durable.
+    pub(super) fn finish(&self, converted: Converted) -> Stepped {
+        let id = converted.entry.id;
+        self.try_finish(converted)
+            .map_or_else(|unfit| self.unfit(id, unfit), Stepped::Over)
+    }
+
+    fn unfit(&self, id: EntryId, unfit: Unfit) -> Stepped {
+        Stepped::Over(match unfit {
+            Unfit::Skip(reason) => StepOutcome::Skipped { reason },
+            Unfit::Error(error) => StepOutcome::Error {
                 reason: error.to_string(),
             },
-            Err(Unfit::CannotRun(key, error)) => {
+            Unfit::CannotRun(key, error) => {
                 let reason = error.to_string();
                 match self.blocked.cannot_run(key, id, &reason) {
-                    Instead::PutOff => return Some(Stepped::PutOff),
+                    Instead::PutOff => return Stepped::PutOff,
                     Instead::NotTried => StepOutcome::NotTried { reason },
                 }
             }
-        };
-        Some(Stepped::Over(outcome))
+        })
     }
 
-    fn try_step(&self, id: EntryId) -> Result<Option<StepOutcome>, Unfit> {
+    fn try_convert(&self, id: EntryId) -> Result<Option<Tried>, Unfit> {
+        let over = |outcome| Ok(Some(Tried::Stepped(Stepped::Over(outcome))));
         let entry = self
             .archive
             .snapshot()?
@@ -65,81 +114,82 @@ impl Work<'_> {
         if let Some(job) = self.job
             && let Some(earlier) = entry.attempts.iter().find(|tried| tried.job == Some(job))
         {
-            return Ok(Some(StepOutcome::Earlier {
+            return over(StepOutcome::Earlier {
                 outcome: earlier.status,
-            }));
+            });
         }
         let chosen = self.choose(&entry)?;
-        let unable = |error: Error| match error.kind() {
-            ErrorKind::Converter => Unfit::CannotRun(chosen.key.clone(), error),
-            _ => Unfit::Error(error),
-        };
         if let Some(reason) = self.blocked.reason(&chosen.key) {
-            return Ok(Some(StepOutcome::NotTried { reason }));
+            return over(StepOutcome::NotTried { reason });
         }
-        let terms = Terms {
+        let session = chosen.runner.session();
+        let session = session.map_err(|error| unable(&chosen, error))?;
+        let terms = self.terms(&chosen);
+        let (archive, runner) = (self.archive, &chosen.runner);
+        let ran = run_over(archive, runner, &session, &entry, terms, self.cancel);
+        let conversion = ran.map_err(|error| unable(&chosen, error))?;
+        Ok(conversion.map(|conversion| {
+            Tried::Converted(Box::new(Converted {
+                entry,
+                chosen,
+                session,
+                conversion,
+            }))
+        }))
+    }
+
+    fn try_finish(&self, converted: Converted) -> Result<StepOutcome, Unfit> {
+        let Converted {
+            entry,
+            chosen,
+            session,
+            conversion,
+        } = converted;
+        let (verdict, difference) = self.judge(&entry, &conversion);
+        let (outcome, error) = (conversion.outcome, conversion.error.clone());
+        let mut queued = 0;
+        let mut attempt = None;
+        if !self.options.compare_only {
+            let wanted = match self.options.resend {
+                Resend::None => false,
+                Resend::Changed => verdict != Some(Verdict::Unchanged),
+                Resend::All => true,
+            };
+            let converter = &chosen.runner.converter().name;
+            let endpoint = self.options.endpoints.get(converter);
+            let endpoint = endpoint.filter(|_| wanted && outcome == Outcome::Success);
+            if endpoint.is_some() {
+                queued = conversion.reports.len() as u64;
+            }
+            let recorded = record(
+                self.archive,
+                &chosen.runner,
+                &session,
+                entry.id,
+                self.terms(&chosen),
+                conversion,
+                endpoint.cloned(),
+            );
+            let summary = recorded.map_err(|error| unable(&chosen, error))?;
+            attempt = Some(summary.attempt);
+        }
+        Ok(StepOutcome::Ran {
+            attempt,
+            outcome,
+            error,
+            verdict,
+            difference,
+            queued,
+        })
+    }
+
+    fn terms<'a>(&self, chosen: &'a Chosen) -> Terms<'a> {
+        Terms {
             arguments: &chosen.arguments,
             job: self.job,
             keep_reports: true,
             note: chosen.note.as_deref(),
-        };
-        let mut judged = None;
-        let mut queued = 0;
-        let (attempt, conversion) = if self.options.compare_only {
-            let session = chosen.runner.session()?;
-            let ran = run_over(
-                self.archive,
-                &chosen.runner,
-                &session,
-                &entry,
-                terms,
-                self.cancel,
-            )
-            .map_err(unable)?;
-            let Some(conversion) = ran else {
-                return Ok(None);
-            };
-            (None, conversion)
-        } else {
-            let converter = &chosen.runner.converter().name;
-            let decide = |conversion: &mut Conversion| {
-                let (verdict, _) = judged.insert(self.judge(&entry, conversion));
-                let wanted = match self.options.resend {
-                    Resend::None => false,
-                    Resend::Changed => *verdict != Some(Verdict::Unchanged),
-                    Resend::All => true,
-                };
-                let endpoint = self.options.endpoints.get(converter);
-                let endpoint =
-                    endpoint.filter(|_| wanted && conversion.outcome == Outcome::Success);
-                if endpoint.is_some() {
-                    queued = conversion.reports.len() as u64;
-                }
-                Ok(endpoint.cloned())
-            };
-            let ran = attempt(
-                self.archive,
-                &chosen.runner,
-                &entry,
-                terms,
-                self.cancel,
-                decide,
-            )
-            .map_err(unable)?;
-            let Some(summary) = ran else {
-                return Ok(None);
-            };
-            (Some(summary.attempt), summary.conversion)
-        };
-        let (verdict, difference) = judged.unwrap_or_else(|| self.judge(&entry, &conversion));
-        Ok(Some(StepOutcome::Ran {
-            attempt,
-            outcome: conversion.outcome,
-            error: conversion.error,
-            verdict,
-            difference,
-            queued,
-        }))
+        }
     }
 
     fn judge(&self, entry: &Entry, now: &Conversion) -> (Option<Verdict>, Difference) {
@@ -181,5 +231,13 @@ impl Work<'_> {
                     .read_all(&report.blake3, STDOUT_BYTES_MAX as u64)
             })
             .collect()
+    }
+}
+
+/// Turns an error of the converter itself into one that is no fault of the entry.
+fn unable(chosen: &Chosen, error: Error) -> Unfit {
+    match error.kind() {
+        ErrorKind::Converter => Unfit::CannotRun(chosen.key.clone(), error),
+        _ => Unfit::Error(error),
     }
 }

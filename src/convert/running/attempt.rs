@@ -67,7 +67,11 @@ pub fn convert_entry(
         keep_reports: true,
         note: None,
     };
-    attempt(archive, runner, &entry, terms, cancel, |_| Ok(None))
+    let session = runner.session()?;
+    let Some(conversion) = run_over(archive, runner, &session, &entry, terms, cancel)? else {
+        return Ok(None);
+    };
+    record(archive, runner, &session, id, terms, conversion, None).map(Some)
 }
 
 /// Converts a file, or a folder if the converter takes folders, without recording anything.
@@ -152,27 +156,6 @@ fn companions_of<'p>(
     }
     names.push(name.to_owned());
     Ok(Some((folder, names)))
-}
-
-/// Runs a converter over an entry and records the result.
-///
-/// `decide` sees the result before it is recorded, and returns where the reports are to be sent.
-/// Nothing is recorded when `decide` fails.
-pub(crate) fn attempt(
-    archive: &Archive,
-    runner: &Runner,
-    entry: &Entry,
-    terms: Terms<'_>,
-    cancel: &Cancel,
-    decide: impl FnOnce(&mut Conversion) -> Result<Option<String>>,
-) -> Result<Option<AttemptSummary>> {
-    let session = runner.session()?;
-    let Some(mut conversion) = run_over(archive, runner, &session, entry, terms, cancel)? else {
-        return Ok(None);
-    };
-    let submit = decide(&mut conversion)?;
-    let id = entry.id;
-    record(archive, runner, &session, id, terms, conversion, submit).map(Some)
 }
 
 /// Records the result of a run, with its reports and where they are to be sent. Durable on `Ok`.

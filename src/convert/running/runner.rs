@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::environment::{self, Died};
 use super::identity::is_bundle_name;
@@ -32,7 +33,7 @@ const BUNDLE_FILE_BYTES_MAX: u64 = 1 << 30;
 pub struct Runner {
     converter: Converter,
     scratch_root: PathBuf,
-    workers: usize,
+    workers: AtomicUsize,
     session: Mutex<Arc<Session>>,
     /// The files of a recorded converter; deleted when the runner is dropped.
     _files: Option<Scratch>,
@@ -130,7 +131,7 @@ impl Runner {
         Ok(Self {
             converter,
             scratch_root: scratch_root.to_owned(),
-            workers,
+            workers: AtomicUsize::new(workers),
             session: Mutex::new(Arc::new(session)),
             _files: files,
         })
@@ -139,6 +140,32 @@ impl Runner {
     /// Returns the converter.
     pub fn converter(&self) -> &Converter {
         &self.converter
+    }
+
+    /// Changes the number of conversions that worker mode runs at a time.
+    ///
+    /// Worker processes that are too many are ended, at once or when their conversion is over.
+    pub fn set_workers(&self, workers: usize) {
+        self.workers.store(workers, Ordering::Relaxed);
+        self.current().pool.set_workers(workers);
+    }
+
+    /// Ends the worker processes that had no work for `time`: their standard input is closed, and
+    /// those that do not exit within half a second are killed.
+    ///
+    /// Returns the time until the next one will have had no work for so long; `None` if none is
+    /// running without work. A later conversion starts a new process.
+    pub fn end_idle_workers(&self, time: Duration) -> Option<Duration> {
+        self.current().pool.end_idle(time)
+    }
+
+    /// Returns the number of worker processes, with and without work.
+    pub fn workers(&self) -> usize {
+        self.current().pool.processes()
+    }
+
+    fn current(&self) -> Arc<Session> {
+        Arc::clone(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Converts one source, read from `source` to its end. Returns `None` when cancelled.
@@ -167,7 +194,7 @@ impl Runner {
         if !session.identity.is_current() {
             *session = Arc::new(Session::begin(
                 &self.converter,
-                self.workers,
+                self.workers.load(Ordering::Relaxed),
                 &self.scratch_root,
             )?);
         }
@@ -191,16 +218,24 @@ impl Runner {
             .reveal(&self.converter.dir)
             .map_err(|missing| self.unusable(missing.to_string()).caused_by(missing))?;
         // The sandbox of a worker was given the readable folder before the worker started.
-        let root = match self.converter.mode {
-            Mode::OneShot => &self.scratch_root,
-            Mode::Worker => &session.folder.path().join("in"),
+        let (root, made, inner) = match self.converter.mode {
+            Mode::OneShot => {
+                let root = self.scratch_root.clone();
+                (root, Scratch::new as fn(&Path) -> _, &["in", "home"][..])
+            }
+            // A worker has its home in the folder of its session.
+            Mode::Worker => {
+                let root = session.folder.path().join("in");
+                (root, Scratch::within as fn(&Path) -> _, &["in"][..])
+            }
         };
         let scratch =
-            Scratch::new(root).map_err(|error| Error::io("make a folder below", root, error))?;
-        let folder = scratch.path().join("in");
-        make_private(&folder)
-            .and_then(|()| make_private(&scratch.path().join("home")))
+            made(&root).map_err(|error| Error::io("make a folder below", &root, error))?;
+        inner
+            .iter()
+            .try_for_each(|name| make_private(&scratch.path().join(name)))
             .map_err(|error| Error::io("make a folder in", scratch.path(), error))?;
+        let folder = scratch.path().join("in");
         let placed = input::place(&self.converter.takes, request, source, &folder)?;
         let (input, name) = match placed {
             Ok(placed) => placed,
@@ -208,7 +243,7 @@ impl Runner {
             // this machine.
             Err(why) => return Ok(Some(Conversion::failed(why))),
         };
-        sandbox::hand_over(&self.converter.bounds, scratch.path(), &["in", "home"])
+        sandbox::hand_over(&self.converter.bounds, scratch.path(), inner)
             .map_err(|error| Error::io("hand over", scratch.path(), error))?;
         let request = Request {
             name: &name,

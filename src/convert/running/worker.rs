@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender, select_biased};
 
 use crate::convert::process::{
     Cancel, Capture, Invocation, Process, STDOUT_BYTES_MAX, capture_stderr, exit_reason,
@@ -25,14 +25,43 @@ const UNASKED_MIN: Duration = Duration::from_secs(1);
 const UNASKED_MAX: Duration = Duration::from_secs(30);
 /// Number of sources without any answer after which the converter is at fault, not the sources.
 const SILENT_OVER: usize = 3;
-/// The longest time between two checks for a cancellation.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// A fixed number of workers, each started when it is first needed.
+/// A limited number of workers, each started when it is first needed.
+///
+/// The worker that was used last is used next, so that those that are not needed become idle.
 pub(in crate::convert) struct Pool {
-    give_back: Sender<Worker>,
-    take: Receiver<Worker>,
+    slots: Mutex<Slots>,
+    /// Holds a message while a slot may be free that somebody waits for.
+    free: Sender<()>,
+    freed: Receiver<()>,
     record: Mutex<Record>,
+}
+
+struct Slots {
+    /// Workers that do nothing, and since when; the one that was used last is the last one.
+    idle: Vec<(Instant, Worker)>,
+    /// Number of workers that convert, or are just being ended.
+    taken: usize,
+    max: usize,
+}
+
+/// A worker that is taken from a pool. Dropping it frees its slot.
+struct Taken<'a> {
+    pool: &'a Pool,
+    worker: Option<Worker>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut slots = lock(&self.pool.slots);
+        slots.taken -= 1;
+        if let Some(worker) = self.worker.take() {
+            slots.idle.push((Instant::now(), worker));
+        }
+        drop(slots);
+        // A full channel means that somebody is about to look anyway.
+        let _ = self.pool.free.try_send(());
+    }
 }
 
 /// What is known about the workers of a pool.
@@ -62,15 +91,105 @@ impl Record {
 
 impl Pool {
     pub(in crate::convert) fn new(workers: usize) -> Self {
-        let (give_back, take) = crossbeam_channel::bounded(workers.max(1));
-        for _ in 0..workers.max(1) {
-            // Cannot fail: the channel has room for exactly this many.
-            let _ = give_back.send(Worker::default());
-        }
+        let (free, freed) = crossbeam_channel::bounded(1);
         Self {
-            give_back,
-            take,
+            slots: Mutex::new(Slots {
+                idle: Vec::new(),
+                taken: 0,
+                max: workers.max(1),
+            }),
+            free,
+            freed,
             record: Mutex::default(),
+        }
+    }
+
+    /// Changes the number of workers. Those that are too many end as soon as they are idle.
+    pub(in crate::convert) fn set_workers(&self, workers: usize) {
+        lock(&self.slots).max = workers.max(1);
+        let _ = self.free.try_send(());
+        self.end_surplus();
+    }
+
+    /// Ends the workers that have been idle for `time`.
+    ///
+    /// Returns how long it takes until the next one has been; `None` when none is idle.
+    pub(in crate::convert) fn end_idle(&self, time: Duration) -> Option<Duration> {
+        let mut slots = lock(&self.slots);
+        let mut over = Vec::new();
+        while slots
+            .idle
+            .first()
+            .is_some_and(|(since, _)| since.elapsed() >= time)
+        {
+            over.push(slots.idle.remove(0).1);
+        }
+        let next = slots.idle.first();
+        let next = next.map(|(since, _)| time.saturating_sub(since.elapsed()));
+        self.end(slots, over);
+        next
+    }
+
+    /// Returns the number of running processes.
+    pub(in crate::convert) fn processes(&self) -> usize {
+        let slots = lock(&self.slots);
+        let idle = slots.idle.iter().filter(|(_, idle)| idle.running.is_some());
+        idle.count() + slots.taken
+    }
+
+    /// Takes the next free worker, or waits for one. Returns `None` when cancelled.
+    fn take(&self, cancel: &Cancel) -> Option<Taken<'_>> {
+        loop {
+            let mut slots = lock(&self.slots);
+            if slots.taken < slots.max {
+                slots.taken += 1;
+                if slots.taken < slots.max {
+                    // Another one may be waiting for the next slot.
+                    let _ = self.free.try_send(());
+                }
+                let worker = slots.idle.pop().map(|(_, worker)| worker);
+                return Some(Taken {
+                    pool: self,
+                    worker: Some(worker.unwrap_or_default()),
+                });
+            }
+            drop(slots);
+            select_biased! {
+                recv(cancel.cancelled()) -> _ => return None,
+                recv(self.freed) -> _ => {}
+            }
+        }
+    }
+
+    /// Ends idle workers until there are not more than there may be.
+    fn end_surplus(&self) {
+        let mut slots = lock(&self.slots);
+        let surplus = (slots.taken + slots.idle.len()).saturating_sub(slots.max);
+        let surplus = surplus.min(slots.idle.len());
+        let over = slots
+            .idle
+            .drain(..surplus)
+            .map(|(_, worker)| worker)
+            .collect();
+        self.end(slots, over);
+    }
+
+    /// Ends workers that were taken out of the slots. Their slots stay taken until they have ended,
+    /// so that there are never more processes than slots.
+    fn end(&self, mut slots: MutexGuard<'_, Slots>, mut over: Vec<Worker>) {
+        slots.taken += over.len();
+        drop(slots);
+        for running in over.iter_mut().filter_map(|worker| worker.running.as_mut()) {
+            // The end of their input tells all of them at once to finish.
+            running.requests = None;
+        }
+        for mut worker in over {
+            worker.running = None;
+            let is_needed = worker.failures_in_a_row > 0;
+            drop(Taken {
+                pool: self,
+                worker: Some(worker).filter(|_| is_needed),
+            });
         }
     }
 
@@ -84,13 +203,10 @@ impl Pool {
         request: WorkerRequest<'_>,
         cancel: &Cancel,
     ) -> io::Result<Option<Conversion>> {
-        let mut worker = loop {
-            match self.take.recv_timeout(LOOK_EVERY) {
-                Ok(worker) => break worker,
-                Err(_) if cancel.is_cancelled() => return Ok(None),
-                Err(_) => {}
-            }
+        let Some(mut taken) = self.take(cancel) else {
+            return Ok(None);
         };
+        let worker = taken.worker.get_or_insert_default();
         let converted = worker.convert(invocation, &request, cancel);
         let converted = converted.and_then(|converted| match converted {
             Some(Answer::Given(conversion)) => {
@@ -109,8 +225,8 @@ impl Pool {
             }
             None => Ok(None),
         });
-        // Cannot fail: this pool holds the receiving end, with room for every worker.
-        let _ = self.give_back.send(worker);
+        drop(taken);
+        self.end_surplus();
         converted
     }
 }
@@ -219,8 +335,8 @@ impl Worker {
     }
 }
 
-fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
-    record.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn back_off(failures: u32) -> Duration {
@@ -314,11 +430,15 @@ impl Running {
             if left.is_zero() {
                 return Err(Lost::TimedOut(timeout));
             }
-            let line = match self.answers.recv_timeout(left.min(LOOK_EVERY)) {
+            let answer = select_biased! {
+                recv(self.answers) -> answer => answer,
+                recv(cancel.cancelled()) -> _ => return Err(Lost::Cancelled),
+                default(left) => return Err(Lost::TimedOut(timeout)),
+            };
+            let line = match answer {
                 Ok(Line::Whole(line)) => line,
                 Ok(Line::TooLong) => return Err(Lost::TooLong),
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return Err(Lost::Gone),
+                Err(_) => return Err(Lost::Gone),
             };
             let text = str::from_utf8(&line)
                 .map(str::trim)

@@ -21,7 +21,12 @@ struct Section<'a> {
 
 impl Reader<'_> {
     /// Reads one converter. Each mistake becomes a problem, and reading goes on.
-    pub(super) fn converter(&mut self, scope: &Scope<'_>, line: usize) -> ConverterConfig {
+    pub(super) fn converter(
+        &mut self,
+        scope: &Scope<'_>,
+        in_host: &Scope<'_>,
+        line: usize,
+    ) -> ConverterConfig {
         let name = scope.text("name");
         if name.trim().is_empty() || name.chars().any(char::is_control) || name.len() > 200 {
             self.problem(
@@ -69,9 +74,14 @@ impl Reader<'_> {
                     scope.texts("secret_arguments"),
                 ),
                 environment: scope.optional_text("environment"),
-                name,
+                name: name.clone(),
             },
             watch_folder: scope.folder("watch_folder"),
+            max_concurrent: self.max_concurrent(&section, in_host),
+            worker_idle: match scope.get("worker_idle_s") {
+                Some(_) => scope.seconds("worker_idle_s"),
+                None => in_host.seconds("worker_idle_s"),
+            },
             priority: scope.whole("priority"),
             links: if scope.flag("follow_symlinks") {
                 Links::Follow
@@ -100,6 +110,24 @@ impl Reader<'_> {
             submit,
             names,
         }
+    }
+
+    /// Reads the limit on parallel conversions, which cannot be above that of all converters.
+    fn max_concurrent(&mut self, section: &Section<'_>, in_host: &Scope<'_>) -> usize {
+        let in_all: usize = in_host.whole("max_concurrent");
+        if section.scope.get("max_concurrent").is_none() {
+            return in_all;
+        }
+        let own: usize = section.scope.whole("max_concurrent");
+        if own > in_all {
+            let key = "max_concurrent";
+            self.wrong(
+                section,
+                key,
+                format!("{key} = {own} is more than all converters together may run: raise {key} in [host], which is {in_all}, or write at most {in_all} here"),
+            );
+        }
+        own.min(in_all)
     }
 
     /// Records a problem with a key of a converter, at the line of the key.

@@ -6,6 +6,7 @@ pub(super) mod companions;
 pub(super) mod converter;
 pub(super) mod edit;
 pub(super) mod endpoint;
+pub(super) mod limits;
 pub(super) mod names;
 pub(super) mod overlap;
 pub(super) mod read;

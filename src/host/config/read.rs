@@ -244,7 +244,7 @@ impl Reader<'_> {
         let mut lines = Vec::new();
         for (line, values) in converters {
             let scope = scope("converter", values, defaults);
-            let built = self.converter(&scope, *line);
+            let built = self.converter(&scope, &in_host, *line);
             settings.extend(scope.settings(&format!("converter \"{}\"", built.converter.name)));
             lines.push(*line);
             config.converters.push(built);

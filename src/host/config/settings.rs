@@ -27,7 +27,7 @@ pub struct Config {
     /// Further names accepted in the `Host` line of a request, besides addresses, `localhost` and
     /// the machine's own name.
     pub listen_names: Vec<String>,
-    /// Maximum number of parallel conversions.
+    /// Maximum number of parallel conversions of all converters.
     pub max_concurrent: usize,
     /// Bytes. No files are taken while the store's disk has less than this free.
     pub min_free_disk: u64,
@@ -66,6 +66,10 @@ pub struct ConverterConfig {
     pub converter: Converter,
     /// The folder where files appear; `None` for a converter that is only run by hand.
     pub watch_folder: Option<PathBuf>,
+    /// Maximum number of parallel conversions of this converter, and of its worker processes.
+    pub max_concurrent: usize,
+    /// How long its worker processes are kept without work.
+    pub worker_idle: Duration,
     /// 1 is the most urgent, 10 the least.
     pub priority: u8,
     /// Whether links are followed.

@@ -167,8 +167,8 @@ impl Counters {
         self.lock().summary.found = files as u64;
     }
 
-    pub(in crate::host) fn known(&self) {
-        self.lock().summary.known += 1;
+    pub(in crate::host) fn known(&self, files: usize) {
+        self.lock().summary.known += files as u64;
     }
 
     /// Counts a file whose entry already had its final attempt.
@@ -254,7 +254,8 @@ impl Counters {
     pub(in crate::host) fn status(&self, about: About<'_>) -> HostStatus {
         let mut counted = self.lock();
         let now = Instant::now();
-        let converters = about.converters.map(|(name, folder)| {
+        let converters = about.converters.map(|converter| {
+            let name = converter.name;
             let counts = counted.of(name);
             let outcome = |outcome: Outcome| {
                 counts
@@ -265,7 +266,7 @@ impl Counters {
             };
             ConverterStatus {
                 name: name.to_owned(),
-                watch_folder: folder.map(Path::to_owned),
+                watch_folder: converter.watch_folder.map(Path::to_owned),
                 archived: counts.archived,
                 archive_failed: counts.archive_failed,
                 successful: outcome(Outcome::Success),
@@ -276,6 +277,8 @@ impl Counters {
                 archived_per_minute: counts.archiving.sum(now),
                 converted_per_minute: counts.converting.sum(now),
                 purged: counts.purged,
+                max_concurrent: converter.max_concurrent as u64,
+                workers: converter.workers as u64,
                 stuck: about
                     .stuck_by_converter
                     .get(name)
@@ -324,13 +327,21 @@ pub(in crate::host) struct About<'a> {
     pub(in crate::host) stuck_by_converter: BTreeMap<String, u64>,
     pub(in crate::host) silent: Vec<SilentFolder>,
     pub(in crate::host) stopped: &'a dyn Fn(&str) -> Option<StoppedLine>,
-    pub(in crate::host) converters: Box<dyn Iterator<Item = (&'a str, Option<&'a Path>)> + 'a>,
+    pub(in crate::host) converters: Box<dyn Iterator<Item = AboutConverter<'a>> + 'a>,
     pub(in crate::host) config: &'a Path,
     pub(in crate::host) scan_every: Duration,
     pub(in crate::host) queue: QueueStatus,
     pub(in crate::host) submissions: SubmissionStatus,
     pub(in crate::host) disk: Space,
     pub(in crate::host) stores: Vec<StoreStatus>,
+}
+
+/// What the counters do not know of one converter.
+pub(in crate::host) struct AboutConverter<'a> {
+    pub(in crate::host) name: &'a str,
+    pub(in crate::host) watch_folder: Option<&'a Path>,
+    pub(in crate::host) max_concurrent: usize,
+    pub(in crate::host) workers: usize,
 }
 
 impl Counted {

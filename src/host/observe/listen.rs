@@ -26,8 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const ANSWERING_MAX: usize = 8;
 /// Maximum number of requests read at a time; the next one replaces the oldest.
 const READING_MAX: usize = 32;
-/// Time between two checks for a new connection.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The pause before the next connection is accepted after an error, such as too few file handles.
+/// Where nothing tells of connections, the time between two checks for one.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long a status is reused, because querying the stores costs more than answering.
 const FRESH: Duration = Duration::from_millis(500);
 
@@ -43,6 +44,7 @@ pub(in crate::host) struct Asked<'a> {
 pub struct Listener {
     listener: TcpListener,
     latest: Mutex<Option<(Instant, HostStatus)>>,
+    alarm: Alarm,
 }
 
 impl Listener {
@@ -58,6 +60,8 @@ impl Listener {
                 .hint("choose another `listen` in [host], or leave it out")
         })?;
         Ok(Self {
+            alarm: Alarm::new()
+                .map_err(|error| Error::io("listen on", address.to_string(), error))?,
             listener,
             latest: Mutex::default(),
         })
@@ -68,7 +72,12 @@ impl Listener {
         self.listener.local_addr().ok()
     }
 
-    /// Answers requests until cancelled.
+    /// Wakes [`Self::answer`] after it was cancelled.
+    pub(in crate::host) fn wake(&self) {
+        self.alarm.ring();
+    }
+
+    /// Answers requests until cancelled and woken.
     pub(in crate::host) fn answer(&self, host: &Asked<'_>, over: &Cancel) {
         let reading = Reading::default();
         let answering = AtomicUsize::new(0);
@@ -77,10 +86,17 @@ impl Listener {
                 if over.is_cancelled() {
                     return;
                 }
-                let Ok((stream, _)) = self.listener.accept() else {
-                    // No connection is waiting, or the process is out of handles, which passes.
-                    over.sleep(LOOK_EVERY);
-                    continue;
+                let stream = match self.listener.accept() {
+                    Ok((stream, _)) => stream,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.alarm.wait(&self.listener, over);
+                        continue;
+                    }
+                    // The process is out of handles, which passes.
+                    Err(_) => {
+                        over.sleep(PAUSE);
+                        continue;
+                    }
                 };
                 if reading.begin(number, &stream).is_err() {
                     continue;
@@ -168,6 +184,58 @@ impl Listener {
                 status
             }
         }
+    }
+}
+
+/// Waits for a connection, and can be woken while it does.
+#[cfg(unix)]
+#[derive(Debug)]
+struct Alarm(
+    std::os::unix::net::UnixStream,
+    std::os::unix::net::UnixStream,
+);
+
+#[cfg(unix)]
+impl Alarm {
+    fn new() -> io::Result<Self> {
+        let (rung, ring) = std::os::unix::net::UnixStream::pair()?;
+        Ok(Self(rung, ring))
+    }
+
+    fn ring(&self) {
+        // Fails only if nothing was ever read, and then it is rung already.
+        let _ = (&self.1).write(b"!");
+    }
+
+    fn wait(&self, listener: &TcpListener, over: &Cancel) {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let mut ends = [
+            PollFd::new(listener, PollFlags::IN),
+            PollFd::new(&self.0, PollFlags::IN),
+        ];
+        // An error means that the kernel is out of memory, or that a signal came.
+        if poll(&mut ends, None).is_err() {
+            over.sleep(PAUSE);
+        }
+    }
+}
+
+/// Stands in on systems where a wait for a connection cannot be interrupted.
+#[cfg(not(unix))]
+#[derive(Debug)]
+struct Alarm;
+
+#[cfg(not(unix))]
+impl Alarm {
+    #[expect(clippy::unnecessary_wraps, reason = "it may fail on other systems")]
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    fn ring(&self) {}
+
+    fn wait(&self, _: &TcpListener, over: &Cancel) {
+        over.sleep(PAUSE);
     }
 }
 

@@ -120,6 +120,10 @@ pub struct ConverterStatus {
     pub converted_per_minute: u64,
     /// Number of entries purged by its rules.
     pub purged: u64,
+    /// Maximum number of its conversions at a time.
+    pub max_concurrent: u64,
+    /// Number of its worker processes, with and without work.
+    pub workers: u64,
     /// Number of its files that stay in their folder because of a problem.
     pub stuck: u64,
     /// Why the converter cannot run; `None` while it can.

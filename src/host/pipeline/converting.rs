@@ -1,6 +1,7 @@
 //! Stage 2: hands an archived file to its converter.
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::files::{ArchivedFile, ConvertedFile, FinalJob, LOOK_AGAIN, STOPPING, StageResult};
 use super::history::entry;
@@ -97,6 +98,10 @@ impl FileWorker {
                 .convert_unarchived(ready, &runner)?
                 .map(|conversion| (None, conversion)),
         };
+        if config.worker_idle.is_zero() {
+            // Before the step ends, so that no other converter starts while this one still runs.
+            runner.end_idle_workers(Duration::ZERO);
+        }
         Ok(converted.map_or(StageResult::Left(STOPPING), StageResult::Next))
     }
 

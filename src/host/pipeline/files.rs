@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::disposition::{Disposition, Safety};
 use super::history::entry;
-use super::queue::QueuePosition;
+use super::waiting::QueuePosition;
 use crate::Result;
 use crate::archive::Archive;
 use crate::convert::{Conversion, Runner, Session};
@@ -68,6 +68,7 @@ impl TakenFile {
             modified: self.candidate.meta.modified,
             folder: folder.unwrap_or(Path::new("")).into(),
             path,
+            converter: config.converter.name.as_str().into(),
             patience: PATIENCE + Duration::from_secs(self.candidate.meta.size / BYTES_A_SECOND),
         }
     }

@@ -1,7 +1,8 @@
 //! The state that all threads of a host share.
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::files::{ArchivedFile, FinalJob, TakenFile};
 use super::memory::FileMemory;
@@ -31,7 +32,7 @@ pub struct Host {
     pub(in crate::host) stuck: StuckTracker,
     pub(in crate::host) stopped: StoppedConverters,
     pub(in crate::host) scanners: FolderScanners,
-    pub(in crate::host) purge_asked: AtomicBool,
+    pub(in crate::host) purge_asked: PurgeRequest,
     /// Returns problems of the program around the host, for its health.
     pub(in crate::host) surroundings: OnceLock<Box<Surroundings>>,
     pub(in crate::host) active: Mutex<Arc<ActiveConfig>>,
@@ -39,6 +40,26 @@ pub struct Host {
     pub(in crate::host) reloading: Mutex<()>,
     pub(in crate::host) memory: FileMemory,
     pub(in crate::host) space: DiskSpace,
+}
+
+/// Asks for a purge before the next one is due.
+pub(in crate::host) struct PurgeRequest {
+    ask: Sender<()>,
+    pub(in crate::host) asked: Receiver<()>,
+}
+
+impl Default for PurgeRequest {
+    fn default() -> Self {
+        let (ask, asked) = bounded(1);
+        Self { ask, asked }
+    }
+}
+
+impl PurgeRequest {
+    fn ask(&self) {
+        // A full channel means that one is asked for already.
+        let _ = self.ask.try_send(());
+    }
 }
 
 type Surroundings = dyn Fn() -> Vec<String> + Send + Sync;
@@ -79,7 +100,7 @@ impl Host {
         let trouble = space.trouble();
         match (turned, &trouble) {
             (SpaceChange::Low, Some(error)) => {
-                self.purge_asked.store(true, Ordering::Relaxed);
+                self.purge_asked.ask();
                 if let Space::Low { folder, .. } = &space {
                     self.counters.trouble(folder, error);
                 }

@@ -13,4 +13,5 @@ pub(super) mod recording;
 pub(super) mod scan_folders;
 pub(super) mod stopped_converters;
 pub(super) mod threads;
+pub(super) mod waiting;
 pub(super) mod worker;

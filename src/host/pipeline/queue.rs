@@ -12,8 +12,10 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use super::waiting::{ByConverter, ByFolder, QueuePosition};
+use crate::host::config::limits::ConverterLimits;
 use crate::host::observe::status::QueueStatus;
 use crate::host::panics::lock;
 use crate::host::sources::silent::Silent;
@@ -25,18 +27,6 @@ const UNRECORDED_BYTES_MAX: usize = 64 << 20;
 /// Maximum number of conversions that wait to be recorded.
 const UNRECORDED_MAX: usize = 256;
 
-/// The position of a file in a queue. The smallest comes first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::host) struct QueuePosition {
-    pub(in crate::host) priority: u8,
-    pub(in crate::host) modified: SystemTime,
-    pub(in crate::host) path: PathBuf,
-    /// The watch folder of the file.
-    pub(in crate::host) folder: Arc<Path>,
-    /// How long one step on it may take before its folder counts as silent.
-    pub(in crate::host) patience: Duration,
-}
-
 /// The queues of all stages, and the running steps.
 pub(in crate::host) struct Queue<Taken, Archived, Converted> {
     state: Mutex<QueueState<Taken, Archived, Converted>>,
@@ -46,7 +36,7 @@ pub(in crate::host) struct Queue<Taken, Archived, Converted> {
 
 struct QueueState<Taken, Archived, Converted> {
     to_archive: ByFolder<Taken>,
-    to_convert: ByFolder<Archived>,
+    to_convert: ByConverter<Archived>,
     to_record: VecDeque<(usize, Converted)>,
     to_clear: ByFolder<Converted>,
     unrecorded_bytes: usize,
@@ -58,12 +48,9 @@ struct QueueState<Taken, Archived, Converted> {
     at_work: [usize; 3],
     /// Maximum number of threads of a stage that work for one folder.
     folder_max: usize,
-    converters_max: usize,
+    limits: ConverterLimits,
     closed: bool,
 }
-
-/// Waiting jobs of one stage, by watch folder.
-struct ByFolder<Job>(BTreeMap<Arc<Path>, BTreeMap<QueuePosition, (Instant, Job)>>);
 
 /// A step that a thread is working on.
 pub(in crate::host) struct RunningStep {
@@ -169,52 +156,6 @@ impl<Taken, Archived, Converted> Drop for StepGuard<'_, Taken, Archived, Convert
     }
 }
 
-impl<Job> ByFolder<Job> {
-    fn insert(&mut self, position: QueuePosition, job: Job) {
-        let folder = self.0.entry(Arc::clone(&position.folder)).or_default();
-        folder.insert(position, (Instant::now(), job));
-    }
-
-    /// Takes the most urgent job among the folders for which `may` allows another step.
-    fn pop_first(&mut self, may: impl Fn(&Path) -> bool) -> Option<(QueuePosition, Job)> {
-        let heads = self.0.iter().filter(|(folder, _)| may(folder));
-        let first = heads.filter_map(|(_, jobs)| jobs.first_key_value());
-        let folder = Arc::clone(&first.min_by_key(|(position, _)| *position)?.0.folder);
-        let jobs = self.0.get_mut(&folder)?;
-        let (position, (_, job)) = jobs.pop_first()?;
-        if jobs.is_empty() {
-            self.0.remove(&folder);
-        }
-        Some((position, job))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn len(&self) -> usize {
-        self.0.values().map(BTreeMap::len).sum()
-    }
-
-    /// Returns how long the most urgent job has waited.
-    fn age(&self) -> Duration {
-        let heads = self.0.values().filter_map(BTreeMap::first_key_value);
-        let ages = heads.map(|(_, (since, _))| since.elapsed());
-        ages.max().unwrap_or_default()
-    }
-
-    fn paths(&self) -> impl Iterator<Item = &Path> {
-        let turns = self.0.values().flat_map(BTreeMap::keys);
-        turns.map(|position| position.path.as_path())
-    }
-}
-
-impl<Job> Default for ByFolder<Job> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
 impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
     /// Returns true when no more jobs can reach this stage.
     fn is_over(&self, stage: Stage) -> bool {
@@ -242,11 +183,11 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
 
     /// Returns true when jobs wait outside of silent folders.
     fn has_work<Job>(&self, waiting: &ByFolder<Job>) -> bool {
-        waiting.0.keys().any(|folder| !self.is_silent(folder))
+        waiting.folders().any(|folder| !self.is_silent(folder))
     }
 
     fn may_convert(&self) -> bool {
-        self.at_work[1] < self.converters_max
+        self.at_work[1] < self.limits.in_all
             && self.unrecorded_bytes < UNRECORDED_BYTES_MAX
             && self.to_record.len() < UNRECORDED_MAX
     }
@@ -273,6 +214,14 @@ fn may_begin(
 }
 
 impl RunningStep {
+    /// Returns true for a conversion by this converter that is not overdue.
+    fn is_conversion_by(&self, converter: &str) -> bool {
+        let position = self.position.as_ref();
+        self.stage == Stage::Converting
+            && !self.overdue
+            && position.is_some_and(|position| *position.converter == *converter)
+    }
+
     fn is_in(&self, folder: &Path) -> bool {
         let position = self.position.as_ref();
         position.is_some_and(|position| *position.folder == *folder)
@@ -284,7 +233,7 @@ impl<Taken, Archived, Converted> Default for Queue<Taken, Archived, Converted> {
         Self {
             state: Mutex::new(QueueState {
                 to_archive: ByFolder::default(),
-                to_convert: ByFolder::default(),
+                to_convert: ByConverter::default(),
                 to_record: VecDeque::new(),
                 to_clear: ByFolder::default(),
                 unrecorded_bytes: 0,
@@ -293,7 +242,7 @@ impl<Taken, Archived, Converted> Default for Queue<Taken, Archived, Converted> {
                 last_number: 0,
                 at_work: [0; 3],
                 folder_max: usize::MAX,
-                converters_max: 1,
+                limits: ConverterLimits::default(),
                 closed: false,
             }),
             stages: Default::default(),
@@ -309,18 +258,18 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
 
     /// Opens the queues, with limits on parallel conversions and on threads of a stage in one
     /// folder.
-    pub(in crate::host) fn open(&self, converters_max: usize, folder_max: usize) {
+    pub(in crate::host) fn open(&self, limits: ConverterLimits, folder_max: usize) {
         let mut state = self.lock();
         state.closed = false;
-        state.converters_max = converters_max;
+        state.limits = limits;
         state.folder_max = folder_max;
         drop(state);
         self.stages[Stage::Converting as usize].notify_all();
     }
 
-    /// Sets the maximum number of parallel conversions.
-    pub(in crate::host) fn set_converters_max(&self, converters_max: usize) {
-        self.lock().converters_max = converters_max;
+    /// Sets the limits on parallel conversions.
+    pub(in crate::host) fn set_limits(&self, limits: ConverterLimits) {
+        self.lock().limits = limits;
         self.stages[Stage::Converting as usize].notify_all();
     }
 
@@ -367,10 +316,10 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
             state.at_work[*stage as usize] -= 1;
         }
         for folder in folders {
-            let to_archive = state.to_archive.0.remove(&folder).unwrap_or_default();
-            let to_convert = state.to_convert.0.remove(&folder).unwrap_or_default();
-            for position in to_archive.keys().chain(to_convert.keys()) {
-                state.in_hand.remove(&position.path);
+            let mut dropped = state.to_archive.remove(&folder);
+            dropped.extend(state.to_convert.remove(&folder));
+            for path in dropped {
+                state.in_hand.remove(&path);
             }
         }
         if !replace.is_empty() {
@@ -426,6 +375,12 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
             }
         }
         silent
+    }
+
+    /// Returns true while a file is in a queue or a step is running, also in silent folders.
+    pub(in crate::host) fn is_busy(&self) -> bool {
+        let state = self.lock();
+        !state.in_hand.is_empty() || !state.running.is_empty()
     }
 
     /// Waits until no file is in a queue, except in silent folders, or until `until`.
@@ -516,9 +471,16 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
             if !state.may_convert() {
                 return None;
             }
+            let (running, limits) = (&state.running, &state.limits);
             // The bytes of an archived file come from the store, so a silent folder does not hold
             // it up.
-            let (position, ready) = state.to_convert.pop_first(|_| true)?;
+            let (position, ready) = state.to_convert.pop_first(|converter| {
+                let steps = running.values();
+                steps
+                    .filter(|step| step.is_conversion_by(converter))
+                    .count()
+                    < limits.of(converter)
+            })?;
             Some((Some(position), ready))
         })
     }

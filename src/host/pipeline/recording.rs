@@ -59,6 +59,9 @@ impl FileWorker {
                 let terms = terms(config);
                 let recorded =
                     convert::record(archive, &runner, &session, id, terms, conversion, submit)?;
+                if let Some(submit) = &config.submit {
+                    taken.active.outbox.ring(submit);
+                }
                 by = Some(recorded.converter_id);
                 (tried_by(&entry(archive, id)?, by), recorded.conversion)
             }

@@ -10,10 +10,12 @@ use super::memory::Recalled;
 use super::worker::FileWorker;
 use crate::Error;
 use crate::host::active_config::ActiveConfig;
-use crate::host::config::settings::{Config, ConverterConfig, Writers};
+use crate::host::config::settings::{Config, ConverterConfig, Links, Writers};
+use crate::host::file_id::FileId;
 use crate::host::observe::stuck::StuckAt;
 use crate::host::sources::candidate::{self, Candidate};
 use crate::host::sources::open_files::OpenFiles;
+use crate::host::sources::resting::RestingFolders;
 use crate::host::sources::scanners::{self, FolderListing};
 use crate::host::stop::Stop;
 use crate::id::ConverterId;
@@ -28,8 +30,8 @@ pub(in crate::host) struct ScanResult {
     pub(in crate::host) stable_in: Option<Duration>,
     /// Folders that could not be listed, with the reason.
     pub(in crate::host) troubles: Vec<String>,
-    /// Folders that were listed.
-    pub(in crate::host) listed: HashSet<PathBuf>,
+    /// Folders that were listed, and which folder each is.
+    listed: HashMap<PathBuf, Option<FileId>>,
     /// Items in them that cannot be taken.
     pub(in crate::host) refused: HashSet<PathBuf>,
     /// True when more files are ready than the queue holds.
@@ -41,6 +43,10 @@ pub(in crate::host) struct ScanResult {
     /// Companions without their main file, and files whose companion another converter takes, with
     /// the reason.
     apart: Vec<(PathBuf, &'static str)>,
+    /// Listed folders with something that waits for another scan.
+    waiting: HashSet<PathBuf>,
+    /// Numbers of finished files that lie in their folders.
+    known: HashMap<PathBuf, usize>,
 }
 
 impl ScanResult {
@@ -49,19 +55,34 @@ impl ScanResult {
         let now = self.identities.get(&converter);
         now.is_some_and(|now| *now != before)
     }
+
+    /// Returns the listed folders, which folder each is, and the number of finished files in it;
+    /// `None` where something waits for another scan.
+    pub(in crate::host) fn at_rest(
+        &self,
+    ) -> impl Iterator<Item = (&Path, Option<FileId>, Option<usize>)> {
+        self.listed.iter().map(|(folder, id)| {
+            let known = self.known.get(folder).copied().unwrap_or_default();
+            let rests = !self.more && !self.waiting.contains(folder);
+            (folder.as_path(), *id, rests.then_some(known))
+        })
+    }
 }
 
 impl Host {
-    /// Scans all folders and takes the files that are ready.
+    /// Scans all folders but those at rest, and takes the files that are ready.
     pub(in crate::host) fn scan_folders(
         &self,
         active: &Arc<ActiveConfig>,
         worker: &FileWorker,
+        resting: &RestingFolders,
         patience: Duration,
     ) -> ScanResult {
         let mut looked = ScanResult::default();
-        let candidates = list_candidates(active, worker, &mut looked, patience);
-        self.counters.found(candidates.len());
+        let candidates = list_candidates(active, worker, resting, &mut looked, patience);
+        let at_rest = resting.known();
+        self.counters.found(candidates.len() + at_rest);
+        self.counters.known(at_rest);
         self.forget_all_but(&candidates, active, &looked);
         for (path, why) in &looked.apart {
             worker.left(path, why);
@@ -69,6 +90,7 @@ impl Host {
         let mut open_files = None;
         let trials = self.trials(&candidates, active);
         let silent = self.silent();
+        looked.waiting.extend(self.waiting_in(&candidates, active));
         for candidate in candidates {
             let path = candidate.path.clone();
             if worker.stop.is_asked() {
@@ -99,8 +121,15 @@ impl Host {
                     (failures, tried)
                 }
                 Recalled::FailedBy(by) if looked.is_another(candidate.converter, by) => (0, 0),
-                Recalled::Known | Recalled::FailedBy(_) => {
-                    self.counters.known();
+                Recalled::Known => {
+                    self.counters.known(1);
+                    if let Some(folder) = folder {
+                        *looked.known.entry(folder.to_owned()).or_default() += 1;
+                    }
+                    continue;
+                }
+                Recalled::FailedBy(_) => {
+                    self.counters.known(1);
                     continue;
                 }
                 Recalled::Left(why) => {
@@ -141,6 +170,17 @@ impl Host {
         looked
     }
 
+    /// Returns the folders of the sources that are not finished.
+    fn waiting_in(&self, candidates: &[Candidate], active: &ActiveConfig) -> HashSet<PathBuf> {
+        let waiting = candidates.iter().filter(|candidate| {
+            self.queue.contains(&candidate.path)
+                || !matches!(self.memory.recall(candidate), Recalled::Known)
+        });
+        let converters = &active.config.converters;
+        let folders = waiting.filter_map(|waits| converters[waits.converter].watch_folder.clone());
+        folders.collect()
+    }
+
     /// Forgets the files that are no longer in their folders.
     ///
     /// Files of a folder that was not listed this time are kept, because its content is unknown.
@@ -153,7 +193,7 @@ impl Host {
         let watched: HashSet<&Path> = watched(&active.config).collect();
         let may_be_there = |path: &Path| {
             let folder = folder(path);
-            watched.contains(&*folder) && !looked.listed.contains(&folder)
+            watched.contains(&*folder) && !looked.listed.contains_key(&folder)
         };
         self.memory
             .retain(|path| present.contains(path) || may_be_there(path));
@@ -199,7 +239,8 @@ impl Host {
         let mut looked = ScanResult::default();
         let silent = self.silent();
         let mut open_files = None;
-        for candidate in list_candidates(active, worker, &mut looked, scanners::SLOW) {
+        let resting = RestingFolders::default();
+        for candidate in list_candidates(active, worker, &resting, &mut looked, scanners::SLOW) {
             let config = &active.config.converters[candidate.converter];
             if !self.has_room(active, &worker.hooks) {
                 break;
@@ -229,7 +270,12 @@ impl Host {
         // A folder that cannot be listed is reported by the scan itself.
         let listed = self
             .scanners
-            .look(active, &self.scan_context(), scanners::SILENT)
+            .look(
+                active,
+                &self.scan_context(),
+                &RestingFolders::default(),
+                scanners::SILENT,
+            )
             .into_iter();
         for candidate in listed
             .filter_map(|listed| listed.result.ok())
@@ -252,6 +298,7 @@ impl Host {
 fn list_candidates(
     active: &Arc<ActiveConfig>,
     worker: &FileWorker,
+    resting: &RestingFolders,
     looked: &mut ScanResult,
     patience: Duration,
 ) -> Vec<Candidate> {
@@ -264,7 +311,7 @@ fn list_candidates(
     } in worker
         .host
         .scanners
-        .look(active, &worker.host.scan_context(), patience)
+        .look(active, &worker.host.scan_context(), resting, patience)
     {
         let name = &active.config.converters[converter].converter.name;
         let mut tell = |path: &Path, error: &Error| {
@@ -279,6 +326,13 @@ fn list_candidates(
             Ok(found) => {
                 for error in &found.set_aside {
                     tell(&folder, error);
+                }
+                let waits = !found.set_aside.is_empty()
+                    || !found.refused.is_empty()
+                    || !found.alone.is_empty()
+                    || !tells_of_sources(&active.config.converters[converter]);
+                if waits {
+                    looked.waiting.insert(folder.clone());
                 }
                 candidates.extend(found.candidates);
                 alone.extend(found.alone);
@@ -297,7 +351,7 @@ fn list_candidates(
                     }
                     looked.refused.insert(path);
                 }
-                looked.listed.insert(folder);
+                looked.listed.insert(folder, found.id);
             }
             Err(error) => tell(&folder, &error),
         }
@@ -313,10 +367,22 @@ fn list_candidates(
     }
     let robbed = candidate::order(&mut candidates, &active.config.converters);
     let why = "what belongs to it is another converter's";
+    looked.waiting.extend(
+        robbed
+            .iter()
+            .filter_map(|path| path.parent().map(Path::to_owned)),
+    );
     looked
         .apart
         .extend(robbed.into_iter().map(|path| (path, why)));
     candidates
+}
+
+/// Returns true if what happens in the watch folder itself tells of every source.
+///
+/// It does not tell of a marker that appears inside of a folder, nor of what a link leads to.
+fn tells_of_sources(config: &ConverterConfig) -> bool {
+    config.complete_marker.is_none() && config.links == Links::Skip
 }
 
 /// Returns what a source still lacks. Stations create a file before they write it.

@@ -22,7 +22,7 @@ const THREADS: usize = 16;
 /// Maximum number of them that work for one folder when there are several folders.
 const THREADS_OF_FOLDER: usize = 12;
 /// Time between two checks for steps that take too long.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(in crate::host) const MAINTAIN_EVERY: Duration = Duration::from_millis(250);
 
 pub(in crate::host) struct WorkerThreads {
     threads: Vec<JoinHandle<()>>,
@@ -41,14 +41,13 @@ impl WorkerThreads {
             looked: Instant::now(),
             told: BTreeMap::new(),
         };
-        let max_concurrent = active.config.max_concurrent;
         let lines = active.config.converters.len();
         let folder_max = if lines > 1 {
             THREADS_OF_FOLDER
         } else {
             THREADS
         };
-        worker.host.queue.open(max_concurrent, folder_max);
+        worker.host.queue.open(active.config.limits(), folder_max);
         for _ in 0..THREADS {
             workers.spawn(Stage::Archiving, worker);
             workers.spawn(Stage::Recording, worker);
@@ -62,7 +61,7 @@ impl WorkerThreads {
     /// It is cheap, because it is called often.
     pub(in crate::host) fn maintain(&mut self, worker: &FileWorker, active: &Arc<ActiveConfig>) {
         self.convert(worker, active);
-        if self.looked.elapsed() < LOOK_EVERY {
+        if self.looked.elapsed() < MAINTAIN_EVERY {
             return;
         }
         self.looked = Instant::now();

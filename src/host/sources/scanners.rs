@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::candidate::Candidate;
+use super::resting::RestingFolders;
 use super::silent::Silent;
 use super::{clear, scan};
 use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
 use crate::host::config::settings::ConverterConfig;
+use crate::host::file_id::FileId;
 use crate::host::panics::{self, lock};
 use crate::id::ConverterId;
 use crate::{Error, Result};
@@ -50,6 +52,8 @@ pub(in crate::host) struct Found {
     pub(in crate::host) alone: Vec<PathBuf>,
     /// The path of the folder without links.
     pub(in crate::host) real: Option<PathBuf>,
+    /// Which folder it is.
+    pub(in crate::host) id: Option<FileId>,
     /// The current identity of the converter, if it was requested and could be determined.
     pub(in crate::host) converter_id: Option<ConverterId>,
     /// Problems with what an earlier host had set aside.
@@ -88,11 +92,13 @@ struct FolderScanner {
 }
 
 impl FolderScanners {
-    /// Scans all folders, and returns the results of those that answered within `patience`.
+    /// Scans all folders but those at rest, and returns the results of those that answered within
+    /// `patience`.
     pub(in crate::host) fn look(
         &self,
         active: &Arc<ActiveConfig>,
         scan_context: &ScanContext<'_>,
+        resting: &RestingFolders,
         patience: Duration,
     ) -> Vec<FolderListing> {
         let mut scanners = lock(&self.scanners);
@@ -100,6 +106,9 @@ impl FolderScanners {
         scanners.retain(|key, _| watched.iter().any(|(watched, _)| watched == key));
         let mut listed = Vec::new();
         for (key, converter) in &watched {
+            if resting.rests(&key.1) {
+                continue;
+            }
             let scanner = match scanners.get_mut(key) {
                 Some(scanner) => scanner,
                 None => match FolderScanner::start(key.1.clone(), scan_context, &self.tidied) {
@@ -153,6 +162,17 @@ impl FolderScanners {
     /// there.
     pub(in crate::host) fn look_for_set_aside(&self, watched: &Path) {
         lock(&self.tidied).remove(watched);
+    }
+
+    /// Returns true if nothing is left set aside in a watch folder.
+    pub(in crate::host) fn is_tidied(&self, watched: &Path) -> bool {
+        lock(&self.tidied).contains(watched)
+    }
+
+    /// Returns true while a scan has not been answered.
+    pub(in crate::host) fn are_asked(&self) -> bool {
+        let scanners = lock(&self.scanners);
+        scanners.values().any(|scanner| scanner.asked.is_some())
     }
 
     /// Returns the folders that have not answered for too long.
@@ -248,5 +268,7 @@ pub(in crate::host) fn list(
     found.alone = scanned.alone;
     // Done on this thread, because a share that does not answer then blocks nothing else.
     found.real = watched.canonicalize().ok();
+    let metadata = watched.metadata().ok();
+    found.id = metadata.map(|metadata| FileId::of(&metadata));
     Ok(found)
 }

@@ -9,6 +9,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
+
 use super::answer::{Meaning, Trouble, With, meaning};
 use super::http::{Client, Parcel};
 use crate::archive::{Archive, PendingSubmission};
@@ -26,8 +28,12 @@ use crate::{Error, ErrorKind, Result};
 /// Reports taken from the queue at a time; recording that they are about to be sent shares one
 /// flush.
 const PAGE: usize = 16;
-/// Time between two checks of an empty queue.
+/// Time between two checks of a queue that was just empty; doubled with each check up to the
+/// longest.
+///
+/// The host rings for each report it records, so only reports of other verbs wait that long.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(4);
 /// A server that failed for this many reports in a row gets no more reports in that pass.
 const FAILURES_MAX: u32 = 3;
 /// Maximum bytes of a report that is sent; converters make none that is larger.
@@ -86,12 +92,14 @@ impl Outbox {
             for lane in self.lanes.iter().filter(|lane| !lane.queues.is_empty()) {
                 scope.spawn(|| {
                     let mut cursors = lane.cursors();
+                    let mut pause = LOOK_EVERY;
                     while lane.wait(cancel) {
                         match self.advance(lane, &mut cursors, QueuePass::Repeat, cancel, tell) {
-                            Advance::Some => {}
-                            Advance::None => {
-                                cancel.sleep(LOOK_EVERY);
+                            Advance::Some => pause = LOOK_EVERY,
+                            Advance::None if lane.is_rung_within(pause, cancel) => {
+                                pause = LOOK_EVERY;
                             }
+                            Advance::None => pause = (pause * 2).min(LOOK_EVERY_MAX),
                             Advance::Cancelled => return,
                         }
                     }
@@ -213,6 +221,14 @@ impl Outbox {
             }
         }
         Delivered::Taken
+    }
+
+    /// Tells the endpoint's queue that a report waits to be sent.
+    pub(in crate::host) fn ring(&self, submit: &Submit) {
+        if let Some(lane) = self.lane(submit) {
+            // A full channel means that it is about to look anyway.
+            let _ = lane.ring.try_send(());
+        }
     }
 
     fn lane(&self, submit: &Submit) -> Option<&EndpointQueue> {
@@ -381,6 +397,8 @@ struct EndpointQueue {
     /// Converters, and the stores that hold their reports.
     queues: Vec<(String, Archive)>,
     backoff: Mutex<Backoff>,
+    ring: Sender<()>,
+    rung: Receiver<()>,
 }
 
 /// The delay before the next request to an endpoint.
@@ -395,7 +413,10 @@ struct Backoff {
 
 impl EndpointQueue {
     fn new(submit: Submit) -> Self {
+        let (ring, rung) = bounded(1);
         Self {
+            ring,
+            rung,
             endpoint: submit.endpoint(),
             client: Client::new(&submit),
             submit,
@@ -461,6 +482,15 @@ impl EndpointQueue {
                 error: &error,
                 wait,
             });
+        }
+    }
+
+    /// Waits until a report is announced, or for `pause`. Returns true when one is announced.
+    fn is_rung_within(&self, pause: Duration, cancel: &Cancel) -> bool {
+        select_biased! {
+            recv(cancel.cancelled()) -> _ => false,
+            recv(self.rung) -> rung => rung.is_ok(),
+            default(pause) => false,
         }
     }
 

@@ -1,6 +1,5 @@
 //! Creates a host, and reloads its configuration while it runs.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
@@ -13,7 +12,7 @@ use crate::host::observe::counters::Counters;
 use crate::host::observe::space::DiskSpace;
 use crate::host::observe::stuck::StuckTracker;
 use crate::host::panics::lock;
-use crate::host::pipeline::host::Host;
+use crate::host::pipeline::host::{Host, PurgeRequest};
 use crate::host::pipeline::memory::FileMemory;
 use crate::host::pipeline::queue::Queue;
 use crate::host::pipeline::stopped_converters::StoppedConverters;
@@ -44,7 +43,7 @@ impl Host {
             stuck: StuckTracker::default(),
             stopped: StoppedConverters::default(),
             scanners: FolderScanners::default(),
-            purge_asked: AtomicBool::new(false),
+            purge_asked: PurgeRequest::default(),
             surroundings: OnceLock::new(),
             reloading: Mutex::default(),
             memory: FileMemory::default(),
@@ -73,8 +72,9 @@ impl Host {
             return Err(error);
         }
         let new = Arc::new(old.changed(&self.archives, config));
-        self.queue.set_converters_max(new.config.max_concurrent);
+        self.queue.set_limits(new.config.limits());
         *lock(&self.active) = Arc::clone(&new);
+        old.replaced.cancel();
         if !Arc::ptr_eq(&old.outbox, &new.outbox) {
             old.outbox_over.cancel();
         }

@@ -3,7 +3,7 @@
 use crate::archive::{Archive, Stats};
 use crate::disk::{Disk, FsDisk};
 use crate::host::config::settings::Config;
-use crate::host::observe::counters::About;
+use crate::host::observe::counters::{About, AboutConverter};
 use crate::host::observe::notice::FileError;
 use crate::host::observe::status::{HostStatus, StoreStatus, SubmissionStatus};
 use crate::host::pipeline::host::Host;
@@ -53,9 +53,12 @@ impl Host {
             store.error = asked.err().map(|error| error.to_string());
             stores.push(store);
         }
-        let converters = active.config.converters.iter().map(|config| {
-            let folder = config.watch_folder.as_deref();
-            (config.converter.name.as_str(), folder)
+        let converters = active.config.converters.iter().enumerate();
+        let converters = converters.map(|(at, config)| AboutConverter {
+            name: &config.converter.name,
+            watch_folder: config.watch_folder.as_deref(),
+            max_concurrent: config.max_concurrent,
+            workers: active.workers(at),
         });
         let mut reasons: Vec<String> = self.silent().iter().map(silent::sentence).collect();
         reasons.extend(self.stopped.reasons());

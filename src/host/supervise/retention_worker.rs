@@ -1,7 +1,9 @@
 //! Applies retention in the background: purges entries by the converters' rules, also while the
 //! disk is full.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::select_biased;
 
 use crate::archive::Archive;
 use crate::convert::Cancel;
@@ -18,8 +20,6 @@ use crate::{Error, ErrorKind, Result};
 const FIRST_AFTER: Duration = Duration::from_secs(60);
 /// Maximum number of plans when holds or purges make earlier ones stale.
 const PLANS_MAX: u32 = 3;
-/// Time between two checks whether a purge is due.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Returns the retention rules of a converter.
 fn policy(config: &ConverterConfig) -> Policy {
@@ -36,21 +36,24 @@ fn policy(config: &ConverterConfig) -> Policy {
 impl Host {
     /// Purges by the rules until cancelled: whenever it is due, and when a disk is nearly full.
     pub(super) fn retention_loop(&self, cancel: &Cancel, hooks: &Hooks) {
-        let mut slept = Duration::ZERO;
+        let mut since = Instant::now();
         let mut first = true;
-        while cancel.sleep(LOOK_EVERY) {
-            slept += LOOK_EVERY;
-            let Some(every) = self.active().config.retention_every else {
-                continue;
-            };
-            let due = if first { every.min(FIRST_AFTER) } else { every };
-            let asked = self
-                .purge_asked
-                .swap(false, std::sync::atomic::Ordering::Relaxed);
-            if slept >= due || asked {
+        loop {
+            let active = self.active();
+            let every = active.config.retention_every;
+            let due = every.map(|every| if first { every.min(FIRST_AFTER) } else { every });
+            // Without retention there is nothing to wait for but another configuration.
+            let left = due.map_or(Duration::MAX, |due| due.saturating_sub(since.elapsed()));
+            select_biased! {
+                recv(cancel.cancelled()) -> _ => return,
+                recv(active.replaced.cancelled()) -> _ => continue,
+                recv(self.purge_asked.asked) -> _ => {}
+                default(left) => {}
+            }
+            if every.is_some() {
                 self.apply_retention(hooks);
                 first = false;
-                slept = Duration::ZERO;
+                since = Instant::now();
             }
         }
     }

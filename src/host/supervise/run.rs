@@ -13,6 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::select_biased;
+
 use crate::convert::Cancel;
 use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
@@ -22,9 +24,10 @@ use crate::host::observe::notice::{Hooks, Notice, RunSummary};
 use crate::host::observe::status::HostState;
 use crate::host::panics::caught;
 use crate::host::pipeline::host::Host;
-use crate::host::pipeline::scan_folders::{TICK, watched};
-use crate::host::pipeline::threads::WorkerThreads;
+use crate::host::pipeline::scan_folders::{ScanResult, TICK, watched};
+use crate::host::pipeline::threads::{MAINTAIN_EVERY, WorkerThreads};
 use crate::host::pipeline::worker::FileWorker;
+use crate::host::sources::resting::RestingFolders;
 use crate::host::sources::watcher::FolderWatcher;
 use crate::host::sources::{scanners, silent};
 use crate::host::stop::Stop;
@@ -40,7 +43,7 @@ const PAUSE_MIN_MAX: Duration = Duration::from_secs(2);
 const AFTER_PANIC: Duration = Duration::from_secs(5);
 /// How long running steps may take after the host was told to stop at once.
 pub(super) const LAST_MOMENT: Duration = Duration::from_secs(10);
-/// How often waiting threads check whether the host must stop.
+/// How often a host that is ending checks whether it is over.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// Makes one pass over all watch folders, waiting for new files to become stable, and sends every
@@ -88,6 +91,10 @@ impl Host {
                 let pack = || self.idle_loop(&over, hooks);
                 self.restart_on_panic("packing while idle", &over, hooks, pack);
             });
+            scope.spawn(|| {
+                let end = || self.idle_workers_loop(&over);
+                self.restart_on_panic("ending idle workers", &over, hooks, end);
+            });
             if let Some(listener) = &listener {
                 scope.spawn(|| {
                     let asked = Asked {
@@ -104,6 +111,9 @@ impl Host {
             self.shut_down(&mut workers, &worker);
             over.cancel();
             self.active().outbox_over.cancel();
+            if let Some(listener) = &listener {
+                listener.wake();
+            }
         });
         // Sums up the work since the last scan.
         self.finish_scan(Vec::new(), hooks);
@@ -144,12 +154,19 @@ impl Host {
     fn scan_loop(self: &Arc<Self>, workers: &mut WorkerThreads, worker: &FileWorker) {
         let (stop, hooks) = (&worker.stop, &worker.hooks);
         let mut watcher = FolderWatcher::new();
+        let mut resting = RestingFolders::default();
+        let mut active = self.active();
         while !stop.is_asked() {
-            let active = self.active();
+            if !self.is_current(&active) {
+                active = self.active();
+                resting = RestingFolders::default();
+            }
             workers.maintain(worker, &active);
             let silent = self.silent();
             let answering = watched(&active.config)
                 .filter(|folder| !silent.iter().any(|silent| silent.folder == *folder));
+            resting.wake(&watcher.told(), Instant::now());
+            resting.retain(|folder| self.scanners.is_tidied(folder));
             for (path, why) in watcher.watch(answering) {
                 let path = &path;
                 (hooks.notice)(&Notice::Unwatched { path, why: &why });
@@ -157,7 +174,13 @@ impl Host {
             let began = Instant::now();
             // Checked even if there is no file to take, because the status shows the result.
             self.has_room(&active, hooks);
-            let looked = self.scan_folders(&active, worker, scanners::SLOW);
+            let looked = self.scan_folders(&active, worker, &resting, scanners::SLOW);
+            let_rest(
+                &mut resting,
+                &mut watcher,
+                &looked,
+                active.config.scan_every,
+            );
             self.finish_scan(looked.troubles, hooks);
             let settled = looked.stable_in.map(|time| time + TICK);
             let soonest = (began.elapsed() * PAUSE_LOOKS).clamp(PAUSE_MIN, PAUSE_MIN_MAX);
@@ -208,7 +231,8 @@ impl Host {
             hooks: hooks.clone(),
         };
         let mut workers = WorkerThreads::start(&worker, active);
-        let mut looked = self.scan_folders(active, &worker, scanners::SILENT);
+        let resting = RestingFolders::default();
+        let mut looked = self.scan_folders(active, &worker, &resting, scanners::SILENT);
         while looked.more && !stop.is_asked() {
             std::thread::sleep(PAUSE_MIN);
             workers.maintain(&worker, active);
@@ -246,7 +270,19 @@ impl Host {
         while !worker.stop.is_asked() && self.is_current(active) {
             workers.maintain(worker, active);
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || watcher.wakeups.recv_timeout(left.min(LOOK_EVERY)).is_ok() {
+            // Steps and scans that hang are noticed here. Without any, nothing begins on its own.
+            let wait = if self.queue.is_busy() || self.scanners.are_asked() {
+                left.min(MAINTAIN_EVERY)
+            } else {
+                left
+            };
+            select_biased! {
+                recv(worker.stop.intake.cancelled()) -> _ => return,
+                recv(active.replaced.cancelled()) -> _ => return,
+                recv(watcher.wakeups) -> _ => return,
+                default(wait) => {}
+            }
+            if left.is_zero() {
                 return;
             }
         }
@@ -291,9 +327,20 @@ impl Host {
         while !over.is_cancelled() {
             let active = self.active();
             active.outbox.run(&active.outbox_over, &*hooks.notice);
-            // An outbox without endpoints has no work.
-            while !over.is_cancelled() && !active.outbox_over.is_cancelled() {
-                over.sleep(LOOK_EVERY);
+            // An outbox without endpoints has no work. It is over when the host is, too.
+            active.outbox_over.wait();
+        }
+    }
+
+    /// Ends worker processes that had no work for long enough, until `over`.
+    fn idle_workers_loop(&self, over: &Cancel) {
+        while !over.is_cancelled() {
+            let active = self.active();
+            let next = active.end_idle_workers();
+            select_biased! {
+                recv(over.cancelled()) -> _ => return,
+                recv(active.replaced.cancelled()) -> _ => {}
+                default(next) => {}
             }
         }
     }
@@ -330,5 +377,27 @@ impl Host {
                 error: &error,
             });
         }
+    }
+}
+
+/// Lets the folders rest that hold nothing to wait for, if the system tells of what appears there.
+fn let_rest(
+    resting: &mut RestingFolders,
+    watcher: &mut FolderWatcher,
+    looked: &ScanResult,
+    scan_every: Duration,
+) {
+    let now = Instant::now();
+    let mut is_replaced = false;
+    for (folder, id, known) in looked.at_rest() {
+        let watched = watcher.sure_of(folder);
+        is_replaced |= watched.is_some() && watched != id;
+        match known.filter(|_| watched.is_some() && watched == id) {
+            Some(known) => resting.rest(folder, known, scan_every, now),
+            None => resting.end(folder),
+        }
+    }
+    if is_replaced {
+        watcher.watch_anew();
     }
 }

@@ -11,7 +11,7 @@ use crate::archive::Archive;
 use crate::cli::render::{Cell, Column, Table, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
-use crate::convert::{Companions, Network, Sandbox, missing_program};
+use crate::convert::{Companions, Mode, Network, Sandbox, missing_program};
 use crate::host::{Config, ConverterConfig, Submit};
 
 #[cfg(unix)]
@@ -46,6 +46,10 @@ struct CheckedConverter<'a> {
     /// Patterns of the companions that belong to a file.
     companions: Vec<&'a str>,
     mode: &'static str,
+    max_concurrent: usize,
+    /// Set for workers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker_idle_s: Option<f64>,
     post_process: &'static str,
     archives: bool,
     retention: String,
@@ -131,6 +135,9 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
             .flat_map(Companions::patterns)
             .collect(),
         mode: config.converter.mode.name(),
+        max_concurrent: config.max_concurrent,
+        worker_idle_s: (config.converter.mode == Mode::Worker)
+            .then(|| config.worker_idle.as_secs_f64()),
         post_process: config.post_process.name(),
         archives: config.archive.archives(),
         retention: config.archive.retention.to_string(),
@@ -160,6 +167,7 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
         Column::clipped("WATCHES"),
         Column::clipped("TAKES"),
         Column::left("MODE"),
+        Column::right("AT A TIME"),
         Column::left("AFTERWARDS"),
         Column::left("KEPT"),
     ];
@@ -179,6 +187,7 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
                 Cell::maybe(converter.watch_folder.as_deref().map(from_here)),
                 Cell::new(taken(converter)),
                 Cell::new(converter.converter.mode.name()),
+                Cell::new(converter.max_concurrent.to_string()),
                 Cell::new(converter.post_process.name()),
                 Cell::maybe(converter.archive.archives().then_some(retention)),
             ]

@@ -118,6 +118,7 @@ fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> Strin
         Column::right("ARCHIVED"),
         Column::right("SUCCESS"),
         Column::right("OTHERS"),
+        Column::right("WORKERS"),
         Column::right("A MINUTE"),
         Column::right("PURGED"),
     ];
@@ -133,6 +134,10 @@ fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> Strin
                 Cell::new(count(converter.archived)),
                 Cell::new(count(converter.successful)),
                 Cell::new(count(others)),
+                Cell::new(format!(
+                    "{}/{}",
+                    converter.workers, converter.max_concurrent
+                )),
                 Cell::new(count(converter.converted_per_minute)),
                 Cell::new(count(converter.purged)),
             ]

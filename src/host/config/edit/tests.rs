@@ -133,7 +133,7 @@ fn what_is_wrong_is_named_with_its_range_and_what_was_meant_and_nothing_is_writt
             "one of delete, move, zip, keep, archive",
         ),
         ("ICT CSV.timeuot_s", "3", "did you mean 'timeout_s'?"),
-        ("ICT CSV.max_concurrent", "3", "belongs in [host]"),
+        ("ICT CSV.stop_within_s", "3", "belongs in [host]"),
         ("ICT CVS.timeout_s", "3", "did you mean 'ICT CSV'?"),
         ("ICT CSV", "3", "is not CONVERTER.KEY"),
         ("ICT CSV.post_process", "move", "needs a done_folder"),

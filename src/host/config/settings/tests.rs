@@ -200,7 +200,7 @@ fn an_explicit_zero_false_or_empty_wins_over_the_defaults() {
 #[test]
 fn unknown_keys_are_told_with_their_line_and_what_was_meant() {
     let text = format!(
-        "[hots]\n[host]\nmax_concurent = 2\n{MINIMAL}watch_foldr = \"x\"\nmax_concurrent = 3\nretry = {{ delay = 3 }}\ncolour = 1\n[defaults]\nname = \"x\"\n"
+        "[hots]\n[host]\nmax_concurent = 2\n{MINIMAL}watch_foldr = \"x\"\nstop_within_s = 3\nretry = {{ delay = 3 }}\ncolour = 1\n[defaults]\nname = \"x\"\n"
     );
     assert_eq!(
         problems(&text),
@@ -217,7 +217,7 @@ fn unknown_keys_are_told_with_their_line_and_what_was_meant() {
             ),
             (
                 8,
-                "converter 'ICT': 'max_concurrent' belongs in [host]".to_owned()
+                "converter 'ICT': 'stop_within_s' belongs in [host]".to_owned()
             ),
             (
                 9,
@@ -404,4 +404,39 @@ fn no_bytes_make_it_panic() {
     ] {
         let _ = parse(text);
     }
+}
+
+/// The limit of one converter and the time that idle workers are kept are inherited, and a limit
+/// that no host could keep to is refused with its line and what to write.
+#[test]
+fn limits_of_a_converter_come_from_the_host_and_never_exceed_it() {
+    let read = |text: &str| Config::parse(text, Path::new("host.toml"));
+    let limits = |text: &str| {
+        let config = read(text).expect("valid");
+        let limits = config.converters.iter();
+        limits
+            .map(|one| (one.max_concurrent, one.worker_idle.as_secs()))
+            .collect::<Vec<_>>()
+    };
+    let one = |more: &str| {
+        format!("[[converter]]\nname = \"{more}\"\ncommand = [\"x\"]\nmode = \"worker\"\n")
+    };
+    assert_eq!(limits(&one("a")), [(4, 300)]);
+    let text = format!(
+        "[host]\nmax_concurrent = 8\nworker_idle_s = 60\n[defaults]\nmax_concurrent = 2\n{}{}worker_idle_s = 0\nmax_concurrent = 8\n",
+        one("a"),
+        one("b")
+    );
+    assert_eq!(limits(&text), [(2, 60), (8, 0)]);
+    let text = format!(
+        "[host]\nmax_concurrent = 2\n{}max_concurrent = 3\n",
+        one("a")
+    );
+    let refused = problems(&text);
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].0, 7);
+    assert_eq!(
+        refused[0].1,
+        "converter 'a': max_concurrent = 3 is more than all converters together may run: raise max_concurrent in [host], which is 2, or write at most 2 here"
+    );
 }

@@ -1,5 +1,7 @@
 //! Tests the order of the queues, and their limits.
 
+use std::time::SystemTime;
+
 use super::*;
 
 type Names = Queue<&'static str, &'static str, &'static str>;
@@ -10,7 +12,15 @@ fn position(priority: u8, seconds: u64, path: &str) -> QueuePosition {
         modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
         path: path.into(),
         folder: Path::new(path).parent().unwrap_or(Path::new("")).into(),
+        converter: "T".into(),
         patience: Duration::from_secs(60),
+    }
+}
+
+fn in_all(conversions: usize) -> ConverterLimits {
+    ConverterLimits {
+        in_all: conversions,
+        ..ConverterLimits::default()
     }
 }
 
@@ -34,7 +44,7 @@ fn the_urgent_come_first_then_the_old_and_each_file_is_in_hand_once() {
 #[test]
 fn a_stage_ends_only_when_nothing_can_come_from_the_one_before() {
     let queue = Names::default();
-    queue.open(1, 16);
+    queue.open(in_all(1), 16);
     queue.take(position(1, 1, "a"), "a");
     queue.close();
     let (name, at_work) = queue.next_to_archive().expect("one");
@@ -53,7 +63,7 @@ fn a_stage_ends_only_when_nothing_can_come_from_the_one_before() {
 #[test]
 fn no_conversion_is_begun_while_too_much_waits_to_be_recorded() {
     let queue = Names::default();
-    queue.open(4, 16);
+    queue.open(in_all(4), 16);
     queue.push_converted(UNRECORDED_BYTES_MAX, "large");
     queue.push_archived(position(1, 1, "a"), "a");
     assert!(!queue.lock().may_convert());
@@ -64,7 +74,7 @@ fn no_conversion_is_begun_while_too_much_waits_to_be_recorded() {
 #[test]
 fn what_nobody_is_at_work_on_is_let_go_and_what_was_converted_is_kept() {
     let queue = Names::default();
-    queue.open(1, 16);
+    queue.open(in_all(1), 16);
     queue.take(position(1, 1, "a"), "a");
     queue.push_archived(position(1, 1, "b"), "b");
     queue.push_converted(1, "c");
