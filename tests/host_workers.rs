@@ -27,11 +27,12 @@ done"#;
 fn configuration(host: &str, of_each: [&str; 3]) -> String {
     let mut text = format!("[store]\npath = \"store\"\n[host]\nmin_free_disk_gb = 0\n{host}\n");
     for (name, more) in LINES.iter().zip(of_each) {
-        text += &format!(
+        let of_line = format!(
             "[[converter]]\nname = \"{name}\"\ncommand = [\"sh\", \"run.sh\", \"{name}\"]\nmode = \"worker\"\n\
              environment = \"sh\"\nbundle = [\"run.sh\"]\nwatch_folder = \"{name}\"\nsettle_s = 0\n\
              archive_enabled = true\npost_process = \"delete\"\n{more}\n"
         );
+        text += &of_line;
     }
     text
 }
@@ -66,7 +67,8 @@ fn processes(host: &Host) -> usize {
 
 /// Returns the most conversions at a time, in all and of each line, and the lines as they began.
 fn account(plant: &Plant) -> (usize, BTreeMap<String, usize>, Vec<String>) {
-    let (mut most, mut most_of, mut began) = (0, BTreeMap::new(), Vec::new());
+    let (mut most, mut began) = (0, Vec::new());
+    let mut most_of: BTreeMap<String, usize> = BTreeMap::new();
     let mut now: BTreeMap<String, usize> = BTreeMap::new();
     for note in fs::read_to_string(plant.path("notes"))
         .expect("notes")

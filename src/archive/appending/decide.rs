@@ -32,8 +32,6 @@ pub(in crate::archive) fn decide(
             return Ok(Some(Receipt::ContentNeeded));
         }
     }
-    // Content that was found to be there or not. It is not looked up twice.
-    let mut looked_up = None;
     match &mut draft.body {
         Body::Archived(fact) => {
             if let Some(key) = &fact.key
@@ -42,7 +40,6 @@ pub(in crate::archive) fn decide(
                 return Ok(Some(Receipt::Known(entry)));
             }
             fact.duplicate = live(&fact.blob.blake3)?;
-            looked_up = Some((fact.blob.blake3, fact.duplicate));
         }
         Body::Converted(fact) => {
             let entry = living(fact.entry, view)?;
@@ -101,25 +98,14 @@ pub(in crate::archive) fn decide(
         }
         _ => {}
     }
-    keep_missing(&mut draft.records, |id| match looked_up {
-        Some((known, is_there)) if known == *id => Ok(is_there),
-        _ => live(id),
-    })?;
-    Ok(None)
-}
-
-/// Drops records of content that is there already, and all but the first of equal ones.
-fn keep_missing(
-    records: &mut Vec<(BlobId, Vec<u8>)>,
-    is_there: impl Fn(&BlobId) -> Result<bool>,
-) -> Result<()> {
+    let mut brought = std::mem::take(&mut draft.records);
     let mut seen = HashSet::new();
-    for (id, record) in std::mem::take(records) {
-        if seen.insert(id) && !is_there(&id)? {
-            records.push((id, record));
+    for (id, record) in brought.drain(..) {
+        if seen.insert(id) && !live(&id)? {
+            draft.records.push((id, record));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Returns a report that an attempt of the entry made.

@@ -186,6 +186,7 @@ impl Archive {
         let carried_out = Arc::new(plan.clone());
         let actor = self.actor().cloned();
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
+        self.store().index.note_purged();
         Ok(PurgeOutcome {
             recorded: RecordedPurge {
                 archives_purged: plan.count,

@@ -68,7 +68,7 @@ impl Archive {
         }
         self.seal_what_is_worth_it()?;
         let again = self.pack_again(left, Eagerness::AsAsked);
-        self.trim_journal()?;
+        self.trim()?;
         match again {
             Ok(again) => Ok(freed.plus(again)),
             Err(error) => Err(after_freeing(error, freed.bytes_freed)),
@@ -92,7 +92,7 @@ impl Archive {
     /// ```
     pub fn compact_while_idle(&self, max_bytes: u64) -> Result<CompactOutcome> {
         let done = self.pack_again(Some(max_bytes), Eagerness::WhileIdle);
-        self.trim_journal()?;
+        self.trim()?;
         done
     }
 
@@ -140,9 +140,17 @@ impl Archive {
         }
     }
 
-    /// Gives back journal files that wait to be used again, except for one.
-    fn trim_journal(&self) -> Result<()> {
-        self.run_in_background(|writer| writer.trim_journal(Spare::One))
+    /// Gives back journal files that wait to be used again, except for one, and the free room of
+    /// the index.
+    fn trim(&self) -> Result<()> {
+        let store = Arc::clone(self.store());
+        self.run_in_background(move |writer| {
+            writer.trim_journal(Spare::One)?;
+            let alone = store.index.write_alone();
+            store.index.shrink();
+            drop(alone);
+            Ok(())
+        })
     }
 
     /// Frees the bytes of purged content, until `max_bytes` were freed: those in packs, and those

@@ -25,6 +25,8 @@ pub(in crate::archive) struct LayeredIndex {
     writing: Mutex<()>,
     /// The file could not be reopened for writing after a failure.
     is_stuck: AtomicBool,
+    /// Entries were purged since the file was last looked at for free room.
+    has_purged: AtomicBool,
     layers: RwLock<Layers>,
 }
 
@@ -62,6 +64,7 @@ impl LayeredIndex {
             index: RwLock::new(Arc::new(index)),
             writing: Mutex::default(),
             is_stuck: AtomicBool::new(false),
+            has_purged: AtomicBool::new(false),
             layers: RwLock::new(Layers {
                 active: Arc::new(active),
                 frozen: None,
@@ -131,14 +134,23 @@ impl LayeredIndex {
         layers.tables = tables;
         layers.frozen = None;
         drop(layers);
-        self.shrink();
+        if self.has_purged.swap(false, Ordering::Relaxed) {
+            self.shrink();
+        }
         Ok(())
+    }
+
+    /// Notes that entries were purged: the next time the file is written, it may become shorter.
+    pub(in crate::archive) fn note_purged(&self) {
+        self.has_purged.store(true, Ordering::Relaxed);
     }
 
     /// Puts a copy without free room in place of a file that has much of it. Readers see no
     /// difference.
     ///
-    /// The caller writes alone. What fails here fails nobody: the file stays as it is until it has
+    /// A copy has to be read again from its file. So this is done after a purge, after a rebuild,
+    /// and when somebody asks for a small store, but not each time the file is written. The caller
+    /// writes alone. What fails here fails nobody: the file stays as it is until it has
     /// grown again.
     pub(in crate::archive) fn shrink(&self) {
         let index = Arc::clone(&self.index.read().expect("no panic while held"));

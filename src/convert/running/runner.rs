@@ -218,19 +218,16 @@ impl Runner {
             .reveal(&self.converter.dir)
             .map_err(|missing| self.unusable(missing.to_string()).caused_by(missing))?;
         // The sandbox of a worker was given the readable folder before the worker started.
-        let (root, made, inner) = match self.converter.mode {
-            Mode::OneShot => {
-                let root = self.scratch_root.clone();
-                (root, Scratch::new as fn(&Path) -> _, &["in", "home"][..])
-            }
+        let (root, inner) = match self.converter.mode {
+            Mode::OneShot => (self.scratch_root.clone(), &["in", "home"][..]),
             // A worker has its home in the folder of its session.
-            Mode::Worker => {
-                let root = session.folder.path().join("in");
-                (root, Scratch::within as fn(&Path) -> _, &["in"][..])
-            }
+            Mode::Worker => (session.folder.path().join("in"), &["in"][..]),
         };
-        let scratch =
-            made(&root).map_err(|error| Error::io("make a folder below", &root, error))?;
+        let scratch = match self.converter.mode {
+            Mode::OneShot => Scratch::new(&root),
+            Mode::Worker => Scratch::within(&root),
+        };
+        let scratch = scratch.map_err(|error| Error::io("make a folder below", &root, error))?;
         inner
             .iter()
             .try_for_each(|name| make_private(&scratch.path().join(name)))

@@ -42,7 +42,7 @@ pub(in crate::host) struct Asked<'a> {
 /// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
-    listener: TcpListener,
+    socket: TcpListener,
     latest: Mutex<Option<(Instant, HostStatus)>>,
     alarm: Alarm,
 }
@@ -62,14 +62,14 @@ impl Listener {
         Ok(Self {
             alarm: Alarm::new()
                 .map_err(|error| Error::io("listen on", address.to_string(), error))?,
-            listener,
+            socket: listener,
             latest: Mutex::default(),
         })
     }
 
     /// Returns the address, with the actual port where port 0 was requested.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.listener.local_addr().ok()
+        self.socket.local_addr().ok()
     }
 
     /// Wakes [`Self::answer`] after it was cancelled.
@@ -86,10 +86,10 @@ impl Listener {
                 if over.is_cancelled() {
                     return;
                 }
-                let stream = match self.listener.accept() {
+                let stream = match self.socket.accept() {
                     Ok((stream, _)) => stream,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.alarm.wait(&self.listener, over);
+                        self.alarm.wait(&self.socket, over);
                         continue;
                     }
                     // The process is out of handles, which passes.

@@ -100,7 +100,10 @@ mod tests {
         let nothing = Told::Folders(HashSet::new());
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
             resting.rest(folder, 3, second, now);
-            resting.wake(&nothing, now + second * pause - Duration::from_millis(1));
+            resting.wake(
+                &nothing,
+                now + (second * pause).saturating_sub(Duration::from_millis(1)),
+            );
             assert!(resting.rests(folder), "{pause}");
             assert_eq!(resting.known(), 3);
             now += second * pause;

@@ -2,7 +2,7 @@
 
 pub(super) mod configure;
 pub(super) mod health;
-pub(super) mod idle_worker;
+pub(super) mod idle_packing;
 pub(super) mod retention_worker;
 pub(super) mod run;
 

@@ -137,7 +137,7 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         mode: config.converter.mode.name(),
         max_concurrent: config.max_concurrent,
         worker_idle_s: (config.converter.mode == Mode::Worker)
-            .then(|| config.worker_idle.as_secs_f64()),
+            .then_some(config.worker_idle.as_secs_f64()),
         post_process: config.post_process.name(),
         archives: config.archive.archives(),
         retention: config.archive.retention.to_string(),
