@@ -59,6 +59,12 @@ pub trait DiskFile: Send + Sync {
     /// Returns the length of the file in bytes.
     fn size(&self) -> io::Result<u64>;
 
+    /// Returns how much space the file takes. Of a file with holes that is less than its length.
+    /// Where it cannot be known, it is the length.
+    fn allocated(&self) -> io::Result<u64> {
+        self.size()
+    }
+
     /// Fills `out` with the bytes from `offset` on. A file that ends earlier is an error of kind
     /// `UnexpectedEof`.
     fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()>;

@@ -126,6 +126,18 @@ impl DiskFile for FsFile {
     }
 
     #[cfg(unix)]
+    fn allocated(&self) -> io::Result<u64> {
+        use std::os::unix::fs::MetadataExt;
+        /// What the system counts in, whatever the size of a block is.
+        const UNIT_BYTES: u64 = 512;
+        let metadata = self.0.metadata()?;
+        Ok(metadata
+            .blocks()
+            .saturating_mul(UNIT_BYTES)
+            .min(metadata.len()))
+    }
+
+    #[cfg(unix)]
     fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(&self.0, out, offset)
     }

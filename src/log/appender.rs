@@ -273,19 +273,19 @@ impl Appender {
         self.free.drain(..).collect()
     }
 
-    /// Removes the free files that are not kept.
+    /// Removes the free files that are not kept. Returns their slots.
     ///
     /// All that they held is sealed under a durable name. So a file that a power cut brings back is
     /// free again, and one that cannot be removed stays free.
-    pub(crate) fn trim(&mut self, spare: Spare) {
+    pub(crate) fn trim(&mut self, spare: Spare) -> Vec<u32> {
+        let mut removed = Vec::new();
         if self.poisoned {
-            return;
+            return removed;
         }
         let kept = match spare {
             Spare::One => 1,
             Spare::None => 0,
         };
-        let mut removed = false;
         while self.free.len() > kept
             && let Some(journal) = self.free.pop_back()
         {
@@ -294,15 +294,16 @@ impl Appender {
                 break;
             }
             self.slots.remove(&journal.slot);
-            removed = true;
+            removed.push(journal.slot);
         }
-        if removed {
+        if !removed.is_empty() {
             // It saves the next opening from looking at them; nothing depends on it.
             let _ = self.disk.sync_dir(Path::new(JOURNAL_DIR));
         }
         if spare == Spare::None && self.group.is_empty() {
             self.current.release_room(self.end);
         }
+        removed
     }
 
     /// Returns how many bytes of frames the current file holds.
@@ -455,9 +456,9 @@ mod tests {
             let full = appender.rotate(10).expect("another file").journal;
             assert_eq!(disk.files().len(), 2);
             appender.give_back(full);
-            appender.trim(Spare::One);
-            assert_eq!(disk.files().len(), 2, "one is kept");
-            appender.trim(Spare::None);
+            assert!(appender.trim(Spare::One).is_empty(), "one is kept");
+            assert_eq!(disk.files().len(), 2);
+            assert_eq!(appender.trim(Spare::None).len(), 1);
             assert_eq!(disk.files().len(), 1);
             assert!(appender.current.slot < 2);
             assert_eq!(appender.files(10), 1);

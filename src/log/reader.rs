@@ -144,14 +144,20 @@ impl LogFiles {
         state.journals.get(&slot).cloned()
     }
 
-    /// Returns the total length of the journal files in use.
+    /// Returns the space that the journal files take.
     pub(crate) fn journal_bytes(&self) -> Result<u64, LogError> {
         let state = self.state.read().expect("no panic while held");
         let sizes = state.journals.iter().map(|(slot, file)| {
-            file.size()
+            file.allocated()
                 .map_err(LogError::io("measure", &journal_path(*slot)))
         });
         sizes.sum()
+    }
+
+    /// Forgets a journal file that was removed. All its events are sealed.
+    pub(crate) fn remove_journal(&self, slot: u32) {
+        let mut state = self.state.write().expect("no panic while held");
+        state.journals.remove(&slot);
     }
 
     /// Registers a journal file, so that readers find it.

@@ -22,7 +22,7 @@ use crate::event::{Actor, Body, ClockReading, Event, StoreOpened};
 use crate::format::leaf;
 use crate::id::{BlobId, EntryId, EventSeq, StoreId};
 use crate::index::{Overlay, View};
-use crate::log::{Appender, FrameDraft, JournalPlace, LiveFrame, LogError, Staged};
+use crate::log::{Appender, FrameDraft, JournalPlace, LiveFrame, LogError, Spare, Staged};
 use crate::retention::PurgePlan;
 use crate::time::Clock;
 use crate::{Error, ErrorKind, Result};
@@ -164,7 +164,7 @@ impl Writer {
                 }
             }
             Control::Trim(spare, reply) => {
-                let trimmed = self.commit(group).map(|()| self.appender.trim(spare));
+                let trimmed = self.commit(group).map(|()| self.trim(spare));
                 let _ = reply.send(trimmed);
             }
             Control::Wipe(reply) => {
@@ -477,6 +477,13 @@ impl Writer {
         self.background
             .send(Job::Seal(full))
             .map_err(|_| self.parts.health.ended())
+    }
+
+    /// Gives back journal files. An open handle would keep the space of a file that was removed.
+    fn trim(&mut self, spare: Spare) {
+        for slot in self.appender.trim(spare) {
+            self.parts.published.log.remove_journal(slot);
+        }
     }
 
     fn rotate_for_seal(&mut self, least: u64) -> Result<()> {

@@ -207,6 +207,12 @@ impl DiskFile for SimFile {
         Ok(state.live.content_mut(self.node).len())
     }
 
+    fn allocated(&self) -> io::Result<u64> {
+        let mut state = self.begin_unless_struck(Call::Size)?;
+        let content = state.live.content_mut(self.node);
+        Ok((content.pages_held() * PAGE_BYTES).min(content.len()))
+    }
+
     fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
         let mut state = self.begin_unless_struck(Call::Read)?;
         if state.live.content_mut(self.node).read(out, offset) {

@@ -97,6 +97,11 @@ impl DiskFile for InterceptedFile {
         self.file.size()
     }
 
+    fn allocated(&self) -> io::Result<u64> {
+        (self.before)(Call::Size, &self.path)?;
+        self.file.allocated()
+    }
+
     fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
         (self.before)(Call::Read, &self.path)?;
         self.file.read_exact_at(out, offset)
