@@ -1,3 +1,7 @@
-//! Proves that no recorded event was changed: the Merkle tree over the event leaves.
+//! Proves to strangers what was recorded, and that it was not changed since.
 
+pub mod key;
+pub mod key_file;
+pub mod note;
+mod text;
 pub mod tree;
