@@ -20,7 +20,8 @@ pub fn leaf_hash(leaf: &[u8]) -> TreeHash {
 /// The largest tree that is decoded. Appending to it cannot overflow in practice.
 const SIZE_MAX: u64 = u64::MAX / 2;
 
-fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
+/// Returns the hash of an inner node.
+pub(super) fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
     Sha256::new()
         .chain_update([1])
         .chain_update(left)
