@@ -45,7 +45,7 @@
 //! | `format` | bytes to values and back; see [`docs::format`] | the vocabulary |
 //! | `index` | projections in redb | disk |
 //! | [`retention`] | policy, holds and entries to a plan; deletes nothing | the vocabulary |
-//! | `evidence` | the Merkle tree over events | format |
+//! | [`evidence`] | the Merkle tree over events; keys, signed checkpoints, proofs | format |
 //! | `blob` | digests, compression, chunks, packs | all above |
 //! | `log` | journal, segments, recovery | all above |
 //! | [`archive`] | the lock and the order of writes: put, read, query, purge, verify | all above |
@@ -110,6 +110,8 @@ pub mod docs {
     pub mod design {}
     #[doc = include_str!("../docs/embedding.md")]
     pub mod embedding {}
+    #[doc = include_str!("../docs/evidence.md")]
+    pub mod evidence {}
     #[doc = include_str!("../docs/format.md")]
     pub mod format {}
     #[doc = include_str!("../docs/glossary.md")]
