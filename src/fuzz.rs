@@ -32,6 +32,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("segment_block", segment_block),
     ("manifest", manifest),
     ("merkle_frontier", merkle_frontier),
+    ("signed_note", signed_note),
+    ("checkpoint", checkpoint),
+    ("tlog_proof", tlog_proof),
+    ("verifier_key", verifier_key),
     ("cursor", cursor),
     ("glob", glob),
     #[cfg(feature = "host")]
@@ -226,6 +230,63 @@ fn merkle_frontier(bytes: &[u8]) {
     }
 }
 
+fn signed_note(bytes: &[u8]) {
+    use crate::evidence::note::Note;
+    if let Ok(note) = Note::parse(bytes) {
+        assert_eq!(note.to_string().as_bytes(), bytes);
+        assert_eq!(note.verify(&[]).ok(), None);
+    }
+}
+
+fn checkpoint(bytes: &[u8]) {
+    use crate::evidence::checkpoint::Checkpoint;
+    if let Ok(text) = str::from_utf8(bytes)
+        && let Ok(checkpoint) = Checkpoint::parse(text)
+    {
+        assert_eq!(checkpoint.to_string(), text);
+    }
+}
+
+fn tlog_proof(bytes: &[u8]) {
+    use crate::evidence::tlog_proof::TlogProof;
+    if let Ok(proof) = TlogProof::parse(bytes) {
+        assert_eq!(proof.to_string().as_bytes(), bytes);
+        // Also when the signature holds, any hashes have to be verified without a panic.
+        let trusted = [signer().verifier().clone()];
+        let _ = proof.verify(b"leaf", &trusted);
+    }
+}
+
+fn verifier_key(bytes: &[u8]) {
+    use crate::evidence::note::VerifierKey;
+    if let Ok(text) = str::from_utf8(bytes)
+        && let Ok(key) = VerifierKey::parse(text)
+    {
+        assert_eq!(key.to_string(), text);
+        assert!(!key.verify(b"text", &[0; 64]));
+    }
+}
+
+/// The key of all samples.
+fn signer() -> crate::evidence::key::SecretKey {
+    use crate::evidence::{key::SecretKey, note::KeyName};
+    SecretKey::from_seed(KeyName::of_store(&STORE), &[7; 32])
+}
+
+/// Returns the proof of the third of seven leaves.
+fn sample_proof() -> crate::evidence::tlog_proof::TlogProof {
+    use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
+    use crate::evidence::{proof, tlog_proof::TlogProof, tree};
+    let leaves = [tree::leaf_hash(b"leaf"); 7];
+    let mut frontier = tree::Frontier::new();
+    leaves.iter().for_each(|leaf| frontier.push_hash(*leaf));
+    let signer = signer();
+    let checkpoint = Checkpoint::of(signer.verifier().name().into(), &frontier);
+    let signed = SignedCheckpoint::sign(checkpoint, &[&signer]).expect("a sound key");
+    let hashes = proof::inclusion_at(7, 2, leaves).expect("in range");
+    TlogProof::new(2, hashes, &signed).with_extra(b"extra".to_vec())
+}
+
 fn cursor(bytes: &[u8]) {
     if let Ok(text) = str::from_utf8(bytes)
         && let Ok(cursor) = text.parse::<Cursor>()
@@ -318,6 +379,7 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let whole = sample_pack(&blob);
     let mut tree = crate::evidence::tree::Frontier::new();
     (0..7).for_each(|_| tree.push(line.as_bytes()));
+    let proof = sample_proof();
     let footer = Footer {
         tree_size: 7,
         tree_root: tree.root(),
@@ -361,6 +423,10 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("segment_block", block),
         ("manifest", sample_manifest()),
         ("merkle_frontier", tree.to_bytes()),
+        ("signed_note", proof.checkpoint().to_string().into_bytes()),
+        ("checkpoint", proof.checkpoint().text().into()),
+        ("tlog_proof", proof.to_string().into_bytes()),
+        ("verifier_key", signer().verifier().to_string().into_bytes()),
         ("cursor", b"size.desc.42.00ff".to_vec()),
         ("glob", b"*SN[0-9]?42*.csv\nict_SN1042.csv".to_vec()),
         #[cfg(feature = "host")]
