@@ -279,7 +279,9 @@ fn sample_proof() -> crate::evidence::tlog_proof::TlogProof {
     use crate::evidence::{proof, tlog_proof::TlogProof, tree};
     let leaves = [tree::leaf_hash(b"leaf"); 7];
     let mut frontier = tree::Frontier::new();
-    leaves.iter().for_each(|leaf| frontier.push_hash(*leaf));
+    for leaf in &leaves {
+        frontier.push_hash(*leaf);
+    }
     let signer = signer();
     let checkpoint = Checkpoint::of(signer.verifier().name().into(), &frontier);
     let signed = SignedCheckpoint::sign(checkpoint, &[&signer]).expect("a sound key");

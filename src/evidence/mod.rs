@@ -23,7 +23,9 @@
 //! let key = SecretKey::generate(KeyName::new("example.com/line3")?)?;
 //! let leaves = [&b"one"[..], b"two", b"three"].map(leaf_hash);
 //! let mut tree = Frontier::new();
-//! leaves.iter().for_each(|leaf| tree.push_hash(*leaf));
+//! for leaf in &leaves {
+//!     tree.push_hash(*leaf);
+//! }
 //! let checkpoint = Checkpoint::of(key.verifier().name().into(), &tree);
 //! let signed = SignedCheckpoint::sign(checkpoint, &[&key])?;
 //! let proof = TlogProof::new(1, inclusion_at(3, 1, leaves)?, &signed).to_string();

@@ -24,7 +24,9 @@ fn the_worked_example_is_what_the_code_writes() {
     let lines = ["{\"event\":1}", "{\"event\":2}", "{\"event\":3}"];
     let leaves = lines.map(|line| leaf_hash(line.as_bytes()));
     let mut tree = Frontier::new();
-    leaves.iter().for_each(|leaf| tree.push_hash(*leaf));
+    for leaf in &leaves {
+        tree.push_hash(*leaf);
+    }
     let checkpoint = Checkpoint::of(old.verifier().name().into(), &tree);
     let signed = SignedCheckpoint::sign(checkpoint, &[&old]).expect("signed");
     let hashes = inclusion_at(3, 1, leaves).expect("in range");

@@ -40,7 +40,9 @@ fn all_proofs_of_all_trees_up_to_70_leaves_are_those_of_the_definition() {
         let leaves = &leaves[..size];
         let proofs = all_proofs(leaves);
         let mut frontier = Frontier::new();
-        leaves.iter().for_each(|leaf| frontier.push_hash(*leaf));
+        for leaf in leaves {
+            frontier.push_hash(*leaf);
+        }
         assert_eq!(proofs.root, frontier.root(), "{size}");
         assert_eq!(proofs.inclusion.len(), size);
         assert_eq!(proofs.consistency.len(), size + 1);
@@ -167,7 +169,9 @@ proptest! {
         let mut builder = ProofBuilder::new(size);
         builder.want_inclusion(index).expect("in range");
         builder.want_consistency(old).expect("in range");
-        leaves.iter().for_each(|leaf| builder.push_hash(*leaf));
+        for leaf in &leaves {
+            builder.push_hash(*leaf);
+        }
         // What is kept does not grow with the tree.
         prop_assert!(builder.wanted.len() + builder.peaks.len() <= 12 * 12);
         let proofs = builder.finish().expect("all leaves");

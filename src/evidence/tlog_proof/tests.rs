@@ -24,7 +24,9 @@ fn key(seed: u8) -> SecretKey {
 fn proof_of(index: u64) -> TlogProof {
     let hashes = LINES.map(leaf_hash);
     let mut tree = crate::evidence::tree::Frontier::new();
-    hashes.iter().for_each(|hash| tree.push_hash(*hash));
+    for hash in &hashes {
+        tree.push_hash(*hash);
+    }
     let origin = TextLine::new("annals/test").expect("a line");
     let signed = SignedCheckpoint::sign(Checkpoint::of(origin, &tree), &[&key(1)]).expect("signed");
     TlogProof::new(
