@@ -4,6 +4,7 @@
 //! A target panics when its decoder panics. It also panics when a decoded value does not encode to
 //! the bytes it came from, because a decoder must not accept bytes that no encoder writes.
 
+use crate::export::Head;
 use crate::format::frame::{Frame, JournalHeader, NewFrame};
 use crate::format::record::Record;
 use crate::format::segment::{BlockHeader, Footer, Trailer};
@@ -36,6 +37,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("checkpoint", checkpoint),
     ("tlog_proof", tlog_proof),
     ("verifier_key", verifier_key),
+    ("bundle_manifest", bundle_manifest),
+    ("bundle_texts", bundle_texts),
     ("cursor", cursor),
     ("glob", glob),
     #[cfg(feature = "host")]
@@ -289,6 +292,32 @@ fn sample_proof() -> crate::evidence::tlog_proof::TlogProof {
     TlogProof::new(2, hashes, &signed).with_extra(b"extra".to_vec())
 }
 
+fn bundle_manifest(bytes: &[u8]) {
+    use crate::export::bag;
+    if let Ok(files) = bag::parse_manifest(bytes) {
+        assert_eq!(bag::manifest(&files).as_bytes(), bytes);
+        let outside = |path: &String| path.starts_with('/') || path.contains("..");
+        assert!(!files.keys().any(outside));
+    }
+}
+
+/// The other texts of a bundle that are read: versions, and the payload of its last event.
+fn bundle_texts(bytes: &[u8]) {
+    use crate::export::{Exported, bag};
+    let _ = (bag::bagit_version(bytes), bag::bundle_format(bytes));
+    let exported = Head::of(bytes).map(|_| serde_json::from_slice::<Data>(bytes));
+    if let Some(Ok(Data { data: exported })) = exported {
+        let text = serde_json::to_string(&exported).expect("plain values");
+        let again: Exported = serde_json::from_str(&text).expect("just written");
+        assert_eq!(again, exported);
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Data {
+    data: crate::export::Exported,
+}
+
 fn cursor(bytes: &[u8]) {
     if let Ok(text) = str::from_utf8(bytes)
         && let Ok(cursor) = text.parse::<Cursor>()
@@ -429,6 +458,8 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("checkpoint", proof.checkpoint().text().into()),
         ("tlog_proof", proof.to_string().into_bytes()),
         ("verifier_key", signer().verifier().to_string().into_bytes()),
+        ("bundle_manifest", sample_bundle_manifest()),
+        ("bundle_texts", sample_exported()),
         ("cursor", b"size.desc.42.00ff".to_vec()),
         ("glob", b"*SN[0-9]?42*.csv\nict_SN1042.csv".to_vec()),
         #[cfg(feature = "host")]
@@ -518,4 +549,23 @@ fn sample_manifest() -> Vec<u8> {
     }
     let root = builder.finish(&mut nowhere).expect("infallible");
     root.expect("two chunks")
+}
+
+fn sample_bundle_manifest() -> Vec<u8> {
+    let files = ["data/blobs/00ff", "data/checkpoint", "data/events.jsonl"];
+    let lines = files.map(|path| format!("{}  {path}\n", Sha256::of(path.as_bytes())));
+    lines.concat().into_bytes()
+}
+
+fn sample_exported() -> Vec<u8> {
+    format!(
+        "{{\"specversion\":\"1.0\",\"id\":\"3\",\"source\":\"urn:annals:{STORE}\",\
+         \"type\":\"annals.exported.v1\",\"sequence\":\"00000000000000000003\",\
+         \"data\":{{\"format\":1,\"filters\":{{\"serial\":\"SN1\"}},\"scope\":\"selection\",\"upto\":2,\
+         \"counts\":{{\"events\":1,\"bytes\":9,\"entries\":1,\
+         \"by_type\":{{\"annals.archived.v1\":1}}}},\"root\":\"{root}\",\
+         \"contents\":{{\"count\":1,\"bytes\":9,\"list\":\"{root}\"}}}}}}",
+        root = Sha256::of(b"root")
+    )
+    .into_bytes()
 }

@@ -48,6 +48,7 @@
 //! | [`evidence`] | the Merkle tree over events; keys, signed checkpoints, proofs | format |
 //! | `blob` | digests, compression, chunks, packs | all above |
 //! | `log` | journal, segments, recovery | all above |
+//! | [`export`] | evidence bundles: writing, verifying, reports, certificates | disk, format, evidence |
 //! | [`archive`] | the lock and the order of writes: put, read, query, purge, verify | all above |
 #![cfg_attr(
     feature = "host",
@@ -77,6 +78,7 @@ pub mod entry;
 mod error;
 pub mod event;
 pub mod evidence;
+pub mod export;
 mod format;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
@@ -130,6 +132,8 @@ pub mod docs {
     pub mod security {}
     #[doc = include_str!("../docs/troubleshooting.md")]
     pub mod troubleshooting {}
+    #[doc = include_str!("../docs/verify-without-annals.md")]
+    pub mod verify_without_annals {}
 }
 
 /// Its example is compiled and run as it stands.

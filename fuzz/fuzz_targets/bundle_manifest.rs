@@ -1,0 +1,6 @@
+//! Feeds any bytes to the decoder 'bundle_manifest'; see `annals::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    annals::fuzz::run("bundle_manifest", bytes);
+});

@@ -1,0 +1,9 @@
+//! An owner gives a bundle away, and somebody changes it on the way, or the owner tries to tell
+//! another story than the log. Each change has one verdict, and no change is ever green.
+
+mod certificates;
+mod million;
+mod recipes;
+mod sample;
+mod tampering;
+mod writing;

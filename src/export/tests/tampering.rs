@@ -1,0 +1,456 @@
+//! Everything that can be done to a bundle after it was signed.
+
+use super::sample::{Folder, Plant, lines_of, look, only, replace, reseal, set_lines};
+use crate::disk::sim::SimDisk;
+use crate::event::{Body, Unknown};
+use crate::evidence::rotation::Rotation;
+use crate::export::{Scope, Trust, Verdict, What, WithContents, verify_pair_on};
+
+fn whole() -> (Plant, SimDisk) {
+    let mut plant = Plant::busy();
+    let disk = plant.export(What::Whole, WithContents::Yes);
+    (plant, disk)
+}
+
+#[test]
+fn a_bundle_that_nobody_touched__is_intact() {
+    let mut plant = Plant::busy();
+    for with in [WithContents::Yes, WithContents::No] {
+        let disk = plant.export(What::Whole, with);
+        let found = look(&disk, &plant.trust());
+        assert_eq!(found.verdict, Verdict::IntactWithErasures, "{found:?}");
+        assert!(found.ok && found.findings.is_empty() && found.notes.is_empty());
+        assert_eq!((found.events, found.entries), (plant.lines.len() as u64, 3));
+        assert_eq!((found.scope, found.erased), (Some(Scope::Whole), 1));
+        assert_eq!(found.signed_by, [plant.vkey().to_string()]);
+        // The second entry was purged; two sources and two reports stay.
+        let blobs = if with == WithContents::Yes { 4 } else { 0 };
+        assert_eq!(found.blobs, blobs);
+    }
+    let mut calm = Plant::new();
+    calm.archive("SN9.csv", b"9");
+    let disk = calm.export(What::Whole, WithContents::Yes);
+    assert_eq!(look(&disk, &calm.trust()).verdict, Verdict::Intact);
+}
+
+#[test]
+fn a_selection__is_intact_and_says_that_it_may_be_incomplete() {
+    let mut plant = Plant::busy();
+    let disk = plant.export(only(&[2]), WithContents::Yes);
+    let found = look(&disk, &plant.trust());
+    assert_eq!(found.verdict, Verdict::Intact, "{found:?}");
+    assert_eq!((found.scope, found.entries), (Some(Scope::Selection), 1));
+    assert!(
+        found.notes[0].contains("nothing proves"),
+        "{:?}",
+        found.notes
+    );
+    let lines = lines_of(&disk).concat();
+    assert!(
+        !lines.contains("SN2<b>") && !lines.contains("SN3"),
+        "{lines}"
+    );
+    let disk = plant.export(only(&[3]), WithContents::Yes);
+    let found = look(&disk, &plant.trust());
+    assert_eq!(found.verdict, Verdict::IntactWithErasures, "{found:?}");
+    let disk = plant.export(only(&[99]), WithContents::No);
+    assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Incomplete);
+}
+
+/// Bits flip, and people edit. The digits that state versions make it a bundle of a later version.
+#[test]
+fn no_changed_byte__is_green() {
+    let mut plant = Plant::new();
+    plant.archive("SN1.csv", b"serial,SN1\n");
+    for what in [What::Whole, only(&[2])] {
+        let disk = plant.export(what, WithContents::Yes);
+        let trust = plant.trust();
+        assert!(look(&disk, &trust).ok);
+        for (path, bytes) in disk.files() {
+            // Long files have the same parts again and again.
+            let step = if bytes > 900 { 13 } else { 1 };
+            for at in (0..bytes).step_by(step) {
+                let bit = at * 8 + at % 7;
+                disk.flip_bit(&path, bit).expect("flipped");
+                let found = look(&disk, &trust);
+                let states_version = path.ends_with("bagit.txt") || path.ends_with("bag-info.txt");
+                let expected = found.verdict == Verdict::Tampered
+                    || (states_version && found.verdict == Verdict::Unreadable)
+                    // Without its last line feed, the log looks cut short.
+                    || (path.ends_with("events.jsonl") && at + 1 == bytes);
+                assert!(expected && !found.ok, "{path} at {at}: {found:?}");
+                disk.flip_bit(&path, bit).expect("flipped back");
+            }
+        }
+        assert!(look(&disk, &trust).ok);
+    }
+}
+
+/// Somebody who knows the format writes the manifests again after each change.
+#[test]
+fn no_line_removed_doubled_swapped_added_or_changed__is_green() {
+    let (plant, disk) = whole();
+    let sound = lines_of(&disk);
+    let judge = |what: &str, lines: &[String], expected: Verdict| {
+        let disk = disk.snapshot();
+        set_lines(&disk, lines);
+        reseal(&disk);
+        let found = look(&disk, &plant.trust());
+        assert_eq!(found.verdict, expected, "{what}: {found:?}");
+    };
+    for at in 0..sound.len() {
+        let mut lines = sound.clone();
+        lines.remove(at);
+        // Without its last line, it is the beginning of what was signed.
+        let expected = if at + 1 == sound.len() {
+            Verdict::Incomplete
+        } else {
+            Verdict::Tampered
+        };
+        judge(&format!("without line {at}"), &lines, expected);
+        let mut lines = sound.clone();
+        lines.insert(at, sound[at].clone());
+        judge(&format!("line {at} twice"), &lines, Verdict::Tampered);
+        let mut lines = sound.clone();
+        lines.insert(at, sound[0].clone());
+        judge(
+            &format!("another line before {at}"),
+            &lines,
+            Verdict::Tampered,
+        );
+        let mut lines = sound.clone();
+        lines[at] = lines[at].replace("kari", "nora");
+        judge(&format!("another actor in {at}"), &lines, Verdict::Tampered);
+        if at > 0 {
+            let mut lines = sound.clone();
+            lines.swap(at - 1, at);
+            judge(
+                &format!("line {at} before its time"),
+                &lines,
+                Verdict::Tampered,
+            );
+        }
+    }
+    let mut longer = sound.clone();
+    longer.push(sound[2].clone());
+    judge("one line more", &longer, Verdict::Tampered);
+    judge("no line", &[], Verdict::Incomplete);
+}
+
+#[test]
+fn a_line_or_proof_taken_out_of_a_selection__is_noticed() {
+    let mut plant = Plant::busy();
+    let disk = plant.export(only(&[2]), WithContents::No);
+    let sound = lines_of(&disk);
+    for at in 0..sound.len() {
+        let disk = disk.snapshot();
+        let mut lines = sound.clone();
+        lines.remove(at);
+        set_lines(&disk, &lines);
+        reseal(&disk);
+        let found = look(&disk, &plant.trust());
+        assert!(!found.ok, "without line {at}: {found:?}");
+        // And its proof, too.
+        let proofs = disk.files().into_iter();
+        let proofs: Vec<_> = proofs.filter(|(path, _)| path.contains("proofs")).collect();
+        let mut numbers: Vec<(u64, String)> = proofs
+            .into_iter()
+            .map(|(path, _)| {
+                let name = path.rsplit('/').next().expect("a name");
+                let number = name.trim_end_matches(".tlog-proof").parse();
+                (number.expect("a number"), path)
+            })
+            .collect();
+        numbers.sort_unstable();
+        disk.lose(&numbers[at].1).expect("lost");
+        reseal(&disk);
+        let found = look(&disk, &plant.trust());
+        assert_eq!(found.verdict, Verdict::Tampered, "without {at}: {found:?}");
+    }
+}
+
+/// The whole bundle is made again by somebody else, or by the owner with another key.
+#[test]
+fn another_key__is_not_trusted_whatever_the_bundle_says() {
+    let (plant, disk) = whole();
+    let mut other = Plant::busy();
+    other.seed = 8;
+    let forged = other.export(What::Whole, WithContents::Yes);
+    let found = look(&forged, &plant.trust());
+    assert_eq!(found.verdict, Verdict::UntrustedKey, "{found:?}");
+    assert!(found.signed_by.is_empty());
+    assert_eq!(
+        look(&disk, &Trust::default()).verdict,
+        Verdict::UntrustedKey
+    );
+    // The right text under the name of the trusted key, signed by another one.
+    let note = String::from_utf8(disk.content("b/data/checkpoint").expect("there")).expect("text");
+    let foreign = forged.content("b/data/checkpoint").expect("there");
+    let foreign = String::from_utf8(foreign).expect("text");
+    let (text, _) = note.split_once("\n\n").expect("signed");
+    let (_, signature) = foreign.split_once("\n\n").expect("signed");
+    replace(
+        &disk,
+        "b/data/checkpoint",
+        format!("{text}\n\n{signature}").as_bytes(),
+    );
+    reseal(&disk);
+    assert!(!look(&disk, &plant.trust()).ok);
+    // The keys in the bundle are exchanged for others.
+    let (plant, disk) = whole();
+    replace(
+        &disk,
+        "b/data/vkeys",
+        format!("{}\n", other.vkey()).as_bytes(),
+    );
+    reseal(&disk);
+    assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Tampered);
+}
+
+/// The plant has a new key, and the auditor only the old one and the statement about both.
+#[test]
+fn a_rotation_signed_by_the_old_key__makes_the_new_one_trusted() {
+    let old = Plant::busy();
+    let mut new = Plant::busy();
+    new.seed = 8;
+    let disk = new.export(What::Whole, WithContents::No);
+    assert_eq!(look(&disk, &old.trust()).verdict, Verdict::UntrustedKey);
+    let rotation = Rotation::sign(&old.key(), &new.key()).expect("signed");
+    let followed = old.trust().follow(rotation.to_string().as_bytes());
+    assert!(look(&disk, &followed.expect("the old key signed")).ok);
+    let mut thief = Plant::busy();
+    thief.seed = 9;
+    let rotation = Rotation::sign(&thief.key(), &new.key()).expect("signed");
+    assert!(old.trust().follow(rotation.to_string().as_bytes()).is_err());
+}
+
+/// A machine is set back to a snapshot, or the owner has two histories.
+#[test]
+fn an_older_checkpoint__tells_a_rollback_from_a_fork() {
+    let mut plant = Plant::busy();
+    let early = plant.export(What::Whole, WithContents::No);
+    plant.archive("SN4.csv", b"4");
+    let seen = plant.sign();
+    let older = plant.trust().older(vec![seen]);
+    let found = look(&early, &older);
+    assert_eq!(found.verdict, Verdict::RolledBack, "{found:?}");
+    plant.archive("SN5.csv", b"5");
+    let later = plant.export(What::Whole, WithContents::No);
+    assert!(look(&later, &older).ok);
+    let selected = plant.export(only(&[2]), WithContents::No);
+    assert_eq!(look(&selected, &older).verdict, Verdict::Incomplete);
+    let mut fork = Plant::busy();
+    fork.archive("SN4.csv", b"another");
+    fork.archive("SN5.csv", b"5");
+    let forked = fork.export(What::Whole, WithContents::No);
+    let found = look(&forked, &older);
+    assert_eq!(found.verdict, Verdict::Forked, "{found:?}");
+    // A checkpoint that the trusted key did not sign says nothing.
+    let mut other = plant.clone();
+    other.seed = 9;
+    let stranger = plant.trust().older(vec![other.sign()]);
+    assert_eq!(look(&later, &stranger).verdict, Verdict::UntrustedKey);
+}
+
+#[test]
+fn two_bundles_of_one_store__continue_each_other_or_are_forked() {
+    let mut plant = Plant::busy();
+    let early = plant.export(What::Whole, WithContents::No);
+    let mut fork = plant.clone();
+    plant.archive("SN4.csv", b"4");
+    fork.archive("SN4.csv", b"another");
+    let late = plant.export(What::Whole, WithContents::No);
+    let forked = fork.export(What::Whole, WithContents::No);
+    let part = fork.export(only(&[2, 12]), WithContents::No);
+    let pair = |a: &SimDisk, b: &SimDisk| {
+        let (a, b) = (Folder::of(a, "b"), Folder::of(b, "b"));
+        verify_pair_on(&a, &b, &plant.trust(), &|_, _| {})
+    };
+    assert!(pair(&early, &late).ok && pair(&late, &early).ok && pair(&late, &late).ok);
+    for (a, b) in [
+        (&late, &forked),
+        (&forked, &late),
+        (&late, &part),
+        (&part, &late),
+    ] {
+        let found = pair(a, b);
+        assert_eq!(found.verdict, Verdict::Forked, "{found:?}");
+        assert!(found.forked_at.is_some());
+    }
+}
+
+#[test]
+fn a_content_exchanged_lost_added_or_kept_too_long__is_noticed() {
+    let (plant, sound) = whole();
+    let blobs: Vec<String> = sound
+        .files()
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.contains("blobs/"))
+        .collect();
+    assert_eq!(blobs.len(), 4);
+    for blob in &blobs {
+        let disk = sound.snapshot();
+        replace(&disk, blob, b"another content");
+        reseal(&disk);
+        assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Tampered);
+        disk.lose(blob).expect("lost");
+        reseal(&disk);
+        let found = look(&disk, &plant.trust());
+        assert_eq!(found.verdict, Verdict::Incomplete, "{found:?}");
+        assert!(found.findings[0].detail.contains("lost"), "{found:?}");
+    }
+    let disk = sound.snapshot();
+    let erased = crate::id::Sha256::of(b"serial,SN2\n");
+    replace(&disk, &format!("b/data/blobs/{erased}"), b"serial,SN2\n");
+    reseal(&disk);
+    assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Tampered);
+}
+
+/// A purge that is written into a bundle would explain a content that is missing.
+#[test]
+fn a_purge_that_was_not_signed__explains_nothing() {
+    let (plant, disk) = whole();
+    let mut lines = lines_of(&disk);
+    let purge = lines.iter().position(|line| line.contains("annals.purged"));
+    let purge = purge.expect("there");
+    // Back-dated.
+    lines[purge] = lines[purge].replace("2026-03-01T", "2025-03-01T");
+    set_lines(&disk, &lines);
+    reseal(&disk);
+    assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Tampered);
+    // Of an entry that is on hold: the owner signed it, and it contradicts the log.
+    let mut plant = Plant::busy();
+    plant.hold("court", &[crate::id::EntryId(4)]);
+    plant.purge(&[crate::id::EntryId(4)]);
+    let disk = plant.export(What::Whole, WithContents::Yes);
+    let found = look(&disk, &plant.trust());
+    assert_eq!(found.verdict, Verdict::Tampered, "{found:?}");
+    assert!(found.findings[0].detail.contains("court"), "{found:?}");
+}
+
+#[test]
+fn a_report_that_says_something_else__is_noticed() {
+    let (plant, sound) = whole();
+    for path in ["b/data/report.csv", "b/data/report.html", "b/bag-info.txt"] {
+        let disk = sound.snapshot();
+        let text = String::from_utf8(disk.content(path).expect("there")).expect("text");
+        replace(&disk, path, format!("{text} ").as_bytes());
+        reseal(&disk);
+        let found = look(&disk, &plant.trust());
+        assert_eq!(found.verdict, Verdict::Tampered, "{path}: {found:?}");
+        disk.lose(path).expect("lost");
+        reseal(&disk);
+        let found = look(&disk, &plant.trust());
+        assert_eq!(found.verdict, Verdict::Incomplete, "{path}: {found:?}");
+    }
+}
+
+#[test]
+fn files_missing_added_renamed_cut_or_with_other_line_ends__have_one_verdict_each() {
+    let (plant, sound) = whole();
+    let verdict = |change: &dyn Fn(&SimDisk)| {
+        let disk = sound.snapshot();
+        change(&disk);
+        look(&disk, &plant.trust()).verdict
+    };
+    for (path, _) in sound.files() {
+        let missing = verdict(&|disk| disk.lose(&path).expect("lost"));
+        assert_eq!(missing, Verdict::Incomplete, "without {path}");
+        let renamed = verdict(&|disk| {
+            disk.copy(&path, format!("{path}.txt")).expect("copied");
+            disk.lose(&path).expect("lost");
+        });
+        assert_eq!(renamed, Verdict::Tampered, "{path} renamed");
+        let cut = verdict(&|disk| {
+            let len = disk.content(&path).expect("there").len() as u64;
+            disk.truncate(&path, len - 2).expect("cut");
+        });
+        let is_log = path.ends_with("events.jsonl");
+        let expected = if is_log {
+            Verdict::Incomplete
+        } else {
+            Verdict::Tampered
+        };
+        assert_eq!(cut, expected, "{path} cut short");
+        let crlf = verdict(&|disk| {
+            let text = String::from_utf8(disk.content(&path).expect("there")).expect("text");
+            let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
+            replace(disk, &path, text.as_bytes());
+        });
+        let is_plain = path.contains("report.csv") || !sound_has_line_feed(&sound, &path);
+        assert_eq!(
+            crlf == Verdict::Tampered,
+            !is_plain,
+            "{path} with CRLF: {crlf}"
+        );
+    }
+    let added = verdict(&|disk| replace(disk, "b/data/notes.txt", b"hello"));
+    assert_eq!(added, Verdict::Tampered);
+    let added = verdict(&|disk| replace(disk, "b/notes.txt", b"hello"));
+    assert_eq!(added, Verdict::Tampered);
+}
+
+fn sound_has_line_feed(disk: &SimDisk, path: &str) -> bool {
+    disk.content(path).expect("there").contains(&b'\n')
+}
+
+#[test]
+fn what_is_no_bundle_or_a_later_ones__is_unreadable() {
+    let (plant, sound) = whole();
+    let trust = plant.trust();
+    assert_eq!(look(&SimDisk::new(), &trust).verdict, Verdict::Unreadable);
+    let empty = SimDisk::new();
+    crate::disk::Disk::make_dir(&empty, "b".as_ref()).expect("made");
+    assert_eq!(look(&empty, &trust).verdict, Verdict::Unreadable);
+    for (path, from, to) in [
+        ("b/bagit.txt", "1.0", "1.1"),
+        ("b/bag-info.txt", "Format: 1", "Format: 2"),
+    ] {
+        let disk = sound.snapshot();
+        let text = String::from_utf8(disk.content(path).expect("there")).expect("text");
+        replace(&disk, path, text.replace(from, to).as_bytes());
+        let found = look(&disk, &trust);
+        assert_eq!(found.verdict, Verdict::Unreadable, "{path}: {found:?}");
+        assert_eq!(found.findings.len(), 1, "{found:?}");
+    }
+    // The layout is stated in the signed event, too.
+    let mut later = Plant::busy();
+    let (counted, _) = later.clone().prepare(What::Whole, WithContents::No);
+    let mut counted = counted;
+    counted.exported.format = 2;
+    later.record(Body::Unknown(Unknown {
+        kind: crate::export::Exported::KIND.to_owned(),
+        data: serde_json::to_string(&counted.exported).expect("plain"),
+    }));
+    let (disk, signed) = (SimDisk::new(), later.sign());
+    later
+        .write_to(&disk, "b", &counted, &signed)
+        .expect("written");
+    assert_eq!(look(&disk, &later.trust()).verdict, Verdict::Unreadable);
+}
+
+/// An owner signs an export of fewer lines or entries than there are.
+#[test]
+fn counts_that_are_not_those_of_the_lines__are_noticed() {
+    for change in 0..4 {
+        let mut plant = Plant::busy();
+        let (mut counted, _) = plant.clone().prepare(What::Whole, WithContents::Yes);
+        match change {
+            0 => counted.exported.counts.entries -= 1,
+            1 => counted.exported.upto.0 -= 1,
+            2 => counted.exported.root = crate::id::Sha256::of(b"x"),
+            _ => _ = counted.contents.pop(),
+        }
+        plant.record(Body::Unknown(Unknown {
+            kind: crate::export::Exported::KIND.to_owned(),
+            data: serde_json::to_string(&counted.exported).expect("plain"),
+        }));
+        let (disk, signed) = (SimDisk::new(), plant.sign());
+        plant
+            .write_to(&disk, "b", &counted, &signed)
+            .expect("written");
+        let found = look(&disk, &plant.trust());
+        assert!(!found.ok, "{change}: {found:?}");
+    }
+}
