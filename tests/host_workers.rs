@@ -109,7 +109,7 @@ fn no_limit_is_exceeded_and_no_line_waits_for_the_backlog_of_another() {
     assert!(processes(&host) <= 1 + 2 + 2);
     let status = plant.annals(&["host", "status", "--json"], 0);
     let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
-    let one = &status["host"]["converters"][0];
+    let one = &status["converters"][0];
     assert_eq!(
         (&one["workers"], &one["max_concurrent"]),
         (&1.into(), &1.into())

@@ -31,7 +31,8 @@ fn content(nth: u64) -> Vec<u8> {
 impl Plant {
     fn new() -> Self {
         let disk = SimDisk::new();
-        let options = tiny(&Hourly::new());
+        // Closing leaves the events in the journal.
+        let options = tiny(&Hourly::new()).journal_kept_bytes(1 << 20);
         let archive = Archive::create_on(Arc::new(disk.clone()), options.clone()).expect("made");
         let ids = (0..3)
             .map(|nth| {

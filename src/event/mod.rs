@@ -125,6 +125,13 @@ macro_rules! bodies {
                 }
             }
 
+            /// Returns the fact's own members, as a JSON object.
+            pub(crate) fn data_json(&self) -> serde_json::Result<String> {
+                let mut data = Vec::new();
+                self.write_data(&mut data)?;
+                Ok(String::from_utf8(data).expect("JSON is UTF-8"))
+            }
+
             /// Returns the fact of type `kind` in `data`, a JSON object.
             pub(crate) fn from_json(kind: &str, data: &str) -> serde_json::Result<Self> {
                 Ok(match kind {

@@ -1,5 +1,5 @@
-//! Remembers the watch folders that need not be scanned: nothing in them waits, and the system tells
-//! when something appears.
+//! Remembers the watch folders that need not be scanned: nothing in them waits, and the system
+//! tells when something appears.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

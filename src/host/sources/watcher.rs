@@ -1,8 +1,8 @@
 //! Tells in which watch folders something appeared, as far as the system tells it.
 //!
-//! Only a scan decides what is there. Events of a system are lost, folders are replaced, and network
-//! shares send none, so a folder is [`Told::Surely`] only where all of this can be noticed. The
-//! others are scanned again and again.
+//! Only a scan decides what is there. Events of a system are lost, folders are replaced, and
+//! network shares send none, so a folder is [`Told::Surely`] only where all of this can be noticed.
+//! The others are scanned again and again.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -60,7 +60,8 @@ impl Host {
             max_concurrent: config.max_concurrent,
             workers: active.workers(at),
         });
-        let mut reasons: Vec<String> = self.silent().iter().map(silent::sentence).collect();
+        let silent = self.silent();
+        let mut reasons: Vec<String> = silent.iter().map(silent::sentence).collect();
         reasons.extend(self.stopped.reasons());
         reasons.extend(self.stuck.reasons());
         reasons.extend(self.surroundings.get().into_iter().flat_map(|ask| ask()));
@@ -68,7 +69,7 @@ impl Host {
             reasons,
             stuck: self.stuck.status(),
             stuck_by_converter: self.stuck.by_converter(),
-            silent: self.silent().into_iter().map(Into::into).collect(),
+            silent: silent.into_iter().map(Into::into).collect(),
             stopped: &|converter| self.stopped.status(converter),
             converters: Box::new(converters),
             config: &active.config.path,

@@ -95,7 +95,10 @@ fn a_key_is_refused_just_outside_its_range_and_taken_at_its_ends() {
                 format!("{MINIMAL}[converter.submit]\nurl = \"http://x\"\n{key} = {value}\n")
             }
             Some((table, key)) => format!("{MINIMAL}{table} = {{ {key} = {value} }}\n"),
-            None if section == "converter" => format!("{MINIMAL}{name} = {value}\n"),
+            None if section == "converter" => {
+                // A converter has at most the conversions of the host.
+                format!("[host]\nmax_concurrent = 64\n{MINIMAL}{name} = {value}\n")
+            }
             None => format!("[{section}]\n{name} = {value}\n"),
         };
         parse(&body)
