@@ -68,6 +68,9 @@ pub fn repair_within(
         .apply()
         .map_err(|error| format!("{error}; planned {plan:?}"))?;
     let told = |why: String| format!("{why}; planned {plan:?}, did {outcome:?}");
+    if only_index && outcome.ok {
+        primary_is_unchanged(disk, &before).map_err(told)?;
+    }
     is_whole(disk, sound, &outcome).map_err(told)?;
     if !least(&outcome) {
         return Err(told("more is lost than was damaged".to_owned()));
@@ -79,9 +82,6 @@ pub fn repair_within(
         ));
     }
     kept_what_it_replaced(disk, &before, &outcome).map_err(told)?;
-    if only_index && outcome.ok {
-        primary_is_unchanged(disk, &before).map_err(told)?;
-    }
     let again = open().map_err(|error| told(format!("a second look: {error}")))?;
     if !again.plan().mends.is_empty() {
         return Err(told(format!("a second look finds {:?}", again.plan())));
