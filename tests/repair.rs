@@ -228,8 +228,9 @@ fn content_that_was_given_up_is_whole_again_once_it_is_archived_again() {
         days: 0,
     };
     runner.run_all(&[text, Step::Seal]).expect("sound");
-    drop(runner.archive.take());
+    // Closing would give the journal file back.
     let disk = runner.disk.snapshot();
+    drop(runner.archive.take());
     disk.settle();
     let packs = disk.files().into_iter().map(|(path, _)| path);
     for pack in packs

@@ -243,9 +243,15 @@ impl Archive {
     /// ```
     pub fn close(self) -> Result<()> {
         match self.actor {
-            None => self.handle.shut_down(),
+            None => self.handle.shut_down(Closing::MakeSmall),
             Some(_) => self.store().health.check(),
         }
+    }
+
+    /// Closes the store and leaves its files as they are: what a repair did can be undone only
+    /// while nothing else has changed them.
+    pub(in crate::archive) fn close_as_it_is(self) -> Result<()> {
+        self.handle.shut_down(Closing::LeaveAsItIs)
     }
 
     /// Returns the parts of the store.
@@ -347,8 +353,17 @@ impl Archive {
     }
 }
 
+/// What becomes of the journal when a store is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// What is worth a pack is sealed, and unused room is given back.
+    MakeSmall,
+    /// Its files stay as they are.
+    LeaveAsItIs,
+}
+
 impl Handle {
-    fn shut_down(&self) -> Result<()> {
+    fn shut_down(&self, closing: Closing) -> Result<()> {
         let threads = self.threads.lock().expect("no panic while held").take();
         let Some(threads) = threads else {
             return Ok(());
@@ -359,11 +374,13 @@ impl Handle {
             let _ = flushed.recv();
         }
         let store = &self.store;
-        // What is worth a pack is sealed. On a full disk it stays in the journal.
-        let (reply, rotated) = bounded(1);
-        let least = store.options.journal_kept_bytes;
-        if threads.channels.hand_in(Request::Rotate(least, reply)) {
-            let _ = rotated.recv();
+        if closing == Closing::MakeSmall {
+            // On a full disk it stays in the journal.
+            let (reply, rotated) = bounded(1);
+            let least = store.options.journal_kept_bytes;
+            if threads.channels.hand_in(Request::Rotate(least, reply)) {
+                let _ = rotated.recv();
+            }
         }
         store.backlog.set_closing();
         store.health.set_closing();
@@ -378,7 +395,7 @@ impl Handle {
         let _ = threads.channels.jobs.send(Job::Stop);
         let background_ended = threads.background.join().is_ok();
         // After a failure every file stays as it is.
-        if store.health.failure().is_none() {
+        if closing == Closing::MakeSmall && store.health.failure().is_none() {
             let _ = threads.channels.writer.trim_journal(Spare::None);
         }
         let _ = threads.channels.requests.send(Request::Stop);
@@ -405,7 +422,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // A caller who wants to hear of a failure calls `close`; what was acknowledged is durable
         // either way.
-        let _ = self.shut_down();
+        let _ = self.shut_down(Closing::MakeSmall);
     }
 }
 

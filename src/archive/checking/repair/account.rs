@@ -163,7 +163,7 @@ pub(super) fn record_losses(
         found: found.clone(),
     };
     record(&archive, &whole)?;
-    archive.close()?;
+    archive.close_as_it_is()?;
     Ok(RepairOutcome {
         ok,
         files,
