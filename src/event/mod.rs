@@ -2,6 +2,7 @@
 //! bytes.
 
 mod conversion;
+mod evidence;
 mod job;
 mod retention;
 mod source;
@@ -16,6 +17,7 @@ pub use conversion::{
     BundleFile, ConfigChanged, Converted, ConverterRegistered, Reported, SubmitIntended,
     SubmitRejected,
 };
+pub use evidence::{CheckpointCadence, CheckpointSigned, KeyCreated, KeyLost, KeyRotated};
 pub use job::{JobError, JobFinished, JobStarted};
 pub use retention::{
     Compacted, EntryRanges, HoldPlaced, HoldReleased, PurgePlanned, PurgedEntries,
@@ -188,6 +190,16 @@ bodies! {
     JobStarted(JobStarted) = "annals.job.started.v1",
     /// A reprocess job ended.
     JobFinished(JobFinished) = "annals.job.finished.v1",
+    /// The log is signed with this key from here on.
+    KeyCreated(KeyCreated) = "annals.key.created.v1",
+    /// A new key took over from the old one, with its consent.
+    KeyRotated(KeyRotated) = "annals.key.rotated.v1",
+    /// A new key is used because the old one is lost.
+    KeyLost(KeyLost) = "annals.key.lost.v1",
+    /// How often checkpoints are signed from here on.
+    CheckpointCadence(CheckpointCadence) = "annals.checkpoint.cadence.v1",
+    /// The log up to an earlier event was signed.
+    CheckpointSigned(CheckpointSigned) = "annals.checkpoint.signed.v1",
 }
 
 /// An event of a type this version does not know.

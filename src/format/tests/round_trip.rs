@@ -6,11 +6,12 @@ use proptest::prelude::*;
 
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
-    Actor, ActorKind, Archived, BlobRef, Body, BundleFile, ClockReading, Compacted, ConfigChanged,
-    ContinuedFrom, Converted, ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased,
-    JobError, JobFinished, JobStarted, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired,
-    RepairedFile, Reported, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended,
-    SubmitRejected, Unknown,
+    Actor, ActorKind, Archived, BlobRef, Body, BundleFile, CheckpointCadence, CheckpointSigned,
+    ClockReading, Compacted, ConfigChanged, ContinuedFrom, Converted, ConverterRegistered,
+    EntryRanges, Event, HoldPlaced, HoldReleased, JobError, JobFinished, JobStarted, KeyCreated,
+    KeyLost, KeyRotated, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile,
+    Reported, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected,
+    Unknown,
 };
 use crate::format::leaf::{LeafError, decode, encode};
 use crate::id::{
@@ -450,6 +451,26 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn of_the_evidence() -> impl Strategy<Value = Body> {
+    let created = text().prop_map(|vkey| Body::KeyCreated(KeyCreated { vkey }));
+    let rotated = text().prop_map(|statement| Body::KeyRotated(KeyRotated { statement }));
+    let lost = text().prop_map(|statement| Body::KeyLost(KeyLost { statement }));
+    let cadence = (number(), number()).prop_map(|(every_events, every_s)| {
+        Body::CheckpointCadence(CheckpointCadence {
+            every_events,
+            every_s,
+        })
+    });
+    let signed = text().prop_map(|note| Body::CheckpointSigned(CheckpointSigned { note }));
+    prop_oneof![
+        created.boxed(),
+        rotated.boxed(),
+        lost.boxed(),
+        cadence.boxed(),
+        signed.boxed()
+    ]
+}
+
 /// Fails to compile when there is an event type that the generators do not produce.
 fn is_made(body: &Body) -> bool {
     match body {
@@ -473,6 +494,11 @@ fn is_made(body: &Body) -> bool {
         | Body::PurgedEntries(_)
         | Body::JobStarted(_)
         | Body::JobFinished(_)
+        | Body::KeyCreated(_)
+        | Body::KeyRotated(_)
+        | Body::KeyLost(_)
+        | Body::CheckpointCadence(_)
+        | Body::CheckpointSigned(_)
         | Body::Unknown(_) => true,
     }
 }
@@ -491,7 +517,8 @@ fn event() -> impl Strategy<Value = Event> {
     let body = prop_oneof![
         of_the_store().boxed(),
         of_an_entry().boxed(),
-        of_the_rest().boxed()
+        of_the_rest().boxed(),
+        of_the_evidence().boxed()
     ];
     // No event has a higher number.
     let seq = prop_oneof![Just(EventSeq::MAX.0), 1..=EventSeq::MAX.0].prop_map(EventSeq);
@@ -527,6 +554,38 @@ fn an_attempt_with_and_without_a_sandbox_is_these_bytes() {
         let event: Converted = serde_json::from_str(line).expect("readable");
         assert_eq!(event.sandbox.len(), words);
         assert_eq!(serde_json::to_string(&event).expect("JSON"), line);
+    }
+}
+
+/// Verifiers of other people read these members by their names.
+#[test]
+fn facts_about_keys_and_checkpoints_are_these_bytes() {
+    let kinds = [
+        (
+            "annals.key.created.v1",
+            r#"{"vkey":"annals/5a+65a8c000+AQ=="}"#,
+        ),
+        (
+            "annals.key.rotated.v1",
+            r#"{"statement":"old\nnew\n\n— s\n"}"#,
+        ),
+        ("annals.key.lost.v1", r#"{"statement":"old\nnew\n\n— s\n"}"#),
+        (
+            "annals.checkpoint.cadence.v1",
+            r#"{"every_events":10000,"every_s":3600}"#,
+        ),
+        (
+            "annals.checkpoint.signed.v1",
+            r#"{"note":"annals/5a\n3\nroot\n\n— s\n"}"#,
+        ),
+    ];
+    for (kind, data) in kinds {
+        let body = Body::from_json(kind, data).expect("readable");
+        assert!(!matches!(body, Body::Unknown(_)), "{kind}");
+        assert_eq!(
+            (body.kind(), &*body.data_json().expect("JSON")),
+            (kind, data)
+        );
     }
 }
 

@@ -68,6 +68,11 @@ impl Overlay {
                 let losses = &mut self.small_mut().losses;
                 losses.extend(body.contents.iter().map(|id| (*id, event.seq)));
             }
+            Body::KeyCreated(_) | Body::KeyRotated(_) | Body::KeyLost(_) => {
+                self.totals.newest_key = event.seq.0;
+            }
+            Body::CheckpointCadence(_) => self.totals.newest_cadence = event.seq.0,
+            Body::CheckpointSigned(_) => self.totals.newest_checkpoint = event.seq.0,
             Body::StoreCreated(_)
             | Body::StoreOpened(_)
             | Body::StoreContinued(_)

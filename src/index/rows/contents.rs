@@ -54,4 +54,10 @@ pub(in crate::index) struct Totals {
     pub(in crate::index) needed_blobs: u64,
     /// The newest event that made earlier purge plans stale; 0 means none.
     pub(in crate::index) plans_stale_since: u64,
+    /// The newest event about the key that signs; 0 means none.
+    pub(in crate::index) newest_key: u64,
+    /// The newest event about how often checkpoints are signed; 0 means none.
+    pub(in crate::index) newest_cadence: u64,
+    /// The newest event with a checkpoint; 0 means none.
+    pub(in crate::index) newest_checkpoint: u64,
 }
