@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tree::{TreeHash, node_hash};
+use super::tree::{Frontier, TreeHash, node_hash};
 pub use super::tree::{verify_consistency, verify_inclusion};
 
 /// A subtree of 2^`level` leaves whose number among those of its level is `index`.
@@ -49,6 +49,9 @@ pub enum ProofError {
         /// The size of the tree.
         size: u64,
     },
+    /// A proof needs single leaves of a tree whose leaves were taken at once.
+    #[error("a proof needs single ones of the first {0} leaves, which were not given")]
+    Passed(u64),
 }
 
 /// Makes any number of proofs for the tree of one size, in one pass over its leaf hashes.
@@ -140,6 +143,33 @@ impl ProofBuilder {
         Ok(())
     }
 
+    /// Takes all leaves of `tree` at once, as the first ones. Proofs of later leaves need no more
+    /// of them.
+    ///
+    /// # Errors
+    ///
+    /// When a proof was asked for that needs single leaves of `tree`, or leaves were taken already.
+    pub fn push_tree(&mut self, tree: &Frontier) -> Result<(), ProofError> {
+        if self.pushed != 0 {
+            return Err(ProofError::TooLate);
+        }
+        let (size, mut start) = (tree.size(), 0);
+        let levels = (0..u64::BITS).rev().filter(|level| size >> level & 1 == 1);
+        for (level, peak) in levels.zip(tree.peaks()) {
+            let index = start >> level;
+            self.found(Subtree { level, index }, *peak);
+            self.peaks.push(*peak);
+            start += 1 << level;
+        }
+        self.pushed = size;
+        let is_passed = |subtree: &Subtree| (subtree.index + 1) << subtree.level <= size;
+        let mut wanted = self.wanted.iter();
+        if wanted.any(|(subtree, hash)| hash.is_none() && is_passed(subtree)) {
+            return Err(ProofError::Passed(size));
+        }
+        Ok(())
+    }
+
     /// Takes the hash of the next leaf.
     pub fn push_hash(&mut self, leaf: TreeHash) {
         // A leaf too many is counted and otherwise ignored; `finish` refuses it.
@@ -191,8 +221,7 @@ impl ProofBuilder {
             wanted.iter().map(proof).collect()
         };
         Ok(Proofs {
-            root: fold(self.peaks.iter().rev().copied())
-                .unwrap_or_else(|| super::tree::Frontier::new().root()),
+            root: fold(self.peaks.iter().rev().copied()).unwrap_or_else(|| Frontier::new().root()),
             inclusion: proofs(&self.inclusion),
             consistency: proofs(&self.consistency),
         })

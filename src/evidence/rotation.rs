@@ -185,6 +185,18 @@ impl fmt::Display for LostKey {
     }
 }
 
+/// Returns the key that a statement says is used from then on. Nothing is verified.
+pub fn stated_key(statement: &str) -> Result<VerifierKey, StatementError> {
+    let note = Note::parse(statement.as_bytes())?;
+    let mut lines = Lines::of(note.text());
+    if lines.exactly(ROTATION).is_err() {
+        lines = Lines::of(note.text());
+        lines.exactly(LOST)?;
+    }
+    lines.key("old ")?;
+    lines.key("new ")
+}
+
 fn check_keys(old: &VerifierKey, new: &VerifierKey) -> Result<(), KeysError> {
     if old.name() != new.name() {
         return Err(KeysError::Names);

@@ -64,6 +64,11 @@ impl Frontier {
         self.size
     }
 
+    /// Returns the roots of the perfect subtrees, largest first.
+    pub(super) fn peaks(&self) -> &[TreeHash] {
+        &self.peaks
+    }
+
     /// Appends a leaf.
     pub fn push(&mut self, leaf: &[u8]) {
         self.push_hash(leaf_hash(leaf));
