@@ -374,6 +374,8 @@ impl Handle {
             let _ = flushed.recv();
         }
         let store = &self.store;
+        // Also the last events are signed.
+        let signed = store.signing.end();
         if closing == Closing::MakeSmall {
             // On a full disk it stays in the journal.
             let (reply, rotated) = bounded(1);
@@ -410,8 +412,9 @@ impl Handle {
             );
         }
         store.health.check()?;
-        match written {
-            // A full disk leaves the index behind the log; the next opening catches up.
+        match written.and(signed) {
+            // A full disk leaves the index behind the log; the next opening catches up. The next
+            // checkpoint covers what this one would have covered.
             Err(error) if error.kind() == ErrorKind::Full => Ok(()),
             other => other,
         }

@@ -7,6 +7,7 @@
 //! - `opening`: making and opening a store, and the index brought up to the log;
 //! - `writing`: what goes in; `reading`: what comes out;
 //! - `background`: sealing and compacting, off the acknowledgement path;
+//! - `signing`: keys, checkpoints, and proofs of single events;
 //! - `purging`: what goes for good, and how its bytes are freed;
 //! - `checking`: known damage, verify and repair; `backup`: backups, and stores made of them.
 
@@ -34,6 +35,7 @@ mod opening;
 mod options;
 mod purging;
 mod reading;
+mod signing;
 mod state;
 mod writing;
 
@@ -49,7 +51,7 @@ pub use checking::known_damage::KnownDamage;
 pub use checking::repair::{
     Mend, MendKind, PutBack, Repair, RepairOutcome, RepairPlan, RepairUndo, UndoPlan,
 };
-pub use checking::verify::{Depth, Finding, KnownLosses, VerifyReport};
+pub use checking::verify::{Depth, EvidenceSummary, Finding, KnownLosses, VerifyReport};
 pub use files::folders::HEADER_FILE;
 #[cfg(feature = "host")]
 pub(crate) use files::machine::host_name;
@@ -57,13 +59,14 @@ pub use files::place::CopiedFrom;
 pub use handle::Archive;
 pub use opening::builder::Builder;
 pub use opening::confirm_move::ConfirmedMove;
-pub use options::{Access, Options, Progress};
+pub use options::{Access, Cadence, Options, Progress};
 pub use purging::purge::{PurgeOutcome, RecordedPurge};
 pub use reading::entries::Entries;
 pub use reading::follow::{EventStream, NextEvent, StopEvents};
 pub use reading::read::{BlobReader, Events, Leaf};
 pub use reading::snapshot::{Group, Page, Snapshot, Stats};
 pub use state::compact_outcome::CompactOutcome;
+pub use state::signing::RecordedCheckpoint;
 pub use writing::key::{Key, KeyOf};
 pub use writing::pending::Pending;
 #[cfg(feature = "host")]

@@ -1,11 +1,13 @@
 //! How a store is opened: options, access, and progress reports.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blob::chunker::{Cuts, STREAM_BYTES_MAX};
 use crate::event::Actor;
+use crate::evidence::key::Signer;
 use crate::time::{Clock, SystemClock};
 
 /// How a store is opened.
@@ -49,6 +51,20 @@ pub struct Options {
     ///
     /// When so much is in flight, or 1,024 records, the next call waits.
     pub in_flight_bytes: usize,
+    /// Signs the log. `None`: it is not signed by this handle.
+    ///
+    /// The first time, the log says that it is signed with this key from then on. A store that is
+    /// signed with another key is not opened.
+    pub signer: Option<Arc<dyn Signer>>,
+    /// How often the log is signed. `None`: as often as the log says, or by default.
+    pub cadence: Option<Cadence>,
+    /// A folder outside of the store that keeps a copy of the newest checkpoint, if one is named.
+    ///
+    /// It must exist. With it, an opening for writing notices that the log was taken back or
+    /// changed.
+    pub checkpoint_copies: Option<PathBuf>,
+    /// A file, on a share or another disk, that every checkpoint is appended to.
+    pub publish_checkpoints: Option<PathBuf>,
     /// The clock that events get their time from.
     pub clock: Arc<dyn Clock>,
     /// Receives the progress of long work.
@@ -70,6 +86,10 @@ impl Default for Options {
             dictionary_cache_bytes: 16 << 20,
             index_cache_bytes: 32 << 20,
             in_flight_bytes: 64 << 20,
+            signer: None,
+            cadence: None,
+            checkpoint_copies: None,
+            publish_checkpoints: None,
             clock: Arc::new(SystemClock),
             progress: Progress::default(),
         }
@@ -89,6 +109,35 @@ impl fmt::Debug for Options {
             .field("actor", &self.actor)
             .field("access", &self.access)
             .finish_non_exhaustive()
+    }
+}
+
+/// How often checkpoints are signed, while something is recorded. Without events there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cadence {
+    /// After so many events.
+    pub every_events: u64,
+    /// When the oldest event that no checkpoint covers is so old. Counted in whole seconds.
+    pub every: Duration,
+}
+
+impl Cadence {
+    /// Returns the cadence of so many events or so much time, whichever comes first.
+    ///
+    /// The lowest are one event and one second.
+    pub fn new(every_events: u64, every: Duration) -> Self {
+        Self {
+            every_events: every_events.max(1),
+            every: every.max(Duration::from_secs(1)),
+        }
+    }
+}
+
+impl Default for Cadence {
+    /// Every 10,000 events or every hour.
+    fn default() -> Self {
+        Self::new(10_000, Duration::from_hours(1))
     }
 }
 

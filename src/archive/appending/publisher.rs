@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::archive::state::journal_blobs::JournalBlobs;
 use crate::archive::state::layers::LayeredIndex;
+use crate::archive::state::signing::Signing;
 use crate::archive::state::watermark::Watermark;
 use crate::id::BlobId;
 use crate::index::Overlay;
@@ -15,6 +16,7 @@ pub(in crate::archive) struct Publisher {
     pub(in crate::archive) index: Arc<LayeredIndex>,
     pub(in crate::archive) journal: Arc<JournalBlobs>,
     pub(in crate::archive) watermark: Arc<Watermark>,
+    pub(in crate::archive) signing: Arc<Signing>,
 }
 
 impl Publisher {
@@ -37,6 +39,9 @@ impl Publisher {
         });
         if let Some(woken) = woken {
             woken.wake();
+        }
+        if let Some(last) = last {
+            self.signing.reached(last);
         }
     }
 }

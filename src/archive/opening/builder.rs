@@ -1,16 +1,17 @@
 //! Builds a store: options one call at a time, then the opening or the making.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::archive::bounds;
 use crate::archive::handle::Archive;
 use crate::archive::opening::{create, open};
-use crate::archive::options::{Access, Options, Progress};
+use crate::archive::options::{Access, Cadence, Options, Progress};
 use crate::disk::{Disk, FsDisk};
 use crate::event::Actor;
+use crate::evidence::key::Signer;
 use crate::time::Clock;
 use crate::{ErrorKind, Result};
 
@@ -200,6 +201,18 @@ options! { "# Durability and sizes" {
     /// Sets how much content `begin_put` keeps in flight, in bytes; see
     /// [`Options::in_flight_bytes`](field@Options::in_flight_bytes).
     in_flight_bytes: usize;
+} }
+
+options! { "# Evidence: who signs, and how often" {
+    /// Sets who signs the log; see [`Options::signer`](field@Options::signer).
+    signer: Option<Arc<dyn Signer>>;
+    /// Sets how often the log is signed; see [`Options::cadence`](field@Options::cadence).
+    cadence: Option<Cadence>;
+    /// Sets the folder of the copies of checkpoints; see
+    /// [`Options::checkpoint_copies`](field@Options::checkpoint_copies).
+    checkpoint_copies: Option<PathBuf>;
+    /// Sets the file that every checkpoint is appended to.
+    publish_checkpoints: Option<PathBuf>;
 } }
 
 options! { "# Environment: disk, clock, actor, progress" {

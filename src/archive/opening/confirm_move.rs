@@ -14,9 +14,11 @@ use crate::archive::handle::Archive;
 use crate::archive::messages::Draft;
 use crate::archive::opening::open::open_locked;
 use crate::archive::options::{Access, Options};
+use crate::archive::signing::outside::{self, Kept};
 use crate::disk::{Disk, FsDisk};
 use crate::event::{Body, ContinuedFrom, StoreContinued};
-use crate::id::EventSeq;
+use crate::id::{EventSeq, StoreId};
+use crate::log::LogFiles;
 
 /// What [`Archive::confirm_move`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,8 +36,9 @@ impl Archive {
     /// Records that the copy of a store in `dir` continues, and the store it was made from does
     /// not.
     ///
-    /// After that [`Archive::copied_from`] returns `None`. For a store that is no copy, nothing is
-    /// recorded.
+    /// After that [`Archive::copied_from`] returns `None`. The same goes for a store whose log
+    /// contradicts the [copy of its newest checkpoint](Options::checkpoint_copies): the copy is set
+    /// aside. For any other store, nothing is recorded.
     pub fn confirm_move(dir: impl AsRef<Path>, options: Options) -> Result<ConfirmedMove> {
         let dir = dir.as_ref();
         let disk: Arc<dyn Disk> = Arc::new(FsDisk::new(dir));
@@ -43,12 +46,15 @@ impl Archive {
         let lock = take_lock(&*disk, dir, options.lock_wait)?;
         let last = read(&*disk, &store);
         let standing = standing(&*disk, &store);
-        let recorded = if standing == Standing::Same {
+        let contradicted = kept_elsewhere(&options, &store, &disk)?;
+        let recorded = if standing == Standing::Same && contradicted.is_none() {
             record(&*disk, &store);
             None
         } else {
             let options = Options {
                 access: Access::ReadWrite,
+                // It is this that is confirmed.
+                checkpoint_copies: None,
                 ..options
             };
             let opened = open_locked(
@@ -68,6 +74,9 @@ impl Archive {
             let recorded = recorded?;
             record(&*disk, &store);
             archive.close()?;
+            if let Some(kept) = contradicted {
+                kept.set_aside();
+            }
             Some(recorded)
         };
         Ok(ConfirmedMove {
@@ -97,4 +106,27 @@ impl Archive {
             at_folder: at.map_or_else(String::new, |place| place.path.display().to_string()),
         })))
     }
+}
+
+/// Returns the checkpoint that is kept outside of the store, if the log contradicts it.
+fn kept_elsewhere(
+    options: &Options,
+    store: &StoreId,
+    disk: &Arc<dyn Disk>,
+) -> Result<Option<Kept>> {
+    let Some(kept) = options
+        .checkpoint_copies
+        .as_ref()
+        .and_then(|folder| outside::kept(folder, store))
+    else {
+        return Ok(None);
+    };
+    let reading = Options {
+        access: Access::ReadOnly,
+        ..options.clone()
+    };
+    let archive = open_locked(Arc::clone(disk), PathBuf::new(), reading, *store, None)?;
+    let log: &Arc<LogFiles> = &archive.store().log;
+    let standing = kept.compare(log, archive.newest())?;
+    Ok(matches!(standing, outside::Standing::Contradicts(_)).then_some(kept))
 }

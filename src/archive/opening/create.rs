@@ -105,6 +105,7 @@ pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Res
     let archive = start(store, appender, Vec::new(), Some(lock))?;
     archive.append(vec![created(id)])?;
     place::record(&*archive.store().disk, &id);
+    archive.start_signing()?;
     Ok(archive)
 }
 

@@ -19,6 +19,7 @@ use crate::archive::opening::stale_journal::has_stale_journal;
 use crate::archive::opening::start::{created, start};
 use crate::archive::opening::torn_tail::{cut_and_not_recorded, set_tail_aside};
 use crate::archive::options::{Access, Options};
+use crate::archive::signing::outside;
 use crate::archive::state::content_damage::find_content_damage;
 use crate::archive::state::index_file::{IndexAccess, IndexFile, cannot_write, is_index_damage};
 use crate::archive::state::journal_blobs::JournalBlobs;
@@ -68,6 +69,15 @@ impl Archive {
         dir.as_ref().join(HEADER_FILE).is_file()
     }
 
+    /// Returns the id of the store in `dir`, without opening it.
+    ///
+    /// # Errors
+    ///
+    /// `NoStore` where there is none.
+    pub fn id_of(dir: impl AsRef<Path>) -> Result<StoreId> {
+        read_header(&FsDisk::new(dir.as_ref()), dir.as_ref())
+    }
+
     /// Returns true while a handle of this process or another has the store in `dir` open.
     pub fn is_open(dir: impl AsRef<Path>) -> bool {
         let dir = dir.as_ref();
@@ -93,6 +103,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
     {
         archive.set_copied_from(from);
     }
+    archive.start_signing()?;
     // An error here shows in the sums of the store, and the next purge does what is left.
     let _ = archive.end_purges();
     Ok(archive)
@@ -108,6 +119,13 @@ pub(in crate::archive) fn open_locked(
     lock: Option<Box<dyn DiskLock>>,
 ) -> Result<Archive> {
     let mut scanned = scan(&*disk, &id, options.access)?;
+    if options.access == Access::ReadWrite
+        && scanned.damage.is_empty()
+        && let Some(folder) = &options.checkpoint_copies
+    {
+        let contradicts = outside::judge(folder, &id, &scanned.log);
+        scanned.damage.extend(contradicts);
+    }
     let index_file = IndexFile::new(Arc::clone(&disk), id, options.index_cache_bytes);
     let judged = judge(
         &*disk,
@@ -134,7 +152,6 @@ pub(in crate::archive) fn open_locked(
     if is_writable {
         remove_orphans(&*disk, &mut packs, log.sealed(), judged.index.as_ref())?;
     }
-    let log = Arc::new(log);
     let from = CatchUp {
         disk: &disk,
         progress: &options.progress,
@@ -178,7 +195,7 @@ pub(in crate::archive) fn open_locked(
 
 /// What an opening found in the log.
 struct Scanned {
-    log: LogFiles,
+    log: Arc<LogFiles>,
     found: Found,
     /// Places of the blobs in the journal.
     in_journal: HashMap<BlobId, JournalPlace>,
@@ -189,7 +206,7 @@ struct Scanned {
 /// Reads segments and journal files as they are.
 fn scan(disk: &dyn Disk, store: &StoreId, access: Access) -> Result<Scanned> {
     let mut damage = Vec::new();
-    let log = LogFiles::open(disk, store, &mut damage)?;
+    let log = Arc::new(LogFiles::open(disk, store, &mut damage)?);
     let mode = match access {
         Access::ReadWrite => OpenMode::Write,
         Access::ReadOnly => OpenMode::Read,

@@ -59,6 +59,7 @@ pub(in crate::archive) fn start(
             index: Arc::clone(&store.index),
             journal: Arc::clone(&store.journal),
             watermark: Arc::clone(&store.watermark),
+            signing: Arc::clone(&store.signing),
         },
         pins: Arc::clone(&store.pins),
         health: Arc::clone(&store.health),

@@ -183,10 +183,14 @@ impl Archive {
                 .hint("state it with --reason TEXT; it is recorded for good"));
         }
         self.refuse_stale(plan)?;
+        // What the purge takes was signed before it, and that it was taken after it.
+        self.checkpoint_if_signed();
         let carried_out = Arc::new(plan.clone());
         let actor = self.actor().cloned();
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
         self.store().index.note_purged();
+        let reclaim = self.free_purged(None);
+        self.checkpoint_if_signed();
         Ok(PurgeOutcome {
             recorded: RecordedPurge {
                 archives_purged: plan.count,
@@ -195,7 +199,7 @@ impl Archive {
                 reason: reason.to_owned(),
                 plan_id: plan.plan_id.clone(),
             },
-            reclaim: self.free_purged(None),
+            reclaim,
         })
     }
 

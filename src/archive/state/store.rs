@@ -15,6 +15,7 @@ use crate::archive::state::layers::LayeredIndex;
 use crate::archive::state::leftovers::Leftovers;
 use crate::archive::state::pack_store::PackStore;
 use crate::archive::state::pins::Pins;
+use crate::archive::state::signing::Signing;
 use crate::archive::state::watermark::Watermark;
 use crate::blob::compression::Compressors;
 use crate::disk::Disk;
@@ -42,6 +43,7 @@ pub(in crate::archive) struct Store {
     /// Journal files that wait to be sealed.
     pub(in crate::archive) backlog: Arc<Backlog>,
     pub(in crate::archive) leftovers: Leftovers,
+    pub(in crate::archive) signing: Arc<Signing>,
     /// Compressors of content that goes into the journal.
     pub(in crate::archive) for_journal: Arc<Compressors>,
     /// Damage of the log, found by the opening. While there is any, nothing is written.
@@ -78,6 +80,7 @@ impl Store {
             journal,
             next_pack,
         } = opened;
+        let signing = Arc::new(Signing::new(options.signer.clone(), log.last()));
         let tmp: Arc<TmpNames> = Arc::default();
         let packs = Arc::new(PackStore::new(
             Arc::clone(&disk),
@@ -110,6 +113,7 @@ impl Store {
             backlog: Arc::default(),
             leftovers: Leftovers::default(),
             for_journal: Arc::default(),
+            signing,
             log_damage,
             content_damage: OnceLock::new(),
         }

@@ -2,6 +2,7 @@
 
 mod contents;
 mod dump;
+mod evidence;
 mod layers;
 mod queue;
 

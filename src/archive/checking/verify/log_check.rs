@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::evidence_check::EvidenceCheck;
 use super::report::{Depth, VerifyReport};
 use crate::Error;
 use crate::archive::files::event_line::decode;
@@ -99,18 +100,26 @@ impl<'a> LogCheck<'a> {
     }
 
     /// Reads every event up to `last`, and compares every live one with its frame.
-    pub(super) fn events(&mut self, last: EventSeq, unreadable: &Unreadable) {
+    pub(super) fn events(
+        &mut self,
+        last: EventSeq,
+        unreadable: &Unreadable,
+        evidence: &mut EvidenceCheck,
+    ) {
         let mut reader = LogReader::new(Arc::clone(self.log), EventSeq(1), last);
         while let Some(leaf) = reader.next_leaf() {
             match leaf {
                 Ok((seq, line)) => {
                     self.report.events += 1;
                     self.report.known_losses.events += u64::from(is_lost(&line));
-                    if let Err(error) = decode(seq, &line) {
+                    let event = decode(seq, &line);
+                    evidence.event(seq, &line, event.as_ref().ok(), &mut self.report);
+                    if let Err(error) = event {
                         self.unreadable_event(seq, error.message(), unreadable);
                     }
                 }
                 Err(LogError::Missing { seq }) => {
+                    evidence.missing();
                     self.report
                         .find("log", format!("event {seq}"), "it is missing");
                 }

@@ -31,6 +31,22 @@ pub struct VerifyReport {
     pub checked_bytes: u64,
     /// Losses that a repair recorded. They are no findings.
     pub known_losses: KnownLosses,
+    /// What was signed.
+    pub evidence: EvidenceSummary,
+}
+
+/// What of the log is signed. A quick look counts nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct EvidenceSummary {
+    /// The verifier key in use; `None` when the log is not signed.
+    pub key: Option<String>,
+    /// How many events the newest checkpoint covers that was compared with them.
+    pub newest: Option<u64>,
+    /// Checkpoints in the log.
+    pub checkpoints: u64,
+    /// Checkpoints whose events a repair replaced, so that they cannot be compared any more.
+    pub unchecked: u64,
 }
 
 /// What a repair could not bring back.
@@ -48,7 +64,7 @@ pub struct KnownLosses {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What kind of damage: `log`, `pack`, `blob` or `index`.
+    /// What kind of damage: `log`, `evidence`, `pack`, `blob` or `index`.
     pub kind: String,
     /// Where it is.
     pub r#where: String,
@@ -69,6 +85,12 @@ impl VerifyReport {
                 events: 0,
                 contents: 0,
             },
+            evidence: EvidenceSummary {
+                key: None,
+                newest: None,
+                checkpoints: 0,
+                unchecked: 0,
+            },
         }
     }
 
@@ -81,6 +103,9 @@ impl VerifyReport {
         self.checked_bytes += other.checked_bytes;
         self.known_losses.events += other.known_losses.events;
         self.known_losses.contents += other.known_losses.contents;
+        if other.evidence != EvidenceSummary::default() {
+            self.evidence = other.evidence;
+        }
     }
 
     /// Adds a finding.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::contents::{Contents, GivenUp, Named, named};
+use super::evidence_check::{self, EvidenceCheck};
 use super::index_check::compare_index;
 use super::log_check::LogCheck;
 use super::report::{Depth, VerifyReport};
@@ -113,11 +114,17 @@ fn log_part(store: &Store, view: &View, depth: Depth, progress: Progress) -> Res
         check.report.find("log", "journal or events", line);
     }
     check.segments(depth);
-    if depth == Depth::Deep {
-        check.events(view.applied(), &unreadable);
+    let key = if depth == Depth::Deep {
+        let mut evidence = EvidenceCheck::new(store);
+        check.events(view.applied(), &unreadable, &mut evidence);
+        let (key, summary) = evidence.finish();
+        check.report.evidence = summary;
+        key
     } else {
         check.unreadable(&unreadable);
-    }
+        evidence_check::quick(store, &mut check.report)
+    };
+    evidence_check::compare_outside(store, key, &mut check.report);
     Ok(check.report)
 }
 

@@ -1,0 +1,10 @@
+//! Signs the log: keys, checkpoints, and when they are made.
+
+pub(super) mod checkpoint;
+pub(super) mod declared;
+pub(super) mod keys;
+pub(super) mod outside;
+mod prove;
+#[cfg(test)]
+mod tests;
+pub(super) mod worker;
