@@ -85,6 +85,8 @@ impl Plant {
             .args(args)
             .current_dir(self.dir.path())
             .env("ANNALS_STORE", self.path("store"))
+            .env_remove("HOME")
+            .env_remove("XDG_DATA_HOME")
             .env_remove("ANNALS_CONFIG")
             .env("USER", "mia");
         command

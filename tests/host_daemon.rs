@@ -90,6 +90,8 @@ impl Plant {
         command
             .args(args)
             .current_dir(self.dir.path())
+            .env_remove("HOME")
+            .env_remove("XDG_DATA_HOME")
             .env_remove("ANNALS_STORE")
             .env_remove("NOTIFY_SOCKET")
             .env_remove("WATCHDOG_USEC");

@@ -69,6 +69,8 @@ impl Handed {
         let mut verb = command
             .args(words)
             .current_dir(self.dir.path())
+            .env_remove("HOME")
+            .env_remove("XDG_DATA_HOME")
             .env_remove("ANNALS_STORE")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -46,7 +46,11 @@ impl Plant {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
         command.current_dir(self.0.path()).args(args);
-        command.env_remove("ANNALS_STORE").stdin(Stdio::null());
+        command
+            .env_remove("HOME")
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("ANNALS_STORE")
+            .stdin(Stdio::null());
         command
     }
 

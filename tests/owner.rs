@@ -204,6 +204,9 @@ const CASES: &[Case] = &[
     case(&["stats", "--by", "status", "--json"], 0, Exactly),
     case(&["stats", "--by", "day"], 0, Exactly),
     case(&["verify", "--deep"], 0, Exactly),
+    case(&["key", "show"], 4, Exactly),
+    case(&["checkpoint"], 5, Exactly),
+    case(&["prove", "3"], 5, Exactly),
     case(&["rebuild"], 0, Exactly),
     case(&["events", "--from", "1"], 0, Exactly),
     case(&["events", "--type", "archived", "--json"], 0, Exactly),
@@ -228,6 +231,7 @@ const ASK_NOBODY: &[(&str, &str)] = &[
     ("config", "needs no store"),
     ("demo", "makes its own store"),
     ("completions", "needs no store"),
+    ("verify-proof", "needs no store"),
     ("man", "needs no store"),
 ];
 

@@ -67,6 +67,8 @@ impl Bench {
         Command::new(env!("CARGO_BIN_EXE_annals"))
             .args(words)
             .current_dir(self.dir.path())
+            .env_remove("HOME")
+            .env_remove("XDG_DATA_HOME")
             .env_remove("ANNALS_STORE")
             .output()
             .expect("the program starts")

@@ -64,6 +64,8 @@ impl Bench {
             .args(words)
             .current_dir(self.dir.path())
             .env("TMPDIR", self.path("tmp"))
+            .env_remove("HOME")
+            .env_remove("XDG_DATA_HOME")
             .env_remove("ANNALS_STORE");
         command
     }

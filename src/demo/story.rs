@@ -211,7 +211,7 @@ fn archiving() -> Vec<Step> {
     vec![
         annals(
             "Make a store",
-            &["init", STORE],
+            &["init", STORE, "--no-key"],
             "A store is one folder. Its event log is the truth; the index beside it can be deleted at any time.",
             DONE,
         ),

@@ -17,8 +17,8 @@ pub use archives::Archives;
 pub use config::edit::Edit;
 pub use config::endpoint::Submit;
 pub use config::settings::{
-    ArchiveSettings, Config, ConfigErrors, ConverterConfig, KeyInfo, Links, LogFormat, Origin,
-    Problem, Retry, Setting, Unarchivable, Writers,
+    ArchiveSettings, Config, ConfigErrors, ConverterConfig, EvidenceSettings, KeyInfo, Links,
+    LogFormat, Origin, Problem, Retry, Setting, Unarchivable, Writers,
 };
 pub use observe::listen::Listener;
 pub use observe::notice::{Disposed, FileError, Hooks, Notice, RunSummary};

@@ -75,6 +75,8 @@ impl Plant {
             .args(args)
             .current_dir(self.dir.path())
             .env("ANNALS_STORE", "store")
+            .env_remove("HOME")
+            .env_remove("XDG_DATA_HOME")
             .env_remove("NOTIFY_SOCKET")
             .env_remove("WATCHDOG_USEC");
         command

@@ -39,6 +39,9 @@ pub(crate) struct Globals {
     /// Do not ask, do it
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
+    /// The file of the key that signs [default: one for each store, in the home folder]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub(crate) key_file: Option<PathBuf>,
     /// Use a store that belongs to another account as if it were one's own
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) trust: bool,

@@ -9,15 +9,19 @@ use std::path::{Path, PathBuf};
 use crate::cli::zone::Zone;
 
 /// The variables that verbs read.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 12] = [
     "ANNALS_CONFIG",
     "ANNALS_STORE",
     "COLUMNS",
+    "HOME",
+    "LOCALAPPDATA",
     "LOGNAME",
     "NO_COLOR",
     "TERM",
     "USER",
     "USERNAME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
 ];
 
 /// The environment of the caller: this process, or a client of the owner.

@@ -8,7 +8,8 @@ use crate::cli::run::{Context, Exit, Failure};
 /// Say once that this copy of a store goes on, and the original does not
 ///
 /// A copy of a store is not written before that: two stores would give the same numbers to
-/// different things. A store that was moved needs no confirmation, and for one nothing is recorded.
+/// different things. The same goes for a store that was taken back to an older copy, as its signed
+/// checkpoints tell. A store that was moved needs no confirmation, and for one nothing is recorded.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  annals --store /data/annals confirm-move")]
 pub(crate) struct Args {}
@@ -16,7 +17,8 @@ pub(crate) struct Args {}
 pub(crate) fn run(_: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let dir = context.locate()?;
     owner::refuse_if_owned(&dir, "there is nothing to confirm")?;
-    let confirmed = Archive::confirm_move(&dir, context.options(Access::ReadWrite))?;
+    let options = context.options_of(&dir, Access::ReadWrite)?;
+    let confirmed = Archive::confirm_move(&dir, options)?;
     context.meter.clear();
     if context.json() {
         context.print_json(&confirmed)?;

@@ -12,17 +12,26 @@ use crate::cli::store;
 use crate::id::StoreId;
 
 /// Make a store; refuses a folder that is not empty
+///
+/// A key is made with it, outside of the store, that signs its log from the first record on.
+/// `annals key` says more.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  annals init /var/lib/annals")]
 pub(crate) struct Args {
     /// Where; made if missing [default: the store that is named, else here]
     dir: Option<PathBuf>,
+    /// Make no key: the log is not signed
+    #[arg(long)]
+    no_key: bool,
 }
 
 #[derive(Serialize)]
 struct Made {
     store: StoreId,
     path: String,
+    /// The verifier key; `null` when the log is not signed.
+    vkey: Option<String>,
+    key_file: Option<String>,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -32,16 +41,41 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             .unwrap_or_else(|| PathBuf::from(".")),
     };
     let archive = Archive::create(&dir, context.options(Access::ReadWrite))?;
-    let made = Made {
+    let mut made = Made {
         store: archive.store_id(),
         path: path_text(&absolute(&dir)),
+        vkey: None,
+        key_file: None,
     };
     archive.close()?;
+    let mut unsigned = None;
+    if !args.no_key {
+        let place = context.key_place(&made.store)?;
+        match place.make(&made.store, &dir) {
+            Ok(key) => {
+                made.vkey = Some(key.verifier().to_string());
+                made.key_file = place.file().ok().map(path_text);
+            }
+            // The store is there and works.
+            Err(error) => unsigned = Some(error.message().to_owned()),
+        }
+    }
     if context.json() {
         context.print_json(&made)?;
     } else {
         context.print(format!("store {} in {}\n", made.store, escape(&made.path)))?;
+        if let Some(file) = &made.key_file {
+            context.note(format_args!(
+                "its log is signed; the key is in {}",
+                escape(file)
+            ));
+        }
         context.note("next: `annals archive PATH -c CONVERTER`");
+    }
+    if let Some(why) = unsigned {
+        context.warn(format_args!(
+            "the log is not signed: {why}; 'annals key init' makes a key later"
+        ));
     }
     Ok(Exit::Done)
 }

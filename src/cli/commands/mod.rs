@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod cat;
+mod checkpoint;
 mod compact;
 mod completions;
 mod config;
@@ -17,8 +18,10 @@ mod hold;
 mod host;
 mod init;
 mod job;
+mod key;
 mod list;
 mod man;
+mod prove;
 mod reach;
 mod rebuild;
 mod repair;
@@ -31,6 +34,7 @@ mod show;
 mod stats;
 mod verb;
 mod verify;
+mod verify_proof;
 
 pub(super) use reach::Reach;
 pub(super) use verb::Verb;

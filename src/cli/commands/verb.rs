@@ -2,9 +2,10 @@
 
 use super::reach::Reach;
 use super::{
-    archive, backup, cat, compact, completions, config, confirm_move, convert, demo,
-    demo_converter, diff, events, find, hold, host, init, job, list, man, rebuild, repair, report,
-    reprocess, restore, restore_store, retention, show, stats, verify,
+    archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
+    demo_converter, diff, events, find, hold, host, init, job, key, list, man, prove, rebuild,
+    repair, report, reprocess, restore, restore_store, retention, show, stats, verify,
+    verify_proof,
 };
 use crate::cli::run::{Context, Exit, Failure};
 
@@ -51,6 +52,10 @@ verbs! {
     ConfirmMove = confirm_move,
     Stats = stats,
     Verify = verify,
+    Key = key,
+    Checkpoint = checkpoint,
+    Prove = prove,
+    VerifyProof = verify_proof,
     Repair = repair,
     Rebuild = rebuild,
     Events = events,
@@ -72,7 +77,8 @@ impl Verb {
             | Self::Demo(_)
             | Self::DemoConverter(_)
             | Self::Completions(_)
-            | Self::Man(_) => Reach::Here,
+            | Self::Man(_)
+            | Self::VerifyProof(_) => Reach::Here,
             Self::Convert(args) => args.reach(),
             Self::Host(args) => args.reach(),
             Self::Archive(_)
@@ -91,6 +97,9 @@ impl Verb {
             | Self::Backup(_)
             | Self::Stats(_)
             | Self::Verify(_)
+            | Self::Key(_)
+            | Self::Checkpoint(_)
+            | Self::Prove(_)
             | Self::Rebuild(_)
             | Self::Events(_) => Reach::Owner,
         }

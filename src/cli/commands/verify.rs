@@ -1,8 +1,11 @@
 //! `annals verify`: checks the log, the packs and the index for damage.
 
-use crate::archive::{Depth, Finding, KnownLosses, VerifyReport, is_backup, verify_backup};
+use crate::archive::{
+    Depth, EvidenceSummary, Finding, KnownLosses, VerifyReport, is_backup, verify_backup,
+};
 use crate::cli::render::{Cell, Column, Style, Table, counted, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::evidence::note::VerifierKey;
 use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index
@@ -21,6 +24,9 @@ pub(crate) struct Args {
     /// Read every blob and compare its hash (the default)
     #[arg(long)]
     deep: bool,
+    /// The verifier key that you trust: any other one is a finding
+    #[arg(long, value_name = "VKEY")]
+    vkey: Option<String>,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -41,6 +47,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Err(error) if error.kind() == ErrorKind::Damaged => unreadable(&error, context)?,
         Err(error) => return Err(error.into()),
     };
+    let mut report = report;
+    if let Some(trusted) = &args.vkey {
+        compare_key(trusted, &mut report)?;
+    }
     context.meter.clear();
     if context.json() {
         context.print_json(&report)?;
@@ -48,6 +58,29 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         print(&report, context)?;
     }
     Ok(if report.ok { Exit::Done } else { Exit::Damaged })
+}
+
+/// Compares the key that the log is signed with now with the one that is trusted.
+fn compare_key(trusted: &str, report: &mut VerifyReport) -> Result<(), Error> {
+    let trusted = VerifierKey::parse(trusted).map_err(|error| {
+        Error::new(
+            ErrorKind::Invalid,
+            format!("this is no verifier key: {error}"),
+        )
+        .hint("'annals key show' prints it where the store is")
+    })?;
+    let told = match &report.evidence.key {
+        Some(key) if *key == trusted.to_string() => return Ok(()),
+        Some(key) => format!("UNTRUSTED-KEY: the log is signed with {key}"),
+        None => "UNTRUSTED-KEY: the log is not signed".to_owned(),
+    };
+    report.ok = false;
+    report.findings.push(Finding {
+        kind: "evidence".to_owned(),
+        r#where: "the key".to_owned(),
+        detail: told,
+    });
+    Ok(())
 }
 
 fn unreadable(error: &Error, context: &Context<'_>) -> Result<VerifyReport, Error> {
@@ -63,6 +96,7 @@ fn unreadable(error: &Error, context: &Context<'_>) -> Result<VerifyReport, Erro
         blobs: 0,
         checked_bytes: 0,
         known_losses: KnownLosses::default(),
+        evidence: EvidenceSummary::default(),
     })
 }
 
@@ -107,6 +141,15 @@ fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure
         let number = report.findings.len() as u64;
         format!(", {}", counted(number, "finding", "findings"))
     };
+    let evidence = &report.evidence;
+    let signed = match (&evidence.key, evidence.newest) {
+        (None, _) => "not signed\n".to_owned(),
+        (Some(key), None) => format!("signed, without a checkpoint to compare, with {key}\n"),
+        (Some(key), Some(size)) => format!(
+            "signed up to event {size}: {}, with {key}\n",
+            counted(evidence.checkpoints, "checkpoint", "checkpoints"),
+        ),
+    };
     let known = match report.known_losses {
         KnownLosses {
             events: 0,
@@ -119,7 +162,7 @@ fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure
         ),
     };
     context.print(format!(
-        "{verdict}: {}, {}, {}, {} checked{findings}\n{known}",
+        "{verdict}: {}, {}, {}, {} checked{findings}\n{signed}{known}",
         counted(report.events, "event", "events"),
         counted(report.packs, "pack", "packs"),
         counted(report.blobs, "blob", "blobs"),

@@ -17,12 +17,14 @@ use crate::cli::arguments::{Globals, parse_when};
 use crate::cli::caller::{CallerEnv, Stdin, Streams};
 use crate::cli::render::{Canvas, Meter, Style, error_json, escape, escape_json, to_json};
 use crate::cli::store::damage::{self, DamageNotes};
+use crate::cli::store::keys::{self, KeyPlace};
 use crate::cli::store::trust::{self, Trust};
 use crate::cli::store::{self, LentStore};
 use crate::cli::zone::Zone;
 use crate::convert::Cancel;
 use crate::event::{Actor, ActorKind};
 use crate::host::{Config, ConfigErrors};
+use crate::id::StoreId;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -256,6 +258,14 @@ impl<'a> Context<'a> {
         Ok(archive)
     }
 
+    /// Opens the store for a verb that replaces a key that is gone or is not the right one.
+    pub(crate) fn open_unsigned(&self, access: Access) -> Result<Archive> {
+        match &self.lent {
+            Some(lent) => Ok(lent.archive.lend(self.actor())),
+            None => Archive::open(self.locate_trusted(access)?, self.options(access)),
+        }
+    }
+
     /// Opens the store for a verb that reports the damage itself.
     pub(crate) fn open_to_check(&self) -> Result<Archive> {
         self.lent_or_opened(Access::ReadOnly)
@@ -265,7 +275,7 @@ impl<'a> Context<'a> {
         match &self.lent {
             Some(lent) => Ok(lent.archive.lend(self.actor())),
             None => {
-                let archive = Archive::open(self.locate_trusted(access)?, self.options(access))?;
+                let archive = self.open_signed(&self.locate_trusted(access)?, access, None)?;
                 if let Some(from) = archive.copied_from() {
                     // Only the first value is kept, because a run may open the store more than
                     // once.
@@ -274,6 +284,41 @@ impl<'a> Context<'a> {
                 Ok(archive)
             }
         }
+    }
+
+    /// Opens the store in `dir` with the key that signs it, if there is one. Checkpoints are
+    /// appended to the file `publish`, if one is named.
+    pub(crate) fn open_signed(
+        &self,
+        dir: &Path,
+        access: Access,
+        publish: Option<PathBuf>,
+    ) -> Result<Archive> {
+        let options = self.options_of(dir, access)?.publish_checkpoints(publish);
+        match Archive::id_of(dir) {
+            Ok(id) => keys::open(dir, options, &self.key_place(&id)?),
+            // The opening says why there is no store.
+            Err(_) => Archive::open(dir, options),
+        }
+    }
+
+    /// Returns the options for the store in `dir`: with its key, and with what is known about its
+    /// log outside of it.
+    pub(crate) fn options_of(&self, dir: &Path, access: Access) -> Result<Options> {
+        let mut options = self.options(access);
+        if let Ok(id) = Archive::id_of(dir) {
+            keys::add_to(&mut options, &self.key_place(&id)?, &self.caller_env)?;
+        }
+        Ok(options)
+    }
+
+    /// Returns where the key of a store lies: named by flag or configuration, or the usual place.
+    pub(crate) fn key_place(&self, id: &StoreId) -> Result<KeyPlace> {
+        let named = match &self.globals.key_file {
+            Some(file) => Some(self.path(file)),
+            None => store::key_file_named(&self.globals, &self.caller_env)?,
+        };
+        Ok(KeyPlace::of(id, named, &self.caller_env))
     }
 
     /// Warns once when the opened store is a copy of another one.

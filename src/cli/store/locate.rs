@@ -55,6 +55,9 @@ pub(crate) fn follow_file(
     from: &CallerEnv,
     config: &Config,
 ) -> Option<String> {
+    if globals.key_file.is_none() {
+        globals.key_file.clone_from(&config.evidence.key_file);
+    }
     let file = config.path.display();
     let environment = from.variable("ANNALS_STORE").map(PathBuf::from);
     match (&globals.store, &config.store, environment) {
@@ -78,6 +81,14 @@ pub(crate) fn follow_file(
             named.display()
         )),
         (None, None, None) => None,
+    }
+}
+
+/// Returns the file of the key that the configuration names, if there is one.
+pub(crate) fn key_file_named(globals: &Globals, from: &CallerEnv) -> Result<Option<PathBuf>> {
+    match config_file(globals, from) {
+        Some(file) => Ok(load(&file)?.evidence.key_file),
+        None => Ok(None),
     }
 }
 

@@ -48,6 +48,7 @@ impl SectionRef<'_> {
     fn schema(self) -> &'static str {
         match self {
             Self::Section("store") => "store",
+            Self::Section("evidence") => "evidence",
             Self::Section("host") => "host",
             _ => "converter",
         }
@@ -182,7 +183,7 @@ impl Config {
             )
             .hint("for example: config set 'ICT CSV.timeout_s' 300"));
         };
-        if let Some(section) = ["store", "host", "defaults"]
+        if let Some(section) = ["store", "evidence", "host", "defaults"]
             .into_iter()
             .find(|name| *name == first)
         {
@@ -195,7 +196,10 @@ impl Config {
             .converters
             .iter()
             .map(|config| config.converter.name.as_str());
-        let message = match suggest(first, names.chain(["store", "host", "defaults"])) {
+        let message = match suggest(
+            first,
+            names.chain(["store", "evidence", "host", "defaults"]),
+        ) {
             Some(meant) => format!("there is no converter '{first}'; did you mean '{meant}'?"),
             None => format!("there is no converter '{first}'"),
         };

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::schema::{Inherited, KEYS, find, unknown_key, unknown_section};
 use super::scope::{Scope, Values, archive_settings};
-use super::settings::{Config, ConfigErrors, LogFormat, Problem};
+use super::settings::{Config, ConfigErrors, EvidenceSettings, LogFormat, Problem};
 use crate::{Error, ErrorKind, Result};
 
 /// Maximum bytes of a configuration file.
@@ -88,6 +88,7 @@ impl Reader<'_> {
             self.problem(line, format!("this is not TOML: {}", error.message()));
         }
         let mut store = Values::new();
+        let mut evidence = Values::new();
         let mut host = Values::new();
         let mut defaults = Values::new();
         let mut converters: Vec<(usize, Values)> = Vec::new();
@@ -102,6 +103,9 @@ impl Reader<'_> {
             match (name.get_ref().as_ref(), value.get_ref()) {
                 ("store", DeValue::Table(table)) => {
                     self.table("store", "[store]", table, "", &mut store);
+                }
+                ("evidence", DeValue::Table(table)) => {
+                    self.table("evidence", "[evidence]", table, "", &mut evidence);
                 }
                 ("host", DeValue::Table(table)) => {
                     self.table("host", "[host]", table, "", &mut host);
@@ -132,7 +136,7 @@ impl Reader<'_> {
                         "converters are written [[converter]], with two brackets",
                     );
                 }
-                (section @ ("store" | "host" | "defaults"), _) => {
+                (section @ ("store" | "evidence" | "host" | "defaults"), _) => {
                     self.problem(line, format!("[{section}] must be a table"));
                 }
                 (unknown, _) => {
@@ -141,7 +145,13 @@ impl Reader<'_> {
                 }
             }
         }
-        self.build(path, dir, &store, &host, &defaults, &converters)
+        self.build(
+            path,
+            dir,
+            [&store, &evidence, &host],
+            &defaults,
+            &converters,
+        )
     }
 
     fn table(
@@ -192,8 +202,7 @@ impl Reader<'_> {
         &mut self,
         path: &Path,
         dir: &Path,
-        store: &Values,
-        host: &Values,
+        [store, evidence, host]: [&Values; 3],
         defaults: &Values,
         converters: &[(usize, Values)],
     ) -> Config {
@@ -205,14 +214,20 @@ impl Reader<'_> {
             dir,
         };
         let in_store = scope("store", store, &none);
+        let in_evidence = scope("evidence", evidence, &none);
         let in_host = scope("host", host, &none);
         let in_defaults = scope("converter", &none, defaults);
         let mut settings = in_store.settings("store");
+        settings.extend(in_evidence.settings("evidence"));
         settings.extend(in_host.settings("host"));
         let mut config = Config {
             path: path.to_owned(),
             dir: dir.to_owned(),
             store: in_store.folder("path"),
+            evidence: EvidenceSettings {
+                key_file: in_evidence.folder("key_file"),
+                publish: in_evidence.folder("publish"),
+            },
             listen: in_host.text("listen").parse().ok(),
             listen_names: in_host.texts("listen_names"),
             max_concurrent: in_host.whole("max_concurrent"),

@@ -11,7 +11,7 @@ use crate::entry::Meta;
 /// One key of the configuration.
 #[derive(Debug)]
 pub(in crate::host) struct Key {
-    /// `store`, `host` or `converter`.
+    /// `store`, `evidence`, `host` or `converter`.
     pub(in crate::host) section: &'static str,
     /// The name; it contains a dot for a key of an inner table.
     pub(in crate::host) name: &'static str,
@@ -84,6 +84,8 @@ const fn key(
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
     key("store", "path", Kind::Text, None, No, "the store; relative to the configuration's folder"),
+    key("evidence", "key_file", Kind::Text, None, No, "the file of the key that signs the log; without it the one of the account, if it has one"),
+    key("evidence", "publish", Kind::Text, None, No, "a file on a share or another disk that every checkpoint is appended to"),
     key("host", "listen", Kind::Address, None, No, "where /healthz and /metrics are answered; without it nowhere"),
     key("host", "listen_names", Kind::Texts, Some("[]"), No, "names beside its addresses and its own that the host is asked by, as they stand in a URL"),
     key("host", "listen_openly", Kind::Flag, Some("false"), No, "listen may be an address that other machines reach"),
@@ -314,6 +316,7 @@ pub(super) fn markdown() -> String {
     let mut out = String::new();
     let sections = [
         ("store", "[store]"),
+        ("evidence", "[evidence]"),
         ("host", "[host]"),
         ("converter", "[[converter]]"),
     ];
@@ -343,14 +346,16 @@ pub(super) fn markdown() -> String {
 }
 
 pub(super) fn unknown_section(name: &str) -> String {
-    let known = ["store", "host", "defaults", "converter"];
+    let known = ["store", "evidence", "host", "defaults", "converter"];
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {
         return format!("'{name}' must stand below [{}]", key.section);
     }
     match suggest(name, known.into_iter()) {
         Some(meant) => format!("there is no [{name}]; did you mean [{meant}]?"),
         None => {
-            format!("there is no [{name}]; there are [store], [host], [defaults] and [[converter]]")
+            format!(
+                "there is no [{name}]; there are [store], [evidence], [host], [defaults] and [[converter]]"
+            )
         }
     }
 }

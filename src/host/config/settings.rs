@@ -22,6 +22,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// The store, if the configuration names one.
     pub store: Option<PathBuf>,
+    /// How the log is signed.
+    pub evidence: EvidenceSettings,
     /// The address on which `/healthz` and `/metrics` are served.
     pub listen: Option<SocketAddr>,
     /// Further names accepted in the `Host` line of a request, besides addresses, `localhost` and
@@ -46,6 +48,16 @@ pub struct Config {
     /// Settings that are valid but probably not intended.
     pub warnings: Vec<String>,
     pub(in crate::host) settings: Vec<Setting>,
+}
+
+/// How the log is signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EvidenceSettings {
+    /// The file of the key, if the configuration names one.
+    pub key_file: Option<PathBuf>,
+    /// The file that a host appends every checkpoint to.
+    pub publish: Option<PathBuf>,
 }
 
 /// The format of the host's log.

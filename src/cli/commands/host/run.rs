@@ -17,7 +17,7 @@ use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
 use crate::cli::render::{log_line, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::{self, State};
-use crate::host::{Host, Listener, LogFormat, Stop};
+use crate::host::{Archives, Host, Listener, LogFormat, Stop};
 
 /// How long a host that ends waits for its last lines to be written. A reader that stopped reading
 /// is not waited for longer.
@@ -61,6 +61,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     };
     let archives = open_stores(&config, context)?;
     context.tell_damage();
+    tell_unsigned(&archives, context)?;
     let state = Arc::new(State::new(
         context.now(),
         path_text(&config.path),
@@ -115,4 +116,17 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     }
     context.meter.clear();
     Ok(signalled.unwrap_or(exit))
+}
+
+/// Warns of signed stores whose key is not here.
+fn tell_unsigned(archives: &Archives, context: &mut Context<'_>) -> Result<(), Failure> {
+    for archive in archives.iter() {
+        if !archive.signs() && archive.signing_key()?.is_some() {
+            context.warn(
+                "the log is signed, and there is no key here to go on with: name its file with \
+                 key_file in [evidence]",
+            );
+        }
+    }
+    Ok(())
 }

@@ -47,7 +47,7 @@ pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Arch
     let shared = if needs_shared {
         let folder = context.locate()?;
         owner::refuse_if_owned(&folder, what)?;
-        Some(open_original(&folder, context)?)
+        Some(open_original(&folder, config, context)?)
     } else {
         None
     };
@@ -61,7 +61,7 @@ pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Arch
             continue;
         }
         owner::refuse_if_owned(folder, what)?;
-        let archive = open_original(folder, context)?;
+        let archive = open_original(folder, config, context)?;
         context.note_damage(&archive)?;
         archives = archives.with_own(folder.to_owned(), archive);
         opened.push(folder);
@@ -72,9 +72,10 @@ pub(super) fn open_stores(config: &Config, context: &Context<'_>) -> Result<Arch
 /// Opens a store for a host, and refuses an unconfirmed copy of a store.
 ///
 /// A warning would not be enough: a host writes for months, and nobody reads its first lines.
-fn open_original(folder: &Path, context: &Context<'_>) -> Result<Archive, Error> {
+fn open_original(folder: &Path, config: &Config, context: &Context<'_>) -> Result<Archive, Error> {
     trust::check(folder, Found::Named, Access::ReadWrite, context.trust())?;
-    let archive = Archive::open(folder, context.options(Access::ReadWrite))?;
+    let archive =
+        context.open_signed(folder, Access::ReadWrite, config.evidence.publish.clone())?;
     match archive.copied_from() {
         None => Ok(archive),
         Some(from) => {

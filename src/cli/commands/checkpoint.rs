@@ -1,0 +1,86 @@
+//! `annals checkpoint`: signs the log up to now.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::archive::{Access, RecordedCheckpoint};
+use crate::cli::run::{Context, Exit, Failure};
+use crate::id::{EventSeq, Sha256};
+use crate::{Error, ErrorKind};
+
+/// Print the newest signed checkpoint, made anew if anything came since
+///
+/// It states how many events there are and the root of the tree over them. Given to somebody else,
+/// it shows later that none of these events was changed or removed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals checkpoint
+  annals checkpoint --publish /mnt/quality/line3.checkpoints")]
+pub(crate) struct Args {
+    /// Also append it to this file, on a share or another disk
+    #[arg(long, value_name = "FILE")]
+    publish: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Printed {
+    event: EventSeq,
+    size: u64,
+    root: Sha256,
+    vkey: String,
+    note: String,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let archive = context.open(Access::ReadWrite)?;
+    let checkpoint = if archive.signs() {
+        archive.checkpoint()?
+    } else {
+        let newest = archive.newest_checkpoint()?.ok_or_else(|| {
+            Error::new(ErrorKind::Refused, "the store is not signed")
+                .hint("make a key with 'annals key init'")
+        })?;
+        context.warn("there is no key here to sign with: this is the newest checkpoint there is");
+        newest
+    };
+    let closed = archive.close();
+    if let Some(file) = &args.publish {
+        publish(&context.path(file), &checkpoint)?;
+    }
+    if context.json() {
+        context.print_json(&printed(&checkpoint))?;
+    } else {
+        context.print(checkpoint.signed.to_string())?;
+    }
+    closed?;
+    Ok(Exit::Done)
+}
+
+fn printed(checkpoint: &RecordedCheckpoint) -> Printed {
+    let signed = &checkpoint.signed;
+    let keys = signed.signed_by();
+    Printed {
+        event: checkpoint.event,
+        size: signed.checkpoint().size,
+        root: Sha256::from_bytes(signed.checkpoint().root),
+        vkey: keys.first().map(ToString::to_string).unwrap_or_default(),
+        note: signed.to_string(),
+    }
+}
+
+/// Appends a checkpoint to a file of checkpoints, each followed by an empty line.
+fn publish(file: &Path, checkpoint: &RecordedCheckpoint) -> Result<(), Error> {
+    let failed = |error| Error::io("append to", file, error);
+    let mut out = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)
+        .map_err(failed)?;
+    out.write_all(format!("{}\n", checkpoint.signed).as_bytes())
+        .and_then(|()| out.sync_all())
+        .map_err(failed)
+}
