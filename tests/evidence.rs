@@ -7,7 +7,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 struct Plant {
     dir: tempfile::TempDir,
@@ -190,4 +190,164 @@ fn a_store_that_was_taken_back_is_not_written_until_somebody_says_so() {
     plant.annals(&["verify"], 0);
     let (events, _) = plant.annals(&["events", "--type", "store.continued"], 0);
     assert_eq!(events.lines().count(), 1);
+}
+
+/// A customer asked for the record of one unit, and must not see those of other customers.
+#[test]
+fn the_proof_of_one_entry_holds_without_the_store_and_shows_no_other() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    for serial in ["OTHER-1", "SN1042", "OTHER-2"] {
+        plant.annals(&["archive", "a.csv", "-c", "ICT", "--serial", serial], 0);
+    }
+    let (found, _) = plant.annals(&["find", "SN1042", "--json"], 0);
+    let found: serde_json::Value =
+        serde_json::from_str(found.lines().next().expect("one")).expect("JSON");
+    let id = found["id"].to_string();
+    plant.annals(&["prove", &id, "-o", "proof"], 0);
+    plant.annals(&["prove", &id, "-o", "proof"], 5);
+    plant.annals(&["prove", "999"], 4);
+    let proof = fs::read_to_string(plant.path("proof")).expect("there");
+    assert!(
+        proof.contains("SN1042") && !proof.contains("OTHER"),
+        "{proof}"
+    );
+    let vkey = plant.annals(&["key", "show"], 0).0;
+    fs::rename(plant.path("store"), plant.path("away")).expect("renamed");
+    let check = ["verify-proof", "proof", "--vkey", vkey.trim()];
+    assert!(plant.annals(&check, 0).0.starts_with("PROVEN"));
+    fs::write(plant.path("proof"), proof.replace("SN1042", "SN1043")).expect("written");
+    assert!(plant.annals(&check, 6).0.starts_with("NOT-PROVEN"));
+    fs::write(plant.path("proof"), "no proof").expect("written");
+    assert!(plant.annals(&check, 6).0.starts_with("UNREADABLE"));
+}
+
+/// Runs a tool that an auditor has instead of annals. `None` when this machine lacks what it needs.
+fn recipe(program: &str, script: &str, bundle: &Path, vkey: &str) -> Option<bool> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tools/evidence")
+        .join(script);
+    let ran = Command::new(program)
+        .arg(script)
+        .arg(bundle)
+        .arg(vkey)
+        .output()
+        .ok()?;
+    Some(ran.status.success())
+}
+
+#[test]
+fn a_bundle_is_intact_for_annals_and_for_tools_without_it() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    for serial in ["SN1", "SN1042"] {
+        plant.annals(&["archive", "a.csv", "-c", "ICT", "--serial", serial], 0);
+    }
+    plant.annals(&["export", "whole", "--with-blobs"], 0);
+    plant.annals(&["export", "whole"], 5);
+    plant.annals(&["export", "nobody", "--serial", "SN9"], 4);
+    plant.annals(&["export", "one", "--serial", "SN1042"], 0);
+    plant.annals(&["checkpoint", "--publish", "given"], 0);
+    plant.annals(&["export", "later"], 0);
+    plant.annals(&["verify"], 0);
+    let vkey = plant.annals(&["key", "show"], 0).0;
+    let vkey = vkey.trim();
+    fs::rename(plant.path("store"), plant.path("away")).expect("renamed");
+    for bundle in ["whole", "one", "later"] {
+        let (said, _) = plant.annals(&["verify-export", bundle, "--vkey", vkey], 0);
+        assert!(said.starts_with("INTACT:"), "{said}");
+        for (program, script) in [("bash", "recipe.sh"), ("python3", "recipe.py")] {
+            let held = recipe(program, script, &plant.path(bundle), vkey);
+            assert_ne!(held, Some(false), "{script} {bundle}");
+        }
+    }
+    let older = ["verify-export", "later", "--vkey", vkey, "--older", "given"];
+    plant.annals(&older, 0);
+    plant.annals(&["verify-export", "whole", "later", "--vkey", vkey], 0);
+    let other = "annals/5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a+65a8c000+\
+                 AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
+    let (said, _) = plant.annals(&["verify-export", "whole", "--vkey", other], 6);
+    assert!(said.contains("UNTRUSTED-KEY"), "{said}");
+    let lines = plant.path("whole/data/events.jsonl");
+    let text = fs::read_to_string(&lines).expect("there");
+    fs::write(&lines, text.replace("SN1042", "SN1043")).expect("written");
+    let (said, _) = plant.annals(&["verify-export", "whole", "--vkey", vkey], 6);
+    assert!(said.contains("TAMPERED"), "{said}");
+    for (program, script) in [("bash", "recipe.sh"), ("python3", "recipe.py")] {
+        let held = recipe(program, script, &plant.path("whole"), vkey);
+        assert_ne!(held, Some(true), "{script}");
+    }
+}
+
+/// A host, which does not outlive its test.
+struct Host(Child);
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A host with its key in its configuration signs what a client records through it, and gives every
+/// checkpoint away.
+#[test]
+fn a_host_signs_for_its_clients_and_publishes() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store", "--key-file", "line3.key"], 0);
+    fs::create_dir(plant.path("watch")).expect("made");
+    let config = r#"
+[store]
+path = "store"
+[evidence]
+key_file = "line3.key"
+publish = "given"
+[host]
+min_free_disk_gb = 0
+[[converter]]
+name = "ICT"
+command = ["true", "{input}"]
+watch_folder = "watch"
+archive_enabled = true
+"#;
+    fs::write(plant.path("host.toml"), config).expect("written");
+    let host = Command::new(env!("CARGO_BIN_EXE_annals"))
+        .args(["host", "run", "host.toml"])
+        .current_dir(plant.path(""))
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let mut host = Host(host);
+    let mut waited = 0;
+    while plant.run(&["host", "status"]).status.code() != Some(0) {
+        assert!(waited < 300, "the host does not answer");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        waited += 1;
+    }
+    plant.archive();
+    let (note, _) = plant.annals(&["checkpoint"], 0);
+    let given = fs::read_to_string(plant.path("given")).expect("published");
+    assert!(given.contains(&note), "{given}");
+    let vkey = plant.annals(&["key", "show"], 0).0;
+    plant.annals(&["verify", "--vkey", vkey.trim()], 0);
+    // Without the file, a hand-over is refused; with it, the host signs with the new key.
+    plant.annals(&["key", "rotate"], 4);
+    let (second, _) = plant.annals(&["key", "rotate", "--key-file", "line3.key"], 0);
+    plant.archive();
+    plant.annals(&["checkpoint"], 0);
+    plant.annals(&["verify", "--vkey", second.trim()], 0);
+    let pid = host.0.id().to_string();
+    let asked = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(asked.expect("kill runs").success());
+    host.0.wait().expect("ended");
+    plant.annals(
+        &["--key-file", "line3.key", "archive", "a.csv", "-c", "ICT"],
+        0,
+    );
+    plant.annals(&["verify", "--vkey", second.trim()], 0);
 }

@@ -207,6 +207,7 @@ const CASES: &[Case] = &[
     case(&["key", "show"], 4, Exactly),
     case(&["checkpoint"], 5, Exactly),
     case(&["prove", "3"], 5, Exactly),
+    case(&["export", "bundle"], 5, Exactly),
     case(&["rebuild"], 0, Exactly),
     case(&["events", "--from", "1"], 0, Exactly),
     case(&["events", "--type", "archived", "--json"], 0, Exactly),
@@ -231,6 +232,7 @@ const ASK_NOBODY: &[(&str, &str)] = &[
     ("config", "needs no store"),
     ("demo", "makes its own store"),
     ("completions", "needs no store"),
+    ("verify-export", "needs no store"),
     ("verify-proof", "needs no store"),
     ("man", "needs no store"),
 ];

@@ -10,7 +10,7 @@ use crate::archive::options::Cadence;
 use crate::archive::signing::{declared, outside};
 use crate::archive::state::signing::{RecordedCheckpoint, SigningWork};
 use crate::archive::state::store::Store;
-use crate::event::{Actor, Body, CheckpointCadence, CheckpointSigned, KeyCreated};
+use crate::event::{Actor, Body, CheckpointCadence, CheckpointSigned, KeyCreated, Unknown};
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::key::{SignError, Signer};
 use crate::evidence::note::{KeyName, VerifierKey};
@@ -49,13 +49,21 @@ impl Archive {
     ///
     /// `Refused` when this handle has no key to sign with, or another one than the log names.
     pub fn checkpoint(&self) -> Result<RecordedCheckpoint> {
-        self.recorder()?.checkpoint()?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Refused,
-                "there is no key here to sign the log with",
-            )
-            .hint("make one with 'annals key init', or name it with --key-file FILE")
-        })
+        self.recorder()?.checkpoint()?.ok_or_else(no_key)
+    }
+
+    /// Records that events were exported, and signs the log up to exactly that record. `payload` is
+    /// a JSON object of the type `kind`, which the store keeps as it is.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` when this handle has no key to sign with: then nothing is recorded.
+    pub fn record_export(&self, kind: &str, payload: String) -> Result<RecordedCheckpoint> {
+        let body = Body::Unknown(Unknown {
+            kind: kind.to_owned(),
+            data: payload,
+        });
+        self.recorder()?.record_signed(body)?.ok_or_else(no_key)
     }
 
     /// Returns the newest checkpoint in the log. Only its signature is verified, with the key that
@@ -163,6 +171,28 @@ impl Recorder<'_> {
             self.store.signing.set_covered(newest);
             return Ok(newest.clone());
         }
+        self.sign_up_to(work, signer, last)
+    }
+
+    /// Records a fact, and signs the log up to exactly that event. `None` when there is no key to
+    /// sign with.
+    pub(super) fn record_signed(&self, body: Body) -> Result<Option<RecordedCheckpoint>> {
+        let mut work = self.store.signing.work();
+        let Some(signer) = self.store.signing.signer() else {
+            return Ok(None);
+        };
+        self.declare(&mut work, &*signer)?;
+        let event = self.append(body)?;
+        self.sign_up_to(&mut work, &*signer, event).map(Some)
+    }
+
+    /// Signs the first `last` events.
+    fn sign_up_to(
+        &self,
+        work: &mut SigningWork,
+        signer: &dyn Signer,
+        last: EventSeq,
+    ) -> Result<RecordedCheckpoint> {
         let tree = advance(&self.store.log, work.tree.take(), last)?;
         let checkpoint = Checkpoint::of(signer.vkey().name().into(), &tree);
         work.tree = Some(tree);
@@ -274,6 +304,14 @@ fn other_key(named: &VerifierKey, given: &VerifierKey) -> Error {
         "name the right one with --key-file FILE; if it is gone, 'annals key lost --reason TEXT' \
          makes a new one",
     )
+}
+
+fn no_key() -> Error {
+    Error::new(
+        ErrorKind::Refused,
+        "there is no key here to sign the log with",
+    )
+    .hint("make one with 'annals key init', or name it with --key-file FILE")
 }
 
 pub(super) fn cannot_sign(error: SignError) -> Error {

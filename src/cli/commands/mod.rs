@@ -13,6 +13,7 @@ mod demo;
 mod demo_converter;
 mod diff;
 mod events;
+mod export;
 mod find;
 mod hold;
 mod host;
@@ -34,6 +35,7 @@ mod show;
 mod stats;
 mod verb;
 mod verify;
+mod verify_export;
 mod verify_proof;
 
 pub(super) use reach::Reach;

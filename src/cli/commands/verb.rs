@@ -3,9 +3,9 @@
 use super::reach::Reach;
 use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
-    demo_converter, diff, events, find, hold, host, init, job, key, list, man, prove, rebuild,
-    repair, report, reprocess, restore, restore_store, retention, show, stats, verify,
-    verify_proof,
+    demo_converter, diff, events, export, find, hold, host, init, job, key, list, man, prove,
+    rebuild, repair, report, reprocess, restore, restore_store, retention, show, stats, verify,
+    verify_export, verify_proof,
 };
 use crate::cli::run::{Context, Exit, Failure};
 
@@ -55,6 +55,8 @@ verbs! {
     Key = key,
     Checkpoint = checkpoint,
     Prove = prove,
+    Export = export,
+    VerifyExport = verify_export,
     VerifyProof = verify_proof,
     Repair = repair,
     Rebuild = rebuild,
@@ -78,6 +80,7 @@ impl Verb {
             | Self::DemoConverter(_)
             | Self::Completions(_)
             | Self::Man(_)
+            | Self::VerifyExport(_)
             | Self::VerifyProof(_) => Reach::Here,
             Self::Convert(args) => args.reach(),
             Self::Host(args) => args.reach(),
@@ -100,6 +103,7 @@ impl Verb {
             | Self::Key(_)
             | Self::Checkpoint(_)
             | Self::Prove(_)
+            | Self::Export(_)
             | Self::Rebuild(_)
             | Self::Events(_) => Reach::Owner,
         }

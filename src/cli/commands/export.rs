@@ -1,0 +1,189 @@
+//! `annals export`: writes an evidence bundle.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::archive::{Access, Archive, Snapshot};
+use crate::cli::entries::{Filters, each_page, nothing_selected, refuse_unknown_converters};
+use crate::cli::render::{counted, escape, path_text, size};
+use crate::cli::run::{Context, Exit, Failure};
+use crate::entry::Meta;
+use crate::event::EntryRanges;
+use crate::export::{self, Exported, NewBundle, Tally, What, WithContents};
+use crate::id::EventSeq;
+use crate::query::{Filter, Purged, Query};
+use crate::{Error, ErrorKind};
+
+/// Write an evidence bundle: the exact events, signed, for people who have no access to the store
+///
+/// Without filters it is the whole log, which proves that nothing is left out. With filters it is
+/// what the log says of the entries they select, purged ones too, with a proof for each line. The
+/// last line says what was exported, and is signed with the rest.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals export audit-2026
+  annals export recall --serial SN1042 --with-blobs")]
+pub(crate) struct Args {
+    /// A new folder
+    dir: PathBuf,
+    /// Also the contents that the events name
+    #[arg(long)]
+    with_blobs: bool,
+    #[command(flatten)]
+    filters: Filters,
+}
+
+#[derive(Serialize)]
+struct Bundle {
+    path: String,
+    /// The event that records the export, which is the last one in the bundle.
+    event: EventSeq,
+    events: u64,
+    contents: u64,
+    files: u64,
+    bytes: u64,
+    vkey: String,
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let filter = args.filters.to_filter(context)?;
+    let dir = context.path(&args.dir);
+    if dir.exists() {
+        let said = format!("{} exists already", dir.display());
+        return Err(Error::new(ErrorKind::Refused, said)
+            .hint("name a folder that does not exist; a bundle is never changed")
+            .into());
+    }
+    let archive = context.open(Access::ReadWrite)?;
+    let what = what(filter, &archive.snapshot()?, context)?;
+    let with = if args.with_blobs {
+        WithContents::Yes
+    } else {
+        WithContents::No
+    };
+    let bundle = write(&archive, what, with, dir, context)?;
+    let closed = archive.close();
+    context.meter.clear();
+    if context.json() {
+        context.print_json(&bundle)?;
+    } else {
+        context.print(format!(
+            "{}: {}, {}, {}\n",
+            escape(&bundle.path),
+            counted(bundle.events, "event", "events"),
+            counted(bundle.contents, "content", "contents"),
+            size(bundle.bytes),
+        ))?;
+        context.note(format_args!(
+            "to check it: annals verify-export DIR --vkey '{}'",
+            bundle.vkey
+        ));
+    }
+    closed?;
+    Ok(Exit::Done)
+}
+
+fn write(
+    archive: &Archive,
+    what: What,
+    with: WithContents,
+    dir: PathBuf,
+    context: &Context<'_>,
+) -> Result<Bundle, Failure> {
+    let mut tally = Tally::new(what, with);
+    for leaf in archive.events(EventSeq(1), None)? {
+        context.check_cancelled()?;
+        let leaf = leaf?;
+        tally.add(leaf.seq, leaf.bytes())?;
+    }
+    let counted = tally.finish();
+    let payload = serde_json::to_string(&counted.exported)
+        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))?;
+    let recorded = archive.record_export(Exported::KIND, payload)?;
+    let last = EventSeq(recorded.signed.checkpoint().size);
+    let progress = context.meter.as_progress();
+    let new = NewBundle {
+        counted: &counted,
+        checkpoint: &recorded.signed,
+        vkeys: recorded.signed.signed_by(),
+        read: &|blob, out| {
+            let mut content = archive.read(&blob.blake3)?;
+            std::io::copy(&mut content, out)
+                .map(drop)
+                .map_err(|error| Error::io("copy", format!("blob {}", blob.blake3), error))
+        },
+        progress: &|done, total| progress.report(done, total, "exporting"),
+    };
+    let lines = archive.events(EventSeq(1), Some(last))?.map(|leaf| {
+        let leaf = leaf?;
+        Ok((leaf.seq, leaf.bytes().to_vec()))
+    });
+    let bundled = export::write(&dir, &new, lines)?;
+    let keys = recorded.signed.signed_by();
+    Ok(Bundle {
+        path: path_text(&dir),
+        event: last,
+        events: bundled.events,
+        contents: bundled.contents,
+        files: bundled.files,
+        bytes: bundled.bytes,
+        vkey: keys.first().map(ToString::to_string).unwrap_or_default(),
+    })
+}
+
+/// Returns the whole log, or the entries that the filter selects, with the filters in words.
+fn what(filter: Filter, snapshot: &Snapshot, context: &Context<'_>) -> Result<What, Failure> {
+    if filter.is_empty() {
+        return Ok(What::Whole);
+    }
+    refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
+    let filters = words(&filter);
+    let query = Query {
+        filter: filter.purged(Purged::Include),
+        limit: None,
+        ..Query::default()
+    };
+    let mut ids = Vec::new();
+    each_page(snapshot, query, |entries| {
+        ids.extend(entries.iter().map(|entry| entry.id));
+        Ok(())
+    })?;
+    if ids.is_empty() {
+        return Err(nothing_selected().into());
+    }
+    Ok(What::Selection {
+        entries: EntryRanges::of(ids),
+        filters,
+    })
+}
+
+/// Returns the filters in words, for whoever reads the bundle.
+fn words(filter: &Filter) -> Meta {
+    let status: Vec<String> = filter.status.iter().map(ToString::to_string).collect();
+    let meta: Vec<String> = filter
+        .meta
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let stated = [
+        ("converter", Some(filter.converter.join(", "))),
+        ("status", Some(status.join(", "))),
+        ("from", filter.from.map(|time| time.to_string())),
+        ("to", filter.to.map(|time| time.to_string())),
+        ("serial", filter.serial.clone()),
+        ("part", filter.part.clone()),
+        ("station", filter.station.clone()),
+        ("process", filter.process.clone()),
+        ("file", filter.file.clone()),
+        ("meta", Some(meta.join(", "))),
+        ("job", filter.job.map(|job| job.to_string())),
+        ("text", filter.text.clone()),
+    ];
+    let stated = stated.into_iter().filter_map(|(name, value)| {
+        let value = value.filter(|value| !value.is_empty())?;
+        Some((name.to_owned(), value))
+    });
+    stated.collect()
+}
