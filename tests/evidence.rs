@@ -192,6 +192,30 @@ fn a_store_that_was_taken_back_is_not_written_until_somebody_says_so() {
     assert_eq!(events.lines().count(), 1);
 }
 
+/// A store came back from a backup and said so, and was taken for one that somebody had set back.
+#[test]
+fn a_restored_store_goes_on_and_is_signed() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    plant.archive();
+    plant.annals(&["backup", "saved"], 0);
+    plant.archive();
+    plant.archive();
+    plant.annals(&["restore-store", "saved", "--to", "restored"], 0);
+    plant.annals(&["-s", "restored", "verify"], 0);
+    for _ in 0..5 {
+        plant.annals(&["-s", "restored", "archive", "a.csv", "-c", "ICT"], 0);
+    }
+    let (said, _) = plant.annals(&["-s", "restored", "verify"], 0);
+    assert!(said.contains("signed up to"), "{said}");
+    // The original is now the other history.
+    let (_, told) = plant.annals(&["archive", "a.csv", "-c", "ICT"], 6);
+    assert!(
+        told.contains("FORKED") || told.contains("ROLLED-BACK"),
+        "{told}"
+    );
+}
+
 /// A customer asked for the record of one unit, and must not see those of other customers.
 #[test]
 fn the_proof_of_one_entry_holds_without_the_store_and_shows_no_other() {

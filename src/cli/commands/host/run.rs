@@ -111,9 +111,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     };
     // Clients learn that the host ends before its stores are closed.
     drop(endpoints);
-    for archive in stores {
-        archive.close()?;
-    }
+    close(stores, context)?;
     context.meter.clear();
     Ok(signalled.unwrap_or(exit))
 }
@@ -126,6 +124,19 @@ fn tell_unsigned(archives: &Archives, context: &mut Context<'_>) -> Result<(), F
                 "the log is signed, and there is no key here to go on with: name its file with \
                  key_file in [evidence]",
             );
+        }
+    }
+    Ok(())
+}
+
+/// Closes the stores, and says which checkpoints were not made.
+fn close(stores: Vec<Archive>, context: &mut Context<'_>) -> Result<(), Failure> {
+    for archive in stores {
+        let failure = archive.signing_failure();
+        let dir = archive.dir().display().to_string();
+        archive.close()?;
+        if let Some(why) = failure {
+            context.warn(format_args!("the newest checkpoint of {dir}: {why}"));
         }
     }
     Ok(())
