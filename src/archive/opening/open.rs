@@ -119,12 +119,15 @@ pub(in crate::archive) fn open_locked(
     lock: Option<Box<dyn DiskLock>>,
 ) -> Result<Archive> {
     let mut scanned = scan(&*disk, &id, options.access)?;
+    let mut signed = None;
     if options.access == Access::ReadWrite
         && scanned.damage.is_empty()
         && let Some(folder) = &options.checkpoint_copies
     {
-        let contradicts = outside::judge(folder, &id, &scanned.log);
-        scanned.damage.extend(contradicts);
+        match outside::judge(folder, &id, &scanned.log) {
+            Ok(tree) => signed = tree,
+            Err(contradicts) => scanned.damage.push(contradicts),
+        }
     }
     let index_file = IndexFile::new(Arc::clone(&disk), id, options.index_cache_bytes);
     let judged = judge(
@@ -180,6 +183,7 @@ pub(in crate::archive) fn open_locked(
         journal: JournalBlobs::new(in_journal),
         next_pack: caught_up.next_pack,
     }));
+    store.signing.work().tree = signed;
     if store.log_damage.is_empty() {
         // An error is reported by `verify`, and by the read that meets it.
         let (index, sealed) = (&store.index, store.log.sealed());

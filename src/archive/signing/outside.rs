@@ -17,6 +17,7 @@ use crate::archive::signing::declared::key_of;
 use crate::event::Body;
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::note::{KeyName, NOTE_BYTES_MAX, Note, VerifierKey};
+use crate::evidence::tree::Frontier;
 use crate::id::{EventSeq, StoreId};
 use crate::log::{LogFiles, LogReader};
 
@@ -43,10 +44,10 @@ pub(in crate::archive) enum Contradiction {
 }
 
 /// What a log is to a checkpoint that was signed earlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::archive) enum Standing {
-    /// It continues the one that was signed.
-    Continues,
+    /// It continues the one that was signed, whose tree this is.
+    Continues(Frontier),
     /// It says itself that it goes on from before the checkpoint, as a restored store does.
     Explained,
     /// It is another one.
@@ -135,12 +136,16 @@ impl Kept {
         let size = EventSeq(self.checkpoint.size);
         let found = if size > last {
             Contradiction::RolledBack
-        } else if advance(log, None, size)?.root() == self.checkpoint.root {
-            return Ok(Standing::Continues);
-        } else if self.is_signed_anew(log, last)? {
-            Contradiction::Forked
         } else {
-            Contradiction::Tampered
+            let tree = advance(log, None, size)?;
+            if tree.root() == self.checkpoint.root {
+                return Ok(Standing::Continues(tree));
+            }
+            if self.is_signed_anew(log, last)? {
+                Contradiction::Forked
+            } else {
+                Contradiction::Tampered
+            }
         };
         Ok(if goes_on_from_before(log, size, last)? {
             Standing::Explained
@@ -200,22 +205,24 @@ fn goes_on_from_before(log: &Arc<LogFiles>, size: EventSeq, last: EventSeq) -> R
 }
 
 /// Compares the log of a store that is opened with the checkpoint that is kept for it. Returns the
-/// damage in one line.
+/// tree up to that checkpoint, from which the next one grows, or the damage in one line.
 pub(in crate::archive) fn judge(
     folder: &Path,
     store: &StoreId,
     log: &Arc<LogFiles>,
-) -> Option<String> {
-    let kept = kept(folder, store)?;
+) -> std::result::Result<Option<Frontier>, String> {
+    let Some(kept) = kept(folder, store) else {
+        return Ok(None);
+    };
     let last = log.last();
     match kept.compare(log, last) {
-        Ok(Standing::Continues) => None,
+        Ok(Standing::Continues(tree)) => Ok(Some(tree)),
         Ok(Standing::Explained) => {
             kept.set_aside();
-            None
+            Ok(None)
         }
-        Ok(Standing::Contradicts(how)) => Some(kept.describe(how, last)),
-        Err(error) => Some(format!(
+        Ok(Standing::Contradicts(how)) => Err(kept.describe(how, last)),
+        Err(error) => Err(format!(
             "the log cannot be compared with {}: {}",
             kept.path.display(),
             error.message()

@@ -278,7 +278,7 @@ pub(super) fn compare_outside(store: &Store, key: Option<VerifierKey>, report: &
     };
     let last = store.watermark.newest();
     match kept.compare(&store.log, last) {
-        Ok(Standing::Continues | Standing::Explained) => {}
+        Ok(Standing::Continues(_) | Standing::Explained) => {}
         Ok(Standing::Contradicts(how)) => report.find(KIND, "the log", kept.describe(how, last)),
         Err(error) => report.find(KIND, "the log", error.message()),
     }
