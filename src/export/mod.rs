@@ -8,7 +8,7 @@
 //! same with tools that every system has.
 //!
 //! Writing takes three steps: a [`Tally`] counts the lines, the store records what it gives as an
-//! event and signs a checkpoint, and [`write`] makes the folder.
+//! event and signs a checkpoint, and [`write()`] makes the folder.
 //!
 //! ```
 //! use annals::evidence::checkpoint::{Checkpoint, SignedCheckpoint};

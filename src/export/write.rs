@@ -76,7 +76,7 @@ pub fn write(
     write_on(&FsDisk::new(parent), name, new, events)
 }
 
-/// Like [`write`], into the folder `name` of any disk.
+/// Like [`write()`], into the folder `name` of any disk.
 pub fn write_on(
     disk: &dyn Disk,
     name: &str,
