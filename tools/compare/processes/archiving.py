@@ -22,7 +22,7 @@ class Annals:
         return timed([self.program, "-s", folder / "store", *words])
 
     def begin(self, folder):
-        self.run(folder, "init", folder / "store")
+        self.run(folder, "init", "--no-key", folder / "store")
 
     def take(self, folder, files):
         return self.run(folder, "archive", files, "-c", "ICT CSV")
@@ -170,7 +170,7 @@ def answer(setup):
     found = measure(setup, answer, many, [program for program in present if not isinstance(program, Borg)])
     faster(answer, many, found[Annals.name], found, {Restic.name: 1.2})
     answer.notes.append(
-        "Files of 8.5 KB from the page cache; the stores are made before. Processor time is user and system of the whole tree of "
+        "Files of 8.5 KB from the page cache; the stores are made before, without a key. Processor time is user and system of the whole tree of "
         "processes. On disk are the blocks of the whole folder, without the index of annals, which can be made anew. restic encrypts, "
         "keeps no cache and compresses with `auto`; borg does not encrypt, compresses with `zstd,3` and keeps no cache of files."
     )

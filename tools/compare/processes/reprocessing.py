@@ -62,7 +62,7 @@ def answer(setup):
     items = setup.pick(5_000, 300)
     files = setup.files(items)
     with scratch(setup.work / "reprocessing-plant") as plant:
-        timed([setup.annals, "init", plant / "store"])
+        timed([setup.annals, "init", "--no-key", plant / "store"])
         timed([setup.annals, "-s", plant / "store", "archive", files, "-c", "ICT CSV"])
         busy, nothing = [], []
         for _ in range(setup.rounds):
