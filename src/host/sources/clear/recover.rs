@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use super::aside::PrivateFolder;
 use super::dir::{Dir, Kind};
@@ -10,6 +12,11 @@ use super::group_names::{self, GROUP};
 use super::name::{Purpose, give_free_name, is_hidden, name_in};
 use super::removal::{self, FOLDER, LIST};
 use crate::{Error, ErrorKind, Result};
+
+/// How often a lock is asked for that a process may hold that is just being started.
+const LOCK_TRIES: u32 = 100;
+/// Time between two tries to lock.
+const LOCK_EVERY: Duration = Duration::from_millis(5);
 
 /// Puts back the sources that were set aside in a folder, and finishes removals of folders.
 ///
@@ -75,7 +82,7 @@ fn empty(watched: &Dir, name: &OsStr) -> Result<()> {
         return Err(left_alone(watched, name, "somebody else"));
     }
     // Another host is working in it.
-    let Some(_in_use) = holder.lock().map_err(failed)? else {
+    let Some(_in_use) = lock_soon(&holder).map_err(failed)? else {
         return Ok(());
     };
     let (list, folder) = (OsStr::new(LIST), OsStr::new(FOLDER));
@@ -96,6 +103,18 @@ fn empty(watched: &Dir, name: &OsStr) -> Result<()> {
         told = told.and_then(|()| Err(left_alone(watched, name, "a killed host")));
     }
     told
+}
+
+/// Takes the lock of a folder, and waits a moment for it: a process that a host was starting when
+/// it was killed keeps the host's locks until it has become another program.
+fn lock_soon(holder: &Dir) -> io::Result<Option<impl Sized + use<>>> {
+    for _ in 0..LOCK_TRIES {
+        if let Some(lock) = holder.lock()? {
+            return Ok(Some(lock));
+        }
+        sleep(LOCK_EVERY);
+    }
+    holder.lock()
 }
 
 fn left_alone(watched: &Dir, name: &OsStr, by: &str) -> Error {

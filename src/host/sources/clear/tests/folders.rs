@@ -96,6 +96,29 @@ fn a_removal_is_ended_from_wherever_it_was_broken_off() {
     }
 }
 
+/// A converter that was being started when its host was killed keeps the locks of the host until it
+/// has become another program. The next host passed the removal over, for as long as it ran.
+#[cfg(unix)]
+#[test]
+fn a_removal_is_ended_as_soon_as_its_lock_is_free() {
+    let bench = Bench::new();
+    let holder = condemned(&bench, &bench.unit("unit"));
+    let watched = Dir::open(&bench.at("in")).expect("open");
+    let name = holder.file_name().expect("named");
+    let folder = watched.open_folder(name).expect("open");
+    let lock = folder.lock().expect("asked").expect("free");
+    drop(folder);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            drop(lock);
+        });
+        let troubles = recover(&bench.at("in")).expect("listed");
+        assert!(troubles.is_empty(), "{troubles:?}");
+    });
+    assert!(bench.names("in").is_empty());
+}
+
 /// A killed host leaves a source under its own name, or set aside for the next host to put back.
 #[test]
 fn what_was_set_aside_is_put_back_under_its_name_or_beside_it() {
