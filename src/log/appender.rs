@@ -492,6 +492,28 @@ mod tests {
         assert_eq!(disk.used_bytes(), reserved);
     }
 
+    /// On a full disk zeros were written ahead of the log, behind what was kept. That failed, and
+    /// the writer stopped.
+    #[test]
+    fn what_was_kept_takes_records_and_can_be_wiped_while_the_disk_is_full() {
+        let disk = SimDisk::new();
+        let mut appender = appender(&disk);
+        stage(&mut appender, 1_000).expect("staged");
+        appender.commit().expect("durable");
+        appender.trim(Spare::None);
+        disk.set_capacity(Some(disk.used_bytes()));
+        // As the next process finds it.
+        let before = &appender.current;
+        let file = Arc::clone(&before.file);
+        appender.current = Journal::found(before.slot, file, before.header.clone());
+        appender.current.take_room(appender.end);
+        assert!(appender.current.room_to() < FILE_BYTES);
+        stage(&mut appender, 8_000).expect("staged");
+        appender.commit().expect("durable");
+        let end = appender.end;
+        appender.current.wipe(&disk, end).expect("wiped");
+    }
+
     #[test]
     fn a_group_is_followed_by_64_zeros_and_nothing_else() {
         let disk = SimDisk::new();

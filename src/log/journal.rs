@@ -203,9 +203,11 @@ impl Journal {
             .dirty_to
             .max(end.saturating_sub(TERMINATOR_BYTES as u64));
         if end > self.written_to {
+            // On a full disk there is no space behind what was kept.
             let ahead = end
                 .next_multiple_of(AHEAD_BYTES)
-                .min(self.header.file_bytes);
+                .min(self.room_to())
+                .max(end);
             write_zeros(&*self.file, end, ahead)?;
             self.written_to = ahead;
         }
@@ -259,7 +261,12 @@ impl Journal {
             // The erased blocks count as never written.
             self.written_to = self.written_to.min(from);
         } else {
-            write_zeros_backwards(&*self.file, from, self.dirty_to)?;
+            let room_to = self.dirty_to.min(self.room_to().max(from));
+            if room_to < self.dirty_to {
+                // No space is allocated there, so none can be written to.
+                self.file.release(room_to, self.dirty_to)?;
+            }
+            write_zeros_backwards(&*self.file, from, room_to)?;
         }
         self.file.sync()?;
         self.dirty_to = from;
