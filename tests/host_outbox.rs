@@ -359,7 +359,9 @@ impl Plant {
     /// Closes the store and opens it again, as after a crash or an update.
     fn restart(&mut self) {
         self.archive.take().expect("open").close().expect("closed");
-        let opened = Archive::open(self.dir.path().join("store"), Options::default());
+        // A process that another test is starting holds the lock until it is another program.
+        let options = Options::default().lock_wait(Duration::from_secs(30));
+        let opened = Archive::open(self.dir.path().join("store"), options);
         self.archive = Some(opened.expect("opened"));
     }
 
