@@ -505,7 +505,7 @@ mod tests {
         // As the next process finds it.
         let before = &appender.current;
         let file = Arc::clone(&before.file);
-        appender.current = Journal::found(before.slot, file, before.header.clone());
+        appender.current = Journal::found(before.slot, file, before.header);
         appender.current.take_room(appender.end);
         assert!(appender.current.room_to() < FILE_BYTES);
         stage(&mut appender, 8_000).expect("staged");
