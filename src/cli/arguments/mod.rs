@@ -5,9 +5,11 @@ mod date;
 mod globals;
 mod pairs;
 mod size;
+mod vkey;
 
 pub(super) use age::parse_age;
 pub(super) use date::parse_when;
 pub(super) use globals::{ColorWhen, Globals};
 pub(super) use pairs::{parse_pair, to_meta};
 pub(super) use size::parse_size;
+pub(super) use vkey::parse_vkey;

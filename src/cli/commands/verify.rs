@@ -3,9 +3,9 @@
 use crate::archive::{
     Depth, EvidenceSummary, Finding, KnownLosses, VerifyReport, is_backup, verify_backup,
 };
+use crate::cli::arguments::parse_vkey;
 use crate::cli::render::{Cell, Column, Style, Table, counted, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::evidence::note::VerifierKey;
 use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index
@@ -62,13 +62,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 
 /// Compares the key that the log is signed with now with the one that is trusted.
 fn compare_key(trusted: &str, report: &mut VerifyReport) -> Result<(), Error> {
-    let trusted = VerifierKey::parse(trusted).map_err(|error| {
-        Error::new(
-            ErrorKind::Invalid,
-            format!("this is no verifier key: {error}"),
-        )
-        .hint("'annals key show' prints it where the store is")
-    })?;
+    let trusted = parse_vkey(trusted)?;
     let told = match &report.evidence.key {
         Some(key) if *key == trusted.to_string() => return Ok(()),
         Some(key) => format!("UNTRUSTED-KEY: the log is signed with {key}"),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::arguments::parse_vkey;
 use crate::cli::render::{Cell, Column, Style, Table, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::evidence::checkpoint::SignedCheckpoint;
@@ -34,15 +35,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let keys = args.vkey.iter().map(|text| {
-        VerifierKey::parse(text.trim()).map_err(|error| {
-            Error::new(
-                ErrorKind::Invalid,
-                format!("this is no verifier key: {error}"),
-            )
-            .hint("'annals key show' prints it where the store is")
-        })
-    });
+    let keys = args.vkey.iter().map(|text| parse_vkey(text));
     let keys = keys.collect::<Result<Vec<_>, Error>>()?;
     let mut trust = Trust::in_keys(keys);
     if let Some(file) = &args.older {

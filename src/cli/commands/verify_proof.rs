@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::cli::arguments::parse_vkey;
 use crate::cli::render::escape;
 use crate::cli::run::{Context, Exit, Failure};
 use crate::evidence::entry_proof::EntryProof;
-use crate::evidence::note::VerifierKey;
 use crate::id::EntryId;
 use crate::{Error, ErrorKind};
 
@@ -42,15 +42,7 @@ struct Checked {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let keys = args.vkey.iter().map(|text| {
-        VerifierKey::parse(text.trim()).map_err(|error| {
-            Error::new(
-                ErrorKind::Invalid,
-                format!("this is no verifier key: {error}"),
-            )
-            .hint("'annals key show' prints it where the store is")
-        })
-    });
+    let keys = args.vkey.iter().map(|text| parse_vkey(text));
     let keys = keys.collect::<Result<Vec<_>, Error>>()?;
     let bytes = read(&args, context)?;
     let verified = EntryProof::parse(&bytes)
