@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, Snapshot};
-use crate::cli::entries::{Filters, each_page, nothing_selected, refuse_unknown_converters};
+use crate::cli::entries::{Filters, selected_ids};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Meta;
 use crate::event::EntryRanges;
 use crate::export::{self, Exported, NewBundle, Tally, What, WithContents};
 use crate::id::EventSeq;
-use crate::query::{Filter, Purged, Query};
+use crate::query::{Filter, Purged};
 use crate::{Error, ErrorKind};
 
 /// Write an evidence bundle: the exact events, signed, for people who have no access to the store
@@ -138,21 +138,8 @@ fn what(filter: Filter, snapshot: &Snapshot, context: &Context<'_>) -> Result<Wh
     if filter.is_empty() {
         return Ok(What::Whole);
     }
-    refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
     let filters = words(&filter);
-    let query = Query {
-        filter: filter.purged(Purged::Include),
-        limit: None,
-        ..Query::default()
-    };
-    let mut ids = Vec::new();
-    each_page(snapshot, query, |entries| {
-        ids.extend(entries.iter().map(|entry| entry.id));
-        Ok(())
-    })?;
-    if ids.is_empty() {
-        return Err(nothing_selected().into());
-    }
+    let ids = selected_ids(filter.purged(Purged::Include), snapshot, context)?;
     Ok(What::Selection {
         entries: EntryRanges::of(ids),
         filters,

@@ -6,13 +6,10 @@ use serde::Serialize;
 use crate::ErrorKind;
 use crate::archive::{Access, Hold, Snapshot};
 use crate::cli::content::no_entry;
-use crate::cli::entries::{
-    Filters, Selected, each_page, nothing_selected, refuse_unknown_converters,
-};
+use crate::cli::entries::{Filters, Selected, selected_ids};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
-use crate::query::Query;
 
 /// Keep entries from being purged, whatever the rules say
 #[derive(Debug, clap::Args)]
@@ -130,23 +127,7 @@ fn ids_of(
             }
             Ok(ids)
         }
-        Selected::Filter(filter) => {
-            refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
-            let query = Query {
-                filter: *filter,
-                limit: None,
-                ..Query::default()
-            };
-            let mut ids = Vec::new();
-            each_page(snapshot, query, |entries| {
-                ids.extend(entries.iter().map(|entry| entry.id));
-                Ok(())
-            })?;
-            if ids.is_empty() {
-                return Err(nothing_selected().into());
-            }
-            Ok(ids)
-        }
+        Selected::Filter(filter) => selected_ids(*filter, snapshot, context),
     }
 }
 

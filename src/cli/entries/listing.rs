@@ -3,13 +3,15 @@
 use clap::ValueEnum;
 
 use super::entry_object::EntryObject;
+use super::selection::{nothing_selected, refuse_unknown_converters};
 use crate::Result;
 use crate::archive::Snapshot;
 use crate::cli::render::{Cell, Column, Style, Table, escape, size};
 use crate::cli::run::{Context, Failure};
 use crate::cli::zone::Zone;
 use crate::entry::{Entry, Meta, Status};
-use crate::query::{Cursor, Query};
+use crate::id::EntryId;
+use crate::query::{Cursor, Filter, Query};
 
 /// Most entries held in memory at a time.
 const PAGE: usize = 1_000;
@@ -36,6 +38,32 @@ pub(crate) fn each_page(
             next => return Ok(next),
         }
     }
+}
+
+/// Returns the ids of all entries that `filter` selects, in the order of a listing.
+///
+/// # Errors
+/// `NotFound` if it selects none, or if it names an unknown converter.
+pub(crate) fn selected_ids(
+    filter: Filter,
+    snapshot: &Snapshot,
+    context: &Context<'_>,
+) -> Result<Vec<EntryId>, Failure> {
+    refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
+    let query = Query {
+        filter,
+        limit: None,
+        ..Query::default()
+    };
+    let mut ids = Vec::new();
+    each_page(snapshot, query, |entries| {
+        ids.extend(entries.iter().map(|entry| entry.id));
+        Ok(())
+    })?;
+    if ids.is_empty() {
+        return Err(nothing_selected().into());
+    }
+    Ok(ids)
 }
 
 /// How entries are printed.

@@ -9,7 +9,7 @@ pub(super) use entry_object::EntryObject;
 #[cfg(test)]
 pub(super) use entry_object::tests::sample;
 pub(super) use filters::{Criteria, Filters, Period};
-pub(super) use listing::{Listing, Output, each_page, status_cell, status_style};
+pub(super) use listing::{Listing, Output, each_page, selected_ids, status_cell, status_style};
 pub(super) use selection::{
     Selected, nothing_selected, refuse_unknown_converters, refuse_unknown_version,
 };
