@@ -87,7 +87,9 @@ class Account:
             "runs": len(self.facts.runs),
             "reports taken": len({line["report"] for line in self.taken.values()}),
             "keys": len(self.taken),
-            "refused": len({line["key"] for line in self.facts.server if line["verdict"] == "refused"}),
+            "refused": len(
+                {line["key"] for line in self.facts.server if line["verdict"] == "refused"}
+            ),
             "lost": self.lost,
             "twice": self.twice,
             "complaints": len(self.complaints),
@@ -95,24 +97,44 @@ class Account:
 
     def sources(self):
         """Each dropped file is one entry of its converter, and nothing else is."""
-        dropped = Counter((drop.line.name, drop.sha256) for drop in self.facts.drops if drop.line.archives)
+        dropped = Counter(
+            (drop.line.name, drop.sha256) for drop in self.facts.drops if drop.line.archives
+        )
         halves = {(drop.line.name, half) for drop in self.facts.drops for half in drop.halves}
         names = {(drop.line.name, drop.sha256): drop.name for drop in self.facts.drops}
         kinds = {(drop.line.name, drop.sha256): drop.kind for drop in self.facts.drops}
         for (line, digest), count in dropped.items():
-            # What was purged before it was converted is archived once more; the first entry of the two does not count.
-            counting = [entry for entry in self.of[line, digest] if not self._purged_early(entry, kinds)]
+            # What was purged before it was converted is archived once more; the first entry of the
+            # two does not count.
+            counting = [
+                entry for entry in self.of[line, digest] if not self._purged_early(entry, kinds)
+            ]
             about = "{!r} of {} ({})".format(names[line, digest], line, short(digest))
             if len(counting) < count:
-                self.gone("{} was dropped {} times and is {} entries".format(about, count, len(counting)))
+                self.gone(
+                    "{} was dropped {} times and is {} entries".format(about, count, len(counting))
+                )
             elif len(counting) > count:
-                self.doubled("{} was dropped {} times and is {} entries".format(about, count, len(counting)))
+                self.doubled(
+                    "{} was dropped {} times and is {} entries".format(about, count, len(counting))
+                )
         for (line, digest), entries in self.of.items():
             if (line, digest) not in dropped and (line, digest) not in halves:
-                self.doubled("entry {} of {}, {!r}, was never dropped".format(entries[0]["id"], line, entries[0]["source_name"]))
-        known = {(drop.line.name, drop.sha256, drop.name.decode("utf-8", "replace")) for drop in self.facts.drops}
+                self.doubled(
+                    "entry {} of {}, {!r}, was never dropped".format(
+                        entries[0]["id"], line, entries[0]["source_name"]
+                    )
+                )
+        known = {
+            (drop.line.name, drop.sha256, drop.name.decode("utf-8", "replace"))
+            for drop in self.facts.drops
+        }
         for entry in self.facts.entries:
-            if (entry["converter"], entry["sha256"]) in dropped and (entry["converter"], entry["sha256"], entry["source_name"]) not in known:
+            if (entry["converter"], entry["sha256"]) in dropped and (
+                entry["converter"],
+                entry["sha256"],
+                entry["source_name"],
+            ) not in known:
                 self.wrong("entry {} has the name {!r}".format(entry["id"], entry["source_name"]))
 
     @staticmethod
@@ -124,7 +146,9 @@ class Account:
         return entry["status"] not in ENDS[kind] or (kind in FAILS and tried < ATTEMPTS)
 
     def attempts(self):
-        """Attempts are numbered without a gap, end as the source says, and fail otherwise only where a worker was killed."""
+        """Attempts are numbered without a gap, end as the source says, and fail otherwise only
+        where a worker was killed.
+        """
         kinds = {(drop.line.name, drop.sha256): drop.kind for drop in self.facts.drops}
         runs = Counter(run["sha256"] for run in self.facts.runs)
         unasked = 0
@@ -135,7 +159,9 @@ class Account:
                 continue
             about = "entry {} of {} ({})".format(entry["id"], entry["converter"], kind)
             recorded[entry["sha256"]] += len(entry["attempts"])
-            if [attempt["attempt"] for attempt in entry["attempts"]] != list(range(1, len(entry["attempts"]) + 1)):
+            if [attempt["attempt"] for attempt in entry["attempts"]] != list(
+                range(1, len(entry["attempts"]) + 1)
+            ):
                 self.wrong("{}: its attempts have a gap".format(about))
             failed = sum(attempt["status"] == "failed" for attempt in entry["attempts"])
             ended = entry["status"] in ENDS[kind]
@@ -145,13 +171,28 @@ class Account:
                 unasked += failed
                 # All its attempts may have met a killed worker.
                 ended = ended or failed == ATTEMPTS
-                others = [attempt["status"] for attempt in entry["attempts"] if attempt["status"] != "failed"]
-                if others.count("suspended") > (1 if kind == "suspended" else 0) or len(others) - others.count("suspended") > 1:
+                others = [
+                    attempt["status"]
+                    for attempt in entry["attempts"]
+                    if attempt["status"] != "failed"
+                ]
+                if (
+                    others.count("suspended") > (1 if kind == "suspended" else 0)
+                    or len(others) - others.count("suspended") > 1
+                ):
                     self.doubled("{} was converted to {}".format(about, others))
             if not ended and entry["purged_at"] is None:
-                self.gone("{} ended as {} after {} attempts".format(about, entry["status"], len(entry["attempts"])))
+                self.gone(
+                    "{} ended as {} after {} attempts".format(
+                        about, entry["status"], len(entry["attempts"])
+                    )
+                )
         if unasked > self.facts.killed_workers:
-            self.wrong("{} attempts failed that were not to, and {} workers were killed".format(unasked, self.facts.killed_workers))
+            self.wrong(
+                "{} attempts failed that were not to, and {} workers were killed".format(
+                    unasked, self.facts.killed_workers
+                )
+            )
         never = sum(max(0, count - runs[digest]) for digest, count in recorded.items())
         if never > self.facts.killed_workers:
             self.wrong("{} attempts are recorded that no converter made".format(never))
@@ -182,13 +223,24 @@ class Account:
                     intended |= self.keys[place]
                     allowed = 2 if entry["id"] in self.facts.resubmitted else 1
                     if len(self.keys[place]) > allowed:
-                        self.doubled("report {} was sent under {} keys".format(place, len(self.keys[place])))
-                    if not any(self.taken.get(key, {}).get("sha256") == report["sha256"] for key in self.keys[place]):
-                        self.gone("report {} of {} is not with the server".format(place, entry["converter"]))
+                        self.doubled(
+                            "report {} was sent under {} keys".format(place, len(self.keys[place]))
+                        )
+                    if not any(
+                        self.taken.get(key, {}).get("sha256") == report["sha256"]
+                        for key in self.keys[place]
+                    ):
+                        self.gone(
+                            "report {} of {} is not with the server".format(
+                                place, entry["converter"]
+                            )
+                        )
                     if report["reported_at"] is None:
                         self.gone("that the server took report {} is not recorded".format(place))
         # What no store keeps is known by its source.
-        ended = {(entry["converter"], entry["sha256"]): entry["status"] for entry in self.facts.entries}
+        ended = {
+            (entry["converter"], entry["sha256"]): entry["status"] for entry in self.facts.entries
+        }
         direct = [drop for drop in self.facts.drops if drop.line.sends_directly]
         for drop in direct:
             status = ended.get((drop.line.name, drop.sha256), "success")
@@ -196,11 +248,19 @@ class Account:
             if not drop.line.archives and self.facts.folders[drop.line.name, "error"][drop.sha256]:
                 wanted = False
             if wanted and not by_source[drop.sha256]:
-                self.gone("the report of {!r} of {} is not with the server".format(drop.name, drop.line.name))
-        sources = {drop.sha256 for drop in direct} | {half for drop in direct for half in drop.halves}
+                self.gone(
+                    "the report of {!r} of {} is not with the server".format(
+                        drop.name, drop.line.name
+                    )
+                )
+        sources = {drop.sha256 for drop in direct} | {
+            half for drop in direct for half in drop.halves
+        }
         for key, line in self.taken.items():
             if key not in intended and line["source"] not in sources:
-                self.wrong("the server took report {} under a key nobody recorded".format(line["report"]))
+                self.wrong(
+                    "the server took report {} under a key nobody recorded".format(line["report"])
+                )
 
     def refusals(self):
         """A refusal is on record, in the server's words, and costs nobody a file."""
@@ -208,13 +268,25 @@ class Account:
         for event in self.facts.events:
             if event["type"] == "annals.submit.rejected.v1":
                 said[event["data"]["key"]].append(event["data"]["text"])
-        words = [attempt["error"] or "" for entry in self.facts.entries for attempt in entry["attempts"] if attempt["status"] == "rejected"]
+        words = [
+            attempt["error"] or ""
+            for entry in self.facts.entries
+            for attempt in entry["attempts"]
+            if attempt["status"] == "rejected"
+        ]
         unarchived = {drop.sha256 for drop in self.facts.drops if not drop.line.archives}
-        aside = {digest for (_, what), contents in self.facts.folders.items() if what == "error" for digest in contents}
+        aside = {
+            digest
+            for (_, what), contents in self.facts.folders.items()
+            if what == "error"
+            for digest in contents
+        }
         for line in self.facts.server:
             if line["verdict"] != "refused":
                 continue
-            known = any(line["words"] in text for text in said[line["key"]]) or any(line["words"] in text for text in words)
+            known = any(line["words"] in text for text in said[line["key"]]) or any(
+                line["words"] in text for text in words
+            )
             if not known and not (line["source"] in unarchived and line["source"] in aside):
                 self.gone("the refusal of report {} is not recorded".format(line["report"]))
 
@@ -237,9 +309,13 @@ class Account:
             for digest in sorted(set(found) | set(wanted)):
                 about = "{} of {}: {}".format(place[1], place[0], short(digest))
                 if found[digest] < wanted[digest] and place[0] != "SCRAP":
-                    self.gone("{} is there {} times, not {}".format(about, found[digest], wanted[digest]))
+                    self.gone(
+                        "{} is there {} times, not {}".format(about, found[digest], wanted[digest])
+                    )
                 elif found[digest] > wanted[digest]:
-                    self.doubled("{} is there {} times, not {}".format(about, found[digest], wanted[digest]))
+                    self.doubled(
+                        "{} is there {} times, not {}".format(about, found[digest], wanted[digest])
+                    )
 
     @staticmethod
     def _expect(expected, line, digest, status):
@@ -268,10 +344,16 @@ class Account:
             if number is None:
                 continue
             if number not in entries:
-                self.gone("entry {} was told of as {} and is not there".format(number, claim["message"]))
+                self.gone(
+                    "entry {} was told of as {} and is not there".format(number, claim["message"])
+                )
             elif "outcome" in claim:
                 told[number, claim["outcome"]] += 1
         for (number, outcome), count in told.items():
             recorded = sum(attempt["status"] == outcome for attempt in entries[number]["attempts"])
             if recorded < count:
-                self.gone("entry {}: {} attempts were told of as {}, {} are recorded".format(number, count, outcome, recorded))
+                self.gone(
+                    "entry {}: {} attempts were told of as {}, {} are recorded".format(
+                        number, count, outcome, recorded
+                    )
+                )

@@ -15,7 +15,18 @@ ATTEMPTS = 3
 class Line:
     """One converter, its folders, and what its testers make."""
 
-    def __init__(self, name, mode, post, kinds, archives=True, submits=False, stores_reports=True, timeout_s=10.0, extra=""):
+    def __init__(
+        self,
+        name,
+        mode,
+        post,
+        kinds,
+        archives=True,
+        submits=False,
+        stores_reports=True,
+        timeout_s=10.0,
+        extra="",
+    ):
         self.name, self.mode, self.post, self.kinds = name, mode, post, kinds
         self.archives, self.submits, self.stores_reports = archives, submits, stores_reports
         self.timeout_s, self.extra = timeout_s, extra
@@ -42,7 +53,9 @@ LINES = [
     Line("AXI", "worker", "delete", EVERYDAY, archives=False, submits=True),
     Line("BURN IN", "oneshot", "archive", ILL, timeout_s=1.5),
     Line("RUN-IN Ω", "worker", "move", ILL, timeout_s=1.5),
-    Line("SCRAP", "worker", "delete", ["success"] * 5 + ["failed"], extra="max_archive_count = 12\n"),
+    Line(
+        "SCRAP", "worker", "delete", ["success"] * 5 + ["failed"], extra="max_archive_count = 12\n"
+    ),
 ]
 
 
@@ -52,7 +65,9 @@ def configuration(store, port, min_free_gb):
         "retention_every_h = 0.0008\n[defaults]\nsettle_s = {}\nretry = {{ max_attempts = {}, delay_s = 0.5 }}\n"
     ).format(json.dumps(store), min_free_gb, SETTLE_S, ATTEMPTS)
     for line in LINES:
-        command = ["python3", "-I", "-S", "work.py"] + (["{input}"] if line.mode == "oneshot" else [])
+        command = ["python3", "-I", "-S", "work.py"] + (
+            ["{input}"] if line.mode == "oneshot" else []
+        )
         text += (
             "[[converter]]\nname = {}\nmode = {}\ncommand = {}\nbundle = [\"work.py\"]\nenvironment = \"Python\"\nwatch_folder = {}\n"
             "post_process = {}\ndone_folder = {}\nerror_folder = {}\narchive_enabled = {}\narchive_output_reports = {}\ntimeout_s = {}\n{}"
@@ -70,7 +85,9 @@ def configuration(store, port, min_free_gb):
             line.extra,
         )
         if line.submits:
-            text += "[converter.submit]\nurl = \"http://127.0.0.1:{}/api/Report/WSJF\"\ntimeout_s = 1\n".format(port)
+            text += "[converter.submit]\nurl = \"http://127.0.0.1:{}/api/Report/WSJF\"\ntimeout_s = 1\n".format(
+                port
+            )
     return text
 
 
@@ -80,7 +97,8 @@ class Drop:
     def __init__(self, line, name, content, kind):
         self.line, self.name, self.kind = line, name, kind
         self.sha256 = hashlib.sha256(content).hexdigest()
-        # What it was before it was finished, where its writer was held up for so long that it looked finished.
+        # What it was before it was finished, where its writer was held up for so long that it
+        # looked finished.
         self.halves = []
 
 
@@ -108,7 +126,10 @@ class Droppers:
         return serial, ("\n".join(told) + "\n").encode()
 
     def burst(self, line, count):
-        """Many at once. Some come under a name that was there before, some with content that was there before."""
+        """Many at once.
+
+        Some come under a name that was there before, some with content that was there before.
+        """
         made = []
         for _ in range(count):
             kind = self.draw.choice(line.kinds)
@@ -117,7 +138,8 @@ class Droppers:
             if self.draw.random() < 0.1:
                 name = "again {}.csv".format(self.draw.randint(1, 3)).encode()
             made.append((name, content, kind))
-            # Without an archive, the same content under the same name is the same report, and rightly so.
+            # Without an archive, the same content under the same name is the same report, and
+            # rightly so.
             if line.archives and self.draw.random() < 0.05:
                 made.append((b"copy of " + name, content, kind))
         for name, content, kind in made:
@@ -125,9 +147,24 @@ class Droppers:
         return len(made)
 
     def _name(self, serial):
-        return self.draw.choice(
-            ["{}.csv", "{}.csv", "{}.csv", "unit {} (1).csv", "Prüfling №{} – Ω.csv", "{}", "-{}.csv", "{}\\n.csv"]
-        ).format(serial).encode() if self.draw.random() > 0.03 else b"bad-\xff-" + serial.encode() + b".csv"
+        return (
+            self.draw.choice(
+                [
+                    "{}.csv",
+                    "{}.csv",
+                    "{}.csv",
+                    "unit {} (1).csv",
+                    "Prüfling №{} – Ω.csv",
+                    "{}",
+                    "-{}.csv",
+                    "{}\\n.csv",
+                ]
+            )
+            .format(serial)
+            .encode()
+            if self.draw.random() > 0.03
+            else b"bad-\xff-" + serial.encode() + b".csv"
+        )
 
     def put(self, line, name, content, kind):
         """Gives a whole file its name, unless one of that name is still there."""
@@ -157,7 +194,9 @@ class Droppers:
         kind = self.draw.choice(line.kinds)
         serial, content = self.content(kind)
         content += b"volts,0.0\n" * 400
-        thread = threading.Thread(target=self._write, args=(line, "slow {}.csv".format(serial).encode(), content, kind))
+        thread = threading.Thread(
+            target=self._write, args=(line, "slow {}.csv".format(serial).encode(), content, kind)
+        )
         self.writers.append(thread)
         thread.start()
 
@@ -174,7 +213,8 @@ class Droppers:
                 file.write(content[piece * size : (piece + 1) * size])
                 last = time.monotonic()
                 time.sleep(SETTLE_S / 4)
-            # Cleared away as finished while its writer was held up: whoever writes like that drops it once more.
+            # Cleared away as finished while its writer was held up: whoever writes like that drops
+            # it once more.
             gone = os.fstat(file.fileno()).st_nlink == 0
         if gone and drop.halves:
             self.put(line, b"again " + name, content, kind)
@@ -187,7 +227,10 @@ class Droppers:
         kind = self.draw.choice(line.kinds)
         serial, content = self.content(kind)
         folder = os.path.join(self.root, line.folder("in"))
-        part, path = os.path.join(folder, serial + ".part"), os.path.join(folder, serial + " renamed.csv")
+        part, path = (
+            os.path.join(folder, serial + ".part"),
+            os.path.join(folder, serial + " renamed.csv"),
+        )
         with open(part, "wb") as file:
             file.write(content[: len(content) // 2])
             file.flush()

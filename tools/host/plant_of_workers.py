@@ -8,7 +8,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GIVES_UP_AFTER_S = 30
 
-# Answers by a line of text, so that the converter's own time is as short as a Python program's can be.
+# Answers by a line of text, so that the converter's own time is as short as a Python program's can
+# be.
 WORKER = """
 import sys
 for line in sys.stdin:
@@ -33,8 +34,12 @@ sandbox = "off"
 
 
 def built():
-    subprocess.run(["cargo", "build", "--release", "--locked", "--bin", "annals"], cwd=ROOT, check=True)
-    return os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release", "annals")
+    subprocess.run(
+        ["cargo", "build", "--release", "--locked", "--bin", "annals"], cwd=ROOT, check=True
+    )
+    return os.path.join(
+        os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release", "annals"
+    )
 
 
 def drop(root, folder, name, data):

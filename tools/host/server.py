@@ -1,6 +1,7 @@
 """A server that takes reports: checks what WSJF requires, knows keys, and misbehaves on purpose.
 
-Everything it decides stands in its record, one line of JSON, before it answers; started again, it knows what it took.
+Everything it decides stands in its record, one line of JSON, before it answers; started again, it
+knows what it took.
 """
 
 import argparse
@@ -14,7 +15,18 @@ import sys
 import threading
 import time
 
-REQUIRED = ["type", "id", "pn", "sn", "rev", "processCode", "result", "machineName", "start", "root"]
+REQUIRED = [
+    "type",
+    "id",
+    "pn",
+    "sn",
+    "rev",
+    "processCode",
+    "result",
+    "machineName",
+    "start",
+    "root",
+]
 TROUBLES = [("fails", 3), ("busy", 1), ("loses", 3), ("cuts", 2), ("sleeps", 1)]
 
 
@@ -45,7 +57,9 @@ class Server(http.server.ThreadingHTTPServer):
         os.write(self.record, (json.dumps(facts) + "\n").encode())
 
     def decide(self, key, body):
-        """What is done with a report: the verdict, the words for a refusal, and the trouble made about it."""
+        """What is done with a report: the verdict, the words for a refusal, and the trouble
+        made about it.
+        """
         with self.lock:
             self.requests += 1
             with open(self.mood, encoding="utf-8") as mood:
@@ -54,11 +68,18 @@ class Server(http.server.ThreadingHTTPServer):
                 key = "{:032x}".format(self.draw.getrandbits(128))
             digest = hashlib.sha256(body).hexdigest()
             report = json.loads(body)
-            facts = {"key": key, "sha256": digest, "report": report.get("id"), "source": report.get("source")}
+            facts = {
+                "key": key,
+                "sha256": digest,
+                "report": report.get("id"),
+                "source": report.get("source"),
+            }
             trouble = None
             # A trouble in about twenty requests.
             if mood == "bad" and self.draw.random() < 0.05:
-                trouble = self.draw.choices([name for name, _ in TROUBLES], [weight for _, weight in TROUBLES])[0]
+                trouble = self.draw.choices(
+                    [name for name, _ in TROUBLES], [weight for _, weight in TROUBLES]
+                )[0]
             if trouble in ("fails", "busy"):
                 self.note(verdict=trouble, **facts)
                 return trouble, "", trouble
@@ -68,7 +89,10 @@ class Server(http.server.ThreadingHTTPServer):
                 self.note(verdict="refused", words=words, **facts)
                 return "refused", words, None
             if key in self.taken:
-                self.note(verdict="again" if self.taken[key] == digest else "another under this key", **facts)
+                self.note(
+                    verdict="again" if self.taken[key] == digest else "another under this key",
+                    **facts,
+                )
                 return "again", "", trouble
             if self.broken == "forgets" and self.requests % 5 == 0:
                 return "taken", "", None
@@ -88,7 +112,9 @@ class Request(http.server.BaseHTTPRequestHandler):
         if trouble == "loses":
             self.hang_up()
         elif trouble == "cuts":
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n[{")
+            self.wfile.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n[{"
+            )
             self.wfile.flush()
             self.hang_up()
         elif verdict == "fails":

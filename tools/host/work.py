@@ -1,7 +1,7 @@
 """The converter of the simulated plant: does what its source tells it, good or bad.
 
-Its current folder is the plant. Each run is noted in `runs` before anything else, so that the account can tell attempts
-that were recorded and never made.
+Its current folder is the plant. Each run is noted in `runs` before anything else, so that the
+account can tell attempts that were recorded and never made.
 """
 
 import hashlib
@@ -12,7 +12,12 @@ import time
 
 
 def note(name, content):
-    line = json.dumps({"sha256": hashlib.sha256(content).hexdigest(), "name": name, "pid": os.getpid()}) + "\n"
+    line = (
+        json.dumps(
+            {"sha256": hashlib.sha256(content).hexdigest(), "name": name, "pid": os.getpid()}
+        )
+        + "\n"
+    )
     runs = os.open("runs", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(runs, line.encode())
     os.close(runs)
@@ -32,7 +37,9 @@ def report(name, entry, content, told):
     source = hashlib.sha256(content).hexdigest()
     made = {
         "type": "T",
-        "id": hashlib.sha256("{}|{}|{}".format(name, entry, source).encode("utf-8", "replace")).hexdigest()[:32],
+        "id": hashlib.sha256(
+            "{}|{}|{}".format(name, entry, source).encode("utf-8", "replace")
+        ).hexdigest()[:32],
         "pn": "PCB-7",
         "sn": told.get("serial", "?"),
         "rev": "A",
@@ -40,7 +47,13 @@ def report(name, entry, content, told):
         "result": "P",
         "machineName": "plant",
         "start": "2026-03-01T08:30:00Z",
-        "root": {"group": "M", "stepType": "SequenceCall", "name": "Main", "status": "P", "steps": []},
+        "root": {
+            "group": "M",
+            "stepType": "SequenceCall",
+            "name": "Main",
+            "status": "P",
+            "steps": [],
+        },
         "source": source,
     }
     if "refuse" in told:
@@ -53,11 +66,19 @@ def convert(path, name, entry):
     with open(path, "rb") as source:
         content = source.read()
     note(name, content)
-    told = dict(line.split(",", 1) for line in content.decode("utf-8", "replace").splitlines() if "," in line)
+    told = dict(
+        line.split(",", 1)
+        for line in content.decode("utf-8", "replace").splitlines()
+        if "," in line
+    )
     what = told.get("do", "success")
     if what == "suspended":
         if first_time(entry, content):
-            return {"status": "suspended", "error": "the limits are not there yet", "retry_after_s": 0.4}
+            return {
+                "status": "suspended",
+                "error": "the limits are not there yet",
+                "retry_after_s": 0.4,
+            }
         what = "success"
     if what == "hang":
         time.sleep(3600)

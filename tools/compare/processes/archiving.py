@@ -1,4 +1,7 @@
-"""J. `annals archive DIR` beside `restic backup` and `borg create`: time, processor time, and bytes on disk."""
+"""J. `annals archive DIR` beside `restic backup` and `borg create`.
+
+Time, processor time, and bytes on disk.
+"""
 
 import os
 import shutil
@@ -41,7 +44,11 @@ class Restic:
         self.missing = None if shutil.which("restic") else "no restic here"
 
     def run(self, folder, *words, **more):
-        environment = {**os.environ, "RESTIC_PASSWORD": "compare", "RESTIC_REPOSITORY": str(folder / "store")}
+        environment = {
+            **os.environ,
+            "RESTIC_PASSWORD": "compare",
+            "RESTIC_REPOSITORY": str(folder / "store"),
+        }
         return timed(["restic", "--no-cache", "-q", *words], env=environment, **more)
 
     def begin(self, folder):
@@ -76,7 +83,9 @@ class Borg:
         self.run(folder, "init", "-e", "none")
 
     def take(self, folder, files):
-        return self.run(folder, "create", "-C", "zstd,3", "--files-cache", "disabled", "::all", ".", cwd=files)
+        return self.run(
+            folder, "create", "-C", "zstd,3", "--files-cache", "disabled", "::all", ".", cwd=files
+        )
 
     def give(self, folder, to):
         to.mkdir()
@@ -140,15 +149,35 @@ def measure(setup, answer, count, programs):
     for name, rounds in seen.items():
         figures = {key: median(values) for key, values in vars(rounds).items() if values}
         medians[name] = figures
-        dense = f"{mib(figures['dense'])} ({seconds(figures['pass_s'])})" if "dense" in figures else ""
+        dense = (
+            f"{mib(figures['dense'])} ({seconds(figures['pass_s'])})" if "dense" in figures else ""
+        )
         journal = mib(figures["journal"]) if "journal" in figures else ""
         rate = f"{count / figures['wall']:,.0f}"
-        answer.row(f"{name}, {count:,}", seconds(figures["wall"]), rate, seconds(figures["processor"]), mib(figures["bytes"]), journal, dense)
+        answer.row(
+            f"{name}, {count:,}",
+            seconds(figures["wall"]),
+            rate,
+            seconds(figures["processor"]),
+            mib(figures["bytes"]),
+            journal,
+            dense,
+        )
     return medians
 
 
 def answer(setup):
-    answer = Answer(["who, files", "start to end", "files/s", "processor time", "on disk", "of it journal", "after `annals compact`"])
+    answer = Answer(
+        [
+            "who, files",
+            "start to end",
+            "files/s",
+            "processor time",
+            "on disk",
+            "of it journal",
+            "after `annals compact`",
+        ]
+    )
     present = []
     for program in (Annals(setup.annals), Restic(), Borg()):
         if program.missing:
@@ -161,13 +190,32 @@ def answer(setup):
     faster(answer, few, ours, found, {Restic.name: 1.5, Borg.name: 2.5})
     if restic := found.get(Restic.name):
         beside = restic["processor"]
-        answer.at_most(f"processor time for {few:,} files: of restic's", ours["processor"] / beside, 1.2, seconds(ours["processor"]), seconds(beside))
-        for when, key, limit in (("at once", "bytes", 0.7), ("after `annals compact`", "dense", 0.33)):
+        answer.at_most(
+            f"processor time for {few:,} files: of restic's",
+            ours["processor"] / beside,
+            1.2,
+            seconds(ours["processor"]),
+            seconds(beside),
+        )
+        for when, key, limit in (
+            ("at once", "bytes", 0.7),
+            ("after `annals compact`", "dense", 0.33),
+        ):
             beside = restic["bytes"]
-            answer.at_most(f"bytes on disk of {few:,} files, {when}: of restic's", ours[key] / beside, limit, mib(ours[key]), mib(beside))
-    answer.at_most("journal of a store that nobody has open, MiB", ours["journal"] / (1 << 20), JOURNAL_MIB)
+            answer.at_most(
+                f"bytes on disk of {few:,} files, {when}: of restic's",
+                ours[key] / beside,
+                limit,
+                mib(ours[key]),
+                mib(beside),
+            )
+    answer.at_most(
+        "journal of a store that nobody has open, MiB", ours["journal"] / (1 << 20), JOURNAL_MIB
+    )
     # So many that starts and the first dictionary do not count.
-    found = measure(setup, answer, many, [program for program in present if not isinstance(program, Borg)])
+    found = measure(
+        setup, answer, many, [program for program in present if not isinstance(program, Borg)]
+    )
     faster(answer, many, found[Annals.name], found, {Restic.name: 1.2})
     answer.notes.append(
         "Files of 8.5 KB from the page cache; the stores are made before, without a key. Processor time is user and system of the whole tree of "
@@ -182,4 +230,10 @@ def faster(answer, count, ours, found, limits):
     for name, limit in limits.items():
         if theirs := found.get(name):
             ratio = theirs["wall"] / ours["wall"]
-            answer.at_least(f"`annals archive` of {count:,} files: times `{name}`", ratio, limit, seconds(ours["wall"]), seconds(theirs["wall"]))
+            answer.at_least(
+                f"`annals archive` of {count:,} files: times `{name}`",
+                ratio,
+                limit,
+                seconds(ours["wall"]),
+                seconds(theirs["wall"]),
+            )

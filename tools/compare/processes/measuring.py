@@ -1,4 +1,6 @@
-"""What the questions here have in common: programs started and timed, quiet disks, bytes on disk, files that came back."""
+"""What the questions here have in common: programs started and timed, quiet disks, bytes on
+disk, files that came back.
+"""
 
 import contextlib
 import hashlib
@@ -43,7 +45,9 @@ class Setup:
 
 @dataclass
 class Took:
-    """The time from start to end, and the processor time of the program and all its children, in seconds."""
+    """The time from start to end, and the processor time of the program and all its children,
+    in seconds.
+    """
 
     wall: float
     processor: float
@@ -69,14 +73,23 @@ class Answer:
         self._target(what, measured, f"at most {limit:,}", measured <= limit, annals, beside)
 
     def _target(self, what, measured, limit, met, annals, beside):
-        self.verdict.append([what, annals, beside, short(measured), limit, "yes" if met else "**no**"])
+        self.verdict.append(
+            [what, annals, beside, short(measured), limit, "yes" if met else "**no**"]
+        )
 
     def __str__(self):
         text = aligned([self.head, *self.rows])
         if self.notes:
             text += "\n" + "\n".join(f"- {note}" for note in self.notes) + "\n"
         if self.verdict:
-            text += "\n" + "\n".join(f"- {what}: {measured}, {limit}: {met}" for what, _, _, measured, limit, met in self.verdict) + "\n"
+            text += (
+                "\n"
+                + "\n".join(
+                    f"- {what}: {measured}, {limit}: {met}"
+                    for what, _, _, measured, limit, met in self.verdict
+                )
+                + "\n"
+            )
         return text
 
 
@@ -124,12 +137,16 @@ def timed(command, **more):
             file.seek(0)
         said, complaint = (file.read().decode(errors="replace") for file in (out, err))
     if child.returncode != 0:
-        raise Failed(f"{Path(command[0]).name} {' '.join(command[1:])}: exit code {child.returncode}: {complaint.strip()[-500:]}")
+        raise Failed(
+            f"{Path(command[0]).name} {' '.join(command[1:])}: exit code {child.returncode}: {complaint.strip()[-500:]}"
+        )
     return Took(wall, usage.ru_utime + usage.ru_stime, said)
 
 
 def settle(folder):
-    """Waits until the disk below a folder has nothing left to do, so that no turn pays for the one before."""
+    """Waits until the disk below a folder has nothing left to do, so that no turn pays for the
+    one before.
+    """
     os.sync()
     device = os.stat(folder).st_dev
     counts = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
@@ -156,7 +173,9 @@ def scratch(folder):
 
 
 def on_disk(folder, without=()):
-    """Returns the blocks of everything below a folder in bytes, as du counts them, without some names directly in it."""
+    """Returns the blocks of everything below a folder in bytes, as du counts them, without some
+    names directly in it.
+    """
     total = os.lstat(folder).st_blocks
     for root, folders, files in os.walk(folder):
         if Path(root) == Path(folder):
@@ -167,7 +186,10 @@ def on_disk(folder, without=()):
 
 
 def digests(folder):
-    """Returns the hashes of all files below a folder, whatever their names. Whoever comes next finds them in the page cache."""
+    """Returns the hashes of all files below a folder, whatever their names.
+
+    Whoever comes next finds them in the page cache.
+    """
     found = []
     for root, _, files in os.walk(folder):
         for name in files:

@@ -1,4 +1,6 @@
-"""K. `annals rebuild` of today beside the same command of an older program, each on its own copy of a store."""
+"""K. `annals rebuild` of today beside the same command of an older program, each on its own
+copy of a store.
+"""
 
 import json
 import shutil
@@ -23,7 +25,10 @@ def small_store(setup, store):
 
 
 def prepare(program, store, copy):
-    """Copies the store and has the program make its own index, which may have another form. Returns what it says."""
+    """Copies the store and has the program make its own index, which may have another form.
+
+    Returns what it says.
+    """
     shutil.copytree(store, copy)
     timed([program, "-s", copy, "rebuild"])
     return counts(program, copy)
@@ -37,7 +42,9 @@ def answer(setup):
     else:
         answer.notes.append("skipped: an older program: no --baseline")
     with scratch(setup.work / "rebuilding") as folder:
-        store = setup.million or (small_store(setup, folder / "small") if setup.quick else setup.store())
+        store = setup.million or (
+            small_store(setup, folder / "small") if setup.quick else setup.store()
+        )
         said = {}
         for name, program in list(programs.items()):
             try:
@@ -45,7 +52,9 @@ def answer(setup):
             except Failed as failed:
                 if program is setup.annals:
                     raise
-                answer.notes.append(f"skipped: the older program cannot use a store of today; --million names one that it can: {failed}")
+                answer.notes.append(
+                    f"skipped: the older program cannot use a store of today; --million names one that it can: {failed}"
+                )
                 del programs[name]
         times = {name: [] for name in programs}
         for _ in range(setup.rounds):
@@ -61,6 +70,14 @@ def answer(setup):
             answer.row(name, f"{said[name]['entries']:,}", seconds(took), f"{rates[name]:,.0f}")
     if len(rates) == 2:
         ours, before = rates.values()
-        answer.at_least("rebuild of the index, entries/s: times the older program", ours / before, 2.2, f"{ours:,.0f}/s", f"{before:,.0f}/s")
-    answer.notes.append("Processes from start to end, with the opening of the store. Each has made its index once before.")
+        answer.at_least(
+            "rebuild of the index, entries/s: times the older program",
+            ours / before,
+            2.2,
+            f"{ours:,.0f}/s",
+            f"{before:,.0f}/s",
+        )
+    answer.notes.append(
+        "Processes from start to end, with the opening of the store. Each has made its index once before."
+    )
     return answer

@@ -1,4 +1,6 @@
-"""The report: the verdict of all targets in one table, then a section for each question; and a document that holds them."""
+"""The report: the verdict of all targets in one table, then a section for each question; and a
+document that holds them.
+"""
 
 import re
 import sys
@@ -42,12 +44,20 @@ def wrapped(text):
             lines.append(line)
         else:
             indent = "  " if line.startswith("- ") else ""
-            lines += textwrap.wrap(line, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+            lines += textwrap.wrap(
+                line,
+                COLUMNS,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
     return "\n".join(lines)
 
 
 def between(path, text, marks):
-    """Returns what stands between two lines of a document, and what stands before and after it with those lines."""
+    """Returns what stands between two lines of a document, and what stands before and after it
+    with those lines.
+    """
     before, found, rest = text.partition(marks[0])
     inside, found_end, after = rest.partition(marks[1])
     if not (found and found_end):
@@ -66,7 +76,10 @@ def rows_of(table):
 
 
 def write(path, letters, rows, text):
-    """Writes verdict and sections into a document. What it has of other questions stays, and so does why a target is missed."""
+    """Writes verdict and sections into a document.
+
+    What it has of other questions stays, and so does why a target is missed.
+    """
     whole = path.read_text(encoding="utf-8")
     table, before, after = between(path, whole, VERDICT)
     there = rows_of(table)
@@ -75,7 +88,11 @@ def write(path, letters, rows, text):
     whole = f"{before}\n\n{verdict(rows, why)}\n{after}"
     old, before, after = between(path, whole, TABLES)
     start, new = sections(text)
-    kept = {letter: section for letter, section in sections(old)[1].items() if letter not in letters}
+    kept = {
+        letter: section for letter, section in sections(old)[1].items() if letter not in letters
+    }
     both = {**kept, **new}
     ordered = "\n\n".join(both[letter].strip() for letter in sorted(both))
-    path.write_text(f"{before}\n\n{wrapped(start.strip())}\n\n{wrapped(ordered)}\n\n{after}", encoding="utf-8")
+    path.write_text(
+        f"{before}\n\n{wrapped(start.strip())}\n\n{wrapped(ordered)}\n\n{after}", encoding="utf-8"
+    )

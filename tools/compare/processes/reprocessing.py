@@ -1,4 +1,7 @@
-"""N. `annals reprocess`: what an item costs beside the converter's own time, and items a second if that does nothing."""
+"""N. `annals reprocess`.
+
+What an item costs beside the converter's own time, and items a second if that does nothing.
+"""
 
 import shutil
 from statistics import median
@@ -43,22 +46,41 @@ WORK_NS = 2_000_000
 
 
 def turn(setup, plant, items, jobs, work_ns):
-    """Reprocesses all items of a new copy of the store. Returns the time it took, and the time the workers had."""
+    """Reprocesses all items of a new copy of the store.
+
+    Returns the time it took, and the time the workers had.
+    """
     with scratch(setup.work / "reprocessing") as root:
         shutil.copytree(plant / "store", root / "store")
         (root / "watch").mkdir()
         (root / "worker.py").write_text(WORKER.format(work_ns=work_ns))
         (root / "host.toml").write_text(CONFIGURATION)
         settle(root)
-        took = timed([setup.annals, "--config", "host.toml", "reprocess", "-c", "ICT CSV", *jobs], cwd=root)
-        said = timed([setup.annals, "-s", root / "store", "--json", "list", "--status", "success", "--limit", items]).said
+        took = timed(
+            [setup.annals, "--config", "host.toml", "reprocess", "-c", "ICT CSV", *jobs], cwd=root
+        )
+        said = timed(
+            [
+                setup.annals,
+                "-s",
+                root / "store",
+                "--json",
+                "list",
+                "--status",
+                "success",
+                "--limit",
+                items,
+            ]
+        ).said
         if len(said.splitlines()) != items:
             raise Failed(f"{len(said.splitlines())} of {items} items were reprocessed")
         return took.wall, int((root / "own").read_text()) / 1e9 if jobs else None
 
 
 def answer(setup):
-    answer = Answer(["converter", "items", "start to end", "items/s", "its own time", "beyond it, an item"])
+    answer = Answer(
+        ["converter", "items", "start to end", "items/s", "its own time", "beyond it, an item"]
+    )
     items = setup.pick(5_000, 300)
     files = setup.files(items)
     with scratch(setup.work / "reprocessing-plant") as plant:
@@ -70,10 +92,26 @@ def answer(setup):
             busy.append((wall, own, (wall - own) / items))
             nothing.append(turn(setup, plant, items, [], 0)[0])
     wall, own, cost = (median(values) for values in zip(*busy))
-    answer.row(f"one worker that computes for {WORK_NS / 1e6:.0f} ms", f"{items:,}", seconds(wall), short(items / wall), seconds(own), f"{cost * 1e3:.2f} ms")
+    answer.row(
+        f"one worker that computes for {WORK_NS / 1e6:.0f} ms",
+        f"{items:,}",
+        seconds(wall),
+        short(items / wall),
+        seconds(own),
+        f"{cost * 1e3:.2f} ms",
+    )
     answer.at_most("reprocess, ms an item beside the converter's own time", cost * 1e3, 1.0)
     wall = median(nothing)
-    answer.row("workers that do nothing, as many as the default is", f"{items:,}", seconds(wall), short(items / wall), "", "")
+    answer.row(
+        "workers that do nothing, as many as the default is",
+        f"{items:,}",
+        seconds(wall),
+        short(items / wall),
+        "",
+        "",
+    )
     answer.at_least("reprocess, items/s with workers that do nothing", items / wall, 1_500)
-    answer.notes.append("Sources of 8.5 KB, a report for each; from the start of the process to its end, with the start of the workers.")
+    answer.notes.append(
+        "Sources of 8.5 KB, a report for each; from the start of the process to its end, with the start of the workers."
+    )
     return answer
