@@ -84,6 +84,7 @@ impl Plant {
             endpoints: BTreeMap::new(),
             reason: Some("wrong limits".into()),
             resume: None,
+            retry_of: None,
             scratch: scratch(self.dir.path()),
         };
         let steps = Mutex::new(Vec::new());
@@ -147,8 +148,8 @@ fn a_corrected_converter_runs_over_what_the_wrong_one_converted() {
         (3, 2, 1, 0)
     );
     let job = result.job.expect("recorded");
-    let (_, finished) = plant.archive.job(job).expect("read").expect("known");
-    assert_eq!(finished.map(|finished| finished.fixed), Some(1));
+    let known = plant.archive.job(job).expect("read").expect("known");
+    assert_eq!(known.finished.map(|finished| finished.fixed), Some(1));
 
     let snapshot = plant.archive.snapshot().expect("taken");
     let ids = select(&plant.archive, &Filter::default())

@@ -748,6 +748,7 @@ fn only_what_the_host_or_a_job_wants_sent_is_sent() {
             endpoints: BTreeMap::from([("T".to_owned(), endpoint.clone())]),
             reason: None,
             resume: None,
+            retry_of: None,
             scratch: plant.dir.path().to_owned(),
         };
         let selection = select(plant.archive(), &Filter::default()).expect("selected");

@@ -187,7 +187,7 @@ fn record_the_rest(
         .converter_version(c.clone())
         .params(d.clone())
         .reason(a.clone());
-    let started = archive.start_job(job);
+    let started = archive.start_job(job, &[id]);
     let finished = started
         .as_ref()
         .map(|job| JobFinished::default().job(*job).processed(number));

@@ -99,6 +99,7 @@ fn fill(dir: &Path) -> Result<()> {
             .selection("{}")
             .converter_version("current")
             .params("recorded"),
+        &[],
     )?;
     let next = AtomicU64::new(0);
     thread::scope(|scope| -> Result<()> {
@@ -196,7 +197,7 @@ struct Question {
 }
 
 fn questions(archive: &Archive) -> Result<Vec<Question>> {
-    let job = archive.jobs()?.first().map(|job| job.0);
+    let job = archive.jobs()?.first().map(|job| job.id);
     let day = |text: &str| text.parse::<Timestamp>().map(Some);
     let all = Filter::default;
     let nth = 654_321;

@@ -66,7 +66,9 @@ pub use reading::follow::{EventStream, NextEvent, StopEvents};
 pub use reading::read::{BlobReader, Events, Leaf};
 pub use reading::snapshot::{Group, Page, Snapshot, Stats};
 pub use state::compact_outcome::CompactOutcome;
+pub use state::running_jobs::{FinishedBy, JobProgress, JobRun};
 pub use state::signing::RecordedCheckpoint;
+pub use writing::jobs::{Job, JobState};
 pub use writing::key::{Key, KeyOf};
 pub use writing::pending::Pending;
 #[cfg(feature = "host")]

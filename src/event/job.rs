@@ -23,6 +23,15 @@ pub struct JobStarted {
     /// Why, in a person's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Which new reports are sent: "none", "changed" or "all".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submit: Option<String>,
+    /// What a failed attempt means for the rest: "skip" or "stop".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<String>,
+    /// The job whose failures this one tries again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<JobId>,
 }
 
 setters! { JobStarted {
@@ -34,6 +43,12 @@ setters! { JobStarted {
     params: into [String];
     /// Sets why, in a person's words.
     reason: some [String];
+    /// Sets which new reports are sent: "none", "changed" or "all".
+    submit: some [String];
+    /// Sets what a failed attempt means for the rest: "skip" or "stop".
+    on_error: some [String];
+    /// Sets the job whose failures this one tries again.
+    retry_of: opt [JobId];
 } }
 
 impl JobStarted {
@@ -46,8 +61,50 @@ impl JobStarted {
             params: "recorded".to_owned(),
             total,
             reason: None,
+            submit: None,
+            on_error: None,
+            retry_of: None,
         }
     }
+}
+
+/// See [`Body::JobSelected`](crate::event::Body::JobSelected).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobSelected {
+    /// The job.
+    pub job: JobId,
+    /// Entries that it runs over. A long selection is recorded as several events.
+    pub entries: EntryRanges,
+}
+
+/// See [`Body::JobResumed`](crate::event::Body::JobResumed).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobResumed {
+    /// The job.
+    pub job: JobId,
+}
+
+/// See [`Body::JobStopped`](crate::event::Body::JobStopped).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobStopped {
+    /// The job.
+    pub job: JobId,
+    /// Whether it is to go on later.
+    pub how: JobStop,
+}
+
+/// How somebody stopped a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum JobStop {
+    /// It is to go on later.
+    Paused,
+    /// It is not to go on.
+    Cancelled,
 }
 
 /// See [`Body::JobFinished`](crate::event::Body::JobFinished).

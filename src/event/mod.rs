@@ -18,7 +18,7 @@ pub use conversion::{
     SubmitRejected,
 };
 pub use evidence::{CheckpointCadence, CheckpointSigned, KeyCreated, KeyLost, KeyRotated};
-pub use job::{JobError, JobFinished, JobStarted};
+pub use job::{JobError, JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped};
 pub use retention::{
     Compacted, EntryRanges, HoldPlaced, HoldReleased, PurgePlanned, PurgedEntries,
 };
@@ -188,7 +188,13 @@ bodies! {
     Compacted(Compacted) = "annals.compacted.v1",
     /// A reprocess job began; its sequence number is the job's id.
     JobStarted(JobStarted) = "annals.job.started.v1",
-    /// A reprocess job ended.
+    /// Entries that a reprocess job runs over.
+    JobSelected(JobSelected) = "annals.job.selected.v1",
+    /// Somebody paused or cancelled a reprocess job.
+    JobStopped(JobStopped) = "annals.job.stopped.v1",
+    /// A reprocess job that had stopped goes on.
+    JobResumed(JobResumed) = "annals.job.resumed.v1",
+    /// A reprocess job ended, or was stopped before its end.
     JobFinished(JobFinished) = "annals.job.finished.v1",
     /// The log is signed with this key from here on.
     KeyCreated(KeyCreated) = "annals.key.created.v1",

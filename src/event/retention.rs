@@ -30,6 +30,11 @@ impl EntryRanges {
         &self.0
     }
 
+    /// Returns the same ids in parts of at most `most` ranges.
+    pub(crate) fn parts(&self, most: usize) -> impl Iterator<Item = Self> + '_ {
+        self.0.chunks(most).map(|part| Self(part.to_vec()))
+    }
+
     /// Returns true when the ranges contain no id.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -42,7 +42,7 @@ pub(crate) use error::IndexError;
 pub(crate) use glob::glob_matches;
 pub(crate) use overlay::{Overlay, QueuePlace};
 pub(crate) use placement::{PackRow, Placement};
-pub(crate) use rows::{BlobRow, Place, QueuedRow};
+pub(crate) use rows::{BlobRow, Place, QueuedRow, RecordedJob};
 pub(crate) use stats::CounterGroup;
 pub(crate) use tables::CHECKPOINT_EVENTS;
 pub(crate) use text::is_same_name;

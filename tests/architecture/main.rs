@@ -97,6 +97,10 @@ const OUTSIDE_THE_STORE: &[(&str, &str)] = &[(
 /// depends on it.
 const CLOCKS: &[(&str, &str)] = &[
     (
+        "src/archive/state/running_jobs.rs",
+        "how long a job has been running",
+    ),
+    (
         "src/cli/render/progress.rs",
         "when to redraw a progress bar",
     ),

@@ -287,8 +287,8 @@ impl State {
             }
             state.converters.insert(converter.name);
         }
-        for (id, _, finished) in archive.jobs()? {
-            state.jobs.insert(id.0, finished.is_some());
+        for job in archive.jobs()? {
+            state.jobs.insert(job.id.0, job.finished.is_some());
         }
         state.config = archive.recorded_config("host.toml")?;
         Ok(state)
@@ -699,7 +699,7 @@ impl Runner {
                     .selection("all")
                     .converter_version("current")
                     .params("recorded");
-                let id = self.archive()?.start_job(job)?;
+                let id = self.archive()?.start_job(job, &[])?;
                 self.state.jobs.insert(id.0, false);
                 Ok(())
             }

@@ -16,6 +16,7 @@ pub(super) mod pack_store;
 pub(super) mod pins;
 pub(super) mod placing;
 pub(super) mod reclaimable;
+pub(super) mod running_jobs;
 pub(super) mod signing;
 pub(super) mod store;
 pub(super) mod wake;

@@ -15,6 +15,7 @@ use crate::archive::state::layers::LayeredIndex;
 use crate::archive::state::leftovers::Leftovers;
 use crate::archive::state::pack_store::PackStore;
 use crate::archive::state::pins::Pins;
+use crate::archive::state::running_jobs::RunningJobs;
 use crate::archive::state::signing::Signing;
 use crate::archive::state::watermark::Watermark;
 use crate::blob::compression::Compressors;
@@ -44,6 +45,7 @@ pub(in crate::archive) struct Store {
     pub(in crate::archive) backlog: Arc<Backlog>,
     pub(in crate::archive) leftovers: Leftovers,
     pub(in crate::archive) signing: Arc<Signing>,
+    pub(in crate::archive) jobs: Arc<RunningJobs>,
     /// Compressors of content that goes into the journal.
     pub(in crate::archive) for_journal: Arc<Compressors>,
     /// Damage of the log, found by the opening. While there is any, nothing is written.
@@ -114,6 +116,7 @@ impl Store {
             leftovers: Leftovers::default(),
             for_journal: Arc::default(),
             signing,
+            jobs: Arc::default(),
             log_damage,
             content_damage: OnceLock::new(),
         }

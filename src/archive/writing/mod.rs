@@ -2,6 +2,7 @@
 
 pub(super) mod begin;
 pub(super) mod head;
+pub(super) mod jobs;
 pub(super) mod key;
 pub(super) mod pending;
 pub(super) mod put;

@@ -1,4 +1,4 @@
-//! Records facts about entries: attempts, submissions, converters, jobs, holds, configuration.
+//! Records facts about entries: attempts, submissions, converters, holds, configuration.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::blob::digests::Digests;
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered, EntryRanges,
-    HoldPlaced, HoldReleased, JobFinished, JobStarted, Reported,
+    HoldPlaced, HoldReleased, Reported,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use crate::setters::setters;
@@ -339,28 +339,6 @@ impl Archive {
     /// Returns the newest recorded value of a configuration item.
     pub fn recorded_config(&self, what: &str) -> Result<Option<String>> {
         Ok(self.store().index.view().config(what)?)
-    }
-
-    /// Records that a job begins.
-    pub fn start_job(&self, job: JobStarted) -> Result<JobId> {
-        let seq = self.append_fact(Draft::fact(Body::JobStarted(job)))?;
-        Ok(JobId(seq.0))
-    }
-
-    /// Records that a job ended.
-    pub fn finish_job(&self, job: JobFinished) -> Result<()> {
-        self.append_fact(Draft::fact(Body::JobFinished(job)))?;
-        Ok(())
-    }
-
-    /// Returns how a job began and, once it ended, how it ended.
-    pub fn job(&self, id: JobId) -> Result<Option<(JobStarted, Option<JobFinished>)>> {
-        Ok(self.store().index.view().job(id)?)
-    }
-
-    /// Returns every job, the oldest first.
-    pub fn jobs(&self) -> Result<Vec<(JobId, JobStarted, Option<JobFinished>)>> {
-        Ok(self.store().index.view().jobs()?)
     }
 
     /// Places a hold on entries: no rule purges them until the hold is released. Every entry must

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::blocked::Blocked;
 use super::in_order::InOrder;
-use super::options::{OnError, Params, Reprocess};
+use super::options::{OnError, Reprocess};
 use super::pace::Pace;
 use super::result::ReprocessResult;
 use super::runners::Runners;
@@ -17,12 +17,11 @@ use super::step::{Step, StepOutcome};
 use super::untried::Untried;
 use super::work::{Converted, Stepped, Tried, Work};
 use crate::Result;
-use crate::archive::Archive;
+use crate::archive::{Archive, FinishedBy, JobRun};
 use crate::convert::converter::Converter;
 use crate::convert::process::Cancel;
 use crate::convert::running::milliseconds;
 use crate::entry::Outcome;
-use crate::event::JobStarted;
 use crate::id::{EntryId, JobId};
 
 /// Number of threads that compare and record conversions. They mostly wait for a shared flush.
@@ -53,7 +52,8 @@ pub struct Ramp<'a> {
 ///
 /// `on_step` is called from several threads, after each entry. An attempt is durable before its
 /// step is reported. When cancelled, running converters are killed and their entries not counted;
-/// the job is recorded as interrupted and can be resumed.
+/// the job is recorded as interrupted. A job can be resumed from [`Archive::job_entries`] with
+/// [`Reprocess::resume`]; entries that it had tried keep their results.
 ///
 /// # Errors
 /// `Invalid` for options that exclude each other or are out of range; and when the job's beginning
@@ -93,6 +93,8 @@ pub fn reprocess_by_ramp(
     let started = Instant::now();
     let pace = Pace::new(options.rate)?;
     let number = start(archive, selection, options)?;
+    let total = selection.ids.len() as u64;
+    let run = number.map(|job| archive.run_job(job, total)).transpose()?;
     let job = Job {
         ids: &selection.ids,
         work: Work {
@@ -108,13 +110,14 @@ pub fn reprocess_by_ramp(
         gathered: Mutex::new(Gathered {
             result: ReprocessResult {
                 job: number,
-                total: selection.ids.len() as u64,
+                total,
                 ..ReprocessResult::default()
             },
             untried: Untried::default(),
         }),
         next: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
+        run: run.as_ref(),
         on_step,
     };
     job.run(ramp, started);
@@ -126,6 +129,7 @@ pub fn reprocess_by_ramp(
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     result.interrupted = result.processed + result.skipped < result.total;
+    result.stopped = run.as_ref().and_then(JobRun::stopping);
     result.duration_ms = milliseconds(started.elapsed());
     // The attempts are on record, whatever becomes of the job's end.
     if let Some(number) = number
@@ -142,21 +146,12 @@ fn start(archive: &Archive, selection: &Selection, options: &Reprocess) -> Resul
         return Ok(None);
     }
     if let Some(job) = options.resume {
+        archive.resume_job(job)?;
         return Ok(Some(job));
     }
-    let params = match options.params {
-        Params::Recorded => "recorded",
-        Params::Current => "current",
-    };
-    let job = archive.start_job(JobStarted {
-        kind: "reprocess".to_owned(),
-        selection: selection.description.clone(),
-        converter_version: options.which.words().to_owned(),
-        params: params.to_owned(),
-        total: selection.ids.len() as u64,
-        reason: options.reason.clone(),
-    })?;
-    Ok(Some(job))
+    let total = selection.ids.len() as u64;
+    let started = options.as_started(&selection.description, total);
+    Ok(Some(archive.start_job(started, &selection.ids)?))
 }
 
 /// A job while it runs.
@@ -169,6 +164,8 @@ struct Job<'a> {
     next: AtomicUsize,
     /// True once an entry failed and no others are to be taken.
     stop: AtomicBool,
+    /// Where others see how far the job has come, and ask it to stop.
+    run: Option<&'a JobRun>,
     on_step: &'a (dyn Fn(&Step) + Sync),
 }
 
@@ -273,7 +270,8 @@ impl Job<'_> {
     }
 
     fn goes_on(&self) -> bool {
-        !self.stop.load(Ordering::Relaxed) && !self.work.cancel.is_cancelled()
+        let asked = self.run.and_then(JobRun::stopping);
+        asked.is_none() && !self.stop.load(Ordering::Relaxed) && !self.work.cancel.is_cancelled()
     }
 
     /// Processes one entry and reports its result. Returns false when cancelled.
@@ -306,6 +304,13 @@ impl Job<'_> {
         gathered.untried.note(&step);
         let result = &gathered.result;
         step.done = result.processed + result.skipped + result.not_tried;
+        if let Some(run) = self.run {
+            let by = match step.outcome {
+                StepOutcome::Earlier { .. } => FinishedBy::EarlierRun,
+                _ => FinishedBy::ThisRun,
+            };
+            run.report(step.done, by);
+        }
         // `on_step` may take long, so the lock is released before it is called.
         drop(gathered);
         (self.on_step)(&step);

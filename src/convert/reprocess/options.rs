@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::event::JobStarted;
 use crate::id::JobId;
+use crate::{Error, ErrorKind, Result};
 
 /// Which converter runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +23,21 @@ pub enum Which {
 }
 
 impl Which {
-    pub(super) fn words(&self) -> &str {
+    /// Returns the converter in the word that a job records.
+    pub(super) fn word(&self) -> &str {
         match self {
             Self::Recorded => "recorded",
             Self::Current => "current",
             Self::Named(name) => name,
+        }
+    }
+
+    /// Returns what a word of a job, or of a person, means.
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "recorded" => Self::Recorded,
+            "current" => Self::Current,
+            name => Self::Named(name.to_owned()),
         }
     }
 }
@@ -41,6 +53,15 @@ pub enum Params {
     Current,
 }
 
+impl Params {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Current => "current",
+        }
+    }
+}
+
 /// How a failed attempt affects the remaining entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,6 +70,15 @@ pub enum OnError {
     Skip,
     /// They are not processed.
     Stop,
+}
+
+impl OnError {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Stop => "stop",
+        }
+    }
 }
 
 /// Which new reports are to be sent.
@@ -61,6 +91,16 @@ pub enum Resend {
     Changed,
     /// All of them.
     All,
+}
+
+impl Resend {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Changed => "changed",
+            Self::All => "all",
+        }
+    }
 }
 
 /// How to reprocess.
@@ -87,6 +127,58 @@ pub struct Reprocess {
     pub reason: Option<String>,
     /// The interrupted job to continue. Entries that it has already tried keep their results.
     pub resume: Option<JobId>,
+    /// The job whose failures this one tries again.
+    pub retry_of: Option<JobId>,
     /// The folder in which temporary folders are created.
     pub scratch: PathBuf,
+}
+
+impl Reprocess {
+    /// Returns the beginning of a job over `total` entries, with what is needed to resume it.
+    pub(super) fn as_started(&self, selection: &str, total: u64) -> JobStarted {
+        JobStarted {
+            kind: "reprocess".to_owned(),
+            selection: selection.to_owned(),
+            converter_version: self.which.word().to_owned(),
+            params: self.params.word().to_owned(),
+            total,
+            reason: self.reason.clone(),
+            submit: Some(self.resend.word().to_owned()),
+            on_error: Some(self.on_error.word().to_owned()),
+            retry_of: self.retry_of,
+        }
+    }
+
+    /// Makes the options those of a recorded job, except for what only concerns speed.
+    ///
+    /// # Errors
+    /// `Invalid` if the job has a word that this version does not know.
+    pub fn as_recorded(self, job: &JobStarted) -> Result<Self> {
+        let unknown = |what: &str, word: &str| {
+            let told = format!("the job has '{word}' for {what}, which this version does not know");
+            Error::new(ErrorKind::Invalid, told)
+        };
+        let params = [Params::Recorded, Params::Current];
+        let params = params
+            .into_iter()
+            .find(|params| params.word() == job.params);
+        let params = params.ok_or_else(|| unknown("its arguments", &job.params))?;
+        let on_error = job.on_error.as_deref().unwrap_or("skip");
+        let known = [OnError::Skip, OnError::Stop];
+        let known = known.into_iter().find(|known| known.word() == on_error);
+        let on_error = known.ok_or_else(|| unknown("failures", on_error))?;
+        let submit = job.submit.as_deref().unwrap_or("none");
+        let known = [Resend::None, Resend::Changed, Resend::All];
+        let known = known.into_iter().find(|known| known.word() == submit);
+        let resend = known.ok_or_else(|| unknown("what is sent", submit))?;
+        Ok(Self {
+            which: Which::of_word(&job.converter_version),
+            params,
+            on_error,
+            resend,
+            reason: job.reason.clone(),
+            compare_only: false,
+            ..self
+        })
+    }
 }

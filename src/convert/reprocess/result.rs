@@ -6,7 +6,7 @@ use super::step::{Step, StepOutcome};
 use super::untried::Untried;
 use crate::convert::compare::Verdict;
 use crate::entry::Outcome;
-use crate::event::JobFinished;
+use crate::event::{JobFinished, JobStop};
 use crate::id::{EntryId, JobId};
 
 /// Maximum number of errors that a result lists; further ones are only counted.
@@ -50,6 +50,9 @@ pub struct ReprocessResult {
     pub errors: Vec<EntryError>,
     /// True when a cancellation or an error stopped the job before its end.
     pub interrupted: bool,
+    /// What somebody wanted of the job while it ran, if it was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<JobStop>,
     /// Why the end of the job could not be recorded, if it could not. The attempts counted here are
     /// on record.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,13 +81,7 @@ impl ReprocessResult {
             } => {
                 self.count_outcome(*outcome);
                 self.submitted += queued;
-                match verdict {
-                    Some(Verdict::Unchanged) => self.unchanged += 1,
-                    Some(Verdict::Changed) => self.changed += 1,
-                    Some(Verdict::Fixed) => self.fixed += 1,
-                    Some(Verdict::Broken) => self.broken += 1,
-                    None => self.first += 1,
-                }
+                self.count_verdict(*verdict);
                 match outcome {
                     Outcome::Success => None,
                     outcome => Some(error.clone().unwrap_or_else(|| outcome.to_string())),
@@ -105,8 +102,9 @@ impl ReprocessResult {
                 }
                 None
             }
-            StepOutcome::Earlier { outcome } => {
+            StepOutcome::Earlier { outcome, verdict } => {
                 self.count_outcome(*outcome);
+                self.count_verdict(*verdict);
                 None
             }
         };
@@ -118,6 +116,16 @@ impl ReprocessResult {
                 error,
             });
         }
+    }
+
+    fn count_verdict(&mut self, verdict: Option<Verdict>) {
+        *match verdict {
+            Some(Verdict::Unchanged) => &mut self.unchanged,
+            Some(Verdict::Changed) => &mut self.changed,
+            Some(Verdict::Fixed) => &mut self.fixed,
+            Some(Verdict::Broken) => &mut self.broken,
+            None => &mut self.first,
+        } += 1;
     }
 
     fn count_outcome(&mut self, outcome: Outcome) {
@@ -188,6 +196,7 @@ mod tests {
             },
             StepOutcome::Earlier {
                 outcome: Outcome::Success,
+                verdict: Some(Verdict::Changed),
             },
         ] {
             result.count(&step(outcome));
@@ -201,7 +210,7 @@ mod tests {
             ),
             (5, 3, 2, 1)
         );
-        assert_eq!((result.fixed, result.changed, result.broken), (1, 1, 1));
+        assert_eq!((result.fixed, result.changed, result.broken), (1, 2, 1));
         let errors: Vec<&str> = result.errors.iter().map(|e| e.error.as_str()).collect();
         assert_eq!(errors, ["rejected", "no program", "purged"]);
     }

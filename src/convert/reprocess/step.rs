@@ -56,5 +56,7 @@ pub enum StepOutcome {
     Earlier {
         /// How that attempt ended.
         outcome: Outcome,
+        /// Its comparison with the attempt before; `None` when there was none.
+        verdict: Option<Verdict>,
     },
 }

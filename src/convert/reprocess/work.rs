@@ -112,10 +112,14 @@ impl Work<'_> {
             return Err(Unfit::Skip(reason));
         }
         if let Some(job) = self.job
-            && let Some(earlier) = entry.attempts.iter().find(|tried| tried.job == Some(job))
+            && let Some(earlier) = entry
+                .attempts
+                .iter()
+                .position(|tried| tried.job == Some(job))
         {
             return over(StepOutcome::Earlier {
-                outcome: earlier.status,
+                outcome: entry.attempts[earlier].status,
+                verdict: self.judge_earlier(&entry.attempts[..=earlier]),
             });
         }
         let chosen = self.choose(&entry)?;
@@ -220,6 +224,21 @@ impl Work<'_> {
         }
         let verdict = Verdict::of(before.status, now.outcome, !difference.is_empty());
         (Some(verdict), difference)
+    }
+
+    /// Compares the last of some attempts, which an earlier run of the job made, with the one
+    /// before it.
+    ///
+    /// What the attempts found out about the unit is not on record for each of them, so only
+    /// outcomes and reports are compared.
+    fn judge_earlier(&self, attempts: &[Attempt]) -> Option<Verdict> {
+        let [.., before, now] = attempts else {
+            return None;
+        };
+        let reports = self.reports_of(before).ok().zip(self.reports_of(now).ok());
+        let differs = before.status != now.status
+            || reports.is_none_or(|(before, now)| !compare_reports(&before, &now).is_empty());
+        Some(Verdict::of(before.status, now.status, differs))
     }
 
     fn reports_of(&self, attempt: &Attempt) -> Result<Vec<Vec<u8>>> {

@@ -8,10 +8,10 @@ use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Actor, ActorKind, Archived, BlobRef, Body, BundleFile, CheckpointCadence, CheckpointSigned,
     ClockReading, Compacted, ConfigChanged, ContinuedFrom, Converted, ConverterRegistered,
-    EntryRanges, Event, HoldPlaced, HoldReleased, JobError, JobFinished, JobStarted, KeyCreated,
-    KeyLost, KeyRotated, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile,
-    Reported, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected,
-    Unknown,
+    EntryRanges, Event, HoldPlaced, HoldReleased, JobError, JobFinished, JobResumed, JobSelected,
+    JobStarted, JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated, Lost, PurgePlanned,
+    PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Source, StoreContinued,
+    StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
 };
 use crate::format::leaf::{LeafError, decode, encode};
 use crate::id::{
@@ -408,8 +408,10 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
             })
         },
     );
-    let started = (text(), text(), text(), text(), number(), of(text())).prop_map(
-        |(kind, selection, converter_version, params, total, reason)| {
+    let asked = (of(text()), of(text()), of(number()));
+    let started = (text(), text(), text(), text(), number(), of(text()), asked).prop_map(
+        |(kind, selection, converter_version, params, total, reason, asked)| {
+            let (submit, on_error, retry_of) = asked;
             Body::JobStarted(JobStarted {
                 kind,
                 selection,
@@ -417,9 +419,28 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
                 params,
                 total,
                 reason,
+                submit,
+                on_error,
+                retry_of: retry_of.map(JobId),
             })
         },
     );
+    let selected = (number(), ranges()).prop_map(|(job, entries)| {
+        let job = JobId(job);
+        Body::JobSelected(JobSelected { job, entries })
+    });
+    let stopped = (number(), any::<bool>()).prop_map(|(job, pause)| {
+        let how = if pause {
+            JobStop::Paused
+        } else {
+            JobStop::Cancelled
+        };
+        Body::JobStopped(JobStopped {
+            job: JobId(job),
+            how,
+        })
+    });
+    let resumed = number().prop_map(|job| Body::JobResumed(JobResumed { job: JobId(job) }));
     let job_error = (text(), ranges()).prop_map(|(error, entries)| JobError { error, entries });
     let job_errors = (vec(job_error, 0..3), number());
     let finished = (vec(number(), 9), any::<bool>(), job_errors).prop_map(
@@ -447,6 +468,9 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
         planned.boxed(),
         purged.boxed(),
         started.boxed(),
+        selected.boxed(),
+        stopped.boxed(),
+        resumed.boxed(),
         finished.boxed()
     ]
 }
@@ -493,6 +517,9 @@ fn is_made(body: &Body) -> bool {
         | Body::PurgePlanned(_)
         | Body::PurgedEntries(_)
         | Body::JobStarted(_)
+        | Body::JobSelected(_)
+        | Body::JobStopped(_)
+        | Body::JobResumed(_)
         | Body::JobFinished(_)
         | Body::KeyCreated(_)
         | Body::KeyRotated(_)

@@ -2,7 +2,7 @@
 
 use super::state::{Change, Fold};
 use crate::event::{
-    Archived, Body, ConfigChanged, Converted, ConverterRegistered, Event, HoldPlaced, JobFinished,
+    Archived, Body, ConfigChanged, Converted, ConverterRegistered, Event, HoldPlaced,
     PurgedEntries, Reported, SubmitIntended, SubmitRejected,
 };
 use crate::id::{BlobId, EntryId, EventSeq, JobId};
@@ -50,7 +50,18 @@ impl Overlay {
                 let id = JobId(event.seq.0);
                 self.small_mut().jobs.insert(id, JobRow::from(body));
             }
-            Body::JobFinished(body) => fold.finished(body)?,
+            Body::JobSelected(body) => {
+                fold.change_job(body.job, |row| row.selection_events.push(event.seq))?;
+            }
+            Body::JobStopped(body) => {
+                fold.change_job(body.job, |row| row.stopped = Some(body.how))?;
+            }
+            Body::JobResumed(body) => fold.change_job(body.job, |row| {
+                (row.stopped, row.finished) = (None, None);
+            })?,
+            Body::JobFinished(body) => {
+                fold.change_job(body.job, |row| row.finished = Some(body.clone()))?;
+            }
             // The folder of packs decides which packs exist, not the log. But the number of a
             // compacted pack must never be used again.
             Body::Compacted(body) => {
@@ -385,14 +396,19 @@ impl Fold<'_> {
         holds.insert(body.name.clone(), Some(Arc::new(hold)));
     }
 
-    fn finished(&mut self, event: &JobFinished) -> Result<(), IndexError> {
-        let row = match self.top.small.jobs.get(&event.job) {
+    /// Changes the row of a job, if there is one.
+    fn change_job(
+        &mut self,
+        id: JobId,
+        change: impl FnOnce(&mut JobRow),
+    ) -> Result<(), IndexError> {
+        let row = match self.top.small.jobs.get(&id) {
             Some(row) => Some(row.clone()),
-            None => self.below.job_row(event.job)?,
+            None => self.below.job_row(id)?,
         };
         if let Some(mut row) = row {
-            row.finished = Some(event.clone());
-            self.top.small_mut().jobs.insert(event.job, row);
+            change(&mut row);
+            self.top.small_mut().jobs.insert(id, row);
         }
         Ok(())
     }

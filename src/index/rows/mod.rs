@@ -15,5 +15,5 @@ pub(crate) use contents::{BlobRow, Place};
 pub(super) use contents::{PackState, Totals};
 pub(crate) use entry::QueuedRow;
 pub(super) use entry::{EntryHead, EntryRow, SubmissionRow, decode_head};
-pub(crate) use registry::HoldRow;
 pub(super) use registry::{ConverterRow, JobRow};
+pub(crate) use registry::{HoldRow, RecordedJob};

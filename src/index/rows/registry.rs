@@ -1,7 +1,9 @@
 //! The rows of holds, converters and jobs.
 
-use crate::event::{BundleFile, ConverterRegistered, EntryRanges, JobFinished, JobStarted};
-use crate::id::{ConverterId, EntryId, EventSeq};
+use crate::event::{
+    BundleFile, ConverterRegistered, EntryRanges, JobFinished, JobStarted, JobStop,
+};
+use crate::id::{ConverterId, EntryId, EventSeq, JobId};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -75,9 +77,26 @@ pub(in crate::index) struct JobRow {
     params: String,
     total: u64,
     reason: Option<String>,
+    submit: Option<String>,
+    on_error: Option<String>,
+    retry_of: Option<JobId>,
+    pub(in crate::index) selection_events: Vec<EventSeq>,
+    pub(in crate::index) stopped: Option<JobStop>,
     /// How the job ended. Every field of [`JobFinished`] is always written, so it needs no row
     /// form.
     pub(in crate::index) finished: Option<JobFinished>,
+}
+
+/// What the log says of a reprocess job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecordedJob {
+    pub(crate) started: JobStarted,
+    /// The events that name its entries.
+    pub(crate) selection_events: Vec<EventSeq>,
+    /// What somebody wanted of it since it was started or resumed last.
+    pub(crate) stopped: Option<JobStop>,
+    /// Its end, unless it was resumed after that.
+    pub(crate) finished: Option<JobFinished>,
 }
 
 impl From<&JobStarted> for JobRow {
@@ -89,12 +108,17 @@ impl From<&JobStarted> for JobRow {
             params: event.params.clone(),
             total: event.total,
             reason: event.reason.clone(),
+            submit: event.submit.clone(),
+            on_error: event.on_error.clone(),
+            retry_of: event.retry_of,
+            selection_events: Vec::new(),
+            stopped: None,
             finished: None,
         }
     }
 }
 
-impl From<JobRow> for (JobStarted, Option<JobFinished>) {
+impl From<JobRow> for RecordedJob {
     fn from(row: JobRow) -> Self {
         let started = JobStarted {
             kind: row.kind,
@@ -103,7 +127,15 @@ impl From<JobRow> for (JobStarted, Option<JobFinished>) {
             params: row.params,
             total: row.total,
             reason: row.reason,
+            submit: row.submit,
+            on_error: row.on_error,
+            retry_of: row.retry_of,
         };
-        (started, row.finished)
+        Self {
+            started,
+            selection_events: row.selection_events,
+            stopped: row.stopped,
+            finished: row.finished,
+        }
     }
 }

@@ -7,6 +7,7 @@ use proptest::sample::select;
 
 use super::facts::*;
 use super::live::*;
+use super::model::Job;
 use super::questions::*;
 use crate::entry::{Entry, Status};
 use crate::index::*;
@@ -121,8 +122,10 @@ proptest! {
         for (key, id) in &model.keys {
             prop_assert_eq!(view.key(key).expect("sound"), Some(*id));
         }
-        for (id, finished) in &model.jobs {
-            prop_assert_eq!(view.job(*id).expect("sound").map(|job| job.1), Some(finished.clone()));
+        for (id, expected) in &model.jobs {
+            let job = view.job(*id).expect("sound").expect("there");
+            let RecordedJob { selection_events, stopped, finished, .. } = job;
+            prop_assert_eq!(&Job { selection_events, stopped, finished }, expected);
         }
         prop_assert_eq!(view.config("limit").expect("sound"), model.config.clone());
         prop_assert_eq!(view.converters().expect("sound").len(), model.bundles.len());

@@ -75,14 +75,7 @@ fn a_copy_of_an_index_has_the_same_rows() {
 fn a_commit_that_was_made_already_changes_nothing() {
     let mut live = Live::new();
     let mut model = Model::default();
-    let first = model.event(&Body::JobStarted(JobStarted {
-        kind: "reprocess".into(),
-        selection: String::new(),
-        converter_version: "current".into(),
-        params: "current".into(),
-        total: 0,
-        reason: None,
-    }));
+    let first = model.event(&Body::JobStarted(JobStarted::new("reprocess", 0)));
     live.top.apply(&first, &live.below).expect("sound");
     let old = Arc::new(live.top.clone());
     live.checkpoint();

@@ -7,8 +7,8 @@ use proptest::sample::select;
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered,
-    EntryRanges, HoldPlaced, HoldReleased, JobFinished, JobStarted, PurgedEntries, Reported,
-    Source, SubmitIntended, SubmitRejected, Unknown,
+    EntryRanges, HoldPlaced, HoldReleased, JobFinished, JobResumed, JobSelected, JobStarted,
+    JobStop, JobStopped, PurgedEntries, Reported, Source, SubmitIntended, SubmitRejected, Unknown,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, PackId, Sha256};
 use crate::index::*;
@@ -241,14 +241,23 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
         let (what, old) = ("limit".to_owned(), None);
         Body::ConfigChanged(ConfigChanged { what, old, new })
     });
-    let job = Just(Body::JobStarted(JobStarted {
-        kind: "reprocess".into(),
-        selection: "all".into(),
-        converter_version: "current".into(),
-        params: "recorded".into(),
-        total: 4,
-        reason: None,
-    }));
+    let job = Just(Body::JobStarted(JobStarted::new("reprocess", 4)));
+    let selected = (1_u64..40, 1_u64..40).prop_map(|(job, entry)| {
+        let (job, entries) = (JobId(job), EntryRanges::of([EntryId(entry)]));
+        Body::JobSelected(JobSelected { job, entries })
+    });
+    let stopped = (1_u64..40, any::<bool>()).prop_map(|(job, pause)| {
+        let how = if pause {
+            JobStop::Paused
+        } else {
+            JobStop::Cancelled
+        };
+        Body::JobStopped(JobStopped {
+            job: JobId(job),
+            how,
+        })
+    });
+    let resumed = (1_u64..40).prop_map(|job| Body::JobResumed(JobResumed { job: JobId(job) }));
     let finished = (1_u64..40).prop_map(|job| {
         Body::JobFinished(JobFinished {
             job: JobId(job),
@@ -262,6 +271,7 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
     }));
     prop_oneof![
         4 => reported, 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => registered, 1 => config, 1 => job, 1 => finished,
+        1 => selected, 1 => stopped, 1 => resumed,
         1 => unknown,
     ]
 }

@@ -8,10 +8,18 @@ use super::queue::Queue;
 use crate::entry::{Attempt, Entry, Meta, Report, Status, Submission, UnitGiven};
 use crate::event::{
     Actor, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event, JobFinished,
-    Reported,
+    JobStop, Reported,
 };
 use crate::id::{BlobId, ConverterId, EntryId, JobId};
 use crate::time::Timestamp;
+
+/// What is known of a job besides how it began.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Job {
+    pub(super) selection_events: Vec<EventSeq>,
+    pub(super) stopped: Option<JobStop>,
+    pub(super) finished: Option<JobFinished>,
+}
 
 /// The content of the log and the packs, in the simplest form.
 #[derive(Default)]
@@ -21,7 +29,7 @@ pub(super) struct Model {
     pub(super) entries: BTreeMap<EntryId, Entry>,
     pub(super) keys: BTreeMap<String, EntryId>,
     pub(super) bundles: BTreeMap<ConverterId, Vec<BlobId>>,
-    pub(super) jobs: BTreeMap<JobId, Option<JobFinished>>,
+    pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) config: Option<String>,
     pub(super) holds: BTreeMap<String, Vec<(u64, EntryRanges)>>,
     pub(super) plans_stale_since: u64,
@@ -97,10 +105,25 @@ impl Model {
                 self.plans_stale_since = event.seq.0;
                 self.holds.remove(&body.name);
             }
-            Body::JobStarted(_) => drop(self.jobs.insert(JobId(event.seq.0), None)),
+            Body::JobStarted(_) => drop(self.jobs.insert(JobId(event.seq.0), Job::default())),
+            Body::JobSelected(body) => {
+                if let Some(job) = self.jobs.get_mut(&body.job) {
+                    job.selection_events.push(event.seq);
+                }
+            }
+            Body::JobStopped(body) => {
+                if let Some(job) = self.jobs.get_mut(&body.job) {
+                    job.stopped = Some(body.how);
+                }
+            }
+            Body::JobResumed(body) => {
+                if let Some(job) = self.jobs.get_mut(&body.job) {
+                    (job.stopped, job.finished) = (None, None);
+                }
+            }
             Body::JobFinished(body) => {
                 if let Some(job) = self.jobs.get_mut(&body.job) {
-                    *job = Some(body.clone());
+                    job.finished = Some(body.clone());
                 }
             }
             _ => {}

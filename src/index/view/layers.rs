@@ -1,13 +1,13 @@
 //! Overlays on top of the tables, and the entries, converters, jobs and holds in them.
 
 use crate::entry::Entry;
-use crate::event::{ConverterRegistered, JobFinished, JobStarted};
+use crate::event::ConverterRegistered;
 use crate::id::{ConverterId, EntryId, EventSeq, JobId};
 use crate::index::error::IndexError;
 use crate::index::overlay::{Counter, CounterKey, KeyDigest, Overlay, key_digest};
 use crate::index::postings::Bits;
 use crate::index::reader::Reader;
-use crate::index::rows::{self, ConverterRow, EntryRow, HoldRow, JobRow, Totals};
+use crate::index::rows::{self, ConverterRow, EntryRow, HoldRow, JobRow, RecordedJob, Totals};
 use crate::index::tables::{self, Bytes, Field, entry_at, locate};
 use redb::AccessGuard;
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,16 +264,13 @@ impl View {
         stored.map(|row| rows::decode(row.value())).transpose()
     }
 
-    /// Returns a job: its start and, once it ended, its end.
-    pub(crate) fn job(
-        &self,
-        id: JobId,
-    ) -> Result<Option<(JobStarted, Option<JobFinished>)>, IndexError> {
+    /// Returns what the log says of a job.
+    pub(crate) fn job(&self, id: JobId) -> Result<Option<RecordedJob>, IndexError> {
         Ok(self.job_row(id)?.map(Into::into))
     }
 
     /// Returns every job, the oldest first.
-    pub(crate) fn jobs(&self) -> Result<Vec<(JobId, JobStarted, Option<JobFinished>)>, IndexError> {
+    pub(crate) fn jobs(&self) -> Result<Vec<(JobId, RecordedJob)>, IndexError> {
         let mut all = BTreeMap::new();
         for stored in self.reader.jobs.range::<u64>(..)? {
             let (id, row) = stored?;
@@ -282,11 +279,7 @@ impl View {
         for layer in self.layers.iter().rev() {
             all.extend(layer.small.jobs.clone());
         }
-        let parts = |(id, row): (_, JobRow)| {
-            let (started, finished) = row.into();
-            (id, started, finished)
-        };
-        Ok(all.into_iter().map(parts).collect())
+        Ok(all.into_iter().map(|(id, row)| (id, row.into())).collect())
     }
 
     /// Returns the newest recorded value of a configuration item.

@@ -40,12 +40,8 @@ pub(crate) struct Args {
     /// What a failed attempt means for the rest
     #[arg(long, default_value = "skip")]
     pub(super) on_error: OnErrorArg,
-    /// Conversions at a time [default: max_concurrent of the configuration, else 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(super) jobs: Option<u16>,
-    /// Conversions a second at the most, such as 5/s or 0.5
-    #[arg(long, value_name = "N/s")]
-    pub(super) rate: Option<Rate>,
+    #[command(flatten)]
+    pub(super) speed: Speed,
     /// Stop after 1 and after 10 entries, and ask whether to go on
     #[arg(long)]
     pub(super) ramp: bool,
@@ -63,6 +59,17 @@ pub(crate) struct Args {
     pub(super) reason: Option<String>,
     #[command(flatten)]
     pub(super) filters: Filters,
+}
+
+/// How quickly a job runs.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Speed {
+    /// Conversions at a time [default: max_concurrent of the configuration, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) jobs: Option<u16>,
+    /// Conversions a second at the most, such as 5/s or 0.5
+    #[arg(long, value_name = "N/s")]
+    pub(super) rate: Option<Rate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,7 +2,6 @@
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::arguments::Args;
 use crate::ErrorKind;
 use crate::archive::Archive;
 use crate::cli::render::{Differences, count, counted, escape};
@@ -36,7 +35,7 @@ pub(super) fn run_job(
     selection: &Selection,
     converters: &[Converter],
     options: &Reprocess,
-    args: &Args,
+    ramp: bool,
     context: &mut Context<'_>,
 ) -> Result<(ReprocessResult, Findings), Failure> {
     let cancel = context.cancel_by_signal();
@@ -52,7 +51,7 @@ pub(super) fn run_job(
                 && answered.recv().unwrap_or(false)
         };
         let ramp = Ramp {
-            pauses: if args.ramp { &PAUSES } else { &[] },
+            pauses: if ramp { &PAUSES } else { &[] },
             go_on: &mut ask,
         };
         reprocess_by_ramp(
@@ -159,7 +158,7 @@ fn step_line(step: &Step) -> String {
         StepOutcome::Skipped { reason } => format!("{:<9}  {}", "skipped", escape(reason)),
         StepOutcome::Error { reason } => format!("{:<9}  {}", "error", escape(reason)),
         StepOutcome::NotTried { reason } => format!("{:<9}  {}", "not tried", escape(reason)),
-        StepOutcome::Earlier { outcome } => format!("{:<9}  {outcome}", "earlier"),
+        StepOutcome::Earlier { outcome, .. } => format!("{:<9}  {outcome}", "earlier"),
     };
     format!("{:>8}  {words}\n", step.entry)
 }

@@ -8,5 +8,5 @@ mod plan;
 mod selection;
 mod verb;
 
-pub(super) use arguments::Args;
-pub(super) use verb::run;
+pub(super) use arguments::{Args, Speed};
+pub(super) use verb::{resume, retry, run};

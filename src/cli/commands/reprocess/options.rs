@@ -2,53 +2,72 @@
 
 use std::collections::BTreeMap;
 
-use super::arguments::{Args, OnErrorArg, ParamsArg, Submit};
+use super::arguments::{Args, OnErrorArg, ParamsArg, Speed, Submit};
 use crate::convert::{OnError, Params, Reprocess, Resend, Which};
+use crate::event::JobStarted;
 use crate::host::Config;
 use crate::{Error, ErrorKind};
 
 /// Returns the submission endpoint of each converter.
-fn endpoints(args: &Args, config: Option<&Config>) -> Result<BTreeMap<String, String>, Error> {
+fn endpoints(config: Option<&Config>) -> BTreeMap<String, String> {
     let converters = config.iter().flat_map(|config| &config.converters);
-    let endpoints: BTreeMap<String, String> = converters
-        .filter_map(|config| {
-            let submit = config.submit.as_ref()?;
-            Some((config.converter.name.clone(), submit.endpoint()))
-        })
-        .collect();
-    if args.submit == Submit::None {
-        return Ok(endpoints);
-    }
-    if args.compare_only {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "--compare-only records nothing, so there is no report to submit",
-        )
-        .hint("leave out one of --compare-only and --submit"));
-    }
-    if endpoints.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "no converter is configured to submit its reports",
-        )
-        .hint("add --config FILE with a [converter.submit]"));
-    }
-    Ok(endpoints)
+    let endpoints = converters.filter_map(|config| {
+        let submit = config.submit.as_ref()?;
+        Some((config.converter.name.clone(), submit.endpoint()))
+    });
+    endpoints.collect()
 }
 
-pub(super) fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
-    let which = match args.converter_version.as_str() {
-        "recorded" => Which::Recorded,
-        "current" => Which::Current,
-        name => Which::Named(name.to_owned()),
-    };
-    if which == Which::Current && config.is_none() {
+/// Refuses options that cannot do what they are meant to do.
+fn checked(options: Reprocess, config: Option<&Config>) -> Result<Reprocess, Error> {
+    if options.which == Which::Current && config.is_none() {
         return Err(Error::new(
             ErrorKind::Invalid,
             "the current converters are those of a configuration, and none is named",
         )
         .hint("add --config FILE, or --converter-version recorded"));
     }
+    if options.resend == Resend::None {
+        return Ok(options);
+    }
+    if options.compare_only {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "--compare-only records nothing, so there is no report to submit",
+        )
+        .hint("leave out one of --compare-only and --submit"));
+    }
+    if options.endpoints.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "no converter is configured to submit its reports",
+        )
+        .hint("add --config FILE with a [converter.submit]"));
+    }
+    Ok(options)
+}
+
+/// Returns the options of a job that records, submits nothing, and runs the current converters.
+fn plain(speed: &Speed, config: Option<&Config>) -> Reprocess {
+    let configured = config.map_or(1, |config| config.max_concurrent);
+    Reprocess {
+        which: Which::Current,
+        params: Params::Current,
+        on_error: OnError::Skip,
+        jobs: speed.jobs.map_or(configured, usize::from),
+        rate: speed.rate.map(|rate| rate.0),
+        compare_only: false,
+        resend: Resend::None,
+        endpoints: endpoints(config),
+        reason: None,
+        resume: None,
+        retry_of: None,
+        scratch: std::env::temp_dir(),
+    }
+}
+
+pub(super) fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
+    let which = Which::of_word(&args.converter_version);
     let recorded = args.params.map_or(which == Which::Recorded, |params| {
         params == ParamsArg::Recorded
     });
@@ -57,25 +76,30 @@ pub(super) fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess,
     } else {
         Params::Current
     };
-    let configured = config.map_or(1, |config| config.max_concurrent);
-    Ok(Reprocess {
+    let options = Reprocess {
         which,
         params,
         on_error: match args.on_error {
             OnErrorArg::Skip => OnError::Skip,
             OnErrorArg::Stop => OnError::Stop,
         },
-        jobs: args.jobs.map_or(configured, usize::from),
-        rate: args.rate.map(|rate| rate.0),
         compare_only: args.compare_only,
         resend: match args.submit {
             Submit::None => Resend::None,
             Submit::Changed => Resend::Changed,
             Submit::All => Resend::All,
         },
-        endpoints: endpoints(args, config)?,
         reason: args.reason.clone(),
-        resume: None,
-        scratch: std::env::temp_dir(),
-    })
+        ..plain(&args.speed, config)
+    };
+    checked(options, config)
+}
+
+/// Returns the options of a job as it was started.
+pub(super) fn options_of(
+    job: &JobStarted,
+    speed: &Speed,
+    config: Option<&Config>,
+) -> Result<Reprocess, Error> {
+    checked(plain(speed, config).as_recorded(job)?, config)
 }

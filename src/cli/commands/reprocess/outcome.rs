@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use super::arguments::{Args, Submit};
 use super::job::Findings;
 use super::plan::cannot_run;
+use super::verb::Manner;
 use crate::cli::render::{PlaceObject, Style, count, counted, duration, facts, reasons};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::ReprocessResult;
+use crate::event::JobStop;
 use crate::id::EntryId;
 use crate::{Error, ErrorKind};
 
@@ -28,19 +29,19 @@ struct Outcome<'a> {
 pub(super) fn tell_outcome(
     result: &ReprocessResult,
     findings: &Findings,
-    args: &Args,
+    manner: &Manner,
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
     if context.json() {
         context.print_json(&Outcome {
             result,
-            compare_only: args.compare_only,
+            compare_only: manner.compare_only,
             fixed_ids: &findings.fixed,
             broken_ids: &findings.broken,
             differences: findings.differences.objects(),
         })?;
     } else {
-        let text = page(result, findings, args, context);
+        let text = page(result, findings, manner, context);
         context.print(text)?;
         if let Some(job) = result
             .job
@@ -49,6 +50,11 @@ pub(super) fn tell_outcome(
             context.note(format_args!(
                 "every failure and its reason: annals job show {job}"
             ));
+        }
+        if let Some(job) = result.job.filter(|_| result.interrupted)
+            && result.stopped != Some(JobStop::Cancelled)
+        {
+            context.note(format_args!("to go on: annals job resume {job}"));
         }
     }
     if let Some(why) = &result.end_error {
@@ -63,7 +69,7 @@ pub(super) fn tell_outcome(
         return Ok(Exit::Failed);
     }
     let compared = result.unchanged + result.changed + result.fixed + result.broken;
-    if args.fail_on_change && compared == 0 && result.first > 0 {
+    if manner.fail_on_change && compared == 0 && result.first > 0 {
         return Err(Error::new(
             ErrorKind::NotFound,
             "nothing was compared: no entry that ran has an attempt before",
@@ -72,7 +78,7 @@ pub(super) fn tell_outcome(
         .into());
     }
     let differs = result.changed + result.fixed + result.broken > 0;
-    Ok(if args.fail_on_change && differs {
+    Ok(if manner.fail_on_change && differs {
         Exit::Damaged
     } else if result.failed + result.skipped > 0 || result.interrupted || result.end_error.is_some()
     {
@@ -85,19 +91,20 @@ pub(super) fn tell_outcome(
 pub(super) fn page(
     result: &ReprocessResult,
     findings: &Findings,
-    args: &Args,
+    manner: &Manner,
     context: &Context<'_>,
 ) -> String {
     let canvas = context.canvas();
     let (title, after) = match result.job {
         Some(job) => (format!("Job {job}"), ""),
-        None if args.compare_only => ("Compared".to_owned(), ", nothing recorded"),
+        None if manner.compare_only => ("Compared".to_owned(), ", nothing recorded"),
         None => ("Reprocessed".to_owned(), ""),
     };
-    let stopped = if result.interrupted {
-        ", stopped before its end"
-    } else {
-        ""
+    let stopped = match result.stopped {
+        Some(JobStop::Paused) if result.interrupted => ", paused",
+        Some(JobStop::Cancelled) if result.interrupted => ", cancelled",
+        _ if result.interrupted => ", stopped before its end",
+        _ => "",
     };
     let mut text = format!(
         "{}  {} in {}{after}{stopped}\n",
@@ -136,7 +143,7 @@ pub(super) fn page(
         ("fixed", with_ids(result.fixed, &findings.fixed)),
         ("broken", with_ids(result.broken, &findings.broken)),
     ]);
-    if args.submit != Submit::None {
+    if manner.submits {
         known.push(("to be submitted", count(result.submitted)));
     }
     text += &facts(known, canvas);

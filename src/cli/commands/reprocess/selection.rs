@@ -5,6 +5,7 @@ use crate::cli::content::no_entry;
 use crate::cli::entries::{Selected, nothing_selected, refuse_unknown_converters};
 use crate::convert::{Selection, select};
 use crate::host::Config;
+use crate::id::EntryId;
 use crate::query::Filter;
 use crate::{Error, ErrorKind};
 
@@ -37,6 +38,11 @@ pub(super) fn selection(
             return Err(no_entry(id));
         }
     }
+    named(ids)
+}
+
+/// Returns the selection of exactly these entries.
+pub(super) fn named(ids: Vec<EntryId>) -> Result<Selection, Error> {
     let named = Filter {
         ids: ids.clone(),
         ..Filter::default()

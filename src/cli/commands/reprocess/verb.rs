@@ -1,30 +1,35 @@
-//! Runs `annals reprocess`: checks the arguments, then plans or runs the job.
+//! Runs `annals reprocess`: checks the arguments, then plans or runs the job. Resumes jobs, too.
 
-use super::arguments::Args;
+use super::arguments::{Args, Speed, Submit};
 use super::job::run_job;
-use super::options::options;
+use super::options::{options, options_of};
 use super::outcome::tell_outcome;
 use super::plan::tell_plan;
-use super::selection::selection;
-use crate::archive::Access;
+use super::selection::{named, selection};
+use crate::archive::{Access, Archive};
 use crate::cli::entries::{Selected, refuse_unknown_version};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
-use crate::convert::{Converter, Which, plan};
+use crate::convert::{Converter, Reprocess, Resend, Selection, Which, plan};
+use crate::event::JobStarted;
+use crate::host::Config;
+use crate::id::{EntryId, JobId};
+use crate::{Error, ErrorKind};
+
+/// How a job is shown, and what its exit code says.
+pub(super) struct Manner {
+    /// Pauses after the first entries, and asks.
+    pub(super) ramp: bool,
+    pub(super) fail_on_change: bool,
+    pub(super) compare_only: bool,
+    pub(super) submits: bool,
+}
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let filter = args.filters.to_filter(context)?;
     let selected = Selected::of(args.ids.clone(), filter)?;
-    let config = match store::config_file(&context.globals, context.caller_env()) {
-        Some(_) => Some(context.configuration()?),
-        None => None,
-    };
+    let config = configuration(context)?;
     let options = options(&args, config.as_ref())?;
-    let converters: Vec<Converter> = config
-        .iter()
-        .flat_map(|config| &config.converters)
-        .map(|config| config.converter.clone())
-        .collect();
     let only_looks = args.dry_run || args.compare_only;
     let archive = context.open(if only_looks {
         Access::ReadOnly
@@ -32,21 +37,128 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Access::ReadWrite
     })?;
     let selection = selection(&archive, selected, config.as_ref())?;
-    if let Which::Named(name) = &options.which {
-        refuse_unknown_version(name, &archive, config.as_ref())?;
-    }
     if args.dry_run {
-        let plan = plan(&archive, &selection, &converters, &options)?;
+        refuse_unknown(&options, &archive, config.as_ref())?;
+        let plan = plan(&archive, &selection, &converters(config.as_ref()), &options)?;
         return tell_plan(&plan, context);
     }
-    let (result, mut findings) =
-        run_job(&archive, &selection, &converters, &options, &args, context)?;
+    let manner = Manner {
+        ramp: args.ramp,
+        fail_on_change: args.fail_on_change,
+        compare_only: args.compare_only,
+        submits: args.submit != Submit::None,
+    };
+    run_and_tell(
+        archive,
+        config.as_ref(),
+        &selection,
+        &options,
+        &manner,
+        context,
+    )
+}
+
+/// Goes on with a job that was stopped.
+pub(crate) fn resume(id: JobId, speed: &Speed, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let config = configuration(context)?;
+    let archive = context.open(Access::ReadWrite)?;
+    let job = archive.job(id)?.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("there is no job {id}"))
+            .hint("`annals job list` shows them")
+    })?;
+    let mut options = options_of(&job.started, speed, config.as_ref())?;
+    options.resume = Some(id);
+    let mut selection = named(archive.job_entries(id)?)?;
+    selection.description = job.started.selection;
+    run_recorded(archive, config.as_ref(), &selection, &options, context)
+}
+
+/// Runs a new job as an old one was started, over other entries.
+pub(crate) fn retry(
+    archive: Archive,
+    started: &JobStarted,
+    entries: Vec<EntryId>,
+    speed: &Speed,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
+    let config = configuration(context)?;
+    let mut options = options_of(started, speed, config.as_ref())?;
+    options.retry_of = started.retry_of;
+    run_recorded(
+        archive,
+        config.as_ref(),
+        &named(entries)?,
+        &options,
+        context,
+    )
+}
+
+fn run_recorded(
+    archive: Archive,
+    config: Option<&Config>,
+    selection: &Selection,
+    options: &Reprocess,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
+    let manner = Manner {
+        ramp: false,
+        fail_on_change: false,
+        compare_only: false,
+        submits: options.resend != Resend::None,
+    };
+    run_and_tell(archive, config, selection, options, &manner, context)
+}
+
+fn run_and_tell(
+    archive: Archive,
+    config: Option<&Config>,
+    selection: &Selection,
+    options: &Reprocess,
+    manner: &Manner,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
+    refuse_unknown(options, &archive, config)?;
+    let converters = converters(config);
+    let (result, mut findings) = run_job(
+        &archive,
+        selection,
+        &converters,
+        options,
+        manner.ramp,
+        context,
+    )?;
     let closed = archive.close();
     context.meter.clear();
     // Steps end in any order, so the ids are sorted.
     findings.fixed.sort_unstable();
     findings.broken.sort_unstable();
-    let exit = tell_outcome(&result, &findings, &args, context)?;
+    let exit = tell_outcome(&result, &findings, manner, context)?;
     closed?;
     Ok(exit)
+}
+
+/// Returns the configuration, if one is named.
+fn configuration(context: &Context<'_>) -> Result<Option<Config>, Failure> {
+    Ok(
+        match store::config_file(&context.globals, context.caller_env()) {
+            Some(_) => Some(context.configuration()?),
+            None => None,
+        },
+    )
+}
+
+fn converters(config: Option<&Config>) -> Vec<Converter> {
+    let configured = config.iter().flat_map(|config| &config.converters);
+    configured.map(|config| config.converter.clone()).collect()
+}
+
+fn refuse_unknown(
+    options: &Reprocess,
+    archive: &Archive,
+    config: Option<&Config>,
+) -> Result<(), Error> {
+    match &options.which {
+        Which::Named(name) => refuse_unknown_version(name, archive, config),
+        _ => Ok(()),
+    }
 }

@@ -1,0 +1,81 @@
+//! The entries of a job that did not succeed, with the reasons.
+
+use serde::Serialize;
+
+use crate::archive::Archive;
+use crate::cli::entries::each_page;
+use crate::cli::run::Failure;
+use crate::entry::Outcome;
+use crate::event::JobFinished;
+use crate::id::{AttemptNo, EntryId, JobId};
+use crate::query::{Filter, Purged, Query};
+
+/// Most failures of a job that are listed. Further ones are only counted.
+const ERRORS_MAX: usize = 1000;
+
+/// The entries of a job that did not succeed, and why.
+#[derive(Default, Serialize)]
+pub(super) struct Failures {
+    pub(super) errors: Vec<EntryFailure>,
+    /// Number of failures beyond the listed ones.
+    pub(super) more_errors: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct EntryFailure {
+    pub(super) id: EntryId,
+    /// The attempt that failed; `None` when the entry was not tried.
+    attempt: Option<AttemptNo>,
+    pub(super) error: String,
+}
+
+impl Failures {
+    pub(super) fn of(
+        archive: &Archive,
+        id: JobId,
+        finished: Option<&JobFinished>,
+    ) -> Result<Self, Failure> {
+        let mut failures = Self::default();
+        for error in finished.iter().flat_map(|finished| &finished.errors) {
+            for entry in error.entries.iter() {
+                failures.add(entry, None, &error.error);
+            }
+        }
+        failures.more_errors += finished.map_or(0, |finished| finished.more_errors);
+        let query = Query {
+            filter: Filter {
+                job: Some(id),
+                purged: Purged::Include,
+                ..Filter::default()
+            },
+            limit: None,
+            ..Query::default()
+        };
+        each_page(&archive.snapshot()?, query, |entries| {
+            for entry in entries {
+                for attempt in &entry.attempts {
+                    if attempt.job == Some(id) && attempt.status != Outcome::Success {
+                        let status = attempt.status.to_string();
+                        let error = attempt.error.as_deref().unwrap_or(&status);
+                        failures.add(entry.id, Some(attempt.attempt), error);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        failures.errors.sort_by_key(|failure| failure.id);
+        Ok(failures)
+    }
+
+    fn add(&mut self, id: EntryId, attempt: Option<AttemptNo>, error: &str) {
+        if self.errors.len() >= ERRORS_MAX {
+            self.more_errors += 1;
+            return;
+        }
+        self.errors.push(EntryFailure {
+            id,
+            attempt,
+            error: error.to_owned(),
+        });
+    }
+}
