@@ -222,10 +222,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic_ms(&self) -> u64 {
-        static START: OnceLock<Instant> = OnceLock::new();
-        let since_start = START.get_or_init(Instant::now).elapsed();
-        let boot_ms = uptime_at_start_ms();
-        boot_ms + u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX)
+        uptime_ms()
     }
 
     fn boot(&self) -> &str {
@@ -247,16 +244,22 @@ impl Clock for SystemClock {
     }
 }
 
-fn uptime_at_start_ms() -> u64 {
-    static UPTIME: OnceLock<u64> = OnceLock::new();
-    *UPTIME.get_or_init(|| {
-        let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
-        let seconds = text
-            .split('.')
-            .next()
-            .and_then(|whole| whole.parse::<u64>().ok());
-        seconds.unwrap_or(0) * 1000
-    })
+/// Returns the milliseconds since the machine started. All processes read one clock, so what one
+/// records after another one is never earlier.
+#[cfg(target_os = "linux")]
+fn uptime_ms() -> u64 {
+    let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(since_boot.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(since_boot.tv_nsec).unwrap_or(0);
+    seconds * 1_000 + nanos / 1_000_000
+}
+
+/// Returns the milliseconds since the process first asked. Each process counts as a boot here.
+#[cfg(not(target_os = "linux"))]
+fn uptime_ms() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since_start = START.get_or_init(Instant::now).elapsed();
+    u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Measures how long something takes. It gives only differences, so it needs no [`Clock`].
@@ -365,6 +368,28 @@ mod tests {
         // The microsecond that contains it, even before 1970.
         let half = SystemTime::UNIX_EPOCH - Duration::from_nanos(1_500);
         assert_eq!(Timestamp::from(half).micros(), -2);
+    }
+
+    /// Each process took whole seconds of the machine's age as its start. So of two processes in a
+    /// row the second one often recorded less, and a bundle said that the clock had gone back.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_time_since_boot_is_that_of_the_machine() {
+        let read = || {
+            let text = std::fs::read_to_string("/proc/uptime").expect("there");
+            let seconds: f64 = text
+                .split(' ')
+                .next()
+                .expect("a word")
+                .parse()
+                .expect("one");
+            (seconds * 100.0).round() as u64 * 10
+        };
+        let (before, own, after) = (read(), SystemClock.monotonic_ms(), read());
+        assert!(
+            (before..=after + 10).contains(&own),
+            "{before} {own} {after}"
+        );
     }
 
     #[test]

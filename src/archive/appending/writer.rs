@@ -320,10 +320,7 @@ impl Writer {
                 Some(actor) => Actor::clone(actor),
                 None => self.parts.actor.clone(),
             },
-            clock: ClockReading {
-                boot: clock.boot().to_owned(),
-                mono_ms: clock.monotonic_ms(),
-            },
+            clock: reading(&*clock),
             body: draft.body,
         };
         let mut line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
@@ -346,10 +343,11 @@ impl Writer {
                     rotated => rotated?,
                 },
             }
-            // Waiting for a sealed file may have taken a while.
+            // Waiting for a sealed file may have taken a while, and other events may have come.
             event.seq = self.appender.next_seq();
             event.time = clock.now();
             line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
+            event.clock = reading(&*clock);
         }
         let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
         let frame = FrameDraft {
@@ -518,6 +516,13 @@ impl Writer {
 
 /// Which journal file a fact may go to.
 #[derive(Clone, Copy)]
+fn reading(clock: &dyn Clock) -> ClockReading {
+    ClockReading {
+        boot: clock.boot().to_owned(),
+        mono_ms: clock.monotonic_ms(),
+    }
+}
+
 enum Room {
     /// The current journal file or the next.
     Anywhere,
