@@ -37,11 +37,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let keys = args.vkey.iter().map(|text| parse_vkey(text));
     let keys = keys.collect::<Result<Vec<_>, Error>>()?;
+    let dir = context.path(&args.dir);
     let mut trust = Trust::in_keys(keys);
     if let Some(file) = &args.older {
-        trust.older = older(&context.path(file), &trust.vkeys)?;
+        // A newer key may have signed some of them.
+        let known = trust.clone().follow_bundle(&dir).vkeys;
+        trust.older = older(&context.path(file), &known)?;
     }
-    let dir = context.path(&args.dir);
     let progress = context.meter.as_progress();
     let report = |done, total| progress.report(done, total, "checking");
     let ok = if let Some(other) = &args.other {

@@ -1,10 +1,15 @@
 //! Everything that can be done to a bundle after it was signed.
 
-use super::sample::{Folder, Plant, lines_of, look, only, replace, reseal, set_lines};
+use super::sample::{Folder, Plant, STORE, lines_of, look, only, replace, reseal, set_lines};
 use crate::disk::sim::SimDisk;
-use crate::event::{Body, Unknown};
-use crate::evidence::rotation::Rotation;
-use crate::export::{Scope, Trust, Verdict, What, WithContents, verify_pair_on};
+use crate::event::{Body, KeyLost, KeyRotated, Unknown};
+use crate::evidence::key::Signer;
+use crate::evidence::note::TextLine;
+use crate::evidence::rotation::{LostKey, Rotation};
+use crate::export::lines::event_of;
+use crate::export::{Scope, Trust, Verdict, Verified, What, WithContents, verify_pair_on};
+use crate::format::leaf;
+use crate::time::Timestamp;
 
 fn whole() -> (Plant, SimDisk) {
     let mut plant = Plant::busy();
@@ -222,6 +227,86 @@ fn a_rotation_signed_by_the_old_key__makes_the_new_one_trusted() {
     thief.seed = 9;
     let rotation = Rotation::sign(&thief.key(), &new.key()).expect("signed");
     assert!(old.trust().follow(rotation.to_string().as_bytes()).is_err());
+}
+
+/// An auditor had the key of 2024 from the contract, and was to be given each later one, too. The
+/// log itself has the statements: whoever trusts the first key can follow them.
+#[test]
+fn rotations_in_the_log__are_followed_from_the_pinned_key() {
+    let rotate = |plant: &mut Plant, seed: u8| {
+        let old = plant.key();
+        plant.seed = seed;
+        let rotation = Rotation::sign(&old, &plant.key()).expect("signed");
+        let statement = rotation.to_string();
+        plant.record(Body::KeyRotated(KeyRotated { statement }));
+    };
+    let mut plant = Plant::busy();
+    let first = plant.trust();
+    let early = plant.export(What::Whole, WithContents::No);
+    rotate(&mut plant, 8);
+    let second = plant.trust();
+    rotate(&mut plant, 9);
+    for what in [What::Whole, only(&[2])] {
+        let disk = plant.export(what, WithContents::No);
+        let [of_first, of_second, of_last] =
+            [&first, &second, &plant.trust()].map(|trust| look(&disk, trust));
+        assert!(of_first.ok && of_second.ok && of_last.ok, "{of_first:?}");
+        assert_eq!(of_first.signed_by, [plant.vkey().to_string()]);
+        let told = |found: &Verified| {
+            let notes = found.notes.iter();
+            notes.filter(|note| note.contains("took over")).count()
+        };
+        assert_eq!([&of_first, &of_second, &of_last].map(told), [2, 1, 0]);
+    }
+    // The newer one of two bundles has the statements, and both are of one history.
+    let later = plant.export(What::Whole, WithContents::No);
+    let [early, later] = [&early, &later].map(|disk| Folder::of(disk, "b"));
+    let pair = verify_pair_on(&early, &later, &first, &|_, _| {});
+    assert!(pair.ok, "{pair:?}");
+    // A statement that the trusted key did not sign makes nothing trusted, nor does one about a
+    // lost key, which anybody can write.
+    let mut thief = Plant::busy();
+    let owner = thief.trust();
+    thief.seed = 7 + 20;
+    let stranger = thief.key();
+    thief.seed = 66;
+    let forged = Rotation::sign(&stranger, &thief.key()).expect("signed");
+    let forged = forged.to_string().replace(
+        &stranger.vkey().to_string(),
+        &Plant::busy().vkey().to_string(),
+    );
+    thief.record(Body::KeyRotated(KeyRotated { statement: forged }));
+    let reason = TextLine::new("it is gone").expect("a line");
+    let lost = LostKey::sign(&Plant::busy().vkey(), &thief.key(), reason).expect("signed");
+    let statement = lost.to_string();
+    thief.record(Body::KeyLost(KeyLost { statement }));
+    let disk = thief.export(What::Whole, WithContents::No);
+    assert_eq!(look(&disk, &owner).verdict, Verdict::UntrustedKey);
+}
+
+/// Two programs ran one after the other, and the second one recorded an earlier reading of the
+/// monotonic clock. The bundle of a store that nobody touched said that the clock had gone back.
+#[test]
+fn only_times_that_go_back__are_told() {
+    let mut plant = Plant::busy();
+    let back_to = |plant: &mut Plant, time: i64, mono_ms: u64| {
+        let line = plant.lines.last().expect("a line").clone();
+        let mut event = event_of(line.as_bytes()).expect("an event");
+        event.time = Timestamp::from_micros(event.time.micros() + time);
+        event.clock.mono_ms = mono_ms;
+        *plant.lines.last_mut().expect("a line") = leaf::encode(&STORE, &event).expect("sound");
+    };
+    back_to(&mut plant, 0, 5);
+    let disk = plant.export(What::Whole, WithContents::No);
+    assert_eq!(look(&disk, &plant.trust()).notes, Vec::<String>::new());
+    let mut plant = Plant::busy();
+    back_to(&mut plant, -120_000_000, 5_000_000);
+    let disk = plant.export(What::Whole, WithContents::No);
+    let notes = look(&disk, &plant.trust()).notes;
+    assert!(
+        notes[0].contains("the clock goes back at event 10"),
+        "{notes:?}"
+    );
 }
 
 /// A machine is set back to a snapshot, or the owner has two histories.

@@ -8,7 +8,7 @@ use super::bundle::Bundle;
 use super::files::small;
 use super::outcome::{Verdict, Verified};
 use super::trust::Trust;
-use crate::event::{ClockReading, Event};
+use crate::event::Event;
 use crate::evidence::tlog_proof::TlogProof;
 use crate::evidence::tree::{Frontier, TreeHash};
 use crate::export::bag;
@@ -379,9 +379,12 @@ fn facts(bundle: &Bundle<'_>, exported: &Exported, found: &mut Verified) -> io::
 
 /// Looks for times that go back. Order is by number alone, so it is nothing wrong; but a reader of
 /// times should know.
+///
+/// Only the recorded times count. The readings of the monotonic clock are no help: older versions
+/// rounded them down to a second in each process, so they went back where no clock did.
 #[derive(Default)]
 struct Clock {
-    before: Option<(Timestamp, ClockReading)>,
+    before: Option<Timestamp>,
     first: Option<EventSeq>,
     steps: u64,
 }
@@ -391,16 +394,13 @@ const STEP_MICROS: i64 = 1_000_000;
 
 impl Clock {
     fn look(&mut self, event: &Event) {
-        if let Some((time, reading)) = &self.before {
-            let back = event.time.micros() < time.micros() - STEP_MICROS;
-            let same_run = reading.boot == event.clock.boot;
-            let runs_back = same_run && event.clock.mono_ms < reading.mono_ms;
-            if back || runs_back {
-                self.steps += 1;
-                self.first.get_or_insert(event.seq);
-            }
+        if let Some(before) = self.before
+            && event.time.micros() < before.micros() - STEP_MICROS
+        {
+            self.steps += 1;
+            self.first.get_or_insert(event.seq);
         }
-        self.before = Some((event.time, event.clock.clone()));
+        self.before = Some(event.time);
     }
 
     fn told(&self) -> Option<String> {

@@ -14,7 +14,10 @@ mod trust;
 use std::path::Path;
 
 use crate::disk::{Disk, FsDisk};
+use crate::evidence::checkpoint::SignedCheckpoint;
+use crate::export::bag;
 use bundle::Bundle;
+use files::small;
 
 pub use outcome::{BundleFinding, Verdict, Verified};
 pub use pair::{PairVerified, verify_pair, verify_pair_on};
@@ -31,8 +34,34 @@ pub fn verify(dir: impl AsRef<Path>, trust: &Trust, progress: &dyn Fn(u64, u64))
 /// Like [`verify`], for the root of any disk.
 pub fn verify_on(disk: &dyn Disk, trust: &Trust, progress: &dyn Fn(u64, u64)) -> Verified {
     let mut found = Verified::new();
-    check(disk, trust, progress, &mut found);
+    match followed(disk, trust, &mut found) {
+        Some(trust) => check(disk, &trust, progress, &mut found),
+        None => check(disk, trust, progress, &mut found),
+    };
     found.finish()
+}
+
+/// Returns the trust in the keys that took over from the trusted ones, if one of them is needed:
+/// no trusted key signed the checkpoint.
+fn followed(disk: &dyn Disk, trust: &Trust, found: &mut Verified) -> Option<Trust> {
+    if trust.vkeys.is_empty() || signed(disk, trust).is_some() {
+        return None;
+    }
+    let (trust, rotations) = trust.clone().follow_lines(disk);
+    signed(disk, &trust)?;
+    for rotation in rotations {
+        found.notes.push(format!(
+            "the key {} took over from {}, which signed that: it is trusted, too",
+            rotation.new_key(),
+            rotation.old()
+        ));
+    }
+    Some(trust)
+}
+
+/// Returns the checkpoint of a bundle, if a trusted key signed it.
+fn signed(disk: &dyn Disk, trust: &Trust) -> Option<SignedCheckpoint> {
+    SignedCheckpoint::open(&small(disk, bag::CHECKPOINT)?, &trust.vkeys).ok()
 }
 
 /// Checks one thing after the other, and ends early when the rest would mean nothing.

@@ -5,13 +5,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::files::small;
 use super::outcome::{Verdict, Verified};
 use super::trust::Trust;
-use super::verify_on;
+use super::{signed, verify_on};
 use crate::disk::{Disk, FsDisk};
 use crate::evidence::checkpoint::SignedCheckpoint;
-use crate::evidence::note::VerifierKey;
 use crate::evidence::tree::leaf_hash;
 use crate::export::bag;
 use crate::export::lines::{Head, Lines, Next};
@@ -52,7 +50,10 @@ pub fn verify_pair_on(
     trust: &Trust,
     progress: &dyn Fn(u64, u64),
 ) -> PairVerified {
-    let checkpoints = [first, second].map(|disk| checkpoint(disk, &trust.vkeys));
+    // The older bundle may be of the time before a key rotation, which only the newer one has.
+    let (trust, _) = trust.clone().follow_lines(first);
+    let (trust, _) = trust.follow_lines(second);
+    let checkpoints = [first, second].map(|disk| signed(disk, &trust));
     let with = |other: &Option<SignedCheckpoint>, own: &Option<SignedCheckpoint>| {
         let mut trust = trust.clone();
         // Only the larger tree can be compared with the smaller one.
@@ -92,10 +93,6 @@ pub fn verify_pair_on(
         second,
         forked_at,
     }
-}
-
-fn checkpoint(disk: &dyn Disk, vkeys: &[VerifierKey]) -> Option<SignedCheckpoint> {
-    SignedCheckpoint::open(&small(disk, bag::CHECKPOINT)?, vkeys).ok()
 }
 
 /// Returns the first number that both have, with different lines.
