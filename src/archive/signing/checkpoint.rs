@@ -86,7 +86,8 @@ impl Archive {
         self.store().signing.signer().is_some()
     }
 
-    /// Returns why the last checkpoint was not made or not published; `None` when it was.
+    /// Returns why the last checkpoint was not made or not published, and what to do; `None` when
+    /// it was.
     pub fn signing_failure(&self) -> Option<String> {
         self.store().signing.failure()
     }
@@ -153,7 +154,10 @@ impl Recorder<'_> {
         let made = self.make(&mut work, &*signer);
         let failure = match &made {
             Ok(_) => work.unpublished.take(),
-            Err(error) => Some(error.message().to_owned()),
+            Err(error) => Some(match error.next_step() {
+                Some(next) => format!("{}; {next}", error.message()),
+                None => error.message().to_owned(),
+            }),
         };
         self.store.signing.set_failure(failure);
         made.map(Some)
@@ -208,7 +212,11 @@ impl Recorder<'_> {
         }
         if let Some(file) = &self.store.options.publish_checkpoints {
             let published = outside::publish(file, &made.signed);
-            let failed = |error| Error::io("append to", file, error).message().to_owned();
+            let failed = |error| {
+                let error = Error::io("append to", file, error);
+                let next = "it is recorded; publish it with 'annals checkpoint --publish FILE'";
+                format!("{}; {next}", error.message())
+            };
             work.unpublished = published.err().map(failed);
         }
         Ok(made)

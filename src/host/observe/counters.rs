@@ -387,6 +387,10 @@ impl Counted {
                     .as_ref()
                     .map(|why| format!("the store in {}: {why}", store.dir.display())),
             );
+            reasons.extend(store.signing_error.as_ref().map(|why| {
+                let dir = store.dir.display();
+                format!("the log of the store in {dir} was not signed: {why}")
+            }));
         }
         if let Some(since) = self.late(scan_every) {
             let seconds = since.as_secs();

@@ -68,6 +68,7 @@ pub(in crate::host) fn text(status: &HostStatus) -> String {
     queue(&mut page, status);
     submissions(&mut page, status);
     disks_and_stores(&mut page, status);
+    signing(&mut page, status);
     rules_and_configuration(&mut page, status);
     page.0
 }
@@ -273,6 +274,18 @@ fn disks_and_stores(page: &mut Page, status: &HostStatus) {
                 page.sample(name, &[("store", &dir)], value);
             }
         }
+    }
+}
+
+/// Writes which logs could not be signed the last time.
+fn signing(page: &mut Page, status: &HostStatus) {
+    let name = "annals_signing_failed";
+    let help = "1 when the last checkpoint of a store was not signed or not published.";
+    page.family(name, "gauge", help);
+    for store in &status.stores {
+        let dir = store.dir.to_string_lossy();
+        let failed = u8::from(store.signing_error.is_some());
+        page.sample(name, &[("store", &dir)], failed);
     }
 }
 

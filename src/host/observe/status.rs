@@ -200,6 +200,8 @@ pub struct StoreStatus {
     pub free_bytes: Option<u64>,
     /// Why the store cannot be read.
     pub error: Option<String>,
+    /// Why the last checkpoint was not signed or not published, and what to do.
+    pub signing_error: Option<String>,
 }
 
 /// A histogram of durations.

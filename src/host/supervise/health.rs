@@ -35,6 +35,7 @@ impl Host {
                 stored_bytes: 0,
                 free_bytes: FsDisk::new(archive.dir()).free_bytes().ok(),
                 error: None,
+                signing_error: archive.signing_failure(),
             };
             let asked = archive.snapshot().and_then(|snapshot| {
                 let stats = snapshot.stats()?;

@@ -219,6 +219,10 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
             counted(retention.purged, "entry", "entries")
         ),
     ));
+    for store in &host.stores {
+        let failed = store.signing_error.as_ref();
+        known.extend(failed.map(|why| ("signing", format!("failed: {why}"))));
+    }
     if let Some(why) = &host.configuration.refused {
         known.push(("refused", why.clone()));
     }

@@ -53,3 +53,28 @@ fn a_folder_that_can_be_listed_again_is_no_reason_any_more() {
     counters.scanned(Sent::default(), 0, Vec::new());
     assert!(reasons().is_empty());
 }
+
+/// A key was replaced on one machine, and a host signed nothing for a year. Its log said so once.
+#[test]
+fn a_log_that_is_not_signed_is_a_reason() {
+    let counters = Counters::new();
+    counters.enter(HostState::Running);
+    let store = |signing_error: Option<&str>| StoreStatus {
+        dir: "/data/store".into(),
+        entries: 0,
+        failed: 0,
+        stored_bytes: 0,
+        free_bytes: None,
+        error: None,
+        signing_error: signing_error.map(str::to_owned),
+    };
+    let reasons = |store: StoreStatus| {
+        let every = Duration::from_secs(1);
+        counters.lock().reasons(&Space::default(), &[store], every)
+    };
+    assert!(reasons(store(None)).is_empty());
+    assert_eq!(
+        reasons(store(Some("no key; make one"))),
+        ["the log of the store in /data/store was not signed: no key; make one"]
+    );
+}
