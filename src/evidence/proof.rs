@@ -11,9 +11,9 @@ pub use super::tree::{verify_consistency, verify_inclusion};
 
 /// A subtree of 2^`level` leaves whose number among those of its level is `index`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Subtree {
-    level: u32,
-    index: u64,
+pub(crate) struct Subtree {
+    pub(crate) level: u32,
+    pub(crate) index: u64,
 }
 
 /// One hash of a proof: the root over adjoining perfect subtrees, the largest first.
@@ -292,6 +292,37 @@ fn consistency_parts(old: u64, size: u64) -> Vec<Part> {
     }
     parts.reverse();
     parts
+}
+
+/// Returns the proof that leaf `index` is in the tree of `size` leaves. `node` returns the root of
+/// a perfect subtree. Asks for few of them: about twice the logarithm of `size`.
+pub(crate) fn inclusion_from<E>(
+    size: u64,
+    index: u64,
+    mut node: impl FnMut(Subtree) -> Result<TreeHash, E>,
+) -> Result<Vec<TreeHash>, E> {
+    let parts = inclusion_parts(index, size).into_iter();
+    parts.map(|part| root_over(&part, &mut node)).collect()
+}
+
+/// Returns the root of the tree of `size` leaves, one at least. `node` returns the root of a
+/// perfect subtree.
+pub(crate) fn root_from<E>(
+    size: u64,
+    mut node: impl FnMut(Subtree) -> Result<TreeHash, E>,
+) -> Result<TreeHash, E> {
+    root_over(&perfect(0, size), &mut node)
+}
+
+fn root_over<E>(
+    part: &Part,
+    node: &mut impl FnMut(Subtree) -> Result<TreeHash, E>,
+) -> Result<TreeHash, E> {
+    let hashes: Vec<TreeHash> = part
+        .iter()
+        .map(|subtree| node(*subtree))
+        .collect::<Result<_, E>>()?;
+    Ok(fold(hashes.into_iter().rev()).expect("a part has a subtree"))
 }
 
 /// Returns the proof that leaf `index` is in the tree over these `size` leaf hashes.

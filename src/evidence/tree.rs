@@ -21,7 +21,7 @@ pub fn leaf_hash(leaf: &[u8]) -> TreeHash {
 const SIZE_MAX: u64 = u64::MAX / 2;
 
 /// Returns the hash of an inner node.
-pub(super) fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
+pub(crate) fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
     Sha256::new()
         .chain_update([1])
         .chain_update(left)

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use crate::disk::{Disk, DiskFile};
+use crate::evidence::tree::{TreeHash, leaf_hash};
 use crate::format::frame::{FRAME_HEADER_BYTES, Frame, FrameError, FrameHeader};
 use crate::format::segment::BlockIndex;
 use crate::id::{EventSeq, StoreId};
@@ -20,6 +21,8 @@ pub(crate) struct LiveFrame {
     pub(crate) generation: u64,
     pub(crate) offset: u64,
     pub(crate) frame_bytes: u32,
+    /// The hash of its leaf, where the event was recorded by this process.
+    pub(crate) leaf_hash: Option<TreeHash>,
 }
 
 /// A frame with its bytes.
@@ -51,6 +54,16 @@ pub(crate) fn read_frame(
         return Ok(None);
     }
     Ok(Some(OwnedFrame { bytes }))
+}
+
+impl State {
+    /// Returns the frame of an event that is still in the journal.
+    fn live_frame(&self, seq: EventSeq) -> Option<&LiveFrame> {
+        let first = self.live.front()?.seq.0;
+        let nth = usize::try_from(seq.0.checked_sub(first)?).ok()?;
+        let near = self.live.get(nth).filter(|frame| frame.seq == seq);
+        near.or_else(|| self.live.iter().find(|frame| frame.seq == seq))
+    }
 }
 
 /// Knows which file holds which events. Shared by the writer, the sealer and all readers.
@@ -204,6 +217,13 @@ impl LogFiles {
             .min()
     }
 
+    /// Returns the hash of the leaf of an event that is still in the journal, if this process
+    /// recorded it.
+    fn live_hash(&self, seq: EventSeq) -> Option<TreeHash> {
+        let state = self.state.read().expect("no panic while held");
+        state.live_frame(seq)?.leaf_hash
+    }
+
     fn place(&self, seq: EventSeq) -> Place {
         let state = self.state.read().expect("no panic while held");
         if let Some((_, segment)) = state.segments.range(..=seq).next_back()
@@ -211,14 +231,7 @@ impl LogFiles {
         {
             return Place::Segment(Arc::clone(segment));
         }
-        let first = state.live.front().map_or(0, |frame| frame.seq.0);
-        let live = seq
-            .0
-            .checked_sub(first)
-            .and_then(|nth| state.live.get(usize::try_from(nth).ok()?))
-            .filter(|frame| frame.seq == seq)
-            .or_else(|| state.live.iter().find(|frame| frame.seq == seq));
-        match live {
+        match state.live_frame(seq) {
             Some(frame) => match state.journals.get(&frame.slot) {
                 Some(file) => Place::Journal(*frame, Arc::clone(file)),
                 None => Place::Nowhere,
@@ -275,6 +288,22 @@ impl LogReader {
             Err(_) => self.next = self.last.next(),
         }
         Some(leaf.map(|leaf| (seq, leaf)))
+    }
+
+    /// Returns the hash of the next leaf. Events that this process recorded are not read for it.
+    /// After an error the reader has ended.
+    pub(crate) fn next_hash(&mut self) -> Option<Result<TreeHash, LogError>> {
+        if self.next > self.last {
+            return None;
+        }
+        if self.block.is_none()
+            && let Some(hash) = self.files.live_hash(self.next)
+        {
+            self.next = self.next.next();
+            return Some(Ok(hash));
+        }
+        let leaf = self.next_leaf()?;
+        Some(leaf.map(|(_, line)| leaf_hash(&line)))
     }
 
     fn leaf(&mut self, seq: EventSeq) -> Result<Vec<u8>, LogError> {
@@ -363,6 +392,7 @@ mod tests {
             generation: 3,
             offset: places[nth],
             frame_bytes: u32::try_from(places[nth + 1] - places[nth]).expect("short"),
+            leaf_hash: None,
         };
         let file = disk.open(&journal_path(0), OpenMode::Read).expect("there");
         (file, [live(0), live(1)])

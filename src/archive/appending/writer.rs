@@ -19,6 +19,7 @@ use crate::archive::state::layers::{Change, LayeredIndex};
 use crate::archive::state::pins::Pins;
 use crate::blob::compression::Compressors;
 use crate::event::{Actor, Body, ClockReading, Event, StoreOpened};
+use crate::evidence::tree::leaf_hash;
 use crate::format::leaf;
 use crate::id::{BlobId, EntryId, EventSeq, StoreId};
 use crate::index::{Overlay, View};
@@ -346,8 +347,8 @@ impl Writer {
             // Waiting for a sealed file may have taken a while, and other events may have come.
             event.seq = self.appender.next_seq();
             event.time = clock.now();
-            line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
             event.clock = reading(&*clock);
+            line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
         }
         let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
         let frame = FrameDraft {
@@ -384,6 +385,7 @@ impl Writer {
             generation: staged.generation,
             offset: staged.offset,
             frame_bytes: staged.frame_bytes,
+            leaf_hash: Some(leaf_hash(line.as_bytes())),
         });
         Ok(event.seq)
     }
@@ -514,8 +516,6 @@ impl Writer {
     }
 }
 
-/// Which journal file a fact may go to.
-#[derive(Clone, Copy)]
 fn reading(clock: &dyn Clock) -> ClockReading {
     ClockReading {
         boot: clock.boot().to_owned(),
@@ -523,6 +523,8 @@ fn reading(clock: &dyn Clock) -> ClockReading {
     }
 }
 
+/// Which journal file a fact may go to.
+#[derive(Clone, Copy)]
 enum Room {
     /// The current journal file or the next.
     Anywhere,

@@ -225,6 +225,7 @@ fn scan(disk: &dyn Disk, store: &StoreId, access: Access) -> Result<Scanned> {
             offset,
             frame_bytes: u32::try_from(frame.header.frame_bytes())
                 .expect("a frame fits a journal file"),
+            leaf_hash: None,
         });
         note_records(slot, offset, frame, &mut in_journal);
     })?;

@@ -275,8 +275,8 @@ pub(in crate::archive) fn advance(
         tree = sealed;
     }
     let mut reader = LogReader::new(Arc::clone(log), EventSeq(tree.size() + 1), last);
-    while let Some(leaf) = reader.next_leaf() {
-        tree.push(&leaf?.1);
+    while let Some(hash) = reader.next_hash() {
+        tree.push_hash(hash?);
     }
     Ok(tree)
 }

@@ -4,7 +4,7 @@ pub(super) mod checkpoint;
 pub(super) mod declared;
 pub(super) mod keys;
 pub(super) mod outside;
-mod prove;
+pub(super) mod prove;
 #[cfg(test)]
 mod tests;
 pub(super) mod worker;

@@ -19,5 +19,6 @@ pub(super) mod reclaimable;
 pub(super) mod running_jobs;
 pub(super) mod signing;
 pub(super) mod store;
+pub(super) mod tree_file;
 pub(super) mod wake;
 pub(super) mod watermark;

@@ -2,7 +2,7 @@
 //! are given only the parts that they need.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::archive::files::tmp_names::TmpNames;
 use crate::archive::options::Options;
@@ -17,6 +17,7 @@ use crate::archive::state::pack_store::PackStore;
 use crate::archive::state::pins::Pins;
 use crate::archive::state::running_jobs::RunningJobs;
 use crate::archive::state::signing::Signing;
+use crate::archive::state::tree_file::TreeFile;
 use crate::archive::state::watermark::Watermark;
 use crate::blob::compression::Compressors;
 use crate::disk::Disk;
@@ -46,6 +47,8 @@ pub(in crate::archive) struct Store {
     pub(in crate::archive) leftovers: Leftovers,
     pub(in crate::archive) signing: Arc<Signing>,
     pub(in crate::archive) jobs: Arc<RunningJobs>,
+    /// Hashes of the log's tree for proofs, once one was asked for.
+    pub(in crate::archive) tree: Mutex<Option<TreeFile>>,
     /// Compressors of content that goes into the journal.
     pub(in crate::archive) for_journal: Arc<Compressors>,
     /// Damage of the log, found by the opening. While there is any, nothing is written.
@@ -117,6 +120,7 @@ impl Store {
             for_journal: Arc::default(),
             signing,
             jobs: Arc::default(),
+            tree: Mutex::new(None),
             log_damage,
             content_damage: OnceLock::new(),
         }

@@ -414,6 +414,7 @@ fn frames(
                     offset: at as u64,
                     frame_bytes: u32::try_from(frame_bytes)
                         .expect("BUG: a frame that was decoded is within its limit"),
+                    leaf_hash: None,
                 });
                 frame_bytes
             }
