@@ -51,7 +51,9 @@ pub use checking::known_damage::KnownDamage;
 pub use checking::repair::{
     Mend, MendKind, PutBack, Repair, RepairOutcome, RepairPlan, RepairUndo, UndoPlan,
 };
-pub use checking::verify::{Depth, EvidenceSummary, Finding, KnownLosses, VerifyReport};
+pub use checking::verify::{
+    Depth, EvidenceSummary, Finding, KnownLosses, SelectionChecked, VerifyReport,
+};
 pub use files::folders::HEADER_FILE;
 #[cfg(feature = "host")]
 pub(crate) use files::machine::host_name;

@@ -1,6 +1,6 @@
 //! Comparing log, packs and index with each other and with what they promise. Changes nothing.
 //!
-//! - [`run`]: the verb; [`report`]: what it finds;
+//! - [`run`]: the verb, [`selection`]: the verb for some entries; [`report`]: what it finds;
 //! - [`log_check`], [`evidence_check`], [`contents`], [`index_check`]: the parts of the look.
 
 mod contents;
@@ -9,5 +9,6 @@ pub(in crate::archive) mod index_check;
 mod log_check;
 pub(in crate::archive) mod report;
 mod run;
+mod selection;
 
-pub use report::{Depth, EvidenceSummary, Finding, KnownLosses, VerifyReport};
+pub use report::{Depth, EvidenceSummary, Finding, KnownLosses, SelectionChecked, VerifyReport};

@@ -33,6 +33,23 @@ pub struct VerifyReport {
     pub known_losses: KnownLosses,
     /// What was signed.
     pub evidence: EvidenceSummary,
+    /// What was chosen to be checked; `None` when everything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selection: Option<SelectionChecked>,
+}
+
+/// The part of a store that was checked, and what was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct SelectionChecked {
+    /// Entries that were checked.
+    pub entries: u64,
+    /// How many of them were purged, so that there is no content to check.
+    pub purged: u64,
+    /// Events of these entries of which a signed checkpoint proves that they are in the log.
+    pub proven: u64,
+    /// What was not looked at, in words.
+    pub not_checked: Vec<String>,
 }
 
 /// What of the log is signed. A quick look counts nothing.
@@ -91,6 +108,7 @@ impl VerifyReport {
                 checkpoints: 0,
                 unchecked: 0,
             },
+            selection: None,
         }
     }
 
