@@ -4,3 +4,4 @@ pub(super) mod entries;
 pub(super) mod follow;
 pub(super) mod read;
 pub(super) mod snapshot;
+pub(super) mod why;

@@ -37,6 +37,7 @@ mod verb;
 mod verify;
 mod verify_export;
 mod verify_proof;
+mod why;
 
 pub(super) use reach::Reach;
 pub(super) use verb::Verb;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::events::{Envelope, bare};
+use super::why;
 use crate::Result;
 use crate::archive::{Access, Archive, Leaf};
 use crate::cli::content::no_entry;
@@ -24,10 +25,15 @@ use crate::time::Timestamp;
 #[command(after_help = "\
 Examples:
   annals show 4711
-  annals show 4711 --json | jq .timeline")]
+  annals show 4711 --json | jq .timeline
+  annals show 4711 --why")]
 pub(crate) struct Args {
     /// The entry
     id: EntryId,
+    /// Only why it is still there: retention, holds, waiting reports, shared content; and when it
+    /// may go
+    #[arg(long)]
+    why: bool,
 }
 
 #[derive(Serialize)]
@@ -35,6 +41,14 @@ struct Shown<'a> {
     #[serde(flatten)]
     entry: EntryObject<'a>,
     timeline: &'a [Moment],
+}
+
+/// What `--why` answers.
+#[derive(Serialize)]
+struct Asked {
+    id: EntryId,
+    #[serde(flatten)]
+    why: why::WhyObject,
 }
 
 /// One event of an entry's life.
@@ -55,6 +69,21 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .entry(args.id)?
         .ok_or_else(|| no_entry(args.id))?;
     let zone = context.zone();
+    if args.why {
+        let why = why::ask(&archive, &entry, context)?;
+        context.meter.clear();
+        if context.json() {
+            context.print_json(&Asked {
+                id: entry.id,
+                why: why::object(&why, &zone),
+            })?;
+        } else {
+            let canvas = context.canvas();
+            let text = title(&entry, canvas) + &why::page(&why, &zone, canvas);
+            context.print(text)?;
+        }
+        return Ok(Exit::Done);
+    }
     let timeline = timeline(&archive, args.id, &zone)?;
     if context.json() {
         context.print_json(&Shown {

@@ -21,15 +21,17 @@ const FIRST_AFTER: Duration = Duration::from_secs(60);
 /// Maximum number of plans when holds or purges make earlier ones stale.
 const PLANS_MAX: u32 = 3;
 
-/// Returns the retention rules of a converter.
-fn policy(config: &ConverterConfig) -> Policy {
-    Policy {
-        converter: Some(config.converter.name.clone()),
-        older_than_micros: None,
-        expired: true,
-        max_size: config.archive.max_size,
-        max_count: config.archive.max_count,
-        unsubmitted: Unsubmitted::Keep,
+impl ConverterConfig {
+    /// Returns the rules by which a host purges entries of this converter.
+    pub fn retention_policy(&self) -> Policy {
+        Policy {
+            converter: Some(self.converter.name.clone()),
+            older_than_micros: None,
+            expired: true,
+            max_size: self.archive.max_size,
+            max_count: self.archive.max_count,
+            unsubmitted: Unsubmitted::Keep,
+        }
     }
 }
 
@@ -87,7 +89,7 @@ impl Host {
         config: &ConverterConfig,
         hooks: &Hooks,
     ) -> Result<()> {
-        let rules = policy(config);
+        let rules = config.retention_policy();
         let purged = self.purge_by(archive, config, &rules, hooks);
         let doubtful = |error: &Error| error.kind() == ErrorKind::Refused;
         if purged.as_ref().is_err_and(doubtful)
