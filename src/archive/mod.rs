@@ -66,6 +66,7 @@ pub use purging::purge::{PurgeOutcome, RecordedPurge};
 pub use reading::entries::Entries;
 pub use reading::follow::{EventStream, NextEvent, StopEvents};
 pub use reading::read::{BlobReader, Events, Leaf};
+pub use reading::same_content::FoundContent;
 pub use reading::snapshot::{Group, Page, Snapshot, Stats};
 pub use reading::why::{KeepReason, MayGo, OwnContent, UnneededPlace, WhyKept};
 pub use signing::prove::EventProof;

@@ -3,5 +3,6 @@
 pub(super) mod entries;
 pub(super) mod follow;
 pub(super) mod read;
+pub(super) mod same_content;
 pub(super) mod snapshot;
 pub(super) mod why;

@@ -1,23 +1,44 @@
 //! `annals find`: finds entries by serial, part, file name, report id or hash.
 
-use crate::archive::Access;
-use crate::cli::entries::{Listing, Output};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use sha2::Digest;
+
+use crate::archive::{Access, Archive, FoundContent, OwnContent};
+use crate::cli::entries::{EntryObject, Listing, Output};
+use crate::cli::render::{Cell, Column, Style, Table};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::entry::Entry;
+use crate::id::Sha256;
 use crate::{Error, ErrorKind};
+
+/// Bytes of a file that are hashed at once.
+const PIECE_BYTES: usize = 256 << 10;
+/// Digits of a whole hash.
+const HASH_DIGITS: usize = 64;
 
 /// Find entries by serial, part, file name, report id or hash
 ///
-/// The whole or the beginning of any of them; of a hash at least six digits. Best matches first.
+/// The whole or the beginning of any of them; of a hash, SHA-256 or BLAKE3, at least six digits.
+/// Best matches first, purged ones too. For a hash it also says which content of the entry it is,
+/// which attempt made it, and where and when it was submitted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals find SN1042
   annals find 8f2c91 --json
+  annals find --same-as report.json
 
 Exit code 4 when nothing matches.")]
 pub(crate) struct Args {
     /// What to look for
-    text: String,
+    #[arg(required_unless_present = "same_as")]
+    text: Option<String>,
+    /// Look for the content of this file, as a source or as a report; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    same_as: Option<PathBuf>,
     /// At most this many [default: 100; with --json or -o csv 10000]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -29,21 +50,208 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let for_people = !context.json() && !args.output.is_csv();
     let limit = args.limit.unwrap_or(if for_people { 100 } else { 10_000 });
+    let text = match (&args.same_as, &args.text) {
+        (Some(file), _) => hash_of(file, context)?.to_string(),
+        (None, text) => as_hash(text.as_deref().unwrap_or_default()).to_owned(),
+    };
     let archive = context.open(Access::ReadOnly)?;
-    let entries = archive.snapshot()?.find(&args.text, limit)?;
+    let contents = archive.find_contents(&text, limit)?;
+    let entries = match &args.same_as {
+        // Only the content counts, not a serial that looks like its hash.
+        Some(_) => entries_of(&archive, &contents)?,
+        None => archive.snapshot()?.find(&text, limit)?,
+    };
     if entries.is_empty() {
-        return Err(Error::new(
-            ErrorKind::NotFound,
-            format!("nothing matches '{}'", args.text),
-        )
-        .hint("`annals list --text TEXT` looks inside names, errors and metadata too")
-        .into());
+        return Err(nothing(&args, &text).into());
     }
-    Listing::new(context, args.output).print(&entries, context)?;
+    if context.json() {
+        print_json(&entries, &contents, context)?;
+    } else {
+        Listing::new(context, args.output).print(&entries, context)?;
+        if !args.output.is_csv() && !contents.is_empty() {
+            print_contents(&contents, context)?;
+        }
+    }
     if entries.len() == limit && args.limit.is_none() {
         context.warn(format_args!(
             "only the best {limit} matches are shown; --limit shows more"
         ));
     }
     Ok(Exit::Done)
+}
+
+fn nothing(args: &Args, text: &str) -> Error {
+    match &args.same_as {
+        Some(file) => {
+            let said = format!(
+                "no source and no report has the content of {} (SHA-256 {text})",
+                file.display()
+            );
+            Error::new(ErrorKind::NotFound, said).hint(
+                "it was never recorded with exactly these bytes; a changed line end is enough",
+            )
+        }
+        None => Error::new(ErrorKind::NotFound, format!("nothing matches '{text}'"))
+            .hint("`annals list --text TEXT` looks inside names, errors and metadata too"),
+    }
+}
+
+/// Returns the hash in a text as people paste it: with its kind in front, or as a line of
+/// `sha256sum`. Other text is returned as it is.
+fn as_hash(text: &str) -> &str {
+    let is_hex = |text: &str| text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let trimmed = text.trim();
+    for kind in ["sha256:", "blake3:"] {
+        let begins = trimmed.get(..kind.len());
+        if let Some(rest) = trimmed.get(kind.len()..)
+            && begins.is_some_and(|begins| begins.eq_ignore_ascii_case(kind))
+            && !rest.is_empty()
+            && is_hex(rest)
+        {
+            return rest;
+        }
+    }
+    match trimmed.split_once(char::is_whitespace) {
+        Some((hash, _)) if hash.len() == HASH_DIGITS && is_hex(hash) => hash,
+        _ => text,
+    }
+}
+
+fn hash_of(file: &Path, context: &Context<'_>) -> Result<Sha256, Error> {
+    let failed = |error| Error::io("read", file, error);
+    let path = context.path(file);
+    let mut input: Box<dyn std::io::Read> = if file.as_os_str() == "-" {
+        Box::new(context.stdin())
+    } else {
+        if path.is_dir() {
+            let said = format!("{} is a folder", file.display());
+            return Err(Error::new(ErrorKind::Invalid, said)
+                .hint("name a file; what a folder was archived as has other bytes"));
+        }
+        Box::new(std::fs::File::open(path).map_err(failed)?)
+    };
+    let mut hasher = sha2::Sha256::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match input.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => hasher.update(&piece[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(Sha256::from_bytes(hasher.finalize().into()))
+}
+
+fn entries_of(archive: &Archive, contents: &[FoundContent]) -> Result<Vec<Entry>, Error> {
+    let snapshot = archive.snapshot()?;
+    let mut entries: Vec<Entry> = Vec::new();
+    for content in contents {
+        if entries.last().is_none_or(|last| last.id != content.entry) {
+            entries.extend(snapshot.entry(content.entry)?);
+        }
+    }
+    Ok(entries)
+}
+
+/// An entry, and which of its contents have the hash.
+#[derive(Serialize)]
+struct FoundEntry<'a> {
+    #[serde(flatten)]
+    entry: EntryObject<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    matches: Vec<FoundContent>,
+}
+
+fn print_json(
+    entries: &[Entry],
+    contents: &[FoundContent],
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let zone = context.zone();
+    for entry in entries {
+        let own = contents.iter().filter(|content| content.entry == entry.id);
+        let matches = own.cloned().map(|mut content| {
+            content.at = zone.exact(content.at);
+            content.submitted_at = content.submitted_at.map(|at| zone.exact(at));
+            content.purged_at = content.purged_at.map(|at| zone.exact(at));
+            content
+        });
+        context.print_json(&FoundEntry {
+            entry: EntryObject::new(entry, &zone),
+            matches: matches.collect(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Prints which contents have the hash, and where they were submitted.
+fn print_contents(contents: &[FoundContent], context: &mut Context<'_>) -> Result<(), Failure> {
+    let zone = context.zone();
+    let columns = [
+        Column::right("ENTRY"),
+        Column::left("CONTENT"),
+        Column::left("RECORDED"),
+        Column::left("SHA256"),
+        Column::left("SUBMITTED TO"),
+        Column::left("WHEN"),
+        Column::left("REPORT ID"),
+        Column::left("BYTES"),
+    ];
+    let row = |found: &FoundContent| {
+        let there = match found.purged_at {
+            Some(at) => Cell::new(format!("purged {}", zone.short(at))).style(Style::Dim),
+            None => Cell::new("kept"),
+        };
+        let submitted = match (&found.endpoint, found.submitted_at) {
+            (Some(endpoint), Some(_)) => Cell::new(endpoint),
+            (Some(endpoint), None) => Cell::new(format!("not yet: {endpoint}")),
+            (None, Some(_)) => Cell::new("a server"),
+            (None, None) => Cell::new("-"),
+        };
+        vec![
+            Cell::new(found.entry.to_string()),
+            Cell::new(what(found.content)),
+            Cell::new(zone.short(found.at)),
+            Cell::new(format!("{:.12}", found.sha256.to_string())),
+            submitted,
+            Cell::maybe(found.submitted_at.map(|at| zone.short(at))),
+            Cell::maybe(found.report_id.as_deref()),
+            there,
+        ]
+    };
+    let rows: Vec<_> = contents.iter().map(row).collect();
+    let table = Table::new(&columns, context.canvas()).page(&rows);
+    context.print(format!("\n{table}"))
+}
+
+fn what(content: OwnContent) -> String {
+    match content {
+        OwnContent::Report { attempt, report } => format!("attempt {attempt}, report {report}"),
+        _ => "source".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// People paste what other programs print.
+    #[test]
+    fn a_hash_is_recognised_in_what_people_paste() {
+        let hash = "8f2c91".repeat(11)[..64].to_owned();
+        for text in [
+            hash.clone(),
+            format!("sha256:{hash}"),
+            format!("SHA256:{hash}"),
+            format!("blake3:{hash}"),
+            format!("{hash}  report.json"),
+            format!("{hash} *report.json\n"),
+        ] {
+            assert_eq!(as_hash(&text), hash, "{text}");
+        }
+        for text in ["SN1042", "sha256:", "sha256:xyz", "8f2c91 x", "ä8f2c91", ""] {
+            assert_eq!(as_hash(text), text);
+        }
+    }
 }
