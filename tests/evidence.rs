@@ -375,3 +375,182 @@ archive_enabled = true
     );
     plant.annals(&["verify", "--vkey", second.trim()], 0);
 }
+
+/// An authority asked for one file and wanted to be sure that it is the one that came in.
+#[test]
+fn a_restored_file_and_its_certificate_are_checked_without_the_store() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    plant.archive();
+    let id = first_id(&plant);
+    plant.annals(&["restore", &id, "--to", "back", "--certificate"], 0);
+    let vkey = plant.annals(&["key", "show"], 0).0;
+    let vkey = vkey.trim();
+    fs::rename(plant.path("store"), plant.path("away")).expect("renamed");
+    let file = format!("back/{id}_a.csv");
+    let certificate = format!("{file}.certificate");
+    let check = ["verify-proof", &certificate, "--vkey", vkey];
+    let (said, _) = plant.annals(&check, 0);
+    assert!(
+        said.starts_with("PROVEN") && said.contains("the same content"),
+        "{said}"
+    );
+    assert!(
+        said.contains("checked \"") && !said.contains("\nproof"),
+        "{said}"
+    );
+    // A file that was changed after it was restored is not the one that came in.
+    fs::write(plant.path(&file), "SN2").expect("written");
+    let (said, _) = plant.annals(&check, 6);
+    assert!(said.starts_with("NOT-PROVEN"), "{said}");
+    fs::remove_file(plant.path(&file)).expect("removed");
+    let (_, told) = plant.annals(&check, 0);
+    assert!(told.contains("not compared"), "{told}");
+    let content = ["--content", "a.csv"];
+    plant.annals(&[&check[..], &content[..]].concat(), 0);
+    // Without the key nothing is restored, so nobody has a file without its certificate.
+    fs::rename(plant.path("away"), plant.path("store")).expect("renamed");
+    fs::rename(plant.path(KEYS), plant.path("no-keys")).expect("renamed");
+    plant.annals(&["restore", &id, "--to", "more", "--certificate"], 5);
+    assert!(!plant.path("more").exists());
+}
+
+fn first_id(plant: &Plant) -> String {
+    let (found, _) = plant.annals(&["find", "--same-as", "a.csv", "--json"], 0);
+    let line = found.lines().last().expect("one");
+    let found: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(found["matches"][0]["what"], "source");
+    found["id"].to_string()
+}
+
+/// A customer had a report and asked what it was made of, and whether it is the one that was sent.
+#[test]
+fn a_report_is_found_and_its_conversion_stated() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    plant.archive();
+    let id = first_id(&plant);
+    plant.annals(&["prove", &id, "--in-toto"], 4);
+    for (name, text) in [("one.json", "{\"sn\":1}"), ("other.json", "{\"sn\":2}")] {
+        fs::write(plant.path(name), text).expect("written");
+    }
+    plant.annals(&["report", &id, "one.json", "--report-id", "R-1"], 0);
+    let (found, _) = plant.annals(&["find", "--same-as", "one.json"], 0);
+    assert!(
+        found.contains("attempt 1, report 0") && found.contains("R-1"),
+        "{found}"
+    );
+    plant.annals(&["find", "--same-as", "other.json"], 4);
+    plant.annals(&["prove", &id, "--in-toto", "-o", "statement"], 0);
+    plant.annals(&["prove", &id, "--in-toto", "--attempt", "7"], 4);
+    let vkey = plant.annals(&["key", "show"], 0).0;
+    let (pem, _) = plant.annals(&["key", "show", "--pem"], 0);
+    assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\n"), "{pem}");
+    let check = [
+        "verify-proof",
+        "statement",
+        "--vkey",
+        vkey.trim(),
+        "--content",
+    ];
+    let of = |file: &str, exit: i32| plant.annals(&[&check[..], &[file]].concat(), exit).0;
+    assert!(of("one.json", 0).starts_with("PROVEN: a signed in-toto statement"));
+    assert!(of("a.csv", 0).starts_with("PROVEN"), "what it was made of");
+    assert!(of("other.json", 6).starts_with("NOT-PROVEN"));
+    let text = fs::read_to_string(plant.path("statement")).expect("there");
+    fs::write(plant.path("statement"), text.replace("in-toto", "in.toto")).expect("written");
+    assert!(of("one.json", 6).starts_with("NOT-PROVEN"));
+}
+
+/// A record of destruction said "erased", and half of the files were still in an old pack.
+#[test]
+fn a_certificate_of_destruction_says_what_became_of_each_content() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    plant.annals(&["retention", "certificate"], 4);
+    plant.archive();
+    for name in ["b.csv", "c.csv"] {
+        fs::write(plant.path(name), name).expect("written");
+        plant.annals(&["archive", name, "-c", "ICT"], 0);
+    }
+    plant.archive();
+    let apply = ["retention", "apply", "--max-count", "2", "--yes"];
+    plant.annals(&[&apply[..], &["--certificate", "gone"]].concat(), 0);
+    // The first one has the content of the last one; the second one is destroyed.
+    let text = fs::read_to_string(plant.path("gone")).expect("there");
+    assert_eq!(text.matches(": destroyed\n").count(), 1, "{text}");
+    assert_eq!(text.matches(": kept: named 1 times").count(), 1, "{text}");
+    assert!(text.contains("result: all contents") && text.contains("not looked at: backups"));
+    let vkey = plant.annals(&["key", "show"], 0).0;
+    let check = ["verify-proof", "gone", "--vkey", vkey.trim()];
+    assert!(
+        plant
+            .annals(&check, 0)
+            .0
+            .contains("certificate of destruction")
+    );
+    fs::write(
+        plant.path("gone"),
+        text.replace("kept: named 1 times", "destroyed now"),
+    )
+    .expect("written");
+    plant.annals(&check, 6);
+    let (again, _) = plant.annals(&["retention", "certificate"], 0);
+    assert!(again.contains(": destroyed\n"), "{again}");
+    plant.annals(&["retention", "certificate", "-o", "gone"], 5);
+    // Nothing is purged when the certificate could not be written.
+    let apply = ["retention", "apply", "--max-count", "0", "--yes"];
+    plant.annals(&[&apply[..], &["--certificate", "gone"]].concat(), 5);
+    assert_eq!(plant.annals(&["list", "--json"], 0).0.lines().count(), 2);
+}
+
+/// `check` of another program said "no errors" for an archive that was not there.
+#[test]
+fn only_chosen_entries_are_verified_and_never_nothing() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    plant.annals(&["archive", "a.csv", "-c", "ICT", "--serial", "SN1"], 0);
+    plant.archive();
+    let (said, _) = plant.annals(&["verify", "--serial", "SN1"], 0);
+    assert!(said.contains("1 entry, 1 event (1 proven)"), "{said}");
+    assert!(said.contains("not looked at: all other entries"), "{said}");
+    for nothing in [&["--serial", "SN9"][..], &["99"], &["-c", "FCT"]] {
+        let (said, _) = plant.annals(&[&["verify"], nothing].concat(), 4);
+        assert!(!said.contains("intact"), "{said}");
+    }
+    let id = first_id(&plant);
+    let (why, _) = plant.annals(&["show", &id, "--why"], 0);
+    assert!(
+        why.contains("shared content") && why.contains("forever"),
+        "{why}"
+    );
+    plant.annals(
+        &["hold", "add", &id, "--name", "recall", "--reason", "field"],
+        0,
+    );
+    let (why, _) = plant.annals(&["show", &id, "--why", "--json"], 0);
+    let why: serde_json::Value = serde_json::from_str(&why).expect("JSON");
+    assert_eq!(why["may_go"], "blocked");
+    assert_eq!(why["reasons"][1]["kind"], "hold");
+}
+
+/// An auditor had the first key from a contract, and a bundle of the time after it was handed over.
+#[test]
+fn a_bundle_is_believed_with_the_key_that_was_pinned_before_a_rotation() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    plant.archive();
+    let first = plant.annals(&["key", "show"], 0).0;
+    plant.annals(&["key", "rotate"], 0);
+    plant.archive();
+    plant.annals(&["export", "bundle"], 0);
+    let check = ["verify-export", "bundle", "--vkey", first.trim()];
+    let (said, told) = plant.annals(&check, 0);
+    assert!(said.starts_with("INTACT"), "{said}");
+    assert!(told.contains("took over from"), "{told}");
+    assert!(!told.contains("clock"), "{told}");
+    fs::remove_dir_all(plant.path(KEYS)).expect("removed");
+    plant.annals(&["key", "lost", "--reason", "the disk died"], 0);
+    plant.annals(&["export", "later"], 0);
+    plant.annals(&["verify-export", "later", "--vkey", first.trim()], 6);
+}

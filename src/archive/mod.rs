@@ -69,6 +69,7 @@ pub use reading::read::{BlobReader, Events, Leaf};
 pub use reading::same_content::FoundContent;
 pub use reading::snapshot::{Group, Page, Snapshot, Stats};
 pub use reading::why::{KeepReason, MayGo, OwnContent, UnneededPlace, WhyKept};
+pub use signing::certify::RestoredFile;
 pub use signing::prove::EventProof;
 pub use state::compact_outcome::CompactOutcome;
 pub use state::running_jobs::{FinishedBy, JobProgress, JobRun};

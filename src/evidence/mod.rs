@@ -41,6 +41,7 @@
 //! ```
 
 pub mod checkpoint;
+pub mod dsse;
 pub mod entry_proof;
 pub mod key;
 pub mod key_file;

@@ -1,7 +1,7 @@
 //! What the text forms share: base64, hashes and numbers, each with exactly one spelling.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::tree::TreeHash;
 
@@ -13,6 +13,11 @@ pub(super) fn encode_base64(bytes: &[u8]) -> String {
 /// Decodes what [`encode_base64`] writes; `None` for any other spelling of the same bytes.
 pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
+}
+
+/// Decodes base64 in the standard alphabet or that of URLs, as envelopes of other programs have it.
+pub(super) fn decode_any_base64(text: &str) -> Option<Vec<u8>> {
+    decode_base64(text).or_else(|| URL_SAFE.decode(text).ok())
 }
 
 /// Decodes the base64 of a hash.

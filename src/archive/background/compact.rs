@@ -33,9 +33,20 @@ pub(in crate::archive) fn compact(
     max_bytes: Option<u64>,
     go_on: impl Fn() -> bool,
 ) -> Result<CompactOutcome> {
+    let chosen = choose_packs(&store.index.view().packs()?);
+    compact_each(store, writer, chosen, max_bytes, go_on)
+}
+
+/// Compacts `chosen` packs, whatever share of them is unneeded. See [`compact`].
+pub(in crate::archive) fn compact_each(
+    store: &Store,
+    writer: &WriterLink,
+    chosen: Vec<PackRow>,
+    max_bytes: Option<u64>,
+    go_on: impl Fn() -> bool,
+) -> Result<CompactOutcome> {
     let mut total = CompactOutcome::default();
     let mut failed = None;
-    let chosen = choose_packs(&store.index.view().packs()?);
     if !chosen.is_empty() {
         refuse_while_incomplete(&store.index, &store.journal)?;
     }

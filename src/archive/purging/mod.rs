@@ -4,3 +4,4 @@ pub(super) mod clock_check;
 pub(super) mod footprint;
 pub(super) mod purge;
 pub(super) mod reclaim;
+pub(super) mod traces;

@@ -4,11 +4,12 @@
 //! A purge is on record before any of this begins. What it could not free can be seen in the store,
 //! so the next purge, `compact` and the next opening for writing all finish it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crossbeam_channel::bounded;
 
-use crate::archive::background::compact::{compact, pack_again};
+use crate::archive::background::compact::{compact, compact_each, pack_again};
 use crate::archive::background::packing::Pace;
 use crate::archive::handle::Archive;
 use crate::archive::messages::{Job, Request, WriterLink};
@@ -179,6 +180,33 @@ impl Archive {
             (Ok(done), Err(error)) => Err(after_freeing(error, done.bytes_freed)),
             (Err(error), Err(_)) => Err(error),
         }
+    }
+
+    /// Frees the bytes of everything that a purge took, also in packs of which less than half is
+    /// unneeded: those are written again. `plan` is that of the newest purge if `None`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when there is no such purge.
+    pub fn free_purged_by(&self, plan: Option<&str>) -> Result<CompactOutcome> {
+        let contents = self.contents_purged_by(plan)?;
+        let store = Arc::clone(self.store());
+        let rewritten = self.run_in_background(move |writer| {
+            let view = store.index.view();
+            let mut inside = BTreeSet::new();
+            for content in &contents {
+                let parts = view.children(content)?;
+                for blob in std::iter::once(content).chain(parts.iter()) {
+                    let row = view.blob(blob)?.filter(|row| row.refs == 0);
+                    inside.extend(row.and_then(|row| row.place).map(|place| place.pack));
+                }
+            }
+            let packs = view.packs()?.into_iter();
+            let chosen = packs.filter(|pack| inside.contains(&pack.id)).collect();
+            drop(view);
+            compact_each(&store, writer, chosen, None, || true)
+        })?;
+        Ok(rewritten.plus(self.free_purged(None)?))
     }
 
     fn compact_packs(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {

@@ -314,7 +314,7 @@ fn other_key(named: &VerifierKey, given: &VerifierKey) -> Error {
     )
 }
 
-fn no_key() -> Error {
+pub(super) fn no_key() -> Error {
     Error::new(
         ErrorKind::Refused,
         "there is no key here to sign the log with",

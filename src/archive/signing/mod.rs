@@ -1,5 +1,6 @@
 //! Signs the log: keys, checkpoints, and when they are made.
 
+pub(super) mod certify;
 pub(super) mod checkpoint;
 pub(super) mod declared;
 pub(super) mod keys;

@@ -10,6 +10,7 @@ use crate::archive::{Access, Archive};
 use crate::cli::render::{escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::keys::KeyPlace;
+use crate::evidence::dsse;
 use crate::evidence::key::SecretKey;
 use crate::evidence::key_file;
 use crate::id::EventSeq;
@@ -36,7 +37,11 @@ enum Action {
     /// Make a key, and sign the log with it from now on
     Init,
     /// Print the verifier key that the log is signed with
-    Show,
+    Show {
+        /// As a public key in PEM form, for OpenSSL and for programs that read in-toto statements
+        #[arg(long)]
+        pem: bool,
+    },
     /// Hand over to a new key; both sign that
     Rotate,
     /// Make a new key because the old one is gone
@@ -50,6 +55,8 @@ enum Action {
 #[derive(Serialize)]
 struct Shown {
     vkey: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pem: Option<String>,
     /// Where the secret is, as far as this verb looked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_file: Option<String>,
@@ -61,7 +68,7 @@ struct Shown {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     match args.action {
         Action::Init => init(context),
-        Action::Show => show(context),
+        Action::Show { pem } => show(pem, context),
         Action::Rotate => rotate(context),
         Action::Lost { reason } => lost(&reason, context),
     }
@@ -89,7 +96,7 @@ fn init(context: &mut Context<'_>) -> Result<Exit, Failure> {
     finish(archive, vkey, file, Some(event), context)
 }
 
-fn show(context: &mut Context<'_>) -> Result<Exit, Failure> {
+fn show(pem: bool, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadOnly)?;
     let place = context.key_place(&archive.store_id())?;
     let file = place.file().ok().filter(|file| file.exists());
@@ -106,9 +113,14 @@ fn show(context: &mut Context<'_>) -> Result<Exit, Failure> {
                 .into());
         }
     };
+    if pem && !context.json() {
+        context.print(dsse::pem(&vkey))?;
+        return Ok(Exit::Done);
+    }
     print(
         &Shown {
             vkey: vkey.to_string(),
+            pem: pem.then(|| dsse::pem(&vkey)),
             key_file: file.map(path_text),
             event: None,
         },
@@ -188,6 +200,7 @@ fn finish(
     print(
         &Shown {
             vkey,
+            pem: None,
             key_file,
             event,
         },

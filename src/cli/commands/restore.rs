@@ -11,7 +11,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use sha2::Digest;
 
-use crate::archive::{Access, Archive};
+use super::prove::write_new;
+use crate::archive::{Access, Archive, RestoredFile};
 use crate::cli::content::{
     Replaces, Unpacked, copy, distinct, no_entry, numbered, open_source, original, safe_name,
 };
@@ -21,6 +22,7 @@ use crate::cli::entries::{
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure, Tally};
 use crate::entry::Entry;
+use crate::export::certificate::RestoredAs;
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::index::fold;
 use crate::query::Query;
@@ -37,7 +39,8 @@ use crate::{Error, ErrorKind, Result};
 Examples:
   annals restore 4711 4712 --to back/
   annals restore --serial SN1042 --to back/ --original-names
-  annals restore -c 'ICT CSV' --from yesterday --until today --to back/")]
+  annals restore -c 'ICT CSV' --from yesterday --until today --to back/
+  annals restore 4711 --to back/ --certificate")]
 pub(crate) struct Args {
     /// Entries by id; or use filters
     #[arg(value_name = "ID")]
@@ -54,6 +57,10 @@ pub(crate) struct Args {
     /// Read each file back from the disk and compare its hash again
     #[arg(long)]
     verify: bool,
+    /// Also write FILE.certificate beside each: a signed statement that it is what came in, which
+    /// `annals verify-proof` checks; implies --verify
+    #[arg(long)]
+    certificate: bool,
     #[command(flatten)]
     criteria: Criteria,
     /// Archived at or after, such as 2026-03-01, yesterday, monday, 'last week', or 90d (ago)
@@ -87,7 +94,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
     let filter = args.criteria.to_filter(&period, context)?;
     let selected = Selected::of(args.ids, filter)?;
-    let archive = context.open(Access::ReadOnly)?;
+    let archive = match args.certificate {
+        true => open_to_certify(context)?,
+        false => context.open(Access::ReadOnly)?,
+    };
     let snapshot = archive.snapshot()?;
     let total = match &selected {
         Selected::Ids(ids) => ids.len() as u64,
@@ -110,7 +120,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         },
         shown: args.to,
         original_names: args.original_names,
-        read_back: args.verify,
+        read_back: args.verify || args.certificate,
+        certified: args.certificate.then(Vec::new),
         tally: Tally::default(),
         bytes: 0,
         mute: false,
@@ -142,16 +153,39 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         }
     }
     context.meter.clear();
+    let certified = restore.certify(context)?;
     let failed = match restore.tally.failed {
         0 => String::new(),
         failed => format!("; {failed} failed"),
     };
     context.note(format_args!(
-        "{} restored, {}{failed}",
+        "{} restored, {}{certified}{failed}",
         counted(restore.tally.done, "file", "files"),
         size(restore.bytes)
     ));
     Ok(restore.tally.exit())
+}
+
+/// The checks that each certified file has passed.
+const CHECKS: [&str; 3] = [
+    "each part was compared with its BLAKE3 hash when it was read from the store",
+    "the whole was compared with its BLAKE3 and SHA-256 hashes as recorded when it came in",
+    "the written file was read back from the disk and compared with its BLAKE3 hash",
+];
+/// The most certificates that are made with one checkpoint.
+const CERTIFIED_AT_ONCE: usize = 1_000;
+
+/// Opens the store with the key that signs. Without one, nothing is restored.
+fn open_to_certify(context: &Context<'_>) -> Result<Archive> {
+    let archive = context.open(Access::ReadWrite)?;
+    if archive.signs() {
+        return Ok(archive);
+    }
+    Err(Error::new(
+        ErrorKind::Refused,
+        "there is no key here to sign a certificate with",
+    )
+    .hint("make one with 'annals key init', or name it with --key-file FILE"))
 }
 
 struct Restore<'a> {
@@ -161,6 +195,8 @@ struct Restore<'a> {
     shown: PathBuf,
     original_names: bool,
     read_back: bool,
+    /// The files to be certified; `None` when none is.
+    certified: Option<Vec<(RestoredFile, PathBuf)>>,
     tally: Tally,
     bytes: u64,
     /// Nobody reads the printed lines any more, so none are printed. Restoring goes on.
@@ -171,12 +207,21 @@ impl Restore<'_> {
     fn one(&mut self, entry: &Entry, context: &mut Context<'_>) -> Result<(), Failure> {
         context.check_cancelled()?;
         let restored = match self.file(entry, context) {
-            Ok(path) => Restored {
-                id: entry.id,
-                path: path_text(&self.shown.join(path.file_name().unwrap_or_default())),
-                size: entry.size,
-                sha256: entry.sha256,
-            },
+            Ok((path, form)) => {
+                let name = path.file_name().unwrap_or_default().to_owned();
+                if let Some(certified) = &mut self.certified {
+                    let name = name.to_string_lossy();
+                    let checks = CHECKS.map(str::to_owned).to_vec();
+                    let file = RestoredFile::new(entry.id, name, form, context.now(), checks);
+                    certified.push((file, path));
+                }
+                Restored {
+                    id: entry.id,
+                    path: path_text(&self.shown.join(name)),
+                    size: entry.size,
+                    sha256: entry.sha256,
+                }
+            }
             Err(error) => {
                 self.fail(&error, context);
                 return Ok(());
@@ -218,7 +263,39 @@ impl Restore<'_> {
         context.error(error);
     }
 
-    fn file(&mut self, entry: &Entry, context: &Context<'_>) -> Result<PathBuf> {
+    /// Signs and writes the certificates. Returns how many, in words.
+    fn certify(&mut self, context: &mut Context<'_>) -> Result<String, Failure> {
+        let Some(certified) = self.certified.take() else {
+            return Ok(String::new());
+        };
+        let mut written = 0;
+        for part in certified.chunks(CERTIFIED_AT_ONCE) {
+            let files: Vec<RestoredFile> = part.iter().map(|(file, _)| file.clone()).collect();
+            let notes = self.archive.certify_restored(&files)?;
+            for ((_, path), note) in part.iter().zip(notes) {
+                let mut name = path.clone().into_os_string();
+                name.push(".certificate");
+                let path = PathBuf::from(name);
+                let text = note.to_string();
+                let done = match self.target.overwrite {
+                    Overwrite::Never => write_new(&path, &text),
+                    Overwrite::Always => {
+                        fs::write(&path, text).map_err(|error| Error::io("write", &path, error))
+                    }
+                };
+                match done {
+                    Ok(()) => written += 1,
+                    Err(error) => self.fail(&error, context),
+                }
+            }
+        }
+        Ok(format!(
+            ", {}",
+            counted(written, "certificate", "certificates")
+        ))
+    }
+
+    fn file(&mut self, entry: &Entry, context: &Context<'_>) -> Result<(PathBuf, RestoredAs)> {
         let name = if self.original_names {
             original(entry)?
         } else {
@@ -246,10 +323,11 @@ impl Restore<'_> {
         }
         let folder = partial.path.with_extension("unpacked");
         if let Some(unpacked) = Unpacked::of(&mut partial.file, folder)? {
-            return self.side_by_side(entry, &unpacked);
+            let first = self.side_by_side(entry, &unpacked)?;
+            return Ok((first, RestoredAs::Companions));
         }
         self.target.place(partial, &path, entry.id)?;
-        Ok(path)
+        Ok((path, RestoredAs::File))
     }
 
     /// Places a main file and its companions.

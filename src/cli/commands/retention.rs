@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use super::prove::{there_already, write_new};
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
 use crate::cli::arguments::{parse_age, parse_size};
 use crate::cli::entries::refuse_unknown_converters;
@@ -29,7 +30,8 @@ Examples:
   annals retention preview --expired
   annals retention preview -c 'ICT CSV' --older-than 1y --plan plan.json
   annals retention apply --plan plan.json --reason 'yearly clean-up'
-  annals retention apply --max-size 500GB --yes")]
+  annals retention apply --max-size 500GB --yes
+  annals retention certificate -o destroyed.certificate")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -39,6 +41,20 @@ pub(crate) struct Args {
 enum Action {
     Preview(Preview),
     Apply(Apply),
+    Certificate(Certificate),
+}
+
+/// Sign what became of the contents that a purge took: a certificate of destruction
+///
+/// Frees what the purge left, looks for the contents in packs, journal, index, temporary files and
+/// what was set aside, and says what was not looked at. `annals verify-proof` checks it.
+#[derive(Debug, clap::Args)]
+struct Certificate {
+    /// The plan of the purge [default: that of the newest one]
+    plan: Option<String>,
+    /// A new file for the certificate [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 /// Print what would be purged, and change nothing
@@ -68,6 +84,10 @@ struct Apply {
     /// Why; recorded for good [default: that of the plan, or manual]
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Also free all bytes of the purged contents, and write a signed certificate of destruction to
+    /// this new file
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -149,6 +169,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     match args.action {
         Action::Preview(args) => preview(&args, context),
         Action::Apply(args) => apply(&args, context),
+        Action::Certificate(args) => certificate(&args, context),
     }
 }
 
@@ -188,6 +209,10 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
         args.rules.policy(context)?;
     }
     let archive = context.open(Access::ReadWrite)?;
+    let certificate = args.certificate.as_deref().map(|file| context.path(file));
+    if let Some(file) = &certificate {
+        refuse_uncertified(&archive, file)?;
+    }
     let plan = match from_file {
         Some(plan) => plan,
         None => args.rules.plan(&archive, context)?,
@@ -205,6 +230,10 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
             on_disk(&plan)
         ))?;
         archive.purge(&plan, reason)?
+    };
+    let certified = match &certificate {
+        Some(file) if !plan.items.is_empty() => certify(&archive, Some(&plan.plan_id), Some(file)),
+        _ => Ok(None),
     };
     let closed = archive.close();
     context.meter.clear();
@@ -233,12 +262,84 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
             context.note(line);
         }
     }
+    if let Some(certified) = certified? {
+        context.note(certified);
+    }
     let Err(error) = outcome.reclaim else {
         closed?;
         return Ok(Exit::Done);
     };
     context.error(&unfreed(&error));
     Ok(Exit::Partial)
+}
+
+fn certificate(args: &Certificate, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let archive = context.open(Access::ReadWrite)?;
+    let file = args.output.as_deref().map(|file| context.path(file));
+    match &file {
+        Some(file) => refuse_uncertified(&archive, file)?,
+        None if archive.signs() => {}
+        None => return Err(unsigned().into()),
+    }
+    let certified = certify(&archive, args.plan.as_deref(), file.as_deref());
+    let closed = archive.close();
+    match certified? {
+        Some(text) if file.is_none() => context.print(text)?,
+        Some(told) => context.note(told),
+        None => {}
+    }
+    closed?;
+    Ok(Exit::Done)
+}
+
+/// Refuses a certificate that could not be written, before anything is purged.
+fn refuse_uncertified(archive: &Archive, file: &Path) -> Result<(), Error> {
+    if file.exists() {
+        return Err(there_already(file));
+    }
+    if archive.signs() {
+        Ok(())
+    } else {
+        Err(unsigned())
+    }
+}
+
+fn unsigned() -> Error {
+    Error::new(
+        ErrorKind::Refused,
+        "there is no key here to sign a certificate with",
+    )
+    .hint("make one with 'annals key init', or name it with --key-file FILE")
+}
+
+/// Frees what a purge left, and signs what became of its contents. Returns the text of the
+/// certificate, or what it says in short if it went to a file.
+fn certify(
+    archive: &Archive,
+    plan: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Option<String>, Error> {
+    // What could not be freed is named in the certificate.
+    let freed = archive.free_purged_by(plan);
+    if let Err(error) = freed
+        && error.kind() == ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let (certificate, note) = archive.certify_destruction(plan)?;
+    let Some(file) = file else {
+        return Ok(Some(note.to_string()));
+    };
+    write_new(file, &note.to_string())?;
+    let said = if certificate.is_complete() {
+        "nothing of them is left in the store that nothing else needs"
+    } else {
+        "some of them are not freed yet, which it says"
+    };
+    Ok(Some(format!(
+        "certificate of {}: {said}",
+        counted(certificate.contents.len() as u64, "content", "contents")
+    )))
 }
 
 /// Returns the error for purged bytes that were not freed, with the command that frees them.
