@@ -4,6 +4,8 @@
 //! A target panics when its decoder panics. It also panics when a decoded value does not encode to
 //! the bytes it came from, because a decoder must not accept bytes that no encoder writes.
 
+mod evidence;
+
 use crate::export::Head;
 use crate::format::frame::{Frame, JournalHeader, NewFrame};
 use crate::format::record::Record;
@@ -36,6 +38,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed_note", signed_note),
     ("checkpoint", checkpoint),
     ("tlog_proof", tlog_proof),
+    ("entry_proof", evidence::entry_proof),
+    ("envelope", evidence::envelope),
+    ("restore_certificate", evidence::restore_certificate),
     ("verifier_key", verifier_key),
     ("bundle_manifest", bundle_manifest),
     ("bundle_texts", bundle_texts),
@@ -457,6 +462,9 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("signed_note", proof.checkpoint().to_string().into_bytes()),
         ("checkpoint", proof.checkpoint().text().into()),
         ("tlog_proof", proof.to_string().into_bytes()),
+        ("entry_proof", evidence::sample_entry_proof()),
+        ("envelope", evidence::sample_envelope()),
+        ("restore_certificate", evidence::sample_restore_certificate()),
         ("verifier_key", signer().verifier().to_string().into_bytes()),
         ("bundle_manifest", sample_bundle_manifest()),
         ("bundle_texts", sample_exported()),
