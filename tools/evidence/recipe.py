@@ -4,7 +4,11 @@
 recipe.py BUNDLE VKEY      VKEY is the verifier key that you got another way
 docs/verify-without-annals.md explains each step.
 """
-import base64, hashlib, json, os, subprocess, sys, tempfile
+import base64, hashlib, json, os, re, subprocess, sys, tempfile
+
+KNOWN = re.compile(
+    r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|not-evidence/[a-z]+\.[a-z]+|data/(events\.jsonl|checkpoint"
+    r"|vkeys|report\.(csv|html)|proofs/[0-9]+\.tlog-proof|blobs/[0-9a-f]{64})")
 
 
 def check(holds, why):
@@ -60,6 +64,8 @@ def files(names):
             check(not path.startswith("data/blobs/") or path[11:] == digest, path)
             listed.add(path)
     check(found == listed, "added files: %s" % sorted(found - listed))
+    for path in found:
+        check(KNOWN.fullmatch(path), path + " belongs to no bundle")
     check(open("bagit.txt").readline() == "BagIt-Version: 1.0\n", "another version of BagIt")
     check("\nAnnals-Bundle-Format: 1\n" in open("bag-info.txt").read(), "another version of annals")
     return found

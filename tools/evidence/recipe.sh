@@ -20,6 +20,9 @@ sha256sum --check --strict --quiet tagmanifest-sha256.txt manifest-sha256.txt ||
 { cut -c 67- manifest-sha256.txt tagmanifest-sha256.txt; echo tagmanifest-sha256.txt; } |
     sort > "$scratch/listed"
 find . -type f | cut -c 3- | sort | cmp -s - "$scratch/listed" || fail "a file is missing or added"
+known='bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|not-evidence/[a-z]+\.[a-z]+'
+known+='|data/(events\.jsonl|checkpoint|vkeys|report\.(csv|html)|proofs/[0-9]+\.tlog-proof|blobs/[0-9a-f]{64})'
+if grep -qvxE -- "$known" "$scratch/listed"; then fail "a file that belongs to no bundle"; fi
 [ "$(head -n 1 bagit.txt)" = "BagIt-Version: 1.0" ] || fail "another version of BagIt"
 grep -qx "Annals-Bundle-Format: 1" bag-info.txt || fail "another version of annals"
 grep -qxF -- "$vkey" data/vkeys || fail "the bundle does not list your key"
@@ -48,6 +51,7 @@ done < <(grep '^— ' data/checkpoint)
 root=$(printf %s "$base64" | base64 -d | xxd -p -c 99)
 
 # 3. The last line: what was exported.
+[ "$(tail -c 1 data/events.jsonl | xxd -p)" = 0a ] || fail "the last line is cut short"
 last=$(tail -n 1 data/events.jsonl)
 [[ $last == '{"specversion":"1.0","id":"'$size'",'*'"type":"annals.exported.v1"'* ]] ||
     fail "the last line is no record of an export"
