@@ -303,6 +303,34 @@ fn a_bundle_is_intact_for_annals_and_for_tools_without_it() {
     }
 }
 
+/// Somebody copied the store and wrote both copies on. Each bundle is intact by itself.
+#[test]
+fn two_bundles_that_contradict_each_other_are_forked() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    plant.archive();
+    copy(&plant.path("store"), &plant.path("twin"));
+    plant.annals(&["archive", "a.csv", "-c", "ICT", "--serial", "SN1"], 0);
+    plant.annals(&["export", "first"], 0);
+    plant.annals(&["export", "part", "--serial", "SN1"], 0);
+    // Without what the account remembers of the other copy.
+    fs::remove_dir_all(plant.path("home/.local/state")).expect("there");
+    fs::rename(plant.path("store"), plant.path("away")).expect("renamed");
+    fs::rename(plant.path("twin"), plant.path("store")).expect("renamed");
+    plant.annals(&["archive", "a.csv", "-c", "ICT", "--serial", "SN2"], 0);
+    plant.annals(&["export", "second"], 0);
+    let vkey = plant.annals(&["key", "show"], 0).0;
+    let vkey = vkey.trim();
+    for bundle in ["first", "second", "part"] {
+        plant.annals(&["verify-export", bundle, "--vkey", vkey], 0);
+    }
+    for (a, b) in [("first", "second"), ("second", "first"), ("part", "second")] {
+        let (said, _) = plant.annals(&["verify-export", a, b, "--vkey", vkey], 6);
+        assert!(said.contains("both together: FORKED"), "{said}");
+    }
+    plant.annals(&["verify-export", "first", "part", "--vkey", vkey], 0);
+}
+
 /// A host, which does not outlive its test.
 struct Host(Child);
 

@@ -299,6 +299,39 @@ impl Disk for Folder<'_> {
     }
 }
 
+/// A medium that cannot be written, such as a disc. Whatever tries to fails.
+pub(super) struct ReadOnly<'a>(pub(super) Folder<'a>);
+
+impl Disk for ReadOnly<'_> {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        match mode {
+            OpenMode::Read => self.0.open(path, mode),
+            _ => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+        }
+    }
+    fn make_dir(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        self.0.list(dir)
+    }
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+    fn try_lock(&self, _: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.0.free_bytes()
+    }
+}
+
 /// Writes the manifests again, as somebody does who wants to hide a change.
 pub(super) fn reseal(disk: &SimDisk) {
     use crate::export::bag;

@@ -1,13 +1,15 @@
 //! Everything that can be done to a bundle after it was signed.
 
-use super::sample::{Folder, Plant, STORE, lines_of, look, only, replace, reseal, set_lines};
+use super::sample::{
+    Folder, Plant, ReadOnly, STORE, lines_of, look, only, replace, reseal, set_lines,
+};
 use crate::disk::sim::SimDisk;
 use crate::event::{Body, KeyLost, KeyRotated, Unknown};
 use crate::evidence::key::Signer;
 use crate::evidence::note::TextLine;
 use crate::evidence::rotation::{LostKey, Rotation};
 use crate::export::lines::event_of;
-use crate::export::{Scope, Trust, Verdict, Verified, What, WithContents, verify_pair_on};
+use crate::export::{Scope, Trust, Verdict, Verified, What, WithContents, verify_on, verify_pair_on};
 use crate::format::leaf;
 use crate::time::Timestamp;
 
@@ -67,27 +69,70 @@ fn a_selection__is_intact_and_says_that_it_may_be_incomplete() {
 fn no_changed_byte__is_green() {
     let mut plant = Plant::new();
     plant.archive("SN1.csv", b"serial,SN1\n");
+    let trust = plant.trust();
+    // The proofs of a selection are alike, so some of its bytes stand for all.
+    let sound = [(What::Whole, 1), (only(&[2]), 7)];
+    let sound = sound.map(|(what, step)| (plant.export(what, WithContents::Yes), step));
+    let places = sound.iter().flat_map(|(disk, step)| {
+        let files = disk.files().into_iter();
+        let places = move |(path, bytes): (String, u64)| {
+            let every = (0..bytes).step_by(*step).chain([bytes - 1]);
+            every.map(move |at| (disk, path.clone(), at, bytes))
+        };
+        files.flat_map(places)
+    });
+    let places: Vec<_> = places.collect();
+    let share = places.len().div_ceil(4);
+    std::thread::scope(|scope| {
+        for part in places.chunks(share) {
+            let trust = &trust;
+            scope.spawn(move || {
+                for (disk, path, at, bytes) in part {
+                    let disk = disk.snapshot();
+                    disk.flip_bit(path, at * 8 + at % 7).expect("flipped");
+                    let found = look(&disk, trust);
+                    let states_version =
+                        path.ends_with("bagit.txt") || path.ends_with("bag-info.txt");
+                    let expected = found.verdict == Verdict::Tampered
+                        || (states_version && found.verdict == Verdict::Unreadable)
+                        // Without its last line feed, the log looks cut short.
+                        || (path.ends_with("events.jsonl") && at + 1 == *bytes);
+                    assert!(expected && !found.ok, "{path} at {at}: {found:?}");
+                }
+            });
+        }
+    });
+}
+
+/// A copy onto a stick ended in the middle. Whoever made it wrote the manifests anew, or did not.
+#[test]
+fn no_file_cut_short__is_green() {
+    let mut plant = Plant::new();
+    plant.archive("SN1.csv", b"serial,SN1\n");
+    let trust = plant.trust();
     for what in [What::Whole, only(&[2])] {
-        let disk = plant.export(what, WithContents::Yes);
-        let trust = plant.trust();
-        assert!(look(&disk, &trust).ok);
-        for (path, bytes) in disk.files() {
-            // Long files have the same parts again and again.
-            let step = if bytes > 900 { 13 } else { 1 };
-            for at in (0..bytes).step_by(step) {
-                let bit = at * 8 + at % 7;
-                disk.flip_bit(&path, bit).expect("flipped");
+        let sound = plant.export(what, WithContents::Yes);
+        for (path, bytes) in sound.files() {
+            let is_manifest = path.ends_with("manifest-sha256.txt");
+            for len in (0..bytes).step_by(11).chain([bytes - 1]) {
+                let disk = sound.snapshot();
+                disk.truncate(&path, len).expect("cut");
                 let found = look(&disk, &trust);
-                let states_version = path.ends_with("bagit.txt") || path.ends_with("bag-info.txt");
-                let expected = found.verdict == Verdict::Tampered
-                    || (states_version && found.verdict == Verdict::Unreadable)
-                    // Without its last line feed, the log looks cut short.
-                    || (path.ends_with("events.jsonl") && at + 1 == bytes);
-                assert!(expected && !found.ok, "{path} at {at}: {found:?}");
-                disk.flip_bit(&path, bit).expect("flipped back");
+                assert!(!found.ok, "{path} of {len} bytes: {found:?}");
+                if !is_manifest {
+                    reseal(&disk);
+                    let found = look(&disk, &trust);
+                    assert!(!found.ok, "{path} of {len} bytes, resealed: {found:?}");
+                }
             }
         }
-        assert!(look(&disk, &trust).ok);
+        // The files that come last are missing.
+        let mut files: Vec<String> = sound.files().into_iter().map(|(path, _)| path).collect();
+        let disk = sound.snapshot();
+        while let Some(last) = files.pop() {
+            disk.lose(&last).expect("lost");
+            assert!(!look(&disk, &trust).ok, "without {last} and what follows");
+        }
     }
 }
 
@@ -140,6 +185,99 @@ fn no_line_removed_doubled_swapped_added_or_changed__is_green() {
     longer.push(sound[2].clone());
     judge("one line more", &longer, Verdict::Tampered);
     judge("no line", &[], Verdict::Incomplete);
+}
+
+/// Each line of a selection has its own proof, which does not help it into another place.
+#[test]
+fn no_line_of_a_selection_changed__is_green() {
+    let mut plant = Plant::busy();
+    let disk = plant.export(only(&[2]), WithContents::Yes);
+    let sound = lines_of(&disk);
+    let judge = |what: &str, lines: &[String]| {
+        let disk = disk.snapshot();
+        set_lines(&disk, lines);
+        reseal(&disk);
+        let found = look(&disk, &plant.trust());
+        assert!(!found.ok, "{what}: {found:?}");
+    };
+    for at in 0..sound.len() {
+        let mut doubled = sound.clone();
+        doubled.insert(at, sound[at].clone());
+        judge(&format!("line {at} twice"), &doubled);
+        let mut changed = sound.clone();
+        changed[at] = changed[at].replace("kari", "nora");
+        judge(&format!("another actor in {at}"), &changed);
+        let mut foreign = sound.clone();
+        foreign.insert(at, plant.lines[2].clone());
+        judge(&format!("a line of another entry before {at}"), &foreign);
+        if at > 0 {
+            let mut swapped = sound.clone();
+            swapped.swap(at - 1, at);
+            judge(&format!("line {at} before its time"), &swapped);
+        }
+    }
+    // Two proofs exchanged.
+    let proofs = disk.files().into_iter().map(|(path, _)| path);
+    let proofs: Vec<String> = proofs.filter(|path| path.contains("proofs/")).collect();
+    for pair in proofs.windows(2) {
+        let disk = disk.snapshot();
+        let content = |path: &String| disk.content(path).expect("there");
+        let (first, second) = (content(&pair[0]), content(&pair[1]));
+        replace(&disk, &pair[0], &second);
+        replace(&disk, &pair[1], &first);
+        reseal(&disk);
+        assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Tampered);
+    }
+}
+
+/// An owner puts an older checkpoint under newer lines, or older lines under a newer checkpoint.
+#[test]
+fn parts_of_two_bundles_of_one_log__make_no_third() {
+    let mut plant = Plant::busy();
+    let early = plant.export(What::Whole, WithContents::Yes);
+    plant.archive("SN4.csv", b"4");
+    let late = plant.export(What::Whole, WithContents::Yes);
+    let trust = plant.trust();
+    for (base, other) in [(&early, &late), (&late, &early)] {
+        for (path, _) in other.files() {
+            let of_other = other.content(&path).expect("there");
+            if base.content(&path).is_ok_and(|own| own == of_other) {
+                continue;
+            }
+            let disk = base.snapshot();
+            replace(&disk, &path, &of_other);
+            if !path.contains("manifest") {
+                reseal(&disk);
+            }
+            let found = look(&disk, &trust);
+            assert!(!found.ok, "{path} of the other bundle: {found:?}");
+        }
+        // Lines and checkpoint fit, and the rest is of the other bundle.
+        let disk = base.snapshot();
+        for path in ["b/data/events.jsonl", "b/data/checkpoint"] {
+            replace(&disk, path, &other.content(path).expect("there"));
+        }
+        reseal(&disk);
+        assert!(!look(&disk, &trust).ok);
+    }
+}
+
+/// A bundle comes on a disc, in a folder of another name.
+#[test]
+fn a_medium_that_cannot_be_written__is_read_under_any_name() {
+    let mut plant = Plant::busy();
+    let trust = plant.trust();
+    for what in [What::Whole, only(&[2])] {
+        let disk = SimDisk::new();
+        plant
+            .export_to(&disk, "AUDIT~1", what, WithContents::Yes)
+            .expect("exported");
+        let medium = ReadOnly(Folder::of(&disk, "AUDIT~1"));
+        let found = verify_on(&medium, &trust, &|_, _| {});
+        assert!(found.ok, "{found:?}");
+        let pair = verify_pair_on(&medium, &medium, &trust, &|_, _| {});
+        assert!(pair.ok, "{pair:?}");
+    }
 }
 
 #[test]
@@ -385,6 +523,13 @@ fn a_content_exchanged_lost_added_or_kept_too_long__is_noticed() {
         assert_eq!(found.verdict, Verdict::Incomplete, "{found:?}");
         assert!(found.findings[0].detail.contains("lost"), "{found:?}");
     }
+    // Each is under the name of the other.
+    let disk = sound.snapshot();
+    let content = |path: &String| sound.content(path).expect("there");
+    replace(&disk, &blobs[0], &content(&blobs[1]));
+    replace(&disk, &blobs[1], &content(&blobs[0]));
+    reseal(&disk);
+    assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Tampered);
     let disk = sound.snapshot();
     let erased = crate::id::Sha256::of(b"serial,SN2\n");
     replace(&disk, &format!("b/data/blobs/{erased}"), b"serial,SN2\n");
@@ -412,6 +557,21 @@ fn a_purge_that_was_not_signed__explains_nothing() {
     let found = look(&disk, &plant.trust());
     assert_eq!(found.verdict, Verdict::Tampered, "{found:?}");
     assert!(found.findings[0].detail.contains("court"), "{found:?}");
+    // Before the entry was archived: whoever signed that purged in advance.
+    let mut plant = Plant::busy();
+    plant.purge(&[crate::id::EntryId(12)]);
+    plant.archive("SN9.csv", b"9");
+    let disk = plant.export(What::Whole, WithContents::Yes);
+    let found = look(&disk, &plant.trust());
+    assert_eq!(found.verdict, Verdict::Tampered, "{found:?}");
+    // Moved up in the log, so that it explains what was missing then.
+    let (plant, disk) = whole();
+    let mut lines = lines_of(&disk);
+    let line = lines.remove(purge);
+    lines.insert(purge - 3, line);
+    set_lines(&disk, &lines);
+    reseal(&disk);
+    assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Tampered);
 }
 
 #[test]
