@@ -20,6 +20,7 @@ use annals::archive::{Depth, NewEntry};
 use annals::disk::sim::{Call, SimDisk, Variants};
 use annals::entry::Outcome;
 use support::prove::{Size, seed, size};
+use support::signing::{Keys, contradiction};
 use support::{Hourly, Moment, Random, Runner, State, Step, tiniest, workload};
 
 /// The results of checking many crash images.
@@ -357,6 +358,96 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
         runner.history.len()
     );
     tally.assert_nothing_lost(&what, 300);
+}
+
+/// Everything that signs, between steps that fill, seal and purge.
+fn signed_workload() -> Vec<Step> {
+    let mut steps = Vec::new();
+    let signing = [Step::Sign, Step::Export, Step::RotateKey, Step::Reopen];
+    let mut signing = signing.iter().cycle();
+    for (nth, step) in workload().into_iter().enumerate() {
+        steps.push(step);
+        if nth % 3 == 2 {
+            steps.extend(signing.next().cloned());
+        }
+    }
+    steps
+}
+
+/// Compares what was signed with the log that a power cut left, and signs on.
+fn signed(case: &Case<'_>, keys: &Keys) -> Result<(), String> {
+    let Some((archive, _)) = recovered(case, case.disk)? else {
+        return Ok(());
+    };
+    if let Some(signed) = &case.before.signed
+        && let Some(why) = contradiction(&archive, signed)
+    {
+        return Err(why);
+    }
+    if !case.nth.is_multiple_of(thorough_stride()) {
+        return close(archive);
+    }
+    let named = archive
+        .signing_key()
+        .map_err(|error| format!("its key: {error}"))?;
+    let verified = |archive: &Archive| match archive.verify(Depth::Deep) {
+        Ok(report) if report.ok => Ok(()),
+        Ok(report) => Err(format!("verify: {:?}", report.findings)),
+        Err(error) => Err(format!("verifying: {error}")),
+    };
+    verified(&archive)?;
+    close(archive)?;
+    // A copy on another disk is of the newest checkpoint that was handed out, and not of a newer.
+    keys.put_back(&[]);
+    let name = format!("{}-0.checkpoint", keys.store);
+    if let Some(signed) = &case.before.signed {
+        let path = keys.copies.path().join(name);
+        std::fs::write(path, signed.to_string()).map_err(|error| error.to_string())?;
+    }
+    let mut used = (1..=keys.nth).map(|nth| keys.key(nth));
+    let key = used.find(|key| named.as_ref().is_none_or(|named| named == key.verifier()));
+    let options = tiniest(&Hourly::new())
+        .signer(key.map(|key| key as _))
+        .checkpoint_copies(Some(keys.copies.path().to_owned()));
+    let archive = Archive::open_on(Arc::new(case.disk.clone()), options)
+        .map_err(|error| format!("with its key: {error}"))?;
+    if !archive.damage().is_empty() {
+        return Err(format!("with its key: {:?}", archive.damage()));
+    }
+    archive
+        .put(NewEntry::new("ICT"), &b"one more"[..])
+        .map_err(|error| format!("one more: {error}"))?;
+    archive
+        .checkpoint()
+        .map_err(|error| format!("signing on: {error}"))?;
+    verified(&archive)?;
+    close(archive)
+}
+
+/// The power went while a checkpoint was recorded. The next opening compared the log with the copy
+/// on another disk and called it rolled back.
+#[test]
+fn a_power_cut_while_the_log_is_signed_leaves_no_checkpoint_that_contradicts_it() {
+    let mut runner = Runner::create_as(SimDisk::new(), tiniest).expect("made");
+    runner.sign_from_here().expect("a key");
+    let from = runner.disk.ops();
+    finish(&mut runner, &signed_workload());
+    let keys = runner.signer.clone().expect("a key");
+    assert!(keys.nth > 2 && runner.signed.is_some());
+    let step = match size() {
+        Size::Sample => 211,
+        Size::Short => 5,
+        Size::Long => 1,
+    };
+    let cuts = from..runner.disk.ops() + 1;
+    let tally = look(&runner, cuts, &every(), step, |case, _| {
+        let own = Keys {
+            copies: Arc::new(tempfile::tempdir().map_err(|error| error.to_string())?),
+            ..keys.clone()
+        };
+        signed(case, &own)
+    });
+    tally.assert_nothing_lost("power cuts in a signed log", 100);
 }
 
 #[test]

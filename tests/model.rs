@@ -8,7 +8,7 @@ use annals::disk::sim::SimDisk;
 use annals::entry::Outcome;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use support::moves::{Look, Move, cut, run, same};
+use support::moves::{Look, Move, cut, run, run_signed, same};
 use support::prove::{Size, seed, size};
 use support::{Random, Runner, Step, tiniest};
 
@@ -44,6 +44,16 @@ fn moves() -> impl Strategy<Value = Move> {
     prop_oneof![10 => step.prop_map(Move::Do), 1 => any::<u64>().prop_map(Move::Cut)]
 }
 
+/// The same steps for a store with a key, which also signs, hands over to new keys and exports.
+fn signed_moves() -> impl Strategy<Value = Move> {
+    let signing = prop_oneof![
+        3 => Just(Step::Sign),
+        1 => Just(Step::RotateKey),
+        2 => Just(Step::Export),
+    ];
+    prop_oneof![5 => moves(), 1 => signing.prop_map(Move::Do)]
+}
+
 #[test]
 fn any_steps_in_any_order_say_what_the_model_says() {
     let (cases, steps) = match size() {
@@ -51,6 +61,31 @@ fn any_steps_in_any_order_say_what_the_model_says() {
         Size::Short => (200, 60),
         Size::Long => (10_000, 100),
     };
+    try_all(cases, steps, moves(), |moves, look| {
+        run(SimDisk::new(), moves, look)
+    });
+}
+
+/// A log that is signed loses nothing either, and never contradicts a checkpoint that was handed
+/// out, not even the one that is kept on another disk.
+#[test]
+fn any_steps_of_a_signed_store_say_what_was_signed() {
+    let (cases, steps) = match size() {
+        Size::Sample => (16, 40),
+        Size::Short => (100, 60),
+        Size::Long => (3_000, 100),
+    };
+    try_all(cases, steps, signed_moves(), |moves, look| {
+        run_signed(SimDisk::new(), moves, look)
+    });
+}
+
+fn try_all(
+    cases: u32,
+    steps: usize,
+    moves: impl Strategy<Value = Move>,
+    run: impl Fn(&[Move], Look) -> Result<(), String>,
+) {
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&seed().to_le_bytes());
     let config = Config {
@@ -66,8 +101,8 @@ fn any_steps_in_any_order_say_what_the_model_says() {
         Look::AtMoves
     };
     let ran = TestRunner::new_with_rng(config, rng)
-        .run(&proptest::collection::vec(moves(), 1..steps), |moves| {
-            run(SimDisk::new(), &moves, look).map_err(TestCaseError::fail)
+        .run(&proptest::collection::vec(moves, 1..steps), |moves| {
+            run(&moves, look).map_err(TestCaseError::fail)
         });
     if let Err(failed) = ran {
         panic!("{failed}");

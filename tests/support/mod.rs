@@ -12,6 +12,7 @@ pub mod look;
 pub mod mend;
 pub mod moves;
 pub mod prove;
+pub mod signing;
 pub mod stories;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use annals::archive::{
 use annals::disk::sim::SimDisk;
 use annals::entry::{Outcome, Retention, Submission, Unit};
 use annals::event::{Body, ConfigChanged, JobFinished, JobStarted, Source};
+use annals::evidence::checkpoint::SignedCheckpoint;
 use annals::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use annals::query::{Filter, Purged, Query};
 use annals::retention::{AsOf, Policy, Unsubmitted};
@@ -462,6 +464,12 @@ pub enum Step {
     Rebuild,
     /// Look at everything; a finding is a failure.
     Verify,
+    /// Sign the log, where the runner has a key.
+    Sign,
+    /// Hand over to a new key, where the runner has one.
+    RotateKey,
+    /// Write an evidence bundle to a disk of its own and verify it, where the runner has a key.
+    Export,
     /// Close the store and open it again.
     Reopen,
 }
@@ -475,6 +483,8 @@ pub struct Moment {
     pub state: State,
     /// Of several entries acknowledged one by one, which, and after how many operations each.
     pub one_by_one: Vec<(usize, u64)>,
+    /// The newest checkpoint that was on record then.
+    pub signed: Option<SignedCheckpoint>,
 }
 
 impl Moment {
@@ -524,6 +534,10 @@ pub struct Runner {
     options: fn(&Arc<Hourly>) -> Options,
     one_by_one: Vec<(usize, u64)>,
     counter: u64,
+    /// Who signs, with the key that is in use.
+    pub signer: Option<signing::Keys>,
+    /// The newest checkpoint on record.
+    pub signed: Option<SignedCheckpoint>,
 }
 
 impl fmt::Debug for Runner {
@@ -546,6 +560,7 @@ impl Runner {
             ops: disk.ops(),
             state: State::default(),
             one_by_one: Vec::new(),
+            signed: None,
         };
         Ok(Self {
             disk,
@@ -559,6 +574,8 @@ impl Runner {
             options,
             one_by_one: Vec::new(),
             counter: 0,
+            signer: None,
+            signed: None,
         })
     }
 
@@ -576,6 +593,8 @@ impl Runner {
             options: self.options,
             one_by_one: Vec::new(),
             counter: self.counter,
+            signer: self.signer.clone(),
+            signed: self.signed.clone(),
             disk,
         }
     }
@@ -601,12 +620,13 @@ impl Runner {
     /// Carries out one step on the store and, when it succeeds, on the model. A step that makes no
     /// sense now (there is no such entry) is passed over.
     pub fn run(&mut self, step: &Step) -> Result<()> {
-        let done = self.attempt(step);
+        let done = self.attempt(step).and_then(|()| self.remember_signed());
         if done.is_ok() {
             self.history.push(Moment {
                 ops: self.disk.ops(),
                 state: self.state.clone(),
                 one_by_one: std::mem::take(&mut self.one_by_one),
+                signed: self.signed.clone(),
             });
         } else {
             self.note(step);
@@ -657,6 +677,9 @@ impl Runner {
             | Step::Compact
             | Step::Rebuild
             | Step::Verify
+            | Step::Sign
+            | Step::RotateKey
+            | Step::Export
             | Step::Reopen => {}
         }
     }
@@ -743,6 +766,9 @@ impl Runner {
                     Err(Error::new(annals::ErrorKind::Damaged, findings()))
                 }
             }
+            Step::Sign => self.sign(),
+            Step::RotateKey => self.rotate_key(),
+            Step::Export => self.export(),
             Step::Reopen => self.reopen(),
         }
     }
@@ -977,7 +1003,7 @@ impl Runner {
 
     fn reopen(&mut self) -> Result<()> {
         let closed = self.archive.take().map_or(Ok(()), Archive::close);
-        let archive = Archive::open_on(Arc::new(self.disk.clone()), (self.options)(&self.clock))?;
+        let archive = Archive::open_on(Arc::new(self.disk.clone()), self.opened_like())?;
         self.archive = Some(archive);
         closed
     }

@@ -7,6 +7,7 @@ use annals::archive::{Archive, Depth};
 use annals::disk::sim::{SimDisk, Variants};
 use annals::entry::Outcome;
 
+use super::signing::{Keys, contradiction};
 use super::{Runner, State, Step, tiniest};
 
 /// Bytes of one move.
@@ -140,7 +141,17 @@ pub enum Look {
 
 /// Makes a store on `disk` and moves it. An error says how it came to differ from the model.
 pub fn run(disk: SimDisk, moves: &[Move], look: Look) -> Result<(), String> {
+    go(Runner::create_as(disk, tiniest).map_err(told)?, moves, look)
+}
+
+/// Like [`run`], for a store whose log is signed from its first event on.
+pub fn run_signed(disk: SimDisk, moves: &[Move], look: Look) -> Result<(), String> {
     let mut runner = Runner::create_as(disk, tiniest).map_err(told)?;
+    runner.sign_from_here().map_err(told)?;
+    go(runner, moves, look)
+}
+
+fn go(mut runner: Runner, moves: &[Move], look: Look) -> Result<(), String> {
     for step in moves {
         match step {
             Move::Do(step) => {
@@ -165,6 +176,14 @@ pub fn same(runner: &Runner, when: &str) -> Result<(), String> {
     if observed != runner.state {
         return Err(format!("{when}: {}", runner.state.difference(&observed)));
     }
+    if !archive.damage().is_empty() {
+        return Err(format!("{when}: {:?}", archive.damage()));
+    }
+    if let Some(signed) = &runner.signed
+        && let Some(why) = contradiction(archive, signed)
+    {
+        return Err(format!("{when}: {why}"));
+    }
     let report = archive.verify(Depth::Deep).map_err(told)?;
     if report.ok {
         Ok(())
@@ -186,9 +205,13 @@ pub fn cut(runner: &mut Runner, seed: u64) -> Result<(), String> {
     let images: Vec<_> = runner.disk.crash_images(ops..=ops, &variants).collect();
     let nth = usize::try_from(seed).unwrap_or(0) % images.len();
     // What the open store still does afterwards happens to a disk that nobody looks at any more.
+    let kept = runner.signer.as_ref().map(Keys::kept);
     drop(runner.archive.take());
+    if let (Some(keys), Some(kept)) = (&runner.signer, kept) {
+        keys.put_back(&kept);
+    }
     runner.disk = images[nth].disk.clone();
-    let opened = Archive::open_on(Arc::new(runner.disk.clone()), tiniest(&runner.clock));
+    let opened = Archive::open_on(Arc::new(runner.disk.clone()), runner.opened_like());
     runner.archive = Some(opened.map_err(told)?);
     same(runner, &images[nth].to_string())
 }

@@ -410,3 +410,100 @@ fn a_disk_that_fails_while_signing__loses_nothing() {
         assert_eq!(count(&archive, "annals.archived.v1"), 2, "call {call}");
     }
 }
+
+/// What a plant does with its log while the disk goes bad. It may fail.
+type Deed = fn(&Archive) -> crate::Result<()>;
+
+const DEEDS: [(&str, Deed); 3] = [
+    ("checkpoint", |archive| archive.checkpoint().map(drop)),
+    ("rotate", |archive| {
+        archive.rotate_key(key(archive, 2)).map(drop)
+    }),
+    ("export", |archive| {
+        let kind = "annals.exported.v1";
+        archive
+            .record_export(kind, "{\"format\":1}".to_owned())
+            .map(drop)
+    }),
+];
+
+/// The disk failed while a checkpoint was recorded. The copy on another disk was of a checkpoint
+/// that the log never had, and after the power cut the store was called rolled back.
+#[test]
+fn a_disk_that_fails_and_then_loses_power__leaves_no_copy_that_is_ahead_of_the_log() {
+    let plainest = Variants {
+        each: 1,
+        torn_at: Vec::new(),
+        random: 1,
+        seed: 1,
+    };
+    for (deed, act) in DEEDS {
+        let mut failed = 0;
+        for call in 0..16 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (disk, archive) = signed_store();
+            archive.close().expect("closed");
+            let archive = open(&disk, Some(1), Some(folder.path()));
+            put(&archive, b"one");
+            archive.checkpoint().expect("signed");
+            put(&archive, b"two");
+            disk.fail_at(call, Fault::Os(28), Repeat::Sticky);
+            failed += usize::from(act(&archive).is_err());
+            let ops = disk.ops();
+            let images: Vec<_> = disk.crash_images(ops..=ops, &plainest).collect();
+            let before: Vec<_> = std::fs::read_dir(folder.path())
+                .expect("readable")
+                .map(|entry| entry.expect("readable").path())
+                .map(|path| (path.clone(), std::fs::read(path).expect("readable")))
+                .collect();
+            // What the store does in the end happens to a disk that nobody looks at any more.
+            drop(archive);
+            for image in images {
+                let own = tempfile::tempdir().expect("a folder");
+                for (path, content) in &before {
+                    let to = own.path().join(path.file_name().expect("a name"));
+                    std::fs::write(to, content).expect("written");
+                }
+                let archive = open(&image.disk, None, Some(own.path()));
+                let damage = archive.damage();
+                assert!(damage.is_empty(), "{deed} {call} {image}: {damage:?}");
+                assert_eq!(count(&archive, "annals.archived.v1"), 2, "{deed} {call}");
+                assert_eq!(findings(&archive), "", "{deed} {call} {image}");
+            }
+        }
+        assert!(failed > 1, "{deed} failed {failed} times");
+    }
+}
+
+/// A full disk keeps a hand-over or an export from being recorded. What is archived stays, one of
+/// the keys goes on, and the next checkpoint covers everything.
+#[test]
+fn a_full_disk_during_a_hand_over_or_an_export__loses_nothing() {
+    for (deed, act) in DEEDS {
+        for repeat in [Repeat::Once, Repeat::Sticky] {
+            for call in 0..16 {
+                let (disk, archive) = signed_store();
+                put(&archive, b"one");
+                disk.fail_at(call, Fault::Os(28), repeat);
+                let done = act(&archive).is_ok();
+                drop(archive);
+                disk.heal();
+                let at = |seed| Options {
+                    signer: Some(key_of(&disk, seed)),
+                    ..options()
+                };
+                let tried = [2, 1].map(|seed| {
+                    Archive::open_on(Arc::new(disk.clone()), at(seed)).map_err(|error| error.kind())
+                });
+                let is_new = tried[0].is_ok();
+                assert!(!done || is_new == (deed == "rotate"), "{deed} {call}");
+                let archive = tried.into_iter().find_map(Result::ok);
+                let archive = archive.unwrap_or_else(|| panic!("{deed} {call}: no key goes on"));
+                put(&archive, b"two");
+                archive.checkpoint().expect("signed");
+                assert_eq!(findings(&archive), "", "{deed} {call}");
+                assert_eq!(count(&archive, "annals.archived.v1"), 2, "{deed} {call}");
+            }
+        }
+    }
+}
