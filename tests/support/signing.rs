@@ -1,10 +1,11 @@
 //! A runner with a key: it signs, hands over to new keys and exports, and knows what was signed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annals::archive::{Archive, Options};
+use annals::disk::Disk;
 use annals::disk::sim::SimDisk;
 use annals::evidence::checkpoint::SignedCheckpoint;
 use annals::evidence::key::SecretKey;
@@ -116,7 +117,8 @@ impl Runner {
     pub(super) fn sign(&self) -> Result<()> {
         if self.signer.is_some() {
             let made = self.archive()?.checkpoint()?;
-            assert!(made.event > EventSeq(made.signed.checkpoint().size));
+            let recorded = self.archive()?.newest_checkpoint()?;
+            assert_eq!(recorded, Some(made), "what is handed out is on record");
         }
         Ok(())
     }
@@ -150,6 +152,7 @@ impl Runner {
             counted: &counted,
             checkpoint: &recorded.signed,
             vkeys: recorded.signed.signed_by(),
+            derived: &[],
             read: &|blob, out| {
                 let content = archive.read_all(&blob.blake3, 64 << 20)?;
                 let written = out.write_all(&content);
@@ -169,6 +172,12 @@ impl Runner {
         for (path, _) in files {
             let inside = path.strip_prefix("bundle/").expect("in the bundle");
             let content = bundles.content(&path).expect("there");
+            let mut folders: Vec<_> = Path::new(inside).ancestors().skip(1).collect();
+            folders.pop();
+            for folder in folders.into_iter().rev() {
+                root.make_dir(folder)
+                    .map_err(|error| Error::io("make", folder, error))?;
+            }
             root.plant(inside, &content).expect("planted");
         }
         let trust = Trust::in_keys(keys.used());

@@ -228,6 +228,46 @@ fn no_line_of_a_selection_changed__is_green() {
         reseal(&disk);
         assert_eq!(look(&disk, &plant.trust()).verdict, Verdict::Tampered);
     }
+    // Hashes that lead to another root.
+    for proof in &proofs {
+        let text = String::from_utf8(disk.content(proof).expect("there")).expect("text");
+        let other = if text.contains("\nA") { "\nB" } else { "\nA" };
+        let hash = text.match_indices('\n').nth(1).expect("a hash").0;
+        let wrong = format!("{}{other}{}", &text[..hash], &text[hash + 2..]);
+        let disk = disk.snapshot();
+        replace(&disk, proof, wrong.as_bytes());
+        reseal(&disk);
+        let found = look(&disk, &plant.trust());
+        assert_eq!(found.verdict, Verdict::Tampered, "{proof}: {found:?}");
+    }
+}
+
+/// Somebody who knows the format changes who exported, and makes all other files fit.
+#[test]
+fn lines_that_do_not_give_the_signed_root__are_never_green() {
+    let mut plant = Plant::busy();
+    let mut forged = plant.clone();
+    let sound = plant.export(What::Whole, WithContents::No);
+    let (counted, _) = forged.prepare(What::Whole, WithContents::No);
+    let last = forged.lines.len() - 1;
+    forged.lines[last] = forged.lines[last].replace("kari", "nora");
+    let disk = SimDisk::new();
+    let signed = forged.sign();
+    forged
+        .write_to(&disk, "b", &counted, &signed)
+        .expect("written");
+    assert!(look(&disk, &plant.trust()).ok, "whoever has the key can");
+    let root = |plant: &Plant| crate::id::Sha256::from_bytes(plant.sign().checkpoint().root);
+    let (of_forged, of_sound) = (root(&forged).to_string(), root(&plant).to_string());
+    for path in ["b/data/report.html", "b/data/report.csv"] {
+        let text = String::from_utf8(disk.content(path).expect("there")).expect("text");
+        replace(&disk, path, text.replace(&of_forged, &of_sound).as_bytes());
+    }
+    let note = sound.content("b/data/checkpoint").expect("there");
+    replace(&disk, "b/data/checkpoint", &note);
+    reseal(&disk);
+    let found = look(&disk, &plant.trust());
+    assert_eq!(found.verdict, Verdict::Tampered, "{found:?}");
 }
 
 /// An owner puts an older checkpoint under newer lines, or older lines under a newer checkpoint.
