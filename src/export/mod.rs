@@ -48,6 +48,7 @@
 //!     counted: &counted,
 //!     checkpoint: &checkpoint,
 //!     vkeys: &[key.verifier().clone()],
+//!     derived: &[],
 //!     read: &|_, _| Ok(()),
 //!     progress: &|_, _| {},
 //! };
@@ -73,6 +74,7 @@
 
 pub(crate) mod bag;
 pub mod certificate;
+mod derived;
 mod facts;
 mod lines;
 mod output;
@@ -84,6 +86,7 @@ mod tally;
 mod verify;
 mod write;
 
+pub use derived::Derived;
 #[cfg(feature = "testing")]
 pub(crate) use lines::Head;
 pub use scope::{BUNDLE_FORMAT, ContentsCount, Counts, Exported, Scope};

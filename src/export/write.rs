@@ -10,6 +10,7 @@ use crate::evidence::note::VerifierKey;
 use crate::evidence::tlog_proof::TlogProof;
 use crate::evidence::tree::{Frontier, leaf_hash};
 use crate::export::bag::{self, BagInfo, Digests};
+use crate::export::derived::{self, Derived, Origin};
 use crate::export::facts::{Facts, Names, file_name};
 use crate::export::lines::{Place, event_of};
 use crate::export::output::{Output, Written};
@@ -28,6 +29,8 @@ pub struct NewBundle<'a> {
     pub checkpoint: &'a SignedCheckpoint,
     /// The keys of the store, for information.
     pub vkeys: &'a [VerifierKey],
+    /// Forms for other programs, which are no evidence.
+    pub derived: &'a [Derived],
     /// Writes the plaintext of a content.
     pub read: &'a ReadContent<'a>,
     /// Is told now and then how many of how many events are written.
@@ -233,14 +236,18 @@ fn fill(
     files.finish(bag::REPORT_CSV, table)?;
     files.finish(bag::REPORT_HTML, page)?;
     let payload = (files.payload, files.digests.len() as u64);
+    let manifest = bag::manifest(&files.digests);
+    files.digests.clear();
+    derived_forms(files, new, checkpoint.origin.as_str())?;
     tag_files(
         files,
+        &manifest,
         checkpoint,
         &streamed.last,
         &counted.exported,
         payload,
     )?;
-    sync_folders(files, counted)?;
+    sync_folders(files, new)?;
     Ok(Bundled {
         events: streamed.lines,
         contents: counted.contents.len() as u64,
@@ -360,17 +367,47 @@ fn content(files: &mut Files<'_>, new: &NewBundle<'_>, blob: &BlobRef) -> Result
     Ok(())
 }
 
+/// Writes the forms that are no evidence. The manifest of tags lists them.
+fn derived_forms(files: &mut Files<'_>, new: &NewBundle<'_>, log: &str) -> Result<()> {
+    let mut forms = new.derived.to_vec();
+    forms.sort_unstable();
+    forms.dedup();
+    if forms.is_empty() {
+        return Ok(());
+    }
+    files.folder(derived::FOLDER)?;
+    files.put_text(derived::README, derived::README_TEXT)?;
+    let (disk, events) = (files.disk, files.dir.join(bag::EVENTS));
+    let origin = Origin {
+        disk,
+        events: &events,
+        log,
+    };
+    for form in forms {
+        let names = form.files().iter();
+        let mut outputs = names
+            .clone()
+            .map(|name| files.create(name))
+            .collect::<Result<Vec<_>>>()?;
+        let written = form.write(&origin, &mut outputs);
+        written.map_err(|error| Error::io("write", files.dir.join(derived::FOLDER), error))?;
+        for (name, output) in names.zip(outputs) {
+            files.finish(name, output)?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes the files of the bag. `bagit.txt`, without which a folder is no bag, comes last.
 fn tag_files(
     files: &mut Files<'_>,
+    manifest: &str,
     checkpoint: &Checkpoint,
     last: &Event,
     exported: &Exported,
     payload: (u64, u64),
 ) -> Result<()> {
-    let manifest = bag::manifest(&files.digests);
-    files.digests.clear();
-    files.put_text(bag::MANIFEST, &manifest)?;
+    files.put_text(bag::MANIFEST, manifest)?;
     let info = bag::bag_info(&BagInfo {
         origin: checkpoint.origin.as_str(),
         tree_size: checkpoint.size,
@@ -386,8 +423,12 @@ fn tag_files(
     files.put_text(bag::BAGIT, bag::BAGIT_TEXT)
 }
 
-fn sync_folders(files: &Files<'_>, counted: &Counted) -> Result<()> {
+fn sync_folders(files: &Files<'_>, new: &NewBundle<'_>) -> Result<()> {
+    let counted = new.counted;
     let mut folders = vec!["data", ""];
+    if !new.derived.is_empty() {
+        folders.push(derived::FOLDER);
+    }
     if counted.chosen.is_some() {
         folders.push(bag::PROOFS);
     }

@@ -10,7 +10,7 @@ use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Meta;
 use crate::event::EntryRanges;
-use crate::export::{self, Exported, NewBundle, Tally, What, WithContents};
+use crate::export::{self, Derived, Exported, NewBundle, Tally, What, WithContents};
 use crate::id::EventSeq;
 use crate::query::{Filter, Purged};
 use crate::{Error, ErrorKind};
@@ -24,15 +24,34 @@ use crate::{Error, ErrorKind};
 #[command(after_help = "\
 Examples:
   annals export audit-2026
-  annals export recall --serial SN1042 --with-blobs")]
+  annals export recall --serial SN1042 --with-blobs
+  annals export lineage-2026 --derived openlineage")]
 pub(crate) struct Args {
     /// A new folder
     dir: PathBuf,
     /// Also the contents that the events name
     #[arg(long)]
     with_blobs: bool,
+    /// Also a form for other programs, which is no evidence; may be repeated
+    #[arg(long, value_name = "FORM")]
+    derived: Vec<Form>,
     #[command(flatten)]
     filters: Filters,
+}
+
+/// A form of the events that is no evidence.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Form {
+    /// Conversions as run events of OpenLineage
+    Openlineage,
+}
+
+impl From<Form> for Derived {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Openlineage => Self::OpenLineage,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -63,7 +82,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         WithContents::No
     };
-    let bundle = write(&archive, what, with, dir, context)?;
+    let derived: Vec<Derived> = args.derived.into_iter().map(Derived::from).collect();
+    let bundle = write(&archive, what, with, &derived, dir, context)?;
     let closed = archive.close();
     context.meter.clear();
     if context.json() {
@@ -89,6 +109,7 @@ fn write(
     archive: &Archive,
     what: What,
     with: WithContents,
+    derived: &[Derived],
     dir: PathBuf,
     context: &Context<'_>,
 ) -> Result<Bundle, Failure> {
@@ -108,6 +129,7 @@ fn write(
         counted: &counted,
         checkpoint: &recorded.signed,
         vkeys: recorded.signed.signed_by(),
+        derived,
         read: &|blob, out| {
             let mut content = archive.read(&blob.blake3)?;
             std::io::copy(&mut content, out)

@@ -90,6 +90,7 @@ fn a_million_events__take_bounded_time_and_memory() {
         counted: &counted,
         checkpoint: &checkpoint,
         vkeys: &[key.verifier().clone()],
+        derived: &[],
         read: &|_, _| Ok(()),
         progress: &|done, _| told.set(done),
     };

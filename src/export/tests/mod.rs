@@ -2,6 +2,7 @@
 //! another story than the log. Each change has one verdict, and no change is ever green.
 
 mod certificates;
+mod derived;
 mod million;
 mod recipes;
 mod sample;

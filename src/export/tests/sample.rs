@@ -17,8 +17,8 @@ use crate::evidence::key::{SecretKey, Signer};
 use crate::evidence::note::{KeyName, VerifierKey};
 use crate::evidence::tree::Frontier;
 use crate::export::{
-    Bundled, Counted, Exported, NewBundle, Tally, Trust, Verified, What, WithContents, verify_on,
-    write_on,
+    Bundled, Counted, Derived, Exported, NewBundle, Tally, Trust, Verified, What, WithContents,
+    verify_on, write_on,
 };
 use crate::format::leaf;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, Sha256, StoreId};
@@ -33,6 +33,8 @@ pub(super) struct Plant {
     pub(super) lines: Vec<String>,
     pub(super) contents: BTreeMap<Sha256, Vec<u8>>,
     pub(super) seed: u8,
+    /// Forms that are no evidence.
+    pub(super) derived: Vec<Derived>,
 }
 
 impl Plant {
@@ -42,6 +44,7 @@ impl Plant {
             lines: Vec::new(),
             contents: BTreeMap::new(),
             seed: 7,
+            derived: Vec::new(),
         };
         plant.record(Body::StoreCreated(StoreCreated {
             store: STORE,
@@ -236,6 +239,7 @@ impl Plant {
             counted,
             checkpoint,
             vkeys: &[self.vkey()],
+            derived: &self.derived,
             read: &read,
             progress: &|_, _| {},
         };
@@ -350,7 +354,10 @@ pub(super) fn reseal(disk: &SimDisk) {
     let manifest = bag::manifest(&payload);
     replace(disk, "b/manifest-sha256.txt", manifest.as_bytes());
     files.insert(bag::MANIFEST.to_owned(), Sha256::of(manifest.as_bytes()));
-    files.retain(|path, _| matches!(&**path, bag::BAGIT | bag::BAG_INFO | bag::MANIFEST));
+    files.retain(|path, _| {
+        matches!(&**path, bag::BAGIT | bag::BAG_INFO | bag::MANIFEST)
+            || path.starts_with("not-evidence/")
+    });
     let tags = bag::manifest(&files);
     replace(disk, "b/tagmanifest-sha256.txt", tags.as_bytes());
 }

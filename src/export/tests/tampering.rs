@@ -9,7 +9,9 @@ use crate::evidence::key::Signer;
 use crate::evidence::note::TextLine;
 use crate::evidence::rotation::{LostKey, Rotation};
 use crate::export::lines::event_of;
-use crate::export::{Scope, Trust, Verdict, Verified, What, WithContents, verify_on, verify_pair_on};
+use crate::export::{
+    Scope, Trust, Verdict, Verified, What, WithContents, verify_on, verify_pair_on,
+};
 use crate::format::leaf;
 use crate::time::Timestamp;
 

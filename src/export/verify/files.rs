@@ -9,6 +9,7 @@ use sha2::Digest;
 use super::outcome::{Verdict, Verified};
 use crate::disk::{Disk, OpenMode};
 use crate::export::bag::{self, Digests};
+use crate::export::derived;
 use crate::export::scope::BUNDLE_FORMAT;
 use crate::id::{BlobId, Sha256};
 
@@ -57,7 +58,9 @@ pub(super) fn check(disk: &dyn Disk, found: &mut Verified) -> Option<Listed> {
         }
     }
     let is_payload = |path: &str| path.starts_with("data/");
-    let is_tag = |path: &str| matches!(path, bag::BAGIT | bag::BAG_INFO | bag::MANIFEST);
+    let is_tag = |path: &str| {
+        matches!(path, bag::BAGIT | bag::BAG_INFO | bag::MANIFEST) || derived::is_derived(path)
+    };
     let mut events_differ = false;
     compare(
         disk,
@@ -78,6 +81,7 @@ pub(super) fn check(disk: &dyn Disk, found: &mut Verified) -> Option<Listed> {
             );
         }
     }
+    check_derived(disk, &files, found);
     for path in [bag::BAG_INFO, bag::EVENTS, bag::CHECKPOINT, bag::VKEYS] {
         if !files.contains_key(path) {
             found.find(Verdict::Incomplete, "file", path, "it is missing");
@@ -87,6 +91,31 @@ pub(super) fn check(disk: &dyn Disk, found: &mut Verified) -> Option<Listed> {
         files,
         events_differ,
     })
+}
+
+/// Forms that are no evidence say so by their folder, its README and a note.
+fn check_derived(disk: &dyn Disk, files: &Files, found: &mut Verified) {
+    if !files.keys().any(|path| derived::is_derived(path)) {
+        return;
+    }
+    match small(disk, derived::README) {
+        None => found.find(
+            Verdict::Incomplete,
+            "file",
+            derived::README,
+            "it is missing",
+        ),
+        Some(text) if text == derived::README_TEXT.as_bytes() => {}
+        Some(_) => {
+            let told = "it does not say any more that these files are no evidence";
+            found.find(Verdict::Tampered, "file", derived::README, told);
+        }
+    }
+    let told = format!(
+        "the files in {} prove nothing: no signature covers them",
+        derived::FOLDER
+    );
+    found.notes.push(told);
 }
 
 fn list(
@@ -100,7 +129,7 @@ fn list(
         let name = path.to_string_lossy().into_owned();
         if !entry.is_dir {
             paths.insert(name, entry.len);
-        } else if matches!(&*name, "data" | bag::PROOFS | bag::BLOBS) {
+        } else if matches!(&*name, "data" | bag::PROOFS | bag::BLOBS | derived::FOLDER) {
             list(disk, &path, paths, found)?;
         } else {
             found.find(Verdict::Tampered, "file", name, "no bundle has this folder");
