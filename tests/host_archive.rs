@@ -9,8 +9,8 @@ use std::sync::Mutex;
 
 use annals::archive::{Archive, Options};
 use annals::convert::{
-    Cancel, OnError, Params, Reprocess, ReprocessResult, Resend, Step, StepOutcome, Which,
-    reprocess, select,
+    Cancel, OnCancel, OnError, Params, Reprocess, ReprocessResult, Resend, Step, StepOutcome,
+    Which, reprocess, select,
 };
 use annals::entry::Status;
 use annals::host::{Archives, Config, Hooks, Host, RunSummary, run_once};
@@ -85,6 +85,7 @@ impl Plant {
             reason: Some("wrong limits".into()),
             resume: None,
             retry_of: None,
+            on_cancel: OnCancel::RecordEnd,
             scratch: scratch(self.dir.path()),
         };
         let steps = Mutex::new(Vec::new());

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use annals::archive::{Archive, Options};
 use annals::convert::{
-    Cancel, OnError, Params, Reprocess, Resend, Which, convert_entry, reprocess, select,
+    Cancel, OnCancel, OnError, Params, Reprocess, Resend, Which, convert_entry, reprocess, select,
 };
 use annals::disk::sim::{SimDisk, Variants};
 use annals::entry::{Entry, Submission};
@@ -749,6 +749,7 @@ fn only_what_the_host_or_a_job_wants_sent_is_sent() {
             reason: None,
             resume: None,
             retry_of: None,
+            on_cancel: OnCancel::RecordEnd,
             scratch: plant.dir.path().to_owned(),
         };
         let selection = select(plant.archive(), &Filter::default()).expect("selected");

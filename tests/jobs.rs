@@ -54,6 +54,13 @@ fn runs(plant: &Plant) -> usize {
     noted.lines().count()
 }
 
+fn wait_for_host(plant: &Plant) {
+    wait("the host", || {
+        let mut status = plant.command(&["host", "status"]);
+        status.output().expect("started").status.success()
+    });
+}
+
 fn reprocess(plant: &Plant) -> Child {
     let mut command = plant.command(&[
         "--json",
@@ -147,10 +154,7 @@ fn a_killed_job_goes_on_and_does_nothing_twice() {
 fn a_job_in_a_host_is_watched_paused_resumed_and_cancelled() {
     let plant = plant();
     let _host = plant.host();
-    wait("the host", || {
-        let mut status = plant.command(&["host", "status"]);
-        status.output().expect("started").status.success()
-    });
+    wait_for_host(&plant);
     let child = reprocess(&plant);
     wait("some conversions", || runs(&plant) >= 2);
     let job = newest_job(&plant);
@@ -201,6 +205,36 @@ fn a_job_in_a_host_is_watched_paused_resumed_and_cancelled() {
     );
     assert_eq!(newest_job(&plant)["state"], "cancelled");
     plant.annals(&["--config", "host.toml", "job", "resume", &second], 5);
+}
+
+/// A host that was killed had forgotten the job; whoever had started it had to notice.
+#[test]
+fn a_host_goes_on_with_the_job_that_it_was_killed_over() {
+    let plant = plant();
+    let mut host = plant.host();
+    wait_for_host(&plant);
+    let child = reprocess(&plant);
+    wait("some conversions", || runs(&plant) >= 3);
+    host.0.kill().expect("killed");
+    host.0.wait().expect("over");
+    assert!(!child.wait_with_output().expect("over").status.success());
+    let job = newest_job(&plant);
+    assert_eq!(job["state"], "interrupted");
+
+    let host = plant.host();
+    wait_for_host(&plant);
+    // A host that is stopped leaves the job to the next one.
+    let ran = runs(&plant);
+    wait("another conversion", || runs(&plant) > ran);
+    drop(host);
+    assert_eq!(newest_job(&plant)["state"], "interrupted");
+    let _host = plant.host();
+    wait_for_host(&plant);
+    wait("the end of the job", || {
+        newest_job(&plant)["state"] == "finished"
+    });
+    assert_eq!(newest_job(&plant)["processed"], FILES);
+    assert_eq!(attempts_in(&plant, &job["job"]), [1; FILES]);
 }
 
 /// After the cause is mended, only what failed runs again.

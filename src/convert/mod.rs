@@ -41,9 +41,9 @@ pub(crate) use protocol::understand;
 pub use protocol::{Conversion, Json, Number, PostAction, Text};
 pub(crate) use protocol::{answer_for_report, suggest};
 pub use reprocess::{
-    ConverterLabel, EntryError, OnError, Params, PlannedRun, PlannedSkip, Ramp, Reprocess,
-    ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Which, plan, reprocess,
-    reprocess_by_ramp, select,
+    ConverterLabel, EntryError, OnCancel, OnError, Params, PlannedRun, PlannedSkip, Ramp,
+    Reprocess, ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Which, plan,
+    reprocess, reprocess_by_ramp, select,
 };
 pub use running::{AttemptSummary, Request, Runner, convert_entry, convert_path, missing_program};
 pub(crate) use running::{Session, Terms, is_bundle_name, record, run_over};

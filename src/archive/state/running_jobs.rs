@@ -4,7 +4,7 @@
 //! the store can run jobs.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::JobStop;
@@ -12,7 +12,13 @@ use crate::id::JobId;
 
 /// The jobs that run.
 #[derive(Default)]
-pub(in crate::archive) struct RunningJobs(Mutex<BTreeMap<JobId, Running>>);
+pub(in crate::archive) struct RunningJobs {
+    running: Mutex<BTreeMap<JobId, Running>>,
+    /// Returns true while something more urgent than a job is to be done.
+    is_busy: OnceLock<Box<IsBusy>>,
+}
+
+type IsBusy = dyn Fn() -> bool + Send + Sync;
 
 struct Running {
     since: Instant,
@@ -96,8 +102,13 @@ impl RunningJobs {
         true
     }
 
+    /// Sets how jobs know that something more urgent is to be done. Only the first call counts.
+    pub(in crate::archive) fn give_way_to(&self, is_busy: Box<IsBusy>) {
+        let _ = self.is_busy.set(is_busy);
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<JobId, Running>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,6 +127,12 @@ impl JobRun {
     /// Returns what somebody asked for, if the job is to stop.
     pub fn stopping(&self) -> Option<JobStop> {
         self.jobs.lock().get(&self.job)?.stop
+    }
+
+    /// Returns true while something more urgent is to be done in this process. The next conversion
+    /// of the job should wait a little, but not for ever: there may always be something.
+    pub fn should_give_way(&self) -> bool {
+        self.jobs.is_busy.get().is_some_and(|is_busy| is_busy())
     }
 
     /// Notes how many entries are finished, and whether the last one was finished by an earlier run

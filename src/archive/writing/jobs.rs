@@ -138,6 +138,12 @@ impl Archive {
         })
     }
 
+    /// Makes jobs that run in this process wait while `is_busy` returns true: at most a second
+    /// before each conversion, so that they come to an end. Only the first call counts.
+    pub fn let_jobs_give_way(&self, is_busy: impl Fn() -> bool + Send + Sync + 'static) {
+        self.store().jobs.give_way_to(Box::new(is_busy));
+    }
+
     /// Returns a job.
     pub fn job(&self, id: JobId) -> Result<Option<Job>> {
         let found = self.store().index.view().job(id)?;

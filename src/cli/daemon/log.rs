@@ -206,6 +206,20 @@ fn of_plant(notice: &Notice<'_>) {
         Notice::PurgeFailed { converter, error } => {
             error!(converter, error = error.to_string(), "not purged");
         }
+        Notice::JobResumed { job, entries } => {
+            info!(
+                job = job.0,
+                entries, "a reprocess job that was cut off goes on"
+            );
+        }
+        Notice::JobEnded { job, result } => info!(
+            job = job.0,
+            processed = result.processed,
+            failed = result.failed,
+            changed = result.changed,
+            interrupted = result.interrupted,
+            "a reprocess job ended"
+        ),
         Notice::Reloaded => info!("another configuration is in force"),
         Notice::ReloadRefused { error } => {
             error!(

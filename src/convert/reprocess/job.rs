@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::blocked::Blocked;
 use super::in_order::InOrder;
-use super::options::{OnError, Reprocess};
+use super::options::{OnCancel, OnError, Reprocess};
 use super::pace::Pace;
 use super::result::ReprocessResult;
 use super::runners::Runners;
@@ -28,6 +28,11 @@ use crate::id::{EntryId, JobId};
 const RECORDING: usize = 16;
 /// Maximum bytes of the reports of a conversion that waits to be recorded.
 const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// How long a conversion waits while something more urgent is to be done.
+const GIVES_WAY_FOR: Duration = Duration::from_secs(1);
+/// How often it looks whether that is done.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A conversion that waits to be compared and recorded, with its number.
 type Finished = (u64, Box<Converted>);
@@ -132,7 +137,8 @@ pub fn reprocess_by_ramp(
     result.stopped = run.as_ref().and_then(JobRun::stopping);
     result.duration_ms = milliseconds(started.elapsed());
     // The attempts are on record, whatever becomes of the job's end.
-    if let Some(number) = number
+    let stays_open = cancel.is_cancelled() && options.on_cancel == OnCancel::LeaveOpen;
+    if let Some(number) = number.filter(|_| !stays_open)
         && let Err(error) = archive.finish_job(result.finished(number, &untried))
     {
         result.end_error = Some(error.message().to_owned());
@@ -226,7 +232,7 @@ impl Job<'_> {
                     (place < until).then_some(place + 1)
                 });
             let id = place.ok().and_then(|place| self.ids.get(place));
-            let Some(&id) = id.filter(|_| self.pace.wait(self.work.cancel)) else {
+            let Some(&id) = id.filter(|_| self.wait_for_turn()) else {
                 return;
             };
             match self.work.convert(id) {
@@ -243,6 +249,17 @@ impl Job<'_> {
                 }
             }
         }
+    }
+
+    /// Waits until the next conversion may start. Returns false when the job is to stop.
+    fn wait_for_turn(&self) -> bool {
+        let mut waited = Duration::ZERO;
+        let is_urgent = || self.run.is_some_and(JobRun::should_give_way);
+        while waited < GIVES_WAY_FOR && is_urgent() && self.goes_on() {
+            self.work.cancel.sleep(LOOK_EVERY);
+            waited += LOOK_EVERY;
+        }
+        self.pace.wait(self.work.cancel) && self.goes_on()
     }
 
     /// Compares and records conversions until no more can come.

@@ -16,7 +16,7 @@ mod untried;
 mod work;
 
 pub use job::{Ramp, reprocess, reprocess_by_ramp};
-pub use options::{OnError, Params, Reprocess, Resend, Which};
+pub use options::{OnCancel, OnError, Params, Reprocess, Resend, Which};
 pub use plan::{ConverterLabel, PlannedRun, PlannedSkip, ReprocessPlan, plan};
 pub use result::{EntryError, ReprocessResult};
 pub use select::{Selection, select};

@@ -103,6 +103,16 @@ impl Resend {
     }
 }
 
+/// What is recorded when a job is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnCancel {
+    /// That it was interrupted. Somebody has to resume it.
+    RecordEnd,
+    /// Nothing, as after a kill. A host goes on with it by itself.
+    LeaveOpen,
+}
+
 /// How to reprocess.
 #[derive(Debug, Clone)]
 pub struct Reprocess {
@@ -129,6 +139,8 @@ pub struct Reprocess {
     pub resume: Option<JobId>,
     /// The job whose failures this one tries again.
     pub retry_of: Option<JobId>,
+    /// What is recorded when it is cancelled.
+    pub on_cancel: OnCancel,
     /// The folder in which temporary folders are created.
     pub scratch: PathBuf,
 }

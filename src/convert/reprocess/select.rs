@@ -18,6 +18,13 @@ pub struct Selection {
     pub ids: Vec<EntryId>,
 }
 
+impl Selection {
+    /// Returns a selection of these entries.
+    pub fn of(description: String, ids: Vec<EntryId>) -> Self {
+        Self { description, ids }
+    }
+}
+
 /// Returns the entries that `filter` selects in one snapshot, oldest first.
 pub fn select(archive: &Archive, filter: &Filter) -> Result<Selection> {
     let snapshot = archive.snapshot()?;

@@ -1,4 +1,5 @@
 //! The values of a checked configuration, or the problems of an invalid one.
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -261,6 +262,17 @@ pub struct ConfigErrors {
     pub path: PathBuf,
     /// The problems in the order of the file.
     pub problems: Vec<Problem>,
+}
+
+impl Config {
+    /// Returns where the reports of each converter are sent, without secrets.
+    pub fn endpoints(&self) -> BTreeMap<String, String> {
+        let endpoints = self.converters.iter().filter_map(|config| {
+            let submit = config.submit.as_ref()?;
+            Some((config.converter.name.clone(), submit.endpoint()))
+        });
+        endpoints.collect()
+    }
 }
 
 impl ConfigErrors {

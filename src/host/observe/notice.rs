@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::archive::PurgeOutcome;
-use crate::convert::Conversion;
+use crate::convert::{Conversion, ReprocessResult};
 use crate::entry::Outcome;
-use crate::id::EntryId;
+use crate::id::{EntryId, JobId};
 
 /// Maximum number of errors that a summary lists.
 pub(super) const ERRORS_MAX: usize = 1000;
@@ -182,6 +182,20 @@ pub enum Notice<'a> {
         converter: &'a str,
         /// The reason.
         error: &'a Error,
+    },
+    /// A reprocess job that had been cut off goes on.
+    JobResumed {
+        /// The job.
+        job: JobId,
+        /// Number of entries that it runs over.
+        entries: u64,
+    },
+    /// A reprocess job that went on has ended, or the host stops.
+    JobEnded {
+        /// The job.
+        job: JobId,
+        /// What came of it.
+        result: &'a ReprocessResult,
     },
     /// Another configuration is active.
     Reloaded,

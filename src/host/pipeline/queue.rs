@@ -403,6 +403,14 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.lock().is_idle()
     }
 
+    /// Returns true while files wait to be archived, converted or recorded.
+    pub(in crate::host) fn has_files(&self) -> bool {
+        let state = self.lock();
+        state.has_work(&state.to_archive)
+            || !state.to_convert.is_empty()
+            || !state.to_record.is_empty()
+    }
+
     /// Takes a file for archiving; does nothing if it is taken already. Returns false when there is
     /// no room.
     pub(in crate::host) fn take(&self, position: QueuePosition, taken: Taken) -> bool {

@@ -3,6 +3,7 @@
 pub(super) mod configure;
 pub(super) mod health;
 pub(super) mod idle_packing;
+pub(super) mod job_worker;
 pub(super) mod retention_worker;
 pub(super) mod run;
 

@@ -70,6 +70,7 @@ impl Host {
     /// behind.
     pub fn run(self: &Arc<Self>, listener: Option<Listener>, stop: &Stop, hooks: &Hooks) {
         self.tell_unsent(hooks);
+        self.let_jobs_give_way();
         let worker = FileWorker {
             host: Arc::clone(self),
             stop: stop.clone(),
@@ -86,6 +87,10 @@ impl Host {
             scope.spawn(|| {
                 let purge = || self.retention_loop(&over, hooks);
                 self.restart_on_panic("retention", &over, hooks, purge);
+            });
+            scope.spawn(|| {
+                let go_on = || self.job_loop(&over, hooks);
+                self.restart_on_panic("reprocess jobs", &over, hooks, go_on);
             });
             scope.spawn(|| {
                 let pack = || self.idle_loop(&over, hooks);
@@ -118,6 +123,15 @@ impl Host {
         // Sums up the work since the last scan.
         self.finish_scan(Vec::new(), hooks);
         self.counters.enter(HostState::Idle);
+    }
+
+    /// Lets reprocess jobs wait while files are on their way.
+    fn let_jobs_give_way(self: &Arc<Self>) {
+        for archive in self.archives.iter() {
+            let host = Arc::downgrade(self);
+            let is_busy = move || host.upgrade().is_some_and(|host| host.queue.has_files());
+            archive.let_jobs_give_way(is_busy);
+        }
     }
 
     /// Runs background work until `over`, and restarts it after a panic. A panic in one kind of

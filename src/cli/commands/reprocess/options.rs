@@ -1,22 +1,10 @@
 //! Translates the arguments into the library's options: converters, their parameters, endpoints.
 
-use std::collections::BTreeMap;
-
 use super::arguments::{Args, OnErrorArg, ParamsArg, Speed, Submit};
-use crate::convert::{OnError, Params, Reprocess, Resend, Which};
+use crate::convert::{OnCancel, OnError, Params, Reprocess, Resend, Which};
 use crate::event::JobStarted;
 use crate::host::Config;
 use crate::{Error, ErrorKind};
-
-/// Returns the submission endpoint of each converter.
-fn endpoints(config: Option<&Config>) -> BTreeMap<String, String> {
-    let converters = config.iter().flat_map(|config| &config.converters);
-    let endpoints = converters.filter_map(|config| {
-        let submit = config.submit.as_ref()?;
-        Some((config.converter.name.clone(), submit.endpoint()))
-    });
-    endpoints.collect()
-}
 
 /// Refuses options that cannot do what they are meant to do.
 fn checked(options: Reprocess, config: Option<&Config>) -> Result<Reprocess, Error> {
@@ -58,10 +46,11 @@ fn plain(speed: &Speed, config: Option<&Config>) -> Reprocess {
         rate: speed.rate.map(|rate| rate.0),
         compare_only: false,
         resend: Resend::None,
-        endpoints: endpoints(config),
+        endpoints: config.map(Config::endpoints).unwrap_or_default(),
         reason: None,
         resume: None,
         retry_of: None,
+        on_cancel: OnCancel::RecordEnd,
         scratch: std::env::temp_dir(),
     }
 }

@@ -68,8 +68,7 @@ pub(crate) fn resume(id: JobId, speed: &Speed, context: &mut Context<'_>) -> Res
     })?;
     let mut options = options_of(&job.started, speed, config.as_ref())?;
     options.resume = Some(id);
-    let mut selection = named(archive.job_entries(id)?)?;
-    selection.description = job.started.selection;
+    let selection = Selection::of(job.started.selection, archive.job_entries(id)?);
     run_recorded(archive, config.as_ref(), &selection, &options, context)
 }
 
