@@ -196,7 +196,7 @@ fn print_contents(contents: &[FoundContent], context: &mut Context<'_>) -> Resul
         Column::left("SUBMITTED TO"),
         Column::left("WHEN"),
         Column::left("REPORT ID"),
-        Column::left("BYTES"),
+        Column::left("STATE"),
     ];
     let row = |found: &FoundContent| {
         let there = match found.purged_at {
