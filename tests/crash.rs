@@ -406,9 +406,7 @@ fn signed(case: &Case<'_>, keys: &Keys) -> Result<(), String> {
     }
     let mut used = (1..=keys.nth).map(|nth| keys.key(nth));
     let key = used.find(|key| named.as_ref().is_none_or(|named| named == key.verifier()));
-    let options = tiniest(&Hourly::new())
-        .signer(key.map(|key| key as _))
-        .checkpoint_copies(Some(keys.copies.path().to_owned()));
+    let options = keys.signing(tiniest(&Hourly::new()), key);
     let archive = Archive::open_on(Arc::new(case.disk.clone()), options)
         .map_err(|error| format!("with its key: {error}"))?;
     if !archive.damage().is_empty() {

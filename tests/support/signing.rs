@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use annals::archive::{Archive, Options};
+use annals::archive::{Archive, Cadence, Options};
 use annals::disk::Disk;
 use annals::disk::sim::SimDisk;
 use annals::evidence::checkpoint::SignedCheckpoint;
@@ -16,6 +17,8 @@ use annals::id::{EventSeq, StoreId};
 use annals::{Error, ErrorKind, Result};
 
 use super::Runner;
+
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The keys of a store, one after the other, and the folder that keeps its checkpoints.
 #[derive(Debug, Clone)]
@@ -38,6 +41,15 @@ impl Keys {
     fn used(&self) -> Vec<VerifierKey> {
         let keys = (1..=self.nth).map(|nth| self.key(nth).verifier().clone());
         keys.collect()
+    }
+
+    /// Adds to options of opening: who signs, and where copies of checkpoints are kept.
+    pub fn signing(&self, options: Options, key: Option<Arc<SecretKey>>) -> Options {
+        options
+            .signer(key.map(|key| key as _))
+            // The clock goes on by an hour each time it is asked.
+            .cadence(Some(Cadence::new(10_000, CENTURY)))
+            .checkpoint_copies(Some(self.copies.path().to_owned()))
     }
 
     /// The files in the folder of copies.
@@ -89,9 +101,8 @@ impl Runner {
             nth: 1,
             copies: Arc::new(tempfile::tempdir().expect("a folder")),
         };
-        archive.begin_signing(keys.key(1))?;
         self.signer = Some(keys);
-        // The folder of copies is an option of opening.
+        // The key and the folder of copies are options of opening.
         self.run(&super::Step::Reopen)
     }
 
@@ -100,9 +111,7 @@ impl Runner {
         let options = (self.options)(&self.clock);
         match &self.signer {
             None => options,
-            Some(keys) => options
-                .signer(Some(keys.key(keys.nth)))
-                .checkpoint_copies(Some(keys.copies.path().to_owned())),
+            Some(keys) => keys.signing(options, Some(keys.key(keys.nth))),
         }
     }
 
