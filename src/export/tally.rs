@@ -108,7 +108,7 @@ impl Tally {
                 tree,
                 facts,
             } => {
-                counts.add(&kind_in_counts(line), line.len() as u64);
+                counts.add(kind_in_counts(Head::of(line).as_ref()), line.len() as u64);
                 tree.push(line);
                 if self.with == WithContents::Yes
                     && let Some(event) = event()
@@ -165,8 +165,8 @@ impl Tally {
 }
 
 /// Returns the type under which a line is counted. It depends on no type that is known here.
-pub(super) fn kind_in_counts(line: &[u8]) -> String {
-    Head::of(line).map_or_else(|| "unreadable".to_owned(), |head| head.kind)
+pub(super) fn kind_in_counts(head: Option<&Head>) -> &str {
+    head.map_or("unreadable", |head| &head.kind)
 }
 
 /// Counts contents that come by their SHA-256 digest, each once.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
+use std::sync::Mutex;
 
 use sha2::Digest;
 
@@ -45,11 +46,11 @@ pub(super) fn check(disk: &dyn Disk, found: &mut Verified) -> Option<Listed> {
     }
     check_versions(disk, &paths, found)?;
     let mut files = Files::new();
-    for (path, bytes) in &paths {
-        match digest(disk, path) {
+    for (path, digested) in digest_all(disk, &paths) {
+        match digested {
             Ok(digested) => {
-                found.checked_bytes += bytes;
-                files.insert(path.clone(), digested);
+                found.checked_bytes += digested.bytes;
+                files.insert(path.to_owned(), digested);
             }
             Err(error) => {
                 let told = format!("it cannot be read: {error}");
@@ -187,6 +188,46 @@ fn whole(disk: &dyn Disk, path: &str, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; fits.ok_or(io::ErrorKind::FileTooLarge)?];
     file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
+}
+
+/// From so many bytes on, files are read by as many threads as there are processors.
+const SHARED_BYTES: u64 = 16 << 20;
+
+/// Reads every file, and returns them by path.
+fn digest_all<'a>(
+    disk: &dyn Disk,
+    paths: &'a BTreeMap<String, u64>,
+) -> BTreeMap<&'a str, io::Result<Found>> {
+    let mut queue: Vec<(&str, u64)> = paths.iter().map(|(path, len)| (&**path, *len)).collect();
+    let total = queue
+        .iter()
+        .fold(0, |sum, (_, len)| len.saturating_add(sum));
+    let workers = match std::thread::available_parallelism() {
+        Ok(processors) if total >= SHARED_BYTES => processors.get().min(queue.len()),
+        _ => 1,
+    };
+    // The longest comes last, and is taken first.
+    queue.sort_unstable_by_key(|(_, len)| *len);
+    let queue = Mutex::new(queue);
+    let work = || {
+        let mut done = BTreeMap::new();
+        loop {
+            let next = queue.lock().expect("no panic while held").pop();
+            let Some((path, _)) = next else {
+                return done;
+            };
+            done.insert(path, digest(disk, path));
+        }
+    };
+    if workers == 1 {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let done = workers.into_iter().map(|worker| worker.join());
+        done.flat_map(|done| done.expect("reading does not panic"))
+            .collect()
+    })
 }
 
 fn digest(disk: &dyn Disk, path: &str) -> io::Result<Found> {

@@ -166,9 +166,10 @@ fn whole(
         }
         tree.push(&line);
         let seq = EventSeq(tree.size());
-        places.look(Head::of(&line).as_ref(), seq);
+        let head = Head::of(&line);
+        places.look(head.as_ref(), seq);
         if seq.0 <= upto {
-            counts.add(&kind_in_counts(&line), line.len() as u64);
+            counts.add(kind_in_counts(head.as_ref()), line.len() as u64);
         }
         if seq.0 == upto {
             counted_root = tree.root();
