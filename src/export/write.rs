@@ -238,7 +238,7 @@ fn fill(
     let payload = (files.payload, files.digests.len() as u64);
     let manifest = bag::manifest(&files.digests);
     files.digests.clear();
-    derived_forms(files, new, checkpoint.origin.as_str())?;
+    derived_forms(files, new, checkpoint.origin.as_str(), &streamed.facts)?;
     tag_files(
         files,
         &manifest,
@@ -368,7 +368,12 @@ fn content(files: &mut Files<'_>, new: &NewBundle<'_>, blob: &BlobRef) -> Result
 }
 
 /// Writes the forms that are no evidence. The manifest of tags lists them.
-fn derived_forms(files: &mut Files<'_>, new: &NewBundle<'_>, log: &str) -> Result<()> {
+fn derived_forms(
+    files: &mut Files<'_>,
+    new: &NewBundle<'_>,
+    log: &str,
+    facts: &Facts,
+) -> Result<()> {
     let mut forms = new.derived.to_vec();
     forms.sort_unstable();
     forms.dedup();
@@ -382,6 +387,7 @@ fn derived_forms(files: &mut Files<'_>, new: &NewBundle<'_>, log: &str) -> Resul
         disk,
         events: &events,
         log,
+        facts,
     };
     for form in forms {
         let names = form.files().iter();

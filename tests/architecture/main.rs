@@ -58,6 +58,10 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("rustls", &["src/host/submit/http.rs"]),
     ("rustls_native_certs", &["src/host/submit/http.rs"]),
     ("indicatif", &["src/cli/", "src/main.rs"]),
+    (
+        "parquet",
+        &["src/export/derived/tables.rs", "src/export/tests/tables.rs"],
+    ),
     ("notify", &["src/host/sources/watcher.rs"]),
     ("flate2", &["src/host/sources/clear/zip_archive.rs"]),
     ("tar", &["src/convert/folder/"]),

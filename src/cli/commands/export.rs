@@ -44,12 +44,22 @@ pub(crate) struct Args {
 enum Form {
     /// Conversions as run events of OpenLineage
     Openlineage,
+    /// Entries and events as tables of Parquet, in builds that have it
+    Parquet,
 }
 
-impl From<Form> for Derived {
-    fn from(form: Form) -> Self {
-        match form {
-            Form::Openlineage => Self::OpenLineage,
+impl Form {
+    fn derived(self) -> Result<Derived, Error> {
+        match self {
+            Self::Openlineage => Ok(Derived::OpenLineage),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Ok(Derived::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            Self::Parquet => Err(Error::new(
+                ErrorKind::Refused,
+                "this program was built without Parquet",
+            )
+            .hint("build it with --features parquet, or make tables of '-o csv' lists")),
         }
     }
 }
@@ -67,6 +77,8 @@ struct Bundle {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let derived = args.derived.iter().map(|form| form.derived());
+    let derived = derived.collect::<Result<Vec<_>, _>>()?;
     let filter = args.filters.to_filter(context)?;
     let dir = context.path(&args.dir);
     if dir.exists() {
@@ -82,7 +94,6 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         WithContents::No
     };
-    let derived: Vec<Derived> = args.derived.into_iter().map(Derived::from).collect();
     let bundle = write(&archive, what, with, &derived, dir, context)?;
     let closed = archive.close();
     context.meter.clear();

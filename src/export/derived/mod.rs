@@ -4,12 +4,15 @@
 //! but a manifest protects them, and the report of a verification says so.
 
 mod openlineage;
+mod origin;
+#[cfg(feature = "parquet")]
+mod tables;
 
 use std::io;
-use std::path::Path;
 
-use crate::disk::Disk;
 use crate::export::output::Output;
+
+pub(super) use origin::Origin;
 
 /// A form of the events for other programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +20,9 @@ use crate::export::output::Output;
 pub enum Derived {
     /// The conversions as run events of [OpenLineage](https://openlineage.io), one a line.
     OpenLineage,
+    /// Entries and events as two tables of Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// The folder with all forms that are no evidence.
@@ -46,20 +52,16 @@ pub(super) fn is_derived(path: &str) -> bool {
     path == README || Derived::FILES.contains(&path)
 }
 
-/// What a form is made from.
-pub(super) struct Origin<'a> {
-    pub(super) disk: &'a dyn Disk,
-    /// The lines of the bundle.
-    pub(super) events: &'a Path,
-    /// The name of the log.
-    pub(super) log: &'a str,
-}
-
 impl Derived {
     /// Returns the files of this form, in the order in which they are written.
     pub(super) const fn files(self) -> &'static [&'static str] {
         match self {
             Self::OpenLineage => &["not-evidence/openlineage.jsonl"],
+            #[cfg(feature = "parquet")]
+            Self::Parquet => &[
+                "not-evidence/entries.parquet",
+                "not-evidence/events.parquet",
+            ],
         }
     }
 
@@ -67,7 +69,9 @@ impl Derived {
     pub(super) fn write(self, from: &Origin<'_>, to: &mut [Output]) -> io::Result<()> {
         match (self, to) {
             (Self::OpenLineage, [file]) => openlineage::write(from, file),
-            (Self::OpenLineage, _) => Err(io::ErrorKind::InvalidInput.into()),
+            #[cfg(feature = "parquet")]
+            (Self::Parquet, [entries, events]) => tables::write(from, entries, events),
+            (_, _) => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 }

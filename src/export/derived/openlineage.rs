@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 use sha2::Digest;
 
-use super::Origin;
+use super::origin::Origin;
 use crate::entry::Outcome;
 use crate::event::{BlobRef, Body, Converted, Event};
 use crate::export::lines::{Lines, Next, Place, event_of};
@@ -79,7 +79,10 @@ fn run_events(log: &str, source: Option<&Event>, attempt: &Event, fact: &Convert
             "eventTime": at.to_utc_string(),
             "producer": PRODUCER,
             "schemaURL": SCHEMA,
-            "run": { "runId": run_id(log, attempt), "facets": { "annals_conversion": facet(attempt, fact) } },
+            "run": {
+                "runId": run_id(log, attempt),
+                "facets": { "annals_conversion": facet(attempt, fact) },
+            },
             "job": { "namespace": log, "name": fact.converter },
             "inputs": inputs,
             "outputs": outputs,

@@ -6,5 +6,7 @@ mod derived;
 mod million;
 mod recipes;
 mod sample;
+#[cfg(feature = "parquet")]
+mod tables;
 mod tampering;
 mod writing;
