@@ -52,7 +52,7 @@ pub use checking::repair::{
     Mend, MendKind, PutBack, Repair, RepairOutcome, RepairPlan, RepairUndo, UndoPlan,
 };
 pub use checking::verify::{
-    Depth, EvidenceSummary, Finding, KnownLosses, SelectionChecked, VerifyReport,
+    Depth, EvidenceSummary, Finding, KnownLosses, SelectionChecked, Timestamped, VerifyReport,
 };
 pub use files::folders::HEADER_FILE;
 #[cfg(feature = "host")]

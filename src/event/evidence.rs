@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::EventSeq;
+
 /// See [`Body::KeyCreated`](crate::event::Body::KeyCreated).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -42,4 +44,16 @@ pub struct CheckpointCadence {
 pub struct CheckpointSigned {
     /// The signed note: how many events the log had, and the root of the tree over them.
     pub note: String,
+}
+
+/// See [`Body::CheckpointTimestamped`](crate::event::Body::CheckpointTimestamped).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CheckpointTimestamped {
+    /// The event with the checkpoint whose note was stamped.
+    pub checkpoint: EventSeq,
+    /// The server that was asked, without user and password.
+    pub server: String,
+    /// The token of RFC 3161 over the note, as base64 of its DER.
+    pub token: String,
 }

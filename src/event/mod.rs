@@ -17,7 +17,9 @@ pub use conversion::{
     BundleFile, ConfigChanged, Converted, ConverterRegistered, Reported, SubmitIntended,
     SubmitRejected,
 };
-pub use evidence::{CheckpointCadence, CheckpointSigned, KeyCreated, KeyLost, KeyRotated};
+pub use evidence::{
+    CheckpointCadence, CheckpointSigned, CheckpointTimestamped, KeyCreated, KeyLost, KeyRotated,
+};
 pub use job::{JobError, JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped};
 pub use retention::{
     Compacted, EntryRanges, HoldPlaced, HoldReleased, PurgePlanned, PurgedEntries,
@@ -206,6 +208,8 @@ bodies! {
     CheckpointCadence(CheckpointCadence) = "annals.checkpoint.cadence.v1",
     /// The log up to an earlier event was signed.
     CheckpointSigned(CheckpointSigned) = "annals.checkpoint.signed.v1",
+    /// A server that others trust stated when a checkpoint was there.
+    CheckpointTimestamped(CheckpointTimestamped) = "annals.checkpoint.timestamped.v1",
 }
 
 /// An event of a type this version does not know.

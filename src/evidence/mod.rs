@@ -41,6 +41,7 @@
 //! ```
 
 pub mod checkpoint;
+mod der;
 pub mod dsse;
 pub mod entry_proof;
 pub mod key;
@@ -49,6 +50,7 @@ pub mod note;
 pub mod proof;
 pub mod rotation;
 mod text;
+pub mod timestamp;
 pub mod tlog_proof;
 pub mod tree;
 

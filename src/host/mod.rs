@@ -32,4 +32,5 @@ pub use pipeline::host::Host;
 #[cfg(feature = "cli")]
 pub(crate) use sources::clear::distinct_name;
 pub use stop::Stop;
+pub use submit::timestamp::{ask_timestamp, without_login};
 pub use supervise::run::run_once;

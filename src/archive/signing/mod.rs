@@ -6,6 +6,7 @@ pub(super) mod declared;
 pub(super) mod keys;
 pub(super) mod outside;
 pub(super) mod prove;
+mod stamps;
 #[cfg(test)]
 mod tests;
 pub(super) mod worker;

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::archive::{Access, RecordedCheckpoint};
+use crate::archive::{Access, Archive, RecordedCheckpoint};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::host::{ask_timestamp, without_login};
 use crate::id::{EventSeq, Sha256};
+use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
 /// Print the newest signed checkpoint, made anew if anything came since
@@ -19,11 +21,15 @@ use crate::{Error, ErrorKind};
 #[command(after_help = "\
 Examples:
   annals checkpoint
-  annals checkpoint --publish /mnt/quality/line3.checkpoints")]
+  annals checkpoint --publish /mnt/quality/line3.checkpoints
+  annals checkpoint --timestamp https://freetsa.org/tsr")]
 pub(crate) struct Args {
     /// Also append it to this file, on a share or another disk
     #[arg(long, value_name = "FILE")]
     publish: Option<PathBuf>,
+    /// Ask this time-stamp server (RFC 3161) for a stamp over it, and record that
+    #[arg(long, value_name = "URL")]
+    timestamp: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -33,6 +39,15 @@ struct Printed {
     root: Sha256,
     vkey: String,
     note: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<Stamped>,
+}
+
+#[derive(Serialize)]
+struct Stamped {
+    event: EventSeq,
+    time: Timestamp,
+    renew_before: Option<Timestamp>,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -47,14 +62,31 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         context.warn("there is no key here to sign with: this is the newest checkpoint there is");
         newest
     };
+    let stamped = match &args.timestamp {
+        Some(url) => Some(timestamp(&archive, &checkpoint, url)?),
+        None => None,
+    };
     let closed = archive.close();
     if let Some(file) = &args.publish {
         publish(&context.path(file), &checkpoint)?;
     }
     if context.json() {
-        context.print_json(&printed(&checkpoint))?;
+        context.print_json(&Printed {
+            timestamp: stamped,
+            ..printed(&checkpoint)
+        })?;
     } else {
         context.print(checkpoint.signed.to_string())?;
+        if let Some(stamped) = stamped {
+            let renew = stamped.renew_before;
+            let renew = renew.map(|time| format!("; stamp a later checkpoint before {time}"));
+            context.note(format_args!(
+                "stamped at {}: event {}{}",
+                stamped.time,
+                stamped.event,
+                renew.unwrap_or_default()
+            ));
+        }
     }
     closed?;
     Ok(Exit::Done)
@@ -69,7 +101,23 @@ fn printed(checkpoint: &RecordedCheckpoint) -> Printed {
         root: Sha256::from_bytes(signed.checkpoint().root),
         vkey: keys.first().map(ToString::to_string).unwrap_or_default(),
         note: signed.to_string(),
+        timestamp: None,
     }
+}
+
+/// Asks for a time stamp over a checkpoint, and records it.
+fn timestamp(
+    archive: &Archive,
+    checkpoint: &RecordedCheckpoint,
+    url: &str,
+) -> Result<Stamped, Error> {
+    let token = ask_timestamp(url, checkpoint.signed.to_string().as_bytes())?;
+    let event = archive.record_timestamp(checkpoint, &token, &without_login(url))?;
+    Ok(Stamped {
+        event,
+        time: token.time(),
+        renew_before: token.renew_before(),
+    })
 }
 
 /// Appends a checkpoint to a file of checkpoints, each followed by an empty line.

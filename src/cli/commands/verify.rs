@@ -5,7 +5,7 @@ use crate::archive::{
 };
 use crate::cli::arguments::parse_vkey;
 use crate::cli::entries::{Filters, Selected, nothing_selected, refuse_unknown_converters};
-use crate::cli::render::{Cell, Column, Style, Table, counted, path_text, size};
+use crate::cli::render::{Cell, Column, Style, Table, counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
 use crate::query::Query;
@@ -211,6 +211,17 @@ fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure
             counted(evidence.checkpoints, "checkpoint", "checkpoints"),
         ),
     };
+    let stamped = evidence.timestamped.as_ref().map(|stamp| {
+        let renew = stamp.renew_before.map(|time| format!(", to be renewed before {time}"));
+        format!(
+            "{} events were there at {}, says a time stamp of {}, whose signature is not checked here{}\n",
+            stamp.size,
+            stamp.time,
+            escape(&stamp.server),
+            renew.unwrap_or_default()
+        )
+    });
+    let stamped = stamped.unwrap_or_default();
     let known = match report.known_losses {
         KnownLosses {
             events: 0,
@@ -223,7 +234,7 @@ fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure
         ),
     };
     context.print(format!(
-        "{verdict}: {}, {}, {}, {} checked{findings}\n{signed}{known}",
+        "{verdict}: {}, {}, {}, {} checked{findings}\n{signed}{stamped}{known}",
         counted(report.events, "event", "events"),
         counted(report.packs, "pack", "packs"),
         counted(report.blobs, "blob", "blobs"),

@@ -220,6 +220,15 @@ fn of_plant(notice: &Notice<'_>) {
             interrupted = result.interrupted,
             "a reprocess job ended"
         ),
+        Notice::Timestamped { time, event } => {
+            info!(time = time.to_string(), event = event.0, "stamped");
+        }
+        Notice::TimestampFailed { error } => {
+            error!(
+                error = error.to_string(),
+                "no time stamp; asked again later"
+            );
+        }
         Notice::Reloaded => info!("another configuration is in force"),
         Notice::ReloadRefused { error } => {
             error!(

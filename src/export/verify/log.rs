@@ -7,6 +7,7 @@ use std::path::Path;
 use super::bundle::Bundle;
 use super::files::small;
 use super::outcome::{Verdict, Verified};
+use super::stamps::Stamps;
 use super::trust::Trust;
 use crate::event::Event;
 use crate::evidence::tlog_proof::TlogProof;
@@ -359,11 +360,13 @@ fn facts(bundle: &Bundle<'_>, exported: &Exported, found: &mut Verified) -> io::
         None => Names::Dropped,
     };
     let (mut facts, mut clock) = (Facts::new(names), Clock::default());
+    let mut stamps = Stamps::default();
     let mut lines = Lines::open(bundle.disk, Path::new(bag::EVENTS))?;
     let mut line = Vec::new();
     while let Next::Line(place) = lines.next(&mut line)? {
         if let Some(event) = event_of(&line) {
             clock.look(&event);
+            stamps.look(&event, found);
             facts.apply(&event, Some(place));
         }
     }
@@ -375,6 +378,7 @@ fn facts(bundle: &Bundle<'_>, exported: &Exported, found: &mut Verified) -> io::
         found.find(Verdict::Tampered, "log", place, &wrong.what);
     }
     found.notes.extend(clock.told());
+    stamps.finish(bundle, found)?;
     Ok(facts)
 }
 

@@ -9,6 +9,7 @@ mod log;
 mod outcome;
 mod pair;
 mod paper;
+mod stamps;
 mod trust;
 
 use std::path::Path;

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Actor, ActorKind, Archived, BlobRef, Body, BundleFile, CheckpointCadence, CheckpointSigned,
-    ClockReading, Compacted, ConfigChanged, ContinuedFrom, Converted, ConverterRegistered,
-    EntryRanges, Event, HoldPlaced, HoldReleased, JobError, JobFinished, JobResumed, JobSelected,
-    JobStarted, JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated, Lost, PurgePlanned,
-    PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Source, StoreContinued,
-    StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
+    CheckpointTimestamped, ClockReading, Compacted, ConfigChanged, ContinuedFrom, Converted,
+    ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased, JobError, JobFinished,
+    JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated,
+    Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Source,
+    StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
 };
 use crate::format::leaf::{LeafError, decode, encode};
 use crate::id::{
@@ -486,12 +486,21 @@ fn of_the_evidence() -> impl Strategy<Value = Body> {
         })
     });
     let signed = text().prop_map(|note| Body::CheckpointSigned(CheckpointSigned { note }));
+    let seq = (0..=EventSeq::MAX.0).prop_map(EventSeq);
+    let stamped = (seq, text(), text()).prop_map(|(checkpoint, server, token)| {
+        Body::CheckpointTimestamped(CheckpointTimestamped {
+            checkpoint,
+            server,
+            token,
+        })
+    });
     prop_oneof![
         created.boxed(),
         rotated.boxed(),
         lost.boxed(),
         cadence.boxed(),
-        signed.boxed()
+        signed.boxed(),
+        stamped.boxed()
     ]
 }
 
@@ -526,6 +535,7 @@ fn is_made(body: &Body) -> bool {
         | Body::KeyLost(_)
         | Body::CheckpointCadence(_)
         | Body::CheckpointSigned(_)
+        | Body::CheckpointTimestamped(_)
         | Body::Unknown(_) => true,
     }
 }
@@ -604,6 +614,10 @@ fn facts_about_keys_and_checkpoints_are_these_bytes() {
         (
             "annals.checkpoint.signed.v1",
             r#"{"note":"annals/5a\n3\nroot\n\n— s\n"}"#,
+        ),
+        (
+            "annals.checkpoint.timestamped.v1",
+            r#"{"checkpoint":4,"server":"https://tsa.example","token":"MAA="}"#,
         ),
     ];
     for (kind, data) in kinds {

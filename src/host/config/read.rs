@@ -227,6 +227,8 @@ impl Reader<'_> {
             evidence: EvidenceSettings {
                 key_file: in_evidence.folder("key_file"),
                 publish: in_evidence.folder("publish"),
+                timestamp_url: Some(in_evidence.text("timestamp_url"))
+                    .filter(|url| !url.is_empty()),
             },
             listen: in_host.text("listen").parse().ok(),
             listen_names: in_host.texts("listen_names"),

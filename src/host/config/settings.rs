@@ -59,6 +59,8 @@ pub struct EvidenceSettings {
     pub key_file: Option<PathBuf>,
     /// The file that a host appends every checkpoint to.
     pub publish: Option<PathBuf>,
+    /// The time-stamp server that a host asks for stamps over checkpoints.
+    pub timestamp_url: Option<String>,
 }
 
 /// The format of the host's log.

@@ -197,6 +197,18 @@ pub enum Notice<'a> {
         /// What came of it.
         result: &'a ReprocessResult,
     },
+    /// A time stamp over a checkpoint is on record.
+    Timestamped {
+        /// When the checkpoint was there, as the server states it.
+        time: crate::time::Timestamp,
+        /// The event that records it.
+        event: crate::id::EventSeq,
+    },
+    /// No time stamp was to be had; the server is asked again.
+    TimestampFailed {
+        /// The reason.
+        error: &'a Error,
+    },
     /// Another configuration is active.
     Reloaded,
     /// A configuration was refused; the one before stays active.

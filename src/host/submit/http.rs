@@ -93,6 +93,40 @@ impl Client {
     }
 }
 
+/// A small request whose answer is bytes.
+pub(super) struct Query<'a> {
+    pub(super) url: &'a str,
+    pub(super) content_type: &'a str,
+    pub(super) body: &'a [u8],
+    pub(super) answer_bytes_max: u64,
+    pub(super) within: Duration,
+}
+
+impl Query<'_> {
+    /// Sends it and waits for the answer: the HTTP status and the bytes, or what went wrong.
+    pub(super) fn send(&self) -> Result<(u16, Vec<u8>), String> {
+        let mut config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(Some(self.within))
+            .user_agent(concat!("annals/", env!("CARGO_PKG_VERSION")));
+        if self.url.starts_with("https:") {
+            config = config.tls_config(trust());
+        }
+        let agent = config.build().new_agent();
+        let request = agent
+            .post(self.url)
+            .header("Content-Type", self.content_type);
+        let mut response = request.send(self.body).map_err(|error| error.to_string())?;
+        let mut answer = Vec::new();
+        let body = response.body_mut().as_reader();
+        let read = body.take(self.answer_bytes_max).read_to_end(&mut answer);
+        read.map_err(|error| format!("the answer broke off: {error}"))?;
+        Ok((response.status().as_u16(), answer))
+    }
+}
+
 fn exchange(agent: &ureq::Agent, parcel: &Parcel) -> Result<Answer, Trouble> {
     let mut request = agent
         .post(&parcel.to.url)

@@ -3,3 +3,4 @@
 pub(super) mod answer;
 pub(super) mod http;
 pub(super) mod outbox;
+pub(super) mod timestamp;

@@ -6,6 +6,7 @@ pub(super) mod idle_packing;
 pub(super) mod job_worker;
 pub(super) mod retention_worker;
 pub(super) mod run;
+pub(super) mod timestamp_worker;
 
 #[cfg(all(test, unix))]
 mod tests;

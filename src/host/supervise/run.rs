@@ -93,6 +93,10 @@ impl Host {
                 self.restart_on_panic("reprocess jobs", &over, hooks, go_on);
             });
             scope.spawn(|| {
+                let stamp = || self.timestamp_loop(&over, hooks);
+                self.restart_on_panic("time stamps", &over, hooks, stamp);
+            });
+            scope.spawn(|| {
                 let pack = || self.idle_loop(&over, hooks);
                 self.restart_on_panic("packing while idle", &over, hooks, pack);
             });

@@ -90,6 +90,7 @@ impl Overlay {
             | Body::Recovered(_)
             | Body::Lost(_)
             | Body::PurgePlanned(_)
+            | Body::CheckpointTimestamped(_)
             | Body::Unknown(_) => {}
         }
         self.applied = event.seq;

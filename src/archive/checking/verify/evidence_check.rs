@@ -1,18 +1,23 @@
 //! Verifies what was signed: keys, checkpoints against the events they cover, and that none is
 //! missing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::report::{EvidenceSummary, VerifyReport};
+use sha2::{Digest, Sha256};
+
+use super::report::{EvidenceSummary, Timestamped, VerifyReport};
 use crate::archive::files::lost_event::is_lost;
 use crate::archive::signing::declared;
 use crate::archive::signing::outside::{self, Standing};
 use crate::archive::state::store::Store;
-use crate::event::{Body, CheckpointCadence, CheckpointSigned, ClockReading, Event};
+use crate::event::{
+    Body, CheckpointCadence, CheckpointSigned, CheckpointTimestamped, ClockReading, Event,
+};
 use crate::evidence::checkpoint::SignedCheckpoint;
 use crate::evidence::note::{KeyName, VerifierKey};
 use crate::evidence::rotation::{LostKey, Rotation, stated_key};
+use crate::evidence::timestamp::{TimestampError, TimestampToken};
 use crate::evidence::tree::{Frontier, TreeHash, leaf_hash};
 use crate::id::EventSeq;
 use crate::log::SegmentReader;
@@ -48,6 +53,8 @@ pub(super) struct EvidenceCheck {
     since: Option<ClockReading>,
     /// The missing checkpoint is a finding already.
     is_late: bool,
+    /// Of each checkpoint that held its size and the digest of its note.
+    notes: BTreeMap<EventSeq, (u64, [u8; 32])>,
     summary: EvidenceSummary,
 }
 
@@ -65,6 +72,7 @@ impl EvidenceCheck {
             covered: EventSeq(0),
             since: None,
             is_late: false,
+            notes: BTreeMap::new(),
             summary: EvidenceSummary::default(),
         }
     }
@@ -157,6 +165,10 @@ impl EvidenceCheck {
                 self.summary.checkpoints += 1;
                 self.checkpoint(seq, fact)
             }
+            Body::CheckpointTimestamped(fact) => {
+                self.summary.timestamps += 1;
+                self.timestamp(fact)
+            }
             _ => Ok(()),
         }
     }
@@ -203,6 +215,36 @@ impl EvidenceCheck {
             ));
         }
         self.summary.newest = Some(size);
+        self.notes.insert(seq, (size, Sha256::digest(note).into()));
+        Ok(())
+    }
+
+    /// Compares a time stamp with the checkpoint that it is over.
+    fn timestamp(&mut self, fact: &CheckpointTimestamped) -> Result<(), String> {
+        let token = TimestampToken::from_base64(&fact.token).map_err(|error| error.to_string())?;
+        let Some((size, digest)) = self.notes.get(&fact.checkpoint) else {
+            // A checkpoint that cannot be compared any more is counted already.
+            return match self.summary.unchecked {
+                0 => Err(format!(
+                    "event {} is no checkpoint that holds",
+                    fact.checkpoint
+                )),
+                _ => Ok(()),
+            };
+        };
+        if !token.is_over_digest(digest) {
+            return Err(format!(
+                "{}: event {}",
+                TimestampError::OtherText,
+                fact.checkpoint
+            ));
+        }
+        self.summary.timestamped = Some(Timestamped {
+            size: *size,
+            time: token.time(),
+            renew_before: token.renew_before(),
+            server: fact.server.clone(),
+        });
         Ok(())
     }
 

@@ -11,4 +11,6 @@ pub(in crate::archive) mod report;
 mod run;
 mod selection;
 
-pub use report::{Depth, EvidenceSummary, Finding, KnownLosses, SelectionChecked, VerifyReport};
+pub use report::{
+    Depth, EvidenceSummary, Finding, KnownLosses, SelectionChecked, Timestamped, VerifyReport,
+};

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::time::Timestamp;
+
 /// How closely to verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -64,6 +66,24 @@ pub struct EvidenceSummary {
     pub checkpoints: u64,
     /// Checkpoints whose events a repair replaced, so that they cannot be compared any more.
     pub unchecked: u64,
+    /// Time stamps over checkpoints.
+    pub timestamps: u64,
+    /// The newest time stamp that is over a checkpoint of this log.
+    pub timestamped: Option<Timestamped>,
+}
+
+/// A time stamp over a checkpoint. That its server signed it is not verified here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Timestamped {
+    /// How many events the checkpoint covers.
+    pub size: u64,
+    /// When they were there, as the server states it.
+    pub time: Timestamp,
+    /// When a newer stamp must have been made.
+    pub renew_before: Option<Timestamp>,
+    /// The server that was asked.
+    pub server: String,
 }
 
 /// What a repair could not bring back.
@@ -107,6 +127,8 @@ impl VerifyReport {
                 newest: None,
                 checkpoints: 0,
                 unchecked: 0,
+                timestamps: 0,
+                timestamped: None,
             },
             selection: None,
         }
