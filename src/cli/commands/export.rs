@@ -116,6 +116,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
+/// How many events are counted between two reports of progress.
+const COUNTED_AT_ONCE: u64 = 4_096;
+
 fn write(
     archive: &Archive,
     what: What,
@@ -124,18 +127,22 @@ fn write(
     dir: PathBuf,
     context: &Context<'_>,
 ) -> Result<Bundle, Failure> {
+    let progress = context.meter.as_progress();
+    let newest = archive.newest().0;
     let mut tally = Tally::new(what, with);
     for leaf in archive.events(EventSeq(1), None)? {
         context.check_cancelled()?;
         let leaf = leaf?;
         tally.add(leaf.seq, leaf.bytes())?;
+        if leaf.seq.0.is_multiple_of(COUNTED_AT_ONCE) {
+            progress.report(leaf.seq.0, newest, "counting");
+        }
     }
     let counted = tally.finish();
     let payload = serde_json::to_string(&counted.exported)
         .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))?;
     let recorded = archive.record_export(Exported::KIND, payload)?;
     let last = EventSeq(recorded.signed.checkpoint().size);
-    let progress = context.meter.as_progress();
     let new = NewBundle {
         counted: &counted,
         checkpoint: &recorded.signed,
