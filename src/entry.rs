@@ -1,5 +1,7 @@
 //! An entry: one archived source, what is known of it, and every attempt to convert it.
 
+mod note;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, Sha256};
 use crate::setters::setters;
 use crate::time::Timestamp;
+
+pub use note::{Correction, FactName, Note};
 
 /// Free facts about an entry, sorted by name.
 pub type Meta = BTreeMap<String, String>;
@@ -375,9 +379,10 @@ pub struct Entry {
     pub blake3: BlobId,
     /// The digest of the source's content.
     pub sha256: Sha256,
-    /// The unit it is about: what was given at archiving, else what the latest attempt detected.
+    /// The unit it is about: what a note corrected, else what was given at archiving, else what the
+    /// latest attempt detected.
     pub unit: Unit,
-    /// Which fields of `unit` were given at archiving. Converters do not overwrite those.
+    /// Which fields of `unit` a person or host stated. Converters do not overwrite those.
     pub unit_given: UnitGiven,
     /// Free facts.
     pub meta: Meta,
@@ -397,6 +402,12 @@ pub struct Entry {
     pub purged_at: Option<Timestamp>,
     /// The rule that selected it.
     pub purged_by: Option<String>,
+    /// Its labels, sorted.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// What was added to it later, oldest first.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 /// Which fields of a [`Unit`] a person or host stated, as opposed to a converter detecting them.
@@ -415,6 +426,12 @@ impl UnitGiven {
                 .map(|(bit, field)| u8::from(field.is_some()) << bit)
                 .sum(),
         )
+    }
+
+    /// Returns the fields that either of the two has.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Copies the fields of `detected` into `unit`, except for the given fields.

@@ -55,13 +55,17 @@ pub struct Filter {
     /// Metadata that must be present with exactly this value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub meta: Vec<(String, String)>,
+    /// With each of these labels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub label: Vec<String>,
     /// Has an attempt of this reprocess job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
     /// Has a report with this id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report_id: Option<String>,
-    /// Text contained in the file name, serial, part, an attempt's error, or a metadata value.
+    /// Text contained in the file name, serial, part, an attempt's error, a metadata value, or a
+    /// note. A serial or part that a note corrected is searched, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// What to do with purged entries.
@@ -101,6 +105,8 @@ setters! { Filter {
     file: some [String];
     /// Sets the metadata that must be present.
     meta: [Vec<(String, String)>];
+    /// Adds a label.
+    label: push [String];
     /// Sets the reprocess job.
     job: opt [JobId];
     /// Sets the id of a report.

@@ -95,6 +95,24 @@ const CASES: &[Case] = &[
     },
     case(&["report", "999", "report.json"], 4, Exactly),
     case(&["report", "3", "--resubmit"], 4, Exactly),
+    case(
+        &["note", "3", "--label", "recall", "--reason", "ticket 881"],
+        0,
+        ButForTimes,
+    ),
+    case(
+        &[
+            "note",
+            "999",
+            "--label",
+            "recall",
+            "--reason",
+            "a typing error",
+        ],
+        4,
+        Exactly,
+    ),
+    case(&["list", "--label", "recall"], 0, Exactly),
     case(&["list"], 0, Exactly),
     case(
         &[

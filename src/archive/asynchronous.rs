@@ -13,8 +13,8 @@ use crate::archive::state::compact_outcome::CompactOutcome;
 use crate::archive::writing::pending::Pending;
 use crate::archive::writing::put::NewEntry;
 use crate::archive::{
-    Archived, BackupOptions, BackupOutcome, KnownDamage, NewAttempt, Page, PurgeOutcome, Stats,
-    VerifyReport,
+    Annotation, Archived, BackupOptions, BackupOutcome, KnownDamage, NewAttempt, Page,
+    PurgeOutcome, Stats, VerifyReport,
 };
 use crate::entry::Entry;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq};
@@ -86,6 +86,12 @@ impl AsyncArchive {
     /// See [`Archive::record_attempt`].
     pub async fn record_attempt(&self, entry: EntryId, attempt: NewAttempt) -> Result<AttemptNo> {
         self.run(move |archive| archive.record_attempt(entry, attempt))
+            .await
+    }
+
+    /// See [`Archive::annotate`].
+    pub async fn annotate(&self, entry: EntryId, annotation: Annotation) -> Result<EventSeq> {
+        self.run(move |archive| archive.annotate(entry, annotation))
             .await
     }
 

@@ -1,6 +1,7 @@
 //! Every kind of fact that can be recorded, with its versions. `format::leaf` converts events to
 //! bytes.
 
+mod annotation;
 mod conversion;
 mod evidence;
 mod job;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::EventSeq;
 use crate::time::Timestamp;
 
+pub use annotation::Annotated;
 pub use conversion::{
     BundleFile, ConfigChanged, Converted, ConverterRegistered, Reported, SubmitIntended,
     SubmitRejected,
@@ -178,6 +180,8 @@ bodies! {
     ConverterRegistered(ConverterRegistered) = "annals.converter.registered.v1",
     /// The configuration changed.
     ConfigChanged(ConfigChanged) = "annals.config.changed.v1",
+    /// Somebody added to what is known of an entry.
+    Annotated(Annotated) = "annals.annotated.v1",
     /// Entries were put on hold.
     HoldPlaced(HoldPlaced) = "annals.hold.placed.v1",
     /// A hold was lifted.

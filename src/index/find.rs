@@ -1,4 +1,5 @@
-//! The quick search: finds entries by serial, part, file name, report id or hash.
+//! The quick search: finds entries by serial, part, file name, report id or hash. Serials and parts
+//! that a note corrected find the entry, too.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -29,6 +30,7 @@ impl View {
     /// Returns the entries that match `text`, purged or not, without regard to letter case.
     ///
     /// An entry matches when its serial, part, file name or report id is `text` or begins with it,
+    /// when a serial or part did before a note corrected it,
     /// or when `text` is its id. From six hexadecimal digits on, it also matches when a BLAKE3 or
     /// SHA-256 hash of its source or reports begins with `text`. Full matches come first, then
     /// prefix matches, each newest first.
@@ -88,7 +90,13 @@ impl View {
         wanted: &Wanted,
         beginnings: bool,
     ) -> Result<(Bits, Bits), IndexError> {
-        const FIELDS: [Field; 4] = [Field::Serial, Field::Part, Field::SourceName, Field::Report];
+        const FIELDS: [Field; 5] = [
+            Field::Serial,
+            Field::Part,
+            Field::SourceName,
+            Field::Report,
+            Field::Former,
+        ];
         let (mut whole, mut begun) = (Bits::none(), Bits::none());
         let mut doubtful = Bits::none();
         for field in FIELDS {
@@ -208,7 +216,8 @@ impl Wanted {
         let head = &row.head;
         let texts = [Some(head.source_name), head.serial, head.part];
         let reported = row.reports().map(|report| report.report_id);
-        for text in texts.into_iter().chain(reported).flatten() {
+        let former = row.former().map(Some);
+        for text in texts.into_iter().chain(reported).chain(former).flatten() {
             note(begins(&fold(text), &self.text));
         }
         if let Some(digest) = &self.digest {

@@ -201,6 +201,9 @@ pub(super) enum Field {
     Job,
     Report,
     Meta,
+    Label,
+    /// Serials and parts that a note corrected.
+    Former,
 }
 
 impl Field {

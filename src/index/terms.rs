@@ -92,6 +92,12 @@ pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
             text(Field::Report, report.report_id);
         }
     }
+    for label in row.labels() {
+        text(Field::Label, Some(label));
+    }
+    for former in row.former() {
+        text(Field::Former, Some(former));
+    }
     for (name, value) in &row.meta {
         term.clear();
         put_meta_term(&mut term, name, value);
@@ -141,6 +147,11 @@ pub(super) fn searched_texts<'a>(row: &EntryRow<'a>, mut emit: impl FnMut(&'a st
     for (_, value) in &row.meta {
         emit(value);
     }
+    row.notes
+        .iter()
+        .filter_map(|note| note.text)
+        .for_each(&mut emit);
+    row.former().for_each(emit);
 }
 
 /// Passes every trigram of every searched text to `emit`, with repetitions.

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use crate::archive::messages::{Draft, Receipt};
 use crate::entry::{Entry, Report, Submission};
-use crate::event::Body;
+use crate::event::{Annotated, Body};
 use crate::id::{AttemptNo, BlobId, EntryId};
-use crate::index::View;
+use crate::index::{View, is_same_name};
 use crate::{Error, ErrorKind, Result};
 
 /// Decides what only the single writer can decide. `Some` answers the request, and nothing is
@@ -76,6 +76,7 @@ pub(in crate::archive) fn decide(
                 ));
             }
         }
+        Body::Annotated(fact) => has_labels(fact, view)?,
         Body::ConverterRegistered(fact) if view.converter(&fact.converter_id)?.is_some() => {
             return Ok(Some(Receipt::Durable {
                 events: Vec::new(),
@@ -106,6 +107,24 @@ pub(in crate::archive) fn decide(
         }
     }
     Ok(None)
+}
+
+/// Refuses a note about an entry that does not exist or lacks a label that is to go. A purged entry
+/// may get notes.
+fn has_labels(fact: &Annotated, view: &View) -> Result<()> {
+    let entry = view
+        .entry(fact.entry)?
+        .ok_or_else(|| no_entry(fact.entry))?;
+    let lacks = |gone: &&String| !entry.labels.iter().any(|has| is_same_name(has, gone));
+    let Some(label) = fact.unlabels.iter().find(lacks) else {
+        return Ok(());
+    };
+    let told = format!("entry {} has no label '{label}'", entry.id);
+    let error = Error::new(ErrorKind::NotFound, told);
+    Err(match entry.labels.as_slice() {
+        [] => error.hint("it has no labels"),
+        labels => error.hint(format!("its labels are: {}", labels.join(", "))),
+    })
 }
 
 /// Returns a report that an attempt of the entry made.

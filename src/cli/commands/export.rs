@@ -205,6 +205,7 @@ fn words(filter: &Filter) -> Meta {
         ("process", filter.process.clone()),
         ("file", filter.file.clone()),
         ("meta", Some(meta.join(", "))),
+        ("label", Some(filter.label.join(", "))),
         ("job", filter.job.map(|job| job.to_string())),
         ("text", filter.text.clone()),
     ];

@@ -22,6 +22,7 @@ mod job;
 mod key;
 mod list;
 mod man;
+mod note;
 mod prove;
 mod reach;
 mod rebuild;

@@ -9,7 +9,7 @@ use super::why;
 use crate::Result;
 use crate::archive::{Access, Archive, Leaf};
 use crate::cli::content::no_entry;
-use crate::cli::entries::{EntryObject, status_cell, status_style};
+use crate::cli::entries::{EntryObject, notes_table, status_cell, status_style};
 use crate::cli::render::{
     Canvas, Cell, Column, Style, Table, counted, duration, escape, facts, size,
 };
@@ -205,6 +205,7 @@ impl Life {
                     reported.report_id
                 ))
             }
+            Body::Annotated(note) if note.entry == self.id => Some(note.summary()),
             Body::HoldPlaced(hold) if hold.entries.contains(self.id) => {
                 let summary = format!("held by {}: {}", hold.name, hold.reason);
                 self.holds.push(hold.name);
@@ -230,6 +231,10 @@ fn page(entry: &Entry, timeline: &[Moment], zone: &Zone, canvas: Canvas) -> Stri
     if !entry.attempts.is_empty() {
         out += &heading("Attempts");
         out += &attempts(&entry.attempts, zone, canvas);
+    }
+    if !entry.notes.is_empty() {
+        out += &heading("Notes");
+        out += &notes_table(&entry.notes, zone, canvas);
     }
     out += &heading("Timeline");
     let columns = [
@@ -296,6 +301,9 @@ fn known(entry: &Entry, zone: &Zone) -> Vec<(&'static str, String)> {
         if !pairs.is_empty() {
             known.push((name, pairs_text(pairs)));
         }
+    }
+    if !entry.labels.is_empty() {
+        known.push(("labels", entry.labels.join(", ")));
     }
     let kept = match entry.retention.expires_at(entry.archived_at) {
         Some(until) => format!("{}, until {}", entry.retention, zone.long(until)),

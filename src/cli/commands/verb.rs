@@ -3,7 +3,7 @@
 use super::reach::Reach;
 use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
-    demo_converter, diff, events, export, find, hold, host, init, job, key, list, man, prove,
+    demo_converter, diff, events, export, find, hold, host, init, job, key, list, man, note, prove,
     rebuild, repair, report, reprocess, restore, restore_store, retention, show, stats, verify,
     verify_export, verify_proof,
 };
@@ -33,6 +33,7 @@ verbs! {
     Init = init,
     Archive = archive,
     Report = report,
+    Note = note,
     List = list,
     Find = find,
     Show = show,
@@ -86,6 +87,7 @@ impl Verb {
             Self::Host(args) => args.reach(),
             Self::Archive(_)
             | Self::Report(_)
+            | Self::Note(_)
             | Self::List(_)
             | Self::Find(_)
             | Self::Show(_)

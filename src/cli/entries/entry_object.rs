@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::zone::Zone;
-use crate::entry::{Attempt, Entry, Meta, Retention, Status, Submission};
+use crate::entry::{Attempt, Entry, Meta, Note, Retention, Status, Submission};
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::time::Timestamp;
 
@@ -38,6 +38,8 @@ pub(crate) struct EntryObject<'a> {
     holds: &'a [String],
     purged_at: Option<Timestamp>,
     purged_by: Option<&'a str>,
+    labels: &'a [String],
+    notes: Vec<Note>,
 }
 
 impl<'a> EntryObject<'a> {
@@ -74,8 +76,19 @@ impl<'a> EntryObject<'a> {
             holds: &entry.holds,
             purged_at: entry.purged_at.map(|time| zone.exact(time)),
             purged_by: entry.purged_by.as_deref(),
+            labels: &entry.labels,
+            notes: notes_in_zone(&entry.notes, zone),
         }
     }
+}
+
+/// Returns notes with their times in a zone.
+pub(crate) fn notes_in_zone(notes: &[Note], zone: &Zone) -> Vec<Note> {
+    let mut notes = notes.to_vec();
+    for note in &mut notes {
+        note.at = zone.exact(note.at);
+    }
+    notes
 }
 
 fn in_zone(mut attempt: Attempt, zone: &Zone) -> Attempt {
@@ -152,6 +165,8 @@ pub(crate) mod tests {
             holds: vec!["audit-2026".into()],
             purged_at: None,
             purged_by: None,
+            labels: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -191,6 +206,8 @@ pub(crate) mod tests {
             "retention",
             "key",
             "source_modified",
+            "labels",
+            "notes",
         ] {
             assert!(members.contains(&promised), "{promised} is missing");
         }

@@ -22,7 +22,7 @@ pub(crate) struct Filters {
 /// When an entry was archived.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Period {
-    /// Archived at or after, such as 2026-03-01, yesterday, monday, 'last week', or 90d (ago)
+    /// Archived at or after, such as 2026-03-01, yesterday, 'last week', or 90d
     #[arg(long, value_name = "DATE")]
     pub(crate) from: Option<String>,
     /// Archived before; --from 2026-03-01 and this 2026-03-02 are that one day
@@ -58,10 +58,13 @@ pub(crate) struct Criteria {
     /// Metadata with exactly this value; may be repeated
     #[arg(long, value_name = "K=V", value_parser = parse_pair)]
     meta: Vec<(String, String)>,
+    /// With this label; may be repeated
+    #[arg(long, value_name = "L")]
+    label: Vec<String>,
     /// Has an attempt of this reprocess job
     #[arg(long)]
     job: Option<JobId>,
-    /// Part of the file name, serial, part, error, or a metadata value
+    /// Part of the file name, serial, part, error, a metadata value, or a note
     #[arg(long)]
     text: Option<String>,
 }
@@ -104,6 +107,7 @@ impl Criteria {
             process: self.process.clone(),
             file: self.file.clone(),
             meta: self.meta.clone(),
+            label: self.label.clone(),
             job: self.job,
             report_id: None,
             text: self.text.clone(),

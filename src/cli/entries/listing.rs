@@ -233,7 +233,7 @@ const WHY_COLUMNS: [Column; 8] = [
     Column::clipped("WHY"),
 ];
 
-const WIDE_COLUMNS: [Column; 14] = [
+const WIDE_COLUMNS: [Column; 15] = [
     Column::right("ID"),
     Column::left("ARCHIVED"),
     Column::left("STATUS"),
@@ -244,6 +244,7 @@ const WIDE_COLUMNS: [Column; 14] = [
     Column::clipped("STATION"),
     Column::clipped("PROCESS"),
     Column::right("SIZE"),
+    Column::clipped("LABELS"),
     Column::right("ATTEMPTS"),
     Column::clipped("REPORT ID"),
     Column::left("BLAKE3"),
@@ -271,6 +272,8 @@ fn row(entry: &Entry, zone: &Zone, columns: Columns) -> Vec<Cell> {
     }
     row.push(Cell::new(size(entry.size)));
     if wide {
+        let labels = (!entry.labels.is_empty()).then(|| entry.labels.join(", "));
+        row.push(Cell::maybe(labels));
         row.push(Cell::new(entry.attempts.len().to_string()));
         row.push(Cell::maybe(entry.report_id.as_deref()));
         row.push(Cell::new(format!("{entry:.12}", entry = entry.blake3)));

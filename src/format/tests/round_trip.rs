@@ -6,12 +6,12 @@ use proptest::prelude::*;
 
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
-    Actor, ActorKind, Archived, BlobRef, Body, BundleFile, CheckpointCadence, CheckpointSigned,
-    CheckpointTimestamped, ClockReading, Compacted, ConfigChanged, ContinuedFrom, Converted,
-    ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased, JobError, JobFinished,
-    JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated,
-    Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Source,
-    StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
+    Actor, ActorKind, Annotated, Archived, BlobRef, Body, BundleFile, CheckpointCadence,
+    CheckpointSigned, CheckpointTimestamped, ClockReading, Compacted, ConfigChanged, ContinuedFrom,
+    Converted, ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased, JobError,
+    JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost,
+    KeyRotated, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile, Reported,
+    Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
 };
 use crate::format::leaf::{LeafError, decode, encode};
 use crate::id::{
@@ -327,6 +327,21 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
             })
         },
     );
+    let annotated = (
+        (entry(), of(text()), texts(), texts()),
+        (unit(), meta(), text()),
+    )
+        .prop_map(|((entry, text, labels, unlabels), (unit, meta, reason))| {
+            Body::Annotated(Annotated {
+                entry,
+                text,
+                labels,
+                unlabels,
+                unit,
+                meta,
+                reason,
+            })
+        });
     let sent = (of(text()), of(text()));
     let reported = (entry(), attempt(), any::<u32>(), text(), sent).prop_map(
         |(entry, attempt, report, report_id, (endpoint, key))| {
@@ -345,6 +360,7 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
         converted.boxed(),
         intended.boxed(),
         rejected.boxed(),
+        annotated.boxed(),
         reported.boxed()
     ]
 }
@@ -520,6 +536,7 @@ fn is_made(body: &Body) -> bool {
         | Body::SubmitIntended(_)
         | Body::SubmitRejected(_)
         | Body::Reported(_)
+        | Body::Annotated(_)
         | Body::ConverterRegistered(_)
         | Body::HoldPlaced(_)
         | Body::HoldReleased(_)

@@ -464,6 +464,8 @@ fn an_entry_with_its_final_attempt_is_not_converted_again() {
         holds: Vec::new(),
         purged_at: None,
         purged_by: None,
+        labels: Vec::new(),
+        notes: Vec::new(),
     };
     use Outcome::{Failed, Rejected, Success, Suspended};
     for (attempts, now, expected) in [

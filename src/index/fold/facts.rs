@@ -37,6 +37,7 @@ impl Overlay {
             Body::SubmitIntended(body) => fold.intended(event, body)?,
             Body::SubmitRejected(body) => fold.rejected(event.time, body)?,
             Body::Reported(body) => fold.reported(event.time, body)?,
+            Body::Annotated(body) => fold.annotated(event, body)?,
             Body::PurgedEntries(body) => fold.purged(event, body)?,
             Body::ConverterRegistered(body) => fold.registered(body)?,
             Body::ConfigChanged(body) => fold.configured(body),

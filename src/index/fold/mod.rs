@@ -6,5 +6,6 @@
 
 mod contents;
 mod facts;
+mod notes;
 
 mod state;

@@ -41,6 +41,7 @@ pub(in crate::index) struct Matcher<'a> {
     station: Option<String>,
     process: Option<String>,
     report_id: Option<String>,
+    labels: Vec<String>,
     pub(super) file: Option<Glob>,
     text: Option<String>,
     times: Option<RangeInclusive<i64>>,
@@ -75,6 +76,11 @@ impl<'a> Matcher<'a> {
             station: folded(&filter.station),
             process: folded(&filter.process),
             report_id: folded(&filter.report_id),
+            labels: filter
+                .label
+                .iter()
+                .map(|label| fold(label).into_owned())
+                .collect(),
             file: filter.file.as_deref().map(Glob::new),
             text: folded(&filter.text).filter(|text| !text.is_empty()),
             times,
@@ -128,6 +134,11 @@ impl<'a> Matcher<'a> {
                 vec![terms::meta_term(name, value)],
             ));
         }
+        for label in &self.labels {
+            verify |= !terms::is_whole(label);
+            let term = terms::text_term(Some(label));
+            clauses.push(Clause::Terms(Field::Label, vec![term]));
+        }
         if !self.converters.is_empty() {
             verify |= self.converters.iter().any(|name| !terms::is_whole(name));
             let names = self.converters.iter();
@@ -168,6 +179,7 @@ impl<'a> Matcher<'a> {
         let head_says_all = filter.meta.is_empty()
             && filter.job.is_none()
             && self.report_id.is_none()
+            && self.labels.is_empty()
             && self.text.is_none();
         Ok(head_says_all || self.matches_rest(&rows::decode(row)?))
     }
@@ -206,7 +218,10 @@ impl<'a> Matcher<'a> {
     pub(super) fn matches_rest(&self, row: &EntryRow<'_>) -> bool {
         let filter = self.filter;
         let has = |name: &str, value: &str| row.meta.contains(&(name, value));
+        let labels = row.labels();
+        let is_labelled = |wanted: &String| labels.iter().any(|has| equals_folded(has, wanted));
         filter.meta.iter().all(|(name, value)| has(name, value))
+            && self.labels.iter().all(is_labelled)
             && filter
                 .job
                 .is_none_or(|job| row.attempts.iter().any(|attempt| attempt.job == Some(job)))

@@ -1,6 +1,7 @@
 //! The row of an entry, with its attempts, reports and submissions.
 
 use super::codec::{CONFIG, Raw};
+use super::note::NoteRow;
 use crate::entry::{
     Attempt, Entry, Meta, Outcome, Report, Retention, Status, Submission, Unit, UnitGiven,
 };
@@ -16,7 +17,7 @@ pub(in crate::index) fn decode_head(bytes: &[u8]) -> Result<EntryHead<'_>, Index
     head.map(|(head, _)| head).map_err(IndexError::Row)
 }
 
-type Pairs<'a> = Vec<(&'a str, &'a str)>;
+pub(super) type Pairs<'a> = Vec<(&'a str, &'a str)>;
 
 fn pairs(meta: &Meta) -> Pairs<'_> {
     let text = |(name, value)| (String::as_str(name), String::as_str(value));
@@ -57,17 +58,17 @@ impl<T: Copy + PartialEq> Shared<T> {
 /// A time as its distance from the time the entry was archived at, in microseconds of the instant
 /// and seconds of the offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Since(i64, i32);
+pub(super) struct Since(i64, i32);
 
 impl Since {
-    fn new(at: Timestamp, archived: Timestamp) -> Self {
+    pub(super) fn new(at: Timestamp, archived: Timestamp) -> Self {
         Self(
             at.micros() - archived.micros(),
             at.offset_s() - archived.offset_s(),
         )
     }
 
-    fn at(self, archived: Timestamp) -> Timestamp {
+    pub(super) fn at(self, archived: Timestamp) -> Timestamp {
         Timestamp::from_micros(archived.micros().saturating_add(self.0))
             .at_offset(archived.offset_s().saturating_add(self.1))
     }
@@ -122,12 +123,14 @@ pub(in crate::index) struct EntryRow<'a> {
     #[serde(borrow)]
     source_name_hex: Option<&'a str>,
     source_modified: Option<Timestamp>,
-    unit_given: UnitGiven,
+    pub(super) unit_given: UnitGiven,
     #[serde(borrow)]
     arguments: Pairs<'a>,
     retention: RetentionRow,
     #[serde(borrow)]
     key: Option<&'a str>,
+    #[serde(borrow)]
+    pub(in crate::index) notes: Vec<NoteRow<'a>>,
 }
 
 /// The row form of an [`Attempt`].
@@ -235,6 +238,7 @@ impl<'a> EntryRow<'a> {
                 Retention::Period { days, years } => RetentionRow::Period(days, years),
             },
             key: event.key.as_deref(),
+            notes: Vec::new(),
         }
     }
 
@@ -388,6 +392,10 @@ impl<'a> EntryRow<'a> {
             holds,
             purged_at: self.head.purged_at,
             purged_by: self.purged_by.map(str::to_owned),
+            labels: self.labels().into_iter().map(str::to_owned).collect(),
+            notes: (self.notes.iter())
+                .map(|note| note.note(self.head.archived_at))
+                .collect(),
         }
     }
 }

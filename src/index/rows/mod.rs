@@ -8,6 +8,7 @@
 mod codec;
 mod contents;
 mod entry;
+mod note;
 mod registry;
 
 pub(super) use codec::{Raw, decode, encode};

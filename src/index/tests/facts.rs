@@ -6,7 +6,7 @@ use proptest::sample::select;
 
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
-    Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered,
+    Annotated, Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered,
     EntryRanges, HoldPlaced, HoldReleased, JobFinished, JobResumed, JobSelected, JobStarted,
     JobStop, JobStopped, PurgedEntries, Reported, Source, SubmitIntended, SubmitRejected, Unknown,
 };
@@ -167,6 +167,27 @@ pub(super) fn converted() -> impl Strategy<Value = Body> {
     )
 }
 
+pub(super) const LABELS: &[&str] = &["Recall", "recall", "checked", "ΟΔΟΣ"];
+pub(super) const TEXTS: &[&str] = &["retested, good", "limit was wrong"];
+
+pub(super) fn annotated() -> impl Strategy<Value = Body> {
+    let labels = || proptest::collection::vec(text(LABELS), 0..3);
+    let said = proptest::option::of(text(TEXTS));
+    (some_id(), said, labels(), labels(), unit(), meta()).prop_map(
+        |(entry, text, labels, unlabels, unit, meta)| {
+            Body::Annotated(Annotated {
+                entry,
+                text,
+                labels,
+                unlabels,
+                unit,
+                meta,
+                reason: "because".into(),
+            })
+        },
+    )
+}
+
 pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
     let reported = (some_id(), 0_u32..4, 0_u32..3, text(REPORT_IDS)).prop_map(
         |(entry, attempt, report, report_id)| {
@@ -270,7 +291,7 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
         data: "{}".into(),
     }));
     prop_oneof![
-        4 => reported, 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => registered, 1 => config, 1 => job, 1 => finished,
+        4 => reported, 4 => annotated(), 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => registered, 1 => config, 1 => job, 1 => finished,
         1 => selected, 1 => stopped, 1 => resumed,
         1 => unknown,
     ]

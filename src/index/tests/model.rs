@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::*;
 use super::queue::Queue;
-use crate::entry::{Attempt, Entry, Meta, Report, Status, Submission, UnitGiven};
+use crate::entry::{
+    Attempt, Correction, Entry, FactName, Meta, Note, Report, Status, Submission, UnitGiven,
+};
 use crate::event::{
-    Actor, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event, JobFinished,
-    JobStop, Reported,
+    Actor, Annotated, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event,
+    JobFinished, JobStop, Reported,
 };
 use crate::id::{BlobId, ConverterId, EntryId, JobId};
+use crate::index::text::fold;
 use crate::time::Timestamp;
 
 /// What is known of a job besides how it began.
@@ -77,6 +80,7 @@ impl Model {
             Body::SubmitIntended(body) => self.queue.intend(event, body, &mut self.entries),
             Body::SubmitRejected(body) => self.queue.reject(event.time, body, &mut self.entries),
             Body::Reported(body) => self.report(event.time, body),
+            Body::Annotated(body) => self.annotate(event, body),
             Body::PurgedEntries(body) => {
                 self.plans_stale_since = event.seq.0;
                 for (id, entry) in &mut self.entries {
@@ -128,6 +132,53 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    fn annotate(&mut self, event: &Event, body: &Annotated) {
+        let Some(entry) = self.entries.get_mut(&body.entry) else {
+            return;
+        };
+        let mut changes = Vec::new();
+        let mut correct = |fact, current: Option<String>, new: &Option<String>| {
+            let Some(new) = new else {
+                return current;
+            };
+            if current.as_ref() != Some(new) {
+                let (old, new) = (current, new.clone());
+                changes.push(Correction { fact, old, new });
+            }
+            Some(new.clone())
+        };
+        let (unit, new) = (&mut entry.unit, &body.unit);
+        unit.serial = correct(FactName::Serial, unit.serial.take(), &new.serial);
+        unit.part = correct(FactName::Part, unit.part.take(), &new.part);
+        unit.station = correct(FactName::Station, unit.station.take(), &new.station);
+        unit.process = correct(FactName::Process, unit.process.take(), &new.process);
+        for (name, value) in &body.meta {
+            let fact = FactName::Meta(name.clone());
+            let old = entry.meta.get(name).cloned();
+            let new = correct(fact, old, &Some(value.clone()));
+            entry.meta.insert(name.clone(), new.expect("stated"));
+        }
+        entry.unit_given = entry.unit_given.or(UnitGiven::of(new));
+        let gone = |label: &String| body.unlabels.iter().any(|gone| fold(gone) == fold(label));
+        entry.labels.retain(|label| !gone(label));
+        for label in &body.labels {
+            if entry.labels.iter().all(|known| fold(known) != fold(label)) {
+                entry.labels.push(label.clone());
+            }
+        }
+        entry.labels.sort();
+        entry.notes.push(Note {
+            event: event.seq,
+            at: event.time,
+            by: event.actor.id.clone(),
+            text: body.text.clone(),
+            labels: body.labels.clone(),
+            unlabels: body.unlabels.clone(),
+            changes,
+            reason: body.reason.clone(),
+        });
     }
 
     pub(super) fn report(&mut self, time: Timestamp, body: &Reported) {
@@ -247,6 +298,8 @@ pub(super) fn entry(id: EntryId, at: Timestamp, body: &Archived) -> Entry {
         holds: Vec::new(),
         purged_at: None,
         purged_by: None,
+        labels: Vec::new(),
+        notes: Vec::new(),
     }
 }
 

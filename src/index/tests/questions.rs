@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::facts::*;
-use crate::entry::{Entry, Status};
+use crate::entry::{Entry, FactName, Status};
 use crate::id::JobId;
 use crate::index::text::fold;
 use crate::index::*;
@@ -75,6 +75,10 @@ pub(super) fn filters() -> impl Strategy<Value = Filter> {
             meta: vec![pair],
             ..Filter::default()
         }),
+        proptest::collection::vec(text(LABELS), 1..3).prop_map(|label| Filter {
+            label,
+            ..Filter::default()
+        }),
         (1_u64..20).prop_map(|job| Filter {
             job: Some(JobId(job)),
             ..Filter::default()
@@ -84,7 +88,8 @@ pub(super) fn filters() -> impl Strategy<Value = Filter> {
             ..Filter::default()
         }),
         text(&[
-            "sn", "SN-1", "limit", "x", "ärg", "ü", "night", "", "26.", "time", "\0", "οσ", "0001"
+            "sn", "SN-1", "limit", "retest", "x", "ärg", "ü", "night", "", "26.", "time", "\0",
+            "οσ", "0001"
         ])
         .prop_map(|text| Filter {
             text: Some(text),
@@ -109,6 +114,7 @@ pub(super) fn filters() -> impl Strategy<Value = Filter> {
             process: either(first.process, second.process),
             file: either(first.file, second.file),
             meta: [first.meta, second.meta].concat(),
+            label: [first.label, second.label].concat(),
             job: first.job.or(second.job),
             report_id: either(first.report_id, second.report_id),
             text: either(first.text, second.text),
@@ -138,6 +144,15 @@ pub(super) fn fits(pattern: &[char], name: &[char]) -> bool {
     }
 }
 
+/// Returns the serials and parts that notes corrected.
+fn former(entry: &Entry) -> Vec<String> {
+    let changes = entry.notes.iter().flat_map(|note| &note.changes);
+    changes
+        .filter(|change| matches!(change.fact, FactName::Serial | FactName::Part))
+        .filter_map(|change| change.old.clone())
+        .collect()
+}
+
 pub(super) fn selects(filter: &Filter, entry: &Entry) -> bool {
     let unit = &entry.unit;
     let is = |wanted: &Option<String>, has: Option<&str>| {
@@ -151,6 +166,9 @@ pub(super) fn selects(filter: &Filter, entry: &Entry) -> bool {
     ];
     texts.extend(entry.attempts.iter().map(|attempt| attempt.error.as_ref()));
     texts.extend(entry.meta.values().map(Some));
+    let former = former(entry);
+    texts.extend(entry.notes.iter().map(|note| note.text.as_ref()));
+    texts.extend(former.iter().map(Some));
     let mut reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
     (match filter.purged {
         Purged::Exclude => entry.purged_at.is_none(),
@@ -185,6 +203,10 @@ pub(super) fn selects(filter: &Filter, entry: &Entry) -> bool {
             .meta
             .iter()
             .all(|(name, value)| entry.meta.get(name) == Some(value))
+        && filter
+            .label
+            .iter()
+            .all(|wanted| entry.labels.iter().any(|has| same(Some(has), wanted)))
         && filter.job.is_none_or(|job| {
             entry
                 .attempts
@@ -245,6 +267,7 @@ pub(super) fn answers(entry: &Entry, word: &str) -> Option<bool> {
         entry.unit.part.clone(),
     ];
     texts.extend(reports().map(|report| report.report_id.clone()));
+    texts.extend(former(entry).into_iter().map(Some));
     if word.len() >= 6 {
         texts.extend(reports().map(|report| Some(report.sha256.to_string())));
         texts.push(Some(entry.blake3.to_string()));

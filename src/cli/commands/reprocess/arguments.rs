@@ -64,7 +64,7 @@ pub(crate) struct Args {
 /// How quickly a job runs.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Speed {
-    /// Conversions at a time [default: max_concurrent of the configuration, else 1]
+    /// Conversions at a time [default: as configured, else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: Option<u16>,
     /// Conversions a second at the most, such as 5/s or 0.5
