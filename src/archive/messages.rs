@@ -56,7 +56,12 @@ impl Draft {
     pub(in crate::archive) fn may_use_reserve(&self) -> bool {
         !matches!(
             self.body,
-            Body::Archived(_) | Body::Converted(_) | Body::SubmitIntended(_) | Body::Annotated(_)
+            Body::Archived(_)
+                | Body::Converted(_)
+                | Body::SubmitIntended(_)
+                | Body::Annotated(_)
+                | Body::Reviewed(_)
+                | Body::Accessed(_)
         )
     }
 }

@@ -2,6 +2,7 @@
 //! bytes.
 
 mod annotation;
+mod audit;
 mod conversion;
 mod evidence;
 mod job;
@@ -15,6 +16,10 @@ use crate::id::EventSeq;
 use crate::time::Timestamp;
 
 pub use annotation::Annotated;
+pub use audit::{
+    Accessed, ClockStepped, ContentsCount, Counts, Exported, PurgeRefused, Refusal, Reviewed,
+    Scope, Verdict, Verified,
+};
 pub use conversion::{
     BundleFile, ConfigChanged, Converted, ConverterRegistered, Reported, SubmitIntended,
     SubmitRejected,
@@ -190,6 +195,8 @@ bodies! {
     PurgePlanned(PurgePlanned) = "annals.purge.planned.v1",
     /// Entries were purged.
     PurgedEntries(PurgedEntries) = "annals.purged.v1",
+    /// A safety rule refused a purge.
+    PurgeRefused(PurgeRefused) = "annals.purge.refused.v1",
     /// Dead bytes were reclaimed.
     Compacted(Compacted) = "annals.compacted.v1",
     /// A reprocess job began; its sequence number is the job's id.
@@ -214,6 +221,16 @@ bodies! {
     CheckpointSigned(CheckpointSigned) = "annals.checkpoint.signed.v1",
     /// A server that others trust stated when a checkpoint was there.
     CheckpointTimestamped(CheckpointTimestamped) = "annals.checkpoint.timestamped.v1",
+    /// An evidence bundle was made.
+    Exported(Exported) = "annals.exported.v1",
+    /// The store was checked for damage.
+    Verified(Verified) = "annals.verified.v1",
+    /// Somebody reviewed a range of the log.
+    Reviewed(Reviewed) = "annals.reviewed.v1",
+    /// Contents were handed out.
+    Accessed(Accessed) = "annals.accessed.v1",
+    /// The wall clock jumped against the monotonic clock, or went back.
+    ClockStepped(ClockStepped) = "annals.clock.stepped.v1",
 }
 
 /// An event of a type this version does not know.

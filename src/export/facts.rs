@@ -190,7 +190,8 @@ impl Facts {
                     entry.reported = place;
                 }
             }
-            Body::SubmitIntended(_) | Body::SubmitRejected(_) => {}
+            // Whoever reads contents changes nothing that is known of them.
+            Body::SubmitIntended(_) | Body::SubmitRejected(_) | Body::Accessed(_) => {}
             Body::ConverterRegistered(fact) => {
                 for file in &fact.bundle {
                     self.name(seq, EntryId(0), &file.blob);

@@ -10,7 +10,7 @@ use crate::archive::options::Cadence;
 use crate::archive::signing::{declared, outside};
 use crate::archive::state::signing::{RecordedCheckpoint, SigningWork};
 use crate::archive::state::store::Store;
-use crate::event::{Actor, Body, CheckpointCadence, CheckpointSigned, KeyCreated, Unknown};
+use crate::event::{Actor, Body, CheckpointCadence, CheckpointSigned, Exported, KeyCreated};
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::key::{SignError, Signer};
 use crate::evidence::note::{KeyName, VerifierKey};
@@ -52,17 +52,13 @@ impl Archive {
         self.recorder()?.checkpoint()?.ok_or_else(no_key)
     }
 
-    /// Records that events were exported, and signs the log up to exactly that record. `payload` is
-    /// a JSON object of the type `kind`, which the store keeps as it is.
+    /// Records that events were exported, and signs the log up to exactly that record.
     ///
     /// # Errors
     ///
     /// `Refused` when this handle has no key to sign with: then nothing is recorded.
-    pub fn record_export(&self, kind: &str, payload: String) -> Result<RecordedCheckpoint> {
-        let body = Body::Unknown(Unknown {
-            kind: kind.to_owned(),
-            data: payload,
-        });
+    pub fn record_export(&self, exported: Exported) -> Result<RecordedCheckpoint> {
+        let body = Body::Exported(exported);
         self.recorder()?.record_signed(body)?.ok_or_else(no_key)
     }
 

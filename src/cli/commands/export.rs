@@ -10,7 +10,7 @@ use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Meta;
 use crate::event::EntryRanges;
-use crate::export::{self, Derived, Exported, NewBundle, Tally, What, WithContents};
+use crate::export::{self, Derived, NewBundle, Tally, What, WithContents};
 use crate::id::EventSeq;
 use crate::query::{Filter, Purged};
 use crate::{Error, ErrorKind};
@@ -139,9 +139,7 @@ fn write(
         }
     }
     let counted = tally.finish();
-    let payload = serde_json::to_string(&counted.exported)
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))?;
-    let recorded = archive.record_export(Exported::KIND, payload)?;
+    let recorded = archive.record_export(counted.exported.clone())?;
     let last = EventSeq(recorded.signed.checkpoint().size);
     let new = NewBundle {
         counted: &counted,

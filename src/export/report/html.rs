@@ -140,6 +140,7 @@ pub(super) fn other(event: &Event, out: &mut String) {
             "{} entries, {} bytes, rule {}: {}",
             fact.count, fact.bytes_logical, fact.rule, fact.reason
         ),
+        Body::Accessed(fact) => format!("{} entries by {}", fact.count, fact.how),
         body => body.data_json().unwrap_or_default(),
     };
     let _ = writeln!(

@@ -10,15 +10,15 @@ use crate::disk::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Actor, ActorKind, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event,
-    HoldPlaced, HoldReleased, PurgedEntries, Reported, Source, StoreCreated, Unknown,
+    HoldPlaced, HoldReleased, PurgedEntries, Reported, Source, StoreCreated,
 };
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::key::{SecretKey, Signer};
 use crate::evidence::note::{KeyName, VerifierKey};
 use crate::evidence::tree::Frontier;
 use crate::export::{
-    Bundled, Counted, Derived, Exported, NewBundle, Tally, Trust, Verified, What, WithContents,
-    verify_on, write_on,
+    Bundled, Counted, Derived, NewBundle, Tally, Trust, Verified, What, WithContents, verify_on,
+    write_on,
 };
 use crate::format::leaf;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, Sha256, StoreId};
@@ -189,10 +189,7 @@ impl Plant {
             tally.add(seq, &line).expect("in order");
         }
         let counted = tally.finish();
-        self.record(Body::Unknown(Unknown {
-            kind: Exported::KIND.to_owned(),
-            data: serde_json::to_string(&counted.exported).expect("plain values"),
-        }));
+        self.record(Body::Exported(counted.exported.clone()));
         (counted, self.sign())
     }
 

@@ -706,10 +706,7 @@ fn what_is_no_bundle_or_a_later_ones__is_unreadable() {
     let (counted, _) = later.clone().prepare(What::Whole, WithContents::No);
     let mut counted = counted;
     counted.exported.format = 2;
-    later.record(Body::Unknown(Unknown {
-        kind: crate::export::Exported::KIND.to_owned(),
-        data: serde_json::to_string(&counted.exported).expect("plain"),
-    }));
+    later.record(Body::Exported(counted.exported.clone()));
     let (disk, signed) = (SimDisk::new(), later.sign());
     later
         .write_to(&disk, "b", &counted, &signed)
@@ -729,10 +726,7 @@ fn counts_that_are_not_those_of_the_lines__are_noticed() {
             2 => counted.exported.root = crate::id::Sha256::of(b"x"),
             _ => _ = counted.contents.pop(),
         }
-        plant.record(Body::Unknown(Unknown {
-            kind: crate::export::Exported::KIND.to_owned(),
-            data: serde_json::to_string(&counted.exported).expect("plain"),
-        }));
+        plant.record(Body::Exported(counted.exported.clone()));
         let (disk, signed) = (SimDisk::new(), plant.sign());
         plant
             .write_to(&disk, "b", &counted, &signed)

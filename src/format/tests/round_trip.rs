@@ -6,12 +6,13 @@ use proptest::prelude::*;
 
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
-    Actor, ActorKind, Annotated, Archived, BlobRef, Body, BundleFile, CheckpointCadence,
-    CheckpointSigned, CheckpointTimestamped, ClockReading, Compacted, ConfigChanged, ContinuedFrom,
-    Converted, ConverterRegistered, EntryRanges, Event, HoldPlaced, HoldReleased, JobError,
-    JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost,
-    KeyRotated, Lost, PurgePlanned, PurgedEntries, Recovered, Repaired, RepairedFile, Reported,
-    Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown,
+    Accessed, Actor, ActorKind, Annotated, Archived, BlobRef, Body, BundleFile, CheckpointCadence,
+    CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped, Compacted, ConfigChanged,
+    ContentsCount, ContinuedFrom, Converted, ConverterRegistered, Counts, EntryRanges, Event,
+    Exported, HoldPlaced, HoldReleased, JobError, JobFinished, JobResumed, JobSelected, JobStarted,
+    JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated, Lost, PurgePlanned, PurgeRefused,
+    PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Source,
+    StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified,
 };
 use crate::format::leaf::{LeafError, decode, encode};
 use crate::id::{
@@ -520,6 +521,102 @@ fn of_the_evidence() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn of_an_audit() -> impl Strategy<Value = Body> {
+    let counts = || btree_map(text(), number(), 0..3);
+    let reviewed =
+        (seq(), seq(), counts(), text(), text()).prop_map(|(from, to, counts, verdict, reason)| {
+            Body::Reviewed(Reviewed {
+                from,
+                to,
+                counts,
+                verdict,
+                reason,
+            })
+        });
+    let verified = (text(), vec(number(), 6)).prop_map(|(depth, numbers)| {
+        Body::Verified(Verified {
+            depth,
+            upto: EventSeq(numbers[0]),
+            events: numbers[1],
+            packs: numbers[2],
+            blobs: numbers[3],
+            checked_bytes: numbers[4],
+            findings: numbers[5],
+        })
+    });
+    let refused = (of(text()), texts(), number(), text(), text(), of(text())).prop_map(
+        |(plan_id, rules, count, refusal, told, reason)| {
+            Body::PurgeRefused(PurgeRefused {
+                plan_id,
+                rules,
+                count,
+                refusal,
+                told,
+                reason,
+            })
+        },
+    );
+    let accessed =
+        (ranges(), number(), text(), of(text())).prop_map(|(entries, count, how, to)| {
+            Body::Accessed(Accessed {
+                entries,
+                count,
+                how,
+                to,
+            })
+        });
+    let stepped =
+        (seq(), time(), time(), any::<i64>()).prop_map(|(after, expected, found, step_ms)| {
+            Body::ClockStepped(ClockStepped {
+                after,
+                expected,
+                found,
+                step_ms,
+            })
+        });
+    prop_oneof![
+        reviewed.boxed(),
+        verified.boxed(),
+        refused.boxed(),
+        accessed.boxed(),
+        stepped.boxed(),
+        exported().boxed()
+    ]
+}
+
+fn exported() -> impl Strategy<Value = Body> {
+    let contents = (number(), number(), any::<[u8; 32]>());
+    let scope = prop_oneof![Just(Scope::Whole), Just(Scope::Selection)];
+    let counted = (vec(number(), 3), btree_map(text(), number(), 0..3));
+    (
+        (any::<u16>(), meta(), scope, seq()),
+        (counted, any::<[u8; 32]>(), of(contents)),
+    )
+        .prop_map(|(what, how_much)| {
+            let (format, filters, scope, upto) = what;
+            let ((numbers, by_type), root, contents) = how_much;
+            let contents = contents.map(|(count, bytes, list)| ContentsCount {
+                count,
+                bytes,
+                list: Sha256::from_bytes(list),
+            });
+            Body::Exported(Exported {
+                format,
+                filters,
+                scope,
+                upto,
+                counts: Counts {
+                    events: numbers[0],
+                    bytes: numbers[1],
+                    entries: numbers[2],
+                    by_type,
+                },
+                root: Sha256::from_bytes(root),
+                contents,
+            })
+        })
+}
+
 /// Fails to compile when there is an event type that the generators do not produce.
 fn is_made(body: &Body) -> bool {
     match body {
@@ -553,6 +650,12 @@ fn is_made(body: &Body) -> bool {
         | Body::CheckpointCadence(_)
         | Body::CheckpointSigned(_)
         | Body::CheckpointTimestamped(_)
+        | Body::PurgeRefused(_)
+        | Body::Exported(_)
+        | Body::Verified(_)
+        | Body::Reviewed(_)
+        | Body::Accessed(_)
+        | Body::ClockStepped(_)
         | Body::Unknown(_) => true,
     }
 }
@@ -572,6 +675,7 @@ fn event() -> impl Strategy<Value = Event> {
         of_the_store().boxed(),
         of_an_entry().boxed(),
         of_the_rest().boxed(),
+        of_an_audit().boxed(),
         of_the_evidence().boxed()
     ];
     // No event has a higher number.
@@ -637,7 +741,52 @@ fn facts_about_keys_and_checkpoints_are_these_bytes() {
             r#"{"checkpoint":4,"server":"https://tsa.example","token":"MAA="}"#,
         ),
     ];
-    for (kind, data) in kinds {
+    assert_forms(&kinds);
+}
+
+/// The forms of what people add to a log and of what they do with it.
+#[test]
+fn the_forms_of_notes_and_audits_are_pinned() {
+    let zeros = "0".repeat(64);
+    let exported = format!(
+        r#"{{"format":1,"filters":{{"serial":"SN1"}},"scope":"selection","upto":2,"counts":{{"events":1,"bytes":9,"entries":1,"by_type":{{"annals.archived.v1":1}}}},"root":"{zeros}","contents":{{"count":1,"bytes":9,"list":"{zeros}"}}}}"#
+    );
+    assert_forms(&[
+        (
+            "annals.annotated.v1",
+            r#"{"entry":3,"text":"retested","labels":["recall"],"unlabels":["new"],"unit":{"serial":"SN1"},"meta":{"line":"4"},"reason":"ticket 881"}"#,
+        ),
+        ("annals.annotated.v1", r#"{"entry":3,"reason":"seen"}"#),
+        (
+            "annals.reviewed.v1",
+            r#"{"from":1,"to":9,"counts":{"annals.archived.v1":4},"verdict":"accepted","reason":"weekly"}"#,
+        ),
+        (
+            "annals.verified.v1",
+            r#"{"depth":"deep","upto":9,"events":9,"packs":1,"blobs":4,"checked_bytes":812,"findings":0}"#,
+        ),
+        (
+            "annals.purge.refused.v1",
+            r#"{"plan_id":"5f","rules":["older than 90d"],"count":4,"refusal":"hold","told":"plan 5f is stale","reason":"yearly"}"#,
+        ),
+        (
+            "annals.purge.refused.v1",
+            r#"{"count":0,"refusal":"empty_policy","told":"empty policy"}"#,
+        ),
+        (
+            "annals.accessed.v1",
+            r#"{"entries":[[3,4],[9,9]],"count":3,"how":"restore","to":"/back"}"#,
+        ),
+        (
+            "annals.clock.stepped.v1",
+            r#"{"after":8,"expected":"2026-03-01T08:30:00.000001+01:00","found":"2026-03-01T07:30:00.000001+01:00","step_ms":-3600000}"#,
+        ),
+        ("annals.exported.v1", &exported),
+    ]);
+}
+
+fn assert_forms(kinds: &[(&str, &str)]) {
+    for &(kind, data) in kinds {
         let body = Body::from_json(kind, data).expect("readable");
         assert!(!matches!(body, Body::Unknown(_)), "{kind}");
         assert_eq!(

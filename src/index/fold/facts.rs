@@ -85,6 +85,7 @@ impl Overlay {
             }
             Body::CheckpointCadence(_) => self.totals.newest_cadence = event.seq.0,
             Body::CheckpointSigned(_) => self.totals.newest_checkpoint = event.seq.0,
+            Body::Reviewed(_) => self.totals.newest_review = event.seq.0,
             Body::StoreCreated(_)
             | Body::StoreOpened(_)
             | Body::StoreContinued(_)
@@ -92,6 +93,11 @@ impl Overlay {
             | Body::Lost(_)
             | Body::PurgePlanned(_)
             | Body::CheckpointTimestamped(_)
+            | Body::PurgeRefused(_)
+            | Body::Exported(_)
+            | Body::Verified(_)
+            | Body::Accessed(_)
+            | Body::ClockStepped(_)
             | Body::Unknown(_) => {}
         }
         self.applied = event.seq;

@@ -60,4 +60,6 @@ pub(in crate::index) struct Totals {
     pub(in crate::index) newest_cadence: u64,
     /// The newest event with a checkpoint; 0 means none.
     pub(in crate::index) newest_checkpoint: u64,
+    /// The newest event about a review of the log; 0 means none.
+    pub(in crate::index) newest_review: u64,
 }

@@ -12,6 +12,8 @@ pub(crate) struct NewestEvidence {
     pub(crate) cadence: Option<EventSeq>,
     /// The one with the newest checkpoint.
     pub(crate) checkpoint: Option<EventSeq>,
+    /// The one with the newest review.
+    pub(crate) review: Option<EventSeq>,
 }
 
 impl View {
@@ -23,6 +25,7 @@ impl View {
             key: known(totals.newest_key),
             cadence: known(totals.newest_cadence),
             checkpoint: known(totals.newest_checkpoint),
+            review: known(totals.newest_review),
         }
     }
 }
