@@ -202,7 +202,8 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// Returns the milliseconds since the machine, or else the process, started. Never goes back
-    /// within one [`boot`](Clock::boot).
+    /// within one [`boot`](Clock::boot). 0 when it is not known: then jumps of the wall clock are
+    /// not noticed.
     fn monotonic_ms(&self) -> u64;
 
     /// Returns an id of this run of the machine, which differs from the run before.

@@ -1,6 +1,7 @@
 //! The thread that appends: what it decides, and what readers see of it.
 
 pub(super) mod answer;
+pub(super) mod clock_step;
 pub(super) mod decide;
 pub(super) mod in_flight;
 pub(super) mod leader;

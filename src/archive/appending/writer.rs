@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use crate::archive::appending::clock_step::Stamped;
 use crate::archive::appending::decide::decide;
 use crate::archive::appending::publisher::Publisher;
 use crate::archive::appending::purge_facts::purge_facts;
@@ -25,7 +26,7 @@ use crate::id::{BlobId, EntryId, EventSeq, StoreId};
 use crate::index::{Overlay, View};
 use crate::log::{Appender, FrameDraft, JournalPlace, LiveFrame, LogError, Spare, Staged};
 use crate::retention::PurgePlan;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
 /// The most requests that share one sync.
@@ -44,6 +45,10 @@ pub(in crate::archive) struct Writer {
     background: Sender<Job>,
     /// Recorded with the first event of this session.
     opened: Option<StoreOpened>,
+    /// The clocks at the newest event, staged or not.
+    newest: Option<Stamped>,
+    /// The clocks at the newest durable event.
+    durable: Option<Stamped>,
 }
 
 /// The parts of the store that the writer works on.
@@ -97,6 +102,7 @@ impl Writer {
         controls: Receiver<Control>,
         background: Sender<Job>,
         opened: StoreOpened,
+        newest: Option<Stamped>,
     ) -> Self {
         Self {
             parts,
@@ -104,6 +110,8 @@ impl Writer {
             controls,
             background,
             opened: Some(opened),
+            durable: newest.clone(),
+            newest,
         }
     }
 
@@ -306,7 +314,26 @@ impl Writer {
         self.stage_event(draft, group, Room::Anywhere)
     }
 
+    /// Stages an event, after a note of its own if the wall clock jumped since the event before.
     fn stage_event(&mut self, draft: Draft, group: &mut Group, room: Room) -> Result<EventSeq> {
+        let clock = &self.parts.clock;
+        let time = clock.now();
+        let reading = reading(&**clock);
+        let newest = self.newest.as_ref();
+        if let Some(step) = newest.and_then(|newest| newest.step_to(time, &reading)) {
+            let noted = Draft::fact(Body::ClockStepped(step));
+            self.stage_at((time, reading.clone()), noted, group, room)?;
+        }
+        self.stage_at((time, reading), draft, group, room)
+    }
+
+    fn stage_at(
+        &mut self,
+        (time, reading): (Timestamp, ClockReading),
+        draft: Draft,
+        group: &mut Group,
+        room: Room,
+    ) -> Result<EventSeq> {
         if let Some(failure) = self.parts.health.failure() {
             return Err(Error::new(ErrorKind::Poisoned, failure)
                 .hint("close the store and open it again; what was acknowledged is safe"));
@@ -316,12 +343,12 @@ impl Writer {
         let clock = Arc::clone(&self.parts.clock);
         let mut event = Event {
             seq: self.appender.next_seq(),
-            time: clock.now(),
+            time,
             actor: match &draft.actor {
                 Some(actor) => Actor::clone(actor),
                 None => self.parts.actor.clone(),
             },
-            clock: reading(&*clock),
+            clock: reading,
             body: draft.body,
         };
         let mut line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
@@ -347,7 +374,7 @@ impl Writer {
             // Waiting for a sealed file may have taken a while, and other events may have come.
             event.seq = self.appender.next_seq();
             event.time = clock.now();
-            event.clock = reading(&*clock);
+            event.clock.mono_ms = clock.monotonic_ms();
             line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
         }
         let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
@@ -379,6 +406,11 @@ impl Writer {
             ));
             offset += u64::from(bytes);
         }
+        self.newest = Some(Stamped {
+            seq: event.seq,
+            time: event.time,
+            clock: event.clock,
+        });
         group.frames.push(LiveFrame {
             seq: event.seq,
             slot: staged.slot,
@@ -411,6 +443,7 @@ impl Writer {
         let mut discarded = std::mem::take(group);
         self.appender.discard();
         self.opened = self.opened.take().or_else(|| discarded.opened.take());
+        self.newest.clone_from(&self.durable);
         for (reply, _) in discarded.waiting.drain(..) {
             reply(Err(
                 Error::new(why.kind(), why.message()).hint("nothing was recorded; try again")
@@ -434,6 +467,7 @@ impl Writer {
             }
             return Err(error.hint(next));
         }
+        self.durable.clone_from(&self.newest);
         if let Some((active, _)) = done.state {
             self.parts
                 .published

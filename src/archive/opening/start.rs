@@ -5,11 +5,13 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{bounded, unbounded};
 
+use crate::archive::appending::clock_step::Stamped;
 use crate::archive::appending::in_flight::{InFlight, RECORDS_MAX};
 use crate::archive::appending::leader::Leader;
 use crate::archive::appending::publisher::Publisher;
 use crate::archive::appending::writer::{Writer, WriterParts};
 use crate::archive::background::worker::Background;
+use crate::archive::files::event_line::decode;
 use crate::archive::files::machine::host_name;
 use crate::archive::handle::{Archive, Channels, Threads};
 use crate::archive::messages::{Draft, Job, WriterLink};
@@ -17,8 +19,8 @@ use crate::archive::state::store::Store;
 use crate::disk::DiskLock;
 use crate::event::{Body, StoreCreated, StoreOpened};
 use crate::format::header;
-use crate::id::StoreId;
-use crate::log::{Appender, FullJournal};
+use crate::id::{EventSeq, StoreId};
+use crate::log::{Appender, FullJournal, LogReader};
 use crate::{Error, Result};
 
 /// Returns the fact every log begins with.
@@ -72,6 +74,7 @@ pub(in crate::archive) fn start(
         for_writer_too.clone(),
         jobs.clone(),
         opened,
+        newest_clocks(&store),
     );
     let leader = Arc::new(Leader::new(Arc::clone(&store.health), writer));
     let link = WriterLink::new(controls, Arc::clone(&store.health));
@@ -94,6 +97,22 @@ pub(in crate::archive) fn start(
         background,
     };
     Ok(Archive::assemble(store, Some(threads), lock))
+}
+
+/// Returns the clocks at the newest event of the log; `None` when it cannot be read.
+fn newest_clocks(store: &Store) -> Option<Stamped> {
+    let seq = store.watermark.newest();
+    if seq == EventSeq(0) {
+        return None;
+    }
+    let mut reader = LogReader::new(Arc::clone(&store.log), seq, seq);
+    let (_, line) = reader.next_leaf()?.ok()?;
+    let event = decode(seq, &line).ok()?;
+    Some(Stamped {
+        seq,
+        time: event.time,
+        clock: event.clock,
+    })
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
