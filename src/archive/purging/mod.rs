@@ -4,4 +4,5 @@ pub(super) mod clock_check;
 pub(super) mod footprint;
 pub(super) mod purge;
 pub(super) mod reclaim;
+mod refusal;
 pub(super) mod traces;

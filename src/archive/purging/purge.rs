@@ -151,10 +151,10 @@ impl Archive {
 
     /// Carries a plan out: records it, then frees the bytes.
     ///
-    /// Refused when the plan is empty, was altered, or is stale: holds or purges came after it. On
-    /// `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says whether its bytes are freed.
-    /// On an error nothing was purged, except for the kinds `Poisoned` and `Io`: then the store
-    /// must be opened again to learn whether it was.
+    /// Refused when the plan is empty, was altered, or is stale: holds or purges came after it. The
+    /// refusal is recorded. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
+    /// whether its bytes are freed. On an error nothing was purged, except for the kinds
+    /// `Poisoned` and `Io`: then the store must be opened again to learn whether it was.
     ///
     /// ```
     /// use annals::archive::{Archive, NewEntry};
@@ -175,6 +175,11 @@ impl Archive {
     /// # }
     /// ```
     pub fn purge(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
+        self.carry_out(plan, reason)
+            .inspect_err(|error| self.note_refusal(plan, reason, error))
+    }
+
+    fn carry_out(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
         if plan.items.is_empty() {
             return Err(Error::new(ErrorKind::Refused, "the plan takes nothing"));
         }

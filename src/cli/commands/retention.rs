@@ -12,6 +12,7 @@ use crate::cli::arguments::{parse_age, parse_size};
 use crate::cli::entries::refuse_unknown_converters;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::event::Refusal;
 use crate::query::Filter;
 use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan, Unsubmitted};
 use crate::time::Timestamp;
@@ -205,8 +206,11 @@ fn preview(args: &Preview, context: &mut Context<'_>) -> Result<Exit, Failure> {
 fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let plan_file = args.plan.as_deref().map(|file| context.path(file));
     let from_file = plan_file.as_deref().map(read_plan).transpose()?;
-    if from_file.is_none() {
-        args.rules.policy(context)?;
+    if from_file.is_none()
+        && let Err(error) = args.rules.policy(context)
+    {
+        note_empty_policy(args, &error, context);
+        return Err(error.into());
     }
     let archive = context.open(Access::ReadWrite)?;
     let certificate = args.certificate.as_deref().map(|file| context.path(file));
@@ -215,7 +219,10 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     }
     let plan = match from_file {
         Some(plan) => plan,
-        None => args.rules.plan(&archive, context)?,
+        None => args.rules.plan(&archive, context).inspect_err(|error| {
+            // The rules are sound by now, so only the clock is left to refuse a plan.
+            note_refusal(&archive, None, Refusal::Clock, error, args);
+        })?,
     };
     let of_plan = Some(plan.reason.as_str()).filter(|reason| !reason.is_empty());
     let reason = args.reason.as_deref().or(of_plan).unwrap_or("manual");
@@ -223,12 +230,15 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
         nothing_purged(&plan, reason)
     } else {
         context.meter.clear();
-        context.confirm(&format!(
+        let question = format!(
             "purge {}, {} of sources and reports, {}?",
             counted(plan.count, "entry", "entries"),
             size(plan.bytes_logical),
             on_disk(&plan)
-        ))?;
+        );
+        context.confirm(&question).inspect_err(|error| {
+            note_refusal(&archive, Some(&plan), Refusal::NotConfirmed, error, args);
+        })?;
         archive.purge(&plan, reason)?
     };
     let certified = match &certificate {
@@ -340,6 +350,32 @@ fn certify(
         "certificate of {}: {said}",
         counted(certificate.contents.len() as u64, "content", "contents")
     )))
+}
+
+/// Records a purge that was refused before it reached the writer.
+///
+/// The refusal is told whether or not it can be recorded.
+fn note_refusal(
+    archive: &Archive,
+    plan: Option<&PurgePlan>,
+    refusal: Refusal,
+    error: &Error,
+    args: &Apply,
+) {
+    if error.kind() == ErrorKind::Refused {
+        let told = error.message();
+        let _ = archive.record_refused_purge(plan, refusal, told, args.reason.as_deref());
+    }
+}
+
+/// Records a purge without a rule, if there is a store to record it in.
+fn note_empty_policy(args: &Apply, error: &Error, context: &Context<'_>) {
+    if error.kind() == ErrorKind::Refused
+        && let Ok(archive) = context.open(Access::ReadWrite)
+    {
+        note_refusal(&archive, None, Refusal::EmptyPolicy, error, args);
+        let _ = archive.close();
+    }
 }
 
 /// Returns the error for purged bytes that were not freed, with the command that frees them.
