@@ -25,7 +25,8 @@ const PAGE: usize = 1_000;
 Examples:
   annals verify
   annals verify --quick --json
-  annals verify --serial SN1042")]
+  annals verify --serial SN1042
+  annals verify --record")]
 pub(crate) struct Args {
     /// Only these entries; or use filters. Exit code 4 when there are none
     #[arg(value_name = "ID")]
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     vkey: Option<String>,
     #[command(flatten)]
     filters: Filters,
+    /// Record the scope and the result in the log
+    #[arg(long)]
+    record: bool,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -52,8 +56,21 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let filter = args.filters.to_filter(context)?;
     let is_whole = args.ids.is_empty() && filter.is_empty();
     let verified = match context.locate() {
+        _ if !is_whole && args.record => {
+            let told = "only a check of the whole store is recorded";
+            return Err(Error::new(ErrorKind::Invalid, told)
+                .hint("leave out --record, or the ids and filters")
+                .into());
+        }
         _ if !is_whole => selection(Selected::of(args.ids, filter)?, depth, context),
+        Ok(dir) if is_backup(&dir) && args.record => {
+            let told = "a backup keeps no record of being verified";
+            return Err(Error::new(ErrorKind::Invalid, told)
+                .hint("leave --record out, or verify the store")
+                .into());
+        }
         Ok(dir) if is_backup(&dir) => verify_backup(&dir, depth, &context.meter.as_progress()),
+        _ if args.record => verify_and_record(depth, context),
         _ => context
             .open_to_check()
             .and_then(|archive| archive.verify(depth)),
@@ -113,6 +130,23 @@ fn selection(
         return Err(nothing_selected());
     }
     archive.verify_entries(&ids, depth)
+}
+
+/// Verifies the store, and records the result where the log takes events.
+fn verify_and_record(depth: Depth, context: &mut Context<'_>) -> Result<VerifyReport, Error> {
+    let archive = context.open_to_check_and_record()?;
+    let (report, recorded) = archive.verify_and_record(depth)?;
+    let closed = archive.close();
+    context.meter.clear();
+    match recorded {
+        Ok(seq) => context.note(format_args!("recorded as event {seq}")),
+        Err(error) => context.warn(format_args!(
+            "the result is not recorded: {}",
+            error.message()
+        )),
+    }
+    closed?;
+    Ok(report)
 }
 
 /// Compares the key that the log is signed with now with the one that is trusted.

@@ -271,6 +271,11 @@ impl<'a> Context<'a> {
         self.lent_or_opened(Access::ReadOnly)
     }
 
+    /// Opens the store for writing, for a verb that reports the damage itself.
+    pub(crate) fn open_to_check_and_record(&self) -> Result<Archive> {
+        self.lent_or_opened(Access::ReadWrite)
+    }
+
     fn lent_or_opened(&self, access: Access) -> Result<Archive> {
         match &self.lent {
             Some(lent) => Ok(lent.archive.lend(self.actor())),
